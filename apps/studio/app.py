@@ -73,8 +73,10 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
                 form = _build_ad(page, handlers, steps, visitor)
             with gr.Tab("Many ads", id="folder"):
                 build_folder(page, folders, visitor, form, tabs)
-            with gr.Tab("Your account", id="account"):
-                build_account(page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, form, tabs)
+            with gr.Tab("Your account", id="account") as account:
+                build_account(
+                    page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, form, tabs, account
+                )
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
             build_settings(
                 Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, getattr(pipeline, "weights", ())

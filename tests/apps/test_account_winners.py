@@ -55,7 +55,7 @@ def test_the_test_of_a_pack_is_read_out(steps: Steps, tmp_path: Path, clicks: tu
 def test_without_a_plan_there_is_no_test_and_the_ads_are_ranked(steps: Steps, tmp_path: Path) -> None:
     _, plan = steps.plan("me", "autumn", 20_000, None)
     results = write_results(tmp_path / "results.csv", plan, (400, 900))
-    shown, record = steps.account("me", str(results), None)
+    shown, record = steps.account("you", str(results), None)
     assert "Your test" not in shown
     assert "Ads by click rate" in shown
     assert record["tests"] == []

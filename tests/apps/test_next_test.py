@@ -14,6 +14,7 @@ from adcreative.report.words import rounded
 from apps.studio.handlers.next_test import NextTest
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import AUDIT, PACKAGE, TECHNICAL
+from apps.studio.handlers.planned import TEST_PACK
 from apps.studio.handlers.steps import Steps
 from apps.studio.html import steps as steps_html
 from tests.apps.fakes import FakeStudio
@@ -40,7 +41,7 @@ def test_approved_versions_share_one_test_each_beside_its_original(
     next_test: NextTest, tmp_path: Path, image_path: Path
 ) -> None:
     coats, boots = pack(tmp_path, image_path, "Coats"), pack(tmp_path, image_path, "Boots")
-    shown, table, plan = next_test.plan("you", [str(coats), str(boots)], "winter", 20_000, None)
+    shown, files, plan = next_test.plan("you", [str(coats), str(boots)], "winter", 20_000, None)
     assert "2 approved versions, each beside its original" in shown
     assert "“Coats today”" in shown
     assert "“Boots today”" in shown
@@ -48,8 +49,8 @@ def test_approved_versions_share_one_test_each_beside_its_original(
     names = [arm["name"] for test in plan["tests"] for arm in test["arms"]]  # type: ignore[attr-defined]
     assert len(set(names)) == 4
     assert all(name in shown for name in names)
-    assert table is not None
-    assert len(table.read_text().splitlines()) > 2
+    assert [path.name for path in files] == [TEST_PACK, "plan.csv"]
+    assert len(files[1].read_text().splitlines()) > 2
     alone = next_test.plan("you", [str(coats)], "winter", 20_000, None)[2]
     assert plan["tests"][0]["days_peeking"] > alone["tests"][0]["days_peeking"]  # type: ignore[index]
 
@@ -72,14 +73,14 @@ def test_what_nobody_approved_as_it_is_now_is_refused(
                 content = json.dumps(json.loads(content) | {"headline_edited": "Free coats"}).encode()
             if name != f"{TECHNICAL}/{AUDIT}" or change == "words":
                 after.writestr(name, content)
-    shown, table, record = next_test.plan("you", [str(changed)], "winter", 20_000, None)
+    shown, files, record = next_test.plan("you", [str(changed)], "winter", 20_000, None)
     assert "changed.zip holds a version that nobody approved" in shown
-    assert table is None
+    assert files == []
     assert "error" in record
 
 
 def test_what_is_missing_is_said(next_test: NextTest, tmp_path: Path, image_path: Path) -> None:
-    assert "Choose their packs" in next_test.plan("you", [], "winter", 20_000, None)[0]
+    assert "or choose their packs" in next_test.plan("you", [], "winter", 20_000, None)[0]
     (tmp_path / "no.zip").write_bytes(b"no zip")
     assert "not a package of this app" in next_test.plan("you", [str(tmp_path / "no.zip")], "winter", 20_000, None)[0]
     coats = pack(tmp_path, image_path, "Coats")

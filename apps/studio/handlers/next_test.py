@@ -1,10 +1,10 @@
-"""The next test of an account: approved versions come back as their packs, and are planned together. Without Gradio."""
+"""The next test of an account: approved versions, of this visit or brought as packs, are planned together. Without Gradio."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,9 @@ from adcreative.pipeline import check_approved, plan_test
 from ..html import steps as step_fragments
 from ..sessions.questions import Unanswered
 from .one_ad import Handlers
-from .packing import unpack
+from .packing import NotAPack, unpack
+from .planned import MAX_PACKS, TEST_PACK, find_shelf, write_test_pack
 from .steps import NEEDS_RATE, Answer, check_campaign, say_faults
-
-MAX_PACKS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,42 +25,70 @@ class NextTest:
 
     handlers: Handlers
 
+    def list_approved(self, owner: str) -> list[str]:
+        """Return what the versions are called that the owner approved in this visit, the latest first."""
+        return list(find_shelf(self.handlers, owner).packs)
+
     def plan(
         self, owner: str, package_paths: Sequence[str] | None, campaign: str | None, daily_impressions: float | None,
-        own_ctr_percent: float | None,
-    ) -> tuple[str, Path | None, dict[str, object]]:  # fmt: skip
-        """Plan the versions of these packs in one test; return a fragment, the plan as a table and the record.
+        own_ctr_percent: float | None, approved: Sequence[str] | None = None,
+    ) -> tuple[str, list[Path], dict[str, object]]:  # fmt: skip
+        """Plan versions in one test; return a fragment, the files to take (pack of the test, plan as a table) and the record.
 
-        A pack whose version nobody approved, or that was changed since, is refused by name.
+        A version that nobody approved, or that was changed since, is refused by name.
+
+        Args:
+            package_paths: packs of versions. approved: of `list_approved`.
         """
-        folder = self.handlers.owner_dir(owner) / "account" / "next-test"
+        folder, files = self.handlers.owner_dir(owner) / "account" / "next-test", list[Path]()
 
         def work() -> Answer:
-            if not package_paths:
-                raise Unanswered("Which versions? Choose their packs: the zips that step 5 gave you.", "package_paths")
-            if len(package_paths) > MAX_PACKS:
-                raise AdCreativeError(f"These are {len(package_paths)} packs; at most {MAX_PACKS} can share a test.")
+            shelf = find_shelf(self.handlers, owner)
+            here = shelf.packs
+            packs = [here[name] for name in approved or () if name in here] + [Path(path) for path in package_paths or ()]
+            if not packs:
+                raise Unanswered(
+                    "Which versions? Tick those that were approved here, or choose their packs: the zips that step 5 gave you.",
+                    "package_paths",
+                )
+            if len(packs) > MAX_PACKS:
+                raise AdCreativeError(f"These are {len(packs)} packs; at most {MAX_PACKS} can share a test.")
             name = check_campaign(campaign)
-            self.handlers.belongings.note(owner, *package_paths)
+            self.handlers.belongings.note(owner, *(package_paths or ()))
             shutil.rmtree(folder, ignore_errors=True)
-            runs = [_unpack_approved(Path(path), folder / str(number)) for number, path in enumerate(package_paths)]
-            rows = [_read_row(run) for run in runs]
+            chosen = _choose(packs, folder)
+            rows = [_read_row(run) for run in chosen]
             rate = own_ctr_percent / 100 if own_ctr_percent else None
             if rate is None and any(row.get("is_untested") for row in rows):
                 raise Unanswered(NEEDS_RATE, "own_ctr_percent")
+            first, *others = chosen
             plan_test(
-                runs[0], folder / "plan", campaign=name, daily_impressions=int(daily_impressions or 0), baseline_ctr=rate,
-                also=runs[1:],
+                first, folder / "plan", campaign=name, daily_impressions=int(daily_impressions or 0), baseline_ctr=rate,
+                also=others,
             )  # fmt: skip
+            planned = shelf.keep_plan(folder / "plan", name, [shelf.keep_copy(pack) for pack in chosen.values()])
+            files.extend([write_test_pack(planned, folder / TEST_PACK), folder / "plan" / "plan.csv"])
             plan = json.loads((folder / "plan" / "plan.json").read_text(encoding="utf-8"))
-            names = list(dict.fromkeys(str(row.get("headline_edited") or row.get("file_name") or "") for row in rows))
-            if len(names) != len(plan["tests"]):  # several versions with the same words
-                names = [f"Version {number}" for number in range(1, len(plan["tests"]) + 1)]
-            return step_fragments.next_test(plan, names), plan
+            return step_fragments.next_test(plan, planned.names), plan
 
         shown, record = say_faults(work)
-        table = folder / "plan" / "plan.csv"
-        return shown, table if "error" not in record and table.is_file() else None, record
+        return shown, files, record
+
+
+def _choose(packs: Iterable[Path], folder: Path) -> dict[Path, Path]:
+    """Unpack packs; return run -> pack, each version once.
+
+    Raises:
+        AdCreativeError: one is no pack, or nobody approved what is in it.
+    """
+    chosen, known = dict[Path, Path](), set[bytes]()
+    for number, pack in enumerate(packs):
+        run = _unpack_approved(pack, folder / str(number))
+        content = (run / "results.jsonl").read_bytes() + (run / "results.run.json").read_bytes()
+        if content not in known:
+            known.add(content)
+            chosen[run] = pack
+    return chosen
 
 
 def _unpack_approved(package: Path, folder: Path) -> Path:
@@ -82,5 +109,13 @@ def _unpack_approved(package: Path, folder: Path) -> Path:
 
 
 def _read_row(run: Path) -> dict[str, object]:
-    row: dict[str, object] = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    """Return the version of an unpacked pack.
+
+    Raises:
+        NotAPack: there are several.
+    """
+    (line, *more) = (run / "results.jsonl").read_text(encoding="utf-8").splitlines() or [""]
+    if more or not line:
+        raise NotAPack
+    row: dict[str, object] = json.loads(line)
     return row

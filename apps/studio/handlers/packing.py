@@ -6,7 +6,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,17 @@ from adcreative.provenance.sidecar import sidecar_path, write_whole
 PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
 UPLOAD, TECHNICAL, README, WORDS, DELIVERY = "upload", "technical", "README.txt", "words.txt", "delivery"
 MAX_MEMBER_BYTES = 5 * 1024 * 1024
-MEMBERS = ("results.jsonl", "results.run.json", "campaign.json")
+CAMPAIGN = "campaign.json"
+MEMBERS = ("results.jsonl", "results.run.json", CAMPAIGN)
 PLAN = "plan/plan.json"  # there when the test was planned
 _LINES = (("Headline", "headline_edited"), ("Description", "description_edited"), ("Button", "cta_edited"))
+
+
+class NotAPack(AdCreativeError):
+    """A file that is no pack of this app, or a damaged one."""
+
+    def __init__(self) -> None:
+        super().__init__(f"This is not a package of this app. Choose the zip that you got here, such as {PACKAGE}.")
 
 
 def list_loose(run: Path) -> list[Path]:
@@ -111,26 +119,38 @@ def _say_words(row: Mapping[str, Any]) -> str:
 
 
 def _say_pack(run: Path, uploads: Mapping[str, Path]) -> str:
-    campaign = json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"]
+    campaign = _read_campaign(run)
     listed = "".join(f"  {name}\n" for name in uploads)
     names = [name for name in uploads if Path(name).stem.endswith("_original")]
     other = f"The other half of the test is your ad as it was: {names[0]}.\n" if names else ""
     return (
-        f"The approved version of your ad, for the campaign “{campaign}”.\n\n"
+        f"The approved version of your ad{f', for the campaign “{campaign}”' if campaign else ''}.\n\n"
         f"{UPLOAD}/ goes to the platform:\n{listed}\n"
         f"{TECHNICAL}/ stays with you: the original, the report, how the version was made and who approved it.\n"
         "Keep this zip. Bring it back with the results of the test (“Your account”), and predictions are held against them.\n"
-        f"{other}{_say_names(run / PLAN) if (run / PLAN).is_file() else ''}"
+        f"{other}{_say_plan(run / PLAN) if (run / PLAN).is_file() else ''}"
     )
 
 
-def _say_names(plan: Path) -> str:
+def note_campaign(run: Path, name: str) -> None:
+    """Note what campaign a version is packed for; "": it is approved, and not packed yet."""
+    (run / CAMPAIGN).write_text(json.dumps({"campaign": name}, ensure_ascii=False), encoding="utf-8")
+
+
+def _read_campaign(run: Path) -> str:
+    return str(json.loads((run / CAMPAIGN).read_text(encoding="utf-8"))["campaign"])
+
+
+def _say_plan(plan: Path) -> str:
+    return "\n" + say_names(json.loads(plan.read_text(encoding="utf-8"))["tests"][0]["arms"])
+
+
+def say_names(arms: Sequence[Mapping[str, Any]]) -> str:
     """Return what both ads of a test are to be called."""
-    arms = json.loads(plan.read_text(encoding="utf-8"))["tests"][0]["arms"]
     control, edited = ([arm["name"] for arm in arms if (arm["arm"] == "control") is is_control] for is_control in (True, False))
     listed = [("your ad as it was", control), ("this version", edited)]
     named = "".join(f"  {name}  ({said})\n" for said, names in listed for name in names)
-    return f"\nCall the two ads by these names, as they are; results find their ad by them:\n{named}"
+    return f"Call the two ads by these names, as they are; results find their ad by them:\n{named}"
 
 
 def _write_public_trail(run: Path) -> Path:
@@ -139,6 +159,35 @@ def _write_public_trail(run: Path) -> Path:
     events = [{**event, "path": Path(event["path"]).name} if event.get("path") else event for event in read_events(run)]
     write_whole(path, "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events).encode())
     return path
+
+
+def read_member(archive: zipfile.ZipFile, name: str, max_bytes: int = MAX_MEMBER_BYTES) -> bytes:
+    """Return a member of a pack.
+
+    Raises:
+        AdCreativeError: it is larger than any of ours.
+    """
+    with archive.open(name) as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise AdCreativeError(f"{Path(name).name} in the package is too large to be one of ours.")
+    return content
+
+
+def read_row(package: Path) -> tuple[dict[str, Any], str]:
+    """Return the line of results.jsonl of the version in a pack, and the campaign that it was packed for ("": none).
+
+    Raises:
+        AdCreativeError: not a package of ours.
+    """
+    try:
+        with zipfile.ZipFile(package) as archive:
+            row = json.loads(read_member(archive, f"{TECHNICAL}/results.jsonl").splitlines()[0])
+            return row, str(json.loads(read_member(archive, f"{TECHNICAL}/{CAMPAIGN}"))["campaign"])
+    except AdCreativeError:
+        raise
+    except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
+        raise NotAPack from error
 
 
 def unpack(package: Path, directory: Path) -> tuple[Path, str]:
@@ -153,15 +202,12 @@ def unpack(package: Path, directory: Path) -> tuple[Path, str]:
         with zipfile.ZipFile(package) as archive:
             names = set(archive.namelist())
             for name in (*MEMBERS, *(one for one in (PLAN, AUDIT) if f"{TECHNICAL}/{one}" in names)):
-                with archive.open(f"{TECHNICAL}/{name}") as file:
-                    content = file.read(MAX_MEMBER_BYTES + 1)
-                if len(content) > MAX_MEMBER_BYTES:
-                    raise AdCreativeError(f"{name} in the package is too large to be one of ours.")
+                content = read_member(archive, f"{TECHNICAL}/{name}")
                 (run / name).parent.mkdir(exist_ok=True, mode=0o700)
                 (run / name).write_bytes(content)
         forget_paths(run)
-        return run, str(json.loads((run / "campaign.json").read_text(encoding="utf-8"))["campaign"])
+        return run, _read_campaign(run)
     except AdCreativeError:
         raise
     except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
-        raise AdCreativeError(f"This is not a package of this app. Choose the {PACKAGE} that step 5 gave you.") from error
+        raise NotAPack from error

@@ -18,9 +18,7 @@ from adcreative.pipeline import (
     export,
     note_event,
     plan_test,
-    read_account,
     read_columns,
-    read_out,
 )
 
 from ..html import fragments
@@ -29,7 +27,9 @@ from ..html import steps as step_fragments
 from ..sessions.questions import Unanswered, record_fault
 from .approvals import Approvals
 from .one_ad import Handlers
-from .packing import PLAN, list_loose, unpack, write_package
+from .packing import list_loose, note_campaign, write_package
+from .planned import Shelf, find_shelf, read_planned
+from .read_outs import Results, read_predicted, read_tests
 from .uploads import PICTURES, gather
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,10 @@ class Steps:
 
     handlers: Handlers
 
+    def shelf(self, owner: str) -> Shelf:
+        """Return what the owner approved and planned in this visit."""
+        return find_shelf(self.handlers, owner)
+
     def plan(self, owner: str, campaign: str | None, daily_impressions: float | None, own_ctr_percent: float | None) -> Answer:
         """Plan the test of the edit against the original."""
 
@@ -61,6 +65,8 @@ class Steps:
             plan_test(run, run / "plan", campaign=name, daily_impressions=int(daily_impressions or 0), baseline_ctr=rate)
             plan = json.loads((run / "plan" / "plan.json").read_text(encoding="utf-8"))
             note_event(run, "planned", campaign=name, daily_impressions=int(daily_impressions or 0))
+            shelf = self.shelf(owner)
+            shelf.keep_plan(run / "plan", name, [shelf.find_pack(run)])
             return step_fragments.plan(plan), plan
 
         return say_faults(work)
@@ -97,6 +103,7 @@ class Steps:
                 raise Unanswered("Who approves it? Write the name.", "name")
             event = approve(run, by=name or "", markets=list(markets))
             Approvals(handlers=self.handlers).note(owner, "approve")
+            self.shelf(owner).keep_pack(run)
             return step_fragments.approval(event), event
 
         return say_faults(work)
@@ -119,10 +126,11 @@ class Steps:
                 path = run / "delivery" / PLATFORM_FILES.get(platform, "ads")
                 done = export(run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected")
                 warnings = list(done.warnings)
-            (run / "campaign.json").write_text(json.dumps({"campaign": name}, ensure_ascii=False), encoding="utf-8")
+            note_campaign(run, name)
             note_event(run, "packed", campaign=name, platform=platform or "")
             Approvals(handlers=self.handlers).note(owner, "pack")
             files.extend([write_package(run), *list_loose(run)])
+            self.shelf(owner).keep_pack(run)
             record = {"files": [path.name for path in files], "warnings": warnings}
             return step_fragments.packed(record["files"], warnings), record
 
@@ -163,15 +171,16 @@ class Steps:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for earlier in directory.glob("account.*"):
                 earlier.unlink()
-            mapping = write_mapping(columns or {}, directory / "columns.json")
-            run, campaign = unpack(Path(package_path), directory) if package_path else (None, "")
-            view = read_account(
-                Path(results_path), run=run, campaign=campaign, db=directory / "account.duckdb", columns=mapping,
-                metric=metric,  # type: ignore[arg-type]  # refused there when unknown
+            asked = Results(
+                path=Path(results_path), metric=metric, folder=directory,
+                columns=write_mapping(columns or {}, directory / "columns.json"),
             )  # fmt: skip
-            tests = _read_tests(Path(results_path), run, mapping, metric, directory / "read-out.json")
-            shown = insight_fragments.winners(tests) + step_fragments.account(view, self._find_pictures(owner, picture_paths))
-            return shown, {**view.as_dict(), "tests": tests}
+            brought = read_planned(Path(package_path), directory / "pack") if package_path else None
+            answers = read_tests(asked, brought, self.shelf(owner).plans)
+            shown = insight_fragments.winners(answers.tests, answers.waiting)
+            view = read_predicted(asked, brought)
+            shown += step_fragments.account(view, self._find_pictures(owner, picture_paths))
+            return shown, {**view.as_dict(), "tests": answers.tests, "waiting": answers.waiting}
 
         return say_faults(work)
 
@@ -184,19 +193,6 @@ class Steps:
         self.handlers.belongings.note(owner, *uploads)
         gather([Path(path) for path in uploads], folder)
         return {path.stem.casefold(): path for path in folder.rglob("*") if path.suffix.casefold() in PICTURES}
-
-
-def _read_tests(results: Path, run: Path | None, columns: Path | None, metric: str, out: Path) -> list[dict[str, Any]]:
-    """Return what the results say of the tests that a pack planned; nothing without a plan, or before both versions ran."""
-    if run is None or not (run / PLAN).is_file():
-        return []
-    try:
-        read_out(results, out, plan=(run / PLAN).parent, columns=columns, metric=metric, restart=True)
-    except AdCreativeError as error:  # the ranking is shown all the same
-        log.info("no read-out: %s", error)
-        return []
-    found: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))["tests"]
-    return found
 
 
 def write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:

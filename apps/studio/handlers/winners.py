@@ -15,9 +15,11 @@ from adcreative.provenance.sidecar import write_whole
 from ..sessions.wishes import FORM_FIELDS
 from .one_ad import Handlers
 from .packing import TECHNICAL, UPLOAD, name_picture
+from .read_outs import find_pack
 
 MAX_PICTURE_BYTES = 64 * 1024 * 1024
 NO_PACK = "This is not a package of this app. Choose the pack of the version that won: the zip that step 5 gave you."
+NOT_HERE = "The pack of this version is not here any more. Choose it as “Pack of a tested version”, and read the results again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +28,19 @@ class Winners:
 
     handlers: Handlers
 
-    def take(self, owner: str, package_path: str | None) -> dict[str, str | None]:
+    def take(self, owner: str, package_path: str | None, place: int | None = None) -> dict[str, str | None]:
         """Return the form of the ad that a pack's version is, by FORM_FIELDS; its picture counts as an upload.
 
+        Args:
+            place: of the version among those that were read out last, from 0; None: the pack at `package_path` is meant.
         Raises:
             AdCreativeError: no pack, or none of this app.
         """
+        if place is not None:
+            found = find_pack(self.handlers.owner_dir(owner) / "account", place)
+            if found is None:
+                raise AdCreativeError(NOT_HERE)
+            package_path = str(found)
         if not package_path:
             raise AdCreativeError(NO_PACK)
         self.handlers.belongings.note(owner, package_path)

@@ -156,21 +156,30 @@ def _say_retire(
     )
 
 
-def winners(tests: Sequence[Mapping[str, Any]]) -> str:
+_COUNTED = {
+    "ctr": "clicks", "cpc": "clicks for the same money", "cost_per_conversion": "conversions for the same money",
+    "roas": "revenue for the same money",
+}  # fmt: skip
+
+
+def winners(tests: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, Any]] = ()) -> str:
     """Show what each test says so far: a winner, a loser, or to go on; nothing without tests. A winner has a button.
 
     Args:
-        tests: of `pipeline.read_out`: test, level, arms with arm, answer, uplift and its interval.
+        tests: of `pipeline.read_out`: test, level, metric, arms with arm, answer, uplift and its interval; and what the version
+            is called ("version"), and whether its pack is at hand ("has_pack").
+        waiting: tests without results of both ads: version, names of the two ads.
     """
     rows = [
         {"answer": _ANSWERS.get(arm["answer"], str(arm["answer"])), "is_won": arm["answer"] == "winner",
+         "counted": _COUNTED[test["metric"]], "version": test["version"], "has_pack": test["has_pack"],
          "change": "" if arm["uplift"] is None else words.signed_percent(arm["uplift"]),
          "low": words.signed_percent(arm["uplift_low"]),
          "high": "no limit" if arm["uplift_high"] is None else words.signed_percent(arm["uplift_high"]),
          "sure": f"{1 - test['level']:.0%}"}
         for test in tests for arm in test["arms"]
     ]  # fmt: skip
-    return _render("winners", rows=rows) if rows else ""
+    return _render("winners", rows=rows, waiting=waiting) if rows or waiting else ""
 
 
 _KINDS = {"look": "Looks", "face": "Faces", "format": "Formats"}

@@ -17,7 +17,7 @@ from ..html import fragments
 from ..sessions.wishes import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
 from .next_test import build_next_test
-from .parts import QUICK, Fields, find_owner, fragment, show_ad, take_only_uploads
+from .parts import MOVES, QUICK, Fields, find_owner, fragment, show_ad, take_only_uploads
 from .training import build_training
 
 COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ad fatigue)"}
@@ -25,7 +25,10 @@ COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": 
 METRICS = [("Click rate", "ctr"), ("Cost per click", "cpc"), ("Cost per conversion", "cost_per_conversion"),
            ("Return on ad spend", "roas")]  # fmt: skip
 EMPTY = "Your ads appear here, the best first."
-HINT = "As exported, in any language: totals and empty rows may stay in. The pack of a version adds what was predicted for it."
+HINT = (
+    "As exported, in any language: totals and empty rows may stay in. Tests that you planned in this visit are read out by "
+    "themselves; later, bring the pack of the test too."
+)
 # a click on the button beside a winner takes its version on
 TAKE_CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-winner]');
@@ -35,9 +38,12 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 
 def build_account(
     page: gr.Blocks, steps: Steps, trainings: Trainings, insights: Insights, visitor: gr.BrowserState, form: Fields,
-    tabs: gr.Tabs,
+    tabs: gr.Tabs, tab: gr.Tab,
 ) -> None:  # fmt: skip
-    """Build the page; an export with unknown columns opens the choice of columns. form: of one ad, which a winner fills."""
+    """Build the page, inside its tab; an export with unknown columns opens the choice of columns.
+
+    form: of one ad, which a winner fills.
+    """
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
             fragment(fragments.heading("Your account's results", HINT))
@@ -48,7 +54,7 @@ def build_account(
                     f"{ours}_column": gr.Dropdown([""], value="", label=label, elem_id=f"column-{ours}")
                     for ours, label in COLUMNS.items()
                 }
-            package = gr.File(label="Pack of a tested version (optional)", height=170, elem_id="account-package")
+            package = gr.File(label="Pack of a tested version, or of a test (optional)", height=170, elem_id="account-package")
             for upload in (results, package):
                 take_only_uploads(upload)
             metric = gr.Dropdown(METRICS, value="ctr", label="Rank by", elem_id="account-metric")
@@ -61,16 +67,6 @@ def build_account(
             with gr.Accordion("Numbers for the record", open=False):
                 record = gr.JSON(label="Account")
 
-    def columns(request: gr.Request, results_path: str | None = None, visitor: str | None = None) -> list[Any]:
-        said, view = steps.columns(results_path, find_owner(visitor, request))
-        if view is None:
-            return [said, gr.update(visible=False), *[gr.update(choices=[""], value="")] * len(COLUMNS)]
-        choices = ["", *dict.fromkeys(name for name in view.header if name.strip())]
-        dropdowns = [
-            gr.update(choices=choices, value=view.found[ours] if view.found[ours] in choices else "") for ours in COLUMNS
-        ]
-        return [said, gr.update(visible=True, open=not view.is_known), *dropdowns]
-
     def account(
         request: gr.Request, results_path: str | None = None, package_path: str | None = None, visitor: str | None = None,
         metric: str = "ctr", picture_paths: list[str] | None = None, **columns: str | None,
@@ -81,29 +77,52 @@ def build_account(
 
     asked = {**question, "results_path": results, "visitor": visitor}
     wire_insights(insights, asked, (buttons[0], buttons[1]), answer, chosen, tuple(COLUMNS))
-    results.change(
-        columns, None, [looked, mapping, *chosen.values()], inputs_kwargs={"results_path": results, "visitor": visitor},
-        api_name="columns", **QUICK,
-    )  # fmt: skip
+    _wire_columns(steps, results, visitor, [looked, mapping, *chosen.values()])
     inputs: Fields = {
         "results_path": results, "package_path": package, "visitor": visitor, **chosen, "metric": metric,
         "picture_paths": pictures,
     }  # fmt: skip
-    build_next_test(NextTest(handlers=steps.handlers), visitor)
+    build_next_test(NextTest(handlers=steps.handlers), visitor, tab.select)
     button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)
     _wire_winner(Winners(handlers=steps.handlers), shown, {"package_path": package, "visitor": visitor}, form, tabs)
 
 
+def _wire_columns(steps: Steps, results: gr.File, visitor: gr.BrowserState, outputs: list[Any]) -> None:
+    """Look at the columns of an export as soon as it is uploaded."""
+
+    def columns(request: gr.Request, results_path: str | None = None, visitor: str | None = None) -> list[Any]:
+        said, view = steps.columns(results_path, find_owner(visitor, request))
+        if view is None:
+            return [said, gr.update(visible=False), *[gr.update(choices=[""], value="")] * len(COLUMNS)]
+        choices = ["", *dict.fromkeys(name for name in view.header if name.strip())]
+        dropdowns = [
+            gr.update(choices=choices, value=view.found[ours] if view.found[ours] in choices else "") for ours in COLUMNS
+        ]
+        return [said, gr.update(visible=True, open=not view.is_known), *dropdowns]
+
+    results.change(
+        columns, None, outputs, inputs_kwargs={"results_path": results, "visitor": visitor}, api_name="columns", **QUICK
+    )
+
+
 def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, form: Fields, tabs: gr.Tabs) -> None:
     """Fill the form of one ad with the version that won, and show it."""
+    place = gr.Number(None, visible=False, precision=0)
 
-    def take_winner(request: gr.Request, package_path: str | None = None, visitor: str | None = None) -> list[Any]:
+    def take_winner(
+        request: gr.Request, package_path: str | None = None, visitor: str | None = None, place: float | None = None
+    ) -> list[Any]:
         try:
-            values = winners.take(find_owner(visitor, request), package_path)
+            number = None if place is None else int(place)
+            values = winners.take(find_owner(visitor, request), package_path, number)
         except AdCreativeError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return [values[field] for field in FORM_FIELDS]
 
-    show_ad(
-        shown.select(take_winner, None, list(form.values()), inputs_kwargs=asked, api_name="take_winner", **QUICK), tabs
-    )  # fmt: skip
+    def note_place(clicked: gr.EventData) -> int:
+        return int(clicked.index)
+
+    taken = shown.select(note_place, None, place, **MOVES).then(
+        take_winner, None, list(form.values()), inputs_kwargs={**asked, "place": place}, api_name="take_winner", **QUICK
+    )
+    show_ad(taken, tabs)

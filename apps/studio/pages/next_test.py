@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from ..handlers.next_test import NextTest
 from ..html import fragments
-from .parts import QUICK, Fields, clear_when_mended, file_to_take, find_owner, focus_asked, fragment, take_only_uploads
+from .parts import MOVES, QUICK, Fields, clear_when_mended, file_to_take, find_owner, focus_asked, fragment, take_only_uploads
 
 
-def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
-    """Build the form and wire its button."""
-    with gr.Accordion("Your next test, from versions that were approved", open=False, elem_id="next-test"):
-        fragment(fragments.note("Bring the packs of approved versions; they are planned together, each beside its original."))
+def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Callable[..., Any]) -> None:
+    """Build the form and wire its button. opened: the event by which the page that it stands on is opened."""
+    with gr.Accordion("Your next test, from versions that were approved", open=False, elem_id="next-test") as box:
+        fragment(fragments.note("Approved versions are planned together, each beside its original."))
+        approved = gr.CheckboxGroup([], label="Approved in this visit", visible=False, elem_id="next-approved")
         packages = gr.File(
-            label="Packs of approved versions (zip)", file_types=[".zip"], file_count="multiple", height=170,
+            label="Packs of versions approved before (zip)", file_types=[".zip"], file_count="multiple", height=170,
             elem_id="next-packs",
         )  # fmt: skip
         take_only_uploads(packages)
@@ -26,22 +28,39 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState) -> None:
             )
             daily = gr.Number(10_000, label="Impressions a day, over all ads", precision=0, minimum=1)
             rate = gr.Number(0, label="Your usual click rate, % (0: as predicted)", minimum=0, maximum=100, elem_id="next-rate")
-        button = gr.Button("Plan the next test", elem_id="next-button")
+        button = gr.Button("Plan the next test", variant="primary", elem_id="next-button")
         shown, record = fragment(elem_id="next-plan"), gr.JSON(visible=False)
-        table = file_to_take("The plan, as a table", height=90)
+        files = file_to_take("The pack of this test, and its plan as a table", file_count="multiple", elem_id="next-files")
 
     def plan_next(
         request: gr.Request, package_paths: list[str] | None = None, campaign: str | None = None,
-        daily_impressions: float | None = None, own_ctr_percent: float | None = None, visitor: str | None = None,
+        daily_impressions: float | None = None, own_ctr_percent: float | None = None, approved: list[str] | None = None,
+        visitor: str | None = None,
     ) -> Any:  # fmt: skip
-        said, path, plan = next_test.plan(
-            find_owner(visitor, request), package_paths, campaign, daily_impressions, own_ctr_percent
+        said, paths, plan = next_test.plan(
+            find_owner(visitor, request), package_paths, campaign, daily_impressions, own_ctr_percent, approved
         )
-        return said, gr.update(value=str(path) if path else None, visible=path is not None), plan
+        return said, gr.update(value=[str(path) for path in paths] or None, visible=bool(paths)), plan
 
+    _offer_approved(next_test, visitor, approved, (opened, box.expand))
     asked: Fields = {"package_paths": packages, "campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate,
-             "visitor": visitor}  # fmt: skip
-    planned = button.click(plan_next, None, [shown, table, record], inputs_kwargs=asked, api_name="plan_next", **QUICK)
+             "approved": approved, "visitor": visitor}  # fmt: skip
+    planned = button.click(plan_next, None, [shown, files, record], inputs_kwargs=asked, api_name="plan_next", **QUICK)
     places = {"package_paths": "#next-packs", "campaign": "#next-campaign", "own_ctr_percent": "#next-rate"}
     focus_asked(planned, record, places)
-    clear_when_mended([packages, campaign, daily, rate], record, shown)
+    clear_when_mended([packages, approved, campaign, daily, rate], record, shown)
+
+
+def _offer_approved(
+    next_test: NextTest, visitor: gr.BrowserState, approved: gr.CheckboxGroup, opened: tuple[Callable[..., Any], ...]
+) -> None:
+    """List the versions that were approved since the page was last looked at, ticked; what was unticked stays so."""
+    known = gr.State([])
+
+    def list_approved(request: gr.Request, visitor: str | None, ticked: list[str], known: list[str]) -> tuple[Any, list[str]]:
+        names = next_test.list_approved(find_owner(visitor, request))
+        chosen = [name for name in names if name in ticked or name not in known]
+        return gr.update(choices=names, value=chosen, visible=bool(names)), names
+
+    for event in opened:
+        event(list_approved, [visitor, approved, known], [approved, known], **{**MOVES, "queue": True})

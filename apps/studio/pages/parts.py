@@ -58,7 +58,7 @@ def scroll_to(place: str) -> str:
 
 def show_ad(event: Any, tabs: gr.Tabs) -> None:
     """Bring the page of one ad into view, after an event that filled its form."""
-    event.then(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES).then(None, js=scroll_to("#ad-bar"), **MOVES)
+    event.success(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES).success(None, js=scroll_to("#ad-bar"), **MOVES)
 
 
 def focus_asked(event: Any, record: gr.blocks.Block, places: Mapping[str, str]) -> Any:

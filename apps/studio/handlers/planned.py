@@ -1,0 +1,226 @@
+"""Tests that were planned, and the packs of the versions in them: what a visit keeps, and what comes back as a file.
+
+A visit keeps what it approved and planned (`Shelf`) in its owner's folder, so that a later search does not take it, and it goes
+with everything else of the owner's. A test ends weeks later: then its pack comes back, that of one version or of all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import plan_test
+from adcreative.provenance.sidecar import write_whole
+
+from .one_ad import Handlers
+from .packing import (
+    CAMPAIGN,
+    PLAN,
+    README,
+    TECHNICAL,
+    UPLOAD,
+    NotAPack,
+    note_campaign,
+    read_member,
+    read_row,
+    say_names,
+    unpack,
+    write_package,
+)
+
+TEST, TEST_PACK, PLAN_FOLDER = "test.json", "next-test.zip", "plan"
+MAX_PACKS, MAX_PLANS = 20, 20
+MAX_PACK_BYTES = 256 * 1024 * 1024
+_STAND_IN = {"daily_impressions": 10_000, "baseline_ctr": 0.01}  # of a pack without a plan: only names and ids are taken of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A planned test: the folder of its plan, the campaign, and the pack of each version, in the order of the plan's tests.
+
+    A pack that is not at hand (nobody approved the version yet) is a path where nothing lies.
+    """
+
+    plan: Path
+    campaign: str
+    packs: tuple[Path, ...]
+
+    @property
+    def tests(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((self.plan / "plan.json").read_text(encoding="utf-8"))["tests"]
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """What the versions are called: by their new words, or by numbers where these are equal or missing."""
+        edited = [next(arm for arm in test["arms"] if arm["arm"] != "control") for test in self.tests]
+        names = [str(arm["headline"] or arm["file_name"] or "") for arm in edited]
+        is_clear = len(set(names)) == len(names) and all(names)
+        return names if is_clear else [f"Version {number}" for number in range(1, len(names) + 1)]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What one owner approved and planned in this visit, below a folder of theirs."""
+
+    folder: Path
+
+    def keep_pack(self, run: Path) -> None:
+        """Keep the pack of an approved version; the latest MAX_PACKS are kept."""
+        path = self.find_pack(run)
+        if not (run / CAMPAIGN).is_file():
+            note_campaign(run, "")
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(path, write_package(run).read_bytes())
+        for old in _by_age(path.parent.glob("*.zip"))[MAX_PACKS:]:
+            old.unlink()
+
+    def find_pack(self, run: Path) -> Path:
+        """Return where the pack of a run lies, or will lie once its version is approved."""
+        return self.folder / "packs" / f"{run.name}.zip"
+
+    def keep_copy(self, pack: Path) -> Path:
+        """Keep a copy of a pack that a test was planned with: uploads go sooner than a visit ends."""
+        content = pack.read_bytes()
+        path = self.folder / "tested" / f"{hashlib.sha256(content).hexdigest()[:16]}.zip"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(path, content)
+        return path
+
+    @property
+    def packs(self) -> dict[str, Path]:
+        """The packs of approved versions by what each is called, the latest first."""
+        found: dict[str, Path] = {}
+        for path in _by_age(self.folder.glob("packs/*.zip")):
+            row, campaign = read_row(path)
+            name = str(row.get("headline_edited") or row.get("file_name") or "version")[:80]
+            name = f"“{name}”, {campaign[:40]}" if campaign else f"“{name}”"
+            again = sum(one == name or one.startswith(f"{name} (") for one in found)
+            found[f"{name} ({again + 1})" if again else name] = path
+        return found
+
+    def keep_plan(self, plan: Path, campaign: str, packs: Sequence[Path]) -> Planned:
+        """Keep the plan that was written into a folder, with where the packs of its versions lie, in its own order."""
+        content = (plan / "plan.json").read_bytes()
+        ids = sorted(arm["variant_id"] for test in json.loads(content)["tests"] for arm in test["arms"])
+        kept = self.folder / "plans" / hashlib.sha256("".join(ids).encode()).hexdigest()[:16]
+        shutil.rmtree(kept, ignore_errors=True)
+        (kept / PLAN_FOLDER).mkdir(parents=True, mode=0o700)
+        (kept / PLAN_FOLDER / "plan.json").write_bytes(content)
+        (kept / TEST).write_text(
+            json.dumps({"campaign": campaign, "packs": [str(one) for one in packs]}, ensure_ascii=False), encoding="utf-8"
+        )
+        for old in _by_age(kept.parent.iterdir())[MAX_PLANS:]:
+            shutil.rmtree(old)
+        return Planned(plan=kept / PLAN_FOLDER, campaign=campaign, packs=tuple(packs))
+
+    @property
+    def plans(self) -> list[Planned]:
+        """The tests that were planned in this visit, the latest first."""
+        found = []
+        for folder in _by_age(self.folder.glob("plans/*")):
+            told = json.loads((folder / TEST).read_text(encoding="utf-8"))
+            packs = tuple(map(Path, told["packs"]))
+            found.append(Planned(plan=folder / PLAN_FOLDER, campaign=told["campaign"], packs=packs))
+        return found
+
+
+def find_shelf(handlers: Handlers, owner: str) -> Shelf:
+    """Return the shelf of an owner."""
+    return Shelf(handlers.owner_dir(owner) / "shelf")
+
+
+def _by_age(paths: Any) -> list[Path]:
+    """Return paths, the latest first."""
+    return sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def write_test_pack(planned: Planned, out: Path) -> Path:
+    """Write the pack of a whole test: each version beside its original under upload/, plan and packs under technical/."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        folders = []
+        for number, (name, pack) in enumerate(zip(planned.names, planned.packs, strict=True), 1):
+            folders.append(f"{UPLOAD}/{number}_{_slug(name)}")
+            with zipfile.ZipFile(pack) as one:
+                for called, member in _list_uploads(one).items():
+                    archive.writestr(f"{folders[-1]}/{called}", one.read(member))
+            archive.write(pack, f"{TECHNICAL}/{number}.zip")
+        archive.writestr(README, _say_test(planned, folders))
+        archive.writestr(f"{TECHNICAL}/{TEST}", json.dumps({"campaign": planned.campaign}, ensure_ascii=False))
+        for file in sorted(planned.plan.iterdir()):
+            archive.write(file, f"{TECHNICAL}/{PLAN_FOLDER}/{file.name}")
+    write_whole(out, packed.getvalue())
+    return out
+
+
+def _list_uploads(pack: zipfile.ZipFile) -> dict[str, str]:
+    """Return name -> member of what goes to the platform: a pack's upload folder, and the original where it is not in it."""
+    members = [name for name in pack.namelist() if not name.endswith("/")]
+    found = {name.removeprefix(f"{UPLOAD}/"): name for name in members if name.startswith(f"{UPLOAD}/")}
+    if not any(Path(name).stem.endswith("_original") for name in found):
+        for name in members:
+            if name.startswith(f"{TECHNICAL}/original/") and Path(name).suffix != ".csv":
+                found[f"{Path(name).stem}_original{Path(name).suffix}"] = name
+    return found
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[\W_]+", "-", name).strip("-").casefold()[:40] or "version"
+
+
+def _say_test(planned: Planned, folders: Sequence[str]) -> str:
+    parts = [
+        f"Your next test, for the campaign “{planned.campaign}”.\n\n{UPLOAD}/ goes to the platform: a folder for each version, "
+        f"with the ad as it was beside it. All ads of the test run at the same time.\n{TECHNICAL}/ stays with you.\n"
+        "Keep this zip. Bring it back with the results of the test (“Your account”), and they say which versions won.\n"
+    ]
+    for name, folder, test in zip(planned.names, folders, planned.tests, strict=True):
+        parts.append(f"\n“{name}”, in {folder}\n{say_names(test['arms'])}")
+    return "".join(parts)
+
+
+def read_planned(package: Path, folder: Path) -> Planned:
+    """Unpack what identifies a test out of the pack of one version, or of a whole test.
+
+    A version that was packed without a plan is given the one that its names would have had.
+
+    Raises:
+        AdCreativeError: no pack of this app.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        with zipfile.ZipFile(package) as archive:
+            if f"{TECHNICAL}/{TEST}" in archive.namelist():
+                return _read_test_pack(archive, folder)
+    except AdCreativeError:
+        raise
+    except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
+        raise NotAPack from error
+    run, campaign = unpack(package, folder)
+    if not (run / PLAN).is_file():
+        plan_test(run, (run / PLAN).parent, campaign=campaign, **_STAND_IN)  # type: ignore[arg-type]
+    return Planned(plan=(run / PLAN).parent, campaign=campaign, packs=(package,))
+
+
+def _read_test_pack(archive: zipfile.ZipFile, folder: Path) -> Planned:
+    told = json.loads(read_member(archive, f"{TECHNICAL}/{TEST}"))
+    (folder / PLAN_FOLDER).mkdir(mode=0o700)
+    (folder / PLAN_FOLDER / "plan.json").write_bytes(read_member(archive, f"{TECHNICAL}/{PLAN_FOLDER}/plan.json"))
+    planned = Planned(plan=folder / PLAN_FOLDER, campaign=str(told["campaign"]), packs=())
+    if len(planned.tests) > MAX_PACKS:
+        raise AdCreativeError(f"This pack holds {len(planned.tests)} versions; at most {MAX_PACKS} can share a test.")
+    packs = [folder / f"{number}.zip" for number in range(1, len(planned.tests) + 1)]
+    for path in packs:
+        path.write_bytes(read_member(archive, f"{TECHNICAL}/{path.name}", MAX_PACK_BYTES))
+    return Planned(plan=planned.plan, campaign=planned.campaign, packs=tuple(packs))

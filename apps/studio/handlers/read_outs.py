@@ -1,0 +1,108 @@
+"""What an export says of the tests that were planned: winner, loser or go on for each, and how the predictions held."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from adcreative.errors import AdCreativeError, CatalogError
+from adcreative.pipeline import AccountView, read_account, read_out
+
+from .packing import unpack
+from .planned import Planned
+
+log = logging.getLogger(__name__)
+WINNERS = "winners.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """A platform's export, a mapping of its columns, what ads are compared by, and the folder that answers are written into."""
+
+    path: Path
+    metric: str
+    folder: Path
+    columns: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """tests: as `pipeline.read_out` writes them, each with what its version is called ("version") and whether its pack is at
+    hand ("has_pack"). waiting: tests of the pack that was brought without results of both ads: version, and names of its ads.
+    """
+
+    tests: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_tests(asked: Results, brought: Planned | None, kept: Sequence[Planned]) -> Answers:
+    """Read out every planned test that the results are of: those of the pack that was brought, and those of the visit.
+
+    The packs of the versions are noted in the order in which the page lists them, for whoever takes a winner (`find_pack`).
+    """
+    answers, packs, known = Answers(), list[str](), set[str]()
+    for planned in [*([brought] if brought is not None else []), *kept]:
+        found = _read_out(asked, planned)
+        for name, test, pack in zip(planned.names, planned.tests, planned.packs, strict=True):
+            names = [arm["name"] for arm in test["arms"]]
+            if known & set(names):
+                continue
+            if test["test"] in found:
+                known.update(names)
+                answers.tests.append({**found[test["test"]], "version": name, "has_pack": pack.is_file()})
+                packs += [str(pack)] * len(found[test["test"]]["arms"])
+            elif planned is brought:
+                answers.waiting.append({"version": name, "names": names})
+    (asked.folder / WINNERS).write_text(json.dumps(packs), encoding="utf-8")
+    return answers
+
+
+def _read_out(asked: Results, planned: Planned) -> dict[str, dict[str, Any]]:
+    """Return the answers of a plan by the names of its tests; nothing where the results have none of its ads."""
+    out = asked.folder / "read-out.json"
+    try:
+        read_out(asked.path, out, plan=planned.plan, columns=asked.columns, metric=asked.metric, restart=True)
+    except AdCreativeError as error:  # the ranking is shown all the same
+        log.info("no read-out: %s", error)
+        return {}
+    return {test["test"]: test for test in json.loads(out.read_text(encoding="utf-8"))["tests"]}
+
+
+def find_pack(folder: Path, place: int) -> Path | None:
+    """Return the pack of the version that stands at a place (from 0) of the page's answers; None when it is not at hand."""
+    try:
+        packs = json.loads((folder / WINNERS).read_text(encoding="utf-8"))
+    except OSError:  # nothing was read out
+        return None
+    found = Path(packs[place]) if 0 <= place < len(packs) else None
+    return found if found is not None and found.is_file() else None
+
+
+def read_predicted(asked: Results, brought: Planned | None) -> AccountView:
+    """Rank the ads of an export, and hold its results against the predictions of the versions that were brought.
+
+    Raises:
+        CatalogError: the export cannot be used.
+    """
+    views = list[AccountView]()
+    for number, pack in enumerate(brought.packs if brought is not None else ()):
+        place = asked.folder / "pack" / f"version-{number}"
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        run, db = unpack(pack, place)[0], asked.folder / f"account.{number}.duckdb"
+        try:
+            views.append(_rank(asked, run=run, campaign=brought.campaign if brought is not None else "", db=db))
+        except CatalogError as error:  # neither of its ads ran, or the export is none: then the ranking says so
+            log.info("no predictions: %s", error)
+    if not views:
+        return _rank(asked)
+    predicted = {ad.name: ad.ctr_predicted for view in views for ad in view.ads if ad.ctr_predicted is not None}
+    ads = tuple(replace(ad, ctr_predicted=predicted.get(ad.name)) for ad in views[0].ads)
+    return replace(views[0], ads=ads, figures=views[0].figures if len(views) == 1 else None)
+
+
+def _rank(asked: Results, **run: Any) -> AccountView:
+    return read_account(asked.path, columns=asked.columns, metric=asked.metric, **run)  # type: ignore[arg-type]  # refused there
