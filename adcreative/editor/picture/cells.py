@@ -35,41 +35,63 @@ RINGING_PX = 8  # how far from strokes compression shows
 
 def guess_outlines(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As `continue_outlines`, also where an outline may have ended or turned: better than nothing that knows outlines."""
-    return continue_outlines(image_u8, mask, keep_out, is_sure=False)
+    return OutlinedGround(image_u8, mask, keep_out).fill(image_u8, mask, is_sure=False)
 
 
-def continue_outlines(
-    image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray, *, is_sure: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
+def continue_outlines(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fill what of a mask [H, W] lies on a ground of straight and round outlines, and smooth compression's ringing around it.
 
     Args:
         image_u8: [H, W, 3]. keep_out: [H, W] what is no ground.
-        is_sure: leave what an outline may not reach, as it may have ended or turned before.
     Returns:
-        the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it.
+        the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it, nor those that
+        an outline may not reach, as it may have ended or turned before.
     """
-    out, done = image_u8.copy(), np.zeros_like(mask)
-    window = window_of(mask, max(LEAST_PAD_PX, round(PAD_SHARE * min(mask.shape))))
-    if window is None:
+    return OutlinedGround(image_u8, mask, keep_out).fill(image_u8, mask, is_sure=True)
+
+
+class OutlinedGround:
+    """The ground of straight and round outlines behind a mask [H, W] of a picture [H, W, 3], drawn once.
+
+    Args:
+        keep_out: [H, W] what is no ground.
+    """
+
+    def __init__(self, image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> None:
+        self._window = window_of(mask, max(LEAST_PAD_PX, round(PAD_SHARE * min(mask.shape))))
+        if self._window is None:
+            return
+        crop, hole = image_u8[self._window].astype(np.float32), mask[self._window]
+        known = ~(mask | keep_out)[self._window]
+        around = ndimage.binary_dilation(hole, iterations=SEEN_PX)
+        self._outlines = [one for one in find_outlines(crop, known) if _crosses(one, around) and _is_step(one, crop)]
+        near = known & ndimage.binary_dilation(hole, iterations=RINGING_PX)
+        self._drawn, self._is_edge = _draw(crop, known, hole | near, self._outlines)
+        is_open = np.isnan(self._drawn).any(axis=2)
+        missed = coherent_misses(crop - self._drawn, near & ~is_open & ~self._is_edge) > MAX_MISS
+        reach = max(DOUBT_PX, float(ndimage.distance_transform_edt(hole).max()))
+        shares = [ndimage.gaussian_filter(one.astype(np.float32), reach) for one in (missed | is_open & near, near)]
+        doubt = is_open | (shares[0] > MAX_DOUBT * np.maximum(shares[1], 1e-4)) | missed
+        self._told = (hole | near & ~self._is_edge) & ~doubt
+        self._near = near
+
+    def fill(self, image_u8: np.ndarray, left: np.ndarray, *, is_sure: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return a picture [H, W, 3] with what is left of the mask filled, and what was replaced [H, W].
+
+        Args:
+            image_u8: the picture, more or less of the mask filled. is_sure: leave what an outline may not reach.
+        """
+        out, done = image_u8.copy(), np.zeros_like(left)
+        if self._window is None:
+            return out, done
+        hole = left[self._window]
+        chosen = self._told & (hole | self._near & ndimage.binary_dilation(hole, iterations=RINGING_PX))
+        if is_sure and chosen.any():
+            guessed = _is_guessed(self._is_edge & hole, self._outlines)
+            chosen &= ~ndimage.binary_dilation(guessed, iterations=GUESSED_PX)
+        out[self._window][chosen] = self._drawn[chosen].round().clip(0, 255).astype(np.uint8)
+        done[self._window] = chosen
         return out, done
-    crop, hole, known = image_u8[window].astype(np.float32), mask[window], ~(mask | keep_out)[window]
-    around = ndimage.binary_dilation(hole, iterations=SEEN_PX)
-    outlines = [one for one in find_outlines(crop, known) if _crosses(one, around) and _is_step(one, crop)]
-    near = known & ndimage.binary_dilation(hole, iterations=RINGING_PX)
-    wanted = hole | near
-    drawn, is_edge = _draw(crop, known, wanted, outlines)
-    guessed = _is_guessed(is_edge & hole, outlines) if is_sure else np.zeros_like(hole)
-    guessed = ndimage.binary_dilation(guessed, iterations=GUESSED_PX)
-    is_open = np.isnan(drawn).any(axis=2)
-    missed = coherent_misses(crop - drawn, near & ~is_open & ~is_edge) > MAX_MISS
-    reach = max(DOUBT_PX, float(ndimage.distance_transform_edt(hole).max()))
-    shares = [ndimage.gaussian_filter(one.astype(np.float32), reach) for one in (missed | is_open & near, near)]
-    doubt = is_open | guessed | (shares[0] > MAX_DOUBT * np.maximum(shares[1], 1e-4)) | missed
-    chosen = (hole | near & ~is_edge) & ~doubt
-    out[window][chosen] = drawn[chosen].round().clip(0, 255).astype(np.uint8)
-    done[window] = chosen
-    return out, done
 
 
 def _is_guessed(is_edge: np.ndarray, outlines: Sequence[Outline]) -> np.ndarray:
@@ -271,9 +293,13 @@ def _misses(off: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     rows, columns = np.nonzero(wanted)
     own = own & (np.abs(off).max(axis=2) <= LARGEST_MISS)
     known = off * own[:, :, None]
-    blurred = [
-        ndimage.gaussian_filter(plane, REACH_PX, truncate=TRUNCATED)[rows, columns]
-        for plane in (own.astype(np.float32), *np.moveaxis(known, 2, 0))
-    ]
-    weight, sums = blurred[0], blurred[1:]
-    return np.asarray(np.stack(sums, axis=1) / np.maximum(weight, LEAST_WEIGHT)[:, None])
+    blurred = _blurred(np.dstack([known, own.astype(np.float32)]))[rows, columns]
+    return np.asarray(blurred[:, :3] / np.maximum(blurred[:, 3:], LEAST_WEIGHT))
+
+
+def _blurred(planes: np.ndarray) -> np.ndarray:
+    """Return planes [h, w, 4] under a blur of REACH_PX."""
+    import cv2
+
+    side = 2 * round(TRUNCATED * REACH_PX) + 1
+    return np.asarray(cv2.GaussianBlur(planes.astype(np.float32), (side, side), REACH_PX, borderType=cv2.BORDER_REFLECT))

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from adcreative.editor.picture.cells import MAX_MISS, RINGING_PX, coherent_misses, continue_outlines, guess_outlines
+from adcreative.editor.picture.cells import MAX_MISS, RINGING_PX, OutlinedGround, coherent_misses
 from adcreative.editor.picture.patches import fill_from_patches
 from adcreative.editor.picture.patterns import repeat_spots
 from adcreative.editor.picture.shadows import Shadow, measure_coverage
-from adcreative.editor.picture.tones import continue_tones
+from adcreative.editor.picture.tones import continue_tones, is_drawn
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock
 from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_letters
@@ -100,9 +100,14 @@ def fill_hole(
         the picture, and the mask [H, W] of the pixels around the hole, and in it, that drawn grounds replaced.
     """
     filled, replaced = image_u8, np.zeros_like(hole)
-    for fill in (continue_outlines, continue_tones, guess_outlines):
+    if is_drawn(image_u8, hole, barred):
+        outlined = OutlinedGround(image_u8, hole, barred)
+        filled, replaced = outlined.fill(image_u8, hole, is_sure=True)
         if (hole & ~replaced).any():
-            filled, drawn = fill(filled, hole & ~replaced, barred)
+            filled, drawn = continue_tones(filled, hole & ~replaced, barred)
+            replaced |= drawn
+        if (hole & ~replaced).any():
+            filled, drawn = outlined.fill(filled, hole & ~replaced, is_sure=False)
             replaced |= drawn
     left = hole & ~replaced
     return (inpainter(filled, left, barred) if left.any() else filled), replaced

@@ -29,6 +29,7 @@ from adcreative.progress import ShouldStop, never
 
 __all__ = ["PictureGrounds"]
 
+MIN_LIKENESS = 0.65  # of a font to the old letters; script and display lettering has no counterpart at hand
 MAX_LIFTS = 4  # of one button: its ground differs only where other texts were set
 
 
@@ -74,6 +75,10 @@ class PictureGrounds:
             if self._matches is None:
                 self._matches = match_fonts(self._image_u8, self._homes, self._typefaces)
             return self._matches
+
+    def can_be_set(self, name: str) -> bool:
+        """Return whether a font at hand is like a field's letters: new words are set in no other one."""
+        return any(match.likeness >= MIN_LIKENESS for match in self.match()[name])
 
     def erase(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the picture without the letters of a field, and the mask [H, W] of the pixels that were replaced."""
@@ -124,9 +129,10 @@ class PictureGrounds:
     def prepare(self, should_stop: ShouldStop = never) -> None:
         """Work out the fonts and the grounds of every field, from the foot of the ad upward, as texts are set; `should_stop` is
         asked in between. Who needs one meanwhile waits for it."""
-        names = sorted(self._homes, key=lambda name: -self._homes[name].box[1])
-        steps: list[Callable[[], object]] = [self.match]
-        steps += [partial(self.erase, name) for name in names]
+        if should_stop():
+            return
+        names = [name for name in sorted(self._homes, key=lambda name: -self._homes[name].box[1]) if self.can_be_set(name)]
+        steps: list[Callable[[], object]] = [partial(self.erase, name) for name in names]
         steps += [partial(self._lift, name) for name in names]
         for work_out in steps:
             if should_stop():

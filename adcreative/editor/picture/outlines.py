@@ -63,26 +63,35 @@ def find_outlines(crop: np.ndarray, known: np.ndarray) -> list[Outline]:
         if len(points) < NEIGHBOURS[1] or len(found) >= MAX_CURVES:
             break
         middles, radii = _draw_circles(points, normals, rng)
-        offsets = points[None] - middles[:, None]
-        lengths = np.maximum(np.hypot(offsets[..., 0], offsets[..., 1]), 1e-6)
-        cosine = np.abs((offsets * normals[None]).sum(axis=2)) / lengths
-        on = (np.abs(lengths - radii[:, None]) <= NEAR_PX) & (cosine >= ALONG)  # [drawn, N]
-        left = np.ones(len(points), bool)
+        on = _lie_on(points, normals, middles, radii)
+        left, counts = np.ones(len(points), bool), on.sum(axis=1)
         for _ in range(A_BATCH):
-            counts = on[:, left].sum(axis=1)
             best = int(counts.argmax())
             if counts[best] < LEAST_OF_DRAWN:
                 break
             outline, own = _fitted(points, normals, on[best] & left, left)
-            on[best] = False
+            on[best], counts[best] = False, 0
             if outline is not None:
                 found.append(outline)
                 left &= ~own
+                counts -= on[:, own].sum(axis=1)
+                on[:, own] = False
         if left.all():
             break
         points, normals = points[left], normals[left]
     found += _level_lines(points, normals)
     return sorted(found, key=lambda one: -len(one.points))[:MAX_CURVES]
+
+
+def _lie_on(points: np.ndarray, normals: np.ndarray, middles: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Return which points [N, 2] with normals [N, 2] lie on circles [M]: [M, N]. Most are too far off to ask for the normal."""
+    down, right = (points[None, :, k] - middles[:, None, k] for k in (0, 1))
+    lengths = np.sqrt(down * down + right * right)
+    on = np.abs(lengths - radii[:, None]) <= NEAR_PX
+    circle, point = np.nonzero(on)
+    along = np.abs(down[circle, point] * normals[point, 0] + right[circle, point] * normals[point, 1])
+    on[circle, point] = along / np.maximum(lengths[circle, point], 1e-6) >= ALONG
+    return on
 
 
 def _edge_points(crop: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,7 @@ COARSE_PX = 3.0  # half the width of a hole at the coarsest size
 LEAST_SIDE_PX = 24  # of the picture at the coarsest size
 ROUNDS = ((16, 4), (6, 3), (2, 2))  # fills, and searches in each: at the coarsest size, the next one and all finer ones
 FILLED_SHARE = 0.1  # that filled pixels count for of known ones, when patches are compared
+ASKED_FIRST = (2, 4, 8)  # parts of a patch after which one that differs by more already is given up
 SHARPNESS_PERCENTILE = 1.0  # of the patches' differences: what differs by more has little say
 LOYALTY = 0.01  # to the colours that patches say, against the changes that they say
 SEED = 5
@@ -156,14 +157,15 @@ class _Level:
             coarse: the sources at half the size; None: random ones.
         """
         frame = RADIUS_PX
-        self._pixels = np.pad(start, ((frame, frame), (frame, frame), (0, 0)), mode="edge").reshape(-1, 3).astype(np.float32)
+        framed = np.pad(start, ((frame, frame), (frame, frame), (0, 0)), mode="edge").reshape(-1, 3)
+        self._pixels = np.concatenate([framed, np.zeros((len(framed), 1))], axis=1).astype(np.float32)  # 16 bytes each
         sources = self._first_sources(coarse, rng)
         for _ in range(fills):
             costs = self._costs(sources)
             for _ in range(searches):
                 sources, costs = self._search(sources, costs, rng)
             self._vote(sources, costs)
-        inner = self._pixels.reshape(*self._hole.shape, 3)[frame:-frame, frame:-frame]
+        inner = self._pixels[:, :3].reshape(*self._hole.shape, 3)[frame:-frame, frame:-frame]
         places = np.moveaxis(np.indices(self._shape), 0, 2)
         rows, columns = np.divmod(self._targets, self._row)
         places[rows - frame, columns - frame] = np.stack(np.divmod(sources, self._row), axis=1) - frame
@@ -180,14 +182,20 @@ class _Level:
         doubled = found[:, 0] * self._row + found[:, 1]
         return np.where(self._is_example[doubled], doubled, random)
 
+    def _take(self, places: np.ndarray) -> np.ndarray:
+        """Return the pixels [N, 4] at places, the fourth channel 0: whole numbers of 16 bytes are copied soonest."""
+        return np.asarray(self._pixels.view(np.complex128)[:, 0].take(places).view(np.float32).reshape(-1, 4))
+
     def _costs(self, sources: np.ndarray) -> np.ndarray:
         """Return the weighted squared difference of each target's patch and its source's."""
         costs = np.zeros(len(sources), np.float32)
         for step in self._compared:
-            at = self._targets + step
-            off = self._pixels[at] - self._pixels[sources + step]
-            costs += self._weights[at] * np.einsum("ij,ij->i", off, off)
+            costs += self._differences(self._targets + step, sources + step)
         return costs
+
+    def _differences(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        off = self._take(at) - self._take(sources)
+        return np.asarray(self._weights.take(at) * np.einsum("ij,ij->i", off, off))
 
     def _search(self, sources: np.ndarray, costs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Try the sources of the neighbours, moved by as much, and random places nearer and nearer to the best one."""
@@ -205,29 +213,45 @@ class _Level:
         return sources, costs
 
     def _better(self, sources: np.ndarray, costs: np.ndarray, tried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        tried = np.where(self._is_example[tried], tried, sources)
-        new = self._costs(tried)
-        is_better = new < costs
-        return np.where(is_better, tried, sources), np.where(is_better, new, costs)
+        """Return sources and their costs, those that were tried where they are better."""
+        left = np.flatnonzero((tried != sources) & self._is_example.take(tried))
+        at, new, best, sums = self._targets[left], tried[left], costs[left], np.zeros(len(left), np.float32)
+        for num, step in enumerate(self._compared):
+            if num in ASKED_FIRST:
+                open_ = np.flatnonzero(sums < best)
+                left, at, new, best, sums = (one[open_] for one in (left, at, new, best, sums))
+            sums += self._differences(at + step, new + step)
+        won = np.flatnonzero(sums < best)
+        sources, costs = sources.copy(), costs.copy()
+        sources[left[won]], costs[left[won]] = new[won], sums[won]
+        return sources, costs
 
     def _vote(self, sources: np.ndarray, costs: np.ndarray) -> None:
         """Fill the hole with what the patches over it say, joined to its rim."""
         usual = max(float(np.percentile(costs, SHARPNESS_PERCENTILE)), 1.0)
-        says = np.exp(-np.minimum(costs / usual, 30.0)).astype(np.float32) + 1e-9
-        colours = self._mean_said(self._own, 0, sources, says)
-        changes = [self._mean_said(pairs, step, sources, says) for pairs, step in self._pairs]
-        self._pixels[self._own] = self._joined(colours, changes)
+        says, said_by = np.zeros(self._hole.size, np.float32), np.zeros(self._hole.size, np.intp)
+        says[self._targets] = np.exp(-np.minimum(costs / usual, 30.0)).astype(np.float32) + 1e-9
+        said_by[self._targets] = sources
+        colours = self._mean_said(self._own, 0, said_by, says)
+        changes = [self._mean_said(pairs, step, said_by, says) for pairs, step in self._pairs]
+        self._pixels[self._own, :3] = self._joined(colours, changes)
 
-    def _mean_said(self, places: np.ndarray, to: int, sources: np.ndarray, says: np.ndarray) -> np.ndarray:
-        """Return the mean [N, 3] of what patches say of places: their colour (to = 0), or its change to the pixel at `to`."""
-        above, below = np.zeros((len(places), 3), np.float32), np.zeros(len(places), np.float32)
+    def _mean_said(self, places: np.ndarray, to: int, said_by: np.ndarray, says: np.ndarray) -> np.ndarray:
+        """Return the mean [N, 3] of what patches say of places: their colour (to = 0), or its change to the pixel at `to`.
+
+        Args:
+            said_by, says: of all pixels: the source of the patch around one, and its say, 0 where it touches no hole.
+        """
+        above, below = np.zeros((len(places), 4), np.float32), np.zeros(len(places), np.float32)
         for step in self._votes[to]:
-            over = self._order[places - step]
-            weight = np.where(over >= 0, says[over], 0.0)
-            said = self._pixels[sources[over] + step]
-            above += weight[:, None] * (said if to == 0 else self._pixels[sources[over] + step + to] - said)
+            weight, said_at = says.take(places - step), said_by.take(places - step) + step
+            said = self._take(said_at)
+            if to:
+                said = self._take(said_at + to) - said
+            said *= weight[:, None]
+            above += said
             below += weight
-        return np.asarray(above / np.maximum(below, 1e-12)[:, None])
+        return np.asarray(above[:, :3] / np.maximum(below, 1e-12)[:, None])
 
     def _joined(self, colours: np.ndarray, changes: list[np.ndarray]) -> np.ndarray:
         """Return the colours [N, 3] of the hole that change from pixel to pixel as is said, beginning at the known ones."""
@@ -236,6 +260,6 @@ class _Level:
             for here, there, sign in ((pairs, pairs + step, -1.0), (pairs + step, pairs, 1.0)):
                 mine, other = self._place[here], self._place[there]
                 own = mine >= 0
-                values = sign * change[own] + np.where((other[own] < 0)[:, None], self._pixels[there[own]], 0.0)
+                values = sign * change[own] + np.where((other[own] < 0)[:, None], self._pixels[there[own], :3], 0.0)
                 np.add.at(right_side, mine[own], values)
         return np.asarray(self._solver.solve(right_side), np.float32)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from adcreative.editor.picture.erasing import fill_hole
 from adcreative.editor.picture.layers import Layer
@@ -72,8 +73,8 @@ def resize_plate(
     Args:
         erased_u8: the picture [H, W, 3] without the label. lift: takes the plate off it.
     Returns:
-        the picture, the block with its new plate, and the mask [H, W] of the ground that was filled; None when the plate cannot
-        be told from its ground, is not even in its middle or would be too short.
+        the picture, the block with its new plate, and the mask [H, W] of the ground that was filled, off the plate's edge;
+        None when the plate cannot be told from its ground, is not even in its middle or would be too short.
     """
     if block.plate is None or not more_px:
         return None
@@ -96,7 +97,8 @@ def resize_plate(
     )
     clean = lifted[1].copy()  # what was lifted may be remembered
     under = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top).paste(clean)
-    return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~under
+    beside = ndimage.binary_dilation(under, iterations=SOFT_RIM_PX)  # its edge is no seam of the ground
+    return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~beside
 
 
 def can_be_bared(image_u8: np.ndarray, plate: Box) -> bool:

@@ -31,7 +31,7 @@ from adcreative.editor.picture.changes import FIELDS, TextChange
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
 from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
-from adcreative.editor.picture.grounds import PictureGrounds
+from adcreative.editor.picture.grounds import MIN_LIKENESS, PictureGrounds
 from adcreative.editor.picture.homes import as_set, find_homes
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import FontMatch
@@ -48,7 +48,6 @@ from adcreative.encoders.picture_words.words import PictureWords
 
 MAX_ANGLE_DEG = 2.0  # text that leans more is left alone
 MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a short text is not measured finer
-MIN_LIKENESS = 0.65  # of the nearest font to the old letters; script and display lettering has no counterpart at hand
 NEW_INK = 120.0  # distance of colours from which the ink counts as another
 RETRIES = (1.0, 0.96, 0.92)  # sizes to try when a text does not read back
 LABEL_PAD, MAX_LABEL_PAD = 0.75, 2.0  # heights of a label's letters between it and the end of its button

@@ -18,8 +18,6 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
-from adcreative.editor.picture.holes import window_of
-
 STEP_SHARE, LEAST_STEP_PX = 0.16, 6  # of the hole's height: distance of the nodes
 REACH_STEPS, WINDOW_REACHES = 1.8, 2.3  # deviation of a node's weights, in steps; half its window, in such deviations
 USUAL_REACH_PX = 11.0  # of larger reaches only some pixels are asked
@@ -34,7 +32,7 @@ MAX_WRONG = 0.015  # share of the pixels around that the curves may put into ano
 RIDGE, ROUNDS = 3e-6, 10
 FINE = 3  # points across a pixel at which the outline is asked, so that its edge is soft
 RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
-PROBED = 12  # nodes that are looked at first
+PROBED, LEAST_DRAWN = 12, 0.5  # nodes that are looked at first; share of them that tells a drawn ground from a photograph
 SAMPLED = 800  # pixels of which the tones are sought
 LEAST_WEIGHT = 0.3  # of the nodes around a pixel that must have an answer
 MAX_DOUBT, DOUBT_PX = 2.5, 3  # deviation (0..255) of what neighbouring nodes say, in squares of this side: no outline is sure
@@ -93,22 +91,12 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
         the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it.
     """
     out, done = image_u8.copy(), np.zeros_like(mask)
-    window = window_of(mask)
-    if window is None:
+    if not mask.any():
         return out, done
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    heights = [part[0].stop - part[0].start for part in ndimage.find_objects(labels)]
-    step = max(LEAST_STEP_PX, round(STEP_SHARE * float(np.median(heights))))
     known = ~(mask | keep_out)
     near = known & ndimage.binary_dilation(mask, iterations=RINGING_PX)
-    nodes = [
-        (int(top), int(left))
-        for top in range(window[0].start - step, window[0].stop + 2 * step - 1, step)
-        for left in range(window[1].start - step, window[1].stop + 2 * step - 1, step)
-        if mask[max(0, top - step + 1) : max(0, top + step), max(0, left - step + 1) : max(0, left + step)].any()
-    ]
-    find_ground = cache(lambda node: _find_ground(image_u8, known, node, REACH_STEPS * step))
-    if not _is_drawn(nodes, find_ground):
+    nodes, step, find_ground = _grid(image_u8, mask, known)
+    if _count_drawn(nodes, find_ground) < min(2, len(nodes)):
         return out, done
     y, x = np.nonzero(mask | near)
     index = np.full(mask.shape, -1)
@@ -138,10 +126,41 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
     return out, done
 
 
-def _is_drawn(nodes: Sequence[Node], find_ground: Callable[[Node], _Ground | None]) -> bool:
-    """Return whether a few of the nodes lie on a drawn ground: the rest of a photograph need not be looked at."""
-    some = nodes[:: max(1, len(nodes) // PROBED)]
-    return sum(find_ground(node) is not None for node in some) >= min(2, len(some))
+def is_drawn(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> bool:
+    """Return whether a mask [H, W] lies on a drawn ground, or enough of it does. Arguments as of `continue_tones`.
+
+    A photograph need not be looked at further, and what seems drawn in one by chance, such as a calm brick, goes on wrongly.
+    """
+    if not mask.any():
+        return False
+    nodes, _, find_ground = _grid(image_u8, mask, ~(mask | keep_out))
+    return _count_drawn(nodes, find_ground) >= LEAST_DRAWN * len(_probed(nodes))
+
+
+def _grid(
+    image_u8: np.ndarray, mask: np.ndarray, known: np.ndarray
+) -> tuple[list[Node], int, Callable[[Node], _Ground | None]]:
+    """Return the nodes around a mask [H, W] that is not empty, their distance (px), and what finds the ground at one."""
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    heights = [part[0].stop - part[0].start for part in ndimage.find_objects(labels)]
+    step = max(LEAST_STEP_PX, round(STEP_SHARE * float(np.median(heights))))
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    nodes = [
+        (int(top), int(left))
+        for top in range(rows[0] - step, rows[-1] + 2 * step, step)
+        for left in range(columns[0] - step, columns[-1] + 2 * step, step)
+        if mask[max(0, top - step + 1) : max(0, top + step), max(0, left - step + 1) : max(0, left + step)].any()
+    ]
+    return nodes, step, cache(lambda node: _find_ground(image_u8, known, node, REACH_STEPS * step))
+
+
+def _probed(nodes: Sequence[Node]) -> Sequence[Node]:
+    return nodes[:: max(1, len(nodes) // PROBED)]
+
+
+def _count_drawn(nodes: Sequence[Node], find_ground: Callable[[Node], _Ground | None]) -> int:
+    """Return how many of a few of the nodes lie on a drawn ground."""
+    return sum(find_ground(node) is not None for node in _probed(nodes))
 
 
 def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: Node, reach: float) -> _Ground | None:

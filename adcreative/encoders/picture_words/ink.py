@@ -217,15 +217,16 @@ def fit_ground(crop: np.ndarray, is_ground: np.ndarray) -> tuple[np.ndarray, flo
         spread = float(np.sqrt(((pixels[rows] - np.median(pixels[rows], axis=0)) ** 2).mean()))
         for num in (1, 3, _TERMS):
             weights, *_ = np.linalg.lstsq(terms[rows, :num], pixels[rows], rcond=None)
-            surface = terms[:, :num] @ weights
-            residual = float(np.sqrt(((pixels[rows] - surface[rows]) ** 2).mean()))
+            residual = float(np.sqrt(((pixels[rows] - terms[rows, :num] @ weights) ** 2).mean()))
             if residual <= max(1.2, 0.1 * spread):
                 break
+        surface = terms[:, :num] @ weights
+        if round_ == 2:
+            break
         off = np.sqrt(((pixels - surface) ** 2).mean(axis=1))
-        if round_ < 2:
-            chosen &= off <= max(2.0, 2.5 * residual)
-            if chosen.sum() < 4 * _TERMS:
-                break
+        chosen &= off <= max(2.0, 2.5 * residual)
+        if chosen.sum() < 4 * _TERMS:
+            break
     return surface.reshape(crop.shape).clip(0.0, 255.0).astype(np.float32), residual
 
 

@@ -66,3 +66,11 @@ def test_large_pictures_are_not_kept() -> None:
     large._image_u8 = np.zeros((MAX_KEPT_PIXELS // 1000 + 1, 1000, 3), np.uint8)
     assert kept.share(large) is large
     assert not kept._kept
+
+
+def test_the_ground_of_a_text_that_no_font_can_take_the_place_of_is_not_worked_out(
+    worked_out: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grounds_module, "MIN_LIKENESS", 1.1)
+    setter(drawn_ad()).grounds.prepare()
+    assert worked_out == ["match_fonts"]

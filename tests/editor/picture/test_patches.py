@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from adcreative.editor.picture.patches import fill_from_patches
+from adcreative.editor.picture.patches import _Level, fill_from_patches
 
 
 def holes(height: int = 120, width: int = 200) -> np.ndarray:
@@ -106,3 +106,20 @@ def test_a_hole_at_the_pictures_rim_is_filled() -> None:
     filled = fill_from_patches(np.where(mask[:, :, None], 20, ground).astype(np.uint8), mask, np.zeros_like(mask))
     assert filled is not None
     assert np.abs(filled.astype(int) - ground).max() <= 2
+
+
+def test_patches_given_up_early_are_the_ones_that_a_whole_look_would_give_up() -> None:
+    rng = np.random.default_rng(2)
+    ground = ndimage.gaussian_filter(rng.uniform(0, 255, (60, 90, 3)), (2.0, 2.0, 0.0)).astype(np.float32)
+    level = _Level(ground, holes(60, 90), np.zeros((60, 90), bool))
+    level.fill(ground, None, 1, 1, np.random.default_rng(0))
+    num = len(level._targets)
+    old, tried = (rng.choice(level.examples, num) for _ in range(2))
+    tried[::7] = 0  # the frame is no example
+    costs = level._costs(old)
+    sources, least = level._better(old, costs, tried)
+    allowed = np.isin(tried, level.examples)
+    wanted = np.where(allowed & (level._costs(np.where(allowed, tried, old)) < costs), tried, old)
+    assert np.array_equal(sources, wanted)
+    assert np.array_equal(least, level._costs(wanted))
+    assert 0.1 < (sources != old).mean() < 0.9
