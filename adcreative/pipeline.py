@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.standing import Standing
     from adcreative.verbs.studio import Studio
     from adcreative.verbs.target import target
-    from adcreative.verbs.train import train
+    from adcreative.verbs.train import Trainable, count_trainable, train
     from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
     from adcreative.verbs.use_log import evaluate_log, explain_log, is_log_model, score_log
 
@@ -86,6 +86,7 @@ __all__ = [
     "SelectSummary",
     "Standing",
     "Studio",
+    "Trainable",
     "approve",
     "archive",
     "audit_personas",
@@ -98,6 +99,7 @@ __all__ = [
     "check_words",
     "compress",
     "convert_weights",
+    "count_trainable",
     "demo",
     "demo_account",
     "describe",
@@ -187,7 +189,7 @@ _HOMES = {
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",
     "verbs.target": "target",
-    "verbs.train": "train",
+    "verbs.train": "Trainable count_trainable train",
     "verbs.train_log": "LogSummary inspect_log train_log",
     "verbs.use_log": "evaluate_log explain_log is_log_model score_log",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,39 @@ from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.model_folder import ROLES, TOGETHER, note_models
 
-__all__ = ["train"]
+__all__ = ["Trainable", "count_trainable", "train"]
 
 PLOT = "reliability.png"
 MODALITIES = ("words", "picture", "faces", "context")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainable:
+    """What a table has to learn from: its ads with impressions and clicks, all their clicks, and the least of both that `train`
+    takes."""
+
+    num_ads: int
+    num_clicks: int
+    min_ads: int
+    min_clicks: int
+
+    @property
+    def is_enough(self) -> bool:
+        return self.num_ads >= self.min_ads and self.num_clicks >= self.min_clicks
+
+
+def count_trainable(data: Path, *, columns: Path | None = None, images: Path | None = None) -> Trainable:
+    """Count what `train` would learn from, in seconds and without a model.
+
+    Raises:
+        CatalogError: nothing usable in `data`.
+    """
+    from adcreative.ctr.config import PredictorConfig
+
+    found = [creative for creative in read_usable(Path(data), columns, images=images).creatives if creative.has_results]
+    clicks = sum(creative.clicks or 0 for creative in found)
+    config = PredictorConfig()
+    return Trainable(num_ads=len(found), num_clicks=clicks, min_ads=config.min_rows, min_clicks=config.min_clicks)
 
 
 def train(

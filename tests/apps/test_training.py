@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from adcreative.pipeline import Trainable
 from apps.studio.handlers.consents import Consents
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.training import Trainings
 from tests.apps.fakes import FakeStudio
 
+ENOUGH = Trainable(num_ads=120, num_clicks=3000, min_ads=60, min_clicks=100)
 AD = {"image_path": None, "headline": "Bread that stays fresh"}
 
 
 @pytest.fixture
 def trainings(tmp_path: Path) -> Trainings:
-    return Trainings(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
+    handlers = Handlers(studio=FakeStudio(), result_dir=tmp_path / "results")
+    return Trainings(handlers=handlers, count=lambda *_, **__: ENOUGH)
 
 
 @pytest.fixture
@@ -105,3 +108,31 @@ def test_one_at_a_time(trainings: Trainings, results: str) -> None:
     next(screens)
     assert "already" in next(trainings.train("anna", results)).shown
     assert "120 ads" in list(screens)[-1].shown
+
+
+@pytest.mark.parametrize(
+    ("num_ads", "clicks", "said"),
+    [(12, 20, "12 ads have results here; the scores can learn from 60 or more"), (1, 20, "1 ad has results here"),
+     (60, 1, "These ads have 60 clicks in all; the scores can learn from 100 or more"), (60, 2, "")],
+)  # fmt: skip
+def test_too_few_ads_are_no_fault_and_are_told_before_anything_begins(
+    tmp_path: Path, num_ads: int, clicks: int, said: str
+) -> None:
+    """Said when the table is brought, and when the button is pressed; with what the page can do meanwhile."""
+    trainings = Trainings(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
+    path = tmp_path / "results.csv"
+    rows = [f"Bread number {number},1000,{clicks}" for number in range(num_ads)]
+    path.write_text("\n".join(["headline,impressions,clicks", *rows]))
+    looked, screens = trainings.look("anna", str(path)), list(trainings.train("anna", str(path)))
+    if not said:
+        assert looked == ""
+        assert "120 ads of your own" in screens[-1].shown
+        return
+    (screen,) = screens
+    for shown in (looked, screen.shown):
+        assert said in shown
+        assert "Read the results" in shown
+        assert "did not work" not in shown
+    assert screen.record["status"] == "too few"
+    assert trainings.handlers.studio.asked == []  # type: ignore[attr-defined]
+    assert trainings.look("anna", None) == ""

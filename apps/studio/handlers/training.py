@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from adcreative.errors import AdCreativeError
+from adcreative.pipeline import Trainable, count_trainable
 
 from ..html import fragments
 from ..html import insights as insight_fragments
@@ -56,6 +57,7 @@ class Trainings:
 
     handlers: Handlers
     board: JobBoard[Job[TrainingScreen]] = field(default_factory=JobBoard)
+    count: Callable[..., Trainable] = count_trainable
 
     def __post_init__(self) -> None:
         self.handlers.also_forget.append(self.forget)
@@ -78,6 +80,10 @@ class Trainings:
             return
         try:
             brought = self._bring(owner, results_path, picture_paths or (), columns or {})
+            found = self.count(brought.results, columns=brought.columns, images=brought.pictures)
+            if not found.is_enough:
+                yield TrainingScreen(shown=step_fragments.few_ads(found), record={"status": "too few", **asdict(found)})
+                return
             ticket = self.handlers.seat.join()
         except AdCreativeError as error:
             yield TrainingScreen(shown=fragments.problem(error), record={"error": str(error)})
@@ -89,6 +95,20 @@ class Trainings:
         for state in job.states():
             yield TrainingScreen(shown=step_fragments.training_progress(state, stages[-1] if stages else ""))
         yield job.result()
+
+    def look(self, owner: str, results_path: str | None) -> str:
+        """Say of an export that was just brought that there is too little to learn from; nothing when there is enough.
+
+        What is wrong with the table is said where its columns are.
+        """
+        if not results_path:
+            return ""
+        self.handlers.belongings.note(owner, results_path)
+        try:
+            found = self.count(Path(results_path))
+        except AdCreativeError:
+            return ""
+        return "" if found.is_enough else step_fragments.few_ads(found)
 
     def _bring(
         self, owner: str, results_path: str | None, picture_paths: Sequence[str], columns: Mapping[str, str | None]

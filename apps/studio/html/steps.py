@@ -15,7 +15,7 @@ from PIL import Image
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
-from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView
+from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView, Trainable
 from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
 from adcreative.report.words import direction_label
@@ -95,6 +95,11 @@ def columns(view: ColumnView) -> str:
 def training_progress(state: JobState, stage: str) -> str:
     """Show how far a training on an account's results is."""
     return _render("training_progress", state=state, stage=stage)
+
+
+def few_ads(found: Trainable) -> str:
+    """Say that an account has too little to learn from, how much is needed, and what can be done meanwhile."""
+    return _render("few_ads", found=found)
 
 
 def trained(record: Mapping[str, Any]) -> str:

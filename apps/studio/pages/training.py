@@ -11,8 +11,8 @@ from ..handlers.training import Trainings, TrainingScreen
 from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, take_only_uploads
 
 HINT = (
-    "Let the scores learn from these results: some sixty ads with clicks are enough to begin with. It takes a minute or two; "
-    "nothing leaves this computer."
+    "Let the scores learn from these results: 60 ads with clicks are enough to begin with. It takes a minute or two; nothing "
+    "leaves this computer."
 )
 
 
@@ -29,6 +29,7 @@ def build_training(
         pictures = gr.File(label="Pictures of these ads, or a zip (optional)", file_count="multiple", height=170,
                            elem_id="training-pictures")  # fmt: skip
         take_only_uploads(pictures)
+        ready = fragment(elem_id="training-ready")
         train = gr.Button("Train on my results", variant="primary", elem_id="training-button")
         stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="training-stop")
         shown = fragment(elem_id="trained")
@@ -58,9 +59,13 @@ def build_training(
     def forget_training(request: gr.Request, visitor: str | None = None) -> list[Any]:
         return [trainings.forget(find_owner(visitor, request)), None, {}]
 
+    def look(request: gr.Request, results_path: str | None, visitor: str | None) -> str:
+        return trainings.look(find_owner(visitor, request), results_path)
+
+    results.change(look, [results, visitor], ready, **{**MOVES, "queue": True})
     settle = _settle(trainings)
     inputs: Fields = {"results_path": results, "picture_paths": pictures, "visitor": visitor, **chosen}
-    train.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
+    train.click(lambda: [gr.update(visible=True), ""], None, [stop, ready], **MOVES).then(
         train_account, None, outputs, inputs_kwargs=inputs, api_name="train_account", show_progress="hidden", **WATCHING
     ).then(settle, [card, visitor], settled, **MOVES)
     page.load(
