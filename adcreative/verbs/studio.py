@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
-from adcreative.encoders.picture_words.filling import fill_from_pictures
+from adcreative.encoders.picture_words.filling import fill_from_pictures, name_brand_of
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop
@@ -94,15 +94,9 @@ class Studio:
             import_module(name)
 
     def train_account(
-        self,
-        results: Path,
-        out: Path,
-        *,
-        images: Path | None = None,
-        columns: Path | None = None,
-        progress: Progress,
+        self, results: Path, out: Path, *, images: Path | None = None, columns: Path | None = None, progress: Progress,
         should_stop: ShouldStop,
-    ) -> RunSummary:
+    ) -> RunSummary:  # fmt: skip
         """Learn from an account's results into the folder `out`, as the command `train` does; return its summary.
 
         Raises:
@@ -316,6 +310,10 @@ class Studio:
         """
         (found,) = fill_from_pictures([creative], find_reader(lambda: self._loaded.tools.extractor.cache))
         return found
+
+    def name_brand(self, creative: Creative) -> str:
+        """Return who an ad says it is from; "" where neither its words nor its picture do. Raises as `read_words`."""
+        return name_brand_of(creative, find_reader(lambda: self._loaded.tools.extractor.cache))
 
     def demo_ad(self, out: Path) -> Creative:
         """Write one ad of the simulated market into the folder `out` and return it; nobody real is shown."""

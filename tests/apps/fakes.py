@@ -117,6 +117,10 @@ class FakeStudio:
             return creative
         return replace(creative, headline="Read me first", cta="Shop now", read_fields=("headline", "cta"))
 
+    def name_brand(self, creative: Creative) -> str:
+        """A picture called "words" has a logo."""
+        return creative.brand or ("Maison Lune" if "words" in creative.file_name else "")
+
     def find_faces(self, creative: Creative) -> list[FakeFace]:
         """Two faces that may be edited and one that may not, in every picture; for one called "late" it takes four seconds."""
         time.sleep(4.0 if creative.image_path and creative.image_path.stem == "late" else 0.0)

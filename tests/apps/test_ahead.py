@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from adcreative.creative import Creative
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.why import Why
 from apps.studio.sessions.ahead import MAX_AT_ONCE, MAX_KEPT, Ahead
 from apps.studio.sessions.jobs import Job, ReportProgress, ShouldStop
 from apps.studio.sessions.seat import ModelSeat
 from tests.apps.fakes import FakeStudio
+from tests.apps.test_steps import WISH
 
 ENOUGH_S = 20.0
 
@@ -186,3 +190,43 @@ def test_an_answer_of_another_model_is_not_shown(tmp_path: Path) -> None:
     finished(why.ahead._begun["me"].job)
     handlers.use_own("me", FakeStudio())
     assert why.ahead.take("me", why._key("me", handlers.desk.find("me").ad)) is None
+
+
+def test_an_explanation_that_made_way_for_a_search_is_begun_again_once_that_is_over(tmp_path: Path) -> None:
+    studio = FakeStudio(round_s=0.01)
+    began, tries = threading.Event(), list[bool]()
+    real = studio.explain_one
+
+    def explain(creative: Creative, out: Path, **given: Any) -> object:
+        """The first try goes on until it is stopped."""
+        tries.append(len(tries) > 0)
+        began.set()
+        while not tries[-1]:
+            if given["should_stop"]():
+                return SimpleNamespace(stopped=True)
+            threading.Event().wait(0.01)
+        return real(creative, out, **given)
+
+    studio.explain_one = explain  # type: ignore[assignment, method-assign]
+    handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
+    why = Why(handlers=handlers, ahead=Ahead(handlers.seat, pause_s=0.0))
+    handlers.score("me", headline="Coats")
+    assert began.wait(ENOUGH_S)
+    list(handlers.improve("me", {"headline": "Coats"}, WISH))
+    assert why.ahead is not None
+    again = finished(why.ahead.take("me", why._key("me", handlers.desk.find("me").ad))).result()
+    assert tries == [False, True]
+    assert again is not None
+    assert "Coats" in again[0]
+
+
+def test_what_gave_up_is_begun_again_when_asked_and_what_has_an_answer_is_not(ahead: Ahead[str], seat: ModelSeat) -> None:
+    began, asked = threading.Event(), list[str]()
+    begin(ahead, "anna", "ad 1", until_stopped(began))
+    assert began.wait(ENOUGH_S)
+    with seat.quick():
+        finished(ahead._begun["anna"].job)
+    for _ in range(2):
+        begin(ahead, "anna", "ad 1", lambda report, should_stop: asked.append("again") or "found")
+        finished(ahead._begun["anna"].job)
+    assert asked == ["again"]

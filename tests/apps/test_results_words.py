@@ -9,7 +9,8 @@ import pytest
 
 from adcreative.creative import EditResult
 from adcreative.verbs.directions import read_direction_names
-from apps.studio.html.results import _has_new_words, cards, say_kept_words, say_looks
+from apps.studio.handlers.steps import merge_notes
+from apps.studio.html.results import _has_new_words, cards, result, say_kept_words, say_looks
 from tests.apps.fakes import FakeAlternative, FakeOutcome
 
 
@@ -25,6 +26,16 @@ def test_looks_are_said_in_plain_words(direction: str, strength: float, said: st
     assert say_looks([{"direction": direction, "strength": strength}]) == (said,)
 
 
+def test_what_is_true_of_both_ads_of_a_test_is_said_once() -> None:
+    names = [f"ad_{called}_acv0123456789ab" for called in ("original", "version-B")]
+    notes = [f'{name}: Meta has no button "Commander"; choose one' for name in names]
+    notes += [f"{names[1]}: the title has 50 letters; about 27 are shown", "the rows are in euros"]
+    assert merge_notes(notes) == [
+        'Meta has no button "Commander"; choose one', "this version: the title has 50 letters; about 27 are shown",
+        "the rows are in euros",
+    ]  # fmt: skip
+
+
 def test_every_direction_has_words() -> None:
     for name in read_direction_names():
         (said,) = say_looks([{"direction": name, "strength": 0.4}])
@@ -36,6 +47,25 @@ def test_a_language_is_named_as_unwritten_only_where_no_words_are_new() -> None:
     assert _has_new_words({"headline_original": "Frisch", "headline_edited": "Frisch geröstet"})
     assert not _has_new_words({"headline_original": "Frisch", "headline_edited": "Frisch", "description_edited": None})
     assert not _has_new_words({"headline_original": "Frisch", "headline_edited": ""})
+
+
+@pytest.mark.parametrize(
+    ("headlines", "said", "unsaid"),
+    [(("Frisch geröstet",), "only put your ad’s own phrases together anew", "keep its words"),
+     (("Frisch", "Frisch"), "make no other line, so these versions keep its words", "together anew")],
+)  # fmt: skip
+def test_phrases_are_put_together_anew_only_where_a_card_has_new_words(
+    headlines: tuple[str, ...], said: str, unsaid: str
+) -> None:
+    row = EditResult(
+        file_name="ad.png", status="kept", headline_original="Frisch", headline_edited="Frisch", enough_data=False,
+        reason="the ad is in German: its own phrases are put together anew",
+    )  # fmt: skip
+    found = tuple(FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline=headline) for headline in headlines)
+    shown = result(FakeOutcome(result=row, image_u8=None, control_u8=None, alternatives=found), None, ())
+    assert "We can’t write German yet" in shown
+    assert said in shown
+    assert unsaid not in shown.split("<details>")[0]
 
 
 def test_a_card_says_a_description_only_where_it_is_new() -> None:

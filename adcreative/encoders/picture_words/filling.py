@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.encoders.picture_words.reader import TextReading
-from adcreative.encoders.picture_words.words import fill_fields, has_open_fields, read_words
+from adcreative.encoders.picture_words.words import PictureWords, fill_fields, has_open_fields, name_brand, read_words
 from adcreative.errors import CreativeError
 
 READ_NOTE = "read from the picture"
@@ -28,6 +28,16 @@ def fill_from_pictures(creatives: Iterable[Creative], reader: TextReading | None
         except CreativeError:
             image_u8 = None
         yield creative if image_u8 is None else fill_fields(creative, read_words(image_u8, reader, brand=creative.brand))
+
+
+def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:
+    """Return who an ad says it is from, in its words or in its picture; "" where it does not say.
+
+    Raises:
+        CreativeError: its picture cannot be read.
+    """
+    image_u8 = None if creative.brand or reader is None else picture(creative)
+    return name_brand(creative, PictureWords() if image_u8 is None or reader is None else read_words(image_u8, reader))
 
 
 def name_read_fields(creative: Creative) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -82,6 +83,46 @@ def fill_fields(creative: Creative, words: PictureWords) -> Creative:
                 found[field] = texts[0] if field == "cta" else join_texts(texts)
                 break
     return replace(creative, **found, read_fields=tuple(found)) if found else creative
+
+
+_LABELS = r"(?:[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\.){1,3}"
+_ENDS = "com|net|org|shop|store|eu|io|co|app|de|ch|fr|nl|lu|pt|pl|cz|sk|hu|ro|bg|gr|dk|se|fi|ie|uk|ca|mx|br|au|nz|jp|kr|tr"
+_DOMAIN = re.compile(
+    rf"(?<![\w@.-])(?:(?:https?://|www\.)+({_LABELS}[a-z]{{2,6}})|({_LABELS}(?:{_ENDS})(?:\.[a-z]{{2}})?))(?![\w@-])",
+    re.IGNORECASE,
+)  # ends that are words of their own ("in", "it", "es") count behind "www." alone: a blank after a full stop is often lost
+
+
+def find_domain(*texts: str) -> str:
+    """Return the first web address in these texts, without "www." and what follows its name; "" without one.
+
+    The end of an address is in small letters, unless all of it is in capitals.
+    """
+    for text in texts:
+        for found in _DOMAIN.finditer(text):
+            address = found[1] or found[2]
+            if address.isupper() or address.rpartition(".")[2].islower():
+                return address.casefold()
+    return ""
+
+
+def name_brand(creative: Creative, words: PictureWords) -> str:
+    """Return who an ad says it is from: its brand, else what stands as a logo in its picture, else the address that it tells.
+
+    A logo that is one of several such lines, or was hardly read, is left out; "" where the ad does not say.
+    """
+    if creative.brand:
+        return creative.brand
+    said = [creative.headline, creative.primary_text, creative.description, creative.cta]
+    logos = [
+        block.text
+        for block in words.with_role("logo")
+        if block.confidence >= MIN_FIELD_CONFIDENCE and says_words(block.text) and not find_domain(block.text)
+        and not any(is_same_text(block.text, other) for other in said)
+    ]  # fmt: skip
+    if len(logos) == 1:
+        return logos[0]
+    return find_domain(*said, *(block.text for block in words.blocks))
 
 
 def join_texts(texts: Sequence[str]) -> str:

@@ -88,6 +88,7 @@ class Task:
         is_found = screen.record.get("status") in ("edited", "kept")
         said = {"shown": screen.shown} if is_found else {}
         self.handlers.desk.move(self.owner, self.brought.ad, "find" if is_found else "drop", **said)
+        self.handlers.desk.tell_scored(self.owner, self.brought.ad)  # what it made way for is begun again
         return screen
 
     def _work(self, report: ReportProgress, should_stop: ShouldStop) -> Screen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ class Steps:
                     )
                 path = run / "delivery" / PLATFORM_FILES.get(platform, "ads")
                 done = export(run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected")
-                warnings = list(done.warnings)
+                warnings = merge_notes(done.warnings)
             note_campaign(run, name)
             note_event(run, "packed", campaign=name, platform=platform or "")
             Approvals(handlers=self.handlers).note(owner, "pack")
@@ -193,6 +194,19 @@ class Steps:
         self.handlers.belongings.note(owner, *uploads)
         gather([Path(path) for path in uploads], folder)
         return {path.stem.casefold(): path for path in folder.rglob("*") if path.suffix.casefold() in PICTURES}
+
+
+_AD = re.compile(r"(\S+)_(original|version-B)_acv[0-9a-f]{12}: ")
+
+
+def merge_notes(notes: Sequence[str]) -> list[str]:
+    """Return what is to be known of the ads of a test, each thing once, and of which of the two where it is of one alone."""
+    ads: dict[str, list[str]] = {}
+    for note in notes:
+        found = _AD.match(note)
+        ads.setdefault(note[found.end() :] if found else note, []).append(found[2] if found else "")
+    called = {"original": "your ad as it was: ", "version-B": "this version: "}
+    return [(called.get(of[0], "") if len(of) == 1 else "") + text for text, of in ads.items()]
 
 
 def write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:

@@ -161,6 +161,7 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
     return _render(
         "result", row=row, ad=None if creative is None else (creative.name, thumbnail), lift=lift, title=title,
         sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row["reason"]),
+        has_new_words=any(_differs(one, outcome.result) for one in getattr(outcome, "alternatives", ())),
         chart=build_chart(rate_rows(row)),
         texts=[text for text in texts if row["status"] == "edited" and (text.before or text.after)],
         looks=say_looks(row["edits"]), faces=words.describe_faces(row["faces"]),
@@ -175,6 +176,11 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
 def _has_new_words(row: Mapping[str, Any]) -> bool:
     """True when the version has other words than the ad: then some could be written, whatever the language."""
     return any(row.get(f"{name}_edited") not in (None, "", row.get(f"{name}_original")) for name in words.WORD_LABELS)
+
+
+def _differs(one: Any, result: Any) -> bool:
+    """True when a version (an Alternative) has other words than the ad had when it came."""
+    return any(getattr(one, name) != getattr(result, f"{name}_original") for name in words.WORD_LABELS)
 
 
 def say_gain(row: Mapping[str, Any]) -> str:

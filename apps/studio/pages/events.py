@@ -17,12 +17,13 @@ import gradio as gr
 from adcreative.errors import AdCreativeError
 
 from ..handlers.demo import Demo
+from ..handlers.mockups import Mockups
 from ..handlers.one_ad import Handlers, Screen
 from ..handlers.why import Why
-from ..html import fragments, placements
+from ..html import fragments
 from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
-from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish, build_creative
+from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish
 from .one_ad import EMPTY_SCORE, Bring
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
 from .pictures import wire_faces, wire_reading
@@ -82,10 +83,7 @@ class AdEvents:
             return self.handlers.score(owner, image_path=image_path, usual_rate_percent=usual_rate_percent, **words)
 
         def show_placements(request: gr.Request, visitor: str | None = None, **form: Any) -> str:
-            try:
-                return placements.mockups(build_creative(form))
-            except AdCreativeError:
-                return ""
+            return Mockups(handlers=self.handlers).show(form)
 
         bring.demo.click(
             demo, None, list(self.form.values()), inputs_kwargs={"visitor": self.visitor}, api_name="demo",

@@ -43,12 +43,9 @@ def build_training(
             yield screen.shown, str(screen.card) if screen.card else None, screen.record
 
     def train_account(
-        request: gr.Request,
-        results_path: str | None = None,
-        picture_paths: list[str] | None = None,
-        visitor: str | None = None,
-        **columns: str | None,
-    ) -> Iterator[Any]:
+        request: gr.Request, results_path: str | None = None, picture_paths: list[str] | None = None,
+        visitor: str | None = None, **columns: str | None,
+    ) -> Iterator[Any]:  # fmt: skip
         ours = {name: columns.get(f"{name}_column") for name in names}
         yield from flat(trainings.train(find_owner(visitor, request), results_path, picture_paths, ours))
 
@@ -59,10 +56,7 @@ def build_training(
     def forget_training(request: gr.Request, visitor: str | None = None) -> list[Any]:
         return [trainings.forget(find_owner(visitor, request)), None, {}]
 
-    def look(request: gr.Request, results_path: str | None, visitor: str | None) -> str:
-        return trainings.look(find_owner(visitor, request), results_path)
-
-    results.change(look, [results, visitor], ready, **{**MOVES, "queue": True})
+    results.change(_look(trainings), [results, visitor], ready, **{**MOVES, "queue": True})
     settle = _settle(trainings)
     inputs: Fields = {"results_path": results, "picture_paths": pictures, "visitor": visitor, **chosen}
     train.click(lambda: [gr.update(visible=True), ""], None, [stop, ready], **MOVES).then(
@@ -80,6 +74,13 @@ def build_training(
         forget_training, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="forget_training", queue=False
     ).then(settle, [card, visitor], settled, **MOVES)
     return pictures
+
+
+def _look(trainings: Trainings) -> Any:
+    def look(request: gr.Request, results_path: str | None, visitor: str | None) -> str:
+        return trainings.look(find_owner(visitor, request), results_path)
+
+    return look
 
 
 def _settle(trainings: Trainings) -> Any:

@@ -99,7 +99,7 @@ class Desk:
     """Who has which ad before them, and how far their latest ads are. A page says so whenever its form changes and with every
     question it asks."""
 
-    on_scored: list[Callable[[str, AdState], object]] = field(default_factory=list)  # called with the owner of a score
+    on_scored: list[Callable[[str, AdState], object]] = field(default_factory=list)  # also after a search
     _states: dict[str, dict[str, AdState]] = field(default_factory=dict)  # by owner, then by ad; the last one is on the page
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -138,11 +138,17 @@ class Desk:
 
     def note_score(self, owner: str, ad: str, score: tuple[str, dict[str, Any]]) -> bool:
         """Keep the score of an ad; False when the owner has another ad before them by now."""
-        if not self.move(owner, ad, "score", score=score) or (state := self.find(owner)).ad != ad:
+        if not self.move(owner, ad, "score", score=score) or self.find(owner).ad != ad:
             return False
-        for tell in self.on_scored:
-            tell(owner, state)
+        self.tell_scored(owner, ad)
         return True
+
+    def tell_scored(self, owner: str, ad: str) -> None:
+        """Tell whoever begins something after a score that an ad has one, if the owner has it before them."""
+        state = self.find(owner)
+        if state.ad == ad and state.score is not None:
+            for tell in self.on_scored:
+                tell(owner, state)
 
     def note_why(self, owner: str, ad: str, why: tuple[str, Path | None]) -> bool:
         """Keep the explanation of an ad's score; False as for `note_score`."""

@@ -28,6 +28,11 @@ class _Begun(Generic[Answer]):
     job: Job[Answer | None]
     hurry: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether it has ended without an answer, since somebody else asked for the model."""
+        return self.job.is_finished and self.job.result() is None
+
 
 class Ahead(Generic[Answer]):
     """What was begun for the ads of the latest MAX_KEPT owners, for at most MAX_AT_ONCE of them at a time."""
@@ -80,7 +85,7 @@ class Ahead(Generic[Answer]):
         with self._lock:
             earlier = self._begun.get(owner)
             others = sum(not one.job.is_finished for name, one in self._begun.items() if name != owner)
-            if others >= MAX_AT_ONCE or (earlier is not None and earlier.key == key):
+            if others >= MAX_AT_ONCE or (earlier is not None and earlier.key == key and not earlier.gave_up):
                 return
             self._begun[owner] = _Begun(key, job, hurry)
             self._begun.move_to_end(owner)

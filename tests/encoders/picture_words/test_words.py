@@ -14,7 +14,15 @@ from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock, build
 from adcreative.encoders.picture_words.ink import contrast_ratio, fit_ground, measure_ink, measure_letters
 from adcreative.encoders.picture_words.measures import measure_text, text_notes
 from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece, name_roles
-from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters, with_known_words
+from adcreative.encoders.picture_words.words import (
+    PictureWords,
+    fill_fields,
+    find_domain,
+    name_brand,
+    read_words,
+    refuse_letters,
+    with_known_words,
+)
 from tests.encoders.picture_words.drawn_ads import (
     BODY,
     BRAND,
@@ -343,3 +351,27 @@ def test_a_misread_letter_is_no_piece_and_a_word_is() -> None:
     assert not lacks_a_piece("No more wories!", "No more worries")
     assert lacks_a_piece("Varma stunder", "Varma stunder hemma")
     assert lacks_a_piece("Varma stunder hemma", "Varma stunder")
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("Jetzt auf www.maison-lune.fr", "maison-lune.fr"), ("https://Shop.example.co.uk/deals", "shop.example.co.uk"),
+        ("Lund-Coats.de/winter", "lund-coats.de"), ("MAISON-LUNE.FR", "maison-lune.fr"), ("www.lund.it", "lund.it"),
+        ("tienda.com.mx", "tienda.com.mx"), ("kontakt@lund.de", ""), ("Frisch.Und gut", ""), ("Gut.De luxe", ""),
+        ("fertig.in 2 Tagen", ""), ("bis 14.12.2026", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_an_address_tells_whose_ad_it_is(text: str, domain: str) -> None:
+    assert find_domain("no address", text) == domain
+
+
+def test_an_ad_tells_whose_it_is_by_its_brand_then_its_logo_then_an_address() -> None:
+    words = words_of_the_ad()
+    bare = Creative(headline=HEADLINE, description="More on www.lund-coats.de", cta=LABEL)
+    assert name_brand(replace(bare, brand="Lund"), words) == "Lund"
+    assert name_brand(bare, words) == BRAND
+    assert name_brand(replace(bare, headline=BRAND), words) == "lund-coats.de"  # then it is its headline
+    twice = replace(words, blocks=(*words.blocks, *words.with_role("logo")))
+    assert name_brand(replace(bare, description=""), twice) == ""
+    assert name_brand(bare, PictureWords()) == "lund-coats.de"
