@@ -111,7 +111,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/cancel_folder": ["visitor"],
         "/arrange_ads": ["order", "query", "visitor"],
         "/take_ad": ["name", "visitor"],
-        "/take_winner": ["package_path", "visitor", "place"],
+        "/take_winner": ["package_path", "visitor", "place", "row"],
         "/plan_next": ["package_paths", "campaign", "daily_impressions", "own_ctr_percent", "approved", "visitor"],
         "/columns": ["results_path", "visitor"],
         "/train_account": ["results_path", "picture_paths", "visitor", "ad_name_column", "impressions_column", "clicks_column",

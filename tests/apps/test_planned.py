@@ -31,7 +31,7 @@ def steps(tmp_path: Path, image_path: Path) -> Steps:
         list(steps.handlers.improve("me", {"image_path": str(image_path), "headline": headline, "brand": "Lund"}, WISH))
         steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
         if headline == "Coats":
-            steps.pack("me", "autumn", "", "")
+            steps.pack("me", "autumn", "meta-bulk", "https://example.com/coats")
     return steps
 
 
@@ -102,6 +102,7 @@ def test_the_pack_of_a_test_brings_everything_back_after_the_visit(steps: Steps,
         uploads = [name for name in names if name.startswith(f"upload/{folder}/")]
         assert sum("_original" in name for name in uploads) == 1, uploads
         assert sum("version-B" in name for name in uploads) == 1, uploads
+        assert not [name for name in uploads if name.endswith((".csv", ".json"))], "names of another campaign"
     assert all(arm["name"] in readme for test in plan["tests"] for arm in test["arms"])
     steps.handlers.forget("me")
     results = write_results(tmp_path / "results.csv", plan, {"Boots today": (900, 400), "Coats today": (400, 900)})

@@ -21,6 +21,7 @@ from adcreative.report.words import rounded
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import PACKAGE
 from apps.studio.handlers.steps import Steps
+from apps.studio.handlers.winners import Winners
 from apps.studio.handlers.words import Words
 from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
@@ -309,7 +310,13 @@ def test_ads_are_ranked_by_the_metric_of_choice_with_their_pictures(steps: Steps
     picture = image_path.rename(tmp_path / "Dear.jpg")
     shown, by_rate = steps.account("me", str(path), None, picture_paths=[str(picture)])
     assert [ad["name"] for ad in by_rate["ads"]] == ["dear", "cheap"]
-    assert shown.count("data:image") == 1
+    assert shown.count("data:image") == shown.count("data-row") == 1
+    form = Winners(handlers=steps.handlers).take_row("me", 0)  # the first in the list, "dear"
+    assert form["headline"] == ""
+    assert Path(str(form["image_path"])).read_bytes() == picture.read_bytes()
+    for row in (1, 2):
+        with pytest.raises(AdCreativeError, match="not here any more"):
+            Winners(handlers=steps.handlers).take_row("me", row)
     shown, by_cost = steps.account("me", str(path), None, metric="cpc")
     assert [(ad["name"], ad["cpc"]) for ad in by_cost["ads"]] == [("cheap", 0.1), ("dear", 1.0)]
     assert "Cost per click" in shown

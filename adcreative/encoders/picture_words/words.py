@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -120,9 +121,17 @@ def name_brand(creative: Creative, words: PictureWords) -> str:
         if block.confidence >= MIN_FIELD_CONFIDENCE and says_words(block.text) and not find_domain(block.text)
         and not any(is_same_text(block.text, other) for other in said)
     ]  # fmt: skip
-    if len(logos) == 1:
-        return logos[0]
-    return find_domain(*said, *(block.text for block in words.blocks))
+    domain = find_domain(*said, *(block.text for block in words.blocks))
+    return _part_words(logos[0], domain) if len(logos) == 1 else domain
+
+
+def _part_words(logo: str, domain: str) -> str:
+    """Return a logo with blanks where its address has hyphens: between spaced letters the reader loses them."""
+    parts = domain.split(".")[0].split("-")
+    if " " in logo or logo.casefold() != "".join(parts):
+        return logo
+    ends = np.cumsum([0, *map(len, parts)])
+    return " ".join(logo[start:end] for start, end in pairwise(ends))
 
 
 def join_texts(texts: Sequence[str]) -> str:

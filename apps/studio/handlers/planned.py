@@ -28,6 +28,7 @@ from .packing import (
     README,
     TECHNICAL,
     UPLOAD,
+    WORDS,
     NotAPack,
     note_campaign,
     read_member,
@@ -36,6 +37,7 @@ from .packing import (
     unpack,
     write_package,
 )
+from .uploads import PICTURES
 
 TEST, TEST_PACK, PLAN_FOLDER = "test.json", "next-test.zip", "plan"
 MAX_PACKS, MAX_PLANS = 20, 20
@@ -164,14 +166,19 @@ def write_test_pack(planned: Planned, out: Path) -> Path:
 
 
 def _list_uploads(pack: zipfile.ZipFile) -> dict[str, str]:
-    """Return name -> member of what goes to the platform: a pack's upload folder, and the original where it is not in it."""
-    members = [name for name in pack.namelist() if not name.endswith("/")]
-    found = {name.removeprefix(f"{UPLOAD}/"): name for name in members if name.startswith(f"{UPLOAD}/")}
-    if not any(Path(name).stem.endswith("_original") for name in found):
-        for name in members:
-            if name.startswith(f"{TECHNICAL}/original/") and Path(name).suffix != ".csv":
-                found[f"{Path(name).stem}_original{Path(name).suffix}"] = name
-    return found
+    """Return name -> member of what goes to the platform: pictures and words of a pack, and the original where it is not there.
+
+    A platform's file stays out: it has the names of the campaign that the version was packed for.
+    """
+    found, originals = {}, {}
+    for member in pack.namelist():
+        folder, _, name = member.rpartition("/")
+        if folder == UPLOAD and (name == WORDS or Path(name).suffix.casefold() in PICTURES):
+            found[name] = member
+        elif folder == f"{TECHNICAL}/original" and Path(name).suffix.casefold() in PICTURES:
+            originals[f"{Path(name).stem}_original{Path(name).suffix}"] = member
+    has_original = any(Path(name).stem.endswith("_original") for name in found)
+    return found if has_original else {**found, **originals}
 
 
 def _slug(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from .packing import unpack
 from .planned import Planned
 
 log = logging.getLogger(__name__)
-WINNERS = "winners.json"
+WINNERS, ROWS = "winners.json", "rows.json"  # paths in the order of the page: packs of versions; pictures of ranked ads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Answers:
 def read_tests(asked: Results, brought: Planned | None, kept: Sequence[Planned]) -> Answers:
     """Read out every planned test that the results are of: those of the pack that was brought, and those of the visit.
 
-    The packs of the versions are noted in the order in which the page lists them, for whoever takes a winner (`find_pack`).
+    The packs of the versions are noted in the order in which the page lists them, for whoever takes a winner (`find_listed`).
     """
     answers, packs, known = Answers(), list[str](), set[str]()
     for planned in [*([brought] if brought is not None else []), *kept]:
@@ -72,14 +72,24 @@ def _read_out(asked: Results, planned: Planned) -> dict[str, dict[str, Any]]:
     return {test["test"]: test for test in json.loads(out.read_text(encoding="utf-8"))["tests"]}
 
 
-def find_pack(folder: Path, place: int) -> Path | None:
-    """Return the pack of the version that stands at a place (from 0) of the page's answers; None when it is not at hand."""
+def find_listed(folder: Path, name: str, place: int) -> Path | None:
+    """Return the file of WINNERS or ROWS that stands at a place (from 0) of what the page showed last; None without one."""
     try:
-        packs = json.loads((folder / WINNERS).read_text(encoding="utf-8"))
-    except OSError:  # nothing was read out
+        paths = json.loads((folder / name).read_text(encoding="utf-8"))
+    except OSError:  # nothing was shown
         return None
-    found = Path(packs[place]) if 0 <= place < len(packs) else None
+    found = Path(paths[place]) if 0 <= place < len(paths) and paths[place] else None
     return found if found is not None and found.is_file() else None
+
+
+def match_pictures(names: Sequence[str], pictures: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the pictures of ads by the ads' names, which are the names of their files, with or without the ending.
+
+    Args:
+        pictures: by the names of their files, without ending and in small letters.
+    """
+    found = {name: pictures.get(Path(name).stem.casefold()) or pictures.get(name.casefold()) for name in names}
+    return {name: path for name, path in found.items() if path is not None}
 
 
 def read_predicted(asked: Results, brought: Planned | None) -> AccountView:

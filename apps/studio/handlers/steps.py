@@ -30,7 +30,7 @@ from .approvals import Approvals
 from .one_ad import Handlers
 from .packing import list_loose, note_campaign, write_package
 from .planned import Shelf, find_shelf, read_planned
-from .read_outs import Results, read_predicted, read_tests
+from .read_outs import ROWS, Results, match_pictures, read_predicted, read_tests
 from .uploads import PICTURES, gather
 
 log = logging.getLogger(__name__)
@@ -180,7 +180,11 @@ class Steps:
             answers = read_tests(asked, brought, self.shelf(owner).plans)
             shown = insight_fragments.winners(answers.tests, answers.waiting)
             view = read_predicted(asked, brought)
-            shown += step_fragments.account(view, self._find_pictures(owner, picture_paths))
+            pictures = match_pictures([ad.name for ad in view.ads], self._find_pictures(owner, picture_paths))
+            (directory / ROWS).write_text(
+                json.dumps([str(pictures.get(ad.name, "")) for ad in view.ads], ensure_ascii=False), encoding="utf-8"
+            )
+            shown += step_fragments.account(view, pictures)
             return shown, {**view.as_dict(), "tests": answers.tests, "waiting": answers.waiting}
 
         return say_faults(work)

@@ -93,7 +93,8 @@ class Trainings:
         self.board.post(owner, job, job)
         job.start()
         for state in job.states():
-            yield TrainingScreen(shown=step_fragments.training_progress(state, stages[-1] if stages else ""))
+            ahead = self.handlers.seat.ahead(ticket)
+            yield TrainingScreen(shown=step_fragments.training_progress(state, stages[-1] if stages else "", num_ahead=ahead))
         yield job.result()
 
     def look(self, owner: str, results_path: str | None) -> str:

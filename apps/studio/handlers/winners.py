@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from adcreative.provenance.sidecar import write_whole
 from ..sessions.wishes import FORM_FIELDS
 from .one_ad import Handlers
 from .packing import TECHNICAL, UPLOAD, name_picture
-from .read_outs import find_pack
+from .read_outs import ROWS, WINNERS, find_listed
 
 MAX_PICTURE_BYTES = 64 * 1024 * 1024
 NO_PACK = "This is not a package of this app. Choose the pack of the version that won: the zip that step 5 gave you."
@@ -24,7 +25,7 @@ NOT_HERE = "The pack of this version is not here any more. Choose it as “Pack 
 
 @dataclass(frozen=True, kw_only=True)
 class Winners:
-    """The button "Make it my next ad"."""
+    """The buttons "Make it my next ad" and "Improve" beside a ranked ad."""
 
     handlers: Handlers
 
@@ -37,7 +38,7 @@ class Winners:
             AdCreativeError: no pack, or none of this app.
         """
         if place is not None:
-            found = find_pack(self.handlers.owner_dir(owner) / "account", place)
+            found = find_listed(self.handlers.owner_dir(owner) / "account", WINNERS, place)
             if found is None:
                 raise AdCreativeError(NOT_HERE)
             package_path = str(found)
@@ -53,6 +54,23 @@ class Winners:
             raise
         except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
             raise AdCreativeError(NO_PACK) from error
+        self.handlers.bring(owner, form)
+        return form
+
+    def take_row(self, owner: str, row: int) -> dict[str, str | None]:
+        """Return the form of a ranked ad, by FORM_FIELDS: its picture, and the words that are read in it.
+
+        Raises:
+            AdCreativeError: the page shows no such ad any more.
+        """
+        found = find_listed(self.handlers.owner_dir(owner) / "account", ROWS, row)
+        if found is None:
+            raise AdCreativeError("This ad's picture is not here any more. Read the results again, with its pictures.")
+        folder = self.handlers.belongings.lent_dir(owner)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        form: dict[str, str | None] = dict.fromkeys(FORM_FIELDS, "")
+        form["image_path"] = str(shutil.copy(found, folder))
+        form |= self.handlers.read_words(owner, form)[1]
         self.handlers.bring(owner, form)
         return form
 

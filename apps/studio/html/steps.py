@@ -29,6 +29,7 @@ MAX_LINES, HEAT_PX = 200, 640
 MAX_THUMBNAILS, THUMBNAIL_PX, SMALL_PX = 60, 260, 96
 UNTESTED = "edits are untested"  # in a plan's warnings
 SAID = (UNTESTED, "is a long test", "comparisons need more than")  # in warnings of what a plan's page says in its own words
+SAID_BESIDE = "rows were left out: "  # the account page lists them under their own heading
 ORDERS = ("Strongest first", "Weakest first", "By name")
 MARKETS = {
     "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
@@ -92,9 +93,9 @@ def columns(view: ColumnView) -> str:
     return _render("columns", view=view, missing=missing)
 
 
-def training_progress(state: JobState, stage: str) -> str:
-    """Show how far a training on an account's results is."""
-    return _render("training_progress", state=state, stage=stage)
+def training_progress(state: JobState, stage: str, *, num_ahead: int = 0) -> str:
+    """Show how far a training on an account's results is; num_ahead: who has the model first."""
+    return _render("training_progress", state=state, stage=stage, num_ahead=num_ahead)
 
 
 def few_ads(found: Trainable) -> str:
@@ -157,8 +158,8 @@ def folder(
 
 
 def _say_warning(text: str) -> str:
-    """Say what was read otherwise than expected; the name that we give a table is nobody's."""
-    said = re.sub(r"^metadata\.\w+: ", "", plain(text))
+    """Say what was read otherwise than expected; there is one table, so its name tells nothing."""
+    said = re.sub(r"^[^:]{1,200}\.(?:csv|tsv|txt|xlsx?|xlsm|parquet|json|zip): ", "", plain(text), flags=re.IGNORECASE)
     return said[:1].upper() + said[1:]
 
 
@@ -254,18 +255,15 @@ def account(view: AccountView, pictures: Mapping[str, Path] | None = None) -> st
     """Show an account: how predictions held, the ads by the metric of choice, and what was left out.
 
     Args:
-        pictures: of ads, by the name of their file without ending and in small letters.
+        pictures: of ads, by their names; such an ad has a button to go on from it.
     """
-    named = pictures or {}
-    thumbnails = {}
-    for ad in view.ads[:MAX_THUMBNAILS]:
-        path = named.get(Path(ad.name).stem.casefold()) or named.get(ad.name.casefold())
-        if path is not None:
-            thumbnails[ad.name] = _thumbnail(Creative(image_path=path), SMALL_PX)
+    shown = [ad.name for ad in view.ads[:MAX_THUMBNAILS] if ad.name in (pictures or {})]
+    thumbnails = {name: _thumbnail(Creative(image_path=(pictures or {})[name]), SMALL_PX) for name in shown}
     points = [ad for ad in view.ads if ad.ctr_predicted is not None]
     rates = [rate for ad in points for rate in (ad.ctr_predicted or 0.0, ad.ctr_high)]
+    said = [plain(text) for text in view.warnings if SAID_BESIDE not in text]
     return _render(
-        "account", view=replace(view, warnings=tuple(map(plain, view.warnings))),
+        "account", view=replace(view, warnings=tuple(map(_say_warning, said))),
         ads=view.ads[:MAX_LINES], num_hidden=max(len(view.ads) - MAX_LINES, 0),
         top=max(rates, default=0.0),
         points=[_place(ad, max(rates)) for ad in points], axes=PLOT_PX, thumbnails=thumbnails,

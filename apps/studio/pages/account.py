@@ -29,10 +29,10 @@ HINT = (
     "As exported, in any language: totals and empty rows may stay in. Tests that you planned in this visit are read out by "
     "themselves; later, bring the pack of the test too."
 )
-# a click on the button beside a winner takes its version on
+# a click on the button beside a winner, or beside a ranked ad, takes that one on
 TAKE_CLICKS = """element.addEventListener('click', (event) => {
-  const one = event.target.closest('[data-winner]');
-  if (one) trigger('select', {index: Number(one.dataset.winner)});
+  const one = event.target.closest('[data-winner], [data-row]')?.dataset;
+  if (one) trigger('select', {index: Number(one.winner ?? one.row), value: one.winner === undefined ? 'row' : 'winner'});
 });"""
 
 
@@ -106,23 +106,25 @@ def _wire_columns(steps: Steps, results: gr.File, visitor: gr.BrowserState, outp
 
 
 def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, form: Fields, tabs: gr.Tabs) -> None:
-    """Fill the form of one ad with the version that won, and show it."""
-    place = gr.Number(None, visible=False, precision=0)
+    """Fill the form of one ad with the version that won, or with a ranked ad, and show it."""
+    place, row = (gr.Number(None, visible=False, precision=0) for _ in range(2))
 
     def take_winner(
-        request: gr.Request, package_path: str | None = None, visitor: str | None = None, place: float | None = None
-    ) -> list[Any]:
+        request: gr.Request, package_path: str | None = None, visitor: str | None = None, place: float | None = None,
+        row: float | None = None,
+    ) -> list[Any]:  # fmt: skip
+        owner, number = find_owner(visitor, request), None if place is None else int(place)
         try:
-            number = None if place is None else int(place)
-            values = winners.take(find_owner(visitor, request), package_path, number)
+            values = winners.take(owner, package_path, number) if row is None else winners.take_row(owner, int(row))
         except AdCreativeError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return [values[field] for field in FORM_FIELDS]
 
-    def note_place(clicked: gr.EventData) -> int:
-        return int(clicked.index)
+    def note_place(clicked: gr.EventData) -> list[int | None]:
+        return [int(clicked.index), None] if clicked.value == "winner" else [None, int(clicked.index)]
 
-    taken = shown.select(note_place, None, place, **MOVES).then(
-        take_winner, None, list(form.values()), inputs_kwargs={**asked, "place": place}, api_name="take_winner", **QUICK
-    )
+    taken = shown.select(note_place, None, [place, row], **MOVES).then(
+        take_winner, None, list(form.values()), inputs_kwargs={**asked, "place": place, "row": row}, api_name="take_winner",
+        **QUICK,
+    )  # fmt: skip
     show_ad(taken, tabs)

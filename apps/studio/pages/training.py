@@ -26,7 +26,7 @@ def build_training(
     """
     with gr.Accordion("Train on these results", open=True, elem_id="training"):
         gr.Markdown(HINT)
-        pictures = gr.File(label="Pictures of these ads, or a zip (optional)", file_count="multiple", height=170,
+        pictures = gr.File(label="Their pictures, or a zip (optional)", file_count="multiple", height=170,
                            elem_id="training-pictures")  # fmt: skip
         take_only_uploads(pictures)
         ready = fragment(elem_id="training-ready")

@@ -375,3 +375,13 @@ def test_an_ad_tells_whose_it_is_by_its_brand_then_its_logo_then_an_address() ->
     twice = replace(words, blocks=(*words.blocks, *words.with_role("logo")))
     assert name_brand(replace(bare, description=""), twice) == ""
     assert name_brand(bare, PictureWords()) == "lund-coats.de"
+
+
+def test_a_logo_in_spaced_letters_has_the_blanks_of_its_address() -> None:
+    words, bare = words_of_the_ad(), Creative(headline=HEADLINE, description="More on www.mai-son.de")
+    spaced = [
+        replace(block, lines=tuple(replace(line, text="MAISON") for line in block.lines)) if block.role == "logo" else block
+        for block in words.blocks
+    ]
+    assert name_brand(bare, replace(words, blocks=tuple(spaced))) == "MAI SON"
+    assert name_brand(replace(bare, description="More on www.mai-sons.de"), replace(words, blocks=tuple(spaced))) == "MAISON"

@@ -1,0 +1,69 @@
+"""Tests that a visit plans, in a real browser: approved here, offered, planned together, read out, and the winner taken on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.apps.browser import Visit, expect, find_edit, needs_browser
+from tests.apps.test_browser import fill_new
+
+pytestmark = needs_browser
+
+
+def approve(page: Any) -> None:
+    page.get_by_label("European Union").check()
+    expect(page.locator("#duties")).to_contain_text("not legal advice")
+    page.get_by_label("I have read the list above").check()
+    page.get_by_label("Approved by").fill("Anna")
+    page.get_by_role("button", name="Approve this version").click()
+    expect(page.locator("#approval")).to_contain_text("Approved by Anna")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
+    visit: Visit, image_path: Path, tmp_path: Path, width: int
+) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 900})
+    find_edit(visit, image_path)
+    approve(page)
+    page.get_by_role("tab", name="Your account").click()
+    page.get_by_role("button", name="Your next test").click()
+    offered = page.get_by_label("“Coats for rain today”")
+    expect(offered).to_be_checked()
+    fill_new(page.get_by_label("Name of the next campaign"), "winter")
+    page.get_by_role("button", name="Plan the next test").click()
+    expect(page.locator("#next-plan")).to_contain_text("1 approved version, each beside its original")
+    expect(page.locator("#next-files").get_by_role("link", name=re.compile("next-test.zip"))).to_be_visible()
+    names = page.locator("#next-plan code").all_inner_texts()
+    results = tmp_path / "results.csv"
+    rows = [f"{names[0]},9000,140", f"{names[1]},9000,400", "Winter sale,20000,300"]
+    results.write_text("\n".join(["ad_name,impressions,clicks", *rows]))
+    page.locator("#account-results input[type=file]").set_input_files(results)
+    expect(page.locator("#training-ready")).to_contain_text("3 ads have results here")
+    page.get_by_role("button", name="Read the results").click()
+    expect(page.locator("#account")).to_contain_text("The new version wins.")
+    visit.shoot(f"next-test-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="Make it my next ad").press("Enter")
+    expect(page.get_by_label("Headline", exact=True)).to_have_value("Coats for rain today")
+    expect(page.locator("#ad-bar")).to_contain_text("Coats for rain today")
+
+
+def test_a_ranked_ad_is_improved_from_the_list(visit: Visit, tmp_path: Path) -> None:
+    page, results, picture = visit.page, tmp_path / "results.csv", tmp_path / "words 1.png"
+    Image.linear_gradient("L").convert("RGB").resize((240, 300)).save(picture)
+    results.write_text("ad_name,impressions,clicks\nwords 1,9000,140\nOther,9000,200\n")
+    page.get_by_role("tab", name="Your account").click()
+    page.locator("#account-results input[type=file]").set_input_files(results)
+    page.locator("#training-pictures input[type=file]").set_input_files(picture)
+    expect(page.locator("#training-pictures")).to_contain_text("words")
+    page.get_by_role("button", name="Read the results").click()
+    page.get_by_role("button", name="Improve words 1").press("Enter")
+    expect(page.locator("#picture-note")).to_contain_text("240 × 300 px, ready")
+    expect(page.get_by_label("Headline", exact=True)).to_have_value("Read me first")
