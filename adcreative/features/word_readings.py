@@ -15,6 +15,8 @@ from adcreative.encoders.picture_words.reader import (
     has_reader,
     load_reader,
     name_installed_reader,
+    pack_lines,
+    unpack_lines,
 )
 from adcreative.features.cache import FeatureCache, FeatureStore, cache_dir, hash_picture, picture_key
 
@@ -45,9 +47,9 @@ class CachedReader:
         known = cache.load(key)
         if known is None:
             lines = self._load().read(image_u8)
-            cache.save(key, _pack(lines))
+            cache.save(key, pack_lines(lines))
             return lines
-        return _unpack(known)
+        return unpack_lines(**known)
 
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
         """Return the text of pictures that hold one line each; these are crops that come once, so they are not kept."""
@@ -67,20 +69,3 @@ def find_reader(find_cache: FindCache | None = None) -> CachedReader | None:
     if not has_reader():
         return None
     return CachedReader(find_cache or (lambda: FeatureCache(cache_dir() / "features")))
-
-
-def _pack(lines: Sequence[TextLine]) -> dict[str, np.ndarray]:
-    texts = "\n".join(line.text.replace("\n", " ") for line in lines)
-    return {
-        "quads": np.array([line.quad_xy_px for line in lines], np.float32).reshape(-1, 4, 2),
-        "confidences": np.array([line.confidence for line in lines], np.float64),
-        "texts": np.frombuffer(texts.encode(), np.uint8).copy(),
-    }
-
-
-def _unpack(arrays: dict[str, np.ndarray]) -> list[TextLine]:
-    texts = arrays["texts"].tobytes().decode().split("\n") if len(arrays["quads"]) else []
-    return [
-        TextLine(text=text, quad_xy_px=quad, confidence=float(sure))
-        for text, quad, sure in zip(texts, arrays["quads"], arrays["confidences"], strict=True)
-    ]

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from adcreative.editor.picture.kept_grounds import KeptGrounds
 from adcreative.encoders.latest import LatestAnswers
+from adcreative.encoders.picture_words.words import forget_words
 from adcreative.features.cache import FeatureCache
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Loaded:
             tools = self._tools
         self._faces.forget()
         self.grounds.forget()
+        forget_words()
         if tools is None:
             return
         tools.analyzer.forget()

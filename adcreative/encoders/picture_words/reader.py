@@ -67,6 +67,25 @@ class TextLine:
         return float(np.degrees(np.arctan2(dy, dx)))
 
 
+def pack_lines(lines: Sequence[TextLine]) -> dict[str, np.ndarray]:
+    """Return lines of text as arrays: quads [N, 4, 2] float32, confidences [N] float64, texts (UTF-8, uint8)."""
+    texts = "\n".join(line.text.replace("\n", " ") for line in lines)
+    return {
+        "quads": np.array([line.quad_xy_px for line in lines], np.float32).reshape(-1, 4, 2),
+        "confidences": np.array([line.confidence for line in lines], np.float64),
+        "texts": np.frombuffer(texts.encode("utf-8", "surrogatepass"), np.uint8).copy(),
+    }
+
+
+def unpack_lines(quads: np.ndarray, confidences: np.ndarray, texts: np.ndarray) -> list[TextLine]:
+    """Return the lines that `pack_lines` was given."""
+    split = texts.tobytes().decode("utf-8", "surrogatepass").split("\n") if len(quads) else []
+    return [
+        TextLine(text=text, quad_xy_px=quad, confidence=float(sure))
+        for text, quad, sure in zip(split, quads, confidences, strict=True)
+    ]
+
+
 class TextReading(Protocol):
     """Reads text in pictures (PictureReader; tests have their own)."""
 

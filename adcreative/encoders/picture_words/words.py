@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative
+from adcreative.encoders.latest import LatestAnswers
 from adcreative.encoders.picture_words.blocks import TextBlock, build_blocks
-from adcreative.encoders.picture_words.reader import TextLine, TextReading
+from adcreative.encoders.picture_words.reader import TextLine, TextReading, pack_lines, unpack_lines
 from adcreative.encoders.picture_words.roles import is_same_text, letters_of, name_roles, says_words
 from adcreative.encoders.picture_words.spelling import mend_strokes
 
@@ -21,6 +22,7 @@ from adcreative.encoders.picture_words.spelling import mend_strokes
 FIELD_ROLES = (("headline", ("headline",)), ("description", ("body", "price")), ("cta", ("button",)))
 MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
 LETTER_CONFIDENCE, LETTER_OVERLAP = 0.8, 0.6  # of a face's box that a line covers before it is lettering
+NUM_LATEST = 4  # pictures whose blocks are remembered
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,28 @@ class PictureWords:
 
 
 def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") -> PictureWords:
-    """Read the text in the picture [H, W, 3] uint8, as blocks with roles."""
+    """Read the text in the picture [H, W, 3] uint8, as blocks with roles.
+
+    The blocks of the latest NUM_LATEST pictures are remembered, until `forget_words`: the score, its reasons and the search of
+    one ad ask alike.
+    """
     lines = reader.read(image_u8)
     height, width = image_u8.shape[:2]
-    blocks = name_roles(mend_strokes(build_blocks(image_u8, lines)), height, width, brand=brand)
+    blocks = name_roles(list(_latest(image_u8, *pack_lines(lines).values())), height, width, brand=brand)
     return PictureWords(tuple(blocks), tuple(lines), (height, width))
+
+
+def forget_words() -> None:
+    """Remember no picture's blocks any more."""
+    _latest.forget()
+
+
+def _find_blocks(image_u8: np.ndarray, *packed_lines: np.ndarray) -> tuple[TextBlock, ...]:
+    lines = unpack_lines(*packed_lines)
+    return tuple(mend_strokes(build_blocks(image_u8, lines)))
+
+
+_latest = LatestAnswers(_find_blocks, NUM_LATEST)
 
 
 def has_open_fields(creative: Creative) -> bool:

@@ -10,14 +10,17 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from adcreative.creative import Creative
+from adcreative.encoders.picture_words import words as words_module
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock, build_blocks, ink_height
 from adcreative.encoders.picture_words.ink import contrast_ratio, fit_ground, measure_ink, measure_letters
 from adcreative.encoders.picture_words.measures import measure_text, text_notes
+from adcreative.encoders.picture_words.reader import TextLine
 from adcreative.encoders.picture_words.roles import is_same_text, lacks_a_piece, name_roles
 from adcreative.encoders.picture_words.words import (
     PictureWords,
     fill_fields,
     find_domain,
+    forget_words,
     name_brand,
     read_words,
     refuse_letters,
@@ -63,6 +66,27 @@ def test_lines_become_blocks_with_roles_colours_and_the_button_its_plate() -> No
     assert np.abs(np.subtract(button.ground, BUTTON)).max() <= 3
     assert button.plate is not None
     assert np.abs(np.subtract(button.plate, (30, 300, 191, 349))).max() <= 2
+
+
+def test_blocks_are_found_once_for_a_picture_and_its_lines_and_anew_for_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def count(image_u8: np.ndarray, lines: list[TextLine]) -> list[TextBlock]:
+        asked.append(len(lines))
+        return build_blocks(image_u8, lines)
+
+    monkeypatch.setattr(words_module, "build_blocks", count)
+    forget_words()
+    ad_u8, other = drawn_ad(), KnownReader(LINES[:-1])
+    first = read_words(ad_u8, KnownReader())
+    again = read_words(ad_u8.copy(), KnownReader(), brand=HEADLINE)
+    assert [block.text for block in first.blocks] == [block.text for block in again.blocks]
+    assert (first.blocks[1].role, again.blocks[1].role) == ("headline", "logo")  # roles are named each time
+    read_words(ad_u8, other)
+    assert asked == [len(LINES), len(LINES) - 1]
+    forget_words()
+    read_words(ad_u8, other)
+    assert len(asked) == 3
 
 
 def test_boxes_are_tight_around_the_letters() -> None:
