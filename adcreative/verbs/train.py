@@ -30,17 +30,20 @@ MODALITIES = ("words", "picture", "faces", "context")
 
 @dataclass(frozen=True, kw_only=True)
 class Trainable:
-    """What a table has to learn from: its ads with impressions and clicks, all their clicks, and the least of both that `train`
-    takes."""
+    """What a table has to learn from, and the least of each that `train` takes: its ads with impressions and clicks, all their
+    clicks, and how many of the ads are different: those of the same words, test or picture count as one."""
 
     num_ads: int
     num_clicks: int
+    num_different: int
     min_ads: int
     min_clicks: int
+    min_different: int
 
     @property
     def is_enough(self) -> bool:
-        return self.num_ads >= self.min_ads and self.num_clicks >= self.min_clicks
+        had = self.num_ads, self.num_clicks, self.num_different
+        return all(one >= least for one, least in zip(had, (self.min_ads, self.min_clicks, self.min_different), strict=True))
 
 
 def count_trainable(data: Path, *, columns: Path | None = None, images: Path | None = None) -> Trainable:
@@ -49,12 +52,16 @@ def count_trainable(data: Path, *, columns: Path | None = None, images: Path | N
     Raises:
         CatalogError: nothing usable in `data`.
     """
+    from adcreative.ctr.account.table import number_groups
     from adcreative.ctr.config import PredictorConfig
 
     found = [creative for creative in read_usable(Path(data), columns, images=images).creatives if creative.has_results]
     clicks = sum(creative.clicks or 0 for creative in found)
     config = PredictorConfig()
-    return Trainable(num_ads=len(found), num_clicks=clicks, min_ads=config.min_rows, min_clicks=config.min_clicks)
+    return Trainable(
+        num_ads=len(found), num_clicks=clicks, num_different=len(set(number_groups(found).tolist())), min_ads=config.min_rows,
+        min_clicks=config.min_clicks, min_different=config.min_groups,
+    )  # fmt: skip
 
 
 def train(

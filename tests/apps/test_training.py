@@ -13,7 +13,7 @@ from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.training import Trainings
 from tests.apps.fakes import FakeStudio
 
-ENOUGH = Trainable(num_ads=120, num_clicks=3000, min_ads=60, min_clicks=100)
+ENOUGH = Trainable(num_ads=120, num_clicks=3000, num_different=40, min_ads=60, min_clicks=100, min_different=12)
 AD = {"image_path": None, "headline": "Bread that stays fresh"}
 
 
@@ -111,18 +111,20 @@ def test_one_at_a_time(trainings: Trainings, results: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_ads", "clicks", "said"),
-    [(12, 20, "12 ads have results here; the scores can learn from 60 or more"), (1, 20, "1 ad has results here"),
-     (60, 1, "These ads have 60 clicks in all; the scores can learn from 100 or more"), (60, 2, "")],
+    ("num_ads", "clicks", "num_tests", "said"),
+    [(12, 20, 12, "12 ads have results here; the scores can learn from 60 or more"), (1, 20, 1, "1 ad has results here"),
+     (60, 1, 60, "These ads have 60 clicks in all; the scores can learn from 100 or more"),
+     (60, 2, 11, "These 60 ads count as 11, since ads with the same words, or of one test, count as one"),
+     (60, 2, 12, "")],
 )  # fmt: skip
 def test_too_few_ads_are_no_fault_and_are_told_before_anything_begins(
-    tmp_path: Path, num_ads: int, clicks: int, said: str
+    tmp_path: Path, num_ads: int, clicks: int, num_tests: int, said: str
 ) -> None:
     """Said when the table is brought, and when the button is pressed; with what the page can do meanwhile."""
     trainings = Trainings(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
     path = tmp_path / "results.csv"
-    rows = [f"Bread number {number},1000,{clicks}" for number in range(num_ads)]
-    path.write_text("\n".join(["headline,impressions,clicks", *rows]))
+    rows = [f"Bread number {number},test {number % num_tests},1000,{clicks}" for number in range(num_ads)]
+    path.write_text("\n".join(["headline,test_id,impressions,clicks", *rows]))
     looked, screens = trainings.look("anna", str(path)), list(trainings.train("anna", str(path)))
     if not said:
         assert looked == ""
