@@ -28,17 +28,21 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class Pace:
-    """Rate and time left of one stage, from what was done since it began; what an earlier run had done does not count."""
+    """Rate and time left of a stage, from what was done since it began; what an earlier run had done does not count.
+
+    A stage may go on after a shorter one inside it, which begins anew each time.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.stage, self.first_done, self.started_s = "", 0, 0.0
+        self.began: dict[str, tuple[int, float]] = {}  # what was done, and when
 
     def describe(self, stage: str, done: int, total: int) -> str:
         """Return such as "21.3/s, 1 h 15 min left", or "" before anything is done."""
-        if stage != self.stage:
-            self.stage, self.first_done, self.started_s = stage, done, self.clock()
-        num, passed_s = done - self.first_done, self.clock() - self.started_s
+        if stage not in self.began or done < self.began[stage][0] or done == 0:
+            self.began[stage] = done, self.clock()
+        first_done, started_s = self.began[stage]
+        num, passed_s = done - first_done, self.clock() - started_s
         if num <= 0 or passed_s <= 0:
             return ""
         rate = num / passed_s
@@ -92,15 +96,16 @@ def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None
                TextColumn("{task.fields[pace]}"))  # fmt: skip
     bar = Progress(*columns, console=console, disable=not console.is_terminal)
     task = bar.add_task("loading models", total=None, pace="")
-    printed_s, printed_stage = 0.0, ""
+    printed_s, stages = 0.0, set()
 
     def report(stage: str, done: int, total: int) -> None:
-        nonlocal printed_s, printed_stage
+        nonlocal printed_s
         said = pace.describe(stage, done, total)
         bar.update(task, description=plain(stage), completed=done, total=total, pace=said)
         now_s = time.monotonic()
-        if bar.disable and (stage != printed_stage or now_s - printed_s >= SECONDS_BETWEEN_LINES):
-            printed_s, printed_stage = now_s, stage
+        if bar.disable and (stage not in stages or now_s - printed_s >= SECONDS_BETWEEN_LINES):
+            printed_s = now_s
+            stages.add(stage)
             say(f"{stage}: {done} of {total}{', ' * bool(said)}{said}", err=True)
 
     signals = (signal.SIGINT, signal.SIGTERM)

@@ -17,7 +17,7 @@ from adcreative.copywriter.candidates import FELL_BACK
 from adcreative.creative import Creative, EditResult, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 from adcreative.features.word_readings import find_reader
-from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.provenance.consent import ConsentBook, read_consents
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.signing import SigningConfig
@@ -108,6 +108,8 @@ def optimize(
     survey = survey_catalog(Path(data), columns, batch.limit, images=images)
     if model is None:
         job = replace(job, base_rate=mean_of_results(survey.reader) if base_rate is None else base_rate)
+    if batch.engine == "local" and (batch.workers or 1) == 1:
+        job = replace(job, progress=progress)
     plan = _plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes)
     return run_batch(plan, survey, batch, progress=progress, should_stop=should_stop)
 
@@ -180,6 +182,7 @@ class OptimizeJob:
     num_alternatives: int = NUM_ALTERNATIVES
     own_words: tuple[str, str] = ("", "")  # headline, description
     is_rehearsal: bool = False
+    progress: Progress = silent  # of one ad, where the work is done in this process; it cannot travel to another
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load all models; the language model itself loads at its first line."""
@@ -270,7 +273,10 @@ class _Editor:
     def _write_sizes(self, creative: Creative, outcome: EditOutcome, stem: str) -> list[dict[str, Any]]:
         from adcreative.verbs.sizes import write_sizes
 
-        return write_sizes(creative, outcome, self.job.sizes, self.tools, self.job.out, stem=stem, makers=self.makers)
+        tell = count_stage(self.job.progress, "laying out shapes")
+        return write_sizes(
+            creative, outcome, self.job.sizes, self.tools, self.job.out, stem=stem, makers=self.makers, tell=tell
+        )
 
     def _state_untested(self, outcome: EditOutcome) -> EditResult:
         """Return the result with what may be said of it by models that have seen no results of the account."""

@@ -16,6 +16,7 @@ from adcreative.editor.picture.sizes import SizedPicture, lay_out_sizes
 from adcreative.encoders.picture_words.blocks import TextBlock
 from adcreative.encoders.picture_words.words import PictureWords, read_words
 from adcreative.errors import CreativeError
+from adcreative.progress import Count, uncounted
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
 from adcreative.provenance.weight import fit_bytes
@@ -37,11 +38,14 @@ def write_sizes(
     *,
     stem: str,
     makers: Makers,
+    tell: Count = uncounted,
 ) -> list[dict[str, Any]]:
     """Lay the delivered picture of an ad out in each shape, score and check it, and write it into `out`/images.
 
     An ad that is kept as it was is laid out, too: whoever asks for a story wants one of each ad.
 
+    Args:
+        tell: how many shapes are laid out, of how many.
     Returns:
         a row for each shape: ratio, image (path relative to `out`), width, height (px), ctr, extended (share of new ground),
         arranged (the side to which its words moved, "" where they stand as they stood), fits (formats), notes. Empty for an ad
@@ -61,7 +65,7 @@ def write_sizes(
     content = protect(image_u8, faces).frame()
     blocks = _known_blocks(seen, delivered)
     inpainter = tools.inpainter or inpaint_strokes
-    sized = lay_out_sizes(image_u8, ratios, content, blocks, faces, tools.text_reader, inpainter)
+    sized = lay_out_sizes(image_u8, ratios, content, blocks, faces, tools.text_reader, inpainter, tell)
     extracted = tools.extractor.extract([replace(delivered, image_u8=one.image_u8) for one in sized])
     rows = []
     for one, features in zip(sized, extracted, strict=True):

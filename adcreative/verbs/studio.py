@@ -16,7 +16,7 @@ from adcreative.creative import Creative, Prediction
 from adcreative.encoders.picture_words.filling import fill_from_pictures, name_brand_of
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
-from adcreative.progress import Progress, ShouldStop
+from adcreative.progress import Count, Progress, ShouldStop, uncounted
 from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
@@ -278,7 +278,7 @@ class Studio:
         return replace(stated, result=replace(stated.result, alternatives=outcome.result.alternatives))
 
     def size_one(
-        self, creative: Creative, outcome: EditOutcome, ratios: Sequence[str], out: Path, *, stem: str
+        self, creative: Creative, outcome: EditOutcome, ratios: Sequence[str], out: Path, *, stem: str, tell: Count = uncounted
     ) -> list[dict[str, Any]]:
         """Lay the picture of an edit out in further shapes, such as "9:16", into `out`/images; see `sizes.write_sizes`.
 
@@ -291,7 +291,7 @@ class Studio:
 
         tools = self._loaded.tools.editor_tools(self._loaded.judges, None, self._consents)
         makers = Makers(models=self.model_hashes, signing=self.signing)
-        return write_sizes(creative, outcome, parse_ratios(",".join(ratios)), tools, out, stem=stem, makers=makers)
+        return write_sizes(creative, outcome, parse_ratios(",".join(ratios)), tools, out, stem=stem, makers=makers, tell=tell)
 
     def find_faces(self, creative: Creative) -> list[FoundFace]:
         """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.

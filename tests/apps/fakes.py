@@ -154,7 +154,10 @@ class FakeStudio:
         )  # fmt: skip
         return replace(outcome, result=result)
 
-    def size_one(self, creative: Creative, outcome: FakeOutcome, ratios: Sequence[str], out: Path, *, stem: str) -> list[dict]:
+    def size_one(
+        self, creative: Creative, outcome: FakeOutcome, ratios: Sequence[str], out: Path, *, stem: str,
+        tell: Callable[[int, int], None],
+    ) -> list[dict]:  # fmt: skip
         """A grey picture for each shape, with the sidecar that an exported picture has."""
         rows = []
         for number, ratio in enumerate(ratios):
@@ -165,6 +168,7 @@ class FakeStudio:
             )  # fmt: skip
             rows.append({"ratio": ratio, "image": name, "width": 50, "height": 50, "ctr": None, "extended": 0.1,
                          "fits": ["Meta feed"], "notes": []})  # fmt: skip
+            tell(number + 1, len(ratios))
         return rows
 
     def score_folder(

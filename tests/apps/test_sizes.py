@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from adcreative.errors import ConfigError
 from adcreative.pipeline import check_approved
+from adcreative.progress import Count
 from adcreative.provenance.sidecar import read_sidecar
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import PACKAGE, name_picture
@@ -45,6 +47,23 @@ def test_every_shape_is_shown_approved_and_packed(handlers: Handlers) -> None:
     with zipfile.ZipFile(run / PACKAGE) as archive:
         packed = {Path(name).name for name in archive.namelist() if name.startswith("upload/")}
     assert packed >= {name_picture(Path(row["image"]).name) for row in record["sizes"]}
+
+
+def test_whoever_waits_for_shapes_sees_how_many_are_there(handlers: Handlers) -> None:
+    sizes, seen = Sizes(handlers=handlers), Event()
+
+    def lay_out(tell: Count) -> tuple[str, dict]:
+        answer = sizes.lay_out("me", ["1:1", "9:16"], lambda done, total: tell(1, total))
+        seen.wait(20.0)  # until the page has shown the count
+        return answer
+
+    told = []
+    for said in sizes.watch(lay_out):
+        told.append(said)
+        if "Shape 1 of 2" in str(said):
+            seen.set()
+    assert any("Shape 1 of 2 is laid out" in said for said in told[:-1])
+    assert len(told[-1][1]["sizes"]) == 2  # type: ignore[index]
 
 
 def test_shapes_that_were_not_approved_leave_no_pack(handlers: Handlers) -> None:

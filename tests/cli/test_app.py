@@ -146,6 +146,11 @@ def test_the_pace_counts_what_was_done_since_the_stage_began() -> None:
     now_s = 170.0
     assert pace.describe("fitting", 3, 9) == "20.0 s each, 2 min left"
     assert pace.describe("fitting", 9, 9) == "6.7 s each"
+    assert pace.describe("scoring", 640, 1000) == "2.0/s, 3 min left"  # it goes on
+    now_s = 180.0
+    assert pace.describe("fitting", 0, 4) == ""  # and the other begins anew
+    now_s = 181.0
+    assert pace.describe("fitting", 1, 4) == "1.0/s, 3 s left"
 
 
 @pytest.mark.parametrize(

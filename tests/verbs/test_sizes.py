@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from adcreative.creative import Creative, EditResult
+from adcreative.progress import Count, uncounted
 from adcreative.report.sizes import list_sizes
 from adcreative.runs.folder import Makers
 from adcreative.verbs.sizes import write_sizes
@@ -21,17 +22,19 @@ def outcome(status: str) -> SimpleNamespace:
     return SimpleNamespace(result=result, image_u8=drawn_ad())
 
 
-def write(tmp_path: Path, status: str = "edited") -> list[dict]:
+def write(tmp_path: Path, status: str = "edited", tell: Count = uncounted) -> list[dict]:
     tools = SimpleNamespace(
         analyzer=SimpleNamespace(analyze=lambda image_u8: []), extractor=Extractor(), predictor=Predictor(), text_reader=None,
         inpainter=None,
     )  # fmt: skip
     ad, ratios = Creative(file_name="ad.png", headline="Sleep", platform="meta"), ("1:1", "9:16", "1.91:1")
-    return write_sizes(ad, outcome(status), ratios, tools, tmp_path, stem="00001-ad", makers=Makers())
+    return write_sizes(ad, outcome(status), ratios, tools, tmp_path, stem="00001-ad", makers=Makers(), tell=tell)
 
 
 def test_each_shape_is_written_scored_by_its_words_and_checked(tmp_path: Path) -> None:
-    square, story, wide = write(tmp_path)
+    told: list[tuple[int, int]] = []
+    square, story, wide = write(tmp_path, tell=lambda done, total: told.append((done, total)))
+    assert told[-1] == (3, 3)
     assert (square["width"], square["height"], square["extended"]) == (480, 480, 0.0)
     assert story["height"] / story["width"] > 1.75
     assert "Meta stories and reels" in story["fits"]

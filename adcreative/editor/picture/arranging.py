@@ -27,6 +27,7 @@ from adcreative.encoders.picture_words.blocks import Box
 
 SHARES = (0.3, 0.36, 0.42, 0.48, 0.54, 0.6, 0.66)  # of the shape that the picture has
 SCALES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.12, 1.25, 1.4, 1.6, 1.8)
+TRIES = (1.0, 0.97, 0.94)  # of a scale: in another size of the shape, rounding may take a pixel of the room
 GAPS = (1.0, 0.75, 0.5)  # of the distances between texts: rather tighter than smaller
 LEAST_SIDE, MOST_SIDE = 0.7, 1.4  # of the old picture's shorter side that the new one's has where that saves resampling
 WANTED_CAPS = (0.055, 0.072)  # height of a headline's capitals in square roots of the area: what it had, within these
@@ -35,6 +36,7 @@ COVERED_LOW = 0.12  # of a story's height, from below: nothing but ground or a p
 COST_OF_SMALLER, COST_OF_LARGER, COST_OF_CUT, COST_OF_COVERED, COST_OF_EMPTY = 2.0, 0.5, 0.9, 2.0, 0.8
 COST_OF_SMALL, COST_OF_SIDE, COST_OF_LINES, COST_OF_ENLARGED = 0.7, 0.25, 0.25, 0.4
 COST_OF_TIGHT = 0.3
+COST_OF_FOOT, USUAL_FOOT = 2.0, 0.12  # of plain ground below all words, in heights of the shape beyond the usual
 COST_OF_ACROSS = 3.0  # of words beside in a high shape, above or below in a wide one
 COST_OF_FACE, COST_OF_LOW_FACE, COST_OF_OFF_FACE = 4.0, 1.0, 0.1
 USUAL_LINES = {"headline": 3, "body": 4}
@@ -91,7 +93,8 @@ def find_arrangements(parts: Parts, ratio: float, keep_free: tuple[float, float]
         shorter = min(one.size) / min(height, width)
         factor = float(np.clip(1.0 / one.scale, LEAST_SIDE / shorter, MOST_SIDE / shorter))
         size = (nominal[0] * factor, nominal[1] * factor)
-        final = _arrange(parts, mass, one.side, share, scale * factor, size, keep_free)
+        tries = (_arrange(parts, mass, one.side, share, part * scale * factor, size, keep_free) for part in TRIES)
+        final = next((made for made in tries if made is not None), None)
         if final is not None:
             exact = abs(final.scale - 1.0) < 0.01
             found.append(replace(final, scale=1.0, origin=(round(final.origin[0]), round(final.origin[1]))) if exact else final)
@@ -141,10 +144,11 @@ def _arrange(
     if corner is None:
         return None
     cost = cost_of_view + _cost_of_words(parts, column, frame, side, scale, picture_scale) + COST_OF_TIGHT * (1.0 - gaps)
-    return Arrangement(
+    made = Arrangement(
         side=side, size=size, shown=frame.shown, scale=picture_scale, origin=origin, region=frame.region, placed=placed,
         corner=corner, ribbons=frame.ribbons, cost=float(cost),
     )  # fmt: skip
+    return replace(made, cost=made.cost + COST_OF_FOOT * max(0.0, made.foot - USUAL_FOOT))
 
 
 def _fit_column(parts: Parts, room: Box, scale: float, centred: bool) -> tuple[Column, float] | None:

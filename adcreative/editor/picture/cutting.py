@@ -15,6 +15,7 @@ from adcreative.encoders.picture_words.ink import FULL_COVERAGE
 BLOB = 1.7  # widths of letters' strokes: what is thicker is none
 INKED = 0.2  # coverage from which a column of a line has letters
 DESCENT = 0.28  # of the height of capitals
+MOST_HANGING, LEAST_LETTER = 0.35, 0.5  # of a line's letters; of the height of capitals: a dot is no letter
 
 
 def part_lines(layer: Layer, lines: Sequence[BlockLine]) -> list[Layer]:
@@ -67,7 +68,8 @@ def cut_words(layer: Layer, line: BlockLine) -> tuple[list[tuple[int, int]], lis
 
 
 def find_baseline(layer: Layer, line: BlockLine, cuts: Sequence[tuple[int, int]]) -> int:
-    """Return the row below the baseline: where words without descenders end; else by the share that descenders have."""
+    """Return the row below the baseline: where words without descenders end, else most letters; else by the share that
+    descenders have."""
     words = line.text.split()
     bottoms = []
     if len(words) == len(cuts):
@@ -76,4 +78,11 @@ def find_baseline(layer: Layer, line: BlockLine, cuts: Sequence[tuple[int, int]]
                 part = layer.cut((x0, line.box[1], x1, line.box[3] + 2))
                 rows = np.flatnonzero((part.alpha > 0.5).any(axis=1))
                 bottoms += [part.top + int(rows[-1]) + 1] if len(rows) else []
+    letters = [char for char in line.text if char.isalnum()]
+    if not bottoms and sum(map(hangs_below, letters)) < MOST_HANGING * len(letters):
+        found, _ = ndimage.label(layer.cut((line.box[0], line.box[1], line.box[2], line.box[3] + 2)).alpha > 0.5)
+        top = max(line.box[1], layer.top)
+        bottoms = [
+            top + rows.stop for rows, _ in ndimage.find_objects(found) if rows.stop - rows.start > LEAST_LETTER * line.cap_px
+        ]
     return round(float(np.median(bottoms))) if bottoms else round(line.box[3] - DESCENT * line.cap_px)

@@ -16,6 +16,7 @@ TOUCHES = 0.015  # of a side: what is nearer than this to the rim reaches it
 SOFT = 0.04  # of the picture's shorter side: how wide its seam with the blurred copy is
 PANEL_ENDS, LEAST_PANEL = 0.02, 0.08  # of the width, at both sides, where a panel has one colour; of the height
 PANEL_OFF, PANEL_PART = 6.0, 0.9  # of values 0..255 that its ends may be off that colour; of their pixels
+SHARP_PART = 0.5  # of a row, where what ends in it has an edge
 BLUR, BLUR_PX = 0.12, 160  # deviation in longer sides; of the copy that is blurred
 DARKER, LIGHTER = 0.68, 0.45  # share of the light that a blurred copy keeps; share of white that it takes
 
@@ -86,6 +87,10 @@ def _continues_plainly(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarr
     left, right = _panels(image_u8.swapaxes(0, 1))
     is_plain_row = (near_y < max(y0, top)) | (near_y >= min(y1, height - bottom))
     is_plain_column = (near_x < max(x0, left)) | (near_x >= min(x1, width - right))
+    if not is_plain_row.all():  # beside what is not plain, only what ends in an edge goes on: a sky would end in mid-air
+        is_plain_row &= _ends_sharply(image_u8, max(y0, top), min(y1, height - bottom))[near_y]
+    if not is_plain_column.all():
+        is_plain_column &= _ends_sharply(image_u8.swapaxes(0, 1), max(x0, left), min(x1, width - right))[near_x]
     reach_x, reach_y = TOUCHES * width, TOUCHES * height
     beside = np.where(columns < 0, x0 > reach_x, np.where(columns >= width, x1 < width - reach_x, True))
     above = np.where(rows < 0, y0 > reach_y, np.where(rows >= height, y1 < height - reach_y, True))
@@ -93,6 +98,17 @@ def _continues_plainly(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarr
     plain_x = np.logical_or.outer(is_plain_row, beside | ~is_out_x)
     plain_y = np.logical_or.outer(above | ~is_out_y, is_plain_column)
     return np.asarray(plain_x & plain_y)
+
+
+def _ends_sharply(image_u8: np.ndarray, first: int, end: int) -> np.ndarray:
+    """Tell for each row above `first` and from `end` on whether its plain ground ends there in an edge [height]."""
+    reach = max(3, round(2 * EDGE_DEPTH * len(image_u8)))
+    known = np.zeros(len(image_u8), bool)
+    for edge, part in ((first, np.s_[:first]), (end, np.s_[end:])):
+        near = image_u8[max(0, edge - reach) : edge + reach].astype(np.float32)
+        if len(near) > 1:
+            known[part] = (np.abs(np.diff(near, axis=0)).max(axis=(0, 2)) > PANEL_OFF).mean() >= SHARP_PART
+    return known
 
 
 def _panels(image_u8: np.ndarray) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from adcreative.editor.picture.room import ground_of
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
@@ -96,7 +97,7 @@ def _enclosing(ground: np.ndarray) -> Box | None:
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     share = (box[2] - box[0]) * (box[3] - box[1]) / (height * width)
     num_rims = (box[0] <= 2) + (box[1] <= 2) + (box[2] >= width - 2) + (box[3] >= height - 2)
-    fills = ground[box[1] : box[3], box[0] : box[2]].mean()
+    fills = ndimage.binary_fill_holes(ground[box[1] : box[3], box[0] : box[2]]).mean()  # a card has a picture on it, too
     is_own = share <= MOST_LABEL or (share <= MOST_CARD and num_rims <= 1)
     return box if is_own and fills >= LABEL_FILL else None
 

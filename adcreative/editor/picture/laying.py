@@ -26,6 +26,7 @@ from adcreative.encoders.picture_words.roles import is_same_text
 
 GROUND_PX = 32  # sides of the copy from which a plain ground is drawn anew
 VEILS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)  # shares of black or white under words
+MOST_VEIL = 0.5  # of that on a picture: more hides it
 CALM, CALM_EDGES = 1.6, 9.0  # times the old ground's edges, and mean step of neighbouring pixels, 0..255, that are allowed
 CONTRAST_SHARE = 0.85  # of the old contrast that is kept
 
@@ -37,6 +38,8 @@ def draw(parts: Parts, one: Arrangement) -> np.ndarray | None:
         _draw_ribbon(ground, ribbon, top, high)
     is_on_picture = parts.scene.ground is None and parts.scene.kind != "inset"
     for veil in VEILS if is_on_picture else VEILS[:1]:
+        if veil > MOST_VEIL and one.shown == one.region:
+            return None
         veiled = _veil(ground, one, veil) if veil else ground.copy()
         inks = [_find_ink(placed, veiled, parts.head.block.colour) for placed in one.words]
         if None in inks:

@@ -18,21 +18,22 @@ from adcreative.editor.picture.layers import Layer, lift_block, lift_shape
 from adcreative.editor.picture.reflow import THING_RIM, mask_things
 from adcreative.editor.picture.room import ground_of
 from adcreative.editor.picture.scene import Scene, find_edged_panel, find_scene, find_visual
+from adcreative.editor.picture.smears import is_smeared
+from adcreative.editor.picture.stacking import box_of, find_corner, find_stack, find_words, group_rows, measure_gap
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.line_breaks import wrap_evenly
 
-STACK_GAP = 4.0  # heights of capitals: blocks farther apart are no stack
 MARK_SHARE = 2.4  # of a logo's letters' height: how far beside and above them its mark is looked for
 PANEL_SHARES, PANEL_FILL = (0.04, 0.6), 0.8  # of the picture's area that a panel has; of its box that it fills
 USUAL_BLANK, USUAL_LEADING = 0.38, 1.75  # of the height of capitals
-PLAIN_RESIDUAL = 3.0  # of the ground under a logo, 0..255: on other grounds its letters are lifted without a mark
-LEAST_WORDS = 3  # of a text that is none of a thing's lettering
+PLAIN_RESIDUAL = 3.0  # of the ground under a logo, 0..255: on other grounds it stays where it is
+NEEDED = ("headline", "body", "button", "disclaimer")  # without one of these the others do not move
 THING_AIR, MOST_AIR = 0.25, 0.04  # of a thing's shorter side, kept around it; of the picture's side
-LEAST_VISUAL, SMALL_VISUAL = 0.01, 0.45  # of the ad's area: a thing that fills less is seen whole, like a face
+LEAST_VISUAL, SMALL_VISUAL = 0.01, 0.45  # of the picture's area: a thing that fills less is seen whole, like a face
+FRAMED_VISUAL = 0.8  # and one in a picture beside a panel, which stands free in it
 RIM = 0.01  # of a side: what is nearer than this to the rim is cut by it
 MOST_HIDDEN = 0.1  # of a face or a badge beyond the picture's part: cut at the panel, the picture would show half of it
-MAX_GAP = 2.0  # heights of the larger capitals: what stood farther apart comes so near
 LEAST_CLEANED_PX = 16  # height of capitals: thinner strokes cover no pixel in full
 
 
@@ -108,7 +109,9 @@ def take_apart(
     own = find_words([block for block in blocks if block not in on_things], width)
     if not own:
         return None
-    fixed = [*_fixed_buttons(image_u8, own), *(one for one in own if is_tilted(one) or not is_found_whole(one))]
+    fixed = [*_find_fixed(image_u8, own), *(one for one in own if is_tilted(one) or not is_found_whole(one))]
+    if any(block.role in NEEDED and not is_tilted(block) for block in fixed):
+        return None  # what an ad says would stand in two places
     own = [block for block in own if block not in fixed]
     if not any(block.role == "headline" for block in own):
         return None
@@ -116,12 +119,12 @@ def take_apart(
     clean, layers = image_u8, {}
     for block in own:
         others = [*foreign, *(one for one in own if one is not block and one.box not in layers)]
-        barred = mask_things((height, width), others, [face for face in faces_xyxy_px if not _is_near(_box(block), face)])
-        if block.role == "logo" and block.residual <= PLAIN_RESIDUAL:
+        barred = mask_things((height, width), others, [face for face in faces_xyxy_px if not _is_near(box_of(block), face)])
+        if block.role == "logo":
             lifted = _lift_logo(clean, block, barred & ~_around(block, (height, width)), inpainter)
         else:
             lifted = lift_block(clean, block, inpainter, barred)
-        if lifted is None:
+        if lifted is None or (block.plate is not None and is_smeared(lifted[1], lifted[2])):
             return None
         layers[block.box], clean = lifted[0], lifted[1]
     stack = [block for block in own if block.role != "logo"]
@@ -129,35 +132,41 @@ def take_apart(
     scene = find_scene(image_u8, clean, blocks, _find_panel(clean, stack), visual)
     if scene is None:
         return None
-    rows = _group_rows(own)
-    corner, is_low = _find_corner(rows)
+    rows = group_rows(own)
+    corner, is_low = find_corner(rows)
     rows = [row for row in rows if row != [corner]]
-    gaps = [0.0, *(_gap(upper, lower) for upper, lower in pairwise(rows))]
+    gaps = [0.0, *(measure_gap(upper, lower) for upper, lower in pairwise(rows))]
     pieces = [tuple(_piece(block, layers[block.box], gap) for block in row) for row, gap in zip(rows, gaps, strict=True)]
-    boxes = [_with_rim(box, scene) for box in (*(thing.box for thing in things), *(_box(block) for block in fixed))]
+    boxes = [_with_rim(box, scene) for box in (*(thing.box for thing in things), *(_with_mark(block) for block in fixed))]
     seen, is_cut = _seen_of([*faces_xyxy_px, *boxes], scene, (height, width))
     faces = seen[: len(faces_xyxy_px)]
-    seen += _find_small_thing(scene, visual, height * width)
+    seen += _find_small_thing(scene, visual, faces)
     return Parts(
         scene=scene, rows=tuple(pieces), faces=tuple(seen), size=(height, width), covered=_covered(faces, own), is_low=is_low,
         is_cut=is_cut, corner=None if corner is None else _piece(corner, layers[corner.box], 0.0),
     )  # fmt: skip
 
 
-def _find_small_thing(scene: Scene, visual: Box, area: int) -> list[Box]:
-    """Return the box (px of the ad) of what a photograph that fills the ad shows, if it is small; else [].
+def _find_small_thing(scene: Scene, visual: Box, faces: Sequence[Box]) -> list[Box]:
+    """Return the box (px of the ad) of what a photograph shows, if it is small in one that fills the ad, or framed in one that
+    fills a side of it; else [].
 
     What reaches a corner is a piece of the surroundings.
 
     Args:
-        visual: what has to stay whole in the ad. area: of the ad, px.
+        visual: what has to stay whole in the ad, faces: boxes in the ad, both px.
     """
-    x0, y0, x1, y1 = _clip(visual, scene.box)
     left, top, right, bottom = scene.box
+    most, most_rims = SMALL_VISUAL, 1
+    if scene.kind == "split":
+        own = find_visual(scene.picture, [(x0 - left, y0 - top, x1 - left, y1 - top) for x0, y0, x1, y1 in faces])
+        visual = (own[0] + left, own[1] + top, own[2] + left, own[3] + top)
+        most, most_rims = FRAMED_VISUAL, 0
+    x0, y0, x1, y1 = _clip(visual, scene.box)
     dx, dy = RIM * (right - left), RIM * (bottom - top)
     num_rims = (x0 <= left + dx) + (y0 <= top + dy) + (x1 >= right - dx) + (y1 >= bottom - dy)
-    is_thing = num_rims <= 1 and LEAST_VISUAL * area <= _area(visual) < SMALL_VISUAL * area
-    return [(x0, y0, x1, y1)] if scene.kind == "whole" and is_thing else []
+    is_thing = num_rims <= most_rims and LEAST_VISUAL <= _area(visual) / _area(scene.box) < most
+    return [(x0, y0, x1, y1)] if scene.kind != "inset" and is_thing else []
 
 
 def _seen_of(boxes: Sequence[Sequence[float]], scene: Scene, size: tuple[int, int]) -> tuple[list[Box], bool]:
@@ -175,100 +184,36 @@ def _with_rim(box: Box, scene: Scene) -> Box:
     return min(box[0], grown[0]), min(box[1], grown[1]), max(box[2], grown[2]), max(box[3], grown[3])
 
 
-def _fixed_buttons(image_u8: np.ndarray, own: Sequence[TextBlock]) -> list[TextBlock]:
-    """Return the buttons that stay where they stand: on a photograph, where one cannot be taken off without a trace, and apart
-    from the headline."""
+def _find_fixed(image_u8: np.ndarray, own: Sequence[TextBlock]) -> list[TextBlock]:
+    """Return what stays where it stands, on a photograph, where it cannot be taken off without a trace: a logo, whose mark has
+    any form and colour, and a button apart from the headline."""
     stack = find_stack(own)
     return [
         block for block in own
-        if block.role == "button" and block not in stack and block.plate is not None and is_on_texture(image_u8, block.plate)
+        if (block.role == "logo" and block.residual > PLAIN_RESIDUAL)
+        or (block.role == "button" and block not in stack and block.plate is not None and is_on_texture(image_u8, block.plate))
     ]  # fmt: skip
 
 
-def find_words(blocks: Sequence[TextBlock], width: int) -> list[TextBlock]:
-    """Return the blocks that are the ad's own words, from top to bottom, none on a ribbon; [] without a headline.
-
-    Those that hang together with the headline, its button, logo and small print, and what lines up with one of these, stands
-    beside it, or is a text of some words; lettering on things in the picture is none of these.
-    """
-    free = sorted((block for block in blocks if not block.is_ribbon(width)), key=lambda block: _box(block)[1])
-    own = find_stack(free)
-    if not own:
-        return []
-    own += [block for block in free if block not in own and block.role in ("button", "logo", "disclaimer")]
-    own += [
-        block for block in free
-        if block not in own
-        and (len(block.text.split()) >= LEAST_WORDS or any(_lines_up(block, other) for other in own))
-    ]  # fmt: skip
-    return [block for block in free if block in own]
-
-
-def _lines_up(block: TextBlock, other: TextBlock) -> bool:
-    (a0, b0, a1, b1), (x0, y0, x1, y1) = _box(block), _box(other)
-    slack = 0.5 * min(block.size_px, other.size_px)
-    is_level = min(b1, y1) - max(b0, y0) > 0.5 * min(b1 - b0, y1 - y0)
-    is_aligned = block.plate is None and (abs(a0 - x0) <= slack or abs((a0 + a1) - (x0 + x1)) <= 2 * slack)
-    return is_level or is_aligned
-
-
-def _group_rows(own: Sequence[TextBlock]) -> list[list[TextBlock]]:
-    """Return blocks from top to bottom, those that stood side by side in one row, from left to right."""
-    rows: list[list[TextBlock]] = []
-    for block in own:
-        y0, y1 = _box(block)[1], _box(block)[3]
-        last = _box(rows[-1][-1]) if rows else (0, 0, 0, 0)
-        is_level = bool(rows) and min(y1, last[3]) - max(y0, last[1]) > 0.5 * min(y1 - y0, last[3] - last[1])
-        if is_level and (_box(block)[0] >= last[2] or _box(block)[2] <= last[0]):
-            rows[-1].append(block)
-        else:
-            rows.append([block])
-    return [sorted(row, key=lambda block: _box(block)[0]) for row in rows]
-
-
-def _gap(upper: Sequence[TextBlock], lower: Sequence[TextBlock]) -> float:
-    """Return the distance of two rows, px; what stands far apart comes nearer."""
-    apart = min(_box(block)[1] for block in lower) - max(_box(block)[3] for block in upper)
-    return float(min(max(0, apart), MAX_GAP * max(block.size_px for block in (*upper, *lower))))
-
-
-def _find_corner(rows: Sequence[Sequence[TextBlock]]) -> tuple[TextBlock | None, bool]:
-    """Return a logo that stands apart above or below all other rows, and whether below."""
-    for row, other, is_low in ((rows[0], rows[1:2], False), (rows[-1], rows[-2:-1], True)):
-        if len(row) == 1 and row[0].role == "logo" and other:
-            size = max(block.size_px for block in other[0])
-            gap = _box(other[0][0])[1] - _box(row[0])[3] if not is_low else _box(row[0])[1] - _box(other[0][0])[3]
-            if gap > STACK_GAP * size:
-                return row[0], is_low
-    return None, False
+def _with_mark(block: TextBlock) -> Box:
+    """Return the box of a fixed block, a logo's with the mark that may stand beside or above its letters; as wide as these will
+    be where they were found in part."""
+    x0, y0, x1, y1 = box_of(block)
+    if not is_found_whole(block):
+        half = round(0.5 * block.size_px * len(block.text))
+        x0, x1 = min(x0, (x0 + x1) // 2 - half), max(x1, (x0 + x1) // 2 + half)
+    reach = round(MARK_SHARE * (y1 - y0)) if block.role == "logo" else 0
+    return x0 - reach, y0 - reach // 2, x1, y1 + reach // 4
 
 
 def _covered(faces: Sequence[Box], own: Sequence[TextBlock]) -> float:
     """Return the largest share of a face that the words' boxes lie on."""
     shares = [0.0]
     for x0, y0, x1, y1 in faces:
-        boxes = [_box(block) for block in own]
+        boxes = [box_of(block) for block in own]
         shared = sum(max(0, min(x1, b[2]) - max(x0, b[0])) * max(0, min(y1, b[3]) - max(y0, b[1])) for b in boxes)
         shares.append(shared / max(1, (x1 - x0) * (y1 - y0)))
     return max(shares)
-
-
-def find_stack(blocks: Sequence[TextBlock]) -> list[TextBlock]:
-    """Return the blocks in the headline's column that hang together with it, from top to bottom; [] without a headline."""
-    head = next((block for block in blocks if block.role == "headline"), None)
-    if head is None:
-        return []
-    stack = [head]
-    ordered = sorted((block for block in blocks if block is not head and block.role != "logo"), key=lambda one: _box(one)[1])
-    for below in (True, False):
-        for block in ordered if below else reversed(ordered):
-            first, last = (stack[-1], block) if below else (block, stack[0])
-            gap = _box(last)[1] - _box(first)[3]
-            x0, x1 = min(_box(one)[0] for one in stack), max(_box(one)[2] for one in stack)
-            is_near = -2 <= gap <= STACK_GAP * max(first.size_px, last.size_px)
-            if block not in stack and is_near and _box(block)[0] < x1 and _box(block)[2] > x0:
-                stack = [*stack, block] if below else [block, *stack]
-    return stack
 
 
 def set_piece(piece: Piece, width_px: float, scale: float, alignment: str) -> SetPiece | None:
@@ -296,10 +241,6 @@ def set_piece(piece: Piece, width_px: float, scale: float, alignment: str) -> Se
             bottom = max(bottom, top + word.layer.alpha.shape[0] * scale)
             x += widths[k] + blank
     return SetPiece(layers=tuple(placed), width=round(full), height=round(bottom))
-
-
-def _box(block: TextBlock) -> Box:
-    return block.plate or block.box
 
 
 def _area(box: Sequence[float]) -> float:
@@ -330,7 +271,7 @@ def _around(block: TextBlock | None, shape: tuple[int, int]) -> np.ndarray:
 
 def _find_panel(clean: np.ndarray, stack: Sequence[TextBlock]) -> Box | None:
     """Return the box of the panel that the stack stands on; None when it stands on the picture's own ground."""
-    boxes = np.array([_box(block) for block in stack])
+    boxes = np.array([box_of(block) for block in stack])
     left, top, right, bottom = (int(edge) for edge in (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)))
     ground = ground_of(clean, (left, top, right, bottom), stack[0].size_px)
     rows, columns = np.flatnonzero(ground.any(axis=1)), np.flatnonzero(ground.any(axis=0))

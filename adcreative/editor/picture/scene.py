@@ -28,6 +28,8 @@ FACE_RIM = 0.25  # of a face's box, on each side
 PATTERNED = 0.6  # of a picture's box: where what has to stay whole fills less, the rest is a pattern of the ground
 LEAST_STEP = 6.0  # of values 0..255, on average along an edge between a picture and its ground
 PANEL_STEP, PANEL_EDGE = 4.0, 0.7  # of values 0..255 across a panel's edge, one way; of the edge's length
+BAND_EDGES, BAND_EDGE = 0.6, 0.9  # of the width: both edges of a band, and the only one of a band at the rim
+SPLIT_EDGE = 0.5  # of the length of the edge between a picture and its ground: where less is a step, the picture goes on
 LEAST_PICTURE = 0.22  # of the area beside a panel that counts as the picture
 
 
@@ -104,13 +106,23 @@ def find_scene(
             "bottom": inner[y1 + step :],
         }[side]
         cut = _inside(inner, (x0, y0, x1, y1), side, step)
-        if min(ground.shape[:2]) > step:
+        if min(ground.shape[:2]) > step and _has_edge(inner, (x0, y0, x1, y1), side, step):
             return _split(inner, cut, top, ground, side, tuple(ribbons))
     is_patterned = bool(touches) and _area(visual) < PATTERNED * (x1 - x0) * (y1 - y0)
     is_whole = len(touches) > 2 or is_patterned
     box = (0, 0, width, len(inner)) if is_whole else (x0, y0, x1, y1)
     kind = "whole" if is_whole else "inset"
     return Scene(kind=kind, picture=inner, visual=box, origin=(0, top), ribbons=tuple(ribbons), touches=touches)
+
+
+def _has_edge(inner: np.ndarray, box: Box, side: str, step: int) -> bool:
+    """Return whether a picture's box, px, ends in an edge on a side; a sky that things rise into is no ground beside them."""
+    is_across = side in ("left", "right")
+    lines = inner.astype(np.float32) if is_across else inner.swapaxes(0, 1).astype(np.float32)  # [L, N, 3], edge across N
+    near = {"left": box[0], "top": box[1], "right": box[2], "bottom": box[3]}[side]
+    start, end = max(0, near - 2 * step), near + 2 * step
+    steps = np.abs(np.diff(lines[:, start:end], axis=1)).max(axis=(1, 2))
+    return bool((steps > PANEL_STEP).mean() >= SPLIT_EDGE)
 
 
 def _inside(inner: np.ndarray, box: Box, side: str, step: int) -> Box:
@@ -131,7 +143,8 @@ def _inside(inner: np.ndarray, box: Box, side: str, step: int) -> Box:
 
 
 def find_edged_panel(clean: np.ndarray, words: Box) -> Box | None:
-    """Return the box of a panel around words, told by its straight edges on three sides at least: the picture may show through.
+    """Return the box of a panel around words, told by its straight edges on three sides, or of a band from side to side: the
+    picture may show through.
 
     Args:
         clean: the ad [H, W, 3] without its words. words: box of all of them, px.
@@ -142,20 +155,33 @@ def find_edged_panel(clean: np.ndarray, words: Box) -> Box | None:
     right, below = _next_edge(light[y0:y1, x1:]), _next_edge(light[y1:, x0:x1].T)
     left, above = _next_edge(light[y0:y1, :x0][:, ::-1]), _next_edge(light[:y0, x0:x1][::-1].T)
     if sum(one is None for one in (left, above, right, below)) > 1:
-        return None
+        return _find_band(light, y0, y1)
     return (
         0 if left is None else x0 - left, 0 if above is None else y0 - above,
         width if right is None else x1 + right, height if below is None else y1 + below,
     )  # fmt: skip
 
 
-def _next_edge(light: np.ndarray) -> int | None:
-    """Return how far the nearest edge along all of the lines [L, N] lies from their beginning, px; None without one."""
+def _find_band(light: np.ndarray, y0: int, y1: int) -> Box | None:
+    """Return the box of a band from side to side around rows y0..y1, told by both edges, or by a clear one where the other
+    would be the picture's rim."""
+    rows_above, rows_below = light[:y0][::-1].T, light[y1:].T
+    above, below = _next_edge(rows_above, BAND_EDGES), _next_edge(rows_below, BAND_EDGES)
+    if above is None or below is None:
+        above, below = _next_edge(rows_above, BAND_EDGE), _next_edge(rows_below, BAND_EDGE)
+    if above is None and below is None:
+        return None
+    height, width = light.shape
+    return 0, 0 if above is None else y0 - above, width, height if below is None else y1 + below
+
+
+def _next_edge(light: np.ndarray, part: float = PANEL_EDGE) -> int | None:
+    """Return how far the nearest edge along a part of the lines [L, N] lies from their beginning, px; None without one."""
     if light.shape[1] < 3 or not len(light):
         return None
     steps = light[:, 2:] - light[:, :-2]
     share = np.maximum((steps > PANEL_STEP).mean(axis=0), (steps < -PANEL_STEP).mean(axis=0))
-    found = np.flatnonzero(share >= PANEL_EDGE)
+    found = np.flatnonzero(share >= part)
     return int(found[0]) + 1 if len(found) else None
 
 

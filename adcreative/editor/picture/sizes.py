@@ -25,6 +25,7 @@ from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import TextBlock
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import ConfigError
+from adcreative.progress import Count, uncounted
 
 RATIOS = {"1:1": 1.0, "4:5": 0.8, "9:16": 0.5625, "1.91:1": 1.91}
 KEEP_FREE = {"9:16": (0.14, 0.35)}  # shares of the height, top and bottom, that stories and reels cover at least
@@ -33,6 +34,7 @@ MARGIN = 0.04  # of the content's shorter side, kept around it when the picture 
 MIN_CONTENT = 0.30  # of the new picture's area: less is told as a weakness
 MOST_FOOT = 0.3  # of the height that may be empty below words
 MOST_AROUND = 0.5  # of a shape's area around the whole ad, up to which that is better than a poor arrangement
+MOST_COST, MOST_COST_OF_SMALL = 1.3, 2.2  # of an arrangement, where the whole ad would fill more than that, and less
 MAX_EXTENDED = 0.15  # of a shape's area: with more new ground than that, words are arranged anew
 
 
@@ -79,13 +81,15 @@ def lay_out_sizes(
     faces_xyxy_px: Sequence[Sequence[float]],
     reader: TextReading | None,
     inpainter: FillHoles = inpaint_strokes,
+    tell: Count = uncounted,
 ) -> list[SizedPicture]:
     """Lay a picture [H, W, 3] out in shapes of RATIOS, its words arranged anew where cutting and extending is not enough.
 
     Args:
         content_xyxy_px: as of `lay_out_size`. blocks: the text that was read in it. reader: reads arranged words back; without
-            one words stay where they stand.
+            one words stay where they stand. tell: how many shapes are laid out, of how many.
     """
+    tell(0, len(ratios))
     plain = [lay_out_size(image_u8, ratio, content_xyxy_px) for ratio in ratios]
     wanting = [
         one.image_u8 is not image_u8
@@ -94,14 +98,20 @@ def lay_out_sizes(
     ]  # fmt: skip
     parts = take_apart(image_u8, blocks, faces_xyxy_px, inpainter) if any(wanting) and reader is not None else None
     if parts is None or reader is None:
+        tell(len(ratios), len(ratios))
         return plain
-    return [_arranged(one, parts, reader) if is_wanting else one for one, is_wanting in zip(plain, wanting, strict=True)]
+    sized = []
+    for one, is_wanting in zip(plain, wanting, strict=True):
+        sized.append(_arranged(one, parts, reader) if is_wanting else one)
+        tell(len(sized), len(ratios))
+    return sized
 
 
 def _arranged(plain: SizedPicture, parts: Parts, reader: TextReading) -> SizedPicture:
     for one in find_arrangements(parts, RATIOS[plain.ratio], KEEP_FREE.get(plain.ratio, (0.0, 0.0))):
+        has_room = plain.extended < MOST_AROUND
         is_poor = parts.is_cut or (one.foot > MOST_FOOT and parts.scene.kind != "inset")
-        if is_poor and plain.extended < MOST_AROUND:
+        if (is_poor and has_room) or one.cost > (MOST_COST if has_room else MOST_COST_OF_SMALL):
             continue
         drawn = draw(parts, one)
         if drawn is not None and reads_back(one, drawn, reader):

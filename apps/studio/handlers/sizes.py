@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image
 
 from adcreative.errors import AdCreativeError
+from adcreative.progress import Count, uncounted
 from adcreative.provenance.sidecar import write_whole
 from adcreative.report.pictures import preview
 
 from ..html import sizes as size_fragments
 from ..sessions.ads import Stage
+from ..sessions.jobs import Job
 from .one_ad import GONE, Handlers
 from .screens import safe_stem
 from .steps import Answer, say_faults
 
+Laid = TypeVar("Laid")
 RATIOS = {"Square 1:1": "1:1", "Portrait 4:5": "4:5", "Story 9:16": "9:16", "Landscape 1.91:1": "1.91:1"}
 SHOWN_PX, ROWS, KEPT = 360, "results.jsonl", "kept-shapes"
 APPROVED = "This version is approved already. Take it anew (its card says “Use this one”), then lay the shapes out and approve."
@@ -36,7 +39,17 @@ class Sizes:
 
     handlers: Handlers
 
-    def lay_out(self, owner: str, ratios: Sequence[str] | None) -> Answer:
+    def watch(self, lay_out: Callable[[Count], Laid]) -> Iterator[str | Laid]:
+        """Yield a fragment that says which shape is being laid out, at each change, and at last what `lay_out` returns."""
+        job = Job(work=lambda report, _: lay_out(lambda done, total: report(done, total, 0.0))).start()
+        said = ""
+        for state in job.states():
+            told = size_fragments.being_laid_out(state.done, state.total)
+            if told != said:
+                yield (said := told)
+        yield job.result()
+
+    def lay_out(self, owner: str, ratios: Sequence[str] | None, tell: Count = uncounted) -> Answer:
         """Write the shapes of the owner's version, of RATIOS, in place of those before; none chosen: there are none."""
 
         def work() -> Answer:
@@ -55,13 +68,15 @@ class Sizes:
             with self.handlers.seat.quick():
                 studio = self.handlers.choices.studio_of(owner)
                 stem = screen.download.stem  # such as "ad.edited", so that they are packed as its picture is
-                rows = studio.size_one(creative, outcome, wanted, run, stem=stem) if wanted else []
+                rows = studio.size_one(creative, outcome, wanted, run, stem=stem, tell=tell) if wanted else []
             _note_sizes(run, rows)
             return size_fragments.sizes(_view(rows, run)), {"sizes": rows}
 
         return say_faults(work)
 
-    def lay_out_kept(self, owner: str, ratios: Sequence[str] | None) -> tuple[str, list[Path] | None, dict[str, Any]]:
+    def lay_out_kept(
+        self, owner: str, ratios: Sequence[str] | None, tell: Count = uncounted
+    ) -> tuple[str, list[Path] | None, dict[str, Any]]:
         """Write the shapes of the owner's ad, which was kept as it was; return what is shown, the pictures, the record."""
         files: list[Path] = []
 
@@ -81,7 +96,8 @@ class Sizes:
             shutil.rmtree(folder, ignore_errors=True)
             stem = safe_stem(outcome.result.as_dict())
             with self.handlers.seat.quick():
-                rows = self.handlers.choices.studio_of(owner).size_one(creative, outcome, wanted, folder, stem=stem)
+                studio = self.handlers.choices.studio_of(owner)
+                rows = studio.size_one(creative, outcome, wanted, folder, stem=stem, tell=tell)
             files.extend(folder / row["image"] for row in rows)
             return size_fragments.sizes(_view(rows, folder)), {"sizes": rows}
 

@@ -13,6 +13,13 @@ from .fragments import note
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 
 
+def being_laid_out(done: int, total: int) -> str:
+    """Say which of the shapes is being laid out; before the first one, that the ad is being taken apart."""
+    if not done:
+        return note("Taking your ad apart: picture, words, logo … This may take half a minute.")
+    return note(f"Shape {done} of {total} is laid out …" if done < total else "All shapes are laid out. Scoring them …")
+
+
 def sizes(views: Sequence[Mapping[str, Any]]) -> str:
     """Show the shapes.
 

@@ -23,7 +23,9 @@ def build_sizes(sizes: Sizes, visitor: gr.BrowserState) -> gr.HTML:
     shown, record = fragment(elem_id="sizes"), gr.JSON(visible=False)
 
     def lay_out(request: gr.Request, ratios: list[str] | None = None, visitor: str | None = None) -> Any:
-        return sizes.lay_out(find_owner(visitor, request), ratios)
+        owner = find_owner(visitor, request)
+        for said in sizes.watch(lambda tell: sizes.lay_out(owner, ratios, tell)):
+            yield (said, {}) if isinstance(said, str) else said
 
     button.click(
         lay_out, None, [shown, record], inputs_kwargs={"ratios": chosen, "visitor": visitor}, api_name="lay_out_sizes",
@@ -42,8 +44,10 @@ def build_kept_sizes(sizes: Sizes, visitor: gr.BrowserState) -> list[gr.blocks.B
         files = file_to_take("The shapes, in full quality", file_count="multiple", elem_id="kept-files")
 
     def lay_out(request: gr.Request, ratios: list[str] | None = None, visitor: str | None = None) -> Any:
-        said, paths, made = sizes.lay_out_kept(find_owner(visitor, request), ratios)
-        return said, gr.update(value=[str(path) for path in paths or ()] or None, visible=bool(paths)), made
+        owner = find_owner(visitor, request)
+        for said in sizes.watch(lambda tell: sizes.lay_out_kept(owner, ratios, tell)):
+            shown, paths, made = (said, None, {}) if isinstance(said, str) else said
+            yield shown, gr.update(value=[str(path) for path in paths or ()] or None, visible=bool(paths)), made
 
     button.click(
         lay_out, None, [shown, files, record], inputs_kwargs={"ratios": chosen, "visitor": visitor},

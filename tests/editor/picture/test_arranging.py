@@ -17,9 +17,10 @@ from adcreative.editor.picture.frames import SEAM
 from adcreative.editor.picture.ground import resized
 from adcreative.editor.picture.layers import Layer
 from adcreative.editor.picture.laying import draw
-from adcreative.editor.picture.parts import find_stack, set_piece, take_apart
+from adcreative.editor.picture.parts import set_piece, take_apart
 from adcreative.editor.picture.protection import protect
 from adcreative.editor.picture.sizes import KEEP_FREE, RATIOS, SizedPicture, lay_out_sizes
+from adcreative.editor.picture.stacking import find_stack
 from adcreative.encoders.picture_words.blocks import BlockLine, Box
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
 from adcreative.encoders.picture_words.words import PictureWords, read_words
@@ -156,6 +157,7 @@ def test_a_face_on_a_photograph_is_whole_in_every_shape_and_no_more_of_it_under_
     sheet = Image.fromarray(drawn_ad(picture))
     words = read_words(np.asarray(sheet), KnownReader(), brand=BRAND)
     blocks = [replace(block, colour=(255, 255, 255)) if block.plate is None else block for block in words.blocks]
+    blocks = [block for block in blocks if block.role != "logo"]  # on a photograph it stays, and has to be seen, too
     parts = take_apart(np.asarray(sheet), blocks, [face], inpaint_strokes)
     assert parts is not None
     assert parts.scene.kind == "whole"

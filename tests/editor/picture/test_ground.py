@@ -53,6 +53,15 @@ def test_a_badge_near_the_rim_is_not_shown_once_more(turn: int) -> None:
     assert (laid[:, :, 0] - laid[:, :, 1]).max() < 130  # a soft red at most
 
 
+def test_a_sky_does_not_go_on_beside_a_blurred_copy_of_what_stands_in_it() -> None:
+    sky = np.full((SIDE, SIDE, 3), PANEL, np.uint8)
+    share = np.linspace(0.0, 1.0, SIDE - 60)[:, None, None] ** 2
+    sky[60:] = share * (texture()[60:].astype(float) - PANEL) + PANEL
+    beside = extend_ground(sky, 100, 0, SIDE + 200, SIDE)[:, :60].astype(float).mean(axis=1)  # [SIDE, 3]
+    steps = np.abs(np.diff(ndimage.gaussian_filter1d(beside, 2.0, axis=0), axis=0)).max(axis=1)
+    assert steps.max() < 1.5  # no edge where the sky ends
+
+
 def test_a_panel_beside_a_photograph_stays_a_panel_to_the_rim() -> None:
     laid = extend_ground(half_panel(), 150, 0, SIDE + 300, SIDE)
     for columns in (laid[: SIDE // 2 - 4, :150], laid[: SIDE // 2 - 4, 350:]):

@@ -35,6 +35,15 @@ def test_all_texts_of_a_card_stay_on_it(card: Box) -> None:
     assert np.abs(np.subtract(thing.box, card)).max() <= 3
 
 
+def test_a_card_with_a_picture_on_it_is_a_thing_too() -> None:
+    image_u8 = ad((200, 60, 420, 340))
+    image_u8[75:290, 215:405] = np.random.default_rng(0).integers(60, 250, (215, 190, 3))
+    body = text("body", (260, 305, 350, 320))
+    (thing,) = find_things(image_u8, [text("headline", (40, 60, 160, 100)), body])
+    assert thing.texts == (body,)
+    assert np.abs(np.subtract(thing.box, (200, 60, 420, 340))).max() <= 3
+
+
 @pytest.mark.parametrize(
     "other", [text("headline", (350, 200, 500, 240)), text("button", (350, 200, 400, 210), (340, 190, 420, 220))]
 )

@@ -54,6 +54,26 @@ def test_a_panel_that_lets_the_picture_through_is_found_by_its_edges() -> None:
     assert find_edged_panel(np.kron(texture(), np.ones((3, 3, 1), np.uint8)), (90, 120, 240, 460)) is None
 
 
+def test_a_band_that_lets_the_picture_through_is_a_panel_from_side_to_side() -> None:
+    image_u8 = np.kron(texture(), np.ones((3, 3, 1), np.uint8)).astype(np.float32)
+    image_u8[360:520] = 0.3 * image_u8[360:520] + 12
+    panel = find_edged_panel(image_u8.astype(np.uint8), (60, 390, 420, 490))
+    assert panel is not None
+    assert np.abs(np.subtract(panel, (0, 360, 600, 520))).max() <= 2
+    image_u8[520:] = 0.3 * image_u8[520:] + 12  # down to the rim
+    panel = find_edged_panel(image_u8.astype(np.uint8), (60, 390, 420, 490))
+    assert panel is not None
+    assert np.abs(np.subtract(panel, (0, 360, 600, 600))).max() <= 2
+
+
+def test_a_sky_into_which_things_rise_is_no_ground_beside_a_picture() -> None:
+    image_u8 = np.full((SIDE, SIDE, 3), PANEL, np.uint8)
+    image_u8[90:] = np.linspace(0.0, 1.0, SIDE - 90)[:, None, None] ** 2 * (texture()[90:].astype(float) - PANEL) + PANEL
+    scene = find_scene(image_u8, image_u8, [], None, ALL)
+    assert scene is not None
+    assert scene.kind == "whole"
+
+
 def test_a_thing_on_plain_ground_keeps_its_box_and_the_rim_that_it_reaches() -> None:
     image_u8 = np.full((SIDE, SIDE, 3), PANEL, np.uint8)
     image_u8[60:120, 70:140] = texture()[:60, :70]

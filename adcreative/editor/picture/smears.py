@@ -1,0 +1,33 @@
+"""Whether a hole that was filled in a picture shows: its texture is weaker there than around it. Knows pixels and masks."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from adcreative.editor.picture.holes import window_of
+
+TILES = 4  # along a hole's height: so high are the pieces that are looked at
+LEAST_TEXTURE = 4.0  # mean step of light, 0..255: what is calmer than this is filled without a trace
+EVEN, WEAK = 0.5, 0.55  # of the middle texture around: what its calmest tenth has at least, where a hole can show; and a piece
+# of a hole, from which it shows
+WEAK_PART = 0.25  # of a hole's pieces, beyond what is so weak around it
+
+
+def is_smeared(filled_u8: np.ndarray, mask: np.ndarray) -> bool:
+    """Return whether a filled hole, mask [H, W], shows in a picture [H, W, 3] as a smear in an even texture, such as gravel."""
+    window = window_of(mask)
+    if window is None:
+        return False
+    side = max(4, (window[0].stop - window[0].start) // TILES)
+    around = window_of(mask, 3 * side)
+    assert around is not None
+    grey, hole = filled_u8[around].astype(np.float32).mean(axis=2), mask[around]
+    steps = ndimage.uniform_filter(ndimage.morphological_gradient(grey, size=(3, 3)), side, mode="nearest")
+    inside = ndimage.binary_erosion(hole, iterations=side // 2)
+    outside = ~ndimage.binary_dilation(hole, iterations=side // 2 + 1)
+    if not inside.any() or not outside.any():
+        return False
+    low, usual = np.percentile(steps[outside], (10.0, 50.0))
+    weak = steps < WEAK * usual
+    return bool(usual > LEAST_TEXTURE and low > EVEN * usual and weak[inside].mean() - weak[outside].mean() > WEAK_PART)
