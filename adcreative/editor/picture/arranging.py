@@ -264,6 +264,8 @@ def _show_whole(parts: Parts, frame: Frame) -> tuple[float, tuple[float, float],
     if scale <= 0.05:
         return None
     rest_x, rest_y = (x1 - x0) - scale * (vx1 - vx0), (y1 - y0) - scale * (vy1 - vy0)
+    if ({"left", "right"} <= set(touches) and rest_x > 1) or ({"top", "bottom"} <= set(touches) and rest_y > 1):
+        return None  # what goes from rim to rim would end in mid-air
     part_x = 0.0 if "left" in touches else 1.0 if "right" in touches else 0.5
     part_y = 0.0 if "top" in touches else 1.0 if "bottom" in touches else 0.5
     origin = (x0 + part_x * rest_x - scale * vx0, y0 + part_y * rest_y - scale * vy0)

@@ -28,8 +28,9 @@ FACE_RIM = 0.25  # of a face's box, on each side
 PATTERNED = 0.6  # of a picture's box: where what has to stay whole fills less, the rest is a pattern of the ground
 LEAST_STEP = 6.0  # of values 0..255, on average along an edge between a picture and its ground
 PANEL_STEP, PANEL_EDGE = 4.0, 0.7  # of values 0..255 across a panel's edge, one way; of the edge's length
-BAND_EDGES, BAND_EDGE = 0.6, 0.9  # of the width: both edges of a band, and the only one of a band at the rim
+BAND_EDGES, BAND_EDGE = 0.6, 0.75  # of the width: both edges of a band, and the only one of a band at the rim
 SPLIT_EDGE = 0.5  # of the length of the edge between a picture and its ground: where less is a step, the picture goes on
+OPPOSITE, CALM_RIM = (("left", "right"), ("top", "bottom")), 0.5  # of the other plain rim beside what reaches both of these
 LEAST_PICTURE = 0.22  # of the area beside a panel that counts as the picture
 
 
@@ -96,6 +97,12 @@ def find_scene(
     x0, y0, x1, y1 = find_picture(inner)
     rims = {"left": x0 / width, "top": y0 / len(inner), "right": 1 - x1 / width, "bottom": 1 - y1 / len(inner)}
     touches = tuple(side for side, share in rims.items() if share <= TOUCHES)
+    if touches in OPPOSITE:
+        calm = min(set(rims) - set(touches), key=lambda side: rims[side])
+        if rims[calm] < CALM_RIM * max(rims.values()):  # a photograph whose own ground is plain at that rim
+            touches = tuple(side for side in rims if side in (*touches, calm))
+            x0, y0 = 0 if calm == "left" else x0, 0 if calm == "top" else y0
+            x1, y1 = width if calm == "right" else x1, len(inner) if calm == "bottom" else y1
     if len(touches) == 3:
         (side,) = set(rims) - set(touches)
         step = round(max(height, width) / SMALL_PX) + 1  # the edge itself is neither ground nor picture

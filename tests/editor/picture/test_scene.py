@@ -66,6 +66,16 @@ def test_a_band_that_lets_the_picture_through_is_a_panel_from_side_to_side() -> 
     assert np.abs(np.subtract(panel, (0, 360, 600, 600))).max() <= 2
 
 
+def test_a_photograph_whose_own_ground_is_plain_at_the_rim_goes_on_to_it() -> None:
+    image_u8 = np.full((SIDE, SIDE, 3), PANEL, np.uint8)
+    image_u8[:, 90:] = (200, 190, 170)
+    image_u8[:, 95:175] = texture()[:, 95:175]
+    scene = find_scene(image_u8, image_u8, [], None, ALL)
+    assert scene is not None
+    assert (scene.kind, scene.side) == ("split", "left")
+    assert scene.box[2] == SIDE
+
+
 def test_a_sky_into_which_things_rise_is_no_ground_beside_a_picture() -> None:
     image_u8 = np.full((SIDE, SIDE, 3), PANEL, np.uint8)
     image_u8[90:] = np.linspace(0.0, 1.0, SIDE - 90)[:, None, None] ** 2 * (texture()[90:].astype(float) - PANEL) + PANEL
