@@ -23,7 +23,9 @@ class Visit:
     """One browser window on the page, with every host that it asked."""
 
     def __init__(self, browser: Any, url: str, **options: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        # without motion: a page that glides on its own between a press and its release takes the click off the button
+        still = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+        self.context = browser.new_context(**{**still, **options})
         self.url, self.hosts = url, set[str]()
         self.context.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
         self.open()
@@ -56,3 +58,15 @@ def find_edit(visit: Visit, image_path: Path) -> None:
     visit.improve()
     expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     expect(visit.page.locator("#later-steps")).to_be_visible()
+    wait_for_scroll(visit.page, "#results")
+
+
+def wait_for_scroll(page: Any, place: str) -> None:
+    """Wait until the page has brought a place to its upper part by itself: whoever clicks before that may miss the button."""
+    page.wait_for_function(
+        """(place) => {
+          const {top} = document.querySelector(place).getBoundingClientRect();
+          return top > -2 && top < innerHeight * 0.4;
+        }""",
+        arg=place,
+    )
