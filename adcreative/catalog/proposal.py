@@ -15,8 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.columns import read_header
 from adcreative.catalog.mapping import TableSettings, read_settings
@@ -27,6 +25,7 @@ from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import TARGETS, find_fields, match_layout
 from adcreative.catalog.platforms.numbers import find_decimal_comma, finite, is_blank, read_amount
 from adcreative.catalog.sources import open_source
+from adcreative.config import read_packaged_yaml
 from adcreative.errors import CatalogError
 
 _FUZZY = 0.86  # ratio of matching letters above which a name is taken for a misspelt known one
@@ -130,7 +129,7 @@ def _rename(field: str) -> str:
 
 @cache
 def _keywords() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    content = yaml.safe_load((Path(__file__).parent / "keywords.yaml").read_text(encoding="utf-8"))
+    content = read_packaged_yaml(Path(__file__).parent / "keywords.yaml")
     return {
         field: (tuple(fold_column(str(word)) for word in lists["words"]), tuple(str(word) for word in lists["not"]))
         for field, lists in content.items()

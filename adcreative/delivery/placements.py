@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 
-import yaml
+from adcreative.config import read_packaged_yaml
 
 PLATFORM_ALIASES = {"facebook": "meta", "instagram": "meta", "youtube": "google", "display": "google"}
 
@@ -51,7 +51,7 @@ class PictureFit:
 @lru_cache(maxsize=1)
 def read_placements() -> tuple[tuple[PlacementRule, ...], float]:
     """Return the formats and the relative difference up to which a ratio counts as theirs."""
-    pack = yaml.safe_load((resources.files("adcreative.delivery.rules") / "placements.yaml").read_text(encoding="utf-8"))
+    pack = read_packaged_yaml(resources.files("adcreative.delivery.rules") / "placements.yaml")
     rules = tuple(
         PlacementRule(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})  # type: ignore[arg-type]
         for row in pack["placements"]

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-import yaml
-
-from adcreative.config import did_you_mean
+from adcreative.config import did_you_mean, read_packaged_yaml
 from adcreative.errors import ConfigError
 
 UNVERIFIED = "unverified"
@@ -112,8 +110,7 @@ def load_platforms() -> tuple[Platform, ...]:
 
 
 def _load_platform(path: Path) -> Platform:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))  # in C: ten times as fast
-    content = loader.get_single_data()
+    content = read_packaged_yaml(path)
     for field in (field for fields in content["languages"].values() for field in fields):
         if field not in _FIELDS:
             raise ConfigError(f'{path.name} names a field "{field}" that we do not have. {did_you_mean(field, _FIELDS)}')

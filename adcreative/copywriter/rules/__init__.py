@@ -11,24 +11,18 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
+from adcreative.config import read_packaged_yaml
 
 PACKS = (
     "buttons", "claims", "feeds", "grammar", "injection", "language", "limits", "openers", "people", "phrases",
     "product_families", "product_meanings", "products", "prompts", "shop_text", "vocabulary", "wishes",
 )  # fmt: skip
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, a tenth of the time, where PyYAML was built with it
 
 
 @cache
 def rule_pack(name: str) -> dict[str, Any]:
     """Return the rule pack `name` of PACKS as plain values; callers must not change it."""
-    text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    loader = LOADER(text)
-    try:
-        pack: dict[str, Any] = loader.get_single_data()
-    finally:
-        loader.dispose()
+    pack: dict[str, Any] = read_packaged_yaml(resources.files(__package__) / f"{name}.yaml")
     return pack
 
 
