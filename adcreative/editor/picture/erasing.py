@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from adcreative.editor.picture.cells import MAX_MISS, RINGING_PX, OutlinedGround, coherent_misses
+from adcreative.editor.picture.inks import MORE_PAD, Colour
 from adcreative.editor.picture.patches import fill_from_patches
 from adcreative.editor.picture.patterns import repeat_spots
 from adcreative.editor.picture.shadows import Shadow, measure_coverage
@@ -47,6 +48,7 @@ def erase_block(
     *,
     letters: np.ndarray | None = None,
     shadow: Shadow | None = None,
+    ink: Colour | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take a block's letters out of the picture [H, W, 3], their shadow, and the ringing that compression left around them.
 
@@ -54,29 +56,36 @@ def erase_block(
         keep_out: [H, W] what is no ground, such as other text and faces; None: nothing.
         letters: [H, W] how far the letters cover the picture, where a font is known that they are drawn in: nothing else is
             taken out then, and they wholly; None: as they are seen. shadow: that they cast.
+        ink: their colour, where the block's own does not tell them.
     Returns:
         the picture without them, and the mask [H, W] of the pixels that were replaced.
     """
+    cast = np.zeros(image_u8.shape[:2], bool)  # by a hard shadow, under which nothing can be seen
     if shadow is not None:
-        lit = shadow.lift(image_u8, measure_coverage(image_u8, block) if letters is None else letters)
+        coverage = measure_coverage(image_u8, block) if letters is None else letters
+        if shadow.is_hard:
+            cast = ndimage.binary_dilation(shadow.cover(coverage) > MIN_COVERAGE, iterations=DRAWN_PX)
+    if shadow is not None and not shadow.is_hard:
+        lit = shadow.lift(image_u8, coverage)
         lit = lit if keep_out is None else np.where(keep_out[:, :, None], image_u8, lit)
-        erased, mask = erase_block(lit, block, inpainter, keep_out, letters=letters)
+        erased, mask = erase_block(lit, block, inpainter, keep_out, letters=letters, ink=ink)
         return erased, mask | (lit != image_u8).any(axis=2)
     mask, filled = np.zeros(image_u8.shape[:2], bool), image_u8.copy()
     textured, grain = np.zeros_like(mask), np.zeros(image_u8.shape, np.float32)
     for line in block.lines:
-        ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.3 * line.height))
-        x0, y0, x1, y1 = ink.window
-        strokes = _strokes(ink, image_u8, line)
+        seen = measure_letters(image_u8, line.box, max(3.0, (0.3 if ink is None else MORE_PAD) * line.height), ink)
+        x0, y0, x1, y1 = seen.window
+        strokes = _strokes(seen, image_u8, line)
         if letters is not None:
             drawn = ndimage.binary_dilation(letters[y0:y1, x0:x1] > MIN_COVERAGE, iterations=DRAWN_PX)
             strokes = drawn | strokes & ndimage.binary_dilation(drawn, iterations=max(2, round(GROWTH_SHARE * line.height)))
+        strokes |= cast[y0:y1, x0:x1]
         mask[y0:y1, x0:x1] |= strokes
         crop_u8 = image_u8[y0:y1, x0:x1]
-        grain[y0:y1, x0:x1] = draw_grain(crop_u8, ink.grain, strokes)
-        if ink.is_flat and _is_surface_around(crop_u8, ink, strokes):
-            replaced = strokes | _ringing(crop_u8, ink.ground, strokes)
-            surface = ink.ground + grain[y0:y1, x0:x1]
+        grain[y0:y1, x0:x1] = draw_grain(crop_u8, seen.grain, strokes)
+        if seen.is_flat and _is_surface_around(crop_u8, seen, strokes):
+            replaced = strokes | _ringing(crop_u8, seen.ground, strokes)
+            surface = seen.ground + grain[y0:y1, x0:x1]
             filled[y0:y1, x0:x1][replaced] = surface.round().clip(0, 255).astype(np.uint8)[replaced]
             mask[y0:y1, x0:x1] |= replaced
         else:

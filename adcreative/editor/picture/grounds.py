@@ -7,6 +7,7 @@ anybody asks (`prepare`). Knows pixels, blocks of text and fonts; no new words.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from threading import RLock
 from typing import cast
@@ -16,8 +17,9 @@ import numpy as np
 from adcreative.artifacts import hash_bytes
 from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import Typeface
+from adcreative.editor.picture.inks import Colour
 from adcreative.editor.picture.layers import Layer, lift_shape
-from adcreative.editor.picture.matching import FontMatch, match_fonts
+from adcreative.editor.picture.matching import MIN_LIKENESS, FontMatch, match_fonts
 from adcreative.editor.picture.plates import Lift
 from adcreative.editor.picture.reflow import mask_things
 from adcreative.editor.picture.shadows import Shadow, find_shadow, measure_coverage
@@ -29,7 +31,6 @@ from adcreative.progress import ShouldStop, never
 
 __all__ = ["PictureGrounds"]
 
-MIN_LIKENESS = 0.65  # of a font to the old letters; script and display lettering has no counterpart at hand
 MAX_LIFTS = 4  # of one button: its ground differs only where other texts were set
 
 
@@ -86,9 +87,9 @@ class PictureGrounds:
             if name not in self._erased:
                 others = [block for block in self._words.blocks if block.box != self._homes[name].box]
                 beside = mask_things(self._image_u8.shape[:2], others, self._faces)
-                letters, shadow = self.letters(name), self.shadow(name)
+                letters, shadow, ink = self.letters(name), self.shadow(name), self._ink(name)
                 self._erased[name] = erase_block(
-                    self._image_u8, self._homes[name], self._fill, beside, letters=letters, shadow=shadow
+                    self._image_u8, self._homes[name], self._fill, beside, letters=letters, shadow=shadow, ink=ink
                 )
             return self._erased[name]
 
@@ -97,11 +98,16 @@ class PictureGrounds:
         match = next(iter(self.match()[name]), None)
         return None if match is None else match.cover(self._homes[name], self._image_u8.shape)
 
+    def _ink(self, name: str) -> Colour | None:
+        match = next(iter(self.match()[name]), None)
+        return None if match is None else match.ink
+
     def shadow(self, name: str) -> Shadow | None:
         """Return the shadow that a field's letters cast; None when there is none, as on a button."""
         with self._lock:
             if name not in self._shadows:
-                block, letters = self._homes[name], self.letters(name)
+                block, letters, ink = self._homes[name], self.letters(name), self._ink(name)
+                block = block if ink is None else replace(block, colour=ink)
                 letters = measure_coverage(self._image_u8, block) if letters is None else letters
                 self._shadows[name] = None if block.plate else find_shadow(self._image_u8, block, letters)
             return self._shadows[name]

@@ -7,7 +7,7 @@ letters' coverage and fonts; not what an ad is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from adcreative.editor.picture.fonts import Typeface
+from adcreative.editor.picture.inks import MORE_PAD, Colour, find_inks
 from adcreative.editor.picture.lettering import Lettering, paste_coverage
 from adcreative.editor.picture.registration import Fit, SeenLine, first_lettering, fit_colour, fit_lettering
 from adcreative.encoders.picture_words.blocks import ALIGNMENTS, TextBlock
@@ -29,6 +30,10 @@ MAX_SQUEEZE = 0.35  # logarithm of height to width by which a font may miss the 
 USUAL_LEADING = 1.2  # of the size
 LEAST_PIECES, LEAST_INSIDE = 4, 0.3  # of a line, that tell where it stands; of a piece's height that a letter has in the line
 MARK_SHARE, MARK_REACH = 0.12, 0.6  # of the height of most letters, squared: what a dot or an accent covers; how far off it is
+MIN_LIKENESS = 0.65  # of a font to the old letters; script and display lettering has no counterpart at hand
+LEAST_OF_LINE = 0.5  # of each line whose ink was guessed
+PIECES_A_LETTER = (0.4, 1.6)  # at least and at most, of letters that are told from their ground
+LEAST_MARK, WIDEST_PIECE = 0.012, 3.0  # of the height of most letters, squared, that a dot covers; in such heights
 SAME_EDGE_PX = 1.2  # lines whose starts, middles or ends differ by no more are aligned
 
 
@@ -37,7 +42,8 @@ class FontMatch:
     """How a block's letters are drawn. likeness: of drawn and old coverage, 0..1.
 
     places: where the old lines' baselines start, x and y in px; leading_px: distance of baselines. alignment: one of
-    ALIGNMENTS; anchor_px: where every line starts, has its middle or ends, by advance, not by ink. colour: RGB 0..255.
+    ALIGNMENTS; anchor_px: where every line starts, has its middle or ends, by advance, not by ink. colour: RGB 0..255. ink: by
+    which the letters were told, where the block's own colour did not tell them.
     """
 
     lettering: Lettering
@@ -47,6 +53,7 @@ class FontMatch:
     alignment: str
     anchor_px: float
     colour: tuple[int, int, int]
+    ink: Colour | None = None
 
     @property
     def baselines_px(self) -> tuple[float, ...]:
@@ -62,8 +69,8 @@ class FontMatch:
 
     def cover(self, block: TextBlock, shape: tuple[int, ...]) -> np.ndarray | None:
         """Return how far the old letters, drawn in this font, cover the picture [H, W]; None when it is not surely theirs."""
-        if self.likeness < SURE_LIKENESS:
-            return None
+        if self.likeness < (SURE_LIKENESS if self.ink is None else MIN_LIKENESS):
+            return None  # letters that are told by their ink are only seen in part, but where they are is known
         coverage = np.zeros(shape[:2], np.float32)
         for line, (x, y) in zip(block.lines, self.places, strict=True):
             paste_coverage(coverage, *self.lettering.draw(line.text, x, y))
@@ -78,8 +85,11 @@ def match_fonts(
     An ad is rarely set in more than one family: the family that suits all blocks best comes first for a block as long as its
     nearest style is less than FAMILY_SLACK behind the nearest of all.
     """
-    seen = {name: see_lines(image_u8, block) for name, block in blocks.items()}
-    fits = {name: _fit_nearest(lines, blocks[name], typefaces) for name, lines in seen.items()}
+    looked = {name: _see_and_fit(image_u8, block, typefaces) for name, block in blocks.items()}
+    seen, fits = {name: one[0] for name, one in looked.items()}, {name: one[1] for name, one in looked.items()}
+    blocks = {
+        name: block if looked[name][2] is None else replace(block, colour=looked[name][2]) for name, block in blocks.items()
+    }
     best: dict[str, dict[str, float]] = {}
     for name, found in fits.items():
         for fit in found:
@@ -95,8 +105,41 @@ def match_fonts(
     matches: dict[str, list[FontMatch]] = {}
     for name, found in chosen.items():
         others = [one for other, one in edges.items() if other != name and blocks[other].plate is None]
-        matches[name] = [_measure(blocks[name], fit, seen[name], image_u8.shape[1], others) for fit in found]
+        measured = [_measure(blocks[name], fit, seen[name], image_u8.shape[1], others) for fit in found]
+        matches[name] = [replace(match, ink=looked[name][2]) for match in measured]
     return matches
+
+
+def _see_and_fit(
+    image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface]
+) -> tuple[list[SeenLine], list[Fit], Colour | None]:
+    """Return a block's lines, fits of the nearest fonts to them, and the ink by which they were told; None: the block's own.
+
+    Other inks are tried where no font is like what was seen, as before a photograph things are taken for letters.
+    """
+    lines = see_lines(image_u8, block)
+    seen: tuple[list[SeenLine], list[Fit], Colour | None] = (lines, _fit_nearest(lines, block, typefaces), None)
+    if block.plate is not None or _likeness_of(seen[1]) >= MIN_LIKENESS:
+        return seen
+    for ink in find_inks(image_u8, [line.box for line in block.lines]):
+        lines = see_lines(image_u8, block, ink)
+        if all(_may_be_letters(line) for line in lines):
+            tried = (lines, [fit for fit in _fit_nearest(lines, block, typefaces) if fit.least >= LEAST_OF_LINE], ink)
+            seen = max(seen, tried, key=lambda one: _likeness_of(one[1]))
+        if _likeness_of(seen[1]) >= MIN_LIKENESS:
+            break
+    return seen
+
+
+def _likeness_of(fits: Sequence[Fit]) -> float:
+    return fits[0].likeness if fits else 0.0
+
+
+def _may_be_letters(line: SeenLine) -> bool:
+    """Return whether there are about as many pieces as letters."""
+    _, num = ndimage.label(line.coverage > 0.5)
+    least, most = (share * len(line.text.replace(" ", "")) for share in PIECES_A_LETTER)
+    return least <= num <= most + 2
 
 
 def _home(found: Sequence[Fit], house: str) -> list[Fit]:
@@ -104,17 +147,24 @@ def _home(found: Sequence[Fit], house: str) -> list[Fit]:
     return [fit for fit in found if fit.lettering.typeface.family == house and fit.likeness >= found[0].likeness - FAMILY_SLACK]
 
 
-def see_lines(image_u8: np.ndarray, block: TextBlock) -> list[SeenLine]:
-    """Return the lines of a block with their letters' coverage; lines in which no ink is found are left out."""
+def see_lines(image_u8: np.ndarray, block: TextBlock, known: Colour | None = None) -> list[SeenLine]:
+    """Return the lines of a block with their letters' coverage; lines in which no ink is found are left out.
+
+    Args:
+        known: the ink of the letters; None: what is farthest from the ground.
+    """
     seen = []
     for line, below in zip_longest(block.lines, block.lines[1:]):
-        ink = measure_letters(image_u8, line.box, pad=max(3.0, 0.25 * line.height))
+        ink = measure_letters(image_u8, line.box, max(3.0, (0.25 if known is None else MORE_PAD) * line.height), known)
         if below is not None:
             ink = cut_below(ink, below.box[1])
         if ink.box is not None and ink.coverage.max() > 0.3 and line.text:
             left, top, right, bottom = ink.window
             pixels = image_u8[top:bottom, left:right].astype(np.float32)
-            coverage = ink.coverage if ink.is_flat or not line.text.isascii() else _without_things(ink.coverage)
+            if known is not None:
+                coverage = _without_specks(ink.coverage)
+            else:
+                coverage = ink.coverage if ink.is_flat or not line.text.isascii() else _without_things(ink.coverage)
             box = tight_box(coverage, left, top) or ink.box
             seen.append(SeenLine(text=line.text, coverage=coverage, pixels=pixels, ground=ink.ground, left=left, top=top,
                                  box=box))  # fmt: skip
@@ -137,6 +187,28 @@ def _without_things(coverage: np.ndarray) -> np.ndarray:
     is_thing = np.append(False, (inside < LEAST_INSIDE * (rows[:, 1] - rows[:, 0])) & (is_large | is_far))
     nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
     return np.where(is_thing[labels[tuple(nearest)]], 0.0, coverage).astype(np.float32)
+
+
+def _without_specks(coverage: np.ndarray) -> np.ndarray:
+    """Return a line's coverage [h, w] without what has the ink's colour by chance: specks, what lies below or beside letters,
+    and pieces that are much wider than one."""
+    labels, num = ndimage.label(coverage > 0.5)
+    if num < LEAST_PIECES:
+        return coverage
+    spans = np.array([(piece[0].start, piece[0].stop, piece[1].start, piece[1].stop) for piece in ndimage.find_objects(labels)])
+    areas = np.bincount(labels.ravel(), minlength=num + 1)[1:]
+    usual = np.repeat(spans[:, :2], np.sqrt(areas).round().astype(int), axis=0)  # letters are neither specks nor large
+    top, bottom = np.median(usual, axis=0)
+    is_piece = areas >= LEAST_MARK * (bottom - top) ** 2
+    is_piece &= spans[:, 3] - spans[:, 2] <= WIDEST_PIECE * (bottom - top)
+    stands = is_piece & (np.minimum(spans[:, 1], bottom) - np.maximum(spans[:, 0], top) > 0)
+    if not stands.any():
+        return coverage
+    is_above = (spans[:, 1] <= top) & (spans[:, 1] >= top - MARK_REACH * (bottom - top))
+    is_within = (spans[:, 2] >= spans[stands, 2].min()) & (spans[:, 3] <= spans[stands, 3].max())
+    kept = np.append(False, stands | is_piece & is_above & is_within)
+    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    return np.where(kept[labels[tuple(nearest)]], coverage, 0.0).astype(np.float32)
 
 
 def _fit_nearest(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> list[Fit]:

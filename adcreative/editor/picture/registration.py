@@ -52,11 +52,13 @@ class SeenLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """A lettering and where the lines' baselines start in it, px. likeness: 1 - sum of differences / sum of larger, 0..1."""
+    """A lettering and where the lines' baselines start in it, px. likeness: 1 - sum of differences / sum of larger, 0..1;
+    least: that of the line that is least like it."""
 
     lettering: Lettering
     places: tuple[tuple[float, float], ...]
     likeness: float
+    least: float = 0.0
 
 
 def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
@@ -76,6 +78,7 @@ def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
     return Fit(
         lettering=best.lettering, places=tuple(fit.places[0] for fit in placed_lines),
         likeness=float(np.average([fit.likeness for fit in placed_lines], weights=weights)),
+        least=min(fit.likeness for fit in placed_lines),
     )  # fmt: skip
 
 

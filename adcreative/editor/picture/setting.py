@@ -31,10 +31,10 @@ from adcreative.editor.picture.changes import FIELDS, TextChange
 from adcreative.editor.picture.compression import RINGING_PX, Compression, find_compression
 from adcreative.editor.picture.erasing import inpaint_strokes
 from adcreative.editor.picture.fonts import Typeface
-from adcreative.editor.picture.grounds import MIN_LIKENESS, PictureGrounds
+from adcreative.editor.picture.grounds import PictureGrounds
 from adcreative.editor.picture.homes import as_set, find_homes
 from adcreative.editor.picture.lettering import paste_coverage
-from adcreative.editor.picture.matching import FontMatch
+from adcreative.editor.picture.matching import MIN_LIKENESS, FontMatch
 from adcreative.editor.picture.plates import can_be_bared, plate_alignment, resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, column_of, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
@@ -140,7 +140,9 @@ class TextSetter:
                 left[name] = found
                 continue
             picture = found.picture
-            if float(np.linalg.norm(np.subtract(found.changed[name].colour, self.homes[name].colour))) > NEW_INK:
+            match = self._match(name, text)
+            old = self.homes[name].colour if match is None or match.ink is None else match.ink
+            if float(np.linalg.norm(np.subtract(found.changed[name].colour, old))) > NEW_INK:
                 inked.append(name)
             elif found.faint is not None:
                 faint[name] = found.faint
@@ -209,7 +211,8 @@ class TextSetter:
             changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
                 return "a face that is edited lies under it"
-            under_text = _shaded(plan.canvas, setting, shadow)  # without what made way, whose outlines are no seam
+            # without what made way and hard shadows, whose outlines are no seam
+            under_text = plan.canvas if shadow is not None and shadow.is_hard else _shaded(plan.canvas, setting, shadow)
             faults = find_faults(under_text, after, mask & ~letters, text, setting, colour, self._reader, least)
             if not faults and plan.way is not None and shift:
                 old = [follower.block for follower in plan.way.followers]

@@ -3,7 +3,9 @@
     seen = ground (1 - strength s) + end strength s      s: the letters' coverage, shifted and blurred; end: black or white
 
 The ground of a photograph is not known, but its slopes do not know of the letters: the shadow is the one without which the
-slopes of the picture around the letters are least, by robust least squares. Knows pixels and coverages; no fonts.
+slopes of the picture around the letters are least, by robust least squares. A hard shadow, the letters moved by whole pixels
+and not blurred, hides most of its edges behind them: it is the one that best parts darker from lighter pixels beside them.
+Knows pixels and coverages; no fonts.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ LEAST_STRENGTH, MAX_STRENGTH = 0.25, 0.95  # a fainter one is hardly seen, and m
 LEAST_SEEN = 8.0  # 0..255 by which a shadow changes the ground where it is fullest: less is the overshoot of compression
 NEAR_PX = 3  # pixels so near to letters are soft edges and compression's ringing
 NUM_STRIPS, LEAST_SURE = 8, 4.0  # of a text, which have to agree; deviations of the strength's mean over them above nothing
+HARD_REACH, LEAST_HARD_PX = 0.14, 3  # of a line's height: how far a hard shadow is shifted at most; at least looked for so far
+NUM_HARD, LEAST_LIGHT = 12, 4.0  # moves that are looked at closely; 0..255 below which light is mostly noise
+LEAST_PARTED, LEAST_COVERED = 0.5, 0.75  # of the variance beside letters that a hard shadow explains; of its pixels that are at
+# least half as dark as usual
 FAINTEST = 0.006  # of a shadow: pixels that it covers less stay as they are
 ROUNDS, NOISE = 6, 1.5  # deviation (0..255) that every pixel may have: slopes of dark ones' logarithms are mostly noise
 LIGHT_INK = 0.18  # luminance of a middle grey: lighter letters cast shadows, darker ones glow
@@ -33,12 +39,21 @@ TRUNCATE = 3.0  # deviations of a blur
 
 @dataclass(frozen=True, kw_only=True)
 class Shadow:
-    """A shadow of letters, or a glow around them: end 0 or 255, strength 0..1, shift (down, right) and deviation in px."""
+    """A shadow of letters, or a glow around them: end 0 or 255, strength 0..1, shift (down, right) and deviation in px, 0 for a
+    hard one, of which nothing can be lifted where it is opaque."""
 
     end: float
     strength: float
     shift_px: tuple[float, float]
     blur_px: float
+
+    @property
+    def is_hard(self) -> bool:
+        return self.blur_px == 0.0
+
+    def cover(self, coverage: np.ndarray) -> np.ndarray:
+        """Return how far the shadow of letters that cover [H, W] covers the picture [H, W]; where they stand, too."""
+        return self.strength * _soft(coverage, self.blur_px, self.shift_px)
 
     def cast(self, image_u8: np.ndarray, coverage: np.ndarray) -> np.ndarray:
         """Return the picture [H, W, 3] with the shadow of letters that cover [H, W]."""
@@ -69,7 +84,7 @@ def _soft(coverage: np.ndarray, blur_px: float, shift_px: tuple[float, float]) -
     """Return letters' coverage [h, w] as their shadow has it."""
     import cv2
 
-    half = int(np.ceil(TRUNCATE * blur_px))
+    half = int(np.ceil(TRUNCATE * blur_px))  # 0 leaves it as it is
     soft = cv2.GaussianBlur(coverage.astype(np.float32), (2 * half + 1,) * 2, blur_px, borderType=cv2.BORDER_CONSTANT)
     across = np.array([[1.0, 0.0, shift_px[1]], [0.0, 1.0, shift_px[0]]])
     return np.asarray(cv2.warpAffine(soft, across, soft.shape[::-1], flags=cv2.INTER_LINEAR))
@@ -100,11 +115,14 @@ def find_shadow(image_u8: np.ndarray, block: TextBlock, coverage: np.ndarray) ->
     x0, y0, x1, y1 = block.box
     window = (slice(max(0, y0 - reach), y1 + reach), slice(max(0, x0 - reach), x1 + reach))
     crop, letters = image_u8[window].astype(np.float32).mean(axis=2), coverage[window]
+    end = 0.0 if float(luminance(np.array(block.colour))) > LIGHT_INK else 255.0
+    hard = _find_hard(np.maximum(np.abs(end - crop), 1.0), letters, height_px, end)
+    if hard is not None:
+        return hard
     scale = min(1.0, FITTED_HEIGHT_PX / height_px)
     near = ndimage.binary_dilation(letters > 0.05, iterations=NEAR_PX).astype(np.float32)
     size = (max(8, round(scale * crop.shape[1])), max(8, round(scale * crop.shape[0])))
     crop, letters, near = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (crop, letters, near))
-    end = 0.0 if float(luminance(np.array(block.colour))) > LIGHT_INK else 255.0
     light, known, height_px = np.maximum(np.abs(end - crop), 1.0), near < 0.02, height_px * scale
     if not known.any():
         return None
@@ -115,6 +133,58 @@ def find_shadow(image_u8: np.ndarray, block: TextBlock, coverage: np.ndarray) ->
         return None
     down, right = (float(one) / scale for one in best.shift)
     return Shadow(end=end, strength=min(best.strength, MAX_STRENGTH), shift_px=(down, right), blur_px=best.blur / scale)
+
+
+def _find_hard(light: np.ndarray, letters: np.ndarray, height_px: float, end: float) -> Shadow | None:
+    """Return the hard shadow of letters that cover [h, w], `height_px` high; None when they have none.
+
+        -log light = -log(1 - strength) (letters moved by (dy, dx)) + ground,      the move with the largest R^2
+
+    Both sides less their means around, so that it is held against the ground next to it.
+
+    Args:
+        light: [h, w] |end - seen|, above 0.
+    """
+    reach = max(LEAST_HARD_PX, round(HARD_REACH * height_px))
+    band = ndimage.binary_dilation(letters > 0.05, iterations=reach) & (letters <= 0.05)
+    weight = np.maximum(_near(band.astype(np.float32), reach), 1e-3)[band]
+    if len(weight) < 64:
+        return None
+
+    def centred(values: np.ndarray) -> np.ndarray:
+        return np.asarray(values[band] - _near(np.where(band, values, 0.0), reach)[band] / weight)
+
+    dark, framed = centred(-np.log(np.maximum(light, LEAST_LIGHT))), np.pad(letters, reach)
+    height, width = letters.shape
+
+    def moved(shift: tuple[int, int]) -> np.ndarray:
+        top, left = reach - shift[0], reach - shift[1]
+        return framed[top : top + height, left : left + width]
+
+    def parted(values: np.ndarray) -> float:
+        along = float(dark @ values)
+        return max(along, 0.0) ** 2 / max(float(values @ values), 1e-6)
+
+    steps = range(-reach, reach + 1)
+    moves = [(dy, dx) for dy in steps for dx in steps if dy or dx]
+    moves.sort(key=lambda shift: -parted(moved(shift)[band]))
+    best = max(moves[:NUM_HARD], key=lambda shift: parted(centred(moved(shift))))
+    inside, own = moved(best)[band] > 0.95, centred(moved(best))
+    if not inside.any() or parted(own) < LEAST_PARTED * float(dark @ dark):
+        return None
+    depth = float(dark @ own) / float(own @ own)
+    strength, left = 1.0 - float(np.exp(-depth)), dark - depth * own
+    is_seen = strength >= LEAST_STRENGTH and strength * float(np.median(light[band][~inside])) >= LEAST_SEEN
+    is_whole = float((left[inside] > -0.5 * depth).mean()) >= LEAST_COVERED
+    if not (is_seen and is_whole):
+        return None
+    return Shadow(end=end, strength=strength, shift_px=(float(best[0]), float(best[1])), blur_px=0.0)
+
+
+def _near(values: np.ndarray, reach: int) -> np.ndarray:
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(values.astype(np.float32), (0, 0), float(reach), borderType=cv2.BORDER_CONSTANT))
 
 
 class _Trial:

@@ -18,7 +18,7 @@ OTHER_COLOUR, OTHER_SHARE = 40.0, 0.3  # of colours; of ink to ground: what is f
 STRAY_SHARE = 0.3  # of a box's height: what is lower and touches its edge belongs to another line
 FULL_COVERAGE = 0.75  # that a letter has somewhere; what stays below is ground of another shade
 SOFT_EDGE_PX = 3  # how far a letter's softness reaches
-INK_SHARE = 0.5  # of the distance of ink and ground: nearer to the ink is a letter
+INK_SHARE, NEAR_KNOWN = 0.5, 60.0  # of the distance of ink and ground: nearer to the ink is a letter; of an ink that is known
 REACHES_PX, LEAST_KNOWN = (1.5, 3.0, 6.0, 12.0), 0.1  # deviations of the weights of ground between letters; their least sum
 EVEN_REACHES, LEAST_EVEN = (48.0, 24.0, 12.0), 0.4  # 0..255 around the ink's colour, narrower and narrower; share that has it
 SPOT_SHARE, RIM_SHARE = 0.005, 0.08  # of a line's height, squared: smaller spots are no dots; how far letters leave their box
@@ -62,13 +62,18 @@ def window_around(box: tuple[float, float, float, float], pad: float, height: in
 
 
 def measure_ink(
-    image_u8: np.ndarray, box: tuple[float, float, float, float], pad: float = 0.0, *, between: bool = False
+    image_u8: np.ndarray,
+    box: tuple[float, float, float, float],
+    pad: float = 0.0,
+    *,
+    between: bool = False,
+    known: tuple[int, int, int] | None = None,
 ) -> Ink:
     """Find ink and ground in a box of the picture [H, W, 3].
 
     Args:
         pad: px around the box that are looked at, too. between: hold pixels against the ground next to them where no surface is
-            the ground, as on a photograph.
+            the ground, as on a photograph. known: the ink's colour, where it is not simply what is farthest from the ground's.
     """
     window = window_around(box, pad, *image_u8.shape[:2])
     x0, y0, x1, y1 = window
@@ -79,35 +84,42 @@ def measure_ink(
     distance = np.linalg.norm(crop - ground, axis=2)
     threshold = max(MIN_DISTANCE, 0.5 * float(np.percentile(distance, 99.0)), 4.0 * min(residual, MAX_NOISE))
     strong = distance >= threshold
-    if strong.sum() < 4:
+    if known is None and strong.sum() < 4:
         return Ink(coverage=np.zeros(crop.shape[:2], np.float32), ground=ground, colour=(0, 0, 0), residual=residual,
                    grain=grain, window=window, box=None)  # fmt: skip
-    core = strong & (distance >= np.percentile(distance[strong], 60.0))
-    colour = np.median(crop[core], axis=0)
+    if known is None:
+        core = strong & (distance >= np.percentile(distance[strong], 60.0))
+        colour = np.median(crop[core], axis=0)
+    else:
+        colour = np.array(known, np.float32)
     is_flat = residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * grain)
-    coverage = _coverage(crop, _ground_between(crop, ground, colour) if between and not is_flat else ground, colour)
+    most = np.inf if known is None else NEAR_KNOWN
+    coverage = _coverage(crop, _ground_between(crop, ground, colour, most) if between and not is_flat else ground, colour)
     coverage[_strays(coverage > 0.3)] = 0.0
     red, green, blue = (round(float(value)) for value in colour)
     return Ink(coverage=coverage.astype(np.float32), ground=ground, colour=(red, green, blue), residual=residual,
                grain=grain, window=window, box=tight_box(coverage, x0, y0))  # fmt: skip
 
 
-def measure_letters(image_u8: np.ndarray, box: tuple[int, int, int, int], pad: float) -> Ink:
+def measure_letters(
+    image_u8: np.ndarray, box: tuple[int, int, int, int], pad: float, known: tuple[int, int, int] | None = None
+) -> Ink:
     """Find the letters of a line whose box is known, in a window `pad` px larger: on a photograph `measure_ink` takes things
-    behind the letters for ink, too.
+    behind the letters for ink, too. known: the ink's colour, as there.
 
     A letter is somewhere covered as a whole, is no mere spot and lies in the line's box; on flat ground all ink is letters.
     """
     from scipy import ndimage
 
     left, top, right, bottom = (float(edge) for edge in box)
-    ink = measure_ink(image_u8, (left, top, right, bottom), pad, between=True)
+    ink = measure_ink(image_u8, (left, top, right, bottom), pad, between=True, known=known)
     if ink.residual <= FLAT_RESIDUAL or ink.box is None:
         return ink
     labels, num = ndimage.label(ink.coverage > 0.5)
     rim = RIM_SHARE * (bottom - top)
-    x0, y0 = max(0, int(left - rim) - ink.window[0]), max(0, int(top - rim) - ink.window[1])
-    x1, y1 = int(np.ceil(right + rim)) - ink.window[0], int(np.ceil(bottom + rim)) - ink.window[1]
+    side = rim if known is None else pad  # boxes may miss a letter
+    x0, y0 = max(0, int(left - side) - ink.window[0]), max(0, int(top - rim) - ink.window[1])
+    x1, y1 = int(np.ceil(right + side)) - ink.window[0], int(np.ceil(bottom + rim)) - ink.window[1]
     inside = np.zeros(ink.coverage.shape, np.float32)
     inside[y0:y1, x0:x1] = ink.coverage[y0:y1, x0:x1]
     fullest = np.asarray(ndimage.maximum(inside, labels, np.arange(num + 1)))
@@ -166,11 +178,13 @@ def _coverage(crop: np.ndarray, ground: np.ndarray, colour: np.ndarray) -> np.nd
     return np.where(across > np.maximum(OTHER_COLOUR, OTHER_SHARE * np.linalg.norm(span, axis=2)), 0.0, coverage)
 
 
-def _ground_between(crop: np.ndarray, surface: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Return the ground [h, w, 3] of a photograph: what lies nearest to pixels of the ink's colour."""
+def _ground_between(crop: np.ndarray, surface: np.ndarray, colour: np.ndarray, most: float) -> np.ndarray:
+    """Return the ground [h, w, 3] of a photograph: what lies nearest to pixels of the ink's colour, which are at most `most`
+    from it."""
     from scipy import ndimage
 
-    near_ink = np.linalg.norm(crop - colour, axis=2) < INK_SHARE * np.linalg.norm(surface - colour, axis=2)
+    limit = np.minimum(INK_SHARE * np.linalg.norm(surface - colour, axis=2), most)
+    near_ink = np.linalg.norm(crop - colour, axis=2) < limit
     known = ~ndimage.binary_dilation(near_ink, iterations=SOFT_EDGE_PX)
     ground, found = surface.copy(), np.zeros(known.shape, bool)
     for reach in REACHES_PX:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from PIL import Image
 
+from adcreative.editor.picture import matching
 from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.inks import find_inks
 from adcreative.editor.picture.lettering import Lettering
-from adcreative.editor.picture.matching import _without_things
+from adcreative.editor.picture.matching import MIN_LIKENESS, _without_specks, _without_things, match_fonts
+from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
 
 
 def test_a_things_edge_above_a_line_is_no_letter_and_dots_and_hooks_are() -> None:
@@ -23,3 +28,60 @@ def test_a_line_of_few_pieces_stays_as_it_is() -> None:
     bars = np.zeros((60, 80), np.float32)
     bars[5:12, 5:75], bars[40:48, 5:75] = 1.0, 1.0
     assert (_without_things(bars) == bars).all()
+
+
+def white_on_a_portrait() -> tuple[np.ndarray, TextBlock]:
+    """White letters on a pale wall, dark hair and a flag, and the block as it is read: in the colour of the hair."""
+    from skimage import data
+
+    portrait = np.asarray(Image.fromarray(np.asarray(data.astronaut())).resize((900, 900), Image.Resampling.LANCZOS))[:200]
+    drawn, left, top = Lettering.plain(next(face for face in typefaces() if face.style == "Bold"), 70.0).draw(TITLE, 40, 120)
+    coverage = np.zeros(portrait.shape[:2], np.float32)
+    coverage[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
+    rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    picture = (portrait * (1.0 - coverage[:, :, None]) + 255.0 * coverage[:, :, None]).round().astype(np.uint8)
+    line = BlockLine(text=TITLE, box=box, confidence=0.99)
+    return picture, TextBlock(lines=(line,), colour=(20, 8, 26), ground=(213, 207, 200), residual=24.0)
+
+
+TITLE = "Aim for the stars"
+
+
+def test_letters_of_a_photograph_are_told_by_the_ink_that_many_pixels_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, block = white_on_a_portrait()
+    faces = typefaces()[:8]
+    ((match, *_),) = match_fonts(picture, {"headline": block}, faces).values()
+    assert match.ink is not None
+    assert match.likeness > 0.85
+    assert "Bold" in match.typeface.style
+    assert min(match.colour) > 245
+    covered = match.cover(block, picture.shape)
+    assert covered is not None
+    assert (covered[(picture > 253).all(axis=2)] > 0.5).mean() > 0.9
+    monkeypatch.setattr(matching, "find_inks", lambda *_: [])
+    ((match, *_),) = match_fonts(picture, {"headline": block}, faces).values()
+    assert match.likeness < MIN_LIKENESS
+
+
+def test_inks_are_colours_that_hardly_vary_and_are_far_apart() -> None:
+    picture, block = white_on_a_portrait()
+    inks = find_inks(picture, [block.box])
+    assert max(min(ink) for ink in inks) >= 253
+    assert all(np.linalg.norm(np.subtract(one, other)) >= 40.0 for one in inks for other in inks if one != other)
+    noise = np.random.default_rng(0).integers(0, 256, (60, 200, 3), dtype=np.uint8)
+    assert find_inks(noise, [(0, 0, 200, 60)]) == []
+    assert find_inks(picture, []) == []
+
+
+def test_specks_and_the_rim_of_a_thing_are_no_letters() -> None:
+    drawn, _, _ = Lettering.plain(typefaces()[0], 48.0).draw("Slow mornings, jute", 0.0, 0.0)
+    line = np.pad(drawn, ((40, 30), (20, 120)))
+    seen = line.copy()
+    seen[12:18, 30:400] = 1.0  # a rim that is wider than a letter
+    seen[70:72, -60:-58] = 1.0  # specks: beside all letters, below them, above
+    seen[-4:, 90:94] = 1.0
+    seen[30:32, 200:202] = 1.0
+    kept = _without_specks(seen)
+    assert np.abs(kept - line)[line > 0.05].max() == 0.0
+    assert kept[12:18, 30:400].max() == kept[70:72, -60:-58].max() == kept[-4:, 90:94].max() == 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -11,8 +13,9 @@ from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.lettering import Lettering
 from adcreative.editor.picture.shadows import Shadow, find_shadow
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
+from adcreative.encoders.picture_words.reader import load_reader
 from tests.bench.erased_letters import compressed
-from tests.editor.picture.test_setting import setter
+from tests.editor.picture.test_setting import AD, needs_reader, setter
 from tests.encoders.picture_words.drawn_ads import drawn_ad
 
 SHADOW = Shadow(end=0.0, strength=0.6, shift_px=(3.0, 1.0), blur_px=5.0)
@@ -67,6 +70,28 @@ def test_the_overshoot_of_compression_is_no_glow(quality: int) -> None:
     assert find_shadow(picture, dark, nothing) is None
 
 
+HARD = [
+    Shadow(end=0.0, strength=part, shift_px=(dy, dx), blur_px=0.0) for part, dy, dx in ((1.0, 2, 2), (0.55, 3, 1), (0.5, 2, -4))
+]
+
+
+@pytest.mark.parametrize("shadow", HARD)
+@pytest.mark.parametrize("ground_u8", [cloth(), np.full((HEIGHT, WIDTH, 3), 140, np.uint8)], ids=["cloth", "plain"])
+def test_a_hard_shadow_is_found_to_the_pixel_and_goes_with_its_letters(ground_u8: np.ndarray, shadow: Shadow) -> None:
+    coverage, block = letters()
+    picture = lettered(ground_u8, coverage, shadow)
+    found = find_shadow(picture, block, coverage)
+    assert found is not None
+    assert found.is_hard
+    assert found.shift_px == shadow.shift_px
+    assert abs(found.strength - shadow.strength) < 0.08
+    erased, mask = erase_block(picture, block, letters=coverage, shadow=found)
+    assert (erased[~mask] == picture[~mask]).all()
+    under = shadow.cover(coverage) > 0.3
+    assert np.percentile(np.abs(erased.astype(int) - ground_u8)[under], 95) < 45  # the folds' own light varies by so much
+    assert (ndimage.gaussian_filter(erased.mean(axis=2), 2.0)[under] > 60).all()
+
+
 def test_dark_letters_glow() -> None:
     coverage, block = letters()
     glow = Shadow(end=255.0, strength=0.7, shift_px=(0.0, 0.0), blur_px=4.0)
@@ -116,3 +141,24 @@ def test_new_letters_cast_the_shadow_of_the_old_ones() -> None:
     assert abs(found.strength - glow.strength) < 0.15
     assert np.abs(sets.without("headline")[90:236, 10:340].astype(int) - ground_u8[90:236, 10:340]).mean() < 3.0
     assert sets.grounds.shadow("cta") is None
+
+
+@needs_reader
+def test_words_with_a_hard_shadow_are_set_with_it() -> None:
+    ground_u8 = np.full((480, 480, 3), 120, np.uint8)
+    plain = drawn_ad(ground_u8)
+    coverage = np.zeros((480, 480), np.float32)
+    coverage[100:230, 20:330] = (plain[100:230, 20:330] < 105).all(axis=2)
+    hard = Shadow(end=255.0, strength=0.6, shift_px=(2.0, 2.0), blur_px=0.0)
+    shaded = hard.cast(ground_u8, coverage)
+    picture = np.where(coverage[:, :, None] > 0, plain, np.where((plain == ground_u8).all(axis=2)[:, :, None], shaded, plain))
+    sets = setter(picture, reader=load_reader())
+    found = sets.grounds.shadow("headline")
+    assert found is not None
+    assert found.is_hard
+    assert found.shift_px == hard.shift_px
+    change = sets.change(replace(AD, headline="Rest for every room"))
+    assert change.done == ("headline",), change.note
+    light = int(change.apply(picture)[90:236, 10:340].max())
+    assert light > 180  # the new shadow
+    assert np.abs(sets.without("headline")[90:236, 10:340].astype(int) - ground_u8[90:236, 10:340]).max() < 12
