@@ -13,7 +13,7 @@ Loads no torch by itself; models come in through EditorTools.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,7 +30,13 @@ from adcreative.editor.decision.finalists import (
     pick_finalist,
     score_finalists,
 )
-from adcreative.editor.decision.judge import Verdict, accept, choose_alternatives, choose_distinct, choose_finalists
+from adcreative.editor.decision.judge import (
+    Verdict,
+    accept,
+    choose_alternatives,
+    choose_distinct,
+    choose_finalists,
+)
 from adcreative.editor.decision.opinions import audit
 from adcreative.editor.decision.result import FinalEdit, Original, build_result, predict_control_change, record_search
 from adcreative.editor.models import EditorTools
@@ -46,6 +52,7 @@ from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
+from adcreative.editor.space.looks import sweep_looks
 from adcreative.provenance.consent import Permission
 
 SetWords = Callable[[Creative], tuple[np.ndarray | None, str]]
@@ -127,9 +134,18 @@ def edit_creative(
     )  # fmt: skip
     chosen = choose_finalists(found.front, space, num_finalists=config.num_finalists)
     finalists = score_finalists(opened, chosen, space, lines, tools, config)
-    others = choose_alternatives(found.edits, chosen, space, num_alternatives=config.num_finalists)
+    others = choose_alternatives(_with_looks(found.edits, space, scorer), chosen, space, num_alternatives=config.num_finalists)
     alternatives = score_finalists(opened, others, space, lines, tools, config)
     return _decide(_Searched(opened, lines, space, found, finalists, alternatives, tools, config, permission, note), started_s)
+
+
+def _with_looks(edits: Sequence[Individual], space: GeneSpace, scorer: CandidateScorer) -> list[Individual]:
+    """Return the edits of a search and the looks that the picture can be given, the largest lower bound first."""
+    looks = sweep_looks(space)
+    for look, score in zip(looks, scorer(looks) if looks else (), strict=True):
+        look.set_fitness(score)
+    allowed = [look for look in looks if look.fitness.violation == 0.0]
+    return sorted([*edits, *allowed], key=lambda edit: -edit.fitness.values[0])
 
 
 def _prepare_beside(opened: EditableCreative, tools: EditorTools) -> None:

@@ -67,3 +67,20 @@ def test_a_ranked_ad_is_improved_from_the_list(visit: Visit, tmp_path: Path) -> 
     page.get_by_role("button", name="Improve words 1").press("Enter")
     expect(page.locator("#picture-note")).to_contain_text("240 × 300 px, ready")
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Read me first")
+
+
+def test_what_works_in_an_account_stands_where_there_is_room(visit: Visit, tmp_path: Path) -> None:
+    page, results = visit.page, tmp_path / "results.csv"
+    rows = [f"Bread number {number},1000,{20 + number}" for number in range(60)]
+    results.write_text("\n".join(["headline,impressions,clicks", *rows]))
+    page.get_by_role("tab", name="Your account").click()
+    page.locator("#account-results input[type=file]").set_input_files(results)
+    expect(page.locator("#account-columns")).to_contain_text("The columns are known")
+    page.get_by_role("button", name="Train on my results").click()
+    expect(page.locator("#trained")).to_contain_text("120 ads of your own")
+    works = page.locator("#works")
+    expect(works).to_contain_text("What these results cannot tell")
+    assert works.bounding_box()["width"] > page.locator("#trained").bounding_box()["width"]  # type: ignore[index]
+    page.get_by_role("button", name="Score without my results again").click()
+    expect(page.locator("#trained")).to_contain_text("without your results again")
+    expect(works).to_be_empty()

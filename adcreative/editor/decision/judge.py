@@ -28,6 +28,8 @@ INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
 MOST_ALIKE = 3  # finalists with the same words, so that what is offered for a test differs in more than the picture
 MOST_OF_A_HEADLINE = 2  # edits of different kinds with one headline, where there are others to list
 MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standard deviations); less cannot be told apart
+VISIBLE = 0.8  # part of the range of light and colour from which on a change of these alone is seen in a card
+APART = 1.3  # part of that range by which two such changes differ that are told apart side by side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,15 +121,19 @@ def choose_distinct(
 
     The kind of a change counts before its gain: the best edit of each kind comes first, MOST_OF_A_HEADLINE with one headline;
     then kinds of a headline that is listed more often; then other changes of a face or of the look with the same words; then
-    the best of the rest. No two are nearer than MIN_DISTANCE; a button alone is no difference.
+    the best of the rest. No two are nearer than MIN_DISTANCE; a button alone is no difference, light or colour alone is
+    one from VISIBLE on, and two of these are APART where there are others to list.
 
     Args:
         edits: the best first.
     """
     kinds, chosen = [space.kind(one) for one in listed], list[Individual]()
-    candidates = [(edit, space.kind(edit)) for edit in edits]
-    for most, depth in ((MOST_OF_A_HEADLINE, NUM_COARSE), (None, NUM_COARSE), (None, None), (None, 0)):
+    candidates = [(edit, space.kind(edit)) for edit in edits if not _is_faint(edit, space)]
+    passes = ((MOST_OF_A_HEADLINE, NUM_COARSE), (None, NUM_COARSE), (None, None), (None, None), (None, 0))
+    for number, (most, depth) in enumerate(passes):
         for edit, kind in candidates:
+            if number < len(passes) - 2 and _looks_like(edit, (*listed, *chosen), space):
+                continue
             is_known = depth != 0 and kind[:depth] in [one[:depth] for one in kinds]
             is_frequent = most is not None and sum(one[0] == kind[0] for one in kinds) >= most
             if len(chosen) >= num or is_known or is_frequent:
@@ -136,6 +142,31 @@ def choose_distinct(
                 chosen.append(edit)
                 kinds.append(kind)
     return chosen
+
+
+def _is_look_alone(edit: Individual, space: GeneSpace) -> bool:
+    """Return whether an edit changes light, colour and crop, and neither words nor faces nor background."""
+    headline, description, _, scene = space.choices([edit])[0]
+    return not (headline or description or scene) and not space.strengths([edit]).any()
+
+
+def _reach(space: GeneSpace) -> float:
+    """Return how strong the strongest change of light, colour or crop can be; 0 where these stay."""
+    return float(np.max([-space.adjustment_low, space.adjustment_high], initial=0.0))
+
+
+def _is_faint(edit: Individual, space: GeneSpace) -> bool:
+    """Return whether an edit changes light, colour and crop alone, and by less than is seen."""
+    strongest = np.abs(space.adjustments([edit])[0]).max(initial=0.0)
+    return bool(_is_look_alone(edit, space) and 0.0 < strongest < VISIBLE * _reach(space) - 1e-9)
+
+
+def _looks_like(edit: Individual, others: Sequence[Individual], space: GeneSpace) -> bool:
+    """Return whether an edit of light, colour and crop alone is nearer to another such one than is told apart."""
+    if not _is_look_alone(edit, space):
+        return False
+    alike = [one for one in others if _is_look_alone(one, space)]
+    return any(space.distance(edit, one, ignore=("button",)) < APART * _reach(space) for one in alike)
 
 
 def shrink_uplift(chosen: float, audited: float) -> float:

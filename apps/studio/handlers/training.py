@@ -31,11 +31,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingScreen:
-    """What is shown of a training: a fragment, the card of the model to download, and the record."""
+    """What is shown of a training: a fragment, the card of the model to download, the record, and what works in this account,
+    as another fragment."""
 
     shown: str = ""
     card: Path | None = None
     record: dict[str, Any] = field(default_factory=dict)
+    works: str = ""
 
 
 STOPPED = TrainingScreen(shown=fragments.note("Stopped. Nothing was learnt."), record={"status": "stopped"})
@@ -203,7 +205,9 @@ def _show(summary: Any, own: Any, card: Path) -> TrainingScreen:
     figures = card_of.get("calibration", {})
     record = {"ads": summary.done, "failed": summary.failed, "warnings": list(summary.warnings)}
     record |= {name: figures.get(name) for name in ("level", "coverage", "spearman")}
-    shown = step_fragments.trained(record) + insight_fragments.works(
+    works = insight_fragments.works(
         card_of.get("word_effects") or (), card_of.get("seen_effects") or (), card_of.get("num_pictures") or 0
     )
-    return TrainingScreen(shown=shown, card=card if card.is_file() else None, record=record)
+    return TrainingScreen(
+        shown=step_fragments.trained(record), works=works, card=card if card.is_file() else None, record=record
+    )

@@ -242,7 +242,7 @@ def _effects(title: str, what: str, prefix: str, effects: Sequence[Mapping[str, 
     )
     return _render(
         "answer", title=title, sentence=sentence, bars=bars, line=50.0, line_name="no difference",
-        hidden=max(len(effects) - MAX_BARS, 0), warnings=[],
+        hidden=max(len(effects) - MAX_BARS, 0), warnings=[], more="on the card of your model",
     )  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def trained(record: Mapping[str, Any]) -> str:
         record: ads, failed, warnings; level (predicted over observed clicks), coverage of the 90 % intervals and spearman (rank
             correlation), each None where it could not be measured.
     """
-    return _render("trained", **{**record, "warnings": [plain(text) for text in record["warnings"]]})
+    return _render("trained", **{**record, "warnings": [_say_warning(text) for text in record["warnings"]]})
 
 
 def folder_progress(state: JobState) -> str:

@@ -59,10 +59,11 @@ def build_account(
                 take_only_uploads(upload)
             metric = gr.Dropdown(METRICS, value="ctr", label="Rank by", elem_id="account-metric")
             button = gr.Button("Read the results", variant="primary", size="lg", elem_id="account-button")
-            pictures = build_training(page, trainings, visitor, results, chosen, tuple(COLUMNS))
+            pictures, works = build_training(page, trainings, visitor, results, chosen, tuple(COLUMNS))
             question, *buttons = build_question()
         with gr.Column(scale=7, min_width=320):
             answer = build_answer()
+            works.render()
             shown = fragment(fragments.placeholder(EMPTY), elem_id="account", js_on_load=TAKE_CLICKS)
             with gr.Accordion("Numbers for the record", open=False):
                 record = gr.JSON(label="Account")

@@ -18,12 +18,13 @@ HINT = (
 
 def build_training(
     page: gr.Blocks, trainings: Trainings, visitor: gr.BrowserState, results: gr.File, chosen: Fields, names: tuple[str, ...]
-) -> gr.File:
+) -> tuple[gr.File, gr.HTML]:
     """Build it under the upload of the account page; `chosen` are the dropdowns of its columns, `names` ours for them.
 
     Returns:
-        where the pictures of the ads are uploaded.
+        where the pictures of the ads are uploaded; and where stands what works in the account, to be put where there is room.
     """
+    works = fragment(elem_id="works", render=False)
     with gr.Accordion("Train on these results", open=True, elem_id="training"):
         gr.Markdown(HINT)
         pictures = gr.File(label="Their pictures, or a zip (optional)", file_count="multiple", height=170,
@@ -36,11 +37,11 @@ def build_training(
         card = file_to_take("The card of your model", elem_id="training-card")
         forget = gr.Button("Score without my results again", size="sm", visible=False, elem_id="training-forget")
         record = gr.JSON(visible=False)
-    outputs, settled = [shown, card, record], [stop, card, forget]
+    outputs, settled = [shown, card, record, works], [stop, card, forget]
 
     def flat(screens: Iterator[TrainingScreen]) -> Iterator[Any]:
         for screen in screens:
-            yield screen.shown, str(screen.card) if screen.card else None, screen.record
+            yield screen.shown, str(screen.card) if screen.card else None, screen.record, screen.works
 
     def train_account(
         request: gr.Request, results_path: str | None = None, picture_paths: list[str] | None = None,
@@ -54,7 +55,7 @@ def build_training(
             yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * len(outputs)])
 
     def forget_training(request: gr.Request, visitor: str | None = None) -> list[Any]:
-        return [trainings.forget(find_owner(visitor, request)), None, {}]
+        return [trainings.forget(find_owner(visitor, request)), None, {}, ""]
 
     results.change(_look(trainings), [results, visitor], ready, **{**MOVES, "queue": True})
     settle = _settle(trainings)
@@ -73,7 +74,7 @@ def build_training(
     forget.click(
         forget_training, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="forget_training", queue=False
     ).then(settle, [card, visitor], settled, **MOVES)
-    return pictures
+    return pictures, works
 
 
 def _look(trainings: Trainings) -> Any:

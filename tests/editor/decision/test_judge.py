@@ -20,7 +20,9 @@ from adcreative.editor.decision.judge import (
     shrink_uplift,
 )
 from adcreative.editor.settings import EditorConfig
+from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
+from adcreative.editor.space.looks import LOOKS, sweep_looks
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
 POSITIVE = st.floats(1e-3, 3.0)
@@ -110,6 +112,44 @@ def test_verdicts_say_why() -> None:
     assert "not more than the +5.1 % asked for" in small.reason
 
 
+def look_space(reach: float = 0.5) -> GeneSpace:
+    """One other headline, no face, and the five adjustments of a picture, which cannot be cropped."""
+    high = np.array([reach] * 4 + [0.0])
+    return GeneSpace(
+        num_faces=0, low=np.zeros(0), high=np.zeros(0), num_headlines=2, adjustment_low=-high, adjustment_high=high
+    )
+
+
+def look(headline: int = 0, **strengths: float) -> Individual:
+    found = [strengths.get(name, 0.0) for name in ADJUSTMENTS]
+    return Individual([*found, *(float(one != 0) for one in found), headline, 0, 0, 0])
+
+
+def test_light_alone_is_listed_only_where_it_is_seen_and_told_from_what_is_listed() -> None:
+    """A search of an ad whose lines stay ends beside the ad as it was: five cards that nobody could tell apart."""
+    space = look_space()
+    faint = [look(exposure=0.2), look(warmth=-0.3), look(contrast=0.39)]
+    assert choose_distinct(faint, [], space, num=5) == []
+    line = look(headline=1, exposure=0.2)
+    assert choose_distinct([*faint, line], [], space, num=5) == [line]  # its words are seen
+    bright, brighter = look(exposure=0.5), look(exposure=0.45, saturation=0.5)
+    cool, warm = look(warmth=-0.5, saturation=-0.3), look(warmth=0.5, exposure=-0.2)
+    assert choose_distinct([bright, brighter, cool, warm], [], space, num=3) == [bright, cool, warm]
+    assert choose_distinct([bright, brighter], [], space, num=3) == [bright, brighter]  # where there is nothing else
+    assert choose_distinct([look(exposure=0.2), look(exposure=0.3)], [], look_space(0.3), num=5) == [look(exposure=0.3)]
+
+
+def test_every_look_is_another_one_and_five_can_be_listed() -> None:
+    space = look_space()
+    looks = sweep_looks(space)
+    assert len(looks) == len(LOOKS) - 1  # the picture cannot be cropped
+    assert looks[0] == look(warmth=0.5, exposure=0.3)
+    assert len({space.kind(one) for one in looks}) == len(looks)
+    assert len(choose_distinct(looks, [], space, num=5)) == 5
+    assert sweep_looks(GeneSpace(num_faces=0, low=np.zeros(0), high=np.zeros(0))) == []
+    assert sweep_looks(look_space(0.1)) == []  # nobody would see it
+
+
 def test_the_interval_of_a_change_is_ninety_percent_around_what_is_expected() -> None:
     verdict = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, audited_low=0.01, std=0.1)
     low, high = verdict.interval
@@ -153,7 +193,7 @@ def test_a_new_line_is_listed_before_a_fourth_picture_of_the_same_words() -> Non
 def test_cards_are_of_different_kinds_before_they_are_of_the_largest_gain() -> None:
     space = GeneSpace(
         num_faces=1, low=np.array([-2.0]), high=np.array([2.0]), num_headlines=3, num_descriptions=2,
-        adjustment_low=np.full(2, -1.0), adjustment_high=np.full(2, 1.0),
+        adjustment_low=np.full(2, -0.6), adjustment_high=np.full(2, 0.6),
     )  # fmt: skip
 
     def change(
@@ -162,7 +202,7 @@ def test_cards_are_of_different_kinds_before_they_are_of_the_largest_gain() -> N
         strengths = [face, warm, bright]
         return Individual([*strengths, *(float(one != 0) for one in strengths), headline, description, 0, 0])
 
-    warmer, warmest, brighter = change(warm=0.3), change(warm=0.9), change(bright=0.6, warm=0.2)
+    warmer, warmest, brighter = change(warm=0.5), change(warm=0.6, bright=0.3), change(bright=0.6, warm=0.2)
     smiling, line, told, both = (
         change(face=1.0),
         change(headline=1),
@@ -176,7 +216,7 @@ def test_cards_are_of_different_kinds_before_they_are_of_the_largest_gain() -> N
     assert choose_distinct([line, told, third, both], [], space, num=3) == [line, told, both]  # no third of one headline
     assert choose_distinct([warmer, warmest, brighter], [], space, num=2) == [warmer, brighter]  # another look, not more of one
     assert choose_distinct([warmer, warmest, brighter], [], space, num=3) == [warmer, brighter, warmest]
-    assert choose_distinct([warmer, change(warm=0.31)], [], space, num=2) == [warmer]  # nobody tells these apart
+    assert choose_distinct([warmer, change(warm=0.51)], [], space, num=2) == [warmer]  # nobody tells these apart
 
 
 def test_a_choice_of_the_users_is_delivered_and_a_loss_is_said_to_be_one() -> None:
