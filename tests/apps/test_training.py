@@ -138,3 +138,16 @@ def test_too_few_ads_are_no_fault_and_are_told_before_anything_begins(
     assert screen.record["status"] == "too few"
     assert trainings.handlers.studio.asked == []  # type: ignore[attr-defined]
     assert trainings.look("anna", None) == ""
+
+
+def test_columns_that_are_known_anyway_are_no_choice(tmp_path: Path) -> None:
+    """The page fills its choices with what was found: the headline, by which ads without names are told apart, stays one."""
+    trainings = Trainings(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
+    path = tmp_path / "results.csv"
+    rows = [f"Bread number {number},1000,20,2026-01-{number % 28 + 1:02}" for number in range(60)]
+    path.write_text("\n".join(["headline,impressions,clicks,when", *rows]))
+    found = {"ad_name": "headline", "impressions": "impressions", "clicks": "clicks", "day": ""}
+    assert "120 ads of your own" in list(trainings.train("anna", str(path), columns=found))[-1].shown
+    assert trainings.handlers.studio.asked[-1]["columns"] is None  # type: ignore[attr-defined]
+    list(trainings.train("anna", str(path), columns={**found, "day": "when"}))
+    assert trainings.handlers.studio.asked[-1]["columns"] == {"when": "day"}  # type: ignore[attr-defined]

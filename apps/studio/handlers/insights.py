@@ -103,7 +103,7 @@ class Insights:
         out = self.handlers.owner_dir(owner) / "insights"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True, mode=0o700)
-        mapping = write_mapping(columns, out / "mapping.json")
+        mapping = write_mapping(columns, out / "mapping.json", Path(results_path))
         return Asked(results=Path(results_path), columns=mapping, labels=Path(labels_path) if labels_path else None, out=out)
 
 

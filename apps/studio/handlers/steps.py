@@ -174,7 +174,7 @@ class Steps:
                 earlier.unlink()
             asked = Results(
                 path=Path(results_path), metric=metric, folder=directory,
-                columns=write_mapping(columns or {}, directory / "columns.json"),
+                columns=write_mapping(columns or {}, directory / "columns.json", Path(results_path)),
             )  # fmt: skip
             brought = read_planned(Path(package_path), directory / "pack") if package_path else None
             answers = read_tests(asked, brought, self.shelf(owner).plans)
@@ -213,19 +213,32 @@ def merge_notes(notes: Sequence[str]) -> list[str]:
     return [(called.get(of[0], "") if len(of) == 1 else "") + text for text, of in ads.items()]
 
 
-def write_mapping(columns: Mapping[str, str | None], path: Path) -> Path | None:
-    """Write what the user chose as a mapping file; None when nothing was chosen.
+def write_mapping(columns: Mapping[str, str | None], path: Path, results: Path) -> Path | None:
+    """Write what the user chose for the columns of `results` as a mapping file; None when nothing was chosen.
+
+    A column that is taken for the same thing anyway is no choice: ads are told apart by their headlines where they have no
+    names, and a headline that is called a name would be one no more.
 
     Raises:
         AdCreativeError: one column was chosen for two things.
     """
-    chosen = {ours: theirs for ours, theirs in columns.items() if theirs}
+    known = _find_known(results)
+    chosen = {ours: theirs for ours, theirs in columns.items() if theirs and theirs != known.get(ours)}
     if len(set(chosen.values())) < len(chosen):
         raise AdCreativeError("One column stands for two things. Choose another one for each of them.")
     if not chosen:
         return None
     path.write_text(json.dumps({theirs: ours for ours, theirs in chosen.items()}, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+def _find_known(results: Path) -> Mapping[str, str]:
+    """Return our names for columns to those that are taken for them without being told; nothing for a table not known."""
+    try:
+        view = read_columns(results)
+    except AdCreativeError:  # said where the table is read
+        return {}
+    return view.found if view.is_known else {}
 
 
 def say_faults(work: Callable[[], Answer]) -> Answer:

@@ -127,7 +127,7 @@ class Trainings:
         directory = self.handlers.owner_dir(owner) / "training"
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mapping = write_mapping(columns, directory / "columns.json")
+        mapping = write_mapping(columns, directory / "columns.json", Path(results_path))
         pictures = directory / "pictures" if picture_paths else None
         if pictures is not None:
             gather([Path(path) for path in picture_paths], pictures)
