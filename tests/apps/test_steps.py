@@ -303,6 +303,20 @@ def test_ads_that_tire_are_told_from_those_with_too_little_data(steps: Steps, tm
         assert text in shown
 
 
+@pytest.mark.parametrize(
+    ("header", "clicks"),
+    [
+        ("ad_name,impressions,clicks,outbound", "outbound"),
+        ("Anzeigenname,Impressionen,Link-Klicks,Klicks (alle)", "Klicks (alle)"),
+    ],
+)
+def test_another_column_of_a_known_table_can_be_chosen(steps: Steps, tmp_path: Path, header: str, clicks: str) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("\n".join([header, "Coats,1000,20,50", "Boots,1000,20,40"]))
+    chosen = {**dict(zip(("ad_name", "impressions"), header.split(","), strict=False)), "clicks": clicks}
+    assert [ad["clicks"] for ad in steps.account("me", str(path), None, chosen)[1]["ads"]] == [50, 40]
+
+
 def test_ads_are_ranked_by_the_metric_of_choice_with_their_pictures(steps: Steps, tmp_path: Path, image_path: Path) -> None:
     path = tmp_path / "results.csv"
     rows = ["cheap,10000,200,20", "dear,10000,400,400"]

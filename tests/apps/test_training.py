@@ -98,7 +98,7 @@ def test_pictures_and_chosen_columns_are_handed_on(trainings: Trainings, results
     columns = {"ad_name": "Ad", "impressions": None, "clicks": "Link clicks"}
     list(trainings.train("anna", results, [str(image_path)], columns))
     asked = trainings.handlers.studio.asked[-1]  # type: ignore[attr-defined]
-    assert asked["columns"] == {"Ad": "ad_name", "Link clicks": "clicks"}
+    assert asked["columns"] == {"Ad": "ad_name", "Link clicks": "clicks", "clicks": "ignore"}
     assert len(asked["images"]) == 1
 
 
@@ -145,9 +145,13 @@ def test_columns_that_are_known_anyway_are_no_choice(tmp_path: Path) -> None:
     trainings = Trainings(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results"))
     path = tmp_path / "results.csv"
     rows = [f"Bread number {number},1000,20,2026-01-{number % 28 + 1:02}" for number in range(60)]
-    path.write_text("\n".join(["headline,impressions,clicks,when", *rows]))
+    rows = [f"{row},{number}" for number, row in enumerate(rows)]
+    path.write_text("\n".join(["headline,impressions,clicks,when,outbound", *rows]))
     found = {"ad_name": "headline", "impressions": "impressions", "clicks": "clicks", "day": ""}
     assert "120 ads of your own" in list(trainings.train("anna", str(path), columns=found))[-1].shown
     assert trainings.handlers.studio.asked[-1]["columns"] is None  # type: ignore[attr-defined]
     list(trainings.train("anna", str(path), columns={**found, "day": "when"}))
     assert trainings.handlers.studio.asked[-1]["columns"] == {"when": "day"}  # type: ignore[attr-defined]
+    last = list(trainings.train("anna", str(path), columns={**found, "clicks": "outbound"}))[-1]
+    assert "120 ads of your own" in last.shown, last.shown
+    assert trainings.handlers.studio.asked[-1]["columns"] == {"outbound": "clicks", "clicks": "ignore"}  # type: ignore[attr-defined]

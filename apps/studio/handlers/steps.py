@@ -228,7 +228,10 @@ def write_mapping(columns: Mapping[str, str | None], path: Path, results: Path) 
         raise AdCreativeError("One column stands for two things. Choose another one for each of them.")
     if not chosen:
         return None
-    path.write_text(json.dumps({theirs: ours for ours, theirs in chosen.items()}, ensure_ascii=False), encoding="utf-8")
+    mapping = {theirs: ours for ours, theirs in chosen.items()}
+    # two columns may not stand for one thing; what ads are told apart by without names stays what it is
+    replaced = {known[ours]: "ignore" for ours in chosen if known.get(ours) and ours != "ad_name"}
+    path.write_text(json.dumps({**replaced, **mapping}, ensure_ascii=False), encoding="utf-8")
     return path
 
 
