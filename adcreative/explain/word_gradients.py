@@ -7,7 +7,8 @@ e are word embeddings of the MiniLM towers: the one whose vector the predictor r
 together. The headline model's causal model is no place for gradients (its states are ruled by a few huge numbers, and a blank
 changes all that follows), so its part, which is a sum term of the appeal, is taken exactly: the appeal with all words minus
 that without the word, times d log-odds / d appeal. Everything else of the creative, and what the headline model counts in the
-letters, stays as it is.
+letters, stays as it is. Gradients pass through twins of the networks, on the same weights, so others may read words meanwhile;
+where one MiniLM gives both vectors, as in the embedded model, it is gone through once.
 The integrated parts of a field together are its log-odds minus those with blank tokens (completeness). A gradient says
 what the network makes of a word where it stands; what happens without it is `ctr.perturbation.weigh_words`, the exact check.
 Source: Sundararajan et al. 2017, through captum.
@@ -15,9 +16,10 @@ Source: Sundararajan et al. 2017, through captum.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -32,6 +34,7 @@ from adcreative.explain.perturbation import MAX_WORDS, WORD_FIELDS, WordWeight
 from adcreative.features.batch import CreativeFeatures, FeatureBatch
 from adcreative.features.builder import CLIP
 from adcreative.features.extraction import FeatureExtractor
+from stylegan.runtime.folding import with_part
 
 NUM_STEPS = 20
 HEADLINE = ("headline",)
@@ -41,13 +44,15 @@ BODY = ("primary_text", "description")
 @dataclass(frozen=True)
 class _Tower:
     """A text tower on one text: what `encode` adds to dense fields, raw [N, width] each, for ids [N, T]; the text's ids and
-    blank ids [1, T], which word each token belongs to (-1: none), and the embeddings."""
+    blank ids [1, T], which word each token belongs to (-1: none), and the embeddings. describe: the headline model's part of
+    `encode`, of MiniLM's pooled states."""
 
     token_ids: Tensor
     blank_ids: Tensor
     owner: list[int]
     embeddings: nn.Embedding
     encode: Callable[[Tensor], dict[str, Tensor]]
+    describe: Callable[[Tensor], dict[str, Tensor]] = lambda pooled: {}
 
 
 def has_gradients(extractor: Any) -> bool:
@@ -78,14 +83,10 @@ def integrate_words(
         words = [word for _, _, word in places]
         if not words:
             continue
-        towers, model = [_clip_tower(extractor.clip, words, "text" if fields == HEADLINE else "body")], extractor.headline_model
-        if fields == HEADLINE:
-            towers.append(_minilm_tower(model, words, "wording", "appeal"))
-        else:
-            towers.append(_minilm_tower(model, words, "body_wording"))
+        towers = _build_towers(extractor, words, fields)
         found = _integrate(predictor, batch, towers, len(words))
         if fields == HEADLINE and features.appeal is not None:
-            parts = _language_parts(model, words)
+            parts = _language_parts(extractor.headline_model, words, features.appeal, towers[-1])
             slope = _appeal_slope(predictor, batch, features.appeal)
             found = [weight + slope * part for weight, part in zip(found, parts, strict=True)]
         weights += [WordWeight(field=f, position=k, word=w, log_odds=x) for (f, k, w), x in zip(places, found, strict=True)]
@@ -128,41 +129,73 @@ def _scale(predictor: Predictor, name: str, raw: Tensor) -> Tensor:
     return ((raw - mean) / std).clamp(-CLIP, CLIP)
 
 
-def _clip_tower(clip: Any, words: Sequence[str], field: str) -> _Tower:
-    token_ids = clip.tokenizer([" ".join(words)])
-    token_ids = token_ids[:, : int((token_ids != 0).sum())]
+def _build_towers(extractor: Any, words: Sequence[str], fields: tuple[str, ...]) -> list[_Tower]:
+    """Return the towers that read the words of some fields; the last one gives the wording and a headline's appeal."""
+    clip, model = extractor.clip, extractor.headline_model
+    field, wording, appeal = ("text", "wording", "appeal") if fields == HEADLINE else ("body", "body_wording", "")
+    net = with_part(model.net, "minilm", _twin(model.net.minilm))
+    tower, token_ids = _minilm_tower(net, model, words, wording, appeal), _clip_ids(clip, words)
+    is_one = getattr(clip, "minilm", None) is not None and clip.minilm is model.minilm
+    if not is_one or not torch.equal(token_ids, tower.token_ids):
+        return [_clip_tower(clip, words, token_ids, field), tower]
+
+    def encode(ids: Tensor) -> dict[str, Tensor]:
+        pooled = net.pool_minilm(ids, torch.ones_like(ids))  # the last state last
+        return tower.describe(pooled) | {field: nn.functional.normalize(clip.model.text.proj(pooled[:, -1]), dim=-1)}
+
+    return [replace(tower, encode=encode)]
+
+
+def _twin(network: nn.Module) -> nn.Module:
+    """Return another network on the same weights, for hooks that must not meet what others read with the network."""
+    weights = [*network.parameters(), *network.buffers()]
+    return copy.deepcopy(network, {id(weight): weight for weight in weights})
+
+
+def _clip_ids(clip: Any, words: Sequence[str]) -> Tensor:
+    token_ids: Tensor = clip.tokenizer([" ".join(words)])
+    return token_ids[:, : int((token_ids != 0).sum())]
+
+
+def _clip_tower(clip: Any, words: Sequence[str], token_ids: Tensor, field: str) -> _Tower:
     counts = [int((clip.tokenizer([word]) != 0).sum()) - 2 for word in words]  # all tokenizers put one before, one behind
-    embeddings = max((part for part in clip.model.modules() if isinstance(part, nn.Embedding)), key=lambda e: e.num_embeddings)
+    model: Any = _twin(clip.model)
+    embeddings = max((part for part in model.modules() if isinstance(part, nn.Embedding)), key=lambda e: e.num_embeddings)
     owner = _owners(counts, token_ids.shape[1])
 
     def encode(ids: Tensor) -> dict[str, Tensor]:
-        return {field: clip.model.encode_text(ids, normalize=True).float()}
+        return {field: model.encode_text(ids, normalize=True).float()}
 
     return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
 
 
-def _minilm_tower(model: Any, words: Sequence[str], wording: str, appeal: str = "") -> _Tower:
+def _minilm_tower(net: Any, model: Any, words: Sequence[str], wording: str, appeal: str) -> _Tower:
     """Return the headline model's MiniLM, which gives a line's wording and, for a headline, its part of the appeal."""
-    net, line = model.net, " ".join(words)
+    line = " ".join(words)
     token_ids, surface = torch.tensor(model.tokenize([line])), torch.from_numpy(surface_features(line))[None]
     counts = [len(ids) for ids in model.tokenizer.read(list(words), has_marks=False)]
     owner = _owners(counts, token_ids.shape[1])
 
-    def encode(ids: Tensor) -> dict[str, Tensor]:
-        pooled = net.pool_minilm(ids, torch.ones_like(ids))
-        parts = {wording: net.wording(pooled, surface.expand(len(ids), -1))}
+    def describe(pooled: Tensor) -> dict[str, Tensor]:
+        parts = {wording: net.wording(pooled, surface.expand(len(pooled), -1))}
         return parts | ({appeal: (net.score_minilm(pooled) + net.score_surface(surface))[:, None]} if appeal else {})
 
+    def encode(ids: Tensor) -> dict[str, Tensor]:
+        return describe(net.pool_minilm(ids, torch.ones_like(ids)))
+
     embeddings: Any = net.minilm.embeddings.word_embeddings
-    return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
+    return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode, describe)
 
 
 @torch.no_grad()
-def _language_parts(model: Any, words: Sequence[str]) -> list[float]:
-    """Return what the causal model's part of the appeal loses without each word."""
-    lines = [" ".join(words), *(" ".join((*words[:k], *words[k + 1 :])) or " " for k in range(len(words)))]
-    scores = model.net.score_language(model.pool_language(lines)).tolist()
-    return [scores[0] - without for without in scores[1:]]
+def _language_parts(model: Any, words: Sequence[str], appeal: float, tower: _Tower) -> list[float]:
+    """Return what the causal model's part of the appeal loses without each word.
+
+    Its part with all words is what the `tower` leaves of the whole `appeal`, so that it need not read them again.
+    """
+    whole = appeal - float(tower.encode(tower.token_ids)["appeal"][0, 0])
+    lines = [" ".join((*words[:k], *words[k + 1 :])) or " " for k in range(len(words))]
+    return [whole - without for without in model.net.score_language(model.pool_language(lines)).tolist()]
 
 
 def _appeal_slope(predictor: Predictor, batch: FeatureBatch, appeal: float) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from adcreative.catalog.images import DECODER, decode_image, picture, read_image_bytes
 from adcreative.creative import Creative, split_consent_ids
+from adcreative.encoders.latest import LatestAnswers
 from adcreative.errors import CreativeError
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 from adcreative.features.cache import FeatureStore, VersionCache, file_key, hash_picture, picture_key, words_key
@@ -25,6 +26,7 @@ from adcreative.features.threads import map_in_threads
 CHUNK = 16  # creatives whose pictures are open at a time
 WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders fill their blocks, pictures need no such company
 MAX_KEYED_BYTES = 64_000_000  # larger files are known by their pixels only
+NUM_CROPS = 16  # faces of versions whose codes are remembered
 LOOK_SIDE_PX = 256
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -94,6 +96,18 @@ class _Opened:
     entry: dict[str, np.ndarray] | None = None
 
 
+class LatestCodes:
+    """A codec that remembers the codes of its latest crops; for versions of one picture."""
+
+    def __init__(self, codec: FaceEncoding) -> None:
+        self.size, self.content_hash = codec.size, hash_of(codec)
+        self._encode = LatestAnswers(lambda crop_u8: codec.encode([crop_u8])[0], NUM_CROPS)
+
+    def encode(self, aligned: list[np.ndarray]) -> np.ndarray:
+        """Return [B, 512] float32; codes do not depend on the crops beside them."""
+        return np.stack([self._encode(crop_u8) for crop_u8 in aligned])
+
+
 class FeatureExtractor:
     """Reads creatives with a set of encoders; the same pixels and words are never encoded twice when there is a cache."""
 
@@ -145,9 +159,10 @@ class FeatureExtractor:
 
     def for_versions(self, image_u8: np.ndarray) -> FeatureExtractor:
         """Return an extractor with the same encoders for versions of one picture [H, W, 3] uint8: it looks for faces where the
-        picture has them (`stylegan.faces.versions`), and what it finds is kept in memory alone."""
+        picture has them (`stylegan.faces.versions`), encodes a face that most of them leave as it is once, and what it finds is
+        kept in memory alone."""
         other = self.without_cache()
-        other.cache = VersionCache(self.cache)
+        other.cache, other.codec = VersionCache(self.cache), LatestCodes(self.codec)
         if isinstance(other.analyzer, KnowsVersions):
             other.analyzer = other.analyzer.for_versions(image_u8)
         return other

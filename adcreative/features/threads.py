@@ -1,9 +1,11 @@
-"""Independent calls on all cores of this process."""
+"""Independent calls on all cores of this process: of one function on many items, or one long call beside all else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache
 from threading import Barrier
 from typing import TypeVar
@@ -22,6 +24,25 @@ def map_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> lis
     """
     num_threads = torch.get_num_threads()
     return list(map(call, items) if num_threads == 1 else _pool(num_threads).map(call, items))
+
+
+@contextmanager
+def run_beside(call: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
+    """Run one long call on another core while the block goes on; yield what waits for its answer, or raises its error.
+
+    The block ends when the call has ended, also after an error of its own. The call takes one thread of those that
+    `map_in_threads` shares out to the block, so it must not share out items itself. It sees the context variables of the
+    thread that asks. Where torch may use one thread only, it runs when its answer is asked for.
+    """
+    if torch.get_num_threads() == 1:
+        yield call
+        return
+    running = _pool(torch.get_num_threads()).submit(copy_context().run, call)
+    try:
+        yield running.result
+    finally:
+        if not running.cancel():
+            running.exception()
 
 
 @cache

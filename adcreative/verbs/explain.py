@@ -24,6 +24,7 @@ from adcreative.verbs.score_table import check_base_rate, move_rate
 
 if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
+    from adcreative.explain.perturbation import HeatMap, Score
     from adcreative.features.builder import AccountHistory
     from adcreative.features.extraction import FeatureExtractor
 
@@ -118,8 +119,7 @@ def explain_rate(
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
     """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
     from adcreative.explain.neighbours import nearest_known
-    from adcreative.explain.perturbation import map_heat, shrink_picture, weigh_words
-    from adcreative.explain.things import find_things
+    from adcreative.features.threads import run_beside
 
     (features,) = extractor.extract([creative])
     if isinstance(features, CreativeError):
@@ -131,20 +131,13 @@ def explain_rate(
     def score(creatives: Sequence[Creative], read: Sequence[Any]) -> np.ndarray:
         return predictor.predict_log_odds(creatives, read, earlier)[0]
 
-    words = weigh_words(creative, features, extractor.extract, score)
-    heat, shown_u8 = None, None
-    if image_u8 is not None:
-        shown_u8 = shrink_picture(image_u8)
-        versions = extractor.for_versions(shown_u8)
-        things = find_things(shown_u8, versions.analyzer)
-        heat = map_heat(creative, shown_u8, versions.extract, score, things, progress=progress)
+    def weigh() -> list[dict[str, Any]]:
+        return _weigh_words(creative, features, predictor, extractor, earlier)
+
+    with run_beside(weigh) as wait:
+        heat, shown_u8 = _map_heat(creative, image_u8, extractor, score, progress)
+        weighed = wait()
     nearest = nearest_known(predictor, features)
-    gradients = _integrate_words(creative, features, predictor, extractor, earlier)
-    weighed = []
-    for word in words:
-        slope = gradients.get((word.field, word.position))
-        gradient = {"gradient_log_odds": slope, "gradient": None if slope is None else _change(slope)}
-        weighed.append({**asdict(word), "change": _change(word.log_odds), **gradient})
     parts = [
         {
             "part": name, "share_log_odds": share, "share": _change(share),
@@ -167,6 +160,40 @@ def explain_rate(
     if not prediction.enough_data:
         explanation |= dict.fromkeys(("ctr", "ctr_low", "ctr_high"))
     return explanation, None if heat is None else heat.cells, shown_u8
+
+
+def _map_heat(
+    creative: Creative, image_u8: np.ndarray | None, extractor: FeatureExtractor, score: Score, progress: Count
+) -> tuple[HeatMap | None, np.ndarray | None]:
+    """Return the heat map of a picture, and the picture as it lies below it; neither without a picture. Reads no words."""
+    from adcreative.explain.perturbation import map_heat, shrink_picture
+    from adcreative.explain.things import find_things
+
+    if image_u8 is None:
+        return None, None
+    shown_u8 = shrink_picture(image_u8)
+    versions = extractor.for_versions(shown_u8)
+    things = find_things(shown_u8, versions.analyzer)
+    return map_heat(creative, shown_u8, versions.extract, score, things, progress=progress), shown_u8
+
+
+def _weigh_words(
+    creative: Creative, features: Any, predictor: ClickModel, extractor: FeatureExtractor, earlier: Any
+) -> list[dict[str, Any]]:
+    """Return the words in reading order, each with what leaving it out takes away and what gradients say of it."""
+    from adcreative.explain.perturbation import weigh_words
+
+    def score(creatives: Sequence[Creative], read: Sequence[Any]) -> np.ndarray:
+        return predictor.predict_log_odds(creatives, read, earlier)[0]
+
+    words = weigh_words(creative, features, extractor.extract, score)
+    gradients = _integrate_words(creative, features, predictor, extractor, earlier)
+    weighed = []
+    for word in words:
+        slope = gradients.get((word.field, word.position))
+        gradient = {"gradient_log_odds": slope, "gradient": None if slope is None else _change(slope)}
+        weighed.append({**asdict(word), "change": _change(word.log_odds), **gradient})
+    return weighed
 
 
 def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[str, Any]:

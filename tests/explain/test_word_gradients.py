@@ -17,6 +17,7 @@ from adcreative.ctr.predictor import Predictor
 from adcreative.explain import word_gradients
 from adcreative.explain.word_gradients import has_gradients, integrate_words
 from adcreative.features.batch import CreativeFeatures
+from adcreative.verbs.loading import load_scorer
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import TEXT_DIM, plant_tests
 
@@ -146,6 +147,27 @@ def test_words_of_both_fields_in_reading_order_and_cut_words_weigh_nothing(predi
     assert found[-1].log_odds == 0.0
     assert all(word.log_odds != 0 for word in found[2:-1])
     assert integrate_words(Creative(file_name="a.png"), CreativeFeatures(), predictor, extractor) == []
+
+
+def test_one_pass_through_the_network_of_both_vectors_says_what_two_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor, predictor = load_scorer()
+    creative = Creative(headline="Fresh coffee at your door", primary_text="Roasted on Monday.")
+    (features,) = extractor.without_cache().extract([creative])
+    hooked, hang = list[Any](), nn.Module.register_forward_hook
+    monkeypatch.setattr(nn.Module, "register_forward_hook", lambda one, *a, **k: [hooked.append(one), hang(one, *a, **k)][1])
+    num_towers: list[int] = []
+    integrate = word_gradients._integrate
+    monkeypatch.setattr(word_gradients, "_integrate", lambda *a: [num_towers.append(len(a[2])), integrate(*a)][1])
+    once = integrate_words(creative, features, predictor, extractor)  # type: ignore[arg-type]
+    monkeypatch.setattr(extractor.clip, "minilm", None)
+    twice = integrate_words(creative, features, predictor, extractor)  # type: ignore[arg-type]
+    assert num_towers == [1, 1, 2, 2]
+    assert [word.word for word in once] == [word.word for word in twice]
+    assert max(abs(word.log_odds) for word in once) > 0.01
+    np.testing.assert_allclose([word.log_odds for word in once], [word.log_odds for word in twice], atol=1e-5)
+    shared = [*extractor.headline_model.net.modules(), *extractor.clip.model.modules()]
+    assert hooked  # on no network that others may read words with meanwhile
+    assert not {id(one) for one in hooked} & {id(one) for one in shared}
 
 
 def test_other_encoders_have_no_gradients() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 
 from adcreative.creative import Creative
 from adcreative.features import threads
-from adcreative.features.threads import map_in_threads
+from adcreative.features.threads import map_in_threads, run_beside
 from adcreative.verbs.loading import load_tools
 
 
@@ -68,6 +69,45 @@ def test_items_are_drawn_while_earlier_ones_are_worked_on() -> None:
         return number
 
     assert map_in_threads(call, draw()) == [1, 2]
+
+
+def test_a_long_call_runs_while_the_block_shares_out_items() -> None:
+    both = threading.Barrier(2, timeout=30)  # breaks unless the call and an item wait together
+    with run_beside(both.wait) as wait:
+        map_in_threads(lambda _: both.wait(), [1])
+        assert wait() in (0, 1)
+
+
+def test_an_error_of_a_call_beside_is_raised_by_who_waits_for_it_and_one_of_the_block_waits_for_the_call() -> None:
+    done = threading.Event()
+
+    def fail() -> None:
+        raise ValueError("beside")
+
+    with pytest.raises(ValueError, match="beside"), run_beside(fail) as wait:
+        wait()
+
+    begun = threading.Event()
+
+    def work() -> None:
+        begun.set()
+        time.sleep(0.05)
+        done.set()
+
+    def break_off() -> None:
+        with run_beside(work):
+            assert begun.wait(timeout=30)
+            raise KeyError("of the block")
+
+    with pytest.raises(KeyError):
+        break_off()
+    assert done.is_set()
+
+
+def test_with_one_thread_the_call_runs_when_it_is_waited_for() -> None:
+    torch.set_num_threads(1)
+    with run_beside(threading.current_thread) as wait:
+        assert wait() is threading.current_thread()
 
 
 def test_one_thread_is_this_one() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.features.cache import FeatureCache, VersionCache
-from adcreative.features.extraction import FeatureExtractor
+from adcreative.features.extraction import FeatureExtractor, LatestCodes, hash_of
 from tests.features.test_features import FakeAnalyzer, FakeClip, FakeCodec, FakeHeadlines, picture
 
 
@@ -42,6 +42,25 @@ def test_versions_are_read_once_and_leave_nothing_in_the_cache_on_disk(tmp_path:
     assert versions.cache.purge_entries() == 1
     versions.extract([Creative(headline="Sleep", image_u8=version)])
     assert clip.num_images == 3
+
+
+def test_a_face_that_a_version_leaves_as_it_is_is_encoded_once() -> None:
+    asked: list[int] = []
+
+    class CountingCodec(FakeCodec):
+        def encode(self, aligned: list[np.ndarray]) -> np.ndarray:
+            asked.append(len(aligned))
+            return super().encode(aligned)
+
+    codec = CountingCodec()
+    codes, crops = LatestCodes(codec), [np.full((8, 8, 3), shade, np.uint8) for shade in (10, 20)]
+    first, again = codes.encode(crops), codes.encode([crops[1].copy(), crops[0]])
+    np.testing.assert_array_equal(first, again[::-1])
+    assert (asked, codes.size, codes.content_hash) == ([1, 1], codec.size, hash_of(codec))
+    extractor, pictures = FeatureExtractor(FakeClip(), FakeHeadlines(), FakeAnalyzer(), codec), [picture(1), picture(2)]
+    for one, other in zip(*(e.extract([Creative(image_u8=image_u8) for image_u8 in pictures])
+                            for e in (extractor, extractor.for_versions(pictures[0]))), strict=True):  # fmt: skip
+        np.testing.assert_array_equal(one.face_codes, other.face_codes)  # type: ignore[union-attr]
 
 
 def test_versions_in_memory_are_bounded_and_those_asked_for_last_stay() -> None:
