@@ -16,7 +16,7 @@ TOUCHES = 0.015  # of a side: what is nearer than this to the rim reaches it
 SOFT = 0.04  # of the picture's shorter side: how wide its seam with the blurred copy is
 PANEL_ENDS, LEAST_PANEL = 0.02, 0.08  # of the width, at both sides, where a panel has one colour; of the height
 PANEL_OFF, PANEL_PART = 6.0, 0.9  # of values 0..255 that its ends may be off that colour; of their pixels
-SHARP_PART = 0.5  # of a row, where what ends in it has an edge
+SHARP_PART = 0.5  # of a row's ends, where what ends in it has an edge
 BLUR, BLUR_PX = 0.12, 160  # deviation in longer sides; of the copy that is blurred
 DARKER, LIGHTER = 0.68, 0.45  # share of the light that a blurred copy keeps; share of white that it takes
 
@@ -101,11 +101,12 @@ def _continues_plainly(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarr
 
 
 def _ends_sharply(image_u8: np.ndarray, first: int, end: int) -> np.ndarray:
-    """Tell for each row above `first` and from `end` on whether its plain ground ends there in an edge [height]."""
-    reach = max(3, round(2 * EDGE_DEPTH * len(image_u8)))
+    """Tell for each row above `first` and from `end` on whether its ground ends in an edge there, at the sides [height]."""
+    reach, depth = max(3, round(2 * EDGE_DEPTH * len(image_u8))), max(2, round(2 * PANEL_ENDS * image_u8.shape[1]))
+    ends = np.concatenate([image_u8[:, :depth], image_u8[:, -depth:]], axis=1).astype(np.float32)
     known = np.zeros(len(image_u8), bool)
     for edge, part in ((first, np.s_[:first]), (end, np.s_[end:])):
-        near = image_u8[max(0, edge - reach) : edge + reach].astype(np.float32)
+        near = ends[max(0, edge - reach) : edge + reach]
         if len(near) > 1:
             known[part] = (np.abs(np.diff(near, axis=0)).max(axis=(0, 2)) > PANEL_OFF).mean() >= SHARP_PART
     return known

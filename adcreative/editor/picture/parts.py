@@ -34,6 +34,9 @@ LEAST_VISUAL, SMALL_VISUAL = 0.01, 0.45  # of the picture's area: a thing that f
 FRAMED_VISUAL = 0.8  # and one in a picture beside a panel, which stands free in it
 RIM = 0.01  # of a side: what is nearer than this to the rim is cut by it
 MOST_HIDDEN = 0.1  # of a face or a badge beyond the picture's part: cut at the panel, the picture would show half of it
+LEAST_LEFT = 0.5  # of what stays where it stands, that has to lie in the picture: beside it, it would be lost
+MARK_OFF = 48.0  # of values 0..255 that a mark differs from the ground
+LEAST_MARK = 0.05  # of the place beside or above a logo's letters that is not of their ground, where a mark stands
 LEAST_CLEANED_PX = 16  # height of capitals: thinner strokes cover no pixel in full
 
 
@@ -122,15 +125,20 @@ def take_apart(
         barred = mask_things((height, width), others, [face for face in faces_xyxy_px if not _is_near(box_of(block), face)])
         if block.role == "logo":
             lifted = _lift_logo(clean, block, barred & ~_around(block, (height, width)), inpainter)
+            if lifted is None:
+                fixed.append(block)
+                continue
         else:
             lifted = lift_block(clean, block, inpainter, barred)
         if lifted is None or (block.plate is not None and is_smeared(lifted[1], lifted[2])):
             return None
         layers[block.box], clean = lifted[0], lifted[1]
+    own = [block for block in own if block not in fixed]
     stack = [block for block in own if block.role != "logo"]
     visual = find_visual(clean, faces_xyxy_px)
     scene = find_scene(image_u8, clean, blocks, _find_panel(clean, stack), visual)
-    if scene is None:
+    staying = [*(thing.box for thing in things), *(box_of(block) for block in fixed)]
+    if scene is None or any(_area(_clip(box, scene.box)) < LEAST_LEFT * _area(box) for box in staying):
         return None
     rows = group_rows(own)
     corner, is_low = find_corner(rows)
@@ -312,7 +320,8 @@ def _piece(block: TextBlock, layer: Layer, gap_px: float) -> Piece:
 def _lift_logo(
     clean: np.ndarray, logo: TextBlock, things: np.ndarray, inpainter: FillHoles
 ) -> tuple[Layer, np.ndarray, np.ndarray] | None:
-    """Take a logo with the mark beside or above its letters off the picture, or its letters alone where there is none."""
+    """Take a logo with the mark beside or above its letters off the picture, or its letters alone where there is none; None
+    where the mark cannot be taken off."""
     x0, y0, x1, y1 = logo.box
     reach = round(MARK_SHARE * (y1 - y0))
     for left, up in ((reach, round(0.4 * (y1 - y0))), (0, reach)):
@@ -320,4 +329,7 @@ def _lift_logo(
         lifted = lift_shape(clean, box, inpainter, things, reach_px=round(0.8 * (y1 - y0)))
         if lifted is not None:
             return lifted
-    return lift_block(clean, logo, inpainter, things)
+    off = np.abs(clean.astype(np.float32) - np.array(logo.ground, np.float32)).max(axis=2) > MARK_OFF
+    places = [off[y0:y1, max(0, x0 - reach) : max(0, x0 - 2)], off[max(0, y0 - reach) : max(0, y0 - 2), x0:x1]]
+    has_mark = any(place.size and place.mean() > LEAST_MARK for place in places)
+    return None if has_mark else lift_block(clean, logo, inpainter, things)

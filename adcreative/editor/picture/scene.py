@@ -31,6 +31,7 @@ PANEL_STEP, PANEL_EDGE = 4.0, 0.7  # of values 0..255 across a panel's edge, one
 BAND_EDGES, BAND_EDGE = 0.6, 0.75  # of the width: both edges of a band, and the only one of a band at the rim
 SPLIT_EDGE = 0.5  # of the length of the edge between a picture and its ground: where less is a step, the picture goes on
 OPPOSITE, CALM_RIM = (("left", "right"), ("top", "bottom")), 0.5  # of the other plain rim beside what reaches both of these
+MOST_LOST = 0.3  # of the area around a panel that would not be shown any more
 LEAST_PICTURE = 0.22  # of the area beside a panel that counts as the picture
 
 
@@ -275,7 +276,8 @@ def _beside_panel(inner: np.ndarray, panel: Box, top: int, ribbons: tuple[Ribbon
     }  # fmt: skip
     areas = {side: max(0, box[2] - box[0]) * max(0, box[3] - box[1]) for side, box in free.items()}
     side = max(areas, key=lambda name: areas[name])
-    if areas[side] < LEAST_PICTURE * width * height:
+    lost = 1.0 - (areas[side] + _area(panel)) / (width * height)
+    if areas[side] < LEAST_PICTURE * width * height or lost > MOST_LOST:
         return None
     middle = inner[(3 * y0 + y1) // 4 : (y0 + 3 * y1) // 4, (3 * x0 + x1) // 4 : (x0 + 3 * x1) // 4]
     colour = np.median(middle.reshape(-1, 3), axis=0).astype(np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -80,6 +82,25 @@ def test_a_logo_on_a_photograph_stays_there_and_is_seen_whole_with_its_mark() ->
     assert x0 <= 60 - 40  # a mark beside the letters
     assert x1 >= 140
     assert y0 <= 30 < 50 <= y1
+
+
+@pytest.mark.parametrize("has_mark", [True, False])
+def test_a_logo_whose_mark_cannot_be_taken_off_stays_with_it(has_mark: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adcreative.editor.picture.parts.lift_shape", lambda *a, **k: None)
+    blocks = lines_of(button=(30, 200))
+    blocks[0] = replace(blocks[0], ground=(40, 90, 60))
+    image_u8 = draw_blocks(blocks).copy()
+    image_u8[:60] = (40, 90, 60)
+    drawn = Image.fromarray(image_u8)
+    draw = ImageDraw.Draw(drawn)
+    draw.text((60, 40), "SOMNIA", font=typefaces()[0].at(26), fill=(255, 255, 255), anchor="lm")
+    if has_mark:
+        draw.rectangle((30, 30, 50, 50), fill=(255, 200, 60))
+    parts = take_apart(np.asarray(drawn), blocks, (), inpaint_strokes)
+    assert parts is not None
+    moved = [piece.block.role for piece in (*parts.pieces, parts.corner) if piece is not None]
+    assert ("logo" in moved) != has_mark
+    assert bool(parts.faces) == has_mark
 
 
 def test_the_baseline_of_a_line_whose_words_all_hang_is_where_most_letters_stand() -> None:

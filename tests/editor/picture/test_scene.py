@@ -66,6 +66,17 @@ def test_a_band_that_lets_the_picture_through_is_a_panel_from_side_to_side() -> 
     assert np.abs(np.subtract(panel, (0, 360, 600, 600))).max() <= 2
 
 
+def test_a_band_in_the_middle_of_a_photograph_is_no_panel_beside_it() -> None:
+    image_u8 = texture()
+    image_u8[80:120] = 240
+    assert find_scene(image_u8, image_u8, [], (0, 80, SIDE, 120), ALL) is None
+    low = texture()
+    low[150:190] = 240
+    scene = find_scene(low, low, [], (0, 150, SIDE, 190), ALL)
+    assert scene is not None
+    assert (scene.kind, scene.side) == ("split", "bottom")
+
+
 def test_a_photograph_whose_own_ground_is_plain_at_the_rim_goes_on_to_it() -> None:
     image_u8 = np.full((SIDE, SIDE, 3), PANEL, np.uint8)
     image_u8[:, 90:] = (200, 190, 170)
