@@ -87,9 +87,7 @@ def match_fonts(
     """
     looked = {name: _see_and_fit(image_u8, block, typefaces) for name, block in blocks.items()}
     seen, fits = {name: one[0] for name, one in looked.items()}, {name: one[1] for name, one in looked.items()}
-    blocks = {
-        name: block if looked[name][2] is None else replace(block, colour=looked[name][2]) for name, block in blocks.items()
-    }
+    blocks = {name: _inked(block, looked[name][2]) for name, block in blocks.items()}
     best: dict[str, dict[str, float]] = {}
     for name, found in fits.items():
         for fit in found:
@@ -129,6 +127,10 @@ def _see_and_fit(
         if _likeness_of(seen[1]) >= MIN_LIKENESS:
             break
     return seen
+
+
+def _inked(block: TextBlock, ink: Colour | None) -> TextBlock:
+    return block if ink is None else replace(block, colour=ink)
 
 
 def _likeness_of(fits: Sequence[Fit]) -> float:
