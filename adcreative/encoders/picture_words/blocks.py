@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adcreative.encoders.picture_words.ink import contrast_ratio, measure_ink
+from adcreative.encoders.picture_words.ink import contrast_ratio, measure_ink, measure_letters
 from adcreative.encoders.picture_words.reader import TextLine
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, end exclusive
@@ -25,6 +25,7 @@ MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of
 MAX_PLATE_LINES = 3  # on a badge ("20 %", "off", "all coats")
 BELOW = (202, 220)  # Unicode's classes of marks that stand below a letter, attached and not
 RIBBON_STEP = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
+WHOLE_WIDTH = 0.97  # of what looks like ink: letters that are as wide are all of them
 RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
 
 
@@ -132,6 +133,9 @@ def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:
     ink = measure_ink(image_u8, line.box_xyxy_px)
     x0, y0, x1, y1 = (round(edge) for edge in line.box_xyxy_px)
     box = ink.box or (x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
+    if ink.box is not None and not ink.is_flat:  # what shines through between letters makes a line higher than they are
+        letters = measure_letters(image_u8, (x0, y0, x1, y1), 0.0).box
+        box = letters if letters and letters[2] - letters[0] >= WHOLE_WIDTH * (box[2] - box[0]) else box
     found = BlockLine(text=line.text, box=box, confidence=line.confidence, angle_deg=line.angle_deg)
     return TextBlock(lines=(found,), colour=ink.colour, ground=ink.ground_colour, residual=ink.residual)
 

@@ -38,6 +38,7 @@ from tests.encoders.picture_words.drawn_ads import (
     WHITE,
     KnownReader,
     drawn_ad,
+    letters,
     line,
 )
 
@@ -409,3 +410,17 @@ def test_a_logo_in_spaced_letters_has_the_blanks_of_its_address() -> None:
     ]
     assert name_brand(bare, replace(words, blocks=tuple(spaced))) == "MAI SON"
     assert name_brand(replace(bare, description="More on www.mai-sons.de"), replace(words, blocks=tuple(spaced))) == "MAISON"
+
+
+def test_a_bright_thing_behind_one_line_of_a_headline_does_not_part_it_from_the_next() -> None:
+    rng = np.random.default_rng(7)
+    waves = 40 + 25 * np.sin(np.linspace(0, 9, 700))[None, :, None] + rng.normal(0, 6, (340, 700, 3))
+    sheet = Image.fromarray(waves.clip(0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(sheet)
+    draw.ellipse((310, 30, 690, 420), outline=(226, 222, 216), width=26)  # the rim of a cup
+    draw.text((40, 40), "Better mornings,", font=letters(64), fill="white", stroke_width=1)
+    draw.text((40, 112), "delivered", font=letters(64), fill="white", stroke_width=1)
+    (block,) = build_blocks(
+        np.asarray(sheet), [line("Better mornings,", 34, 34, 524, 138), line("delivered", 34, 106, 330, 180)]
+    )
+    assert block.text == "Better mornings, delivered"
