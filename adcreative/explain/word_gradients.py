@@ -133,7 +133,7 @@ def _build_towers(extractor: Any, words: Sequence[str], fields: tuple[str, ...])
     """Return the towers that read the words of some fields; the last one gives the wording and a headline's appeal."""
     clip, model = extractor.clip, extractor.headline_model
     field, wording, appeal = ("text", "wording", "appeal") if fields == HEADLINE else ("body", "body_wording", "")
-    net = with_part(model.net, "minilm", _twin(model.net.minilm))
+    net: Any = with_part(model.net, "minilm", _twin(model.net.minilm))
     tower, token_ids = _minilm_tower(net, model, words, wording, appeal), _clip_ids(clip, words)
     is_one = getattr(clip, "minilm", None) is not None and clip.minilm is model.minilm
     if not is_one or not torch.equal(token_ids, tower.token_ids):
