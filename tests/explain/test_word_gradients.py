@@ -150,6 +150,7 @@ def test_words_of_both_fields_in_reading_order_and_cut_words_weigh_nothing(predi
 
 
 def test_one_pass_through_the_network_of_both_vectors_says_what_two_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor: Any
     extractor, predictor = load_scorer()
     creative = Creative(headline="Fresh coffee at your door", primary_text="Roasted on Monday.")
     (features,) = extractor.without_cache().extract([creative])
@@ -158,9 +159,9 @@ def test_one_pass_through_the_network_of_both_vectors_says_what_two_say(monkeypa
     num_towers: list[int] = []
     integrate = word_gradients._integrate
     monkeypatch.setattr(word_gradients, "_integrate", lambda *a: [num_towers.append(len(a[2])), integrate(*a)][1])
-    once = integrate_words(creative, features, predictor, extractor)  # type: ignore[arg-type]
+    once = integrate_words(creative, features, predictor, extractor)
     monkeypatch.setattr(extractor.clip, "minilm", None)
-    twice = integrate_words(creative, features, predictor, extractor)  # type: ignore[arg-type]
+    twice = integrate_words(creative, features, predictor, extractor)
     assert num_towers == [1, 1, 2, 2]
     assert [word.word for word in once] == [word.word for word in twice]
     assert max(abs(word.log_odds) for word in once) > 0.01

@@ -218,8 +218,9 @@ class _Level:
         at, new, best, sums = self._targets[left], tried[left], costs[left], np.zeros(len(left), np.float32)
         for num, step in enumerate(self._compared):
             if num in ASKED_FIRST:
-                open_ = np.flatnonzero(sums < best)
-                left, at, new, best, sums = (one[open_] for one in (left, at, new, best, sums))
+                still = np.flatnonzero(sums < best)
+                left, at, new = left[still], at[still], new[still]
+                best, sums = best[still], sums[still]
             sums += self._differences(at + step, new + step)
         won = np.flatnonzero(sums < best)
         sources, costs = sources.copy(), costs.copy()
