@@ -13,7 +13,7 @@ from adcreative.editor.picture.inks import MORE_PAD, Colour
 from adcreative.editor.picture.patches import fill_from_patches
 from adcreative.editor.picture.patterns import repeat_spots
 from adcreative.editor.picture.shadows import Shadow, measure_coverage
-from adcreative.editor.picture.tones import continue_tones, is_drawn
+from adcreative.editor.picture.tones import continue_tones, share_drawn
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import BlockLine, Box, TextBlock
 from adcreative.encoders.picture_words.ink import MAX_NOISE, Ink, measure_letters
@@ -26,6 +26,8 @@ LEAST_RINGING = 1.5  # 0..255 by which compression shows around strokes
 GRAIN_FLOOR = 0.8  # root mean square (0..255) of the ground's grain below which none is added
 LEAST_INSIDE = 0.5  # of a piece at the edge of what is looked at that lies in the line's box: less is no letter
 USUAL_SPREAD = 0.8  # deviation of even noise, of the median of what the farthest of three channels is off
+LEAST_DRAWN, SURELY_DRAWN = 0.1, 0.5  # share of places that lie on a drawn ground: less is a photograph; more is none
+MOST_UNKNOWN = 0.45  # of a hole between these two that a drawn ground does not tell: photographs leave far more
 MIN_GRAINS = 200  # pixels from which grain is drawn
 
 
@@ -108,18 +110,29 @@ def fill_hole(
     Returns:
         the picture, and the mask [H, W] of the pixels around the hole, and in it, that drawn grounds replaced.
     """
-    filled, replaced = image_u8, np.zeros_like(hole)
-    if is_drawn(image_u8, hole, barred):
-        outlined = OutlinedGround(image_u8, hole, barred)
-        filled, replaced = outlined.fill(image_u8, hole, is_sure=True)
-        if (hole & ~replaced).any():
-            filled, drawn = continue_tones(filled, hole & ~replaced, barred)
-            replaced |= drawn
-        if (hole & ~replaced).any():
-            filled, drawn = outlined.fill(filled, hole & ~replaced, is_sure=False)
-            replaced |= drawn
+    share, filled, replaced = share_drawn(image_u8, hole, barred), image_u8, np.zeros_like(hole)
+    if share >= LEAST_DRAWN:
+        filled, replaced = _continue_drawn(image_u8, hole, barred)
+    if share < SURELY_DRAWN and (hole & ~replaced).sum() > MOST_UNKNOWN * hole.sum():
+        filled, replaced = (
+            image_u8,
+            np.zeros_like(hole),
+        )  # what seems drawn in a photograph, such as a calm brick, goes on wrongly
     left = hole & ~replaced
     return (inpainter(filled, left, barred) if left.any() else filled), replaced
+
+
+def _continue_drawn(image_u8: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the picture with what outlines and tones tell of a hole [H, W], and the mask [H, W] of what they replaced."""
+    outlined = OutlinedGround(image_u8, hole, barred)
+    filled, replaced = outlined.fill(image_u8, hole, is_sure=True)
+    if (hole & ~replaced).any():
+        filled, drawn = continue_tones(filled, hole & ~replaced, barred)
+        replaced |= drawn
+    if (hole & ~replaced).any():
+        filled, drawn = outlined.fill(filled, hole & ~replaced, is_sure=False)
+        replaced |= drawn
+    return filled, replaced
 
 
 def _ringing(crop_u8: np.ndarray, surface: np.ndarray, strokes: np.ndarray) -> np.ndarray:

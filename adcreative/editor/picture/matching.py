@@ -314,10 +314,8 @@ def _alignment(
     shared = [name for name in ALIGNMENTS if spreads[name] <= SAME_EDGE_PX]
     if len(shared) < 2:
         return min(ALIGNMENTS, key=lambda name: spreads[name])
-    for name in shared:
-        own = float(np.median(edges[name]))
-        if any(abs(own - float(np.median(other[name]))) <= SAME_EDGE_PX for other in others):
-            return name
-    if "centre" in shared and abs(float(np.median(edges["centre"])) - width / 2) <= SAME_EDGE_PX:
-        return "centre"
-    return block.alignment
+    own = {name: float(np.median(edges[name])) for name in shared}
+    told = [name for name in shared if any(abs(own[name] - float(np.median(other[name]))) <= SAME_EDGE_PX for other in others)]
+    if len(told) != 1 and "centre" in shared and abs(own["centre"] - width / 2) <= SAME_EDGE_PX:
+        return "centre"  # another line of the same length shares both edges and the middle
+    return told[0] if told else block.alignment

@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from adcreative.editor.picture.cells import coherent_misses, continue_outlines, guess_outlines
+from adcreative.editor.picture.erasing import LEAST_DRAWN, SURELY_DRAWN, fill_hole
+from adcreative.editor.picture.tones import share_drawn
 
 SIDE = 300
 
@@ -87,3 +89,31 @@ def test_an_empty_hole_changes_nothing() -> None:
     filled, done = continue_outlines(ground("rings"), np.zeros((SIDE, SIDE), bool), np.zeros((SIDE, SIDE), bool))
     assert (filled == ground("rings")).all()
     assert not done.any()
+
+
+def test_rays_that_meet_behind_letters_go_on_and_a_ground_that_is_drawn_in_part_by_chance_does_not() -> None:
+    y, x = np.mgrid[0 : 4 * SIDE, 0 : 4 * SIDE] / 4.0
+    rays = np.floor(np.arctan2(y - 128.0, x - 150.0) * 18 / np.pi) % 2 == 0
+    sun = np.hypot(y - 128.0, x - 150.0) < 60.0
+    drawn = np.array([190.0, 60.0, 90.0]) - rays[:, :, None] * 12.0 + sun[:, :, None] * np.array([10.0, 20.0, 0.0])
+    picture = drawn.reshape(SIDE, 4, SIDE, 4, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+    hole = ndimage.binary_dilation(letters(), iterations=2)
+    unknown: list[np.ndarray] = []
+
+    def leave(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
+        unknown.append(mask)
+        return image_u8
+
+    nothing = np.zeros_like(hole)
+    assert share_drawn(compressed(picture), hole, nothing) < SURELY_DRAWN
+    filled, done = fill_hole(compressed(picture), hole, nothing, leave)
+    assert done[hole].mean() > 0.6
+    assert np.percentile(np.abs(filled.astype(float) - picture).max(axis=2)[hole & done], 90.0) < 6.0
+
+    calm = np.random.default_rng(2).integers(0, 255, (SIDE, SIDE, 3)).astype(np.uint8)
+    calm[:150, :210] = ground("plain")[:150, :210]  # as a sky over a town
+    assert LEAST_DRAWN <= share_drawn(calm, hole, nothing) < SURELY_DRAWN
+    unknown.clear()
+    _, done = fill_hole(calm, hole, nothing, leave)
+    assert not done.any()
+    assert (unknown[0] == hole).all()

@@ -85,3 +85,21 @@ def test_specks_and_the_rim_of_a_thing_are_no_letters() -> None:
     kept = _without_specks(seen)
     assert np.abs(kept - line)[line > 0.05].max() == 0.0
     assert kept[12:18, 30:400].max() == kept[70:72, -60:-58].max() == kept[-4:, 90:94].max() == 0.0
+
+
+def test_lines_of_one_length_in_the_middle_of_a_picture_are_centred() -> None:
+    block = TextBlock(
+        lines=(BlockLine(text="One price", box=(40, 60, 160, 80), confidence=1.0),), colour=(0, 0, 0), ground=(255, 255, 255),
+        residual=0.0,
+    )  # fmt: skip
+
+    def edges(start: float, end: float) -> dict[str, np.ndarray]:
+        return {"left": np.array([start]), "centre": np.array([(start + end) / 2]), "right": np.array([end])}
+
+    def found(width: int, *others: dict[str, np.ndarray]) -> str:
+        return matching._alignment(block, edges(40.0, 160.0), width, others)
+
+    assert found(200, edges(40.2, 160.1)) == "centre"  # both edges are shared by chance
+    assert found(200, edges(40.2, 130.0)) == "left"  # in the middle by chance
+    assert found(400, edges(40.2, 160.1)) == "left"
+    assert found(400, edges(60.0, 160.1)) == "right"

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from adcreative.editor.picture.tones import continue_tones, is_drawn
+from adcreative.editor.picture.tones import continue_tones, share_drawn
 
 SIDE = 240
 
@@ -65,9 +65,9 @@ def test_a_drawn_ground_is_told_from_a_photograph(kind: str) -> None:
     from skimage import data
 
     hole, nothing = letters(), np.zeros((SIDE, SIDE), bool)
-    assert is_drawn(compressed(ground(kind)), hole, nothing)
+    assert share_drawn(compressed(ground(kind)), hole, nothing) > 0.7
     for name, top, left in (("coffee", 40, 120), ("astronaut", 0, 130), ("brick", 60, 60), ("gravel", 60, 60)):
         photograph = np.asarray(getattr(data, name)())[top : top + SIDE, left : left + SIDE]
         photograph = photograph if photograph.ndim == 3 else photograph[:, :, None].repeat(3, axis=2)
-        assert not is_drawn(photograph.copy(), hole, nothing), name
-    assert not is_drawn(ground(kind), nothing, nothing)
+        assert share_drawn(photograph.copy(), hole, nothing) < 0.5, name
+    assert share_drawn(ground(kind), nothing, nothing) == 0.0
