@@ -36,6 +36,12 @@ def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
     page.get_by_role("button", name="Your next test").click()
     offered = page.get_by_label("“Coats for rain today”")
     expect(offered).to_be_checked()
+    offered.uncheck()
+    page.get_by_role("tab", name="Many ads").click()
+    page.get_by_role("tab", name="Your account").click()
+    page.wait_for_timeout(1_000)  # the list is asked for anew
+    expect(offered).not_to_be_checked()
+    offered.check()
     fill_new(page.get_by_label("Name of the next campaign"), "winter")
     page.get_by_role("button", name="Plan the next test").click()
     expect(page.locator("#next-plan")).to_contain_text("1 approved version, each beside its original")

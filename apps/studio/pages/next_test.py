@@ -55,12 +55,15 @@ def _offer_approved(
     next_test: NextTest, visitor: gr.BrowserState, approved: gr.CheckboxGroup, opened: tuple[Callable[..., Any], ...]
 ) -> None:
     """List the versions that were approved since the page was last looked at, ticked; what was unticked stays so."""
-    known = gr.State([])
+    dropped = gr.State([])  # by the visitor's hand: what is ticked may be on its way to the page when it is asked again
 
-    def list_approved(request: gr.Request, visitor: str | None, ticked: list[str], known: list[str]) -> tuple[Any, list[str]]:
+    def note_dropped(request: gr.Request, visitor: str | None, ticked: list[str]) -> list[str]:
+        return [name for name in next_test.list_approved(find_owner(visitor, request)) if name not in ticked]
+
+    def list_approved(request: gr.Request, visitor: str | None, dropped: list[str]) -> Any:
         names = next_test.list_approved(find_owner(visitor, request))
-        chosen = [name for name in names if name in ticked or name not in known]
-        return gr.update(choices=names, value=chosen, visible=bool(names)), names
+        return gr.update(choices=names, value=[name for name in names if name not in dropped], visible=bool(names))
 
+    approved.input(note_dropped, [visitor, approved], dropped, **MOVES)
     for event in opened:
-        event(list_approved, [visitor, approved, known], [approved, known], **{**MOVES, "queue": True})
+        event(list_approved, [visitor, dropped], approved, **{**MOVES, "queue": True})
