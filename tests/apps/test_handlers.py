@@ -242,6 +242,9 @@ def test_cancel_stops_the_work_itself(handlers: Handlers, studio: FakeStudio) ->
     for screen in screens:
         if "Round 2" in screen.progress:
             break
+    search = handlers.board.find("me")
+    assert search is not None
+    assert search.screen is None
     assert "best found so far" in handlers.cancel("me")
     *_, last = screens
     done = studio.rounds_done
@@ -252,6 +255,8 @@ def test_cancel_stops_the_work_itself(handlers: Handlers, studio: FakeStudio) ->
     assert again.record == last.record
     time.sleep(0.15)
     assert studio.rounds_done == done
+    assert search.screen is not None
+    assert search.screen.progress == last.progress  # for "Stopping." that comes late
     assert "Nothing is running" in handlers.cancel("me")
 
 

@@ -176,6 +176,11 @@ class AdEvents:
         def cancel(request: gr.Request, visitor: str | None = None) -> str:
             return self.handlers.cancel(find_owner(visitor, request))
 
+        def show_end(request: gr.Request, visitor: str | None) -> Any:
+            """A search may end, and say so, before the answer to Stop arrives, which would then stand there for good."""
+            search = self.handlers.board.find(find_owner(visitor, request))
+            return gr.skip() if search is None or search.screen is None else search.screen.progress
+
         ended = improve_pressed.then(begin, None, place.moved, **MOVES).then(
             _improve(self.handlers), None, place.outputs, inputs_kwargs={**self.form, **wish, "visitor": self.visitor},
             api_name="improve", show_progress="minimal", show_progress_on=place.outputs[0], **WATCHING,
@@ -189,7 +194,7 @@ class AdEvents:
         stop_button.click(
             cancel, None, place.outputs[0], inputs_kwargs={"visitor": self.visitor}, api_name="cancel", queue=False,
             show_progress="hidden",
-        )  # fmt: skip
+        ).then(show_end, self.visitor, place.outputs[0], **MOVES)  # fmt: skip
         return ended
 
     def wire_choice(self, results: dict[str, Any]) -> None:
