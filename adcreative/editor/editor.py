@@ -30,13 +30,7 @@ from adcreative.editor.decision.finalists import (
     pick_finalist,
     score_finalists,
 )
-from adcreative.editor.decision.judge import (
-    Verdict,
-    accept,
-    choose_alternatives,
-    choose_distinct,
-    choose_finalists,
-)
+from adcreative.editor.decision.judge import Verdict, accept, choose_alternatives, choose_distinct, choose_finalists
 from adcreative.editor.decision.opinions import audit
 from adcreative.editor.decision.result import FinalEdit, Original, build_result, predict_control_change, record_search
 from adcreative.editor.models import EditorTools

@@ -70,3 +70,13 @@ def wait_for_scroll(page: Any, place: str) -> None:
         }""",
         arg=place,
     )
+
+
+def approve(page: Any) -> None:
+    """Approve, as Anna, the version that is on the page, for the European Union."""
+    page.get_by_label("European Union").check()
+    expect(page.locator("#duties")).to_contain_text("not legal advice")
+    page.get_by_label("I have read the list above").check()
+    page.get_by_label("Approved by").fill("Anna")
+    page.get_by_role("button", name="Approve this version").click()
+    expect(page.locator("#approval")).to_contain_text("Approved by Anna")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser
+from tests.apps.browser import Served, Visit, approve, expect, find_edit, needs_browser
 from tests.apps.fakes import FakeStudio
 
 pytestmark = needs_browser
@@ -96,12 +96,7 @@ def test_what_a_screen_reader_is_told_has_words(visit: Visit, image_path: Path) 
     find_edit(visit, image_path)
     page = visit.page
     page.get_by_label("Campaign").fill("autumn")
-    page.get_by_label("European Union").check()
-    expect(page.locator("#duties")).to_contain_text("not legal advice")
-    page.get_by_label("I have read the list above").check()
-    page.get_by_label("Approved by").fill("Anna")
-    page.get_by_role("button", name="Approve this version").click()
-    expect(page.locator("#approval")).to_contain_text("Approved by Anna")
+    approve(page)
     page.get_by_role("button", name="Pack everything").click()
     files = page.locator("#files")
     expect(files.get_by_role("link", name=re.compile("ad-package.zip"))).to_be_visible()

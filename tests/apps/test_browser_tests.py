@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.apps.browser import Visit, expect, find_edit, needs_browser
+from tests.apps.browser import Visit, approve, expect, find_edit, needs_browser
 from tests.apps.test_browser import fill_new
 
 pytestmark = needs_browser
-
-
-def approve(page: Any) -> None:
-    page.get_by_label("European Union").check()
-    expect(page.locator("#duties")).to_contain_text("not legal advice")
-    page.get_by_label("I have read the list above").check()
-    page.get_by_label("Approved by").fill("Anna")
-    page.get_by_role("button", name="Approve this version").click()
-    expect(page.locator("#approval")).to_contain_text("Approved by Anna")
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -114,10 +114,8 @@ def fill_hole(
     if share >= LEAST_DRAWN:
         filled, replaced = _continue_drawn(image_u8, hole, barred)
     if share < SURELY_DRAWN and (hole & ~replaced).sum() > MOST_UNKNOWN * hole.sum():
-        filled, replaced = (
-            image_u8,
-            np.zeros_like(hole),
-        )  # what seems drawn in a photograph, such as a calm brick, goes on wrongly
+        # a photograph: what seems drawn in it by chance, such as a calm brick, goes on wrongly
+        filled, replaced = image_u8, np.zeros_like(hole)
     left = hole & ~replaced
     return (inpainter(filled, left, barred) if left.any() else filled), replaced
 
