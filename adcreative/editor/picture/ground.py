@@ -2,6 +2,7 @@
 
 plain    rows and columns that are flat or a gradient along their whole length go on as they end, with the picture's grain; so
          do those of a panel with words on it
+drawn    where every side that grows ends in flat areas, such as a circle on a flat ground, each goes on in its colour
 other    a photograph is never drawn out: an enlarged, blurred and darkened copy of it lies around, with a soft seam
 """
 
@@ -16,6 +17,8 @@ TOUCHES = 0.015  # of a side: what is nearer than this to the rim reaches it
 SOFT = 0.04  # of the picture's shorter side: how wide its seam with the blurred copy is
 PANEL_ENDS, LEAST_PANEL = 0.02, 0.08  # of the width, at both sides, where a panel has one colour; of the height
 PANEL_OFF, PANEL_PART = 6.0, 0.9  # of values 0..255 that its ends may be off that colour; of their pixels
+DRAWN_DEPTH, DRAWN_PART, DRAWN_EDGES = 0.02, 0.95, 0.03  # of a side's length: how deep a drawn rim is looked at; of its pixels
+# that are alike so deep; of those that differ from the next one
 SHARP_PART = 0.5  # of a row's ends, where what ends in it has an edge
 BLUR, BLUR_PX = 0.12, 160  # deviation in longer sides; of the copy that is blurred
 DARKER, LIGHTER = 0.68, 0.45  # share of the light that a blurred copy keeps; share of white that it takes
@@ -27,10 +30,11 @@ def extend_ground(image_u8: np.ndarray, left: int, top: int, width: int, height:
     columns, rows = np.arange(width) - left, np.arange(height) - top
     near_x, near_y = np.clip(columns, 0, old_width - 1), np.clip(rows, 0, old_height - 1)
     beyond = np.maximum.outer(_beyond(rows, old_height), _beyond(columns, old_width))
-    plain = _edge(image_u8)[near_y][:, near_x]
+    is_drawn = _is_drawn(image_u8, columns, rows)
+    plain = _edge(image_u8, EDGE_DEPTH if not is_drawn else 0.0)[near_y][:, near_x]
     grain = np.random.default_rng(width * height).normal(0.0, _edge_grain(image_u8), plain.shape)
     laid = np.where((beyond > 0)[:, :, None], plain + grain, plain)
-    is_plain = _continues_plainly(image_u8, columns, rows)
+    is_plain = _continues_plainly(image_u8, columns, rows) | is_drawn
     if not is_plain.all():
         copy = blurred_cover(image_u8, width, height).astype(np.float32)
         laid = np.where(is_plain[:, :, None], laid, copy)
@@ -74,8 +78,25 @@ def resized(picture: np.ndarray, scale: float) -> np.ndarray:
 
 
 def extends_plainly(image_u8: np.ndarray, left: int, top: int, width: int, height: int) -> bool:
-    """Return whether all new ground of `extend_ground` continues plain rows and columns."""
-    return bool(_continues_plainly(image_u8, np.arange(width) - left, np.arange(height) - top).all())
+    """Return whether all new ground of `extend_ground` continues plain rows and columns, or drawn rims."""
+    columns, rows = np.arange(width) - left, np.arange(height) - top
+    return _is_drawn(image_u8, columns, rows) or bool(_continues_plainly(image_u8, columns, rows).all())
+
+
+def _is_drawn(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> bool:
+    """Return whether each side at which a picture [H, W, 3] grows ends in flat areas that hardly change near the rim."""
+    height, width = image_u8.shape[:2]
+    turned = image_u8.swapaxes(0, 1)
+    sides = [
+        (image_u8, rows[0] < 0), (image_u8[::-1], rows[-1] >= height), (turned, columns[0] < 0),
+        (turned[::-1], columns[-1] >= width),
+    ]  # fmt: skip
+    rims = [side[: max(4, round(DRAWN_DEPTH * len(side)))].astype(np.float32) for side, grows in sides if grows]
+    return bool(rims) and all(
+        (np.abs(rim - rim[:1]).max(axis=(0, 2)) <= PANEL_OFF).mean() >= DRAWN_PART
+        and (np.abs(np.diff(rim[0], axis=0)).max(axis=1) > PANEL_OFF).mean() <= DRAWN_EDGES
+        for rim in rims
+    )
 
 
 def _continues_plainly(image_u8: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -147,9 +168,10 @@ def _beyond(places: np.ndarray, size: int) -> np.ndarray:
     return np.maximum(np.maximum(-places, places - size + 1), 0).astype(np.float32)
 
 
-def _edge(image_u8: np.ndarray) -> np.ndarray:
-    """Return the picture with its outermost rows and columns averaged over a small depth, so that no speck is drawn out."""
-    depth = max(1, round(EDGE_DEPTH * min(image_u8.shape[:2])))
+def _edge(image_u8: np.ndarray, share: float) -> np.ndarray:
+    """Return the picture with its outermost rows and columns averaged over a share of its shorter side, so that no speck is
+    drawn out."""
+    depth = max(1, round(share * min(image_u8.shape[:2])))
     picture = image_u8.astype(np.float32)
     picture[0], picture[-1] = picture[:depth].mean(axis=0), picture[-depth:].mean(axis=0)
     picture[:, 0], picture[:, -1] = picture[:, :depth].mean(axis=1), picture[:, -depth:].mean(axis=1)

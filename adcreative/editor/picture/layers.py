@@ -27,6 +27,8 @@ SPECK_PX = 5  # of compression's ringing beside a button: what is thinner is not
 LEAST_ALPHA = 0.12  # of a part's edge: what covers less is the old ground's grain and ringing, which stay where they were
 SOFT_PX = 2  # how far a part's soft edge reaches beyond it
 SHADOW_SHARE = 0.5  # of a part's height: how far around it its shadow, its rim and the ground are looked at
+LEAST_PLATE_PX, PLATE_ROW, PLATE_FILL = 12, 0.8, 0.9  # sides of a button that is told by its shape; of its rows between its
+# ends, and of all its pixels, that have its colour or are enclosed by it
 MAX_PART_SHARE = 0.97  # of what is looked at that a part may fill: more is no part on a ground
 
 
@@ -73,6 +75,14 @@ class Layer:
         pixels = self.part / np.maximum(self.alpha, LEAST_ALPHA)[:, :, None] - np.array(ground, np.float32)
         share = np.clip(pixels @ away / max(1.0, float(away @ away)), 0.0, 1.0)
         return replace(self, part=self.part * share[:, :, None], alpha=(self.alpha * share).astype(np.float32))
+
+    def cover(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return how far the part covers a picture [H, W] that it lies in, 0..1."""
+        covers = np.zeros(shape[:2], np.float32)
+        x0, y0 = max(0, self.left), max(0, self.top)
+        part = self.alpha[y0 - self.top :, x0 - self.left :][: max(0, shape[0] - y0), : max(0, shape[1] - x0)]
+        covers[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
+        return covers
 
     def paste(self, picture: np.ndarray) -> np.ndarray:
         """Lay the part on a picture [H, W, 3] uint8, in place; what lies outside is cut off.
@@ -148,9 +158,13 @@ def lift_shape(
         erased[top:bottom, left:right][hole] = filled[hole]
         mask[top:bottom, left:right] = hole
     else:
+        own = (x0 - left, y0 - top, x1 - left, y1 - top)
+        plate = None if colour is None or (inside & barred).any() else find_plate_coverage(crop, own, colour)
+        if plate is not None:
+            return _lift_plate(image_u8, (left, top), plate, inpainter, keep_out)
         if colour is not None:
             near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= PLATE_TOLERANCE
-            near |= inside & _pill_mask(inside.shape, (x0 - left, y0 - top, x1 - left, y1 - top), 3)
+            near |= inside & _pill_mask(inside.shape, own, 3)
             shape = _shape(near, inside, barred)
         else:
             shape = _shape(off > STRONG_OFF, inside, barred)
@@ -165,6 +179,63 @@ def lift_shape(
     alpha[top:bottom, left:right] = _edge_alpha(crop, erased[top:bottom, left:right].astype(np.float32), solid)
     alpha[alpha < LEAST_ALPHA] = 0.0
     return _layer(image_u8, erased, mask & (alpha > 0.0), alpha), erased, mask
+
+
+def find_plate_coverage(crop: np.ndarray, box: Box, colour: tuple[int, int, int]) -> np.ndarray | None:
+    """Return how far a button of one colour, a rectangle with round corners that fills a box, covers a picture [h, w], 0..1.
+
+    Its ground may have the button's colour, too, so the radius is that of its second roundest corner. None where it is no such
+    shape.
+
+    Args:
+        crop: [h, w, 3] the picture; the label's letters may stand in it. box: of the button, px.
+    """
+    x0, y0, x1, y1 = box
+    if min(x0, y0) < 0 or x1 > crop.shape[1] or y1 > crop.shape[0] or min(x1 - x0, y1 - y0) < LEAST_PLATE_PX:
+        return None
+    near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= PLATE_TOLERANCE
+    full = np.flatnonzero(near[y0:y1, x0:x1].sum(axis=1) >= PLATE_ROW * (x1 - x0 - (y1 - y0)))
+    if not len(full):
+        return None
+    box = (x0, y0 + int(full[0]), x1, y0 + int(full[-1]) + 1)  # without what shines beside it
+    inner, half = near[box[1] : box[3], x0:x1], min(x1 - x0, box[3] - box[1]) // 2
+    corners = [turned[:half, :half] for turned in (inner, inner[:, ::-1], inner[::-1], inner[::-1, ::-1])]
+    radii = np.arange(half + 1)
+    shapes = [_round_coverage((2 * half, 2 * half), (0, 0, 2 * half, 2 * half), r)[:half, :half] > 0.5 for r in radii]
+    best = sorted(int(radii[np.argmin([(shape != corner).sum() for shape in shapes])]) for corner in corners)
+    coverage = _round_coverage(near.shape, box, best[-2])
+    solid = ndimage.binary_erosion(coverage >= 1.0, iterations=1)[box[1] : box[3], x0:x1]
+    filled = ndimage.binary_fill_holes(inner | ~solid) & solid
+    is_filled = bool(solid.any()) and float(filled.sum()) >= PLATE_FILL * float(solid.sum())
+    return coverage if is_filled else None
+
+
+def _round_coverage(shape: tuple[int, ...], box: Box, radius: float) -> np.ndarray:
+    """Return how far a rectangle with round corners covers each pixel [h, w]."""
+    x0, y0, x1, y1 = box
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    across, down = np.abs(x - (x0 + x1) / 2) - (x1 - x0) / 2 + radius, np.abs(y - (y0 + y1) / 2) - (y1 - y0) / 2 + radius
+    beyond = np.hypot(np.maximum(across, 0.0), np.maximum(down, 0.0)) + np.minimum(np.maximum(across, down), 0.0) - radius
+    return np.asarray(np.clip(0.5 - beyond, 0.0, 1.0), np.float32)
+
+
+def _lift_plate(
+    image_u8: np.ndarray, corner: tuple[int, int], coverage: np.ndarray, inpainter: FillHoles, keep_out: np.ndarray
+) -> tuple[Layer, np.ndarray, np.ndarray]:
+    """Take a button that covers [h, w] from a corner (x, y) on off a picture; its soft edge takes the colour beside it."""
+    (left, top), (height, width) = corner, coverage.shape
+    mask = np.zeros(image_u8.shape[:2], bool)
+    mask[top : top + height, left : left + width] = ndimage.binary_dilation(coverage > 0.0, iterations=SOFT_PX)
+    erased, drawn = fill_hole(image_u8, mask, keep_out & ~mask, inpainter)
+    mask |= drawn
+    core = ndimage.binary_erosion(coverage >= 1.0, iterations=1)
+    nearest = ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True)
+    crop = image_u8[top : top + height, left : left + width].astype(np.float32)
+    part = np.where((coverage >= 1.0)[:, :, None], crop, crop[tuple(nearest)]) * coverage[:, :, None]
+    rows, columns = np.flatnonzero(coverage.any(axis=1)), np.flatnonzero(coverage.any(axis=0))
+    cut = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    layer = Layer(part=part[cut], alpha=coverage[cut], left=left + int(columns[0]), top=top + int(rows[0]))
+    return layer, repeat_spots(erased, mask, keep_out & ~mask), mask
 
 
 def _shape(off: np.ndarray, inside: np.ndarray, barred: np.ndarray) -> np.ndarray | None:

@@ -96,7 +96,13 @@ def resize_plate(
         for one in (layer.part, layer.alpha)
     )
     clean = lifted[1].copy()  # what was lifted may be remembered
-    under = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top).paste(clean)
+    resized = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top)
+    under = resized.paste(clean)
+    if more_px > 0 and not _is_smooth(*_around(erased_u8, block.plate, max(8, (y1 - y0) // 2))):
+        # what the new one leaves free was free before, and the ground at an edge that stays is known
+        was, now = (one.cover(under.shape) for one in (layer, resized))
+        kept = ~under | ((was == now) & (now < 1.0))
+        clean[kept] = erased_u8[kept]
     beside = ndimage.binary_dilation(under, iterations=SOFT_RIM_PX)  # its edge is no seam of the ground
     return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~beside
 

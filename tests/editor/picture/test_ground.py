@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from adcreative.editor.picture.ground import SOFT, blurred_cover, extend_ground, extends_plainly, resized
@@ -110,3 +111,15 @@ def test_a_picture_at_its_own_size_is_itself() -> None:
     image_u8 = texture()
     assert resized(image_u8, 1.0) is image_u8
     assert resized(image_u8, 1.5).shape == (300, 300, 3)
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_drawn_shape_at_the_rim_goes_on_in_its_colour(turn: int) -> None:
+    drawn = Image.new("RGB", (200, 200), (255, 209, 102))
+    ImageDraw.Draw(drawn).ellipse((-60, -60, 120, 120), fill=(239, 71, 111))
+    image_u8 = np.rot90(np.asarray(drawn), -turn)
+    assert extends_plainly(image_u8, 0, 100, 200, 300)
+    wider = extend_ground(image_u8, 0, 100, 200, 300)
+    assert np.array_equal(wider[100:], image_u8)
+    assert len(np.unique(wider.reshape(-1, 3), axis=0)) == 2
+    assert np.array_equal(wider[0], image_u8[0])

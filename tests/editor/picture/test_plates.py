@@ -93,3 +93,24 @@ def test_a_photograph_behind_a_button_is_not_laid_bare() -> None:
         picture[PLATE[1] : PLATE[3], PLATE[0] : PLATE[2]] = TEAL
         assert can_be_bared(picture, PLATE) == is_bare
     assert not can_be_bared(picture, (0, 0, 400, 240))  # nothing is seen around it
+
+
+def test_a_wider_button_leaves_a_photograph_around_it_as_it_is() -> None:
+    rng = np.random.default_rng(3)
+    coarse = rng.integers(0, 255, (24, 40, 3)).astype(np.uint8)
+    photograph = np.asarray(Image.fromarray(coarse).resize((400, 240), Image.Resampling.BICUBIC)).copy()
+    photograph[110:130, 180:260] = TEAL  # what shines in the button's colour beside its lower edge
+    drawn = Image.fromarray(photograph)
+    ImageDraw.Draw(drawn).rounded_rectangle((40, 60, 219, 115), radius=28, fill=TEAL)
+    image_u8 = np.asarray(drawn)
+    line = BlockLine(text="Go", box=(110, 75, 150, 100), confidence=1.0)
+    block = TextBlock(lines=(line,), colour=(255, 255, 255), ground=TEAL, residual=0.0, plate=PLATE)
+    wider = resize_plate(image_u8, block, 60, _lift, alignment="left")
+    assert wider is not None
+    assert wider[1].plate == (40, 60, 280, 116)
+    expected = Image.fromarray(image_u8)
+    ImageDraw.Draw(expected).rounded_rectangle((40, 60, 279, 115), radius=28, fill=TEAL)
+    off = np.abs(wider[0].astype(int) - np.asarray(expected).astype(int)).max(axis=2) > 60  # Pillow's own corners are ragged
+    assert off.sum() < 40
+    assert np.array_equal(wider[0][:, :190], image_u8[:, :190])
+    assert np.array_equal(wider[0][118:], image_u8[118:])
