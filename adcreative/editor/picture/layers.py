@@ -201,7 +201,7 @@ def find_plate_coverage(crop: np.ndarray, box: Box, colour: tuple[int, int, int]
     inner, half = near[box[1] : box[3], x0:x1], min(x1 - x0, box[3] - box[1]) // 2
     corners = [turned[:half, :half] for turned in (inner, inner[:, ::-1], inner[::-1], inner[::-1, ::-1])]
     radii = np.arange(half + 1)
-    shapes = [_round_coverage((2 * half, 2 * half), (0, 0, 2 * half, 2 * half), r)[:half, :half] > 0.5 for r in radii]
+    shapes = [_round_coverage((2 * half, 2 * half), (0, 0, 2 * half, 2 * half), float(r))[:half, :half] > 0.5 for r in radii]
     best = sorted(int(radii[np.argmin([(shape != corner).sum() for shape in shapes])]) for corner in corners)
     coverage = _round_coverage(near.shape, box, best[-2])
     solid = ndimage.binary_erosion(coverage >= 1.0, iterations=1)[box[1] : box[3], x0:x1]

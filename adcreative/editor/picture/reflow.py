@@ -26,6 +26,7 @@ NEAR = 1.2  # distances of baselines: a text that stands so close above or below
 KEPT_ROOM = 0.25  # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
 KEPT_SHARE = 0.25  # of a room that is small already
 MAX_COPIED = 0.05  # of a hole: where more is copied from elsewhere, a trace may stay, and nothing moves
+CLOSER = 0.15  # of the distance from a text's last baseline to what follows it: a new text may come so much nearer
 SAME_EDGE = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
 BLANK = 0.4  # heights of capitals: a blank between two words
 COLUMN_MARGIN = 0.05  # of the picture's width, on either side of centred text, besides the safe zone
@@ -169,6 +170,15 @@ def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]
     near = NEAR * match.leading_px
     is_headed = any(-2 <= y0 - other.box[3] <= near and other.role != "logo" for other in beside)
     return is_headed, any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
+
+
+def lowest_baseline(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]) -> float:
+    """Return how low a new text's last baseline may be, px: its distance to what follows it is kept, but for CLOSER of it."""
+    last = match.baselines_px[-1]
+    follower = next(find_followers(block, others), None)
+    if follower is None:
+        return float("inf")
+    return float(last + max(1.0, CLOSER * ((follower.plate or follower.box)[1] - last)))
 
 
 def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], is_free: IsFree, width: int) -> TextColumn:

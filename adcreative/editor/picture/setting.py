@@ -36,7 +36,7 @@ from adcreative.editor.picture.homes import as_set, find_homes
 from adcreative.editor.picture.lettering import paste_coverage
 from adcreative.editor.picture.matching import MIN_LIKENESS, FontMatch
 from adcreative.editor.picture.plates import can_be_bared, plate_alignment, resize_plate, widen_plate
-from adcreative.editor.picture.reflow import Way, column_of, make_way, mask_things, moved, stands_close
+from adcreative.editor.picture.reflow import Way, column_of, lowest_baseline, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
 from adcreative.editor.picture.shadows import Shadow
 from adcreative.editor.picture.typesetting import IsFree, SetLine, Setting, keeps_all, lay_out, lay_out_label
@@ -248,6 +248,7 @@ class TextSetter:
             return lay_out_label(text, home, match, home.plate[2] - home.plate[0] - 2 * _label_pad(home))
         is_headed, is_followed = stands_close(home, match, others)
         column = column_of(home, match, self._others(home), is_free, self._image_u8.shape[1])
+        column = replace(column, lowest_px=lowest_baseline(home, match, others))
         return lay_out(text, home, match, is_free, column=column, is_headed=is_headed, is_followed=is_followed)
 
     def _others(self, block: TextBlock) -> list[TextBlock]:

@@ -31,6 +31,9 @@ HARD_REACH, LEAST_HARD_PX = 0.14, 3  # of a line's height: how far a hard shadow
 NUM_HARD, LEAST_LIGHT = 12, 4.0  # moves that are looked at closely; 0..255 below which light is mostly noise
 LEAST_PARTED, LEAST_COVERED = 0.5, 0.75  # of the variance beside letters that a hard shadow explains; of its pixels that are at
 # least half as dark as usual
+SAME_COLOUR, NUM_COLOURS, GREY_OFF = 26.0, 4, 16.0  # distance of colours in an opaque shadow; how many are tried; 0..255 by
+# which a black or white one may miss it and is taken
+MOST_SHADE = 0.7  # of the pixels around letters that a shadow to one side covers
 FAINTEST = 0.006  # of a shadow: pixels that it covers less stay as they are
 ROUNDS, NOISE = 6, 1.5  # deviation (0..255) that every pixel may have: slopes of dark ones' logarithms are mostly noise
 LIGHT_INK = 0.18  # luminance of a middle grey: lighter letters cast shadows, darker ones glow
@@ -39,10 +42,10 @@ TRUNCATE = 3.0  # deviations of a blur
 
 @dataclass(frozen=True, kw_only=True)
 class Shadow:
-    """A shadow of letters, or a glow around them: end 0 or 255, strength 0..1, shift (down, right) and deviation in px, 0 for a
-    hard one, of which nothing can be lifted where it is opaque."""
+    """A shadow of letters, or a glow around them: end 0 or 255, or the colour of an opaque one; strength 0..1, shift (down,
+    right) and deviation in px, 0 for a hard one, of which nothing can be lifted where it is opaque."""
 
-    end: float
+    end: float | tuple[int, int, int]
     strength: float
     shift_px: tuple[float, float]
     blur_px: float
@@ -76,8 +79,9 @@ class Shadow:
         return out
 
 
-def _mix(values: np.ndarray, cover: np.ndarray, end: float, *, is_cast: bool) -> np.ndarray:
-    return values * (1.0 - cover) + end * cover if is_cast else (values - end * cover) / (1.0 - cover)
+def _mix(values: np.ndarray, cover: np.ndarray, end: float | tuple[int, int, int], *, is_cast: bool) -> np.ndarray:
+    own = np.asarray(end, np.float32)
+    return np.asarray(values * (1.0 - cover) + own * cover if is_cast else (values - own * cover) / (1.0 - cover))
 
 
 def _soft(coverage: np.ndarray, blur_px: float, shift_px: tuple[float, float]) -> np.ndarray:
@@ -117,8 +121,9 @@ def find_shadow(image_u8: np.ndarray, block: TextBlock, coverage: np.ndarray) ->
     crop, letters = image_u8[window].astype(np.float32).mean(axis=2), coverage[window]
     end = 0.0 if float(luminance(np.array(block.colour))) > LIGHT_INK else 255.0
     hard = _find_hard(np.maximum(np.abs(end - crop), 1.0), letters, height_px, end)
-    if hard is not None:
-        return hard
+    coloured = _find_coloured(image_u8[window].astype(np.float32), letters, height_px, hard)
+    if coloured is not None or hard is not None:
+        return coloured or hard
     scale = min(1.0, FITTED_HEIGHT_PX / height_px)
     near = ndimage.binary_dilation(letters > 0.05, iterations=NEAR_PX).astype(np.float32)
     size = (max(8, round(scale * crop.shape[1])), max(8, round(scale * crop.shape[0])))
@@ -145,40 +150,101 @@ def _find_hard(light: np.ndarray, letters: np.ndarray, height_px: float, end: fl
     Args:
         light: [h, w] |end - seen|, above 0.
     """
-    reach = max(LEAST_HARD_PX, round(HARD_REACH * height_px))
-    band = ndimage.binary_dilation(letters > 0.05, iterations=reach) & (letters <= 0.05)
-    weight = np.maximum(_near(band.astype(np.float32), reach), 1e-3)[band]
-    if len(weight) < 64:
+    moves = _Moves(letters, height_px)
+    if not moves.is_enough:
         return None
-
-    def centred(values: np.ndarray) -> np.ndarray:
-        return np.asarray(values[band] - _near(np.where(band, values, 0.0), reach)[band] / weight)
-
-    dark, framed = centred(-np.log(np.maximum(light, LEAST_LIGHT))), np.pad(letters, reach)
-    height, width = letters.shape
-
-    def moved(shift: tuple[int, int]) -> np.ndarray:
-        top, left = reach - shift[0], reach - shift[1]
-        return framed[top : top + height, left : left + width]
-
-    def parted(values: np.ndarray) -> float:
-        along = float(dark @ values)
-        return max(along, 0.0) ** 2 / max(float(values @ values), 1e-6)
-
-    steps = range(-reach, reach + 1)
-    moves = [(dy, dx) for dy in steps for dx in steps if dy or dx]
-    moves.sort(key=lambda shift: -parted(moved(shift)[band]))
-    best = max(moves[:NUM_HARD], key=lambda shift: parted(centred(moved(shift))))
-    inside, own = moved(best)[band] > 0.95, centred(moved(best))
-    if not inside.any() or parted(own) < LEAST_PARTED * float(dark @ dark):
+    best, inside, dark, own = moves.find(-np.log(np.maximum(light, LEAST_LIGHT)))
+    if not inside.any() or moves.parted(dark, own) < LEAST_PARTED * float(dark @ dark):
         return None
     depth = float(dark @ own) / float(own @ own)
     strength, left = 1.0 - float(np.exp(-depth)), dark - depth * own
-    is_seen = strength >= LEAST_STRENGTH and strength * float(np.median(light[band][~inside])) >= LEAST_SEEN
+    is_seen = strength >= LEAST_STRENGTH and strength * float(np.median(light[moves.band][~inside])) >= LEAST_SEEN
     is_whole = float((left[inside] > -0.5 * depth).mean()) >= LEAST_COVERED
     if not (is_seen and is_whole):
         return None
     return Shadow(end=end, strength=strength, shift_px=(float(best[0]), float(best[1])), blur_px=0.0)
+
+
+def _find_coloured(crop: np.ndarray, letters: np.ndarray, height_px: float, grey: Shadow | None) -> Shadow | None:
+    """Return the opaque hard shadow, of one colour, of letters that cover [h, w]; None when they have none.
+
+    It is told as a grey one is, by which pixels beside letters have one of their most frequent colours.
+
+    Args:
+        crop: [h, w, 3] the picture. grey: the hard shadow of black or white that was found there; None: none. What it explains
+            is left to it.
+    """
+    moves = _Moves(letters, height_px)
+    if not moves.is_enough:
+        return None
+    for colour in _frequent(crop[moves.band]):
+        near = np.linalg.norm(crop - colour, axis=2) <= SAME_COLOUR
+        if not 0.0 < float(near[moves.band].mean()) <= MOST_SHADE:
+            continue
+        best, inside, seen, own = moves.find(near.astype(np.float32))
+        if not inside.any() or moves.parted(seen, own) < LEAST_PARTED * float(seen @ seen):
+            continue
+        if float(near[moves.band][inside].mean()) < LEAST_COVERED:
+            continue
+        found = np.median(crop[moves.band][inside & near[moves.band]], axis=0)
+        usual = np.median(crop[moves.band][~near[moves.band]], axis=0)
+        shaded = usual if grey is None else _mix(usual, np.asarray(grey.strength, np.float32), grey.end, is_cast=True)
+        if grey is not None and np.abs(shaded - found).max() < GREY_OFF:
+            return None
+        if np.abs(found - usual).max() < LEAST_SEEN:
+            continue
+        end = (int(found[0]), int(found[1]), int(found[2]))
+        return Shadow(end=end, strength=1.0, shift_px=(float(best[0]), float(best[1])), blur_px=0.0)
+    return None
+
+
+def _frequent(colours: np.ndarray) -> np.ndarray:
+    """Return the most frequent of colours [N, 3], as many as NUM_COLOURS, the most frequent first."""
+    from PIL import Image
+
+    reduced = Image.fromarray(colours[None].astype(np.uint8)).quantize(2 * NUM_COLOURS)
+    counts = np.bincount(np.asarray(reduced).ravel(), minlength=2 * NUM_COLOURS)
+    palette = np.array(reduced.getpalette() or [], np.float32).reshape(-1, 3)[: len(counts)]
+    return np.asarray(palette[np.argsort(-counts)[: min(NUM_COLOURS, len(palette))]])
+
+
+class _Moves:
+    """The whole-pixel moves that a hard shadow of letters [h, w], `height_px` high, may have. band [h, w]: beside letters."""
+
+    def __init__(self, letters: np.ndarray, height_px: float) -> None:
+        self._reach = max(LEAST_HARD_PX, round(HARD_REACH * height_px))
+        self.band = ndimage.binary_dilation(letters > 0.05, iterations=self._reach) & (letters <= 0.05)
+        self._weight = np.maximum(_near(self.band.astype(np.float32), self._reach), 1e-3)[self.band]
+        self._framed, self._shape = np.pad(letters, self._reach), letters.shape
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are pixels enough beside the letters."""
+        return len(self._weight) >= 64
+
+    def find(self, values: np.ndarray) -> tuple[tuple[int, int], np.ndarray, np.ndarray, np.ndarray]:
+        """Return the move (down, right) that best parts values [h, w] beside the letters; which of these pixels it covers, and
+        the values and the moved letters there, less their means around [N]."""
+        seen = self._centred(values)
+        steps = range(-self._reach, self._reach + 1)
+        moves = [(dy, dx) for dy in steps for dx in steps if dy or dx]
+        moves.sort(key=lambda shift: -self.parted(seen, self._moved(shift)[self.band]))
+        best = max(moves[:NUM_HARD], key=lambda shift: self.parted(seen, self._centred(self._moved(shift))))
+        return best, self._moved(best)[self.band] > 0.95, seen, self._centred(self._moved(best))
+
+    @staticmethod
+    def parted(seen: np.ndarray, values: np.ndarray) -> float:
+        """Return how much of what is seen values explain, squared; 0 where they go the other way."""
+        along = float(seen @ values)
+        return max(along, 0.0) ** 2 / max(float(values @ values), 1e-6)
+
+    def _moved(self, shift: tuple[int, int]) -> np.ndarray:
+        top, left = self._reach - shift[0], self._reach - shift[1]
+        return self._framed[top : top + self._shape[0], left : left + self._shape[1]]
+
+    def _centred(self, values: np.ndarray) -> np.ndarray:
+        around = _near(np.where(self.band, values, 0.0), self._reach)[self.band] / self._weight
+        return np.asarray(values[self.band] - around)
 
 
 def _near(values: np.ndarray, reach: int) -> np.ndarray:

@@ -64,11 +64,13 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class TextColumn:
-    """Where the lines of a text belong, px: the width of its column, and where the margins of the ad begin."""
+    """Where the lines of a text belong, px: the width of its column, where the margins of the ad begin, and how low its last
+    baseline may be (`reflow.lowest_baseline`)."""
 
     width_px: float = 0.0
     left_px: float = -math.inf
     right_px: float = math.inf
+    lowest_px: float = math.inf
 
     def keeps(self, lines: Sequence[SetLine]) -> bool:
         """Return whether no line stands in a margin."""
@@ -122,7 +124,7 @@ def lay_out(
             anchors = _moving_anchors(num, scale, match, way)
         for rank, first_baseline in enumerate(anchors):
             setting = replace(_place(lines, first_baseline, scale, width, match), num_forced=num_forced)
-            if not all(is_free(line.box) for line in setting.lines):
+            if setting.lines[-1].y > column.lowest_px or not all(is_free(line.box) for line in setting.lines):
                 continue
             if way is not None:
                 besides = way.toll(setting)

@@ -13,7 +13,7 @@ from adcreative.editor.picture.erasing import erase_block, inpaint_strokes
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.layers import lift_block, lift_shape
 from adcreative.editor.picture.matching import match_fonts
-from adcreative.editor.picture.reflow import KEPT_ROOM, column_of, find_followers, make_way
+from adcreative.editor.picture.reflow import KEPT_ROOM, column_of, find_followers, lowest_baseline, make_way
 from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.picture.typesetting import TextColumn, lay_out
 from adcreative.encoders.picture_words.reader import has_reader, load_reader
@@ -243,3 +243,25 @@ def test_a_longer_line_keeps_the_margin_of_the_ad() -> None:
         assert setting is not None
         ends.append(max(line.box[2] for line in setting.lines))
     assert ends[0] > 480 - x0 >= ends[1]
+
+
+def test_a_text_that_grows_does_not_come_close_to_what_stays_below_it() -> None:
+    picture = drawn_ad()
+    words = read_words(picture, KnownReader())
+    block = next(block for block in words.blocks if block.role == "headline")
+    others = [other for other in words.blocks if other is not block]
+    match = match_fonts(picture, {"headline": block}, typefaces())["headline"][0]
+    last, below = match.baselines_px[-1], next(find_followers(block, others)).box[1]
+    lowest = lowest_baseline(block, match, others)
+    assert last + 1.0 <= lowest < last + 0.2 * (below - last)
+    assert lowest_baseline(block, match, []) == float("inf")
+    top, right = 20, block.box[2] + 10
+
+    def is_free(box: tuple[int, int, int, int]) -> bool:
+        return box[1] >= top and box[2] <= right
+
+    columns = (TextColumn(), TextColumn(lowest_px=lowest))
+    free, kept = (lay_out(LONG, block, match, is_free, column=column) for column in columns)
+    assert free is not None
+    assert kept is not None
+    assert free.lines[-1].y > lowest >= kept.lines[-1].y

@@ -162,3 +162,26 @@ def test_words_with_a_hard_shadow_are_set_with_it() -> None:
     light = int(change.apply(picture)[90:236, 10:340].max())
     assert light > 180  # the new shadow
     assert np.abs(sets.without("headline")[90:236, 10:340].astype(int) - ground_u8[90:236, 10:340]).max() < 12
+
+
+@pytest.mark.parametrize("colour", [(179, 38, 30), (250, 210, 40)])  # darker and lighter than the ground
+def test_an_opaque_hard_shadow_keeps_its_colour(colour: tuple[int, int, int]) -> None:
+    coverage, block = letters()
+    hard = Shadow(end=colour, strength=1.0, shift_px=(3.0, 2.0), blur_px=0.0)
+    found = find_shadow(lettered(cloth(), coverage, hard), block, coverage)
+    assert found is not None
+    assert found.is_hard
+    assert found.shift_px == hard.shift_px
+    assert found.strength == 1.0
+    assert np.abs(np.subtract(found.end, colour)).max() <= 4
+    cast = found.cast(cloth(), coverage)[np.roll(coverage, (3, 2), (0, 1)) > 0.99]
+    assert np.abs(cast.astype(int) - colour).max() <= 4
+
+
+def test_a_hard_shadow_of_half_black_stays_one() -> None:
+    coverage, block = letters()
+    hard = Shadow(end=0.0, strength=0.5, shift_px=(3.0, 2.0), blur_px=0.0)
+    found = find_shadow(lettered(np.full_like(cloth(), 140), coverage, hard), block, coverage)
+    assert found is not None
+    assert found.end == 0.0
+    assert abs(found.strength - 0.5) < 0.05
