@@ -110,7 +110,9 @@ def _can_lead(sentence: str, facts: Facts) -> bool:
     if first in word_set("phrases", "terms") | word_set("phrases", "prepositions") or read_part(sentence, facts).kind == "call":
         return False
     num_words = len(WORD.findall(sentence))
-    is_deal = num_words >= _LEAST_LEADING_WORDS and (is_offer(sentence, facts.is_english) or is_proof(sentence))
+    # one word may be a compound elsewhere, so figures count too: "100 Tage testen", "LED-Lampen ab 3,99 €"
+    num_told = num_words if facts.is_english else num_words + len(NUMBER.findall(sentence))
+    is_deal = num_told >= _LEAST_LEADING_WORDS and (is_offer(sentence, facts.is_english) or is_proof(sentence))
     return num_words >= _LEAST_TELLING_WORDS or is_deal or is_about_subject(sentence, facts)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brand_kit import BrandKit, Disclaimer
 from adcreative.creative import Creative
@@ -80,6 +82,24 @@ def test_headline_and_description_change_places_and_nothing_is_lost() -> None:
     assert _swap(spanish) == [("Reserva hoy y paga cuando llegues", "Tu fin de semana junto al mar.")]
     offers = trip(headline="Sleep by the sea for $49", description="Free breakfast. Rooms for every kind of family.")
     assert ("Rooms for every kind of family", "Sleep by the sea for $49. Free breakfast.") in _swap(offers)
+
+
+@pytest.mark.parametrize(
+    ("headline", "description", "heads"),
+    [
+        ("Endlich gut schlafen", "100 Tage testen. Versand und Abholung gratis.",
+         ["100 Tage testen", "Versand und Abholung gratis"]),
+        ("Weniger Strom, mehr Licht", "LED-Lampen ab 3,99 €", ["LED-Lampen ab 3,99 €"]),
+        ("Śpij lepiej od dziś", "Bezpłatna dostawa i zwrot", ["Bezpłatna dostawa i zwrot"]),
+        ("Niższe rachunki od zaraz", "Montaż w dwa dni. Gwarancja 10 lat.", []),
+        ("Sleep at last", "Try 100 nights at home. Free returns.", ["Try 100 nights at home"]),
+        ("Sleep at last", "100 nights. Free returns.", []),
+    ],
+)  # fmt: skip
+def test_a_short_offer_leads_where_one_word_says_what_takes_several_in_english(
+    headline: str, description: str, heads: list[str]
+) -> None:
+    assert [head for head, _ in _swap(Brief(headline=headline, description=description))] == heads
 
 
 def test_what_leans_on_another_sentence_stays_where_it_is() -> None:
