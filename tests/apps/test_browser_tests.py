@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,7 +19,7 @@ pytestmark = needs_browser
 def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
     visit: Visit, image_path: Path, tmp_path: Path, width: int
 ) -> None:
-    page = visit.page
+    page, held = visit.page, list[Any]()
     page.set_viewport_size({"width": width, "height": 900})
     find_edit(visit, image_path)
     approve(page)
@@ -26,12 +27,15 @@ def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
     page.get_by_role("button", name="Your next test").click()
     offered = page.get_by_label("“Coats for rain today”")
     expect(offered).to_be_checked()
-    page.wait_for_timeout(1_500)  # tab and part ask for the list as they open; the last answer has come by then
-    offered.uncheck()
     page.get_by_role("tab", name="Many ads").click()
+    page.route("**/run/predict**", lambda route: held.append(route), times=1)  # the list is asked for anew, and comes late
     page.get_by_role("tab", name="Your account").click()
-    page.wait_for_timeout(1_000)  # the list is asked for anew
-    expect(offered).not_to_be_checked()
+    offered.uncheck()
+    held[0].continue_()
+    held[0].request.response().finished()
+    page.get_by_role("button", name="Plan the next test").click()
+    expect(page.locator("#next-plan")).to_contain_text("Tick those that were approved here")
+    expect(offered).not_to_be_checked()  # what came late has undone nothing
     offered.check()
     fill_new(page.get_by_label("Name of the next campaign"), "winter")
     page.get_by_role("button", name="Plan the next test").click()
@@ -55,6 +59,9 @@ def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
 def test_a_ranked_ad_is_improved_from_the_list(visit: Visit, tmp_path: Path) -> None:
     page, results, picture = visit.page, tmp_path / "results.csv", tmp_path / "words 1.png"
     Image.linear_gradient("L").convert("RGB").resize((240, 300)).save(picture)
+    Image.linear_gradient("L").convert("RGB").resize((300, 240)).save(tmp_path / "words 0.png")
+    page.locator("#picture input[type=file]").set_input_files(tmp_path / "words 0.png")
+    expect(page.locator("#read-note")).to_contain_text("read from the picture")
     results.write_text("ad_name,impressions,clicks\nwords 1,9000,140\nOther,9000,200\n")
     page.get_by_role("tab", name="Your account").click()
     page.locator("#account-results input[type=file]").set_input_files(results)
@@ -63,6 +70,7 @@ def test_a_ranked_ad_is_improved_from_the_list(visit: Visit, tmp_path: Path) -> 
     page.get_by_role("button", name="Read the results").click()
     page.get_by_role("button", name="Improve words 1").press("Enter")
     expect(page.locator("#picture-note")).to_contain_text("240 × 300 px, ready")
+    expect(page.locator("#read-note")).to_have_text("")  # it was of the picture before
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Read me first")
 
 

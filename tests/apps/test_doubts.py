@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from adcreative.catalog.images import picture
 from adcreative.creative import Creative
+from apps.studio.handlers import doubts, scores
 from apps.studio.handlers.doubts import (
     FEW_LIKE_IT,
     NOISE,
@@ -21,6 +23,7 @@ from apps.studio.handlers.doubts import (
     is_noise,
 )
 from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.scores import label_ad
 from tests.apps.fakes import FakeStudio
 
 
@@ -82,3 +85,36 @@ def test_badges_stand_beside_the_number(tmp_path: Path) -> None:
     assert "Not judged" in number
     assert "%" not in shown
     assert record["change"] == 0.1  # for who asks the endpoint
+
+
+def test_a_picture_is_read_once_while_its_words_change_and_anew_when_its_file_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path | None] = []
+
+    def count(creative: Creative) -> np.ndarray | None:
+        reads.append(creative.image_path)
+        return picture(creative)
+
+    for module in (doubts, scores):
+        monkeypatch.setattr(module, "picture", count)
+    path, rng = tmp_path / "ad.png", np.random.default_rng(0)
+    Image.linear_gradient("L").convert("RGB").save(path)
+    ads = [Creative(image_path=path, headline=f"Coats number {number}") for number in range(3)]
+    said = [(find_ad_doubts(ad), label_ad(ad)) for ad in ads]
+    assert len(reads) == 2
+    assert [label[0] for _, label in said] == [ad.headline for ad in ads]
+    assert all(label[1] == said[0][1][1] for _, label in said)
+    Image.fromarray(rng.integers(0, 255, (200, 200, 3), dtype=np.uint8)).save(path)
+    assert find_ad_doubts(ads[0]) == (NOISE,)
+    assert label_ad(ads[0])[1] != said[0][1][1]
+    assert len(reads) == 4
+
+
+def test_deleting_everything_forgets_the_small_pictures(tmp_path: Path) -> None:
+    handlers = Handlers(studio=FakeStudio(), result_dir=tmp_path)
+    Image.linear_gradient("L").convert("RGB").save(tmp_path / "ad.png")
+    label_ad(Creative(image_path=tmp_path / "ad.png"))
+    assert scores._draw_file.cache_info().currsize > 0
+    handlers.forget("me")
+    assert scores._draw_file.cache_info().currsize == 0

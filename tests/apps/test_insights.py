@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adcreative.pipeline import FeatureRank
 from apps.studio.handlers.insights import QUESTIONS, Insights, InsightScreen
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.html import insights as insights_html
@@ -45,11 +46,39 @@ def ask(insights: Insights, question: str | None, *paths: Path | None) -> Insigh
 def test_columns_that_say_something_stand_above_the_line_of_chance(insights: Insights, results: Path) -> None:
     found = ask(insights, "columns", results)
     sentence = found.shown.split("</p>")[0].casefold()
-    assert "say more about clicks than columns of pure chance" in sentence, found
-    assert "first “placement”" in sentence
+    assert "1 of 2 columns says more about clicks than columns of pure chance do: “placement”" in sentence, found
     assert "“age”" not in sentence
     assert found.table is not None
     assert "placement" in found.table.read_text(encoding="utf-8-sig")
+
+
+def rank(column: str, score: float, says_something: bool, values: int = 4) -> FeatureRank:
+    return FeatureRank(
+        column=column, score=score, information=score, by_chance=0.0, deviation=0.001, values=values, coverage=1.0,
+        says_something=says_something,
+    )  # fmt: skip
+
+
+def test_columns_are_called_as_a_marketer_would_and_what_is_no_news_is_left_out() -> None:
+    ranks = [
+        rank("name_3", 0.03, True), rank("campaign AND name_3", 0.03, False), rank("age AND name_format", 0.02, True),
+        rank("age", 0.01, False), rank("currency", 0.0, False, values=1),
+    ]  # fmt: skip
+    shown = insights_html.columns(ranks, 0.001, 64)
+    assert "1 of 2 columns says more about clicks than columns of pure chance do: “part 3 of the ad’s name”." in shown
+    assert "1 pair of columns says more together than each alone: “age with format in the ad’s name”." in shown
+    assert "from 64 ads and segments" in shown
+    for text in ("name_", "campaign", "currency", "deviation"):
+        assert text not in shown
+    assert "1 more in the table" in shown
+    assert "No column says more" in insights_html.columns(ranks[3:4], 0.02, 64)
+
+
+def test_a_share_that_is_small_is_no_zero() -> None:
+    row = {"context": "", "ctr_low": "0.01", "ctr_high": "0.02", "creative": "a", "share": "0.998"}
+    shown = insights_html.rotation([row, {**row, "creative": "b", "share": "0.002"}], ["the account tires"])
+    assert "under 1% of impressions" in shown
+    assert "<li>The account tires</li>" in shown
 
 
 def test_tomorrow_the_best_ad_is_shown_most(insights: Insights, results: Path) -> None:
@@ -78,7 +107,7 @@ def test_keywords_are_named_for_each_ad_and_nothing_unmeasured_is_claimed(
     labels = tmp_path / "keywords.csv"
     labels.write_text("keyword\nad 3 shoes\nad 5 coats\nsomething else\n")
     found = ask(insights, "keywords", results, labels)
-    assert "3 keywords held against the words of 40 ads. Nothing could be measured" in found.shown, found
+    assert "3 keywords held against the words of 40 ads. How well they fit is not measured" in found.shown, found
     assert found.table is not None
 
 

@@ -73,6 +73,15 @@ def test_what_the_page_tells_again_acts_once() -> None:
     assert all(modes == {"always_last"} for modes in told_again)
 
 
+def test_the_page_asks_for_a_score_without_the_queue() -> None:
+    """Each question of the queue is answered twice, which takes longer than a second score does."""
+    config = build_app(FakeStudio()).config
+    (score,) = (one["id"] for one in config["components"] if one["props"].get("elem_id") == "score")
+    asking = [one for one in config["dependencies"] if score in one["outputs"] and one["api_name"] != "score"]
+    assert len(asking) == 4  # a change of the form, a press of “Score it” and of “Why?”, and the score
+    assert not any(one["queue"] for one in asking)
+
+
 def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     names = {name: [parameter["parameter_name"] for parameter in spec["parameters"]] for name, spec in endpoints.items()}

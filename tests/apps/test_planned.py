@@ -164,6 +164,15 @@ def test_only_the_latest_are_kept(steps: Steps, monkeypatch: pytest.MonkeyPatch,
     assert list(shelf.packs) == ["“Boots today”, summer"]
 
 
+def test_copies_of_packs_go_with_the_plans_that_they_are_of(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "MAX_PLANS", 1)
+    next_test, shelf = NextTest(handlers=steps.handlers), find_shelf(steps.handlers, "me")
+    for names in (next_test.list_approved("me"), next_test.list_approved("me")[:1]):
+        next_test.plan("me", None, "winter", 50_000, None, names)
+        assert set(shelf.folder.glob("tested/*.zip")) == set(shelf.plans[0].packs)
+        assert len(shelf.plans[0].packs) == len(names)
+
+
 def test_a_test_pack_that_is_none_of_ours_is_refused(steps: Steps, tmp_path: Path) -> None:
     results = tmp_path / "results.csv"
     results.write_text("ad_name,impressions,clicks\na,100,9\n")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -39,11 +41,29 @@ def find_ad_doubts(creative: Creative) -> tuple[str, ...]:
     texts = (creative.headline, creative.primary_text, creative.description)
     is_placeholder = bool(re.search(r"\blorem\s+ipsum\b", " ".join(texts), re.IGNORECASE))
     try:
-        has_noise = is_noise(picture(creative))
+        has_noise = _find_noise(creative)
     except CreativeError:
         has_noise = False
     found = {NOT_WORDS: are_no_words(*texts), PLACEHOLDER: is_placeholder, NOISE: has_noise}
     return tuple(doubt for doubt, is_there in found.items() if is_there)
+
+
+def _find_noise(creative: Creative) -> bool:
+    """Return whether the picture is noise; one that lies in a file is looked at once, however often its words change.
+
+    Raises:
+        CreativeError: it cannot be read.
+    """
+    path = creative.image_path
+    if creative.image_u8 is not None or path is None or not path.is_file():
+        return is_noise(picture(creative))
+    state = path.stat()
+    return _is_file_noise(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _is_file_noise(path: Path, mtime_ns: int, num_bytes: int) -> bool:
+    return is_noise(picture(Creative(image_path=path)))
 
 
 def are_no_words(*texts: str) -> bool:

@@ -35,7 +35,7 @@ from ..sessions.wishes import (
     with_consent,
 )
 from .choices import Choices
-from .scores import is_accented, label_ad, say_picture, say_score
+from .scores import forget_pictures, is_accented, label_ad, say_picture, say_score
 from .screens import Brought, Screen, show_outcome
 from .search import Search, Task, Watch
 
@@ -89,7 +89,7 @@ class Handlers:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "choices", Choices(studio=self.studio, cards=self.cards))
-        self.also_forget.append(self.choices.forget)
+        self.also_forget.extend((self.choices.forget, lambda _: forget_pictures()))
         object.__setattr__(self, "belongings", Belongings(result_dir=self.result_dir))
         object.__setattr__(self, "away", Departures(keep_s=self.keep_s, on_gone=self.forget))
 

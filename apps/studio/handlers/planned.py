@@ -91,7 +91,7 @@ class Shelf:
         return self.folder / "packs" / f"{run.name}.zip"
 
     def keep_copy(self, pack: Path) -> Path:
-        """Keep a copy of a pack that a test was planned with: uploads go sooner than a visit ends."""
+        """Keep a copy of a pack that a test is planned with, while the plan is kept: uploads go sooner than a visit ends."""
         content = pack.read_bytes()
         path = self.folder / "tested" / f"{hashlib.sha256(content).hexdigest()[:16]}.zip"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -123,6 +123,10 @@ class Shelf:
         )
         for old in _by_age(kept.parent.iterdir())[MAX_PLANS:]:
             shutil.rmtree(old)
+        needed = {pack for one in self.plans for pack in one.packs}
+        for copy in self.folder.glob("tested/*.zip"):
+            if copy not in needed:
+                copy.unlink()
         return Planned(plan=kept / PLAN_FOLDER, campaign=campaign, packs=tuple(packs))
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -54,9 +56,26 @@ def is_accented(texts: Iterable[str]) -> bool:
 
 def label_ad(creative: Creative, size_px: int = THUMBNAIL_PX) -> tuple[str, Preview | None]:
     """Return what an ad is called on the page, and its picture, at most `size_px` long."""
+    called, path = creative.headline or creative.primary_text or creative.file_name, creative.image_path
+    if creative.image_u8 is not None or path is None or not path.is_file():
+        return called, _draw_thumbnail(creative, size_px)
+    state = path.stat()
+    return called, _draw_file(path, state.st_mtime_ns, state.st_size, size_px)
+
+
+def forget_pictures() -> None:
+    """Forget the small pictures that were kept since words are changed more often than pictures."""
+    _draw_file.cache_clear()
+
+
+@lru_cache(maxsize=64)
+def _draw_file(path: Path, mtime_ns: int, num_bytes: int, size_px: int) -> Preview | None:
+    return _draw_thumbnail(Creative(image_path=path), size_px)
+
+
+def _draw_thumbnail(creative: Creative, size_px: int) -> Preview | None:
     try:
         image_u8 = picture(creative)
     except AdCreativeError:
-        image_u8 = None
-    thumbnail = None if image_u8 is None else preview(Image.fromarray(image_u8), size_px)
-    return creative.headline or creative.primary_text or creative.file_name, thumbnail
+        return None
+    return None if image_u8 is None else preview(Image.fromarray(image_u8), size_px)

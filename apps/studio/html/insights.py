@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,7 @@ MAX_BARS, MAX_ADS = 15, 12
 HORIZON_DAYS = 60
 LEAST_RIGHT = 0.55  # of pairs of ads that a forecast had not seen
 _ANSWERS = {"winner": "The new version wins", "loser": "The original is better", "go on": "Not decided yet: go on"}
+_NAME_PART = re.compile(r"name_(\w+)")
 NO_BETTER = " That is hardly better than chance: do not retire an ad for its date alone."
 
 
@@ -38,30 +40,61 @@ def columns(ranks: Sequence[Any], noise_line: float, num_rows: int) -> str:
     Args:
         ranks: best first (`pipeline.FeatureRank`), columns of chance among them. noise_line: the best of those.
     """
-    own = [one for one in ranks if not one.is_noise]
+    own = [one for one in ranks if not one.is_noise and one.values > 1]
     said = [one for one in own if one.says_something]
-    top = max((one.score for one in own), default=0.0)
-    scale = max(top, noise_line, 1e-9)
+    shown = [
+        one for one in own if one.says_something or not _is_pair(one)
+    ]  # a pair that says no more than its parts is no news
+    scale = max([noise_line, 1e-9, *(one.score for one in shown)])
     bars = [
-        {"name": one.column.replace(" AND ", " with "), "left": 0.0, "width": _percent(one.score / scale),
+        {"name": _name_column(one.column), "left": 0.0, "width": _percent(one.score / scale),
          "label": "says something" if one.says_something else "no more than chance", "is_soft": not one.says_something}
-        for one in own[:MAX_BARS]
+        for one in shown[:MAX_BARS]
     ]  # fmt: skip
-    rows = f"{num_rows:,} rows"
     if not own:
         sentence = "This table has nothing beside names and counts. Export with columns such as placement, age or campaign."
-    elif said:
-        names = ", ".join(f"“{one.column.replace(' AND ', ' with ')}”" for one in said[:3])
-        sentence = (
-            f"{len(said)} of {len(own)} columns and pairs of columns say more about clicks than columns of pure chance do: "
-            f"first {names}. That is sure to three standard deviations, from {rows}."
-        )
     else:
-        sentence = f"No column says more about clicks than columns of pure chance do, as far as {rows} can tell."
+        sentence = _say_columns(said, [one for one in own if not _is_pair(one)], f"{num_rows:,} ads and segments")
     return _render(
         "answer", title="Which of your columns say anything", sentence=sentence, bars=bars, line=_percent(noise_line / scale),
-        line_name="what pure chance reaches", hidden=max(len(own) - MAX_BARS, 0), warnings=[],
+        line_name="what pure chance reaches", hidden=len(own) - len(bars), warnings=[],
     )  # fmt: skip
+
+
+def _say_columns(said: Sequence[Any], columns: Sequence[Any], rows: str) -> str:
+    """Say which columns, and which pairs of them, say something; rows: how much that rests on."""
+    alone, pairs = [[one for one in said if _is_pair(one) is is_pair] for is_pair in (False, True)]
+    if not said:
+        return f"No column says more about clicks than columns of pure chance do, as far as {rows} can tell."
+    parts = []
+    if alone:
+        does = "columns say" if len(alone) > 1 else "column says" if len(columns) == 1 else "columns says"
+        parts.append(
+            f"{len(alone)} of {len(columns)} {does} more about clicks than columns of pure chance do: {_list_names(alone)}."
+        )
+    if pairs:
+        does = "pairs of columns say" if len(pairs) > 1 else "pair of columns says"
+        parts.append(f"{len(pairs)} {does} more together than each alone: {_list_names(pairs)}.")
+    return " ".join([*parts, f"Chance alone gets so far about once in 700 columns. Told from {rows}."])
+
+
+def _list_names(ranks: Sequence[Any]) -> str:
+    first = ", ".join(f"“{_name_column(one.column)}”" for one in ranks[:3])
+    return f"first {first}" if len(ranks) > 3 else first
+
+
+def _is_pair(rank: Any) -> bool:
+    return " AND " in rank.column
+
+
+def _name_column(column: str) -> str:
+    """Return what a column, or a pair, is called on the page: "name_3" is the third part of the ads' names."""
+    parts = [_NAME_PART.fullmatch(part) for part in column.split(" AND ")]
+    called = [
+        part if found is None else f"part {found[1]} of the ad’s name" if found[1].isdigit() else f"{found[1]} in the ad’s name"
+        for part, found in zip(column.split(" AND "), parts, strict=True)
+    ]
+    return " with ".join(called)
 
 
 def rotation(rows: Sequence[Mapping[str, str]], warnings: Sequence[str]) -> str:
@@ -77,7 +110,7 @@ def rotation(rows: Sequence[Mapping[str, str]], warnings: Sequence[str]) -> str:
         prefix = f"{context}: " if len(contexts) > 1 else ""
         bars += [
             {"name": prefix + row["creative"], "left": 0.0, "width": _percent(float(row["share"])), "is_soft": False,
-             "label": f"{float(row['share']):.0%} of impressions; click rate {float(row['ctr_low']):.2%} to "
+             "label": f"{_say_share(float(row['share']))} of impressions; click rate {float(row['ctr_low']):.2%} to "
                       f"{float(row['ctr_high']):.2%}"}
             for row in inside[: MAX_BARS if len(contexts) == 1 else 5]
         ]  # fmt: skip
@@ -90,6 +123,10 @@ def rotation(rows: Sequence[Mapping[str, str]], warnings: Sequence[str]) -> str:
         "answer", title="Tomorrow's rotation", sentence=sentence, bars=bars[: 2 * MAX_BARS], line=None, line_name="",
         hidden=max(len(rows) - len(bars), 0), warnings=[plain(text) for text in warnings],
     )  # fmt: skip
+
+
+def _say_share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 or share == 0 else "under 1%"
 
 
 def retire(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnings: Sequence[str]) -> str:
@@ -114,7 +151,7 @@ def retire(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnin
             })  # fmt: skip
     else:
         bars = [
-            {"name": row["creative"], "left": 0.0, "width": 0.0, "is_soft": True,
+            {"name": row["creative"], "left": 0.0, "width": _percent(-float(row["weekly_change"] or 0)), "is_soft": True,
              "label": _say_trend(row)}
             for row in running[:MAX_BARS]
         ]  # fmt: skip
@@ -266,7 +303,10 @@ def keywords(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warn
         right = next(iter(measured.values()))
         sure = f"On {figures['num_held_out']:,} ads left out, the first keyword was right for {right:.0%}."
     else:
-        sure = "Nothing could be measured: name the ad beside keywords that brought clicks, for 40 ads or more, and it is."
+        sure = (
+            "How well they fit is not measured: that needs a column that names the ad beside keywords that brought clicks, for "
+            "40 ads."
+        )
     sentence = f"{figures['num_labels']:,} keywords held against the words of {len(by_ad):,} ads. {sure}"
     return _render(
         "answer", title="Keywords", sentence=sentence, bars=bars, line=None, line_name="",

@@ -17,7 +17,7 @@ from ..html import fragments
 from ..sessions.wishes import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
 from .next_test import build_next_test
-from .parts import MOVES, QUICK, Fields, find_owner, fragment, show_ad, take_only_uploads
+from .parts import MOVES, QUICK, Fields, find_owner, fragment, scroll_to, show_ad, take_only_uploads
 from .training import build_training
 
 COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ad fatigue)"}
@@ -84,7 +84,9 @@ def build_account(
         "picture_paths": pictures,
     }  # fmt: skip
     build_next_test(NextTest(handlers=steps.handlers), visitor, tab.select)
-    button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK)
+    button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK).then(
+        None, js=scroll_to("#account"), **MOVES
+    )
     _wire_winner(Winners(handlers=steps.handlers), shown, {"package_path": package, "visitor": visitor}, form, tabs)
 
 

@@ -11,10 +11,14 @@ from ..handlers.next_test import NextTest
 from ..html import fragments
 from .parts import MOVES, QUICK, Fields, clear_when_mended, file_to_take, find_owner, focus_asked, fragment, take_only_uploads
 
+# what is new is ticked; what was offered before stays as the person left it
+TAKE_NEW = """(listed, offered, ticked) => [
+  (listed ?? []).filter((name) => ticked?.includes(name) || !offered?.includes(name)), listed ?? []]"""
+
 
 def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Callable[..., Any]) -> None:
     """Build the form and wire its button. opened: the event by which the page that it stands on is opened."""
-    with gr.Accordion("Your next test, from versions that were approved", open=False, elem_id="next-test") as box:
+    with gr.Accordion("Your next test, from versions that were approved", open=False, elem_id="next-test"):
         fragment(fragments.note("Approved versions are planned together, each beside its original."))
         approved = gr.CheckboxGroup([], label="Approved in this visit", visible=False, elem_id="next-approved")
         packages = gr.File(
@@ -42,7 +46,7 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Calla
         )
         return said, gr.update(value=[str(path) for path in paths] or None, visible=bool(paths)), plan
 
-    _offer_approved(next_test, visitor, approved, (opened, box.expand))
+    _offer_approved(next_test, visitor, approved, opened)
     asked: Fields = {"package_paths": packages, "campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate,
              "approved": approved, "visitor": visitor}  # fmt: skip
     planned = button.click(plan_next, None, [shown, files, record], inputs_kwargs=asked, api_name="plan_next", **QUICK)
@@ -52,18 +56,18 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Calla
 
 
 def _offer_approved(
-    next_test: NextTest, visitor: gr.BrowserState, approved: gr.CheckboxGroup, opened: tuple[Callable[..., Any], ...]
+    next_test: NextTest, visitor: gr.BrowserState, approved: gr.CheckboxGroup, opened: Callable[..., Any]
 ) -> None:
-    """List the versions that were approved since the page was last looked at, ticked; what was unticked stays so."""
-    dropped = gr.State([])  # by the visitor's hand: what is ticked may be on its way to the page when it is asked again
+    """List the versions that were approved since the page was last looked at, ticked; what was unticked stays so.
 
-    def note_dropped(request: gr.Request, visitor: str | None, ticked: list[str]) -> list[str]:
-        return [name for name in next_test.list_approved(find_owner(visitor, request)) if name not in ticked]
+    The server says what there is, and the page alone what is ticked: an answer that comes late undoes nothing.
+    """
 
-    def list_approved(request: gr.Request, visitor: str | None, dropped: list[str]) -> Any:
+    def list_approved(request: gr.Request, visitor: str | None) -> tuple[Any, list[str]]:
         names = next_test.list_approved(find_owner(visitor, request))
-        return gr.update(choices=names, value=[name for name in names if name not in dropped], visible=bool(names))
+        return gr.update(choices=names, visible=bool(names)), names
 
-    approved.input(note_dropped, [visitor, approved], dropped, **MOVES)
-    for event in opened:
-        event(list_approved, [visitor, dropped], approved, **{**MOVES, "queue": True})
+    listed, offered = gr.JSON(visible=False), gr.JSON(visible=False)
+    opened(list_approved, visitor, [approved, listed], **MOVES).then(
+        None, [listed, offered, approved], [approved, offered], js=TAKE_NEW, **MOVES
+    )

@@ -40,6 +40,12 @@ FILL_EMPTY = f"""(read, image, ...fields) => {{
     (name, number) => read?.picture === picture && !fields[number] && read[name] ? read[name] : undefined);
 }}"""
 
+# what is said of the words that were read goes with their picture, whoever fills the form: a winner brings its own words
+CLEAR_NOTE = f"""(read, image, note) => {{
+  {_NAME}
+  return read?.note && read.note === note && read.picture !== picture ? '' : undefined;
+}}"""
+
 
 def name_picture(image_path: str | None) -> str:
     """Return what page and server know an uploaded picture by: its folder, which is named by content, and its name."""
@@ -75,9 +81,10 @@ def wire_reading(handlers: Handlers, form: Fields, bring: Bring, visitor: gr.Bro
 
     def read_words(request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, str]]:
         shown, fields = handlers.read_words(find_owner(visitor, request), form)
-        return shown, {"picture": name_picture(form["image_path"]), **fields}
+        return shown, {"picture": name_picture(form["image_path"]), "note": shown, **fields}
 
     image, read, fields = form["image_path"], gr.JSON(visible=False), [form[name] for name in READ]
+    image.change(None, [read, image, bring.read_note], bring.read_note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
     image.upload(  # type: ignore[attr-defined]
         lambda: [gr.update(interactive=False), fragments.note("Reading the picture …")], None,
         [bring.score, bring.read_note], trigger_mode="always_last", **MOVES,
