@@ -8,6 +8,7 @@ outside as functions. No gradients: a leave-one-out effect is what would happen,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CreativeFeatures
+from adcreative.features.threads import iter_in_threads
 from adcreative.progress import Count, uncounted
 
 WORD_FIELDS = ("headline", "primary_text", "description")
@@ -23,7 +25,7 @@ MAX_WORDS = 80
 NUM_CELLS = 8
 WINDOW_CELLS = 2
 MIN_CELLS = 4
-CHUNK, TOLD = 16, 8  # covered pictures that are scored at once; that are read between two reports
+CHUNK, TOLD = 16, 4  # covered pictures that are scored at once; that one thread reads between two reports
 MAX_SIDE_PX = 512
 RIDGE = 10.0  # `tests.bench.heat_maps`: 4 to 30 are alike
 COVERED_SHARE = 0.4
@@ -148,28 +150,41 @@ def occlusion_drops(
 ) -> np.ndarray:
     """Return [N] log-odds that each region, a list of cells (row, column), adds: those of the picture minus those without.
 
+    Args:
+        extract: is called from all threads that torch may use.
     Raises:
         CreativeError: the picture cannot be read.
     """
     edges, fill = cell_edges(image_u8), image_u8.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
     pictures: list[Sequence[tuple[int, int]]] = [(), *regions]
-    log_odds: list[float] = []
-    for start in range(0, len(pictures), CHUNK):
-        chunk = []
-        for cells in pictures[start : start + CHUNK]:
+
+    def read(some: Sequence[Sequence[tuple[int, int]]]) -> list[tuple[Creative, CreativeFeatures]]:
+        covered = []
+        for cells in some:
             occluded = image_u8.copy()
             for y, x in cells:
                 occluded[edges[0][y] : edges[0][y + 1], edges[1][x] : edges[1][x + 1]] = fill
-            chunk.append(replace(creative, image_path=None, image_u8=occluded))
-        found: list[CreativeFeatures] = []
-        for first in range(0, len(chunk), TOLD):
-            for one in extract(chunk[first : first + TOLD]):
-                if isinstance(one, CreativeError):
-                    raise one
-                found.append(one)
-            progress(start + len(found), len(pictures))
-        log_odds += score(chunk, found).tolist()
+            covered.append(replace(creative, image_path=None, image_u8=occluded))
+        return list(zip(covered, map(_not_refused, extract(covered)), strict=True))
+
+    log_odds: list[float] = []
+    unscored: list[tuple[Creative, CreativeFeatures]] = []
+    parts = [pictures[start : start + TOLD] for start in range(0, len(pictures), TOLD)]
+    with closing(iter_in_threads(read, parts)) as reading:
+        for found in reading:
+            unscored += found
+            done = len(log_odds) + len(unscored)
+            progress(done, len(pictures))
+            if len(unscored) >= CHUNK or done == len(pictures):
+                log_odds += score(*map(list, zip(*unscored, strict=True))).tolist()
+                unscored = []
     return log_odds[0] - np.array(log_odds[1:])
+
+
+def _not_refused(found: CreativeFeatures | CreativeError) -> CreativeFeatures:
+    if isinstance(found, CreativeError):
+        raise found
+    return found
 
 
 def shrink_picture(image_u8: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -122,12 +123,14 @@ class FeatureCache:
 
 class VersionCache:
     """A cache in memory for versions of one picture, which are of no use later: it reads in the cache that features are kept in
-    and writes nothing there, so whose pictures they are need not be noted. What was not asked for longest is dropped first."""
+    and writes nothing there, so whose pictures they are need not be noted. What was not asked for longest is dropped first.
+    Safe to share between threads."""
 
     def __init__(self, kept: FeatureStore | None, max_entries: int = MAX_VERSIONS) -> None:
         """Look in `kept` for what was not saved here."""
         self._kept, self._max_entries = kept, max_entries
         self._entries: OrderedDict[str, dict[str, np.ndarray]] = OrderedDict()
+        self._lock = Lock()
 
     @property
     def owners(self) -> VersionCache:
@@ -138,22 +141,25 @@ class VersionCache:
 
     def load(self, key: str) -> dict[str, np.ndarray] | None:
         """Return the arrays saved under `key` here or in the cache that features are kept in, or None."""
-        if key in self._entries:
-            self._entries.move_to_end(key)
-            return self._entries[key]
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
         return self._kept.load(key) if self._kept is not None else None
 
     def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Save arrays under `key` here."""
-        self._entries[key] = dict(arrays)
-        if len(self._entries) > self._max_entries:
-            self._entries.popitem(last=False)
+        with self._lock:
+            self._entries[key] = dict(arrays)
+            if len(self._entries) > self._max_entries:
+                self._entries.popitem(last=False)
 
     def purge_entries(self) -> int:
         """Remove what was saved here; return how many entries there were."""
-        num = len(self._entries)
-        self._entries.clear()
-        return num
+        with self._lock:
+            num = len(self._entries)
+            self._entries.clear()
+            return num
 
 
 def hash_picture(image_u8: np.ndarray) -> str:

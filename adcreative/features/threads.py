@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
+from itertools import islice
 from threading import Barrier
 from typing import TypeVar
 
@@ -24,6 +26,29 @@ def map_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> lis
     """
     num_threads = torch.get_num_threads()
     return list(map(call, items) if num_threads == 1 else _pool(num_threads).map(call, items))
+
+
+def iter_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
+    """Yield `call` of each item, in order, while the items after it are worked on; as `map_in_threads`.
+
+    Each thread has one item and the next one waits, so who takes their time over an answer keeps nobody else from the threads
+    for long. A call sees the context variables of the thread that asks. Closed early, it waits for the calls that have begun.
+    """
+    num_threads = torch.get_num_threads()
+    if num_threads == 1:
+        yield from map(call, items)
+        return
+    pool, rest, begun = _pool(num_threads), iter(items), deque[Future[Result]]()
+    try:
+        while True:
+            begun.extend(pool.submit(copy_context().run, call, item) for item in islice(rest, num_threads + 1 - len(begun)))
+            if not begun:
+                return
+            yield begun.popleft().result()
+    finally:
+        for call_begun in begun:
+            if not call_begun.cancel():
+                call_begun.exception()
 
 
 @contextmanager

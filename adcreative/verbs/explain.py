@@ -126,17 +126,17 @@ def explain_rate(
         raise features
     earlier: Any = history or ()
     (prediction,) = predictor.predict([creative], [features], earlier)
-    found = _attribute(predictor, creative, features, earlier)
 
     def score(creatives: Sequence[Creative], read: Sequence[Any]) -> np.ndarray:
         return predictor.predict_log_odds(creatives, read, earlier)[0]
 
-    def weigh() -> list[dict[str, Any]]:
-        return _weigh_words(creative, features, predictor, extractor, earlier)
+    def weigh() -> tuple[Any, list[dict[str, Any]]]:
+        found = _attribute(predictor, creative, features, earlier)
+        return found, _weigh_words(creative, features, predictor, extractor, earlier)
 
     with run_beside(weigh) as wait:
         heat, shown_u8 = _map_heat(creative, image_u8, extractor, score, progress)
-        weighed = wait()
+        found, weighed = wait()
     nearest = nearest_known(predictor, features)
     parts = [
         {

@@ -201,12 +201,15 @@ def _mirrored_region(image_u8: np.ndarray, low: np.ndarray, high: np.ndarray) ->
     if low[0] >= 0 and low[1] >= 0 and high[0] <= width and high[1] <= height:
         return np.ascontiguousarray(image_u8[low[1] : high[1], low[0] : high[0]])
     columns, rows = _mirror(np.arange(low[0], high[0]), width), _mirror(np.arange(low[1], high[1]), height)
-    inside = slice(*np.clip((low[0], high[0]), 0, width) - low[0])  # what need not be mirrored is copied as it lies
-    region = np.empty((len(rows), len(columns), 3), np.uint8)
-    region[:, inside] = image_u8[rows, slice(*np.clip((low[0], high[0]), 0, width))]
+    top, bottom = int(rows.min()), int(rows.max()) + 1
+    source = image_u8[top:bottom]  # a row or column is copied as it lies where it need not be mirrored
+    inside = slice(*np.clip((low[0], high[0]), 0, width) - low[0])
+    region = np.empty((bottom - top, len(columns), 3), np.uint8)
+    region[:, inside] = source[:, slice(*np.clip((low[0], high[0]), 0, width))]
     for beside in (slice(0, inside.start), slice(inside.stop, len(columns))):
-        region[:, beside] = image_u8[rows[:, None], columns[None, beside]]
-    return region
+        bytes_of = (3 * columns[beside, None] + np.arange(3)).ravel()
+        region[:, beside] = source.reshape(len(source), -1).take(bytes_of, axis=1).reshape(len(source), -1, 3)
+    return region if len(rows) == len(source) and rows[0] <= rows[-1] else region.take(rows - top, axis=0)
 
 
 def _mirror(index: np.ndarray, length: int) -> np.ndarray:

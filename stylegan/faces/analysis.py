@@ -54,7 +54,7 @@ class FaceInPicture:
 
     box_xyxy_px: around the landmarks. detection: where the detector saw it. landmarks_px: [468, 2] float32. attributes: by the
     names in ATTRIBUTES, see `measure_attributes`. alignment: the FFHQ square. refusal: one sentence why it cannot be edited, or
-    None.
+    None. measured_in: the square in which the mesh was placed last; None: the detector's box.
     """
 
     box_xyxy_px: tuple[float, float, float, float]
@@ -63,6 +63,7 @@ class FaceInPicture:
     attributes: dict[str, float]
     alignment: Alignment
     refusal: str | None
+    measured_in: Alignment | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +149,10 @@ class FaceAnalyzer:
         return sorted(faces, key=lambda face: -face.alignment.side_px)
 
     def find_again(self, image_u8: np.ndarray, face: FaceInPicture) -> FaceInPicture | None:
-        """Measure a face of another version of the same picture [H, W, 3] uint8, starting where the detector saw it there; it
-        is not asked again. None when the mesh sees no face there."""
-        return self._describe(image_u8, face.detection, is_sure=False)
+        """Measure a face of another version of the same picture [H, W, 3] uint8, starting where it was measured there, so that
+        a face that stayed as it was has the same measures; the detector is not asked again. None when the mesh sees no face
+        there."""
+        return self._describe(image_u8, face.detection, is_sure=False, start=face.measured_in)
 
     def measure_aligned(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
         """Measure ATTRIBUTES on aligned face crops of any size; a row is NaN where the mesh sees no face.
@@ -183,13 +185,16 @@ class FaceAnalyzer:
         points = trace_points(landmarks, self._mesh.find_eyes(crop_u8, landmarks))
         return points.astype(np.float64) / [crop_u8.shape[1], crop_u8.shape[0]]
 
-    def _describe(self, image_u8: np.ndarray, detection: Detection, *, is_sure: bool) -> FaceInPicture | None:
-        """Place the mesh in the detector's box, then in the square it finds itself, and measure the face.
+    def _describe(
+        self, image_u8: np.ndarray, detection: Detection, *, is_sure: bool, start: Alignment | None = None
+    ) -> FaceInPicture | None:
+        """Place the mesh in the detector's box, or where it was in another version, then in the square it finds itself, and
+        measure the face.
 
         is_sure: there is a face, whether or not the mesh sees it.
         """
         try:
-            landmarks, alignment = self._settle(image_u8, detection)
+            landmarks, alignment, measured_in = self._settle(image_u8, detection, start)
         except ShapeError:
             return None
         if landmarks.confidence < MIN_CONFIDENCE and not is_sure:
@@ -205,24 +210,29 @@ class FaceAnalyzer:
             attributes=attributes,
             alignment=alignment,
             refusal=_refusal(image_u8.shape, landmarks, alignment, attributes),
+            measured_in=measured_in,
         )
 
-    def _settle(self, image_u8: np.ndarray, detection: Detection) -> tuple[FaceLandmarks, Alignment]:
-        """Place the mesh again in its own square until that hardly changes; small faces have loose detector boxes.
+    def _settle(
+        self, image_u8: np.ndarray, detection: Detection, start: Alignment | None
+    ) -> tuple[FaceLandmarks, Alignment, Alignment | None]:
+        """Place the mesh again in its own square until that hardly changes; small faces have loose detector boxes. Return also
+        the square in which it was placed last.
 
         A head turned away is left as first seen: half a face gives a narrower square each time.
         """
-        landmarks = self._mesh.find_landmarks(image_u8, _detection_square(detection))
+        first = _detection_square(detection) if start is None else start.matrix() @ _mesh_square()
+        landmarks, before = self._mesh.find_landmarks(image_u8, first), start
         alignment = _alignment_of(landmarks)
         for _ in range(MAX_PASSES):
+            if before is not None and (landmarks.confidence < MIN_CONFIDENCE or _change(before, alignment) < SETTLED_SHARE):
+                break
             if abs(head_yaw(landmarks.points)) > MAX_YAW_DEGREES:
                 break
             before = alignment
             landmarks = self._mesh.find_landmarks(image_u8, before.matrix() @ _mesh_square())
             alignment = _alignment_of(landmarks)
-            if landmarks.confidence < MIN_CONFIDENCE or _change(before, alignment) < SETTLED_SHARE:
-                break
-        return landmarks, alignment
+        return landmarks, alignment, before
 
 
 def _alignment_of(landmarks: FaceLandmarks) -> Alignment:

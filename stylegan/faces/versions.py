@@ -1,9 +1,10 @@
 """The faces of many versions of one picture: measured anew where the picture has them, taken over where nothing changed there.
 
 A face is taken over when its FFHQ square, all that is measured of it, is the picture's own pixel by pixel. Otherwise the mesh
-is placed anew where the detector saw the face in the picture, as video trackers do: the detector, most of the work, is not
-asked. A version in which the mesh misses a face is searched all over. So a face that a version adds is seen only where one is
-lost; all else is what `FaceAnalyzer` finds, but for a face that it would begin to look for elsewhere.
+is placed anew where it was placed last in the picture, as video trackers do: the detector, most of the work, is not asked, and
+the mesh hardly ever a second time. A version in which the mesh misses a face is searched all over. So a face that a version
+adds is seen only where one is lost; all else is what `FaceAnalyzer` finds, but for a face that it would begin to look for
+elsewhere.
 """
 
 from __future__ import annotations

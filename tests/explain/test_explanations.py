@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from adcreative.creative import Creative
 from adcreative.ctr.evidence import OODScore
@@ -160,6 +163,26 @@ def test_a_thing_is_covered_as_a_whole_and_cells_add_up_to_its_effect() -> None:
     assert found.strongest == 1
     assert found.cells[:4, :4].sum() > 0.5
     assert abs(found.cells[:4, :4]).sum() > 0.7 * abs(found.cells).sum()
+
+
+def test_covered_pictures_are_read_by_two_threads_at_once_and_scored_in_order() -> None:
+    before, both = torch.get_num_threads(), threading.Barrier(2, timeout=30)
+    image_u8 = np.zeros((96, 96, 3), np.uint8)
+    image_u8[:48, :48] = 255
+    alone = map_heat(Creative(), image_u8, read_planted, score_corner)
+    asked = itertools.count()
+
+    def read(creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
+        if next(asked) < 4:  # breaks unless two parts are read together
+            both.wait()
+        return read_planted(creatives)
+
+    torch.set_num_threads(2)
+    try:
+        together = map_heat(Creative(), image_u8, read, score_corner)
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(together.cells, alone.cells)
 
 
 def test_a_picture_that_cannot_be_read_is_said() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 from adcreative.creative import Creative
 from adcreative.features import threads
-from adcreative.features.threads import map_in_threads, run_beside
+from adcreative.features.threads import iter_in_threads, map_in_threads, run_beside
 from adcreative.verbs.loading import load_tools
 
 
@@ -69,6 +70,47 @@ def test_items_are_drawn_while_earlier_ones_are_worked_on() -> None:
         return number
 
     assert map_in_threads(call, draw()) == [1, 2]
+
+
+def test_answers_are_yielded_in_order_while_the_next_two_are_worked_on() -> None:
+    both = threading.Barrier(2, timeout=30)  # breaks unless two calls wait together
+
+    def call(number: int) -> int:
+        both.wait()
+        return 10 * number
+
+    assert list(iter_in_threads(call, range(8))) == [10 * number for number in range(8)]
+
+
+def test_items_are_drawn_no_further_ahead_than_threads_can_work() -> None:
+    drawn: list[int] = []
+    answers = iter_in_threads(lambda number: number, (drawn.append(number) or number for number in range(20)))
+    assert next(answers) == 0
+    assert drawn == [0, 1, 2]
+    answers.close()
+    assert len(drawn) == 3
+
+
+def test_closed_early_it_waits_for_the_calls_that_have_begun() -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    def call(number: int) -> None:
+        if number == 1:
+            begun.set()
+            time.sleep(0.05)
+            done.set()
+
+    answers = iter_in_threads(call, range(9))
+    next(answers)
+    assert begun.wait(timeout=30)
+    answers.close()
+    assert done.is_set()
+
+
+def test_a_call_sees_the_context_of_who_asks() -> None:
+    name: ContextVar[str] = ContextVar("name", default="")
+    name.set("mine")
+    assert list(iter_in_threads(lambda _: name.get(), range(3))) == ["mine"] * 3
 
 
 def test_a_long_call_runs_while_the_block_shares_out_items() -> None:

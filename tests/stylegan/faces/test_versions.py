@@ -9,6 +9,7 @@ from skimage import data
 
 from stylegan.faces import detection
 from stylegan.faces.analysis import FaceAnalyzer
+from stylegan.faces.mesh import FaceMesh
 from stylegan.faces.versions import VersionFaces
 
 SIDE_PX, HEAD_PX = 900, 38
@@ -65,6 +66,26 @@ def test_a_changed_face_is_measured_anew_without_a_look_of_the_detector(
     assert not looks
     assert np.abs(found.landmarks_px - expected.landmarks_px).max() < 0.02 * expected.alignment.side_px
     assert found.attributes["mouth_open"] == pytest.approx(expected.attributes["mouth_open"], abs=0.1)
+
+
+def test_a_changed_face_is_placed_once_where_it_was_measured_before(
+    analyzer: FaceAnalyzer, picture_u8: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder, places = VersionFaces(analyzer, picture_u8), list[int]()
+    find_landmarks = FaceMesh.find_landmarks
+    monkeypatch.setattr(FaceMesh, "find_landmarks", lambda *given: places.append(1) or find_landmarks(*given))
+    assert analyzer.find(picture_u8)
+    assert len(places) > 1
+    places.clear()
+    assert finder.analyze(np.minimum(picture_u8, 250))
+    assert len(places) == 1
+
+
+def test_a_face_that_stayed_as_it_was_has_the_same_measures(analyzer: FaceAnalyzer, picture_u8: np.ndarray) -> None:
+    (face,) = analyzer.find(picture_u8)
+    again = analyzer.find_again(picture_u8, face)
+    assert again is not None
+    assert (again.attributes, again.alignment) == (face.attributes, face.alignment)
 
 
 def test_a_face_beside_a_changed_one_is_taken_over(
