@@ -320,7 +320,7 @@ class Studio:
         from adcreative.catalog import read_catalog
         from adcreative.verbs.loading import load_demo_market
 
-        load_demo_market(0).write_folder(out, 1, seed=1)
+        load_demo_market(0).write_folder(out, 1, seed=2)  # its picture and all its words are about one thing
         return read_catalog(out).creatives[0]
 
     def prepare_one(self, creative: Creative, should_stop: ShouldStop) -> None:

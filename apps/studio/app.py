@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,9 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
         fragment(fragments.header(notice))
         with gr.Tabs(overflow_behavior="wrap") as tabs:  # on a phone too, no tab is hidden in a menu
             with gr.Tab("Your ad", id="ad"):
-                form = _build_ad(page, handlers, steps, visitor)
+                form, read_after = _build_ad(page, handlers, steps, visitor)
             with gr.Tab("Many ads", id="folder"):
-                build_folder(page, folders, visitor, form, tabs)
+                build_folder(page, folders, visitor, form, tabs, read_after)
             with gr.Tab("Your account", id="account") as account:
                 build_account(
                     page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, form, tabs, account
@@ -87,8 +88,11 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
     return page
 
 
-def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState) -> Fields:
-    """Build the steps from an ad to an export, on one page; return the form of the ad."""
+def _build_ad(
+    page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState
+) -> tuple[Fields, Callable[[Any], None]]:
+    """Build the steps from an ad to an export, on one page; return the form of the ad, and what reads the words of an ad after
+    an event that filled it."""
     bar = fragment(elem_id="ad-bar")
     bring = build_bring()
     why_shown, why_record = build_why()
@@ -111,7 +115,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     )  # fmt: skip
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     improve_pressed = press(improve_button)
-    events.wire_bring(bring, wish, improve_pressed)
+    read_after = events.wire_bring(bring, wish, improve_pressed)
     events.wire_why(Why(handlers=handlers, ahead=Ahead(handlers.seat)), bring.why, why_record)
     ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
@@ -126,7 +130,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     for event in later_events:
         events.wire_bar(event)
     _build_forget(handlers, visitor, progress_shown)
-    return bring.form
+    return bring.form, read_after
 
 
 def _build_forget(handlers: Handlers, visitor: gr.BrowserState, shown: gr.HTML) -> None:

@@ -74,6 +74,20 @@ def test_a_ranked_ad_is_improved_from_the_list(visit: Visit, tmp_path: Path) -> 
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Read me first")
 
 
+def test_the_words_in_one_of_many_pictures_are_read_into_the_form(visit: Visit, tmp_path: Path) -> None:
+    page = visit.page
+    for name in ("words 1", "words 2"):
+        Image.linear_gradient("L").convert("RGB").resize((240, 300)).save(tmp_path / f"{name}.png")
+    page.get_by_role("tab", name="Many ads").click()
+    page.locator("#folder-uploads input[type=file]").set_input_files([tmp_path / "words 1.png", tmp_path / "words 2.png"])
+    expect(page.locator("#folder-uploads")).to_contain_text("words 2")
+    page.get_by_role("button", name="Score them all").click()
+    page.get_by_role("button", name="Improve ad 1").click()
+    expect(page.get_by_label("Headline", exact=True)).to_have_value("Read me first")
+    expect(page.locator("#read-note")).to_contain_text("read from the picture")
+    expect(page.get_by_role("button", name="Score it")).to_be_enabled()
+
+
 def test_what_works_in_an_account_stands_where_there_is_room(visit: Visit, tmp_path: Path) -> None:
     page, results = visit.page, tmp_path / "results.csv"
     rows = [f"Bread number {number},1000,{20 + number}" for number in range(60)]

@@ -28,7 +28,7 @@ Answer = tuple[str, dict[str, Any], Path | None]
 
 @dataclass(frozen=True, kw_only=True)
 class KitForm:
-    """What the form says; empty means that the file says it. words are parted by commas, colours are such as #0b7261."""
+    """What the form says; empty means that the file says it. words are separated by commas, colours are such as #0b7261."""
 
     name: str = ""
     tone: str = ""
@@ -135,7 +135,7 @@ def _read_colours(text: str) -> dict[str, str]:
     found = [one.strip() for one in re.split(r"[,;\s]+", text) if one.strip()]
     wrong = [one for one in found if not re.fullmatch(r"#[0-9a-fA-F]{6}", one)]
     if wrong:
-        raise AdCreativeError(f"“{wrong[0][:20]}” is no colour. Write colours such as #0b7261, parted by commas.")
+        raise AdCreativeError(f"“{wrong[0][:20]}” is no colour. Write colours such as #0b7261, separated by commas.")
     if len(found) > len(COLOUR_NAMES):
         raise AdCreativeError(f"These are {len(found)} colours; a kit takes {len(COLOUR_NAMES)}: {', '.join(COLOUR_NAMES)}.")
     return dict(zip(COLOUR_NAMES, (one.lower() for one in found), strict=False))

@@ -65,11 +65,11 @@ class AdEvents:
     visitor: gr.BrowserState
     place: Place
 
-    def wire_bring(self, bring: Bring, wish: Fields, improve_pressed: Any) -> None:
-        """Bring, try the demo ad, score."""
+    def wire_bring(self, bring: Bring, wish: Fields, improve_pressed: Any) -> Callable[[Any], None]:
+        """Bring, try the demo ad, score; return what reads the words of an ad after another event that brought it."""
         score_pressed = press(bring.score)
         wire_faces(self.handlers, self.form, bring, wish, self.visitor, [score_pressed, improve_pressed])
-        wire_reading(self.handlers, self.form, bring, self.visitor)
+        read_after = wire_reading(self.handlers, self.form, bring, self.visitor)
 
         def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
             form = self.demo.bring(find_owner(visitor, request))
@@ -105,6 +105,7 @@ class AdEvents:
             show_placements, None, self.place.mockups, inputs_kwargs={**self.form, "visitor": self.visitor},
             api_name="placements", **{**QUICK, "show_progress": "hidden"},
         )  # fmt: skip
+        return read_after
 
     def wire_bar(self, event: Any) -> Any:
         """Show after an event how far the ad is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -26,8 +26,11 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 });"""
 
 
-def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, form: Fields, tabs: gr.Tabs) -> None:
-    """Build the page; `form` is that of one ad, which the button "Improve this one" fills."""
+def build_folder(
+    page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, form: Fields, tabs: gr.Tabs, read_after: Callable[[Any], None]
+) -> None:  # fmt: skip
+    """Build the page; `form` is that of one ad, which the button "Improve this one" fills. read_after: reads the words in the
+    picture of an ad after the event that put it there."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
             fragment(fragments.heading("Many ads at once", HINT))
@@ -84,7 +87,9 @@ def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fo
         show_progress="hidden",
     )  # fmt: skip
     _wire_arrange(folders, shown, visitor, order, query)
-    _wire_take(folders, shown, visitor, form, tabs)
+    for event in _wire_take(folders, shown, visitor, form):
+        show_ad(event, tabs)
+        read_after(event)
 
 
 def _wire_arrange(
@@ -98,21 +103,20 @@ def _wire_arrange(
     )  # fmt: skip
 
 
-def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form: Fields, tabs: gr.Tabs) -> None:
-    """Put one of the ads into the form of one ad."""
+def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form: Fields) -> tuple[Any, ...]:
+    """Put one of the ads into the form of one ad; return the events that do."""
     name, take = gr.Textbox("", visible=False), gr.Button("Take", visible=False)
 
     def pick(request: gr.Request, ad: gr.EventData, visitor: str | None = None) -> list[Any]:
         found = folders.find_screen(find_owner(visitor, request)).names
         return _take(folders)(request, found[int(ad.index)] if int(ad.index) < len(found) else None, visitor)
 
-    for event in (
+    return (
         take.click(_take(folders), None, list(form.values()), inputs_kwargs={"name": name, "visitor": visitor},
                    api_name="take_ad", show_progress="minimal", **MODEL_SEAT),
         shown.select(pick, None, list(form.values()), inputs_kwargs={"visitor": visitor}, api_visibility="private",
                      show_progress="minimal", **MODEL_SEAT),
-    ):  # fmt: skip
-        show_ad(event, tabs)
+    )  # fmt: skip
 
 
 def _arrange(folders: Folders) -> Any:

@@ -7,7 +7,7 @@ none, the question is put again with every button that needs it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -76,21 +76,36 @@ def wire_faces(
         )  # fmt: skip
 
 
-def wire_reading(handlers: Handlers, form: Fields, bring: Bring, visitor: gr.BrowserState) -> None:
-    """Read the words of an uploaded picture into the form, where they can be corrected; until then no score is asked for."""
+def wire_reading(handlers: Handlers, form: Fields, bring: Bring, visitor: gr.BrowserState) -> Callable[[Any], None]:
+    """Read the words of an uploaded picture into the form, where they can be corrected; until then no score is asked for.
+
+    Returns:
+        a function that does the same after another event that filled the form, such as with one of many ads.
+    """
 
     def read_words(request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, str]]:
         shown, fields = handlers.read_words(find_owner(visitor, request), form)
         return shown, {"picture": name_picture(form["image_path"]), "note": shown, **fields}
 
+    def begin() -> list[Any]:
+        return [gr.update(interactive=False), fragments.note("Reading the picture …")]
+
     image, read, fields = form["image_path"], gr.JSON(visible=False), [form[name] for name in READ]
+    begun, last = [bring.score, bring.read_note], {"trigger_mode": "always_last"}
+
+    def fill(asked: Any, **named: str) -> None:
+        asked(
+            read_words, None, [bring.read_note, read], inputs_kwargs={**form, "visitor": visitor}, **named, **last,
+            **{**MODEL_SEAT, "show_progress": "hidden"},
+        ).then(None, [read, image, *fields], fields, js=FILL_EMPTY, **MOVES).then(
+            lambda: gr.update(interactive=True), None, bring.score, **MOVES
+        )  # fmt: skip
+
     image.change(None, [read, image, bring.read_note], bring.read_note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
-    image.upload(  # type: ignore[attr-defined]
-        lambda: [gr.update(interactive=False), fragments.note("Reading the picture …")], None,
-        [bring.score, bring.read_note], trigger_mode="always_last", **MOVES,
-    ).then(None, [read, *fields], fields, js=CLEAR_READ, **MOVES).then(
-        read_words, None, [bring.read_note, read], inputs_kwargs={**form, "visitor": visitor},
-        api_name="read_words", trigger_mode="always_last", **{**MODEL_SEAT, "show_progress": "hidden"},
-    ).then(None, [read, image, *fields], fields, js=FILL_EMPTY, **MOVES).then(
-        lambda: gr.update(interactive=True), None, bring.score, **MOVES
-    )  # fmt: skip
+    uploaded = image.upload(begin, None, begun, **last, **MOVES)  # type: ignore[attr-defined]
+    fill(uploaded.then(None, [read, *fields], fields, js=CLEAR_READ, **MOVES).then, api_name="read_words")
+
+    def read_after(filled: Any) -> None:
+        fill(filled.success(begin, None, begun, **MOVES).then, api_visibility="private")
+
+    return read_after

@@ -46,7 +46,7 @@ def build_settings(
 
 def _build_language(languages: Languages, visitor: gr.BrowserState) -> None:
     fragment(fragments.heading("Language model", WRITER_HINT))
-    kinds = [("The embedded one", EMBEDDED), ("A file on this computer", FILE)]
+    kinds = [("The one that comes with it", EMBEDDED), ("A file on this computer", FILE)]
     kinds += [("A server", SERVER)] if languages.may_ask_servers else []
     kind = gr.Radio(kinds, value=EMBEDDED, label="Who writes", elem_id="writer-kind")
     file = gr.Dropdown(languages.files(), label="File", visible=False, elem_id="writer-file", info=_where())
@@ -85,8 +85,8 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
     fields: Fields = {
         "name": gr.Textbox("", label="Name of the brand", max_length=60, elem_id="brand-name"),
         "tone": gr.Textbox("", label="Tone", placeholder="calm, plain", max_length=200),
-        "use": gr.Textbox("", label="Words to use, parted by commas", max_length=1000),
-        "avoid": gr.Textbox("", label="Words to avoid, parted by commas", max_length=1000),
+        "use": gr.Textbox("", label="Words to use, separated by commas", max_length=1000),
+        "avoid": gr.Textbox("", label="Words to avoid, separated by commas", max_length=1000),
         "disclaimer": gr.Textbox("", label="Text that must stand in every description", max_length=1000, lines=2),
     }
     with gr.Accordion("Fonts, colours, logo, or a file", open=False, elem_id="brand-more"):
@@ -94,12 +94,12 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
                                        file_count="multiple", height=150, elem_id="brand-fonts")  # fmt: skip
         fields["keeps_look"] = gr.Checkbox(False, label="Light, colours and crop of pictures stay as they are")
         fields["colours"] = gr.Textbox(
-            "", label="Colours, parted by commas", placeholder="#0b7261, #ffffff", max_length=100,
+            "", label="Colours, separated by commas", placeholder="#0b7261, #ffffff", max_length=100,
             info="Colours and logo are kept in the kit’s file for your designers; pictures are not recoloured.",
         )  # fmt: skip
         fields["logo_path"] = gr.File(label="Logo (PNG, JPEG)", file_types=[".png", ".jpg", ".jpeg"], height=150,
                                       elem_id="brand-logo")  # fmt: skip
-        fields["kit_path"] = gr.File(label="A kit’s file (JSON); what stands above goes before it", file_types=[".json"],
+        fields["kit_path"] = gr.File(label="A brand kit’s file (JSON); what is filled in above counts first", file_types=[".json"],
                                      height=150, elem_id="brand-file")  # fmt: skip
         for upload in (fields["font_paths"], fields["logo_path"], fields["kit_path"]):
             take_only_uploads(upload)  # type: ignore[arg-type]
