@@ -151,7 +151,7 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
 
 def _build_tuning(labels: list[tuple[str, str]]) -> Fields:
     with gr.Accordion("Fine tuning", open=False):
-        avoid = gr.Textbox("", label="Words that may not be used, separated by commas", max_length=1000, placeholder="cheap, best")
+        avoid = gr.Textbox("", label="Words not to use, separated by commas", max_length=1000, placeholder="cheap, best")
         brand_kit = gr.File(
             label="Brand kit (optional, JSON): tone, words to use and to avoid, disclaimers", file_types=[".json"], height=150,
             elem_id="brand-kit",

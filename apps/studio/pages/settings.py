@@ -99,7 +99,7 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
         )  # fmt: skip
         fields["logo_path"] = gr.File(label="Logo (PNG, JPEG)", file_types=[".png", ".jpg", ".jpeg"], height=150,
                                       elem_id="brand-logo")  # fmt: skip
-        fields["kit_path"] = gr.File(label="A brand kit’s file (JSON); what is filled in above counts first", file_types=[".json"],
+        fields["kit_path"] = gr.File(label="Or the file of a kit (JSON); fields above come first", file_types=[".json"],
                                      height=150, elem_id="brand-file")  # fmt: skip
         for upload in (fields["font_paths"], fields["logo_path"], fields["kit_path"]):
             take_only_uploads(upload)  # type: ignore[arg-type]

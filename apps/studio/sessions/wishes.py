@@ -38,7 +38,7 @@ class Wish:
 
     consent_id names the record that "allowed" rests on; the pipeline looks it up and decides. face_numbers are the chosen
     faces, 1 the largest; none chosen means all. boldness is the part of each direction's safe range that may be used, 0.1 to 1.
-    brief says in plain words what the new words should be about; avoid lists words, separated by commas, that they may not use.
+    brief says in plain words what the new words should be about; avoid lists words that they may not use (separated by commas).
     brand_kit is a brand manifest whose rules they keep. changes: what may be changed besides faces, of CHANGES. usual_rate
     (0..1): how often the account's ads are clicked; None: unknown.
     """
