@@ -62,16 +62,7 @@ def build_folder(
         for screen in folders.resume(find_owner(visitor, request)):
             yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * len(outputs)])
 
-    def show_stop(request: gr.Request, visitor: str | None) -> Any:
-        return gr.update(visible=folders.is_running(find_owner(visitor, request)))
-
-    def settle(request: gr.Request, visitor: str | None) -> list[Any]:
-        found = folders.find_screen(find_owner(visitor, request))
-        return [
-            gr.update(visible=found.table is not None), gr.update(visible=len(found.names) > 1),
-            gr.update(value=ORDERS[0]), gr.update(value=""), show_stop(request, visitor),
-        ]  # fmt: skip
-
+    show_stop, settle = _wire_states(folders)
     uploads.change(_bring(folders), [uploads, visitor], None, **MOVES)
     settled = [table, tools, order, query, stop]
     button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
@@ -90,6 +81,22 @@ def build_folder(
     for event in _wire_take(folders, shown, visitor, form):
         show_ad(event, tabs)
         read_after(event)
+
+
+def _wire_states(folders: Folders) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return what says whether "Stop" is shown, and what the page shows once a ranking has ended."""
+
+    def show_stop(request: gr.Request, visitor: str | None) -> Any:
+        return gr.update(visible=folders.is_running(find_owner(visitor, request)))
+
+    def settle(request: gr.Request, visitor: str | None) -> list[Any]:
+        found = folders.find_screen(find_owner(visitor, request))
+        return [
+            gr.update(visible=found.table is not None), gr.update(visible=len(found.names) > 1),
+            gr.update(value=ORDERS[0]), gr.update(value=""), show_stop(request, visitor),
+        ]  # fmt: skip
+
+    return show_stop, settle
 
 
 def _wire_arrange(
