@@ -39,6 +39,7 @@ COST_OF_TIGHT = 0.3
 COST_OF_FOOT, USUAL_FOOT = 2.0, 0.12  # of plain ground below all words, in heights of the shape beyond the usual
 COST_OF_ACROSS = 3.0  # of words beside in a high shape, above or below in a wide one
 COST_OF_FACE, COST_OF_LOW_FACE, COST_OF_OFF_FACE = 4.0, 1.0, 0.1
+COST_OF_LOGO, HAIR = 0.4, (0.25, 0.4)  # of a logo all on a head; of a face's sides: how far its hair reaches aside and above
 USUAL_LINES = {"headline": 3, "body": 4}
 FACE_MARGIN = 0.06  # of a face's height, kept around it
 
@@ -140,10 +141,12 @@ def _arrange(
     if shown is None:
         return None
     picture_scale, origin, cost_of_view = shown
-    corner = _set_corner(parts, frame, side, scale, centred)
+    heads = [_head_of(_placed(face, parts.scene.origin, picture_scale, origin)) for face in parts.faces]
+    corner = _set_corner(parts, frame, side, scale, heads)
     if corner is None:
         return None
-    cost = cost_of_view + _cost_of_words(parts, column, frame, side, scale, picture_scale) + COST_OF_TIGHT * (1.0 - gaps)
+    cost = cost_of_view + COST_OF_LOGO * sum(_lies_on(one.box, heads) for one in corner)
+    cost += _cost_of_words(parts, column, frame, side, scale, picture_scale) + COST_OF_TIGHT * (1.0 - gaps)
     made = Arrangement(
         side=side, size=size, shown=frame.shown, scale=picture_scale, origin=origin, region=frame.region, placed=placed,
         corner=corner, ribbons=frame.ribbons, cost=float(cost),
@@ -170,8 +173,14 @@ def _stand(column: Column, frame: Frame, side: str, centred: bool) -> tuple[floa
     return x, y0 + {"over top": 0.0, "over bottom": float(rest)}.get(side, rest / 2)
 
 
-def _set_corner(parts: Parts, frame: Frame, side: str, scale: float, centred: bool) -> tuple[Placed, ...] | None:
-    """Return the logo that stands apart, on the words' side of a picture beside them; () without one, None if too wide."""
+def _set_corner(
+    parts: Parts, frame: Frame, side: str, scale: float, heads: Sequence[Sequence[float]]
+) -> tuple[Placed, ...] | None:
+    """Return the logo that stands apart, on the words' side of a picture beside them; () without one, None if too wide.
+
+    It stands at the side where it stood, or at another one where it covers less of a head. heads: their boxes, px.
+    """
+    centred = parts.head.block.alignment == "centre"
     if parts.corner is None:
         return ()
     left, right = (frame.region[0], frame.region[2]) if side in ("left", "right") else (0, frame.size[0])
@@ -181,15 +190,22 @@ def _set_corner(parts: Parts, frame: Frame, side: str, scale: float, centred: bo
         return None
     old_x0, old_x1 = parts.corner.block.box[0], parts.corner.block.box[2]
     is_right = (old_x0 + old_x1) / 2 > 0.6 * parts.size[1]
-    x = (
-        (left + right - column.size[0]) / 2
-        if centred
-        else right - frame.margin - column.size[0]
-        if is_right
-        else left + frame.margin
-    )
+    places = [float(left + frame.margin), right - frame.margin - column.size[0], (left + right - column.size[0]) / 2]
+    own = 2 if centred else int(is_right)
     y = frame.safe[1] - frame.margin - column.size[1] if parts.is_low else logo_top(frame.safe, frame.margin)
-    return column.at(x, y)
+    tried = [column.at(places[k], y) for k in (own, *({0, 1, 2} - {own}))]
+    return min(tried, key=lambda placed: round(_lies_on(placed[0].box, heads), 1))
+
+
+def _head_of(face: Sequence[float]) -> tuple[float, float, float, float]:
+    """Return the box of a head with its hair, as wide and high as is usual around a face's."""
+    (x0, y0, x1, y1), (side, above) = face, HAIR
+    return x0 - side * (x1 - x0), y0 - above * (y1 - y0), x1 + side * (x1 - x0), y1
+
+
+def _lies_on(box: Sequence[float], others: Sequence[Sequence[float]]) -> float:
+    """Return which share of a box lies on others, the one that it lies on most."""
+    return max((_lies_under(box, (x0, y0, x1, y1)) for x0, y0, x1, y1 in others), default=0.0)
 
 
 def _show(parts: Parts, mass: np.ndarray, frame: Frame, words: Box) -> tuple[float, tuple[float, float], float] | None:
@@ -239,7 +255,7 @@ def _cost_of_face(face: Sequence[float], frame: Frame, words: Box) -> float:
     return COST_OF_FACE * _lies_under(face, words) + COST_OF_LOW_FACE * low + COST_OF_OFF_FACE * off
 
 
-def _lies_under(face: Sequence[float], words: Box) -> float:
+def _lies_under(face: Sequence[float], words: Sequence[float]) -> float:
     """Return which share of a face lies under a box of words."""
     x0, y0, x1, y1 = face
     shared = max(0.0, min(x1, words[2]) - max(x0, words[0])) * max(0.0, min(y1, words[3]) - max(y0, words[1]))

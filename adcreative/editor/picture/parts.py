@@ -14,11 +14,11 @@ import numpy as np
 
 from adcreative.editor.picture.cutting import cut_words, find_baseline, part_lines, without_blobs
 from adcreative.editor.picture.labels import find_things, is_found_whole, is_on_texture, is_tilted
-from adcreative.editor.picture.layers import Layer, lift_block, lift_shape
+from adcreative.editor.picture.layers import Layer, find_plate_coverage, lift_block, lift_shape
 from adcreative.editor.picture.reflow import THING_RIM, mask_things
 from adcreative.editor.picture.room import ground_of
 from adcreative.editor.picture.scene import Scene, find_edged_panel, find_scene, find_visual
-from adcreative.editor.picture.smears import is_smeared
+from adcreative.editor.picture.smears import is_smeared, leaves_ink
 from adcreative.editor.picture.stacking import box_of, find_corner, find_stack, find_words, group_rows, measure_gap
 from adcreative.encoders.hole_filling import FillHoles
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
@@ -132,6 +132,8 @@ def take_apart(
             lifted = lift_block(clean, block, inpainter, barred)
         if lifted is None or (block.plate is not None and is_smeared(lifted[1], lifted[2])):
             return None
+        if block.plate is None and block.role != "logo" and leaves_ink(lifted[1], lifted[2], block):
+            return None
         layers[block.box], clean = lifted[0], lifted[1]
     own = [block for block in own if block not in fixed]
     stack = [block for block in own if block.role != "logo"]
@@ -194,12 +196,15 @@ def _with_rim(box: Box, scene: Scene) -> Box:
 
 def _find_fixed(image_u8: np.ndarray, own: Sequence[TextBlock]) -> list[TextBlock]:
     """Return what stays where it stands, on a photograph, where it cannot be taken off without a trace: a logo, whose mark has
-    any form and colour, and a button apart from the headline."""
+    any form and colour, and a button apart from the headline that is no plain shape of one colour."""
     stack = find_stack(own)
     return [
         block for block in own
         if (block.role == "logo" and block.residual > PLAIN_RESIDUAL)
-        or (block.role == "button" and block not in stack and block.plate is not None and is_on_texture(image_u8, block.plate))
+        or (
+            block.role == "button" and block not in stack and block.plate is not None and is_on_texture(image_u8, block.plate)
+            and find_plate_coverage(image_u8.astype(np.float32), block.plate, block.ground) is None
+        )
     ]  # fmt: skip
 
 

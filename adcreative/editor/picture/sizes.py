@@ -34,7 +34,7 @@ MARGIN = 0.04  # of the content's shorter side, kept around it when the picture 
 MIN_CONTENT = 0.30  # of the new picture's area: less is told as a weakness
 MOST_FOOT = 0.3  # of the height that may be empty below words
 MOST_AROUND = 0.5  # of a shape's area around the whole ad, up to which that is better than a poor arrangement
-MOST_COST, MOST_COST_OF_SMALL = 1.3, 2.2  # of an arrangement, where the whole ad would fill more than that, and less
+MOST_COST, MOST_COST_OF_SMALL = 1.45, 2.2  # of an arrangement, where the whole ad would fill more than that, and less
 MAX_EXTENDED = 0.15  # of a shape's area: with more new ground than that, words are arranged anew
 
 

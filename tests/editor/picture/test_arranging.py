@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from adcreative.editor.picture.arranging import find_arrangements
+from adcreative.editor.picture.arranging import _set_corner, find_arrangements
 from adcreative.editor.picture.columns import set_column
 from adcreative.editor.picture.cutting import part_lines, without_blobs
 from adcreative.editor.picture.erasing import inpaint_strokes
-from adcreative.editor.picture.frames import SEAM
+from adcreative.editor.picture.frames import SEAM, divide
 from adcreative.editor.picture.ground import resized
 from adcreative.editor.picture.layers import Layer
 from adcreative.editor.picture.laying import draw
@@ -227,6 +227,23 @@ def test_distances_get_smaller_before_letters_do() -> None:
     assert tight is not None
     assert [one.made.height for one in tight.placed] == [one.made.height for one in wide.placed]
     assert tight.size[1] < wide.size[1]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_logo_apart_keeps_off_a_head(side: str) -> None:
+    picture = ad_beside_photograph()
+    words = read_words(picture, KnownReader(), brand=BRAND)
+    parts = take_apart(picture, words.blocks, [], inpaint_strokes)
+    assert parts is not None
+    parts = replace(parts, corner=parts.rows[0][0], rows=parts.rows[1:])
+    (width, height), margin = (480, 600), 30
+    frame = divide(parts, "below", 0.5, (width, height), (0.0, 0.0))
+    head = (0, 0, width // 2, 200) if side == "left" else (width // 2, 0, width, 200)
+    placed = _set_corner(parts, frame, "below", 0.5, [head])
+    assert placed is not None
+    (x0, _, x1, _) = placed[0].box
+    assert (x0 >= width / 2) == (side == "left")
+    assert margin <= x1 <= width
 
 
 def test_a_logo_that_takes_another_ink_keeps_the_hole_in_its_letters() -> None:

@@ -68,9 +68,13 @@ def draw_blocks(blocks: list[TextBlock]) -> np.ndarray:
 
 
 def test_words_stay_together_where_a_button_cannot_come_along() -> None:
-    near, apart = lines_of(button=(30, 200)), lines_of(button=(300, 400))
-    assert take_apart(draw_blocks(near), near, (), inpaint_strokes) is not None
-    assert take_apart(draw_blocks(apart), apart, (), inpaint_strokes) is None
+    for place in ((30, 200), (300, 400)):  # below the words, and apart from them: a plain shape comes along
+        blocks = lines_of(button=place)
+        assert take_apart(draw_blocks(blocks), blocks, (), inpaint_strokes) is not None
+    shaded = draw_blocks(blocks).copy()
+    x0, y0, x1, y1 = blocks[-1].plate or (0, 0, 0, 0)
+    shaded[y0:y1, x0:x1] //= np.linspace(1, 6, x1 - x0)[None, :, None].astype(np.uint8)
+    assert take_apart(shaded, blocks, (), inpaint_strokes) is None
 
 
 def test_a_logo_on_a_photograph_stays_there_and_is_seen_whole_with_its_mark() -> None:
