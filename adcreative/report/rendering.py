@@ -41,6 +41,13 @@ def build_environment(*extra_dirs: Path) -> jinja2.Environment:
     return environment
 
 
+def compile_templates(*extra_dirs: Path) -> None:
+    """Compile every template of the environment now, so that the first page that needs one does not wait for that."""
+    environment = build_environment(*extra_dirs)
+    for name in environment.list_templates(extensions=["j2"]):
+        environment.get_template(name)
+
+
 def read_part(name: str) -> Markup:
     """Read one of our own style sheets or scripts for pasting into a page unescaped."""
     return Markup((TEMPLATE_DIR / name).read_text(encoding="utf-8"))

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.middleware import Middleware
 
 from adcreative.errors import AdCreativeError
+from adcreative.report.rendering import compile_templates
 
 from .app import build_app
 from .doors import OwnPagesOnly, is_loopback
+from .html.fragments import TEMPLATE_DIR
 from .sessions.privacy import end_tidily
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ HOW_TO_CLOSE = "Use --auth-file FILE (user:password in it) or ADCREATIVE_AUTH, o
 
 
 def load_behind(studio: Studio) -> None:
-    """Load the models while the page opens already; who asks for a score before then waits for them."""
+    """Load the models, then compile the templates, while the page opens already; who asks for a score before then waits for the
+    models."""
     load = getattr(studio, "load", None)
     if load is None:
         return
@@ -36,6 +39,7 @@ def load_behind(studio: Studio) -> None:
     def work() -> None:
         try:
             load()
+            compile_templates(TEMPLATE_DIR)
         except AdCreativeError as error:  # said again, in the page, to whoever asks for a score
             log.error("the models cannot be loaded: %s", error)
 

@@ -21,7 +21,9 @@ from tests.apps.fakes import FakeStudio
 gradio = pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
 
+from adcreative.report.rendering import build_environment  # noqa: E402
 from apps.studio.app import build_app  # noqa: E402
+from apps.studio.html.fragments import TEMPLATE_DIR  # noqa: E402
 from apps.studio.launch import EXPOSED, is_loopback, launch, load_behind  # noqa: E402
 from apps.studio.sessions.privacy import private_dir, safe_settings  # noqa: E402
 
@@ -59,6 +61,19 @@ def test_models_are_loaded_behind_the_page_and_a_damaged_one_is_said_in_the_log(
         if thread.name == "load-models":
             thread.join(timeout=10)
     assert "the models cannot be loaded: weights/judge is damaged" in caplog.text
+
+
+def test_the_templates_of_the_page_are_compiled_behind_it() -> None:
+    build_environment.cache_clear()
+
+    class Loads:
+        def load(self) -> None: ...
+
+    load_behind(Loads())
+    for thread in threading.enumerate():
+        if thread.name == "load-models":
+            thread.join(timeout=30)
+    assert "steps.html.j2" in {name for _, name in build_environment(TEMPLATE_DIR).cache}
 
 
 def test_what_the_page_tells_again_acts_once() -> None:

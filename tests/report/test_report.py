@@ -20,7 +20,7 @@ from adcreative.creative import Edit, EditResult, FaceReport, FailedCreative
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.report import pictures, rates, words, write_report
 from adcreative.report.page import MAX_TABLE_ROWS
-from adcreative.report.rendering import flatten
+from adcreative.report.rendering import TEMPLATE_DIR, build_environment, compile_templates, flatten
 from adcreative.report.summary import calibration_sentence, summarise
 
 CALIBRATION = {"n": 1684, "ece": 0.0009, "pairwise_accuracy_significant": 0.72, "data": "held-out tests"}
@@ -492,3 +492,11 @@ def test_what_was_delivered_is_not_listed_again(image_dir: Path) -> None:
     assert page.count("Headline: Boots for rain") == 1
     assert f"Headline: {row['headline_edited']}" not in page
     assert "Other versions" not in report(image_dir, row)  # results of earlier versions list none
+
+
+def test_templates_that_were_compiled_before_are_not_read_again(tmp_path: Path) -> None:
+    (tmp_path / "own.html.j2").write_text("{{ word }}", encoding="utf-8")
+    environment = build_environment(tmp_path)
+    compile_templates(tmp_path)
+    assert {name for _, name in environment.cache} == {"own.html.j2", *(one.name for one in TEMPLATE_DIR.glob("*.j2"))}
+    assert environment.get_template("own.html.j2").render(word="<b>") == "&lt;b&gt;"
