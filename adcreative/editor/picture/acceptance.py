@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from adcreative.editor.picture.changes import floor_tenth
 from adcreative.editor.picture.room import SAFE_MARGIN
+from adcreative.editor.picture.smears import is_smeared
 from adcreative.editor.picture.typesetting import Setting
 from adcreative.encoders.picture_words.blocks import Box, TextBlock
 from adcreative.encoders.picture_words.ink import luminance
@@ -105,6 +106,8 @@ def find_faults(
         *_zone_faults(erased_u8, setting),
         *_seam_faults(erased_u8, mask),
     ]
+    if not faults and is_smeared(erased_u8, mask):
+        faults.append("what was filled in behind the old text is smoother than the picture around it")
     if not faults:
         read = read_back(after_u8, setting, reader)
         if comparable(text) not in (comparable(read), comparable(mend_capitals(read))):

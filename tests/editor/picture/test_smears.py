@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from adcreative.editor.picture.acceptance import find_faults
+from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.lettering import Lettering
 from adcreative.editor.picture.smears import is_smeared, leaves_ink
+from adcreative.editor.picture.typesetting import SetLine, Setting
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
+from tests.encoders.picture_words.drawn_ads import KnownReader
 
 
 def gravel(mean: float = 120.0, deviation: float = 40.0) -> np.ndarray:
@@ -44,3 +49,12 @@ def test_a_hole_that_was_filled_with_pieces_of_its_letters_shows_unless_the_grou
     assert leaves_ink(filled, hole(), block)
     filled[60:88] = block.colour
     assert not leaves_ink(filled, hole(), block)
+
+
+def test_words_are_not_set_where_a_smear_of_the_old_ones_would_be_left() -> None:
+    line = SetLine(text="Soft", x=130.0, y=140.0, box=(130, 110, 180, 140))
+    setting = Setting(lines=(line,), lettering=Lettering.plain(typefaces()[0], 40.0), cost=0.0)
+    smeared = gravel()
+    smeared[92:148, 215:278] = ndimage.gaussian_filter(smeared.astype(float), (9.0, 9.0, 0.0))[92:148, 215:278]
+    faults = find_faults(smeared, smeared, hole(), "Soft", setting, (255, 255, 255), KnownReader(), 1.0)
+    assert faults == ["what was filled in behind the old text is smoother than the picture around it"]
