@@ -157,7 +157,8 @@ def _prepare_beside(opened: EditableCreative, tools: EditorTools) -> None:
 class _Searched:
     """A creative after its search: what is decided about, and what the decision is made with.
 
-    finalists: the edits that may be delivered by themselves. others: the best of the rest, which a user may choose.
+    finalists: the best edits of the front. others: the best of the rest, of other kinds, to choose from; one that is surely
+    better in its final pixels may be delivered by itself, too.
     """
 
     opened: EditableCreative
@@ -171,16 +172,20 @@ class _Searched:
     permission: Permission
     note: str
 
+    @cached_property
+    def picked(self) -> Finalist | None:
+        """The edit to put before the auditor; None when there is no finalist and nothing is surely better."""
+        return pick_finalist([*self.finalists, *(one for one in self.others if one.low > 0.0)], self.config)
+
     def audit(self, finalist: Finalist) -> Verdict:
         pair, seen = [self.opened.creative, finalist.creative], [self.opened.features, finalist.features]
         return audit(pair, seen, finalist.opinion, self.tools, self.config, is_searched=True)
 
     @cached_property
     def ranked(self) -> list[Finalist]:
-        """The finalist that was picked, and the finalists and others that are something else than it and than each other; the
+        """The edit that was picked, and the finalists and others that are something else than it and than each other; the
         largest lower bound first."""
-        found = sorted([*self.finalists, *self.others], key=lambda finalist: -finalist.low)
-        picked = pick_finalist(self.finalists, self.config)
+        found, picked = sorted([*self.finalists, *self.others], key=lambda finalist: -finalist.low), self.picked
         listed = [] if picked is None else [picked.genome]
         genomes = [one.genome for one in found if one is not picked]
         listed += choose_distinct(genomes, listed, self.space, num=self.config.num_finalists - len(listed))
@@ -240,7 +245,7 @@ def _showing(second_opinion: Scorer, show: Callable[[Individual], None]) -> Scor
 def _decide(searched: _Searched, started_s: float) -> EditOutcome:
     """Pick a finalist, ask the auditor about it, and return the outcome; the original is kept when there is no finalist."""
     opened, tools, config = searched.opened, searched.tools, searched.config
-    winner = pick_finalist(searched.finalists, config)
+    winner = searched.picked
     verdict = searched.audit(winner) if winner is not None else None
     control_u8 = opened.session.control() if opened.session is not None else None
     control_change: float | None = 0.0

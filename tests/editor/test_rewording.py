@@ -175,6 +175,8 @@ def test_own_words_are_used_whatever_the_models_say_and_the_row_says_what_they_e
 class Setter:
     """Words in the picture: the row of pixels that says the headline, by its length."""
 
+    homes = ("headline",)
+
     def __init__(self, words: str = "Shoes") -> None:
         self.words = words
 

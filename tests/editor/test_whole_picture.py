@@ -14,12 +14,14 @@ import pytest
 from PIL import Image, ImageDraw
 
 from adcreative.creative import SYNTHETIC_PERSON, Creative
+from adcreative.editor import editor
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
+from adcreative.editor.picture.changes import TextChange
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.preparation.lines import offer_buttons
 from adcreative.encoders.picture_words.reader import load_reader
 from adcreative.features.batch import CreativeFeatures
-from tests.editor.fakes import FakeAnalyzer, FakeCopywriter, FakePredictor, fake_ad, fake_tools
+from tests.editor.fakes import HEADLINES, FakeAnalyzer, FakeCopywriter, FakePredictor, fake_ad, fake_tools
 
 QUICK = EditorConfig(edit_look=False, look_reach=1.0, population_size=12, generations=5, seed=3, identity_floor=-1.0)
 SIDE = 48
@@ -41,7 +43,8 @@ class Extractor:
         if creative.image_u8 is not None:
             mean = creative.image_u8.astype(np.float32).mean(axis=(0, 1)) / 255
             look = np.array([mean.mean(), mean[0] - mean[2]], np.float32)
-        return CreativeFeatures(look=look, text=np.ones(4, np.float32) if creative.headline else None)
+        text, appeal = (np.ones(4, np.float32), HEADLINES.get(creative.headline)) if creative.headline else (None, None)
+        return CreativeFeatures(look=look, text=text, appeal=appeal)
 
 
 class Painter:
@@ -199,3 +202,43 @@ def test_lines_are_written_for_words_that_stand_in_the_picture_only() -> None:
     outcome = edit_creative(ad, tools=with_words, config=replace(QUICK, set_text=True))
     assert outcome.result.headline_original == "Sleep better tonight"
     assert outcome.lines.headlines == ("Sleep better tonight", "Wake up rested")
+
+
+class Darkening:
+    """Words that stand in the picture, which a headline of more than fifteen letters makes dark."""
+
+    homes = ("headline",)
+
+    def change(self, edited: Creative) -> TextChange:
+        is_new, is_long = edited.headline != "Shoes", len(edited.headline) > 15
+        mask = np.full(picture().shape[:2], is_new)
+        return TextChange(mask=mask, pixels=picture() // (4 if is_long else 1), done=("headline",) if is_new else ())
+
+
+@pytest.mark.parametrize("edit_look", [False, True])
+def test_a_line_is_worth_what_it_is_worth_set_into_the_picture(edit_look: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def worth(features: CreativeFeatures) -> float:
+        return bright(features) + (features.appeal or 0.0)
+
+    lines, opened = ["Dry feet all day", "Shoes for rain"], editor.open_creative  # worth 0.35 and 0.2 beside the picture
+    config, writer = replace(QUICK, edit_look=edit_look), FakeCopywriter(lines)
+    beside = run(config, worth, copywriter=writer)
+    assert beside.result.headline_edited == "Dry feet all day"
+    monkeypatch.setattr(editor, "open_creative", lambda *words, **more: replace(opened(*words, **more), setter=Darkening()))
+    within = run(config, worth, copywriter=writer)
+    assert within.result.headline_edited == "Shoes for rain"
+    best = within.search.best  # the search itself knows, not the verdict alone
+    assert within.lines.headlines[int(best[-4])] == "Shoes for rain"
+    assert best.score.uplift_low >= 0.2 - 1e-6
+
+
+def test_what_is_surely_better_in_its_final_pixels_is_delivered_whatever_list_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(editor, "choose_finalists", lambda front, space, num_finalists: [])
+    outcome = run(replace(QUICK, edit_look=True))
+    assert outcome.result.status == "edited"
+    assert outcome.verdict.low > 0.0
+    dark = run(replace(QUICK, edit_look=True), lambda features: 0.0)
+    assert dark.result.status == "kept"
+    assert "versions that were tried is surely better" in dark.result.reason

@@ -26,7 +26,8 @@ def measure_space(opened: EditableCreative, lines: Lines, tools: EditorTools) ->
     """Return the search space, and the first-order surrogate of the picture; a change that loses a face is left out of both,
     and of the space a change of a face that would not show. Strengths of the session are calibrated on the way.
 
-    The surrogate is None when the picture stays as it is.
+    The surrogate is None when the picture stays as it is. It knows nothing of words that are set into the picture: what these
+    do is seen where a candidate is rendered.
     """
     low, high = np.asarray(tools.directions.low), np.asarray(tools.directions.high)
     adjustment_low, adjustment_high, least = np.zeros(0), np.zeros(0), None
@@ -48,10 +49,24 @@ def measure_space(opened: EditableCreative, lines: Lines, tools: EditorTools) ->
     space = GeneSpace(
         num_faces=len(opened.face_rows), low=low, high=high, adjustment_low=adjustment_low, adjustment_high=adjustment_high,
         num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
-        num_scenes=1 + num_scenes, least=least,
+        num_scenes=1 + num_scenes, least=least, fits=_fitting(lines), in_picture=_in_picture(opened),
     )  # fmt: skip
-    is_fixed = faces is None and adjustments is None and scenes is None
+    is_fixed = faces is None and adjustments is None and scenes is None and opened.setter is None
     return space, None if is_fixed else FirstOrderSurrogate(faces=faces, adjustments=adjustments, scenes=scenes)
+
+
+def _fitting(lines: Lines) -> np.ndarray | None:
+    """Return which headline and description may stand in one ad, [headlines, descriptions]; None: all of them."""
+    if not lines.unfit:
+        return None
+    num = range(len(lines.headlines)), range(len(lines.descriptions))
+    return np.array([[lines.is_fit(head, below) for below in num[1]] for head in num[0]])
+
+
+def _in_picture(opened: EditableCreative) -> frozenset[str]:
+    """Return which choices change pixels: the background, and the words that were found in the picture."""
+    homes = opened.setter.homes if opened.setter is not None else {}
+    return frozenset(("scene", *({"cta": "button"}.get(name, name) for name in homes)))
 
 
 def _measure_adjustments(opened: EditableCreative, tools: EditorTools) -> PictureSurrogate | None:

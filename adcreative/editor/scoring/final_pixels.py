@@ -41,8 +41,8 @@ def with_pixels(opened: EditableCreative, genome: Individual, space: GeneSpace, 
 class PixelScorer:
     """Scores candidates from their final pixels and words: composed, extracted and predicted like any other creative.
 
-    For edits of words alone the scores equal those of the CandidateScorer, which are exact there. An edit after which the
-    picture cannot be read, or a face is not found any more, is not allowed.
+    For edits of words beside the picture the scores equal those of the CandidateScorer, which are exact there. An edit after
+    which the picture cannot be read, or a face is not found any more, is not allowed.
     """
 
     def __init__(self, opened: EditableCreative, lines: Lines, scorer: CandidateScorer, extractor: Extractor) -> None:

@@ -20,9 +20,10 @@ class NSGA2Search:
     """Elitist multi-objective genetic search with constrained domination.
 
     parents = binary tournaments by dominance and crowding; children = crossover, then mutation; survivors = the best P of
-    parents and children by front, then by crowding distance. Differs: the first generations are an even sample of the space
-    (`sample_evenly`), as many as show every line once; then three children in four are proposed by a surrogate of the scores so
-    far (`surrogate.py`); and a child that was asked for before is mutated again, so that the budget goes to new candidates.
+    parents and children by front, then by crowding distance. Differs: the first generations are lines each for itself and an
+    even sample of the space (`sample_evenly`), as many as show every line once; then three children in four are proposed by a
+    surrogate of the scores so far (`surrogate.py`); lines that may not stand in one ad give way (`GeneSpace.fit`); and a child
+    that was asked for before is mutated again, so that the budget goes to new candidates.
     """
 
     def __init__(self, space: GeneSpace, config: SearchConfig, *, rng: np.random.Generator) -> None:
@@ -49,12 +50,15 @@ class NSGA2Search:
         self._population = self._toolbox.select_survivors(merged, self.config.population_size)
 
     def _even_generations(self) -> list[list[Individual]]:
-        """Return generations of an even sample that shows every option of each choice, as far as half the budget allows."""
+        """Return generations of single lines, the first in their order, and of an even sample that shows every option of each
+        choice, as far as half the budget allows; lines by themselves are half of it at most."""
         size, most = self.config.population_size, max(1, (self.config.generations + 1) // 2)
-        num = min(most, -(-max(self.space.num_choices) // size))
-        samples = self.space.sample_evenly(num * size - 1, rng=self._rng)
-        fresh = [self._fresh(candidate) for candidate in [self.space.original(), *samples]]
-        return [fresh[k * size : (k + 1) * size] for k in range(num)]
+        singles, num_options = self.space.single_lines(), max(self.space.num_choices)
+        num = size * min(most, -(-(1 + len(singles) + num_options) // size))
+        singles = singles[: max(0, min(num // 2, num - 1 - num_options))]
+        samples = self.space.sample_evenly(num - 1 - len(singles), rng=self._rng)
+        fresh = [self._fresh(candidate) for candidate in [self.space.original(), *singles, *samples]]
+        return [fresh[k : k + size] for k in range(0, num, size)]
 
     def _offspring(self) -> list[Individual]:
         size, rate = self.config.population_size, self.config.crossover_rate
@@ -68,10 +72,11 @@ class NSGA2Search:
         return children[:size]
 
     def _fresh(self, candidate: Individual) -> Individual:
+        candidate = self.space.fit(candidate)
         for _ in range(MAX_RETRIES):
             if self._is_new(candidate):
                 break
-            candidate = self._toolbox.mutate(candidate)
+            candidate = self.space.fit(self._toolbox.mutate(candidate))
         return candidate
 
     def _is_new(self, candidate: Individual) -> bool:

@@ -116,6 +116,8 @@ class GeneSpace:
     adjustment_low: np.ndarray = field(default_factory=lambda: np.zeros(0))
     adjustment_high: np.ndarray = field(default_factory=lambda: np.zeros(0))
     least: np.ndarray | None = None
+    fits: np.ndarray | None = None
+    in_picture: frozenset[str] = frozenset(("scene",))
 
     def __post_init__(self) -> None:
         for name, low_name, high_name in (("directions", "low", "high"), ("adjustments", "adjustment_low", "adjustment_high")):
@@ -236,8 +238,32 @@ class GeneSpace:
         return np.array([genome[-num:] for genome in genomes], dtype=np.int64).reshape(len(genomes), num)
 
     def changes_picture(self, genome: Individual) -> bool:
-        """Return whether pixels change, not words and button alone."""
-        return bool(self.decode([genome]).any() or genome[-1])
+        """Return whether pixels change, not words and button beside the picture alone."""
+        chosen = zip(CHOICES, genome[-len(CHOICES) :], strict=True)
+        return bool(self.decode([genome]).any() or any(one and kind in self.in_picture for kind, one in chosen))
+
+    def fit(self, genome: Individual) -> Individual:
+        """Return the genome with lines that may stand in one ad: its headline with its description, else with the first
+        description that fits, else the ad's own headline with its description, else both of the ad's own."""
+        headline, description = (int(one) for one in self.words(genome))
+        if self.fits is None or self.fits[headline, description]:
+            return genome
+        below = np.flatnonzero(self.fits[headline])
+        pair = (headline, below[0]) if len(below) else (0, description if self.fits[0, description] else 0)
+        return Individual([*genome[: -len(CHOICES)], *pair, *genome[-len(CHOICES) + 2 :]])
+
+    def single_lines(self) -> list[Individual]:
+        """Return an edit for each headline, then for each description: that line and nothing else, but for what has to change
+        for it to fit."""
+        edits: dict[tuple[float, ...], Individual] = {}
+        for place, num in enumerate(self.num_choices[:2]):
+            for idx in range(1, num):
+                edit = self.original()
+                edit[place - len(CHOICES)] = float(idx)
+                edit = self.fit(edit)
+                if any(self.words(edit)):
+                    edits.setdefault(self.key(edit), edit)
+        return list(edits.values())
 
     def distance(self, first: Individual, second: Individual, *, ignore: Collection[str] = ()) -> float:
         """Return how far apart two edits are, in standard deviations; infinite when a choice outside `ignore` differs."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,26 @@ def test_nsga2_sees_every_line_before_it_breeds_unless_the_budget_is_too_small()
         for _ in range(3 if generations > 1 else 1):
             asked += algorithm.ask()
         assert len({headline for headline, *_ in space.choices(asked)}) == num_seen
+
+
+def test_nsga2_tries_each_line_by_itself_and_no_two_that_may_not_stand_in_one_ad() -> None:
+    fits = np.ones((5, 3), bool)
+    fits[2, :2] = fits[3, 1:] = False
+    space, asked = replace(SPACE, num_headlines=5, num_descriptions=3, num_buttons=4, fits=fits), []
+    algorithm = ALGORITHMS["nsga2"](space, SearchConfig(population_size=24, generations=3), rng=np.random.default_rng(0))
+    for generation in range(4):
+        candidates = algorithm.ask()
+        for one, score in zip(candidates, hill(candidates, space), strict=True):
+            one.set_fitness(score)
+        algorithm.tell(candidates)
+        asked += candidates
+        if not generation:
+            assert [space.words(single) for single in asked[1:7]] == [
+                (1, 0), (2, 2), (3, 0), (4, 0), (0, 1), (0, 2),
+            ]  # fmt: skip
+            assert not space.decode(asked[1:7]).any()
+            assert {single[-2] for single in asked[1:7]} == {0.0}
+    assert all(fits[int(one[-4]), int(one[-3])] for one in asked)
 
 
 def test_identity_is_a_bound_and_not_a_price() -> None:

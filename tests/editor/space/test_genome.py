@@ -85,6 +85,24 @@ def test_looks_follow_the_faces_and_count_as_the_picture() -> None:
         GeneSpace(num_faces=0, low=LOW, high=HIGH, adjustment_low=np.array([0.2]), adjustment_high=np.array([1.0]))
 
 
+def test_words_that_stand_in_the_picture_change_it() -> None:
+    one = space(num_faces=0, num_descriptions=2, num_buttons=2, in_picture=frozenset(("headline", "scene")))
+    assert one.changes_picture(Individual([1, 0, 0, 0]))
+    assert not one.changes_picture(Individual([0, 1, 1, 0]))
+
+
+def test_lines_that_may_not_stand_in_one_ad_give_way_and_the_headline_stays_if_it_can() -> None:
+    fits = np.array([[True, False, True], [False, False, True], [False, False, False]])
+    one = space(num_faces=0, num_descriptions=3, fits=fits)
+    pairs = [
+        (int(fit[0]), int(fit[1])) for fit in (one.fit(Individual([head, below, 0, 0])) for head, below in np.ndindex(3, 3))
+    ]
+    assert pairs == [(0, 0), (0, 0), (0, 2), (1, 2), (1, 2), (1, 2), (0, 0), (0, 0), (0, 2)]
+    assert one.fit(Individual([1, 0, 0, 1]))[-1] == 1
+    assert [list(edit) for edit in one.single_lines()] == [[1, 2, 0, 0], [0, 2, 0, 0]]
+    assert [one.words(edit) for edit in space(num_descriptions=2).single_lines()] == [(1, 0), (2, 0), (0, 1)]
+
+
 def test_distance_is_in_standard_deviations_and_infinite_between_choices() -> None:
     one, other = Individual([0.5, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]), Individual([0.9, 0.3, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0])
     assert space().distance(one, other) == pytest.approx(0.5)
