@@ -31,7 +31,7 @@ class SearchConfig:
     indices of crossover and mutation; larger stays nearer to the parents.
     """
 
-    population_size: int = 24
+    population_size: int = 48
     generations: int = 6
     algorithm: str = "nsga2"
     proposal_share: float = 0.75

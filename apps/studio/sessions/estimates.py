@@ -15,7 +15,7 @@ WORDS, PICTURE, FACES = "words", "picture", "faces"
 LETTERED_PICTURE, LETTERED_FACES = "lettered picture", "lettered faces"  # with words in the picture, which are set anew
 # seconds to get ready, and a version: of one idle core; used until a search was timed on this machine
 PRIOR_S = {
-    WORDS: (1.5, 0.02), PICTURE: (2.0, 0.03), FACES: (5.0, 0.09), LETTERED_PICTURE: (4.0, 0.08), LETTERED_FACES: (7.0, 0.14),
+    WORDS: (1.5, 0.015), PICTURE: (2.5, 0.02), FACES: (6.5, 0.05), LETTERED_PICTURE: (5.0, 0.045), LETTERED_FACES: (9.0, 0.08),
 }  # fmt: skip
 FIRST_SPREAD = (1.0, 4.0)  # of a first guess: a busy or slow machine takes that much longer
 OTHER_SPREAD = (0.7, 2.0)  # of a guess from searches of another kind

@@ -22,9 +22,9 @@ MAX_BRIEF_CHARS = 400
 EFFORTS: dict[str, dict[str, int | None]] = {
     "quick": {"population_size": 12, "generations": 4},
     "normal": {"population_size": None, "generations": None},
-    "thorough": {"population_size": 40, "generations": 20},
+    "thorough": {"population_size": 64, "generations": 20},
 }
-NORMAL_SIZES = (24, 6)  # of editor.search.config.SearchConfig; a test holds them together
+NORMAL_SIZES = (48, 6)  # of editor.search.config.SearchConfig; a test holds them together
 # "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
 FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
 CHANGES = ("words", "text", "look")
