@@ -23,7 +23,7 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.fitting import fit_account
-from adcreative.editor.decision.opinions import ask_choosers
+from adcreative.editor.decision.opinions import ask_choosers, bound_of_third
 from adcreative.editor.scoring.uplift import predict_uplift
 from adcreative.editor.settings import EditorConfig
 from adcreative.features.batch import CreativeFeatures
@@ -36,7 +36,10 @@ CONFIG = EditorConfig()
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A change of one held-out ad into another of its group. observed: difference of log-odds, in its deviations."""
+    """A change of one held-out ad into another of its group. observed: difference of log-odds, in its deviations.
+
+    audited_low: the third model's bound as far below its mean as that of the others; third_low: the bound of the rule.
+    """
 
     group: str
     observed: float
@@ -44,6 +47,7 @@ class Pair:
     low: float
     audited: float
     audited_low: float
+    third_low: float
 
 
 def differ(one: Creative, other: Creative) -> float:
@@ -79,19 +83,21 @@ def _ask_group(name: str, members: Sequence[Creative], tools: Any, config: Edito
             pairs.append(Pair(
                 group=name, observed=differ(first, other), chosen=opinion.chosen, low=opinion.low, audited=float(audited),
                 audited_low=float(audited - config.risk_aversion * std),
+                third_low=float(bound_of_third(audited, std, config.risk_aversion)),
             ))  # fmt: skip
     return pairs
 
 
 def summarise(pairs: Sequence[Pair], *, seed: int = 0) -> dict[str, Any]:
-    """Return what was picked, and what the rule delivers with and without the third model's bound."""
+    """Return what was picked, and what is delivered by the rule, with the third model's bound as far off, and without one."""
     groups = sorted({pair.group for pair in pairs})
     place = np.array([groups.index(pair.group) for pair in pairs])
     right = np.array([np.sign(pair.chosen) == np.sign(pair.observed) for pair in pairs], float)
     picks = np.random.default_rng(seed).integers(len(groups), size=(NUM_RESAMPLES, len(groups)))
     above, below = (np.bincount(place, values, len(groups))[picks].sum(axis=1) for values in (right, np.ones(len(pairs))))
     rules = {
-        "all three sure": [pair for pair in pairs if min(pair.low, pair.audited_low) > 0],
+        "the rule": [pair for pair in pairs if min(pair.low, pair.third_low) > 0],
+        "all three as sure": [pair for pair in pairs if min(pair.low, pair.audited_low) > 0],
         "two sure": [pair for pair in pairs if pair.low > 0 and pair.audited > 0],
     }
     return {

@@ -36,7 +36,7 @@ from adcreative.ctr.account.fitting import fit_account
 from adcreative.ctr.account.members import NETWORKS
 from adcreative.ctr.searched import read_searched_share
 from adcreative.editor.decision.judge import Verdict, shrink_uplift
-from adcreative.editor.decision.opinions import Opinion, ask_choosers, audit
+from adcreative.editor.decision.opinions import THIRD_SHARE, Opinion, ask_choosers, audit
 from adcreative.editor.models import EditorTools
 from adcreative.editor.preparation.lines import build_lines, offer_buttons
 from adcreative.editor.preparation.picture import open_creative
@@ -294,17 +294,19 @@ def _count(rows: Sequence[Found], delivered: Sequence[Found]) -> dict[str, float
 
 
 def raise_bars(rows: Sequence[Found], risk_aversion: float) -> dict[str, dict[str, float]]:
-    """Return what is delivered at each of BARS; where two models are asked, the third need only see a gain."""
+    """Return what is delivered at each of BARS for those who chose; the third need only see a gain, or has to be sure by the
+    rule's share of that bar, or by all of it."""
     found = {}
     for bar in BARS:
-        for name, of_third in (("two", 0.0), ("three", bar)):
+        for name, share in (("two", 0.0), ("rule", THIRD_SHARE), ("three", 1.0)):
+            of_third = share * bar / THIRD_SHARE  # deviations of the recorded bound
             delivered = [
                 one for one in rows
                 if one.chosen - bar * (one.chosen - one.low) / risk_aversion > 0
                 and one.audited - of_third * (one.audited - one.audited_low) / risk_aversion > 0
                 and read_searched_share()[0] * shrink_uplift(one.chosen, one.audited) > CONFIG.min_uplift
             ]  # fmt: skip
-            found[f"{name} models, {bar:g}"] = _count(rows, delivered)
+            found[f"rule, {bar:g}" if name == "rule" else f"{name} models, {bar:g}"] = _count(rows, delivered)
     return found
 
 

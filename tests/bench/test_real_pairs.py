@@ -11,9 +11,10 @@ from tests.bench.real_pairs import Pair, ask_pairs, differ, summarise
 from tests.ctr.account.accounts import plant_account
 
 
-def pair(observed: float, chosen: float, *, group: str = "a", audited_low: float = 0.1) -> Pair:
+def pair(observed: float, chosen: float, *, group: str = "a", third: tuple[float, float] = (0.1, 0.15)) -> Pair:
     return Pair(
-        group=group, observed=observed, chosen=chosen, low=chosen - 0.05, audited=chosen, audited_low=audited_low
+        group=group, observed=observed, chosen=chosen, low=chosen - 0.05, audited=chosen, audited_low=third[0],
+        third_low=third[1],
     )  # fmt: skip
 
 
@@ -24,10 +25,12 @@ def test_differences_are_told_in_their_deviations() -> None:
 
 
 def test_what_was_picked_and_what_each_rule_delivers_is_counted() -> None:
-    found = summarise([pair(3.0, 0.2), pair(-3.0, -0.2), pair(-2.5, 0.3, group="b", audited_low=-0.1), pair(2.5, -0.3)])
-    assert (found["pairs"], found["groups"], found["picked"]) == (2, 2, 0.5)
-    assert found["all three sure"] == {"delivered": 1, "worse": 0}
-    assert found["two sure"] == {"delivered": 2, "worse": 1}
+    doubted = [pair(-2.5, 0.3, group="b", third=(-0.1, 0.1)), pair(-2.5, 0.3, group="b", third=(-0.4, -0.1))]
+    found = summarise([pair(3.0, 0.2), pair(-3.0, -0.2), *doubted, pair(2.5, -0.3), pair(2.5, -0.3)])
+    assert (found["pairs"], found["groups"], found["picked"]) == (3, 2, 0.333)
+    assert found["all three as sure"] == {"delivered": 1, "worse": 0}
+    assert found["the rule"] == {"delivered": 2, "worse": 1}
+    assert found["two sure"] == {"delivered": 3, "worse": 2}
 
 
 @pytest.mark.planted

@@ -2,9 +2,10 @@
 
 The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so the model that
 picked an edit does not report its gain alone. Three models of different seeds, splits and data score the same final pixels and
-words: predictor and judge choose together (`scoring/uplift.py`), the auditor, which had no part in the choice, reports. It has
-to be as sure of a gain as they are: the bound of those who chose was searched for and is too high, the auditor's was not. The
-two answers, c of those that chose and a of the auditor, are shrunk by how far they disagree:
+words: predictor and judge choose together (`scoring/uplift.py`), the auditor, which had no part in the choice, reports. It
+has to be sure of a gain, too, by half as many deviations (`decision/opinions.py`): the bound of those who chose was searched
+for and is too high, the auditor's was not. The two answers, c of those that chose and a of the auditor, are shrunk by how far
+they disagree:
 
     expected = m * max(0, 1 - v / m^2),   m = (c + a) / 2,   v = (c - a)^2 / 4   (estimated variance of that mean)
              = 2 c a / (c + a)            the harmonic mean, when both are positive; 0 when one is not

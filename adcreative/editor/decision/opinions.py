@@ -14,6 +14,8 @@ from adcreative.editor.models import EditorTools
 from adcreative.editor.scoring.uplift import pool_opinions, predict_uplift, searched_share
 from adcreative.editor.settings import EditorConfig
 
+THIRD_SHARE = 0.5  # of risk_aversion: the bar of the third model, for whose errors nothing was picked (`docs/measured.md`)
+
 
 @dataclass(frozen=True)
 class Opinion:
@@ -64,10 +66,16 @@ def audit(
     is_searched: as in `ask_choosers`; the third model shares data and habits with the two that picked, and so their errors.
     """
     audited, audited_std = predict_uplift(tools.auditor, creatives, features)
-    audited_low, share = audited - config.risk_aversion * audited_std, searched_share((tools.auditor,)) if is_searched else 1.0
+    audited_low = bound_of_third(audited, audited_std, config.risk_aversion)
+    share = searched_share((tools.auditor,)) if is_searched else 1.0
     audited, audited_low = share * audited, share * audited_low
     _, std = pool_opinions(np.array([[opinion.chosen], audited]), np.array([[opinion.std], audited_std]))
     return give_verdict(
         chosen=opinion.chosen, low=opinion.low, judged=opinion.judged, audited=float(audited[0]),
         audited_low=float(audited_low[0]), std=float(std[0]), min_uplift=config.min_uplift,
     )  # fmt: skip
+
+
+def bound_of_third(mean: np.ndarray, std: np.ndarray, risk_aversion: float) -> np.ndarray:
+    """Return the lower bound of changes that the third model expects, nearer to its mean than that of those who chose."""
+    return mean - THIRD_SHARE * risk_aversion * std

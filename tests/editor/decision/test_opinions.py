@@ -34,8 +34,8 @@ def verdict(std: float, *, is_searched: bool = False) -> Any:
 
 
 def test_a_third_model_that_is_not_sure_keeps_the_ad() -> None:
-    sure, unsure = verdict(0.1), verdict(0.3)
-    assert (sure.audited, sure.audited_low) == (pytest.approx(0.2), pytest.approx(0.2 - 0.8 * 0.1))
+    sure, unsure = verdict(0.1), verdict(0.6)
+    assert (sure.audited, sure.audited_low) == (pytest.approx(0.2), pytest.approx(0.2 - 0.4 * 0.1))
     assert sure.is_delivered
     assert unsure.audited_low == pytest.approx(-0.04)
     assert not unsure.is_delivered
@@ -43,5 +43,5 @@ def test_a_third_model_that_is_not_sure_keeps_the_ad() -> None:
 
 def test_the_share_of_searched_changes_moves_no_sign() -> None:
     searched = verdict(0.1, is_searched=True)
-    assert (searched.audited, searched.audited_low) == (pytest.approx(0.1), pytest.approx(0.06))
-    assert verdict(0.3, is_searched=True).audited_low == pytest.approx(-0.02)
+    assert (searched.audited, searched.audited_low) == (pytest.approx(0.1), pytest.approx(0.08))
+    assert verdict(0.6, is_searched=True).audited_low == pytest.approx(-0.02)
