@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -31,6 +31,13 @@ class ExtractsVersions(Protocol):
     """An extractor that has a quicker one for versions of a picture [H, W, 3] uint8."""
 
     def for_versions(self, image_u8: np.ndarray) -> Extractor: ...
+
+
+@runtime_checkable
+class MeasuresForModels(Protocol):
+    """An extractor that has one which measures only what `models` ask for beside what all of them read."""
+
+    def for_models(self, models: Iterable[Any]) -> Extractor: ...
 
 
 class ClickPredictor(Protocol):

@@ -232,6 +232,28 @@ def test_a_line_is_worth_what_it_is_worth_set_into_the_picture(edit_look: bool, 
     assert best.score.uplift_low >= 0.2 - 1e-6
 
 
+def test_what_the_surrogate_does_not_know_is_not_measured_for_it() -> None:
+    class Counting(Extractor):
+        def __init__(self, plain: Counting | None = None) -> None:
+            self.plain, self.num_seen = plain, 0
+
+        def for_models(self, models: Any) -> Extractor:
+            assert not tuple(models)
+            assert self.plain is not None
+            return self.plain
+
+        def extract(self, creatives: Any) -> list[CreativeFeatures]:
+            self.num_seen += len(creatives)
+            return super().extract(creatives)
+
+    plain = Counting()
+    full, config = Counting(plain), replace(QUICK, edit_look=True)
+    result = run(config, extractor=full).result
+    assert plain.num_seen == 9  # both sides of exposure, warmth, contrast, saturation, and a crop
+    assert full.num_seen >= 1 + result.search.rendered
+    assert result.edits == run(config).result.edits
+
+
 def test_what_is_surely_better_in_its_final_pixels_is_delivered_whatever_list_it_comes_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adcreative.editor.models import EditorTools
+from adcreative.editor.models import EditorTools, MeasuresForModels
 from adcreative.editor.scoring.first_order import (
     PROBE_SHARE,
     FaceSurrogate,
@@ -29,6 +29,8 @@ def measure_space(opened: EditableCreative, lines: Lines, tools: EditorTools) ->
     The surrogate is None when the picture stays as it is. It knows nothing of words that are set into the picture: what these
     do is seen where a candidate is rendered.
     """
+    if isinstance(tools.extractor, MeasuresForModels):  # the surrogate knows no lettering and no complexity
+        tools = replace(tools, extractor=tools.extractor.for_models(()))
     low, high = np.asarray(tools.directions.low), np.asarray(tools.directions.high)
     adjustment_low, adjustment_high, least = np.zeros(0), np.zeros(0), None
     faces: FaceSurrogate | None = None
