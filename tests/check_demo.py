@@ -14,7 +14,7 @@ from PIL import Image
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.report.best_pairs import MIN_CHANGED_SHARE, changed_share
 
-MIN_VISIBLE = 5  # of twelve, what a stranger sees at once; six to eight were measured, eight are wanted
+MIN_VISIBLE = 7  # of twelve, what a stranger sees at once; nine were measured, eight are wanted
 MAX_WORSE, WORST = 1, -0.03  # ads whose planted rate fell, and by how much it may have (relative)
 RESULT_FIELDS = {
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "ctr_original", "ctr_control",

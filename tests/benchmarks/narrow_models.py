@@ -5,7 +5,9 @@ torchrun --nproc_per_node 2 -m tests.benchmarks.narrow_models DATA OUT DTYPE NAM
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTra
 from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.training.streamed import RunConfig, TrainConfig
 
+HOLD_AT, HELD_S = os.environ.get("HOLD_AT", ""), 600.0  # where to wait to be killed, by a part of a line of the log
 QUICK = TrainConfig(batch_size=128, max_epochs=2, learning_rate=3e-3, embedding_regularizer=1e-4)
 
 
@@ -38,6 +41,8 @@ def main(data: str, out: str, dtype: str, *names: str) -> None:
         print(line)
         with (Path(out) / "log.txt").open("a") as file:
             file.write(line + "\n")
+        if HOLD_AT and HOLD_AT in line:
+            time.sleep(HELD_S)
 
     Path(out).mkdir(parents=True, exist_ok=True)
     for name in names:
