@@ -99,7 +99,7 @@ def test_a_look_that_helps_is_found_and_named() -> None:
 
 
 def test_measured_answers_rank_like_final_pixels_and_the_log_says_so() -> None:
-    record = run(replace(QUICK, edit_look=True, num_rendered=4)).result.search
+    record = run(replace(QUICK, edit_look=True, num_rendered=4, population_size=24)).result.search
     assert record.rendered > 4
     assert record.rank_correlation > 0.8
     assert len(record.hypervolume) == 6

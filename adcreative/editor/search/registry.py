@@ -25,7 +25,8 @@ from adcreative.editor.search.nsga2 import NSGA2Search
 from adcreative.editor.search.stopping import StoppingRule
 from adcreative.editor.space.genome import GeneSpace, Individual
 
-NUM_SPREAD = 6  # candidates of the first generation that are rendered whatever their rank
+NUM_SPREAD = 6  # most candidates of the first generation that are rendered whatever their rank
+SPREAD_SHARE = 0.25  # and most of a generation, so that a quick look does not spend its time on them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,8 @@ def search_edits(
             scored, so that a result exists.
     """
     algorithm: SearchAlgorithm = ALGORITHMS[config.algorithm](space, config, rng=rng)
-    archive = Archive(space, render, num_rendered=config.num_rendered, num_spread=NUM_SPREAD)
+    num_spread = min(NUM_SPREAD, int(SPREAD_SHARE * config.population_size))
+    archive = Archive(space, render, num_rendered=config.num_rendered, num_spread=num_spread)
     logbook, best_so_far = tools.Logbook(), []
     evaluations, is_complete, is_stopped, rule = 0, True, False, StoppingRule(config.patience)
     for generation in range(config.generations + 1):

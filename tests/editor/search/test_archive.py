@@ -104,6 +104,7 @@ def test_a_search_with_rendering_logs_it_and_reports_rendered_bounds_only() -> N
     plain = search_edits(hill, SPACE, config, rng=np.random.default_rng(0))
     result = search_edits(hill, SPACE, config, rng=np.random.default_rng(0), render=pixels)
     assert result.logbook.select("rendered")[-1] == len(result.pairs) <= 2 * 7 + NUM_SPREAD
+    assert 3 <= result.logbook.select("rendered")[0] <= 2 + 3  # a quarter of twelve whatever their rank
     assert all(rendered == pytest.approx(measured / 2) for measured, rendered in result.pairs)
     assert result.rank_correlation == pytest.approx(1.0)
     assert result.best.fitness.values[0] == max([0.0, *(rendered for _, rendered in result.pairs)])
