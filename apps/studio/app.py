@@ -124,7 +124,7 @@ def _build_ad(
     clear_when_mended(
         [wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path", "changes")], record, progress_shown
     )
-    events.wire_return(page, bring)
+    events.wire_return(page, bring.hero)
     events.wire_choice(results)
     use_words(place.outputs, flat, events.settle, place.moved)
     for event in later_events:

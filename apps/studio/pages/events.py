@@ -26,7 +26,7 @@ from ..sessions.ads import MAX_STATES, NO_AD
 from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish
 from .one_ad import EMPTY_SCORE, Bring
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
-from .pictures import ALL_TYPED, READ, wire_faces, wire_reading
+from .pictures import wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
 # two buttons, what a result shows, shapes of a kept ad, the boxes of own words and of the later steps, their texts
@@ -228,7 +228,7 @@ class AdEvents:
             )  # fmt: skip
             self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
 
-    def wire_return(self, page: gr.Blocks, bring: Bring) -> None:
+    def wire_return(self, page: gr.Blocks, hero: gr.HTML) -> None:
         """A page that opens shows the visitor's search and its ad, if there is one; one that closes leaves it for a while."""
         handlers, place = self.handlers, self.place
         visitors: dict[str, str] = {}  # session -> owner, the latest MAX_STATES
@@ -271,10 +271,8 @@ class AdEvents:
             resume, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_name="resume", show_progress="hidden",
             **WATCHING,
         ).then(settle_return, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip
-        page.load(lambda: fragments.hero(self.demo.picture()), None, bring.hero, **MOVES)
-        is_back.change(bring_back, self.visitor, list(self.form.values()), **MOVES).then(
-            None, [self.form[name] for name in READ], bring.typed, js=ALL_TYPED, **MOVES
-        )  # fmt: skip
+        page.load(lambda: fragments.hero(self.demo.picture()), None, hero, **MOVES)
+        is_back.change(bring_back, self.visitor, list(self.form.values()), **MOVES)
         page.unload(leave)
 
     def settle(

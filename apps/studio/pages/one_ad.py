@@ -39,11 +39,10 @@ EMPTY_SCORE = "How strong your ad is, with the range it may lie in, appears here
 
 @dataclass(frozen=True, kw_only=True)
 class Bring:
-    """Steps 1 and 2: the form, named as in FORM_FIELDS, the words that the person typed into it, the usual click rate, the
-    buttons, what is said of the picture, the ad to try, and the score."""
+    """Steps 1 and 2: the form, named as in FORM_FIELDS, the usual click rate, the buttons, what is said of the picture, the ad
+    to try, and the score."""
 
     form: Fields
-    typed: gr.JSON
     usual_rate: gr.Number
     score: gr.Button
     demo: gr.Button
@@ -93,8 +92,9 @@ def build_bring() -> Bring:
             why = gr.Button("Why? Show where the picture and the words matter", size="sm", elem_id="why-button")
     values = (image, headline, primary_text, description, cta, brand, category, placement)
     return Bring(
-        form=dict(zip(FORM_FIELDS, values, strict=True)), typed=gr.JSON(visible=False), usual_rate=usual_rate, score=score,
-        demo=demo, image_note=image_note, read_note=read_note, hero=hero, hero_box=hero_box, score_shown=score_shown, why=why,
+        form=dict(zip(FORM_FIELDS, values, strict=True)), usual_rate=usual_rate, score=score, demo=demo, image_note=image_note,
+        read_note=read_note,
+        hero=hero, hero_box=hero_box, score_shown=score_shown, why=why,
     )  # fmt: skip
 
 

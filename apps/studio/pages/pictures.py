@@ -30,12 +30,9 @@ TAKE_FACES = f"""(answer, image, taken) => {{
   return [picture, note, update({{choices: names.map((name) => [name, name]), value: names, visible: names.length > 1}}),
     update({{value: is_asked ? null : answer.left, visible: is_asked}}), update({{value: ''}})];
 }}"""
-# words that came with the picture before (read in it, of a pack, of the demo) go with it; those that the person typed stay
-CLEAR_OTHERS = """(typed, ...fields) => ['headline', 'primary_text', 'description', 'cta'].map(
-  (name, number) => fields[number] && typed?.[name] !== fields[number] ? '' : undefined)"""
-# of an ad that comes back with its page nobody knows any more what was typed
-ALL_TYPED = """(...fields) => Object.fromEntries(
-  ['headline', 'primary_text', 'description', 'cta'].map((name, number) => [name, fields[number]]))"""
+# words that were read from the picture before go with it, unless they were corrected
+CLEAR_READ = """(read, ...fields) => ['headline', 'primary_text', 'description', 'cta'].map(
+  (name, number) => read?.[name] && fields[number] === read[name] ? '' : undefined)"""
 # what was read goes into fields that are empty still
 FILL_EMPTY = f"""(read, image, ...fields) => {{
   {_NAME}
@@ -106,10 +103,7 @@ def wire_reading(handlers: Handlers, form: Fields, bring: Bring, visitor: gr.Bro
 
     image.change(None, [read, image, bring.read_note], bring.read_note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
     uploaded = image.upload(begin, None, begun, **last, **MOVES)  # type: ignore[attr-defined]
-    fill(uploaded.then(None, [bring.typed, *fields], fields, js=CLEAR_OTHERS, **MOVES).then, api_name="read_words")
-    for name, field in zip(READ, fields, strict=True):
-        keep = f"(value, typed) => ({{...typed, {name}: value}})"
-        field.input(None, [field, bring.typed], bring.typed, js=keep, **MOVES)  # type: ignore[attr-defined]
+    fill(uploaded.then(None, [read, *fields], fields, js=CLEAR_READ, **MOVES).then, api_name="read_words")
 
     def read_after(filled: Any) -> None:
         fill(filled.success(begin, None, begun, **MOVES).then, api_visibility="private")
