@@ -20,9 +20,9 @@ class EditorConfig(SearchConfig):
     """Settings of one edit: those of the search (`SearchConfig`) and what may be edited, believed and delivered.
 
     seed: same seed, same result. pick: "knee" delivers the edit with the best return for its size, "best" the largest lower
-    bound. risk_aversion: k of lower bound = mean - k * std; 1 asks for five chances in six. min_uplift: log-odds that the
-    models must promise together; less than 0.02 was noise on simulated ads. num_finalists: how many edits are composed at full
-    size and scored again.
+    bound. risk_aversion: k of lower bound = mean - k * std; 1 asks for five chances in six of the two models that choose, half
+    of k is asked of the third (`decision/opinions.py`). min_uplift: log-odds that the models must promise together; less than
+    0.02 was noise on simulated ads. num_finalists: how many edits are composed at full size and scored again.
 
     Faces: max_faces: most that are edited in one picture. identity_floor: least similarity of a face to itself, a cosine.
     realism_floor: least realism of an edited face, 0..1 (`stylegan.latents.realism`); of 100 edits judged by eye, 2 % above
