@@ -25,6 +25,7 @@ from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.encoders.language import detect_language
 
 KINDS = ("headline", "description")
+NOT_TOLD = "which neither your ad nor your notes say"
 _MIN_WORDS = {"headline": 2, "description": 4}
 
 
@@ -182,13 +183,13 @@ def _mark_problems(text: str, facts: Facts) -> Iterable[str]:
 def _number_problems(text: str, facts: Facts) -> Iterable[str]:
     for number in re.findall(r"\d+(?:[.,:/]\d+)*", text):
         if number not in facts.numbers or (facts.is_english and not in_context(number, text, facts)):
-            yield f"has the number {number}, which the brief does not contain"
+            yield f"has the number {number}, {NOT_TOLD}"
     if facts.is_english:
         for word in WORD.findall(text):
             for part in re.split("-", word.casefold()):
                 is_number = part in word_set("language", "number_words")
                 if is_number and not (_is_backed(word, facts) and in_context(word, text, facts)):
-                    yield f"has the number {part!r}, which the brief does not contain"
+                    yield f"has the number {part!r}, {NOT_TOLD}"
 
 
 def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
@@ -243,7 +244,7 @@ def claim_problems(text: str, facts: Facts) -> Iterable[str]:
     """Yield the claims of rules/claims.yaml in `text` that the brief does not back."""
     for group in rule_pack("claims")["groups"]:
         for found in _unbacked(group["patterns"], text, facts, needs_context=group.get("needs_context", False)):
-            yield f"claims {found!r} ({group['name']}), which the brief does not contain"
+            yield f"claims {found!r} ({group['name']}), {NOT_TOLD}"
 
 
 def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:

@@ -125,9 +125,9 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
                 visible=False, elem_id="face-names",
             )  # fmt: skip
             brief = gr.Textbox(
-                "", label="What should the new words say? (optional)", lines=2, max_length=MAX_BRIEF_CHARS, elem_id="brief",
-                placeholder="Free returns until 31 January. Made of recycled wool. Calm tone.",
-                info="Facts you write here may be used; nothing else is made up.",
+                "", label="What should the new words say? Your notes (optional)", lines=2, max_length=MAX_BRIEF_CHARS,
+                elem_id="brief", placeholder="Free returns until 31 January. Made of recycled wool. Calm tone.",
+                info="New words may use the facts in your notes; nothing is made up.",
             )  # fmt: skip
             tuning = _build_tuning(labels)
         with gr.Column(scale=6, min_width=320):

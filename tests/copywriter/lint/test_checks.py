@@ -334,7 +334,7 @@ def test_a_line_of_ones_own_is_asked_what_it_claims_and_not_how_it_is_written() 
     assert check("Find your next adventure", "Warm all night") == {"headline": (), "description": ()}
     found = check("Blankets, now 40 % off!!", "The best blankets in the world")
     assert found["headline"][:1] == ("has doubled or stray punctuation",)
-    assert "has the number 40, which the brief does not contain" in found["headline"]
+    assert "has the number 40, which neither your ad nor your notes say" in found["headline"]
     assert any(one.startswith("claims") for one in found["description"])
     german = Creative(headline="Frisch geröstet, morgen bei Ihnen", description="250 g Espresso. Röstung jeden Freitag.")
     own = replace(german, description="250 g ganze Bohnen. Samstag bei Ihnen.")
