@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ from .pages.effort import wire_effort
 from .pages.events import AdEvents, Place, build_why, flat
 from .pages.many_ads import build_folder
 from .pages.one_ad import build_bring, build_improve, build_results
-from .pages.parts import MOVES, RESULTS, Fields, clear_when_mended, find_owner, fragment, press
+from .pages.parts import MOVES, RESULTS, clear_when_mended, find_owner, fragment, press
+from .pages.pictures import Fillings
 from .pages.settings import build_settings
 from .pages.sizes import build_kept_sizes
 from .pages.steps import build_steps, build_words
@@ -40,11 +40,13 @@ from .port import Studio
 from .sessions.ads import NO_AD
 from .sessions.ahead import Ahead
 from .sessions.privacy import private_dir, safe_settings, silence_network
-from .sessions.seat import MAX_WAITING
+from .sessions.seat import MAX_WAITING, ModelSeat
 
 
 class StudioPage(gr.Blocks):
-    """Blocks that launch with the safe settings, whoever launches them, and never with a public link."""
+    """Blocks that launch with the safe settings, whoever launches them, and never with a public link. seat: of the model."""
+
+    seat: ModelSeat
 
     def launch(self, *args: Any, **options: Any) -> Any:
         looks: dict[str, Any] = {"theme": build_theme(), "css": str(read_part("parts.css")) + _read("studio.css")}
@@ -53,7 +55,7 @@ class StudioPage(gr.Blocks):
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
 
 
-def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False) -> gr.Blocks:
+def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False) -> StudioPage:
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
@@ -71,12 +73,12 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
         fragment(fragments.header(notice))
         with gr.Tabs(overflow_behavior="wrap") as tabs:  # on a phone too, no tab is hidden in a menu
             with gr.Tab("Your ad", id="ad"):
-                form, read_after = _build_ad(page, handlers, steps, visitor)
+                fillings = _build_ad(page, handlers, steps, visitor)
             with gr.Tab("Many ads", id="folder"):
-                build_folder(page, folders, visitor, form, tabs, read_after)
+                build_folder(page, folders, visitor, fillings, tabs)
             with gr.Tab("Your account", id="account") as account:
                 build_account(
-                    page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, form, tabs, account
+                    page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, fillings, tabs, account
                 )
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
             build_settings(
@@ -84,15 +86,13 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
             )
         if is_for_agents:
             build_tools(page, handlers, steps)
+    page.seat = handlers.seat
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
 
 
-def _build_ad(
-    page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState
-) -> tuple[Fields, Callable[[Any], None]]:
-    """Build the steps from an ad to an export, on one page; return the form of the ad, and what reads the words of an ad after
-    an event that filled it."""
+def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState) -> Fillings:
+    """Build the steps from an ad to an export, on one page; return what follows an event that filled the form of the ad."""
     bar = fragment(elem_id="ad-bar")
     bring = build_bring()
     why_shown, why_record = build_why()
@@ -115,7 +115,7 @@ def _build_ad(
     )  # fmt: skip
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     improve_pressed = press(improve_button)
-    read_after = events.wire_bring(bring, wish, improve_pressed)
+    fillings = events.wire_bring(bring, wish, improve_pressed)
     events.wire_why(Why(handlers=handlers, ahead=Ahead(handlers.seat)), bring.why, why_record)
     ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
@@ -124,13 +124,13 @@ def _build_ad(
     clear_when_mended(
         [wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path", "changes")], record, progress_shown
     )
-    events.wire_return(page, bring.hero)
+    events.wire_return(page, bring.hero, fillings)
     events.wire_choice(results)
     use_words(place.outputs, flat, events.settle, place.moved)
     for event in later_events:
         events.wire_bar(event)
     _build_forget(handlers, visitor, progress_shown)
-    return bring.form, read_after
+    return fillings
 
 
 def _build_forget(handlers: Handlers, visitor: gr.BrowserState, shown: gr.HTML) -> None:

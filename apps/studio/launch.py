@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from adcreative.report.rendering import compile_templates
 from .app import build_app
 from .doors import OwnPagesOnly, is_loopback
 from .html.fragments import TEMPLATE_DIR
+from .sessions.ending import Worker, ending_tidily
 from .sessions.privacy import end_tidily
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def load_behind(studio: Studio) -> None:
         except AdCreativeError as error:  # said again, in the page, to whoever asks for a score
             log.error("the models cannot be loaded: %s", error)
 
-    threading.Thread(target=work, name="load-models", daemon=True).start()
+    Worker(work, name="load-models").start()
 
 
 def launch(
@@ -56,7 +56,7 @@ def launch(
     mcp: bool = False,
     **settings: Any,
 ) -> Any:
-    """Serve the app until interrupted (or return at once with prevent_thread_lock=True).
+    """Serve the app until interrupted (or return at once with prevent_thread_lock=True); what is at work is then stopped.
 
     Bound to another address than loopback without `auth`, it warns on the terminal and on the page itself. Requests under
     another name than its own or one of `allowed_hosts`, and requests that pages of other sites cause, are refused. A
@@ -75,4 +75,8 @@ def launch(
     doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))]}
     end_tidily()
     load_behind(studio)
-    return demo.launch(server_name=host, server_port=port, auth=auth, app_kwargs=doors, **settings)
+    served = {"server_name": host, "server_port": port, "auth": auth, "app_kwargs": doors, **settings}
+    if settings.get("prevent_thread_lock"):
+        return demo.launch(**served)
+    with ending_tidily(demo.seat):
+        return demo.launch(**served)

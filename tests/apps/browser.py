@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright import sync_api as playwright_api
 
 from tests.apps.test_launch import Served as Served
@@ -49,6 +50,17 @@ class Visit:
     def shoot(self, name: str) -> None:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def bring_other(page: Any, path: Path) -> None:
+    """Put another picture, drawn without words, in place of the one on the page, and wait until it was read."""
+    size = (320, 240)
+    Image.linear_gradient("L").convert("RGB").resize(size).save(path)
+    page.get_by_label("Remove Image").click()
+    page.locator("#picture input[type=file]").set_input_files(path)
+    expect(page.locator("#picture-note")).to_contain_text(f"{size[0]} × {size[1]} px, ready")
+    expect(page.locator("#read-note")).to_have_text("")
+    expect(page.get_by_role("button", name="Score it")).to_be_enabled()
 
 
 def find_edit(visit: Visit, image_path: Path) -> None:

@@ -15,6 +15,8 @@ import pytest
 from apps.studio.handlers import screens as screens_module
 from apps.studio.handlers.many_ads import Folders
 from apps.studio.handlers.one_ad import Handlers
+from apps.studio.sessions.ads import MAX_ADS
+from apps.studio.sessions.came_with import CameWith
 from apps.studio.sessions.departures import Departures
 from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
@@ -79,6 +81,28 @@ def test_a_copy_of_a_result_that_another_owner_has_too_stays(handlers: Handlers,
     assert kept(handlers) == ["copy", "you"]
     handlers.forget("you")
     assert kept(handlers) == []
+
+
+def test_two_pictures_of_one_name_are_lent_apart_and_deleted(handlers: Handlers) -> None:
+    belongings = handlers.belongings
+    paths = [belongings.lend("me", "1.png", content) for content in (b"one", b"other", b"one")]
+    assert [path.read_bytes() for path in paths] == [b"one", b"other", b"one"]
+    assert (paths[0] == paths[2], paths[0] == paths[1]) == (True, False)
+    handlers.forget("me")
+    assert not any(path.exists() for path in paths)
+
+
+def test_what_came_with_a_picture_is_known_until_it_is_forgotten() -> None:
+    kept = CameWith()
+    assert kept.note("me", "a/1.png", {"headline": "Coats", "cta": ""}) == {"headline": "Coats"}
+    assert kept.note("me", "a/1.png", {"cta": "Shop now"}) == {"headline": "Coats", "cta": "Shop now"}
+    assert kept.note("me", "b/1.png", {}) == kept.note("you", "a/1.png", {}) == {}
+    for number in range(MAX_ADS - 1):
+        kept.note("me", f"{number}.png", {"headline": "Boots"})
+    assert kept.note("me", "a/1.png", {}) == {}  # too long ago
+    kept.note("me", "a/1.png", {"headline": "Coats"})
+    kept.forget("me")
+    assert kept.note("me", "a/1.png", {}) == {}
 
 
 def test_uploads_of_a_folder_are_deleted(handlers: Handlers, image_path: Path) -> None:

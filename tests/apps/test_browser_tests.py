@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.apps.browser import Visit, approve, expect, find_edit, needs_browser
+from tests.apps.browser import Visit, approve, bring_other, expect, find_edit, needs_browser
 from tests.apps.test_browser import fill_new
 
 pytestmark = needs_browser
@@ -54,6 +54,8 @@ def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
     page.get_by_role("button", name="Make it my next ad").press("Enter")
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Coats for rain today")
     expect(page.locator("#ad-bar")).to_contain_text("Coats for rain today")
+    bring_other(page, tmp_path / "other.png")
+    expect(page.get_by_label("Headline", exact=True)).to_have_value("")  # the winner's words went with its picture
 
 
 def test_a_ranked_ad_is_improved_from_the_list(visit: Visit, tmp_path: Path) -> None:
@@ -70,8 +72,14 @@ def test_a_ranked_ad_is_improved_from_the_list(visit: Visit, tmp_path: Path) -> 
     page.get_by_role("button", name="Read the results").click()
     page.get_by_role("button", name="Improve words 1").press("Enter")
     expect(page.locator("#picture-note")).to_contain_text("240 × 300 px, ready")
-    expect(page.locator("#read-note")).to_have_text("")  # it was of the picture before
-    expect(page.get_by_label("Headline", exact=True)).to_have_value("Read me first")
+    headline, button = page.get_by_label("Headline", exact=True), page.get_by_label("Button (call to action)")
+    expect(headline).to_have_value("Read me first")
+    expect(page.locator("#read-note")).to_contain_text("The headline and button were read from the picture")
+    page.get_by_role("button", name="More about the ad").click()
+    headline.fill("My own line")
+    bring_other(page, tmp_path / "other.png")
+    expect(headline).to_have_value("My own line")
+    expect(button).to_have_value("")
 
 
 def test_the_words_in_one_of_many_pictures_are_read_into_the_form(visit: Visit, tmp_path: Path) -> None:
@@ -86,6 +94,61 @@ def test_the_words_in_one_of_many_pictures_are_read_into_the_form(visit: Visit, 
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Read me first")
     expect(page.locator("#read-note")).to_contain_text("read from the picture")
     expect(page.get_by_role("button", name="Score it")).to_be_enabled()
+    bring_other(page, tmp_path / "other.png")
+    expect(page.get_by_label("Headline", exact=True)).to_have_value("")
+
+
+def test_the_words_of_a_table_go_with_the_picture_of_their_ad(visit: Visit, tmp_path: Path) -> None:
+    page, form = visit.page, {name: visit.page.get_by_label(name, exact=True) for name in ("Headline", "Description", "Brand")}
+    Image.linear_gradient("L").convert("RGB").resize((240, 300)).save(tmp_path / "words 1.png")
+    (tmp_path / "table.csv").write_text("file_name,headline,description,brand\nwords 1.png,Run far,Shoes that last,Lund\n")
+    page.get_by_role("tab", name="Many ads").click()
+    page.locator("#folder-uploads input[type=file]").set_input_files([tmp_path / "words 1.png", tmp_path / "table.csv"])
+    expect(page.locator("#folder-uploads")).to_contain_text("table")
+    page.get_by_role("button", name="Score them all").click()
+    page.get_by_role("button", name="Improve ad 1").click()
+    page.get_by_role("button", name="More about the ad").click()
+    expect(form["Brand"]).to_have_value("Lund")
+    expect(page.locator("#read-note")).to_have_text("")  # its words came with it, so none were read
+    form["Description"].fill("Shoes that last for years")
+    bring_other(page, tmp_path / "other.png")
+    for name, text in {"Headline": "", "Brand": "", "Description": "Shoes that last for years"}.items():
+        expect(form[name]).to_have_value(text)
+
+
+@pytest.mark.parametrize("is_reloaded", [False, True])
+def test_the_words_of_the_demo_go_with_its_picture_and_typed_ones_stay(visit: Visit, tmp_path: Path, is_reloaded: bool) -> None:
+    page = visit.page
+    headline, brand, description = (page.get_by_label(name, exact=True) for name in ("Headline", "Brand", "Description"))
+    page.get_by_role("button", name="Try it with this ad").click()
+    page.get_by_role("button", name="More about the ad").click()
+    expect(headline).to_have_value("Try me today")
+    description.fill("Typed by hand")
+    if is_reloaded:
+        page.get_by_label("nobody real is shown").check()
+        visit.improve()
+        expect(page.locator("#result")).to_contain_text("A version worth testing")
+        page.reload()
+        page.get_by_role("button", name="More about the ad").click()
+        expect(headline).to_have_value("Try me today")
+        expect(page.locator("#picture-note")).to_contain_text("256 × 256 px, ready")
+    bring_other(page, tmp_path / "other.png")
+    for field, text in ((headline, ""), (brand, ""), (description, "Typed by hand")):
+        expect(field).to_have_value(text)
+
+
+def test_a_picture_of_ones_own_is_of_one_version_alone(visit: Visit, image_path: Path, tmp_path: Path) -> None:
+    page, own = visit.page, visit.page.locator("#own-picture img")
+    find_edit(visit, image_path)
+    page.get_by_role("button", name="Use my own words or picture").click()
+    Image.linear_gradient("L").convert("RGB").save(tmp_path / "mine.png")
+    page.locator("#own-picture input[type=file]").set_input_files(tmp_path / "mine.png")
+    expect(own).to_be_visible()
+    page.get_by_label("Headline", exact=True).fill("Boots for snow")
+    visit.improve()
+    expect(page.locator("#result")).to_contain_text("Boots for snow today")
+    expect(page.locator("#own-words")).to_be_visible()
+    expect(own).to_have_count(0)
 
 
 def test_what_works_in_an_account_stands_where_there_is_room(visit: Visit, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from adcreative.catalog.images import read_image
-from adcreative.errors import ArtifactError
+from adcreative.errors import AdCreativeError, ArtifactError
 from tests.apps.fakes import FakeStudio
 
 gradio = pytest.importorskip("gradio")
@@ -304,6 +304,14 @@ def test_open_to_the_network_without_password_is_shouted(
     launch(FakeStudio(), host="0.0.0.0", auth=("anna", "secret"))
     launch(FakeStudio(), host="127.0.0.1")
     assert "WARNING" not in capsys.readouterr().err
+
+
+def test_what_is_at_work_when_the_app_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradio.Blocks, "launch", lambda self, *args, **options: self)
+    page = launch(FakeStudio())
+    with pytest.raises(AdCreativeError, match="is being stopped"):
+        page.seat.join()
+    assert launch(FakeStudio(), prevent_thread_lock=True).seat.join()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ class Demo:
     def picture(self) -> Preview | None:
         """Return the picture of the ad, once the models have loaded; None while the model is busy for the first time."""
         if not self._kept:
-            getattr(self.handlers.studio, "load", lambda: None)()  # waited for without the seat, which a score may want
+            with self.handlers.seat.beside():  # a score may want the seat meanwhile
+                getattr(self.handlers.studio, "load", lambda: None)()
             with self.handlers.seat.quick(timeout_s=0.5) as has_model:
                 if not has_model:
                     return None

@@ -122,9 +122,8 @@ class Folders:
             raise AdCreativeError("Choose one of the ads in the list first.")
         form = dict(screen.forms[screen.names.index(name)])
         if form["image_path"]:
-            directory = self.handlers.belongings.lent_dir(owner)
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            form["image_path"] = str(shutil.copy(form["image_path"], directory))
+            path = Path(form["image_path"])
+            form["image_path"] = str(self.handlers.belongings.lend(owner, path.name, path.read_bytes()))
         self.handlers.bring(owner, form)
         return form
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from adcreative.errors import AdCreativeError
-from adcreative.provenance.sidecar import write_whole
 
 from ..sessions.wishes import FORM_FIELDS
 from .one_ad import Handlers
@@ -45,11 +45,9 @@ class Winners:
         if not package_path:
             raise AdCreativeError(NO_PACK)
         self.handlers.belongings.note(owner, package_path)
-        folder = self.handlers.belongings.lent_dir(owner)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             with zipfile.ZipFile(package_path) as archive:
-                form = _read_form(archive, folder)
+                form = _read_form(archive, partial(self.handlers.belongings.lend, owner))
         except AdCreativeError:
             raise
         except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
@@ -58,7 +56,7 @@ class Winners:
         return form
 
     def take_row(self, owner: str, row: int) -> dict[str, str | None]:
-        """Return the form of a ranked ad, by FORM_FIELDS: its picture, and the words that are read in it.
+        """Return the form of a ranked ad, by FORM_FIELDS: its picture; the words in it are read there.
 
         Raises:
             AdCreativeError: the page shows no such ad any more.
@@ -66,16 +64,13 @@ class Winners:
         found = find_listed(self.handlers.owner_dir(owner) / "account", ROWS, row)
         if found is None:
             raise AdCreativeError("This ad's picture is not here any more. Read the results again, with its pictures.")
-        folder = self.handlers.belongings.lent_dir(owner)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         form: dict[str, str | None] = dict.fromkeys(FORM_FIELDS, "")
-        form["image_path"] = str(shutil.copy(found, folder))
-        form |= self.handlers.read_words(owner, form)[1]
+        form["image_path"] = str(self.handlers.belongings.lend(owner, found.name, found.read_bytes()))
         self.handlers.bring(owner, form)
         return form
 
 
-def _read_form(archive: zipfile.ZipFile, folder: Path) -> dict[str, str | None]:
+def _read_form(archive: zipfile.ZipFile, lend: Callable[[str, bytes], Path]) -> dict[str, str | None]:
     row = json.loads(archive.read(f"{TECHNICAL}/results.jsonl").splitlines()[0])
     table = archive.read(f"{TECHNICAL}/original/metadata.csv").decode("utf-8")
     brought = next(csv.DictReader(io.StringIO(table)), {})
@@ -89,7 +84,6 @@ def _read_form(archive: zipfile.ZipFile, folder: Path) -> dict[str, str | None]:
         if edited and f"{UPLOAD}/{called}" in names:
             if archive.getinfo(f"{UPLOAD}/{called}").file_size > MAX_PICTURE_BYTES:
                 raise AdCreativeError(f"{called} in the package is too large to be one of ours.")
-            write_whole(folder / called, archive.read(f"{UPLOAD}/{called}"))
-            form["image_path"] = str(folder / called)
+            form["image_path"] = str(lend(called, archive.read(f"{UPLOAD}/{called}")))
             break
     return form

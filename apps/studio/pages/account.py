@@ -18,6 +18,7 @@ from ..sessions.wishes import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
 from .next_test import build_next_test
 from .parts import MOVES, QUICK, Fields, find_owner, fragment, scroll_to, show_ad, take_only_uploads
+from .pictures import Fillings
 from .training import build_training
 
 COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ad fatigue)"}
@@ -37,12 +38,12 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 
 
 def build_account(
-    page: gr.Blocks, steps: Steps, trainings: Trainings, insights: Insights, visitor: gr.BrowserState, form: Fields,
-    tabs: gr.Tabs, tab: gr.Tab,
+    page: gr.Blocks, steps: Steps, trainings: Trainings, insights: Insights, visitor: gr.BrowserState,
+    fillings: Fillings, tabs: gr.Tabs, tab: gr.Tab,
 ) -> None:  # fmt: skip
     """Build the page, inside its tab; an export with unknown columns opens the choice of columns.
 
-    form: of one ad, which a winner fills.
+    fillings: of the form of one ad, which a winner or a ranked ad fills.
     """
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
@@ -87,7 +88,7 @@ def build_account(
     button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK).then(
         None, js=scroll_to("#account"), **MOVES
     )
-    _wire_winner(Winners(handlers=steps.handlers), shown, {"package_path": package, "visitor": visitor}, form, tabs)
+    _wire_winner(Winners(handlers=steps.handlers), shown, {"package_path": package, "visitor": visitor}, fillings, tabs)
 
 
 def _wire_columns(steps: Steps, results: gr.File, visitor: gr.BrowserState, outputs: list[Any]) -> None:
@@ -108,7 +109,7 @@ def _wire_columns(steps: Steps, results: gr.File, visitor: gr.BrowserState, outp
     )
 
 
-def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, form: Fields, tabs: gr.Tabs) -> None:
+def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, fillings: Fillings, tabs: gr.Tabs) -> None:
     """Fill the form of one ad with the version that won, or with a ranked ad, and show it."""
     place, row = (gr.Number(None, visible=False, precision=0) for _ in range(2))
 
@@ -127,7 +128,8 @@ def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, form: Fields, 
         return [int(clicked.index), None] if clicked.value == "winner" else [None, int(clicked.index)]
 
     taken = shown.select(note_place, None, [place, row], **MOVES).then(
-        take_winner, None, list(form.values()), inputs_kwargs={**asked, "place": place, "row": row}, api_name="take_winner",
-        **QUICK,
+        take_winner, None, list(fillings.form.values()), inputs_kwargs={**asked, "place": place, "row": row},
+        api_name="take_winner", **QUICK,
     )  # fmt: skip
     show_ad(taken, tabs)
+    fillings.read_after(taken)

@@ -26,7 +26,7 @@ from ..sessions.ads import MAX_STATES, NO_AD
 from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish
 from .one_ad import EMPTY_SCORE, Bring
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
-from .pictures import wire_faces, wire_reading
+from .pictures import Fillings, wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
 # two buttons, what a result shows, shapes of a kept ad, the boxes of own words and of the later steps, their texts
@@ -65,11 +65,11 @@ class AdEvents:
     visitor: gr.BrowserState
     place: Place
 
-    def wire_bring(self, bring: Bring, wish: Fields, improve_pressed: Any) -> Callable[[Any], None]:
-        """Bring, try the demo ad, score; return what reads the words of an ad after another event that brought it."""
+    def wire_bring(self, bring: Bring, wish: Fields, improve_pressed: Any) -> Fillings:
+        """Bring, try the demo ad, score; return what follows other events that bring an ad."""
         score_pressed = press(bring.score)
         wire_faces(self.handlers, self.form, bring, wish, self.visitor, [score_pressed, improve_pressed])
-        read_after = wire_reading(self.handlers, self.form, bring, self.visitor)
+        fillings = wire_reading(self.handlers, self.form, bring, self.visitor)
 
         def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
             form = self.demo.bring(find_owner(visitor, request))
@@ -85,10 +85,12 @@ class AdEvents:
         def show_placements(request: gr.Request, visitor: str | None = None, **form: Any) -> str:
             return Mockups(handlers=self.handlers).show(form)
 
-        bring.demo.click(
+        brought = bring.demo.click(
             demo, None, list(self.form.values()), inputs_kwargs={"visitor": self.visitor}, api_name="demo",
             show_progress="minimal", **MODEL_SEAT,
-        ).then(None, js=LEAVE_DEMO, **MOVES)  # fmt: skip
+        )  # fmt: skip
+        brought.then(None, js=LEAVE_DEMO, **MOVES)
+        fillings.after(brought)
         asked = {**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}
         # Who calls the API waits in Gradio's queue, where no connection is held open for a minute. The page asks without it: it
         # answers each question twice, which takes longer than a score; the seat is line enough
@@ -105,7 +107,7 @@ class AdEvents:
             show_placements, None, self.place.mockups, inputs_kwargs={**self.form, "visitor": self.visitor},
             api_name="placements", **{**QUICK, "show_progress": "hidden"},
         )  # fmt: skip
-        return read_after
+        return fillings
 
     def wire_bar(self, event: Any) -> Any:
         """Show after an event how far the ad is."""
@@ -228,7 +230,7 @@ class AdEvents:
             )  # fmt: skip
             self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
 
-    def wire_return(self, page: gr.Blocks, hero: gr.HTML) -> None:
+    def wire_return(self, page: gr.Blocks, hero: gr.HTML, fillings: Fillings) -> None:
         """A page that opens shows the visitor's search and its ad, if there is one; one that closes leaves it for a while."""
         handlers, place = self.handlers, self.place
         visitors: dict[str, str] = {}  # session -> owner, the latest MAX_STATES
@@ -252,12 +254,14 @@ class AdEvents:
         def bring_back(request: gr.Request, visitor: str | None) -> list[Any]:
             """Put the ad of the search back into the form; apart from `resume`, since what it says of the form of a new page
             would meet a picture that is being brought just then."""
-            creative = handlers.find_brought(find_owner(visitor, request))
+            owner = find_owner(visitor, request)
+            creative = handlers.find_brought(owner)
             if creative is None:
-                return [gr.skip()] * len(self.form)
+                return [gr.skip()] * (len(self.form) + 1)
             values = {name: getattr(creative, name) for name in FORM_FIELDS}
             path = values["image_path"]
-            return [str(path) if path and Path(path).is_file() else None, *(values[name] for name in FORM_FIELDS[1:])]
+            values["image_path"] = str(path) if path and Path(path).is_file() else None
+            return [*values.values(), fillings.tell_again(owner, values)]
 
         def leave(request: gr.Request) -> None:
             handlers.leave(visitors.pop(request.session_hash or "", find_owner(None, request)))
@@ -272,7 +276,7 @@ class AdEvents:
             **WATCHING,
         ).then(settle_return, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip
         page.load(lambda: fragments.hero(self.demo.picture()), None, hero, **MOVES)
-        is_back.change(bring_back, self.visitor, list(self.form.values()), **MOVES)
+        is_back.change(bring_back, self.visitor, [*self.form.values(), fillings.came], **MOVES)
         page.unload(leave)
 
     def settle(

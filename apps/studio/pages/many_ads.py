@@ -14,6 +14,7 @@ from ..html import fragments
 from ..html.steps import ORDERS
 from ..sessions.wishes import FORM_FIELDS
 from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, file_to_take, find_owner, fragment, show_ad, take_only_uploads
+from .pictures import Fillings
 
 HINT = (
     "Pictures, or a zip of them; with a table of their words if you have one (CSV, Excel): a column with the file names, and "
@@ -27,10 +28,9 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 
 
 def build_folder(
-    page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, form: Fields, tabs: gr.Tabs, read_after: Callable[[Any], None]
+    page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fillings: Fillings, tabs: gr.Tabs
 ) -> None:  # fmt: skip
-    """Build the page; `form` is that of one ad, which the button "Improve this one" fills. read_after: reads the words in the
-    picture of an ad after the event that put it there."""
+    """Build the page. fillings: of the form of one ad, which the button "Improve this one" fills."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
             fragment(fragments.heading("Many ads at once", HINT))
@@ -78,9 +78,9 @@ def build_folder(
         show_progress="hidden",
     )  # fmt: skip
     _wire_arrange(folders, shown, visitor, order, query)
-    for event in _wire_take(folders, shown, visitor, form):
+    for event in _wire_take(folders, shown, visitor, fillings.form):
         show_ad(event, tabs)
-        read_after(event)
+        fillings.read_after(event)
 
 
 def _wire_states(folders: Folders) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -7,7 +7,9 @@ none, the question is put again with every button that needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
@@ -15,10 +17,12 @@ import gradio as gr
 
 from ..handlers.one_ad import Handlers
 from ..html import fragments
-from ..sessions.wishes import FACES_LEFT
+from ..sessions.came_with import CameWith
+from ..sessions.wishes import FACES_LEFT, FORM_FIELDS
 from .one_ad import Bring
 from .parts import MODEL_SEAT, MOVES, Fields, find_owner
 
+_LAST = {"trigger_mode": "always_last"}
 READ = ("headline", "primary_text", "description", "cta")
 # the picture on the page, as `name_picture` has it
 _NAME = r"const picture = (image?.path ?? '').split(/[\\/]/).slice(-2).join('/');"
@@ -30,20 +34,20 @@ TAKE_FACES = f"""(answer, image, taken) => {{
   return [picture, note, update({{choices: names.map((name) => [name, name]), value: names, visible: names.length > 1}}),
     update({{value: is_asked ? null : answer.left, visible: is_asked}}), update({{value: ''}})];
 }}"""
-# words that were read from the picture before go with it, unless they were corrected
-CLEAR_READ = """(read, ...fields) => ['headline', 'primary_text', 'description', 'cta'].map(
-  (name, number) => read?.[name] && fields[number] === read[name] ? '' : undefined)"""
+# words that came with the picture before (read in it, of a pack, of a list, the demo's) go with it, unless they were changed
+CLEAR_CAME = f"""(came, ...fields) => {json.dumps(FORM_FIELDS[1:])}.map(
+  (name, number) => came?.came?.[name] && fields[number] === came.came[name] ? '' : undefined)"""
 # what was read goes into fields that are empty still
-FILL_EMPTY = f"""(read, image, ...fields) => {{
+FILL_EMPTY = f"""(came, image, ...fields) => {{
   {_NAME}
-  return ['headline', 'primary_text', 'description', 'cta'].map(
-    (name, number) => read?.picture === picture && !fields[number] && read[name] ? read[name] : undefined);
+  return {json.dumps(READ)}.map(
+    (name, number) => came?.picture === picture && !fields[number] && came.read?.[name] ? came.read[name] : undefined);
 }}"""
 
 # what is said of the words that were read goes with their picture, whoever fills the form: a winner brings its own words
-CLEAR_NOTE = f"""(read, image, note) => {{
+CLEAR_NOTE = f"""(came, image, note) => {{
   {_NAME}
-  return read?.note && read.note === note && read.picture !== picture ? '' : undefined;
+  return came?.note && came.note === note && came.picture !== picture ? '' : undefined;
 }}"""
 
 
@@ -76,36 +80,82 @@ def wire_faces(
         )  # fmt: skip
 
 
-def wire_reading(handlers: Handlers, form: Fields, bring: Bring, visitor: gr.BrowserState) -> Callable[[Any], None]:
-    """Read the words of an uploaded picture into the form, where they can be corrected; until then no score is asked for.
+@dataclass(frozen=True, kw_only=True)
+class Fillings:
+    """What follows an event that filled the form: the page notes what came with the picture, so that it goes with it.
 
-    Returns:
-        a function that does the same after another event that filled the form, such as with one of many ads.
+    came: on the page, what came with the picture (name of it -> text) and, of that, what was read last and what is said of it.
     """
 
-    def read_words(request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, str]]:
-        shown, fields = handlers.read_words(find_owner(visitor, request), form)
-        return shown, {"picture": name_picture(form["image_path"]), "note": shown, **fields}
+    handlers: Handlers
+    form: Fields
+    bring: Bring
+    visitor: gr.BrowserState
+    came: gr.JSON = field(default_factory=lambda: gr.JSON(visible=False))
+    kept: CameWith = field(default_factory=CameWith)
 
-    def begin() -> list[Any]:
-        return [gr.update(interactive=False), fragments.note("Reading the picture …")]
+    def after(self, filled: Any) -> Any:
+        """Note what came with a picture after an event that filled the form with its ad."""
 
-    image, read, fields = form["image_path"], gr.JSON(visible=False), [form[name] for name in READ]
-    begun, last = [bring.score, bring.read_note], {"trigger_mode": "always_last"}
+        def note(request: gr.Request, visitor: str | None = None, **form: Any) -> dict[str, Any]:
+            return self._note(find_owner(visitor, request), form, {name: form[name] for name in FORM_FIELDS[1:]})
 
-    def fill(asked: Any, **named: str) -> None:
+        return filled.success(note, None, self.came, inputs_kwargs=self._asked, **MOVES)
+
+    def read_after(self, filled: Any) -> None:
+        """As `after`; where the ad came without words, those in its picture are read, and that is said."""
+
+        def begin(*words: str | None) -> list[Any]:
+            return [gr.skip(), ""] if any(words) else _begin_reading()
+
+        begun = self.after(filled).success(begin, self._words, [self.bring.score, self.bring.read_note], **MOVES)
+        self._fill(begun.then, api_visibility="private")
+
+    def tell_again(self, owner: str, form: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a page that is opened anew has to know of what came with the picture that it shows."""
+        return self._note(owner, form, {})
+
+    def wire_upload(self) -> None:
+        """Read the words of an uploaded picture into the form, where they can be corrected; until then no score is asked for.
+        What came with the picture before goes."""
+        image, note, others = self.form["image_path"], self.bring.read_note, [self.form[name] for name in FORM_FIELDS[1:]]
+        image.change(None, [self.came, image, note], note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
+        uploaded = image.upload(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)  # type: ignore[attr-defined]
+        self._fill(uploaded.then(None, [self.came, *others], others, js=CLEAR_CAME, **MOVES).then, api_name="read_words")
+
+    def _fill(self, asked: Any, **named: str) -> None:
         asked(
-            read_words, None, [bring.read_note, read], inputs_kwargs={**form, "visitor": visitor}, **named, **last,
+            self._read, None, [self.bring.read_note, self.came], inputs_kwargs=self._asked, **named, **_LAST,
             **{**MODEL_SEAT, "show_progress": "hidden"},
-        ).then(None, [read, image, *fields], fields, js=FILL_EMPTY, **MOVES).then(
-            lambda: gr.update(interactive=True), None, bring.score, **MOVES
+        ).then(None, [self.came, self.form["image_path"], *self._words], self._words, js=FILL_EMPTY, **MOVES).then(
+            lambda: gr.update(interactive=True), None, self.bring.score, **MOVES
         )  # fmt: skip
 
-    image.change(None, [read, image, bring.read_note], bring.read_note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
-    uploaded = image.upload(begin, None, begun, **last, **MOVES)  # type: ignore[attr-defined]
-    fill(uploaded.then(None, [read, *fields], fields, js=CLEAR_READ, **MOVES).then, api_name="read_words")
+    def _read(self, request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, Any]]:
+        owner = find_owner(visitor, request)
+        said, read = self.handlers.read_words(owner, form)
+        return said, {**self._note(owner, form, read), "note": said, "read": read}
 
-    def read_after(filled: Any) -> None:
-        fill(filled.success(begin, None, begun, **MOVES).then, api_visibility="private")
+    def _note(self, owner: str, form: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+        picture = name_picture(form["image_path"])
+        return {"picture": picture, "came": self.kept.note(owner, picture, fields) if picture else {}}
 
-    return read_after
+    @property
+    def _words(self) -> list[gr.blocks.Block]:
+        return [self.form[name] for name in READ]
+
+    @property
+    def _asked(self) -> Fields:
+        return {**self.form, "visitor": self.visitor}
+
+
+def _begin_reading() -> list[Any]:
+    return [gr.update(interactive=False), fragments.note("Reading the picture …")]
+
+
+def wire_reading(handlers: Handlers, form: Fields, bring: Bring, visitor: gr.BrowserState) -> Fillings:
+    """Read the words of uploaded pictures; return what follows other events that fill the form."""
+    fillings = Fillings(handlers=handlers, form=form, bring=bring, visitor=visitor)
+    handlers.also_forget.append(fillings.kept.forget)
+    fillings.wire_upload()
+    return fillings

@@ -29,7 +29,7 @@ from .parts import (
 from .sizes import build_sizes
 
 WORDS_HINT = "Write your own line, or ask for more: it is scored like the others, and yours to use whatever the score says."
-NUM_LATER_TEXTS = 14
+NUM_LATER_TEXTS = 15
 PLATFORMS = [
     ("None: pictures, words, report", ""), ("Google Ads Editor (CSV)", "google-editor"),
     ("Meta Ads bulk sheet (CSV)", "meta-bulk"), ("AdCP creative manifest (JSON)", "adcp"),
@@ -40,7 +40,7 @@ def nothing_yet() -> list[Any]:
     """Return what a new edit makes of everything of the one before: the values of the boxes after the two texts, the last one
     (what the result is known by) left out."""
     hidden = gr.update(value=None, visible=False)
-    return ["", "", gr.update(choices=[], value=None, visible=False), "", "", "", [], False, "", "", hidden]
+    return ["", "", gr.update(choices=[], value=None, visible=False), None, "", "", "", [], False, "", "", hidden]
 
 
 def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fields, list[Any]]:
@@ -129,7 +129,7 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
             show_progress="minimal", **MODEL_SEAT,
         ).then(settle_words, [is_taken, outputs[-1], visitor, shown], moved, **MOVES)  # fmt: skip
 
-    return {**fields, "shown": shown, "written": written, "lines": lines}, wire_use
+    return {**fields, "shown": shown, "written": written, "lines": lines, "own_picture": own_picture}, wire_use
 
 
 def _build_own_picture() -> gr.Image:

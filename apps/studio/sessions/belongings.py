@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adcreative.provenance.sidecar import write_whole
+
 RESULTS, DEMOS = "results", "demos"
 
 
@@ -45,6 +47,14 @@ class Belongings:
     def lent_dir(self, owner: str) -> Path:
         """Where pictures lie that the app itself puts into the form: they count as uploads of the owner."""
         return self.result_dir.with_name(DEMOS) / self.owner_dir(owner).name
+
+    def lend(self, owner: str, name: str, content: bytes) -> Path:
+        """Put a picture where the form can take it, in a folder named by its content, as uploads lie: a page knows pictures by
+        their paths, so no two of them may have one."""
+        path = self.lent_dir(owner) / hashlib.sha256(content).hexdigest() / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(path, content)
+        return path
 
     def erase(self, owner: str) -> None:
         """Delete what the owner brought and what was made of it, and every copy of it that nobody else brought too."""

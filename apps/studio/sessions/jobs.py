@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from .ending import Worker
+
 Result = TypeVar("Result")
 Kept = TypeVar("Kept")
 ReportProgress = Callable[[int, int, float], None]
@@ -56,7 +58,7 @@ class Job(Generic[Result]):
     _error: BaseException | None = None
 
     def start(self) -> Job[Result]:
-        threading.Thread(target=self._work, name="adcreative-job", daemon=True).start()
+        Worker(self._work, name="adcreative-job", ask_to_stop=lambda: self.stop(wait_s=0)).start()
         return self
 
     @property

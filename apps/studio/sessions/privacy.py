@@ -61,10 +61,11 @@ def end_tidily() -> None:
         return
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+            signal.signal(getattr(signal, name), interrupt)
 
 
-def _interrupt(signum: int, frame: Any) -> None:
+def interrupt(signum: int, frame: Any) -> None:
+    """End the program from a handler of signals, with the exit code that tells which."""
     signal.signal(signum, signal.SIG_IGN)  # a second one must not cut the tidying short
     raise SystemExit(128 + signum)
 

@@ -2,7 +2,7 @@
 
 A search takes its place in the line when its button is pressed, before any thread of the page waits, so it keeps that place
 when its page is closed. Short questions (a score, a face finder) go before searches that have not begun, and between two rounds
-of the one that runs (`let_short_pass`). The line has an end.
+of the one that runs (`let_short_pass`). The line has an end, and is closed when the program ends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from adcreative.errors import AdCreativeError
 
 MAX_WAITING = 64  # fifty people at once, and some room
 _LOOK_AGAIN_S = 0.2
+CLOSED = "The app is being stopped. Start it again, then bring your ad anew."
 
 
 @dataclass(frozen=True, order=True)
@@ -40,14 +41,17 @@ class ModelSeat:
         self._line: set[Ticket] = set()
         self._sitting: Ticket | None = None
         self._number = 0
+        self._num_beside = 0
+        self._is_closed = False
 
     def join(self, *, is_quick: bool = False) -> Ticket:
         """Take a place in the line; who takes one must come to `hold` with it.
 
         Raises:
-            AdCreativeError: as many searches are waiting as may wait.
+            AdCreativeError: as many searches are waiting as may wait, or the line is closed.
         """
         with self._changed:
+            self._check_open()
             if not is_quick and sum(ticket.is_long for ticket in self._line) >= self.max_waiting:
                 raise AdCreativeError(
                     f"{self.max_waiting} ads wait to be improved already, and no more can. Nothing of yours was lost: "
@@ -104,6 +108,30 @@ class ModelSeat:
         with self.hold(self.join(is_quick=True), timeout_s=timeout_s) as has_seat:
             yield has_seat
 
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Use the model inside the block without the seat, such as to load it; `close` tells of it."""
+        with self._changed:
+            self._check_open()
+            self._num_beside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._num_beside -= 1
+                self._changed.notify_all()
+
+    def close(self, wait_s: float) -> bool:
+        """Give the seat to nobody any more, wait up to `wait_s` for who has it, and return whether the model is free."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._sitting is None, timeout=wait_s) and not self._num_beside
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise AdCreativeError(CLOSED)
+
     def let_short_pass(self, ticket: Ticket) -> None:
         """Leave the seat to the short questions that wait, and take it again after them; for who has it, between two rounds."""
         with self._changed:
@@ -118,11 +146,13 @@ class ModelSeat:
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             try:
+                self._check_open()
                 while self._sitting is not None or min(self._line) != ticket:
                     is_late = until_s is not None and time.monotonic() >= until_s
                     if should_stop() or (is_late and self._sitting is not None and self._sitting.is_long):
                         return False
                     self._changed.wait(_LOOK_AGAIN_S)
+                    self._check_open()
                 self._sitting = ticket
                 return True
             finally:
