@@ -25,9 +25,12 @@ class LatestFaces(FaceAnalyzer):
     def analyze(self, image_u8: np.ndarray, max_faces: int = 12) -> list[FaceInPicture]:
         return self._latest(image_u8)[:max_faces]
 
-    def for_versions(self, image_u8: np.ndarray) -> VersionFaces:
-        """Return a finder for many versions of one picture [H, W, 3] uint8, which looks where the picture has faces."""
-        return VersionFaces(self, image_u8)
+    def for_versions(self, image_u8: np.ndarray, *, only_covered: bool = False) -> VersionFaces:
+        """Return a finder for many versions of one picture [H, W, 3] uint8, which looks where the picture has faces.
+
+        only_covered: as for `VersionFaces`.
+        """
+        return VersionFaces(self, image_u8, only_covered=only_covered)
 
     def forget(self) -> None:
         """Remember no face any more."""

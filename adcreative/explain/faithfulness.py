@@ -86,7 +86,7 @@ def judge_heat(
         if image_u8 is None:
             continue
         small = shrink_picture(image_u8)
-        extract = extractor.for_versions(small).extract
+        extract = extractor.for_versions(small, only_covered=True).extract
         heat = map_heat(creative, small, extract, score, find_things(small, extractor.analyzer)).cells
         cells = list(np.ndindex(*heat.shape))
 

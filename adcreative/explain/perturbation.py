@@ -26,7 +26,7 @@ NUM_CELLS = 8
 WINDOW_CELLS = 2
 MIN_CELLS = 4
 CHUNK, TOLD = 16, 4  # covered pictures that are scored at once; that one thread reads between two reports
-MAX_SIDE_PX = 512
+MAX_SIDE_PX = 384  # of pictures that are covered and read dozens of times; `tests.bench.heat_maps`: 512 show no more
 RIDGE = 10.0  # `tests.bench.heat_maps`: 4 to 30 are alike
 COVERED_SHARE = 0.4
 
@@ -187,10 +187,10 @@ def _not_refused(found: CreativeFeatures | CreativeError) -> CreativeFeatures:
     return found
 
 
-def shrink_picture(image_u8: np.ndarray) -> np.ndarray:
-    """Return the picture with a long side of at most MAX_SIDE_PX, since dozens of copies of it are read."""
+def shrink_picture(image_u8: np.ndarray, max_side_px: int = MAX_SIDE_PX) -> np.ndarray:
+    """Return the picture with a long side of at most max_side_px; MAX_SIDE_PX where dozens of copies of it are read."""
     image = Image.fromarray(image_u8)
-    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
+    image.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS)
     return np.asarray(image).copy()
 
 

@@ -68,7 +68,7 @@ class FaceFinder(Protocol):
 class KnowsVersions(Protocol):
     """A finder that finds faces sooner in versions of one picture; see `stylegan.faces.versions`."""
 
-    def for_versions(self, image_u8: np.ndarray) -> FaceFinder: ...
+    def for_versions(self, image_u8: np.ndarray, *, only_covered: bool = False) -> FaceFinder: ...
 
 
 class FaceEncoding(Protocol):
@@ -157,14 +157,14 @@ class FeatureExtractor:
             measures_complexity=self.measures_complexity,
         )  # fmt: skip
 
-    def for_versions(self, image_u8: np.ndarray) -> FeatureExtractor:
+    def for_versions(self, image_u8: np.ndarray, *, only_covered: bool = False) -> FeatureExtractor:
         """Return an extractor with the same encoders for versions of one picture [H, W, 3] uint8: it looks for faces where the
         picture has them (`stylegan.faces.versions`), encodes a face that most of them leave as it is once, and what it finds is
-        kept in memory alone."""
+        kept in memory alone. only_covered: versions are the picture with parts covered, and show no face that it has not."""
         other = self.without_cache()
         other.cache, other.codec = VersionCache(self.cache), LatestCodes(self.codec)
         if isinstance(other.analyzer, KnowsVersions):
-            other.analyzer = other.analyzer.for_versions(image_u8)
+            other.analyzer = other.analyzer.for_versions(image_u8, only_covered=only_covered)
         return other
 
     def for_models(self, models: Iterable[AsksForFeatures]) -> FeatureExtractor:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ExplanationSummary", "explain"]
 
 NUM_STRONGEST = 8
+SHOWN_SIDE_PX = 512  # of the picture under a heat map
 OUTPUTS = ("heat.png", "explanation.json", "explanation.html")
 
 
@@ -171,10 +172,11 @@ def _map_heat(
 
     if image_u8 is None:
         return None, None
-    shown_u8 = shrink_picture(image_u8)
-    versions = extractor.for_versions(shown_u8)
-    things = find_things(shown_u8, versions.analyzer)
-    return map_heat(creative, shown_u8, versions.extract, score, things, progress=progress), shown_u8
+    small_u8 = shrink_picture(image_u8)
+    versions = extractor.for_versions(small_u8, only_covered=True)
+    things = find_things(small_u8, versions.analyzer)
+    found = map_heat(creative, small_u8, versions.extract, score, things, progress=progress)
+    return found, shrink_picture(image_u8, SHOWN_SIDE_PX)
 
 
 def _weigh_words(

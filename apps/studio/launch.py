@@ -29,6 +29,12 @@ EXPOSED = (
 HOW_TO_CLOSE = "Use --auth-file FILE (user:password in it) or ADCREATIVE_AUTH, or --host 127.0.0.1."
 
 
+def compile_all() -> None:
+    """Compile the templates of the page and of the reports that it shows or hands out."""
+    compile_templates(TEMPLATE_DIR)
+    compile_templates()
+
+
 def load_behind(studio: Studio) -> None:
     """Load the models, then compile the templates, while the page opens already; who asks for a score before then waits for the
     models."""
@@ -39,7 +45,7 @@ def load_behind(studio: Studio) -> None:
     def work() -> None:
         try:
             load()
-            compile_templates(TEMPLATE_DIR)
+            compile_all()
         except AdCreativeError as error:  # said again, in the page, to whoever asks for a score
             log.error("the models cannot be loaded: %s", error)
 

@@ -33,6 +33,19 @@ def test_job_reports_and_returns() -> None:
     assert job.state.best == (0.1, 0.2)
 
 
+def test_states_may_be_told_apart_in_time_and_the_end_is_not_waited_for() -> None:
+    def work(report: ReportProgress, should_stop: ShouldStop) -> None:
+        for done in range(40):
+            report(done, 40, 0.0)
+            time.sleep(0.01)
+
+    began_s = time.monotonic()
+    assert 2 <= len(list(Job(work=work).start().states(apart_s=0.15))) <= 5
+    quick: Job[None] = Job(work=lambda report, should_stop: None)
+    assert len(list(quick.start().states(apart_s=60.0))) <= 1
+    assert time.monotonic() - began_s < 30
+
+
 def test_stop_waits_until_the_work_has_ended() -> None:
     job = Job(work=endless).start()
     time.sleep(0.03)

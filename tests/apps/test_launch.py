@@ -63,7 +63,7 @@ def test_models_are_loaded_behind_the_page_and_a_damaged_one_is_said_in_the_log(
     assert "the models cannot be loaded: weights/judge is damaged" in caplog.text
 
 
-def test_the_templates_of_the_page_are_compiled_behind_it() -> None:
+def test_the_templates_of_the_page_and_of_its_reports_are_compiled_behind_it() -> None:
     build_environment.cache_clear()
 
     class Loads:
@@ -74,6 +74,7 @@ def test_the_templates_of_the_page_are_compiled_behind_it() -> None:
         if thread.name == "load-models":
             thread.join(timeout=30)
     assert "steps.html.j2" in {name for _, name in build_environment(TEMPLATE_DIR).cache}
+    assert "explanation.html.j2" in {name for _, name in build_environment().cache}
 
 
 def test_what_the_page_tells_again_acts_once() -> None:

@@ -274,6 +274,8 @@ def page_figures(picture: Path | None = None, *, read_s: float = 0.0, is_tiny: b
 def call_figures(picture: Path | None = None, *, is_ready: bool = False, is_tiny: bool = False) -> dict[str, float]:
     """Return processor seconds of what the page asks for, without a page: a picture, two scores, a heat map, a quick search.
 
+    Models are loaded and templates compiled before, as the app does when it starts.
+
     Args:
         picture: as for `page_figures`. is_ready: what a search needs of the words in the picture is worked out before it, as
             the app does while a score is read; what that takes is told apart. is_tiny: as there.
@@ -281,6 +283,7 @@ def call_figures(picture: Path | None = None, *, is_ready: bool = False, is_tiny
     from adcreative.pipeline import Studio
     from apps.studio.handlers.one_ad import Handlers
     from apps.studio.handlers.why import Why
+    from apps.studio.launch import compile_all
     from apps.studio.sessions.wishes import FORM_FIELDS, Wish, build_creative
     from tests.apps.fakes import FakeStudio
 
@@ -296,6 +299,7 @@ def call_figures(picture: Path | None = None, *, is_ready: bool = False, is_tiny
     with tempfile.TemporaryDirectory() as folder:
         if not is_tiny:
             studio.load()
+            compile_all()
             studio.keep_features_in(Path(folder) / "features")
         path = str(picture or draw_pictures(Path(folder), 1)[0])
         handlers = Handlers(studio=studio, result_dir=Path(folder) / "results")

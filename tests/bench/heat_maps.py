@@ -32,6 +32,7 @@ from adcreative.release.shipped_training import MARKET_SCALE
 from adcreative.verbs.loading import load_market, load_model, load_tools
 
 SHARES, SEED, NUM_RANDOM, NUM_BOOTSTRAP = (0.1, 0.2, 0.3, 0.5), 911, 4, 2000
+JUDGED_SIDE_PX = 512  # of the pictures in which cells are covered to judge a map
 METHODS = ("occlusion", "gradients", "prior")
 
 
@@ -45,13 +46,13 @@ def heat_maps_figures(num: int = 24) -> dict[str, Any]:
         image_u8 = picture(creative)
         if image_u8 is None:
             continue
-        small = shrink_picture(image_u8)
+        small, seen = shrink_picture(image_u8), shrink_picture(image_u8, JUDGED_SIDE_PX)
         heat = map_heat(creative, small, extract, score, find_things(small, extractor.analyzer)).cells
-        maps = {"occlusion": heat, "gradients": map_gradients(creative, small, extractor, predictor),
-                "prior": map_prior(small, extractor.analyzer)}  # fmt: skip
+        maps = {"occlusion": heat, "gradients": map_gradients(creative, seen, extractor, predictor),
+                "prior": map_prior(seen, extractor.analyzer)}  # fmt: skip
         orders = {name: np.argsort(-np.abs(one).ravel(), kind="stable") for name, one in maps.items()}
         orders |= {f"random {number}": rng.permutation(heat.size) for number in range(NUM_RANDOM)}
-        found = measure_orders(list(orders.values()), heat.shape, partial(occlusion_drops, creative, small), extract, score)
+        found = measure_orders(list(orders.values()), heat.shape, partial(occlusion_drops, creative, seen), extract, score)
         curves = dict(zip(orders, found, strict=True))
         for name in METHODS:
             rows[name].append(curves[name])

@@ -14,7 +14,7 @@ from adcreative.explain.faithfulness import LEAVE_ONE_OUT, NUM_DRAWS, OCCLUSION,
 from tests.explain.test_explanations import WORTH, read_planted, score_corner
 
 FINDER = SimpleNamespace(analyze=lambda image_u8: [])
-EXTRACTOR: Any = SimpleNamespace(extract=read_planted, for_versions=lambda image_u8: EXTRACTOR, analyzer=FINDER)
+EXTRACTOR: Any = SimpleNamespace(extract=read_planted, for_versions=lambda image_u8, **how: EXTRACTOR, analyzer=FINDER)
 PREDICTOR: Any = SimpleNamespace(predict_log_odds=lambda creatives, features: (score_corner(creatives, features), None))
 
 

@@ -18,7 +18,7 @@ class AnalyzerWithVersions(FakeAnalyzer):
     def __init__(self) -> None:
         self.originals: list[np.ndarray] = []
 
-    def for_versions(self, image_u8: np.ndarray) -> FakeAnalyzer:
+    def for_versions(self, image_u8: np.ndarray, *, only_covered: bool = False) -> FakeAnalyzer:
         self.originals.append(image_u8)
         return FakeAnalyzer()
 

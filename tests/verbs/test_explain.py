@@ -71,7 +71,7 @@ def corner_predictor() -> Predictor:
 def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> None:
     finder = SimpleNamespace(analyze=lambda image_u8: [])
     extractor = SimpleNamespace(extract=extract, cache=None, sharing=nullcontext, analyzer=finder)
-    extractor.for_versions = lambda image_u8: extractor
+    extractor.for_versions = lambda image_u8, **how: extractor
     monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, corner_predictor))
 
 

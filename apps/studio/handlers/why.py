@@ -25,14 +25,17 @@ from .one_ad import Handlers
 
 log = logging.getLogger(__name__)
 Answer = tuple[str, Path | None, dict[str, Any]]
+APART_S = 0.7  # an explanation takes a second or three
 
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """The button beside the score. ahead: where the answer is begun while the score is read; None: when it is asked for."""
+    """The button beside the score. ahead: where the answer is begun while the score is read; None: when it is asked for.
+    apart_s: at least so long lies between two reports of how far it is."""
 
     handlers: Handlers
     ahead: Ahead[Answer] | None = None
+    apart_s: float = APART_S
     board: JobBoard[Job[Answer | None]] = field(default_factory=JobBoard)
 
     def __post_init__(self) -> None:
@@ -85,7 +88,7 @@ class Why:
     ) -> Generator[Answer, None, Answer | None]:  # fmt: skip
         self.board.post(owner, job, job)
         try:
-            for state in job.states():
+            for state in job.states(apart_s=self.apart_s):
                 yield step_fragments.explaining(state, ahead()), None, {}
         finally:
             if not job.is_finished:  # a closed page needs no answer; what follows one that was found goes on

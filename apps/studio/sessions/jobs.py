@@ -74,11 +74,16 @@ class Job(Generic[Result]):
     def state(self) -> JobState:
         return self._state
 
-    def states(self, every_s: float = 1.0) -> Iterator[JobState]:
-        """Yield the state at each change, and at least every `every_s`, until the work has ended."""
+    def states(self, every_s: float = 1.0, apart_s: float = 0.0) -> Iterator[JobState]:
+        """Yield the state at each change, and at least every `every_s`, until the work has ended.
+
+        apart_s: at least so long apart, since each takes time of the page and of the browser, often on the cores that work.
+        """
         while not self._finished.is_set():
             seconds = time.monotonic() - self._started_s
             yield JobState(**{**vars(self._state), "seconds": seconds})
+            if self._finished.wait(apart_s):
+                return
             self._changed.wait(every_s)
             self._changed.clear()
 

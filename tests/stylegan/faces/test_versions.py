@@ -109,6 +109,58 @@ def test_a_version_that_lost_the_face_is_searched_all_over(analyzer: FaceAnalyze
     assert finder.analyze(np.full_like(picture_u8, 128)) == []
 
 
+def test_faces_of_one_size_keep_the_pictures_order(analyzer: FaceAnalyzer, picture_u8: np.ndarray) -> None:
+    three = picture_u8.copy()
+    three[:400, 600:] = with_head(760, 20)[:400, 600:]
+    three[600:, 600:] = with_head(760, 760)[600:, 600:]
+    finder, known = VersionFaces(analyzer, three), analyzer.find(three)
+    assert len(known) == 3
+    first, second, third = (tuple(np.round(face.alignment.centre).astype(int)) for face in known)
+    assert max(third) < 100
+    swapped = []
+    for gain in (0.7, 0.8, 0.9, 1.1, 1.2):
+        changed = three.copy()
+        x, y = first
+        light = changed[y - 40 : y + 40, x - 40 : x + 40]
+        light[:] = np.clip(light * gain, 0, 255)
+        lost = changed.copy()
+        lost[: third[1] + 45, : third[0] + 45] = 128  # is searched all over
+        for version, order in ((changed, [first, second, third]), (lost, [first, second])):
+            found = finder.analyze(version)
+            places = [face.alignment.centre for face in found]
+            assert np.hypot(*np.subtract(places, order).T).max() < 10
+            swapped.append(found[0].alignment.side_px < found[1].alignment.side_px)
+    assert any(swapped)
+
+
+def test_where_parts_are_covered_alone_a_covered_face_is_not_looked_for(
+    analyzer: FaceAnalyzer, picture_u8: np.ndarray, looks: list[int]
+) -> None:
+    both = picture_u8.copy()
+    both[600:, 600:] = with_head(760, 760)[600:, 600:]
+    finder = VersionFaces(analyzer, both, only_covered=True)
+    looks.clear()
+    covered = both.copy()
+    covered[:80, :80] = 128
+    (left,) = finder.analyze(covered)
+    assert left.box_xyxy_px[0] > 700
+    assert not looks
+
+
+def test_a_face_that_the_detector_alone_is_sure_of_is_looked_for_under_covers_too(
+    analyzer: FaceAnalyzer, picture_u8: np.ndarray, monkeypatch: pytest.MonkeyPatch, looks: list[int]
+) -> None:
+    monkeypatch.setattr("stylegan.faces.analysis.MIN_CONFIDENCE", 1.1)  # no mesh is good enough
+    monkeypatch.setattr("stylegan.faces.analysis.SURE_DETECTION", 0.5)
+    assert [face.refusal is None for face in analyzer.find(picture_u8)] == [False]
+    finder = VersionFaces(analyzer, picture_u8, only_covered=True)
+    looks.clear()
+    covered = picture_u8.copy()
+    covered[54:60, 20:40] = 128
+    finder.analyze(covered)
+    assert looks
+
+
 def test_a_version_of_another_size_is_a_picture_of_its_own(analyzer: FaceAnalyzer, picture_u8: np.ndarray) -> None:
     small = picture_u8[:400, :400]
     assert len(VersionFaces(analyzer, picture_u8).analyze(small)) == 1
