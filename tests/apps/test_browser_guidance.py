@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.apps.browser import Visit, expect, find_edit, needs_browser
+from tests.apps.browser import Visit, approve, expect, find_edit, needs_browser
 from tests.apps.fakes import FakeFace, FakeStudio
 
 pytestmark = needs_browser
@@ -91,8 +91,15 @@ def test_another_ad_takes_the_result_of_the_first_off_the_page_and_the_first_bri
     for place in ("#result", "#later-steps"):
         expect(visit.page.locator(place)).to_be_hidden()
     headline.fill("Coats for rain")
-    expect(visit.page.locator("#result")).to_contain_text("For the ad “my ad (1).jpg”")
+    expect(visit.page.locator("#result")).to_contain_text("For the ad “Coats for rain”")
     expect(visit.page.locator("#later-steps")).to_be_visible()
+    approve(visit.page)
+    visit.page.reload()  # what was approved comes back as approved, as the bar says
+    expect(visit.page.locator("#ad-bar [aria-current]")).to_have_text("Approve")
+    expect(visit.page.locator("#approval")).to_contain_text("Approved by Anna")
+    visit.page.get_by_role("button", name="Use version 2").click()
+    expect(visit.page.locator("#result")).to_contain_text("Words 2")
+    expect(visit.page.locator("#approval")).to_be_empty()
 
 
 def test_a_fault_goes_once_it_is_mended(visit: Visit, image_path: Path) -> None:

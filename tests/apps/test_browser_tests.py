@@ -137,6 +137,22 @@ def test_the_words_of_the_demo_go_with_its_picture_and_typed_ones_stay(visit: Vi
         expect(field).to_have_value(text)
 
 
+def test_the_words_go_before_the_server_has_answered(visit: Visit, image_path: Path) -> None:
+    page, held = visit.page, list[Any]()
+    headline = page.get_by_label("Headline", exact=True)
+    page.get_by_role("button", name="Try it with this ad").click()
+    expect(page.locator("#picture-note")).to_contain_text("256 × 256 px, ready")
+    page.get_by_label("Remove Image").click()
+    expect(page.locator("#picture-note")).to_be_empty()
+    page.route("**/run/predict**", lambda route: held.append(route))
+    page.locator("#picture input[type=file]").set_input_files(image_path)
+    expect(headline).to_have_value("")
+    page.unroute("**/run/predict**")
+    for route in held:
+        route.continue_()
+    expect(page.locator("#picture-note")).to_contain_text("200 × 300 px, ready")
+
+
 def test_a_picture_of_ones_own_is_of_one_version_alone(visit: Visit, image_path: Path, tmp_path: Path) -> None:
     page, own = visit.page, visit.page.locator("#own-picture img")
     find_edit(visit, image_path)

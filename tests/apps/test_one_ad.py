@@ -264,7 +264,9 @@ def test_a_score_that_comes_too_late_is_not_shown(handlers: Handlers, monkeypatc
 
 def test_the_result_says_which_ad_it_is_of(handlers: Handlers, image_path: Path) -> None:
     *_, found = handlers.improve("me", {"image_path": str(image_path), "headline": "Coats"}, LEAVE)
-    assert f"For the ad “{image_path.name}”" in found.result
+    assert "For the ad “Coats”" in found.result  # as it is called above
+    *_, bare = handlers.improve("me", {"image_path": str(image_path)}, LEAVE)
+    assert f"For the ad “{image_path.name}”" in bare.result
     assert 'class="ac-thumb"' in found.result
     assert Brought(ad=found.ad, creative=found.creative, before_u8=None, wish=LEAVE).ad  # type: ignore[arg-type]
 

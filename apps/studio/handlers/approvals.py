@@ -8,7 +8,8 @@ from pathlib import Path
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import check_approved
 
-from ..sessions.ads import NEEDS_APPROVAL, NOT_SHOWN, identify_shown
+from ..html import steps as step_fragments
+from ..sessions.ads import NEEDS_APPROVAL, NOT_SHOWN, Stage, identify_shown
 from ..sessions.questions import Unanswered
 from .one_ad import Handlers
 
@@ -42,6 +43,16 @@ class Approvals:
             check_approved(run)
         except AdCreativeError as error:
             raise Unanswered(NEEDS_APPROVAL, "approval") from error
+
+    def say(self, owner: str) -> str:
+        """Say who approved the result on the owner's page, such as when it comes back to the page; nothing of another one."""
+        screen = self.handlers.find_screen(owner)
+        if screen is None or screen.run is None or self.handlers.desk.find(owner).stage not in (Stage.APPROVED, Stage.PACKED):
+            return ""
+        try:
+            return step_fragments.approval(check_approved(screen.run))
+        except AdCreativeError:  # it was changed since
+            return ""
 
     def note(self, owner: str, event: str) -> None:
         """Note that the result on the owner's page was approved or packed."""

@@ -18,6 +18,7 @@ from adcreative.pipeline import Standing, check_picture, check_words
 from adcreative.report.pictures import Preview, preview
 
 from ..html import fragments
+from ..html.plain import call_ad
 from ..sessions.wishes import FACE_NAME
 from .doubts import FEW_LIKE_IT, find_doubts
 
@@ -56,7 +57,7 @@ def is_accented(texts: Iterable[str]) -> bool:
 
 def label_ad(creative: Creative, size_px: int = THUMBNAIL_PX) -> tuple[str, Preview | None]:
     """Return what an ad is called on the page, and its picture, at most `size_px` long."""
-    called, path = creative.headline or creative.primary_text or creative.file_name, creative.image_path
+    called, path = call_ad(creative), creative.image_path
     if creative.image_u8 is not None or path is None or not path.is_file():
         return called, _draw_thumbnail(creative, size_px)
     state = path.stat()

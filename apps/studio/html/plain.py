@@ -1,8 +1,10 @@
-"""Sentences of the pipeline as a page says them: no flag of a command line, no name of a command."""
+"""Sentences of the pipeline as a page says them: no flag of a command line, no name of a command; and what an ad is called."""
 
 from __future__ import annotations
 
 import re
+
+from adcreative.creative import Creative
 
 _COMMANDS = {
     " or --base-rate states it": "",
@@ -19,6 +21,11 @@ def plain(text: str) -> str:
     for command, button in _COMMANDS.items():
         text = text.replace(command, button)
     return re.sub(r"\s+([.,;:!?])", r"\1", _FLAG.sub("", _IN_BRACKETS.sub("", text))).strip()
+
+
+def call_ad(creative: Creative) -> str:
+    """Return what an ad is called on the page, wherever it is named."""
+    return creative.headline or creative.primary_text or creative.file_name
 
 
 def unwritten_language(reason: str) -> str:

@@ -16,6 +16,7 @@ import gradio as gr
 
 from adcreative.errors import AdCreativeError
 
+from ..handlers.approvals import Approvals
 from ..handlers.demo import Demo
 from ..handlers.mockups import Mockups
 from ..handlers.one_ad import Handlers, Screen
@@ -306,7 +307,8 @@ class AdEvents:
             gr.update(visible=has_choice and bool(screen and screen.alternatives)),
             screen.alternatives if screen else "", screen.cards if screen else "",
             gr.update(visible=is_kept), "", gr.update(value=None, visible=False), gr.update(visible=has_result),
-            gr.update(visible=is_edited), *texts, *nothing_yet(), record.get("shown") or "",
+            gr.update(visible=is_edited), *texts,
+            *nothing_yet(Approvals(handlers=self.handlers).say(owner) if is_edited else ""), record.get("shown") or "",
         ]  # fmt: skip
 
 

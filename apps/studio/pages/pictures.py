@@ -120,8 +120,10 @@ class Fillings:
         What came with the picture before goes."""
         image, note, others = self.form["image_path"], self.bring.read_note, [self.form[name] for name in FORM_FIELDS[1:]]
         image.change(None, [self.came, image, note], note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
-        uploaded = image.upload(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)  # type: ignore[attr-defined]
-        self._fill(uploaded.then(None, [self.came, *others], others, js=CLEAR_CAME, **MOVES).then, api_name="read_words")
+        # first of all, and in the page alone: over a slow network nobody may score a picture with another's words meanwhile
+        cleared = image.upload(None, [self.came, *others], others, js=CLEAR_CAME, **MOVES)  # type: ignore[attr-defined]
+        begun = cleared.then(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)
+        self._fill(begun.then, api_name="read_words")
 
     def _fill(self, asked: Any, **named: str) -> None:
         asked(

@@ -28,7 +28,7 @@ from .parts import (
 )
 from .sizes import build_sizes
 
-WORDS_HINT = "Write your own line, or ask for more: it is scored like the others, and yours to use whatever the score says."
+WORDS_HINT = "Write your own line, or ask for more: it is judged like the others, and yours to use whatever is said of it."
 NUM_LATER_TEXTS = 15
 PLATFORMS = [
     ("None: pictures, words, report", ""), ("Google Ads Editor (CSV)", "google-editor"),
@@ -36,11 +36,11 @@ PLATFORMS = [
 ]  # fmt: skip
 
 
-def nothing_yet() -> list[Any]:
+def nothing_yet(approved: str = "") -> list[Any]:
     """Return what a new edit makes of everything of the one before: the values of the boxes after the two texts, the last one
-    (what the result is known by) left out."""
+    (what the result is known by) left out. approved: what is said of its own approval, when it comes back to the page."""
     hidden = gr.update(value=None, visible=False)
-    return ["", "", gr.update(choices=[], value=None, visible=False), None, "", "", "", [], False, "", "", hidden]
+    return ["", "", gr.update(choices=[], value=None, visible=False), None, "", "", "", [], False, approved, "", hidden]
 
 
 def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fields, list[Any]]:
@@ -83,7 +83,7 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
         use_button = gr.Button("Use mine", elem_id="use-button")
     shown, record = fragment(elem_id="word-checks"), gr.JSON(visible=False)
     with gr.Row(elem_classes="ac-line-up"):
-        kind = gr.Radio([("Headlines", "headline"), ("Descriptions", "description")], value="headline", label="Suggest more")
+        kind = gr.Radio([("Headlines", "headline"), ("Descriptions", "description")], value="headline", label="Of which kind?")
         write_button = gr.Button("Suggest more", elem_id="write-button")
     written = fragment(elem_id="written")
     lines = gr.Radio([], label="Written for you (choosing one puts it above)", visible=False, elem_id="lines")
