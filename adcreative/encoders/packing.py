@@ -3,7 +3,8 @@
 Padding every text of a block to the longest wastes up to half of the work on lines of five to twenty tokens. Here the tokens
 of several texts stand one behind the other, so that the linear layers see tokens only; attention is computed for texts of
 equal length together. The row has one fixed length, because a matrix product's rounding depends on its shape: a text gives the
-same bits in any company. Knows token ids and states; knows no words and no files.
+same bits in any company. Each row has one thread: two that share its products wait for each other after every one of them, and
+where something else has their core they wait longer than they compute. Knows token ids and states; knows no words and no files.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from adcreative.encoders.networks.bert import Bert
 from adcreative.encoders.networks.llama import Llama
+from adcreative.encoders.threads import map_in_threads
 
 PACK_TOKENS = 128
 
@@ -53,7 +55,6 @@ class PackedEncoder:
         self.width = network.sizes.hidden_size
         _store_transposed(network)
 
-    @torch.inference_mode()
     def pool(self, tokens: Sequence[Sequence[int]]) -> Tensor:
         """Return the mean states of texts [N, depths, D]; a text without tokens that count gives zeros.
 
@@ -64,12 +65,14 @@ class PackedEncoder:
         """
         keys, shared = [tuple(one) for one in tokens], _shared.get()
         known: dict[Tokens, Tensor] = {} if shared is None else shared.setdefault(self, {})
-        for pack in _packs({*keys} - {*known}, num_common=int(self.has_start)):
-            known |= zip(pack, self._pool_pack(pack), strict=True)
+        packs = _packs({*keys} - {*known}, num_common=int(self.has_start))
+        for pack, pooled in zip(packs, map_in_threads(self._pool_pack, packs), strict=True):
+            known |= zip(pack, pooled, strict=True)
         if not keys:
             return torch.zeros(0, len(self.depths), self.width)
         return torch.stack([known[key] for key in keys])
 
+    @torch.inference_mode()
     def _pool_pack(self, pack: Sequence[Tokens]) -> list[Tensor]:
         device, num_common = next(self.network.parameters()).device, int(self.has_start)
         token_ids, places = list(pack[0][:num_common]), list[list[int]]()

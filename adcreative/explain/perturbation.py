@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from adcreative.creative import Creative
+from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CreativeFeatures
-from adcreative.features.threads import iter_in_threads
 from adcreative.progress import Count, uncounted
 
 WORD_FIELDS = ("headline", "primary_text", "description")

@@ -16,12 +16,12 @@ import numpy as np
 from adcreative.catalog.images import DECODER, decode_image, picture, read_image_bytes
 from adcreative.creative import Creative, split_consent_ids
 from adcreative.encoders.latest import LatestAnswers
+from adcreative.encoders.threads import map_in_threads
 from adcreative.errors import CreativeError
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 from adcreative.features.cache import FeatureStore, VersionCache, file_key, hash_picture, picture_key, words_key
 from adcreative.features.complexity import MEASURED_BY, complexity_stats
 from adcreative.features.lettering import FindsLines, lettering_stats
-from adcreative.features.threads import map_in_threads
 
 CHUNK = 16  # creatives whose pictures are open at a time
 WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders fill their blocks, pictures need no such company

@@ -119,8 +119,8 @@ def explain_rate(
     progress: Count = uncounted,
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
     """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
+    from adcreative.encoders.threads import run_beside
     from adcreative.explain.neighbours import nearest_known
-    from adcreative.features.threads import run_beside
 
     (features,) = extractor.extract([creative])
     if isinstance(features, CreativeError):

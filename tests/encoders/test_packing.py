@@ -141,3 +141,21 @@ def test_a_block_inside_another_shares_what_the_outer_one_knows(network: Any, mo
     assert asked == [1]
     encoder.pool([[5, 6, 7]])
     assert asked == [1, 1]
+
+
+def test_each_row_has_one_thread_of_torch(texts: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, forward, before, network = list[int](), Llama.forward, torch.get_num_threads(), _decoder()
+    alone = PackedEncoder(network, (2,)).pool(texts)
+
+    def watch(self: Llama, *args: Any, **inputs: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return forward(self, *args, **inputs)
+
+    monkeypatch.setattr(Llama, "forward", watch)
+    torch.set_num_threads(2)
+    try:
+        assert torch.equal(PackedEncoder(network, (2,)).pool(texts), alone)
+    finally:
+        torch.set_num_threads(before)
+    assert len(seen) > 2
+    assert set(seen) == {1}

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from adcreative.creative import Creative
-from adcreative.features import threads
-from adcreative.features.threads import iter_in_threads, map_in_threads, run_beside
+from adcreative.encoders import threads
+from adcreative.encoders.threads import iter_in_threads, map_in_threads, run_beside
 from adcreative.verbs.loading import load_tools
 
 
