@@ -6,7 +6,7 @@ anybody asks (`prepare`). Knows pixels, blocks of text and fonts; no new words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from threading import RLock
@@ -19,7 +19,7 @@ from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.inks import Colour
 from adcreative.editor.picture.layers import Layer, lift_shape
-from adcreative.editor.picture.matching import MIN_LIKENESS, FontMatch, match_fonts
+from adcreative.editor.picture.matching import MIN_LIKENESS, FontMatch, Look, looking, match_fonts
 from adcreative.editor.picture.plates import Lift
 from adcreative.editor.picture.reflow import mask_things
 from adcreative.editor.picture.shadows import Shadow, find_shadow, measure_coverage
@@ -54,6 +54,8 @@ class PictureGrounds:
         self._image_u8, self._words, self._homes, self._typefaces = image_u8, words, homes, typefaces
         self._faces, self._inpainter = [list(map(float, box)) for box in faces_xyxy_px], inpainter
         self._fill = fill_once(inpainter)
+        self._looking: dict[str, Generator[None, None, Look]] = {}
+        self._looked: dict[str, Look] = {}
         self._matches: dict[str, list[FontMatch]] | None = None
         self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._shadows: dict[str, Shadow | None] = {}
@@ -74,8 +76,26 @@ class PictureGrounds:
         """Return for each field the fonts whose letters are nearest to its own (`match_fonts`)."""
         with self._lock:
             if self._matches is None:
-                self._matches = match_fonts(self._image_u8, self._homes, self._typefaces)
+                for name in self._homes:
+                    while self._look_on(name):
+                        pass
+                self._matches = match_fonts(self._image_u8, self._homes, self._typefaces, self._looked)
+                self._looked.clear()
             return self._matches
+
+    def _look_on(self, name: str) -> bool:
+        """Take one step of looking for a field's fonts (`looking`); return whether there was one to take."""
+        with self._lock:
+            if name in self._looked or self._matches is not None:
+                return False
+            steps = self._looking.pop(name, None) or looking(self._image_u8, self._homes[name], self._typefaces)
+            try:
+                next(steps)
+            except StopIteration as end:
+                self._looked[name] = end.value
+                return False
+            self._looking[name] = steps
+            return True
 
     def can_be_set(self, name: str) -> bool:
         """Return whether a font at hand is like a field's letters: new words are set in no other one."""
@@ -134,9 +154,13 @@ class PictureGrounds:
 
     def prepare(self, should_stop: ShouldStop = never) -> None:
         """Work out the fonts and the grounds of every field, from the foot of the ad upward, as texts are set; `should_stop` is
-        asked in between. Who needs one meanwhile waits for it."""
-        if should_stop():
-            return
+        asked in between, and before each of the fonts that are looked at. Who needs one meanwhile waits for it."""
+        for name in self._homes:
+            is_looking = True
+            while is_looking:
+                if should_stop():
+                    return
+                is_looking = self._look_on(name)
         names = [name for name in sorted(self._homes, key=lambda name: -self._homes[name].box[1]) if self.can_be_set(name)]
         steps: list[Callable[[], object]] = [partial(self.erase, name) for name in names]
         steps += [partial(self._lift, name) for name in names]

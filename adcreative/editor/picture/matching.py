@@ -6,7 +6,7 @@ letters' coverage and fonts; not what an ad is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -77,15 +77,25 @@ class FontMatch:
         return coverage
 
 
+Look = tuple[list[SeenLine], list[Fit], Colour | None]  # of a block: its lines, fits of the nearest fonts, ink; see `looking`
+
+
 def match_fonts(
-    image_u8: np.ndarray, blocks: Mapping[str, TextBlock], typefaces: Sequence[Typeface]
+    image_u8: np.ndarray,
+    blocks: Mapping[str, TextBlock],
+    typefaces: Sequence[Typeface],
+    looked: Mapping[str, Look] | None = None,
 ) -> dict[str, list[FontMatch]]:
     """Return for each block the fonts whose letters are nearest to its own, the nearest first; a few fonts a block.
 
     An ad is rarely set in more than one family: the family that suits all blocks best comes first for a block as long as its
     nearest style is less than FAMILY_SLACK behind the nearest of all.
+
+    Args:
+        looked: what `looking` returned of each block; None: it is worked out here.
     """
-    looked = {name: _see_and_fit(image_u8, block, typefaces) for name, block in blocks.items()}
+    if looked is None:
+        looked = {name: _finish(looking(image_u8, block, typefaces)) for name, block in blocks.items()}
     seen, fits = {name: one[0] for name, one in looked.items()}, {name: one[1] for name, one in looked.items()}
     blocks = {name: _inked(block, looked[name][2]) for name, block in blocks.items()}
     best: dict[str, dict[str, float]] = {}
@@ -108,25 +118,33 @@ def match_fonts(
     return matches
 
 
-def _see_and_fit(
-    image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface]
-) -> tuple[list[SeenLine], list[Fit], Colour | None]:
-    """Return a block's lines, fits of the nearest fonts to them, and the ink by which they were told; None: the block's own.
+def looking(image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface]) -> Generator[None, None, Look]:
+    """Look at one block step by step, hundredths of a second each; return its lines, fits of the nearest fonts to them, and the
+    ink by which they were told; None: the block's own.
 
     Other inks are tried where no font is like what was seen, as before a photograph things are taken for letters.
     """
     lines = see_lines(image_u8, block)
-    seen: tuple[list[SeenLine], list[Fit], Colour | None] = (lines, _fit_nearest(lines, block, typefaces), None)
+    seen: Look = (lines, (yield from _fit_nearest(lines, block, typefaces)), None)
     if block.plate is not None or _likeness_of(seen[1]) >= MIN_LIKENESS:
         return seen
     for ink in find_inks(image_u8, [line.box for line in block.lines]):
         lines = see_lines(image_u8, block, ink)
         if all(_may_be_letters(line) for line in lines):
-            tried = (lines, [fit for fit in _fit_nearest(lines, block, typefaces) if fit.least >= LEAST_OF_LINE], ink)
+            fits = yield from _fit_nearest(lines, block, typefaces)
+            tried = (lines, [fit for fit in fits if fit.least >= LEAST_OF_LINE], ink)
             seen = max(seen, tried, key=lambda one: _likeness_of(one[1]))
         if _likeness_of(seen[1]) >= MIN_LIKENESS:
             break
     return seen
+
+
+def _finish(steps: Generator[None, None, Look]) -> Look:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
 
 def _inked(block: TextBlock, ink: Colour | None) -> TextBlock:
@@ -213,28 +231,33 @@ def _without_specks(coverage: np.ndarray) -> np.ndarray:
     return np.where(kept[labels[tuple(nearest)]], coverage, 0.0).astype(np.float32)
 
 
-def _fit_nearest(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> list[Fit]:
-    """Return fits of the fonts that are nearest at first sight, the nearest first."""
+def _fit_nearest(
+    lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]
+) -> Generator[None, None, list[Fit]]:  # fmt: skip
+    """Return fits of the fonts that are nearest at first sight, the nearest first, a step for each font."""
     if len(lines) != len(block.lines):
         return []
-    fits = []
-    for typeface in _rank(lines, block, typefaces)[:NUM_FITTED]:
+    fits, ranked = [], (yield from _rank(lines, block, typefaces))
+    for typeface in ranked[:NUM_FITTED]:
         first = first_lettering(typeface, max(lines, key=lambda line: len(line.text)))
         if first is not None:
             fits.append(fit_lettering(lines, first))
+        yield
     return sorted(fits, key=lambda fit: -fit.likeness)
 
 
-def _rank(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> list[Typeface]:
-    """Return the fonts that have the block's letters, the nearest first."""
+def _rank(
+    lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]
+) -> Generator[None, None, list[Typeface]]:  # fmt: skip
+    """Return the fonts that have the block's letters, the nearest first, a step for each font."""
     longest = sorted(lines, key=lambda line: -len(line.text))[:COMPARED_LINES]
     crops = [(line.text, _tight(line)) for line in longest]
-    weights = [len(text) for text, _ in crops]
-    found = [
-        (float(np.average([_compare(typeface, text, cut) for text, cut in crops], weights=weights)), typeface)
-        for typeface in typefaces
-        if typeface.has_letters(block.text)
-    ]
+    weights, found = [len(text) for text, _ in crops], []
+    for typeface in typefaces:
+        if typeface.has_letters(block.text):
+            likeness = float(np.average([_compare(typeface, text, cut) for text, cut in crops], weights=weights))
+            found.append((likeness, typeface))
+        yield
     return [typeface for _, typeface in sorted(found, key=lambda one: -one[0])]
 
 

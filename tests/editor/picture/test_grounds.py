@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from adcreative.editor.picture import grounds as grounds_module
+from adcreative.editor.picture import matching
+from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.kept_grounds import MAX_KEPT_PIXELS, NUM_KEPT, KeptGrounds
 from tests.editor.picture.test_setting import AD, setter
 from tests.encoders.picture_words.drawn_ads import drawn_ad
@@ -41,9 +43,31 @@ def test_a_text_is_set_alike_on_prepared_grounds_and_nothing_is_worked_out_again
 
 
 def test_preparing_stops_between_two_parts(worked_out: list[str]) -> None:
-    answers = iter([False, False, True])
-    setter(drawn_ad()).grounds.prepare(lambda: next(answers))
+    setter(drawn_ad()).grounds.prepare(lambda: "erase_block" in worked_out)
     assert worked_out == ["match_fonts", "erase_block"]
+
+
+def test_preparing_stops_between_two_fonts_and_what_was_looked_at_is_not_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen, real = list[tuple[str, str]](), matching._compare
+
+    def compare(typeface: Typeface, text: str, coverage: np.ndarray) -> float:
+        seen.append((typeface.name, text))
+        return real(typeface, text, coverage)
+
+    monkeypatch.setattr(matching, "_compare", compare)
+    expected, at_once = setter(drawn_ad()).grounds.match(), seen.copy()
+    grounds = setter(drawn_ad()).grounds
+    for num in (1, 5, 9):
+        seen.clear()
+        grounds.prepare(lambda: len(seen) >= num)  # noqa: B023 - asked at once
+        assert len(seen) < num + matching.COMPARED_LINES
+        at_once = at_once[len(seen) :]
+    seen.clear()
+    assert grounds.match() == expected
+    assert seen == at_once
+    assert seen
 
 
 def test_grounds_are_shared_by_setters_of_the_same_picture_and_words_alone() -> None:

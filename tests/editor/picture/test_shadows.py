@@ -11,7 +11,7 @@ from scipy import ndimage
 from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.picture.lettering import Lettering
-from adcreative.editor.picture.shadows import Shadow, find_shadow
+from adcreative.editor.picture.shadows import Shadow, _slopes, find_shadow
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
 from adcreative.encoders.picture_words.reader import load_reader
 from tests.bench.erased_letters import compressed
@@ -185,3 +185,11 @@ def test_a_hard_shadow_of_half_black_stays_one() -> None:
     assert found is not None
     assert found.end == 0.0
     assert abs(found.strength - 0.5) < 0.05
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_slopes_are_those_of_numpy_to_the_last_bit(dtype: type[np.floating]) -> None:
+    values = np.random.default_rng(3).normal(size=(37, 51)).astype(dtype)
+    found = _slopes(values)
+    assert found.dtype == dtype
+    assert np.array_equal(found, np.stack(np.gradient(values)))
