@@ -38,6 +38,7 @@ from tests.bench import (
     uplift,
     visible_edits,
     weight,
+    what_works,
 )
 from tests.ctr.account.accounts import plant_groups
 
@@ -100,6 +101,20 @@ def test_made_up_accounts_are_held_against_the_script(
     printed = capsys.readouterr().out
     assert "| social 1 |" in printed
     assert "| search 1 |" in printed
+
+
+def test_what_works_is_held_against_what_was_planted_and_against_the_other_half(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["what_works", "--tiny"])
+    what_works.main()
+    assert set(json.loads(capsys.readouterr().out)["40 ads"]) == {"shown", "normal", "alone", "ratio"}
+    creatives, planted = what_works.draw_account(3, 120, 120)
+    assert len(creatives) == 120
+    assert any(planted.values())
+    found = what_works.halves_figures(creatives, 2, limits=())
+    assert found["all"]["normal"]["over normal"] == 0
+    assert found["all"]["shown"]["nats"] != 0
 
 
 def test_new_groups_are_held_against_each_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,21 @@
 """What features of an account's ads were worth, all at once: the mechanism of `word_effects` and `seen_effects`.
 
-    log-odds of ad i = mean + columns_i + repeats_i + x_i . b + e_i,     b_f ~ N(0, v)  for every feature f
+    log-odds of ad i = mean + columns_i + repeats_i + x_i . b + e_i
 
 This is the account's mixed model (`mixed_model`) with one more block: x_i, whether ad i has each feature, centred. Columns
 (device, ad group, placement ...) have effects of their own, so that a feature is held against ads shown in the same context; so
-has each text and each picture, so that a line shown in ten contexts is not ten findings. The common variance v pulls what many
-features show by chance to 0. The effects' posterior mean and covariance are those of the Gaussian process:
+has each text and each picture, so that a line shown in ten contexts is not ten findings. The model is fitted with
+b_f ~ N(0, v); what it then says of b without that prior is normal, with information A and score u,
 
-    E b = v X' a,     cov b = v I - v^2 X' R X         a, R: weights and precision of the fitted model
+    A = M (I - v M)^-1,     u = (I - v M)^-1 X' a,     M = X' R X         a, R: weights and precision of the fitted model
+
+and is taken together with the prior of `sparse_effects`, by which most features are worth next to nothing and some a lot: what
+many features show by chance goes to 0, what stands out of it stays.
 
 A value of a column is held against its other values, weighed by how often they ran: b_i - sum of p_j b_j / sum of p_j.
 
 An effect is a comparison of ads that ran, not an experiment: what goes together in them is not told apart.
-Source: Rasmussen & Williams 2006, section 2.7 (explicit basis functions with a prior).
+Source: Rasmussen & Williams 2006, section 2.7 (explicit basis functions with a prior), solved for the likelihood of b.
 """
 
 from __future__ import annotations
@@ -27,9 +30,11 @@ from scipy import sparse
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.kernels import list_blocks
 from adcreative.ctr.account.mixed_model import fit_mixed_model
+from adcreative.ctr.account.sparse_effects import draw_effects
 from adcreative.ctr.account.table import AccountTable
 
-INTERVAL_Z = 1.645
+TAILS = (0.05, 0.95)
+MAX_KNOWN = 1 - 1e-6  # of an effect's variance under the model's own prior
 MIN_TEXTS = 5  # different lines, or pictures, with a feature, and without it
 TEXTS, PICTURES = "text", "pictures"  # blocks of what ads repeat
 FEATURES = "features"
@@ -97,20 +102,21 @@ def estimate_effects(
             the column has no effect beside theirs. seed: draws the ads where there are more than the mixed model holds.
     """
     column_of = column_of or [""] * seen.shape[1]
-    centred = np.nan_to_num(seen - np.nanmean(seen, axis=0))
-    means, covariance = _weigh(table, centred, repeats, left_out=set(column_of) & set(table.columns), seed=seed)
-    against = _contrasts(np.nanmean(seen, axis=0), column_of)
-    means, deviations = against @ means, np.sqrt(np.diag(against @ covariance @ against.T))
+    shares = np.nanmean(seen, axis=0)
+    left_out = set(column_of) & set(table.columns)
+    score, information = weigh_features(table, np.nan_to_num(seen - shares), repeats, left_out=left_out, seed=seed)
+    draws = draw_effects(score, information, seed=seed) @ _contrasts(shares, column_of).T
+    lows, highs = np.quantile(draws, TAILS, axis=0)
     return [
-        Estimate(effect=float(mean), low=float(mean - INTERVAL_Z * std), high=float(mean + INTERVAL_Z * std), ads=int(num))
-        for mean, std, num in zip(means, deviations, np.nansum(seen, axis=0), strict=True)
+        Estimate(effect=float(mean), low=float(low), high=float(high), ads=int(num))
+        for mean, low, high, num in zip(draws.mean(axis=0), lows, highs, np.nansum(seen, axis=0), strict=True)
     ]
 
 
-def _weigh(
+def weigh_features(
     table: AccountTable, features: np.ndarray, repeats: Mapping[str, Sequence[str]], *, left_out: set[str], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the posterior mean [F] and covariance [F, F] of the effects of centred features [N, F]."""
+    """Return score [F] and information [F, F] of the effects of centred features [N, F], all else integrated out."""
     encoded = AccountEncoder.fit(table, seed=seed).encode(table)
     for name in ("words", "characters", *left_out):
         encoded = encoded.without(name)
@@ -123,8 +129,10 @@ def _weigh(
     whole = Encoded({**encoded.sparse, **same}, {FEATURES: dense}, mass, encoded.condensed)
     model = fit_mixed_model(whole, table.clicks, table.impressions, [*columns, *same, FEATURES], seed=seed)
     held, variance = model.support.dense[FEATURES].astype(np.float64), model.variances[FEATURES]
-    spread = variance * np.eye(dense.shape[1]) - variance**2 * held.T @ model.precision.astype(np.float64) @ held
-    return variance * held.T @ model.weights, spread + np.diag(np.maximum(1e-12 - np.diag(spread), 0))
+    known, axes = np.linalg.eigh(variance * held.T @ model.precision.astype(np.float64) @ held)  # 0..1
+    known = np.clip(known, 0, MAX_KNOWN)
+    score: np.ndarray = axes @ ((axes.T @ (held.T @ model.weights)) / (1 - known))
+    return score, (axes * (known / (1 - known) / variance)) @ axes.T
 
 
 def _contrasts(shares: np.ndarray, column_of: Sequence[str]) -> np.ndarray:

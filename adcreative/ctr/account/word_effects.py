@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +25,20 @@ MAX_WORDS = 24
 MIN_SHARE, MAX_SHARE = 0.02, 0.7  # of the different lines
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeenLines:
+    """What can be seen in the headlines of N ads.
+
+    names: F features, of GENERAL or "word " and words. seen: [N, F] 1 where the headline has it, else 0. lines: [N] folded.
+    usual_words: what "long" is above.
+    """
+
+    names: tuple[str, ...]
+    seen: np.ndarray
+    lines: tuple[str, ...]
+    usual_words: float
+
+
 def measure_word_effects(creatives: Sequence[Creative], table: AccountTable, *, seed: int) -> tuple[LineEffect, ...]:
     """Return the effects of what can be seen in an account's headlines, the largest first.
 
@@ -35,27 +49,40 @@ def measure_word_effects(creatives: Sequence[Creative], table: AccountTable, *, 
         creatives: with results, in the order of `table`.
         seed: draws the ads where there are more than the mixed model holds.
     """
-    lines = [creative.headline for creative in creatives]
-    texts = {fold(line) for line in lines if line.strip()}
-    if len(texts) < 2 * MIN_TEXTS:
+    found = see_lines(creatives, table)
+    if not found.names:
         return ()
-    group_column = find_group_column(table)
-    subjects = [_subject(creative, group_column) for creative in creatives]
-    usual_words = float(np.median([len(text.split()) for text in texts]))
-    features = [*GENERAL, *(f"{WORD_PREFIX}{word}" for word in frequent_words(sorted(texts)))]
-    seen = np.array([
-        [has_feature(line, name, brand=one.brand, subject=subject, usual_words=usual_words) for name in features]
-        for line, one, subject in zip(lines, creatives, subjects, strict=True)
-    ], np.float64)  # fmt: skip
-    folded = [fold(line) for line in lines]
-    kept = find_telling(seen, folded)
-    if not len(kept):
-        return ()
-    estimates = estimate_effects(table, seen[:, kept], {TEXTS: folded}, seed=seed)
+    estimates = estimate_effects(table, found.seen, {TEXTS: found.lines}, seed=seed)
     return order_effects(
-        LineEffect(feature=name, **asdict(estimate), usual_words=usual_words if name == "long" else 0.0)
-        for name, estimate in zip((features[place] for place in kept), estimates, strict=True)
+        LineEffect(feature=name, **asdict(estimate), usual_words=found.usual_words if name == "long" else 0.0)
+        for name, estimate in zip(found.names, estimates, strict=True)
     )
+
+
+def see_lines(creatives: Sequence[Creative], table: AccountTable) -> SeenLines:
+    """Return the features of an account's headlines that are compared, as `measure_word_effects` chooses them."""
+    folded = tuple(fold(creative.headline) for creative in creatives)
+    texts = {line for line in folded if line}
+    nothing = SeenLines(names=(), seen=np.zeros((len(folded), 0)), lines=folded, usual_words=0.0)
+    if len(texts) < 2 * MIN_TEXTS:
+        return nothing
+    usual_words = float(np.median([len(text.split()) for text in texts]))
+    features = (*GENERAL, *(f"{WORD_PREFIX}{word}" for word in frequent_words(sorted(texts))))
+    seen = mark_features(creatives, table, features, usual_words)
+    kept = find_telling(seen, folded)
+    return replace(nothing, names=tuple(features[k] for k in kept), seen=seen[:, kept], usual_words=usual_words)
+
+
+def mark_features(
+    creatives: Sequence[Creative], table: AccountTable, features: Sequence[str], usual_words: float
+) -> np.ndarray:
+    """Return [N, F] 1 where a headline has a feature, else 0."""
+    group_column = find_group_column(table)
+    return np.array([
+        [has_feature(one.headline, name, brand=one.brand, subject=_subject(one, group_column), usual_words=usual_words)
+         for name in features]
+        for one in creatives
+    ], np.float64)  # fmt: skip
 
 
 def frequent_words(texts: Sequence[str]) -> list[str]:

@@ -275,7 +275,8 @@ def _effects(title: str, what: str, prefix: str, effects: Sequence[Mapping[str, 
         f"{len(sure)} of {len(effects)} {what} make a sure difference here: their whole 90 % range lies on one side. This "
         "compares ads that ran; only a test shows that this is the reason."
         if sure
-        else f"None of {len(effects)} {what} makes a sure difference in these results yet."
+        else f"None of {len(effects)} {what} makes a sure difference in these results yet. What may be chance is drawn towards "
+        "no difference; the range says how large it may still be."
     )
     return _render(
         "answer", title=title, sentence=sentence, bars=bars, line=50.0, line_name="no difference",
