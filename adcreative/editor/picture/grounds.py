@@ -162,7 +162,7 @@ class PictureGrounds:
                     return
                 is_looking = self._look_on(name)
         names = [name for name in sorted(self._homes, key=lambda name: -self._homes[name].box[1]) if self.can_be_set(name)]
-        steps: list[Callable[[], object]] = [partial(self.erase, name) for name in names]
+        steps: list[Callable[[], object]] = [partial(work, name) for name in names for work in (self.shadow, self.erase)]
         steps += [partial(self._lift, name) for name in names]
         for work_out in steps:
             if should_stop():

@@ -22,6 +22,7 @@ from adcreative.encoders.picture_words.blocks import ALIGNMENTS, TextBlock
 from adcreative.encoders.picture_words.ink import cut_below, measure_letters, tight_box
 
 COMPARED_LINES = 3  # the longest lines of a block decide
+NUM_COMPARED = 16  # fonts nearest to the longest line: they alone are held against the others (ten texts: nine did as well)
 NUM_FITTED = 5  # of the fonts that are nearest at first sight
 WEIGHT_SHARE = 0.5
 FAMILY_SLACK = 0.06
@@ -252,13 +253,19 @@ def _rank(
     """Return the fonts that have the block's letters, the nearest first, a step for each font."""
     longest = sorted(lines, key=lambda line: -len(line.text))[:COMPARED_LINES]
     crops = [(line.text, _tight(line)) for line in longest]
-    weights, found = [len(text) for text, _ in crops], []
+    found: list[tuple[float, Typeface]] = []
     for typeface in typefaces:
         if typeface.has_letters(block.text):
-            likeness = float(np.average([_compare(typeface, text, cut) for text, cut in crops], weights=weights))
-            found.append((likeness, typeface))
+            found.append((_compare(typeface, *crops[0]), typeface))
         yield
-    return [typeface for _, typeface in sorted(found, key=lambda one: -one[0])]
+    weights, nearest = [len(text) for text, _ in crops], sorted(found, key=lambda one: -one[0])
+    if len(crops) > 1:
+        nearest, compared = [], nearest[:NUM_COMPARED]
+        for likeness, typeface in compared:
+            others = [_compare(typeface, text, cut) for text, cut in crops[1:]]
+            nearest.append((float(np.average([likeness, *others], weights=weights)), typeface))
+            yield
+    return [typeface for _, typeface in sorted(nearest, key=lambda one: -one[0])]
 
 
 def _tight(line: SeenLine) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adcreative.editor.picture import fonts
+from adcreative.editor.picture import fonts, matching
 from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import FONT_SOURCES, Typeface, system_typefaces, typefaces
 from adcreative.editor.picture.matching import match_fonts
@@ -66,6 +66,18 @@ def test_the_font_that_drew_a_text_is_recognised_with_its_size() -> None:
     assert match.typeface.family == "Aileron"
     assert match.size_px == pytest.approx(46, rel=0.04)
     assert match.leading_px == pytest.approx(54, abs=1.5)
+
+
+def test_fonts_unlike_the_longest_line_are_not_held_against_the_others_and_the_nearest_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (picture, block), seen, real = headline(), list[str](), matching._compare
+    longest = max((line.text for line in block.lines), key=len)
+    monkeypatch.setattr(matching, "_compare", lambda face, text, cut: seen.append(text) or real(face, text, cut))
+    found = match_fonts(picture, {"headline": block}, typefaces())
+    assert sum(text != longest for text in seen) == matching.NUM_COMPARED * (len(block.lines) - 1) > 0
+    monkeypatch.setattr(matching, "NUM_COMPARED", len(typefaces()))
+    assert match_fonts(picture, {"headline": block}, typefaces()) == found
 
 
 def test_a_text_of_the_same_length_keeps_size_lines_and_edge() -> None:
