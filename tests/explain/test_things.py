@@ -26,3 +26,12 @@ def test_faces_come_before_lines_and_large_before_small() -> None:
     assert 170 < top < bottom < 245 < small_top < small_bottom
     crowd = SimpleNamespace(analyze=lambda image_u8: faces * 9)
     assert len(find_things(np.asarray(image), crowd)) == MAX_THINGS
+
+
+def test_what_is_taken_for_a_line_but_holds_a_face_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that found the rim of two photographs came and went with noise of one level, and the whole map with it."""
+    lines = np.array([(14, 2, 365, 211), (20, 120, 340, 180), (20, 217, 283, 253)], np.float32)
+    monkeypatch.setattr("adcreative.explain.things.load_reader", lambda: SimpleNamespace(find_lines=lambda image_u8: lines))
+    faces = [SimpleNamespace(box_xyxy_px=(219, 72, 303, 168)), SimpleNamespace(box_xyxy_px=(65, 79, 143, 169))]
+    found = find_things(np.zeros((384, 384, 3), np.uint8), SimpleNamespace(analyze=lambda image_u8: faces))
+    assert found == [[219, 72, 303, 168], [65, 79, 143, 169], *lines[1:].tolist()]  # words across faces are lines
