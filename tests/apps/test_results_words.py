@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import EditResult
+from adcreative.editor.preparation.lines import NO_OTHER_LINE
 from adcreative.verbs.directions import read_direction_names
 from apps.studio.handlers.steps import merge_notes
 from apps.studio.html.results import _has_new_words, cards, result, say_kept_words, say_looks
@@ -66,6 +67,13 @@ def test_phrases_are_put_together_anew_only_where_a_card_has_new_words(
     assert "We can’t write German yet" in shown
     assert said in shown
     assert unsaid not in shown.split("<details>")[0]
+
+
+@pytest.mark.parametrize(("status", "is_said"), [("kept", True), ("edited", False)])
+def test_an_ad_whose_words_make_no_other_line_is_asked_for_facts(status: str, is_said: bool) -> None:
+    row = EditResult(file_name="ad.png", status=status, enough_data=False, reason=f"kept; {NO_OTHER_LINE}")
+    shown = result(FakeOutcome(result=row, image_u8=None, control_u8=None), None, ()).split("<details>")[0]
+    assert ("Write a fact or two" in shown) == is_said
 
 
 def test_a_card_says_a_description_only_where_it_is_new() -> None:

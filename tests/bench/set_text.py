@@ -2,6 +2,7 @@
 
     python -m tests.bench.set_text                  100 simulated ads, each with the headline of another ad of its kind
     python -m tests.bench.set_text --folder out/    also writes the pairs as PNG, before and after beside each other
+    python -m tests.bench.set_text --hide-fonts     as if the fonts of the ads were not at hand: new words in similar ones
 
 A headline counts as read back when a reading of the whole finished picture, text detection included, finds its letters in the
 right order; what was refused counts as not read back. Beside it stands how many old headlines are read so as they came: the
@@ -39,14 +40,19 @@ PHOTOGRAPHS = (
     ("immunohistochemistry", "Know it sooner", "Lab results in a day", "Results by noon"),
     ("retina", "See clearly again", "Eye tests near you", "Book an eye test"),
 )  # fmt: skip
+TWINS = ({"Arial", "Helvetica", "Arial Narrow"},)  # families that are drawn after each other
 
 
-def set_text_figures(num: int = 100, folder: Path | None = None) -> dict[str, Any]:
-    """Return how many new headlines are set, read back and leave all else bit-equal; seconds of each step; reasons."""
+def set_text_figures(num: int = 100, folder: Path | None = None, *, hides_fonts: bool = False) -> dict[str, Any]:
+    """Return how many new headlines are set, read back and leave all else bit-equal; seconds of each step; reasons.
+
+    Args:
+        hides_fonts: no font of an ad's own families is at hand.
+    """
     simulated = list(simulated_ads(num))
-    found = [_measure(ad, headline, folder, k) for k, (ad, headline) in enumerate(simulated)]
+    found = [_measure(ad, headline, folder, k, hides_fonts) for k, (ad, headline) in enumerate(simulated)]
     photographs = list(photograph_ads())[: max(1, num // 10)]
-    on_photographs = [_measure(ad, headline, folder, f"photo-{k}") for k, (ad, headline) in enumerate(photographs)]
+    on_photographs = [_measure(ad, headline, folder, f"photo-{k}", hides_fonts) for k, (ad, headline) in enumerate(photographs)]
     refusals = Counter(one["why"].split(" (")[0].split(' "')[0] for one in (*found, *on_photographs) if one["why"])
     return {
         "ads": len(found), "set": sum(one["is_set"] for one in found), "read_back": sum(one["is_read"] for one in found),
@@ -117,7 +123,7 @@ def _draw_words(picture: Image.Image, headline: str, body: str, face: Typeface, 
     return Creative(ad_name=f"photo-{k}", headline=headline, description=body, image_u8=np.asarray(picture))
 
 
-def _measure(ad: Creative, headline: str, folder: Path | None, name: object) -> dict[str, Any]:
+def _measure(ad: Creative, headline: str, folder: Path | None, name: object, hides_fonts: bool) -> dict[str, Any]:
     assert ad.image_u8 is not None
     buffer = io.BytesIO()
     Image.fromarray(ad.image_u8).save(buffer, "JPEG", quality=92, subsampling=0)
@@ -126,6 +132,11 @@ def _measure(ad: Creative, headline: str, folder: Path | None, name: object) -> 
     words = read_words(image_u8, reader, brand=ad.brand)
     read_s = time.perf_counter() - started_s
     setter = TextSetter(image_u8, words, ad, reader=reader, typefaces=typefaces())
+    if hides_fonts:
+        own = {match.typeface.family for found in setter.grounds.match().values() for match in found[:1]}
+        own |= {twin for twins in TWINS if own & twins for twin in twins}
+        others = [face for face in typefaces() if face.family not in own]
+        setter = TextSetter(image_u8, words, ad, reader=reader, typefaces=others)
     change = setter.change(replace(ad, headline=headline))
     after = change.apply(image_u8)
     set_s = time.perf_counter() - started_s - read_s
@@ -152,8 +163,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num", type=int, default=100, help="simulated ads; a tenth as many photographs, twelve at most")
     parser.add_argument("--folder", type=Path, help="where to write the pairs")
+    parser.add_argument("--hide-fonts", action="store_true", help="as if the ads' own fonts were not at hand")
     given = parser.parse_args(arguments)
-    print(json.dumps(set_text_figures(given.num, given.folder), indent=1))
+    print(json.dumps(set_text_figures(given.num, given.folder, hides_fonts=given.hide_fonts), indent=1))
 
 
 if __name__ == "__main__":

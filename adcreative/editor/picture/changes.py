@@ -18,8 +18,8 @@ class TextChange:
     mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. done: fields whose text was set; inked: those
     among them that took another ink, as the old one has less contrast where they stand now than it had; faint: those that kept
     an ink of less contrast than is advised, as the ad had it, with that contrast and what is advised; moved: roles of blocks
-    that moved with a text that grew or shrank; left: fields whose text stands in the picture and could not be set, with the
-    reason.
+    that moved with a text that grew or shrank; similar: the font of fields whose own is not at hand; left: fields whose text
+    stands in the picture and could not be set, with the reason.
     """
 
     mask: np.ndarray = field(repr=False)
@@ -28,6 +28,7 @@ class TextChange:
     inked: tuple[str, ...] = ()
     faint: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     moved: tuple[str, ...] = ()
+    similar: Mapping[str, str] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
 
     def apply(self, image_u8: np.ndarray) -> np.ndarray:
@@ -43,6 +44,8 @@ class TextChange:
             told.insert(0, f"{list_words([NAMES[name] for name in self.done])} set into the picture{ink}")
         if self.moved:
             told.insert(1, f"{list_words(self.moved)} moved with it")
+        for name, family in self.similar.items():
+            told.append(f"the {NAMES[name]} is in {family}, the most similar font at hand (a brand kit may name the ad's own)")
         for name, (contrast, advised) in self.faint.items():
             figures = f"{floor_tenth(contrast):.1f} ({advised:g} is advised)"
             told.append(f"the {NAMES[name]} keeps the ad's ink, whose contrast with the ground is {figures}")

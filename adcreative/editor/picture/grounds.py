@@ -19,7 +19,7 @@ from adcreative.editor.picture.erasing import erase_block
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.inks import Colour
 from adcreative.editor.picture.layers import Layer, lift_shape
-from adcreative.editor.picture.matching import MIN_LIKENESS, FontMatch, Look, looking, match_fonts
+from adcreative.editor.picture.matching import FontMatch, Look, looking, match_fonts
 from adcreative.editor.picture.plates import Lift
 from adcreative.editor.picture.reflow import mask_things
 from adcreative.editor.picture.shadows import Shadow, find_shadow, measure_coverage
@@ -99,7 +99,7 @@ class PictureGrounds:
 
     def can_be_set(self, name: str) -> bool:
         """Return whether a font at hand is like a field's letters: new words are set in no other one."""
-        return any(match.likeness >= MIN_LIKENESS for match in self.match()[name])
+        return any(match.is_like for match in self.match()[name])
 
     def erase(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the picture without the letters of a field, and the mask [H, W] of the pixels that were replaced."""

@@ -17,14 +17,22 @@ from scipy import ndimage
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.inks import MORE_PAD, Colour, find_inks
 from adcreative.editor.picture.lettering import Lettering, paste_coverage
-from adcreative.editor.picture.registration import Fit, SeenLine, first_lettering, fit_colour, fit_lettering
+from adcreative.editor.picture.registration import (
+    INK,
+    WEIGHT_SHARE,
+    Fit,
+    SeenLine,
+    first_lettering,
+    fit_colour,
+    fit_lettering,
+    look_at_words,
+)
 from adcreative.encoders.picture_words.blocks import ALIGNMENTS, TextBlock
-from adcreative.encoders.picture_words.ink import cut_below, measure_letters, tight_box
+from adcreative.encoders.picture_words.ink import FLAT_RESIDUAL, cut_below, measure_letters, tight_box
 
-COMPARED_LINES = 3  # the longest lines of a block decide
+COMPARED_LINES, COMPARED_WORDS = 3, 3  # the longest lines of a block, and the longest words of each, decide
 NUM_COMPARED = 16  # fonts nearest to the longest line: they alone are held against the others (ten texts: nine did as well)
 NUM_FITTED = 5  # of the fonts that are nearest at first sight
-WEIGHT_SHARE = 0.5
 FAMILY_SLACK = 0.06
 SURE_LIKENESS = 0.88  # of drawn and seen letters, from which on the fit's colour is theirs
 MAX_SQUEEZE = 0.35  # logarithm of height to width by which a font may miss the old letters' proportions
@@ -32,6 +40,8 @@ USUAL_LEADING = 1.2  # of the size
 LEAST_PIECES, LEAST_INSIDE = 4, 0.3  # of a line, that tell where it stands; of a piece's height that a letter has in the line
 MARK_SHARE, MARK_REACH = 0.12, 0.6  # of the height of most letters, squared: what a dot or an accent covers; how far off it is
 MIN_LIKENESS = 0.65  # of a font to the old letters; script and display lettering has no counterpart at hand
+OWN_BLUR_PX = 7.0  # divided by the size: by how much less than 1 the letters' own font is like them at most
+MIN_BY_WORDS = 0.55  # word by word, on an even ground: text fonts not at hand 0.53 to 0.85, script and display 0.19 to 0.51
 LEAST_OF_LINE = 0.5  # of each line whose ink was guessed
 PIECES_A_LETTER = (0.4, 1.6)  # at least and at most, of letters that are told from their ground
 LEAST_MARK, WIDEST_PIECE = 0.012, 3.0  # of the height of most letters, squared, that a dot covers; in such heights
@@ -40,7 +50,7 @@ SAME_EDGE_PX = 1.2  # lines whose starts, middles or ends differ by no more are 
 
 @dataclass(frozen=True, kw_only=True)
 class FontMatch:
-    """How a block's letters are drawn. likeness: of drawn and old coverage, 0..1.
+    """How a block's letters are drawn. likeness: of drawn and old coverage, 0..1; by_words: word by word, on an even ground.
 
     places: where the old lines' baselines start, x and y in px; leading_px: distance of baselines. alignment: one of
     ALIGNMENTS; anchor_px: where every line starts, has its middle or ends, by advance, not by ink. colour: RGB 0..255. ink: by
@@ -55,6 +65,17 @@ class FontMatch:
     anchor_px: float
     colour: tuple[int, int, int]
     ink: Colour | None = None
+    by_words: float = 0.0
+
+    @property
+    def is_like(self) -> bool:
+        """Whether new words may be set in it: a font that is only similar drifts along a line, and is told by its words."""
+        return self.likeness >= MIN_LIKENESS or self.by_words >= MIN_BY_WORDS
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the letters' own font, as far as their size can tell."""
+        return self.ink is not None or self.likeness >= 1.0 - OWN_BLUR_PX / self.size_px
 
     @property
     def baselines_px(self) -> tuple[float, ...]:
@@ -103,7 +124,7 @@ def match_fonts(
     for name, found in fits.items():
         for fit in found:
             of_family = best.setdefault(fit.lettering.typeface.family, {})
-            of_family[name] = max(of_family.get(name, 0.0), fit.likeness)
+            of_family[name] = max(of_family.get(name, 0.0), fit.nearness)
     sizes = {name: block.size_px for name, block in blocks.items()}
     house = max(best, key=lambda family: sum(sizes[name] * best[family].get(name, 0.0) for name in sizes), default="")
     chosen = {
@@ -126,8 +147,11 @@ def looking(image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface
     Other inks are tried where no font is like what was seen, as before a photograph things are taken for letters.
     """
     lines = see_lines(image_u8, block)
-    seen: Look = (lines, (yield from _fit_nearest(lines, block, typefaces)), None)
-    if block.plate is not None or _likeness_of(seen[1]) >= MIN_LIKENESS:
+    fits = yield from _fit_nearest(lines, block, typefaces)
+    if block.residual <= FLAT_RESIDUAL and _likeness_of(fits) < SURE_LIKENESS:
+        fits = sorted((look_at_words(lines, fit) for fit in fits), key=lambda fit: -fit.nearness)
+    seen: Look = (lines, fits, None)
+    if block.plate is not None or _likeness_of(fits) >= MIN_LIKENESS or any(fit.by_words >= MIN_BY_WORDS for fit in fits[:1]):
         return seen
     for ink in find_inks(image_u8, [line.box for line in block.lines]):
         lines = see_lines(image_u8, block, ink)
@@ -153,7 +177,7 @@ def _inked(block: TextBlock, ink: Colour | None) -> TextBlock:
 
 
 def _likeness_of(fits: Sequence[Fit]) -> float:
-    return fits[0].likeness if fits else 0.0
+    return max((fit.likeness for fit in fits), default=0.0)
 
 
 def _may_be_letters(line: SeenLine) -> bool:
@@ -165,7 +189,7 @@ def _may_be_letters(line: SeenLine) -> bool:
 
 def _home(found: Sequence[Fit], house: str) -> list[Fit]:
     """Return the fits of the house's family that are hardly behind the nearest of all."""
-    return [fit for fit in found if fit.lettering.typeface.family == house and fit.likeness >= found[0].likeness - FAMILY_SLACK]
+    return [fit for fit in found if fit.lettering.typeface.family == house and fit.nearness >= found[0].nearness - FAMILY_SLACK]
 
 
 def see_lines(image_u8: np.ndarray, block: TextBlock, known: Colour | None = None) -> list[SeenLine]:
@@ -252,53 +276,52 @@ def _rank(
 ) -> Generator[None, None, list[Typeface]]:  # fmt: skip
     """Return the fonts that have the block's letters, the nearest first, a step for each font."""
     longest = sorted(lines, key=lambda line: -len(line.text))[:COMPARED_LINES]
-    crops = [(line.text, _tight(line)) for line in longest]
+    cuts = [sorted(line.words, key=lambda word: -len(word.text))[:COMPARED_WORDS] for line in longest]
     found: list[tuple[float, Typeface]] = []
     for typeface in typefaces:
         if typeface.has_letters(block.text):
-            found.append((_compare(typeface, *crops[0]), typeface))
+            found.append((_compare(typeface, cuts[0]), typeface))
         yield
-    weights, nearest = [len(text) for text, _ in crops], sorted(found, key=lambda one: -one[0])
-    if len(crops) > 1:
+    weights, nearest = [len(line.text) for line in longest], sorted(found, key=lambda one: -one[0])
+    if len(cuts) > 1:
         nearest, compared = [], nearest[:NUM_COMPARED]
         for likeness, typeface in compared:
-            others = [_compare(typeface, text, cut) for text, cut in crops[1:]]
+            others = [_compare(typeface, words) for words in cuts[1:]]
             nearest.append((float(np.average([likeness, *others], weights=weights)), typeface))
             yield
     return [typeface for _, typeface in sorted(nearest, key=lambda one: -one[0])]
 
 
-def _tight(line: SeenLine) -> np.ndarray:
-    x0, y0, x1, y1 = line.box
-    return line.coverage[y0 - line.top : y1 - line.top, x0 - line.left : x1 - line.left]
-
-
-def _compare(typeface: Typeface, text: str, coverage: np.ndarray) -> float:
-    """Return how like the old letters a font's are at the old width.
+def _compare(typeface: Typeface, words: Sequence[SeenLine]) -> float:
+    """Return how like the old letters a font's are at the size at which its words are together as wide.
 
     likeness = (sum of min / sum of max of the two coverages)
                - |log(height ratio)| - 0.5 |log(ratio of the two sums)|    the last is the weight of the strokes
     """
-    height, width = coverage.shape
     trial = Lettering.plain(typeface, 64.0)
-    x0, y0, x1, y1 = trial.ink_box(text)
-    if x1 - x0 < 1 or y1 - y0 < 1:
+    boxes = np.array([trial.ink_box(word.text) for word in words], float)
+    width, height = (boxes[:, 2] - boxes[:, 0]).sum(), (boxes[:, 3] - boxes[:, 1]).sum()
+    if width < 1 or height < 1:
         return -1.0
-    size = trial.size_px * width / (x1 - x0)
-    squeeze = abs(float(np.log((y1 - y0) * size / trial.size_px / height)))
+    size = trial.size_px * sum(word.tight.shape[1] for word in words) / width
+    squeeze = abs(float(np.log(height * size / trial.size_px / sum(word.tight.shape[0] for word in words))))
     if squeeze > MAX_SQUEEZE:
         return -squeeze
-    drawn, _, _ = Lettering.plain(typeface, size).draw(text, 0.0, 0.0)
-    rows, columns = np.flatnonzero((drawn > 0.3).any(axis=1)), np.flatnonzero((drawn > 0.3).any(axis=0))
-    if not len(rows) or not len(columns):
-        return -1.0
-    cut = drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if cut.shape != coverage.shape:
-        cut = np.asarray(Image.fromarray(cut).resize((width, height), Image.Resampling.BILINEAR))
-    union = float(np.maximum(cut, coverage).sum())
-    overlap = float(np.minimum(cut, coverage).sum()) / union if union else 0.0
-    weight = abs(float(np.log(max(cut.sum(), 1.0) / max(coverage.sum(), 1.0))))
-    return overlap - squeeze - WEIGHT_SHARE * weight
+    overlap = union = drawn_ink = seen_ink = 0.0
+    for seen, text in ((word.tight, word.text) for word in words):
+        drawn = _tighten(Lettering.plain(typeface, size).draw(text, 0.0, 0.0)[0])
+        drawn_ink, seen_ink = drawn_ink + float(drawn.sum()), seen_ink + float(seen.sum())
+        if drawn.shape != seen.shape:
+            drawn = np.asarray(Image.fromarray(drawn).resize(seen.shape[::-1], Image.Resampling.BILINEAR))
+        overlap, union = overlap + float(np.minimum(drawn, seen).sum()), union + float(np.maximum(drawn, seen).sum())
+    weight = abs(float(np.log(max(drawn_ink, 1.0) / max(seen_ink, 1.0))))
+    return (overlap / union if union else 0.0) - squeeze - WEIGHT_SHARE * weight
+
+
+def _tighten(drawn: np.ndarray) -> np.ndarray:
+    """Return the part of a coverage [h, w] that has ink; all of it where there is none."""
+    rows, columns = np.flatnonzero((drawn > INK).any(axis=1)), np.flatnonzero((drawn > INK).any(axis=0))
+    return drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else drawn
 
 
 def _measure(
@@ -313,6 +336,7 @@ def _measure(
     return FontMatch(
         lettering=fit.lettering, likeness=fit.likeness, places=fit.places, leading_px=max(leading, 0.95 * size),
         alignment=alignment, anchor_px=float(np.median(edges[alignment])), colour=_colour(block, fit, lines),
+        by_words=fit.by_words,
     )  # fmt: skip
 
 

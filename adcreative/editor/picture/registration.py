@@ -20,6 +20,7 @@ from scipy import ndimage
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import Lettering
 
+INK, WORD_PAD_PX = 0.3, 3  # coverage from which on a pixel is a letter's; columns beside a word, for its letters to move in
 SIZE_REACH = 0.12  # relative: how far from the first guess snapped sizes are tried
 WIDTH_SLACK_PX, WIDTH_SLACK = 2.0, 0.012  # by which a snapped line may miss the old width: px, and a share of it
 MAX_SNAPPED_SIZES = 5
@@ -27,6 +28,7 @@ MAX_BEARING = 0.15  # of the size: how far ink may begin after, and end before, 
 ROUNDS, REGISTERED_BLUR_PX = 4, 0.7
 MAX_STEP_PX, MAX_STEP_SIZE = 1.5, 0.04  # of one round
 MAX_TRACKING = 0.12
+WEIGHT_SHARE, TRACKING_SHARE = 0.5, 1.5  # of likeness: what another weight and another tracking count
 STROKE_STEPS = (-0.024, -0.012, 0.012, 0.024)
 BLURS_PX = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5)
 
@@ -45,6 +47,39 @@ class SeenLine:
     box: tuple[int, int, int, int]
 
     @cached_property
+    def words(self) -> tuple[SeenLine, ...]:
+        """The line's words, each a line of its own; the line whole where its gaps do not tell them.
+
+        A long line in the right font drifts by half a letter, by its spaces and its rounded advances alone; a word does not.
+        """
+        x0, _, x1, _ = self.box
+        said, has_ink = self.text.split(), (self.coverage > INK).any(axis=0)
+        gaps = [gap[0] for gap in ndimage.find_objects(ndimage.label(~has_ink[x0 - self.left : x1 - self.left])[0])]
+        gaps = sorted(sorted(gaps, key=lambda gap: gap.start - gap.stop)[: len(said) - 1], key=lambda gap: gap.start)
+        if not gaps or len(gaps) != len(said) - 1:
+            return (self,)
+        starts, ends = [x0, *(x0 + gap.stop for gap in gaps)], [*(x0 + gap.start for gap in gaps), x1]
+        return tuple(self._cut(word, left, right) for word, left, right in zip(said, starts, ends, strict=True))
+
+    def _cut(self, text: str, left: int, right: int) -> SeenLine:
+        """Return the part of the line between two columns of the picture, which says `text`."""
+        x0, x1 = max(left - WORD_PAD_PX, self.left), min(right + WORD_PAD_PX, self.left + self.coverage.shape[1])
+        window = np.s_[:, x0 - self.left : x1 - self.left]
+        coverage = self.coverage[window].copy()
+        coverage[:, : left - x0], coverage[:, right - x0 :] = 0.0, 0.0
+        rows, columns = np.flatnonzero((coverage > INK).any(axis=1)), np.flatnonzero((coverage > INK).any(axis=0))
+        box = (x0 + int(columns[0]), self.top + int(rows[0]), x0 + int(columns[-1]) + 1, self.top + int(rows[-1]) + 1)
+        return replace(
+            self, text=text, coverage=coverage, pixels=self.pixels[window], ground=self.ground[window], left=x0, box=box
+        )
+
+    @property
+    def tight(self) -> np.ndarray:
+        """The coverage [h, w] of the box of its ink."""
+        x0, y0, x1, y1 = self.box
+        return self.coverage[y0 - self.top : y1 - self.top, x0 - self.left : x1 - self.left]
+
+    @cached_property
     def softened(self) -> np.ndarray:
         """The coverage, softened as much as the drawn one that it is registered with."""
         return np.asarray(ndimage.gaussian_filter(self.coverage, REGISTERED_BLUR_PX))
@@ -53,12 +88,21 @@ class SeenLine:
 @dataclass(frozen=True, kw_only=True)
 class Fit:
     """A lettering and where the lines' baselines start in it, px. likeness: 1 - sum of differences / sum of larger, 0..1;
-    least: that of the line that is least like it."""
+    least: that of the line that is least like it. by_words: likeness word by word, and heavier: logarithm of drawn to seen ink,
+    of fonts that are not surely the letters' own (`look_at_words`)."""
 
     lettering: Lettering
     places: tuple[tuple[float, float], ...]
     likeness: float
     least: float = 0.0
+    by_words: float = 0.0
+    heavier: float = 0.0
+
+    @property
+    def nearness(self) -> float:
+        """How well letters would stand in for the old ones: bolder, lighter or crowded ones are seen at once."""
+        added = WEIGHT_SHARE * abs(self.heavier) + TRACKING_SHARE * abs(self.lettering.tracking)
+        return self.likeness if not self.by_words else max(self.likeness, self.by_words) - added
 
 
 def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
@@ -80,6 +124,19 @@ def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
         likeness=float(np.average([fit.likeness for fit in placed_lines], weights=weights)),
         least=min(fit.likeness for fit in placed_lines),
     )  # fmt: skip
+
+
+def look_at_words(lines: Sequence[SeenLine], fit: Fit) -> Fit:
+    """Return a fit with how like the words of its lines are, each at the place that suits it best, and with their weight.
+
+    A font that is only similar drifts along a line, as its letters are of other widths: the line tells little of their shapes.
+    """
+    words = [word for line in lines for word in line.words]
+    placed = [_place(word, fit.lettering) for word in words]
+    weights = [float(word.coverage.sum()) for word in words]
+    drawn = sum(float(_drawn_on(word, fit.lettering, *one.places[0]).sum()) for word, one in zip(words, placed, strict=True))
+    by_words = float(np.average([one.likeness for one in placed], weights=weights))
+    return replace(fit, by_words=by_words, heavier=float(np.log(max(drawn, 1.0) / sum(weights))))
 
 
 def _start(line: SeenLine, lettering: Lettering) -> tuple[float, float]:

@@ -34,7 +34,7 @@ from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.grounds import PictureGrounds
 from adcreative.editor.picture.homes import as_set, find_homes
 from adcreative.editor.picture.lettering import paste_coverage
-from adcreative.editor.picture.matching import MIN_LIKENESS, FontMatch
+from adcreative.editor.picture.matching import FontMatch
 from adcreative.editor.picture.plates import can_be_bared, plate_alignment, resize_plate, widen_plate
 from adcreative.editor.picture.reflow import Way, column_of, lowest_baseline, make_way, mask_things, moved, stands_close
 from adcreative.editor.picture.room import find_room
@@ -128,6 +128,7 @@ class TextSetter:
     def _set_all(self, edited: Creative) -> TextChange:
         picture, left, inked = self._image_u8, {}, []
         faint: dict[str, tuple[float, float]] = {}
+        similar: dict[str, str] = {}
         own = {block.box: name for name, block in self.homes.items()}
         blocks = {own.get(block.box, str(k)): block for k, block in enumerate(self.words.blocks)} | self.homes
         done, movers = [], dict.fromkeys("")
@@ -146,6 +147,8 @@ class TextSetter:
                 inked.append(name)
             elif found.faint is not None:
                 faint[name] = found.faint
+            if match is not None and not match.is_own:
+                similar[name] = match.typeface.family
             movers |= dict.fromkeys(blocks[other].role or "text" for other in found.changed if other != name)
             blocks |= found.changed
             done.append(name)
@@ -156,6 +159,7 @@ class TextSetter:
         return TextChange(
             mask=(picture != self._image_u8).any(axis=2), pixels=picture, done=_in_order(done), inked=_in_order(inked),
             faint={name: faint[name] for name in FIELDS if name in faint}, moved=tuple(movers),
+            similar={name: similar[name] for name in FIELDS if name in similar},
             left={name: left[name] for name in FIELDS if name in left},
         )  # fmt: skip
 
@@ -175,7 +179,7 @@ class TextSetter:
         match = self._match(name, text)
         if match is None:
             return "no font at hand has its letters"
-        if match.likeness < MIN_LIKENESS:
+        if not match.is_like:
             return "no font at hand is like its letters"
         erased = self._erase(name, picture)
         plan = self._plan(erased, block, match, text, others)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adcreative.features.line_features import LineEffect
 
 
+NO_OTHER_LINE = "its words make no other line; facts in its notes or in a brief would"
 READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
 SWAPPED = ("drops ", "repeats the original")  # of a line of two that changed places: the other has it, and said it before
 
@@ -81,7 +82,9 @@ def _write_lines(
     room = _make_room(heads, brief) if num_descriptions else ()
     swaps = _swap(brief) if num_headlines and num_descriptions else []
     heads, room = heads + tuple(head for head, _ in swaps), room + tuple(below for _, below in swaps)
-    return heads, descriptions + crossed[1] + room, "; ".join(written.notes), brief
+    below = descriptions + crossed[1] + room
+    notes = written.notes if heads or below else (*written.notes, NO_OTHER_LINE)
+    return heads, below, "; ".join(notes), brief
 
 
 def find_unfit(headlines: Sequence[str], descriptions: Sequence[str], brief: Brief | None) -> frozenset[tuple[str, str]]:

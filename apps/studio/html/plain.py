@@ -32,3 +32,8 @@ def unwritten_language(reason: str) -> str:
     """Return the language of an ad for which no new words could be written, such as "German"; "" when there was none."""
     found = re.search(r"the ad is in ([A-Z]\w+)", reason)
     return found[1] if found else ""
+
+
+def lacks_facts(reason: str) -> bool:
+    """Return whether an ad's words, and what is known beside them, made no other line."""
+    return "its words make no other line" in reason

@@ -19,7 +19,7 @@ from adcreative.report.rates import build_chart, impressions_per_arm, measure_li
 from adcreative.report.rendering import build_environment
 from adcreative.report.summary import calibration_sentence
 
-from .plain import call_ad, plain, unwritten_language
+from .plain import call_ad, lacks_facts, plain, unwritten_language
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 CARD_PX = 420
@@ -161,6 +161,7 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
     return _render(
         "result", row=row, ad=None if creative is None else (call_ad(creative), thumbnail), lift=lift, title=title,
         sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row["reason"]),
+        lacks_facts=row["status"] != "edited" and lacks_facts(row["reason"]),
         has_new_words=any(_differs(one, outcome.result) for one in getattr(outcome, "alternatives", ())),
         chart=build_chart(rate_rows(row)),
         texts=[text for text in texts if row["status"] == "edited" and (text.before or text.after)],

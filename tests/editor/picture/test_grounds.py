@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from adcreative.editor.picture import grounds as grounds_module
 from adcreative.editor.picture import matching
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.kept_grounds import MAX_KEPT_PIXELS, NUM_KEPT, KeptGrounds
+from adcreative.editor.picture.registration import SeenLine
 from tests.editor.picture.test_setting import AD, setter
 from tests.encoders.picture_words.drawn_ads import drawn_ad
 
@@ -52,9 +53,9 @@ def test_preparing_stops_between_two_fonts_and_what_was_looked_at_is_not_looked_
 ) -> None:
     seen, real = list[tuple[str, str]](), matching._compare
 
-    def compare(typeface: Typeface, text: str, coverage: np.ndarray) -> float:
-        seen.append((typeface.name, text))
-        return real(typeface, text, coverage)
+    def compare(typeface: Typeface, words: Sequence[SeenLine]) -> float:
+        seen.append((typeface.name, words[0].text))
+        return real(typeface, words)
 
     monkeypatch.setattr(matching, "_compare", compare)
     expected, at_once = setter(drawn_ad()).grounds.match(), seen.copy()
@@ -95,6 +96,7 @@ def test_large_pictures_are_not_kept() -> None:
 def test_the_ground_of_a_text_that_no_font_can_take_the_place_of_is_not_worked_out(
     worked_out: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grounds_module, "MIN_LIKENESS", 1.1)
+    monkeypatch.setattr(matching, "MIN_LIKENESS", 1.1)
+    monkeypatch.setattr(matching, "MIN_BY_WORDS", 1.1)
     setter(drawn_ad()).grounds.prepare()
     assert worked_out == ["match_fonts"]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from adcreative.editor.picture import matching
-from adcreative.editor.picture.fonts import typefaces
+from adcreative.editor.picture.fonts import Typeface, typefaces
 from adcreative.editor.picture.inks import find_inks
 from adcreative.editor.picture.lettering import Lettering
 from adcreative.editor.picture.matching import MIN_LIKENESS, _without_specks, _without_things, match_fonts
@@ -103,3 +103,46 @@ def test_lines_of_one_length_in_the_middle_of_a_picture_are_centred() -> None:
     assert found(200, edges(40.2, 130.0)) == "left"  # in the middle by chance
     assert found(400, edges(40.2, 160.1)) == "left"
     assert found(400, edges(60.0, 160.1)) == "right"
+
+
+LONG = "Ten minutes a day with a teacher who is at home there"
+
+
+def dark_line(face: Typeface, size_px: float = 33.3, *, is_mirrored: bool = False) -> tuple[np.ndarray, TextBlock]:
+    """A long line, as browsers draw it, on an even ground, and the block as it is read."""
+    drawn = Lettering(typeface=face, size_px=size_px, is_snapped=False).draw(LONG, 0.0, 0.0)[0]
+    drawn = np.pad(drawn[::-1] if is_mirrored else drawn, 12)
+    rows, columns = np.flatnonzero((drawn > 0.5).any(axis=1)), np.flatnonzero((drawn > 0.5).any(axis=0))
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    picture = (240.0 - 200.0 * drawn).round().astype(np.uint8)[:, :, None].repeat(3, axis=2)
+    line = BlockLine(text=LONG, box=box, confidence=0.99)
+    return picture, TextBlock(lines=(line,), colour=(40, 40, 40), ground=(240, 240, 240), residual=0.0)
+
+
+def regular(family: str) -> Typeface:
+    return next(face for face in typefaces() if face.family == family and face.style == "Regular")
+
+
+@pytest.mark.parametrize(("family", "size_px"), [("Caladea", 36.0), ("Source Sans Pro", 24.0)])
+def test_the_font_of_a_long_line_comes_first_though_its_letters_drift(family: str, size_px: float) -> None:
+    """Fonts are compared with whole advances, browsers draw fractions: far along a line letters stand beside others."""
+    picture, block = dark_line(regular(family), size_px)
+    ((match, *_),) = match_fonts(picture, {"headline": block}, typefaces()).values()
+    assert match.typeface == regular(family)
+    assert match.likeness > 0.85
+
+
+def test_where_a_font_is_not_at_hand_a_similar_one_of_its_weight_is() -> None:
+    picture, block = dark_line(regular("Source Serif Pro"))
+    others = [face for face in typefaces() if face.family != "Source Serif Pro"]
+    ((match, *_),) = match_fonts(picture, {"headline": block}, others).values()
+    assert match.likeness < MIN_LIKENESS  # along the line its letters drift
+    assert match.is_like
+    assert not match.lettering.is_bold
+    assert abs(match.lettering.tracking) < 0.05
+
+
+def test_lettering_that_no_font_at_hand_is_like_is_told() -> None:
+    picture, block = dark_line(regular("Source Serif Pro"), is_mirrored=True)
+    ((match, *_),) = match_fonts(picture, {"headline": block}, typefaces()).values()
+    assert not match.is_like

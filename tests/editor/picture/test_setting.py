@@ -195,6 +195,20 @@ def test_a_text_keeps_a_faint_ink_that_the_ad_has_and_says_so() -> None:
     assert change.apply(picture)[rows].max() <= 100
 
 
+def test_a_text_whose_font_is_not_at_hand_is_set_in_a_similar_one_and_says_so() -> None:
+    picture = drawn_ad(np.full((480, 480, 3), 236, np.uint8))
+    told = setter(picture, reader=KnownReader(said=["Rest"] * 9)).change(replace(AD, headline="Rest")).note
+    assert "most similar" not in told
+    own = setter(picture, reader=KnownReader()).grounds.match()["headline"][0].typeface.family
+    words = read_words(picture, KnownReader())
+    others = [face for face in typefaces() if face.family != own]
+    without = TextSetter(picture, words, AD, reader=KnownReader(said=["Rest"] * 9), typefaces=others)
+    change = without.change(replace(AD, headline="Rest"))
+    assert change.done == ("headline",)
+    assert "the headline is in " in change.note
+    assert "the most similar font at hand" in change.note
+
+
 def test_a_text_takes_another_ink_where_the_old_one_has_less_contrast_than_it_had() -> None:
     ground = np.full((480, 480, 3), 236, np.uint8)
     ground[:, 320:] = 60  # dark beside the old headline, which ends at 318

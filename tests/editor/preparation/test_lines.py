@@ -12,7 +12,7 @@ from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brand_kit import BrandKit, Disclaimer
 from adcreative.creative import Creative
 from adcreative.editor.preparation.briefed import Briefed
-from adcreative.editor.preparation.lines import READ_AHEAD, _swap, build_lines, keeps_disclaimers, prepare_lines
+from adcreative.editor.preparation.lines import NO_OTHER_LINE, READ_AHEAD, _swap, build_lines, keeps_disclaimers, prepare_lines
 from adcreative.editor.settings import EditorConfig
 from tests.editor.fakes import FakeExtractor, fake_ad, fake_tools
 
@@ -126,3 +126,20 @@ def test_swapped_lines_are_among_those_to_choose_from() -> None:
     assert pair[1] in lines.descriptions
     assert pair not in lines.unfit
     assert (pair[0], ad.description) in lines.unfit  # says the same twice
+
+
+@pytest.mark.parametrize(
+    ("headline", "description", "is_told"),
+    [
+        ("Night cream without perfume", "", True),
+        ("Night cream without perfume", "Free returns until 31 January.", False),
+        ("Learn Spanish on your way to work", "", False),
+    ],
+)
+def test_words_that_make_no_other_line_are_told(headline: str, description: str, is_told: bool) -> None:
+    ad = Creative(file_name="a.png", headline=headline, description=description)
+    tools = fake_tools(copywriter=build_copywriter("template"))
+    (features,) = FakeExtractor().extract([ad])
+    lines, note = build_lines(ad, features, tools, EditorConfig(), None)
+    assert (len(lines.headlines) == 1) == is_told
+    assert (NO_OTHER_LINE in note) == is_told
