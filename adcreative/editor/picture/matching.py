@@ -25,6 +25,7 @@ from adcreative.editor.picture.registration import (
     first_lettering,
     fit_colour,
     fit_lettering,
+    is_own,
     look_at_words,
 )
 from adcreative.encoders.picture_words.blocks import ALIGNMENTS, TextBlock
@@ -40,7 +41,6 @@ USUAL_LEADING = 1.2  # of the size
 LEAST_PIECES, LEAST_INSIDE = 4, 0.3  # of a line, that tell where it stands; of a piece's height that a letter has in the line
 MARK_SHARE, MARK_REACH = 0.12, 0.6  # of the height of most letters, squared: what a dot or an accent covers; how far off it is
 MIN_LIKENESS = 0.65  # of a font to the old letters; script and display lettering has no counterpart at hand
-OWN_BLUR_PX = 7.0  # divided by the size: by how much less than 1 the letters' own font is like them at most
 MIN_BY_WORDS = 0.55  # word by word, on an even ground: text fonts not at hand 0.53 to 0.85, script and display 0.19 to 0.51
 LEAST_OF_LINE = 0.5  # of each line whose ink was guessed
 PIECES_A_LETTER = (0.4, 1.6)  # at least and at most, of letters that are told from their ground
@@ -75,7 +75,7 @@ class FontMatch:
     @property
     def is_own(self) -> bool:
         """Whether it is the letters' own font, as far as their size can tell."""
-        return self.ink is not None or self.likeness >= 1.0 - OWN_BLUR_PX / self.size_px
+        return self.ink is not None or is_own(self.likeness, self.size_px)
 
     @property
     def baselines_px(self) -> tuple[float, ...]:
@@ -349,10 +349,16 @@ def _colour(block: TextBlock, fit: Fit, lines: Sequence[SeenLine]) -> tuple[int,
 
 
 def _edges(fit: Fit, lines: Sequence[SeenLine]) -> dict[str, np.ndarray]:
-    """Return alignment -> x of each line's start, middle or end by advance, px."""
+    """Return alignment -> x of each line's start, middle or end by advance, px; of a font that is only similar by the old ink,
+    as its own lines are of other lengths."""
     starts = np.array([x for x, _ in fit.places])
-    lengths = np.array([fit.lettering.length(line.text) for line in lines])
-    return {"left": starts, "centre": starts + lengths / 2, "right": starts + lengths}
+    ends = starts + np.array([fit.lettering.length(line.text) for line in lines])
+    if fit.by_words and not fit.is_own:
+        boxes = [fit.lettering.ink_box(line.text) for line in lines]
+        bearings = ends - starts - np.array([box[2] for box in boxes])
+        starts = np.array([line.box[0] - box[0] for line, box in zip(lines, boxes, strict=True)], float)
+        ends = np.array([line.box[2] for line in lines]) + bearings
+    return {"left": starts, "centre": (starts + ends) / 2, "right": ends}
 
 
 def _alignment(

@@ -20,6 +20,7 @@ from scipy import ndimage
 from adcreative.editor.picture.fonts import Typeface
 from adcreative.editor.picture.lettering import Lettering
 
+OWN_BLUR_PX = 7.0  # divided by the size: by how much less than 1 the letters' own font is like them at most
 INK, WORD_PAD_PX = 0.3, 3  # coverage from which on a pixel is a letter's; columns beside a word, for its letters to move in
 SIZE_REACH = 0.12  # relative: how far from the first guess snapped sizes are tried
 WIDTH_SLACK_PX, WIDTH_SLACK = 2.0, 0.012  # by which a snapped line may miss the old width: px, and a share of it
@@ -99,10 +100,20 @@ class Fit:
     heavier: float = 0.0
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is in the letters' own font, as far as their size can tell."""
+        return is_own(self.likeness, self.lettering.size_px)
+
+    @property
     def nearness(self) -> float:
         """How well letters would stand in for the old ones: bolder, lighter or crowded ones are seen at once."""
         added = WEIGHT_SHARE * abs(self.heavier) + TRACKING_SHARE * abs(self.lettering.tracking)
         return self.likeness if not self.by_words else max(self.likeness, self.by_words) - added
+
+
+def is_own(likeness: float, size_px: float) -> bool:
+    """Return whether letters that are so like seen ones are in their own font: small ones are never quite alike."""
+    return likeness >= 1.0 - OWN_BLUR_PX / size_px
 
 
 def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
