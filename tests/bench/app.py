@@ -27,6 +27,21 @@ from pathlib import Path
 from typing import Any
 
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20 if hasattr(os, "sysconf") else 4 / 1024
+# When a place of the page is first seen in a frame, and when a person last pressed or chose a file, both in ms since the page
+# began: by the page's own clock, since who asks it from outside looks every half second only
+WATCH = """
+addEventListener('click', (event) => { window.acPressed = event.timeStamp; }, true);
+addEventListener('change', (event) => { if (event.target.type === 'file') window.acPressed = event.timeStamp; }, true);
+window.acSeen = (place) => new Promise((resolve) => {
+  const look = () => {
+    const shown = [...document.querySelectorAll(place)].some((one) =>
+      one.getClientRects().length && (one.tagName !== 'IMG' || (one.complete && one.naturalWidth)));
+    requestAnimationFrame(shown ? resolve : look);
+  };
+  look();
+});
+window.acFirst = window.acSeen('#score-button');
+"""
 NUM_PEOPLE, NUM_WAVES, ROUND_S = 50, 3, 0.05  # a search has four rounds
 START_S = 60.0
 _PLACE = re.compile(r"(\d+) ads? before yours")
@@ -217,6 +232,8 @@ def _ask_score(client: Any, picture: Path, number: int) -> dict[str, Any]:
 def page_figures(picture: Path | None = None, *, read_s: float = 0.0, is_tiny: bool = False) -> dict[str, float]:
     """Return seconds, as a browser sees them: start of the app, first paint, first and second score, heat map, search.
 
+    Each from the press to the first frame that shows the answer.
+
     Args:
         picture: of the ad; a drawn one when None. read_s: for how long a score is read before the next button is pressed.
         is_tiny: over a studio without models.
@@ -238,17 +255,18 @@ def page_figures(picture: Path | None = None, *, read_s: float = 0.0, is_tiny: b
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page()
             page.set_default_timeout(300_000)
+            page.add_init_script(WATCH)
 
             def until(name: str, place: str, act: Any) -> None:
-                begun_s = time.monotonic()
+                page.evaluate("(place) => { window.acSeenAt = window.acSeen(place); }", place)
                 act()
-                page.locator(place).first.wait_for()
-                figures[name] = time.monotonic() - begun_s
+                figures[name] = page.evaluate("async () => await window.acSeenAt - window.acPressed") / 1000
 
             def press(button: str) -> Any:
                 return lambda: page.get_by_role("button", name=button).click()
 
-            until("app_first_paint_s", "#score-button", lambda: page.goto(f"http://127.0.0.1:{port}"))
+            page.goto(f"http://127.0.0.1:{port}")
+            figures["app_first_paint_s"] = page.evaluate("() => window.acFirst") / 1000
             upload = page.locator("#picture input[type=file]")
             path = picture or draw_pictures(Path(folder), 1)[0]
             until("app_picture_s", "#picture-note .ac-note", lambda: upload.set_input_files(path))

@@ -54,8 +54,8 @@ class SeenLine:
         A long line in the right font drifts by half a letter, by its spaces and its rounded advances alone; a word does not.
         """
         x0, _, x1, _ = self.box
-        said, has_ink = self.text.split(), (self.coverage > INK).any(axis=0)
-        gaps = [gap[0] for gap in ndimage.find_objects(ndimage.label(~has_ink[x0 - self.left : x1 - self.left])[0])]
+        said, has_ink = self.text.split(), self.coverage[:, x0 - self.left : x1 - self.left].max(axis=0) > INK
+        gaps = [gap[0] for gap in ndimage.find_objects(ndimage.label(~has_ink)[0])]
         gaps = sorted(sorted(gaps, key=lambda gap: gap.start - gap.stop)[: len(said) - 1], key=lambda gap: gap.start)
         if not gaps or len(gaps) != len(said) - 1:
             return (self,)
