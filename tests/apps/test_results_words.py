@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import EditResult
+from adcreative.editor.picture.changes import TextChange
 from adcreative.editor.preparation.lines import NO_OTHER_LINE
 from adcreative.verbs.directions import read_direction_names
 from apps.studio.handlers.steps import merge_notes
@@ -85,6 +86,17 @@ def test_a_card_says_a_description_only_where_it_is_new() -> None:
     shown = cards(FakeOutcome(result=result, image_u8=None, control_u8=None, alternatives=found))
     assert "Posted the same day" not in shown
     assert "Roasted in Leeds &lt;b&gt;" in shown
+
+
+def test_a_card_says_that_its_words_are_in_a_similar_font_and_where_the_own_is_brought() -> None:
+    kept = EditResult(file_name="ad.png", status="kept", headline_original="Tea", enough_data=False)
+    nothing = np.zeros((2, 2), bool)
+    change = TextChange(mask=nothing, pixels=np.zeros((2, 2, 3), np.uint8), done=("headline",), similar={"headline": "Lato"})
+    for words, is_said in ((change.note, True), (replace(change, similar={}).note, False)):
+        one = FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Fresh tea", words_in_picture=words)
+        shown = cards(FakeOutcome(result=kept, image_u8=None, control_u8=None, alternatives=(one,)))
+        assert ("in a font like yours" in shown) == is_said
+        assert ("Your own font, under Settings" in shown) == is_said
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def cards(outcome: Any, taken: int | None = None) -> str:
             "gain": span(one.change, one.change_low, one.change_high) if has_gains else "",
             "headline": one.headline, "below": one.description if one.description != own else "",
             "kept": "" if image_u8 is None else say_kept_words(one, outcome.result),
+            "is_in_similar_font": "the most similar font at hand" in one.words_in_picture,
             "looks": say_looks([asdict(edit) for edit in one.edits]),
         })  # fmt: skip
     return _render("cards", rows=rows, taken=taken)
