@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.apps.browser import Visit, approve, expect, find_edit, needs_browser
+from tests.apps.browser import Visit, approve, bring_other, expect, find_edit, needs_browser
 from tests.apps.fakes import FakeFace, FakeStudio
 
 pytestmark = needs_browser
@@ -141,3 +141,97 @@ def test_a_plan_asks_for_the_usual_rate_where_it_is_written(visit: Visit, studio
     expect(page.locator("#plan .ac-ask")).to_have_count(0)
     page.get_by_role("button", name="Plan the test").click()
     expect(page.locator("#plan")).to_contain_text("days")
+
+
+def test_notes_go_with_the_picture_that_they_were_typed_for_and_come_back_with_it(
+    visit: Visit, studio: FakeStudio, image_path: Path, tmp_path: Path
+) -> None:
+    page, notes = visit.page, visit.page.locator("#brief textarea")
+    visit.bring(None, "Coats for rain")
+    notes.fill("Made of recycled wool")
+    visit.bring(image_path, "Coats for rain")
+    page.wait_for_timeout(500)
+    expect(notes).to_have_value("Made of recycled wool")  # typed before any picture: they are for the first one
+    bring_other(page, tmp_path / "other.png")
+    expect(notes).to_have_value("")
+    visit.improve()
+    expect(page.locator("#result")).to_contain_text("A version worth testing")
+    assert studio.asked[-1]["brief"] == ""
+    notes.fill("Free returns")
+    page.get_by_label("Remove Image").click()
+    expect(notes).to_have_value("")
+    visit.bring(image_path, "Coats for rain")
+    expect(notes).to_have_value("Made of recycled wool")
+    page.get_by_label("Remove Image").click()
+    page.locator("#picture input[type=file]").set_input_files(tmp_path / "other.png")
+    expect(notes).to_have_value("Free returns")
+
+
+@pytest.mark.parametrize("has_search", [False, True])
+def test_a_page_that_returns_shows_the_ad_that_was_scored_since_with_its_mock_ups(
+    visit: Visit, image_path: Path, has_search: bool
+) -> None:
+    page, headline = visit.page, visit.page.get_by_label("Headline", exact=True)
+    if has_search:
+        find_edit(visit, image_path)
+        headline.fill("Boots for rain")
+        expect(page.locator("#result")).to_be_hidden()
+    else:
+        visit.bring(image_path, "Boots for rain")
+    page.get_by_role("button", name="Score it").click()
+    expect(page.locator("#placements figure")).to_have_count(4)
+    expect(page.locator("#placements")).to_contain_text("Boots for rain")
+    page.reload()
+    expect(headline).to_have_value("Boots for rain")
+    expect(page.locator("#score")).to_contain_text("Together these are")
+    expect(page.locator("#placements figure")).to_have_count(4)
+    expect(page.locator("#ad-bar")).to_contain_text("Boots for rain")
+    expect(page.locator("#result")).to_be_hidden()
+    if has_search:
+        headline.fill("Coats for rain")
+        expect(page.locator("#result")).to_contain_text("A version worth testing")
+
+
+def test_a_long_headline_has_the_width_of_its_mock_up_and_two_lines(visit: Visit, image_path: Path) -> None:
+    page, said = visit.page, "Endlich wieder ruhig schlafen ohne Rückenweh"
+    visit.bring(image_path, said)
+    page.get_by_role("button", name="More about the ad").click()
+    page.get_by_label("Button (call to action)").fill("Jetzt entdecken")
+    page.get_by_role("button", name="Score it").click()
+    for kind in ("feed", "display"):
+        foot = page.locator(f".ac-mock-{kind} .ac-post-foot")
+        expect(foot).to_contain_text(said)
+        seen = foot.evaluate("""(foot) => {
+          const [line, button] = [foot.querySelector('b'), foot.querySelector('.ac-cta')];
+          const [one, other] = [line.getBoundingClientRect(), button.getBoundingClientRect()];
+          const height = parseFloat(getComputedStyle(line).lineHeight);
+          const isCut = line.scrollHeight > line.clientHeight + 1;
+          return {share: one.width / foot.clientWidth, lines: one.height / height, isCut,
+            isBelow: other.top >= one.bottom};
+        }""")
+        assert seen["share"] > 0.9
+        assert 1.9 < seen["lines"] < 2.1
+        assert not seen["isCut"]
+        assert seen["isBelow"]
+    page.get_by_label("Headline", exact=True).fill("Sleep well")
+    page.get_by_role("button", name="Score it").click()
+    expect(page.locator(".ac-mock-feed .ac-post-foot")).to_contain_text("Sleep well")
+    tops = page.locator(".ac-mock-feed .ac-post-foot > *").evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect().top)"
+    )
+    assert abs(tops[0] - tops[1]) < 8  # beside it
+
+
+def test_settings_say_again_which_brand_kit_is_kept_to(visit: Visit, studio: FakeStudio) -> None:
+    page = visit.page
+    page.get_by_role("tab", name="Settings").click()
+    page.get_by_label("Name of the brand").fill("Somnia")
+    page.get_by_label("Words to avoid").fill("cheap")
+    page.get_by_role("button", name="Use this brand kit").click()
+    expect(page.locator("#brand-saved")).to_contain_text("Somnia: avoids “cheap”")
+    page.reload()
+    page.get_by_role("tab", name="Settings").click()
+    expect(page.locator("#brand-saved")).to_contain_text("Somnia: avoids “cheap”")
+    expect(page.locator("#brand-made").get_by_role("link", name="brand-kit.json")).to_be_visible()
+    page.get_by_role("button", name="Use this brand kit").click()
+    expect(page.locator("#brand-saved")).to_contain_text("No brand kit is used")

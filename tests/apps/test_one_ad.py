@@ -327,3 +327,31 @@ def test_the_bar_names_the_ad_and_how_far_it_is(handlers: Handlers) -> None:
     assert handlers.bar("me").count("ac-done") == 3
     handlers.look("me", {"headline": "Boats"}, "")
     assert handlers.bar("me").count("ac-done") == 1
+
+
+def test_a_page_opens_with_the_ad_of_a_running_search_else_with_the_latest_that_was_scored(tmp_path: Path) -> None:
+    studio = FakeStudio()
+    handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
+
+    def opened() -> str:
+        found = handlers.find_brought("me")
+        return "" if found is None or found.creative is None else found.creative.headline
+
+    handlers.bring("me", {"headline": "typed alone"})
+    assert not opened()
+    handlers.score("me", headline="Coats")
+    handlers.bring("me", {"headline": "typed alone"})
+    assert opened() == "Coats"
+    studio.round_s = 0.05
+    screens = handlers.improve("me", {"headline": "Boots"}, Wish(effort="quick"))
+    next(screens)
+    handlers.score("me", headline="Hats")
+    assert opened() == "Boots"  # its search runs
+    *_, last = handlers.resume("me")
+    assert last.record["headline_edited"] == "Boots today"
+    handlers.score("me", headline="Hats")
+    assert opened() == "Hats"
+    assert [screen.record for screen in handlers.resume("me")] == [{}]
+    for number in range(9):
+        handlers.bring("me", {"headline": f"typed {number}"})
+    assert opened() == "Boots"  # so many were typed since that the scores are forgotten; the search is not

@@ -59,6 +59,8 @@ def test_a_server_writes_for_its_owner_alone_and_its_key_is_shown_nowhere(
 ) -> None:
     shown, record = Languages(handlers=handlers).save("me", "server", "", "http://localhost:1/v1", "qwen3", KEY)
     assert "“qwen3” writes from now on" in shown
+    assert Languages(handlers=handlers).say("me") == shown  # a page that is opened anew says so again
+    assert Languages(handlers=handlers).say("you") == ""
     list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
     assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("http://localhost:1/v1#qwen3", KEY)
     list(Words(handlers=handlers).write("me", "headline", 0))
@@ -74,7 +76,7 @@ def test_a_server_writes_for_its_owner_alone_and_its_key_is_shown_nowhere(
 def test_the_embedded_model_writes_again_when_it_is_chosen(handlers: Handlers, answers: None) -> None:
     languages = Languages(handlers=handlers)
     languages.save("me", "server", "", "http://localhost:1/v1")
-    assert "The embedded model writes" in languages.save("me", "embedded")[0]
+    assert "The one that comes with the app writes" in languages.save("me", "embedded")[0]
     assert not handlers.choices.writers
 
 

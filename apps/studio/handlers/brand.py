@@ -67,7 +67,18 @@ class Brands:
             kits.pop(owner, None)
             return fragments.problem(error), {"error": str(error)}, None
         kits[owner] = path
-        return fragments.brand_kit(kit, list(manifest.get("colors", {}).values())), manifest, path
+        return _show(kit, manifest), manifest, path
+
+    def say(self, owner: str) -> tuple[str, Path | None]:
+        """Say what the owner's kit asks, and return its file; ("", None) without one."""
+        path = self.handlers.choices.kits.get(owner)
+        if path is None:
+            return "", None
+        return _show(read_brand_kit(path), _read(path)), path
+
+
+def _show(kit: Any, manifest: Mapping[str, Any]) -> str:
+    return fragments.brand_kit(kit, list(manifest.get("colors", {}).values()))
 
 
 def _read(path: Path | None) -> dict[str, Any]:

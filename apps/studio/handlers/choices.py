@@ -11,10 +11,12 @@ from ..port import Studio
 
 @dataclass(frozen=True)
 class Writer:
-    """A language model as `pipeline.check_language_model` takes it, and the key of its server; the key is never shown."""
+    """A language model as `pipeline.check_language_model` takes it, the key of its server, which is never shown, and what the
+    model calls itself."""
 
     spec: str
     key: str = field(default="", repr=False)
+    called: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adcreative.errors import AdCreativeError
@@ -45,9 +45,16 @@ class Languages:
             return fragments.problem(error), {"error": str(error)}
         if writer is None:
             writers.pop(owner, None)
-            return fragments.good("The embedded model writes."), {"writes": EMBEDDED}
-        writers[owner] = writer
-        return fragments.good(f"“{said[:80]}” writes from now on, until you change it or delete everything."), {"writes": said}
+            return fragments.good("The one that comes with the app writes."), {"writes": EMBEDDED}
+        writers[owner] = replace(writer, called=said)
+        return self.say(owner), {"writes": said}
+
+    def say(self, owner: str) -> str:
+        """Say who writes for the owner; "" where nothing was chosen."""
+        writer = self.handlers.choices.writers.get(owner)
+        if writer is None:
+            return ""
+        return fragments.good(f"“{writer.called[:80]}” writes from now on, until you change it or delete everything.")
 
     def _find(self, kind: str | None, file: str, address: str, model: str, key: str) -> Writer | None:
         if kind == EMBEDDED:

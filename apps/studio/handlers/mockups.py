@@ -9,6 +9,7 @@ from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 
 from ..html import placements
+from ..sessions.ads import identify
 from ..sessions.wishes import build_creative
 from .one_ad import Handlers
 
@@ -21,13 +22,15 @@ class Mockups:
 
     handlers: Handlers
 
-    def show(self, form: Mapping[str, str | None]) -> str:
-        """Return the ad of a form in its placements, as a fragment; nothing when it cannot be read."""
+    def show(self, owner: str, form: Mapping[str, str | None]) -> str:
+        """Return the ad of a form in its placements, as a fragment that comes back with the ad; "" when it cannot be read."""
         try:
             creative = build_creative(form)
-            return placements.mockups(replace(creative, brand=self._name_brand(creative)))
+            shown = placements.mockups(replace(creative, brand=self._name_brand(creative)))
         except AdCreativeError:
             return ""
+        self.handlers.desk.move(owner, identify(creative), "explain", mockups=shown)
+        return shown
 
     def _name_brand(self, creative: Creative) -> str:
         """Return whose ad it is, as the ad itself tells; "" where it does not, or while a search has the model."""

@@ -19,7 +19,7 @@ from adcreative.errors import AdCreativeError
 
 from ..html import fragments
 from ..port import Studio
-from ..sessions.ads import NO_AD, OTHER_AD, Desk, identify
+from ..sessions.ads import NO_AD, OTHER_AD, AdState, Desk, identify
 from ..sessions.belongings import Belongings
 from ..sessions.departures import Departures
 from ..sessions.estimates import Estimates
@@ -36,7 +36,7 @@ from ..sessions.wishes import (
 )
 from .choices import Choices
 from .scores import forget_pictures, is_accented, label_ad, say_picture, say_score
-from .screens import Brought, Screen, show_outcome
+from .screens import Brought, Look, Screen, show_outcome
 from .search import Search, Task, Watch
 
 log = logging.getLogger(__name__)
@@ -51,17 +51,6 @@ GONE = "These versions are no longer open. Press “Improve it” again: the sam
 SEARCH_OF_OTHER_AD = (
     "These versions are ready, but of an ad that is no longer the one above. Bring that ad back unchanged to see them."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What a page shows of an ad: what the ad is known by, its score (fragment and record) and the explanation of it (fragment
-    and page to download), each None before it was asked for, and its screen."""
-
-    ad: str
-    score: tuple[str, dict[str, Any]] | None
-    screen: Screen
-    why: tuple[str, Path | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +118,8 @@ class Handlers:
         state = self.desk.find(owner)
         if state.ad == page_ad:
             return None
-        return Look(ad=state.ad, score=state.score, why=state.why, screen=self.find_screen(owner) or Screen())
+        screen, mockups = self.find_screen(owner) or Screen(), state.mockups if state.score else ""
+        return Look(ad=state.ad, score=state.score, why=state.why, mockups=mockups, screen=screen)
 
     def inspect(self, image_path: str | None, owner: str = "") -> tuple[str, list[str], bool]:
         """Say the size of an uploaded picture and show its faces, or say why it cannot be used.
@@ -161,10 +151,13 @@ class Handlers:
         with self.seat.quick(timeout_s=1.0) as has_model:
             return self.studio.find_faces(creative) if has_model else None
 
-    def find_brought(self, owner: str) -> Creative | None:
-        """Return the ad of the owner's search, running or done, as it was brought; None without one."""
-        search = self.board.find(owner)
-        return None if search is None or search.is_lost else search.creative
+    def find_brought(self, owner: str) -> AdState | None:
+        """Return the ad that a page of the owner opens with, as it was brought: of a search that runs, else the latest that was
+        scored or searched; None without one."""
+        search, seen = self.board.find(owner), self.desk.find_seen(owner)
+        if search is None or search.is_lost or (search.job.is_finished and seen is not None):
+            return seen
+        return AdState(ad=search.ad, creative=search.creative)
 
     def score(self, owner: str = "", usual_rate_percent: float | None = None, **form: str | None) -> Answer:
         """Predict one creative: a fragment for the page, and the prediction as plain JSON.
@@ -233,13 +226,14 @@ class Handlers:
             raise AdCreativeError(f"The faces may not be edited: {refusal}.")
 
     def resume(self, owner: str) -> Iterator[Screen]:
-        """Show the owner's search again, running or done, such as after the page was closed; an empty screen without one."""
+        """Show what the owner saw last again, and its search, such as after the page was closed; an empty screen without."""
         self.come_back(owner)
-        search = self.board.find(owner)
-        if search is None or search.is_lost:
+        search, brought = self.board.find(owner), self.find_brought(owner)
+        if brought is not None:
+            self.desk.bring(owner, brought.ad)  # a page that opens has an empty form, into which this ad is put
+        if search is None or brought is None or search.is_lost or search.ad != brought.ad:
             yield Screen()
             return
-        self.desk.bring(owner, search.ad)  # a page that opens has an empty form, into which this ad is put
         yield from self._watch(owner, search)
 
     def is_running(self, owner: str) -> bool:

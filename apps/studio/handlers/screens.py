@@ -51,6 +51,18 @@ class Screen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a page shows of an ad: what the ad is known by, its score (fragment and record), the explanation of it (fragment
+    and page to download), each None before it was asked for, its mock-ups, and its screen."""
+
+    ad: str
+    score: tuple[str, dict[str, Any]] | None
+    screen: Screen
+    why: tuple[str, Path | None] | None = None
+    mockups: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Brought:
     """An ad that a search works on: what it is known by, the creative, its pixels, and what was asked for."""
 

@@ -117,6 +117,8 @@ def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, fillings: Fill
         request: gr.Request, package_path: str | None = None, visitor: str | None = None, place: float | None = None,
         row: float | None = None,
     ) -> list[Any]:  # fmt: skip
+        """Give the form of the version that won, from its pack or at `place` of those read out; or of the ranked ad at `row`:
+        of that the picture alone, whose words /read_words gives."""
         owner, number = find_owner(visitor, request), None if place is None else int(place)
         try:
             values = winners.take(owner, package_path, number) if row is None else winners.take_row(owner, int(row))

@@ -84,7 +84,7 @@ class AdEvents:
             return self.handlers.score(owner, image_path=image_path, usual_rate_percent=usual_rate_percent, **words)
 
         def show_placements(request: gr.Request, visitor: str | None = None, **form: Any) -> str:
-            return Mockups(handlers=self.handlers).show(form)
+            return Mockups(handlers=self.handlers).show(find_owner(visitor, request), form)
 
         brought = bring.demo.click(
             demo, None, list(self.form.values()), inputs_kwargs={"visitor": self.visitor}, api_name="demo",
@@ -167,7 +167,8 @@ class AdEvents:
         has_ad = found.ad != NO_AD
         shown_now = [
             found.ad, self.handlers.bar(owner), gr.update(visible=not has_ad), gr.update(visible=has_ad), shown, record, why,
-            gr.update(value=str(page) if page else None, visible=page is not None), "",
+            gr.update(value=str(page) if page else None, visible=page is not None),
+            found.mockups,
         ]  # fmt: skip
         if not record_shown and screen == Screen():  # no result to take away, and what is open stays untouched
             return [*shown_now, *[gr.skip()] * num_results]
@@ -232,7 +233,7 @@ class AdEvents:
             self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
 
     def wire_return(self, page: gr.Blocks, hero: gr.HTML, fillings: Fillings) -> None:
-        """A page that opens shows the visitor's search and its ad, if there is one; one that closes leaves it for a while."""
+        """A page that opens shows the ad that its visitor saw last, and its search; one that closes leaves them for a while."""
         handlers, place = self.handlers, self.place
         visitors: dict[str, str] = {}  # session -> owner, the latest MAX_STATES
 
@@ -253,13 +254,13 @@ class AdEvents:
             return handlers.find_brought(find_owner(visitor, request)) is not None
 
         def bring_back(request: gr.Request, visitor: str | None) -> list[Any]:
-            """Put the ad of the search back into the form; apart from `resume`, since what it says of the form of a new page
-            would meet a picture that is being brought just then."""
+            """Put the ad that was seen last back into the form; apart from `resume`, since what that says of the form of a new
+            page would meet a picture that is being brought just then."""
             owner = find_owner(visitor, request)
-            creative = handlers.find_brought(owner)
-            if creative is None:
+            brought = handlers.find_brought(owner)
+            if brought is None or brought.creative is None:
                 return [gr.skip()] * (len(self.form) + 1)
-            values = {name: getattr(creative, name) for name in FORM_FIELDS}
+            values = {name: getattr(brought.creative, name) for name in FORM_FIELDS}
             path = values["image_path"]
             values["image_path"] = str(path) if path and Path(path).is_file() else None
             return [*values.values(), fillings.tell_again(owner, values)]

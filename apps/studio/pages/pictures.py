@@ -37,6 +37,15 @@ TAKE_FACES = f"""(answer, image, taken) => {{
 # words that came with the picture before (read in it, of a pack, of a list, the demo's) go with it, unless they were changed
 CLEAR_CAME = f"""(came, ...fields) => {json.dumps(FORM_FIELDS[1:])}.map(
   (name, number) => came?.came?.[name] && fields[number] === came.came[name] ? '' : undefined)"""
+# notes go with the picture that they were typed for, and come back with it; what was typed before any picture is for the first
+KEEP_NOTES = f"""(image, notes) => {{
+  {_NAME}
+  const kept = (window.adcreativeNotes ??= {{picture: '', of: {{}}}}), before = kept.picture;
+  if (picture === before) return undefined;
+  kept.picture = picture;
+  if (before) kept.of[before] = notes;
+  return before ? kept.of[picture] ?? '' : notes || kept.of[picture];
+}}"""
 # what was read goes into fields that are empty still
 FILL_EMPTY = f"""(came, image, ...fields) => {{
   {_NAME}
@@ -60,6 +69,7 @@ def wire_faces(
     handlers: Handlers, form: Fields, bring: Bring, wish: Fields, visitor: gr.BrowserState, presses: Sequence[Any]
 ) -> None:  # fmt: skip
     """Say what a picture shows and ask about its faces, when it is brought; after each of `presses`, if that is missing still.
+    Notes typed for the picture before go.
 
     The question is asked anew for another picture. The browser tells of one picture more than once.
     """
@@ -72,6 +82,7 @@ def wire_faces(
         return {"picture": picture, "note": note, "names": names, "is_asked": is_asked, "left": FACES_LEFT}
 
     image = form["image_path"]
+    image.change(None, [image, wish["brief"]], wish["brief"], js=KEEP_NOTES, **MOVES)  # type: ignore[attr-defined]
     answer, taken = gr.JSON(visible=False), gr.Textbox("", visible=False)
     for ask in (image.change, *(pressed.then for pressed in presses)):  # type: ignore[attr-defined]
         ask(ask_faces, [image, taken, visitor], answer, trigger_mode="always_last", **MOVES).then(

@@ -26,27 +26,31 @@ MODELS_HINT = "All of them run on this machine; nothing is sent anywhere unless 
 def build_settings(
     brands: Brands, languages: Languages, consents: Consents, visitor: gr.BrowserState, weights: Sequence[Mapping[str, Any]]
 ) -> gr.Tab:
-    """Build the page; return its tab, whose records are listed anew whenever it is opened."""
+    """Build the page; return its tab, which says anew at each opening who writes, which kit is kept to, and the records."""
     with gr.Tab("Settings", id="settings") as tab, gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
-            _build_language(languages, visitor)
-            _build_brand(brands, visitor)
+            writes = _build_language(languages, visitor)
+            kit = _build_brand(brands, visitor)
         with gr.Column(scale=6, min_width=320):
             fragment(fragments.heading("Consent records", CONSENT_HINT))
             listed = fragment(step_fragments.consents(()), elem_id="consents-listed")
             fragment(fragments.heading("Models used here, and their licences", MODELS_HINT))
             fragment(step_fragments.weights(weights), elem_id="licences")
 
-    def list_consents(request: gr.Request, visitor: str | None) -> str:
-        return consents.listed(find_owner(visitor, request))
+    def say(request: gr.Request, visitor: str | None) -> list[Any]:
+        owner = find_owner(visitor, request)
+        writer, (said, path) = languages.say(owner), brands.say(owner)
+        kept = [said, gr.update(value=str(path), visible=True)] if path else [gr.skip(), gr.skip()]
+        return [consents.listed(owner), writer or gr.skip(), *kept]
 
-    tab.select(list_consents, visitor, listed, **MOVES)
+    tab.select(say, visitor, [listed, writes, *kit], **MOVES)
     return tab
 
 
-def _build_language(languages: Languages, visitor: gr.BrowserState) -> None:
+def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
+    """Build the form of the language model; return where it stands who writes."""
     fragment(fragments.heading("Language model", WRITER_HINT))
-    kinds = [("The one that comes with it", EMBEDDED), ("A file on this computer", FILE)]
+    kinds = [("The one that comes with the app", EMBEDDED), ("A file on this computer", FILE)]
     kinds += [("A server", SERVER)] if languages.may_ask_servers else []
     kind = gr.Radio(kinds, value=EMBEDDED, label="Who writes", elem_id="writer-kind")
     file = gr.Dropdown(languages.files(), label="File", visible=False, elem_id="writer-file", info=_where())
@@ -71,6 +75,7 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> None:
     kind.change(show, kind, [file, server], **MOVES)
     inputs: Fields = {"writer": kind, "file": file, "address": address, "model": model, "key": key, "visitor": visitor}
     button.click(save_writer, None, [shown, record, key], inputs_kwargs=inputs, api_name="save_writer", **QUICK)
+    return shown
 
 
 def _where() -> str:
@@ -80,7 +85,8 @@ def _where() -> str:
     return f"Put .gguf files into {Path('~') / folder.relative_to(home) if folder.is_relative_to(home) else folder.name}."
 
 
-def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
+def _build_brand(brands: Brands, visitor: gr.BrowserState) -> list[gr.blocks.Block]:
+    """Build the form of the brand kit; return where it stands what is kept to, and the kit's file."""
     fragment(fragments.heading("Brand kit", BRAND_HINT))
     fields: Fields = {
         "name": gr.Textbox("", label="Name of the brand", max_length=60, elem_id="brand-name"),
@@ -122,3 +128,4 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> None:
     button.click(
         save_brand, None, [shown, record, made], inputs_kwargs={**fields, "visitor": visitor}, api_name="save_brand", **QUICK
     ).then(lambda path: gr.update(visible=bool(path)), made, made, **MOVES)
+    return [shown, made]

@@ -64,7 +64,7 @@ MOVES: Mapping[str, Mapping[Stage, Stage]] = {
 class AdState:
     """One ad: what it is known by, how far it is, and what was said of it so far: its score (fragment and record), why it has
     that score (fragment and page to download), and what the result on the page is known by. label: its name and thumbnail.
-    creative: the ad as it was brought, its picture by its path."""
+    mockups: where it runs, as a fragment. creative: the ad as it was brought, its picture by its path."""
 
     ad: str = NO_AD
     creative: Creative | None = None
@@ -72,6 +72,7 @@ class AdState:
     stage: Stage = Stage.EMPTY
     score: tuple[str, dict[str, Any]] | None = None
     why: tuple[str, Path | None] | None = None
+    mockups: str = ""
     shown: str = ""
 
     def after(self, event: str, **said: Any) -> AdState:
@@ -122,6 +123,12 @@ class Desk:
         """Return the state of the ad that the owner has before them."""
         with self._lock:
             return self._current(owner)
+
+    def find_seen(self, owner: str) -> AdState | None:
+        """Return the latest of the owner's ads that was scored or searched; None without one."""
+        with self._lock:
+            ads = reversed(self._states.get(owner, {}).values())
+            return next((one for one in ads if one.score is not None or one.stage in _SINCE_SEARCH), None)
 
     def move(self, owner: str, ad: str, event: str, **said: Any) -> bool:
         """Note an event of an ad; False, and nothing is noted, when the owner has no such ad (any more).
