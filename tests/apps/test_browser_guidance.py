@@ -154,6 +154,7 @@ def test_notes_go_with_the_picture_that_they_were_typed_for_and_come_back_with_i
     expect(notes).to_have_value("Made of recycled wool")  # typed before any picture: they are for the first one
     bring_other(page, tmp_path / "other.png")
     expect(notes).to_have_value("")
+    page.get_by_label("nobody real is shown").check()
     visit.improve()
     expect(page.locator("#result")).to_contain_text("A version worth testing")
     assert studio.asked[-1]["brief"] == ""
