@@ -11,7 +11,7 @@ import pytest
 
 from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brief import read_facts
-from adcreative.copywriter.engines.ad_parts import lower_first, noun_of, read_part, swap_lines
+from adcreative.copywriter.engines.ad_parts import _SENTENCE, lower_first, noun_of, read_part, swap_lines
 from adcreative.copywriter.engines.ad_phrases import with_article
 from adcreative.copywriter.engines.template import TemplateSource
 
@@ -372,3 +372,15 @@ def test_a_line_that_takes_the_descriptions_place_ends_as_that_did(mark: str, be
     told = f"Roasted in Leeds, posted the same day{mark}"
     facts = read_facts(Brief("Ostrea", "coffee", "", "Coffee that wakes you up", told))
     assert list(swap_lines(facts)) == [("Roasted in Leeds, posted the same day", below)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Kostenlose Rückgabe bis 31. Januar. Jetzt testen.", ["Kostenlose Rückgabe bis 31. Januar.", "Jetzt testen."]),
+        ("Gratis fra 1. mai. Prøv nå.", ["Gratis fra 1. mai.", "Prøv nå."]),
+        ("Made since 1998. Free returns.", ["Made since 1998.", "Free returns."]),
+    ],
+)
+def test_the_point_of_a_day_before_its_month_ends_no_sentence(text: str, sentences: list[str]) -> None:
+    assert [found.group(0).strip() for found in _SENTENCE.finditer(text)] == sentences
