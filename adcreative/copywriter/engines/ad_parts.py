@@ -17,11 +17,14 @@ from adcreative.copywriter.lint.pairs import repeats
 from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_proof
 from adcreative.copywriter.rules import rule_pack, word_set
 
-_GERMAN_MONTHS = "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
-# a point between digits, and that of a day before its month ("bis 31. Januar", "fra 1. mai"), end no sentence
-_SENTENCE = re.compile(
-    rf"[^.!?。！？؟]+(?:(?:[.](?=\d)|(?<=\d)[.](?=\s(?:[^\W\d_A-ZÄÖÜÅØÆ]|(?:{_GERMAN_MONTHS})\b)))[^.!?。！？؟]*)*[.!?。！？؟]*"
+# months that are written small, in alphabets that have small letters, and those of German, which are not
+_MONTH = (
+    "[a-zß-öø-ÿčćďđěęłńňőřśšťůűźżžа-яёђјљњћџ]|"
+    "(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\\b"
 )
+# a point between digits, and that of a day before its month ("bis 31. Januar", "fra 1. mai"), end no sentence
+_POINT_WITHIN = rf"[.](?=\d)|(?<=\d)[.](?=\s(?:{_MONTH}))"
+_SENTENCE = re.compile(rf"[^.!?。！？؟]+(?:(?:{_POINT_WITHIN})[^.!?。！？؟]*)*[.!?。！？؟]*")
 _STOPS = ".!?。！？؟"
 _CLAUSE_END = re.compile(r"\s*[;:|]\s+|\s+[–—|-]\s+|[、،؛]\s*")
 _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(>/|].*$")

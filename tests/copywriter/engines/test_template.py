@@ -379,7 +379,11 @@ def test_a_line_that_takes_the_descriptions_place_ends_as_that_did(mark: str, be
     [
         ("Kostenlose Rückgabe bis 31. Januar. Jetzt testen.", ["Kostenlose Rückgabe bis 31. Januar.", "Jetzt testen."]),
         ("Gratis fra 1. mai. Prøv nå.", ["Gratis fra 1. mai.", "Prøv nå."]),
+        ("Do 31. ledna. Zdarma.", ["Do 31. ledna.", "Zdarma."]),
         ("Made since 1998. Free returns.", ["Made since 1998.", "Free returns."]),
+        ("Od roku 1998. Šaty zdarma.", ["Od roku 1998.", "Šaty zdarma."]),
+        ("С 1998. Бесплатная доставка.", ["С 1998.", "Бесплатная доставка."]),
+        ("من 1998. توصيل مجاني.", ["من 1998.", "توصيل مجاني."]),
     ],
 )
 def test_the_point_of_a_day_before_its_month_ends_no_sentence(text: str, sentences: list[str]) -> None:
