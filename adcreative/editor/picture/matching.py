@@ -70,7 +70,7 @@ class FontMatch:
     @property
     def is_like(self) -> bool:
         """Whether new words may be set in it: a font that is only similar drifts along a line, and is told by its words."""
-        return self.likeness >= MIN_LIKENESS or self.by_words >= MIN_BY_WORDS
+        return is_like(self)
 
     @property
     def is_own(self) -> bool:
@@ -97,6 +97,11 @@ class FontMatch:
         for line, (x, y) in zip(block.lines, self.places, strict=True):
             paste_coverage(coverage, *self.lettering.draw(line.text, x, y))
         return coverage
+
+
+def is_like(font: FontMatch | Fit) -> bool:
+    """Return whether letters in a font may stand in for those that were seen, by their line or by its words."""
+    return font.likeness >= MIN_LIKENESS or font.by_words >= MIN_BY_WORDS
 
 
 Look = tuple[list[SeenLine], list[Fit], Colour | None]  # of a block: its lines, fits of the nearest fonts, ink; see `looking`
@@ -149,9 +154,9 @@ def looking(image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface
     lines = see_lines(image_u8, block)
     fits = yield from _fit_nearest(lines, block, typefaces)
     if block.residual <= FLAT_RESIDUAL and _likeness_of(fits) < SURE_LIKENESS:
-        fits = sorted((look_at_words(lines, fit) for fit in fits), key=lambda fit: -fit.nearness)
+        fits = sorted((look_at_words(lines, fit) for fit in fits), key=lambda fit: (not is_like(fit), -fit.nearness))
     seen: Look = (lines, fits, None)
-    if block.plate is not None or _likeness_of(fits) >= MIN_LIKENESS or any(fit.by_words >= MIN_BY_WORDS for fit in fits[:1]):
+    if block.plate is not None or any(is_like(fit) for fit in fits):
         return seen
     for ink in find_inks(image_u8, [line.box for line in block.lines]):
         lines = see_lines(image_u8, block, ink)
@@ -189,7 +194,8 @@ def _may_be_letters(line: SeenLine) -> bool:
 
 def _home(found: Sequence[Fit], house: str) -> list[Fit]:
     """Return the fits of the house's family that are hardly behind the nearest of all."""
-    return [fit for fit in found if fit.lettering.typeface.family == house and fit.nearness >= found[0].nearness - FAMILY_SLACK]
+    near = [fit for fit in found if fit.nearness >= found[0].nearness - FAMILY_SLACK and is_like(fit) == is_like(found[0])]
+    return [fit for fit in near if fit.lettering.typeface.family == house]
 
 
 def see_lines(image_u8: np.ndarray, block: TextBlock, known: Colour | None = None) -> list[SeenLine]:

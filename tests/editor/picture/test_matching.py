@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +14,7 @@ from adcreative.editor.picture.fonts import Typeface, typefaces
 from adcreative.editor.picture.inks import find_inks
 from adcreative.editor.picture.lettering import Lettering
 from adcreative.editor.picture.matching import MIN_LIKENESS, _without_specks, _without_things, match_fonts
+from adcreative.editor.picture.registration import Fit
 from adcreative.encoders.picture_words.blocks import BlockLine, TextBlock
 
 
@@ -146,3 +150,20 @@ def test_lettering_that_no_font_at_hand_is_like_is_told() -> None:
     picture, block = dark_line(regular("Source Serif Pro"), is_mirrored=True)
     ((match, *_),) = match_fonts(picture, {"headline": block}, typefaces()).values()
     assert not match.is_like
+
+
+def test_a_font_that_may_stand_in_goes_before_a_nearer_one_that_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, block = dark_line(regular("Lato"))
+    near = Fit(lettering=Lettering.plain(regular("Lato"), 33.3), places=((12.0, 40.0),), likeness=0.6, by_words=0.54)
+    bold = replace(near, likeness=0.66, by_words=0.6, heavier=0.4)
+    assert bold.nearness < near.nearness
+
+    def fit_nearest(*_: object) -> Generator[None, None, list[Fit]]:
+        yield
+        return [bold, near]
+
+    monkeypatch.setattr(matching, "_fit_nearest", fit_nearest)
+    monkeypatch.setattr(matching, "look_at_words", lambda _, fit: fit)
+    ((first, *_),) = match_fonts(picture, {"headline": block}, typefaces()).values()
+    assert first.is_like
+    assert first.likeness == bold.likeness
