@@ -6,7 +6,4 @@
 Importing this package loads no torch; the verbs in `pipeline` load what they need when they are called.
 """
 
-from pathlib import Path as _Path
-
 __version__ = "1.0.0"
-__path__.append(str(_Path(__file__).parent / "old_names"))  # python -m adcreative.model_card and others that moved

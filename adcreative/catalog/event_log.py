@@ -63,10 +63,6 @@ class EventLog:
         return bool(len(self.rows)) and int(self.rows["slate"].iloc[-1]) + 1 < len(self.rows)
 
     @property
-    def has_propensities(self) -> bool:
-        return bool(self.rows["propensity"].notna().any())
-
-    @property
     def num_days(self) -> int:
         """Different days; 0 when the log has no times."""
         return len({day for day in self.rows["time"].str[:10].unique() if day})

@@ -56,15 +56,6 @@ def read_settings(columns: Path | TableSettings | None) -> TableSettings:
     return TableSettings(columns=_check_pairs(path.name, pairs) if pairs or not any(texts.values()) else {}, **texts)
 
 
-def read_mapping(path: Path) -> dict[str, str]:
-    """Return column name -> our name.
-
-    Raises:
-        ConfigError: as `read_settings`.
-    """
-    return dict(read_settings(Path(path)).columns)
-
-
 def format_settings(settings: TableSettings) -> str:
     """Return the text of a mapping file (TOML) that says the same."""
     lines = [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in

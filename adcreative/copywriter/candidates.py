@@ -36,16 +36,6 @@ class CopyCandidates:
     def lines(self) -> tuple[str, ...]:
         return self.headlines + self.descriptions
 
-    def engine_of(self, line: str) -> str:
-        """Return what wrote `line`.
-
-        Raises:
-            ValueError: the line is not one of these candidates.
-        """
-        if line not in self.lines:
-            raise ValueError(f"{line!r} is not one of the {len(self.lines)} candidate lines")
-        return self.engines[self.lines.index(line)]
-
 
 @dataclass(frozen=True)
 class FreshLine:

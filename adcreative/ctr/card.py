@@ -10,7 +10,7 @@ from typing import Any
 from adcreative.artifacts import read_kind, read_manifest
 from adcreative.errors import ArtifactError
 
-KIND, FORMAT, FORMATS = "predictor", 4, (3, 4)
+KIND, FORMAT = "predictor", 4
 ACCOUNT_KIND, ACCOUNT_FORMAT = "account_model", 1  # of ctr.account.model.AccountModel
 LOG_KIND = "log model"  # of ctr.log_network.LogModel
 
@@ -40,7 +40,7 @@ def read_predictor_manifest(model_dir: Path) -> PredictorManifest:
     if (kind := read_kind(Path(model_dir))) == ACCOUNT_KIND:
         manifest, content_hash = read_manifest(Path(model_dir), kind=kind, formats=(ACCOUNT_FORMAT,))
     else:
-        manifest, content_hash = read_manifest(Path(model_dir), kind=KIND, formats=FORMATS)
+        manifest, content_hash = read_manifest(Path(model_dir), kind=KIND, formats=(FORMAT,))
     notes = manifest.get("notes")
     if not isinstance(notes, dict) or not {"grades", "metrics", "training"} <= set(notes):
         raise ArtifactError(f"the manifest in {model_dir} does not say how its predictor was trained; fit it again")

@@ -9,7 +9,6 @@ foot is the registry of names that `train` takes; nothing registers itself.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 
 import torch
@@ -53,11 +52,6 @@ class CreativeNetwork(nn.Module):
         self.wide = wide
         self.inputs: Inputs | None = None if parts is None else parts[0]
         self.network: Network | None = None if parts is None else parts[1]
-
-    @property
-    def has_cache(self) -> bool:
-        """True when a history can be encoded once for many creatives (`encode_history`)."""
-        return isinstance(self.network, QIN)
 
     def encode_history(self, items: FeatureBatch, log_rate: Tensor) -> KeyValueCache | None:
         """Return what the network needs of history items and their log rates [U, 1]; None when it keeps nothing of them."""
@@ -155,60 +149,13 @@ def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, gen
     return CreativeNetwork(wide, None if build is None else build(spec, config, generator))
 
 
-def restore_ctr_model(
-    name: str, spec: FeatureSpec, config: CTRModelConfig, state: Mapping[str, Tensor], *, is_old: bool = False
-) -> nn.Module:
+def restore_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, state: Mapping[str, Tensor]) -> nn.Module:
     """Build the network registered as `name` with saved weights; strict, and no random number is drawn.
 
-    Args:
-        is_old: the weights are of a predictor of format 3.
     Raises:
         RuntimeError: the weights do not fit, as `load_state_dict`.
     """
     with unset_weights():
         network = build_ctr_model(name, spec, config, generator=torch.Generator())
-    network.load_state_dict(add_missing(upgrade_state(name, state) if is_old else state, network), strict=True)
+    network.load_state_dict(state, strict=True)
     return network
-
-
-OLD_NAMES: Mapping[str, Mapping[str, str]] = {  # of predictors up to format 3: pattern -> name in today's networks
-    "qin": {r"(fields|log_rate)\.": r"inputs.\1.", r"(attention|quadratic|head)\.": r"network.\1."},
-    "din": {
-        r"fields\.": "inputs.fields.", r"(attention|head)\.": r"network.\1.", r"(linears|activations)\.": r"network.tower.\1.",
-    },
-    "autoint": {
-        r"fields\.": "inputs.dense.", r"(tables|labels)\.": r"inputs.\1.", r"(interacting|head)\.": r"network.\1.",
-        r"first\.": "network.tower.linears.0.", r"second\.": "network.tower.linears.1.",
-    },
-}  # fmt: skip
-
-
-def add_missing(state: Mapping[str, Tensor], member: nn.Module) -> dict[str, Tensor]:
-    """Return saved weights with those of words that stand alone, which earlier predictors read as they read all words."""
-    alone = [name for name in member.state_dict() if name.startswith("wide.alone.") and name not in state]
-    added = {name: state[name.replace("wide.alone.", "wide.weights.")] for name in alone}
-    if "wide.log_appeal_weight" in state:
-        added["wide.alone_log_appeal"] = torch.zeros(())
-    return {**added, **state}
-
-
-def upgrade_state(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of the network `name`, saved in a predictor of format 3, under today's names.
-
-    DIN read [v_U ; target ; place] and reads [place ; target ; v_U] now: the columns of its first layer move along.
-    """
-    renamed = {}
-    for old, tensor in state.items():
-        new = old
-        for pattern, replacement in OLD_NAMES.get(name, {}).items():
-            if re.match(pattern, old):
-                new = re.sub(f"^{pattern}", replacement, old)
-        renamed[new] = tensor
-    first = "network.tower.linears.0.weight"
-    if name == "din" and first in renamed:
-        target_dim = state["attention.linears.0.weight"].shape[1] // 4  # 4 E + 1 columns
-        interest, target, place = renamed[first].split(
-            [target_dim + 1, target_dim, renamed[first].shape[1] - 2 * target_dim - 1], dim=1
-        )
-        renamed[first] = torch.cat([place, target, interest], dim=1)
-    return renamed

@@ -20,7 +20,7 @@ from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, s
 from adcreative.config import build_config, config_as_dict
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.calibration import Calibrator, ScoredCounts
-from adcreative.ctr.card import FORMAT, FORMATS, KIND, build_card
+from adcreative.ctr.card import FORMAT, KIND, build_card
 from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equal
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
@@ -34,10 +34,6 @@ from adcreative.features.builder import AccountHistory, FeatureBuilder
 from adcreative.features.outcomes import count_outcomes
 
 __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
-
-OLD_NAMES = {  # of the manifest in format 3 -> today's
-    "drift_thresholds": "ood_thresholds", "extra_std": "overdispersion", "typical_spread": "typical_epistemic_std",
-}  # fmt: skip
 CHUNK_ROWS, BLOCK_ROWS = 256, 16  # rows are predicted in blocks
 WORD_NAMES = tuple(name for part in WORD_FIELDS.values() for name in part)
 _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
@@ -238,17 +234,13 @@ class Predictor:
         Raises:
             ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
         """
-        artifact = load_artifact(Path(model_dir), kind=KIND, formats=FORMATS)
-        is_old = artifact.manifest["format"] < FORMAT
-        manifest = _rename(artifact.manifest) if is_old else artifact.manifest
-        predictor = cls.from_state(manifest, artifact.tensors, where=str(model_dir), is_old=is_old)
+        artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
+        predictor = cls.from_state(artifact.manifest, artifact.tensors, where=str(model_dir))
         predictor.__dict__["content_hash"] = artifact.content_hash
         return predictor
 
     @classmethod
-    def from_state(
-        cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, where: str, is_old: bool = False
-    ) -> Predictor:
+    def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, where: str) -> Predictor:
         """Rebuild what `state` returned; `where` is the folder that messages name. Raises ArtifactError as `load`."""
         try:
             config = build_config(PredictorConfig, manifest["config"], where=where)
@@ -259,7 +251,7 @@ class Predictor:
                 name: OODScore(tensors[f"reference.{name}"], threshold)
                 for name, threshold in manifest["ood_thresholds"].items()
             }
-            members = [_load_member(config, builder, tensors, number, is_old=is_old) for number in range(config.num_members)]
+            members = [_load_member(config, builder, tensors, number) for number in range(config.num_members)]
             notes = manifest["notes"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"the parts of the predictor in {where} do not fit together ({error}); re-fit") from error
@@ -379,16 +371,7 @@ def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np
     return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
 
 
-def _rename(value: Any) -> Any:
-    """Return a manifest of format 3 with the names of today's."""
-    if isinstance(value, dict):
-        return {OLD_NAMES.get(name, name): _rename(one) for name, one in value.items()}
-    return [_rename(one) for one in value] if isinstance(value, list) else value
-
-
-def _load_member(
-    config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int, *, is_old: bool
-) -> nn.Module:
+def _load_member(config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int) -> nn.Module:
     """Rebuild one network of the ensemble; strict."""
     state = {name: torch.from_numpy(values).float() for name, values in _with_prefix(tensors, f"member{number}.").items()}
-    return restore_ctr_model(config.model_name, builder.spec, config.model, state, is_old=is_old)
+    return restore_ctr_model(config.model_name, builder.spec, config.model, state)

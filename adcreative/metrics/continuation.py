@@ -98,18 +98,3 @@ def first_hit_clicks(predicted: Sequence[Hashable], held_out: Collection[Hashabl
         if item in wanted:
             return place // PER_PAGE
     return LIST_LENGTH // PER_PAGE + 1
-
-
-def borda_count(scores: Mapping[str, Sequence[float]], *, smaller_is_better: Sequence[bool]) -> dict[str, float]:
-    """Return points by name: for each metric the best of p gets p points, the worst 1; ties share the mean of their points.
-
-    Args:
-        scores: name -> one figure a metric. smaller_is_better: one a metric, such as True for clicks.
-    """
-    from scipy.stats import rankdata
-
-    names = list(scores)
-    table = np.array([scores[name] for name in names], np.float64)  # [N, M]
-    signs = np.where(np.asarray(smaller_is_better), -1.0, 1.0)
-    points = sum((rankdata(table[:, column] * signs[column]) for column in range(table.shape[1])), np.zeros(len(names)))
-    return dict(zip(names, map(float, points), strict=True))

@@ -46,13 +46,6 @@ def precision_at(predicted: np.ndarray, truth: csr_matrix, k: int) -> float:
     return float(_hits(predicted, truth, k).sum() / (k * truth.shape[0]))
 
 
-def recall_at(predicted: np.ndarray, truth: csr_matrix, k: int) -> float:
-    """Return the mean over points with labels of the share of them among the first k."""
-    counts = np.asarray(truth.sum(axis=1)).ravel()
-    has_labels = counts > 0
-    return float((_hits(predicted, truth, k).sum(axis=1)[has_labels] / counts[has_labels]).mean())
-
-
 def propensity_scored_precision(
     predicted: np.ndarray, truth: csr_matrix, weights: np.ndarray, k: int, *, is_normalised: bool = True
 ) -> float:

@@ -21,7 +21,7 @@ from adcreative.catalog import read_catalog, reader
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.formats import csv as csv_format
 from adcreative.catalog.images import read_image
-from adcreative.catalog.mapping import read_mapping
+from adcreative.catalog.mapping import read_settings
 from adcreative.catalog.results import read_results
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 
@@ -145,7 +145,7 @@ def test_deeply_nested_mapping_files(tmp_path: Path) -> None:
     for name, text in (("a.toml", "a = " + "[" * 20_000 + "]" * 20_000), ("a.json", "[" * 100_000)):
         (tmp_path / name).write_text(text)
         with pytest.raises(ConfigError, match=rf"{name} is not valid TOML or JSON|{name} holds no pairs"):
-            read_mapping(tmp_path / name)
+            read_settings(tmp_path / name)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

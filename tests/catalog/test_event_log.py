@@ -21,7 +21,6 @@ def test_rows_stand_by_slate_and_position() -> None:
     log = build_event_log(ROWS, "log")
     assert log.rows[["slate", "creative", "clicks"]].to_numpy().tolist() == [[0, "a", 0], [0, "b", 1], [1, "a", 0], [1, "c", 0]]
     assert log.has_slates
-    assert log.has_propensities
     assert log.rows.impressions.tolist() == [1, 1, 1, 1]
 
 

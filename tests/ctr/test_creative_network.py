@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
-from adcreative.ctr.creative_network import CTR_MODELS, CreativeNetwork, build_ctr_model, upgrade_state
+from adcreative.ctr.creative_network import CTR_MODELS, CreativeNetwork, build_ctr_model
 from adcreative.ctr.inputs.creative import WidePath
 from adcreative.ctr.training.loop import train_model
 from adcreative.errors import ConfigError
@@ -166,29 +166,3 @@ def test_unseen_category_contributes_nothing(builder: FeatureBuilder) -> None:
     assert rows.present[:, FIELDS.index("brand")].tolist() == [0.0, 0.0]
     logits = model(rows).detach()
     assert float(logits[0]) == float(logits[1])
-
-
-OLD_PARTS = {  # names of tensors in predictors of format 3, as they were saved
-    "qin": {"inputs.fields.": "fields.", "inputs.log_rate.": "log_rate.", "network.": ""},
-    "din": {"inputs.fields.": "fields.", "network.tower.": "", "network.": ""},
-    "autoint": {
-        "inputs.dense.": "fields.", "inputs.": "", "network.tower.linears.0.": "first.", "network.tower.linears.1.": "second.",
-        "network.": "",
-    },
-    "linear": {},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", OLD_PARTS)
-def test_weights_of_an_older_predictor_find_their_place(name: str, builder: FeatureBuilder, batch: FeatureBatch) -> None:
-    model = build(name, builder).eval()
-    old = {}
-    for key, tensor in model.state_dict().items():
-        part = next((part for part in OLD_PARTS[name] if key.startswith(part)), "")
-        old[OLD_PARTS[name].get(part, "") + key.removeprefix(part)] = tensor
-    if name == "din":  # it read [v_U ; target ; place] then
-        place, target, interest = old["linears.0.weight"].split([12, 56, 57], dim=1)  # 3 fields, 14 fields, 14 fields + 1
-        old["linears.0.weight"] = torch.cat([interest, target, place], dim=1)
-    again = build(name, builder, seed=9).eval()
-    again.load_state_dict(upgrade_state(name, old))
-    assert torch.equal(again(batch), model(batch))

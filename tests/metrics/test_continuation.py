@@ -7,7 +7,7 @@ import math
 import pytest
 
 from adcreative.errors import ConfigError
-from adcreative.metrics.continuation import borda_count, first_hit_clicks, list_ndcg, r_precision
+from adcreative.metrics.continuation import first_hit_clicks, list_ndcg, r_precision
 
 HELD_OUT = ("a", "b", "c", "d")
 FILLERS = [f"f{number}" for number in range(12)]
@@ -47,12 +47,6 @@ def test_a_repeated_item_counts_once_and_the_list_is_cut_before_repeats_are_drop
     assert list_ndcg(["a", "a"], HELD_OUT, variant="code") == list_ndcg(["a"], HELD_OUT, variant="code")
     assert r_precision(["a", "a", "x", "y"], HELD_OUT, variant="track") == 0.25
     assert first_hit_clicks(["x"] * 500 + ["a"], HELD_OUT) == 51
-
-
-def test_borda_gives_the_best_of_p_p_points() -> None:
-    scores = {"ours": (0.3, 0.4, 1.0), "popular": (0.1, 0.4, 2.0), "random": (0.0, 0.1, 9.0)}
-    points = borda_count(scores, smaller_is_better=(False, False, True))
-    assert points == {"ours": 8.5, "popular": 6.5, "random": 3.0}
 
 
 def test_what_cannot_be_scored_is_refused() -> None:

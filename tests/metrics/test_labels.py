@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from adcreative.errors import ConfigError
-from adcreative.metrics.labels import OTHERS, inverse_propensities, precision_at, propensity_scored_precision, recall_at
+from adcreative.metrics.labels import OTHERS, inverse_propensities, precision_at, propensity_scored_precision
 
 
 def test_weights_of_rare_labels_are_as_published() -> None:
@@ -32,7 +32,6 @@ def test_the_best_list_has_psp_1_and_short_rows_are_filled() -> None:
     best = np.array([[2, 0], [1, -1]])
     assert propensity_scored_precision(best, truth, weights, 2) == pytest.approx(1.0)
     assert precision_at(best, truth, 2) == 0.75
-    assert recall_at(best, truth, 1) == 0.75
 
 
 def test_lists_that_are_too_short_are_refused() -> None:

@@ -35,7 +35,7 @@ from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import read_event_log
 from adcreative.catalog.images import read_image
-from adcreative.catalog.mapping import read_mapping
+from adcreative.catalog.mapping import read_settings
 from adcreative.catalog.proposal import propose_mapping
 from adcreative.catalog.results import read_results
 from adcreative.config import load_config
@@ -225,7 +225,7 @@ READERS = {
     "workbook results": Reader(read_results, _workbook),
     "proposal": Reader(propose_mapping, lambda: [*_texts(csv=META, tsv=GOOGLE)(), *_workbook()]),
     "results": Reader(read_results, _texts(csv=META, tsv=GOOGLE)),
-    "mapping": Reader(read_mapping, _texts(toml='[columns]\n"Klicks" = "clicks"\n', json='{"Klicks": "clicks"}')),
+    "mapping": Reader(read_settings, _texts(toml='[columns]\n"Klicks" = "clicks"\n', json='{"Klicks": "clicks"}')),
     "consents": Reader(read_consents, _texts(toml=CONSENT, json=CONSENT_JSON)),
     "picture": Reader(read_image, _pictures),
     "marks": Reader(read_source_type, _pictures),

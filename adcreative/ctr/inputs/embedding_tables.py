@@ -90,11 +90,6 @@ class EmbeddingTables(nn.Module):
             raise ConfigError(f'the tables have width {self.dim}, what shall replace "{name}" has {width}.')
         self.by_field[field_key(name)] = module
 
-    @property
-    def are_plain(self) -> bool:
-        """True when nothing stands for a plain table."""
-        return all(isinstance(one, nn.Embedding) for one in self.by_field.values())
-
     def fold(self) -> None:
         """Put plain tables in the place of all replacements; vectors stay the same to rounding."""
         for key, module in self.by_field.items():

@@ -33,11 +33,6 @@ FINE = 3  # points across a pixel at which regions are asked, so that edges are 
 RINGING_PX = 8  # how far from strokes compression shows
 
 
-def guess_outlines(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `continue_outlines`, also where an outline may have ended or turned: better than nothing that knows outlines."""
-    return OutlinedGround(image_u8, mask, keep_out).fill(image_u8, mask, is_sure=False)
-
-
 def continue_outlines(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fill what of a mask [H, W] lies on a ground of straight and round outlines, and smooth compression's ringing around it.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adcreative.catalog import read_catalog
-from adcreative.catalog.mapping import read_mapping
+from adcreative.catalog.mapping import read_settings
 from adcreative.catalog.platforms.matching import match_layout
 from adcreative.catalog.platforms.numbers import read_amount, read_count, read_date
 from adcreative.catalog.results import read_results
@@ -202,9 +202,9 @@ def test_a_mapping_decides_between_two_click_columns(tmp_path: Path) -> None:
 )
 def test_wrong_mappings_are_named(tmp_path: Path, name: str, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        read_mapping(write(tmp_path / name, text))
+        read_settings(write(tmp_path / name, text))
     with pytest.raises(ConfigError, match="cannot be read"):
-        read_mapping(tmp_path / "nowhere.toml")
+        read_settings(tmp_path / "nowhere.toml")
 
 
 def test_impossible_rows_are_counted_not_guessed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from adcreative.editor.picture.cells import coherent_misses, continue_outlines, guess_outlines
+from adcreative.editor.picture.cells import OutlinedGround, coherent_misses, continue_outlines
 from adcreative.editor.picture.erasing import LEAST_DRAWN, SURELY_DRAWN, fill_hole
 from adcreative.editor.picture.tones import share_drawn
 
@@ -63,7 +63,7 @@ def test_an_outline_that_may_have_ended_is_left_and_only_guessed() -> None:
     hole = np.zeros((SIDE, SIDE), bool)
     hole[80:190, 60:250] = True
     _, sure = continue_outlines(picture, hole, np.zeros_like(hole))
-    _, guessed = guess_outlines(picture, hole, np.zeros_like(hole))
+    _, guessed = OutlinedGround(picture, hole, np.zeros_like(hole)).fill(picture, hole, is_sure=False)
     assert not sure[100:170, 140].any()
     assert guessed[hole].all()
 
