@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel
+
 from adcreative.copywriter.post_training.data import read_corpus
-from adcreative.copywriter.post_training.model import load_base
+from adcreative.copywriter.post_training.model import Model, load_base
 from adcreative.copywriter.post_training.pipeline.drill import draw_failures, kill_by_schedule
 from adcreative.copywriter.post_training.pipeline.recovery import MODES, WEIGHTINGS
 from adcreative.copywriter.post_training.pipeline.trainer import (
@@ -20,7 +22,7 @@ from adcreative.copywriter.post_training.pipeline.trainer import (
 )
 from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers, RayWorkers, Workers
 
-__all__ = ["add_pipeline_options", "leave_out", "run_pipeline"]
+__all__ = ["add_pipeline_options", "leave_out", "load_trainable", "run_pipeline"]
 
 LEAVE_OUT_EVERY, HELD_OUT_SEQUENCES = 20, 32
 
@@ -28,7 +30,7 @@ LEAVE_OUT_EVERY, HELD_OUT_SEQUENCES = 20, 32
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pipeline`."""
     defaults = PipelineConfig()
-    parser.add_argument("data", type=Path, help="texts, as pretrain reads them")
+    parser.add_argument("data", type=Path, help="texts, as pretrain reads them: paragraphs of a text file, .jsonl rows")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for the checkpoint, the log of recoveries and the model"
     )
@@ -48,8 +50,14 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1)
 
 
-def _load_decoder() -> Any:
-    return load_base()[0].float()
+def load_trainable() -> Model:
+    """Return the language model and its tokenizer, float32, whose weights ask for gradients; for trainer and stages."""
+    model, tokenizer = load_base()
+    return model.requires_grad_(True), tokenizer
+
+
+def _load_decoder() -> PreTrainedModel:
+    return load_trainable()[0]
 
 
 def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
@@ -58,8 +66,7 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
         num_stages=options.stages, num_steps=options.steps, num_micro=options.micro_batches, recover=options.recover,
         weighting=options.weighting, every=options.every, learning_rate=options.learning_rate,
     )  # fmt: skip
-    model, tokenizer = load_base()
-    model = model.float().requires_grad_(True)
+    model, tokenizer = load_trainable()
     rows = [tokenizer(row["text"] + "\n")["input_ids"] for row in read_corpus(options.data)]
     learnt, left_out = leave_out(rows, options.length)
     batch = packed_batches(learnt, config.num_micro, options.batch, options.length, options.seed)

@@ -1,4 +1,4 @@
-"""The command `pipeline`: from texts to a model folder, through a drill."""
+"""The command `pipeline`: from texts to a model folder, through a drill, with the loader that users have."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,34 +15,47 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from adcreative.copywriter.engines.local_llm import LocalSource
 from adcreative.copywriter.post_training import __main__ as post_training
-from adcreative.copywriter.post_training.model import Model
 from adcreative.copywriter.post_training.pipeline import command
 from tests.fake_models import ROOT
 
+TEXTS = ("make a day", "trail run for shoes", "mud run a day - make a trail .")
 
-def test_texts_become_a_model_that_the_copywriter_loads(
-    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def load() -> Model:
-        return AutoModelForCausalLM.from_pretrained(tiny_model_dir), AutoTokenizer.from_pretrained(tiny_model_dir)
 
-    monkeypatch.setattr(command, "load_base", load)
-    (tmp_path / "corpus.txt").write_text("Sleep better tonight.\nA mattress that breathes.\nCool all night.\n" * 20)
-    num_layers = load()[0].config.num_hidden_layers
-    options = {
-        "--out": tmp_path / "run", "--stages": num_layers, "--steps": 30, "--micro-batches": 2, "--batch": 2, "--length": 12,
-        "--learning-rate": 3e-3, "--every": 5, "--drill": 3, "--failure-rate": 0.1,
-    }  # fmt: skip
-    given = [str(word) for option in options.items() for word in option]
-    monkeypatch.setattr(sys, "argv", ["post_training", "pipeline", str(tmp_path / "corpus.txt"), *given])
+@pytest.fixture
+def workplace(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with `texts.txt` (120 texts), where the language model of the commands is a decoder of five layers."""
+    torch.manual_seed(0)
+    config = AutoConfig.from_pretrained(tiny_model_dir, num_hidden_layers=5)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "decoder")
+    AutoTokenizer.from_pretrained(tiny_model_dir).save_pretrained(tmp_path / "decoder")
+    monkeypatch.setenv("ADCREATIVE_WEIGHTS_SMOLLM2_135M", str(tmp_path / "decoder"))
+    (tmp_path / "texts.txt").write_text("\n\n".join(TEXTS * 40), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    monkeypatch.setattr(sys, "argv", ["post_training", *words])
     post_training.main()
     printed = capsys.readouterr().out
-    said = json.loads(printed[printed.index("{") :])
+    return dict(json.loads(printed[printed.index("{") :]))
+
+
+def test_texts_become_a_model_that_the_copywriter_loads(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = (
+        "pipeline texts.txt --out run --stages 5 --steps 30 --micro-batches 2 --batch 2 --length 12 --learning-rate 3e-3 "
+        "--every 5 --drill 3 --failure-rate 0.1"
+    )
+    said = run(monkeypatch, capsys, *line.split())
     assert said["loss_after"] < 0.9 * said["loss_before"]
     assert said["recoveries"]
     assert said["steps"] == 30
     model = AutoModelForCausalLM.from_pretrained(said["model"])
-    tokens = AutoTokenizer.from_pretrained(said["model"])("Sleep better", return_tensors="pt")["input_ids"]
+    begun = AutoModelForCausalLM.from_pretrained(workplace / "decoder").state_dict()
+    assert not [name for name, value in model.state_dict().items() if torch.equal(value, begun[name])]  # every weight learnt
+    tokens = AutoTokenizer.from_pretrained(said["model"])("make a", return_tensors="pt")["input_ids"]
     assert model(tokens).logits.shape[1] == tokens.shape[1]
     with LocalSource(said["model"]).loaded():
         pass
@@ -58,25 +72,15 @@ def test_every_twentieth_text_is_left_out_when_there_are_enough() -> None:
 
 
 def test_the_commands_of_the_page_run(
-    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As they are written, but for sizes: a tiny model, four steps, and stages in one process (Ray has tests of its own)."""
     page = (ROOT / "adcreative" / "docs" / "how-to-lose-a-machine.md").read_text(encoding="utf-8")
     lines = re.findall(r"^    python -m adcreative\.copywriter\.post_training (pipeline .+)$", page, flags=re.MULTILINE)
     assert len(lines) == 3
-
-    def load() -> Model:
-        torch.manual_seed(0)  # the trainer and the stages build the same weights
-        config = AutoConfig.from_pretrained(tiny_model_dir, num_hidden_layers=5)
-        return AutoModelForCausalLM.from_config(config), AutoTokenizer.from_pretrained(tiny_model_dir)
-
-    monkeypatch.setattr(command, "load_base", load)
-    monkeypatch.chdir(tmp_path)
-    Path("texts.txt").write_text("Sleep better tonight.\nA mattress that breathes.\nCool all night.\n" * 20)
     smaller = "--steps 4 --micro-batches 2 --batch 2 --length 12 --engine local"
     for line in lines:
-        monkeypatch.setattr(sys, "argv", ["post_training", *shlex.split(line), *shlex.split(smaller)])
-        post_training.main()
-    capsys.readouterr()
+        said = run(monkeypatch, capsys, *shlex.split(line), *shlex.split(smaller))
+        assert said["losses_of"] == "texts left out"  # 120 texts, as the page says that the file holds them
     assert sorted(path.name for path in Path("runs").iterdir()) == ["brand", "brand-ray", "drill"]
     assert all((path / "model" / "config.json").exists() for path in Path("runs").iterdir())
