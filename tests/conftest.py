@@ -53,3 +53,20 @@ def ad_folder(demo_market: object, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("ads") / "creatives"
     demo_market.write_folder(folder, 6, seed=5, scale=0.4)  # type: ignore[attr-defined]
     return folder
+
+
+@pytest.fixture(scope="session")
+def own_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three models of an account, as `train` writes them, from 120 made-up ads of words and columns."""
+    import pandas as pd
+
+    from adcreative import pipeline
+    from tests.ctr.account.accounts import plant_account
+
+    folder = tmp_path_factory.mktemp("own")
+    names = ("ad_name", "headline", "description", "platform", "impressions", "clicks")
+    ads = plant_account(120, rate=0.03, seed=1).creatives
+    rows = [{name: getattr(ad, name) for name in names} | dict(ad.context) for ad in ads]
+    pd.DataFrame(rows).to_csv(folder / "results.csv", index=False)
+    pipeline.train(folder / "results.csv", folder / "model")
+    return folder / "model"

@@ -133,7 +133,7 @@ def explain(
         say("stopped; nothing was written", err=True)
         raise typer.Exit(130)
     found = summary.explanation
-    if found["enough_data"] and found.get("level_unknown"):
+    if found["enough_data"] and found["level_unknown"]:
         rate = f"{found['against_nothing_known']:+.0%} odds against an ad of which nothing is known; the level is unknown"
     else:
         rate = f"{found['ctr']:.2%} ({found['ctr_low']:.2%} to {found['ctr_high']:.2%})" if found["enough_data"] else ""

@@ -95,7 +95,8 @@ def explain(
             explanation, heat, shown_u8 = explain_rate(creative, image_u8, extractor, predictor, history, tell)
     except _Stopped:
         return ExplanationSummary(explanation={}, path=out, stopped=True)
-    explanation = explanation if model else state_level(explanation, base_rate)
+    if model is None:
+        explanation = state_level(explanation, base_rate)
     drawn = draw_heat(shown_u8, heat) if heat is not None and shown_u8 is not None else None
     page = render_explanation(explanation, None if shown_u8 is None else Image.fromarray(shown_u8), drawn)
     with own_outputs(outputs, (creative.image_path,), restart=restart):
@@ -118,7 +119,11 @@ def explain_rate(
     history: AccountHistory | None = None,
     progress: Count = uncounted,
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
-    """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on."""
+    """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on.
+
+    Every model gives the same fields. level_unknown is False: that a model knows no account's level is for `state_level` to
+    say. against_nothing_known: odds of this creative over those of one of which the model knows nothing, less 1.
+    """
     from adcreative.encoders.threads import run_beside
     from adcreative.explain.neighbours import nearest_known
 
@@ -151,6 +156,7 @@ def explain_rate(
         "enough_data": prediction.enough_data, "evidence": prediction.evidence,
         "read": name_read_fields(creative), "reasons": list(prediction.reasons),
         "log_odds": found.log_odds, "base_log_odds": found.base, "base_odds": math.exp(found.base), "rest_log_odds": found.rest,
+        "level_unknown": False, "base_rate": None, "against_nothing_known": _change(found.log_odds - found.base),
         "parts": parts, "field_shares": found.field_shares, "words": weighed,
         "strongest_words": sorted(weighed, key=lambda word: -abs(float(word["log_odds"])))[:NUM_STRONGEST],
         "heat": heat and {"file": "heat.png", "cells": heat.cells.tolist(), "strongest": _change(heat.strongest)},
@@ -199,14 +205,8 @@ def _weigh_words(
 
 
 def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[str, Any]:
-    """Return the explanation with its rates moved to a base rate, or without them where the level is unknown.
-
-    against_nothing_known: odds of this creative over those of one of which the model knows nothing, less 1.
-    """
-    found = {
-        **explanation, "level_unknown": base_rate is None, "base_rate": base_rate,
-        "against_nothing_known": _change(explanation["log_odds"] - explanation["base_log_odds"]),
-    }  # fmt: skip
+    """Return the explanation with its rates moved to a base rate, or without them where the level is unknown."""
+    found = {**explanation, "level_unknown": base_rate is None, "base_rate": base_rate}
     if base_rate is None:
         return {**found, **dict.fromkeys(("ctr", "ctr_low", "ctr_high", "log_odds", "base_log_odds", "base_odds"))}
     base = math.log(base_rate / (1 - base_rate))

@@ -184,7 +184,10 @@ class FakeStudio:
             time.sleep(self.round_s)
             progress("scoring", number, len(creatives))
             rate = None if "thin" in creative.file_name else 0.0152 + 0.001 * number
-            row = {"ctr": rate, "ctr_low": rate and 0.9 * rate, "ctr_high": rate and 1.1 * rate, "reasons": "words +12 %"}
+            row = {
+                "ctr": rate, "ctr_low": rate and 0.9 * rate, "ctr_high": rate and 1.1 * rate, "strength": None,
+                "reasons": "words +12 %",
+            }  # fmt: skip
             read = {"headline": "asdf qwer", "read_fields": ("headline",)} if "asdf" in creative.file_name else {}
             scored.append((replace(creative, **read), row))
         out.write_text("file_name,ctr\n")
