@@ -14,17 +14,33 @@ AdCreativeError                     the CLI prints the sentence and exits with 2
 
 from __future__ import annotations
 
+import re
+
 MAX_CHARACTERS = 2_000
+_USER_OF_ADDRESS = re.compile(r"(?<=//)(?:[^\s/]*|[^\s/@]*:\S*)@|(?<![\w.%+-])[\w.%+-]+:[^\s/@]+@(?=[\w\[])")
+
+
+def hide_passwords(text: str) -> str:
+    """Return the text with "(hidden)" for the user and password of each address in it, of any scheme or none: what is shown,
+    logged or saved goes through here (RFC 3986, 3.2.1)."""
+    return _USER_OF_ADDRESS.sub("(hidden)@", text) if "@" in text else text
+
+
+def is_address(name: str) -> bool:
+    """Return whether what should be the name of a model is an address, which may hold a password: "ftp://h", "user:pw@h"."""
+    return "://" in name or re.search(r":.*@", name) is not None
 
 
 class AdCreativeError(Exception):
     """Root of everything this package raises on purpose.
 
     A message of more than MAX_CHARACTERS keeps its beginning (which file) and its end (what to do): what it quotes in between,
-    such as a column's name, may come from a damaged or hostile file and be as long as the file.
+    such as a column's name, may come from a damaged or hostile file and be as long as the file. No message shows a password of
+    an address.
     """
 
     def __init__(self, message: str = "") -> None:
+        message = hide_passwords(message)
         if len(message) > MAX_CHARACTERS:
             message = f"{message[:1_400]} ... {message[-500:]}"
         super().__init__(message)
@@ -39,7 +55,7 @@ class CreativeError(AdCreativeError, ValueError):
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem} {remedy}")
-        self.problem, self.remedy = problem, remedy
+        self.problem, self.remedy = hide_passwords(problem), hide_passwords(remedy)
 
     def __reduce__(self) -> tuple[type[CreativeError], tuple[str, str]]:
         return type(self), (self.problem, self.remedy)  # so that it comes out of a worker process as it was

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.writer import LintedCopywriter, with_template_fallback
-from adcreative.errors import ConfigError
+from adcreative.errors import ConfigError, is_address
 
 ENGINES = {
     "template": "the ad's own phrases put together anew, no language model",
@@ -47,13 +48,18 @@ def kind_of_engine(spec: str) -> Literal["template", "server", "local"]:
     """Return what kind of engine `spec` names.
 
     Raises:
-        ConfigError: none; the message lists the known ones.
+        ConfigError: none, and the message lists the known ones; or an address that is no server's, which is not repeated.
     """
     spec = spec.strip()
     if spec == "template":
         return "template"
-    if spec.startswith(("http://", "https://")):
+    if spec.casefold().startswith(("http://", "https://")):
         return "server"
+    if is_address(spec) and not os.path.exists(spec):
+        raise ConfigError(
+            "the language model is named by an address that begins with neither http:// nor https:// (it may hold a password, "
+            "so it is not shown here); write http://host:port/v1#model, a folder, a .gguf file or owner/name."
+        )
     if spec in ("smollm2", "smollm2-tuned") or "/" in spec or "\\" in spec or spec.endswith(".gguf"):
         return "local"
     raise ConfigError(f"no copywriter named {spec!r}; known: {'; '.join(ENGINES)}.")

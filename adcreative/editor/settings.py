@@ -9,7 +9,7 @@ from typing import Any
 
 from adcreative.config import load_config
 from adcreative.editor.search.config import SearchConfig
-from adcreative.errors import ConfigError
+from adcreative.errors import ConfigError, is_address
 
 CHANGES = ("words", "text", "look")  # words beside the picture, words in it, its light, colour and crop
 PICKS = ("knee", "best")
@@ -74,6 +74,11 @@ class EditorConfig(SearchConfig):
             faults.append(f"realism_floor must be 0 to 1, got {self.realism_floor}")
         if not 0 < self.look_reach <= 1:
             faults.append(f"look_reach must be above 0 and at most 1, got {self.look_reach}; edit_look = false keeps the look")
+        faults += [
+            f"{name} must be a folder, a file or a hub id, got an address (not shown, since it may hold a password)"
+            for name in ("inpaint_model", "scene_model")
+            if is_address(getattr(self, name))
+        ]
         counts = ("seed", "max_faces", "num_headlines", "num_descriptions", "num_crossed", "num_buttons", "num_scenes")
         if negative := [name for name in counts if getattr(self, name) < 0]:
             faults.append(f"{', '.join(negative)} must not be negative")

@@ -88,13 +88,15 @@ def optimize(
             they expect, with its interval, and that the words were your choice (is_own_choice). "": words are searched.
         notes: notes(results) gives what else the report's settings say. batch: as for `score`.
     Raises:
-        ConfigError: `out` holds another run, or a setting, direction, size or base rate is wrong.
+        ConfigError: `out` holds another run, or a setting, language model, direction, size or base rate is wrong.
         ProvenanceError: the consent file cannot be used. CatalogError, EngineError: as `score`.
     """
+    from adcreative.copywriter.build import build_copywriter
     from adcreative.editor.picture.sizes import parse_ratios
     from adcreative.editor.settings import fill_config
 
     check_base_rate(base_rate)
+    build_copywriter(copywriter)  # refuses a wrong name, address or key before anything is written
     batch = batch or BatchConfig()
     job = OptimizeJob(  # settings are wrong or right before any ad is read
         data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,

@@ -26,7 +26,7 @@ from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.answer_pieces import MAX_ANSWER_BYTES, AnswerError, read_object, read_pieces
 from adcreative.copywriter.engines.connection import Connection
 from adcreative.copywriter.engines.request_pace import RequestPace
-from adcreative.copywriter.engines.server_address import check_key, clean_said
+from adcreative.copywriter.engines.server_address import check_key, check_key_may_travel, clean_said, read_address
 from adcreative.errors import CopywriterError
 
 _Part = TypeVar("_Part")
@@ -88,11 +88,15 @@ class ChatClient:
     """Sends JSON to the server and hands out what comes back, or a CopywriterError in one sentence.
 
     sleep, clock: seconds; only for waiting between requests.
+
+    Raises:
+        ConfigError: a key would travel unencrypted to another machine, by a proxy or without one.
     """
 
     def __init__(
         self, config: ChatConfig, *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        check_key_may_travel(config.api_key, read_address(config.base_url))
         self.config = config
         self._sleep = sleep
         self._pace = RequestPace(clock)

@@ -1,7 +1,8 @@
 """One HTTP request whose connection can be closed from another thread, so that a server that drips cannot hold a thread.
 
 A socket's own time limit starts anew with every byte: a server that sends one byte a minute, or "100 Continue" without end,
-keeps a reader for ever. Redirects are not followed. Knows HTTP; does not know what is asked.
+keeps a reader for ever. Redirects are not followed, and what stays on this machine asks no proxy. Knows HTTP; does not know
+what is asked.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
+
+from adcreative.copywriter.engines.server_address import is_this_machine
 
 
 class Connection:
@@ -29,7 +33,10 @@ class Connection:
         Raises:
             urllib.error.HTTPError: another status than success. OSError, http.client.HTTPException: no answer.
         """
-        opener = urllib.request.build_opener(_NoRedirect, _Http(self._note), _Https(self._note))
+        handlers: list[Any] = [_NoRedirect, _Http(self._note), _Https(self._note)]
+        if is_this_machine(urlsplit(request.full_url).hostname or ""):
+            handlers.append(urllib.request.ProxyHandler({}))  # a proxy of the environment would read it in plain text
+        opener = urllib.request.build_opener(*handlers)
         return opener.open(request, timeout=timeout_s)
 
     def close(self) -> None:

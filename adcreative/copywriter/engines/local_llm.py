@@ -29,7 +29,7 @@ from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplica
 from adcreative.copywriter.rules import word_set
 from adcreative.encoders.gguf_cache import default_cache_dir, load_language_model
 from adcreative.encoders.weights import find_weight
-from adcreative.errors import CopywriterError
+from adcreative.errors import CopywriterError, hide_passwords
 
 EMBEDDED = "smollm2"
 TUNED = "smollm2-tuned"
@@ -75,7 +75,7 @@ class LocalSource:
     """
 
     def __init__(self, spec: str = EMBEDDED, config: LocalConfig | None = None, cache_dir: Path | None = None) -> None:
-        self.engine = spec if spec in (EMBEDDED, TUNED) else Path(spec).name.removesuffix(".gguf")
+        self.engine = spec if spec in (EMBEDDED, TUNED) else Path(hide_passwords(spec)).name.removesuffix(".gguf")
         self._spec, self._config = spec, config or LocalConfig()
         self._cache_dir = cache_dir or default_cache_dir()
         self._is_adapted = spec == TUNED or is_adapter_folder(Path(spec))

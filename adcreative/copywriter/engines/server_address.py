@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from adcreative.errors import ConfigError
+from adcreative.errors import ConfigError, hide_passwords
 
 KEY_VARIABLE = "ADCREATIVE_LLM_API_KEY"
 MAX_SAID_CHARS = 160
 _HIDDEN = "(hidden)"
-_KEY_LIKE = re.compile(r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]{6,}|\b(?:sk|pk|gsk|hf|xai|key)[-_][\w-]{8,}|(?<=://)[^/\s@]+@")
+_KEY_LIKE = re.compile(r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]{6,}|\b(?:sk|pk|gsk|hf|xai|key)[-_][\w-]{8,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def check_key_may_travel(key: str, address: ServerAddress) -> None:
 
 def clean_said(text: str, key: str = "", *, max_chars: int = MAX_SAID_CHARS) -> str:
     """Return what a server said, fit for a terminal, a report and a log: one short line without control characters and keys."""
-    text = text[: 100 * max_chars]
+    text = hide_passwords(text[: 100 * max_chars])
     if key:
         text = text.replace(key, _HIDDEN)
     text = "".join(character if character.isprintable() else " " for character in text)

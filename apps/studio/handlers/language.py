@@ -68,6 +68,6 @@ class Languages:
             raise AdCreativeError(f"Choose who writes: {EMBEDDED}, {FILE} or {SERVER}.")
         if not self.may_ask_servers:
             raise AdCreativeError(NO_SERVERS)
-        if not address.startswith(("http://", "https://")):
+        if not address.casefold().startswith(("http://", "https://")):
             raise AdCreativeError("Say where the server is, such as http://localhost:11434/v1.")
         return Writer(address + (f"#{model}" if model else ""), key)

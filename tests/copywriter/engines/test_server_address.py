@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import traceback
+from pathlib import Path
 
 import pytest
 
-from adcreative.copywriter import build_copywriter
+from adcreative import pipeline
+from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
+from adcreative.copywriter.engines.local_llm import LocalSource
 from adcreative.copywriter.engines.server import ServerSource
 from adcreative.copywriter.engines.server_address import ServerAddress, check_key, clean_said, read_address
 from adcreative.copywriter.products.build import build_describer
@@ -42,6 +46,11 @@ def test_the_space_around_a_key_is_no_part_of_it() -> None:
         (f"http://ada:{SECRET}@/v1#m", "holds a user or password"),
         (f"https://host/v1?api_key={SECRET}#m", "holds a query"),
         (f"http://host/v1#m\n{SECRET}", "holds a space, line end or control character"),
+        (f"HTTP://ada:{SECRET}@host/v1#m", "holds a user or password"),
+        (f"htps://ada:{SECRET}@host/v1#m", "begins with neither http:// nor https://"),
+        (f"ftp://ada:{SECRET}@host/", "begins with neither http:// nor https://"),
+        (f"ada:{SECRET}@host/v1", "begins with neither http:// nor https://"),
+        (f"ada:a/{SECRET}@host/v1", "begins with neither http:// nor https://"),
         ("http://host/v1#\x1b[2Jm", "holds a space, line end or control character"),
         (f"http://[::1/{SECRET}", "has no valid host or port"),
         (f"http://host:{SECRET}/v1", "has no valid host or port"),
@@ -55,6 +64,53 @@ def test_an_address_with_a_secret_is_refused_without_showing_it(address: str, sa
         assert SECRET not in shown
         assert caught.value.__cause__ is None
         assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("address", [f"HTTP://ada:{SECRET}@h/v1", f"ada:{SECRET}@h/v1", f"ftp://ada:{SECRET}@h/"])
+def test_a_password_is_refused_before_anything_is_written(address: str, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("title,brand,headline\nTrail shoe with grip,Fell,Run\n")
+    for run in (
+        lambda out: pipeline.optimize(table, out, copywriter=address),
+        lambda out: pipeline.optimize(table, out, scene_model=address),
+        lambda out: pipeline.optimize(table, out, inpaint_model=address),
+        lambda out: pipeline.describe(table, out / "d.csv", llm=address),
+        lambda out: pipeline.doctor(llm=address) and pipeline.check_language_model(address),
+    ):
+        with pytest.raises(ConfigError, match="password") as caught:
+            run(tmp_path / "out")
+        assert SECRET not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_a_local_model_by_an_address_shows_no_password() -> None:
+    source = LocalSource(f"ftp://ada:{SECRET}@host/")
+    assert SECRET not in source.engine
+    with pytest.raises(CopywriterError, match="cannot be loaded") as caught:
+        source.propose(Brief(brand="F", product="p", headline="Trail shoes", description=""), "headline", 1, seed=0)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_key_and_a_brief_for_this_machine_ask_no_proxy(chat_server, shoe_brief, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(0.2)
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("ADCREATIVE_LLM_API_KEY", SECRET)
+        chat_server.writes('{"lines": ["Grip that loves mud"]}')
+        for host in ("127.0.0.1", "localhost"):
+            source = ServerSource.from_address(chat_server.address.replace("127.0.0.1", host))
+            assert source.propose(shoe_brief, "headline", 1, seed=0) == ["Grip that loves mud"]
+        with pytest.raises(TimeoutError):
+            proxy.accept()
+    assert chat_server.headers[0]["Authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_key_never_travels_unencrypted_to_another_machine_whoever_builds_the_client() -> None:
+    with pytest.raises(ConfigError, match=r"would travel unencrypted to llm\.example; use https:// or unset the key"):
+        ChatClient(ChatConfig(base_url="http://llm.example/v1", api_key=SECRET))
 
 
 def test_a_good_address_is_taken_apart() -> None:
