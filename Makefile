@@ -67,23 +67,23 @@ app: .venv/.installed
 
 # Trains every embedded weight from DATA (see data/README.md for where to get it); hours on two cores, resumable.
 train-embedded: .venv/.installed
-	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces --minutes 600
-	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/faces --export runs/first
-	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/sharp --start runs/first --adversarial-from 0 --freeze-norm-from 0 \
+	$(BIN)/python -m data.make.face_model $(DATA)/faces --out runs/faces --minutes 600
+	$(BIN)/python -m data.make.face_model $(DATA)/faces --out runs/faces --export runs/first
+	$(BIN)/python -m data.make.face_model $(DATA)/faces --out runs/sharp --start runs/first --adversarial-from 0 --freeze-norm-from 0 \
 		--encoder-lr 0 --generator-lr 8e-4 --code-noise 0.2 --num-images 46000 --minutes 600
-	$(BIN)/python -m stylegan.training $(DATA)/faces --out runs/sharp --encoder-lr 0 --export data/weights/faces
-	$(BIN)/python -m adcreative.release.face_pool $(DATA)/faces # then look: --sheet, --reject
-	$(BIN)/python -m stylegan.latents.directions $(DATA)/faces
-	$(BIN)/python -m adcreative.release.headline_training $(DATA)/upworthy/packages-train.parquet --cache runs/headline-states
-	$(BIN)/python -m adcreative.release.clip_training $(DATA)/faces
+	$(BIN)/python -m data.make.face_model $(DATA)/faces --out runs/sharp --encoder-lr 0 --export data/weights/faces
+	$(BIN)/python -m data.make.face_pool $(DATA)/faces # then look: --sheet, --reject
+	$(BIN)/python -m data.make.directions $(DATA)/faces
+	$(BIN)/python -m data.make.headline_training $(DATA)/upworthy/packages-train.parquet --cache runs/headline-states
+	$(BIN)/python -m data.make.clip_training $(DATA)/faces
 	$(BIN)/python -m adcreative.copywriter.post_training sft $(DATA)/upworthy/packages-train.parquet --out runs/lora/sft
 	$(BIN)/python -m adcreative.copywriter.post_training dpo $(DATA)/upworthy/packages-train.parquet --out runs/lora/dpo \
 		--start runs/lora/sft/adapter
 	$(BIN)/python -m adcreative.copywriter.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
-	$(BIN)/python -m adcreative.release.shipped_training $(DATA)/upworthy/packages-train.parquet
-	$(BIN)/python -m adcreative.release.trade_reference $(DATA)/upworthy/packages-train.parquet
-	$(BIN)/python -m adcreative.release.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
+	$(BIN)/python -m data.make.shipped_training $(DATA)/upworthy/packages-train.parquet
+	$(BIN)/python -m data.make.trade_reference $(DATA)/upworthy/packages-train.parquet
+	$(BIN)/python -m data.make.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
 
 # What the tests need that pip does not bring: a browser and groff. Only where they are missing and apt-get may be used.
 ci-setup: .venv/.installed

@@ -23,7 +23,7 @@ PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/cli/"
 DEFERRED = (
     "adcreative/cli/", "adcreative/verbs/",  # --help loads no verb, a verb no model before its input is read
     "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
-    "adcreative/copywriter/post_training/training.py", "adcreative/release/",  # commands of their own
+    "adcreative/copywriter/post_training/training.py",  # commands of their own
     "adcreative/editor/models.py", "adcreative/editor/preparation/", "adcreative/editor/scoring/visibility.py",
     "adcreative/encoders/headline.py",
     "adcreative/explain/faithfulness.py", "adcreative/market/simulator.py",

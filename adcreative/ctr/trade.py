@@ -4,7 +4,7 @@ One ad of an account without results has nobody to be stronger than. The referen
 of what may be shipped: ads with pictures of simulated markets, by category, and lines of real headline tests. An account's own
 model compares with the ads that it was fitted to. Either says an order, never a rate.
 
-    python -m adcreative.release.trade_reference packages-train.parquet          writes trade.toml for the shipped predictor
+    python -m data.make.trade_reference packages-train.parquet          writes trade.toml for the shipped predictor
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ def render_model_card(
     """Return the README.md of a predictor's folder.
 
     Args:
-        facts: `adcreative.release.model_card.facts_of`. measured: data -> figures of `measure_held_out`, in the order to show.
+        facts: `data.make.model_card.facts_of`. measured: data -> figures of `measure_held_out`, in the order to show.
         faithfulness: method -> figures of `summarise_wins`; may be empty. pictures: data -> file name of its plots.
-        command: what made the figures. comparison: `adcreative.release.model_card.trim_comparison`, where there is one.
+        command: what made the figures. comparison: `data.make.model_card.trim_comparison`, where there is one.
     """
     parts = [
         f"# {name}", _opening(facts), _use(), "## How good it is", _figures_intro(measured), _table(measured),
@@ -178,7 +178,7 @@ def _making(facts: Mapping[str, Any]) -> str:
     )
     channels = "; ".join(f"{name} {one['slope']:.2f} and {one['tau']:.2f}" for name, one in changes["channels"].items())
     return (
-        f"{text} Made by `python -m adcreative.release.shipped_training packages-train.parquet`.\n\n"
+        f"{text} Made by `python -m data.make.shipped_training packages-train.parquet`.\n\n"
         "A predicted *change* is believed "
         f"to (slope), and leaves unexplained (log-odds per unit of embedding distance): {channels};\nlearnt from "
         f"{changes['num_rows']} held-out creatives of {changes['num_groups']} tests or brands."

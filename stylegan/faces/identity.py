@@ -2,8 +2,8 @@
 
 Three measures, because each is blind somewhere: dlib's ResNet (99.4 % on LFW) was trained to tell people apart but is an extra
 (`pip install dlib-bin face_recognition_models`); the mesh compares bones alone, whatever the light; the cosine of latent codes
-(`FaceCodec`) is what the editor can afford for every candidate. `stylegan.evaluation` reports all three on the same faces and
-gives the cosine at which the recognition network begins to see another person.
+(`FaceCodec`) is what the editor can afford for every candidate. `data.make.face_evaluation` reports all three on the same
+faces and gives the cosine at which the recognition network begins to see another person.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from adcreative.codec.network import ImageCodec
 from adcreative.codec.stream import decode, encode
 from adcreative.errors import ConfigError
 from adcreative.metrics.rate_distortion import bd_rate
-from adcreative.release.codec_data import held_out_ads, held_out_photographs
+from data.make.codec_data import held_out_ads, held_out_photographs
 
 QUALITIES = {"JPEG": (10, 20, 35, 50, 65, 80, 90), "WEBP": (2, 5, 20, 35, 50, 65, 80, 90), "AVIF": (10, 20, 35, 50, 65, 80)}
 Curve = tuple[np.ndarray, np.ndarray]

@@ -24,8 +24,8 @@ def main() -> None:
     from adcreative.catalog import read_catalog
     from adcreative.encoders.headline_tests import part_of_test
     from adcreative.explain.faithfulness import judge_heat, judge_words
-    from adcreative.release.shipped_training import MARKET_SCALE
     from adcreative.verbs.loading import load_market, load_model, load_tools
+    from data.make.shipped_training import MARKET_SCALE
 
     extractor, predictor = load_tools().extractor, load_model(arguments.model).predictor
     found = {}

@@ -28,8 +28,8 @@ from adcreative.explain.attribution import calibrated_log_odds
 from adcreative.explain.perturbation import cell_edges, map_heat, occlusion_drops, shrink_picture
 from adcreative.explain.things import find_things
 from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
-from adcreative.release.shipped_training import MARKET_SCALE
 from adcreative.verbs.loading import load_market, load_model, load_tools
+from data.make.shipped_training import MARKET_SCALE
 
 SHARES, SEED, NUM_RANDOM, NUM_BOOTSTRAP = (0.1, 0.2, 0.3, 0.5), 911, 4, 2000
 JUDGED_SIDE_PX = 512  # of the pictures in which cells are covered to judge a map

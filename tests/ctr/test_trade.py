@@ -7,8 +7,8 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.ctr.trade import ALL, NOTE, NUM_STEPS, PICTURES, WORDS, Peers, find_peers, read_trade
-from adcreative.release.trade_reference import MIN_ADS, quantiles_by_category, render_trade
 from adcreative.verbs.model_folder import read_model_manifests
+from data.make.trade_reference import MIN_ADS, quantiles_by_category, render_trade
 
 
 def test_share_below_is_that_of_the_ads_that_made_the_quantiles() -> None:
@@ -22,7 +22,7 @@ def test_share_below_is_that_of_the_ads_that_made_the_quantiles() -> None:
 
 
 def test_the_reference_set_is_that_of_the_shipped_predictor() -> None:
-    """Else: python -m adcreative.release.trade_reference packages-train.parquet"""
+    """Else: python -m data.make.trade_reference packages-train.parquet"""
     trade = read_trade()
     assert trade.model == read_model_manifests(None)["predictor"].content_hash
     for groups in trade.quantiles.values():

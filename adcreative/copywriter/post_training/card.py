@@ -230,5 +230,5 @@ _PREDICTOR = """
 By the shipped click predictor (`data/weights/predictor`), over the same pairs, each line the headline of an ad with nothing
 else: {win_rate}. The predictor reads the same headline score beside what the words say, and was fitted to the same
 archive, so this is no independent opinion. Figures about written lines are made by
-`python -m adcreative.release.adapter_wins packages-train.parquet data/weights/copywriter`.
+`python -m data.make.adapter_wins packages-train.parquet data/weights/copywriter`.
 """

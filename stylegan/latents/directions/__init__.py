@@ -1,1 +1,1 @@
-"""Directions in latent space: labelled, unsupervised, from text, and their training."""
+"""Directions in latent space: labelled, unsupervised, from text."""

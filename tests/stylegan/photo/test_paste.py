@@ -9,6 +9,7 @@ import pytest
 from skimage import data
 
 from adcreative.encoders.weights import embedded_dir
+from data.make.face_model.growth import grow_face_model
 from stylegan.errors import DirectionError, InversionError, ShapeError
 from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
 from stylegan.latents.codec import FaceCodec
@@ -17,7 +18,6 @@ from stylegan.networks.checkpoints import load_face_model
 from stylegan.photo import paste
 from stylegan.photo.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render
 from stylegan.photo.session import FaceEditSession
-from stylegan.training.growth import grow_face_model
 
 
 def seam(before_u8: np.ndarray, after_u8: np.ndarray, mask: np.ndarray) -> float:

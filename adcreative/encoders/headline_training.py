@@ -1,6 +1,0 @@
-"""Moved to adcreative.release.headline_training; this name keeps `python -m` lines in older cards and scripts working."""
-
-import runpy
-
-if __name__ == "__main__":
-    runpy.run_module("adcreative.release.headline_training", run_name="__main__", alter_sys=True)

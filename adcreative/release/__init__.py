@@ -1,1 +1,0 @@
-"""Trains and measures the weights that ship, and writes their cards. Nothing imports it."""

@@ -1,0 +1,1 @@
+"""Trains and measures the weights that ship, and writes their cards. Runs from the repository; the wheel has none of it."""
