@@ -8,8 +8,9 @@ called.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import read_brand_kit
@@ -65,90 +66,6 @@ if TYPE_CHECKING:
     from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
     from adcreative.verbs.use_log import evaluate_log, explain_log, is_log_model, score_log
 
-__all__ = [
-    "METRICS",
-    "NEEDED_COLUMNS",
-    "NOT_LEGAL_ADVICE",
-    "SCORE_COLUMNS",
-    "AccountView",
-    "BarsSummary",
-    "BatchConfig",
-    "ColumnView",
-    "CompressSummary",
-    "ExportedModel",
-    "FeatureRank",
-    "Finding",
-    "LogSummary",
-    "MappingProposal",
-    "Outcome",
-    "RankSummary",
-    "RunSummary",
-    "SelectSummary",
-    "Standing",
-    "Studio",
-    "Trainable",
-    "approve",
-    "archive",
-    "audit_personas",
-    "benchmark",
-    "benchmark_bars",
-    "check",
-    "check_approved",
-    "check_language_model",
-    "check_picture",
-    "check_words",
-    "compress",
-    "convert_weights",
-    "count_trainable",
-    "demo",
-    "demo_account",
-    "describe",
-    "disclosures",
-    "doctor",
-    "evaluate",
-    "evaluate_log",
-    "evaluate_policy",
-    "explain",
-    "explain_log",
-    "export",
-    "export_model",
-    "extend",
-    "forecast",
-    "forget_paths",
-    "import_results",
-    "inspect_log",
-    "is_log_model",
-    "launch_app",
-    "list_language_models",
-    "models",
-    "models_dir",
-    "note_event",
-    "optimize",
-    "place",
-    "plan_test",
-    "propose_mapping",
-    "purge",
-    "rank_features",
-    "read_account",
-    "read_brand_kit",
-    "read_columns",
-    "read_events",
-    "read_out",
-    "read_placements",
-    "read_result_rows",
-    "read_settings",
-    "rotate",
-    "save_run",
-    "score",
-    "score_log",
-    "select",
-    "signing_config",
-    "target",
-    "train",
-    "train_log",
-    "write_mapping",
-]
-
 # module -> its names, as imported above for type checkers
 _HOMES = {
     "copywriter.brand_kit": "read_brand_kit",
@@ -193,17 +110,7 @@ _HOMES = {
     "verbs.train_log": "LogSummary inspect_log train_log",
     "verbs.use_log": "evaluate_log explain_log is_log_model score_log",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    """Load the module of a public name at its first use, so that a command waits for what it needs alone (PEP 562)."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"adcreative.{_HOME_OF[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return __all__
+# Each module is imported when one of its names is first asked for (PEP 562), so that a command waits for what it needs alone.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    "adcreative", submod_attrs={module: names.split() for module, names in _HOMES.items()}
+)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 400, 60, 8
+MAX_PARAMETERS = 8
 LOOSE_FILES = 8  # modules that may stand in adcreative/ itself
 
 # Public verbs list their settings one by one, since a person types them: in Python, or as options of a command.
@@ -62,18 +62,6 @@ def num_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def test_few_files_stand_loose_in_adcreative() -> None:
     loose = sorted(path.name for path in (ROOT / "adcreative").glob("*.py"))
     assert len(loose) <= LOOSE_FILES, loose
-
-
-def test_no_file_is_longer_than_400_lines() -> None:
-    counts = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in source_files()}
-    assert not {path: count for path, count in counts.items() if count > MAX_FILE_LINES}
-
-
-def test_no_function_is_longer_than_60_lines() -> None:
-    """Docstring and signature count: what does not fit is two ideas."""
-    long = {f"{path}:{name}": lines for path, name, node in functions()
-            if (lines := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION_LINES}  # fmt: skip
-    assert not long
 
 
 def test_no_function_but_a_public_verb_takes_more_than_eight_parameters() -> None:

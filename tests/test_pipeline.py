@@ -233,9 +233,9 @@ def test_every_name_is_loaded_from_where_type_checkers_find_it() -> None:
         one.name: (node.module or "").removeprefix("adcreative.")
         for node in checked.body if isinstance(node, ast.ImportFrom) for one in node.names
     }  # fmt: skip
-    assert imported == pipeline._HOME_OF
+    assert imported == {name: module for module, names in pipeline._HOMES.items() for name in names.split()}
     assert sorted(imported) == sorted(pipeline.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'scores'"):
+    with pytest.raises(AttributeError, match="No adcreative attribute scores"):
         _ = pipeline.scores  # type: ignore[attr-defined]
 
 
