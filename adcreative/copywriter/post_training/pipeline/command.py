@@ -42,7 +42,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=4, help="sequences of a micro-batch")
     parser.add_argument("--length", type=int, default=64, help="tokens of a sequence")
     parser.add_argument("--learning-rate", type=float, default=5e-5, help="of all weights")
-    parser.add_argument("--every", type=int, default=defaults.every, help="steps between checkpoints")
+    parser.add_argument("--every", type=int, help="steps between checkpoints, 0: none (20 with checkpoint, else none)")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="ray: each stage in a process of its own")
     parser.add_argument("--drill", type=int, metavar="SEED", help="kill stages by a schedule drawn from SEED")
     parser.add_argument("--failure-rate", type=float, default=0.05, help="of a drill: chance that a stage dies before a step")

@@ -1,6 +1,6 @@
 """What stands before the first and after the last pipeline stage: embedding, final norm and head, with their own optimiser.
 
-They are a worker like a stage, numbered after the last one, so that their process may die, too. With "neighbours+" the stages
+They are a worker like a stage, numbered after the last one, so that their process may die, too. With neighbours the stages
 at both edges keep a copy of their weights after every step; a lost one starts from such a copy, as CheckFree+ has it.
 
 Shapes: B sequences, T tokens, D hidden width.
@@ -27,7 +27,7 @@ def end_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
 
 
 class Ends:
-    """Embedding, final norm and head. A step is: `embed`, `finish`, `backward` of every micro-batch, then `apply`."""
+    """Embedding, final norm and head. A step is: `embed`, `finish`, `backward` of every micro-batch, `loss`, then `apply`."""
 
     def __init__(self, model: PreTrainedModel, config: StageConfig, *, has_state: bool) -> None:
         self._embedding, self._norm = model.get_input_embeddings(), model.model.norm
@@ -35,6 +35,7 @@ class Ends:
         self._parameters = end_parameters(model)
         self._optimizer = self._fresh_optimizer(config.learning_rate)
         self._kept: dict[int, Tensor] = {}
+        self._losses: dict[int, float] = {}
         self._has_state, self._step = has_state, 0
 
     def _fresh_optimizer(self, learning_rate: float) -> torch.optim.Adam:
@@ -49,13 +50,18 @@ class Ends:
         self._kept[micro] = self._embedding(tokens)
         return self._kept[micro].detach()
 
-    def finish(self, micro: int, hidden: Tensor, tokens: Tensor, share: float) -> tuple[float, Tensor]:
-        """Return the loss of a micro-batch and its gradient [B, T, D] in `hidden`; share: of the step, times the gradient."""
+    def finish(self, micro: int, hidden: Tensor, tokens: Tensor, share: float) -> Tensor:
+        """Return the gradient [B, T, D] of a micro-batch's loss in `hidden`; share: of the step, times the gradient."""
         entered = hidden.detach().requires_grad_()
         loss = self._loss(entered, tokens)
         (loss * share).backward()
+        self._losses[micro] = loss.item()
         assert entered.grad is not None
-        return loss.item(), entered.grad
+        return entered.grad
+
+    def loss(self) -> float:
+        """Return the mean loss of the micro-batches that were finished since the last step."""
+        return sum(self._losses.values()) / len(self._losses)
 
     def backward(self, micro: int, grad: Tensor) -> None:
         """Add up the embedding's gradients."""
@@ -82,6 +88,7 @@ class Ends:
     def reset(self) -> None:
         """Forget the gradients of a step that did not end."""
         self._kept.clear()
+        self._losses.clear()
         self._optimizer.zero_grad(set_to_none=True)
 
     def apply(self, step: int) -> None:

@@ -3,7 +3,9 @@
     lost middle stage i:  W_i = (w_{i-1} W_{i-1} + w_{i+1} W_{i+1}) / (w_{i-1} + w_{i+1}),   layer by layer
 
 w is a neighbour's last gradient norm: a stage with larger gradients has converged less and may be moved more. The stage's
-optimiser starts anew and its learning rate is multiplied by LR_FACTOR. Knows tensors and names; neither processes nor models.
+optimiser starts anew and its learning rate is multiplied by LR_FACTOR. Ours, since nothing is kept on disk: of neighbours lost
+at once the nearest stages alive take the place, and without the swap an edge stage is copied, too (the paper's never dies).
+Knows tensors and names; neither processes nor models.
 
 Source:
     Blagoev, Ersoy, Chen 2025 (CheckFree, CheckFree+, arXiv 2506.15461). The paper weighs by the squared norm before clipping
@@ -55,8 +57,8 @@ def stage_weight(grad_norm: float, max_norm: float, weighting: str) -> float:
 def plan_recovery(lost: Collection[int], num_stages: int, mode: str, *, differs: str = "") -> list[Recovery]:
     """Return what becomes of each lost stage, in order.
 
-    Neighbours cannot rebuild a stage when one of them is lost too, nor an edge stage unless they learnt to act as one
-    ("neighbours+"), nor stages whose weights may not be averaged; the checkpoint then takes its place, for all stages.
+    With neighbours, a stage becomes the mean of the nearest stages alive before and after it, or a copy of the one there is.
+    The checkpoint takes their place, for all stages, where none is alive or weights of different stages may not be averaged.
 
     Args:
         differs: why the stages' weights may not be averaged, such as adapters with different starts; "" when they may.
@@ -67,26 +69,23 @@ def plan_recovery(lost: Collection[int], num_stages: int, mode: str, *, differs:
         raise ConfigError(f'there is no recovery "{mode}"; known: {", ".join(MODES)}')
     if any(not 0 <= stage < num_stages for stage in lost):
         raise ConfigError(f"lost stages {sorted(lost)} of {num_stages}; stages count from 0")
-    why = ""
     if mode == "checkpoint":
         return [Recovery(stage, "checkpoint") for stage in sorted(lost)]
-    if differs:
-        why = differs
-    elif any(stage + 1 in lost for stage in lost):
-        why = "adjacent stages were lost at once"
-    elif mode == "neighbours" and (0 in lost or num_stages - 1 in lost):
-        why = "an edge stage has one neighbour, which has not learnt to act as it (neighbours+ teaches that)"
-    elif num_stages < 3:
-        why = f"{num_stages} stages have no middle"
-    if why:
-        return [Recovery(stage, "checkpoint", why=why) for stage in sorted(lost)]
-    found = []
-    for stage in sorted(lost):
-        if stage in (0, num_stages - 1):
-            found.append(Recovery(stage, "copy", (1 if stage == 0 else num_stages - 2,)))
-        else:
-            found.append(Recovery(stage, "merge", (stage - 1, stage + 1)))
-    return found
+    alive = [stage for stage in range(num_stages) if stage not in lost]
+    if differs or not alive:
+        return [Recovery(stage, "checkpoint", why=differs or "all stages were lost at once") for stage in sorted(lost)]
+    return [_from_nearest(stage, alive, mode) for stage in sorted(lost)]
+
+
+def _from_nearest(stage: int, alive: Sequence[int], mode: str) -> Recovery:
+    """Return how a stage is rebuilt from the nearest stages alive on both sides; the paper has direct neighbours alone."""
+    sources = (*[one for one in alive if one < stage][-1:], *[one for one in alive if one > stage][:1])
+    whys = []
+    if any(abs(one - stage) > 1 for one in sources):
+        whys.append("a neighbour was lost at once, the nearest stage took its place")
+    if len(sources) == 1 and mode == "neighbours":
+        whys.append("an edge from a stage that has not learnt to act as it (neighbours+ teaches that)")
+    return Recovery(stage, "merge" if len(sources) == 2 else "copy", sources, "; ".join(whys))
 
 
 def plan_ends(num_stages: int, mode: str, holders: Sequence[int]) -> Recovery:
@@ -95,13 +94,11 @@ def plan_ends(num_stages: int, mode: str, holders: Sequence[int]) -> Recovery:
     Args:
         holders: stages that are alive and keep a copy of their weights.
     """
-    if mode != "neighbours+":
-        why = "" if mode == "checkpoint" else "embedding and head are copied to other stages with neighbours+ only"
-    elif not holders:
-        why = "the stages that kept a copy of embedding and head were lost with them"
-    else:
-        return Recovery(num_stages, "replica", (holders[0],))
-    return Recovery(num_stages, "checkpoint", why=why)
+    if mode == "checkpoint":
+        return Recovery(num_stages, "checkpoint")
+    if not holders:
+        return Recovery(num_stages, "checkpoint", why="the stages that keep a copy of embedding and head were lost with them")
+    return Recovery(num_stages, "replica", (holders[0],))
 
 
 def merge_layers(num_layers: int, sources: list[Layers], weights: list[float]) -> Layers:

@@ -1,17 +1,20 @@
 """Trains a language model over pipeline stages, and goes on when stages die: a step is done, or done again, never skipped.
 
 The embedding, the final norm and the head are a worker of their own (`ends`), numbered after the last stage. The trainer
-itself holds no weights; when its process dies, the same command goes on from the last checkpoint.
+itself holds no weights; when its process dies, the same command goes on from the last checkpoint. With neighbours none is
+written unless asked for.
 
-With "neighbours+", odd micro-batches pass the first two and the last two stages in swapped order, so that each learns to stand
-in for its neighbour at the edge; evaluation and delivery use the true order.
+Micro-batches go through the stages in GPipe's order: all forward, one behind the other, then all backward, then every stage
+changes its weights. Stages that run in processes of their own so work at the same time; each keeps what it needs of all
+micro-batches of a step. With "neighbours+", odd micro-batches pass the first two and the last two stages in swapped order, so
+that each learns to stand in for its neighbour at the edge; evaluation and delivery use the true order.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,22 +40,27 @@ from adcreative.copywriter.post_training.pipeline.workers import StageLostError,
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
 
-__all__ = ["PipelineConfig", "PipelineTrainer", "cut_stages", "packed_batches", "stage_builder"]
+__all__ = ["PipelineConfig", "PipelineTrainer", "cut_stages", "gpipe", "packed_batches", "stage_builder"]
 
 Built = TypeVar("Built", Stage, Ends)
 CHECKPOINT, LOG = "pipeline.pt", "recoveries.jsonl"
+EVERY = 20  # steps between checkpoints, where they are what a lost stage comes from
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineConfig:
-    """How the pipeline trains. every: steps between checkpoints; num_micro: micro-batches of one step."""
+    """How the pipeline trains.
+
+    num_micro: micro-batches of one step. every: steps between checkpoints, 0 for none; None: EVERY with "checkpoint", none with
+    neighbours, which need none.
+    """
 
     num_stages: int = 4
     num_steps: int = 100
     num_micro: int = 4
     recover: str = "checkpoint"
     weighting: str = "squared"
-    every: int = 20
+    every: int | None = None
     learning_rate: float = 3e-4
     max_norm: float = 1.0
 
@@ -61,10 +69,21 @@ class PipelineConfig:
             raise ConfigError(f'there is no recovery "{self.recover}"; known: {", ".join(MODES)}')
         if self.weighting not in WEIGHTINGS:
             raise ConfigError(f'there is no weighting "{self.weighting}"; known: {", ".join(WEIGHTINGS)}')
-        if min(self.num_stages, self.num_steps, self.num_micro, self.every) < 1:
-            raise ConfigError("stages, steps, micro-batches and steps between checkpoints must be at least 1")
+        if min(self.num_stages, self.num_steps, self.num_micro) < 1:
+            raise ConfigError("stages, steps and micro-batches must be at least 1")
+        if self.steps_between < 0 or (self.recover == "checkpoint" and not self.steps_between):
+            raise ConfigError(f"a checkpoint every {self.every} steps; use 1 or more, or 0 (none) with neighbours")
+        if self.recover == "neighbours" and self.num_stages < 2:
+            raise ConfigError(
+                "a single stage has no neighbour to be rebuilt from; use 2 stages or more, or --recover checkpoint"
+            )
         if self.recover == "neighbours+" and self.num_stages < 4:
             raise ConfigError(f"neighbours+ swaps two stages at each end, got {self.num_stages}; use 4 stages or more")
+
+    @property
+    def steps_between(self) -> int:
+        """Steps between checkpoints, 0 for none."""
+        return self.every if self.every is not None else EVERY if self.recover == "checkpoint" else 0
 
     @property
     def stage(self) -> StageConfig:
@@ -146,22 +165,30 @@ class PipelineTrainer:
         """
         if (self._out / CHECKPOINT).exists():
             self._load_checkpoint()
-        else:
+        elif self._config.steps_between:
             self._save_checkpoint()
+        elif differs := self._differing():
+            raise TrainingError(f"{differs}; use --recover checkpoint, or write checkpoints beside with --every")
+        self._replicate_ends()
         while self.step < self._config.num_steps and not should_stop():
             progress("training", self.step, self._config.num_steps)
             try:
                 before_step(self.step + 1)
                 self._do_step()
+                self._replicate_ends()
             except StageLostError:
                 self._recover()
                 continue
-            if self.step % self._config.every == 0 or self.step == self._config.num_steps:
+            if self._is_due():
                 try:
                     self._save_checkpoint()
                 except StageLostError:
                     self._recover()
         progress("training", self.step, self._config.num_steps)
+
+    def _is_due(self) -> bool:
+        every = self._config.steps_between
+        return every > 0 and (self.step % every == 0 or self.step == self._config.num_steps)
 
     def _order(self, micro: int) -> list[int]:
         """Return the stages in the order that a micro-batch passes them."""
@@ -171,23 +198,29 @@ class PipelineTrainer:
         return order
 
     def _do_step(self) -> None:
-        call, losses = self._workers.call, []
-        for micro, tokens in enumerate(self._batch(self.step + 1)):
-            hidden = call(self._ends, "embed", micro, tokens)
-            for stage in self._order(micro):
-                hidden = call(stage, "forward", micro, hidden)
-            loss, grad = call(self._ends, "finish", micro, hidden, tokens, 1 / self._config.num_micro)
-            for stage in reversed(self._order(micro)):
-                grad = call(stage, "backward", micro, grad)
-            call(self._ends, "backward", micro, grad)
-            losses.append(loss)
+        start, tokens, ends = self._workers.start, list(self._batch(self.step + 1)), self._ends
+        num_micro, num_stages = len(tokens), self._config.num_stages
+        left: dict[int, Any] = {}  # micro-batch -> ticket of what left the stage where it was last
+        for micro, place in gpipe(num_micro, num_stages + 2):
+            if place == 0:
+                left[micro] = start(ends, "embed", micro, tokens[micro])
+            elif place <= num_stages:
+                left[micro] = start(self._order(micro)[place - 1], "forward", micro, left[micro])
+            else:
+                left[micro] = start(ends, "finish", micro, left[micro], tokens[micro], 1 / num_micro)
+        for micro, place in gpipe(num_micro, num_stages + 1):
+            where = self._order(micro)[-1 - place] if place < num_stages else ends
+            left[micro] = start(where, "backward", micro, left[micro])
+        loss = self._workers.wait([start(ends, "loss"), *left.values()])[0]
         self._workers.call_all("apply", [(self.step + 1,)] * self._config.num_workers)
         self.step += 1
-        self.losses[self.step] = sum(losses) / len(losses)
-        if self._config.recover == "neighbours+":
-            weights = call(self._ends, "weights")
-            for stage in (0, self._config.num_stages - 1):
-                call(stage, "keep_ends", weights)
+        self.losses[self.step] = loss
+
+    def _replicate_ends(self) -> None:
+        """Give both edge stages a copy of the ends' weights, from which lost ends start."""
+        if self._config.recover != "checkpoint":
+            weights = self._workers.start(self._ends, "weights")
+            self._workers.wait([self._workers.start(stage, "keep_ends", weights) for stage in (0, self._config.num_stages - 1)])
 
     @torch.no_grad()
     def evaluate(self, tokens: Tensor) -> float:
@@ -218,7 +251,7 @@ class PipelineTrainer:
                 done_at = self.step
                 plans = self._plan(lost)
                 if any(plan.how == "checkpoint" for plan in plans):
-                    self._load_checkpoint()
+                    self._go_back(plans)
                 else:
                     for plan in plans:
                         self._rebuild(plan)
@@ -228,6 +261,19 @@ class PipelineTrainer:
                 continue
         for plan in plans:
             self._note(plan, done_at - self.step, time.monotonic() - started)
+
+    def _go_back(self, plans: list[Recovery]) -> None:
+        """Take all stages back to the checkpoint.
+
+        Raises:
+            TrainingError: there is none, since neighbours were to do without.
+        """
+        if not (self._out / CHECKPOINT).exists():
+            whys = "; ".join(dict.fromkeys(plan.why for plan in plans if plan.why))
+            raise TrainingError(
+                f"after step {self.step} {whys}, and there is no checkpoint; begin anew, with --every to have some"
+            )
+        self._load_checkpoint()
 
     def _plan(self, lost: list[int]) -> list[Recovery]:
         """Return what becomes of each lost worker."""
@@ -291,6 +337,16 @@ class PipelineTrainer:
             raise TrainingError(f"{path} holds {found} stages, got {self._config.num_stages}; give a new --out or that number")
         self._workers.call_all("restore", [(one,) for one in state["workers"]])
         self.step, self.losses = state["step"], state["losses"]
+
+
+def gpipe(num_micro: int, num_places: int) -> Iterator[tuple[int, int]]:
+    """Yield each micro-batch at each place, in GPipe's order: in tick t, micro-batch m is at place t - m.
+
+    What is of one tick can run at the same time.
+    """
+    for tick in range(num_micro + num_places - 1):
+        for micro in range(max(0, tick - num_places + 1), min(num_micro, tick + 1)):
+            yield micro, tick - micro
 
 
 def packed_batches(

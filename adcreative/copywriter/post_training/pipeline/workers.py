@@ -15,21 +15,27 @@ from adcreative.errors import AdCreativeError, EngineError, TrainingError
 __all__ = ["LocalWorkers", "RayWorkers", "StageLostError", "Workers"]
 
 Build = Callable[[int, bool], Stage | Ends]  # number of the stage; whether its weights are those to begin with
+NEED_NO_WEIGHTS = ("has_state", "load", "restore", "reset", "adapter_starts")
 
 
 class StageLostError(AdCreativeError, RuntimeError):
-    """A stage's process died; `stage` says which."""
-
-    def __init__(self, stage: int) -> None:
-        super().__init__(f"the process of stage {stage} died")
-        self.stage = stage
+    """A stage's process died, or is a new one without weights."""
 
 
 class Workers(Protocol):
     """Stages that can be called by number, and that may die."""
 
+    def start(self, stage: int, name: str, *arguments: Any) -> Any:
+        """Begin a call, and return a ticket for what the stage's method gives; tickets of other calls may be arguments.
+
+        A stage's calls are answered in the order of their start. Raises StageLostError when its process is known to be dead.
+        """
+
+    def wait(self, tickets: Sequence[Any]) -> list[Any]:
+        """Return what the calls gave. Raises StageLostError when a process died meanwhile, or has no weights."""
+
     def call(self, stage: int, name: str, *arguments: Any) -> Any:
-        """Return what the stage's method gives. Raises StageLostError when its process died."""
+        """Return what the stage's method gives. Raises StageLostError."""
 
     def call_all(self, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Return what the method gives on every stage, all at once. Raises StageLostError."""
@@ -41,21 +47,38 @@ class Workers(Protocol):
         """Wait until a stage that died answers again, without weights."""
 
 
-class LocalWorkers:
-    """All stages in this process."""
+def _answer(worker: Stage | Ends, number: int, name: str, arguments: Sequence[Any]) -> Any:
+    """Call a method. A worker that was made anew does no part of a step before it has weights: it would pass on zeros."""
+    if name not in NEED_NO_WEIGHTS and not worker.has_state():
+        raise StageLostError(f"stage {number} was made anew and has no weights")
+    return getattr(worker, name)(*arguments)
+
+
+class _Calls:
+    """Whole calls, made of `start` and `wait`."""
+
+    def call(self: Workers, stage: int, name: str, *arguments: Any) -> Any:
+        return self.wait([self.start(stage, name, *arguments)])[0]
+
+    def call_all(self: Workers, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        return self.wait([self.start(stage, name, *given) for stage, given in enumerate(arguments)])
+
+
+class LocalWorkers(_Calls):
+    """All stages in this process, one call after another."""
 
     def __init__(self, build: Build, num_workers: int) -> None:
         self._build = build
         self._stages: list[Stage | Ends | None] = [build(number, True) for number in range(num_workers)]
 
-    def call(self, stage: int, name: str, *arguments: Any) -> Any:
+    def start(self, stage: int, name: str, *arguments: Any) -> Any:
         found = self._stages[stage]
         if found is None:
-            raise StageLostError(stage)
-        return getattr(found, name)(*arguments)
+            raise StageLostError(f"stage {stage} died")
+        return _answer(found, stage, name, arguments)
 
-    def call_all(self, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        return [self.call(stage, name, *given) for stage, given in enumerate(arguments)]
+    def wait(self, tickets: Sequence[Any]) -> list[Any]:
+        return list(tickets)
 
     def kill(self, stage: int) -> None:
         self._stages[stage] = None
@@ -65,8 +88,11 @@ class LocalWorkers:
             self._stages[stage] = self._build(stage, False)
 
 
-class RayWorkers:
-    """Each stage as a Ray actor, which Ray starts again, on another node if need be, when its process dies."""
+class RayWorkers(_Calls):
+    """Each stage as a Ray actor, which Ray starts again, on another node if need be, when its process dies.
+
+    Tickets are references to objects: what one stage gives goes straight to the next, and stages work at the same time.
+    """
 
     def __init__(self, build: Build, num_workers: int, *, restarts: int = -1, timeout_s: float = 300.0) -> None:
         try:
@@ -77,28 +103,24 @@ class RayWorkers:
 
         class Actor:
             def __init__(self, number: int) -> None:
-                self._stage = build(number, not ray.get_runtime_context().was_current_actor_reconstructed)
+                self._number, self._stage = number, build(number, not ray.get_runtime_context().was_current_actor_reconstructed)
 
-            def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
-                return getattr(self._stage, name)(*arguments)
+            def call(self, name: str, *arguments: Any) -> Any:
+                return _answer(self._stage, self._number, name, arguments)
 
         remote: Any = ray.remote(max_restarts=restarts, max_task_retries=0, num_cpus=0, scheduling_strategy="SPREAD")(Actor)
         self._actors: list[Any] = [remote.remote(number) for number in range(num_workers)]
 
-    def call(self, stage: int, name: str, *arguments: Any) -> Any:
-        return self._wait(stage, self._actors[stage].call.remote(name, arguments))
+    def start(self, stage: int, name: str, *arguments: Any) -> Any:
+        return self._actors[stage].call.remote(name, *arguments)
 
-    def call_all(self, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        asked = [self._actors[stage].call.remote(name, given) for stage, given in enumerate(arguments)]
-        return [self._wait(stage, one) for stage, one in enumerate(asked)]
-
-    def _wait(self, stage: int, asked: Any) -> Any:
+    def wait(self, tickets: Sequence[Any]) -> list[Any]:
         try:
-            return self._ray.get(asked, timeout=self._timeout_s)
+            return list(self._ray.get(list(tickets), timeout=self._timeout_s))
         except (self._ray.exceptions.RayActorError, self._ray.exceptions.WorkerCrashedError) as error:
-            raise StageLostError(stage) from error
+            raise StageLostError(f"the process of a stage died ({error})") from error
         except self._ray.exceptions.GetTimeoutError as error:
-            raise EngineError(f"stage {stage} did not answer within {self._timeout_s:.0f} s; look at its node") from error
+            raise EngineError(f"no answer of the stages within {self._timeout_s:.0f} s; look at their nodes") from error
 
     def kill(self, stage: int) -> None:
         self._ray.kill(self._actors[stage], no_restart=False)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from adcreative.copywriter.post_training.pipeline.drill import kill_by_schedule
+from adcreative.copywriter.post_training.pipeline.ends import Ends
+from adcreative.copywriter.post_training.pipeline.stage import Stage
 from adcreative.copywriter.post_training.pipeline.trainer import (
     PipelineConfig,
     PipelineTrainer,
@@ -21,6 +26,22 @@ from tests.copywriter.post_training.pipeline.small import load_small, markov_row
 from tests.fake_models import ROOT
 
 NUM_STEPS = 80
+PAUSE_S = 0.05
+
+
+class SlowStage(Stage):
+    """A stage that computes as any other, but sleeps first, so that its time needs no core."""
+
+    def forward(self, micro: int, hidden: Tensor) -> Tensor:
+        time.sleep(PAUSE_S)
+        return super().forward(micro, hidden)
+
+
+def slow_stage(config: PipelineConfig, number: int, has_state: bool) -> Stage | Ends:
+    built = stage_builder(load_small, config)(number, has_state)
+    if isinstance(built, Stage):
+        built.__class__ = SlowStage
+    return built
 
 
 VARIABLES = {  # the time limits are for busy machines
@@ -75,3 +96,24 @@ def test_training_survives_the_drill(cluster: None, tmp_path: Path, recover: str
     expected = ["checkpoint"] * 3 if recover == "checkpoint" else ["merge", "copy", "merge"]
     assert [event["how"] for event in logged] == expected
     assert calm.events == []
+
+
+@pytest.mark.planted
+def test_stages_work_at_the_same_time(cluster: None, tmp_path: Path) -> None:
+    """Six stages that take 50 ms a micro-batch each: eight of them, one behind the other, take 13 such times and not 48."""
+    config = PipelineConfig(num_stages=6, num_steps=4, num_micro=8)
+    workers = RayWorkers(partial(slow_stage, config), config.num_workers)
+    trainer = PipelineTrainer(load_small(), workers, packed_batches(markov_rows(), 8, 2, 24, 0), config, tmp_path)
+    seconds = []
+
+    def note(step: int) -> None:
+        seconds.append(time.monotonic())
+
+    trainer.train(before_step=note)
+    in_turn = 8 * 6 * PAUSE_S
+    assert min(after - before for before, after in itertools.pairwise(seconds[1:])) < 0.6 * in_turn
+    plain = LocalWorkers(stage_builder(load_small, config), config.num_workers)
+    local = PipelineTrainer(load_small(), plain, packed_batches(markov_rows(), 8, 2, 24, 0), config, tmp_path / "local")
+    (tmp_path / "local").mkdir()
+    local.train()
+    assert local.losses == pytest.approx(trainer.losses)

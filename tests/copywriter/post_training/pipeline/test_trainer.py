@@ -12,8 +12,9 @@ import torch
 from torch.nn import functional
 
 from adcreative.copywriter.post_training.pipeline.drill import draw_failures, kill_by_schedule
-from adcreative.copywriter.post_training.pipeline.recovery import LR_FACTOR
-from adcreative.copywriter.post_training.pipeline.trainer import PipelineConfig, cut_stages, packed_batches
+from adcreative.copywriter.post_training.pipeline.recovery import LR_FACTOR, MODES
+from adcreative.copywriter.post_training.pipeline.trainer import PipelineConfig, cut_stages, gpipe, packed_batches
+from adcreative.copywriter.post_training.pipeline.workers import StageLostError
 from adcreative.errors import ConfigError, TrainingError
 from tests.copywriter.post_training.pipeline.small import build_trainer, load_adapted, load_small, markov_rows
 
@@ -54,11 +55,11 @@ def test_the_swap_is_for_odd_micro_batches_and_never_for_evaluation(tmp_path: Pa
     ("recover", "stage", "how", "steps_lost"),
     [
         ("neighbours", 2, "merge", 0),
-        ("neighbours", 0, "checkpoint", 1),
+        ("neighbours", 0, "copy", 0),
         ("neighbours+", 5, "copy", 0),
         ("checkpoint", 3, "checkpoint", 1),
         ("neighbours+", 6, "replica", 0),  # embedding, norm and head, which stand after the last of six stages
-        ("neighbours", 6, "checkpoint", 1),
+        ("neighbours", 6, "replica", 0),
     ],
 )
 def test_a_lost_stage_is_rebuilt_and_no_step_is_skipped(
@@ -78,6 +79,91 @@ def test_a_lost_stage_is_rebuilt_and_no_step_is_skipped(
     logged = [json.loads(line) for line in (tmp_path / "recoveries.jsonl").read_text().splitlines()]
     assert [(one["stage"], one["how"], one["steps_lost"]) for one in logged] == [(stage, how, steps_lost)]
     assert logged == trainer.events
+
+
+@pytest.mark.parametrize("recover", ["neighbours", "neighbours+"])
+def test_neighbours_write_no_checkpoint(tmp_path: Path, recover: str) -> None:
+    trainer, workers = build_trainer(tmp_path, recover=recover, every=None)
+    trainer.train(before_step=kill_by_schedule(workers, {3: 2, 4: 6, 5: 0}))
+    assert [path.name for path in tmp_path.iterdir()] == ["recoveries.jsonl"]
+    assert [event["how"] for event in trainer.events] == ["merge", "replica", "copy"]
+    assert sorted(trainer.losses) == [1, 2, 3, 4, 5, 6]
+    build_trainer(tmp_path / "asked", recover=recover, every=3)[0].train()
+    assert (tmp_path / "asked" / "pipeline.pt").exists()
+
+
+def test_what_neighbours_cannot_rebuild_ends_with_a_sentence(tmp_path: Path) -> None:
+    trainer, workers = build_trainer(tmp_path / "all", recover="neighbours", every=None, num_stages=2)
+
+    def kill(step: int) -> None:
+        for number in range(2) if step == 3 else ():
+            workers.kill(number)
+
+    with pytest.raises(
+        TrainingError, match="after step 2 all stages were lost at once, and there is no checkpoint; begin anew"
+    ):
+        trainer.train(before_step=kill)
+    load = partial(load_adapted, alike=False)
+    adapted, _ = build_trainer(tmp_path / "adapted", load=load, recover="neighbours", every=None)
+    with pytest.raises(TrainingError, match=r"their adapters had different starts.*; use --recover checkpoint"):
+        adapted.train()
+    assert adapted.step == 0
+
+
+@pytest.mark.parametrize("moment", ["forward", "backward", "apply"])
+@pytest.mark.parametrize("recover", MODES)
+def test_a_stage_may_die_at_any_moment_of_a_step(tmp_path: Path, recover: str, moment: str) -> None:
+    """The step is done again: with checkpoints as if nothing had been, with neighbours by a stage that was rebuilt."""
+    calm, _ = build_trainer(tmp_path / "calm", recover=recover, num_micro=4)
+    calm.train()
+    trainer, workers = build_trainer(tmp_path / "disturbed", recover=recover, num_micro=4)
+    start, calls = workers.start, []
+
+    def die(stage: int, name: str, *arguments: Any) -> Any:
+        if (stage, name) == (2, moment) and trainer.step == 4:
+            calls.append(name)
+            if len(calls) == (1 if moment == "apply" else 2):  # of micro-batch 1
+                workers.kill(2)
+        return start(stage, name, *arguments)
+
+    workers.start = die  # type: ignore[method-assign]
+    trainer.train()
+    assert [(event["stage"], event["how"]) for event in trainer.events] == [
+        (2, "checkpoint" if recover == "checkpoint" else "merge")
+    ]
+    assert sorted(trainer.losses) == [1, 2, 3, 4, 5, 6]
+    assert torch.equal(weights(calm.collect()), weights(trainer.collect())) is (recover == "checkpoint")
+    assert trainer.losses[6] == pytest.approx(calm.losses[6], rel=0.1)
+
+
+def test_micro_batches_go_through_the_stages_one_behind_the_other(tmp_path: Path) -> None:
+    assert list(gpipe(2, 3)) == [(0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (1, 2)]
+    assert sorted(gpipe(5, 3)) == [(micro, place) for micro in range(5) for place in range(3)]
+    trainer, workers = build_trainer(tmp_path, num_stages=3, num_steps=1)
+    start, said = workers.start, list[tuple[int, str, int]]()
+
+    def listen(stage: int, name: str, *arguments: Any) -> Any:
+        if name in ("forward", "backward"):
+            said.append((stage, name, arguments[0]))
+        return start(stage, name, *arguments)
+
+    workers.start = listen  # type: ignore[method-assign]
+    trainer.train()
+    forward = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert sorted(one[::2] for one in said[:6]) == forward
+    assert {one[1] for one in said[:6]} == {"forward"}  # all of them before the first backward
+    assert said.index((0, "forward", 1)) < said.index((2, "forward", 0))
+    assert said.index((2, "backward", 1)) < said.index((0, "backward", 0))
+
+
+def test_a_stage_without_weights_does_no_part_of_a_step(tmp_path: Path) -> None:
+    _, workers = build_trainer(tmp_path)
+    workers.kill(1)
+    with pytest.raises(StageLostError, match="stage 1 died"):
+        workers.call(1, "evaluate", torch.zeros(1, 2, 32))
+    workers.revive(1)
+    with pytest.raises(StageLostError, match="stage 1 was made anew and has no weights"):
+        workers.call(1, "evaluate", torch.zeros(1, 2, 32))
 
 
 def test_a_rebuilt_stage_has_a_fresh_optimiser_and_the_mean_of_its_neighbours(tmp_path: Path) -> None:
@@ -116,7 +202,7 @@ def test_ends_that_are_lost_with_both_copies_come_from_the_checkpoint(tmp_path: 
         workers.kill(number)
     trainer._recover()
     assert [event["how"] for event in trainer.events if event["stage"] == 6] == ["checkpoint"]
-    assert "kept a copy of embedding and head were lost with them" in trainer.events[-1]["why"]
+    assert "keep a copy of embedding and head were lost with them" in trainer.events[-1]["why"]
     assert not torch.equal(workers.call(6, "weights")[0], torch.zeros(1))
 
 
@@ -198,6 +284,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
         PipelineConfig(weighting="mean")
     with pytest.raises(ConfigError, match="must be at least 1"):
         PipelineConfig(num_steps=0)
+    with pytest.raises(ConfigError, match=r"a checkpoint every 0 steps; use 1 or more, or 0 \(none\) with neighbours"):
+        PipelineConfig(every=0)
+    with pytest.raises(ConfigError, match="a single stage has no neighbour"):
+        PipelineConfig(recover="neighbours", num_stages=1)
     with pytest.raises(ConfigError, match=r"swaps two stages at each end, got 3; use 4 stages or more"):
         PipelineConfig(recover="neighbours+", num_stages=3)
     with pytest.raises(TrainingError, match="the texts have 3 tokens, a sequence has 8; bring more text"):
