@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from adcreative.catalog.zips import Allowance, PackedError, ZipReader
 from adcreative.creative import split_consent_ids
 from adcreative.runs.originals import Names
 from adcreative.runs.purge_summary import PICTURES, is_plain_file
@@ -78,14 +78,11 @@ class Person:
     def _is_packed_in(self, path: Path) -> bool | None:
         """Return whether an archive holds a picture or a name; None: it cannot be read whole."""
         try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-                if any(self.is_spelled(member.filename) for member in members):
+            with ZipReader(path, Allowance(MAX_SEARCHED_BYTES)) as archive:
+                if any(self.is_spelled(name) for name in archive.names):
                     return True
-                if sum(member.file_size for member in members) > MAX_SEARCHED_BYTES:
-                    return None
-                return any(self._is_content(archive.read(one), one.filename) for one in members)
-        except Exception:  # unpackers raise dozens of types for a damaged file
+                return any(self._is_content(archive.read(one, MAX_SEARCHED_BYTES), one.filename) for one in archive.members)
+        except PackedError:
             return None
 
     def _is_content(self, content: bytes, name: str) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import pickle
 import struct
 import time
 import tracemalloc
+import zipfile
 import zlib
 from collections.abc import Iterator
 from datetime import date
@@ -19,12 +21,19 @@ from PIL import Image
 
 from adcreative.benchmarks.bars.grid import read_grid
 from adcreative.catalog import read_catalog
+from adcreative.catalog.datasets.finn_slates import read_finn_slates
 from adcreative.catalog.formats.fuxictr import read_fuxictr_schema
 from adcreative.catalog.images import decode_image
 from adcreative.config import parse_yaml
-from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.errors import AdCreativeError, CatalogError, ConfigError, CreativeError
 from adcreative.provenance.disclosure import disclosures
 from adcreative.provenance.errors import ProvenanceError
+from adcreative.runs.people import Person
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.planned import Planned, read_planned, write_test_pack
+from apps.studio.handlers.uploads import gather
+from apps.studio.handlers.winners import Winners
+from tests.apps.fakes import FakeStudio
 
 
 @pytest.fixture(autouse=True)
@@ -193,3 +202,96 @@ def _npz_with_a_pickle() -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, codes=np.array([{"a": 1}], dtype=object))
     return buffer.getvalue()
+
+
+def pack_of(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """Write a pack of the app with these members beside those that every pack has."""
+    row = {"headline_edited": "Coats", "edited_image": "images/a.edited.png"}
+    usual = {
+        "technical/results.jsonl": json.dumps(row).encode(), "technical/results.run.json": b"{}",
+        "technical/campaign.json": b'{"campaign": "c"}', "technical/original/metadata.csv": b"headline\nCoats\n",
+    }  # fmt: skip
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in (usual | members).items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def winners(tmp_path: Path) -> Winners:
+    studio = FakeStudio()
+    return Winners(handlers=Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards))
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("technical/results.jsonl", zipfile.ZIP_DEFLATED),
+        ("technical/results.jsonl", zipfile.ZIP_BZIP2),
+        ("technical/original/metadata.csv", zipfile.ZIP_DEFLATED),
+        ("technical/campaign.json", zipfile.ZIP_DEFLATED),
+        ("upload/a_version-B.png", zipfile.ZIP_DEFLATED),
+        ("upload/a_version-B.png", zipfile.ZIP_LZMA),
+    ],
+)
+def test_a_pack_that_unpacks_to_a_hundred_times_its_size_is_refused(
+    tmp_path: Path, winners: Winners, name: str, method: int
+) -> None:
+    """Before, 1.2 MB of results.jsonl and metadata.csv took 2.7 GB."""
+    package = pack_of(tmp_path / "pack.zip", {name: bytes(90_000_000)}, method)
+    tracemalloc.reset_peak()
+    if name != "technical/campaign.json":
+        with pytest.raises(AdCreativeError, match=r"too large to be one of ours|not a package of this app"):
+            winners.take("me", str(package))
+    if name in ("technical/results.jsonl", "technical/campaign.json"):
+        with pytest.raises(AdCreativeError, match=r"too large to be one of ours|not a package of this app"):
+            read_planned(package, tmp_path / "planned")
+    assert tracemalloc.get_traced_memory()[1] < 40e6
+    assert not (tmp_path / "planned").exists()
+
+
+def test_the_packs_of_a_test_are_bounded_together_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.studio.handlers.packing.MAX_PACK_BYTES", 3_000_000)
+    plan = {"tests": [{"test": str(number), "arms": []} for number in range(4)]}
+    members = {f"technical/{number}.zip": bytes(1_000_000) for number in range(1, 5)}
+    members |= {"technical/test.json": b'{"campaign": "c"}', "technical/plan/plan.json": json.dumps(plan).encode()}
+    package = pack_of(tmp_path / "test.zip", members)
+    with pytest.raises(AdCreativeError, match="too large to be one of ours"):
+        read_planned(package, tmp_path / "planned")
+    assert not (tmp_path / "planned").exists()
+
+
+def test_the_pictures_of_a_test_pack_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.studio.handlers.planned.MAX_TEST_BYTES", 3_000_000)
+    arms = [{"arm": "control", "name": "original"}, {"arm": "edited", "name": "version-B", "headline": "Coats"}]
+    (tmp_path / "plan").mkdir()
+    (tmp_path / "plan" / "plan.json").write_text(json.dumps({"tests": [{"test": str(n), "arms": arms} for n in range(2)]}))
+    packs = [pack_of(tmp_path / f"{n}.zip", {"upload/a_version-B.png": bytes(2_000_000)}) for n in range(2)]
+    planned = Planned(plan=tmp_path / "plan", campaign="c", packs=tuple(packs))
+    with pytest.raises(AdCreativeError, match="too large to be one of ours"):
+        write_test_pack(planned, tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_workbook_and_uploads_packed_by_methods_without_bounds_are_not_unpacked(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w", method) as archive:
+        for name in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
+            archive.writestr(name, bytes(20_000_000))
+    with pytest.raises(CatalogError, match="by a method other than deflate"):
+        read_catalog(tmp_path / "a.xlsx")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("a.png", bytes(50_000_000))
+    with pytest.raises(AdCreativeError, match="no picture and no table"):
+        gather([tmp_path / "a.zip"], tmp_path / "out")
+    assert Person(consent_id="c-1", creative="", names={"Ada"}).look_into(tmp_path / "a.zip") is None
+
+
+def test_arrays_that_claim_more_than_there_is_are_one_sentence(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<i8", "fortran_order": False, "shape": (2**44,)})
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
+        for name in ("click_idx", "slate", "slate_length"):
+            archive.writestr(f"{name}.npy", header.getvalue())
+    with pytest.raises(CatalogError, match="does not hold the"):
+        read_finn_slates(tmp_path / "data.npz")

@@ -9,16 +9,22 @@ Source: Eide, Leslie, Frigessi, Rishaug, Jenssen & Verrewaere, FINN.no Slates Da
 
 from __future__ import annotations
 
+import io
+import math
 import zipfile
+import zlib
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from adcreative.catalog.zips import Allowance, PackedError, ZipReader
 from adcreative.errors import CatalogError
 
 PADDING, NO_CLICK, UNKNOWN = 0, 1, 2
 CONTEXTS = {0: "", 1: "search", 2: "recommendation"}
+MAX_BYTES = 16 << 30  # the whole data set unpacks to a third of that
 NEEDED = ("click_idx", "slate", "slate_length")
 
 
@@ -29,9 +35,13 @@ def read_finn_slates(path: Path) -> pd.DataFrame:
         CatalogError: the file is missing or no such file, lacks an array, or its arrays do not fit each other.
     """
     try:
+        with ZipReader(path, Allowance(MAX_BYTES)) as archive:
+            archive.check()
+            for member in archive.members:
+                _check_size(archive, member)
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in (*NEEDED, "interaction_type") if name in arrays}
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError) as error:
+    except (PackedError, OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         raise CatalogError(f"{path} cannot be read as FINN slates ({error}); give the data.npz of that data set") from error
     missing = [name for name in NEEDED if name not in found]
     if missing:
@@ -55,3 +65,14 @@ def read_finn_slates(path: Path) -> pd.DataFrame:
             "context": [CONTEXTS.get(int(one), "") for one in kind[user, step]],
         }
     )  # fmt: skip
+
+
+def _check_size(archive: ZipReader, member: zipfile.ZipInfo) -> None:
+    """Raise ValueError when an array claims more values than its file holds: numpy makes room for what is claimed."""
+    with closing(archive.stream(member, MAX_BYTES)) as parts:
+        start = io.BytesIO(next(parts, b""))
+    version = np.lib.format.read_magic(start)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(start)
+    if start.tell() + math.prod(shape) * dtype.itemsize != member.file_size:
+        raise ValueError(f"{member.filename[:80]} does not hold the {list(shape)} values that it claims")

@@ -1,14 +1,13 @@
 """Excel workbooks (.xlsx, .xlsm), streamed through openpyxl; formulas are never evaluated and macros never run.
 
 A cell with a formula gives the value that was saved with it; a formula saved without a value breaks its row. A workbook is a
-zip archive of XML, so what the archive claims to hold is checked before anything is unpacked. Of several sheets, the one whose
-header has most columns that we know is read; a sheet can be named instead.
+zip archive of XML, so what the archive claims to hold is checked before anything is unpacked (`catalog.zips`). Of several
+sheets, the one whose header has most columns that we know is read; a sheet can be named instead.
 """
 
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -17,14 +16,12 @@ from typing import Any
 
 from adcreative.catalog.formats.header import MAX_COLUMNS, MAX_PREAMBLE_LINES, IsKnown, find_header
 from adcreative.catalog.formats.raw_rows import RawRow
+from adcreative.catalog.zips import Allowance, PackedError, TooLargeError, TooMuchError, ZipReader
 from adcreative.errors import CatalogError
 
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 MAX_SHARED_BYTES = 300_000_000  # shared texts and styles are held in memory
-MAX_RATIO = 200  # unpacked to packed, of an entry of more than 5 MB; real sheets stay below 60
-_RATIO_FROM_BYTES = 5_000_000
-_CHUNK_BYTES = 1 << 20
 _MAX_CELL_CHARS = 32_767  # Excel's own limit
 _ERRORS = frozenset(("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NULL!", "#NUM!"))
 
@@ -97,30 +94,32 @@ def check_archive(path: Path) -> None:
     """Refuse a workbook that would fill memory or disk, by what its archive says before anything is unpacked.
 
     Raises:
-        CatalogError: not a workbook, protected by a password, too many entries, too large, or packed too tightly.
+        CatalogError: not a workbook, protected by a password, too many entries, too large, or packed too tightly or oddly.
     """
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"\xd0\xcf\x11\xe0"):
         raise CatalogError(f"{path.name} is an old Excel workbook or protected by a password. Save it as .xlsx without one.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-        raise CatalogError(f"{path.name} is not a readable Excel workbook ({error}). Export it again.") from error
-    names = {entry.filename for entry in entries}
-    if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
-        raise CatalogError(f"{path.name} is a zip archive but no Excel workbook. Unpack it and give the table inside.")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise CatalogError(f"{path.name} is protected by a password. Save it without one.")
-    held = sum(entry.file_size for entry in entries if not entry.filename.startswith("xl/worksheets/"))
-    total = sum(entry.file_size for entry in entries)
-    tight = [e for e in entries if e.file_size > _RATIO_FROM_BYTES and e.file_size > MAX_RATIO * max(e.compress_size, 1)]
-    if len(entries) > MAX_ENTRIES or total > MAX_UNPACKED_BYTES or held > MAX_SHARED_BYTES or tight:
-        raise CatalogError(
-            f"{path.name} would unpack to {total / 1e6:,.0f} MB in {len(entries):,} parts from "
-            f"{path.stat().st_size / 1e6:,.1f} MB, which no export does. Save the table as CSV (UTF-8)."
-        )
+        archive = ZipReader(path, Allowance(MAX_UNPACKED_BYTES, MAX_ENTRIES))
+    except PackedError as error:
+        raise CatalogError(f"{path.name} is not a readable Excel workbook. {error}") from error
+    with archive:
+        names, entries = set(archive.names), archive.members
+        if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+            raise CatalogError(f"{path.name} is a zip archive but no Excel workbook. Unpack it and give the table inside.")
+        if any(entry.flag_bits & 1 for entry in entries):
+            raise CatalogError(f"{path.name} is protected by a password. Save it without one.")
+        held = sum(entry.file_size for entry in entries if not entry.filename.startswith("xl/worksheets/"))
+        try:
+            Allowance(MAX_SHARED_BYTES).spend_bytes(held)
+            archive.check()
+        except (TooLargeError, TooMuchError) as error:
+            total = sum(entry.file_size for entry in entries)
+            raise CatalogError(
+                f"{path.name} would unpack to {total / 1e6:,.0f} MB in {len(entries):,} parts from "
+                f"{path.stat().st_size / 1e6:,.1f} MB, which no export does. Save the table as CSV (UTF-8)."
+            ) from error
 
 
 @contextmanager
@@ -171,17 +170,16 @@ def _plain(value: Any) -> Any:
 
 def _has_formulas(path: Path) -> bool:
     """True when some sheet's XML has a formula element; the sheets are streamed, not held."""
-    with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
+    with ZipReader(path, Allowance(MAX_UNPACKED_BYTES, MAX_ENTRIES)) as archive:
+        for entry in archive.members:
             if not entry.filename.startswith("xl/worksheets/"):
                 continue
-            with archive.open(entry) as file:
-                tail = b""
-                while chunk := file.read(_CHUNK_BYTES):
-                    window = tail + chunk
-                    if b"<f>" in window or b"<f " in window or b":f>" in window or b"<f/" in window:
-                        return True
-                    tail = window[-4:]
+            tail = b""
+            for chunk in archive.stream(entry, MAX_UNPACKED_BYTES):
+                window = tail + chunk
+                if b"<f>" in window or b"<f " in window or b":f>" in window or b"<f/" in window:
+                    return True
+                tail = window[-4:]
     return False
 
 

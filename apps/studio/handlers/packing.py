@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from adcreative.catalog.zips import Allowance, PackedError, TooLargeError, TooMuchError, ZipReader
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import forget_paths, read_events
 from adcreative.provenance.sidecar import sidecar_path, write_whole
 
 PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
 UPLOAD, TECHNICAL, README, WORDS, DELIVERY = "upload", "technical", "README.txt", "words.txt", "delivery"
-MAX_MEMBER_BYTES = 5 * 1024 * 1024
+MAX_MEMBER_BYTES, MAX_PICTURE_BYTES = 5 * 1024**2, 64 * 1024**2
+MAX_PACK_BYTES = 256 * 1024**2  # unpacked, of one pack or of those that are packed in one
 CAMPAIGN = "campaign.json"
 MEMBERS = ("results.jsonl", "results.run.json", CAMPAIGN)
 PLAN = "plan/plan.json"  # there when the test was planned
@@ -161,17 +165,35 @@ def _write_public_trail(run: Path) -> Path:
     return path
 
 
-def read_member(archive: zipfile.ZipFile, name: str, max_bytes: int = MAX_MEMBER_BYTES) -> bytes:
-    """Return a member of a pack.
+@contextmanager
+def open_pack(package: Path, allowance: Allowance | None = None) -> Iterator[ZipReader]:
+    """Open a pack, for what reads it in the `with`: a member that is missing or of another shape makes it none of ours.
+
+    Args:
+        allowance: shared with other packs; None: MAX_PACK_BYTES for this one.
+    Raises:
+        AdCreativeError: no package of ours, a damaged one, or too large.
+    """
+    try:
+        with ZipReader(package, allowance or Allowance(MAX_PACK_BYTES)) as archive:
+            yield archive
+    except (TooLargeError, TooMuchError) as error:
+        raise AdCreativeError(f"This package is too large to be one of ours. {error}") from error
+    except PackedError as error:
+        raise NotAPack from error
+    except AdCreativeError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, csv.Error) as error:
+        raise NotAPack from error
+
+
+def read_member(archive: ZipReader, name: str) -> bytes:
+    """Return a small member of a pack.
 
     Raises:
-        AdCreativeError: it is larger than any of ours.
+        PackedError: there is none, or it is larger than any of ours.
     """
-    with archive.open(name) as file:
-        content = file.read(max_bytes + 1)
-    if len(content) > max_bytes:
-        raise AdCreativeError(f"{Path(name).name} in the package is too large to be one of ours.")
-    return content
+    return archive.read(name, MAX_MEMBER_BYTES)
 
 
 def read_row(package: Path) -> tuple[dict[str, Any], str]:
@@ -180,14 +202,9 @@ def read_row(package: Path) -> tuple[dict[str, Any], str]:
     Raises:
         AdCreativeError: not a package of ours.
     """
-    try:
-        with zipfile.ZipFile(package) as archive:
-            row = json.loads(read_member(archive, f"{TECHNICAL}/results.jsonl").splitlines()[0])
-            return row, str(json.loads(read_member(archive, f"{TECHNICAL}/{CAMPAIGN}"))["campaign"])
-    except AdCreativeError:
-        raise
-    except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
-        raise NotAPack from error
+    with open_pack(package) as archive:
+        row = json.loads(read_member(archive, f"{TECHNICAL}/results.jsonl").splitlines()[0])
+        return dict(row), str(json.loads(read_member(archive, f"{TECHNICAL}/{CAMPAIGN}"))["campaign"])
 
 
 def unpack(package: Path, directory: Path) -> tuple[Path, str]:
@@ -198,16 +215,11 @@ def unpack(package: Path, directory: Path) -> tuple[Path, str]:
     """
     run = directory / "package"
     run.mkdir(exist_ok=True, mode=0o700)
-    try:
-        with zipfile.ZipFile(package) as archive:
-            names = set(archive.namelist())
-            for name in (*MEMBERS, *(one for one in (PLAN, AUDIT) if f"{TECHNICAL}/{one}" in names)):
-                content = read_member(archive, f"{TECHNICAL}/{name}")
-                (run / name).parent.mkdir(exist_ok=True, mode=0o700)
-                (run / name).write_bytes(content)
+    with open_pack(package) as archive:
+        names = set(archive.names)
+        for name in (*MEMBERS, *(one for one in (PLAN, AUDIT) if f"{TECHNICAL}/{one}" in names)):
+            content = read_member(archive, f"{TECHNICAL}/{name}")
+            (run / name).parent.mkdir(exist_ok=True, mode=0o700)
+            (run / name).write_bytes(content)
         forget_paths(run)
         return run, _read_campaign(run)
-    except AdCreativeError:
-        raise
-    except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
-        raise NotAPack from error

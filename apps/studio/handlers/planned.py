@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adcreative.catalog.zips import Allowance, ZipReader
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import plan_test
 from adcreative.provenance.sidecar import write_whole
@@ -24,13 +25,15 @@ from adcreative.provenance.sidecar import write_whole
 from .one_ad import Handlers
 from .packing import (
     CAMPAIGN,
+    MAX_PACK_BYTES,
+    MAX_PICTURE_BYTES,
     PLAN,
     README,
     TECHNICAL,
     UPLOAD,
     WORDS,
-    NotAPack,
     note_campaign,
+    open_pack,
     read_member,
     read_row,
     say_names,
@@ -41,7 +44,7 @@ from .uploads import PICTURES
 
 TEST, TEST_PACK, PLAN_FOLDER = "test.json", "next-test.zip", "plan"
 MAX_PACKS, MAX_PLANS = 20, 20
-MAX_PACK_BYTES = 256 * 1024 * 1024
+MAX_TEST_BYTES = 1024**3  # unpacked, of the pictures of all versions in a test
 _STAND_IN = {"daily_impressions": 10_000, "baseline_ctr": 0.01}  # of a pack without a plan: only names and ids are taken of it
 
 
@@ -152,14 +155,14 @@ def _by_age(paths: Any) -> list[Path]:
 
 def write_test_pack(planned: Planned, out: Path) -> Path:
     """Write the pack of a whole test: each version beside its original under upload/, plan and packs under technical/."""
-    packed = io.BytesIO()
+    packed, allowance = io.BytesIO(), Allowance(MAX_TEST_BYTES)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         folders = []
         for number, (name, pack) in enumerate(zip(planned.names, planned.packs, strict=True), 1):
             folders.append(f"{UPLOAD}/{number}_{_slug(name)}")
-            with zipfile.ZipFile(pack) as one:
-                for called, member in _list_uploads(one).items():
-                    archive.writestr(f"{folders[-1]}/{called}", one.read(member))
+            with open_pack(pack, allowance) as one:
+                for called, member in _list_uploads(one.names).items():
+                    archive.writestr(f"{folders[-1]}/{called}", one.read(member, MAX_PICTURE_BYTES))
             archive.write(pack, f"{TECHNICAL}/{number}.zip")
         archive.writestr(README, _say_test(planned, folders))
         archive.writestr(f"{TECHNICAL}/{TEST}", json.dumps({"campaign": planned.campaign}, ensure_ascii=False))
@@ -169,13 +172,13 @@ def write_test_pack(planned: Planned, out: Path) -> Path:
     return out
 
 
-def _list_uploads(pack: zipfile.ZipFile) -> dict[str, str]:
+def _list_uploads(names: Sequence[str]) -> dict[str, str]:
     """Return name -> member of what goes to the platform: pictures and words of a pack, and the original where it is not there.
 
     A platform's file stays out: it has the names of the campaign that the version was packed for.
     """
     found, originals = {}, {}
-    for member in pack.namelist():
+    for member in names:
         folder, _, name = member.rpartition("/")
         if folder == UPLOAD and (name == WORDS or Path(name).suffix.casefold() in PICTURES):
             found[name] = member
@@ -206,25 +209,24 @@ def read_planned(package: Path, folder: Path) -> Planned:
     A version that was packed without a plan is given the one that its names would have had.
 
     Raises:
-        AdCreativeError: no pack of this app.
+        AdCreativeError: no pack of this app, or one that is too large.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     try:
-        with zipfile.ZipFile(package) as archive:
-            if f"{TECHNICAL}/{TEST}" in archive.namelist():
+        with open_pack(package) as archive:
+            if f"{TECHNICAL}/{TEST}" in archive.names:
                 return _read_test_pack(archive, folder)
+        run, campaign = unpack(package, folder)
+        if not (run / PLAN).is_file():
+            plan_test(run, (run / PLAN).parent, campaign=campaign, **_STAND_IN)  # type: ignore[arg-type]
     except AdCreativeError:
+        shutil.rmtree(folder)
         raise
-    except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
-        raise NotAPack from error
-    run, campaign = unpack(package, folder)
-    if not (run / PLAN).is_file():
-        plan_test(run, (run / PLAN).parent, campaign=campaign, **_STAND_IN)  # type: ignore[arg-type]
     return Planned(plan=(run / PLAN).parent, campaign=campaign, packs=(package,))
 
 
-def _read_test_pack(archive: zipfile.ZipFile, folder: Path) -> Planned:
+def _read_test_pack(archive: ZipReader, folder: Path) -> Planned:
     told = json.loads(read_member(archive, f"{TECHNICAL}/{TEST}"))
     (folder / PLAN_FOLDER).mkdir(mode=0o700)
     (folder / PLAN_FOLDER / "plan.json").write_bytes(read_member(archive, f"{TECHNICAL}/{PLAN_FOLDER}/plan.json"))
@@ -233,5 +235,6 @@ def _read_test_pack(archive: zipfile.ZipFile, folder: Path) -> Planned:
         raise AdCreativeError(f"This pack holds {len(planned.tests)} versions; at most {MAX_PACKS} can share a test.")
     packs = [folder / f"{number}.zip" for number in range(1, len(planned.tests) + 1)]
     for path in packs:
-        path.write_bytes(read_member(archive, f"{TECHNICAL}/{path.name}", MAX_PACK_BYTES))
+        with path.open("xb") as file:
+            file.writelines(archive.stream(f"{TECHNICAL}/{path.name}", MAX_PACK_BYTES))
     return Planned(plan=planned.plan, campaign=planned.campaign, packs=tuple(packs))

@@ -1,8 +1,7 @@
 """Many uploads as one folder that the catalogue reads: pictures, one table, zip archives. What strangers pack is not trusted.
 
 A member of an archive is written under its own cleaned name inside the folder or not at all: no "..", no absolute path,
-no link, no encrypted member, none but pictures and tables, a bounded number of them. Bytes are counted while they are unpacked,
-since what an archive says of its sizes may be a lie.
+no link, no encrypted member, none but pictures and tables, and only as many and as large ones as `catalog.zips` allows.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from adcreative.catalog.zips import Allowance, TooLargeError, ZipReader, find_problem
 from adcreative.errors import AdCreativeError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -22,7 +22,6 @@ TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 MAX_FILES = 2000
 MAX_MEMBER_BYTES, MAX_BYTES = 60 * 1024**2, 1024**3
 MAX_DEPTH = 4
-CHUNK_BYTES = 1024**2
 
 
 def gather(uploads: Sequence[Path], folder: Path) -> dict[str, int]:
@@ -35,13 +34,13 @@ def gather(uploads: Sequence[Path], folder: Path) -> dict[str, int]:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     left_out: Counter[str] = Counter()
-    budget = _Budget()
+    allowance = Allowance(MAX_BYTES, MAX_FILES)
     for upload in uploads:
         if upload.suffix.casefold() == ".zip":
-            _unpack(upload, folder, left_out, budget)
+            _unpack(upload, folder, left_out, allowance)
         elif upload.suffix.casefold() in (*PICTURES, *TABLES):
-            budget.spend_file()
-            budget.spend_bytes(upload.stat().st_size)
+            allowance.spend_file()
+            allowance.spend_bytes(upload.stat().st_size)
             shutil.copyfile(upload, _free_name(folder / _clean(upload.name)))
         else:
             left_out["neither a picture nor a table"] += 1
@@ -51,42 +50,23 @@ def gather(uploads: Sequence[Path], folder: Path) -> dict[str, int]:
     return dict(left_out)
 
 
-class _Budget:
-    """What may still be written."""
-
-    def __init__(self) -> None:
-        self.num_files, self.num_bytes = MAX_FILES, MAX_BYTES
-
-    def spend_file(self) -> None:
-        self.num_files -= 1
-        if self.num_files < 0:
-            raise AdCreativeError(f"These are more than {MAX_FILES:,} files. Use the command line for folders of that size.")
-
-    def spend_bytes(self, number: int) -> None:
-        self.num_bytes -= number
-        if self.num_bytes < 0:
-            raise AdCreativeError(f"Unpacked, these files are larger than {MAX_BYTES // 1024**2:,} MB. Bring fewer at once.")
-
-
-def _unpack(archive_path: Path, folder: Path, left_out: Counter[str], budget: _Budget) -> None:
-    try:
-        with zipfile.ZipFile(archive_path) as archive:
-            for member in archive.infolist():
-                if member.is_dir():
-                    continue
-                if reason := _why_not(member):
-                    left_out[reason] += 1
-                    continue
-                budget.spend_file()
-                parts = [_clean(part) for part in PurePosixPath(member.filename.replace("\\", "/")).parts]
-                path = _free_name(folder.joinpath(*parts))
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                if not _write_member(archive, member, path, budget):
-                    left_out["too large"] += 1
-    except AdCreativeError:
-        raise
-    except Exception as error:  # unpackers raise dozens of types for a damaged file
-        raise AdCreativeError(f"{archive_path.name} cannot be unpacked: it is damaged or no zip. Pack it again.") from error
+def _unpack(archive_path: Path, folder: Path, left_out: Counter[str], allowance: Allowance) -> None:
+    with ZipReader(archive_path, allowance) as archive:
+        for member in archive.members:
+            if member.is_dir():
+                continue
+            if reason := _why_not(member):
+                left_out[reason] += 1
+                continue
+            parts = [_clean(part) for part in PurePosixPath(member.filename.replace("\\", "/")).parts]
+            path = _free_name(folder.joinpath(*parts))
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                with path.open("xb") as target:
+                    target.writelines(archive.stream(member, MAX_MEMBER_BYTES))
+            except TooLargeError:
+                path.unlink()
+                left_out["too large"] += 1
 
 
 def _why_not(member: zipfile.ZipInfo) -> str:
@@ -96,26 +76,11 @@ def _why_not(member: zipfile.ZipInfo) -> str:
         return "a path that leads elsewhere"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "a link"
-    if member.flag_bits & 1:
-        return "encrypted"
+    if problem := find_problem(member):
+        return problem
     if path.parts[0] == "__MACOSX" or path.name.startswith("."):
         return "hidden"
     return "" if path.suffix.casefold() in (*PICTURES, *TABLES) else "neither a picture nor a table"
-
-
-def _write_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, budget: _Budget) -> bool:
-    """Unpack one member, counting; False, and nothing stays, when it is too large."""
-    num_bytes = 0
-    with archive.open(member) as source, path.open("xb") as target:
-        while chunk := source.read(CHUNK_BYTES):
-            num_bytes += len(chunk)
-            budget.spend_bytes(len(chunk))
-            if num_bytes > MAX_MEMBER_BYTES:
-                break
-            target.write(chunk)
-    if num_bytes > MAX_MEMBER_BYTES:
-        path.unlink()
-    return num_bytes <= MAX_MEMBER_BYTES
 
 
 def _clean(name: str) -> str:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from adcreative.catalog.zips import ZipReader
 from adcreative.errors import AdCreativeError
 
 from ..sessions.wishes import FORM_FIELDS
 from .one_ad import Handlers
-from .packing import TECHNICAL, UPLOAD, name_picture
+from .packing import MAX_PICTURE_BYTES, TECHNICAL, UPLOAD, NotAPack, name_picture, open_pack, read_member
 from .read_outs import ROWS, WINNERS, find_listed
 
-MAX_PICTURE_BYTES = 64 * 1024 * 1024
 NO_PACK = "This is not a package of this app. Choose the pack of the version that won: the zip that step 5 gave you."
 NOT_HERE = "The pack of this version is not here any more. Choose it as “Pack of a tested version”, and read the results again."
 
@@ -46,11 +45,9 @@ class Winners:
             raise AdCreativeError(NO_PACK)
         self.handlers.belongings.note(owner, package_path)
         try:
-            with zipfile.ZipFile(package_path) as archive:
+            with open_pack(Path(package_path)) as archive:
                 form = _read_form(archive, partial(self.handlers.belongings.lend, owner))
-        except AdCreativeError:
-            raise
-        except Exception as error:  # unpackers and parsers raise dozens of types for a damaged file
+        except NotAPack as error:
             raise AdCreativeError(NO_PACK) from error
         self.handlers.bring(owner, form)
         return form
@@ -70,20 +67,18 @@ class Winners:
         return form
 
 
-def _read_form(archive: zipfile.ZipFile, lend: Callable[[str, bytes], Path]) -> dict[str, str | None]:
-    row = json.loads(archive.read(f"{TECHNICAL}/results.jsonl").splitlines()[0])
-    table = archive.read(f"{TECHNICAL}/original/metadata.csv").decode("utf-8")
+def _read_form(archive: ZipReader, lend: Callable[[str, bytes], Path]) -> dict[str, str | None]:
+    row = json.loads(read_member(archive, f"{TECHNICAL}/results.jsonl").splitlines()[0])
+    table = read_member(archive, f"{TECHNICAL}/original/metadata.csv").decode("utf-8")
     brought = next(csv.DictReader(io.StringIO(table)), {})
     form: dict[str, str | None] = {name: brought.get(name) or "" for name in FORM_FIELDS}
     for name in ("headline", "description", "cta"):
         form[name] = row.get(f"{name}_edited") or form[name]
     form["image_path"] = None
     edited = Path(row.get("edited_image") or "").name
-    names = set(archive.namelist())
+    names = set(archive.names)
     for called in (name_picture(edited), edited):  # packs of earlier versions have the run's own name
         if edited and f"{UPLOAD}/{called}" in names:
-            if archive.getinfo(f"{UPLOAD}/{called}").file_size > MAX_PICTURE_BYTES:
-                raise AdCreativeError(f"{called} in the package is too large to be one of ours.")
-            form["image_path"] = str(lend(called, archive.read(f"{UPLOAD}/{called}")))
+            form["image_path"] = str(lend(called, archive.read(f"{UPLOAD}/{called}", MAX_PICTURE_BYTES)))
             break
     return form

@@ -1,0 +1,182 @@
+"""Zip archives of strangers, opened here and nowhere else: workbooks, packs of the app, uploads, arrays.
+
+What an archive says of its sizes bounds what zipfile unpacks of plain and deflated members only, so other methods are refused
+(4 KB of bzip2 unpack to 90 MB in one step). Sizes, their sum over one archive or several, numbers of members and their growth
+are held to limits before they are spent; the list of members too, which alone can fill memory. Knows no tables and no pictures.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from adcreative.errors import CatalogError
+
+MAX_FILES = 10_000
+MAX_RATIO = 200  # unpacked to packed, of a member of more than RATIO_FROM_BYTES; real sheets stay below 60
+RATIO_FROM_BYTES = 5_000_000
+MAX_LIST_BYTES = 4 << 20  # of the list of members, and of one read
+CHUNK_BYTES = 1 << 20
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DAMAGED = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, struct.error, OSError, ValueError, LookupError,
+    OverflowError,
+)  # fmt: skip
+
+
+class PackedError(CatalogError):
+    """An archive is damaged or no zip, has no such member, or holds more than is read."""
+
+
+class TooLargeError(PackedError):
+    """One member is larger than its reader takes, or packed too tightly."""
+
+
+class TooMuchError(PackedError):
+    """All members together are more, or larger, than allowed."""
+
+
+class Allowance:
+    """What may still be unpacked, by one archive or by several together; also spent by files that come unpacked."""
+
+    def __init__(self, num_bytes: int, num_files: int = MAX_FILES) -> None:
+        self._most_files, self._most_bytes = num_files, num_bytes
+        self.num_files, self.num_bytes = num_files, num_bytes
+
+    def spend_file(self) -> None:
+        """Count one file.
+
+        Raises:
+            TooMuchError: there are too many.
+        """
+        self.num_files -= 1
+        if self.num_files < 0:
+            raise TooMuchError(
+                f"These are more than {self._most_files:,} files. Use the command line for folders of that size."
+            )
+
+    def spend_bytes(self, number: int) -> None:
+        """Count unpacked bytes.
+
+        Raises:
+            TooMuchError: they are too many.
+        """
+        self.num_bytes -= number
+        if self.num_bytes < 0:
+            raise TooMuchError(
+                f"Unpacked, these files are larger than {self._most_bytes // 1024**2:,} MB. Bring fewer at once."
+            )
+
+
+class ZipReader:
+    """An open archive, to be used in a `with`; `members` lists what is in it, in its own order.
+
+    Args:
+        allowance: shared with other archives, when their sum is bounded.
+    Raises:
+        PackedError: no zip, damaged, or its list of members is too long.
+    """
+
+    def __init__(self, path: Path, allowance: Allowance) -> None:
+        self.name, self._allowance = path.name, allowance
+        try:
+            self._file = _ShortReads(io.FileIO(path))
+        except OSError as error:
+            raise PackedError(f"{path.name} cannot be read ({error.strerror or error}).") from error
+        try:
+            self._archive = zipfile.ZipFile(self._file)
+        except _DAMAGED as error:
+            self._file.close()
+            raise self._damaged(error) from error
+        self.members = tuple(self._archive.infolist())
+
+    def __enter__(self) -> ZipReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+        self._file.close()
+
+    @property
+    def names(self) -> list[str]:
+        return [member.filename for member in self.members]
+
+    def read(self, name: str | zipfile.ZipInfo, max_bytes: int) -> bytes:
+        """Return the content of a member.
+
+        Raises:
+            PackedError: as `stream`.
+        """
+        content = io.BytesIO()
+        content.writelines(self.stream(name, max_bytes))
+        return content.getvalue()
+
+    def stream(self, name: str | zipfile.ZipInfo, max_bytes: int) -> Iterator[bytes]:
+        """Yield the content of a member in parts, counting.
+
+        Raises:
+            TooLargeError: it is larger than max_bytes, or packed too tightly.
+            TooMuchError: all together is more than allowed.
+            PackedError: there is no such member, or it is damaged, encrypted or packed by another method.
+        """
+        try:
+            member = self._archive.getinfo(name) if isinstance(name, str) else name
+        except KeyError as error:
+            raise PackedError(f"{self.name} holds no {str(name)[:80]}.") from error
+        self._check_member(member, max_bytes)
+        self._allowance.spend_file()
+        try:
+            with self._archive.open(member) as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    self._allowance.spend_bytes(len(chunk))
+                    yield chunk
+        except PackedError:
+            raise
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def check(self) -> None:
+        """Hold all members to the limits, for a reader that unpacks the file itself.
+
+        Raises:
+            PackedError: as `stream`.
+        """
+        for member in self.members:
+            self._allowance.spend_file()
+            self._allowance.spend_bytes(member.file_size)
+            self._check_member(member, member.file_size)
+
+    def _check_member(self, member: zipfile.ZipInfo, max_bytes: int) -> None:
+        called = f"{PurePosixPath(member.filename).name[:80]} in {self.name}"
+        if problem := find_problem(member):
+            raise PackedError(f"{called} is {problem}, which is not unpacked. Pack it again.")
+        if member.file_size > max_bytes:
+            raise TooLargeError(f"{called} is too large.")
+        if member.file_size > max(RATIO_FROM_BYTES, MAX_RATIO * max(member.compress_size, 1)):
+            raise TooLargeError(f"{called} would unpack to more than {MAX_RATIO} times its size, which no real file does.")
+
+    def _damaged(self, error: Exception) -> PackedError:
+        return PackedError(f"{self.name} cannot be unpacked: it is damaged or no zip ({str(error)[:120]}). Pack it again.")
+
+
+def find_problem(member: zipfile.ZipInfo) -> str:
+    """Return why a member is not unpacked, such as "encrypted", or ""."""
+    if member.flag_bits & 1:
+        return "encrypted"
+    return "" if member.compress_type in METHODS else "packed by a method other than deflate"
+
+
+class _ShortReads(io.BufferedReader):
+    """A file of which nobody reads more than MAX_LIST_BYTES at once: zipfile reads the whole list of members in one step."""
+
+    def read(self, size: Any = -1, /) -> bytes:
+        most = MAX_LIST_BYTES + 1
+        content = super().read(most if size is None or size < 0 else min(size, most))
+        if len(content) > MAX_LIST_BYTES:
+            raise zipfile.BadZipFile(f"its list of files is longer than {MAX_LIST_BYTES:,} bytes")
+        return content
