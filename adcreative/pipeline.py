@@ -14,6 +14,8 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import read_brand_kit
+    from adcreative.papers.position_auctions.run import place
+    from adcreative.papers.set_continuation.run import extend
     from adcreative.provenance.approval import approve, check_approved, note_event, read_events
     from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
     from adcreative.provenance.run_records import forget_paths
@@ -48,13 +50,11 @@ if TYPE_CHECKING:
     from adcreative.verbs.evaluate import evaluate
     from adcreative.verbs.explain import explain
     from adcreative.verbs.export_model import ExportedModel, export_model
-    from adcreative.verbs.extend import extend
     from adcreative.verbs.forecast import forecast
     from adcreative.verbs.governance import disclosures, purge, signing_config
     from adcreative.verbs.language_model import check_language_model, list_language_models, models_dir
     from adcreative.verbs.models import models
     from adcreative.verbs.optimize import optimize
-    from adcreative.verbs.place import place
     from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
     from adcreative.verbs.rotate import evaluate_policy, rotate
     from adcreative.verbs.score import SCORE_COLUMNS, score
@@ -92,13 +92,13 @@ _HOMES = {
     "verbs.evaluate": "evaluate",
     "verbs.explain": "explain",
     "verbs.export_model": "ExportedModel export_model",
-    "verbs.extend": "extend",
+    "papers.set_continuation.run": "extend",
     "verbs.forecast": "forecast",
     "verbs.governance": "disclosures purge signing_config",
     "verbs.language_model": "check_language_model list_language_models models_dir",
     "verbs.models": "models",
     "verbs.optimize": "optimize",
-    "verbs.place": "place",
+    "papers.position_auctions.run": "place",
     "verbs.rank_features": "FeatureRank RankSummary rank_features",
     "verbs.rotate": "evaluate_policy rotate",
     "verbs.score": "SCORE_COLUMNS score",

@@ -15,13 +15,13 @@ MAX_PARAMETERS = 8
 LOOSE_FILES = 8  # modules that may stand in adcreative/ itself
 
 # Public verbs list their settings one by one, since a person types them: in Python, or as options of a command.
-PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/cli/", "apps/studio/port.py")
+PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/papers/", "adcreative/cli/", "apps/studio/port.py")
 
 
 # Where modules of our own may be imported inside a function: so that `--help`, the catalogue and the report load no torch, or
 # so that what one choice needs is not loaded for the others. Circles are no reason (see the import contracts).
 DEFERRED = (
-    "adcreative/cli/", "adcreative/verbs/",  # --help loads no verb, a verb no model before its input is read
+    "adcreative/cli/", "adcreative/verbs/", "adcreative/papers/",  # --help loads no verb, a verb no model before its input
     "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
     "adcreative/copywriter/post_training/training.py",  # commands of their own
     "adcreative/editor/models.py", "adcreative/editor/preparation/", "adcreative/editor/scoring/visibility.py",

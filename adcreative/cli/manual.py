@@ -6,7 +6,8 @@ commands cannot know, files and environment, is said here. Loads no torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -68,14 +69,21 @@ class CommandDoc:
 
 def command_docs() -> tuple[CommandDoc, ...]:
     """Return the help of the program and of each command, in the order of the help."""
-    group: Any = typer.main.get_command(app)
-    with group.make_context("adcreative", [], resilient_parsing=True) as context:
-        found = [_describe(group, "adcreative", context)]
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            with command.make_context(name, [], parent=context, resilient_parsing=True) as inner:
-                found.append(_describe(command, f"adcreative {name}", inner))
-    return tuple(found)
+    program: Any = typer.main.get_command(app)
+    with program.make_context("adcreative", [], resilient_parsing=True) as context:
+        return (_describe(program, "adcreative", context), *_describe_group(program, "adcreative", context))
+
+
+def _describe_group(group: Any, name: str, context: Any) -> Iterator[CommandDoc]:
+    """Yield the help of each command of a group and of the groups in it; hidden ones are left out."""
+    for command in map(functools.partial(group.get_command, context), group.list_commands(context)):
+        if command.hidden:
+            continue
+        with command.make_context(command.name, [], parent=context, resilient_parsing=True) as inner:
+            if hasattr(command, "list_commands"):
+                yield from _describe_group(command, f"{name} {command.name}", inner)
+            else:
+                yield _describe(command, f"{name} {command.name}", inner)
 
 
 def _describe(command: Any, name: str, context: Any) -> CommandDoc:

@@ -13,9 +13,7 @@ and what comes after launch:
 
     rotation      tomorrow's share of each creative; slates; other policies judged from a log
     forecast      trends of click rates; lifetimes and when each ad ends
-    placement     sponsored ads inside a text, by an auction
     targeting     queries, keywords and interests among very many
-    extension     sets of assets or keywords continued
     personas      declared audience profiles and what they say
 
 Only forecast.hazard, targeting.network and targeting.ranking load torch.

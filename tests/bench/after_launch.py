@@ -19,10 +19,10 @@ from scipy.optimize import linear_sum_assignment
 
 from adcreative.delivery.forecast.lifetimes import Lifetimes
 from adcreative.delivery.forecast.wear_out import fit_wear_out
-from adcreative.delivery.placement.auction import allocate, vcg_prices
 from adcreative.delivery.rotation.policies import choose_shares
 from adcreative.delivery.rotation.posterior import fit_posterior
 from adcreative.delivery.targeting.index import LabelIndex
+from adcreative.papers.position_auctions.auction import allocate, vcg_prices
 
 
 def _seconds(work: Callable[[], Any], repeats: int) -> float:

@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from adcreative.benchmarks.microlens_models import Entry, find_entry
-from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining
 from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.training.streamed import RunConfig, TrainConfig
 from adcreative.metrics.binary import area_under_curve
+from adcreative.papers.microlens.models import Entry, find_entry
+from adcreative.papers.microlens.training import MicroLensData, MicroLensTraining
 from tests.bench.mmctr_data import World
 
 MARKS = (0.03, 0.1, 0.2, 0.3, 0.6, 1.0)

@@ -26,15 +26,15 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from adcreative.benchmarks.microlens_models import BASELINE_DIN, Entry, build_din, build_qin
-from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining
 from adcreative.catalog.datasets.microlens import MmctrRows
-from adcreative.ctr.inputs.microlens import MicroLensConfig
 from adcreative.ctr.networks.din import DINConfig
 from adcreative.ctr.networks.qin import QINConfig
-from adcreative.ctr.networks.reference import load_reference_state
 from adcreative.ctr.training.streamed import RunConfig, TrainConfig
 from adcreative.metrics.binary import area_under_curve
+from adcreative.papers.microlens.inputs import MicroLensConfig
+from adcreative.papers.microlens.models import BASELINE_DIN, Entry, build_din, build_qin
+from adcreative.papers.microlens.reference import load_reference_state
+from adcreative.papers.microlens.training import MicroLensData, MicroLensTraining
 from tests.bench.mmctr_data import World
 
 Sizes = QINConfig | DINConfig

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from adcreative.benchmarks.microlens_models import build_qin
-from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems
 from adcreative.ctr.networks.qin import QINConfig
-from adcreative.ctr.networks.serving import ServingQIN
+from adcreative.papers.microlens.inputs import MicroLensConfig, MicroLensItems
+from adcreative.papers.microlens.models import build_qin
+from adcreative.papers.microlens.serving import ServingQIN
 
 NUM_CANDIDATES, HISTORY_LENGTH = 256, 64
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
-from adcreative.benchmarks.microlens_models import MODELS, Entry
-from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining
 from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.training.streamed import RunConfig, TrainConfig
+from adcreative.papers.microlens.models import MODELS, Entry
+from adcreative.papers.microlens.training import MicroLensData, MicroLensTraining
 
 HOLD_AT, HELD_S = os.environ.get("HOLD_AT", ""), 600.0  # where to wait to be killed, by a part of a line of the log
 QUICK = TrainConfig(batch_size=128, max_epochs=2, learning_rate=3e-3, embedding_regularizer=1e-4)

@@ -28,10 +28,24 @@ def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
 
 
 def test_the_help_has_seven_panels_and_each_command_is_in_one_of_them() -> None:
-    titles = [panel.PANEL for panel in PANELS]
+    titles = list(dict.fromkeys(panel.PANEL for panel in PANELS))
     assert titles == ["Score", "Improve", "Launch", "After launch", "Learn", "Research", "Keep the rules"]
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    assert {command.rich_help_panel for command in commands.values()} == set(titles)
+    assert {command.rich_help_panel for command in commands.values() if not command.hidden} == set(titles)
+
+
+def test_published_systems_stand_in_a_group_and_under_their_old_names_unseen() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    moved = set(commands["papers"].commands)
+    assert moved == {"place", "extend"}
+    assert all(commands[name].hidden for name in moved)
+    assert not any(name in runner.invoke(app, ["--help"]).output for name in ("│ place ", "│ extend "))
+    for command in (["papers", "place", "--help"], ["place", "--help"]):
+        assert "Place sponsored ads" in runner.invoke(app, command).output
+
+
+def test_the_panels_stand_in_this_order() -> None:
+    titles = list(dict.fromkeys(panel.PANEL for panel in PANELS))
     shown = runner.invoke(app, ["--help"]).output
     assert [shown.index(f"─ {title} ─") for title in titles] == sorted(shown.index(f"─ {title} ─") for title in titles)
 

@@ -13,7 +13,9 @@ import pandas as pd
 
 from adcreative.catalog.formats.logs import iter_log
 from adcreative.catalog.log_schema import check_columns, propose_schema
-from adcreative.verbs import extend, forecast, place, rotate, target
+from adcreative.papers.position_auctions import run as place
+from adcreative.papers.set_continuation import run as extend
+from adcreative.verbs import forecast, rotate, target
 from adcreative.verbs.rotate import evaluate_policy
 from adcreative.verbs.train_log import read_schema
 

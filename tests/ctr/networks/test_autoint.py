@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from adcreative.benchmarks.microlens_models import build_autoint
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import build_ctr_model
-from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems
 from adcreative.ctr.networks.autoint import AutoIntConfig, InteractingLayer
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FIELDS, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
+from adcreative.papers.microlens.inputs import MicroLensConfig, MicroLensItems
+from adcreative.papers.microlens.models import build_autoint
 from tests.ctr.networks.planted_logs import Budget, LogModel, measure, planted_xor, train
 from tests.ctr.nn.test_layers import seeded
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from adcreative.benchmarks.microlens_models import build_din
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import build_ctr_model
-from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems
 from adcreative.ctr.networks.din import DINConfig, InterestAttention
 from adcreative.ctr.nn.mlp import Dice
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
+from adcreative.papers.microlens.inputs import MicroLensConfig, MicroLensItems
+from adcreative.papers.microlens.models import build_din
 from tests.ctr.networks.planted_logs import Budget, LogModel, learn, measure, planted_histories, train
 from tests.ctr.nn.test_layers import seeded
 

@@ -17,10 +17,10 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from adcreative.benchmarks.microlens_training import MicroLensData, MicroLensTraining
-from adcreative.ctr.inputs.microlens import MicroLensItems
 from adcreative.ctr.nn.distributed import all_reduce, shard_offset, shared_batch
 from adcreative.ctr.training.streamed import RunConfig
+from adcreative.papers.microlens.inputs import MicroLensItems
+from adcreative.papers.microlens.training import MicroLensData, MicroLensTraining
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
 

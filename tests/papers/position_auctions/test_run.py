@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from adcreative import pipeline
-from adcreative.delivery.placement.text import describe_ad, read_places, render
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.papers.position_auctions.text import describe_ad, read_places, render
 from adcreative.verbs import loading
 
 ARTICLE = """# A quiet weekend

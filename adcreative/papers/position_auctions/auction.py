@@ -24,9 +24,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adcreative.delivery.placement.matching import best_matching
-from adcreative.delivery.placement.virtual_values import ValueDistribution
 from adcreative.errors import ConfigError
+from adcreative.papers.position_auctions.matching import best_matching
+from adcreative.papers.position_auctions.virtual_values import ValueDistribution
 
 TOLERANCE = 1e-13
 MAX_STEPS = 200

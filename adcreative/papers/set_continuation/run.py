@@ -21,7 +21,7 @@ from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
-    from adcreative.delivery.extension.reranking import Extender
+    from adcreative.papers.set_continuation.reranking import Extender
 
 __all__ = ["extend"]
 
@@ -61,9 +61,9 @@ def extend(
     unknown = [one for one in seeds if one not in items]
     if unknown:
         raise ConfigError(f'"{unknown[0][:60]}" is no item of {Path(library).name}. {did_you_mean(unknown[0], list(items))}')
-    from adcreative.delivery.extension.reranking import fit_extender
-    from adcreative.delivery.extension.retrieval import Library
     from adcreative.delivery.targeting.features import read_grams, weigh_grams
+    from adcreative.papers.set_continuation.reranking import fit_extender
+    from adcreative.papers.set_continuation.retrieval import Library
 
     grams = read_grams(_describe(list(items), creatives))
     words = weigh_grams(grams, grams)
@@ -134,9 +134,9 @@ def _measure(
     members: csr_matrix, words: csr_matrix, titles: csr_matrix, seed: int, progress: Progress
 ) -> dict[str, dict[str, float]]:
     """Return method -> figures on a fifth of the sets; none when that is fewer than 20."""
-    from adcreative.delivery.extension.reranking import Extender, fit_extender, hide_items
-    from adcreative.delivery.extension.retrieval import Library
     from adcreative.metrics.continuation import first_hit_clicks, list_ndcg, r_precision
+    from adcreative.papers.set_continuation.reranking import Extender, fit_extender, hide_items
+    from adcreative.papers.set_continuation.retrieval import Library
 
     rng = np.random.default_rng(seed)
     order = rng.permutation(np.flatnonzero(np.asarray(members.sum(axis=1)).ravel() > 1))

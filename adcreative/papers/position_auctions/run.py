@@ -22,8 +22,8 @@ from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
     from adcreative.creative import Creative
-    from adcreative.delivery.placement.auction import Price
-    from adcreative.delivery.placement.text import SponsoredText
+    from adcreative.papers.position_auctions.auction import Price
+    from adcreative.papers.position_auctions.text import SponsoredText
 
 __all__ = ["place"]
 
@@ -68,7 +68,7 @@ def place(
     sheet = out.with_suffix(".json")
     _check(max_ads, readers, maximise, past_bids, label)
     check_outputs((out, sheet), (text, creatives, past_bids), restart=restart)
-    from adcreative.delivery.placement.text import attractions, read_places
+    from adcreative.papers.position_auctions.text import attractions, read_places
 
     places, market = read_places(_read_text(Path(text))), _read_market(Path(creatives))
     if maximise == "revenue" and not market.has_bids:
@@ -180,9 +180,9 @@ def _measure_fit(market: _Market, places: SponsoredText) -> np.ndarray:
 
 
 def _allocate(market: _Market, odds: np.ndarray, max_ads: int, readers: str, maximise: str, past_bids: Path | None) -> _Found:
-    from adcreative.delivery.placement import auction
-    from adcreative.delivery.placement.cascade import place_for_cascade
-    from adcreative.delivery.placement.virtual_values import PastBids
+    from adcreative.papers.position_auctions import auction
+    from adcreative.papers.position_auctions.cascade import place_for_cascade
+    from adcreative.papers.position_auctions.virtual_values import PastBids
 
     if readers == "cascade":
         cascade = place_for_cascade(odds / (1 + odds), market.values, max_ads)
@@ -209,7 +209,7 @@ def _allocate(market: _Market, odds: np.ndarray, max_ads: int, readers: str, max
 
 
 def _render(places: SponsoredText, market: _Market, found: _Found, label: str) -> str:
-    from adcreative.delivery.placement.text import describe_ad, render
+    from adcreative.papers.position_auctions.text import describe_ad, render
 
     blocks = []
     for ad, at in zip(found.ads, found.places, strict=True):

@@ -22,9 +22,9 @@ from math import comb, perm
 
 import numpy as np
 
-from adcreative.delivery.placement.auction import Price, check_market
-from adcreative.delivery.placement.matching import best_matching
 from adcreative.errors import ConfigError
+from adcreative.papers.position_auctions.auction import Price, check_market
+from adcreative.papers.position_auctions.matching import best_matching
 
 MAX_COUNTED = 1_000_000
 NUM_TRIED = 64  # values of lam around the solution, the best of whose matchings is kept

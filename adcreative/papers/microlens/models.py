@@ -18,13 +18,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from adcreative.ctr.inputs.microlens import FieldNetwork, MicroLensConfig, MicroLensEmbedding, MicroLensItems, TargetNetwork
 from adcreative.ctr.networks.autoint import ADSEE_STD, AutoInt, AutoIntConfig
 from adcreative.ctr.networks.din import DIN, DINConfig
 from adcreative.ctr.networks.qin import QIN, QINConfig
 from adcreative.ctr.nn.layers import build_linear
 from adcreative.ctr.training.streamed import TrainConfig
 from adcreative.errors import ConfigError
+from adcreative.papers.microlens.inputs import FieldNetwork, MicroLensConfig, MicroLensEmbedding, MicroLensItems, TargetNetwork
 
 PARTS = ("levels", "item_id", "tags", "embedding", "history")
 PARTS_HIDDEN_DIMS = (256, 128)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adcreative.ctr.inputs.microlens import MicroLensItems
-from adcreative.ctr.networks.reference import load_reference_state
 from adcreative.errors import ArtifactError
+from adcreative.papers.microlens.inputs import MicroLensItems
+from adcreative.papers.microlens.reference import load_reference_state
 from tests.ctr.nn.test_layers import seeded
 
 D, ITEMS, TAGS, LEVELS, EMB, LAYERS, ROWS = 6, 30, 15, 11, 7, 3, 2

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from adcreative.benchmarks.microlens_models import build_qin
-from adcreative.ctr.inputs.microlens import MicroLensConfig, MicroLensItems, TargetNetwork
 from adcreative.ctr.networks.qin import QINConfig
-from adcreative.ctr.networks.serving import ServingQIN
 from adcreative.errors import ConfigError
+from adcreative.papers.microlens.inputs import MicroLensConfig, MicroLensItems, TargetNetwork
+from adcreative.papers.microlens.models import build_qin
+from adcreative.papers.microlens.serving import ServingQIN
 from tests.ctr.nn.test_layers import seeded
 
 CONFIG = MicroLensConfig(num_items=50, num_tags=20, item_embedding_dim=12, embedding_dim=16)

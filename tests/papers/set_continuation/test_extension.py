@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, eye
 
-from adcreative.delivery.extension.reranking import Extender, Hidden, fit_extender, hide_items
-from adcreative.delivery.extension.retrieval import Library, Retriever, fold_in
 from adcreative.metrics.continuation import list_ndcg
+from adcreative.papers.set_continuation.reranking import Extender, Hidden, fit_extender, hide_items
+from adcreative.papers.set_continuation.retrieval import Library, Retriever, fold_in
 
 NUM_TASTES = 12
 

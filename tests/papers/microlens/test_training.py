@@ -14,17 +14,17 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.metrics import roc_auc_score
 
 from adcreative.artifacts import load_artifact
-from adcreative.benchmarks.microlens_models import MODELS, PARTS, find_entry
-from adcreative.benchmarks.microlens_training import (
+from adcreative.ctr.training.streamed import RunConfig, TrainConfig, add_penalty_gradient
+from adcreative.errors import ConfigError, TrainingError
+from adcreative.metrics.binary import area_under_curve, log_loss
+from adcreative.metrics.impressions import measure_impressions
+from adcreative.papers.microlens.models import MODELS, PARTS, find_entry
+from adcreative.papers.microlens.training import (
     MicroLensData,
     MicroLensTraining,
     compare,
     main,
 )
-from adcreative.ctr.training.streamed import RunConfig, TrainConfig, add_penalty_gradient
-from adcreative.errors import ConfigError, TrainingError
-from adcreative.metrics.binary import area_under_curve, log_loss
-from adcreative.metrics.impressions import measure_impressions
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
 

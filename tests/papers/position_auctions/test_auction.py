@@ -7,10 +7,10 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
-from adcreative.delivery.placement.auction import allocate, allocate_for_revenue, vcg_prices
-from adcreative.delivery.placement.matching import best_matching
-from adcreative.delivery.placement.virtual_values import PastBids, UniformValues
 from adcreative.errors import ConfigError
+from adcreative.papers.position_auctions.auction import allocate, allocate_for_revenue, vcg_prices
+from adcreative.papers.position_auctions.matching import best_matching
+from adcreative.papers.position_auctions.virtual_values import PastBids, UniformValues
 
 
 def brute_force(attraction: np.ndarray, values: np.ndarray, max_ads: int) -> float:

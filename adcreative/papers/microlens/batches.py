@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from adcreative.catalog.datasets.microlens import MmctrItems, MmctrRows
-from adcreative.ctr.inputs.microlens import MicroLensItems
+from adcreative.papers.microlens.inputs import MicroLensItems
 
 
 class BatchBuilder:

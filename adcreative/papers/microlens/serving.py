@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adcreative.ctr.inputs.microlens import MicroLensItems, TargetNetwork
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
 from adcreative.ctr.networks.qin import QIN
 from adcreative.ctr.nn.layers import FoldedQuadraticLayer, QuadraticLayer
 from adcreative.errors import ConfigError
+from adcreative.papers.microlens.inputs import MicroLensItems, TargetNetwork
 
 
 class ServingQIN:

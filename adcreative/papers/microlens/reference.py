@@ -19,9 +19,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from adcreative.ctr.inputs.microlens import MicroLensConfig, TargetNetwork
 from adcreative.ctr.networks.qin import QIN, QINConfig
 from adcreative.errors import ArtifactError
+from adcreative.papers.microlens.inputs import MicroLensConfig, TargetNetwork
 
 _EMBEDDING = "embedding_layer.embedding_layer."
 _NAMES = {

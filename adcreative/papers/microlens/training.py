@@ -1,6 +1,6 @@
 """Train the networks and baselines on files in the layout of MicroLens_1M_x1, and put them into one table.
 
-    python -m adcreative.benchmarks.microlens_training DATA --out DIR [--models qin din ...] [--max-epochs N] [--batch-size N]
+    python -m adcreative.papers.microlens.training DATA --out DIR [--models qin din ...] [--max-epochs N] [--batch-size N]
 
 DATA holds train.parquet, valid.parquet and item_info.parquet (see `catalog.datasets.microlens`). Networks keep their state in
 DIR/NAME/state.pt, replaced atomically after each epoch and every --save-every steps; the same command goes on from there and
@@ -9,8 +9,8 @@ comparison. Progress and figures are printed and appended to DIR/log.txt.
 
 Several processes or GPUs train the same network, each on its share of every batch:
 
-    accelerate launch --multi_gpu --num_processes 2 -m adcreative.benchmarks.microlens_training DATA --out DIR ...     GPUs
-    torchrun --nproc_per_node 2 -m adcreative.benchmarks.microlens_training DATA --out DIR ...                        CPUs
+    accelerate launch --multi_gpu --num_processes 2 -m adcreative.papers.microlens.training DATA --out DIR ...     GPUs
+    torchrun --nproc_per_node 2 -m adcreative.papers.microlens.training DATA --out DIR ...                        CPUs
 
 (`accelerate launch --cpu` starts one process, whatever it is told; the first line of the log says how many there are)
 and `--precision bf16` computes in mixed precision (weights, batch norm's sums and the optimiser stay in float32).
@@ -29,12 +29,12 @@ import torch
 from accelerate import PartialState
 from torch import Tensor
 
-from adcreative.benchmarks.microlens_batches import BatchBuilder
-from adcreative.benchmarks.microlens_models import MODELS, Entry, find_entry
-from adcreative.benchmarks.microlens_table import measure_untrained, render_table, write_table
 from adcreative.catalog.datasets.microlens import MmctrFile, MmctrItems, MmctrRows, read_items
 from adcreative.ctr.training.streamed import SEED, Job, Log, RunConfig, StreamedTraining, TrainConfig
 from adcreative.errors import AdCreativeError
+from adcreative.papers.microlens.batches import BatchBuilder
+from adcreative.papers.microlens.models import MODELS, Entry, find_entry
+from adcreative.papers.microlens.table import measure_untrained, render_table, write_table
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from adcreative.delivery.extension.retrieval import SCORES, Library, Retriever, blend_scores
 from adcreative.errors import ConfigError
+from adcreative.papers.set_continuation.retrieval import SCORES, Library, Retriever, blend_scores
 from adcreative.progress import Count, uncounted
 
 NUM_CANDIDATES, NUM_EACH = 400, 30

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.delivery.placement.cascade import cascade_value, place_for_cascade
 from adcreative.errors import ConfigError
+from adcreative.papers.position_auctions.cascade import cascade_value, place_for_cascade
 
 
 def test_value_of_a_placement_by_hand() -> None:

@@ -1,1 +1,0 @@
-"""More like these: sets of assets or keywords continued, by retrieval and re-ranking."""

@@ -1,1 +1,0 @@
-"""Sponsored creatives inside a text: where each goes, and what it pays."""

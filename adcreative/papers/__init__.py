@@ -1,0 +1,9 @@
+"""Published systems that are not on the way score, optimize, launch, learn: one folder a paper, all of one shape.
+
+    position_auctions    sponsored ads between the paragraphs of a text, by an auction        adcreative papers place
+    set_continuation     more assets or keywords like these                                   adcreative papers extend
+    microlens            QIN and what it was compared with, on MicroLens_1M_x1                python -m ...microlens.training
+
+A folder's docstring names the paper, says which file implements which part, and what differs. `run.py` is the verb. A folder
+imports the product; nothing of the product imports it (import contract); the doors reach it through `pipeline`.
+"""

@@ -1,0 +1,10 @@
+"""QIN on the data that it was published on, beside the networks that it was compared with.
+
+Paper: "QIN: Quadratic Interest Network for Multimodal Click-Through Rate Prediction", WWW 2025, data MicroLens_1M_x1.
+    inputs, batches    rows of the challenge's files -> NetworkInputs
+    models             QIN, DIN, AutoInt+, one modality alone
+    training           the command that trains and compares them
+    serving            QIN for one account's history and many candidates, multiplied out
+    reference          weights saved by the authors' code, read into our network
+    table              AUC with an interval over users, log-loss, untrained baselines
+"""
