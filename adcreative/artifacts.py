@@ -49,6 +49,12 @@ def hash_bytes(*parts: bytes | memoryview) -> str:
     return digest.hexdigest()
 
 
+def hash_file(path: Path) -> str:
+    """Return the hex sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def make_private_dir(folder: Path) -> None:
     """Make a folder that only its owner may open, whatever the umask; one that is there stays as it is."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.papers.position_auctions.run import place
     from adcreative.papers.set_continuation.run import extend
-    from adcreative.provenance.approval import approve, check_approved, note_event, read_events
+    from adcreative.provenance.approval import note_event, read_events
     from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
     from adcreative.provenance.run_records import forget_paths
     from adcreative.runs.batch import RunSummary
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         write_mapping,
     )
     from adcreative.verbs.app import launch_app
+    from adcreative.verbs.approvals import approve, approved_pictures, check_approved
     from adcreative.verbs.archive import archive
     from adcreative.verbs.audit_personas import audit_personas
     from adcreative.verbs.benchmark import benchmark
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 # module -> its names, as imported above for type checkers
 _HOMES = {
     "copywriter.brand_kit": "read_brand_kit",
-    "provenance.approval": "approve check_approved note_event read_events",
+    "provenance.approval": "note_event read_events",
     "provenance.disclosure": "NOT_LEGAL_ADVICE",
     "provenance.run_records": "forget_paths",
     "runs.batch": "RunSummary",
@@ -78,6 +79,7 @@ _HOMES = {
     "verbs.account": "METRICS NEEDED_COLUMNS AccountView ColumnView MappingProposal propose_mapping read_account read_columns"
     " read_result_rows read_settings write_mapping",
     "verbs.app": "launch_app",
+    "verbs.approvals": "approve approved_pictures check_approved",
     "verbs.archive": "archive",
     "verbs.audit_personas": "audit_personas",
     "verbs.benchmark": "benchmark",

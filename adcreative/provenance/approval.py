@@ -1,7 +1,8 @@
 """Who approved the edits of a run, and the audit trail of what was done to it. Loads no torch and knows no model.
 
-Every event of a run is one line of its audit.jsonl, never rewritten. An approval covers the edits as they are: the hash of what
-they deliver is noted with it, so that an edit that changes afterwards needs an approval of its own.
+Every event of a run is one line of its audit.jsonl, never rewritten. An approval covers the edits as they are: words, the bytes
+of each picture that leaves (as it came, edited, in further shapes) and what the sidecars say. The hash of all that is noted
+with it, so that whatever changes afterwards needs an approval of its own.
 """
 
 from __future__ import annotations
@@ -9,80 +10,148 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from adcreative.artifacts import hash_file
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.provenance.disclosure import disclosures_of_run
+from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.run_records import RESULTS, check_regular, find_member, read_rows
-from adcreative.provenance.sidecar import approve_sidecar, read_sidecar, sidecar_path
+from adcreative.provenance.sidecar import approve_sidecar, hash_sidecar, read_sidecar, sidecar_path
 
-__all__ = ["approve", "check_approved", "note_event", "read_events"]
+__all__ = ["Approved", "approve", "check_approved", "note_event", "read_events"]
 
 AUDIT = "audit.jsonl"
+BROUGHT = "original"  # where the folder of one ad keeps its picture as it was brought
+COVERS = 2  # version of what an approval covers; 1 held no picture
 _APPROVED = (
-    "row", "status", "file_name", "edited_image", "headline_edited", "description_edited", "cta_edited", "edits", "consent_id",
-)  # fmt: skip  # what an approval covers: all that an edit delivers, and on whose consent
+    "row", "status", "file_name", "ad_name", "original_image", "edited_image", "headline_original", "headline_edited",
+    "description_original", "description_edited", "cta_edited", "edits", "consent_id",
+)  # fmt: skip  # what an approval covers beside the pictures: all that an edit delivers, and on whose consent
+_REMEDY = "look at report.html and say who approves: --approved-by NAME (approved_by in Python)"
 
 
-def approve(run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Approved:
+    """What may leave: the event of the approval, and the sha256 of each picture that it covers, by path."""
+
+    event: Mapping[str, Any]
+    pictures: Mapping[Path, str]
+
+
+def approve(
+    run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | None = None, words_sha256: str = ""
+) -> dict[str, Any]:
     """Note that a person approved the edits of a run, of one ad or of many, in the sidecars of the pictures and in the audit
     trail; return the event. It covers the edits as they are now: whatever is edited later needs an approval of its own.
 
     Args:
         markets: where they will run, as `disclosures` knows them; the duties that were on that list are noted with it.
+        words_sha256: hash of the words that leave with the edits and stand in no row of the run, "" for none.
     Raises:
-        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: a picture was changed since it was made (nothing is
-            noted then), or a market is unknown.
+        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: a picture was changed since it was made, or has no
+            sidecar (nothing is noted then), or a market is unknown.
     """
     at = at or datetime.now().astimezone()
     if not by.strip():
         raise ConfigError("an approval needs the name of who approves")
-    edits, rows_hash = _read_edits(run)
+    edits = _read_edits(run)
     if not edits:
         raise ConfigError("there is no edited ad to approve; run a search first")
-    duties = disclosures_of_run(edits, at.date(), list(markets)) if markets else []
-    names = [name for row in edits for name in (row["edited_image"], *(one["image"] for one in row.get("sizes", ()))) if name]
-    found = [find_member(run, name) for name in names]
-    pictures = [path for path in found if path is not None and sidecar_path(path).is_file()]
-    for path in pictures:
+    duties = disclosures_of_run((edit.row for edit in edits), at.date(), list(markets)) if markets else []
+    made = [path for edit in edits for path in edit.made]
+    for path in made:
+        if not sidecar_path(path).is_file():
+            raise ProvenanceError(f"{path.name} has no sidecar, which says how it was made. Run optimize again, then approve.")
         read_sidecar(path)
-    for path in pictures:
+    for path in made:
         approve_sidecar(path, by=by, at=at)
     acknowledged = {"markets": list(markets), "disclosures": [duty.rule_id for duty in duties]} if markets else {}
-    covered = {"num_edits": len(edits), "edits_sha256": rows_hash}
+    covered = {
+        "covers": COVERS, "num_edits": len(edits), "edits_sha256": _hash_edits(edits), "words_sha256": words_sha256,
+        "rows": {str(edit.number): edit.digest[:16] for edit in edits},
+    }  # fmt: skip
     return note_event(run, "approved", at=at, by=by.strip()[:200], **acknowledged, **covered)
 
 
-def check_approved(run: Path) -> dict[str, Any]:
-    """Return the latest approval of the edits of a run, of one ad or of many.
+def check_approved(run: Path, *, words_sha256: str = "") -> Approved:
+    """Return the latest approval of the edits of a run, of one ad or of many, and the pictures that it covers.
 
     Raises:
         ConfigError: nobody approved them as they are now.
     """
     approvals = [event for event in read_events(run) if event["event"] == "approved"]
-    remedy = "look at report.html and say who approves: --approved-by NAME (approved_by in Python)"
     if not approvals:
-        raise ConfigError(f"nobody approved the edits of {run.name} yet, and nothing leaves without an approval; {remedy}")
-    if approvals[-1].get("edits_sha256") != _read_edits(run)[1]:
-        raise ConfigError(f"the edits of {run.name} are others than {approvals[-1]['by']} approved; {remedy}")
-    return approvals[-1]
+        raise ConfigError(f"nobody approved the edits of {run.name} yet, and nothing leaves without an approval; {_REMEDY}")
+    latest, edits = approvals[-1], _read_edits(run)
+    by = str(latest.get("by", ""))[:200]
+    if latest.get("covers") != COVERS:
+        raise ConfigError(f"{by} approved the edits of {run.name} with an earlier version, which held no picture; {_REMEDY}")
+    if latest.get("edits_sha256") != _hash_edits(edits):
+        raise ConfigError(f"the edits of {run.name} are others than {by} approved{_say_changed(latest, edits)}; {_REMEDY}")
+    if latest.get("words_sha256") != words_sha256:
+        raise ConfigError(
+            f"words that leave with the edits of {run.name} (primary text, button or brand, of the table that it was made "
+            f"from) are others than {by} approved; {_REMEDY}"
+        )
+    return Approved(event=latest, pictures={path: digest for edit in edits for path, digest in edit.pictures.items()})
 
 
-def _read_edits(run: Path) -> tuple[list[dict[str, Any]], str]:
-    """Return what the edited ads of a run deliver, by row, and the hash of it."""
-    edits = sorted(_edited_rows(run), key=lambda row: int(row["row"]))
-    return edits, hashlib.sha256(json.dumps(edits, sort_keys=True).encode()).hexdigest()
+@dataclass(frozen=True, kw_only=True)
+class _Edit:
+    """What one edited ad delivers. row: the fields that are covered, with the hashes of pictures and sidecars. pictures: sha256
+    by path, of those that are there. made: those of them that the run made, which have a sidecar."""
+
+    row: Mapping[str, Any]
+    pictures: Mapping[Path, str]
+    made: Sequence[Path]
+
+    @property
+    def number(self) -> int:
+        return int(self.row["row"])
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.row, sort_keys=True).encode()).hexdigest()
 
 
-def _edited_rows(run: Path) -> Iterator[dict[str, Any]]:
-    if (run / RESULTS).exists():
-        for row in read_rows(run):
-            if row["status"] == "edited":
-                sizes = [{"ratio": one["ratio"], "image": one["image"]} for one in row.get("sizes") or ()]
-                yield {name: row.get(name, "") for name in _APPROVED} | ({"sizes": sizes} if sizes else {})
+def _hash_edits(edits: Sequence[_Edit]) -> str:
+    return hashlib.sha256("".join(edit.digest for edit in edits).encode()).hexdigest()
+
+
+def _say_changed(event: Mapping[str, Any], edits: Sequence[_Edit]) -> str:
+    """Return which rows were changed since an approval, as far as it says what they were."""
+    rows = event.get("rows")
+    known = rows if isinstance(rows, dict) else {}
+    now = {str(edit.number): edit.digest[:16] for edit in edits}
+    changed = sorted((name for name in {*known, *now} if known.get(name) != now.get(name)), key=lambda name: (len(name), name))
+    told = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+    return f" (words, picture or sidecar of row {told})" if changed else ""
+
+
+def _read_edits(run: Path) -> list[_Edit]:
+    """Return what the edited ads of a run deliver, by row."""
+    rows = read_rows(run) if (run / RESULTS).exists() else ()
+    return sorted((_read_edit(run, row) for row in rows if row["status"] == "edited"), key=lambda edit: edit.number)
+
+
+def _read_edit(run: Path, row: Mapping[str, Any]) -> _Edit:
+    sizes = [{"ratio": one["ratio"], "image": one["image"]} for one in row.get("sizes") or ()]
+    covered = {name: row.get(name, "") for name in _APPROVED} | ({"sizes": sizes} if sizes else {})
+    made = [row.get("edited_image"), *(one["image"] for one in sizes)]
+    brought = Path(str(row.get("file_name") or "")).name if (run / BROUGHT).is_dir() else ""
+    paths = {name: find_member(run, name) for name in (row.get("original_image"), *made) if name}
+    if brought:
+        paths |= {f"{BROUGHT}/{brought}": find_member(run, f"{BROUGHT}/{brought}")}
+    pictures = {path: hash_file(path) for path in paths.values() if path is not None}
+    # a picture that is not there is covered as missing, so that none comes in its place
+    told = {name: [pictures[path], hash_sidecar(path)] if path is not None else None for name, path in paths.items()}
+    has_sidecar = [path for name in made if name and (path := paths[name]) is not None]
+    return _Edit(row=covered | {"pictures": told}, pictures=pictures, made=has_sidecar)
 
 
 def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:

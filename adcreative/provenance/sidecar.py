@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative import __version__
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import hash_file, write_atomically
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.marks import read_source_type
 
@@ -42,7 +42,7 @@ def build_sidecar(
     return {
         "format": FORMAT,
         "picture": picture_path.name,
-        "picture_sha256": hashlib.sha256(picture_path.read_bytes()).hexdigest(),
+        "picture_sha256": hash_file(picture_path),
         "original": result["file_name"],
         "ad_name": result["ad_name"],
         "digital_source_type": source_type or read_source_type(picture_path),
@@ -90,9 +90,21 @@ def read_sidecar(picture_path: Path) -> dict[str, Any]:
         raise ProvenanceError(f"{path.name} cannot be read ({error}). Export the picture again.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ProvenanceError(f"{path.name} is not a sidecar of format {FORMAT}. Export the picture again.")
-    if hashlib.sha256(picture_path.read_bytes()).hexdigest() != content.get("picture_sha256"):
+    if hash_file(picture_path) != content.get("picture_sha256"):
         raise ProvenanceError(f"{picture_path.name} was changed after its sidecar was written. Export the picture again.")
     return content
+
+
+def hash_sidecar(picture_path: Path) -> str:
+    """Return the hash of what the sidecar of a picture says, but who approved it; "" without one that can be read."""
+    path = sidecar_path(picture_path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else ""
+    except (OSError, ValueError, RecursionError):
+        return ""
+    if isinstance(content, dict):
+        content = {name: value for name, value in content.items() if name not in _OF_APPROVAL}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def copy_sidecar(picture_path: Path, copy_path: Path) -> None:
@@ -122,3 +134,4 @@ def approve_sidecar(picture_path: Path, *, by: str, at: datetime) -> dict[str, A
 
 
 _WORDS = ("headline", "description")
+_OF_APPROVAL = ("human_approval", "human_oversight")

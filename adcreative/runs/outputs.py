@@ -7,7 +7,6 @@ its own files anew. `--restart` writes over other files too, but never over what
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -18,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import hash_file, write_atomically
 from adcreative.catalog.metadata import METADATA_NAMES
 from adcreative.catalog.paths import PICTURE_SUFFIXES
 from adcreative.errors import CatalogError, ConfigError
@@ -41,13 +40,13 @@ def own_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, resta
         CatalogError: an output cannot be written: it is a folder, or its folder cannot be made or written.
     """
     check_outputs(outputs, inputs, restart=restart)
-    foreign = {output: _hash_file(output) for output in outputs if output.exists() and not is_ours(output)}
+    foreign = {output: hash_file(output) for output in outputs if output.exists() and not is_ours(output)}
     missing = [folder for folder in dict.fromkeys(output.parent for output in outputs) if not folder.exists()]
     _note(outputs, is_done=False)
     try:
         yield
     finally:
-        untouched = [output for output, digest in foreign.items() if output.exists() and _hash_file(output) == digest]
+        untouched = [output for output, digest in foreign.items() if output.exists() and hash_file(output) == digest]
         _note(outputs, is_done=True, except_for=untouched)
         for folder in missing:
             with suppress(OSError):
@@ -108,7 +107,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 def is_ours(output: Path) -> bool:
     """Return whether the list of its folder names a file, with the content that we wrote."""
     listed = _read_list(output.parent / LIST_NAME).get(output.name)
-    return listed is not None and listed in (UNKNOWN, _hash_file(output))
+    return listed is not None and listed in (UNKNOWN, hash_file(output))
 
 
 def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] = ()) -> None:
@@ -130,7 +129,7 @@ def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] 
                     if not is_done:
                         listed[name] = UNKNOWN
                     elif is_there and folder / name not in except_for:
-                        listed[name] = _hash_file(folder / name)
+                        listed[name] = hash_file(folder / name)
                 if listed:
                     text = json.dumps(listed, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
                     is_private = not folder.stat().st_mode & 0o077  # names of ads may be names of people
@@ -160,8 +159,3 @@ def _read_list(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return listed if isinstance(listed, dict) else {}
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

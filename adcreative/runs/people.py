@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from adcreative.artifacts import hash_file
 from adcreative.catalog.zips import Allowance, PackedError, ZipReader
 from adcreative.creative import split_consent_ids
 from adcreative.runs.originals import Names
@@ -111,9 +112,3 @@ def told_pictures(row: Mapping[str, Any]) -> set[str]:
     """Return where a row says that its pictures are: as it came and edited, in further shapes, other versions."""
     beside = [one.get("image") for name in ("sizes", "alternatives") for one in row.get(name) or ()]
     return {str(name) for name in (*(row.get(f"{kind}_image") for kind in KINDS), *beside) if name}
-
-
-def hash_file(path: Path) -> str:
-    """Return a file's sha256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from adcreative.artifacts import hash_file
 from adcreative.catalog.metadata import METADATA_NAMES
 from adcreative.creative import EditResult
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError
@@ -30,7 +31,7 @@ from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals, names_with_consent
 from adcreative.runs.outputs import LIST_NAME, drop_missing, drop_outputs, is_ours
-from adcreative.runs.people import Person, hash_file, hash_pictures, picture_paths, told_pictures
+from adcreative.runs.people import Person, hash_pictures, picture_paths, told_pictures
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
 from adcreative.runs.survey import hash_names
 

@@ -12,6 +12,7 @@ from adcreative.catalog.tables import atomic_file, failures_path, write_rows
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import approve, check_approved, note_event
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
+from adcreative.verbs.approvals import hash_words
 
 if TYPE_CHECKING:
     from adcreative.delivery.experiment.export import ExportSettings
@@ -211,17 +212,24 @@ def export(
     if markets and approved_by is None:
         raise ConfigError("the markets belong to an approval: --market needs --approved-by NAME (approved_by in Python)")
     lines = []
-    if approved_by is None:
-        check_approved(run)
-    else:
-        event = approve(run, by=approved_by, markets=markets)
+    words = hash_words(variants)
+    if approved_by is not None:
+        event = approve(run, by=approved_by, markets=markets, words_sha256=words)
         duties = f"; to be disclosed there: {', '.join(event['disclosures']) or 'nothing'}" if markets else ""
         lines.append(f"{event['num_edits']} edits approved by {event['by']}{duties}")
+    approved = check_approved(run, words_sha256=words)
+
+    def leave(_: Variant, source: Path, source_sha256: str, __: str) -> None:
+        if approved.pictures.get(source) != source_sha256:
+            raise ConfigError(
+                f"{source.name} was changed while it was exported; approve the edits as they are now, then export"
+            )
+
     for folder in {picture.parent for picture in pictures}:
         make_private_dir(folder)  # it shows people
     with own_outputs((*outputs, *pictures), inputs, restart=restart):
         note_event(run, "exported", path=str(out.resolve()), format=format)  # before: purge finds what a kill left
-        result = export_variants(variants, out, format=format, settings=settings)
+        result = export_variants(variants, out, format=format, settings=settings, leave=leave)
     return CampaignSummary(
         path=result.path, done=result.done, failed=len(result.failures), warnings=result.warnings, lines=tuple(lines)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from adcreative import pipeline
+from adcreative.provenance.sidecar import sidecar_path
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import PACKAGE, list_loose, name_picture, write_package
 from apps.studio.handlers.steps import Steps
@@ -57,6 +59,11 @@ def test_a_kill_leaves_the_pack_before(run: Path) -> None:
 def test_a_shape_that_the_version_has_already_is_no_second_file(run: Path) -> None:
     (picture,) = (run / "images").glob("*.edited.png")
     shutil.copyfile(picture, picture.with_name("ad.edited.1x1.png"))
+    shutil.copyfile(sidecar_path(picture), sidecar_path(picture.with_name("ad.edited.1x1.png")))
+    row = json.loads((run / "results.jsonl").read_text())
+    sizes = [{"ratio": "1:1", "image": "images/ad.edited.1x1.png"}]
+    (run / "results.jsonl").write_text(json.dumps({**row, "sizes": sizes}) + "\n")
+    pipeline.approve(run, by="Anna")
     write_package(run)
     with zipfile.ZipFile(run / PACKAGE) as archive:
         uploads = [name for name in archive.namelist() if name.startswith("upload/")]

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from adcreative.creative import Edit, EditResult
+from adcreative.provenance.export import export_picture
 from tests.catalog.conftest import write_csv
 
 HOSTILE = '=HYPERLINK("http://evil.example","win")'
@@ -45,7 +47,9 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         ads.mkdir(exist_ok=True)
         for row in rows:
             for kind, shade in (("original", 40), ("edited", 90)):
-                Image.new("RGB", (80, 64), (shade, row["row"], 0)).save(run_dir / f"images/{row['row']}.{kind}.png")
+                pixels = np.full((64, 80, 3), (shade, row["row"], 0), np.uint8)
+                path, is_edited = run_dir / f"images/{row['row']}.{kind}.png", kind == "edited"
+                export_picture(path, pixels, is_edited=is_edited, result=row if is_edited else None)
             Image.new("RGB", (80, 64), (row["row"], 0, 0)).save(ads / f"ad{row['row']}.png")
         table = [
             {"file_name": row["file_name"], "ad_name": row["ad_name"], "headline": row["headline_original"], "brand": "Somnia",

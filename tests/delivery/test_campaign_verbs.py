@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from adcreative import pipeline
@@ -20,6 +20,7 @@ from adcreative.cli.app import app
 from adcreative.delivery.experiment.variants import read_variants
 from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
+from adcreative.provenance.export import export_picture
 from adcreative.provenance.sidecar import build_sidecar, read_sidecar, write_sidecar
 from adcreative.runs.outputs import LIST_NAME
 from tests.catalog.conftest import write_csv
@@ -153,7 +154,8 @@ def test_an_export_writes_its_own_pictures_anew_and_purge_forgets_their_names(
     pipeline.export(run, tmp_path / "out.csv", approved_by="Ada", **options)
     pictures = tmp_path / "out-images"
     assert (pictures.stat().st_mode & 0o777, len(list(pictures.glob("*.png")))) == (0o700, 4)
-    Image.new("RGB", (80, 64), (5, 5, 5)).save(run / "images" / "1.edited.png")  # the run was continued since
+    other = np.full((64, 80, 3), 5, np.uint8)
+    export_picture(run / "images" / "1.edited.png", other, is_edited=True, result=result_row(1))  # the run was continued since
     pipeline.export(run, tmp_path / "out.csv", approved_by="Ada", **options)
     pipeline.purge(run, creative="Ad 1", keep_cache=True)
     assert len(list(pictures.glob("*.png"))) == 2
@@ -173,7 +175,7 @@ def test_an_approval_covers_what_was_there_and_no_more(make_run: Callable[..., P
     pipeline.export(run, tmp_path / "b.csv", **options)  # several processes write rows in any order
     rows[1]["headline_edited"] = "Words that nobody saw"
     (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(ConfigError, match=r"the edits of run are others than Ada approved; .* --approved-by NAME"):
+    with pytest.raises(ConfigError, match=r"edits of run are others than Ada approved \(.* of row 2\); .* --approved-by NAME"):
         pipeline.export(run, tmp_path / "c.csv", **options)
     picture.write_bytes(picture.read_bytes() + b"x")
     with pytest.raises(ProvenanceError, match=r"1.edited.png was changed"):

@@ -24,8 +24,10 @@ from adcreative.catalog.tables import atomic_file, escape_cell, failures_path, w
 from adcreative.creative import FailedCreative
 from adcreative.delivery.experiment.export_pictures import (
     SUFFIXES,
+    Leave,
     PictureLimits,
     copy_picture,
+    let_leave,
     list_picture_files,
     picture_dir,
 )
@@ -100,9 +102,13 @@ class Export:
     warnings: tuple[str, ...]
 
 
-def export_variants(variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings) -> Export:
+def export_variants(
+    variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings, leave: Leave = let_leave
+) -> Export:
     """Write variants in one of FORMATS to `out`, and what was left out to X.failures.csv beside it.
 
+    Args:
+        leave: told of each picture before it is written; it raises where the picture must not leave.
     Raises:
         ConfigError: unknown format. CatalogError: every variant was left out, or the file cannot be written.
     """
@@ -112,7 +118,7 @@ def export_variants(variants: Sequence[Variant], out: Path, *, format: str, sett
     rows, failures, warnings = [], [], []
     for variant in variants:
         try:
-            row, notes = build(variant, variants, settings, out)
+            row, notes = build(variant, variants, settings, out, leave)
         except CreativeError as error:
             name = variant.creative.file_name
             failures.append(FailedCreative(file_name=name, ad_name=variant.name, problem=error.problem, remedy=error.remedy))
@@ -138,7 +144,7 @@ def count_letters(text: str) -> int:
 
 
 def _build_rsa(
-    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path
+    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path, leave: Leave
 ) -> tuple[dict[str, Any], list[str]]:
     """Return one responsive search ad; the variant's own lines are pinned first, the others fill up."""
     creative = variant.creative
@@ -183,7 +189,7 @@ def _fill(kind: str, own: str, others: Sequence[str], limit: int, wanted: tuple[
 
 
 def _build_meta(
-    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path
+    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path, leave: Leave
 ) -> tuple[dict[str, Any], list[str]]:
     """Return one row of Meta's bulk sheet; its picture is copied beside the sheet under the ad's name."""
     creative = variant.creative
@@ -193,7 +199,7 @@ def _build_meta(
             raise CreativeError(f"the {kind} has {len(text):,} letters, Meta allows {limit:,}.", f"Shorten the {kind}.")
     if creative.image_path is None:
         raise CreativeError("it has no picture.", "Meta's link ads need one; export words with google-editor.")
-    picture, notes = copy_picture(variant, out, settings.limits("meta-bulk"))
+    picture, notes = copy_picture(variant, out, settings.limits("meta-bulk"), leave)
     call = re.sub(r"\W+", "_", creative.cta.strip()).upper()
     row = {
         "Campaign Name": variant.campaign, "Ad Set Name": settings.ad_group, "Ad Name": variant.name, "Ad Status": "PAUSED",
@@ -212,7 +218,7 @@ def _build_meta(
 
 
 def _build_adcp(
-    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path
+    variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path, leave: Leave
 ) -> tuple[dict[str, Any], list[str]]:
     """Return one AdCP creative: a canonical-format manifest with provenance, and our ids under ext."""
     creative = variant.creative
@@ -224,7 +230,7 @@ def _build_adcp(
     if creative.image_path is not None:
         from PIL import Image
 
-        name, notes = copy_picture(variant, out, settings.limits("adcp"))
+        name, notes = copy_picture(variant, out, settings.limits("adcp"), leave)
         with Image.open(creative.image_path) as image:
             width_px, height_px = image.size
         shape = "landscape" if width_px > 1.1 * height_px else "portrait" if height_px > 1.1 * width_px else "square"
@@ -273,7 +279,7 @@ def _write_adcp(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         file.write(json.dumps({"creatives": list(rows)}, indent=1, ensure_ascii=False) + "\n")
 
 
-Build = Callable[[Variant, Sequence[Variant], ExportSettings, Path], tuple[dict[str, Any], list[str]]]
+Build = Callable[[Variant, Sequence[Variant], ExportSettings, Path, Leave], tuple[dict[str, Any], list[str]]]
 Write = Callable[[Path, Sequence[Mapping[str, Any]]], None]
 FORMATS: Mapping[str, tuple[Build, Write]] = {
     "google-editor": (_build_rsa, _write_rsa),

@@ -8,15 +8,14 @@ sidecar says from which picture it was made and how like it is; a signature (C2P
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from adcreative.artifacts import make_private_dir
+from adcreative.artifacts import hash_file, make_private_dir
 from adcreative.catalog.images import read_image
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.delivery.placements import placement_limit
@@ -28,6 +27,13 @@ from adcreative.provenance.weight import LOSSLESS, FittedPicture, fit_bytes
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "AVIF": ".avif"}
 SIGNED = b"jumbf"  # a C2PA manifest lies in such a box
+
+# told before a picture is written: its variant, what it is made from with its sha256, and the sha256 of what is written
+Leave = Callable[[Variant, Path, str, str], None]
+
+
+def let_leave(variant: Variant, source: Path, source_sha256: str, sha256: str) -> None:
+    """Let every picture leave, and note none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +61,11 @@ def list_picture_files(variants: Sequence[Variant], out: Path, limits: PictureLi
     return [path for picture in pictures for path in (picture, sidecar_path(picture))]
 
 
-def copy_picture(variant: Variant, out: Path, limits: PictureLimits) -> tuple[str, list[str]]:
+def copy_picture(variant: Variant, out: Path, limits: PictureLimits, leave: Leave = let_leave) -> tuple[str, list[str]]:
     """Put a variant's picture into the folder beside the export.
 
+    Args:
+        leave: told of the picture before it is written; it raises where the picture must not leave.
     Returns:
         its name there, and what a person should know of it.
     Raises:
@@ -69,13 +77,16 @@ def copy_picture(variant: Variant, out: Path, limits: PictureLimits) -> tuple[st
     try:
         make_private_dir(target.parent)
         limit = limits.max_bytes or _platform_limit(source, limits.platform)
-        if not limit or source.stat().st_size <= limit:
-            shutil.copyfile(source, target)
-            target.chmod(0o600)
+        content = source.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if not limit or len(content) <= limit:
+            leave(variant, source, digest, digest)
+            write_whole(target, content)
             copy_sidecar(source, target)
             return target.name, []
         fitted = _fit(source, limit, limits.formats)
         target = target.with_name(f"{variant.name}{SUFFIXES[fitted.file_format]}")
+        leave(variant, source, hash_file(source), hashlib.sha256(fitted.content).hexdigest())  # as it was read last
         write_whole(target, fitted.content)
         _adapt_sidecar(source, target, fitted)
     except FileNotFoundError as error:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import check_approved
+from adcreative.provenance.run_records import read_rows
 
 from ..html import steps as step_fragments
-from ..sessions.ads import NEEDS_APPROVAL, NOT_SHOWN, Stage, identify_shown
+from ..sessions.ads import CHANGED, NOT_SHOWN, Stage, identify_shown
+from ..sessions.belongings import digest_file
 from ..sessions.questions import Unanswered
 from .one_ad import Handlers
 
@@ -27,9 +29,17 @@ class Approvals:
             AdCreativeError: it is something else.
         """
         screen = self.handlers.find_screen(owner)
-        if screen is None or shown != identify_shown(screen.ad, screen.record, screen.download):
+        if screen is None or screen.run is None:
             raise AdCreativeError(NOT_SHOWN)
         self.handlers.desk.find(owner).after("approve", shown=shown)
+        row = next(iter(read_rows(screen.run)), {})
+        laid_out = {screen.run / str(one["image"]) for one in row.get("sizes") or ()}
+        has_shown = shown == identify_shown(screen.ad, row, screen.download)
+        has_shapes = laid_out == set(screen.shapes) and all(
+            path.is_file() and digest_file(path) == digest for path, digest in screen.shapes.items()
+        )
+        if not has_shown or not has_shapes:
+            raise AdCreativeError(NOT_SHOWN)
 
     def check_packable(self, owner: str, run: Path) -> None:
         """Make sure that what the owner's page shows was approved, as it lies in `run`.
@@ -41,8 +51,8 @@ class Approvals:
         self.handlers.desk.find(owner).after("pack", shown=screen.shown if screen is not None else "")
         try:
             check_approved(run)
-        except AdCreativeError as error:
-            raise Unanswered(NEEDS_APPROVAL, "approval") from error
+        except AdCreativeError as error:  # its stage says that it was approved
+            raise Unanswered(CHANGED, "approval") from error
 
     def say(self, owner: str) -> str:
         """Say who approved the result on the owner's page, such as when it comes back to the page; nothing of another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Sequence
@@ -9,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import check_approved, plan_test
+from adcreative.pipeline import approved_pictures, plan_test
 
 from ..html import steps as step_fragments
 from ..sessions.questions import Unanswered
 from .one_ad import Handlers
-from .packing import NotAPack, unpack
-from .planned import MAX_PACKS, TEST_PACK, find_shelf, write_test_pack
+from .packing import MAX_PICTURE_BYTES, WORDS, NotAPack, open_pack, say_words, unpack_version
+from .planned import MAX_PACKS, TEST_PACK, find_shelf, list_uploads, write_test_pack
 from .steps import NEEDS_RATE, Answer, check_campaign, say_faults
 
 
@@ -98,13 +99,19 @@ def _unpack_approved(package: Path, folder: Path) -> Path:
         AdCreativeError: it is no pack, or nobody approved what is in it.
     """
     folder.mkdir(parents=True, mode=0o700)
-    run, _ = unpack(package, folder)
+    run = unpack_version(package, folder)
+    refusal = f"{package.name} holds a version that nobody approved as it is now. Approve it (step 4), and pack it again."
     try:
-        check_approved(run)
+        allowed = set(approved_pictures(run).values())
     except AdCreativeError as error:
-        raise AdCreativeError(
-            f"{package.name} holds a version that nobody approved as it is now. Approve it (step 4), and pack it again."
-        ) from error
+        raise AdCreativeError(refusal) from error
+    words = say_words(_read_row(run)).encode()
+    with open_pack(package) as archive:
+        for called, member in list_uploads(archive.names).items():  # what the pack of the test takes over
+            content = archive.read(member, MAX_PICTURE_BYTES)
+            is_approved = content == words if called == WORDS else hashlib.sha256(content).hexdigest() in allowed
+            if not is_approved:
+                raise AdCreativeError(refusal)
     return run
 
 

@@ -1,8 +1,12 @@
-"""The pack of an approved version, one zip: what goes to the platform in one folder, what stays with its owner in another."""
+"""The pack of an approved version, one zip: what goes to the platform in one folder, what stays with its owner in another.
+
+Only pictures that the approval covers go to the platform, each with the bytes that it had then.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -14,12 +18,12 @@ from typing import Any
 
 from adcreative.catalog.zips import Allowance, PackedError, TooLargeError, TooMuchError, ZipReader
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import forget_paths, read_events
+from adcreative.pipeline import approved_pictures, forget_paths, read_events
 from adcreative.provenance.sidecar import sidecar_path, write_whole
 
 PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
 UPLOAD, TECHNICAL, README, WORDS, DELIVERY = "upload", "technical", "README.txt", "words.txt", "delivery"
-MAX_MEMBER_BYTES, MAX_PICTURE_BYTES = 5 * 1024**2, 64 * 1024**2
+MAX_MEMBER_BYTES, MAX_PICTURE_BYTES, MAX_SHAPES = 5 * 1024**2, 64 * 1024**2, 20
 MAX_PACK_BYTES = 256 * 1024**2  # unpacked, of one pack or of those that are packed in one
 CAMPAIGN = "campaign.json"
 MEMBERS = ("results.jsonl", "results.run.json", CAMPAIGN)
@@ -51,10 +55,14 @@ def write_package(run: Path) -> Path:
     """Write the zip of a run folder, whole: README.txt, upload/ and technical/, without paths of this machine.
 
     Previews stay out, and so does the picture whose faces were rebuilt and not edited: it is a yardstick, no ad.
+
+    Raises:
+        AdCreativeError: nobody approved the version as it is now.
     """
+    allowed = approved_pictures(run)
     path, trail = run / PACKAGE, _write_public_trail(run)
-    row = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
-    write_whole(run / PUBLIC / WORDS, _say_words(row).encode())
+    row = _read_version(run)
+    write_whole(run / PUBLIC / WORDS, say_words(row).encode())
     uploads = {f"{UPLOAD}/{name}": one for name, one in _name_pictures(run).items()}
     if (run / PLAN).is_file() and (original := _find_original(run)) is not None:
         stem = Path(row["original_image"]).name.partition(".original.")[0]
@@ -65,7 +73,12 @@ def write_package(run: Path) -> Path:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(README, _say_pack(run, uploads))
         for name, member in uploads.items():
-            archive.write(member, name)
+            content = member.read_bytes()
+            if allowed.get(member, digest := hashlib.sha256(content).hexdigest()) != digest:
+                raise AdCreativeError(
+                    f"{member.name} was changed while it was packed. Look at the version again, then approve it."
+                )
+            archive.writestr(name, content)
         for member in _technical_files(run, set(uploads.values())):
             name = member.relative_to(run).as_posix()
             if name == "results.run.json":
@@ -77,15 +90,18 @@ def write_package(run: Path) -> Path:
     return path
 
 
-def _pictures(run: Path) -> list[Path]:
-    """Return the pictures of the version, in all sizes that were made."""
-    suffixes = (".png", ".jpg", ".jpeg", ".webp")
-    return [path for path in sorted((run / "images").glob("*.edited*")) if path.suffix in suffixes]
+def _read_version(run: Path) -> dict[str, Any]:
+    row: dict[str, Any] = json.loads((run / "results.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    return row
 
 
 def _name_pictures(run: Path) -> dict[str, Path]:
-    """Return plain name -> picture of the version, each picture once: its own stays where a shape equals it."""
-    pictures = {one.read_bytes(): one for one in _pictures(run)}  # its own comes last
+    """Return plain name -> picture of the version, in all shapes that its row names; each picture once: its own stays where a
+    shape equals it."""
+    row = _read_version(run)
+    named = [*(one["image"] for one in row.get("sizes") or ()), row.get("edited_image")]
+    there = [run / name for name in named if name and (run / name).is_file()]
+    pictures = {one.read_bytes(): one for one in there}  # its own comes last
     return {name_picture(one.name): one for one in sorted(pictures.values())}
 
 
@@ -98,8 +114,8 @@ def name_picture(name: str) -> str:
 
 def _find_original(run: Path) -> Path | None:
     """Return the picture of the ad as it was brought; None without one."""
-    found = [path for path in sorted((run / "original").glob("*")) if path.suffix != ".csv" and path.is_file()]
-    return found[0] if found else None
+    path = run / "original" / Path(_read_version(run)["file_name"]).name
+    return path if path.is_file() else None
 
 
 def _platform_files(run: Path) -> list[Path]:
@@ -117,7 +133,7 @@ def _technical_files(run: Path, uploads: set[Path]) -> Iterator[Path]:
             yield member
 
 
-def _say_words(row: Mapping[str, Any]) -> str:
+def say_words(row: Mapping[str, Any]) -> str:
     """Return the words of the version, ready to be pasted."""
     return "".join(f"{label}: {row[name]}\n" for label, name in _LINES if row.get(name))
 
@@ -223,3 +239,41 @@ def unpack(package: Path, directory: Path) -> tuple[Path, str]:
             (run / name).write_bytes(content)
         forget_paths(run)
         return run, _read_campaign(run)
+
+
+def unpack_version(package: Path, directory: Path) -> Path:
+    """Take out of a package all that an approval covers, pictures and sidecars among it; return the run folder.
+
+    A picture that the pack lacks stays out, so that the approval does not hold.
+
+    Raises:
+        AdCreativeError: not a package of ours.
+    """
+    run, _ = unpack(package, directory)
+    with open_pack(package) as archive:
+        for name, content in _read_covered(archive, _read_version(run)):
+            (run / name).parent.mkdir(exist_ok=True, mode=0o700)
+            (run / name).write_bytes(content)
+        settings = json.loads((run / "results.run.json").read_text(encoding="utf-8"))
+    table = json.dumps(settings | {"data": str((run / "original").resolve())}, ensure_ascii=False)
+    write_whole(run / "results.run.json", table.encode())
+    return run
+
+
+def _read_covered(archive: ZipReader, row: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Yield name in the run and content of the pictures of a row, their sidecars, and the ad as it was brought."""
+    shapes = [str(one["image"]) for one in row.get("sizes") or ()]
+    pictures = [*(str(row[name]) for name in ("original_image", "edited_image") if row.get(name)), *shapes]
+    if len(shapes) > MAX_SHAPES or not all(re.fullmatch(r"images/[^/\\]+", name) for name in pictures):
+        raise NotAPack
+    brought, names = f"original/{Path(row['file_name']).name}", set(archive.names)
+    own = f"{UPLOAD}/{name_picture(Path(str(row.get('edited_image') or '')).name)}"
+    for name in (*pictures, *(f"{name}.provenance.json" for name in pictures), brought, "original/metadata.csv"):
+        called = [f"{TECHNICAL}/{name}", f"{UPLOAD}/{name_picture(Path(name).name)}"]
+        if name in shapes:
+            called.append(own)  # a shape that equals the version's own picture is packed once
+        if name == brought and row.get("original_image"):
+            stem = Path(row["original_image"]).name.partition(".original.")[0]
+            called.append(f"{UPLOAD}/{stem}_original{Path(name).suffix}")
+        if found := next((one for one in called if one in names), None):
+            yield name, archive.read(found, MAX_PICTURE_BYTES)

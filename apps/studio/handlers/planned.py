@@ -161,7 +161,7 @@ def write_test_pack(planned: Planned, out: Path) -> Path:
         for number, (name, pack) in enumerate(zip(planned.names, planned.packs, strict=True), 1):
             folders.append(f"{UPLOAD}/{number}_{_slug(name)}")
             with open_pack(pack, allowance) as one:
-                for called, member in _list_uploads(one.names).items():
+                for called, member in list_uploads(one.names).items():
                     archive.writestr(f"{folders[-1]}/{called}", one.read(member, MAX_PICTURE_BYTES))
             archive.write(pack, f"{TECHNICAL}/{number}.zip")
         archive.writestr(README, _say_test(planned, folders))
@@ -172,7 +172,7 @@ def write_test_pack(planned: Planned, out: Path) -> Path:
     return out
 
 
-def _list_uploads(names: Sequence[str]) -> dict[str, str]:
+def list_uploads(names: Sequence[str]) -> dict[str, str]:
     """Return name -> member of what goes to the platform: pictures and words of a pack, and the original where it is not there.
 
     A platform's file stays out: it has the names of the campaign that the version was packed for.

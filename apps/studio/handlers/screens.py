@@ -32,6 +32,7 @@ class Screen:
     instead. run: the folder
     that the later steps work on; it never leaves this process, and neither do creative, key (of the open outcome) and wish
     (what was asked for). ad is what the ad is known by, shown what this result of it is known by: an approval names the latter.
+    shapes: the pictures of further shapes that were shown, with the sha256 of each.
     """
 
     progress: str = ""
@@ -48,6 +49,7 @@ class Screen:
     wish: Wish = field(default_factory=Wish)
     ad: str = NO_AD
     shown: str = ""
+    shapes: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +23,10 @@ from adcreative.report.pictures import preview
 
 from ..html import sizes as size_fragments
 from ..sessions.ads import Stage
+from ..sessions.belongings import digest_file
 from ..sessions.jobs import Job
 from .one_ad import GONE, Handlers
-from .screens import safe_stem
+from .screens import Screen, safe_stem
 from .steps import Answer, say_faults
 
 Laid = TypeVar("Laid")
@@ -64,15 +66,37 @@ class Sizes:
             outcome = self.handlers.outcomes.get(screen.key)
             if outcome is None:
                 raise AdCreativeError(GONE)
-            _forget_sizes(run)
-            with self.handlers.seat.quick():
-                studio = self.handlers.choices.studio_of(owner)
-                stem = screen.download.stem  # such as "ad.edited", so that they are packed as its picture is
-                rows = studio.size_one(creative, outcome, wanted, run, stem=stem, tell=tell) if wanted else []
-            _note_sizes(run, rows)
+            stem = screen.download.stem  # such as "ad.edited", so that they are packed as its picture is
+            with self._while_laid_out(owner, screen):
+                _forget_sizes(run)
+                with self.handlers.seat.quick():
+                    studio = self.handlers.choices.studio_of(owner)
+                    rows = studio.size_one(creative, outcome, wanted, run, stem=stem, tell=tell) if wanted else []
+                _note_sizes(run, rows)
+                self._note_shown(owner, screen, [run / row["image"] for row in rows])
             return size_fragments.sizes(_view(rows, run)), {"sizes": rows}
 
         return say_faults(work)
+
+    @contextmanager
+    def _while_laid_out(self, owner: str, screen: Screen) -> Iterator[None]:
+        """Let nobody approve the version before its shapes stand: an approval is of what was seen.
+
+        Raises:
+            AdCreativeError: its shapes are being laid out already.
+        """
+        desk = self.handlers.desk
+        desk.move(owner, screen.ad, "lay", shown=screen.shown)
+        try:
+            yield
+        finally:
+            desk.move(owner, screen.ad, "laid", shown=screen.shown)
+
+    def _note_shown(self, owner: str, screen: Screen, shapes: Sequence[Path]) -> None:
+        """Keep what the shapes are that the owner sees, unless another version was taken meanwhile."""
+        search = self.handlers.board.find(owner)
+        if search is not None and search.screen is not None and search.screen.shown == screen.shown:
+            search.chosen = replace(search.screen, shapes={path: digest_file(path) for path in shapes})
 
     def lay_out_kept(
         self, owner: str, ratios: Sequence[str] | None, tell: Count = uncounted

@@ -28,7 +28,7 @@ from ..html import steps as step_fragments
 from ..sessions.questions import Unanswered, record_fault
 from .approvals import Approvals
 from .one_ad import Handlers
-from .packing import list_loose, note_campaign, write_package
+from .packing import DELIVERY, list_loose, note_campaign, write_package
 from .planned import Shelf, find_shelf, read_planned
 from .read_outs import ROWS, Results, match_pictures, read_predicted, read_tests
 from .uploads import PICTURES, gather
@@ -103,6 +103,7 @@ class Steps:
             if not (name or "").strip():
                 raise Unanswered("Who approves it? Write the name.", "name")
             event = approve(run, by=name or "", markets=list(markets))
+            shutil.rmtree(run / DELIVERY, ignore_errors=True)  # of what was approved before
             Approvals(handlers=self.handlers).note(owner, "approve")
             self.shelf(owner).keep_pack(run)
             return step_fragments.approval(event), event
@@ -119,12 +120,11 @@ class Steps:
             run, _ = self.handlers.find_run(owner)
             Approvals(handlers=self.handlers).check_packable(owner, run)
             name, warnings = check_campaign(campaign), []
+            if platform and not (url or "").strip():
+                raise Unanswered("Which page does the ad lead to? Write its address, such as https://example.com/shoes.", "url")
+            shutil.rmtree(run / DELIVERY, ignore_errors=True)  # the file of another campaign
             if platform:
-                if not (url or "").strip():
-                    raise Unanswered(
-                        "Which page does the ad lead to? Write its address, such as https://example.com/shoes.", "url"
-                    )
-                path = run / "delivery" / PLATFORM_FILES.get(platform, "ads")
+                path = run / DELIVERY / PLATFORM_FILES.get(platform, "ads")
                 done = export(run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected")
                 warnings = merge_notes(done.warnings)
             note_campaign(run, name)

@@ -24,7 +24,8 @@ from .plain import plain
 
 STAGES = ("Your ad", "Score", "Improve", "Approve", "Pack")
 REACHED = {
-    Stage.EMPTY: 0, Stage.BROUGHT: 1, Stage.SCORED: 2, Stage.SEARCHING: 2, Stage.FOUND: 3, Stage.APPROVED: 4, Stage.PACKED: 5,
+    Stage.EMPTY: 0, Stage.BROUGHT: 1, Stage.SCORED: 2, Stage.SEARCHING: 2, Stage.FOUND: 3, Stage.LAYING: 3, Stage.APPROVED: 4,
+    Stage.PACKED: 5,
 }  # fmt: skip
 FIELD_LABELS = {
     "headline": "headline", "primary_text": "primary text", "description": "description", "cta": "button",

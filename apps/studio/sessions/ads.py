@@ -1,6 +1,7 @@
 """Which ad is on whose page, and what belongs to it: a score, a search and an approval are of one ad and never of another.
 
-Each ad is a small machine: brought, scored, searching, found, approved, packed; MOVES lists what leads from where to where.
+Each ad is a small machine: brought, scored, searching, found, laid out, approved, packed; MOVES lists what leads from where to
+where.
 An ad is known by the bytes of its picture and by its words. A change of either makes it another ad: what was found for the one
 before is shown no more and can be neither taken, approved nor packed; brought back unchanged, it is found again. Knows no
 page and no model.
@@ -27,6 +28,8 @@ OTHER_AD = "The ad was changed meanwhile, so this is not shown. Press the button
 NO_AD = ""
 NOT_SHOWN = "What you see is not what would be approved. Look at the result above again, then approve."
 NEEDS_APPROVAL = "Who approves this version? Say in step 4 where it will run and who you are; then it can be packed."
+CHANGED = "This version was changed after it was approved. Look at it again, then approve it again in step 4."
+BEING_LAID_OUT = "Its shapes are being laid out. Look at them when they stand, then approve: your approval covers each of them."
 NOT_NOW = {
     "find": "There is no new version yet. Press “Improve it” first (step 3).",
     "approve": "There is no new version yet. Press “Improve it” first (step 3).",
@@ -41,12 +44,13 @@ class Stage(StrEnum):
     SCORED = "scored"
     SEARCHING = "searching"
     FOUND = "found"
+    LAYING = "laying"  # a version that is being laid out in further shapes, which nobody has seen yet
     APPROVED = "approved"
     PACKED = "packed"
 
 
 _BEFORE_SEARCH = (Stage.BROUGHT, Stage.SCORED)
-_SINCE_SEARCH = (Stage.SEARCHING, Stage.FOUND, Stage.APPROVED, Stage.PACKED)
+_SINCE_SEARCH = (Stage.SEARCHING, Stage.FOUND, Stage.LAYING, Stage.APPROVED, Stage.PACKED)
 # event -> stage before -> stage after; what is not listed cannot happen
 MOVES: Mapping[str, Mapping[Stage, Stage]] = {
     "score": {**dict.fromkeys(_BEFORE_SEARCH, Stage.SCORED), **{stage: stage for stage in _SINCE_SEARCH}},
@@ -55,6 +59,8 @@ MOVES: Mapping[str, Mapping[Stage, Stage]] = {
     "search": dict.fromkeys((*_BEFORE_SEARCH, *_SINCE_SEARCH), Stage.SEARCHING),
     "drop": {Stage.BROUGHT: Stage.BROUGHT, Stage.SCORED: Stage.SCORED, **dict.fromkeys(_SINCE_SEARCH, Stage.SCORED)},
     "find": dict.fromkeys(_SINCE_SEARCH, Stage.FOUND),
+    "lay": {Stage.FOUND: Stage.LAYING},
+    "laid": {**{stage: stage for stage in (*_BEFORE_SEARCH, *_SINCE_SEARCH)}, Stage.LAYING: Stage.FOUND},
     "approve": dict.fromkeys((Stage.FOUND, Stage.APPROVED, Stage.PACKED), Stage.APPROVED),
     "pack": dict.fromkeys((Stage.APPROVED, Stage.PACKED), Stage.PACKED),
 }
@@ -83,11 +89,15 @@ class AdState:
             Unanswered: a version is to be packed that nobody approved yet.
         """
         stage = MOVES[event].get(self.stage)
+        if event == "laid" and said.get("shown") != self.shown:
+            return self  # another version was taken meanwhile
+        if stage is None and self.stage is Stage.LAYING and event in ("approve", "lay"):
+            raise AdCreativeError(BEING_LAID_OUT)
         if stage is None and event == "pack":
             raise Unanswered(NEEDS_APPROVAL, "approval")
         if stage is None:
             raise AdCreativeError(NOT_NOW.get(event, "There is no ad yet. Bring one first."))
-        if event in ("approve", "pack") and said.get("shown") != self.shown:
+        if event in ("lay", "approve", "pack") and said.get("shown") != self.shown:
             raise AdCreativeError(NOT_SHOWN)
         if event in ("drop", "search"):
             said = {**said, "shown": ""}
@@ -178,6 +188,9 @@ class Desk:
         return ads[next(reversed(ads))] if ads else AdState()
 
 
+_SHOWN_WORDS = ("status", "headline_edited", "description_edited", "cta_edited")
+
+
 def identify(creative: Creative) -> str:
     """Return what an ad is known by: 64 hexadecimal digits of its words and the bytes of its picture."""
     words = {name: getattr(creative, name) for name in FORM_FIELDS if name != "image_path"}
@@ -186,9 +199,7 @@ def identify(creative: Creative) -> str:
 
 def identify_shown(ad: str, row: Mapping[str, Any], image_path: Path | None) -> str:
     """Return what a result is known by: the ad it is of, the words it shows, the bytes of its picture."""
-    return _hash(
-        {"ad": ad, **{name: row.get(name) for name in ("status", "headline_edited", "description_edited")}}, image_path
-    )
+    return _hash({"ad": ad, **{name: row.get(name) for name in _SHOWN_WORDS}}, image_path)
 
 
 def _hash(words: Mapping[str, Any], image_path: Path | None) -> str:

@@ -63,7 +63,7 @@ class Belongings:
             held = set().union(*self._uploads.values()) if self._uploads else set()
         folders = (self.owner_dir(owner), self.lent_dir(owner))
         files = [path for folder in folders for path in _files(folder)] + [path for path in uploads if path.is_file()]
-        digests = {(path.stat().st_size, _digest(path)) for path in files}
+        digests = {(path.stat().st_size, digest_file(path)) for path in files}
         sizes = {size for size, _ in digests}
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
@@ -73,7 +73,7 @@ class Belongings:
                 continue
             with contextlib.suppress(OSError):  # the server's own tidying may have been faster
                 size = path.stat().st_size
-                if path.resolve() in uploads or (size in sizes and (size, _digest(path)) in digests):
+                if path.resolve() in uploads or (size in sizes and (size, digest_file(path)) in digests):
                     path.unlink(missing_ok=True)
                     path.parent.rmdir()  # refused, and left, while another file is in it
 
@@ -83,7 +83,7 @@ class Belongings:
         for path in [*_files(self.result_dir), *_files(self.result_dir.with_name(DEMOS))]:
             with contextlib.suppress(OSError):  # replaced while we look
                 if (size := path.stat().st_size) in sizes:
-                    held.add((size, _digest(path)))
+                    held.add((size, digest_file(path)))
         return held
 
     def _copies(self) -> Iterable[Path]:
@@ -98,6 +98,7 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
-def _digest(path: Path) -> str:
+def digest_file(path: Path) -> str:
+    """Return a file's sha256."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
