@@ -5,6 +5,7 @@ Frozen, without torch and without files: anything may import this module, it imp
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,9 +27,14 @@ SEGMENT_COLUMNS = (
 SYNTHETIC_PERSON = "synthetic-person"  # the consent_id of a picture in which nobody real is shown
 
 
+def fold_consent_id(text: str) -> str:
+    """Return a consent id as it is compared: one letter with an accent is one, however a system spells it (NFC)."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
 def split_consent_ids(text: str) -> tuple[str, ...]:
     """Return the records that a `consent_id` names: "c-17; c-18" names two."""
-    return tuple(part.strip() for part in text.split(";") if part.strip())
+    return tuple(filter(None, map(fold_consent_id, text.split(";"))))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ class Approved:
 
 
 def approve(
-    run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | None = None, words_sha256: str = ""
+    run: Path, *, by: str, words_sha256: str, markets: Sequence[str] = (), at: datetime | None = None
 ) -> dict[str, Any]:
     """Note that a person approved the edits of a run, of one ad or of many, in the sidecars of the pictures and in the audit
     trail; return the event. It covers the edits as they are now: whatever is edited later needs an approval of its own.
@@ -78,7 +78,7 @@ def approve(
     return note_event(run, "approved", at=at, by=by.strip()[:200], **acknowledged, **covered)
 
 
-def check_approved(run: Path, *, words_sha256: str = "") -> Approved:
+def check_approved(run: Path, *, words_sha256: str) -> Approved:
     """Return the latest approval of the edits of a run, of one ad or of many, and the pictures that it covers.
 
     Raises:

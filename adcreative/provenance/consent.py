@@ -13,7 +13,9 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
+import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.config import build_config, config_as_dict, did_you_mean
-from adcreative.creative import SYNTHETIC_PERSON, Creative, split_consent_ids
+from adcreative.creative import SYNTHETIC_PERSON, Creative, fold_consent_id, split_consent_ids
 from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
 
@@ -36,7 +38,8 @@ class ConsentRecord:
     """What one person (or a group shown together) agreed to.
 
     edits: directions that may be changed, or ("all",). valid_from, expires: dates (YYYY-MM-DD); the last day counts. files,
-    brands, platforms: the scope; patterns such as "images/ada-*.jpg", compared without regard to case; empty covers all.
+    brands, platforms: the scope; patterns such as "images/ada-*.jpg", compared without regard to case; empty covers all. In
+    files * and ? stay inside a folder, and ** crosses folders: "ada/**" covers all below ada.
     """
 
     consent_id: str
@@ -73,14 +76,38 @@ class ConsentRecord:
         if today > date.fromisoformat(self.expires):
             return f"{name} expired on {self.expires}, and today is {today}"
         dates = f"(valid {self.valid_from} to {self.expires})".replace(f"{_ALWAYS} ", "")
-        for what, patterns, value in (
-            ("files", self.files, creative.file_name),
-            ("brands", self.brands, creative.brand),
-            ("platforms", self.platforms, creative.platform),
+        for what, patterns, value, covers in (
+            ("files", self.files, creative.file_name, _covers_file),
+            ("brands", self.brands, creative.brand, fnmatch.fnmatchcase),
+            ("platforms", self.platforms, creative.platform, fnmatch.fnmatchcase),
         ):
-            if patterns and not any(fnmatch.fnmatchcase(value.casefold(), pattern.casefold()) for pattern in patterns):
+            if patterns and not any(covers(_fold(value), _fold(pattern)) for pattern in patterns):
                 return f'{name} covers the {what} {", ".join(patterns)}, not "{value[:100]}" {dates}'
         return ""
+
+
+def _fold(text: str) -> str:
+    """Return a text as scopes are compared: without regard to case, and to how a system spells letters with accents."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def _covers_file(name: str, pattern: str) -> bool:
+    """Return whether a pattern covers a file's name; a name that climbs with ".." is covered by none."""
+    name, pattern = name.replace("\\", "/"), pattern.replace("\\", "/")
+    if ".." in name.split("/"):
+        return False
+    parts = re.findall(r"\*\*/|\*\*|\*|\?|\[[^/]+?\]|[^*?\[]+|\[", pattern)
+    return re.fullmatch("".join(map(_translate, parts)), name, re.DOTALL) is not None
+
+
+def _translate(part: str) -> str:
+    """Return a part of a file pattern as a regular expression."""
+    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    if part in known:
+        return known[part]
+    if part.startswith("[") and part.endswith("]"):
+        return f"(?!/){fnmatch.translate(part)[4:-3]}"  # without the marks of a whole pattern
+    return re.escape(part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,9 +212,10 @@ def read_consents(path: Path | None) -> ConsentBook:
         except ConfigError as error:
             faults.append(str(error))
             continue
-        if record.consent_id in records:
+        name = fold_consent_id(record.consent_id)
+        if name in records:
             faults.append(f'record {number}: consent_id "{record.consent_id}" occurs twice.')
-        records[record.consent_id] = record
+        records[name] = record
     if faults:
         raise ProvenanceError(f"{path}: " + " ".join(faults))
     return ConsentBook(records=records, source=str(path))

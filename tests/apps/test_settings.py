@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from adcreative.editor.settings import EditorConfig
 from adcreative.errors import ConfigError
 from adcreative.provenance.consent import ConsentRecord
 from apps.studio.handlers.brand import Brands, KitForm
-from apps.studio.handlers.consents import Consents
+from apps.studio.handlers.consents import Consents, name_record
 from apps.studio.handlers.effort import Effort
 from apps.studio.handlers.language import NO_SERVERS, Languages
 from apps.studio.handlers.one_ad import Handlers
@@ -170,6 +171,82 @@ def test_a_consent_may_end_on_a_date_as_it_is_written(consents: Consents, day: s
     path = consents.handlers.choices.consent_files["me"]
     assert json.loads(path.read_text())["consent"][0]["expires"] == "2099-06-30"
     assert "“Until when” must be a date such as 2027-06-30" in consents.add("me", "Bo", "next year", None, {})[0]
+
+
+@dataclass
+class StartedWithRecords(FakeStudio):
+    """A studio whose operator gave a consent file, as the real one."""
+
+    consents: tuple[ConsentRecord, ...] = (
+        ConsentRecord(consent_id="c-17", person="Mia Model", edits=("smile",), expires="2999-01-01"),
+        ConsentRecord(consent_id="ada-example", person="Ada Example", edits=("smile",), expires="2999-01-01"),
+    )
+
+    @property
+    def consent_ids(self) -> tuple[str, ...]:
+        return tuple(one.consent_id for one in self.consents)
+
+
+@pytest.fixture
+def lent(tmp_path: Path) -> Consents:
+    return Consents(handlers=Handlers(studio=StartedWithRecords(), result_dir=tmp_path / "lent"))
+
+
+def records_of(consents: Consents, owner: str) -> dict[str, str]:
+    content = json.loads(consents.handlers.choices.consent_files[owner].read_text())["consent"]
+    return {one["consent_id"]: one["person"] for one in content}
+
+
+NAMES = ("山田太郎", "Иван Петров", "محمد علي", "राम कुमार", "Ada Example", "Jörg Example", "Jorg Example", "★", "☆", "Łukasz")
+
+
+def test_records_of_people_of_any_script_have_names_of_their_own(consents: Consents) -> None:
+    chosen = {person: consents.add("me", person, "2099-06-30", None, {"headline": "Coats"})[2] for person in NAMES}
+    assert len(set(chosen.values())) == len(NAMES)
+    assert records_of(consents, "me") == {name: person for person, name in chosen.items()}
+    assert chosen["山田太郎"] == "山田太郎"
+    assert chosen["Иван Петров"] == "иван-петров"
+    assert (chosen["Jörg Example"], chosen["Jorg Example"]) == ("jorg-example", "jorg-example-2")
+    assert {person: name_record(person) for person in ("山田太郎", "★")} == {
+        person: chosen[person] for person in ("山田太郎", "★")
+    }
+
+
+def test_a_second_consent_of_one_person_takes_nobody_s_place(consents: Consents) -> None:
+    days = ("2099-06-30", "2099-06-30", "2100-06-30")
+    ids = [consents.add("me", "Ada Example", day, None, {"headline": "Coats"})[2] for day in days]
+    assert ids == ["ada-example", "ada-example", "ada-example-2"]
+    assert list(records_of(consents, "me")) == ["ada-example", "ada-example-2"]
+
+
+def test_long_names_that_begin_alike_are_told_apart(consents: Consents) -> None:
+    ids = {consents.add("me", "Ada " * 20 + name, "2099-06-30", None, {"headline": "Coats"})[2] for name in ("One", "Two")}
+    assert len(ids) == 2
+
+
+def test_no_visitor_replaces_a_record_that_the_app_was_started_with(lent: Consents, tmp_path: Path) -> None:
+    assert lent.add("me", "Ada Example", "2099-06-30", None, {"headline": "Coats"})[2] == "ada-example-2"
+    wider = {"consent_id": "ada-example", "person": "Ada Example", "edits": ["all"], "expires": "2999-01-01"}
+    (tmp_path / "c.json").write_text(json.dumps({"consent": [wider]}))
+    shown, _, chosen = lent.upload("me", str(tmp_path / "c.json"), {"headline": "Coats"})
+    assert "“ada-example” is the name of a record that this app was started with. Give yours another consent_id" in shown
+    assert chosen == ""
+    assert list(records_of(lent, "me")) == ["ada-example-2"]
+
+
+def test_a_file_replaces_no_other_person_s_record_and_says_what_it_renews(consents: Consents, tmp_path: Path) -> None:
+    def upload(**values: str) -> tuple[str, str]:
+        record = {"consent_id": "c-1", "person": "Ada Example", "edits": ["all"], "expires": "2099-01-01", **values}
+        (tmp_path / "c.json").write_text(json.dumps({"consent": [record]}))
+        shown, _, chosen = consents.upload("me", str(tmp_path / "c.json"), {"headline": "Coats"})
+        return shown, chosen
+
+    assert upload()[1] == "c-1"
+    assert "Renewed" not in upload()[0]
+    assert "Renewed, in the place of the record of that name: c-1" in upload(expires="2100-01-01")[0]
+    shown, chosen = upload(person="Bob Example")
+    assert ("there is already, of another person" in shown, chosen) == (True, "")
+    assert records_of(consents, "me") == {"c-1": "Ada Example"}
 
 
 def test_consent_records_are_listed_without_the_names_of_people() -> None:

@@ -151,3 +151,43 @@ def test_the_sample_of_the_manual_starts_and_colours_are_those_of_the_editor(tmp
     book = read_consents(tmp_path / "c.toml")
     book.check_directions(read_direction_names())
     assert {edit for record in book.records.values() for edit in record.edits} <= set(read_direction_names())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covered", "others"),
+    [
+        (
+            "images/ada-*.jpg",
+            ["images/ada-1.jpg", "IMAGES/Ada-.JPG"],
+            ["images/ada-x/bob.jpg", "ada-1.jpg", "x/images/ada-1.jpg"],
+        ),
+        ("ada?.jpg", ["ada1.jpg"], ["ada/.jpg", "ada.jpg"]),
+        ("ada[!1]x.jpg", ["ada2x.jpg"], ["ada/x.jpg", "ada1x.jpg"]),
+        ("*", ["bob.jpg"], ["ada/bob.jpg"]),
+        ("ada/**", ["ada/1.jpg", "ada/x/2.jpg"], ["ada/../bob.jpg", "bob/ada/1.jpg", "ada"]),
+        ("**/ada.jpg", ["ada.jpg", "x/y/ada.jpg"], ["x/not-ada.jpg"]),
+        ("images\\\\ada-*.jpg", ["images/ada-1.jpg"], ["images/ada-x/bob.jpg"]),
+        ("caf\u00e9/*.jpg", ["cafe\u0301/1.jpg", "CAFE\u0301/1.jpg"], ["cafe/1.jpg"]),
+        ("ada[1.jpg", ["ada[1.jpg"], ["ada1.jpg"]),
+    ],
+)
+def test_a_star_stays_in_its_folder_and_two_cross_folders(
+    tmp_path: Path, pattern: str, covered: list[str], others: list[str]
+) -> None:
+    (tmp_path / "c.toml").write_text(
+        f'[[consent]]\nconsent_id = "c"\nperson = "A"\nexpires = 2027-01-01\nedits = ["all"]\nfiles = ["{pattern}"]\n'
+    )
+    book = read_consents(tmp_path / "c.toml")
+    for name in (*covered, *others):
+        assert book.permit(ad("c", file_name=name), TODAY).is_granted == (name in covered), name
+
+
+def test_a_record_is_found_however_a_system_spells_its_accents(tmp_path: Path) -> None:
+    """A table from a Mac may hold an e and an accent where the record holds one letter."""
+    (tmp_path / "c.toml").write_text(
+        '[[consent]]\nconsent_id = "jose\u0301"\nperson = "A"\nexpires = 2027-01-01\nedits = ["all"]\n', encoding="utf-8"
+    )
+    book = read_consents(tmp_path / "c.toml")
+    for spelled in ("jos\u00e9", "jose\u0301"):
+        assert book.permit(ad(spelled), TODAY).is_granted
+    assert not book.permit(ad("jose"), TODAY).is_granted

@@ -25,7 +25,7 @@ from adcreative import pipeline
 from adcreative.artifacts import save_artifact
 from adcreative.ctr.card import ACCOUNT_FORMAT, ACCOUNT_KIND
 from adcreative.errors import ArtifactError, ConfigError
-from adcreative.provenance.approval import approve, read_events
+from adcreative.provenance.approval import read_events
 from adcreative.runs.log import RunLog
 from adcreative.verbs.model_folder import ROLES, read_model_manifests
 from tests import fake_models
@@ -145,7 +145,7 @@ def test_train_leaves_three_models_of_one_training_or_says_that_it_does_not(
 def test_export_is_whole_or_the_one_before(tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "up" / "google.csv"
     pipeline.optimize(write_ads(tmp_path / "ads", 5), run)
-    approve(run, by="Ada")
+    pipeline.approve(run, by="Ada")
     lines = ("One line", "Two lines", "Three lines")
     options: dict[str, Any] = {
         "format": "google-editor", "campaign": "c", "url": "https://x.de", "extra_headlines": lines,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,10 @@ class Consents:
             if not (expires or "").strip():
                 raise AdCreativeError("Say until when the consent holds, such as 2027-06-30.")
             record = ConsentRecord(
-                consent_id=_name(person), person=person, edits=tuple(edits or (ALL_EDITS,)), expires=_read_day(str(expires))
-            )
+                consent_id=name_record(person), person=person, edits=tuple(edits or (ALL_EDITS,)),
+                expires=_read_day(str(expires)),
+            )  # fmt: skip
+            record = self._distinguish(owner, record)
             self._take(owner, {record.consent_id: config_as_dict(record)})
         except AdCreativeError as error:
             text = str(error).replace("expires must", "“Until when” must")
@@ -62,12 +65,14 @@ class Consents:
             found = read_consents(Path(path)).records
             if not found:
                 raise AdCreativeError("This file holds no consent record.")
+            renewed = self._find_renewed(owner, found)
             self._take(owner, {name: config_as_dict(record) for name, record in found.items()})
         except AdCreativeError as error:
             text = str(error).replace(f"{path}: ", "").replace(path, Path(path).name)
             return fragments.problem(AdCreativeError(text)), self.names(owner), ""
         first = next(iter(found))
-        return self.check(owner, first, form), self.names(owner), first
+        said = fragments.note(f"Renewed, in the place of the record of that name: {', '.join(renewed)}.") if renewed else ""
+        return self.check(owner, first, form) + said, self.names(owner), first
 
     def check(self, owner: str, consent_id: str | None, form: Mapping[str, Any]) -> str:
         """Say whether a record covers the ad on the page today."""
@@ -81,6 +86,38 @@ class Consents:
         if refusal:
             return fragments.problem(AdCreativeError(f"The faces may not be edited: {refusal}."))
         return fragments.good(f"The record “{consent_id}” covers this ad today.")
+
+    def _distinguish(self, owner: str, record: ConsentRecord) -> ConsentRecord:
+        """Return a record under a name that no other one has: two people may be called alike, and one may consent again."""
+        known, number, own = self._known(owner), 1, record
+        while own.consent_id in {*known, *self.names(owner)} and known.get(own.consent_id) != own:
+            number += 1
+            own = replace(record, consent_id=f"{record.consent_id}-{number}")
+        return own
+
+    def _find_renewed(self, owner: str, found: Mapping[str, ConsentRecord]) -> list[str]:
+        """Return which records of a file take the place of records that the owner brought before, of the same person.
+
+        Raises:
+            AdCreativeError: a record of that name is of another person, or of who started the app.
+        """
+        lent = {one.consent_id: one for one in getattr(self.handlers.studio, "consents", ())}
+        known = self._known(owner)
+        renewed = []
+        for name, record in found.items():
+            if record == known.get(name) or name not in known:
+                continue
+            if name in lent or _fold(known[name].person) != _fold(record.person):
+                whose = "this app was started with" if name in lent else "there is already, of another person"
+                raise AdCreativeError(f"“{name}” is the name of a record that {whose}. Give yours another consent_id.")
+            renewed.append(name)
+        return renewed
+
+    def _known(self, owner: str) -> dict[str, ConsentRecord]:
+        """Return the records that the owner may choose among, by name."""
+        path = self.handlers.owner_dir(owner) / FILE
+        own = read_consents(path).records if path.is_file() else {}
+        return {one.consent_id: one for one in getattr(self.handlers.studio, "consents", ())} | dict(own)
 
     def _take(self, owner: str, records: Mapping[str, Any]) -> None:
         """Put records beside those that the owner has added before; nothing is kept when one of them is wrong."""
@@ -105,7 +142,22 @@ def _read_day(text: str) -> str:
     return f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}" if found else text.strip()[:10]
 
 
-def _name(person: str) -> str:
-    """Return the name of a person's record: letters and digits, such as "ada-example"."""
-    plain = unicodedata.normalize("NFKD", person).encode("ascii", "ignore").decode().casefold()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "consent"
+def name_record(person: str) -> str:
+    """Return the name of a person's record: letters and digits of any script, such as "ada-example" or "山田-太郎".
+
+    Accents of Latin letters are left out; a name without any letter is known by its hash.
+    """
+    letters = unicodedata.normalize("NFC", "".join(map(_plain, unicodedata.normalize("NFKC", person).casefold())))
+    kept = "".join(letter if unicodedata.category(letter)[0] in "LNM" else " " for letter in letters)
+    digest = hashlib.sha256(person.encode("utf-8", "replace")).hexdigest()
+    return "-".join(kept.split())[:60].strip("-") or f"consent-{digest[:8]}"
+
+
+def _plain(letter: str) -> str:
+    """Return a Latin letter without its accents; any other letter as it is."""
+    base = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    return base if base.isalnum() else letter
+
+
+def _fold(person: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", person).casefold().split())
