@@ -255,7 +255,7 @@ def unpack_version(package: Path, directory: Path) -> Path:
             (run / name).parent.mkdir(exist_ok=True, mode=0o700)
             (run / name).write_bytes(content)
         settings = json.loads((run / "results.run.json").read_text(encoding="utf-8"))
-    table = json.dumps(settings | {"data": str((run / "original").resolve())}, ensure_ascii=False)
+    table = json.dumps(settings | {"data": "original"}, ensure_ascii=False)  # in the run
     write_whole(run / "results.run.json", table.encode())
     return run
 
