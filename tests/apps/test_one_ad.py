@@ -303,7 +303,7 @@ def test_an_ad_moves_only_along_the_listed_ways(event: str, stage: Stage) -> Non
     if stage in MOVES[event]:
         assert state.after(event, shown="s").stage is MOVES[event][stage]
     else:
-        with pytest.raises(AdCreativeError, match=r"There is no|Who approves"):
+        with pytest.raises(AdCreativeError, match=r"There is no|Who approves|being laid out"):
             state.after(event, shown="s")
 
 
