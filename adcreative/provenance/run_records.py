@@ -17,6 +17,7 @@ from adcreative.errors import CatalogError
 from adcreative.provenance.sidecar import write_whole
 
 RESULTS, SETTINGS = "results.jsonl", "results.run.json"
+MADE_FROM = "made_from"  # field of a row: hash of the ad that it is about, its words, context and picture
 MAX_LINE_BYTES = 4_000_000
 MAX_SETTINGS_BYTES = 4_000_000
 LOCAL_SETTINGS = ("data", "columns", "images")  # paths of one machine, which are no part of a run's identity

@@ -18,6 +18,8 @@ from adcreative.artifacts import make_private_dir
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CatalogError, EngineError, WeightsError
 from adcreative.progress import Progress, ShouldStop
+from adcreative.provenance.run_records import MADE_FROM
+from adcreative.runs.continuing import find_kept, hash_creative
 from adcreative.runs.engines import BatchConfig, Job, apply_job
 from adcreative.runs.forecast import Forecast, Rehearsal, check_resume, rehearse
 from adcreative.runs.log import RunLog, unwritable
@@ -51,7 +53,8 @@ class Batch:
     settings: what must be equal for a run to be continued.
     as_items: from creatives to what the job is applied to. finish: what becomes of the rows, told whether all of them are
     there. rehearsal: a job that writes nothing, for a dry run, tried on num_measured creatives after the first.
-    is_private: the folder of the log shows people; when it is made, only its owner may open it.
+    is_private: the folder of the log shows people; when it is made, only its owner may open it. hash_row: of all that decides
+    about a creative and is not in the settings; a kept row whose hash is another is done anew.
     """
 
     stage: str
@@ -66,24 +69,27 @@ class Batch:
     finish: Callable[[RunLog, bool], RunSummary]
     num_measured: int
     is_private: bool = False
+    hash_row: Callable[[Creative], str] = hash_creative
 
 
 def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Progress, should_stop: ShouldStop) -> RunSummary:
     """Apply the job to every creative that has no row yet, each row going to disk as soon as it is there; then finish.
 
     Raises:
-        ConfigError: the log belongs to a run with other settings or another catalogue, there is none to resume, or a file that
-            would be written is an input or somebody else's.
+        ConfigError: the log belongs to a run with other settings, there is none to resume, or a file that would be written is
+            an input or somebody else's.
         CatalogError: the disk is full, or the catalogue changed while it was read.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
     started_s = time.monotonic()
     check_outputs(batch.outputs, batch.inputs, restart=config.restart)
     if config.dry_run:
-        rehearsal = Rehearsal(batch.rehearsal, batch.as_items, batch.log_path, batch.settings, batch.num_measured)
-        forecast = rehearse(rehearsal, survey, config, progress=progress, should_stop=should_stop)
+        rehearsal = Rehearsal(
+            batch.rehearsal, batch.as_items, batch.log_path, batch.settings, batch.num_measured, batch.hash_row
+        )
+        forecast, told = rehearse(rehearsal, survey, config, progress=progress, should_stop=should_stop)
         summary = RunSummary(path=batch.out, done=0, failed=forecast.unusable, stopped=should_stop(), forecast=forecast)
-        return replace(summary, warnings=(*summary.warnings, *survey.warnings), seconds=round(time.monotonic() - started_s, 3))
+        return replace(summary, warnings=(*told, *survey.warnings), seconds=round(time.monotonic() - started_s, 3))
     check_resume(config, batch.log_path, batch.out)
     if batch.is_private:
         make_private_dir(batch.log_path.parent)
@@ -91,18 +97,31 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
         RunLog(batch.log_path, batch.settings, key_field="row", restart=config.restart) as log,
         own_outputs(batch.outputs, batch.inputs, restart=config.restart),
     ):
+        kept = find_kept(log.rows, survey.hashed(batch.hash_row, progress), survey.is_wanted)
+        log.rearrange(kept.places)
         num_done = sum(map(survey.is_wanted, log.rows))
         progress(batch.stage, num_done, survey.num_creatives)
-        items = batch.as_items(survey.creatives_to_do(log.rows, log.rows))
+        made_from: dict[int, str] = {}  # of the creatives under way
+        items = batch.as_items(_note_hashes(survey.creatives_to_do(log.rows), batch.hash_row, made_from))
         with closing(apply_job(batch.job, items, config, should_stop)) as finished:  # type: ignore[type-var]
             for rows in finished:
-                log.append(*rows)
+                log.append(*({**row, MADE_FROM: made_from.pop(row["row"])} for row in rows))
                 num_done += len(rows)
                 progress(batch.stage, num_done, survey.num_creatives)
         if num_done < survey.num_creatives and not should_stop():
             raise CatalogError("the catalogue changed while it was read; give the same command again")
         summary = batch.finish(log, num_done >= survey.num_creatives)
-    return replace(summary, warnings=(*summary.warnings, *survey.warnings), seconds=round(time.monotonic() - started_s, 3))
+    warnings = (*kept.warnings(survey.num_creatives), *summary.warnings, *survey.warnings)
+    return replace(summary, warnings=warnings, seconds=round(time.monotonic() - started_s, 3))
+
+
+def _note_hashes(
+    creatives: Iterable[Creative], hash_row: Callable[[Creative], str], noted: dict[int, str]
+) -> Iterator[Creative]:
+    """Yield creatives; the hash of each is taken before its work begins, so that what changes meanwhile is done anew."""
+    for creative in creatives:
+        noted[creative.row] = hash_row(creative)
+        yield creative
 
 
 def chunk_size(num_creatives: int, config: BatchConfig) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,12 +25,16 @@ from adcreative.provenance.approval import note_event
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.run_records import RESULTS, SETTINGS
+from adcreative.provenance.sidecar import SUFFIX
 from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
+from adcreative.runs.continuing import hash_creative
+from adcreative.runs.people import told_pictures
 
-__all__ = ["RESULT_COLUMNS", "Makers", "Outcome", "safe_stem", "save_run", "write_pictures"]
+__all__ = ["RESULT_COLUMNS", "Makers", "Outcome", "picture_stem", "remove_untold", "safe_stem", "save_run", "write_pictures"]
 
 MAX_STEM_BYTES = 80
+OUR_PICTURE = re.compile(r"\d{5,}-.*-[0-9a-f]{8}\.")  # as `picture_stem` calls them
 RESULT_COLUMNS = (
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "description_original",
     "description_edited", "cta_original", "cta_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low",
@@ -92,6 +96,21 @@ def safe_stem(file_name: str) -> str:
     """Return a file name's stem as every file system takes it: letters, digits, "-" and "_", at most MAX_STEM_BYTES."""
     stem = re.sub(r"[^\w-]+", "-", Path(file_name).stem).strip("-")
     return stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore") or "words"
+
+
+def picture_stem(creative: Creative) -> str:
+    """Return what the pictures of an ad in a run of many are called: row, name, and which content, since rows may move."""
+    return f"{creative.row:05d}-{safe_stem(creative.file_name)}-{hash_creative(creative)[:8]}"
+
+
+def remove_untold(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Remove the pictures in `out`/images that a run wrote and that none of its rows names any more, with their sidecars."""
+    told = {PurePosixPath(name).name for row in rows for name in told_pictures(row)}
+    if not (out / "images").is_dir():
+        return
+    for path in list((out / "images").iterdir()):
+        if OUR_PICTURE.match(path.name) and path.name.removesuffix(SUFFIX) not in told:
+            path.unlink(missing_ok=True)
 
 
 def save_run(

@@ -15,6 +15,7 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.progress import Progress, ShouldStop
+from adcreative.runs.continuing import find_kept
 from adcreative.runs.engines import Apply, BatchConfig, Job, Rows, apply_job
 from adcreative.runs.log import LoggedRows, check_settings, has_lines, read_places
 from adcreative.runs.survey import Survey, chunked
@@ -41,13 +42,15 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A job that writes nothing, from creatives to its items, the log and settings of the run, and how many to measure."""
+    """A job that writes nothing, from creatives to its items, the log and settings of the run, how many to measure, and what a
+    kept row is known by."""
 
     job: Job
     as_items: Callable[[Iterable[Creative]], Iterable[Any]]
     log_path: Path
     settings: Mapping[str, Any]
     num_measured: int
+    hash_row: Callable[[Creative], str]
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ class CheckJob:
 
 def rehearse(
     rehearsal: Rehearsal, survey: Survey, config: BatchConfig, *, progress: Progress, should_stop: ShouldStop
-) -> Forecast:
-    """Check what a run needs, try some creatives, and say what it would do; writes nothing.
+) -> tuple[Forecast, tuple[str, ...]]:
+    """Check what a run needs, try some creatives, and say what it would do, and what changed since it began; writes nothing.
 
     Raises:
         ConfigError, CatalogError: what would keep the run from starting.
@@ -79,13 +82,15 @@ def rehearse(
     log_path = rehearsal.log_path
     check_resume(config, log_path, log_path)
     check_writable(log_path.parent)
-    done = LoggedRows(log_path)
+    lines = LoggedRows(log_path)
     if has_lines(log_path) and not config.restart:
         check_settings(log_path, rehearsal.settings)
-        done.places, _ = read_places(log_path, "row")
+        lines.places, _ = read_places(log_path, "row")
+    kept = find_kept(lines, survey.hashed(rehearsal.hash_row, progress), survey.is_wanted)
+    done = kept.places
     num_done = sum(map(survey.is_wanted, done))
     num_checked, unusable, first = 0, survey.num_failures, survey.first_failure.problem if survey.first_failure else ""
-    to_do = survey.creatives_to_do(done, done)
+    to_do = survey.creatives_to_do(done)
     with closing(apply_job(CheckJob(), chunked(to_do, CHUNK), config, should_stop)) as finished:  # type: ignore[type-var]
         for rows in finished:
             problems = [row["problem"] for row in rows if row["problem"]]
@@ -97,11 +102,12 @@ def rehearse(
     few = list(islice(survey.creatives_to_do(done), 1 + rehearsal.num_measured))
     is_measured = usable and not should_stop()
     seconds_each = _measure(rehearsal.job.load(should_stop), rehearsal.as_items, few, progress) if is_measured else None
-    return Forecast(
+    forecast = Forecast(
         to_do=usable, already_done=num_done, unusable=unusable, first_problem=first, seconds_each=seconds_each,
         seconds=None if seconds_each is None else seconds_each * usable / (config.workers or 1),
         num_measured=max(1, len(few) - 1) if seconds_each is not None else 0,
     )  # fmt: skip
+    return forecast, kept.warnings(survey.num_creatives)
 
 
 def _measure(

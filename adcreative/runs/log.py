@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from adcreative.artifacts import dump_json, write_atomically
+from adcreative.artifacts import dump_json, open_atomically, write_atomically
 from adcreative.errors import CatalogError, ConfigError
 
 
@@ -162,20 +163,29 @@ class RunLog:
             CatalogError: the disk is full; the file is as it was.
         """
         keys = sorted(self.rows.places)
-        if keys == list(self.rows.places) and change is None:
-            return
-        draft_path = self.path.with_name(f".{self.path.name}.part")
+        if keys != list(self.rows.places) or change is not None:
+            self._rewrite((self.rows.places[key], change) for key in keys)
+
+    def rearrange(self, places: Mapping[int, int]) -> None:
+        """Leave the lines that are named and give them new keys, in one step. places: new key -> key that a line has now.
+
+        Raises:
+            CatalogError: the disk is full; the file is as it was.
+        """
+        if any(new != old for new, old in places.items()) or len(places) < len(self.rows.places):
+            chosen = ((self.rows.places[old], partial(_renamed, self.key_field, new)) for new, old in sorted(places.items()))
+            self._rewrite(chosen)
+
+    def _rewrite(self, lines: Iterable[tuple[int, Callable[[dict[str, Any]], Mapping[str, Any]] | None]]) -> None:
+        """Write the file anew: where each line is now, and what becomes of it on the way."""
+        is_private = not self.path.stat().st_mode & 0o077
         try:
-            with self.path.open("rb") as old, draft_path.open("wb") as draft:
-                for key in keys:
-                    old.seek(self.rows.places[key])
+            with self.path.open("rb") as old, open_atomically(self.path, is_private=is_private) as draft:
+                for place, change in lines:
+                    old.seek(place)
                     line = old.readline()
                     draft.write(line if change is None else dump_json(dict(change(json.loads(line)))).encode())
-                draft.flush()
-                os.fsync(draft.fileno())
-            draft_path.replace(self.path)
         except OSError as error:
-            draft_path.unlink(missing_ok=True)
             raise unwritable(self.path, error) from error
         self._file.close()
         self._file = self.path.open("ab", buffering=0)
@@ -252,6 +262,10 @@ def read_places(path: Path, key_field: str) -> tuple[dict[Any, int], int]:
                 ) from error
             place += len(line)
     return places, place
+
+
+def _renamed(field: str, key: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, field: key}
 
 
 def _settings_path(path: Path) -> Path:

@@ -28,12 +28,12 @@ from adcreative.provenance.approval import AUDIT, read_events
 from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
 from adcreative.provenance.sidecar import FORMAT as SIDECAR_FORMAT
 from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
+from adcreative.runs.continuing import hash_names
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals, names_with_consent
 from adcreative.runs.outputs import LIST_NAME, drop_missing, drop_outputs, is_ours
 from adcreative.runs.people import Person, hash_pictures, picture_paths, told_pictures
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
-from adcreative.runs.survey import hash_names
 
 FAILURES = ("results.failures.csv", "failures.csv")  # the second of earlier versions
 RUN_FILES = (

@@ -6,16 +6,15 @@ their latest creatives (words and counts, no pixels). Loads no torch.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from adcreative.catalog import CatalogReader
 from adcreative.creative import Creative, FailedCreative
-from adcreative.errors import CatalogError, ConfigError
+from adcreative.errors import CatalogError
+from adcreative.progress import Progress
 
 HISTORY_PER_BRAND = 16
 
@@ -45,21 +44,17 @@ class Survey:
         """Sentences about the catalogue that the user should see."""
         return tuple(self.reader.warnings)
 
-    def creatives_to_do(self, done: Container[int], rows: Mapping[int, Mapping[str, Any]] | None = None) -> Iterator[Creative]:
-        """Yield the wanted creatives that have no row yet, in order.
-
-        Args:
-            rows: what is done already, to be compared with the catalogue.
-        Raises:
-            ConfigError: a row that is done belongs to another creative: the catalogue was changed meanwhile.
-        """
+    def creatives_to_do(self, done: Container[int] = ()) -> Iterator[Creative]:
+        """Yield the wanted creatives that have no row yet, in order."""
         for creative in self.reader:
-            if isinstance(creative, FailedCreative) or not self.is_wanted(creative.row):
-                continue
-            if creative.row not in done:
+            if isinstance(creative, Creative) and self.is_wanted(creative.row) and creative.row not in done:
                 yield creative
-            elif rows is not None and creative.row in rows:
-                _check_same(creative, rows[creative.row], self.data)
+
+    def hashed(self, hash_row: Callable[[Creative], str], progress: Progress) -> Iterator[tuple[int, str, tuple[str, str]]]:
+        """Yield number, hash and names of each wanted creative, in order."""
+        for done, creative in enumerate(self.creatives_to_do()):
+            progress("comparing with what was done", done, self.num_creatives)
+            yield creative.row, hash_row(creative), (creative.file_name, creative.ad_name)
 
     def failures(self) -> Iterator[FailedCreative]:
         """Yield the rows of the catalogue that cannot be used."""
@@ -120,30 +115,3 @@ def chunked(creatives: Iterable[Creative], size: int) -> Iterator[tuple[Creative
     source = iter(creatives)
     while chunk := tuple(islice(source, size)):
         yield chunk
-
-
-def hash_names(salt: str, file_name: str, ad_name: str) -> str:
-    """Return what is kept of a purged creative's names: enough to know it again, and no byte of them."""
-    return hashlib.sha256("\0".join((salt, file_name, ad_name)).encode("utf-8", "replace")).hexdigest()
-
-
-def _check_same(creative: Creative, row: Mapping[str, Any], data: Path) -> None:
-    logged = row.get("failed", row)
-    if "purged" not in row and not (isinstance(logged, Mapping) and {"file_name", "ad_name"} <= logged.keys()):
-        raise ConfigError(
-            f"what this run kept of row {creative.row} is damaged; choose another --out, or start over with --restart"
-        )
-    if "purged" in row:  # its names are gone; what is left says only whether it was this creative
-        salt, digest = row["purged"]
-        if hash_names(salt, creative.file_name, creative.ad_name) != digest:
-            raise ConfigError(
-                f"{data} was changed since this run began: row {creative.row} is another creative than was purged; "
-                "choose another --out, or start over with --restart"
-            )
-        return
-    for name in ("file_name", "ad_name"):
-        if logged[name] != getattr(creative, name):
-            raise ConfigError(
-                f'{data} was changed since this run began: {name} of row {creative.row} was "{logged[name]}" and is '
-                f'"{getattr(creative, name)}"; choose another --out, or start over with --restart'
-            )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,19 @@ from adcreative.catalog.tables import failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CopywriterError, CreativeError
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.provenance.run_records import MADE_FROM
 from adcreative.runs.batch import RunSummary
+from adcreative.runs.continuing import find_kept, hash_told
 from adcreative.runs.log import RunLog
 from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.model_folder import read_model_manifests
 
 if TYPE_CHECKING:
     import numpy as np
 
     from adcreative.copywriter.brand_kit import BrandKit
     from adcreative.copywriter.products import Description, Lexicon, Product
-    from adcreative.copywriter.products.describer import ProductDescriber, TextScorer
+    from adcreative.copywriter.products.describer import TextScorer
 
 __all__ = ["DESCRIPTION_COLUMNS", "describe"]
 
@@ -43,25 +47,17 @@ class _Feed:
 
 
 def describe(
-    data: Path,
-    out: Path,
-    *,
-    llm: str = "template",
-    seed: int = 0,
-    max_chars: int | None = None,
-    rank_by: str = "record",
-    model: Path | None = None,
-    brand_kit: Path | None = None,
-    restart: bool = False,
-    progress: Progress = silent,
+    data: Path, out: Path, *, llm: str = "template", seed: int = 0, max_chars: int | None = None, rank_by: str = "record",
+    model: Path | None = None, brand_kit: Path | None = None, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:
+) -> RunSummary:  # fmt: skip
     """Write a description for each product of a table; write a CSV, and X.failures.csv beside it.
 
     Feeds of Google Merchant Center (tables and XML), Shopify, WooCommerce and Amazon are read as they are, plain tables by the
     names of their columns in seven languages (rules/feeds.yaml). Price, pictures, stock and links are passed over, every other
     column with a value is an attribute. Of the shop's own text sentences that say what the product is are told as they are
-    (rules/shop_text.yaml); a short name alone is refused. Rows are logged beside `out`; a killed run goes on from there.
+    (rules/shop_text.yaml); a short name alone is refused. Rows are logged beside `out`; a killed run goes on from there. Rows
+    that changed since are done anew, all of them where other values stand in the table.
 
     Args:
         llm: as for `build_copywriter`. The embedded SmolLM2 gives values to the wrong part ("6 mm in weight"), which
@@ -78,10 +74,7 @@ def describe(
     from adcreative.copywriter.products import Lexicon, build_describer
 
     data, out = Path(data), Path(out)
-    if rank_by not in ("record", "predictor"):
-        raise ConfigError(f'rank_by must be "record" or "predictor", got {rank_by!r}')
-    if max_chars is not None and max_chars < 40:
-        raise ConfigError(f"max_chars must be at least 40, got {max_chars}")
+    _check_choices(rank_by, max_chars)
     outputs, inputs = (out, failures_path(out)), (data, brand_kit)
     check_outputs(outputs, inputs, restart=restart)
     kit = read_brand_kit(brand_kit) if brand_kit is not None else None
@@ -91,45 +84,51 @@ def describe(
     describer = build_describer(llm, lexicon=lexicon, scorer=scorer, max_chars=max_chars)
     settings = {
         "verb": "describe", "data": str(data.resolve()), "llm": llm, "seed": seed, "max_chars": describer.max_chars,
-        "rank_by": rank_by, "model": str(model), "brand_kit": repr(kit),
+        "brand_kit": repr(kit), "ranked_by": read_model_manifests(model)["predictor"].content_hash if scorer else rank_by,
     }  # fmt: skip
+    made_from = _hash_rows(rows, header, feed, lexicon)
+    describe_one = partial(describer.describe, seed=seed, should_stop=should_stop)
     with RunLog(out.with_name(f".{out.name}.partial.jsonl"), settings, key_field="row", restart=restart) as log:
+        kept = find_kept(log.rows, ((number, digest, ("", "")) for number, digest in made_from.items()))
+        log.rearrange(kept.places)
         for number, row in enumerate(rows):
             progress("describing", number, len(rows))
-            if should_stop() or (
-                row.row not in log.rows and not _describe_row(row, header, feed, kit, describer, seed, log, should_stop)
-            ):
+            if should_stop() or (found := log.rows.get(row.row) or _describe_row(row, header, feed, kit, describe_one)) is None:
                 return RunSummary(path=log.path, done=len(log.rows), failed=0, stopped=True)
+            if row.row not in log.rows:
+                log.append({"row": row.row, MADE_FROM: made_from[row.row], **found})
         with own_outputs(outputs, inputs, restart=restart):
-            return _write_descriptions(out, [log.rows[row.row] for row in rows], log)
+            summary = _write_descriptions(out, [log.rows[row.row] for row in rows], log)
+    return replace(summary, warnings=(*kept.warnings(len(rows)), *summary.warnings))
+
+
+def _check_choices(rank_by: str, max_chars: int | None) -> None:
+    if rank_by not in ("record", "predictor"):
+        raise ConfigError(f'rank_by must be "record" or "predictor", got {rank_by!r}')
+    if max_chars is not None and max_chars < 40:
+        raise ConfigError(f"max_chars must be at least 40, got {max_chars}")
+
+
+def _hash_rows(rows: Sequence[RawRow], header: Sequence[str], feed: _Feed, lexicon: Lexicon) -> dict[int, str]:
+    """Return number -> hash of each row and of what the table says as a whole, which decides about every row."""
+    table = hash_told(asdict(feed), sorted(lexicon.values), sorted(lexicon.written), list(header))
+    return {row.row: hash_told(table, list(row.cells), row.fault) for row in rows}
 
 
 def _describe_row(
-    row: RawRow,
-    header: Sequence[str],
-    feed: _Feed,
-    kit: BrandKit | None,
-    describer: ProductDescriber,
-    seed: int,
-    log: RunLog,
-    should_stop: ShouldStop,
-) -> bool:
-    """Describe one product and add its row, or why there is none, to the log; return False when it was stopped."""
+    row: RawRow, header: Sequence[str], feed: _Feed, kit: BrandKit | None, describe: Callable[[Product], Description]
+) -> dict[str, Any] | None:
+    """Return the description of one product, or why there is none; None when it was stopped."""
     try:
         product = _product(row, header, feed)
-        found = describer.describe(product if kit is None else kit.product(product), seed=seed, should_stop=should_stop)
+        found = describe(product if kit is None else kit.product(product))
         _check_tells(product, found.text)
     except CreativeError as error:
-        log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": [error.problem, error.remedy]})
-        return True
+        return {**_cells(row, header, ("id", "title")), "failed": [error.problem, error.remedy]}
     except CopywriterError as error:
         failed = [str(error), "Correct the row, or use --llm template."]
-        log.append({"row": row.row, **_cells(row, header, ("id", "title")), "failed": failed})
-        return True
-    if found.is_cancelled:
-        return False
-    log.append({"row": row.row, **_cells(row, header, ("id",)), **_result(product, found)})
-    return True
+        return {**_cells(row, header, ("id", "title")), "failed": failed}
+    return None if found.is_cancelled else {**_cells(row, header, ("id",)), **_result(product, found)}
 
 
 def _write_descriptions(out: Path, done: Sequence[Mapping[str, Any]], log: RunLog) -> RunSummary:

@@ -24,7 +24,7 @@ from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
 from adcreative.runs.batch import Batch, RunSummary, check_seen, disk_faults, run_batch
 from adcreative.runs.engines import Apply, BatchConfig, Rows
-from adcreative.runs.folder import Makers, safe_stem, write_pictures
+from adcreative.runs.folder import Makers, picture_stem, remove_untold, write_pictures
 from adcreative.runs.log import RowsInOrder, RunLog
 from adcreative.runs.survey import Survey, survey_catalog
 from adcreative.verbs.alternatives import write_alternatives
@@ -71,7 +71,7 @@ def optimize(
 
     Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
     "synthetic-person"; the others are left as they are, and their row says why. Every new line keeps the rules of `brand_kit`,
-    a brand manifest. A killed run goes on after the last finished creative.
+    a brand manifest. A killed run goes on after the last finished creative; ads that changed since are done anew.
 
     Without `model` the models have seen no results of the account: edits are untested, and results and report say which ads are
     strong among the others, no rates and no gains. A base rate (given, or the mean of the table's own results) brings rates
@@ -144,6 +144,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         place = None if job.model else _placer(log, job.base_rate)
         if is_complete:
             log.sort(place)
+            remove_untold(out, log.rows.values())
         results: Sequence[dict[str, Any]] = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
         if place is not None and not is_complete:
             results = _Placed(results, place)  # in the file rates are moved once, when all are there
@@ -236,7 +237,7 @@ class _Editor:
                     outcome = replace(outcome, result=self._state_untested(outcome))
                 row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
                 if not self.job.is_rehearsal:
-                    stem = f"{creative.row:05d}-{safe_stem(creative.file_name)}"
+                    stem = picture_stem(creative)
                     row |= write_pictures(
                         creative, outcome, self.job.out, stem=stem, makers=self.makers, keep_control=self.job.keep_controls
                     )

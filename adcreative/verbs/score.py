@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import Batch, RunSummary, check_seen, chunk_size, disk_faults, run_batch
+from adcreative.runs.continuing import hash_creative, hash_told, hash_with_counts
 from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.log import RunLog
 from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
@@ -64,14 +65,13 @@ def score(
     the model knows. `persona` (TOML: a table of traits for each declared audience segment) adds `<out>.personas.csv`: the ads
     in the order in which each segment would prefer them, by `audit`, what `audit_personas` wrote.
 
-    Rows are kept in a log beside `out` until all are done; a killed run goes on from there. `batch` says how it is worked
-    through (workers, engine, limit, dry run); the rows do not depend on it. `images` is the folder with the pictures of an
-    export's ads.
+    Rows are kept in a log beside `out` until all are done; a killed run goes on from there, and rows that changed since are
+    done anew. `batch` says how it is worked through (workers, engine, limit, dry run); the rows do not depend on it. `images`
+    is the folder with the pictures of an export's ads.
 
     Raises:
-        ConfigError: `out` holds the log of a run with other settings, the catalogue was changed since that began, `out` is
-            what is read or somebody else's file, `base_rate` is no rate, the model knows no value of `by`, or as
-            `plan_personas`.
+        ConfigError: `out` holds the log of a run with other settings, `out` is what is read or somebody else's file,
+            `base_rate` is no rate, the model knows no value of `by`, or as `plan_personas`.
         CatalogError: nothing in `data` can be used, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
@@ -96,12 +96,22 @@ def score(
         log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=settings, job=job,
         rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
-        finish=partial(_write_scores, out, survey, level, by),
+        finish=partial(_write_scores, out, survey, level, by), hash_row=_hasher(survey.history),
     )  # fmt: skip
     summary = run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
     if table is None or summary.stopped or summary.forecast is not None:
         return summary
     return replace(summary, warnings=(*summary.warnings, table.write(survey)))
+
+
+def _hasher(history: Mapping[str, Sequence[Creative]]) -> Callable[[Creative], str]:
+    """Return the hash of an ad and of its brand's earlier ads with their results, which it is scored beside."""
+
+    @lru_cache(MAX_BRANDS_KEPT)
+    def hash_brand(brand: str) -> str:
+        return hash_told([hash_with_counts(one) for one in history.get(brand, ())])
+
+    return lambda creative: hash_creative(creative, hash_brand(fold_brand(creative)))
 
 
 def _write_scores(out: Path, survey: Survey, level: Level, by: str, log: RunLog, is_complete: bool) -> RunSummary:

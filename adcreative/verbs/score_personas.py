@@ -28,7 +28,7 @@ class PersonaTable:
 
     def write(self, survey: Survey) -> str:
         """Write the table of all ads; return a sentence."""
-        rows = self.segments.rank(list(survey.creatives_to_do(())))
+        rows = self.segments.rank(list(survey.creatives_to_do()))
         with own_outputs((self.out,), self.inputs, restart=self.restart):
             write_rows(self.out, rows, SHIFT_COLUMNS)
         return f"{self.out.name} ranks the ads for {len(self.segments.names)} personas, as their declared profiles go"

@@ -215,16 +215,6 @@ class TestLimitResumeRestart:
         with pytest.raises(ConfigError, match=r'no engine named "rays"\. Did you mean "ray"'):
             BatchConfig(engine="rays")
 
-    def test_a_changed_catalogue_is_not_continued(self, tmp_path: Path, fakes: None) -> None:
-        """One ad more at the top moves every row: its neighbour's result would be taken for its own."""
-        (tmp_path / "ads.csv").write_text("ad_name,headline\na,first\nb,second\n")
-        pipeline.optimize(tmp_path / "ads.csv", tmp_path / "out", batch=BatchConfig(limit=1))
-        (tmp_path / "ads.csv").write_text("ad_name,headline\nnew,zeroth\na,first\nb,second\n")
-        with pytest.raises(ConfigError, match=r'was changed.*ad_name of row 1 was "a" and is "new"'):
-            pipeline.optimize(tmp_path / "ads.csv", tmp_path / "out")
-        pipeline.optimize(tmp_path / "ads.csv", tmp_path / "out", batch=BatchConfig(restart=True))
-        assert [row["ad_name"] for row in results(tmp_path / "out")] == ["new", "a", "b"]
-
 
 class TestDryRun:
     @pytest.mark.parametrize("more", [(), ("--workers", "2")])
@@ -317,7 +307,7 @@ class TestKilled:
 
     def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(self, tmp_path: Path) -> None:
         ads = write_ads(tmp_path / "ads", 60)
-        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
         full = subprocess.run(
             command("score", ads, "--out", tmp_path / "s.csv", "--json"),
             cwd=ROOT,

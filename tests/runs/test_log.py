@@ -4,14 +4,12 @@ import json
 import os
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import note_event
 from adcreative.runs.log import RowsInOrder, RunLog
-from adcreative.runs.survey import survey_catalog
 
 
 def test_rows_survive_a_new_process(tmp_path: Path) -> None:
@@ -140,14 +138,6 @@ def test_a_line_that_is_no_row_is_named_where_the_run_is_resumed(row: str, tmp_p
     path.write_text(path.read_text() + row + "\n")
     with pytest.raises(ConfigError, match=r"line 2 of .*r\.jsonl is damaged"):
         RunLog(path, {}, key_field="row")
-
-
-@pytest.mark.parametrize("kept", [{"row": 1}, {"row": 1, "failed": None}, {"row": 1, "file_name": "a.png"}])
-def test_a_kept_row_without_a_name_is_damaged_and_not_another_creative(kept: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "ads.csv").write_text("headline\nSleep better\n")
-    survey = survey_catalog(tmp_path / "ads.csv")
-    with pytest.raises(ConfigError, match="of row 1 is damaged; choose another --out"):
-        list(survey.creatives_to_do({1}, {1: kept}))
 
 
 def test_a_row_and_an_event_are_on_disk_before_the_work_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CatalogError
-from adcreative.provenance.run_records import LOCAL_SETTINGS, RESULTS, find_member, read_rows, read_settings
+from adcreative.provenance.run_records import LOCAL_SETTINGS, MADE_FROM, RESULTS, find_member, read_rows, read_settings
 
 CONTROL, EDITED = "control", "edited"
 CALLED = {CONTROL: "original", EDITED: "version-B"}  # in the names of ads, which people read
@@ -96,10 +97,14 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
     run_hash = hash_run(settings)
     originals = _read_originals(settings, run_dir)
     variants: list[Variant] = []
+    num_alike: Counter[str] = Counter()
     for result in results:
         if result["status"] == "edited":
+            made_from = str(result.get(MADE_FROM, ""))  # runs of earlier versions have none; with it a row may move
+            place = [made_from, num_alike[made_from]] if made_from else result["row"]
+            num_alike[made_from] += 1
             try:
-                variants += _build_arms(result, originals.get(result["row"]), run_dir, run_hash, campaign)
+                variants += _build_arms(result, place, originals.get(result["row"]), run_dir, run_hash, campaign)
             except (KeyError, TypeError, ValueError) as error:
                 if isinstance(error, AdCreativeError):
                     raise
@@ -138,14 +143,14 @@ def _find_source(path: Any, run_dir: Path) -> Path | None:
 
 
 def _build_arms(
-    result: dict[str, Any], original: Creative | None, run_dir: Path, run_hash: str, campaign: str
+    result: dict[str, Any], place: Any, original: Creative | None, run_dir: Path, run_hash: str, campaign: str
 ) -> tuple[Variant, Variant]:
-    """Return control and edit of one line of results.jsonl."""
+    """Return control and edit of one line of results.jsonl. place: what tells the line from others of the run."""
     fields = {name: getattr(original, name) for name in _CONTEXT} if _is_same(original, result) else {}
     fields |= {"row": result["row"], "ad_name": result["ad_name"]}
     edits = tuple(f"{edit['direction']} {edit['strength']:+.2f}" for edit in result["edits"])
     content = {name: result[name] for name in ("file_name", "ad_name", "headline_edited", "description_edited", "edits")}
-    key = json.dumps([result["row"], content], sort_keys=True, ensure_ascii=False)
+    key = json.dumps([place, content], sort_keys=True, ensure_ascii=False)
     is_without_rates = bool(result.get("is_untested")) and result["ctr_original"] is None
     arms = []
     for arm, kind, image in ((CONTROL, "original", "original_image"), (EDITED, "edited", "edited_image")):

@@ -1,0 +1,127 @@
+"""Which lines of an earlier run still hold: each line names a hash of what its answer was made from.
+
+A line stands for the row whose hash it names, wherever that row is today: rows that moved keep their lines, rows that changed
+are done anew. Of a purged row only a salted hash of its names is left; it is known by that. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adcreative.artifacts import hash_bytes
+from adcreative.creative import NUMBER_COLUMNS, Creative
+from adcreative.errors import ConfigError
+from adcreative.provenance.run_records import MADE_FROM
+
+_NOT_MEANT = ("row", "image_path", "image_u8", *NUMBER_COLUMNS)  # where an ad stands, and what became of it
+
+Names = tuple[str, str]  # file_name and ad_name
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which lines hold. places: row of today's data -> key of its line. num_changed: rows whose lines do not hold any more."""
+
+    places: Mapping[int, int]
+    num_changed: int = 0
+
+    def warnings(self, num_rows: int) -> tuple[str, ...]:
+        """Return the sentence that says how much is done anew."""
+        told = f"{self.num_changed} of {num_rows} rows changed since this run began; done anew"
+        return (told,) if self.num_changed else ()
+
+
+def find_kept(
+    lines: Mapping[int, Mapping[str, Any]],
+    rows: Iterable[tuple[int, str, Names]],
+    is_wanted: Callable[[int], bool] = lambda row: True,
+) -> Kept:
+    """Hold the lines of an earlier run against today's rows.
+
+    Args:
+        lines: key -> line. rows: number, hash and names of each row that is wanted today.
+        is_wanted: of a row's number; lines of other rows are kept for a later run.
+    Raises:
+        ConfigError: a line does not say what it was made from.
+    """
+    if not lines:
+        return Kept({})
+    made, purged = _sort_lines(lines)
+    places, loose, num_rows = dict[int, int](), dict[int, tuple[str, int | None]](), 0
+    for row, digest, names in rows:
+        num_rows += 1
+        if row in made.get(digest, ()):
+            places[row] = row
+            made[digest].remove(row)
+        elif (key := _find_purged(purged, names)) is not None or digest in made:
+            loose[row] = digest, key
+    for row, (digest, key) in loose.items():
+        if made.get(digest):
+            places[row] = min(made[digest])
+            made[digest].remove(places[row])
+        elif key is not None:
+            places[row] = key
+    unused = [key for keys in made.values() for key in keys]
+    places |= {key: key for key in unused if not is_wanted(key)}
+    num_to_do = num_rows - sum(map(is_wanted, places))
+    return Kept(places, min(sum(map(is_wanted, unused)), num_to_do))
+
+
+def hash_creative(creative: Creative, *more: str) -> str:
+    """Return a hash of an ad's names, words, context and the bytes of its picture, and of whatever else decides about it."""
+    told = {name: value for name, value in vars(creative).items() if name not in _NOT_MEANT}
+    return hash_told(told | {"context": dict(creative.context)}, _hash_picture(creative), *more)
+
+
+def hash_with_counts(creative: Creative) -> str:
+    """Return a hash of an ad and of its results."""
+    return hash_creative(creative, *(str(getattr(creative, name)) for name in NUMBER_COLUMNS))
+
+
+def hash_told(*told: Any) -> str:
+    """Return a hash of plain values."""
+    return hash_bytes(*(json.dumps(one, sort_keys=True, default=str).encode() for one in told))
+
+
+def hash_names(salt: str, file_name: str, ad_name: str) -> str:
+    """Return what is kept of a purged creative's names: enough to know it again, and no byte of them."""
+    return hashlib.sha256("\0".join((salt, file_name, ad_name)).encode("utf-8", "replace")).hexdigest()
+
+
+def _sort_lines(lines: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, set[int]], dict[int, tuple[str, str]]]:
+    """Return hash -> keys of its lines, and key -> salt and hash of the names of each purged line."""
+    made: dict[str, set[int]] = defaultdict(set)
+    purged: dict[int, tuple[str, str]] = {}
+    for key, line in lines.items():
+        if "purged" in line:
+            salt, digest = line["purged"]
+            purged[key] = salt, digest
+        elif isinstance(line.get(MADE_FROM), str):
+            made[line[MADE_FROM]].add(key)
+        else:
+            raise ConfigError(
+                f"what this run kept of row {key} is damaged, or is of an earlier version; choose another --out, or start over "
+                "with --restart"
+            )
+    return dict(made), purged
+
+
+def _find_purged(purged: Mapping[int, tuple[str, str]], names: Names) -> int | None:
+    return next((key for key, (salt, digest) in purged.items() if hash_names(salt, *names) == digest), None)
+
+
+def _hash_picture(creative: Creative) -> str:
+    if creative.image_u8 is not None:
+        return hash_bytes(str(creative.image_u8.shape).encode(), creative.image_u8.tobytes())
+    if creative.image_path is None:
+        return "none"
+    try:
+        with creative.image_path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # its row says so when its turn comes
+        return "unreadable"
