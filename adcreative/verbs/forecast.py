@@ -32,7 +32,7 @@ __all__ = ["forecast"]
 
 FORECAST_COLUMNS = (
     "creative", "state", "age_days", "impressions", "clicks", "cut_out_chance", "ends_in_7_days", "retire_by", "retire_by_low",
-    "retire_by_high", "refresh_rank", "weekly_change", "change_low", "change_high",
+    "retire_by_high", "later_than", "refresh_rank", "weekly_change", "change_low", "change_high",
 )  # fmt: skip
 CHANCES = (0.1, 0.5, 0.9)  # of having ended: early end, middle and late end of the retire-by date
 SOON_DAYS, CUT_OUT_DAYS = 7, 10
@@ -56,8 +56,9 @@ def forecast(
     """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures beside it (JSON) and a page (HTML).
 
     For each running ad: the chance to be cut out within its first ten days, the chance to end within a week, the day by
-    which it has probably ended (with the days of 10 and 90 %), its weekly change of click rate, and its rank in the refresh
-    queue (chance to end within a week times its clicks a day). An account with fewer than 80 ads, 40 of them ended, gets
+    which it has probably ended (with the days of 10 and 90 %; later_than where that is beyond the ages that the log knows), its
+    weekly change of click rate, and its rank in the refresh queue (chance to end within a week times its clicks a day). An
+    account with fewer than 80 ads, 40 of them ended, gets
     trends only.
 
     Args:
@@ -135,7 +136,7 @@ def _answer(lives: Lifetimes, log: EventLog, ads: Mapping[str, Creative], seed: 
     if fitted is not None:
         age = lives.last_day - lives.start + 1.0
         table = fitted.model.survival(features, TIMES)
-        more = remaining_days(table, age, CHANCES)
+        more = remaining_days(table[:, : fitted.known_age + 1], age, CHANCES)
         now, soon = (np.take_along_axis(table, _place(age + days, TIMES)[:, None], axis=1)[:, 0] for days in (0, SOON_DAYS))
         ends_soon = 1 - soon / np.maximum(now, 1e-12)
         cut_out = np.clip(1 - table[:, CUT_OUT_DAYS] / np.maximum(now, 1e-12), 0, 1)
@@ -145,7 +146,9 @@ def _answer(lives: Lifetimes, log: EventLog, ads: Mapping[str, Creative], seed: 
                 row["ends_in_7_days"] = round(float(ends_soon[at]), 4)
                 row |= {name: _date(lives.last_day + days) for name, days in
                         zip(("retire_by_low", "retire_by", "retire_by_high"), more[at], strict=True)}  # fmt: skip
-        curves = {"mean": [round(float(value), 4) for value in table[lives.is_running].mean(axis=0)[:121]]}
+                if row["retire_by"] is None:
+                    row["later_than"] = _date(max(lives.start[at] + fitted.known_age - 1, lives.last_day))
+        curves = {"mean": [round(float(value), 4) for value in table[lives.is_running].mean(axis=0)[: fitted.known_age + 1]]}
         worth = [(row["ends_in_7_days"] or 0.0) * row["clicks"] / max(row["age_days"], 1) for row in rows]
         running = [at for at in np.argsort(-np.array(worth), kind="stable") if rows[at]["state"] == "running"]
         for rank, at in enumerate(running, 1):
@@ -252,6 +255,7 @@ def _as_dict(answer: _Answer, lives: Lifetimes) -> dict[str, Any]:
     return {
         "num_ads": len(lives.names), "num_running": int(lives.is_running.sum()), "num_ended": int(lives.ended.sum()),
         "method": fitted.method if fitted else "trend", "concordance": fitted.figures if fitted else {},
+        "level_gap": fitted.gaps if fitted else {}, "known_age_days": fitted.known_age if fitted else None,
         "num_held_out": fitted.num_held_out if fitted else 0, "screens": list(lives.screens),
         "still_running_by_day": answer.curves.get("mean", []),
     }  # fmt: skip
@@ -263,15 +267,24 @@ def _say(answer: _Answer, lives: Lifetimes) -> tuple[str, ...]:
     if answer.fitted is not None:
         for name, figures in answer.fitted.figures.items():
             said = ", ".join(f"{part} {value:.3f}" for part, value in figures.items() if value is not None)
-            lines.append(f"concordance of {name}: {said}")
+            gap = answer.fitted.gaps[name]
+            off = "" if gap is None else f"; the share that still runs is off by {100 * gap:.1f} points at most"
+            lines.append(f"concordance of {name}: {said}{off}")
         lines.append(
             f'"{answer.fitted.method}" is used, measured on {answer.fitted.num_held_out} ads, each by models that knew none of '
             "its family"
         )
+        if num := sum(row["later_than"] is not None for row in running):
+            lines.append(
+                f"{num} of the running ads more likely than not outlive the {answer.fitted.known_age} days to which the log "
+                "followed ten ads: for them no date is told, but the day after which it lies"
+            )
     for row in _queue(answer.rows)[:5]:
         by = (
             f"retire by {row['retire_by']} ({row['retire_by_low']} to {row['retire_by_high'] or 'later'})"
             if row["retire_by"]
+            else f"later than {row['later_than']}"
+            if row["later_than"]
             else (
                 f"its click rate changes by {row['weekly_change']:+.1%} a week" if row["weekly_change"] is not None else "soon"
             )

@@ -139,3 +139,11 @@ def test_a_forecast_that_orders_ads_by_chance_says_so(right: float, is_trusted: 
     assert "by 20 Oct (18 Oct to later)" in shown
     assert f"{right:.0%} of the time" in shown
     assert ("hardly better than chance" not in shown) == is_trusted
+
+
+def test_ads_that_outlive_what_the_table_knows_get_no_date() -> None:
+    row = dict.fromkeys(("retire_by", "retire_by_low", "retire_by_high", "weekly_change"), "")
+    row |= {"state": "running", "creative": "a", "later_than": "2026-10-20", "ends_in_7_days": "0.01"}
+    shown = insights_html.retire([row], {"method": "cox", "concordance": {}, "known_age_days": 41}, [])
+    assert "more likely than not outlives 41 days" in shown
+    assert "at least 80 ads" not in shown

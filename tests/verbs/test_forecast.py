@@ -147,3 +147,29 @@ def test_wrong_input_is_refused(desk: Path) -> None:
     with pytest.raises(ConfigError, match="stopped before"):
         pipeline.forecast(desk / "daily.csv", desk / "forecast.csv", should_stop=lambda: True)
     assert not (desk / "forecast.csv").exists()
+
+
+def test_beyond_what_the_log_knows_a_day_is_told_after_which_the_end_lies(tmp_path: Path) -> None:
+    """Half of the ads end within days, the others within no log: for them no date is invented."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for ad in range(240):
+        launch, life = int(rng.integers(0, 60)), int(np.ceil(rng.exponential(6))) if ad % 2 else 999
+        rows += [
+            {"ad_name": f"Ad {ad}", "day": (START + timedelta(day)).isoformat(), "impressions": 1000,
+             "clicks": int(rng.binomial(1000, 0.005 if ad % 2 else 0.03))}
+            for day in range(launch, min(launch + life, 60))
+        ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "daily.csv", index=False)
+    summary = pipeline.forecast(tmp_path / "daily.csv", tmp_path / "forecast.csv")
+    found, sheet = pd.read_csv(tmp_path / "forecast.csv"), json.loads((tmp_path / "forecast.json").read_text())
+    strong = found[(found.state == "running") & (found.creative.str[3:].astype(int) % 2 == 0)]
+    later = strong[strong.later_than.notna()]
+    assert len(later) > 0.9 * len(strong)
+    assert later.retire_by.isna().all()
+    age_then = (pd.to_datetime(later.later_than) - pd.Timestamp(START + timedelta(59))).dt.days + later.age_days
+    assert (age_then[later.age_days <= sheet["known_age_days"]] == sheet["known_age_days"]).all()
+    assert (pd.to_datetime(later.later_than) >= pd.Timestamp(START + timedelta(59))).all()
+    assert len(sheet["still_running_by_day"]) == sheet["known_age_days"] + 1
+    assert any("no date is told, but the day after which it lies" in line for line in summary.lines)
+    assert set(sheet["level_gap"]) == set(sheet["concordance"])

@@ -1,16 +1,17 @@
 """Two discrete hazards over one trunk: the chance that an ad is cut out while young, and that it wears out later.
 
-    hazard h_l = P(t_{l-1} < T <= t_l | T > t_{l-1}),     S(t_l) = product over k <= l of (1 - h_k)
-    loss of a head = -sum_n w_n [ended_n log h_l(n) + sum over intervals survived log(1 - h_l)]
+    q_l = chance to end on a day of interval l, given that it ran until then;    S(t) = product over days to t of (1 - q)
+    hazard h_l = P(t_{l-1} < T <= t_l | T > t_{l-1}) = 1 - (1 - q_l)^(t_l - t_{l-1})
+    loss of a head = -sum_n w_n [ended_n log q_l(n) + sum over intervals (days survived within) log(1 - q_l)]
     total = lam * short + (1 - lam) * long,     w = 1 + smoothed click rate / mean, at most 5, of mean 1
 
-An interval in which an ad was cut off (censored) counts in no term. Short: days 0 to 10; long: from day 10, given that it
-lived so long. One risk score for both would have to be a compromise, since what makes an ad fail early is not what makes it
-tire.
+Short: days 0 to 10; long: from day 10, given that it lived so long. One risk score for both would have to be a compromise,
+since what makes an ad fail early is not what makes it tire.
 
 Source: Kitada, Iyatomi & Seki, Ad Creative Discontinuation Prediction with Multi-Modal Multi-Task Neural Survival Networks,
-Applied Sciences 2022 (two terms, click-rate weighting); Gensheimer & Narasimhan 2019 (discrete hazard loss). lam and the
-exact weight are ours.
+Applied Sciences 2022 (two terms, click-rate weighting); Gensheimer & Narasimhan 2019 (discrete hazard loss). Differs: the
+published loss counts whole intervals, so that an ad that is cut off within one counts in no term and an interval at the end of
+a log has ends and no survivors; here every day at risk counts. lam and the exact weight are ours.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ LONG_EDGES = (10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0)
 MAX_WEIGHT = 5.0
 PATIENCE, CHECK_EVERY = 8, 1
 VALID_PART = 6
+PSEUDO_DAYS = 50.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,22 +48,25 @@ class HazardConfig:
 
 
 def interval_targets(durations: np.ndarray, ended: np.ndarray, edges: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return event [N, L] and survived [N, L] of intervals (edges[l], edges[l + 1]], 0 or 1.
+    """Return event [N, L], 0 or 1, and survived [N, L], days, of intervals (edges[l], edges[l + 1]].
 
-    event: it ended within. survived: it was still running at the upper edge. Neither: it ended before, or was cut off within.
+    event: it ended within. survived: how many days of the interval it ran and went on; the day of its end is none of them.
+
+    Args:
+        durations: [N] whole days. ended: [N] bool; False: cut off after that day. edges: whole days.
     """
     low, high = np.array(edges[:-1]), np.array(edges[1:])
-    lived = durations[:, None]
+    lived = np.asarray(durations, np.float64)[:, None]
     event = (lived > low) & (lived <= high) & np.asarray(ended, bool)[:, None]
-    survived = (lived > high) | ((lived == high) & ~np.asarray(ended, bool)[:, None])
+    survived = np.maximum(np.clip(lived - low, 0, high - low) - event, 0)
     return event.astype(np.float32), survived.astype(np.float32)
 
 
 def hazard_loss(logits: Tensor, event: Tensor, survived: Tensor, weights: Tensor) -> Tensor:
-    """Return the weighted negative log-likelihood of hazards per ad.
+    """Return the weighted negative log-likelihood per ad.
 
     Args:
-        logits: [B, L] of the hazards. event, survived: [B, L] as `interval_targets`. weights: [B].
+        logits: [B, L] of the chances to end on a day. event, survived: [B, L] as `interval_targets`. weights: [B].
     """
     log_hazard, log_survival = nn.functional.logsigmoid(logits), nn.functional.logsigmoid(-logits)
     return -((event * log_hazard + survived * log_survival).sum(dim=1) * weights).mean()
@@ -104,7 +109,9 @@ class TwoTermHazard:
         """Return [N, L] hazards of the short intervals, then of the long ones."""
         rows = torch.from_numpy(((features - self.mean) / self.scale).astype(np.float32))
         found = [torch.sigmoid(torch.cat(network.eval()(rows), dim=1)) for network in self.networks]
-        return torch.stack(found).mean(dim=0).numpy().astype(np.float64)
+        daily = torch.stack(found).mean(dim=0).numpy().astype(np.float64)
+        hazards: np.ndarray = 1 - (1 - daily) ** np.diff(self.edges)
+        return hazards
 
     def survival(self, features: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Return [N, T] the chance that each ad still runs after `times` days."""
@@ -147,19 +154,41 @@ def fit_two_term(
         torch.from_numpy(one) for edges in (SHORT_EDGES, LONG_EDGES) for one in interval_targets(durations, ended, edges)
     ]
     counts = torch.from_numpy(weights.astype(np.float32))
+    start = [torch.from_numpy(daily_logits(event.numpy(), survived.numpy())) for event, survived in (targets[:2], targets[2:])]
     networks = []
     for member in range(config.num_members):
         progress(member, config.num_members)
-        networks.append(_fit_member(rows, targets, counts, config, seed * 1000 + member))
+        networks.append(_fit_member(rows, targets, counts, start, config, seed * 1000 + member))
     progress(config.num_members, config.num_members)
     return TwoTermHazard(networks, mean, scale)
 
 
-def _fit_member(rows: Tensor, targets: list[Tensor], weights: Tensor, config: HazardConfig, seed: int) -> _TwoTerm:
+def daily_logits(event: np.ndarray, survived: np.ndarray) -> np.ndarray:
+    """Return [L] log-odds to end on a day of each interval, over all ads; an interval that few ads reached is near the one
+    before it.
+
+    Args:
+        event, survived: [N, L] as `interval_targets`.
+    """
+    ends, days = event.sum(axis=0, dtype=np.float64), (event + survived).sum(axis=0, dtype=np.float64)
+    chance = (ends.sum() + 1) / (days.sum() + PSEUDO_DAYS)
+    found = np.zeros(len(ends))
+    for at, (end, day) in enumerate(zip(ends, days, strict=True)):
+        chance = (end + PSEUDO_DAYS * chance) / (day + PSEUDO_DAYS)
+        found[at] = np.log(chance / (1 - chance))
+    return found.astype(np.float32)
+
+
+def _fit_member(
+    rows: Tensor, targets: list[Tensor], weights: Tensor, start: list[Tensor], config: HazardConfig, seed: int
+) -> _TwoTerm:
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _TwoTerm(rows.shape[1], config, targets[0].shape[1], targets[2].shape[1])
+        for head, logits in zip((network.short, network.long), start, strict=True):
+            nn.init.zeros_(head.weight)  # what no ad reached stays where all ads are
+            head.bias.data.copy_(logits)
         optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
         order = rng.permutation(len(rows))
         valid, learn = (torch.from_numpy(one) for one in (order[::VALID_PART], np.setdiff1d(order, order[::VALID_PART])))

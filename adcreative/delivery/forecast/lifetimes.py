@@ -49,6 +49,13 @@ class Lifetimes:
         """[N] whether an ad was shown within the last days."""
         return self.start + self.duration - 1 > self.last_day - GRACE
 
+    @property
+    def followed(self) -> np.ndarray:
+        """[N] days of which it is known whether an ad ended: of one that runs none of the last GRACE days, since an end there
+        would not be one yet; 0 for the newest."""
+        known = np.maximum(self.last_day - GRACE + 1 - self.start, 0.0)
+        return np.where(self.is_running, known, self.duration)
+
     def take(self, rows: np.ndarray) -> Lifetimes:
         """Return some ads."""
         return Lifetimes(

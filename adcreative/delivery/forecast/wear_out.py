@@ -1,8 +1,9 @@
 """Forecast of an account: the two-term hazard against Kaplan-Meier, Cox and a survival forest; what wins says when each ad
 ends.
 
-Each gives curves for whole families of ads that it did not learn from (out of fold), and is held by them to the concordance of
-short lives (all ads, followed for 10 days), of long lives (ads that lived 10 days) and of all. The mean of short and long
+Each gives curves for whole families of ads that it did not learn from (out of fold), and is held by them to the level of what
+happened (`level`) and to the concordance of short lives (all ads, followed for 10 days), of long lives (ads that lived 10 days)
+and of all. A model whose level is off is shifted, and not used where it stays off. Of the others the mean of short and long
 decides; a model must be better by MIN_GAIN than the simpler ones before it. Where none beats one curve for all, that is used.
 """
 
@@ -10,11 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from adcreative.delivery.forecast.hazard import TwoTermHazard, click_rate_weights, fit_two_term
+from adcreative.delivery.forecast.level import (
+    MAX_GAP,
+    Levelled,
+    SurvivalModel,
+    find_known_age,
+    settle_level,
+)
 from adcreative.delivery.forecast.lifetimes import Lifetimes
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.survival import concordance, kaplan_meier
@@ -30,13 +38,6 @@ TIMES = np.arange(0.0, HORIZON + 1)
 MIN_GAIN = 0.01
 JUDGED_DAYS = np.array([1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120], float)
 BY_COMPLEXITY = ("cox", "forest", "two-term hazard")
-
-
-class SurvivalModel(Protocol):
-    """Gives the chance to be still running."""
-
-    def survival(self, features: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return [N, T]."""
 
 
 class KaplanMeier:
@@ -67,15 +68,22 @@ class StepCurves:
 
 @dataclass(frozen=True, kw_only=True)
 class WearOut:
-    """The chosen model, its name, and method -> concordance of short, long and all lives, out of fold.
+    """The chosen model, its name, and method -> concordance of short, long and all lives, and its gap of level, out of fold.
 
-    num_held_out: ads that were judged, each by models that knew none of its family.
+    gaps: 0..1, None where the log knows no age of 30 days. num_held_out: ads that were judged, each by models that knew none of
+    its family.
     """
 
-    model: SurvivalModel
+    model: Levelled
     method: str
     figures: dict[str, dict[str, float | None]]
+    gaps: dict[str, float | None]
     num_held_out: int
+
+    @property
+    def known_age(self) -> int:
+        """Days to which the log knows what becomes of ads."""
+        return self.model.level.known_age
 
 
 def fit_wear_out(
@@ -100,28 +108,39 @@ def fit_wear_out(
         raise TrainingError(
             f"the ads that ended lived for fewer than {MIN_LENGTHS} different numbers of days; nothing can be told"
         )
-    makers = _makers(lives, features, seed)
-    folds = _folds(groups, seed)
+    makers, folds = _makers(lives, features, seed), _folds(groups, seed)
+    learnt = [np.setdiff1d(np.arange(len(groups)), fold) for fold in folds]
+    known_age = find_known_age(lives.followed)
+    days = np.arange(max(float(known_age), JUDGED_DAYS[-1]) + 1)
     steps = len(folds) * len(makers) + 1
     figures: dict[str, dict[str, float | None]] = {}
+    gaps: dict[str, float | None] = {}
+    levels = {}
     for number, (name, make) in enumerate(makers.items()):
-        found = []
-        for at, fold in enumerate(folds):
+        curves = []
+        for at, (fold, rows) in enumerate(zip(folds, learnt, strict=True)):
             progress(number * len(folds) + at, steps)
-            curves = make(np.setdiff1d(np.arange(len(groups)), fold)).survival(features[fold], JUDGED_DAYS)
-            found.append(measure_concordance(curves, lives.take(fold)))
-        figures[name] = _mean(found, [len(fold) for fold in folds])
-    method = choose_method(figures)
-    model = makers[method](np.arange(len(groups)))
+            curves.append(make(rows).survival(features[fold], days))
+        levels[name], gaps[name] = settle_level(np.concatenate(curves), folds, learnt, lives.followed, lives.ended, known_age)
+        levelled = [levels[name].apply(one) for one in curves]
+        found = [measure_concordance(one[:, JUDGED_DAYS.astype(int)], lives.take(fold))
+                 for one, fold in zip(levelled, folds, strict=True)]  # fmt: skip
+        figures[name] = _mean(found, list(map(len, folds)))
+    method = choose_method(figures, gaps)
+    model = Levelled(model=makers[method](np.arange(len(groups))), level=levels[method])
     progress(steps, steps)
-    return WearOut(model=model, method=method, figures=figures, num_held_out=sum(map(len, folds)))
+    return WearOut(model=model, method=method, figures=figures, gaps=gaps, num_held_out=sum(map(len, folds)))
 
 
-def choose_method(figures: Mapping[str, Mapping[str, float | None]]) -> str:
-    """Return the method of the highest mean of short and long concordance; of those within MIN_GAIN of it the simplest."""
-    merit = {name: _merit(figures[name]) for name in BY_COMPLEXITY if name in figures}
+def choose_method(figures: Mapping[str, Mapping[str, float | None]], gaps: Mapping[str, float | None]) -> str:
+    """Return, of the methods whose level is right, the one of the highest mean of short and long concordance; of those within
+    MIN_GAIN of it the simplest."""
+    merit = {
+        name: _merit(figures[name]) for name in BY_COMPLEXITY
+        if name in figures and (gaps.get(name) or 0.0) <= MAX_GAP
+    }  # fmt: skip
     best = max(merit.values(), default=0.0)
-    if best <= 0.5:
+    if best < 0.5 + MIN_GAIN:
         return "kaplan-meier"
     return next(name for name, value in merit.items() if value >= best - MIN_GAIN)
 
@@ -130,18 +149,20 @@ def _makers(lives: Lifetimes, features: np.ndarray, seed: int) -> dict[str, Call
     """Return method -> what fits it to some ads (their rows)."""
     cox_of, forest_of = _estimators()
     weights = click_rate_weights(lives.clicks, lives.impressions)
+    followed = lives.followed
 
     def network(rows: np.ndarray) -> TwoTermHazard:
-        return fit_two_term(features[rows], lives.duration[rows], lives.ended[rows], weights[rows], seed=seed)
+        return fit_two_term(features[rows], followed[rows], lives.ended[rows], weights[rows], seed=seed)
 
     def curves(estimator: Any, rows: np.ndarray) -> StepCurves:
-        return StepCurves(estimator, features[rows], lives.duration[rows], lives.ended[rows])
+        known = rows[followed[rows] > 0]
+        return StepCurves(estimator, features[known], followed[known], lives.ended[known])
 
     def forest(rows: np.ndarray) -> StepCurves:
         return curves(forest_of(seed), np.random.default_rng(seed).permutation(rows)[:FOREST_ADS])
 
     return {
-        "kaplan-meier": lambda rows: KaplanMeier(lives.duration[rows], lives.ended[rows]),
+        "kaplan-meier": lambda rows: KaplanMeier(followed[rows], lives.ended[rows]),
         "cox": lambda rows: curves(cox_of(), rows), "forest": forest, "two-term hazard": network,
     }  # fmt: skip
 
@@ -175,12 +196,13 @@ def measure_concordance(curves: np.ndarray, lives: Lifetimes) -> dict[str, float
     short_risk = -curves[:, is_short].sum(axis=1)
     at_ten = np.maximum(curves[:, JUDGED_DAYS == SHORT_DAYS], 1e-12)
     long_risk = -(curves[:, ~is_short] / at_ten).sum(axis=1)
-    alive = lives.duration > SHORT_DAYS
-    short_end = np.minimum(lives.duration, SHORT_DAYS), lives.ended & (lives.duration <= SHORT_DAYS)
+    followed = lives.followed
+    alive = followed > SHORT_DAYS
+    short_end = np.minimum(followed, SHORT_DAYS), lives.ended & (followed <= SHORT_DAYS)
     return {
         "short": _or_none(short_end[0], short_end[1], short_risk),
-        "long": _or_none(lives.duration[alive], lives.ended[alive], long_risk[alive]),
-        "all": _or_none(lives.duration, lives.ended, -curves.sum(axis=1)),
+        "long": _or_none(followed[alive], lives.ended[alive], long_risk[alive]),
+        "all": _or_none(followed, lives.ended, -curves.sum(axis=1)),
     }
 
 
@@ -202,7 +224,7 @@ def _mean(found: Sequence[Mapping[str, float | None]], sizes: Sequence[int]) -> 
 
 
 def _merit(figures: Mapping[str, float | None]) -> float:
-    known = [value for name, value in figures.items() if name != "all" and value is not None]
+    known = [value for name in ("short", "long") if (value := figures[name]) is not None]
     return float(np.mean(known)) if known else 0.0
 
 

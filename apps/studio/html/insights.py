@@ -174,6 +174,11 @@ def _say_retire(
 ) -> str:  # fmt: skip
     if not running:
         return "No ad is running on the last day of this table, so there is none to retire."
+    if not dated and figures.get("known_age_days"):
+        return (
+            f"{len(running)} ads are running. Each more likely than not outlives {figures['known_age_days']} days; this table "
+            "knows too little of older ads to tell a date."
+        )
     if not dated:
         return (
             f"{len(running)} ads are running. A date needs an account of at least 80 ads, half of them ended; until then only "

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from adcreative.delivery.forecast.hazard import (
+    LONG_EDGES,
     HazardConfig,
     click_rate_weights,
+    daily_logits,
     fit_two_term,
     hazard_loss,
     interpolate_survival,
@@ -115,12 +117,22 @@ def test_a_constant_hazard_is_found_under_heavy_censoring() -> None:
     assert torch.sigmoid(bias).detach().numpy() == pytest.approx(hazards, rel=1e-2)  # the loss is minimal at events over risk
 
 
-def test_an_interval_in_which_an_ad_was_cut_off_counts_in_no_term() -> None:
+def test_every_day_at_risk_counts_also_in_the_interval_in_which_an_ad_was_cut_off() -> None:
     event, survived = interval_targets(
         np.array([4.0, 4.0, 5.0, 5.0, 30.0]), np.array([True, False, True, False, True]), (0, 3, 5, 10)
     )
     assert event.tolist() == [[0, 1, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]]
-    assert survived.tolist() == [[1, 0, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    assert survived.tolist() == [[3, 0, 0], [3, 1, 0], [3, 1, 0], [3, 2, 0], [3, 2, 5]]
+
+
+def test_the_last_interval_of_a_log_has_the_hazard_of_its_days() -> None:
+    """Ads that still run when the log ends were cut off within the interval; counted in no term, its hazard would run to 1."""
+    rng = np.random.default_rng(3)
+    life, cut = np.ceil(rng.exponential(1 / -np.log(1 - 0.02), 20_000)), rng.integers(1, 80, 20_000)
+    event, survived = interval_targets(np.minimum(life, cut), life <= cut, LONG_EDGES)
+    daily = 1 / (1 + np.exp(-daily_logits(event, survived)))
+    assert daily[:5] == pytest.approx(np.full(5, 0.02), rel=0.1)  # days 10 to 60
+    assert daily[5:] == pytest.approx(np.full(2, 0.02), rel=0.3)  # to 90, of which the log has 20; no ad lived beyond
 
 
 def test_survival_between_edges_follows_constant_hazards() -> None:
@@ -135,14 +147,24 @@ def test_survival_between_edges_follows_constant_hazards() -> None:
         ({"cox": 0.70, "forest": 0.705, "two-term hazard": 0.705}, "cox"),  # no clear gain: the simplest
         ({"cox": 0.66, "forest": 0.70, "two-term hazard": 0.705}, "forest"),
         ({"cox": 0.66, "forest": 0.68, "two-term hazard": 0.72}, "two-term hazard"),
-        ({"cox": 0.49, "forest": 0.5, "two-term hazard": 0.48}, "kaplan-meier"),
+        ({"cox": 0.49, "forest": 0.505, "two-term hazard": 0.48}, "kaplan-meier"),
     ],
 )
 def test_a_model_that_loses_is_not_used(merit: dict[str, float], method: str) -> None:
     figures: dict[str, dict[str, float | None]] = {
         name: {"short": value + 0.1, "long": value - 0.1, "all": 0.9} for name, value in merit.items()
     }
-    assert choose_method({"kaplan-meier": {"short": 0.5, "long": 0.5, "all": 0.5}, **figures}) == method
+    figures["kaplan-meier"] = {"short": 0.5, "long": 0.5, "all": 0.5}
+    assert choose_method(figures, dict.fromkeys(figures, 0.01)) == method
+
+
+def test_a_model_whose_level_stays_off_is_not_used() -> None:
+    figures: dict[str, dict[str, float | None]] = {
+        "cox": {"short": 0.7, "long": 0.7, "all": 0.7}, "two-term hazard": {"short": 0.8, "long": 0.8, "all": 0.7}
+    }  # fmt: skip
+    assert choose_method(figures, {"cox": None, "two-term hazard": 0.02}) == "two-term hazard"
+    assert choose_method(figures, {"cox": None, "two-term hazard": 0.04}) == "cox"
+    assert choose_method(figures, {"cox": 0.05, "two-term hazard": 0.04}) == "kaplan-meier"
 
 
 def test_folds_keep_families_together() -> None:
