@@ -117,11 +117,11 @@ class EditorTools:
 def modules() -> dict[str, Any]:
     """Return the modules that stand in for ours, by name. The manifests of the shipped models are read as they are."""
     loading: Any = ModuleType("adcreative.verbs.loading")
-    loading.load_tools = lambda copywriter="template": SimpleNamespace(
+    loading.load_tools = lambda copywriter="template", features=None: SimpleNamespace(
         extractor=Extractor(), editor_tools=lambda *_: EditorTools(Extractor())
     )
     loading.load_model = lambda model=None: SimpleNamespace(predictor=PREDICTOR)
-    loading.load_scorer = lambda model=None: (Extractor(), PREDICTOR)
+    loading.load_scorer = lambda model=None, features=None: (Extractor(), PREDICTOR)
     editor: Any = ModuleType("adcreative.editor.editor")
     editor.edit_creative = edit_creative
     builder: Any = ModuleType("adcreative.features.builder")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from adcreative.encoders.latest import LatestAnswers
@@ -31,6 +33,12 @@ class LatestFaces(FaceAnalyzer):
         only_covered: as for `VersionFaces`.
         """
         return VersionFaces(self, image_u8, only_covered=only_covered)
+
+    def apart(self) -> LatestFaces:
+        """Return a finder on the same networks that remembers faces of its own."""
+        other = copy(self)
+        other._latest = LatestAnswers(other.find, NUM_LATEST)
+        return other
 
     def forget(self) -> None:
         """Remember no face any more."""

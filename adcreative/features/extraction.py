@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -152,10 +153,14 @@ class FeatureExtractor:
 
     def without_cache(self) -> FeatureExtractor:
         """Return an extractor with the same encoders that keeps nothing, for pictures that are looked at once."""
-        return FeatureExtractor(
-            self.clip, self.headline_model, self.analyzer, self.codec, sharing=self.sharing, line_finder=self.line_finder,
-            measures_complexity=self.measures_complexity,
-        )  # fmt: skip
+        return self.for_cache(None, self.analyzer)
+
+    def for_cache(self, cache: FeatureStore | None, analyzer: FaceFinder) -> FeatureExtractor:
+        """Return an extractor with the same encoders that keeps features in another cache, and what it remembers of faces in
+        another analyzer."""
+        other = copy(self)
+        other.cache, other.analyzer = cache, analyzer
+        return other
 
     def for_versions(self, image_u8: np.ndarray, *, only_covered: bool = False) -> FeatureExtractor:
         """Return an extractor with the same encoders for versions of one picture [H, W, 3] uint8: it looks for faces where the
@@ -173,10 +178,9 @@ class FeatureExtractor:
         finder, is_measured = self.line_finder if "lettering" in asked else None, "complexity" in asked
         if finder is self.line_finder and (is_measured or not self.measures_complexity):
             return self
-        return FeatureExtractor(
-            self.clip, self.headline_model, self.analyzer, self.codec, self.cache, sharing=self.sharing, line_finder=finder,
-            measures_complexity=is_measured and self.measures_complexity,
-        )  # fmt: skip
+        other = copy(self)
+        other.line_finder, other.measures_complexity = finder, is_measured and self.measures_complexity
+        return other
 
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
         """Encode the words of creatives that come soon, all together, for the cache to keep; nothing without a cache.

@@ -56,6 +56,7 @@ def explain(
     history: AccountHistory | None = None,
     base_rate: float | None = None,
     restart: bool = False,
+    features: Path | None = None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> ExplanationSummary:
@@ -67,7 +68,7 @@ def explain(
 
     Without `model` the models have seen no results of the account: then no rate is stated (ctr is None, level_unknown True),
     but how its odds compare with those of an ad of which nothing is known. `base_rate`, the account's mean click rate (0.021:
-    2.1 %), is taken as the rate of the latter, and brings the rate back.
+    2.1 %), is taken as the rate of the latter, and brings the rate back. features: as for `score`.
 
     Raises:
         CreativeError: its picture cannot be read, or it has neither picture nor words. ArtifactError: as `load_model`.
@@ -82,7 +83,7 @@ def explain(
     out, outputs = Path(out), tuple(Path(out) / name for name in OUTPUTS)
     check_outputs(outputs, (creative.image_path,), restart=restart)
     image_u8 = picture(creative)
-    extractor, predictor = load_scorer(model)
+    extractor, predictor = load_scorer(model, features)
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
 
     def tell(done: int, total: int) -> None:

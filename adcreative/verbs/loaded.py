@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from adcreative.editor.picture.kept_grounds import KeptGrounds
 from adcreative.encoders.latest import LatestAnswers
 from adcreative.encoders.picture_words.words import forget_words
-from adcreative.features.cache import FeatureCache
+from adcreative.features.cache import FeatureCache, cache_dir
 
 if TYPE_CHECKING:
+    from adcreative.copywriter import Copywriter
     from adcreative.ctr.click_model import ClickModel
     from adcreative.verbs.loading import Judges, Tools
 
@@ -31,44 +33,13 @@ class FoundFace:
     refusal: str = ""
 
 
-class Loaded:
-    """Encoders and tools, and the three models of a folder.
+class Models:
+    """The three models of a folder, loaded once by whoever needs them first."""
 
-    (functools.cached_property has had no lock since Python 3.12.)
-
-    Args:
-        model_dir: a folder written by `train`; the shipped models when None. features_dir: where features are kept; the
-            user's cache when None.
-    """
-
-    def __init__(self, model_dir: Path | None = None, features_dir: Path | None = None) -> None:
-        self._model_dir, self._features_dir = model_dir, features_dir
+    def __init__(self, model_dir: Path | None) -> None:
+        self.model_dir = model_dir
         self._lock = RLock()
-        self._tools: Tools | None = None
         self._judges: Judges | None = None
-        self._faces = LatestAnswers(self._look_for_faces, MAX_PICTURES)
-        self.grounds = KeptGrounds()  # of the words in the latest pictures
-
-    def find_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
-        """Return the faces of a picture [H, W, 3] uint8, largest first; those of the latest MAX_PICTURES are remembered."""
-        return self._faces(image_u8)
-
-    def _look_for_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
-        found = self.tools.analyzer.analyze(image_u8)
-        return tuple(FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found)
-
-    @property
-    def tools(self) -> Tools:
-        """Return the encoders and tools that the process shares; others wait while one thread loads them."""
-        with self._lock:
-            if self._tools is None:
-                from adcreative.verbs.loading import load_tools
-
-                tools = load_tools()
-                if self._features_dir is not None:
-                    tools.extractor.cache = FeatureCache(self._features_dir)
-                self._tools = tools
-            return self._tools
 
     @property
     def judges(self) -> Judges:
@@ -81,8 +52,64 @@ class Loaded:
             if self._judges is None:
                 from adcreative.verbs.loading import load_model
 
-                self._judges = load_model(self._model_dir)
+                self._judges = load_model(self.model_dir)
             return self._judges
+
+
+class Loaded:
+    """Encoders and tools, the three models of a folder, and the features of one user: no other Loaded reads or forgets them.
+
+    Encoders and models are shared with every other Loaded of the process; what is kept of pictures is shared only by those
+    that keep it in one folder, such as the user's cache.
+
+    (functools.cached_property has had no lock since Python 3.12.)
+
+    Args:
+        model_dir: a folder written by `train`; the shipped models when None. features_dir: where features are kept; the
+            user's cache when None.
+    """
+
+    def __init__(self, model_dir: Path | None = None, features_dir: Path | None = None) -> None:
+        self._models, self._features_dir = Models(model_dir), features_dir
+        self.grounds = KeptGrounds()  # of the words in the latest pictures
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = RLock()
+        self._tools: Tools | None = None
+        self._faces = LatestAnswers(self._look_for_faces, MAX_PICTURES)
+
+    @property
+    def features_dir(self) -> Path:
+        """The folder in which features are kept."""
+        return self._features_dir or cache_dir() / "features"
+
+    def find_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
+        """Return the faces of a picture [H, W, 3] uint8, largest first; those of the latest MAX_PICTURES are remembered."""
+        return self._faces(image_u8)
+
+    def _look_for_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
+        found = self.tools.analyzer.analyze(image_u8)
+        return tuple(FoundFace(box_xyxy_px=face.box_xyxy_px, refusal=face.refusal or "") for face in found)
+
+    @property
+    def tools(self) -> Tools:
+        """Return the encoders and tools of the process with these features; others wait while one thread loads them."""
+        with self._lock:
+            if self._tools is None:
+                from adcreative.verbs.loading import load_tools
+
+                self._tools = load_tools(features=self.features_dir)
+            return self._tools
+
+    def tools_with(self, copywriter: Copywriter) -> Tools:
+        """Return the same tools with another copywriter."""
+        return replace(self.tools, copywriter=copywriter)
+
+    @property
+    def judges(self) -> Judges:
+        """Return the three models. Raises ArtifactError as `Models.judges`."""
+        return self._models.judges
 
     @property
     def predictor(self) -> ClickModel:
@@ -93,7 +120,7 @@ class Loaded:
         """
         from adcreative.verbs.loading import load_predictor
 
-        return load_predictor(self._model_dir)
+        return load_predictor(self._models.model_dir)
 
     def with_model(self, model_dir: Path) -> Loaded:
         """Return the same with the models of another folder, loaded.
@@ -101,29 +128,37 @@ class Loaded:
         Raises:
             ArtifactError: as `judges`.
         """
-        other = Loaded(model_dir, self._features_dir)
+        other = copy(self)
+        other._models = Models(model_dir)
         _ = other.judges
+        return other
+
+    def with_features_in(self, folder: Path) -> Loaded:
+        """Return the same models with features of their own, kept in a folder."""
+        other = copy(self)
+        other._features_dir, other.grounds = folder, self.grounds.for_other()
+        other._begin()
         return other
 
     def keep_features_in(self, folder: Path) -> None:
         """Keep features in a folder from now on, and look for them there."""
         with self._lock:
-            self._features_dir = folder
-            if self._tools is not None:
-                self._tools.extractor.cache = FeatureCache(folder)
+            self._features_dir, self._tools = folder, None
 
     def forget_features(self) -> None:
-        """Remove the features that are kept, and what is remembered of faces and of words in pictures."""
+        """Remove what is kept in the folder of these features, and what is remembered of faces and of words in pictures.
+
+        The blocks of words of the latest few pictures (`picture_words.words`) are remembered for the whole process: all of
+        them are forgotten, and found again in what is kept.
+        """
         with self._lock:
             tools = self._tools
         self._faces.forget()
         self.grounds.forget()
         forget_words()
-        if tools is None:
-            return
-        tools.analyzer.forget()
-        if tools.extractor.cache is not None:
-            tools.extractor.cache.purge_entries()
+        if tools is not None:
+            tools.analyzer.forget()
+        FeatureCache(self.features_dir).purge_entries()
 
 
 def draw_first_look() -> np.ndarray:

@@ -58,6 +58,11 @@ class Tools:
     extractor: FeatureExtractor
     copywriter: Copywriter
 
+    def keeping_in(self, folder: Path) -> Tools:
+        """Return the same encoders and tools with features of their own, kept in a folder."""
+        analyzer = self.analyzer.apart()
+        return replace(self, analyzer=analyzer, extractor=self.extractor.for_cache(FeatureCache(folder), analyzer))
+
     def extractor_for(self, models: Iterable[ClickModel]) -> FeatureExtractor:
         """Return the extractor that measures what these models read: only models of an account read lettering, which takes an
         OCR model to find, and complexity."""
@@ -128,10 +133,14 @@ def _load_inpainter(name: str) -> FillHoles:
     return load_lama(Path(name)) if name.endswith(".onnx") else fill_with_painter(_load_painter(name))
 
 
-def load_tools(copywriter: str = "template") -> Tools:
-    """Load all encoders once a process; the language model itself loads at its first line."""
+def load_tools(copywriter: str = "template", features: Path | None = None) -> Tools:
+    """Load all encoders once a process; the language model itself loads at its first line.
+
+    features: the folder in which features are kept; None: the user's cache.
+    """
     with _loading:
-        return _load_tools(copywriter)
+        tools = _load_tools(copywriter)
+    return tools if features is None else tools.keeping_in(features)
 
 
 @lru_cache(maxsize=4)
@@ -191,10 +200,14 @@ def load_predictor(model_dir: Path | None = None) -> ClickModel:
         return _load_role(model_dir, "predictor")
 
 
-def load_scorer(model_dir: Path | None = None) -> tuple[FeatureExtractor, ClickModel]:
-    """Load the predictor alone, with the extractor that measures what it reads. Raises ArtifactError as `load_model`."""
+def load_scorer(model_dir: Path | None = None, features: Path | None = None) -> tuple[FeatureExtractor, ClickModel]:
+    """Load the predictor alone, with the extractor that measures what it reads and keeps it as `load_tools` says.
+
+    Raises:
+        ArtifactError: as `load_model`.
+    """
     predictor = load_predictor(model_dir)
-    return load_tools().extractor_for([predictor]), predictor
+    return load_tools(features=features).extractor_for([predictor]), predictor
 
 
 @lru_cache(maxsize=12)

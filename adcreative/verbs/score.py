@@ -53,7 +53,8 @@ Item = tuple[tuple[Creative, ...], tuple[Creative, ...], tuple[Creative, ...]]
 def score(
     data: Path, out: Path, *, model: Path | None = None, columns: Path | None = None, images: Path | None = None,
     base_rate: float | None = None, by: str = "", read_pictures: bool = True, persona: Path | None = None,
-    audit: Path | None = None, batch: BatchConfig | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
+    audit: Path | None = None, features: Path | None = None, batch: BatchConfig | None = None, progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
 
@@ -67,7 +68,8 @@ def score(
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there, and rows that changed since are
     done anew. `batch` says how it is worked through (workers, engine, limit, dry run); the rows do not depend on it. `images`
-    is the folder with the pictures of an export's ads.
+    is the folder with the pictures of an export's ads. `features` is the folder in which features are kept; without one, the
+    user's cache.
 
     Raises:
         ConfigError: `out` holds the log of a run with other settings, `out` is what is read or somebody else's file,
@@ -86,7 +88,7 @@ def score(
         "fields": list(SCORE_COLUMNS),  # a row written by another version is not continued
         **({"by": by} if by else {}),
     }  # fmt: skip
-    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute(), by, read_pictures)
+    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute(), by, read_pictures, features=features)
     if model is not None:
         level = Level(is_known=True)
     else:
@@ -142,6 +144,7 @@ class ScoreJob:
     by: str = ""
     read_pictures: bool = True
     is_rehearsal: bool = False
+    features: Path | None = None
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load encoders and predictor."""
@@ -149,7 +152,7 @@ class ScoreJob:
 
         check_seen(self.data)
         with disk_faults(self.out):
-            extractor, predictor = load_scorer(self.model)
+            extractor, predictor = load_scorer(self.model, self.features)
         if self.is_rehearsal:
             extractor = extractor.without_cache()
         check_segments(predictor, self.by)

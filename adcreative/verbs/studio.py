@@ -71,13 +71,11 @@ class Studio:
 
     def _tools_with(self, copywriter: str, llm_key: str) -> Tools:
         """Return the tools with another copywriter; one that has a key of its own is built anew and not kept."""
+        from adcreative.copywriter import build_copywriter
         from adcreative.verbs.loading import load_tools
 
-        if not llm_key:
-            return load_tools(copywriter)
-        from adcreative.copywriter import build_copywriter
-
-        return replace(load_tools(), copywriter=build_copywriter(copywriter, key=llm_key))
+        writer = build_copywriter(copywriter, key=llm_key) if llm_key else load_tools(copywriter).copywriter
+        return self._loaded.tools_with(writer)
 
     def load(self) -> None:
         """Load every model now and use each once, such as behind a page that is open already; other threads may call the studio
@@ -104,7 +102,10 @@ class Studio:
         """
         from adcreative.verbs.train import train
 
-        return train(results, out, images=images, columns=columns, progress=progress, should_stop=should_stop)
+        return train(
+            results, out, images=images, columns=columns, features=self._loaded.features_dir, progress=progress,
+            should_stop=should_stop,
+        )  # fmt: skip
 
     def with_model(self, model_dir: Path) -> Studio:
         """Return this studio with the models of a folder written by `train` in place of its own.
@@ -147,8 +148,16 @@ class Studio:
         """Keep what is read out of pictures in a folder of the caller's from now on, instead of in the user's cache."""
         self._loaded.keep_features_in(folder)
 
+    def with_features_in(self, folder: Path) -> Studio:
+        """Return this studio, with its models, for another user: what is read out of pictures is kept in a folder of theirs,
+        and `forget_features` of either removes nothing of the other's."""
+        other = copy(self)
+        other._loaded = self._loaded.with_features_in(folder)
+        return other
+
     def forget_features(self) -> None:
-        """Remove what was read out of pictures and words so far; what is asked for again is read again."""
+        """Remove what was read out of pictures and words into the folder of `keep_features_in` or `with_features_in`, without
+        one into the user's cache, which commands share; what is asked for again is read again."""
         self._loaded.forget_features()
 
     @property
@@ -215,7 +224,10 @@ class Studio:
             CatalogError: nothing in the folder can be scored.
         """
         reader = find_reader(lambda: self._loaded.tools.extractor.cache)
-        return score_folder(folder, out, model=self._model_dir, reader=reader, progress=progress, should_stop=should_stop)
+        return score_folder(
+            folder, out, model=self._model_dir, features=self._loaded.features_dir, reader=reader, progress=progress,
+            should_stop=should_stop,
+        )  # fmt: skip
 
     def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any:
         """Explain the rate of a creative into the folder `out`, as the command `explain` does; return its summary.
@@ -225,7 +237,10 @@ class Studio:
         """
         from adcreative.verbs.explain import explain
 
-        return explain(creative, out, model=self._model_dir, restart=True, progress=progress, should_stop=should_stop)
+        return explain(
+            creative, out, model=self._model_dir, restart=True, features=self._loaded.features_dir, progress=progress,
+            should_stop=should_stop,
+        )  # fmt: skip
 
     def write_lines(
         self,

@@ -74,6 +74,7 @@ def train(
     from_scratch: bool = False,
     text_encoder: str = "",
     restart: bool = False,
+    features: Path | None = None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
@@ -86,6 +87,7 @@ def train(
     export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash. Of an
     ad without words the words in its picture are read, as `score` does. `text_encoder` names a further encoder of words, such
     as the multilingual "intfloat/multilingual-e5-small": a folder, an installed package or a hub id, needed again to score.
+    `features`: as for `score`.
 
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
@@ -104,17 +106,17 @@ def train(
 
     encoder = TextEncoder.load(text_encoder) if text_encoder else None
     catalog, with_results = _read_trainable(data, columns, images)
-    extractor = load_tools().extractor
+    extractor = load_tools(features=features).extractor
     wanted = list(fill_from_pictures(with_results, find_reader(lambda: extractor.cache)))
-    creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)
+    creatives, seen, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)
-    check_finite(creatives, features)
+    check_finite(creatives, seen)
     warnings = list(catalog.warnings)
     shipped = (None,) * len(ROLES) if from_scratch else _load_shipped(warnings)
     warnings += filter(None, [describe_lonely_tests(creatives)])
     fitted = fit_account(
-        creatives, features, seed=seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
+        creatives, seen, seed=seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
         text_encoder=encoder, provenance=dict.fromkeys(MODALITIES, "measured: own results"),
         callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
     )  # fmt: skip

@@ -39,6 +39,7 @@ from .pages.tools import build_tools
 from .port import Studio
 from .sessions.ads import NO_AD
 from .sessions.ahead import Ahead
+from .sessions.belongings import FEATURES
 from .sessions.privacy import private_dir, safe_settings, silence_network
 from .sessions.seat import MAX_WAITING, ModelSeat
 
@@ -63,8 +64,7 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
         is_for_agents: offer tools to agents beside the page (`pages.tools`).
     """
     silence_network()
-    if hasattr(pipeline, "keep_features_in"):
-        pipeline.keep_features_in(private_dir() / "features")
+    pipeline = pipeline.with_features_in(private_dir() / FEATURES / "everybody")
     handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(getattr(pipeline, "cards", ())))
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
     with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(600, 3600)) as page:

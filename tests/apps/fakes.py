@@ -108,6 +108,13 @@ class FakeStudio:
         """The record "c-17" covers everything, every other nothing."""
         return "" if creative.consent_id == "c-17" else f'consent record "{creative.consent_id}" is not known'
 
+    def with_features_in(self, folder: Path) -> FakeStudio:
+        """Itself, which keeps nothing of a picture: `test_features_of_visitors` has the real studio."""
+        return self
+
+    def forget_features(self) -> None:
+        """Nothing is kept."""
+
     def with_consents(self, consent: Path) -> Consenting:
         return Consenting(self, tuple(read_consents(consent).records))
 

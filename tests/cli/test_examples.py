@@ -98,7 +98,7 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
     loaded.directions = editor_tools.directions
     build_describer = products.build_describer
     monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(tools, "load_tools", lambda *_: loaded)
+    monkeypatch.setattr(tools, "load_tools", lambda *_, **__: loaded)
     monkeypatch.setattr(tools, "load_model", lambda *_: model)
     monkeypatch.setattr(tools, "load_scorer", lambda *_: (extractor, model.predictor))
     monkeypatch.setattr(tools, "load_market", lambda seed: FakeMarket())

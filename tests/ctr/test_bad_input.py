@@ -40,7 +40,7 @@ def read_words(creatives: Sequence[Creative]) -> list[CreativeFeatures]:
 @pytest.fixture
 def _planted(monkeypatch: pytest.MonkeyPatch) -> None:
     extractor = SimpleNamespace(extract=read_words, hashes={"clip": "a" * 64})
-    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
+    monkeypatch.setattr(tools, "load_tools", lambda **_: SimpleNamespace(extractor=extractor))
 
 
 def ads(num: int, clicks: Callable[[int], int], **columns: str) -> list[dict[str, object]]:
@@ -111,8 +111,8 @@ def test_nan_features_end_a_verb_in_one_sentence_and_leave_no_table(
     extractor = SimpleNamespace(
         extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives], cache=None, read_ahead=list
     )
-    monkeypatch.setattr(tools, "load_tools", lambda *_: SimpleNamespace(extractor=extractor))
-    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, predictor))
+    monkeypatch.setattr(tools, "load_tools", lambda *_, **__: SimpleNamespace(extractor=extractor))
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None, features=None: (extractor, predictor))
     monkeypatch.setattr(PictureLabeller, "load", lambda: None)
     write_rows(tmp_path / "ads.csv", ads(100, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(FeatureError, match=r'creative "ad \d+": appeal holds NaN or infinite values; extract it again'):
@@ -131,7 +131,7 @@ def test_nan_features_are_named_and_nothing_is_written(broken: str, tmp_path: Pa
                 for c, one in zip(creatives, found, strict=True)]  # fmt: skip
 
     extractor = SimpleNamespace(extract=read_nan, hashes={"clip": "a" * 64})
-    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
+    monkeypatch.setattr(tools, "load_tools", lambda **_: SimpleNamespace(extractor=extractor))
     write_rows(tmp_path / "ads.csv", ads(100, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(FeatureError, match=rf'creative "ad \d+": {broken} holds NaN or infinite values; extract it again'):
         pipeline.train(tmp_path / "ads.csv", tmp_path / "model")
@@ -143,8 +143,8 @@ def test_nan_features_end_an_evaluation_before_anything_is_written(
     predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extractor = SimpleNamespace(extract=lambda creatives: [CreativeFeatures(appeal=math.nan) for _ in creatives])
-    monkeypatch.setattr(tools, "load_tools", lambda: SimpleNamespace(extractor=extractor))
-    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, predictor))
+    monkeypatch.setattr(tools, "load_tools", lambda **_: SimpleNamespace(extractor=extractor))
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None, features=None: (extractor, predictor))
     write_rows(tmp_path / "ads.csv", ads(20, lambda i: 20 + i % 9), COLUMNS)
     with pytest.raises(FeatureError, match=r'creative "ad 0": appeal holds NaN or infinite values; extract it again'):
         pipeline.evaluate(tmp_path / "ads.csv", tmp_path / "out" / "metrics.json")

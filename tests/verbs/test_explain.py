@@ -72,7 +72,7 @@ def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> No
     finder = SimpleNamespace(analyze=lambda image_u8: [])
     extractor = SimpleNamespace(extract=extract, cache=None, sharing=nullcontext, analyzer=finder)
     extractor.for_versions = lambda image_u8, **how: extractor
-    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, corner_predictor))
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None, features=None: (extractor, corner_predictor))
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_no_rate_is_stated_without_skill(corner_predictor: Predictor, monkeypatc
     domains = corner_predictor.calibrator.domains
     blind.calibrator = Calibrator(tuple(dataclasses.replace(one, skill=0.0) for one in domains))
     extractor, _ = tools.load_scorer()
-    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, blind))
+    monkeypatch.setattr(tools, "load_scorer", lambda model=None, features=None: (extractor, blind))
     result = CliRunner().invoke(app, ["explain", "--headline", "free", "--out", str(tmp_path / "why")])
     assert "not enough data" in result.output
     found = json.loads((tmp_path / "why" / "explanation.json").read_text())

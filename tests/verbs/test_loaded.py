@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adcreative.creative import Creative
+from adcreative.editor.picture.kept_grounds import KeptGrounds
+from adcreative.features.cache import SUFFIX, cache_dir
 from adcreative.verbs import loaded, loading
 from adcreative.verbs.loaded import Loaded
 from adcreative.verbs.studio import LATE_MODULES, Studio
@@ -24,10 +27,10 @@ class Counting:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    def __call__(self, *asked: Any) -> SimpleNamespace:
+    def __call__(self, *asked: Any, **kept: Any) -> SimpleNamespace:
         self.asked.append(asked)
         time.sleep(0.1)
-        return SimpleNamespace(extractor=SimpleNamespace(cache=None))
+        return SimpleNamespace()
 
 
 @pytest.fixture
@@ -36,10 +39,6 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     monkeypatch.setattr(loading, "load_model", counting)
     monkeypatch.setattr(loading, "load_tools", counting)
     return counting
-
-
-def folder_of(loaded: Loaded) -> Path | None:
-    return getattr(loaded.tools.extractor.cache, "cache_dir", None)  # what is kept in memory has no folder
 
 
 @pytest.mark.parametrize("name", ["tools", "judges"])
@@ -69,14 +68,69 @@ def test_studios_with_more_consents_share_what_is_loaded_later(counting: Countin
     assert len(counting.asked) == 1
 
 
-def test_the_folder_for_features_is_taken_before_and_after_loading(counting: Counting, tmp_path: Path) -> None:
-    early, late = Loaded(), Loaded()
+@pytest.fixture
+def ad(tmp_path: Path) -> Creative:
+    Image.linear_gradient("L").resize((96, 64)).convert("RGB").save(tmp_path / "ad.png")
+    return Creative(image_path=tmp_path / "ad.png", headline="Coats that stay warm")
+
+
+def entries(folder: Path) -> set[str]:
+    """Names of what a cache of features holds; the words of headlines apart, each of which has a name of its own too."""
+    return {path.name for path in folder.glob(f"??/*{SUFFIX}")}
+
+
+def test_two_studios_keep_features_apart_with_one_set_of_encoders(ad: Creative, tmp_path: Path) -> None:
+    early, late, plain = Studio(), Studio(), Studio()
     early.keep_features_in(tmp_path / "early")
-    assert folder_of(early) == tmp_path / "early"
-    assert folder_of(late) is None
+    late.score_one(ad)
     late.keep_features_in(tmp_path / "late")
-    assert folder_of(late) == tmp_path / "late"
-    assert len(counting.asked) == 2
+    for studio in (early, late, plain):
+        studio.score_one(ad)
+    names = entries(tmp_path / "early")
+    assert names
+    assert names == entries(tmp_path / "late")
+    assert names <= entries(cache_dir() / "features")
+    tools = [studio._loaded.tools for studio in (early, late, plain)]
+    assert len({id(one.clip) for one in tools}) == 1
+    assert len({id(one.extractor) for one in tools}) == 3
+    early.forget_features()
+    assert entries(tmp_path / "early") == set()
+    assert entries(tmp_path / "late") == names
+    assert names <= entries(cache_dir() / "features")
+
+
+def test_every_verb_of_a_studio_keeps_what_it_reads_in_its_folder(ad: Creative, tmp_path: Path) -> None:
+    before = entries(cache_dir() / "features")
+    studio = Studio().with_features_in(tmp_path / "mine")
+    (tmp_path / "ads").mkdir()
+    Image.radial_gradient("L").resize((72, 80)).convert("RGB").save(tmp_path / "ads" / "other.png")
+    (tmp_path / "results.csv").write_text(
+        "headline,impressions,clicks\n" + "".join(f"Lamp number {n},1000,{10 + n % 7}\n" for n in range(60))
+    )
+    quiet: dict[str, Any] = {"progress": lambda *told: None, "should_stop": lambda: False}
+    studio.score_folder(tmp_path / "ads", tmp_path / "scores.csv", **quiet)
+    num_scored = len(entries(tmp_path / "mine"))
+    studio.explain_one(ad, tmp_path / "why", **quiet)
+    num_explained = len(entries(tmp_path / "mine"))
+    asked: list[int] = []
+    studio.train_account(
+        tmp_path / "results.csv", tmp_path / "model", progress=quiet["progress"],
+        should_stop=lambda: asked.append(1) is None and len(asked) > 3,
+    )  # fmt: skip
+    assert 0 < num_scored < num_explained < len(entries(tmp_path / "mine"))
+    assert entries(cache_dir() / "features") == before
+
+
+def test_the_grounds_of_an_ad_go_when_all_who_had_it_have_forgotten_it() -> None:
+    mine = KeptGrounds()
+    yours = mine.for_other()
+    coat, shoe = (SimpleNamespace(key=key, num_pixels=9) for key in ("coat", "shoe"))
+    shared: list[Any] = [mine.share(coat), mine.share(shoe)]  # type: ignore[arg-type]
+    assert yours.share(SimpleNamespace(key="coat", num_pixels=9)) is coat  # type: ignore[arg-type, comparison-overlap]
+    mine.forget()
+    assert yours.share(SimpleNamespace(key="coat", num_pixels=9)) is coat  # type: ignore[arg-type, comparison-overlap]
+    assert yours.share(SimpleNamespace(key="shoe", num_pixels=9)) is not shoe  # type: ignore[arg-type, comparison-overlap]
+    assert shared == [coat, shoe]
 
 
 def test_faces_of_a_picture_are_looked_for_once_until_they_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +142,7 @@ def test_faces_of_a_picture_are_looked_for_once_until_they_are_forgotten(monkeyp
 
     forgotten: list[bool] = []
     analyzer = SimpleNamespace(analyze=analyze, forget=lambda: forgotten.append(True))
-    tools = SimpleNamespace(extractor=SimpleNamespace(cache=None), analyzer=analyzer)
-    monkeypatch.setattr(loading, "load_tools", lambda *asked: tools)
+    monkeypatch.setattr(loading, "load_tools", lambda **asked: SimpleNamespace(analyzer=analyzer))
     studio, dark, light = Studio(), np.zeros((80, 80, 3), np.uint8), np.full((80, 90, 3), 9, np.uint8)
     for image_u8 in (dark, dark.copy(), light, dark):
         assert [face.refusal for face in studio.find_faces(Creative(image_u8=image_u8))] == [""]

@@ -100,7 +100,7 @@ def test_too_few_ads_are_refused_before_models_are_loaded(tmp_path: Path, monkey
     """The page asks for a training of ten ads; the answer must not take the minutes that reading their pictures takes."""
     rows = "".join(f"ad {number},Words {number},1000,20\n" for number in range(10))
     (tmp_path / "results.csv").write_text(f"ad_name,headline,impressions,clicks\n{rows}")
-    monkeypatch.setattr("adcreative.verbs.loading.load_tools", lambda: pytest.fail("models were loaded"))
+    monkeypatch.setattr("adcreative.verbs.loading.load_tools", lambda **_: pytest.fail("models were loaded"))
     with pytest.raises(TrainingError, match="10 creatives have results; at least 60 are needed"):
         object.__new__(Studio).train_account(
             tmp_path / "results.csv", tmp_path / "model", progress=lambda *step: None, should_stop=lambda: False

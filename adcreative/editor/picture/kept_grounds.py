@@ -15,24 +15,38 @@ NUM_KEPT, MAX_KEPT_PIXELS = 2, 4_000_000  # ads, each of which takes up to about
 
 
 class KeptGrounds:
-    """The grounds of the latest NUM_KEPT ads of at most MAX_KEPT_PIXELS; safe to share between threads."""
+    """The grounds of the latest NUM_KEPT ads of at most MAX_KEPT_PIXELS; safe to share between threads.
+
+    They take too much memory to be kept for each user, so several users share them (`for_other`): an ad's grounds go when all
+    who had that ad have forgotten it.
+    """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, PictureGrounds] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[PictureGrounds, set[KeptGrounds]]] = OrderedDict()  # with who had that ad
         self._lock = Lock()
+
+    def for_other(self) -> KeptGrounds:
+        """Return the same grounds for another user."""
+        other = KeptGrounds()
+        other._kept, other._lock = self._kept, self._lock
+        return other
 
     def share(self, grounds: PictureGrounds) -> PictureGrounds:
         """Return those of the same picture and texts that are kept, else `grounds`, which are kept from now on."""
         if grounds.num_pixels > MAX_KEPT_PIXELS:
             return grounds
         with self._lock:
-            found = self._kept.setdefault(grounds.key, grounds)
+            found, users = self._kept.setdefault(grounds.key, (grounds, set()))
+            users.add(self)
             self._kept.move_to_end(grounds.key)
             if len(self._kept) > NUM_KEPT:
                 self._kept.popitem(last=False)
         return found
 
     def forget(self) -> None:
-        """Keep nothing any more."""
+        """Keep nothing for this user any more."""
         with self._lock:
-            self._kept.clear()
+            for key, (_, users) in list(self._kept.items()):
+                users.discard(self)
+                if not users:
+                    del self._kept[key]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..port import Studio
+from ..sessions.belongings import folder_name
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,17 @@ class Writer:
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """The choices of all owners; whoever chose nothing has the studio's.
+    """The choices of all owners; whoever chose nothing has the studio's models, with features in a folder of their own.
 
-    own: studios of owners who trained on their own results. kits, consent_files: files that were written in the page. writers:
+    studio: everybody's. features_dir: of the folders, one an owner. own: studios of owners who trained on their own results,
+    general: the studios of all owners without that. kits, consent_files: files that were written in the page. writers:
     in memory only, since a key may be among them.
     """
 
     studio: Studio
+    features_dir: Path
     cards: tuple[dict[str, Any], ...] = ()
+    general: dict[str, Studio] = field(default_factory=dict)
     own: dict[str, Studio] = field(default_factory=dict)
     kits: dict[str, Path] = field(default_factory=dict)
     consent_files: dict[str, Path] = field(default_factory=dict)
@@ -37,8 +43,32 @@ class Choices:
     def studio_of(self, owner: str) -> Studio:
         """Return the studio that scores the owner's ads: that of their own results, if they trained on some, with the consent
         records that they added."""
-        studio, consents = self.own.get(owner, self.studio), self.consent_files.get(owner)
+        studio, consents = self.own.get(owner) or self.general_of(owner), self.consent_files.get(owner)
         return studio if consents is None else studio.with_consents(consents)
+
+    def general_of(self, owner: str) -> Studio:
+        """Return everybody's studio with the owner's own features, which no other owner's are among."""
+        return self.general.get(owner) or self.general.setdefault(owner, self.studio.with_features_in(self._features_of(owner)))
+
+    def has_features(self, owner: str) -> bool:
+        """Return whether anything may be kept of what was read in the owner's pictures."""
+        return owner in self.general
+
+    def forget_features(self, owner: str) -> Callable[[], None]:
+        """Drop what was read in the owner's pictures and words, and in nobody else's; return what drops it once more, for when
+        work that is ending just now has ended."""
+        studios = [one for one in (self.general.pop(owner, None), self.own.get(owner)) if one is not None]
+
+        def drop() -> None:
+            for studio in studios:
+                studio.forget_features()
+            shutil.rmtree(self._features_of(owner), ignore_errors=True)
+
+        drop()
+        return drop
+
+    def _features_of(self, owner: str) -> Path:
+        return self.features_dir / folder_name(owner)
 
     def cards_of(self, owner: str) -> tuple[dict[str, Any], ...]:
         """Return the model cards of the owner's studio."""

@@ -26,15 +26,15 @@ class Mockups:
         """Return the ad of a form in its placements, as a fragment that comes back with the ad; "" when it cannot be read."""
         try:
             creative = build_creative(form)
-            shown = placements.mockups(replace(creative, brand=self._name_brand(creative)))
+            shown = placements.mockups(replace(creative, brand=self._name_brand(owner, creative)))
         except AdCreativeError:
             return ""
         self.handlers.desk.move(owner, identify(creative), "explain", mockups=shown)
         return shown
 
-    def _name_brand(self, creative: Creative) -> str:
+    def _name_brand(self, owner: str, creative: Creative) -> str:
         """Return whose ad it is, as the ad itself tells; "" where it does not, or while a search has the model."""
         if creative.brand:
             return creative.brand
         with self.handlers.seat.quick(timeout_s=READ_WAIT_S) as has_model:
-            return self.handlers.studio.name_brand(creative) if has_model else ""
+            return self.handlers.choices.studio_of(owner).name_brand(creative) if has_model else ""

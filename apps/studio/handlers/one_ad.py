@@ -20,7 +20,7 @@ from adcreative.errors import AdCreativeError
 from ..html import fragments
 from ..port import Studio
 from ..sessions.ads import NO_AD, OTHER_AD, AdState, Desk, identify
-from ..sessions.belongings import Belongings
+from ..sessions.belongings import FEATURES, Belongings
 from ..sessions.departures import Departures
 from ..sessions.estimates import Estimates
 from ..sessions.jobs import Job, JobBoard
@@ -53,9 +53,11 @@ SEARCH_OF_OTHER_AD = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Handlers:
-    """The buttons of one app. Two searches never share the model: the seat is taken even while a stopped one winds down.
+    """The buttons of one app, and everything that it remembers of its visitors; there is one of it.
+
+    Two searches never share the model: the seat is taken even while a stopped one winds down.
 
     An owner is a visitor (or the session of an API client). A closed page does not end its search: who comes back within
     `keep_s` finds it, running or done; after that it is stopped and its files are deleted. What was found is of one ad: while
@@ -77,10 +79,11 @@ class Handlers:
     choices: Choices = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "choices", Choices(studio=self.studio, cards=self.cards))
+        features_dir = self.result_dir.with_name(FEATURES)
+        self.choices = Choices(studio=self.studio, features_dir=features_dir, cards=self.cards)
+        self.belongings = Belongings(result_dir=self.result_dir)
+        self.away = Departures(keep_s=self.keep_s, on_gone=self.forget)
         self.also_forget.extend((self.choices.forget, lambda _: forget_pictures()))
-        object.__setattr__(self, "belongings", Belongings(result_dir=self.result_dir))
-        object.__setattr__(self, "away", Departures(keep_s=self.keep_s, on_gone=self.forget))
 
     def use_own(self, owner: str, studio: Studio | None) -> None:
         """Score the owner's ads by this studio from now on; None: by everybody's."""
@@ -130,7 +133,7 @@ class Handlers:
         if not image_path:
             return "", [], False
         self.belongings.note(owner, image_path)
-        return say_picture(Creative(image_path=Path(image_path)), self._find_faces)
+        return say_picture(Creative(image_path=Path(image_path)), lambda creative: self._find_faces(owner, creative))
 
     def read_words(self, owner: str, form: Mapping[str, str | None]) -> tuple[str, dict[str, str]]:
         """Read the words in a picture that came without any; return what to say of them, and the fields."""
@@ -138,7 +141,7 @@ class Handlers:
             creative = build_creative(form)
             self.belongings.note(owner, creative.image_path)
             with self.seat.quick(timeout_s=READ_WAIT_S) as has_model:
-                found = self.studio.read_words(creative) if has_model else creative
+                found = self.choices.studio_of(owner).read_words(creative) if has_model else creative
         except AdCreativeError:
             return "", {}
         if has_model and (found.read_fields or not creative.has_words):
@@ -146,10 +149,10 @@ class Handlers:
         fields = {name: getattr(found, name) for name in found.read_fields}
         return fragments.read_fields(tuple(fields), has_accents=is_accented(fields.values())), fields
 
-    def _find_faces(self, creative: Creative) -> Sequence[Any] | None:
+    def _find_faces(self, owner: str, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""
         with self.seat.quick(timeout_s=1.0) as has_model:
-            return self.studio.find_faces(creative) if has_model else None
+            return self.choices.studio_of(owner).find_faces(creative) if has_model else None
 
     def find_brought(self, owner: str) -> AdState | None:
         """Return the ad that a page of the owner opens with, as it was brought: of a search that runs, else the latest that was
@@ -170,9 +173,10 @@ class Handlers:
             self.bring(owner, form)
             ad = self.desk.find(owner).ad
             usual = usual_rate_percent / 100 if usual_rate_percent else None
+            studio = self.choices.studio_of(owner)
             with self.seat.quick():
-                creative = self.studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
-                standing = self.choices.studio_of(owner).stand_one(creative, usual_rate=usual, read_pictures=False)
+                creative = studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
+                standing = studio.stand_one(creative, usual_rate=usual, read_pictures=False)
         except AdCreativeError as error:
             return fragments.problem(error), record_fault(error)
         except Exception as error:
@@ -258,19 +262,14 @@ class Handlers:
             forget(owner)
         self.desk.clear(owner)
         self.belongings.erase(owner)
-        self._forget_features()
+        drop_features = self.choices.forget_features(owner)
         if search is not None:  # it may be writing its last pictures just now
-            search.job.then(lambda: self._clear_up(search))
+            search.job.then(lambda: self._clear_up(search, drop_features))
 
-    def _clear_up(self, search: Search) -> None:
+    def _clear_up(self, search: Search, drop_features: Callable[[], None]) -> None:
         """Delete what a forgotten search made after everything else was deleted."""
         self._drop(search)
-        self._forget_features()
-
-    def _forget_features(self) -> None:
-        forget_features = getattr(self.studio, "forget_features", None)
-        if forget_features is not None:
-            forget_features()
+        drop_features()
 
     def _drop(self, search: Search | None, owner: str = "") -> None:
         """Delete what an earlier search of an owner made: nothing leads to it any more."""
@@ -286,7 +285,8 @@ class Handlers:
 
     def leave(self, owner: str) -> None:
         """Note that the owner's page was closed: after `keep_s` without a return, everything of it is deleted."""
-        if self.board.find(owner) is not None or self.desk.find(owner).ad or self.belongings.has_any(owner):
+        has_any = self.belongings.has_any(owner) or self.choices.has_features(owner)
+        if has_any or self.board.find(owner) is not None or self.desk.find(owner).ad:
             self.away.leave(owner)
 
     def come_back(self, owner: str) -> None:

@@ -125,5 +125,5 @@ class Task:
         creative, estimates = self.brought.creative, self.handlers.estimates
         if estimates.find_lettering(creative) is None and creative.has_image:
             bare = Creative(image_path=creative.image_path, file_name=creative.file_name)
-            estimates.note_lettering(creative, bool(self.handlers.studio.read_words(bare).read_fields))
+            estimates.note_lettering(creative, bool(self.handlers.choices.studio_of(self.owner).read_words(bare).read_fields))
         return measure_wish(creative, self.brought.wish, estimates.find_lettering(creative))

@@ -145,7 +145,7 @@ class Trainings:
                 report(done, total, 0.0)
                 self.handlers.seat.let_short_pass(ticket)
 
-            studio = self.handlers.studio
+            studio = self.handlers.choices.general_of(owner)
             with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
                 if not has_model:
                     return STOPPED

@@ -49,7 +49,7 @@ class Words:
             if not getattr(creative, kind):
                 raise AdCreativeError(f"The ad has no {kind} to write another one for.")
             yield step_fragments.writing(0), [], {"lines": []}
-            source = self.handlers.studio.write_lines(
+            source = self.handlers.choices.studio_of(owner).write_lines(
                 creative, kind, seed=seed, brief=wish.brief, avoid=wish.avoided, brand_kit=wish.brand_kit,
                 **self.handlers.choices.writer_options(owner, wish.copywriter),
             )  # fmt: skip

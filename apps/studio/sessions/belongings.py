@@ -17,7 +17,7 @@ from pathlib import Path
 
 from adcreative.provenance.sidecar import write_whole
 
-RESULTS, DEMOS = "results", "demos"
+RESULTS, DEMOS, FEATURES = "results", "demos", "features"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Belongings:
 
     def owner_dir(self, owner: str) -> Path:
         """Where what was made for the owner lies."""
-        return self.result_dir / re.sub(r"\W", "", owner or "session")
+        return self.result_dir / folder_name(owner)
 
     def lent_dir(self, owner: str) -> Path:
         """Where pictures lie that the app itself puts into the form: they count as uploads of the owner."""
@@ -90,8 +90,13 @@ class Belongings:
         """Return the files that the server keeps beside the folders of owners."""
         root = self.result_dir.parent
         for place in root.iterdir() if root.is_dir() else ():
-            if place.name not in (self.result_dir.name, DEMOS):
+            if place.name not in (self.result_dir.name, DEMOS, FEATURES):
                 yield from [place] if place.is_file() else _files(place)
+
+
+def folder_name(owner: str) -> str:
+    """Return what the owner's folders are called."""
+    return re.sub(r"\W", "", owner or "session")
 
 
 def _files(folder: Path) -> list[Path]:
