@@ -52,9 +52,7 @@ def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkey
         return RunSummary(path=out, done=2, failed=1)
 
     monkeypatch.setattr("adcreative.verbs.score.score", score)
-    studio = object.__new__(Studio)
-    studio._model_dir = None
-    found = studio.score_folder(ads, tmp_path / "scores.csv", progress=lambda *step: None, should_stop=lambda: False)
+    found = Studio().score_folder(ads, tmp_path / "scores.csv", progress=lambda *step: None, should_stop=lambda: False)
     assert found is not None
     assert [(creative.headline, row["ctr"]) for creative, row in found.scored] == [("One", 0.02), ("Three", None)]
     assert [row["ad_name"] for row in found.failed] == ["b"]
@@ -102,6 +100,6 @@ def test_too_few_ads_are_refused_before_models_are_loaded(tmp_path: Path, monkey
     (tmp_path / "results.csv").write_text(f"ad_name,headline,impressions,clicks\n{rows}")
     monkeypatch.setattr("adcreative.verbs.loading.load_tools", lambda **_: pytest.fail("models were loaded"))
     with pytest.raises(TrainingError, match="10 creatives have results; at least 60 are needed"):
-        object.__new__(Studio).train_account(
+        Studio().train_account(
             tmp_path / "results.csv", tmp_path / "model", progress=lambda *step: None, should_stop=lambda: False
         )
