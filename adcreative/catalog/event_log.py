@@ -26,7 +26,7 @@ from adcreative.catalog.datasets.finn_slates import read_finn_slates
 from adcreative.catalog.datasets.open_bandit import add_open_bandit_context
 from adcreative.catalog.formats.logs import iter_log
 from adcreative.catalog.results import read_results
-from adcreative.catalog.tables import atomic_file
+from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.errors import CatalogError, ConfigError
 
 COLUMNS = (
@@ -133,11 +133,12 @@ def build_event_log(table: pd.DataFrame, where: str) -> EventLog:
 
 def write_event_log(log: EventLog, out: Path) -> None:
     """Write a log that `read_event_log` reads: parquet or CSV, by the name of the file; all of it or nothing."""
+    if out.suffix.casefold() not in (".parquet", ".pq"):
+        known = log.rows.astype(object).where(log.rows.notna(), None)  # an empty cell where nobody noted a propensity
+        write_rows(out, (dict(zip(COLUMNS, row, strict=True)) for row in known.itertuples(index=False)), COLUMNS)
+        return
     with atomic_file(out, binary=True) as file:
-        if out.suffix.casefold() in (".parquet", ".pq"):
-            log.rows.to_parquet(file, index=False)
-        else:
-            file.write(log.rows.to_csv(index=False, lineterminator="\n").encode())
+        log.rows.to_parquet(file, index=False)
 
 
 def read_propensities_needed(log: EventLog, where: str) -> np.ndarray:

@@ -1,12 +1,15 @@
 """Tables that we write: CSV that no spreadsheet executes, and files that are there whole or not at all.
 
-A text cell that a spreadsheet would take for a formula gets one apostrophe in front; `unescape_cell` is the exact
-inverse, and our reader applies it, so that what we wrote is read back unchanged.
+A text that a spreadsheet would take for a formula gets an apostrophe in front, at its start and behind each sign at which a
+spreadsheet of another country would begin a new cell; `unescape_cell` is the exact inverse. Every text stands in quotation
+marks, the names of the columns too: by its header a reader knows a table of ours, and undoes the escaping there alone, so that
+what we wrote is read back unchanged and an apostrophe of the user's own stays.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,21 +23,57 @@ from adcreative.errors import CatalogError, CreativeError
 FAILURE_COLUMNS = ("file_name", "ad_name", "problem", "remedy")
 # What Excel, LibreOffice and Google Sheets start a formula with, full-width and small forms and the minus sign included, also
 # behind white space and invisible characters, which some of them pass over (OWASP ASVS 5.0, 1.2.10, "CSV injection").
-_INVISIBLE = "\\s\\x00-\\x1f\\x7f-\\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_INVISIBLE = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x20\\x7f-\\xa0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
-_FORMULA = f"(?:[\\t\\r\\n\\x00]|[{_INVISIBLE}]*[{_SIGNS}])"
-_STARTS_FORMULA = re.compile(f"'*{_FORMULA}")
-_WAS_ESCAPED = re.compile(f"'+{_FORMULA}")
+# Where a semicolon or a tab separates cells, a quotation mark inside our line is no longer one of the table: the text behind
+# such a sign, or behind a line end, begins a cell there (OWASP: "use of the field separator to start a new cell").
+_AT_START = f"\\A(?='*[\\t\\r\\n\\x00]|[{_INVISIBLE}\\t\\r\\n']*[{_SIGNS}])"
+_BEHIND_SEPARATOR = f"(?<=[;\\t\\r\\n])(?=[{_INVISIBLE}'\"]*[{_SIGNS}])"
+_STARTS_FORMULA = re.compile(f"{_AT_START}|{_BEHIND_SEPARATOR}")
+_WAS_ESCAPED = re.compile("|".join(part.replace("(?=", "'(?=", 1) for part in (_AT_START, _BEHIND_SEPARATOR)))
 
 
 def escape_cell(text: str) -> str:
-    """Return `text` with an apostrophe in front when a spreadsheet would take it for a formula."""
-    return f"'{text}" if _STARTS_FORMULA.match(text) else text
+    """Return `text` with an apostrophe wherever a spreadsheet that separates by comma, semicolon or tab would see a formula."""
+    return _STARTS_FORMULA.sub("'", text)
 
 
 def unescape_cell(text: str) -> str:
     """Return what `escape_cell` was given: `unescape_cell(escape_cell(text)) == text` for every text."""
-    return text[1:] if _WAS_ESCAPED.match(text) else text
+    return _WAS_ESCAPED.sub("", text)
+
+
+def format_line(values: Iterable[Any]) -> str:
+    """Return one line of CSV without its end: texts in quotation marks and escaped, numbers as they are.
+
+    None and "" become an empty cell, lists and tuples are joined by "; ".
+    """
+    line = ",".join(map(_format_cell, values))
+    return line or '""'  # a line of a single empty cell would be no line at all
+
+
+def is_our_header(line: str) -> bool:
+    """Return whether a header is one that `format_line` wrote: no other program puts names, and names alone, so."""
+    try:
+        names = next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return False
+    return any(names) and format_line(map(unescape_cell, names)) == line
+
+
+def parse_rows(text: str) -> list[dict[str, str]]:
+    """Return the rows of a table that this program wrote, the escaping undone; one of another program as it is."""
+    text = text.removeprefix("\ufeff")
+    undo = unescape_cell if is_our_header(text.split("\n", 1)[0]) else str
+    return [
+        {undo(name): undo(cell or "") for name, cell in row.items() if name is not None}
+        for row in csv.DictReader(io.StringIO(text, newline=""))
+    ]
+
+
+def read_our_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table that this program wrote, as `parse_rows`."""
+    return parse_rows(path.read_bytes().decode("utf-8-sig"))
 
 
 @contextmanager
@@ -54,26 +93,35 @@ def atomic_file(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
         raise CatalogError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from error
 
 
+def format_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], name: str = "the table") -> Iterator[str]:
+    """Yield the lines of a CSV with formula escaping, the header first; rows may come from a generator.
+
+    Raises:
+        CatalogError: a row has a key that is not in `columns`; the message calls the table by `name`.
+    """
+    known = set(columns)
+    yield f"{format_line(columns)}\n"
+    for row in rows:
+        extra = [key for key in row if key not in known]
+        if extra:
+            raise CatalogError(f"{name}: no column {extra}; expected {list(columns)}. Add it to the columns.")
+        yield f"{format_line(row.get(column) for column in columns)}\n"
+
+
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
     """Write a CSV with formula escaping, all of it or nothing; return the number of rows.
 
-    Rows may come from a generator; they are not gathered. None becomes an empty cell, lists and tuples are joined
-    by "; ", numbers stay numbers.
+    Rows are not gathered. None becomes an empty cell, lists and tuples are joined by "; ", numbers stay numbers.
 
     Raises:
         CatalogError: a row has a key that is not in `columns`, or the file cannot be written.
     """
-    known, num_rows = set(columns), 0
+    num_lines = 0
     with atomic_file(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            extra = [key for key in row if key not in known]
-            if extra:
-                raise CatalogError(f"{Path(path).name}: no column {extra}; expected {list(columns)}. Add it to the columns.")
-            writer.writerow([_format_cell(row.get(column)) for column in columns])
-            num_rows += 1
-    return num_rows
+        for line in format_rows(rows, columns, Path(path).name):
+            file.write(line)
+            num_lines += 1
+    return num_lines - 1
 
 
 def failures_path(out: Path) -> Path:
@@ -93,12 +141,13 @@ def failed_creative(creative: Creative, error: CreativeError) -> FailedCreative:
     return FailedCreative(file_name=creative.file_name, ad_name=creative.ad_name, problem=problem, remedy=error.remedy)
 
 
-def _format_cell(value: Any) -> Any:
+def _format_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
         value = "; ".join(str(item) for item in value)
-    if isinstance(value, (str, Path)):
-        text = str(value).replace("\r\n", "\n").replace("\r", "\n")  # a lone CR outside quotes would split the row
-        return escape_cell(text.encode("utf-8", "replace").decode("utf-8"))
-    return value
+    if not isinstance(value, (str, Path)):
+        return str(value)
+    text = str(value).replace("\r\n", "\n").replace("\r", "\n")  # a lone CR outside quotes would split the row
+    escaped = escape_cell(text.encode("utf-8", "replace").decode("utf-8"))
+    return '"{}"'.format(escaped.replace('"', '""')) if escaped else ""

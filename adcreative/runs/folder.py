@@ -6,7 +6,6 @@ marked, signed and accompanied by their sidecars in the same way, and plan_test,
 
 from __future__ import annotations
 
-import csv
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -156,8 +155,5 @@ def _write_original(creative: Creative, directory: Path) -> Path:
         shutil.copyfile(creative.image_path, copy_path)
         copy_path.chmod(0o600)
     columns = [name for name in TEXT_COLUMNS if getattr(creative, name)]
-    with (directory / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerow({name: getattr(creative, name) for name in columns})
+    write_rows(directory / "metadata.csv", [{name: getattr(creative, name) for name in columns}], columns)
     return directory

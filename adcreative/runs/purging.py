@@ -21,6 +21,7 @@ from typing import Any
 
 from adcreative.artifacts import hash_file
 from adcreative.catalog.metadata import METADATA_NAMES
+from adcreative.catalog.tables import unescape_cell
 from adcreative.creative import EditResult
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError
 from adcreative.features.cache import FeatureCache
@@ -294,14 +295,14 @@ def _filter_failures(path: Path, person: Person) -> int:
     """Take the rows that name the person out of a failure table; return how many there were."""
     if not is_plain_file(path) or not person.names or not person.is_in(path):
         return 0
-    header, *rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    kept = [row for row in rows if not any(map(person.is_spelled, row))]
-    writer.writerows(kept)
-    write_whole(path, text.getvalue().encode())
-    return len(rows) - len(kept)
+    lines = list(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+    reader, kept, num_gone, start = csv.reader(lines), [], 0, 0
+    for cells in reader:  # a row may take several lines; those that stay are kept byte for byte
+        is_meant = start > 0 and any(person.is_spelled(unescape_cell(cell)) for cell in cells)
+        kept += [] if is_meant else lines[start : reader.line_num]
+        num_gone, start = num_gone + is_meant, reader.line_num
+    write_whole(path, "".join(kept).encode())
+    return num_gone
 
 
 def _is_ours(run_dir: Path) -> bool:

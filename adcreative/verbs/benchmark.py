@@ -5,8 +5,6 @@ Loads no torch until it is called.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from typing import Any
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
+from adcreative.catalog.tables import format_rows
 from adcreative.config import did_you_mean
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
@@ -152,9 +151,4 @@ def _csv_of(lines: Sequence[dict[str, Any]]) -> str:
                 parts = {"": figure} if not isinstance(figure, dict) else figure
                 row |= {name if part in ("", "value") else f"{name}_{part}": number for part, number in parts.items()}
         rows.append(row)
-    text = io.StringIO()
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return "".join(format_rows(rows, list(dict.fromkeys(column for row in rows for column in row))))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adcreative.catalog import read_catalog
-from adcreative.catalog.tables import failures_path, unescape_cell
+from adcreative.catalog.tables import failures_path, read_our_rows
 from adcreative.creative import Creative
 from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.encoders.picture_words.reader import TextReading
@@ -51,16 +50,13 @@ def score_folder(
     if summary.stopped:
         return None
     catalog = read_catalog(folder)
-    with out.open(encoding="utf-8-sig", newline="") as file:
-        rows = [{name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    rows = read_our_rows(out)
     waiting, scored = fill_from_pictures(catalog.creatives, reader), []
     for row in rows:  # in the order of the catalogue, less those that failed
         names = row["file_name"], row["ad_name"]
         creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
         scored.append((creative, {**row, **{name: _number(row.get(name, "")) for name in (*RATES, "strength")}}))
-    failures = failures_path(out)
-    with failures.open(encoding="utf-8-sig", newline="") as file:
-        failed = tuple({name: unescape_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file))
+    failed = tuple(read_our_rows(failures_path(out)))
     return FolderScores(
         scored=tuple(scored), failed=failed, path=out, dropped=dict(catalog.dropped), warnings=tuple(catalog.warnings)
     )

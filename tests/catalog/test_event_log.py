@@ -31,6 +31,14 @@ def test_a_written_log_is_read_back(name: str, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_event_log(tmp_path / name).rows, log.rows, check_dtype=False)
 
 
+def test_a_creative_that_looks_like_a_formula_is_escaped_in_a_log_and_comes_back(tmp_path: Path) -> None:
+    names = ["-50 % today", "shoe;=HYPERLINK(1)", "'=mine"]
+    log = build_event_log(pd.DataFrame({"creative": names, "click": [0, 1, 0]}), "log")
+    write_event_log(log, tmp_path / "log.csv")
+    assert {"'-50 % today", "shoe;'=HYPERLINK(1)"} <= set(pd.read_csv(tmp_path / "log.csv").creative)
+    assert read_event_log(tmp_path / "log.csv").rows.creative.tolist() == names
+
+
 def test_open_bandit_is_read_as_it_is(tmp_path: Path) -> None:
     table = pd.DataFrame(
         {"timestamp": ["2019-11-24 00:00:16", "2019-11-25 01:00:00"], "item_id": [79, 14], "position": [2, 1], "click": [0, 1],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,18 @@ from hypothesis import strategies as st
 from adcreative.catalog import read_catalog
 from adcreative.catalog.columns import read_header
 from adcreative.catalog.rows import clean_text
-from adcreative.catalog.tables import atomic_file, escape_cell, failed_creative, unescape_cell, write_failures, write_rows
+from adcreative.catalog.tables import (
+    atomic_file,
+    escape_cell,
+    failed_creative,
+    format_line,
+    format_rows,
+    is_our_header,
+    parse_rows,
+    unescape_cell,
+    write_failures,
+    write_rows,
+)
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 from tests.catalog.conftest import RELAXED
@@ -54,6 +67,61 @@ def test_escaping_is_undone_exactly_and_leaves_no_formula(text: str) -> None:
     assert not escaped.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
 
 
+def formulas_seen(table: str, separator: str) -> list[str]:
+    """Return the cells that a spreadsheet takes for formulas when it reads `table` with a separator, in two ways of reading.
+
+    One knows quotation marks only where a cell begins with one, as spreadsheets do; the other knows none at all.
+    """
+    cells = [cell for row in csv.reader(io.StringIO(table, newline=""), delimiter=separator) for cell in row]
+    if separator != ",":  # of the table's own separator, the quotation marks are what makes cells
+        cells += [cell.lstrip('"') for line in table.splitlines() for cell in line.split(separator)[1:]]
+    starts = re.compile("[\\s\u200b\ufeff]*[=+\\-@\uff1d]")
+    return [cell for cell in cells if starts.match(cell) and not re.fullmatch(r"-?[\d.e-]+", cell)]
+
+
+@RELAXED
+@given(st.lists(st.tuples(TEXT, st.floats(-9, 9, width=16), TEXT), min_size=1, max_size=4))
+def test_no_spreadsheet_sees_a_formula_whatever_separates_its_cells(rows: list[tuple[str, float, str]]) -> None:
+    names = ("first", "number", "last")
+    table = "".join(format_rows((dict(zip(names, row, strict=True)) for row in rows), names))
+    assert not [seen for separator in (",", ";", "\t") for seen in formulas_seen(table, separator)]
+    read = [(row["first"], row["last"]) for row in parse_rows(table)]
+    assert read == [(_as_written(first), _as_written(last)) for first, _, last in rows]
+
+
+def _as_written(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def test_a_formula_behind_a_semicolon_is_none_where_semicolons_separate(tmp_path: Path) -> None:
+    name = 'shoe;=HYPERLINK("http://evil";"x")'
+    write_rows(tmp_path / "checks.csv", [{"ctr": 0.5, "ad_name": name}], ("ctr", "ad_name"))
+    table = (tmp_path / "checks.csv").read_text()
+    assert table == '"ctr","ad_name"\n0.5,"shoe;\'=HYPERLINK(""http://evil"";""x"")"\n'
+    assert [cell[0] for cell in table.split(";")[1:]] == ["'", '"']
+    assert parse_rows(table)[0]["ad_name"] == name
+
+
+@pytest.mark.parametrize("words", ["'=SUM is how a formula begins", "'- was ein Strich ist", "a;'-b", "'+1"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC])
+def test_an_apostrophe_of_the_users_own_stays(tmp_path: Path, words: str, quoting: int) -> None:
+    with (tmp_path / "ads.csv").open("w", newline="") as file:
+        file.write("headline,brand\n")
+        csv.writer(file, quoting=quoting).writerow((words, "x"))
+    assert read_catalog(tmp_path / "ads.csv").creatives[0].headline == words
+    write_rows(tmp_path / "ours.csv", [{"headline": words, "brand": "x"}], ("headline", "brand"))
+    assert read_catalog(tmp_path / "ours.csv").creatives[0].headline == words
+
+
+def test_a_table_of_ours_is_known_by_its_header() -> None:
+    assert is_our_header(format_line(("headline", "+x", 'a "b"')))
+    assert not is_our_header("headline,brand")
+    assert not is_our_header('"headline",brand')
+    assert not is_our_header('"headline";"brand"')
+    assert not is_our_header("")
+    assert not is_our_header('"headline')
+
+
 def test_cells_are_formatted_by_kind(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "scores.csv"
     row = {
@@ -74,7 +142,7 @@ def test_cells_are_formatted_by_kind(tmp_path: Path) -> None:
 def test_failures_have_their_header_even_when_there_are_none(tmp_path: Path) -> None:
     path = tmp_path / "failures.csv"
     assert write_failures(path, []) == 0
-    assert path.read_text() == "file_name,ad_name,problem,remedy\n"
+    assert path.read_text() == '"file_name","ad_name","problem","remedy"\n'
     failure = FailedCreative(file_name="=cmd|x", ad_name="ünï", problem="row 3: 1, 2", remedy="Do it.")
     write_failures(path, [failure])
     assert read_cells(path)[1] == ["'=cmd|x", "ünï", "row 3: 1, 2", "Do it."]
@@ -94,7 +162,7 @@ def test_unknown_key_is_refused_and_the_older_file_stays(tmp_path: Path) -> None
     write_rows(path, [{"ctr": 1}], ["ctr"])
     with pytest.raises(CatalogError, match=r"scores\.csv: no column \['ctrr'\]; expected \['ctr'\]"):
         write_rows(path, [{"ctr": 2}, {"ctrr": 3}], ["ctr"])
-    assert path.read_text() == "ctr\n1\n"
+    assert path.read_text() == '"ctr"\n1\n'
     assert [item.name for item in tmp_path.iterdir()] == ["scores.csv"]
 
 

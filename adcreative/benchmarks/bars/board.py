@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
+
+from adcreative.catalog.tables import format_rows
 
 MEAN, TREES = "mean rate", "boosted trees"  # lines of the floors
 COLUMNS = (
@@ -62,11 +62,7 @@ def render_csv(rows: Sequence[Mapping[str, Any]]) -> str:
             for key in ("num_seeds", "settings_tried", "choices_tested", "num_parameters", "bytes", "rows_per_s")
         } | {"trials": " ".join(row["trials"])}  # fmt: skip
         flat.append(one)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for one in flat for name in one)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    return text.getvalue()
+    return "".join(format_rows(flat, list(dict.fromkeys(name for one in flat for name in one))))
 
 
 def render_markdown(rows: Sequence[Mapping[str, Any]], title: str, facts: Sequence[str]) -> str:

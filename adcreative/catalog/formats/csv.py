@@ -17,7 +17,7 @@ from typing import IO
 
 from adcreative.catalog.formats.header import MAX_COLUMNS, MAX_PREAMBLE_LINES, IsKnown, find_header
 from adcreative.catalog.formats.raw_rows import RawRow
-from adcreative.catalog.tables import unescape_cell
+from adcreative.catalog.tables import is_our_header, unescape_cell
 from adcreative.errors import CatalogError
 
 _DELIMITERS = ",;\t|"
@@ -51,6 +51,7 @@ class CsvSource:
             raise CatalogError(f"{path.name} is not a text table. Save it as CSV (UTF-8).")
         self._delimiter = detect_delimiter(first_line, is_known)
         self.header: tuple[str, ...] = tuple(_split(first_line, self._delimiter))
+        self._is_ours = self._delimiter == "," and not self.preamble and is_our_header(first_line)
         if len(self.header) > MAX_COLUMNS or len(first_line) == _MAX_LINE_CHARS:
             raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
 
@@ -83,7 +84,9 @@ class CsvSource:
         if len(cells) > width or (is_recovered and len(cells) < width):
             remedy = f'Put quotation marks around cells that contain "{self._delimiter}".'
             return RawRow(row=row, cells=(), fault=(f"it has {len(cells)} cells, the header has {width}.", remedy))
-        return RawRow(row=row, cells=[unescape_cell(cell) for cell in cells] + [""] * (width - len(cells)))
+        if self._is_ours:
+            cells = [unescape_cell(cell) for cell in cells]
+        return RawRow(row=row, cells=cells + [""] * (width - len(cells)))
 
     def _open(self) -> IO[str]:
         # "replace" only matters if the file changes between detection and reading

@@ -19,6 +19,7 @@ import pyarrow.parquet
 from adcreative.catalog.formats.item_sequences import is_item_sequences, iter_sequence_log
 from adcreative.catalog.formats.parser_errors import typed
 from adcreative.catalog.log_schema import LogSchema
+from adcreative.catalog.tables import is_our_header, unescape_cell
 from adcreative.errors import CatalogError
 
 PART_ROWS = 131_072
@@ -151,6 +152,7 @@ def _first_line(file: Path) -> str:
 def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
     head = _first_line(file)
     delimiter = "\t" if head.count("\t") > head.count(",") else ","
+    is_ours = is_our_header(head)
     is_criteo = head.count("\t") == len(CRITEO_COLUMNS) - 1 and head.split("\t", 1)[0] in ("0", "1")
     reader = pyarrow.csv.open_csv(
         file,
@@ -163,13 +165,19 @@ def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int) ->
         unread = [field.name for field in batch.schema if pa.types.is_binary(field.type)]
         if unread:
             raise CatalogError(f'{file}: the column "{unread[0]}" is not UTF-8; save the table as CSV (UTF-8)')
-        waiting.append(batch.to_pandas())
+        waiting.append(_unescape(batch.to_pandas()) if is_ours else batch.to_pandas())
         if sum(map(len, waiting)) >= part_rows:
             whole = pd.concat(waiting, ignore_index=True)
             yield from (whole.iloc[start : start + part_rows] for start in range(0, len(whole) - part_rows + 1, part_rows))
             waiting = [whole.iloc[len(whole) - len(whole) % part_rows :]]
     if sum(map(len, waiting)):
         yield pd.concat(waiting, ignore_index=True)
+
+
+def _unescape(part: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a table that we wrote with the escaping of formulas undone."""
+    words = part.select_dtypes(["object", "string"])
+    return part.assign(**{name: words[name].map(unescape_cell, na_action="ignore") for name in words})
 
 
 def _iter_libsvm(file: Path, part_rows: int) -> Iterator[pd.DataFrame]:

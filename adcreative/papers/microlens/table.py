@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 
 from adcreative.artifacts import write_atomically
 from adcreative.catalog.datasets.microlens import MmctrFile
+from adcreative.catalog.tables import format_rows
 from adcreative.errors import TrainingError
 from adcreative.metrics.impressions import measure_impressions
 
@@ -62,9 +61,6 @@ def render_table(lines: Sequence[Mapping[str, Any]]) -> str:
 
 def write_table(out_dir: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     """Write table.csv and table.json."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: line[name] for name in COLUMNS} for line in lines)
-    write_atomically(out_dir / "table.csv", text.getvalue().encode())
+    table = "".join(format_rows(({name: line[name] for name in COLUMNS} for line in lines), COLUMNS))
+    write_atomically(out_dir / "table.csv", table.encode())
     write_atomically(out_dir / "table.json", (json.dumps(list(lines), indent=1) + "\n").encode())

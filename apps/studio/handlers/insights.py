@@ -6,7 +6,6 @@ Each is a verb of the pipeline on the table that was uploaded: a plot, a table t
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import shutil
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adcreative.catalog.tables import read_our_rows, write_rows
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import forecast, rank_features, read_result_rows, rotate, target
 
@@ -141,7 +141,7 @@ def _answer_rotation(asked: Asked, tell: Tell, should_stop: ShouldStop) -> Insig
     events, ads = _write_events(asked)
     out = asked.out / "rotation.csv"
     found = rotate(ads, out, log=events, progress=tell, should_stop=should_stop)
-    shown = insight_fragments.rotation(_read_rows(out), found.warnings)
+    shown = insight_fragments.rotation(read_our_rows(out), found.warnings)
     return InsightScreen(shown=shown, table=out, record={"warnings": list(found.warnings), "lines": list(found.lines)})
 
 
@@ -150,7 +150,7 @@ def _answer_retire(asked: Asked, tell: Tell, should_stop: ShouldStop) -> Insight
     source = asked.results if asked.columns is None else _write_events(asked)[0]
     found = forecast(source, out, progress=tell, should_stop=should_stop)
     figures = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
-    shown = insight_fragments.retire(_read_rows(out), figures, found.warnings)
+    shown = insight_fragments.retire(read_our_rows(out), figures, found.warnings)
     return InsightScreen(shown=shown, table=out, record={"warnings": list(found.warnings), "figures": figures})
 
 
@@ -160,7 +160,7 @@ def _answer_keywords(asked: Asked, tell: Tell, should_stop: ShouldStop) -> Insig
     out = asked.out / "keywords.csv"
     found = target(ads, out, labels=asked.labels, num=5, use_pictures=False, progress=tell, should_stop=should_stop)
     figures = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
-    shown = insight_fragments.keywords(_read_rows(out), figures, found.warnings)
+    shown = insight_fragments.keywords(read_our_rows(out), figures, found.warnings)
     return InsightScreen(shown=shown, table=out, record={"warnings": list(found.warnings), "figures": figures})
 
 
@@ -177,18 +177,12 @@ def _write_events(asked: Asked) -> tuple[Path, Path]:
     """
     rows = read_result_rows(asked.results, columns=asked.columns)
     events, ads = asked.out / EVENTS, asked.out / "ads.csv"
-    with events.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("ad_name", "day", "context", "impressions", "clicks"))
-        writer.writerows((row.ad_name, row.date_start, row.placement, row.impressions, row.clicks) for row in rows)
-    with ads.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("ad_name", "headline"))
-        words = {row.ad_name: row.words or row.ad_name for row in reversed(rows)}
-        writer.writerows(reversed(words.items()))
+    shown = (
+        {"ad_name": row.ad_name, "day": row.date_start, "context": row.placement, "impressions": row.impressions,
+         "clicks": row.clicks}
+        for row in rows
+    )  # fmt: skip
+    write_rows(events, shown, ("ad_name", "day", "context", "impressions", "clicks"))
+    words = {row.ad_name: row.words or row.ad_name for row in reversed(rows)}
+    write_rows(ads, ({"ad_name": name, "headline": text} for name, text in reversed(words.items())), ("ad_name", "headline"))
     return events, ads
-
-
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from adcreative.catalog.tables import parse_rows
 from adcreative.catalog.zips import ZipReader
 from adcreative.errors import AdCreativeError
 
@@ -70,7 +69,7 @@ class Winners:
 def _read_form(archive: ZipReader, lend: Callable[[str, bytes], Path]) -> dict[str, str | None]:
     row = json.loads(read_member(archive, f"{TECHNICAL}/results.jsonl").splitlines()[0])
     table = read_member(archive, f"{TECHNICAL}/original/metadata.csv").decode("utf-8")
-    brought = next(csv.DictReader(io.StringIO(table)), {})
+    brought = next(iter(parse_rows(table)), {})
     form: dict[str, str | None] = {name: brought.get(name) or "" for name in FORM_FIELDS}
     for name in ("headline", "description", "cta"):
         form[name] = row.get(f"{name}_edited") or form[name]

@@ -42,7 +42,7 @@ def read_cells(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("text", ATTACKS)
 def test_planted_formulas_are_escaped_and_come_back(text: str) -> None:
-    assert escape_cell(text) == f"'{text}"
+    assert escape_cell(text).startswith("'")
     assert unescape_cell(escape_cell(text)) == text
 
 
