@@ -128,7 +128,7 @@ def test_formulas_in_cells_are_text_for_us_and_escaped_for_spreadsheets(tmp_path
         writer.writerow(["headline", "ad_name"])
         writer.writerows([[f"{payload} headline", f"ad {n}"] for n, payload in enumerate(FORMULAS)])
     headlines = [creative.headline for creative in read_catalog(tmp_path / "ads.csv").creatives]
-    assert headlines == [f"{payload.strip().removeprefix(chr(39))} headline" for payload in FORMULAS]
+    assert headlines == [f"{payload.strip()} headline" for payload in FORMULAS]  # an apostrophe of one's own stays
     page = report_page(tmp_path / "r.html", FORMULAS[0])
     assert 'href="http' not in page
     failures = [FailedCreative(file_name=p, ad_name=p, problem=p, remedy=p) for p in FORMULAS]
