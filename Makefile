@@ -61,6 +61,7 @@ fuzz: .venv/.installed
 
 docs: .venv/.installed
 	$(BIN)/python -m adcreative.cli.manual
+	$(BIN)/python -m data.make.measured
 
 app: .venv/.installed
 	$(BIN)/adcreative app

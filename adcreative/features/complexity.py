@@ -1,7 +1,7 @@
 """How many bits a picture needs at a fixed quality: a measure of how much there is to see in it. Knows pixels only.
 
 The encoder is JPEG's at one quality on a copy of one size, so the number is that of the picture and not of its file. WebP's
-bits say no more (`tests.bench.complexity`) and take ten times as long.
+bits say no more and take ten times as long.
 """
 
 from __future__ import annotations

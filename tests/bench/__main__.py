@@ -19,7 +19,6 @@ from typing import Any
 from tests.bench.after_launch import after_launch_figures
 from tests.bench.app import app_figures, page_figures, score_figures
 from tests.bench.compression import compression_figures
-from tests.bench.ctr_training import ctr_training_figures
 from tests.bench.editing import editing_figures
 from tests.bench.fuxictr import fuxictr_figures
 from tests.bench.log_memory import log_memory_figures
@@ -80,7 +79,6 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "all-cores": (all_cores_figures, {"num": 4, "repeats": 1}),
     "serving": (serving_figures, {"repeats": 1, "num_candidates": 8, "history_length": 4}),
     "synthesis": (rendering_figures, {"sizes": (32,), "repeats": 1}),
-    "ctr-training": (ctr_training_figures, {"num_rows": 40_000, "num_valid": 500}),
     "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
     "compression": (compression_figures, {"num": 5000, "methods": ("low-rank 0.5",)}),
     "ranks": (ranks_figures, {"num": 2000, "num_columns": 8}),

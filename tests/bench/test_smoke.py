@@ -9,10 +9,9 @@ import json
 import math
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
@@ -26,13 +25,11 @@ from tests.bench import (
     accounts,
     archive,
     codec,
-    complexity,
     descriptions,
     erased_letters,
     lines,
     loop_verbs,
     new_groups,
-    openers,
     recovery,
     transfer,
     uplift,
@@ -130,33 +127,10 @@ def test_new_groups_are_held_against_each_floor(tmp_path: Path, monkeypatch: pyt
     assert {"over mean rate", "over words alone", "over words and columns"} <= set(found)
 
 
-def test_measures_of_complexity_are_held_against_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a few ads and with a stand-in for the account's model, which sees the measure alone: fits take most of the bench."""
-
-    def fit(ads: Any, rows: Any, *, seed: int) -> Any:
-        def rates(ads: Any, rows: Any) -> SimpleNamespace:
-            seen = [0.0 if one.complexity is None else float(one.complexity[0]) for one in rows]
-            return SimpleNamespace(rate=np.arange(len(rows)) * 1e-9 - np.array(seen))
-
-        return SimpleNamespace(rates=rates), None, None
-
-    monkeypatch.setattr(complexity, "fit_account", fit)
-    monkeypatch.setattr(complexity, "WORTH", 50.0)
-    found = complexity.complexity_figures(num=24, num_seeds=1)
-    assert 12 <= found["ads"] <= 24
-    assert set(found["ranks"]) == {"webp", "jpeg", "edges", "none", "context"}
-    for name in ("webp", "jpeg", "edges"):
-        assert found["ranks"][name][name] == pytest.approx(1.0, abs=0.02), "planted, and not the measure that was planted"
-    assert set(found["seconds"]) == {"copy", "webp", "jpeg", "edges"}
-
-
-def test_lines_and_openers_of_a_few_ads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_a_few_ads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["lines", "--tiny", "--sources", "template"])
     lines.main()
     assert "1\ttemplate\tJoin 12,000 bakers" in capsys.readouterr().out
-    monkeypatch.setattr(sys, "argv", ["openers", "--tiny", "--least", "1"])
-    openers.main()
-    assert "want to" in capsys.readouterr().out
 
 
 def test_lines_to_read_blind_hide_their_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

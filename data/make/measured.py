@@ -1,0 +1,72 @@
+"""measured.toml -> the page measured.md: one line a figure, by area.
+
+python -m data.make.measured        # make docs runs it; a test fails when the page is stale
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from adcreative.config import load_config
+
+FOLDER = Path(__file__).parents[2] / "adcreative" / "docs"
+HEAD = """# Measured
+
+Made by `make docs` from `measured.toml`, which also holds the commit of each figure; do not edit. Models and code
+of that day, on two cores unless said otherwise. In brackets the 95 % interval, or the least and the most. The command gives the
+figure again; `packages-train.parquet` and `FACES` are named in [data/README.md](../../data/README.md).
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One claim. value, low and high are in `unit`; beside: what other ways reach in the same run; commit: the code."""
+
+    area: str
+    claim: str
+    value: float
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    beside: str = ""
+    data: str
+    date: str
+    commit: str
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    figure: tuple[Figure, ...]
+
+
+def read_figures(path: Path = FOLDER / "measured.toml") -> tuple[Figure, ...]:
+    """Return the figures in their order.
+
+    Raises:
+        ConfigError: not such a file; the message names each fault.
+    """
+    return load_config(Figures, path).figure
+
+
+def render_page(figures: tuple[Figure, ...]) -> str:
+    """Return the page as Markdown."""
+    lines = [HEAD]
+    for area, rows in groupby(figures, key=lambda one: one.area):
+        lines += [f"## {area}", "", "| claim | figure | beside it | data | day | command |", "|---|---|---|---|---|---|"]
+        lines += [
+            f"| {one.claim} | {_number(one)} | {one.beside} | {one.data} | {one.date} | `{one.command}` |" for one in rows
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _number(one: Figure) -> str:
+    bounds = "" if one.low is None or one.high is None else f" ({one.low:g} to {one.high:g})"
+    return f"{one.value:g} {one.unit}".strip() + bounds
+
+
+if __name__ == "__main__":
+    (FOLDER / "measured.md").write_text(render_page(read_figures()), encoding="utf-8")
