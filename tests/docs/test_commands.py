@@ -93,7 +93,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_readme_fits_in_one_reading() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 90
 
 
 def test_the_page_of_figures_is_made_of_the_data_and_each_row_is_short() -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,12 @@ def test_own_face_model(desk: Path) -> None:
     assert after.shape == before.shape
     assert 0.02 < (before != after).any(axis=2).mean() < 0.5
     assert names["model"].generator.config.size == 16
+
+
+def test_faces_and_consent(desk: Path) -> None:
+    follow("how-to-faces-and-consent.md", desk)
+    (record,) = tomllib.loads((desk / "consents.toml").read_text())["consent"]
+    assert record["consent_id"] == "c-17"
 
 
 def test_impression_logs(desk: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkey
     assert [row["ad_name"] for row in found.failed] == ["b"]
 
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "adcreative" / "docs" / "how-to-faces-and-consent.md"
 
 
 def consenting_studio() -> Studio:
@@ -67,9 +67,9 @@ def consenting_studio() -> Studio:
     return studio
 
 
-def test_the_consent_record_of_the_readme_is_taken(tmp_path: Path) -> None:
+def test_the_consent_record_of_the_page_is_taken(tmp_path: Path) -> None:
     """It allows colours of the whole picture too, which need no consent and are no fault."""
-    (sample,) = re.findall(r"```toml\n(\[\[consent\]\].*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (sample,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     path = tmp_path / "consents.toml"
     path.write_text(sample)
     studio = consenting_studio().with_consents(path)
