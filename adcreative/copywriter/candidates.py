@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from adcreative.copywriter.brief import Brief
 from adcreative.errors import CopywriterError
+from adcreative.progress import ShouldStop as ShouldStop
 
-ShouldStop = Callable[[], bool]
 FELL_BACK = "failed, so the template grammar wrote instead"
 
 

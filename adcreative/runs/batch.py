@@ -38,7 +38,7 @@ class RunSummary:
 
     path: Path
     done: int
-    failed: int
+    failed: int = 0
     stopped: bool = False
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -11,6 +11,7 @@ from adcreative.artifacts import dump_json, make_private_dir
 from adcreative.catalog.tables import atomic_file, failures_path, write_rows
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import approve, check_approved, note_event
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 from adcreative.verbs.approvals import hash_words
 
@@ -29,14 +30,9 @@ OUTCOME_COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class CampaignSummary:
+class CampaignSummary(RunSummary):
     """What a verb did: where the result is, how many arms or rows it has, how many failed, and lines a person reads."""
 
-    path: Path
-    done: int
-    failed: int = 0
-    stopped: bool = False
-    warnings: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
 
 

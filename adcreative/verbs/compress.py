@@ -17,6 +17,7 @@ from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.compression import recommend, render_compression
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
 
@@ -32,21 +33,14 @@ REPORT, PAGE = "compression.json", "compression.html"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompressSummary:
+class CompressSummary(RunSummary):
     """The folder of the smaller model, its sizes and figures beside those before, and what to make of them.
 
     done: methods applied. points: before and after each method, as in compression.json.
     """
 
-    path: Path
-    done: int
     points: tuple[dict[str, Any], ...] = ()
     recommendation: str = ""
-    failed: int = 0
-    stopped: bool = False
-    warnings: tuple[str, ...] = ()
-    seconds: float = 0.0
-    forecast: None = None
 
     @property
     def lines(self) -> list[str]:

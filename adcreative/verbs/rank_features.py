@@ -35,6 +35,7 @@ from adcreative.metrics.information import (
 )
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.feature_ranks import render_ranks
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
 
 __all__ = ["FeatureRank", "RankSummary", "rank_features"]
@@ -68,19 +69,12 @@ class FeatureRank:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankSummary:
+class RankSummary(RunSummary):
     """path: the table; .html and .json lie beside it. ranks: best first, noise columns among them. done: columns and pairs."""
 
-    path: Path
-    done: int
     ranks: tuple[FeatureRank, ...]
     noise_line: float
     num_rows: int
-    failed: int = 0
-    stopped: bool = False
-    warnings: tuple[str, ...] = ()
-    seconds: float = 0.0
-    forecast: None = None
 
     @property
     def lines(self) -> list[str]:

@@ -19,6 +19,7 @@ from adcreative.catalog.tables import write_rows
 from adcreative.config import load_config
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
 
@@ -33,20 +34,13 @@ DROP = "drop"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectSummary:
+class SelectSummary(RunSummary):
     """path: the folder with FILES. done: values that were judged. kept: field -> (values kept, values). pairs: "a x b" -> what
     to do with it. dropped: fields none of whose values is kept."""
 
-    path: Path
-    done: int
     kept: dict[str, tuple[int, int]]
     pairs: dict[str, str]
     dropped: tuple[str, ...] = ()
-    failed: int = 0
-    stopped: bool = False
-    warnings: tuple[str, ...] = ()
-    seconds: float = 0.0
-    forecast: None = None
 
     @property
     def lines(self) -> list[str]:

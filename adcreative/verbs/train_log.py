@@ -17,6 +17,7 @@ from adcreative.config import did_you_mean, load_config
 from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs
 
 if TYPE_CHECKING:
@@ -31,18 +32,11 @@ STATE_FILES = re.compile(r"state\.pt|manifest\.json|model-[0-9a-f]+\.safetensors
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogSummary:
+class LogSummary(RunSummary):
     """What training on a log gave: the model folder, rows learnt from, and figures of the validation rows, and of the test rows
     where the schema's split names some. stopped: the same command goes on where it was."""
 
-    path: Path
-    done: int
-    failed: int = 0
     metrics: dict[str, Any]
-    stopped: bool = False
-    warnings: tuple[str, ...] = ()
-    seconds: float = 0.0
-    forecast: None = None
 
     @property
     def lines(self) -> list[str]:
