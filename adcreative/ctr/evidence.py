@@ -29,6 +29,7 @@ _PHRASES = {"measured": "real clicks", "simulated": "simulated market", "none": 
 MAX_REFERENCE_ROWS = 1024
 NUM_NEIGHBOURS = 5
 OOD_QUANTILE = 0.99
+FAR = "far from anything it was trained on"  # the app and readers of tables look for the first three words
 
 
 class KnowsCategories(Protocol):
@@ -94,13 +95,23 @@ def parse_provenance(provenance: Mapping[str, str] | None, trained: Sequence[str
     return grades
 
 
-def fit_ood_score(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Generator) -> OODScore | None:
-    """Fit the score on training embeddings [N, D] and usual distances of held-out ones; None with fewer than 20."""
+def fit_ood_score(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Generator, least: float = 0.0) -> OODScore | None:
+    """Fit the score on training embeddings [N, D] and usual distances of held-out ones; None with fewer than 20.
+
+    least: a distance (0..2) up to which nothing is far, however alike the training data are.
+    """
     if len(train) < 20 or len(held_out) < 1:
         return None
     chosen = np.sort(rng.choice(len(train), min(len(train), MAX_REFERENCE_ROWS), replace=False))
     reference = _unit(train[chosen]).astype(np.float16)
-    return OODScore(reference, 1e-4 + float(np.quantile(_distances(reference, held_out), OOD_QUANTILE)), chosen)
+    usual = 1e-4 + float(np.quantile(_distances(reference, held_out), OOD_QUANTILE))
+    return OODScore(reference, max(usual, least), chosen)
+
+
+def find_far(features: CreativeFeatures, ood_scores: Mapping[str, OODScore]) -> dict[str, str]:
+    """Return modality -> "" of those whose embeddings are far from all that training had."""
+    embeddings = _embeddings_of(features).items()
+    return {name: "" for name, value in embeddings if name in ood_scores and ood_scores[name].is_far(value)}
 
 
 def render_evidence(
@@ -108,17 +119,21 @@ def render_evidence(
     features: CreativeFeatures,
     *,
     grades: Mapping[str, tuple[str, str]],
-    ood_scores: Mapping[str, OODScore],
+    far: Mapping[str, str],
     builder: KnowsCategories,
     is_skilled: bool,
 ) -> str:
-    """Return one sentence: where each modality of this creative was learnt, then what is unusual about it."""
+    """Return one sentence: where each modality of this creative was learnt, then what is unusual about it.
+
+    Args:
+        far: modality -> why, of what is far from the training data, as `find_far` gives it.
+    """
     parts = _render_grades(creative, features, grades)
     if not is_skilled:
         parts.append("on held-out creatives of this kind it did no better than the mean rate")
-    far = [name for name, value in _embeddings_of(features).items() if name in ood_scores and ood_scores[name].is_far(value)]
     if far:
-        parts.append(f"{_join(far)} far from anything it was trained on")
+        why = "; ".join(filter(None, far.values()))
+        parts.append(f"{_join(list(far))} {FAR}" + (f" ({why})" if why else ""))
     unseen = [f'{name} "{value[:40]}"' for name, value in builder.unseen(creative).items()]
     if unseen:
         verb = "was" if len(unseen) == 1 else "were"
@@ -140,20 +155,19 @@ def grade_row(
     features: CreativeFeatures,
     *,
     grades: Mapping[str, Sequence[str]],
-    ood_scores: Mapping[str, OODScore],
+    far: Mapping[str, str],
     builder: KnowsCategories,
 ) -> dict[str, str]:
     """Return modality -> one of ROW_GRADES for what the creative has ("words", "picture", "faces", "context"), and "row" -> the
     weakest of them; "none" for a creative that has nothing.
 
     Args:
-        grades: modality -> (grade, phrase), as `parse_provenance` gives them and a predictor notes them.
+        grades: modality -> (grade, phrase), as `parse_provenance` gives them and a predictor notes them. far: as for
+            `render_evidence`.
     """
     found = {modality: grades[modality][0] for modality in _modalities_of(creative, features)}
-    far = {name for name, value in _embeddings_of(features).items() if name in ood_scores and ood_scores[name].is_far(value)}
-    if builder.unseen(creative):
-        far.add("context")
-    found |= {name: "extrapolated" for name in far if found.get(name) == "measured"}
+    new = (*far, "context") if builder.unseen(creative) else tuple(far)
+    found |= {name: "extrapolated" for name in new if found.get(name) == "measured"}
     return {**found, "row": max(found.values(), key=ROW_GRADES.index, default="none")}
 
 

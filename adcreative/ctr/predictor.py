@@ -25,7 +25,7 @@ from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equa
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, restore_ctr_model
-from adcreative.ctr.evidence import OODScore, grade_row, note_foreign_words, render_evidence, render_reasons
+from adcreative.ctr.evidence import OODScore, find_far, grade_row, note_foreign_words, render_evidence, render_reasons
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
 from adcreative.ctr.rates import HeldOutRates
 from adcreative.errors import ArtifactError
@@ -165,13 +165,14 @@ class Predictor:
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
         grades, is_skilled = {name: (one[0], one[1]) for name, one in self.notes["grades"].items()}, self.is_skilled(features)
-        known: dict[str, Any] = {"ood_scores": self.ood_scores, "builder": self.builder}
-        said = render_evidence(creative, features, grades=grades, is_skilled=is_skilled, **known)
+        far = find_far(features, self.ood_scores)
+        said = render_evidence(creative, features, grades=grades, far=far, builder=self.builder, is_skilled=is_skilled)
         return note_foreign_words(said, creative)
 
     def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
         """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
-        return grade_row(creative, features, grades=self.notes["grades"], ood_scores=self.ood_scores, builder=self.builder)
+        far = find_far(features, self.ood_scores)
+        return grade_row(creative, features, grades=self.notes["grades"], far=far, builder=self.builder)
 
     def unseen(self, creative: Creative) -> dict[str, str]:
         """Return column -> value of the categories that training did not have."""

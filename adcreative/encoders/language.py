@@ -24,6 +24,13 @@ def detect_language(text: str) -> str:
     return str(code) if float(probability) >= MIN_PROBABILITY else ""
 
 
+@lru_cache(maxsize=65_536)
+def chance_of_languages(text: str, languages: tuple[str, ...]) -> float:
+    """Return the probability (0..1) that a text is in one of these LANGUAGES, given that it is in one of all."""
+    ranked = dict(_identifier().rank(text[:2_000]))
+    return float(sum(ranked[language] for language in languages))
+
+
 @lru_cache(maxsize=1)
 def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier

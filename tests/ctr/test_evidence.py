@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance, render_evidence, render_reasons
+from adcreative.ctr.evidence import OODScore, find_far, fit_ood_score, parse_provenance, render_evidence, render_reasons
 from adcreative.errors import ConfigError
 from adcreative.features.batch import MODALITIES, CreativeFeatures
 from adcreative.features.builder import FeatureBuilder
@@ -17,7 +17,7 @@ ALL = tuple(MODALITIES)
 
 def render(builder: FeatureBuilder, creative: Creative, features: CreativeFeatures, **changes: object) -> str:
     provenance = {"words": "measured: real headline tests", "picture": "simulated", "faces": "simulated"}
-    settings = {"grades": parse_provenance(provenance, ALL), "ood_scores": {}, "is_skilled": True} | changes
+    settings = {"grades": parse_provenance(provenance, ALL), "far": {}, "is_skilled": True} | changes
     return render_evidence(creative, features, builder=builder, **settings)  # type: ignore[arg-type]
 
 
@@ -64,8 +64,11 @@ def test_drift_flags_what_is_far_from_all_clusters(builder: FeatureBuilder) -> N
     assert not drift.is_far(embeddings[350])
     far = np.eye(16, dtype=np.float32)[9]
     assert drift.distance(far) == pytest.approx(1.0, abs=0.3)  # at a right angle to both clusters
-    sentence = render(builder, Creative(headline="x"), CreativeFeatures(text=far), ood_scores={"words": drift})
-    assert "words far from anything it was trained on" in sentence
+    features = CreativeFeatures(text=far)
+    assert find_far(CreativeFeatures(text=embeddings[350]), {"words": drift}) == {}
+    sentence = render(builder, Creative(headline="x"), features, far=find_far(features, {"words": drift}))
+    assert sentence.endswith("; words far from anything it was trained on.")
+    assert render(builder, Creative(headline="x"), features, far={"words": "too few letters"}).endswith("(too few letters).")
     between = centres.mean(axis=0).astype(np.float32)  # near the mean of the data, near no datum: a Gaussian would miss it
     assert drift.is_far(between)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
-from adcreative.ctr.evidence import ROW_GRADES, OODScore, grade_row
+from adcreative.ctr.evidence import ROW_GRADES, OODScore, find_far, grade_row
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CreativeFeatures
 from adcreative.features.builder import AccountHistory
@@ -26,7 +26,7 @@ def score(creative: Creative, features: Any) -> dict[str, Any]:
     predictor = SimpleNamespace(
         notes={},
         content_hash="",
-        grade=lambda one, read: grade_row(one, read, grades=GRADES, ood_scores=scores, builder=knows),
+        grade=lambda one, read: grade_row(one, read, grades=GRADES, far=find_far(read, scores), builder=knows),
         predict=lambda creatives, *_: [Prediction(ctr=0.02, ctr_low=0.01, ctr_high=0.03, evidence="e") for _ in creatives],
     )
     extractor = SimpleNamespace(extract=lambda creatives: [features])

@@ -9,8 +9,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from adcreative.creative import Creative
+from adcreative.ctr.account.learnt_texts import LIMITS, LearntTexts
 from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
-from adcreative.ctr.account.model import TEXT_ENCODER, AccountModel
+from adcreative.ctr.account.model import LEARNT_TEXTS, TEXT_ENCODER, AccountModel
 from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Watch, fit_parts
 from adcreative.ctr.account.seen_effects import count_pictures, measure_seen_effects
 from adcreative.ctr.account.table import AccountTable, EncodesTexts, find_group_column, number_groups, read_table
@@ -149,8 +150,9 @@ def _describe(
     languages = [detect_language(one.text) for one in creatives]
     named = {language: languages.count(language) for language in sorted(set(languages)) if language}
     grades = parse_provenance(provenance, [name for name, is_there in has.items() if is_there])
+    learnt = LearntTexts.of(creatives)
     return {
-        "seed": seed,
+        "seed": seed, LEARNT_TEXTS: None if learnt is None else learnt.as_dict(),
         "grades": {name: list(pair) for name, pair in grades.items()},
         "languages": named,
         "training": {
@@ -167,12 +169,14 @@ def _fit_ood_scores(
 ) -> tuple[dict[str, OODScore], dict[str, Any]]:
     """Return modality -> out-of-distribution score, and the ads that it refers to."""
     rng = np.random.default_rng(seed)
+    least = {"words": LIMITS.distance}
     ood_scores, known = {}, {}
     for modality, name in EMBEDDINGS.items():
         rows = [row for row, one in enumerate(features) if getattr(one, name) is not None and fold[row]]
         held_out = [getattr(one, name) for row, one in enumerate(features) if getattr(one, name) is not None and not fold[row]]
         train = np.array([getattr(features[row], name) for row in rows], np.float32)
-        if (score := fit_ood_score(train, np.array(held_out, np.float32), rng=rng)) is not None:
+        score = fit_ood_score(train, np.array(held_out, np.float32), rng=rng, least=least.get(modality, 0.0))
+        if score is not None:
             ood_scores[modality] = score
             chosen = [] if score.chosen is None else score.chosen.tolist()
             known[modality] = describe_known([creatives[row] for row in rows], chosen)

@@ -19,13 +19,14 @@ from scipy import special
 
 from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
 from adcreative.creative import Creative, Prediction
+from adcreative.ctr.account.learnt_texts import LearntTexts
 from adcreative.ctr.account.part import Part, with_prefix
 from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read_table
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
 from adcreative.ctr.card import build_account_card
 from adcreative.ctr.changes import ChangeCalibration
-from adcreative.ctr.evidence import OODScore, grade_row, render_evidence, render_reasons
+from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_evidence, render_reasons
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
 from adcreative.encoders.language import LANGUAGES, detect_language
@@ -37,6 +38,7 @@ from adcreative.features.outcomes import fold
 CHUNK_ROWS = 256
 SHIPPED_PREFIX, NEW_PREFIX = "shipped.", "new."
 TEXT_ENCODER = "text_encoder"  # of the notes: name and hash
+LEARNT_TEXTS = "learnt_texts"  # of the notes: `LearntTexts`; null without words, absent in models of version 1.0
 
 
 class AccountModel:
@@ -149,7 +151,7 @@ class AccountModel:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
         said = render_evidence(
             creative, features, grades={name: (grade, phrase) for name, (grade, phrase) in self.notes["grades"].items()},
-            ood_scores=self.ood_scores, builder=self, is_skilled=bool(self.notes["is_skilled"]),
+            far=self._find_far(creative, features), builder=self, is_skilled=bool(self.notes["is_skilled"]),
         )  # fmt: skip
         language = detect_language(creative.text)
         if not language:
@@ -160,7 +162,17 @@ class AccountModel:
 
     def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
         """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
-        return grade_row(creative, features, grades=self.notes["grades"], ood_scores=self.ood_scores, builder=self)
+        far = self._find_far(creative, features)
+        return grade_row(creative, features, grades=self.notes["grades"], far=far, builder=self)
+
+    def _find_far(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
+        """Return modality -> why of what is far from the ads of the fit: by embeddings, and words by their letters too."""
+        far = find_far(features, self.ood_scores)
+        if LEARNT_TEXTS not in self.notes:
+            return far
+        learnt = None if self.notes[LEARNT_TEXTS] is None else LearntTexts.from_dict(self.notes[LEARNT_TEXTS])
+        doubt = "it learnt from no words" if learnt is None else learnt.doubt(creative)
+        return far | {"words": doubt} if doubt and creative.has_words else far
 
     def is_skilled(self, features: CreativeFeatures) -> bool:
         """True: the level is the account's own, so a rate can be stated; where no ad can be told apart it is the mean rate."""

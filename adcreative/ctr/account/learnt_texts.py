@@ -1,0 +1,131 @@
+"""What kind of text an account's model learnt from: its languages, its letters, its lengths; and what of another text it
+cannot know. Knows texts; no embeddings (`ctr.evidence`), no rates.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.encoders.language import chance_of_languages, detect_language
+
+QUANTILE = 0.01  # of the account's own texts that may lie beyond a limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextLimits:
+    """How far a limit may come down on new texts of the trade, where an account's own texts are all alike.
+
+    Origin: the account of invoicing software in `tests/ctr/account/worded_accounts.py`, 20 sensible lines and 20 bad ones. Held
+    against: its hotel (`tests/ctr/account/test_confidence_marks.py`), and a Dutch account on a search network
+    (`tests/real/test_confidence_marks.py`).
+
+    distance: cosine distance (0..2) to the nearest five headlines; sensible lines 0.29 to 0.75, bad ones from 0.79
+        (but one that is too long).
+    language_chance: probability (0..1) of the account's languages; the account's own lines from 0.43, sensible lines from 0.71,
+        Dutch headlines of two words from 0.18, noise to 0.27, other languages to 0.01.
+    letters: share (0..1) of letters among what is not a space; "50% off 24 plans" 0.77, "BUY NOW!!! FREE $$$ MONEY!!!" 0.63.
+    longest: longest text over the longest that was learnt from. chars: a text of fewer is never too long.
+    run: equal characters in a row; "..." is 3.
+    judged_letters: letters from which a language is told.
+    own_share: share of an account's ads from which a language is one of the account's; own_ads: and of how many ads.
+    """
+
+    distance: float = 0.77
+    language_chance: float = 0.15
+    letters: float = 0.65
+    longest: float = 2.0
+    chars: int = 200
+    run: int = 4
+    judged_letters: int = 8
+    own_share: float = 0.03
+    own_ads: int = 3
+
+
+LIMITS = TextLimits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearntTexts:
+    """Limits of the texts that a model learnt from: languages (ISO 639-1), none when its texts said too little; least
+    probability of these; least share of letters; most characters; most equal characters in a row."""
+
+    languages: tuple[str, ...]
+    language_chance: float
+    letters: float
+    chars: int
+    run: int
+
+    @classmethod
+    def of(cls, creatives: Sequence[Creative]) -> LearntTexts | None:
+        """Fit the limits to the ads that a model learns from; None when they have no words."""
+        texts = sorted({text for creative in creatives for text in texts_of(creative)})
+        if not texts:
+            return None
+        counts = Counter(filter(None, (detect_language(creative.text) for creative in creatives)))
+        least = max(LIMITS.own_ads, LIMITS.own_share * counts.total())
+        languages = tuple(sorted(language for language, num in counts.items() if num >= least))
+        chances = [chance_of_languages(text, languages) for text in texts if count_letters(text) >= LIMITS.judged_letters]
+        return cls(
+            languages=languages, language_chance=_lower(LIMITS.language_chance, chances),
+            letters=_lower(LIMITS.letters, map(share_of_letters, texts)),
+            chars=max(LIMITS.chars, round(LIMITS.longest * max(map(len, texts)))),
+            run=max(LIMITS.run, *map(longest_run, texts)),
+        )  # fmt: skip
+
+    def doubt(self, creative: Creative) -> str:
+        """Return what the model cannot know of an ad's words, as a phrase; "" when it learnt from words like these."""
+        return next(filter(None, map(self._doubt_text, texts_of(creative))), "")
+
+    def _doubt_text(self, text: str) -> str:
+        if len(text) > self.chars:
+            return f"{len(text):,} characters, and it learnt from at most {self.chars:,}"
+        if longest_run(text) > self.run:
+            return "one character over and over"
+        if share_of_letters(text) < self.letters:
+            return "too few letters"
+        is_told = bool(self.languages) and count_letters(text) >= LIMITS.judged_letters
+        if is_told and chance_of_languages(text, self.languages) < self.language_chance:
+            return "in no language that it learnt from"
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "languages": list(self.languages)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LearntTexts:
+        return cls(**{**values, "languages": tuple(values["languages"])})
+
+
+def texts_of(creative: Creative) -> list[str]:
+    """Return the ad's texts that are not empty."""
+    texts = (creative.headline, creative.primary_text, creative.description)
+    return [text.strip() for text in texts if text.strip()]
+
+
+def count_letters(text: str) -> int:
+    """Return the number of letters; a mark that belongs to a letter (as in Thai and Hindi) counts as one."""
+    return sum(unicodedata.category(one)[0] in "LM" for one in text)
+
+
+def share_of_letters(text: str) -> float:
+    """Return the share (0..1) of letters among what is not a space."""
+    return count_letters(text) / max(sum(not one.isspace() for one in text), 1)
+
+
+def longest_run(text: str) -> int:
+    """Return how often the same character stands in a row at most, spaces apart."""
+    return max((len(list(run)) for one, run in groupby(text) if not one.isspace()), default=0)
+
+
+def _lower(limit: float, values: Iterable[float]) -> float:
+    """Return the limit, or the QUANTILE of the values where that is lower."""
+    known = list(values)
+    return min(limit, float(np.quantile(known, QUANTILE))) if known else limit
