@@ -213,9 +213,8 @@ def test_no_cell_of_a_table_chooses_the_language_model(tmp_path: Path) -> None:
 def test_no_brief_changes_what_the_model_is_told_to_do() -> None:
     """The instruction part is the same text for every brief; what varies is one JSON object, or the lines of one record."""
     from adcreative.copywriter.engines.prompts import examples_prompt
-    from adcreative.copywriter.products import Product, read_product_facts
-    from adcreative.copywriter.products.local import record_prompt
-    from adcreative.copywriter.products.remote import build_product_request
+    from adcreative.copywriter.products import Product, describe_product
+    from adcreative.copywriter.products.product import Attribute
 
     plain = Brief(brand="Fellrunner", product="trail shoes", headline="Trail shoes for wet rock")
     told = build_request(plain, "headline", 4).split("<brief>")[0]
@@ -226,9 +225,23 @@ def test_no_brief_changes_what_the_model_is_told_to_do() -> None:
         assert build_request(brief, "headline", 4).endswith("\n</brief>")
         assert CANARY not in build_request(brief, "headline", 4)
         assert examples_prompt("headline") == shown
-        facts = read_product_facts(Product("shoes", text, text, (("colour", "red"), (text, "x"), ("note", text)), (text,)))
-        assert CANARY not in build_product_request(facts, 3, 500) + record_prompt(facts)
-        assert build_product_request(facts, 3, 500).count("</product>") == 1
+        cells = (Attribute("colour", "red"), Attribute(text, "x"), Attribute("note", text), Attribute("material", text))
+        seen = _Listener()
+        describe_product(Product("shoes", brand=text, category=text, attributes=cells, text=text), seen)
+        assert CANARY not in json.dumps(seen.records)
+
+
+class _Listener:
+    """An engine that keeps what it is given and writes nothing."""
+
+    engine = "listener"
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, object]] = []
+
+    def propose(self, record: dict[str, object], num: int, **_: object) -> list[str]:
+        self.records.append(record)
+        return []
 
 
 def test_a_canary_that_no_pattern_knows_is_no_ad_copy() -> None:

@@ -1,24 +1,19 @@
-"""Product descriptions from attributes: the record says what may be said, and how much of it was said is measured.
+"""Product descriptions: the record's own title, and up to four facts as the record names them; prose only behind a check.
 
-    product.py     Product (a row of a shop), ProductFacts (what may be used of it)
-    claims.py      attributes mentioned, claims without support, keyword stuffing; Lexicon
-    sentences.py   the template engine
-    local.py       SmolLM2 or another local model as an engine
-    remote.py      a chat server as an engine
-    describer.py   ProductDescriber: engine -> filter -> re-ranking -> completion
-    build.py       build_describer: names as in build_copywriter
-    families.py    a made-up shop with held-out families
-    benchmark.py   both rates on held-out families (python -m adcreative.copywriter.products)
+    product    Product, a row of a shop, and its words as tokens
+    feeds      rows of Google Merchant, Shopify, WooCommerce and Amazon feeds, and plain tables -> Product
+    plain      the plain form: "Oak dining table. Solid oak. 180 × 90 cm. Seats six."
+    prose      candidates of a language model, and the check that each number, material, name and claim stands in the record
+    build      describe_product, and engines by name as in build_copywriter
 
 Importing this package loads no torch.
+
+Source: the task of Zhou et al. 2023 (arXiv 2310.18357). Differs: nothing is fine-tuned; the record's own words are told.
 """
 
-from adcreative.copywriter.products.build import build_describer as build_describer
-from adcreative.copywriter.products.claims import Lexicon as Lexicon
-from adcreative.copywriter.products.claims import read_statement as read_statement
-from adcreative.copywriter.products.describer import Description as Description
-from adcreative.copywriter.products.describer import ProductDescriber as ProductDescriber
+from adcreative.copywriter.products.build import Description as Description
+from adcreative.copywriter.products.build import build_source as build_source
+from adcreative.copywriter.products.build import describe_product as describe_product
 from adcreative.copywriter.products.product import Product as Product
-from adcreative.copywriter.products.product import read_product_facts as read_product_facts
 
-__all__ = ["Description", "Lexicon", "Product", "ProductDescriber", "build_describer", "read_product_facts", "read_statement"]
+__all__ = ["Description", "Product", "build_source", "describe_product"]

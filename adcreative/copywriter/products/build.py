@@ -1,42 +1,94 @@
-"""From the name of an engine to a ProductDescriber. Loads no torch until a local model is asked to write."""
+"""One description of one product: prose that passes the check, else the plain form. Loads no torch with the template engine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adcreative.copywriter.brief import clean_field, clean_text
 from adcreative.copywriter.build import kind_of_engine
-from adcreative.copywriter.products.claims import Lexicon
-from adcreative.copywriter.products.describer import DescriptionSource, ProductDescriber, TextScorer
-from adcreative.copywriter.products.sentences import TemplateDescriptions
+from adcreative.copywriter.candidates import FELL_BACK, ShouldStop
+from adcreative.copywriter.products.plain import MAX_FACTS, PlainForm, plain_form
+from adcreative.copywriter.products.product import Product, kind_of
+from adcreative.copywriter.rules import rule_pack
+from adcreative.errors import CopywriterError
+
+if TYPE_CHECKING:
+    from adcreative.copywriter.products.prose import ProseSource
+
+NUM_CANDIDATES = 4
+Rank = Callable[[Sequence[str], Product], Sequence[float]]
 
 
-def build_describer(
-    spec: str = "smollm2", *, lexicon: Lexicon | None = None, scorer: TextScorer | None = None, allow_fallback: bool = True,
-    max_chars: int | None = None,
-) -> ProductDescriber:  # fmt: skip
-    """Build the describer whose engine `spec` names, as `build_copywriter` does.
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """text, who wrote it ("template" is the plain form), attributes told and untold by name, and sentences for the user."""
 
-    Raises:
-        ConfigError: `spec` names no engine.
-    """
-    return ProductDescriber(
-        build_source(spec), lexicon=lexicon, scorer=scorer, allow_fallback=allow_fallback, max_chars=max_chars
-    )
+    text: str
+    engine: str
+    told: tuple[str, ...]
+    untold: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
-def build_source(spec: str) -> DescriptionSource:
-    """Return the engine that `spec` names.
+def build_source(spec: str) -> ProseSource | None:
+    """Return the engine that `spec` names, as `build_copywriter` does; None for "template", which writes no prose.
 
     Raises:
         ConfigError: `spec` names no engine.
     """
     kind = kind_of_engine(spec)
     if kind == "template":
-        return TemplateDescriptions()
-    if kind == "server":
-        from adcreative.copywriter.engines.server import ServerSource
-        from adcreative.copywriter.products.remote import ServerDescriptions
-
-        return ServerDescriptions(ServerSource.from_address(spec.strip()))
+        return None
     from adcreative.copywriter.engines.local_llm import LocalSource
-    from adcreative.copywriter.products.local import LocalDescriptions
+    from adcreative.copywriter.engines.server import ServerSource
+    from adcreative.copywriter.products.prose import LocalProse, ServerProse
 
-    return LocalDescriptions(LocalSource(spec.strip()))
+    return ServerProse(ServerSource.from_address(spec.strip())) if kind == "server" else LocalProse(LocalSource(spec.strip()))
+
+
+def describe_product(
+    product: Product, source: ProseSource | None = None, *, is_english: bool = True, others: Sequence[str] = (),
+    rank: Rank | None = None, max_chars: int | None = None, seed: int = 0, should_stop: ShouldStop | None = None,
+) -> Description:  # fmt: skip
+    """Return prose of `source` that the record backs, else the plain form with a note.
+
+    Args:
+        is_english: the record is; prose of other languages cannot be checked and is not asked for.
+        others: see `prose.unsupported`. rank: scores of candidates, the largest is taken; None takes the first.
+        max_chars: length of a text in characters, 400 if not given.
+    Raises:
+        CopywriterError: the record is too poor to describe; the message says what to fill in.
+    """
+    limit = max_chars or int(rule_pack("products")["max_chars"])
+    plain = plain_form(product, is_english=is_english)
+    notes = [f"left out {len(plain.ignored)} cell text(s) that would instruct a language model"] if plain.ignored else []
+    told = {"told": tuple(name for name, _ in plain.facts[:MAX_FACTS]), "untold": plain.untold}
+    if source is not None and is_english:
+        brand = clean_field(product.brand, 60)[0]
+        record = {"title": plain.title, "brand": brand, "attributes": dict(plain.facts)}
+        try:
+            raw = source.propose(record, NUM_CANDIDATES, seed=seed, max_chars=limit, should_stop=should_stop)
+            passed, why = _backed(raw, plain, brand, others, limit)
+        except CopywriterError as error:
+            passed, why = [], f"{FELL_BACK}: {error}"
+        if passed:
+            best = passed[0] if rank is None else max(zip(rank(passed, product), passed, strict=True))[1]
+            return Description(text=best, engine=source.engine, notes=tuple(notes), **told)
+        notes.append(f"{source.engine} {why}")
+    elif source is not None:
+        notes.append("prose is checked in English alone, so the plain form is given")
+    return Description(text=plain.text(limit), engine="template", notes=tuple(notes), **told)
+
+
+def _backed(raw: Sequence[str], plain: PlainForm, brand: str, others: Sequence[str], limit: int) -> tuple[list[str], str]:
+    """Return the candidates that the sure words of the record back, and what the first other one said."""
+    from adcreative.copywriter.products.prose import unsupported
+
+    record = ". ".join([plain.title, brand, *(f"{name}: {said}" for name, said in plain.facts)])
+    kinds = [kind_of(name) for name, _ in plain.facts]
+    texts = [text for text in map(clean_text, raw) if text and len(text) <= limit]
+    faults = {text: unsupported(text, record, kinds, others) for text in texts}
+    worst = "; ".join(next((found for found in faults.values() if found), ("nothing",))[:3])
+    return [text for text, found in faults.items() if not found], f"said what the record does not ({worst}): plain form given"

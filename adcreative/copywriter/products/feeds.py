@@ -15,8 +15,7 @@ from functools import cache
 from typing import Any
 
 from adcreative.copywriter.brief import is_known_word
-from adcreative.copywriter.products.product import Attribute, Product, attribute_names
-from adcreative.copywriter.products.shop_text import MAX_TEXT_CHARS
+from adcreative.copywriter.products.product import Attribute, Product, kind_of, unit_spellings
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _TAG = re.compile(r"<[^<>]{0,500}>")
@@ -36,7 +35,7 @@ _SHOP_ADDRESS = re.compile(r"\S+\.(?:com|net|shop|store|[a-z]{2})")
 _KEY = re.compile(r"(?=\S*\d)[\da-fA-F-]{16,}|(?=\S*\d\S*\d)(?=\S*[A-Za-z])[A-Za-z\d_-]{16,}")  # of a record, and no value
 _UNIT_OF = " unit of measure"
 _TRAIL_END = re.compile(r"\s*[/>|»]+\s*")
-_MOST_VALUE_CHARS = 160
+_MOST_VALUE_CHARS, _MOST_TEXT_CHARS = 160, 20_000
 
 
 def column_role(column: str) -> str:
@@ -110,10 +109,19 @@ def cell_text(cell: Any) -> str:
     return json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict | list) else "" if cell is None else str(cell).strip()
 
 
+def cells_of(header: Sequence[str], cells: Sequence[Any]) -> dict[str, str]:
+    """Return {role: text} of a row; of several cells of one role the first with a value."""
+    found = dict.fromkeys((role for role in header if role), "")
+    for role, cell in zip(header, cells, strict=False):
+        if role and not found[role]:
+            found[role] = cell_text(cell)
+    return found
+
+
 def merge_variants(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """Return rows given as {role: cell} with Shopify's variants, rows of one handle without a title, in their product's row.
 
-    An option with several values has them all: "Black or Sand". A variant keeps its place as an empty row.
+    An option with several values has them all: "Black, Sand". A variant keeps its place as an empty row.
     """
     merged: list[dict[str, str]] = []
     first: dict[str, str] = {}
@@ -126,8 +134,8 @@ def merge_variants(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
         for name in row:
             match = _OPTION.match(name)
             if match and match.group(2) == "value" and row[name]:
-                told = [one for one in first.get(name, "").split(" or ") if one]
-                first[name] = " or ".join(dict.fromkeys([*told, row[name]]))
+                told = [one for one in first.get(name, "").split(", ") if one]
+                first[name] = ", ".join(dict.fromkeys([*told, row[name]]))
     return merged
 
 
@@ -136,15 +144,11 @@ def read_product(cells: Mapping[str, str]) -> Product:
     own = {role: cell for role, cell in cells.items() if _is_text(role, cell)}
     clean = {role: plain_text(cell) for role, cell in cells.items() if role and role != "attributes" and role not in own}
     attributes = [*_attributes(clean), *_json_attributes(cells.get("attributes", ""))]
-    whom = _whom(clean.get("trail", "")) or _whom(clean.get("category", ""))
-    if whom and not any(name.casefold() in ("gender", "department") for name, _ in attributes):
-        attributes.append(("gender", whom))
-    terms = tuple(term.strip() for term in clean.get("search_terms", "").replace(";", ",").split(",") if term.strip())
     brand = clean.get("brand", "")
     return Product(
-        title=clean.get("title", ""), brand="" if _SHOP_ADDRESS.fullmatch(brand) else brand,
-        category=_last_step(clean.get("category", "")), attributes=_once(attributes), search_terms=terms,
-        language=clean.get("language", ""), text="\n".join(filter(_is_told, own.values()))[:MAX_TEXT_CHARS],
+        title=clean.get("title", ""), key=clean.get("id", ""), brand="" if _SHOP_ADDRESS.fullmatch(brand) else brand,
+        category=_last_step(clean.get("category", "")), attributes=_once(attributes),
+        language=clean.get("language", ""), text="\n".join(filter(_is_told, own.values()))[:_MOST_TEXT_CHARS],
     )  # fmt: skip
 
 
@@ -157,7 +161,7 @@ def _is_text(role: str, cell: str) -> bool:
 
 @cache
 def _known_names() -> frozenset[str]:
-    return frozenset(attribute_names())
+    return frozenset(alias.casefold() for name, found in rule_pack("feeds")["names"].items() for alias in (name, *found))
 
 
 def _last_step(trail: str) -> str:
@@ -185,7 +189,7 @@ def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
         number, part = _OPTION.match(name).groups()  # type: ignore[union-attr]
         told = options.get(f"option{number} name", "")
         if part == "value" and told and told.casefold() != "title" and _is_told(value):
-            yield told, value
+            yield Attribute(told, value, is_shown=True)
     roles = set(rule_pack("feeds")["roles"])
     for name, value in cells.items():
         if name in roles or name in options or name.endswith(_UNIT_OF) or not _is_told(value):
@@ -198,12 +202,13 @@ def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
             is_of_category = kind.endswith(" material") and kind not in _known_names()  # "plant support material" of a pot
             told = "" if is_of_category else _told_handles(name, value)
             if told:
-                yield name.removeprefix(_HANDLES), told
+                yield Attribute(name.removeprefix(_HANDLES), told)
             continue
         if _KEY.fullmatch(value):
             continue
         unit = cells.get(f"{name}{_UNIT_OF}", "").casefold()
-        yield re.sub(r"\s?\d$", "", name), f"{value} {_units().get(unit, unit)}" if unit and value[-1].isdigit() else value
+        told = f"{value} {unit_spellings().get(unit, unit)}" if unit and value[-1].isdigit() else value
+        yield Attribute(re.sub(r"\s?\d$", "", name), told)
 
 
 def _json_attributes(cell: str) -> Iterator[Attribute]:
@@ -235,7 +240,7 @@ def _pair(name: str, value: Any) -> Iterator[Attribute]:
     if isinstance(value, bool):
         value = "yes" if value else "no"
     if isinstance(value, str | int | float) and _is_told(plain_text(str(value))):
-        yield plain_text(name), plain_text(str(value))[:_MOST_VALUE_CHARS]
+        yield Attribute(plain_text(name), plain_text(str(value))[:_MOST_VALUE_CHARS], is_shown=True)
 
 
 def _told_handles(name: str, value: str) -> str:
@@ -249,28 +254,13 @@ def _told_handles(name: str, value: str) -> str:
     return joint.join(handles) if is_told and value.strip() else ""
 
 
-@cache
-def _units() -> dict[str, str]:
-    return {word: unit for unit, words in rule_pack("products")["units"].items() for word in words.split()}
-
-
 def _is_told(value: str) -> bool:
     return bool(value) and value.casefold() not in _ABSENT and not value.startswith(("http://", "https://"))
 
 
 def _once(attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
-    """Return the attributes, of several with one name and value the first ("color" as a column and in the JSON)."""
-    kept: dict[tuple[str, str], Attribute] = {}
-    names: dict[str, str] = {}
-    aliases = attribute_names()
-    for name, value in attributes:
-        key = aliases.get(name.casefold(), name.casefold())
-        if names.setdefault(key, value.casefold()) == value.casefold():
-            kept.setdefault((key, value.casefold()), (name, value))
+    """Return the attributes, of several of one kind the first ("color" as a column and in the JSON)."""
+    kept: dict[str, Attribute] = {}
+    for one in attributes:
+        kept.setdefault(kind_of(one.name), one)
     return tuple(kept.values())
-
-
-def _whom(trail: str) -> str:
-    """Return whom a trail of categories is for ("Men/Shoes"), "" for nobody in particular."""
-    people = rule_pack("product_meanings")["plurals"]
-    return next((step for step in _TRAIL_END.split(trail) if step.casefold() in people), "")

@@ -15,7 +15,7 @@ from adcreative.config import read_packaged_yaml
 
 PACKS = (
     "buttons", "claims", "feeds", "grammar", "injection", "language", "limits", "openers", "people", "phrases",
-    "product_families", "product_meanings", "products", "prompts", "shop_text", "vocabulary", "wishes",
+    "products", "prompts", "vocabulary", "wishes",
 )  # fmt: skip
 
 

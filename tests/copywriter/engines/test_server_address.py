@@ -14,7 +14,7 @@ from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
 from adcreative.copywriter.engines.local_llm import LocalSource
 from adcreative.copywriter.engines.server import ServerSource
 from adcreative.copywriter.engines.server_address import ServerAddress, check_key, clean_said, read_address
-from adcreative.copywriter.products.build import build_describer
+from adcreative.copywriter.products.build import build_source
 from adcreative.errors import ConfigError, CopywriterError
 
 SECRET = "hunter2-and-more"
@@ -57,7 +57,7 @@ def test_the_space_around_a_key_is_no_part_of_it() -> None:
     ],
 )  # fmt: skip
 def test_an_address_with_a_secret_is_refused_without_showing_it(address: str, said: str) -> None:
-    for build in (build_copywriter, build_describer):
+    for build in (build_copywriter, build_source):
         with pytest.raises(ConfigError, match=said) as caught:
             build(address)
         shown = "".join(traceback.format_exception_only(caught.value))
