@@ -11,7 +11,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -116,7 +116,7 @@ class ZipReader:
         content.writelines(self.stream(name, max_bytes))
         return content.getvalue()
 
-    def stream(self, name: str | zipfile.ZipInfo, max_bytes: int) -> Iterator[bytes]:
+    def stream(self, name: str | zipfile.ZipInfo, max_bytes: int) -> Generator[bytes, None, None]:
         """Yield the content of a member in parts, counting.
 
         Raises:

@@ -169,6 +169,6 @@ def _predictor_rank(model: Path | None) -> Callable[[Sequence[str], Product], Se
 
     def rank(texts: Sequence[str], product: Product) -> Sequence[float]:
         ads = [Creative(headline=product.title, description=text, brand=product.brand) for text in texts]
-        return list(predictor.predict_log_odds(ads, extractor.extract(ads))[0])
+        return list(predictor.predict_log_odds(ads, extractor.extract(ads))[0])  # type: ignore[arg-type]
 
     return rank

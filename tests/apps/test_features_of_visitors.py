@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def handlers(tmp_path: Path) -> Handlers:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the encoders that were asked, in order."""
     asked: list[str] = []
     tools = load_tools()

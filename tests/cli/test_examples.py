@@ -96,7 +96,6 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
     loaded = SimpleNamespace(extractor=extractor, copywriter=build_copywriter("template"), editor_tools=lambda *_: editor_tools)
     vars(loaded).update(dict.fromkeys(("clip", "headline_model", "analyzer", "codec"), encoders))
     loaded.directions = editor_tools.directions
-    build_describer = products.build_describer
     monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(tools, "load_tools", lambda *_, **__: loaded)
     monkeypatch.setattr(tools, "load_model", lambda *_: model)
@@ -107,7 +106,7 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr("adcreative.ctr.fitting.check_trainable", lambda *_: None)  # of accounts with few ads
     monkeypatch.setattr(benchmark, "compare_inputs", lambda *_, **__: [_line()])
     monkeypatch.setattr("adcreative.editor.editor.edit_creative", _keep)
-    monkeypatch.setattr(products, "build_describer", lambda llm, **options: build_describer("template", **options))
+    monkeypatch.setattr(products, "build_source", lambda llm: None)
     server = create_autospec(pipeline.launch_app)
     monkeypatch.setattr(pipeline, "launch_app", server)
     return server

@@ -177,7 +177,7 @@ def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int) ->
 def _unescape(part: pd.DataFrame) -> pd.DataFrame:
     """Return rows of a table that we wrote with the escaping of formulas undone."""
     words = part.select_dtypes(["object", "string"])
-    return part.assign(**{name: words[name].map(_unescape_text) for name in words})
+    return part.assign(**{str(name): words[name].map(_unescape_text) for name in words})
 
 
 def _unescape_text(value: object) -> object:

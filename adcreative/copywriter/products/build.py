@@ -67,7 +67,7 @@ def describe_product(
     told = {"told": tuple(name for name, _ in plain.facts[:MAX_FACTS]), "untold": plain.untold}
     if source is not None and is_english:
         brand = clean_field(product.brand, 60)[0]
-        record = {"title": plain.title, "brand": brand, "attributes": dict(plain.facts)}
+        record: dict[str, object] = {"title": plain.title, "brand": brand, "attributes": dict(plain.facts)}
         try:
             raw = source.propose(record, NUM_CANDIDATES, seed=seed, max_chars=limit, should_stop=should_stop)
             passed, why = _backed(raw, plain, brand, others, limit)
