@@ -27,6 +27,7 @@ from safetensors.numpy import save as pack_tensors
 from adcreative.errors import ArtifactError
 
 MANIFEST = "manifest.json"
+TOGETHER = "models.json"  # beside the folders of models that were trained together
 OUR_FILE = re.compile(r"model-[0-9a-f]{16}\.safetensors")  # an older one is removed; a file under another name is not ours
 MAX_NAME_BYTES = 230  # of the tensors file; file systems take 255
 

@@ -118,6 +118,11 @@ class CatalogReader:
                 self._notes += _check_pictures(source, self._pictures)
 
     @property
+    def is_of_pictures(self) -> bool:
+        """True where no table is read: each picture is an ad."""
+        return bool(self._pictures)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         headers = [note for table in self._tables for note in (*table.source.warnings, *table.header.warnings)]
         return (*self._notes, *headers, *self._found)

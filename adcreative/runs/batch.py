@@ -22,8 +22,8 @@ from adcreative.provenance.run_records import MADE_FROM
 from adcreative.runs.continuing import find_kept, hash_creative
 from adcreative.runs.engines import BatchConfig, Job, apply_job
 from adcreative.runs.forecast import Forecast, Rehearsal, check_resume, rehearse
-from adcreative.runs.log import RunLog, unwritable
-from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.runs.log import RunLog, log_files, unwritable
+from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 from adcreative.runs.survey import Survey
 
 CHUNK = 32
@@ -83,6 +83,7 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
     """
     started_s = time.monotonic()
     check_outputs(batch.outputs, batch.inputs, restart=config.restart)
+    check_not_read(log_files(batch.log_path), batch.inputs)
     if config.dry_run:
         rehearsal = Rehearsal(
             batch.rehearsal, batch.as_items, batch.log_path, batch.settings, batch.num_measured, batch.hash_row

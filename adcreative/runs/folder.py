@@ -20,7 +20,7 @@ from adcreative.artifacts import dump_json, make_private_dir, write_atomically
 from adcreative.catalog.images import picture
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, EditResult
-from adcreative.provenance.approval import note_event
+from adcreative.provenance.approval import AUDIT, note_event
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.run_records import RESULTS, SETTINGS
@@ -32,6 +32,12 @@ from adcreative.runs.people import told_pictures
 
 __all__ = ["RESULT_COLUMNS", "Makers", "Outcome", "picture_stem", "remove_untold", "safe_stem", "save_run", "write_pictures"]
 
+FAILURES = ("results.failures.csv", "failures.csv")  # the second of earlier versions
+RUN_FILES = (
+    RESULTS, SETTINGS, "report.html", *FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,
+    "campaign.json", "ad-package.zip",
+)  # fmt: skip
+READ_FOLDERS = ("images", "preview", "original", "creatives", "account")  # other verbs write plans and uploads beside them
 MAX_STEM_BYTES = 80
 OUR_PICTURE = re.compile(r"\d{5,}-.*-[0-9a-f]{8}\.")  # as `picture_stem` calls them
 RESULT_COLUMNS = (

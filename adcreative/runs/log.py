@@ -210,6 +210,11 @@ class RunLog:
         self.close()
 
 
+def log_files(path: Path) -> tuple[Path, Path]:
+    """Return the files of the log at `path`: its lines and its settings."""
+    return path, _settings_path(path)
+
+
 def has_lines(path: Path) -> bool:
     """Return whether something was written to the log at `path`: one without a line is begun anew, under any settings."""
     return path.exists() and path.stat().st_size > 0

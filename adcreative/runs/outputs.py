@@ -18,9 +18,8 @@ from typing import Any
 from filelock import FileLock
 
 from adcreative.artifacts import hash_file, write_atomically
-from adcreative.catalog.metadata import METADATA_NAMES
-from adcreative.catalog.paths import PICTURE_SUFFIXES
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.runs.inputs import find_read
 
 LIST_NAME = ".adcreative.json"
 LOCK_SECONDS = 30
@@ -33,7 +32,7 @@ def own_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, resta
     """Let the block write `outputs`, and note what it wrote, so that the next run may replace it.
 
     Args:
-        outputs: every file that the block may write or delete. inputs: what it reads: files, and folders as catalogues.
+        outputs: every file that the block may write or delete. inputs: what it reads: files, catalogues, runs, models.
         restart: write over files of others as well.
     Raises:
         ConfigError: an output is an input, or was written by somebody else.
@@ -59,9 +58,8 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, res
         raise ConfigError(f"two results would have the name {max(outputs, key=list(outputs).count)}; choose another --out")
     for output in outputs:
         _check_place(output)
-        for source in inputs:
-            if source is not None:
-                check_not_read(output, Path(source))
+    check_not_read(outputs, inputs)
+    for output in outputs:
         if not restart and output.exists() and not is_ours(output):
             raise ConfigError(
                 f"{output} is there already and is not, or no longer, what this program wrote; choose another --out, or write "
@@ -91,17 +89,19 @@ def _check_place(output: Path) -> None:
         raise CatalogError(f"{output} cannot be written, since {folder} is no folder that can be written; choose another --out")
 
 
-def check_not_read(output: Path, source: Path) -> None:
-    """Raise ConfigError when writing `output` would replace or change what is read from `source`."""
-    is_same = output.exists() and source.exists() and os.path.samefile(output, source)
-    is_picture = output.suffix.casefold() in PICTURE_SUFFIXES and output.exists()
-    is_part = source.is_dir() and (output.name in METADATA_NAMES or is_picture) and _is_inside(output, source)
-    if is_same or is_part:
-        raise ConfigError(f"{output} would be written over, and it is what is read ({source}); choose another name to write")
+def check_not_read(outputs: Sequence[Path], inputs: Sequence[Path | None]) -> None:
+    """Raise ConfigError when writing one of `outputs` would replace or change what is read from `inputs`."""
+    if (found := find_read(outputs, inputs, is_ours)) is not None:
+        raise ConfigError(
+            f"{found[0]} would be written over, and it is what is read ({found[1]}); choose another name to write"
+        )
 
 
-def _is_inside(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+def check_not_in_log(outputs: Sequence[Path], log: Path | None) -> None:
+    """Raise ConfigError when one of `outputs` would become a file of a log that is a folder."""
+    for output in outputs:
+        if log is not None and log.is_dir() and output.resolve().parent == log.resolve():
+            raise ConfigError(f"{output} would become a part of the log {log}; choose another place to write")
 
 
 def is_ours(output: Path) -> bool:

@@ -30,17 +30,13 @@ from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
 from adcreative.provenance.sidecar import FORMAT as SIDECAR_FORMAT
 from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
 from adcreative.runs.continuing import hash_names
+from adcreative.runs.folder import FAILURES, RUN_FILES
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals, names_with_consent
 from adcreative.runs.outputs import LIST_NAME, drop_missing, drop_outputs, is_ours
 from adcreative.runs.people import Person, hash_pictures, picture_paths, told_pictures
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
 
-FAILURES = ("results.failures.csv", "failures.csv")  # the second of earlier versions
-RUN_FILES = (
-    RESULTS, "report.html", *FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,
-    "campaign.json", "ad-package.zip", LIST_NAME,
-)  # fmt: skip
 RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery", "public")
 VERBS = ("optimize", "studio")
 MARKER, TOMBSTONE = SETTINGS, "purged.json"
@@ -94,9 +90,8 @@ def purge_run(run_dir: Path, summary: PurgeSummary) -> None:
         folders = [*RUN_FOLDERS, *(["creatives", "account"] if is_plain_file(run_dir / "planted-truth.json") else [])]
         for name in folders:
             _remove_tree(run_dir / name, summary, only_pictures=name == "images")
-        for name in RUN_FILES:
+        for name in (*(name for name in RUN_FILES if name != MARKER), LIST_NAME, MARKER):  # the marker last
             summary.remove(run_dir / name)
-        summary.remove(run_dir / MARKER)
     finally:
         unlock_run(lock)
     left = sorted(path.name for path in run_dir.iterdir() if path.name != TOMBSTONE)

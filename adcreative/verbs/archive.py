@@ -50,7 +50,7 @@ def archive(
         raise ConfigError(f"{out} lies in the folder that is packed; choose an --out outside of {source}")
     lock = lock_run(source / RESULTS)
     try:
-        with own_outputs((out,), (), restart=restart):
+        with own_outputs((out,), (source,), restart=restart):
             summary = pack_folder(
                 source, out, sources=find_sources(source), leave_out=LEFT_OUT, note={"run": source.resolve().name},
                 progress=progress, should_stop=should_stop,

@@ -70,7 +70,7 @@ def benchmark_bars(
     for trial in trials:
         check_fits(dataset.schema, trial.settings.name, dataset.id)
     outputs, environment, choices = tuple(out / name for name in BOARDS), (out / ENVIRONMENT,), (out / CHOICES,)
-    sources = tuple(folder / name for name in dataset.file_names)
+    sources = (*(folder / name for name in dataset.file_names), Path(data), Path(grid))
     check_outputs((*outputs, *environment, *choices), sources, restart=restart)
     progress("checking the files", 0, 1)  # by their md5
     check_files(dataset, folder)

@@ -200,7 +200,7 @@ def export(
     settings = settings or ExportSettings(**{"human_oversight": "selected", **options})
     check_format(format)
     out = Path(out)
-    outputs, inputs = (out, failures_path(out)), (run / "results.jsonl", run / "results.csv", run / "audit.jsonl")
+    outputs, inputs = (out, failures_path(out)), (run,)
     check_outputs(outputs, inputs, restart=restart)
     variants = read_variants(run, campaign)
     pictures = list_pictures(variants, out, format=format, settings=settings)
@@ -254,13 +254,14 @@ def import_results(
     db = Path(db)
     outputs = (db.with_suffix(".csv"), db.with_suffix(".json"))
     table = () if training is None else (Path(training) / "metadata.parquet",)
-    check_not_read(db, Path(results))
-    check_outputs((*outputs, *table), (results, columns), restart=restart)
+    inputs = (results, columns, run)
+    check_not_read((db,), inputs)
+    check_outputs((*outputs, *table), inputs, restart=restart)
     variants = read_variants(Path(run), campaign) if run else ()
     taken = take_results(db, Path(results), variants, columns=columns)
     outcomes = read_outcomes(db)
     figures = recalibrate(outcomes)
-    with own_outputs(outputs, (results, columns), restart=restart):
+    with own_outputs(outputs, inputs, restart=restart):
         write_rows(outputs[0], ({name: row[name] for name in OUTCOME_COLUMNS} for row in outcomes), OUTCOME_COLUMNS)
         with atomic_file(outputs[1]) as file:
             file.write(dump_json(figures.as_dict(), indent=1))
@@ -276,7 +277,7 @@ def import_results(
             f"--realised-share {figures.realised_share:.2f}"
         )
     if training is not None:
-        with own_outputs(table, (results, columns), restart=restart):
+        with own_outputs(table, inputs, restart=restart):
             lines.append(f"{write_training_table(outcomes, Path(training))} rows to train on: {training}")
     return CampaignSummary(
         path=db, done=taken.matched, failed=taken.refused, warnings=taken.warnings, lines=tuple(lines)

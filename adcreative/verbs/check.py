@@ -19,7 +19,7 @@ from adcreative.errors import CreativeError
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.outputs import own_outputs
+from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.runs.survey import survey_catalog
 
 __all__ = ["CHECK_COLUMNS", "check", "check_picture", "check_words", "read_placements"]
@@ -128,6 +128,8 @@ def check(
         ConfigError: `brand_kit` is no brand manifest, or `out` is what is read or, without `restart`, somebody else's file.
     """
     started_s, out = time.monotonic(), Path(out)
+    outputs, inputs = (out, failures_path(out)), (data, columns, brand_kit)
+    check_outputs(outputs, inputs, restart=restart)
     survey = survey_catalog(Path(data), columns)
     failures: list[FailedCreative] = []
     num_flagged, reader = 0, find_reader() if read_pictures else None
@@ -147,7 +149,7 @@ def check(
             progress("checking", done, survey.num_creatives)
             yield row
 
-    with own_outputs((out, failures_path(out)), (data, columns, brand_kit), restart=restart):
+    with own_outputs(outputs, inputs, restart=restart):
         num_done = write_rows(out, rows(), CHECK_COLUMNS)
         write_failures(failures_path(out), failures)
     told = (f"{num_flagged} of {num_done} creatives have a problem",) if num_flagged else ()

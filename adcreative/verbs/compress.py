@@ -18,7 +18,7 @@ from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.compression import recommend, render_compression
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def compress(
     _check_folders(model, out, restart)
     outputs, inputs = (out / REPORT, out / PAGE), (*list_log_files(data), model, settings)
     check_outputs(outputs, inputs, restart=restart)
+    check_not_in_log(outputs, data)
     from adcreative.ctr.compression.comparison import measure_point
     from adcreative.ctr.compression.registry import METHODS, find_methods
     from adcreative.ctr.compression.rows import open_rows

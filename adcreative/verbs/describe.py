@@ -63,7 +63,7 @@ def describe(
         raise ConfigError(f'rank_by must be "record" or "predictor", got {rank_by!r}')
     if max_chars is not None and max_chars < 40:
         raise ConfigError(f"max_chars must be at least 40, got {max_chars}")
-    outputs, inputs = (out, failures_path(out)), (data, brand_kit)
+    outputs, inputs = (out, failures_path(out)), (data, brand_kit, model, Path(llm))
     check_outputs(outputs, inputs, restart=restart)
     kit = read_brand_kit(brand_kit) if brand_kit is not None else None
     products = _read_table(data)

@@ -43,7 +43,8 @@ def evaluate(
     """
     data, out = Path(data), Path(out)
     outputs = (out, out.with_suffix(".csv"), out.with_suffix(".png"), failures_path(out))
-    check_outputs(outputs, (data, columns), restart=restart)
+    inputs = (data, columns, model)
+    check_outputs(outputs, inputs, restart=restart)
     find_models(model)
     from adcreative.ctr.evaluation import describe_rows, measure_held_out
     from adcreative.report.plots import draw_evaluation
@@ -56,13 +57,13 @@ def evaluate(
     if should_stop():
         raise ConfigError("stopped before all creatives were read; nothing was measured and nothing was written")
     if not creatives:
-        with own_outputs((failures_path(out),), (data, columns), restart=restart):
+        with own_outputs((failures_path(out),), inputs, restart=restart):
             write_failures(failures_path(out), [*catalog.failures, *failures])
         raise CatalogError(f"none of the {len(failures)} creatives with results could be read; {failures_path(out)} says why")
     progress("measuring", 0, 1)
     metrics = measure_held_out(predictor, creatives, features)
     rows, picture = describe_rows(predictor, creatives, features), draw_evaluation(metrics)
-    with own_outputs(outputs, (data, columns), restart=restart):
+    with own_outputs(outputs, inputs, restart=restart):
         write_failures(failures_path(out), [*catalog.failures, *failures])
         write_rows(out.with_suffix(".csv"), rows, tuple(rows[0]))
         write_atomically(out.with_suffix(".png"), picture)

@@ -81,7 +81,8 @@ def explain(
     from adcreative.verbs.loading import load_scorer
 
     out, outputs = Path(out), tuple(Path(out) / name for name in OUTPUTS)
-    check_outputs(outputs, (creative.image_path,), restart=restart)
+    inputs = (creative.image_path, model)
+    check_outputs(outputs, inputs, restart=restart)
     image_u8 = picture(creative)
     extractor, predictor = load_scorer(model, features)
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
@@ -100,7 +101,7 @@ def explain(
         explanation = state_level(explanation, base_rate)
     drawn = draw_heat(shown_u8, heat) if heat is not None and shown_u8 is not None else None
     page = render_explanation(explanation, None if shown_u8 is None else Image.fromarray(shown_u8), drawn)
-    with own_outputs(outputs, (creative.image_path,), restart=restart):
+    with own_outputs(outputs, inputs, restart=restart):
         if drawn is not None:
             buffer = io.BytesIO()
             drawn.save(buffer, "PNG")

@@ -9,13 +9,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import TOGETHER, write_atomically
 from adcreative.ctr.card import PredictorManifest, read_predictor_manifest
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError
 
 ROLES = ("predictor", "judge", "auditor")  # two guide the search and choose, the third reports on what they chose
-TOGETHER = "models.json"
 SEED_STEP = 1000  # training gives the models of one folder the seeds S, S + 1000 and S + 2000, in the order of ROLES
 
 

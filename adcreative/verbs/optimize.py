@@ -15,7 +15,7 @@ from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
 from adcreative.copywriter.candidates import FELL_BACK
 from adcreative.creative import Creative, EditResult, FailedCreative
-from adcreative.errors import CatalogError, CreativeError
+from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.provenance.consent import ConsentBook, read_consents
@@ -112,8 +112,24 @@ def optimize(
         job = replace(job, base_rate=mean_of_results(survey.reader) if base_rate is None else base_rate)
     if batch.engine == "local" and (batch.workers or 1) == 1:
         job = replace(job, progress=progress)
-    plan = _plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes)
+    inputs = (
+        Path(data), columns, images, model, consent, brand_kit, None if not isinstance(config, str | Path) else Path(config),
+        *((signing.certificate, signing.key) if signing is not None else ()), Path(copywriter),
+    )  # fmt: skip
+    plan = replace(_plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes), inputs=inputs)
+    _check_apart(survey, Path(out))
     return run_batch(plan, survey, batch, progress=progress, should_stop=should_stop)
+
+
+def _check_apart(survey: Survey, out: Path) -> None:
+    """Raise ConfigError where the run's pictures would lie among those that are read, or the other way round."""
+    place, data = (out / "images").resolve(), survey.data
+    if data.is_dir() and survey.reader.is_of_pictures and place.is_relative_to(data.resolve()):
+        raise ConfigError(f"{out} lies in {data}, where the pictures of the run would be taken for ads; choose another --out")
+    if place.is_dir() and any(
+        one.image_path is not None and one.image_path.resolve().is_relative_to(place) for one in survey.creatives_to_do()
+    ):
+        raise ConfigError(f"{place} holds pictures of {data}, and the run would write there; choose another --out")
 
 
 def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str, Path | None], notes: Notes) -> Batch:
@@ -160,7 +176,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         return RunSummary(path=report, done=len(results), failed=num_failures, stopped=not is_complete, warnings=warnings)
 
     return Batch(
-        stage="optimizing", out=report, outputs=(report, failures), inputs=(survey.data, paths["columns"]),
+        stage="optimizing", out=report, outputs=(report, failures), inputs=(),
         log_path=out / RESULTS, settings=settings, job=job,
         rehearsal=replace(job, is_rehearsal=True), as_items=iter, finish=finish, num_measured=NUM_MEASURED, is_private=True,
     )  # fmt: skip

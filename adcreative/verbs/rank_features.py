@@ -13,7 +13,14 @@ import pandas as pd
 
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
-from adcreative.catalog.formats.logs import CSV_SUFFIXES, LIBSVM_SUFFIXES, PARQUET_SUFFIXES, iter_log, log_columns
+from adcreative.catalog.formats.logs import (
+    CSV_SUFFIXES,
+    LIBSVM_SUFFIXES,
+    PARQUET_SUFFIXES,
+    iter_log,
+    list_log_files,
+    log_columns,
+)
 from adcreative.catalog.log_schema import LABEL_NAMES
 from adcreative.catalog.tables import write_rows
 from adcreative.config import did_you_mean
@@ -36,7 +43,7 @@ from adcreative.metrics.information import (
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.feature_ranks import render_ranks
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.outputs import own_outputs
+from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 
 __all__ = ["FeatureRank", "RankSummary", "rank_features"]
 
@@ -129,8 +136,11 @@ def rank_features(
     outputs = (out, out.with_suffix(".html"), out.with_suffix(".json"))
     if len(set(outputs)) < len(outputs):
         raise ConfigError(f"{out} is to be a table; name it like ranks.csv")
-    rng = np.random.default_rng(seed)
     name = _find_label(data, label) if columns is None else ""
+    inputs = (data, columns, *(list_log_files(data) if name else ()))
+    check_outputs(outputs, inputs, restart=restart)
+    check_not_in_log(outputs, data if name else None)
+    rng = np.random.default_rng(seed)
     if name:
         counted = _read_log(data, name, order, seed, progress, should_stop)
         if counted is None:
@@ -142,7 +152,7 @@ def rank_features(
         what = f"ads of {data.name}"
     noise_line = max((one.score for one in ranks if one.is_noise), default=0.0)
     ranks = _judge(ranks, noise_line)
-    with own_outputs(outputs, (data, columns), restart=restart):
+    with own_outputs(outputs, inputs, restart=restart):
         table = [{"rank": number, **asdict(one)} for number, one in enumerate(ranks, start=1)]
         write_rows(out, [{name: row[name] for name in COLUMNS} for row in table], COLUMNS)
         report = {"data": what, "num_rows": num_rows, "noise_line": noise_line, "method": method, "seed": seed, "ranks": table}

@@ -79,7 +79,8 @@ def score(
     """
     check_base_rate(base_rate)
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
-    table = plan_personas(out, persona, audit, data, restart=batch.restart)
+    inputs = (data, columns, images, model, persona, audit)
+    table = plan_personas(out, persona, audit, inputs, restart=batch.restart)
     survey = survey_catalog(data, columns, batch.limit, images=images)
     settings: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
@@ -94,7 +95,7 @@ def score(
     else:
         level = Level(base_rate=mean_of_results(survey.reader) if base_rate is None else base_rate)
     work = Batch(
-        stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=(data, columns),
+        stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=inputs,
         log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=settings, job=job,
         rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),

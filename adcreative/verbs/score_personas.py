@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ class PersonaTable:
 
     segments: Segments
     out: Path
-    inputs: tuple[Path, ...]
+    inputs: Sequence[Path | None]
     restart: bool
 
     def write(self, survey: Survey) -> str:
@@ -34,8 +35,10 @@ class PersonaTable:
         return f"{self.out.name} ranks the ads for {len(self.segments.names)} personas, as their declared profiles go"
 
 
-def plan_personas(out: Path, persona: Path | None, audit: Path | None, data: Path, *, restart: bool) -> PersonaTable | None:
-    """Return what will write the table; None where no persona is asked for.
+def plan_personas(
+    out: Path, persona: Path | None, audit: Path | None, inputs: Sequence[Path | None], *, restart: bool
+) -> PersonaTable | None:
+    """Return what will write the table; None where no persona is asked for. inputs: all that `score` reads.
 
     Raises:
         ConfigError: one of persona and audit without the other, or as `read_segments` and `check_outputs`.
@@ -48,6 +51,6 @@ def plan_personas(out: Path, persona: Path | None, audit: Path | None, data: Pat
     from adcreative.delivery.personas.scoring import read_segments  # brings pandas
     from adcreative.verbs.audit_personas import read_toml
 
-    place, inputs = out.with_name(f"{out.stem}.personas.csv"), (Path(persona), Path(audit), data)
+    place = out.with_name(f"{out.stem}.personas.csv")
     check_outputs((place,), inputs, restart=restart)
     return PersonaTable(read_segments(Path(audit), read_toml(persona) or {}), place, inputs, restart)

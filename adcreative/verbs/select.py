@@ -20,7 +20,7 @@ from adcreative.config import load_config
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def select(
         raise ConfigError(f"{model} holds no model of an impression log; select takes what train --schema wrote")
     outputs, inputs = tuple(out / name for name in FILES), (*list_log_files(data), model, settings)
     check_outputs(outputs, inputs, restart=restart)
+    check_not_in_log(outputs, data)
     from adcreative.ctr.compression.rows import open_rows
     from adcreative.ctr.compression.tuning import StoppedError, TuneConfig, Work
     from adcreative.ctr.compression.values import ValuesConfig

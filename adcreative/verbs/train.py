@@ -96,7 +96,8 @@ def train(
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
     data, out = Path(data), Path(out)
-    outputs = _check_place(out, (data, columns), restart)
+    inputs = (data, columns, images, *((Path(text_encoder),) if text_encoder else ()))
+    outputs = _check_place(out, inputs, restart)
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
@@ -121,7 +122,7 @@ def train(
         callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
     )  # fmt: skip
     failures = [*catalog.failures, *failures]
-    with own_outputs(outputs, (data, columns), restart=restart):
+    with own_outputs(outputs, inputs, restart=restart):
         note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
         _write_card(fitted[0].card("predictor"), out)
         write_failures(failures_path(out / "training"), failures)

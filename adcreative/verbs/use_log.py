@@ -18,7 +18,7 @@ from adcreative.config import did_you_mean
 from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
-from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 from adcreative.verbs.train_log import LogSummary
 
 __all__ = ["evaluate_log", "explain_log", "is_log_model", "score_log"]
@@ -171,7 +171,7 @@ def explain_log(
     from adcreative.metrics.binary import area_under_curve
 
     log, path = Path(log), Path(out) / "explanation.json"
-    check_outputs((path,), (log, model), restart=restart)
+    sources = _check_free(path, log, model, restart)
     found = LogModel.load(model)
     table = next(iter_log(log, _columns_of(found.encoding.schema, log, with_label=True), part_rows=SHOWN_ROWS), None)
     if table is None:
@@ -184,7 +184,7 @@ def explain_log(
         "auc": area_under_curve(labels, found.predict(rows)["ctr"]),
         "fields": rank_fields(found, rows, rng=np.random.default_rng(0)), "shown": describe_network(found, rows),
     }  # fmt: skip
-    with own_outputs((path,), (log, model), restart=restart):
+    with own_outputs((path,), sources, restart=restart):
         write_atomically(path, dump_json(result, indent=1).encode())
     return result
 
@@ -197,8 +197,7 @@ def _check_free(out: Path, log: Path, model: Path, restart: bool) -> tuple[Path,
     """
     sources = (*list_log_files(log), model)
     check_outputs((out,), sources, restart=restart)
-    if log.is_dir() and out.resolve().parent == log.resolve():
-        raise ConfigError(f"{out} would become a part of the log {log}; choose another place to write")
+    check_not_in_log((out,), log)
     return sources
 
 
