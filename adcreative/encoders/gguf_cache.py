@@ -81,8 +81,8 @@ def _cached_folder(path: Path, cache_dir: Path) -> Path:
 
 
 def _load_folder(source: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    tokenizer = _read_tokenizer(source, trust_remote_code=False)
-    model = _read_model(source, use_safetensors=True, trust_remote_code=False)
+    tokenizer = _read_tokenizer(source)
+    model = _read_model(source, use_safetensors=True)
     return model.eval().requires_grad_(False), tokenizer
 
 
@@ -108,14 +108,16 @@ def _load_gguf(path: Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrained
 def _read_tokenizer(source: str | Path, **options: Any) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer  # takes seconds, which a command that writes nothing need not wait for
 
-    return AutoTokenizer.from_pretrained(source, **options)  # type: ignore[no-any-return]
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)  # type: ignore[no-any-return]
 
 
 def _read_model(source: str | Path, **options: Any) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)  # type: ignore[no-any-return]
+    return AutoModelForCausalLM.from_pretrained(  # type: ignore[no-any-return]
+        source, dtype=torch.float32, trust_remote_code=False, **options
+    )
 
 
 def _forget_quantisation(model: Any) -> None:

@@ -41,7 +41,7 @@ class InpaintingModel:
         import torch
 
         try:
-            pipeline = AutoPipelineForInpainting.from_pretrained(model, use_safetensors=True)
+            pipeline = AutoPipelineForInpainting.from_pretrained(model, use_safetensors=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise ConfigError(

@@ -19,6 +19,7 @@ from stylegan.foreign.unpickling import read_pickle
 
 LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")  # torch's, of its RuntimeError
+MAX_HEADER_BYTES = 100_000_000  # of safetensors, as its own reader takes; eight letters spell a larger number
 NOT_WEIGHTS = {
     b"version https://git-lfs": "is a Git LFS pointer, not the file itself; fetch it with: git lfs pull",
     b"<": "is a web page, not weights; the download link needs a browser or a confirmation",
@@ -57,11 +58,11 @@ def _read_weights(path: Path) -> ConvertedWeights:
         start = file.read(64)
     if not start:
         raise CheckpointError("the file is empty; download it again")
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER_BYTES:  # it may spell " <"
+        return read_tensors(read_safetensors(path))
     for magic, problem in NOT_WEIGHTS.items():
         if start.lstrip().startswith(magic):
             raise CheckpointError(f"the file {problem}")
-    if start[8:9] == b"{":
-        return read_tensors(read_safetensors(path))
     if start.startswith((b"PK\x03\x04", LEGACY_TORCH)):
         return read_torch_content(load_tensors(path))
     if start[0] == 0x80:

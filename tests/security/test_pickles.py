@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pickle
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import pytest
 import torch
 
 from adcreative.errors import AdCreativeError
+
+ROOT = Path(__file__).parents[2]
 
 
 class Evil:
@@ -129,3 +133,17 @@ def test_no_loader_of_ours_switches_the_guard_off() -> None:
             )
             assert keywords.get("allow_pickle", "False") == "False", f"{path}:{node.lineno}"
             assert keywords.get("trust_remote_code", "False") == "False", f"{path}:{node.lineno}"
+
+
+def test_models_by_name_are_asked_not_to_run_their_code() -> None:
+    """transformers and diffusers run a model's own Python files where trust_remote_code is on, or ask on a terminal."""
+    calls = [
+        (path.name, node)
+        for path in sorted((ROOT / "adcreative").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and re.search(r"\bAuto\w+\.from_pretrained$", ast.unparse(node.func))
+    ]
+    assert len(calls) >= 5
+    for name, call in calls:
+        said = {one.arg: ast.unparse(one.value) for one in call.keywords}
+        assert said.get("trust_remote_code") == "False", name

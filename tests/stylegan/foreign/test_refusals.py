@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -256,6 +257,7 @@ def test_truncated_files(kind: str, share: float, tmp_path: Path, monkeypatch: p
         (b"", "the file is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS pointer"),
         (b"<!DOCTYPE html><html>", "web page"),
+        (b"<script>{let a = 1}</script>", "web page"),
         (b"\x1f\x8b\x08\x00", "gzip archive"),
         (b"hello there", "neither a PyTorch checkpoint, nor a network pickle, nor safetensors"),
     ],
@@ -264,6 +266,24 @@ def test_other_files(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "g.pt").write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
         read_weights(tmp_path / "g.pt")
+
+
+@pytest.mark.parametrize("start", [b"\n<", b" <", b"<", b"<<", b"\x1f\x8b"])
+def test_a_safetensors_file_whose_length_spells_another_kind_is_read(start: bytes, tmp_path: Path) -> None:
+    """The first eight bytes are the length of its header: 15,392 is b" <"."""
+    length = int.from_bytes(start, "little")
+    offset, parts = 0, {}
+    for name, tensor in ROSINALITY.items():
+        size = tensor.numel() * tensor.element_size()
+        parts[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, offset + size]}
+        offset += size
+    header = json.dumps(parts).encode()
+    length += 65536 * max(0, -(-(len(header) - length) // 65536))
+    content = b"".join(tensor.contiguous().numpy().tobytes() for tensor in ROSINALITY.values())
+    path = tmp_path / "g.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + content)
+    assert path.read_bytes().startswith(start)
+    assert read_weights(path).source_format.startswith("rosinality")
 
 
 def test_a_zip_of_something_else(tmp_path: Path) -> None:
