@@ -29,8 +29,8 @@ def judge(report: Any) -> tuple[list[str], str]:
     if not audited or unknown:
         named = ", ".join(unknown[:5])
         return lines, (
-            f"the advisory service answered for {len(audited)} of {len(packages)} packages (not for {named or 'any'}); try again "
-            "where https://pypi.org/pypi/pip/json can be reached."
+            f"the advisory service answered for {len(audited)} of {len(packages)} packages (not for {named or 'any'}); "
+            "try again where https://pypi.org/pypi/pip/json can be reached."
         )
     return lines, ""
 

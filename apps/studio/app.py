@@ -9,6 +9,7 @@ import gradio as gr
 
 from adcreative.report.rendering import read_part
 
+from .calls import CheckedCalls
 from .handlers.brand import Brands
 from .handlers.consents import Consents
 from .handlers.demo import Demo
@@ -44,7 +45,7 @@ from .sessions.privacy import private_dir, safe_settings, silence_network
 from .sessions.seat import MAX_WAITING, ModelSeat
 
 
-class StudioPage(gr.Blocks):
+class StudioPage(CheckedCalls):
     """Blocks that launch with the safe settings, whoever launches them, and never with a public link. seat: of the model."""
 
     seat: ModelSeat

@@ -106,3 +106,31 @@ def test_an_upload_cannot_name_its_own_place(served: tuple[str, Watched]) -> Non
             (path,) = answer.json()
             assert Path(path).resolve().is_relative_to(private_dir().resolve())
             assert not Path(path).resolve().is_relative_to(private_dir().resolve() / "results")
+
+
+MALFORMED = [
+    {"path": "a\0b", "meta": FILE}, {"path": ["x"], "meta": FILE}, [None], 3.5, True,
+    "x" * 100_000, {"path": "", "meta": FILE}, {"path": "/etc/passwd\n\x1b[2J", "meta": FILE},
+]  # fmt: skip
+
+
+def test_a_malformed_call_is_one_plain_line_of_the_log(
+    served: tuple[str, Watched], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Before, each of them wrote a whole traceback."""
+    url, _ = served
+    names = [name for name in httpx.get(f"{url}/gradio_api/info").json()["named_endpoints"] if "forget" not in name]
+    num_calls = 0
+    for value in MALFORMED:
+        assert "error" in call(url, value)
+        num_calls += 1
+    for name in names:
+        for data in ([], ["a\0b"] * 30):
+            posted = httpx.post(f"{url}/gradio_api/call{name}", json={"data": data}, timeout=60)
+            with httpx.stream("GET", f"{url}/gradio_api/call{name}/{posted.json()['event_id']}", timeout=60) as events:
+                assert "event: error" in events.read().decode(), name
+            num_calls += 1
+    assert "Traceback" not in capfd.readouterr().err
+    lines = [record.getMessage() for record in caplog.records if record.name == "apps.studio.calls"]
+    assert len(lines) == num_calls
+    assert all("refused: " in line and line.isascii() and line.isprintable() and len(line) < 400 for line in lines)

@@ -1,0 +1,47 @@
+"""Calls with values that no page sends: each is refused in a sentence, and is one line of the log.
+
+Gradio prints a whole traceback for each of them, room for whoever floods. What fails behind this border is a fault of ours and
+keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import gradio as gr
+
+log = logging.getLogger(__name__)
+MAX_REASON_CHARS = 160
+
+
+class CheckedCalls(gr.Blocks):
+    """Blocks that take only values that their inputs can hold."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any) -> list[Any]:
+        """Turn the values of a call into what the handler gets.
+
+        Raises:
+            gr.Error: too few of them, or one of another type, shape or choice; without a traceback in the log.
+        """
+        try:
+            values: list[Any] = await super().preprocess_data(block_fn, inputs, *args, **options)
+            _check_texts(block_fn.inputs, values)
+        except Exception as error:  # Gradio, pydantic and the readers of files raise dozens of types for odd values
+            reason = " ".join(str(error).split())[:MAX_REASON_CHARS]
+            line = f"call of {block_fn.api_name or 'an event'} refused: {type(error).__name__}: {reason}"
+            log.warning("%s", line.encode("unicode_escape", "backslashreplace").decode("ascii"))
+            sentence = error.message if isinstance(error, gr.Error) else "A value of this call is missing or of another kind."
+            raise gr.Error(sentence, print_exception=False) from None
+        return values
+
+
+def _check_texts(components: list[Any], values: list[Any]) -> None:
+    """Raise TypeError or ValueError for a value that a field of text cannot hold."""
+    for component, value in zip(components, values, strict=False):
+        is_text = isinstance(component, gr.Textbox) or getattr(component, "allow_custom_value", False)
+        parts = value if isinstance(value, list) and getattr(component, "multiselect", False) else [value]
+        if is_text and not all(isinstance(part, str | None) for part in parts):
+            raise TypeError(f"{component.label} must be text, got {type(value).__name__}")
+        if any(isinstance(part, str) and "\0" in part for part in parts):
+            raise ValueError(f"{component.label} holds a null byte")
