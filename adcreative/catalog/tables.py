@@ -126,7 +126,18 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[
 
 def failures_path(out: Path) -> Path:
     """Return where the failures of a result lie: scores.csv has scores.failures.csv."""
-    return out.with_name(f"{out.stem}.failures.csv")
+    return beside(out, ".failures.csv")
+
+
+def beside(out: Path, ending: str) -> Path:
+    """Return where a file beside a result lies: of scores.csv and ".html", scores.html.
+
+    Raises:
+        CatalogError: the result has no name of its own, such as "./".
+    """
+    if not out.name:
+        raise CatalogError(f"{out} is a folder; name the file to write, such as {out / 'result'}{Path(ending).suffix}")
+    return out.with_name(f"{out.stem}{ending}")
 
 
 def write_failures(path: Path, failures: Iterable[FailedCreative]) -> int:

@@ -69,6 +69,11 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, res
 
 def _check_place(output: Path) -> None:
     """Raise CatalogError when nothing can be written under this name."""
+    try:
+        output.name.encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(output.name).decode(errors="replace")
+        raise CatalogError(f'the name "{shown[:80]}" is not UTF-8, so no list can hold it; choose another --out') from error
     if len(os.fsencode(output.name)) > MAX_NAME_BYTES:
         shown = output.name[:40]
         raise CatalogError(f"the name {shown}... has more than {MAX_NAME_BYTES} bytes; choose a shorter --out")

@@ -14,7 +14,7 @@ from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.datasets.ads16 import find_people, read_ads16
 from adcreative.catalog.formats.logs import read_whole_log
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
@@ -50,7 +50,7 @@ def audit_personas(
         CatalogError: answers or ads cannot be used. ConfigError: personas are wrong, or stopped. TrainingError: too few people.
     """
     out = Path(out)
-    effects_out, personas_out = out.with_suffix(".csv"), out.with_name(f"{out.stem}.personas.csv")
+    effects_out, personas_out = beside(out, ".csv"), beside(out, ".personas.csv")
     inputs = (answers, creatives, personas)
     check_outputs((out, effects_out, personas_out), inputs, restart=restart)
     from adcreative.delivery.personas.answers import read_personas, read_responses

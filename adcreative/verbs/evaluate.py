@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import dump_json, write_atomically
-from adcreative.catalog.tables import failures_path, write_failures, write_rows
+from adcreative.catalog.tables import beside, failures_path, write_failures, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -42,7 +42,7 @@ def evaluate(
             model.
     """
     data, out = Path(data), Path(out)
-    outputs = (out, out.with_suffix(".csv"), out.with_suffix(".png"), failures_path(out))
+    outputs = (out, beside(out, ".csv"), beside(out, ".png"), failures_path(out))
     inputs = (data, columns, model)
     check_outputs(outputs, inputs, restart=restart)
     find_models(model)
@@ -65,7 +65,7 @@ def evaluate(
     rows, picture = describe_rows(predictor, creatives, features), draw_evaluation(metrics)
     with own_outputs(outputs, inputs, restart=restart):
         write_failures(failures_path(out), [*catalog.failures, *failures])
-        write_rows(out.with_suffix(".csv"), rows, tuple(rows[0]))
-        write_atomically(out.with_suffix(".png"), picture)
+        write_rows(beside(out, ".csv"), rows, tuple(rows[0]))
+        write_atomically(beside(out, ".png"), picture)
         write_atomically(out, dump_json(metrics, indent=1).encode())
     return metrics

@@ -16,7 +16,7 @@ from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import EventLog, read_event_log
 from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.results import ResultRow
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.creative import COLUMNS, Creative
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
@@ -70,8 +70,8 @@ def forecast(
         CatalogError: there are no rows by day. ConfigError: stopped, or scikit-survival is not installed.
     """
     out = Path(out)
-    sheet, queue_out = out.with_suffix(".json"), out.with_name(f"{out.stem}.refresh.csv")
-    page = out.with_suffix(".html")
+    sheet, queue_out = beside(out, ".json"), beside(out, ".refresh.csv")
+    page = beside(out, ".html")
     outputs, inputs = (out, sheet, queue_out, page), (account, creatives)
     check_outputs(outputs, inputs, restart=restart)
     from adcreative.delivery.forecast.lifetimes import read_lifetimes

@@ -22,7 +22,7 @@ from adcreative.catalog.formats.logs import (
     log_columns,
 )
 from adcreative.catalog.log_schema import LABEL_NAMES
-from adcreative.catalog.tables import write_rows
+from adcreative.catalog.tables import beside, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.metrics.column_counts import (
@@ -133,7 +133,7 @@ def rank_features(
         raise ConfigError(f'no method "{method}". {did_you_mean(method, METHODS)}')
     if order not in (1, 2):
         raise ConfigError(f"order must be 1 or 2, got {order}")
-    outputs = (out, out.with_suffix(".html"), out.with_suffix(".json"))
+    outputs = (out, beside(out, ".html"), beside(out, ".json"))
     if len(set(outputs)) < len(outputs):
         raise ConfigError(f"{out} is to be a table; name it like ranks.csv")
     name = _find_label(data, label) if columns is None else ""

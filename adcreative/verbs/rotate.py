@@ -12,7 +12,7 @@ from adcreative.catalog import read_catalog
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.event_log import read_event_log
 from adcreative.catalog.formats.logs import read_whole_log
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.report.after_launch import render_rotation
@@ -60,8 +60,8 @@ def rotate(
     from adcreative.delivery.rotation import plan as planning
 
     out = Path(out)
-    slates_out = out.with_name(f"{out.stem}.slates.csv")
-    page_out = out.with_suffix(".html")
+    slates_out = beside(out, ".slates.csv")
+    page_out = beside(out, ".html")
     outputs, inputs = (out, slates_out, page_out), (account, log, scores, forecast)
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)

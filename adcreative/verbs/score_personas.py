@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adcreative.catalog.tables import write_rows
+from adcreative.catalog.tables import beside, write_rows
 from adcreative.errors import ConfigError
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.runs.survey import Survey
@@ -51,6 +51,6 @@ def plan_personas(
     from adcreative.delivery.personas.scoring import read_segments  # brings pandas
     from adcreative.verbs.audit_personas import read_toml
 
-    place = out.with_name(f"{out.stem}.personas.csv")
+    place = beside(out, ".personas.csv")
     check_outputs((place,), inputs, restart=restart)
     return PersonaTable(read_segments(Path(audit), read_toml(persona) or {}), place, inputs, restart)

@@ -13,7 +13,7 @@ from adcreative.artifacts import check_replaceable, dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.images import picture
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -53,7 +53,7 @@ def target(
     from adcreative.delivery.targeting.index import KIND, index_files
     from adcreative.delivery.targeting.ranking import MIN_POINTS, rank_labels
 
-    out, sheet = Path(out), Path(out).with_suffix(".json")
+    out, sheet = Path(out), beside(Path(out), ".json")
     if num < 1:
         raise ConfigError(f"num must be at least 1, got {num}")
     check_outputs((out, sheet), (ads, labels), restart=restart)

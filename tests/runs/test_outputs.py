@@ -119,6 +119,24 @@ class TestPlaces:
             check_outputs((tmp_path / place,), ())
 
 
+@pytest.mark.parametrize("out", [Path("./"), Path("/")])
+def test_a_place_without_a_name_is_a_sentence(out: Path, tmp_path: Path, fakes: None) -> None:
+    (tmp_path / "t.csv").write_text(TABLE)
+    for verb in (pipeline.describe, pipeline.score, pipeline.check, pipeline.evaluate, pipeline.rank_features):
+        with pytest.raises(CatalogError, match=r"is a folder; name the file to write, such as"):
+            verb(tmp_path / "t.csv", out)  # type: ignore[operator]
+    with pytest.raises(CatalogError, match=r"is a folder; name the file to write, such as"):
+        pipeline.forecast(tmp_path / "t.csv", out)
+
+
+def test_a_name_that_is_not_utf_8_is_a_sentence(tmp_path: Path, fakes: None) -> None:
+    (tmp_path / "t.csv").write_text(TABLE)
+    out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
+    with pytest.raises(CatalogError, match=r'the name "caf.\.csv" is not UTF-8.*choose another --out'):
+        pipeline.score(tmp_path / "t.csv", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
 Verb = Callable[[Path], object]
 TABLE = "headline,impressions,clicks\nSleep well,1000,20\nSleep on it,1000,30\n"
 RESTART = BatchConfig(restart=True)

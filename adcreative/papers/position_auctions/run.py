@@ -13,7 +13,7 @@ from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.metadata import find_metadata
-from adcreative.catalog.tables import atomic_file
+from adcreative.catalog.tables import atomic_file, beside
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -65,7 +65,7 @@ def place(
         CatalogError: text or ads cannot be used. ConfigError: a setting is out of range, or stopped.
     """
     out = Path(out)
-    sheet = out.with_suffix(".json")
+    sheet = beside(out, ".json")
     _check(max_ads, readers, maximise, past_bids, label)
     check_outputs((out, sheet), (text, creatives, past_bids), restart=restart)
     from adcreative.papers.position_auctions.text import attractions, read_places

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.logs import read_whole_log
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
@@ -50,7 +50,7 @@ def extend(
     Raises:
         CatalogError: the library cannot be used. ConfigError: an unknown seed, nothing to continue, stopped.
     """
-    out, sheet = Path(out), Path(out).with_suffix(".json")
+    out, sheet = Path(out), beside(Path(out), ".json")
     if num < 1:
         raise ConfigError(f"num must be at least 1, got {num}")
     if not seeds and not title.strip():
