@@ -35,8 +35,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep features of tests out of the user's cache."""
+    """Keep features of tests out of the user's cache, and the key of their seals out of the user's configuration."""
     os.environ["ADCREATIVE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["ADCREATIVE_CONFIG"] = str(tmp_path_factory.mktemp("config"))
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,11 @@ FILES = (
 ENVIRONMENT = (
     ("ADCREATIVE_AUTH", "user:password of the app; as --auth, but not seen by other users of the machine."),
     ("ADCREATIVE_CACHE", "Folder to keep features in, instead of $XDG_CACHE_HOME/adcreative or ~/.cache/adcreative."),
+    (
+        "ADCREATIVE_CONFIG",
+        "Folder of the key that seals what runs leave outside of their folders, instead of $XDG_CONFIG_HOME/adcreative or "
+        "~/.config/adcreative; purge removes there what that key vouches for.",
+    ),
     ("ADCREATIVE_LLM_API_KEY", "Key for the server that --llm http://... names."),
     (
         "ADCREATIVE_OCR",

@@ -84,15 +84,24 @@ def purge(
         bool, typer.Option("--originals", help="Remove your own pictures too: what the ads were made from, and behind links.")
     ] = False,
     keep_cache: Annotated[bool, typer.Option("--keep-cache", help="Leave the feature cache, which holds face codes.")] = False,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="Look through this export, archive, file or folder of yours too; repeatable."),
+    ] = None,
 ) -> None:
     """Remove faces, face codes and caches: of one person, of one creative, or of a whole run folder.
+
+    Exports and archives of the run go with it where you made them on this machine and they are unchanged. What the run's folder
+    alone names is listed, since somebody may have sent the folder: name it with --also when it is yours.
 
     Example: adcreative purge improved/ --consent-id c-17
     """
     from adcreative import pipeline
 
     with verb():
-        summary = pipeline.purge(run, consent_id=consent_id, creative=creative, originals=originals, keep_cache=keep_cache)
+        summary = pipeline.purge(
+            run, consent_id=consent_id, creative=creative, originals=originals, keep_cache=keep_cache, also=also or ()
+        )  # fmt: skip
     for sentence in summary.sentences():
         say(sentence)
 

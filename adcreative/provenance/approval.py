@@ -21,9 +21,10 @@ from adcreative.errors import CatalogError, ConfigError
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.run_records import RESULTS, check_regular, find_member, read_rows
+from adcreative.provenance.seals import SEAL, has_seal, seal_event
 from adcreative.provenance.sidecar import approve_sidecar, hash_sidecar, read_sidecar, sidecar_path
 
-__all__ = ["Approved", "approve", "check_approved", "note_event", "read_events"]
+__all__ = ["Approved", "Voucher", "approve", "check_approved", "note_event", "note_sealed", "read_events"]
 
 AUDIT = "audit.jsonl"
 BROUGHT = "original"  # where the folder of one ad keeps its picture as it was brought
@@ -161,17 +162,59 @@ def note_event(run: Path, event: str, *, at: datetime | None = None, **details: 
         CatalogError: it cannot be written.
     """
     at = at or datetime.now().astimezone()
-    line = {"at": at.isoformat(timespec="seconds"), "event": event, **details}
+    return _append(run, {"at": at.isoformat(timespec="seconds"), "event": event, **details})
+
+
+def note_sealed(run: Path, event: str, *, is_durable: bool = True, **details: Any) -> dict[str, Any]:
+    """Add one line of what a run leaves outside of its folder, with a seal (`provenance.seals`); it names the folder, too.
+
+    Args:
+        is_durable: False does not wait for the disk: a kill loses nothing, a power cut may.
+    Raises:
+        CatalogError: it cannot be written.
+    """
+    at = datetime.now().astimezone().isoformat(timespec="seconds")
+    sealed = seal_event({"at": at, "event": event, **details, "run": str(run.resolve())})
+    return _append(run, sealed, is_durable=is_durable)
+
+
+def _append(run: Path, line: dict[str, Any], *, is_durable: bool = True) -> dict[str, Any]:
     path = run / AUDIT
     try:
         with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0) as file:
             is_torn = path.stat().st_size > 0 and not _ends_line(path)  # a kill left half a line
             text = json.dumps(line, ensure_ascii=False, default=str) + "\n"
             file.write(("\n" * is_torn + text).encode())
-            os.fsync(file.fileno())
+            if is_durable:
+                os.fsync(file.fileno())
     except OSError as error:
         raise CatalogError(f"{path} cannot be written ({error.strerror or error}). Free some space, then try again.") from error
     return line
+
+
+class Voucher:
+    """Says of an event of a run whether this user noted it, of this very run, wherever its folder was moved to.
+
+    A copy does not pass for the run: while the folder that the event names still holds the event, it is that folder's.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._run, self._kept = str(run.resolve()), dict[str, set[Any] | None]()
+
+    def __call__(self, event: Mapping[str, Any]) -> bool:
+        noted_at = event.get("run")
+        if not isinstance(noted_at, str) or not has_seal(event):
+            return False
+        return noted_at == self._run or not self._holds(noted_at, event[SEAL])
+
+    def _holds(self, folder: str, seal: str) -> bool:
+        if folder not in self._kept:
+            try:
+                self._kept[folder] = {event.get(SEAL) for event in read_events(Path(folder))}
+            except CatalogError:  # damaged, and there
+                self._kept[folder] = None
+        kept = self._kept[folder]
+        return kept is None or seal in kept
 
 
 def read_events(run: Path) -> list[dict[str, Any]]:

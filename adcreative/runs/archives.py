@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
+from adcreative.artifacts import hash_file
 from adcreative.codec.archive.container import MAGIC, ArchiveReader
 from adcreative.codec.archive.packing import pack_folder
 from adcreative.codec.archive.restoring import restore_folder
 from adcreative.errors import AdCreativeError, ConfigError
 from adcreative.progress import never, silent
-from adcreative.provenance.approval import read_events
 from adcreative.provenance.run_records import SETTINGS
+from adcreative.runs.exports import read_archives
 from adcreative.runs.purge_summary import PurgeSummary, is_plain_file
 from adcreative.runs.purging import purge_person
 
 __all__ = ["LEFT_OUT", "is_archive", "list_archives", "purge_archive"]
 
+UNVOUCHED = (
+    "an archive that the run's folder alone names, or that was changed since; purge it by itself, or name it with --also"
+)
 LEFT_OUT = (".lock", ".part", ".draft")  # ends of names of files that exist only while something is written
 
 
@@ -31,14 +36,25 @@ def is_archive(path: Path) -> bool:
         return False
 
 
-def list_archives(run_dir: Path) -> list[Path]:
-    """Return the archives that the audit trail of a run names, each once; none when it cannot be read (purge says so)."""
+def list_archives(run_dir: Path, summary: PurgeSummary) -> list[Path]:
+    """Return the archives of a run that this user noted, and those that are named; those that the run's folder alone names, and
+    those that were changed since, are listed."""
     try:
-        events = read_events(run_dir)
-    except AdCreativeError:
-        return []
-    names = [event.get("path") for event in events if event["event"] == "archived"]
-    return [Path(name) for name in dict.fromkeys(names) if isinstance(name, str) and name and "\0" not in name]
+        noted = read_archives(run_dir)
+    except AdCreativeError:  # purge says so
+        noted = {}
+    found = []
+    for path, digests in noted.items():
+        if summary.is_named(path):
+            continue
+        if not is_archive(path):
+            if digests or os.path.lexists(path):
+                summary.left.append(f"{path} (an archive of this run, which is not there any more; purge it where it is now)")
+        elif hash_file(path) in digests:
+            found.append(path)
+        else:
+            summary.left.append(f"{path} ({UNVOUCHED})")
+    return found
 
 
 def purge_archive(path: Path, summary: PurgeSummary, *, consent_id: str = "", creative: str = "") -> None:
@@ -51,9 +67,6 @@ def purge_archive(path: Path, summary: PurgeSummary, *, consent_id: str = "", cr
         ArtifactError: the archive is damaged, so that nobody can be taken out of it.
         ConfigError: what it holds is no run.
     """
-    if not is_archive(path):
-        summary.left.append(f"{path} (an archive of this run, which is not there any more; purge it where it is now)")
-        return
     if not consent_id and not creative:
         summary.remove(path)
         return
@@ -65,7 +78,7 @@ def purge_archive(path: Path, summary: PurgeSummary, *, consent_id: str = "", cr
         restore_folder(path, folder, progress=silent, should_stop=never)
         if not is_plain_file(folder / SETTINGS):
             raise ConfigError(f"{path} holds no run of optimize or demo; remove the file when it shows the person")
-        found = PurgeSummary()
+        found = PurgeSummary(removes_originals=summary.removes_originals, also=summary.also)
         purge_person(folder, found, consent_id=consent_id, creative=creative)
         if not (found.removed or found.num_rows or found.num_failures):
             return
@@ -74,7 +87,9 @@ def purge_archive(path: Path, summary: PurgeSummary, *, consent_id: str = "", cr
                         should_stop=never)  # fmt: skip
         else:
             summary.remove(path)  # the archive of this one person's ad
-        summary.removed += [f"{path}: {Path(name).relative_to(folder)}" for name in found.removed]
+        inside = f"{folder}{os.sep}"
+        summary.removed += [f"{path}: {name.removeprefix(inside)}" if inside in name else name for name in found.removed]
+        summary.left += [name for name in found.left if not name.startswith(inside)]
         summary.num_bytes += found.num_bytes
         summary.num_rows, summary.num_failures = summary.num_rows + found.num_rows, summary.num_failures + found.num_failures
     finally:

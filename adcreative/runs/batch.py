@@ -52,7 +52,8 @@ class Batch:
     stage: what progress calls it. outputs: files that finish writes. inputs: what is read. log_path: where the rows are kept.
     settings: what must be equal for a run to be continued.
     as_items: from creatives to what the job is applied to. finish: what becomes of the rows, told whether all of them are
-    there. rehearsal: a job that writes nothing, for a dry run, tried on num_measured creatives after the first.
+    there. begin: what is noted before the first of them. rehearsal: a job that writes nothing, for a dry run, tried on
+    num_measured creatives after the first.
     is_private: the folder of the log shows people; when it is made, only its owner may open it. hash_row: of all that decides
     about a creative and is not in the settings; a kept row whose hash is another is done anew.
     """
@@ -70,6 +71,7 @@ class Batch:
     num_measured: int
     is_private: bool = False
     hash_row: Callable[[Creative], str] = hash_creative
+    begin: Callable[[], None] = lambda: None
 
 
 def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Progress, should_stop: ShouldStop) -> RunSummary:
@@ -98,6 +100,7 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
         RunLog(batch.log_path, batch.settings, key_field="row", restart=config.restart) as log,
         own_outputs(batch.outputs, batch.inputs, restart=config.restart),
     ):
+        batch.begin()
         kept = find_kept(log.rows, survey.hashed(batch.hash_row, progress), survey.is_wanted)
         log.rearrange(kept.places)
         num_done = sum(map(survey.is_wanted, log.rows))

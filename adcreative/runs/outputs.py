@@ -109,10 +109,14 @@ def check_not_in_log(outputs: Sequence[Path], log: Path | None) -> None:
             raise ConfigError(f"{output} would become a part of the log {log}; choose another place to write")
 
 
-def is_ours(output: Path) -> bool:
-    """Return whether the list of its folder names a file, with the content that we wrote."""
+def is_ours(output: Path, *, is_whole: bool = False) -> bool:
+    """Return whether the list of its folder names a file, with the content that we wrote.
+
+    Args:
+        is_whole: a name alone, which a killed run leaves, is not enough: somebody may have put a file of theirs there since.
+    """
     listed = _read_list(output.parent / LIST_NAME).get(output.name)
-    return listed is not None and listed in (UNKNOWN, hash_file(output))
+    return listed is not None and listed in (hash_file(output), *(() if is_whole else (UNKNOWN,)))
 
 
 def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] = ()) -> None:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from adcreative.artifacts import hash_file
 from adcreative.catalog.zips import Allowance, PackedError, ZipReader
-from adcreative.creative import split_consent_ids
+from adcreative.creative import Creative, split_consent_ids
+from adcreative.delivery.experiment.variants import CONTROL, EDITED, build_name, find_variant_id
+from adcreative.provenance.sidecar import FORMAT, sidecar_path
+from adcreative.runs.exports import Exported, ExportedAd, hash_name
 from adcreative.runs.originals import Names
 from adcreative.runs.purge_summary import PICTURES, is_plain_file
 
 KINDS = ("original", "control", "edited")
 MAX_SEARCHED_BYTES = 200_000_000
+# scripts that part no words: a name in them may have letters on both sides
+_UNPARTED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 @dataclass
@@ -26,6 +36,8 @@ class Person:
     """Everybody with a consent record, or one creative: what rows name them, their names, and the hashes of their pictures.
 
     creative: file_name or ad_name. catalogued: names of the creatives that name the consent record in the run's data.
+    names: how files may spell them. pairs: file_name and ad_name of their rows. hashes: sha256 of their pictures. ids: variant
+    ids of their ads. stems: how the names of exported pictures of theirs begin; shared_stems: and those of other ads, too.
     """
 
     consent_id: str
@@ -33,6 +45,18 @@ class Person:
     catalogued: set[Names] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     hashes: set[str] = field(default_factory=set)
+    pairs: set[Names] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    stems: set[str] = field(default_factory=set)
+    shared_stems: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of_run(cls, rows: Iterable[Mapping[str, Any]], run_dir: Path) -> Person:
+        """Return everybody of a run."""
+        person = cls("", "")
+        for row in rows:
+            person.learn(row, run_dir)
+        return person
 
     def is_named_by(self, row: Mapping[str, Any], fields: tuple[str, str] = ("file_name", "ad_name")) -> bool:
         """Return whether a row, or a sidecar, is about them; a failed row of an earlier version says it by name alone."""
@@ -40,23 +64,73 @@ class Person:
         if self.consent_id:
             named = split_consent_ids(str(row.get("consent_id") or ""))
             return self.consent_id in named or (not named and (first, second) in self.catalogued)
-        return self.creative in (first, second)
+        if self.creative:
+            return fold_name(self.creative) in (fold_name(first), fold_name(second))
+        return False
 
     def learn(self, row: Mapping[str, Any], run_dir: Path) -> None:
         """Note the names and pictures of a row that is about to be emptied."""
-        self.learn_names(str(row.get("file_name") or ""), str(row.get("ad_name") or ""))
+        names = str(row.get("file_name") or ""), str(row.get("ad_name") or "")
+        self.learn_names(*names)
+        self.pairs |= {names} - {("", "")}
         self.hashes |= hash_pictures(row, run_dir)
 
     def learn_names(self, *names: str) -> None:
-        """Note names, their stems, and how files of a run spell them; those of one or two letters are in everything."""
-        for name in names:
+        """Note names, their stems, and how files of a run spell them; a letter, or two Latin ones, are in everything."""
+        for name in map(fold_name, names):
             stem = PurePosixPath(name).stem
             self.names |= {name, PurePosixPath(name).name, stem, re.sub(r"[\W_]+", "-", stem).strip("-")}
-        self.names = {name for name in self.names if len(name) > 2}
+        self.names = {name for name in self.names if len(name) > (2 if name.isascii() else 1)}
+
+    def with_exported(self, export: Exported) -> Person:
+        """Return them with the ids of those exported ads that are theirs, and the hashes of the pictures that left."""
+        ids = {ad.variant_id for ad in export.ads if self._has(ad)}
+        ids |= {name for name, made in export.pictures.items() if not self.hashes.isdisjoint(made.values())}
+        hashes = {sha256 for name in ids for sha256 in export.pictures.get(name, ())}
+        return replace(self, ids=self.ids | ids, hashes=self.hashes | hashes)
+
+    def _has(self, ad: ExportedAd) -> bool:
+        if self.consent_id and self.consent_id in ad.consent_ids:
+            return True
+        if self.creative and hash_name(ad.key, self.creative) in ad.names:
+            return True
+        return any(tuple(hash_name(ad.key, name) for name in pair) == ad.names for pair in self.pairs)
 
     def is_spelled(self, text: str) -> bool:
         """Return whether a text has one of the names in it, not as a part of a longer word: "ad1" is not in "ad10"."""
+        text = unicodedata.normalize("NFC", text)
         return any(re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text) for name in self.names)
+
+    def is_called(self, path: Path, digest: str) -> bool | None:
+        """Return whether a picture has the name of one of their ads, as an export gives it; None: or that of another ad.
+
+        One with a sidecar of its own is the ad's that the sidecar names.
+        """
+        name = find_variant_id(path.name)
+        if name in self.ids or read_json(sidecar_path(path)).get("picture_sha256") == digest:
+            return name in self.ids
+        stem = fold_name(path.name).rpartition(f"_{name}")[0] if name else ""
+        return None if stem in self.shared_stems else stem in self.stems
+
+    def learn_stems(self, others: Iterable[Mapping[str, Any]]) -> None:
+        """Note how exports call their ads, apart from names that are cut to those of other ads."""
+        taken = {stem for row in others for stem in _name_exports(row.get("file_name"), row.get("ad_name"))}
+        stems = {stem for pair in self.pairs for stem in _name_exports(*pair)}
+        self.stems, self.shared_stems = stems - taken, stems & taken
+
+    def is_shown(self, path: Path, digest: str) -> bool:
+        """Return whether a picture shows them: by its own hash, or by that of what its sidecar says that it was made from."""
+        if digest in self.hashes:
+            return True
+        content = read_json(sidecar_path(path))
+        return content.get("picture_sha256") == digest and self.is_told_by(content)
+
+    def is_told_by(self, sidecar: Mapping[str, Any]) -> bool:
+        """Return whether the content of a sidecar is about them."""
+        encoded = sidecar.get("encoded")
+        made_from = encoded.get("from_sha256") if isinstance(encoded, dict) else None
+        is_theirs = made_from in self.hashes or self.is_named_by(sidecar, ("original", "ad_name"))
+        return sidecar.get("format") == FORMAT and is_theirs
 
     def is_in(self, path: Path) -> bool:
         """Return whether a file is known to hold them; `look_into` says which files cannot be told."""
@@ -68,7 +142,7 @@ class Person:
         None: it cannot be told, of a file of more than MAX_SEARCHED_BYTES and of an archive that is damaged, encrypted or
         grows beyond them.
         """
-        if self.is_spelled(path.name):
+        if self.is_spelled(path.name) or find_variant_id(path.name) in self.ids:
             return True
         if os.lstat(path).st_size > MAX_SEARCHED_BYTES:
             return None
@@ -91,8 +165,40 @@ class Person:
             return True
         if PurePosixPath(name).suffix.casefold() in PICTURES:
             return False
-        spelled = {form.encode() for name in self.names for form in (name, json.dumps(name)[1:-1])}
-        return any(re.search(rb"(?<![0-9A-Za-z])" + re.escape(form) + rb"(?![0-9A-Za-z])", content) for form in spelled)
+        text = unicodedata.normalize("NFC", content.decode(_BOMS.get(content[:2], "utf-8"), "replace"))
+        if any(one in text for one in self.ids) or (name.endswith(".json") and any(one in text for one in self.hashes)):
+            return True
+        spelled = {form for name in self.names for form in (name, json.dumps(name)[1:-1])}
+        return any(_find_word(form).search(text) for form in spelled)
+
+
+def _find_word(name: str) -> re.Pattern[str]:
+    """Return what finds a name as a word of its own; letters of a script without spaces may stand beside it."""
+    before, after = ("" if _UNPARTED.match(letter) else r"[^\W_]" for letter in (name[0], name[-1]))
+    return re.compile(rf"(?<!{before or '[0-9A-Za-z]'}){re.escape(name)}(?!{after or '[0-9A-Za-z]'})")
+
+
+def _name_exports(file_name: Any, ad_name: Any) -> set[str]:
+    """Return how an export begins the names of an ad's pictures, before the variant id."""
+    named, no_id = Creative(file_name=str(file_name or ""), ad_name=str(ad_name or "")), "acv" + 12 * "0"
+    if not named.file_name and not named.ad_name:
+        return set()
+    return {fold_name(build_name(named, arm, no_id)).removesuffix(f"_{no_id}") for arm in (CONTROL, EDITED)}
+
+
+def fold_name(name: str) -> str:
+    """Return a name as it is compared: one letter with an accent is one, however a system spells it (NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file says; nothing of one that is no plain file, damaged or of another shape."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if is_plain_file(path) else {}
+        json.dumps(content, ensure_ascii=False).encode()  # half of a letter is no name
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def hash_pictures(row: Mapping[str, Any], run_dir: Path) -> set[str]:

@@ -18,7 +18,8 @@ class PurgeSummary:
 
     num_rows: of results.jsonl, emptied. num_failures: of failure tables, removed.
     num_cached_older: entries that do not say whose they are, and were removed with a person's.
-    removes_originals: remove the user's own pictures too, those behind links among them.
+    removes_originals: remove the user's own pictures too. also: places outside of the run that the user named, files and
+    folders: only there is anything removed that the run's folder alone leads to.
     """
 
     removed: list[str] = field(default_factory=list)
@@ -29,6 +30,12 @@ class PurgeSummary:
     num_cached: int = 0
     num_cached_older: int = 0
     removes_originals: bool = False
+    also: tuple[Path, ...] = ()
+    _linked: dict[tuple[int, int], Path] = field(default_factory=dict)
+
+    def is_named(self, path: Path) -> bool:
+        """Return whether the user named a path outside of the run, or a folder that it is in."""
+        return any(path.resolve().is_relative_to(place.resolve()) for place in self.also)
 
     def remove(self, path: Path) -> None:
         """Remove a file, or a link itself, and note what went; what lies behind a link is listed, or removed when told to.
@@ -37,20 +44,33 @@ class PurgeSummary:
             CatalogError: it cannot be removed.
         """
         try:
-            size, behind = os.lstat(path).st_size, path.resolve() if path.is_symlink() else None
+            info, behind = os.lstat(path), path.resolve() if path.is_symlink() else None
             path.unlink()
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise CatalogError(f"{path} cannot be removed ({error.strerror or error}). Check who may write there.") from error
         self.removed.append(str(path))
-        self.num_bytes += size
+        self.num_bytes += info.st_size
         if behind is None:
-            return
-        if self.removes_originals and behind.suffix.casefold() in PICTURES and is_plain_file(behind):
+            self._count_names(path, info)
+        elif self.removes_originals and self.is_named(behind) and _is_picture(behind):
             self.remove(behind)
         else:
             self.left.append(f"{behind} (behind the link {path}, which was removed; purge it there)")
+
+    def _count_names(self, path: Path, info: os.stat_result) -> None:
+        """Note a file that had further names (hard links), until the last of them is removed too."""
+        if info.st_nlink > 1:
+            self._linked[info.st_dev, info.st_ino] = path
+        else:
+            self._linked.pop((info.st_dev, info.st_ino), None)
+
+    def list_linked(self) -> None:
+        """List what was removed and is still there under another name."""
+        said = "(has another name on this disk, a hard link, under which it is still there)"
+        self.left += [f"{path} {said}" for path in self._linked.values()]
+        self._linked.clear()
 
     def sentences(self) -> list[str]:
         """Say it for people."""
@@ -71,6 +91,10 @@ class PurgeSummary:
 
 def _entries(count: int, kind: str = "") -> str:
     return f"{count:,} {kind}{'entry' if count == 1 else 'entries'}"
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.casefold() in PICTURES and is_plain_file(path)
 
 
 def is_plain_file(path: Path) -> bool:

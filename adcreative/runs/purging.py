@@ -1,11 +1,11 @@
 """Remove what was kept of people: pictures, rows, sidecars, exports and plans of one person or of a whole run, and the cache.
 
-Only folders that `optimize`, `demo` or the app wrote are touched, with the exports that their audit trail names, and in them
-only files that we wrote; what else names the person is listed and left, the user's own pictures and tables among them. Links
-are removed or left, never followed, and what lies behind one is listed. When told to (`removes_originals`), the pictures behind
-links and those that the run was made from go too. The feature cache holds face codes by content, and knows with which consent
-ids a picture was seen: of one person only those entries go; otherwise it is emptied as a whole. Doing it twice removes nothing
-more and says so.
+Only folders that `optimize`, `demo` or the app wrote are touched, and in them only files that we wrote; outside of them what
+their audit trail says of exports, sealed by this user (`runs.outside`), and places that the user names. What else names the
+person is listed and left, the user's own pictures and tables among them. Links are removed or left, never followed, and what
+lies behind one is listed. When told to (`removes_originals`), the pictures go that the run was made from. The feature cache
+holds face codes by content, and knows with which consent ids a picture was seen: of one person only those entries go; otherwise
+it is emptied as a whole. Doing it twice removes nothing more and says so.
 """
 
 from __future__ import annotations
@@ -15,32 +15,36 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from adcreative.artifacts import hash_file
 from adcreative.catalog.metadata import METADATA_NAMES
 from adcreative.catalog.tables import unescape_cell
-from adcreative.creative import EditResult
+from adcreative.creative import EditResult, fold_consent_id
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError
 from adcreative.features.cache import FeatureCache
-from adcreative.provenance.approval import AUDIT, read_events
+from adcreative.provenance.approval import AUDIT
 from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
-from adcreative.provenance.sidecar import FORMAT as SIDECAR_FORMAT
 from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
 from adcreative.runs.continuing import hash_names
+from adcreative.runs.exports import read_exports, read_sources
 from adcreative.runs.folder import FAILURES, RUN_FILES
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals, names_with_consent
-from adcreative.runs.outputs import LIST_NAME, drop_missing, drop_outputs, is_ours
-from adcreative.runs.people import Person, hash_pictures, picture_paths, told_pictures
+from adcreative.runs.outputs import LIST_NAME, is_ours
+from adcreative.runs.outside import remove_exports, search_places, walk
+from adcreative.runs.people import Person, fold_name, hash_pictures, picture_paths, read_json, told_pictures
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
 
 RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery", "public")
 VERBS = ("optimize", "studio")
 MARKER, TOMBSTONE = SETTINGS, "purged.json"
 REASON = "removed on request (purge)"
+SAME_PICTURE = "has a picture of the person, and names no such consent record; remove it with --creative"
+UNVOUCHED = "{}, as the run's folder alone says; when it is yours, name its place with --also"
 MAY_HOLD = "too large, encrypted or damaged to be searched, so it may hold the person; not written by a run"
 
 
@@ -69,7 +73,7 @@ def find_runs(folder: Path) -> list[Path]:
         raise ConfigError(f"{folder} is a link; purge the folder that it leads to by its own name")
     if not folder.exists() or (folder / MARKER).exists() or is_plain_file(folder / TOMBSTONE):
         return [folder]
-    found = sorted(path.parent for path in _walk(folder) if path.name == MARKER and _read_json(path).get("verb") in VERBS)
+    found = sorted(path.parent for path in walk(folder) if path.name == MARKER and read_json(path).get("verb") in VERBS)
     if not found:
         raise ConfigError(f"{folder} was not written by optimize or demo (no {MARKER} of theirs); nothing was removed")
     return found
@@ -85,8 +89,12 @@ def purge_run(run_dir: Path, summary: PurgeSummary) -> None:
         return
     lock = lock_run(run_dir / RESULTS)
     try:
-        _remove_exports(run_dir, None, summary)
-        _clear_originals(run_dir, _readable_rows(run_dir, summary), None, summary)
+        rows = _readable_rows(run_dir, summary)
+        everybody = Person.of_run(rows, run_dir)
+        everybody.learn_stems(())
+        remove_exports(run_dir, None, summary)
+        search_places(_with_exported(run_dir, everybody, is_ours=True), summary)
+        _clear_originals(run_dir, rows, None, summary)
         folders = [*RUN_FOLDERS, *(["creatives", "account"] if is_plain_file(run_dir / "planted-truth.json") else [])]
         for name in folders:
             _remove_tree(run_dir / name, summary, only_pictures=name == "images")
@@ -129,8 +137,8 @@ def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", 
         rows = list(read_rows(run_dir)) if is_plain_file(run_dir / RESULTS) else []
     except CatalogError as error:
         raise CatalogError(f"{error} Or purge the whole folder instead.") from error
-    person = Person(consent_id, creative)
     rows_left = [row for row in rows if row.get("reason") != REASON]
+    person = Person(fold_consent_id(consent_id), _find_spelling(creative, rows_left))
     if any(not row.get("consent_id") and row["status"] == "failed" for row in rows_left) and consent_id:
         _ask_catalogue(run_dir, person, summary)
     meant = [row for row in rows_left if person.is_named_by(row)]
@@ -138,9 +146,12 @@ def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", 
     for row in meant:
         person.learn(row, run_dir)
     for row in rows:
-        if row not in meant:
-            person.hashes -= hash_pictures(row, run_dir)  # a picture that another ad shows too is that ad's
-    if meant and len(meant) == len(rows) and _read_json(run_dir / MARKER).get("verb") == "studio":
+        if row not in meant and not person.hashes.isdisjoint(shared := hash_pictures(row, run_dir)):
+            person.hashes -= shared  # a picture that another ad shows too is that ad's
+            if consent_id:
+                summary.left.append(f"row {row['row']} of {run_dir / RESULTS} ({SAME_PICTURE})")
+    person.learn_stems(row for row in rows if row not in meant)
+    if meant and len(meant) == len(rows) and read_json(run_dir / MARKER).get("verb") == "studio":
         purge_run(run_dir, summary)  # the folder of this one ad
         return
     lock = lock_run(run_dir / RESULTS)
@@ -156,9 +167,10 @@ def _remove_person(
     numbers = {row["row"] for row in meant}
     names = {name for row in meant for name in told_pictures(row)}
     kept_paths = {path for row in rows if row not in meant for path in picture_paths(row, run_dir)}
-    _remove_exports(run_dir, person, summary)
+    remove_exports(run_dir, person, summary)
+    search_places(_with_exported(run_dir, person, is_ours=True), summary)
     _clear_originals(run_dir, meant, person, summary)
-    for path in list(_walk(run_dir)):
+    for path in list(walk(run_dir)):
         relative = path.relative_to(run_dir).as_posix()
         is_named = relative in names and PurePosixPath(relative).parts[0] == "images"
         if path.is_symlink():
@@ -167,7 +179,7 @@ def _remove_person(
             continue
         if is_named:
             summary.remove(path)
-        elif path.name.endswith(SUFFIX) and person.is_named_by(_read_json(path), ("original", "ad_name")):
+        elif path.name.endswith(SUFFIX) and person.is_named_by(read_json(path), ("original", "ad_name")):
             picture_path = path.with_name(path.name.removesuffix(SUFFIX))
             if picture_path.suffix.casefold() in PICTURES:
                 summary.remove(picture_path)
@@ -181,13 +193,30 @@ def _remove_person(
         summary.num_failures += _filter_failures(run_dir / name, person)
     if meant or summary.removed or summary.num_failures:
         summary.remove(run_dir / "report.html")
-        _remove_mentions(run_dir, person, kept_paths, summary)
+        _remove_mentions(run_dir, _with_exported(run_dir, person), kept_paths, summary)
+
+
+def _with_exported(run_dir: Path, person: Person, *, is_ours: bool = False) -> Person:
+    """Return a person with what was exported of them; is_ours: as far as this user vouches for it."""
+    with suppress(AdCreativeError):  # said where exports are removed
+        for export in read_exports(run_dir):
+            if export.is_ours or not is_ours:
+                person = person.with_exported(export)
+    return person
+
+
+def _find_spelling(creative: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return how the run spells a creative: as it was typed, or else the one name that differs from it by case alone."""
+    names = {str(row.get(field) or "") for row in rows for field in ("file_name", "ad_name")}
+    folded = fold_name(creative)
+    alike = {name for name in names if fold_name(name).casefold() == folded.casefold()}
+    return alike.pop() if len(alike) == 1 and folded not in map(fold_name, names) else creative
 
 
 def _ask_catalogue(run_dir: Path, person: Person, summary: PurgeSummary) -> None:
     """Find by name what earlier versions noted of failed ads without their consent id: the run's data still know it."""
     try:
-        person.catalogued = names_with_consent(_read_json(run_dir / MARKER), person.consent_id)
+        person.catalogued = names_with_consent(read_json(run_dir / MARKER), person.consent_id)
     except AdCreativeError as error:
         summary.left.append(
             f"failed rows of {run_dir / RESULTS} that name no consent record ({error} Name them with --creative where they "
@@ -198,16 +227,25 @@ def _ask_catalogue(run_dir: Path, person: Person, summary: PurgeSummary) -> None
 def _clear_originals(run_dir: Path, rows: Sequence[Mapping[str, Any]], person: Person | None, summary: PurgeSummary) -> None:
     """List the user's own pictures that rows were made from, and what lies behind images/ where it is a link; remove both
     when told to. The user's table is listed where it names the person."""
-    settings, mark = _read_json(run_dir / MARKER), "--originals removes it"
-    data = find_data(settings)
+    settings, mark = read_json(run_dir / MARKER), "--originals removes it"
+    data, originals = find_data(settings), find_originals(settings, rows, run_dir)
     if summary.removes_originals:
         behind = [path for row in rows for path in picture_paths(row, run_dir) if path.parent.is_symlink()]
-        for path in (*find_originals(settings, rows, run_dir), *behind, *(sidecar_path(path) for path in behind)):
-            if is_plain_file(path):
+        behind = [path for one in behind for path in (one, sidecar_path(one)) if is_plain_file(path)]
+        sources = _vouched_sources(run_dir)
+        for path in originals:
+            if summary.is_named(path) or any(path.resolve().is_relative_to(source) for source in sources):
                 summary.remove(path)
+            else:
+                summary.left.append(f"{path} ({UNVOUCHED.format('the picture of an ad')})")
+        for path in behind:
+            if summary.is_named(path):
+                summary.remove(path)
+            else:
+                summary.left.append(f"{path.resolve()} ({UNVOUCHED.format('behind a link')})")
     elif person is not None:
-        summary.left += [f"{path} (the ad's own picture; {mark})" for path in find_originals(settings, rows, run_dir)]
-    elif data is not None and not data.is_relative_to(run_dir.resolve()) and find_originals(settings, rows, run_dir):
+        summary.left += [f"{path} (the ad's own picture; {mark})" for path in originals]
+    elif data is not None and not data.is_relative_to(run_dir.resolve()) and originals:
         summary.left.append(f"{data} (holds the pictures that the run was made from; {mark.replace(' it', ' them')})")
     if person is not None and rows and data is not None and not data.is_relative_to(run_dir.resolve()):
         tables = [data] if data.is_file() else [data / name for name in METADATA_NAMES]
@@ -216,12 +254,20 @@ def _clear_originals(run_dir: Path, rows: Sequence[Mapping[str, Any]], person: P
         ]
 
 
+def _vouched_sources(run_dir: Path) -> list[Path]:
+    """Return the folders that a run was made from, as this user noted them; of a table its folder."""
+    try:
+        return [path if path.is_dir() else path.parent for path in read_sources(run_dir)]
+    except AdCreativeError:
+        return []
+
+
 def _remove_mentions(run_dir: Path, person: Person, kept_paths: Set[Path], summary: PurgeSummary) -> None:
     """Remove copies of the pictures, and files of ours that name the person; list those that we did not write.
 
     kept_paths: pictures of other ads, which go by no likeness of names.
     """
-    for path in list(_walk(run_dir)):
+    for path in list(walk(run_dir)):
         if path.is_symlink():
             summary.left.append(f"{path} (a link; what lies behind it was not looked at)")
             continue
@@ -234,56 +280,12 @@ def _remove_mentions(run_dir: Path, person: Person, kept_paths: Set[Path], summa
         if is_there is False:
             continue
         is_picture = hash_file(path) in person.hashes
-        if is_picture or relative.as_posix() in RUN_FILES or relative.parts[0] in RUN_FOLDERS or is_ours(path):
+        if is_picture or relative.as_posix() in RUN_FILES or relative.parts[0] in RUN_FOLDERS or is_ours(path, is_whole=True):
             summary.remove(path)
         elif is_there:
             summary.left.append(f"{path} (names the person; not written by a run)")
         else:
             summary.left.append(f"{path} ({MAY_HOLD})")
-
-
-def _remove_exports(run_dir: Path, person: Person | None, summary: PurgeSummary) -> None:
-    """Remove what was exported from a run: upload tables and pictures; of one person those that show or name them."""
-    try:
-        events = read_events(run_dir)
-    except AdCreativeError as error:
-        summary.left.append(f"exports of {run_dir}, if any ({error})")
-        return
-    exports = [event for event in events if event["event"] == "exported" and isinstance(event.get("path"), str)]
-    ours = {hash_file(path) for path in _walk(run_dir) if path.suffix in PICTURES and is_plain_file(path)} if exports else set()
-    for event in exports:
-        out = Path(event["path"])
-        tables = [out, out.with_name(f"{out.stem}.failures.csv")]
-        pictures_dir = out.with_name(f"{out.stem}-images")
-        copies = [] if pictures_dir.is_symlink() or not pictures_dir.is_dir() else list(_walk(pictures_dir))
-        if pictures_dir.is_symlink():
-            summary.left.append(f"{pictures_dir} (a link; what lies behind it was not looked at)")
-        for path in copies:
-            if path.name == LIST_NAME or not is_plain_file(path) or (person is not None and not person.is_in(path)):
-                continue
-            if hash_file(path) in ours or _has_sidecar(path) or is_ours(path):
-                summary.remove(path)
-            else:
-                summary.left.append(f"{path} (beside an export, and none of the run's pictures)")
-        for path in tables:
-            if not is_plain_file(path) or (person is not None and not person.is_in(path)):
-                continue
-            if is_ours(path):
-                summary.remove(path)
-                drop_outputs(path)
-            else:
-                summary.left.append(f"{path} (changed since it was exported; remove the person from it by hand)")
-        if pictures_dir.is_dir() and not pictures_dir.is_symlink():
-            drop_missing(pictures_dir)
-            if not os.listdir(pictures_dir):
-                pictures_dir.rmdir()
-
-
-def _has_sidecar(path: Path) -> bool:
-    """Return whether a picture is as its sidecar says, or a file is such a sidecar."""
-    if path.name.endswith(SUFFIX):
-        return _read_json(path).get("format") == SIDECAR_FORMAT
-    return _read_json(sidecar_path(path)).get("picture_sha256") == hash_file(path)
 
 
 def _filter_failures(path: Path, person: Person) -> int:
@@ -306,7 +308,7 @@ def _is_ours(run_dir: Path) -> bool:
         raise ConfigError(f"{run_dir} is a link; purge the folder that it leads to by its own name")
     if not run_dir.exists() or (is_plain_file(run_dir / TOMBSTONE) and not (run_dir / MARKER).exists()):
         return False
-    settings = _read_json(run_dir / MARKER) if is_plain_file(run_dir / MARKER) else {}
+    settings = read_json(run_dir / MARKER) if is_plain_file(run_dir / MARKER) else {}
     if settings.get("verb") not in VERBS:
         raise ConfigError(f"{run_dir} was not written by optimize or demo (no {MARKER} of theirs); nothing was removed")
     return True
@@ -320,28 +322,12 @@ def _emptied(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"row": row["row"], **empty, "remedy": "Leave it out of the data as well.", "purged": [salt, digest]}
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(content, ensure_ascii=False).encode()  # half of a letter is no name
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, links as themselves and never what is behind them."""
-    for where, folders, names in os.walk(folder, followlinks=False):
-        yield from (Path(where) / name for name in sorted(names))
-        yield from (Path(where) / name for name in sorted(folders) if (Path(where) / name).is_symlink())
-
-
 def _remove_tree(folder: Path, summary: PurgeSummary, *, only_pictures: bool) -> None:
     """Remove the files of a folder of ours and the folders that this empties; other files stay, links are not followed."""
     if folder.is_symlink():
         summary.remove(folder)
         return
-    for path in list(_walk(folder)):
+    for path in list(walk(folder)):
         is_ours = path.suffix.casefold() in PICTURES or path.name.endswith((SUFFIX, ".part")) or path.is_symlink()
         if is_ours or not only_pictures:
             summary.remove(path)

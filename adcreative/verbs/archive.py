@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from adcreative.artifacts import make_private_dir
@@ -10,9 +11,10 @@ from adcreative.codec.archive.packing import PackSummary, pack_folder
 from adcreative.codec.archive.restoring import RestoreSummary, restore_folder
 from adcreative.errors import AdCreativeError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
-from adcreative.provenance.approval import note_event
 from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
+from adcreative.provenance.seals import why_unsealed
 from adcreative.runs.archives import LEFT_OUT, is_archive
+from adcreative.runs.exports import note_archive
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_originals
 from adcreative.runs.outputs import own_outputs
@@ -58,8 +60,9 @@ def archive(
     finally:
         unlock_run(lock)
     if not summary.stopped:
-        note_event(source, "archived", path=str(out.resolve()))
-    return _packed(summary, out)
+        note_archive(source, out)
+    packed = _packed(summary, out)
+    return replace(packed, warnings=(*packed.warnings, *filter(None, (why_unsealed(),))))
 
 
 def find_sources(run: Path) -> list[Path]:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from adcreative.artifacts import dump_json, make_private_dir
 from adcreative.catalog.tables import atomic_file, failures_path, write_rows
 from adcreative.errors import ConfigError
-from adcreative.provenance.approval import approve, check_approved, note_event
+from adcreative.provenance.approval import approve, check_approved
+from adcreative.provenance.seals import why_unsealed
 from adcreative.runs.batch import RunSummary
+from adcreative.runs.exports import ExportTrail
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 from adcreative.verbs.approvals import hash_words
 
@@ -215,19 +217,22 @@ def export(
         lines.append(f"{event['num_edits']} edits approved by {event['by']}{duties}")
     approved = check_approved(run, words_sha256=words)
 
-    def leave(_: Variant, source: Path, source_sha256: str, __: str) -> None:
-        if approved.pictures.get(source) != source_sha256:
-            raise ConfigError(
-                f"{source.name} was changed while it was exported; approve the edits as they are now, then export"
-            )
-
     for folder in {picture.parent for picture in pictures}:
         make_private_dir(folder)  # it shows people
     with own_outputs((*outputs, *pictures), inputs, restart=restart):
-        note_event(run, "exported", path=str(out.resolve()), format=format)  # before: purge finds what a kill left
+        trail = ExportTrail.begin(run, out, format, variants)  # before: purge finds what a kill left
+
+        def leave(variant: Variant, source: Path, source_sha256: str, sha256: str) -> None:
+            if approved.pictures.get(source) != source_sha256:
+                remedy = "approve the edits as they are now, then export"
+                raise ConfigError(f"{source.name} was changed while it was exported; {remedy}")
+            trail.note_picture(variant, source_sha256, sha256)
+
         result = export_variants(variants, out, format=format, settings=settings, leave=leave)
+        trail.note_tables(out, failures_path(out))
+    warnings = (*result.warnings, *filter(None, (why_unsealed(),)))
     return CampaignSummary(
-        path=result.path, done=result.done, failed=len(result.failures), warnings=result.warnings, lines=tuple(lines)
+        path=result.path, done=result.done, failed=len(result.failures), warnings=warnings, lines=tuple(lines)
     )
 
 

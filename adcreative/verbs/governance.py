@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from adcreative.creative import fold_consent_id
 from adcreative.errors import ConfigError
 from adcreative.features.cache import cache_dir
+from adcreative.provenance.approval import AUDIT
 from adcreative.provenance.disclosure import Disclosure, disclosures_of_run
 from adcreative.provenance.disclosure import disclosures as list_disclosures
 from adcreative.provenance.run_records import read_rows
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.archives import is_archive, list_archives, purge_archive
+from adcreative.runs.exports import note_archive
 from adcreative.runs.purging import PurgeSummary, find_runs, purge_cache, purge_person, purge_run
 
 __all__ = ["disclosures", "purge", "signing_config"]
@@ -61,36 +65,49 @@ def purge(
     creative: str = "",
     originals: bool = False,
     keep_cache: bool = False,
+    also: Sequence[Path] = (),
 ) -> PurgeSummary:
     """Remove faces, face codes and caches: of a person or a creative in a run folder, of a whole run, or the cache alone.
 
-    `run` may be a folder of runs too, such as that of the app, or an archive of a run. Exports and archives of a run that its
-    audit trail names go with it; of one person, archives are written anew without the person.
+    `run` may be a folder of runs too, such as that of the app, or an archive of a run. What the run exported, and its archives,
+    go with it where this user noted them and they are unchanged; of one person, archives are written anew without the person.
+    What the run's folder alone names is listed: the folder may have come from somebody else.
 
-    `originals` removes the user's own pictures too: those that the rows were made from, and those behind links in the run.
-    Without it they are listed.
+    `also` names files and folders outside of the run to look through: exports, archives, folders of pictures. What shows or
+    names the person there goes; of a folder, files that we did not write are listed.
+
+    `originals` removes the user's own pictures too: those that the rows were made from, and those behind links in the run, the
+    latter where `also` names their place. Without it they are listed.
 
     Of the cache, a consent id removes what was found in pictures that named it; in all other cases it is emptied, since it does
     not know creatives by name.
 
     Raises:
-        ConfigError: the folder was not written by a run, is a link, or is being written.
+        ConfigError: the folder was not written by a run, is a link, or is being written; a place of `also` is not there.
         ArtifactError: an archive is damaged.
     """
-    summary = PurgeSummary(removes_originals=originals)
-    if run is None and (consent_id or creative):
+    places = [Path(os.path.abspath(path)) for path in also]
+    if missing := [path for path in places if not os.path.lexists(path)]:
+        raise ConfigError(f"there is no {missing[0]} to look through (--also)")
+    if run is None and (consent_id or creative or places):
         raise ConfigError("name the run folder in which the person or the creative is to be removed")
+    named = [path for path in places if is_archive(path)]
+    summary = PurgeSummary(removes_originals=originals, also=tuple(path for path in places if path not in named))
     if run is not None and is_archive(Path(run)):
-        purge_archive(Path(run), summary, consent_id=consent_id, creative=creative)
-        run = None
+        named, run = [Path(run), *named], None
     for folder in find_runs(Path(run)) if run is not None else ():
-        archives = list_archives(folder)
+        archives = list_archives(folder, summary)
         if consent_id or creative:
             purge_person(folder, summary, consent_id=consent_id, creative=creative)
         else:
             purge_run(folder, summary)
         for path in archives:
             purge_archive(path, summary, consent_id=consent_id, creative=creative)
+            if is_archive(path) and (folder / AUDIT).is_file():
+                note_archive(folder, path)  # written anew
+    for path in named:
+        purge_archive(path, summary, consent_id=consent_id, creative=creative)
     if not keep_cache:
-        purge_cache(cache_dir() / "features", summary, consent_id=consent_id)
+        purge_cache(cache_dir() / "features", summary, consent_id=fold_consent_id(consent_id))
+    summary.list_linked()
     return summary

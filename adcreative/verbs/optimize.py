@@ -24,6 +24,7 @@ from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
 from adcreative.runs.batch import Batch, RunSummary, check_seen, disk_faults, run_batch
 from adcreative.runs.engines import Apply, BatchConfig, Rows
+from adcreative.runs.exports import note_sources
 from adcreative.runs.folder import Makers, picture_stem, remove_untold, write_pictures
 from adcreative.runs.log import RowsInOrder, RunLog
 from adcreative.runs.survey import Survey, survey_catalog
@@ -179,6 +180,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         stage="optimizing", out=report, outputs=(report, failures), inputs=(),
         log_path=out / RESULTS, settings=settings, job=job,
         rehearsal=replace(job, is_rehearsal=True), as_items=iter, finish=finish, num_measured=NUM_MEASURED, is_private=True,
+        begin=lambda: note_sources(out, (survey.data, paths["images"])),
     )  # fmt: skip
 
 

@@ -144,7 +144,8 @@ def test_package_holds_everything_and_no_path_of_this_machine(steps: Steps, tmp_
         assert not [name for name in archive.namelist() if ".control." in name]  # rebuilt faces are a yardstick, no ad
         assert [name for name in archive.namelist() if str(tmp_path).encode() in archive.read(name)] == []
         events = [json.loads(line)["event"] for line in archive.read("technical/audit.jsonl").splitlines()]
-    assert events == ["made", "planned", "approved", "exported", "packed"]
+    exported = ["exported", "exported_picture", "exported_picture", "exported_tables"]
+    assert events == ["made", "planned", "approved", *exported, "packed"]
     assert not [path.name for path in files[1:] if str(tmp_path).encode() in path.read_bytes()]
     assert "a full address" in steps.pack("me", "autumn", "meta-bulk", "javascript:alert(1)")[0]
     shown, _, record = steps.pack("me", "autumn", "meta-bulk", " ")

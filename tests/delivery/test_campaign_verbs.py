@@ -128,7 +128,8 @@ def test_nothing_is_exported_without_an_approval(make_run: Callable[..., Path], 
     assert call(*asked)[0] == 0
     assert out.is_file()
     assert len(approvals_of(run)) == 1
-    assert [event["event"] for event in pipeline.read_events(run)] == ["approved", "exported", "exported"]
+    told = ["exported", *4 * ["exported_picture"], "exported_tables"]
+    assert [event["event"] for event in pipeline.read_events(run)] == ["approved", *told, *told]
 
 
 @pytest.mark.parametrize("format", ["meta-bulk", "adcp"])

@@ -279,7 +279,10 @@ def test_a_changed_export_and_a_note_that_names_the_person_are_listed(shown: Pat
         file.write("my own row\n")
     (shown / "notes.txt").write_text("call ada-lovelace")
     left = " ".join(pipeline.purge(shown, consent_id="c-ada").left)
-    assert "meta.csv (changed since it was exported; remove the person from it by hand)" in left
+    assert (
+        "meta.csv (not, or no longer, what this run exported; remove the person from it by hand, or name it with --also)"
+        in left
+    )
     assert "notes.txt (names the person; not written by a run)" in left
 
 

@@ -153,7 +153,7 @@ def test_export_is_whole_or_the_one_before(tmp_path: Path) -> None:
     }  # fmt: skip
     for step in range(1, NUM_KILLS + 1):
         kill_at(step, lambda: pipeline.export(run, out, **options))
-        assert {event["event"] for event in read_events(run)} <= {"approved", "exported"}
+        assert {event["event"] for event in read_events(run)} <= {"approved", "exported", "exported_tables", "made_from"}
         if out.exists():
             with out.open() as file:
                 assert len(list(csv.DictReader(file))) == 10

@@ -130,7 +130,9 @@ def test_an_archive_that_cannot_be_searched_may_hold_the_person(run: Path, monke
 
 
 def test_when_told_to_the_users_own_pictures_go(run: Path, ads: Path) -> None:
-    result = CliRunner().invoke(app, ["purge", str(run), "--consent-id", "c-ada", "--originals"])
+    pipeline.purge(run, consent_id="c-bob", originals=True)
+    assert len(list(ads.iterdir())) == 4, "an earlier version did not note where the pictures were"
+    result = CliRunner().invoke(app, ["purge", str(run), "--consent-id", "c-ada", "--originals", "--also", str(ads)])
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in ads.iterdir()) == ["ad10.png", "metadata.csv"]
     assert str(ads / "ad1.png") in result.output.replace("\n", "")
@@ -143,7 +145,7 @@ def test_no_row_leads_out_of_the_users_data(run: Path, ads: Path, tmp_path: Path
     os.symlink(tmp_path, ads / "up")
     written = [{**row, "file_name": name} if row["row"] == 1 else row for row in rows(run)]
     (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
-    pipeline.purge(run, originals=True)
+    pipeline.purge(run, originals=True, also=[ads])
     assert (tmp_path / "secret.png").exists()
     assert not (ads / "ad10.png").exists()
 
@@ -161,7 +163,7 @@ def test_pictures_behind_links_go_when_told_to(run: Path, tmp_path: Path) -> Non
     written = [{**row, "file_name": "ad1.png", "consent_id": "c-ada", "reason": "", "original_image": "images/" + moved.name}
                if row["row"] == 1 else row for row in rows(run)]  # fmt: skip
     (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
-    pipeline.purge(run, consent_id="c-ada", originals=True)
+    pipeline.purge(run, consent_id="c-ada", originals=True, also=[disk])
     assert list(disk.iterdir()) == []
 
 
@@ -170,7 +172,19 @@ def test_images_on_another_disk_are_removed_by_row_when_told_to(run: Path, tmp_p
     (run / "images").rename(disk)
     (disk / "mine.png").write_bytes(b"not the run's")
     (run / "images").symlink_to(disk)
-    pipeline.purge(run, consent_id="c-ada", originals=True)
+    left = pipeline.purge(run, creative="ad1.png", originals=True).left
+    assert any("00001-ad1.original.png (behind a link, as the run's folder alone says" in one for one in left)
+    assert len(list(disk.iterdir())) == 3, "a run folder that somebody sent may hold a link to any folder"
+    pipeline.purge(run, consent_id="c-bob", originals=True, also=[disk])
+    assert sorted(path.name for path in disk.iterdir()) == ["00001-ad1.original.png", "mine.png"]
+
+
+def test_images_on_a_named_disk_are_removed_by_row(run: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "large-disk"
+    (run / "images").rename(disk)
+    (disk / "mine.png").write_bytes(b"not the run's")
+    (run / "images").symlink_to(disk)
+    pipeline.purge(run, consent_id="c-ada", originals=True, also=[disk])
     assert sorted(path.name for path in disk.iterdir()) == ["00002-ad10.original.png", "mine.png"]
 
 
@@ -182,7 +196,7 @@ def test_an_audit_trail_from_elsewhere_deletes_no_pictures(run: Path, tmp_path: 
     note_event(run, "exported", path=str(tmp_path / "holiday.csv"), format="meta-bulk")
     for summary in (pipeline.purge(run, consent_id="c-ada"), pipeline.purge(run)):
         assert (holiday / "ad1.png").exists()
-        assert any("none of the run's pictures" in one for one in summary.left)
+        assert any(f"{holiday} (an export that the run's folder alone names" in one for one in summary.left)
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "\\ud800", "/dev/zero"])

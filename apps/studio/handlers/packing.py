@@ -174,9 +174,10 @@ def say_names(arms: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _write_public_trail(run: Path) -> Path:
-    """Write the audit trail as it may leave: files by their names, without the folders of this machine."""
+    """Write the audit trail as it may leave: files by their names, without the folders and seals of this machine."""
     path = run / PUBLIC / AUDIT
-    events = [{**event, "path": Path(event["path"]).name} if event.get("path") else event for event in read_events(run)]
+    events = [{name: value for name, value in event.items() if name not in ("run", "seal")} for event in read_events(run)]
+    events = [{**event, "path": Path(event["path"]).name} if event.get("path") else event for event in events]
     write_whole(path, "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events).encode())
     return path
 
