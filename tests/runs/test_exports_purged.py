@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import unicodedata
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -484,3 +485,40 @@ def test_a_kill_during_an_export_leaves_nothing_that_purge_does_not_find(tmp_pat
         killed = kill_at(step, partial(pipeline.export, run, out, **asked))
         purge(run, consent_id="c-1")
         assert pictures(tmp_path / f"x{step}-images") == [], (step, killed)
+
+
+@pytest.mark.parametrize("what", ["the export", "a picture alone", "a sidecar alone", "another ad"])
+def test_a_pack_goes_that_holds_a_picture_which_was_written_anew(tmp_path: Path, what: str) -> None:
+    """A zip for the agency, of pictures that are in no run under these bytes; inside the run it is listed, named it goes."""
+    run = make_run(tmp_path / "run", ("山田.jpg", "", "c-1"), ("other.png", "Other", "c-2"))
+    export(run, tmp_path / "x.csv", max_bytes=12_000)
+    folder = tmp_path / "x-images"
+    hers = [path for path in sorted(folder.iterdir()) if path.name[0] != "." and "Other" not in path.name]
+    chosen = {
+        "the export": sorted(folder.iterdir()), "a picture alone": [path for path in hers if path.suffix == ".jpg"][:1],
+        "a sidecar alone": [path for path in hers if path.suffix == ".json"],
+        "another ad": [path for path in folder.iterdir() if "Other" in path.name],
+    }[what]  # fmt: skip
+    for place in (tmp_path, run):
+        with zipfile.ZipFile(place / "agency.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for number, path in enumerate(chosen):
+                archive.write(path, f"{number}{path.suffix}")
+    summary = purge(run, consent_id="c-1", also=[tmp_path / "agency.zip"])
+    is_hers = what != "another ad"
+    assert (tmp_path / "agency.zip").exists() != is_hers
+    assert any(f"{run / 'agency.zip'} (names the person; not written by a run)" in one for one in summary.left) == is_hers
+
+
+@pytest.mark.parametrize("shape", ["sizes", "alternatives"])
+def test_shapes_and_other_versions_inside_the_run_go_with_their_exports(tmp_path: Path, shape: str) -> None:
+    run = make_run(tmp_path / "run", ("山田.jpg", "", "c-1"), ("other.png", "Other", "c-2"))
+    name = "images/00001.edited.9x16.jpg"
+    rows = [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+    export_picture(run / name, np.full((96, 54, 3), 77, np.uint8), is_edited=True, result=rows[0])
+    rows[0][shape] = [{"ratio": "9:16", "image": name}]
+    (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    export(run, tmp_path / "x.csv")
+    shutil.copyfile(run / name, tmp_path / "x-images" / "laid-out.jpg")
+    purge(run, consent_id="c-1", also=[tmp_path / "x-images"])
+    assert not (run / name).exists()
+    assert len(pictures(tmp_path / "x-images")) == 2
