@@ -76,10 +76,9 @@ class _Removal:
     def _remove_picture(self, path: Path) -> None:
         """Remove a picture with its sidecar, or the draft of one, as far as the trail says that they are theirs."""
         name = find_variant_id(path.name)
-        if path.name == LIST_NAME or (
-            path.name.endswith(SUFFIX) and os.path.lexists(path.with_name(path.name[: -len(SUFFIX)]))
-        ):
-            return  # a sidecar goes with its picture
+        has_picture = path.name.endswith(SUFFIX) and os.path.lexists(path.with_name(path.name.removesuffix(SUFFIX)))
+        if path.name == LIST_NAME or has_picture or not os.path.lexists(path):
+            return  # a sidecar goes, or went, with its picture
         if not is_plain_file(path):
             if name in self.person.ids:
                 self.summary.left.append(f"{path} ({A_LINK})")

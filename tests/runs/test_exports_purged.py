@@ -101,6 +101,7 @@ def test_no_picture_of_a_person_stays_in_an_export(tmp_path: Path, name: str, fo
     assert all("Other" in path.name for path in left)
     assert not out.exists()
     assert not [path for path in (tmp_path / "up").rglob("*.provenance.json") if "Other" not in path.name]
+    assert summary.left == []
     again = purge(run, **{by: "c-1" if by == "consent_id" else ad[0]})
     assert again.removed == []
     assert not [one for one in again.left if "x.csv" in one or "x-images" in one]
