@@ -71,6 +71,10 @@ class LogSchema:
         """The columns that a network reads."""
         return (*self.categories, *self.numeric, *self.multi_valued, *self.vectors, *self.sequences)
 
+    def is_text(self, name: str) -> bool:
+        """Whether the values of a column are read as they are written, since numbers in it are names: 007 is not 7."""
+        return name in (self.domain, self.user, self.split, *self.categorical)
+
     @property
     def categories(self) -> tuple[str, ...]:
         """The columns that become one category a row, bucketed numbers first."""

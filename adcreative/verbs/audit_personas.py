@@ -82,9 +82,14 @@ def _read(answers: Path, creatives: Path | None) -> tuple[pd.DataFrame, tuple[Cr
         names = table.drop_duplicates("creative")
         known = zip(names["creative"], names["category"], strict=True)
         return table, tuple(Creative(ad_name=name, category=category) for name, category in known)
+    from adcreative.delivery.personas.answers import AD_NAMES, PERSON_NAMES
+
     if creatives is None:
         raise ConfigError("the ads that were answered are needed: --creatives, a folder or table with the same ad_name")
-    return read_whole_log(answers), read_catalog(Path(creatives)).creatives
+    named = {*PERSON_NAMES, *AD_NAMES}
+    return read_whole_log(answers, lambda name: name.strip().casefold() in named), read_catalog(
+        Path(creatives), with_days=False
+    ).creatives
 
 
 def read_toml(path: Path | None) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from adcreative.artifacts import check_replaceable, dump_json
 from adcreative.catalog import read_catalog
-from adcreative.catalog.formats.logs import read_whole_log
+from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.images import picture
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import CatalogError, ConfigError, CreativeError
@@ -62,7 +62,7 @@ def target(
     if index is not None:
         check_replaceable(Path(index), KIND)
     progress("reading ads and labels", 0, 1)
-    creatives = {one.name: one for one in reversed(read_catalog(Path(ads)).creatives)}
+    creatives = {one.name: one for one in reversed(read_catalog(Path(ads), with_days=False).creatives)}
     if not creatives:
         raise CatalogError(f"{ads} has no creative")
     names, pairs, unknown = _read_labels(Path(labels), creatives)
@@ -101,9 +101,9 @@ def _read_labels(path: Path, creatives: dict[str, Creative]) -> tuple[list[str],
     label = next((by_name[name] for name in LABEL_NAMES if name in by_name), None)
     if label is None:
         raise CatalogError(f"{path} has no column of labels; name it {', '.join(LABEL_NAMES[:4])}")
-    table = table[table[label].notna()]
-    texts = table[label].astype(str).str.strip()
-    names = [text for text in dict.fromkeys(texts) if text]
+    texts = read_names(table[label])
+    table, texts = table[texts != ""], texts[texts != ""]
+    names = list(dict.fromkeys(texts))
     if len(names) < 2:
         raise CatalogError(f"{path} has {len(names)} label; at least 2 are needed to choose among")
     creative = next((by_name[name] for name in CREATIVE_NAMES if name in by_name), None)
@@ -112,8 +112,7 @@ def _read_labels(path: Path, creatives: dict[str, Creative]) -> tuple[list[str],
     if "clicks" in by_name:
         clicked = pd.to_numeric(table[by_name["clicks"]], errors="coerce").fillna(0) > 0
         table, texts = table[clicked], texts[clicked]
-    asked = zip(table[creative].astype(str), texts, table[creative].isna(), strict=True)
-    named = [(one, text) for one, text, is_missing in asked if not is_missing and one and text]
+    named = [(one, text) for one, text in zip(read_names(table[creative]), texts, strict=True) if one]
     return names, [pair for pair in named if pair[0] in creatives], sum(one not in creatives for one, _ in named)
 
 

@@ -62,12 +62,13 @@ def score_log(
     started_s, log, out = time.monotonic(), Path(log), Path(out)
     sources = _check_free(out, log, model, restart)
     found = LogModel.load(model)
-    predict, columns = open_predict(found), _columns_of(found.encoding.schema, log, with_label=False)
+    schema = found.encoding.schema
+    predict, columns = open_predict(found), _columns_of(schema, log, with_label=False)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial, num_rows = out.with_name(f".{out.name}.partial"), 0
     try:
         with partial.open("w", encoding="utf-8") as file:
-            for table in iter_log(log, columns, part_rows=part_rows_of(found.encoding.schema)):
+            for table in iter_log(log, columns, part_rows=part_rows_of(schema), is_text=schema.is_text):
                 if should_stop():
                     return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
                 predicted = predict(found.encoding.encode(table, has_labels=False))
@@ -113,11 +114,12 @@ def evaluate_log(
     log, out = Path(log), Path(out)
     sources = _check_free(out, log, model, restart)
     found = LogModel.load(model)
-    predict, columns = open_predict(found), _columns_of(found.encoding.schema, log, with_label=True)
+    schema = found.encoding.schema
+    predict, columns = open_predict(found), _columns_of(schema, log, with_label=True)
     parts: list[Any] = []
     shown: list[Any] = []
     num_rows = 0
-    for table in iter_log(log, columns, part_rows=part_rows_of(found.encoding.schema)):
+    for table in iter_log(log, columns, part_rows=part_rows_of(schema), is_text=schema.is_text):
         if should_stop():
             return {}
         rows = found.encoding.encode(table)
@@ -173,11 +175,13 @@ def explain_log(
     log, path = Path(log), Path(out) / "explanation.json"
     sources = _check_free(path, log, model, restart)
     found = LogModel.load(model)
-    table = next(iter_log(log, _columns_of(found.encoding.schema, log, with_label=True), part_rows=SHOWN_ROWS), None)
+    schema = found.encoding.schema
+    columns = _columns_of(schema, log, with_label=True)
+    table = next(iter_log(log, columns, part_rows=SHOWN_ROWS, is_text=schema.is_text), None)
     if table is None:
         raise CatalogError(f"{log} has no row")
     rows = found.encoding.encode(table.head(SHOWN_ROWS))
-    progress("shuffling each field", 0, len(found.encoding.schema.inputs))
+    progress("shuffling each field", 0, len(schema.inputs))
     labels = rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
     result = {
         "network": found.name, "model_hash": found.content_hash, "num_rows": len(rows),

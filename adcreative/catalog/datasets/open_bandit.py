@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from adcreative.catalog.formats.logs import read_names
+
 FEATURES = "user_feature_"
 
 
@@ -18,5 +20,5 @@ def add_open_bandit_context(table: pd.DataFrame) -> pd.DataFrame:
     features = sorted(str(name) for name in table.columns if str(name).startswith(FEATURES))
     if not features or "propensity_score" not in table.columns or "context" in table.columns:
         return table
-    codes = [table[name].astype(str).str[:6] for name in features]
+    codes = [read_names(table[name]).str[:6] for name in features]
     return table.assign(context=["/".join(row) for row in zip(*codes, strict=True)])

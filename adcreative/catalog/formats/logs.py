@@ -1,15 +1,20 @@
 """Impression logs of any size, a part at a time: CSV, parquet, libsvm/libfm, Criteo's and Avazu's raw files. No torch.
 
-A part is a pandas table with the columns that were asked for. libsvm lines (`label index:1 ...`) become the columns label and
+A part is a pandas table with the columns that were asked for. Names, ids and categories are read as text: the caller says
+which columns hold them, since 007 and 7 look like one number. libsvm lines (`label index:1 ...`) become the columns label and
 f0, f1, ... in the order of the line: libfm files have one entry for each field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +24,7 @@ import pyarrow.parquet
 from adcreative.catalog.formats.item_sequences import is_item_sequences, iter_sequence_log
 from adcreative.catalog.formats.parser_errors import typed
 from adcreative.catalog.log_schema import LogSchema
+from adcreative.catalog.names import read_name
 from adcreative.catalog.tables import is_our_header, unescape_cell
 from adcreative.errors import CatalogError
 
@@ -27,6 +33,10 @@ READ_BYTES = 1 << 20  # of a column of a parquet file at a time; pre-buffered, e
 PART_ITEMS, MIN_PART_ROWS = 2_000_000, 256  # items of histories that are read at a time
 CSV_SUFFIXES, PARQUET_SUFFIXES, LIBSVM_SUFFIXES = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".libsvm", ".libfm", ".svm")
 CRITEO_COLUMNS = ("label", *(f"I{k}" for k in range(1, 14)), *(f"C{k}" for k in range(1, 27)))
+
+_NOT_UTF8 = re.compile(r"CSV column #(\d+).*invalid UTF8")
+_INDEX = re.compile(r"__index_level_\d+__")
+IsText = Callable[[str], bool]
 
 AVAZU_COLUMNS, AVAZU_HOURS = {"id", "click", "hour", "banner_pos", "site_id", "app_id"}, ("hour", "weekday", "is_weekend")
 
@@ -63,16 +73,26 @@ def read_sample(path: Path, num_rows: int = 10_000) -> pd.DataFrame:
     raise CatalogError(f"{path} has no row")
 
 
-def read_whole_log(path: Path) -> pd.DataFrame:
-    """Return all rows of a log that fits the memory.
+def read_whole_log(path: Path, is_text: IsText = lambda name: True) -> pd.DataFrame:
+    """Return all rows of a log that fits the memory; every column is text where `is_text` does not say otherwise.
 
     Raises:
         CatalogError: as `iter_log`, or the log has no row.
     """
-    parts = [*iter_log(path)]
+    parts = [*iter_log(path, is_text=is_text)]
     if not parts:
         raise CatalogError(f"{path} has no row")
     return pd.concat(parts, ignore_index=True)
+
+
+def read_names(column: pd.Series) -> pd.Series:
+    """Return a column of names or ids as text, "" where a row names nothing. Raises CatalogError where it holds lists."""
+    try:
+        codes, found = pd.factorize(column)
+    except TypeError as error:
+        raise CatalogError(f'the column "{column.name}" holds lists or records; it needs one name a row') from error
+    names = np.array([*(read_name(value) for value in found), ""], dtype=object)
+    return pd.Series(names[codes], index=column.index, name=column.name, dtype=str)
 
 
 def part_rows_of(schema: LogSchema) -> int:
@@ -81,18 +101,22 @@ def part_rows_of(schema: LogSchema) -> int:
     return min(PART_ROWS, max(PART_ITEMS // items_a_row, MIN_PART_ROWS))
 
 
-def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int = PART_ROWS) -> Iterator[pd.DataFrame]:
+def iter_log(
+    path: Path, columns: Sequence[str] | None = None, *, part_rows: int = PART_ROWS, is_text: IsText = lambda name: False
+) -> Iterator[pd.DataFrame]:
     """Yield a log in parts of about `part_rows` rows, in the order of its files; memory holds one part.
 
     Args:
         columns: those that are read; all when None.
+        is_text: whether a column holds names, ids or categories, which stay as they are written; the others are numbers where
+            they look like it.
     Raises:
         CatalogError: a file cannot be read, or has a column twice; the message names it.
     """
     for file in list_log_files(path):
         try:
             with typed(str(file)):
-                for part in _iter_file(file, columns, part_rows):
+                for part in _iter_file(file, columns, part_rows, is_text):
                     if part.columns.has_duplicates:
                         twice = part.columns[part.columns.duplicated()][0]
                         raise CatalogError(f'{file} has the column "{twice}" more than once; rename or remove one')
@@ -100,21 +124,24 @@ def iter_log(path: Path, columns: Sequence[str] | None = None, *, part_rows: int
         except CatalogError as error:
             if isinstance(error.__cause__, (pa.ArrowException, OSError, KeyError)):
                 said = " ".join(str(error.__cause__).split())
+                if found := _NOT_UTF8.search(said):
+                    column = _read_names(file)[int(found[1])]
+                    raise CatalogError(f'{file}: the column "{column}" is not UTF-8; save the table as CSV (UTF-8)') from error
                 raise CatalogError(f"{file} cannot be read ({said}); check the file and its columns") from error.__cause__
             raise
 
 
-def _iter_file(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+def _iter_file(file: Path, columns: Sequence[str] | None, part_rows: int, is_text: IsText) -> Iterator[pd.DataFrame]:
     suffix = file.suffix.casefold()
     if suffix in PARQUET_SUFFIXES:
-        yield from _iter_parquet(file, columns, part_rows)
+        yield from _iter_parquet(file, columns, part_rows, is_text)
     elif suffix in LIBSVM_SUFFIXES:
         yield from (part if columns is None else part[list(columns)] for part in _iter_libsvm(file, part_rows))
     else:
-        yield from _iter_csv(file, columns, part_rows)
+        yield from _iter_csv(file, columns, part_rows, is_text)
 
 
-def _iter_parquet(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+def _iter_parquet(file: Path, columns: Sequence[str] | None, part_rows: int, is_text: IsText) -> Iterator[pd.DataFrame]:
     """Yield parts of a parquet file; one of item sequences becomes rows with histories."""
     opened = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=READ_BYTES)
     if is_item_sequences(set(opened.schema_arrow.names)):
@@ -123,7 +150,30 @@ def _iter_parquet(file: Path, columns: Sequence[str] | None, part_rows: int) -> 
         yield from (part if columns is None else part[list(columns)] for part in iter_sequence_log(tables, num_items))
         return
     wanted = None if columns is None else list(columns)
-    yield from (batch.to_pandas() for batch in opened.iter_batches(part_rows, columns=wanted, use_threads=False))
+    for batch in opened.iter_batches(part_rows, columns=wanted, use_threads=False):
+        yield _with_texts(batch, is_text).to_pandas()
+
+
+def _with_texts(batch: pa.RecordBatch, is_text: IsText) -> pa.RecordBatch:
+    """Return a part whose ids are text: pandas would hold whole numbers with a gap as floats, which lose digits.
+
+    What pandas noted of the types when it wrote the file is left out with them, and so are its row labels.
+    """
+    if not any(is_text(field.name) and _is_held_otherwise(field.type) for field in batch.schema):
+        return batch
+    batch = batch.replace_schema_metadata(None).select([name for name in batch.schema.names if not _INDEX.fullmatch(name)])
+    for at, field in enumerate(batch.schema):
+        if is_text(field.name) and _is_held_otherwise(field.type):
+            kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+            with contextlib.suppress(pa.ArrowInvalid):  # bytes that are no text stay bytes, and who reads the column says so
+                batch = batch.set_column(at, field.name, batch.column(at).cast(kind).cast(pa.string()))
+    return batch
+
+
+def _is_held_otherwise(kind: pa.DataType) -> bool:
+    """True for types of ids that pandas would not hold as text."""
+    tests = (pa.types.is_integer, pa.types.is_decimal, pa.types.is_dictionary, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in tests)
 
 
 def _split_hour(part: pd.DataFrame) -> pd.DataFrame:
@@ -133,15 +183,15 @@ def _split_hour(part: pd.DataFrame) -> pd.DataFrame:
     return part.assign(hour=when.dt.hour, weekday=weekday, is_weekend=(weekday >= 5).astype("int64"))
 
 
-def _iter_csv(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+def _iter_csv(file: Path, columns: Sequence[str] | None, part_rows: int, is_text: IsText) -> Iterator[pd.DataFrame]:
     """Yield parts of a CSV file; Criteo's raw files get their names, Avazu's the three parts of their hour."""
     if set(_first_line(file).split(",")) >= AVAZU_COLUMNS:
         wanted = None if columns is None else list(dict.fromkeys("hour" if c in AVAZU_HOURS else c for c in columns))
-        for part in _iter_csv_rows(file, wanted, part_rows):
+        for part in _iter_csv_rows(file, wanted, part_rows, is_text):
             found = _split_hour(part) if "hour" in part else part
             yield found if columns is None else found[list(columns)]
         return
-    yield from _iter_csv_rows(file, columns, part_rows)
+    yield from _iter_csv_rows(file, columns, part_rows, is_text)
 
 
 def _first_line(file: Path) -> str:
@@ -149,16 +199,31 @@ def _first_line(file: Path) -> str:
         return lines.readline().rstrip("\n").removeprefix("\ufeff")
 
 
-def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int) -> Iterator[pd.DataFrame]:
+def _find_delimiter(head: str) -> str:
+    return "\t" if head.count("\t") > head.count(",") else ","
+
+
+def _is_criteo(head: str) -> bool:
+    return head.count("\t") == len(CRITEO_COLUMNS) - 1 and head.split("\t", 1)[0] in ("0", "1")
+
+
+def _read_names(file: Path) -> Sequence[str]:
+    """Return the names of a CSV file's columns."""
     head = _first_line(file)
-    delimiter = "\t" if head.count("\t") > head.count(",") else ","
+    return CRITEO_COLUMNS if _is_criteo(head) else next(csv.reader([head], delimiter=_find_delimiter(head)), [])
+
+
+def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int, is_text: IsText) -> Iterator[pd.DataFrame]:
+    delimiter, is_criteo = _find_delimiter(head := _first_line(file)), _is_criteo(head)
     is_ours = is_our_header(head)
-    is_criteo = head.count("\t") == len(CRITEO_COLUMNS) - 1 and head.split("\t", 1)[0] in ("0", "1")
     reader = pyarrow.csv.open_csv(
         file,
         read_options=pyarrow.csv.ReadOptions(column_names=list(CRITEO_COLUMNS) if is_criteo else None, block_size=1 << 24),
         parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
-        convert_options=pyarrow.csv.ConvertOptions(include_columns=None if columns is None else list(columns)),
+        convert_options=pyarrow.csv.ConvertOptions(
+            include_columns=None if columns is None else list(columns),
+            column_types={name: pa.string() for name in _read_names(file) if is_text(name)},
+        ),
     )
     waiting: list[pd.DataFrame] = []
     for batch in reader:

@@ -33,6 +33,8 @@ def as_text(column: pd.Series) -> pd.Series:
         whole = column.dropna()
         if len(whole) and (whole == whole.round()).all():
             column = column.astype("Int64")
+    elif pd.api.types.is_string_dtype(column) and column.str.endswith(".0").any():  # written by a program that knew floats only
+        column = column.str.replace(r"^(-?\d{1,15})\.0$", r"\1", regex=True)
     return column.astype(str).where(column.notna(), "")
 
 

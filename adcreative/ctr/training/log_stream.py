@@ -42,7 +42,7 @@ class LogFile:
     def tables(self) -> Iterator[pd.DataFrame]:
         """Yield the raw rows of the role, a part at a time. Raises CatalogError as `iter_log`."""
         start = 0
-        for table in iter_log(self.path, self.schema.columns, part_rows=part_rows_of(self.schema)):
+        for table in iter_log(self.path, self.schema.columns, part_rows=part_rows_of(self.schema), is_text=self.schema.is_text):
             chosen = table if not self.role else table[self._is_mine(table, start)]
             start += len(table)
             if len(chosen):

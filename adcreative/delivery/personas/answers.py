@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from adcreative.catalog.formats.logs import read_names
 from adcreative.creative import Creative
 from adcreative.delivery.personas.model import Responses
 from adcreative.errors import CatalogError, ConfigError
@@ -80,7 +81,7 @@ def read_responses(
         for known, what in ((PERSON_NAMES, "the person"), (AD_NAMES, "the ad"), (VALUE_NAMES, "the answer"))
     )
     number, features, matrix = describe_ads(creatives)
-    at = answers[ad].astype(str).map(number)
+    at = read_names(answers[ad]).map(number)
     if at.isna().all():
         raise CatalogError(
             f'no ad of {where} is known, such as "{str(answers[ad].iloc[0])[:40]}"; names (ad_name) must be the same'
@@ -89,7 +90,10 @@ def read_responses(
     values = pd.to_numeric(rows[value], errors="coerce")
     if values.isna().any():
         raise CatalogError(f"{where}: the column {value} must hold numbers, such as 1 to 5, or 0 and 1")
-    who = pd.factorize(rows[person].astype(str))[0]
+    named = read_names(rows[person])
+    if (named == "").any():
+        raise CatalogError(f"{where}: the column {person} names nobody in {int((named == '').sum())} rows; fill or remove them")
+    who = pd.factorize(named)[0]
     traits = [
         str(name) for name in rows.columns
         if name not in (person, ad, value) and pd.api.types.is_numeric_dtype(rows[name])

@@ -11,8 +11,9 @@ import pandas as pd
 
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
-from adcreative.catalog.formats.logs import read_whole_log
+from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.metadata import find_metadata
+from adcreative.catalog.names import read_name
 from adcreative.catalog.tables import atomic_file, beside
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
@@ -131,7 +132,7 @@ def _read_market(source: Path) -> _Market:
     Raises:
         CatalogError: as `read_catalog`, or no ad has words. ConfigError: a bid or rate that cannot be.
     """
-    ads = tuple(one for one in read_catalog(source).creatives if one.has_words)
+    ads = tuple(one for one in read_catalog(source, with_days=False).creatives if one.has_words)
     if not ads:
         raise CatalogError(f"{source} has no ad with words")
     extra: dict[str, dict[str, Any]] = {}
@@ -141,7 +142,8 @@ def _read_market(source: Path) -> _Market:
         table: pd.DataFrame = read_whole_log(table_path)
         table.columns = [str(name).strip().casefold() for name in table.columns]
         if "ad_name" in table.columns:
-            extra |= {str(row["ad_name"]): {str(key): row[key] for key in row} for row in table.to_dict("records")}
+            named = zip(read_names(table["ad_name"]), table.to_dict("records"), strict=True)
+            extra |= {name: {str(key): row[key] for key in row} for name, row in named}
     bids = [_number(extra.get(one.ad_name, {}).get("bid"), one.name, "bid") for one in ads]
     has_bids = any(bid is not None for bid in bids)
     if has_bids and None in bids:
@@ -150,7 +152,7 @@ def _read_market(source: Path) -> _Market:
     return _Market(
         ads=ads, values=np.array([1.0 if bid is None else bid for bid in bids]), has_bids=has_bids,
         ctr=np.clip([DEFAULT_CTR if rate is None else rate for rate in ctr], 1e-6, 1 - 1e-6),
-        urls=tuple(str(extra.get(one.ad_name, {}).get("url") or "") for one in ads),
+        urls=tuple(read_name(extra.get(one.ad_name, {}).get("url")) for one in ads),
     )  # fmt: skip
 
 

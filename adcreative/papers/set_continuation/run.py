@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
-from adcreative.catalog.formats.logs import read_whole_log
+from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
@@ -107,9 +107,10 @@ def _read_library(path: Path) -> tuple[dict[str, int], list[str], list[str], csr
     for column, what, names in ((item, "items", ITEM_NAMES), (group, "sets", SET_NAMES)):
         if column is None:
             raise CatalogError(f"{path} has no column of {what}; name it {', '.join(names[:3])}")
-    table = table[table[item].notna() & table[group].notna()]
-    set_at, set_names = pd.factorize(table[group].astype(str))
-    item_at, item_names = pd.factorize(table[item].astype(str))
+    table = table.assign(**{name: read_names(table[name]) for name in (item, group)})
+    table = table[(table[item] != "") & (table[group] != "")]
+    set_at, set_names = pd.factorize(table[group])
+    item_at, item_names = pd.factorize(table[item])
     if len(set_names) < 2 or len(item_names) < 2:
         raise CatalogError(f"{path} has {len(set_names)} sets of {len(item_names)} items; at least 2 of each are needed")
     members = csr_matrix((np.ones(len(table)), (set_at, item_at)), shape=(len(set_names), len(item_names)))
@@ -120,13 +121,17 @@ def _read_library(path: Path) -> tuple[dict[str, int], list[str], list[str], csr
 
 def _first(column: pd.Series, set_at: np.ndarray, num: int) -> list[str]:
     found = [""] * num
-    for at, value in zip(set_at[::-1], column.fillna("").astype(str).to_numpy()[::-1], strict=True):
+    for at, value in zip(set_at[::-1], read_names(column).to_numpy()[::-1], strict=True):
         found[at] = value or found[at]
     return found
 
 
 def _describe(names: list[str], creatives: Path | None) -> list[str]:
-    known = {} if creatives is None else {one.name: one for one in reversed(read_catalog(Path(creatives)).creatives)}
+    known = (
+        {}
+        if creatives is None
+        else {one.name: one for one in reversed(read_catalog(Path(creatives), with_days=False).creatives)}
+    )
     return [f"{known[name].headline} {known[name].body} {known[name].category}" if name in known else name for name in names]
 
 
