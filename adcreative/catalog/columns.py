@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adcreative.catalog.datasets import upworthy
+from adcreative.catalog.formats.raw_rows import TableSource
 from adcreative.catalog.platforms.columns import fold_column
+from adcreative.catalog.platforms.dates import find_reading
+from adcreative.catalog.platforms.days import AS_WRITTEN, UNORDERED, DateReading
 from adcreative.catalog.platforms.layout import IGNORE, PlatformLayout
 from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import count_known, match_layout
@@ -30,8 +33,28 @@ class Header:
     names: tuple[str, ...]
     is_upworthy: bool = False
     layout: PlatformLayout | None = None  # an ad platform's export, whose cells it converts
+    dates: DateReading = UNORDERED
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def without_dates(self) -> Header:
+        """Return the header for somebody who needs no days: they stay texts, and nothing is refused for their sake."""
+        return replace(self, dates=AS_WRITTEN, layout=None if self.layout is None else replace(self.layout, dates=AS_WRITTEN))
+
+    def read_dates(self, source: TableSource, given: str, table_name: str) -> Header:
+        """Return the header with how the days of its table are read, by all rows; `given` where the user said the order.
+
+        Raises:
+            CatalogError, ConfigError: as `find_reading`.
+        """
+        if self.layout is not None:
+            layout = self.layout.read_dates(source, given, table_name)
+            found = layout.dates
+        else:
+            layout, is_past = None, "impressions" in self.names
+            found = find_reading(source, self.names, name=table_name, given=given, is_past=is_past)
+        notes = (f"{table_name}: {found.note}",) if found.note else ()
+        return replace(self, layout=layout, dates=found, warnings=(*self.warnings, *notes))
 
 
 def normalise_column(name: str) -> str:

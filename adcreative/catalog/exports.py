@@ -14,7 +14,7 @@ from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.naming import MIN_MATCH_RATE, NamePattern, propose_pattern
 from adcreative.catalog.paths import PictureFolder
 from adcreative.catalog.pictures import PictureJoin
-from adcreative.catalog.platforms.layout import TEXT_FIELDS, TOTAL_ROW, PlatformLayout
+from adcreative.catalog.platforms.layout import NO_DAY, TEXT_FIELDS, TOTAL_ROW, PlatformLayout
 from adcreative.catalog.rows import build_creative
 from adcreative.creative import Creative, FailedCreative
 
@@ -49,6 +49,10 @@ class ExportRows:
             )
             return
         values = self._layout.convert(raw.cells)
+        if values == NO_DAY:
+            problem, remedy = f"{label}: its day does not fit how the others are written.", "Correct it, or say --dates."
+            self._faults.append(FailedCreative(file_name="", ad_name="", problem=problem, remedy=remedy))
+            return
         if isinstance(values, str):
             self.dropped[values] += 1
             return

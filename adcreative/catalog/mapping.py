@@ -1,9 +1,10 @@
 """A mapping file: how a table that we do not know is read, written by the user or proposed to them.
 
-TOML or JSON, either plain pairs or pairs under "columns"; with the latter, two settings may stand above:
+TOML or JSON, either plain pairs or pairs under "columns"; with the latter, three settings may stand above:
 
     sheet = "Raw data"
     name_pattern = "[{concept}]_[{format}]_[{placement}]"
+    dates = "dmy"
     [columns]
     "Anzeigen-Bezeichner" = "ad_name"
     "Clicks (all)" = "clicks"
@@ -15,40 +16,51 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from adcreative.catalog.platforms.columns import PART_FIELDS
+from adcreative.catalog.platforms.days import check_order
 from adcreative.catalog.platforms.matching import TARGETS
 from adcreative.config import did_you_mean
 from adcreative.errors import ConfigError
 
+_TEXTS = ("sheet", "name_pattern", "dates")
 _MAY_REPEAT = (*PART_FIELDS, "ignore")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """How a table is read: columns maps its column names to ours; sheet and name_pattern are "" where nothing is said."""
+    """How a table is read: columns maps its column names to ours; the others are "" where nothing is said.
+
+    dates: the order of its days, "dmy", "mdy" or "ymd".
+    """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     sheet: str = ""
     name_pattern: str = ""
+    dates: str = ""
 
 
-def read_settings(columns: Path | TableSettings | None) -> TableSettings:
-    """Return the settings in a mapping file; settings and None pass through.
+def read_settings(columns: Path | TableSettings | None, *, dates: str = "") -> TableSettings:
+    """Return the settings in a mapping file; settings and None pass through. `dates` goes before what the file says.
 
     Raises:
-        ConfigError: not a TOML or JSON file of such pairs; every unknown target is named.
+        ConfigError: not a TOML or JSON file of such pairs; every unknown target is named. Or no such order of days.
     """
-    if columns is None or isinstance(columns, TableSettings):
-        return columns or TableSettings()
+    check_order(dates)
+    found = columns or TableSettings()
+    settings = found if isinstance(found, TableSettings) else _read_file(found)
+    return replace(settings, dates=dates or settings.dates)
+
+
+def _read_file(columns: Path) -> TableSettings:
     path = Path(columns)
     content = _read_content(path)
     if not isinstance(content.get("columns"), dict):
         return TableSettings(columns=_check_pairs(path.name, content))
-    texts = {name: content.get(name, "") for name in ("sheet", "name_pattern")}
+    texts = {name: content.get(name, "") for name in _TEXTS}
     for name, text in texts.items():
         if not isinstance(text, str):
             raise ConfigError(f"{path.name}: {name} is {text!r}, not text. Write it in quotation marks.")
@@ -58,8 +70,8 @@ def read_settings(columns: Path | TableSettings | None) -> TableSettings:
 
 def format_settings(settings: TableSettings) -> str:
     """Return the text of a mapping file (TOML) that says the same."""
-    lines = [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in
-             (("sheet", settings.sheet), ("name_pattern", settings.name_pattern)) if text]  # fmt: skip
+    texts = {name: getattr(settings, name) for name in _TEXTS}
+    lines = [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in texts.items() if text]
     lines += ["[columns]", *(f"{_quote(name)} = {_quote(column)}" for name, column in settings.columns.items())]
     return "\n".join(lines) + "\n"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,9 +98,9 @@ def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None, 
     note = "" if is_known or not missing else describe_missing(source.header, path.name)
     return MappingProposal(
         columns=tuple(proposals), is_known=is_known, missing=() if is_known else tuple(missing), note=note,
-        settings=TableSettings(
+        settings=replace(
+            settings,
             columns={} if is_known else {proposal.column: proposal.target for proposal in proposals if proposal.target},
-            sheet=settings.sheet, name_pattern=settings.name_pattern,
         ),
     )  # fmt: skip
 

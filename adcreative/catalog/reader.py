@@ -25,6 +25,7 @@ from adcreative.catalog.metadata import find_metadata, find_sole_table
 from adcreative.catalog.naming import read_pattern
 from adcreative.catalog.paths import PictureFolder, is_picture_name
 from adcreative.catalog.platforms.columns import fold_column
+from adcreative.catalog.platforms.days import DateReading
 from adcreative.catalog.repeats import SeenRows
 from adcreative.catalog.rows import build_creative
 from adcreative.catalog.sources import SOURCES, open_source
@@ -46,16 +47,20 @@ class Catalog:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_catalog(source: Path, *, columns: Path | TableSettings | None = None, images: Path | None = None) -> Catalog:
+def read_catalog(
+    source: Path, *, columns: Path | TableSettings | None = None, images: Path | None = None, with_days: bool = True
+) -> Catalog:
     """Read a folder, a table, an export or a picture into memory (words and counts only, no pixels).
 
     Args:
         columns: a mapping file for tables whose columns have other names, or its content (see `mapping`).
         images: a folder with the pictures of an export's ads, joined by name, id or hash; default: the folder of the table.
+        with_days: False for who needs no days: they stay texts, and no table is refused because they can be read two ways.
     Raises:
-        CatalogError: the path is missing, empty, of unknown kind, or has no usable column; all faults in one message.
+        CatalogError: the path is missing, empty, of unknown kind, or has no usable column; or nothing tells which of day and
+            month stands first; all faults in one message.
     """
-    reader = CatalogReader(source, columns=columns, images=images)
+    reader = CatalogReader(source, columns=columns, images=images, with_days=with_days)
     creatives, failures = [], []
     for item in reader:
         if isinstance(item, Creative):
@@ -88,7 +93,9 @@ class CatalogReader:
         CatalogError: on construction, or while iterating when a table turns out damaged or without rows.
     """
 
-    def __init__(self, source: Path, *, columns: Path | TableSettings | None = None, images: Path | None = None) -> None:
+    def __init__(
+        self, source: Path, *, columns: Path | TableSettings | None = None, images: Path | None = None, with_days: bool = True
+    ) -> None:
         source = Path(source)
         settings = read_settings(columns)
         self._pattern = read_pattern(settings.name_pattern) if settings.name_pattern else None
@@ -107,10 +114,10 @@ class CatalogReader:
                 self._pictures = (source.name,)
                 return
             table_paths = find_metadata(source) if source.is_dir() else [source]
-            self._tables = _open_tables(table_paths, table_root, settings)
+            self._tables = _open_tables(table_paths, table_root, settings, with_days)
             if self._tables and not images and (picture_dir := self._tables[0].source.picture_dir):
                 self._folder = PictureFolder(picture_dir)
-            if not self._tables and (sole := _open_sole_table(source, settings)):
+            if not self._tables and (sole := _open_sole_table(source, settings, with_days)):
                 self._tables = (sole,)
                 self._notes.append(f'"{sole.label}" is read as the table of this folder.')
             if not self._tables:
@@ -171,6 +178,8 @@ class CatalogReader:
         cells: dict[str, Any] = {name: cell for name, cell in zip(table.header.names, raw.cells, strict=True) if name}
         if table.header.is_upworthy:
             cells = upworthy.rename_cells(cells)
+        if fault := _read_days(cells, table.header.dates):
+            return FailedCreative(file_name="", ad_name="", problem=f"{label}: {fault[0]}", remedy=fault[1])
         file_name = cells.get("file_name")
         if table.prefix and isinstance(file_name, str) and file_name.strip():
             with contextlib.suppress(CreativeError):  # an absolute path stays as it is, and build_creative refuses it
@@ -187,6 +196,17 @@ class CatalogReader:
         return [f'{many} in the folder but in no row of the table, such as "{unlisted[0]}". Add rows to have them read.']
 
 
+def _read_days(cells: dict[str, Any], dates: DateReading) -> tuple[str, str] | None:
+    """Write the days of a row as YYYY-MM-DD; return the fault of one that is no day as the others are written."""
+    for name in ("day", "date_start", "date_end"):
+        if name in cells and dates.is_dated:
+            day = dates.read(cells[name])
+            if day is None:
+                return f'{name} is "{str(cells[name])[:40]}", which is no day as the others are written.', f"Correct {name}."
+            cells[name] = day
+    return None
+
+
 def _check_there(source: Path, images: Path | None) -> None:
     if not source.exists():
         raise CatalogError(f"there is no file or folder at {source}. Check the path.")
@@ -194,7 +214,7 @@ def _check_there(source: Path, images: Path | None) -> None:
         raise CatalogError(f"there is no folder of pictures at {images}. Check the path.")
 
 
-def _open_tables(paths: list[Path], root: Path, settings: TableSettings) -> tuple[_Table, ...]:
+def _open_tables(paths: list[Path], root: Path, settings: TableSettings, with_days: bool) -> tuple[_Table, ...]:
     """Open every table; the faults of all of them are raised together."""
     tables, faults = [], []
     known = frozenset(fold_column(name) for name in settings.columns)
@@ -206,6 +226,13 @@ def _open_tables(paths: list[Path], root: Path, settings: TableSettings) -> tupl
             continue
         prefix, label = path.parent.relative_to(root).as_posix(), path.relative_to(root).as_posix()
         header = read_header(source.header, label, settings.columns, source.preamble, source.read_sample())
+        try:
+            if with_days and not header.faults:
+                header = header.read_dates(source, settings.dates, label)
+            elif not with_days:
+                header = header.without_dates()
+        except CatalogError as error:
+            faults.append(str(error))
         prefix = "" if prefix == "." else f"{prefix}/"
         tables.append(_Table(path=path, source=source, header=header, label=label, prefix=prefix))
         faults += header.faults
@@ -215,11 +242,11 @@ def _open_tables(paths: list[Path], root: Path, settings: TableSettings) -> tupl
     return tuple(tables)
 
 
-def _open_sole_table(folder: Path, settings: TableSettings) -> _Table | None:
+def _open_sole_table(folder: Path, settings: TableSettings, with_days: bool) -> _Table | None:
     """Return the only table of a folder without metadata where it can be used and names pictures, else None."""
     path = find_sole_table(folder, SOURCES)
     try:
-        (table,) = _open_tables([path] if path else [], folder, settings) or (None,)
+        (table,) = _open_tables([path] if path else [], folder, settings, with_days) or (None,)
     except CatalogError:
         return None
     return table if table is not None and "file_name" in table.header.names else None

@@ -84,11 +84,13 @@ def read_results(path: Path, *, columns: Path | TableSettings | None = None) -> 
         layout = match_layout(source.header, settings.columns, source.preamble, source.read_sample())
         if layout is None:
             raise CatalogError(describe_missing(source.header, path.name) or _describe_unknown(source.header, path.name))
+        layout = layout.read_dates(source, settings.dates, path.name)
         rows, dropped, num_ctr_off = _read_rows(source, layout)
     left_out = ", ".join(f"{number} x {reason}" for reason, number in sorted(dropped.items()))
     if not rows:
         raise CatalogError(f"{path.name} has no row with impressions ({left_out or 'no rows at all'}). Export the right dates.")
-    warnings = [*source.warnings, *(f"{path.name}: {note}" for note in layout.notes)]
+    notes = [note for note in (*layout.notes, layout.dates.note) if note]
+    warnings = [*source.warnings, *(f"{path.name}: {note}" for note in notes)]
     if dropped:
         warnings.append(f"{path.name}: rows were left out: {left_out}.")
     if num_ctr_off:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import Data, Overwrite, Seed
+from adcreative.cli.options import Data, Dates, Overwrite, Seed
 from adcreative.cli.progress import print_outcome, verb
 
 PANEL = "After launch"
@@ -31,6 +31,7 @@ def rotate(
     scores: Annotated[Path | None, typer.Option(help="Table of score: where new creatives start.")] = None,
     explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0,
     forecast: Annotated[Path | None, typer.Option(help="Table of forecast: ads that probably end get less.")] = None,
+    dates: Dates = "",
     half_life: Annotated[float, typer.Option(help="Results that are so many days old count half; 0: all alike.")] = 0.0,
     seed: Seed = 0,
     restart: Overwrite = False,
@@ -44,7 +45,8 @@ def rotate(
     with verb() as (progress, should_stop):
         summary = pipeline.rotate(
             account, out, log=log, policy=policy, slots=slots, readers=readers, scores=scores, explore=explore,
-            half_life_days=half_life, forecast=forecast, seed=seed, restart=restart, progress=progress, should_stop=should_stop,
+            half_life_days=half_life, forecast=forecast, dates=dates, seed=seed, restart=restart, progress=progress,
+            should_stop=should_stop,
         )  # fmt: skip
     print_outcome(summary, "share{s} planned")
 
@@ -55,6 +57,7 @@ def evaluate_policy(
     out: Annotated[Path, typer.Option("--out", help="JSON to write.")],
     policy: Annotated[str, typer.Option(help="Plan that rotate wrote, or uniform.")] = "uniform",
     clip: Annotated[float, typer.Option(help="Importance weights above it are cut.")] = 100.0,
+    dates: Dates = "",
     seed: Seed = 0,
     restart: Overwrite = False,
 ) -> None:
@@ -66,7 +69,8 @@ def evaluate_policy(
 
     with verb() as (progress, should_stop):
         summary = pipeline.evaluate_policy(
-            log, out, policy=policy, clip=clip, seed=seed, restart=restart, progress=progress, should_stop=should_stop
+            log, out, policy=policy, clip=clip, dates=dates, seed=seed, restart=restart, progress=progress,
+            should_stop=should_stop,
         )  # fmt: skip
     print_outcome(summary, "row{s} read")
 
@@ -124,6 +128,7 @@ def forecast(
     account: Annotated[Path, typer.Argument(help="Export or log by day: ad, day, impressions, clicks.")],
     out: Annotated[Path, typer.Option("--out", help="CSV to write; figures beside it as JSON.")],
     creatives: Annotated[Path | None, typer.Option(help="The ads: folder or table; gives the queue for optimize.")] = None,
+    dates: Dates = "",
     seed: Seed = 0,
     restart: Overwrite = False,
 ) -> None:
@@ -135,6 +140,13 @@ def forecast(
 
     with verb() as (progress, should_stop):
         summary = pipeline.forecast(
-            account, out, creatives=creatives, seed=seed, restart=restart, progress=progress, should_stop=should_stop
+            account,
+            out,
+            creatives=creatives,
+            dates=dates,
+            seed=seed,
+            restart=restart,
+            progress=progress,
+            should_stop=should_stop,
         )
     print_outcome(summary, "ad{s} forecast")

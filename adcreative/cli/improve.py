@@ -16,6 +16,7 @@ from adcreative.cli.options import (
     Columns,
     Consent,
     Data,
+    Dates,
     DryRun,
     Engine,
     Images,
@@ -76,6 +77,7 @@ def optimize(
     yes: Yes = False,
     sheet: Sheet = "",
     name_pattern: NamePattern = "",
+    dates: Dates = "",
     limit: Limit = None,
     resume: Resume = False,
     restart: Restart = False,
@@ -97,7 +99,7 @@ def optimize(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
         summary = pipeline.optimize(
-            data, out, columns=columns, images=images, model=model, base_rate=base_rate, config=config, seed=seed,
+            data, out, columns=columns, images=images, dates=dates, model=model, base_rate=base_rate, config=config, seed=seed,
             population=population, generations=generations, algorithm=algorithm, risk_aversion=risk_aversion, copywriter=llm,
             directions=direction, consent=consent, brand_kit=brand_kit, look=look, set_text=set_text,
             signing=pipeline.signing_config(c2pa_certificate, c2pa_key), keep_controls=keep_controls, sizes=sizes,

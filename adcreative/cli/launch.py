@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import Campaign, Columns, Export, Overwrite, Run
+from adcreative.cli.options import Campaign, Columns, Dates, Export, Overwrite, Run
 from adcreative.cli.progress import print_outcome, verb
 
 PANEL = "Launch"
@@ -94,6 +94,7 @@ def read_out(
     level: Annotated[float, typer.Option(help="Without a plan: chance of a wrong answer, over all looks.")] = 0.05,
     metric: Annotated[str, typer.Option(help="What to compare by: ctr, cpc, cost_per_conversion or roas.")] = "ctr",
     columns: Columns = None,
+    dates: Dates = "",
     restart: Overwrite = False,
 ) -> None:
     """Say winner, loser or go on for each variant; may be asked every day.
@@ -104,6 +105,14 @@ def read_out(
 
     with verb():
         summary = pipeline.read_out(
-            results, out, plan=plan, control=control, level=level, columns=columns, metric=metric, restart=restart
+            results,
+            out,
+            plan=plan,
+            control=control,
+            level=level,
+            columns=columns,
+            dates=dates,
+            metric=metric,
+            restart=restart,
         )
     print_outcome(summary, "variant{s} compared")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data, Export, Images, NamePattern, Overwrite, Seed, Sheet, Yes
+from adcreative.cli.options import AsJson, Columns, Data, Dates, Export, Images, NamePattern, Overwrite, Seed, Sheet, Yes
 from adcreative.cli.progress import finish, print_outcome, verb
 from adcreative.cli.terminal import say, say_lines
 
@@ -26,6 +26,7 @@ def import_results(
     restart: Overwrite = False,
     yes: Yes = False,
     sheet: Sheet = "",
+    dates: Dates = "",
 ) -> None:
     """Join results to variants, hold them against the predictions, and make the next training folder.
 
@@ -37,7 +38,7 @@ def import_results(
     with verb():
         columns = confirm_columns(results, db, columns, yes=yes, sheet=sheet)
         summary = pipeline.import_results(
-            results, db, run=run, campaign=campaign, columns=columns, training=training, restart=restart
+            results, db, run=run, campaign=campaign, columns=columns, dates=dates, training=training, restart=restart,
         )  # fmt: skip
     print_outcome(summary, "row{s} taken")
 
@@ -52,6 +53,7 @@ def train(
     yes: Yes = False,
     sheet: Sheet = "",
     name_pattern: NamePattern = "",
+    dates: Dates = "",
     as_json: AsJson = False,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")
@@ -96,8 +98,8 @@ def train(
     with verb(as_json) as (progress, should_stop):
         columns = confirm_columns(data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern)
         summary = pipeline.train(
-            data, out, columns=columns, images=images, seed=seed, from_scratch=from_scratch, text_encoder=text_encoder,
-            restart=restart, progress=progress, should_stop=should_stop,
+            data, out, columns=columns, images=images, dates=dates, seed=seed, from_scratch=from_scratch,
+            text_encoder=text_encoder, restart=restart, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} learnt from", as_json=as_json)
 
@@ -154,6 +156,7 @@ def rank_features(
     out: Annotated[Path, typer.Option("--out", help="CSV to write; .html and .json lie beside it.")],
     label: Annotated[str, typer.Option(help="The column of 0 and 1; looked for when it is not named.")] = "",
     columns: Columns = None,
+    dates: Dates = "",
     method: Annotated[
         str, typer.Option(help="permutation; or shift, the published score, which fails on rows sorted by the label.")
     ] = "permutation",
@@ -170,8 +173,8 @@ def rank_features(
 
     with verb(as_json) as (progress, should_stop):
         summary = pipeline.rank_features(
-            data, out, label=label, columns=columns, method=method, order=order, seed=seed, restart=restart, progress=progress,
-            should_stop=should_stop,
+            data, out, label=label, columns=columns, dates=dates, method=method, order=order, seed=seed, restart=restart,
+            progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "column{s} and pairs ranked", as_json=as_json)
     say_lines(() if as_json else summary.lines)

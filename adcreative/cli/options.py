@@ -34,6 +34,9 @@ NamePattern = Annotated[
     str,
     typer.Option("--name-pattern", help="How ads are named: {concept}_{format}_{placement}. The parts become context."),
 ]
+Dates = Annotated[
+    str, typer.Option("--dates", help="Order of day, month and year: dmy, mdy or ymd; else the whole column tells it.")
+]
 ReadPictures = Annotated[
     bool, typer.Option("--read-pictures/--no-read-pictures", help="Read the words that stand in a picture.")
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Engine, Overwrite, Workers
+from adcreative.cli.options import AsJson, Dates, Engine, Overwrite, Workers
 from adcreative.cli.progress import EXIT_CODES, verb
 from adcreative.cli.terminal import say, say_json
 
@@ -28,6 +28,7 @@ def benchmark(
     market: Annotated[list[int] | None, typer.Option(help="Seed of a simulated market; repeat for several.")] = None,
     num: Annotated[int, typer.Option(min=1, help="Creatives of each simulated market.")] = 240,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions, each with networks started anew; 5, bars 3.")] = None,
+    dates: Dates = "",
     restart: Overwrite = False,
     files: Annotated[Path | None, typer.Option(help="bars: folder of the log's files.")] = None,
     network: Annotated[
@@ -71,6 +72,7 @@ def benchmark(
             markets=market or (1, 2),
             num=num,
             num_seeds=seeds or 5,
+            dates=dates,
             restart=restart,
             progress=progress,
             should_stop=should_stop,

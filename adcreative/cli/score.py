@@ -12,6 +12,7 @@ from adcreative.cli.options import (
     BaseRate,
     Columns,
     Data,
+    Dates,
     DryRun,
     Engine,
     Images,
@@ -44,6 +45,7 @@ def score(
     yes: Yes = False,
     sheet: Sheet = "",
     name_pattern: NamePattern = "",
+    dates: Dates = "",
     base_rate: BaseRate = None,
     by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = "",
     read_pictures: ReadPictures = True,
@@ -81,8 +83,8 @@ def score(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
         summary = pipeline.score(
-            data, out, columns=columns, images=images, model=model, base_rate=base_rate, by=by, read_pictures=read_pictures,
-            persona=persona, audit=audit, batch=batch, progress=progress, should_stop=should_stop,
+            data, out, columns=columns, images=images, dates=dates, model=model, base_rate=base_rate, by=by,
+            read_pictures=read_pictures, persona=persona, audit=audit, batch=batch, progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "creative{s} scored", as_json=as_json)
 
@@ -152,6 +154,7 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", help="JSON to write.")],
     model: Model = None,
     columns: Columns = None,
+    dates: Dates = "",
     restart: Overwrite = False,
 ) -> None:
     """Measure a model on creatives with results, or on rows of a log, that it was not trained on.
@@ -171,7 +174,7 @@ def evaluate(
         return
     with verb() as (progress, should_stop):
         metrics = pipeline.evaluate(
-            data, out, columns=columns, model=model, restart=restart, progress=progress, should_stop=should_stop
+            data, out, columns=columns, dates=dates, model=model, restart=restart, progress=progress, should_stop=should_stop
         )
     say_json(metrics, indent=1)
     for gap in metrics["gaps"]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from adcreative.catalog import Catalog, read_catalog
+from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.tables import failed_creative
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
@@ -24,8 +25,8 @@ class Extractor(Protocol):
         """Return features, or the CreativeError that says why there are none, one for each creative."""
 
 
-def read_usable(data: Path, columns: Path | None = None, *, images: Path | None = None) -> Catalog:
-    """Read a catalogue with at least one usable creative; `columns` is a mapping file for its columns, `images` a folder
+def read_usable(data: Path, columns: Path | TableSettings | None = None, *, images: Path | None = None) -> Catalog:
+    """Read a catalogue with at least one usable creative; `columns` is a mapping file or its content, `images` a folder
     with the pictures of an export's ads.
 
     Raises:

@@ -49,7 +49,7 @@ def names_with_consent(settings: Mapping[str, Any], consent_id: str) -> set[Name
     images = settings.get("images")
     reader = CatalogReader(
         Path(str(settings.get("data") or "")), columns=Path(settings["columns"]) if settings.get("columns") else None,
-        images=Path(images) if isinstance(images, str) and images else None,
+        images=Path(images) if isinstance(images, str) and images else None, with_days=False,
     )  # fmt: skip
     found = set()
     for item in reader:

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from adcreative.catalog import CatalogReader
+from adcreative.catalog.mapping import TableSettings
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError
 from adcreative.progress import Progress
@@ -62,15 +63,20 @@ class Survey:
             yield from (item for item in self.reader if isinstance(item, FailedCreative))
 
 
-def survey_catalog(data: Path, columns: Path | None = None, limit: int | None = None, *, images: Path | None = None) -> Survey:
+def survey_catalog(
+    data: Path, columns: Path | TableSettings | None = None, limit: int | None = None, *, images: Path | None = None,
+    with_days: bool = True,
+) -> Survey:  # fmt: skip
     """Look over a catalogue once, under its absolute path, which workers with another working folder understand too.
 
-    images is the folder with the pictures of an export's ads.
+    images is the folder with the pictures of an export's ads; with_days is as for `read_catalog`.
 
     Raises:
         CatalogError: it cannot be read, or nothing in it can be used; the first failure is named.
     """
-    reader = CatalogReader(Path(data).absolute(), columns=columns, images=images and Path(images).absolute())
+    reader = CatalogReader(
+        Path(data).absolute(), columns=columns, images=images and Path(images).absolute(), with_days=with_days
+    )
     num_creatives, num_beyond, num_failures, last_row = 0, 0, 0, 0
     first_failure: FailedCreative | None = None
     by_brand: dict[str, list[Creative]] = {}

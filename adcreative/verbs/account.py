@@ -129,13 +129,13 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
     )
 
 
-def read_settings(columns: Path | None, *, sheet: str = "", name_pattern: str = "") -> TableSettings:
-    """Return what a mapping file says, with a sheet and a name pattern that go before what it says.
+def read_settings(columns: Path | None, *, sheet: str = "", name_pattern: str = "", dates: str = "") -> TableSettings:
+    """Return what a mapping file says, with a sheet, a name pattern and an order of days that go before what it says.
 
     Raises:
         ConfigError: the mapping file is wrong.
     """
-    settings = read_table_settings(columns)
+    settings = read_table_settings(columns, dates=dates)
     return replace(settings, sheet=sheet or settings.sheet, name_pattern=name_pattern or settings.name_pattern)
 
 
@@ -166,13 +166,15 @@ def _was_proposed(path: Path) -> bool:
         return False
 
 
-def read_result_rows(results: Path, *, columns: Path | None = None) -> tuple[ResultRow, ...]:
+def read_result_rows(results: Path, *, columns: Path | None = None, dates: str = "") -> tuple[ResultRow, ...]:
     """Return the rows of a platform's export, one for each ad, segment and span of days.
+
+    dates: "dmy", "mdy" or "ymd", the order of its days; "" lets the export tell it.
 
     Raises:
         CatalogError: the export cannot be used. ConfigError: the mapping file is wrong.
     """
-    return tuple(read_results(Path(results), columns=columns).rows)
+    return tuple(read_results(Path(results), columns=read_table_settings(columns, dates=dates)).rows)
 
 
 def read_account(
@@ -182,6 +184,7 @@ def read_account(
     campaign: str = "",
     db: Path | None = None,
     columns: Path | None = None,
+    dates: str = "",
     metric: Metric = "ctr",
 ) -> AccountView:
     """Read a platform's export, or a table with ad_name, impressions and clicks, and rank its ads.
@@ -189,7 +192,7 @@ def read_account(
     Args:
         run: the run folder that some of the ads come from, with the campaign they were packed for: predictions are then held
             against results. db: the DuckDB file that the comparison is kept in; needed with `run`.
-        columns: a mapping file, for an export whose columns we do not know.
+        columns: a mapping file, for an export whose columns we do not know. dates: as for `read_result_rows`.
         metric: what the ads are ranked by: "ctr", "cpc", "cost_per_conversion" or "roas".
     Raises:
         CatalogError: the export cannot be used, lacks what the metric is made of, or none of its rows belongs to the run.
@@ -197,10 +200,10 @@ def read_account(
     """
     if metric not in METRICS:
         raise ConfigError(f'no metric named "{metric}"; known: {", ".join(METRICS)}.')
-    found = read_results(Path(results), columns=columns)
+    found = read_results(Path(results), columns=read_table_settings(columns, dates=dates))
     predicted, figures, warnings = {}, None, list(found.warnings)
     if run is not None and db is not None:
-        taken = import_results(results, db, run=run, campaign=campaign, columns=columns)
+        taken = import_results(results, db, run=run, campaign=campaign, columns=columns, dates=dates)
         warnings += [text for text in taken.warnings if text not in warnings]
         warnings = [text for text in warnings if "belong to no known variant" not in text]  # they are ranked here all the same
         figures = json.loads(db.with_suffix(".json").read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ from typing import Any
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
+from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.tables import format_rows
 from adcreative.config import did_you_mean
 from adcreative.creative import Creative
@@ -48,6 +49,7 @@ def benchmark(
     markets: Sequence[int] = (1, 2),
     num: int = 240,
     num_seeds: int = 5,
+    dates: str = "",
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -58,6 +60,7 @@ def benchmark(
         name: "adsee", tables 2 and 3 of AdSEE (KDD 2023): see `ctr.benchmark`; its class labels are those of `encoders.labels`.
         data: folder or table with impressions and clicks; None: simulated markets, whose clicks are planted.
         markets: seeds of the simulated markets. num: creatives of each.
+        dates: the order of the days in `data`, as for `score`.
         num_seeds: splits by group, each with a fresh start of every network.
     Raises:
         ConfigError: no such benchmark, a number is out of range, or a file of somebody else would be written over.
@@ -73,7 +76,11 @@ def benchmark(
     from adcreative.benchmarks.adsee import compare_inputs, render_table
 
     reader = _Reader(progress, should_stop)
-    tables = [_read_table(reader, Path(data))] if data is not None else [_simulate_table(reader, seed, num) for seed in markets]
+    tables = (
+        [_read_table(reader, Path(data), dates)]
+        if data is not None
+        else [_simulate_table(reader, seed, num) for seed in markets]
+    )
     lines = compare_inputs(
         tables, seeds=range(num_seeds), progress=lambda done, total: progress("fitting", done, total), should_stop=should_stop
     )
@@ -101,8 +108,8 @@ def count_labels(features: Sequence[Any]) -> dict[str, Any]:
     return {"per_picture": sum(map(len, seen)) / len(seen) if seen else None, "commonest": commonest}
 
 
-def _read_table(reader: _Reader, data: Path) -> tuple[list[Creative], list[Any]]:
-    found = [creative for creative in read_catalog(data).creatives if creative.has_results]
+def _read_table(reader: _Reader, data: Path, dates: str) -> tuple[list[Creative], list[Any]]:
+    found = [creative for creative in read_catalog(data, columns=TableSettings(dates=dates)).creatives if creative.has_results]
     if not found:
         raise CatalogError(f"no creative in {data} has both impressions and clicks; add these two columns")
     return reader.read(iter(found), len(found), "reading creatives")

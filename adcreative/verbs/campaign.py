@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.artifacts import dump_json, make_private_dir
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import atomic_file, failures_path, write_rows
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import approve, check_approved
@@ -104,14 +105,14 @@ def _say_planned(arm: PlannedArm) -> str:
 
 def read_out(
     results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None,
-    metric: str = "ctr", restart: bool = False,
+    dates: str = "", metric: str = "ctr", restart: bool = False,
 ) -> CampaignSummary:  # fmt: skip
     """Say winner, loser or go on for each variant in a platform's export, at any time; write a JSON file.
 
     With a plan, rows are joined by variant id, every test is read on its own, and the level is the plan's. Without one,
     every ad name is an arm of one test and `control` names the control. `metric` ("ctr", "cpc",
     "cost_per_conversion" or "roas") is what arms are compared and ranked by; the last three need spend, and conversions or
-    revenue, in the export.
+    revenue, in the export. `dates` ("dmy", "mdy" or "ymd") is the order of its days; "" lets it tell.
 
     Raises:
         ConfigError: neither plan nor control, or both, or no such metric or no columns for it. CatalogError: the export has
@@ -126,7 +127,7 @@ def read_out(
     out = Path(out)
     inputs = (results, columns, plan, plan and Path(plan) / "plan.json")
     check_outputs((out,), inputs, restart=restart)
-    found = read_results(Path(results), columns=columns)
+    found = read_results(Path(results), columns=read_table_settings(columns, dates=dates))
     warnings = list(found.warnings)
     answers: dict[str, ReadOut] = {}
     if plan is None:
@@ -238,12 +239,13 @@ def export(
 
 def import_results(
     results: Path, db: Path, *, run: Path | None = None, campaign: str = "", columns: Path | None = None,
-    training: Path | None = None, restart: bool = False,
+    dates: str = "", training: Path | None = None, restart: bool = False,
 ) -> CampaignSummary:  # fmt: skip
     """Join a platform's export to variants in a DuckDB file; write predicted against real beside it, and a training folder.
 
     Args:
-        results: the export. db: the DuckDB file; `<db>.csv` and `<db>.json` (figures) are written beside it.
+        results: the export. dates: the order of its days, as for `read_out`.
+        db: the DuckDB file; `<db>.csv` and `<db>.json` (figures) are written beside it.
         run: run folder the variants come from, needed once a run, with the campaign they were planned or exported for.
         training: folder that `train` reads next.
     Raises:
@@ -263,7 +265,7 @@ def import_results(
     check_not_read((db,), inputs)
     check_outputs((*outputs, *table), inputs, restart=restart)
     variants = read_variants(Path(run), campaign) if run else ()
-    taken = take_results(db, Path(results), variants, columns=columns)
+    taken = take_results(db, Path(results), variants, columns=read_table_settings(columns, dates=dates))
     outcomes = read_outcomes(db)
     figures = recalibrate(outcomes)
     with own_outputs(outputs, inputs, restart=restart):

@@ -130,7 +130,7 @@ def check(
     started_s, out = time.monotonic(), Path(out)
     outputs, inputs = (out, failures_path(out)), (data, columns, brand_kit)
     check_outputs(outputs, inputs, restart=restart)
-    survey = survey_catalog(Path(data), columns)
+    survey = survey_catalog(Path(data), columns, with_days=False)
     failures: list[FailedCreative] = []
     num_flagged, reader = 0, find_reader() if read_pictures else None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import dump_json, write_atomically
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import beside, failures_path, write_failures, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
@@ -25,12 +26,15 @@ def evaluate(
     *,
     model: Path | None = None,
     columns: Path | None = None,
+    dates: str = "",
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
     """Measure a model on creatives with results that it was not trained on; write `out` (JSON), and of the same name a PNG and
     a CSV with one row a creative: rates, interval, whether it covered, and what the prediction rests on.
+
+    `dates`: as for `score`.
 
     Returns:
         n, pairwise_accuracy, pairwise_accuracy_significant, spearman, ndcg_at_10, log_loss, brier, ece, coverage,
@@ -50,7 +54,7 @@ def evaluate(
     from adcreative.report.plots import draw_evaluation
     from adcreative.verbs.loading import load_scorer
 
-    catalog = read_usable(data, columns)
+    catalog = read_usable(data, read_table_settings(columns, dates=dates))
     wanted = keep_with_results(catalog, data)
     extractor, predictor = load_scorer(model)
     creatives, features, failures = extract_features(extractor, wanted, progress, should_stop)

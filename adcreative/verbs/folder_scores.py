@@ -33,23 +33,26 @@ class FolderScores:
 
 def score_folder(
     folder: Path, out: Path, *, model: Path | None, features: Path | None = None, reader: TextReading | None = None,
-    progress: Progress, should_stop: ShouldStop,
+    dates: str = "", progress: Progress, should_stop: ShouldStop,
 ) -> FolderScores | None:  # fmt: skip
     """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
 
     Args:
-        features: as for `score`. reader: reads the words in pictures once more, which come back in empty fields; one that
-            remembers what was read takes no time for it.
+        features, dates: as for `score`.
+        reader: reads the words in pictures once more, which come back in empty fields; one that remembers what was read takes
+            no time for it.
     Raises:
         CatalogError: nothing in the folder can be scored.
     """
     from adcreative.verbs.score import score
 
     batch = BatchConfig(restart=True)
-    summary = score(folder, out, model=model, features=features, batch=batch, progress=progress, should_stop=should_stop)
+    summary = score(
+        folder, out, model=model, features=features, dates=dates, batch=batch, progress=progress, should_stop=should_stop
+    )
     if summary.stopped:
         return None
-    catalog = read_catalog(folder)
+    catalog = read_catalog(folder, with_days=False)
     rows = read_our_rows(out)
     waiting, scored = fill_from_pictures(catalog.creatives, reader), []
     for row in rows:  # in the order of the catalogue, less those that failed

@@ -14,7 +14,7 @@ import pandas as pd
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import EventLog, read_event_log
-from adcreative.catalog.formats.logs import read_whole_log
+from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.results import ResultRow
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.creative import COLUMNS, Creative
@@ -50,7 +50,7 @@ class _Answer:
 
 
 def forecast(
-    account: Path, out: Path, *, creatives: Path | None = None, seed: int = 0, restart: bool = False,
+    account: Path, out: Path, *, creatives: Path | None = None, dates: str = "", seed: int = 0, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures beside it (JSON) and a page (HTML).
@@ -63,7 +63,7 @@ def forecast(
 
     Args:
         account: export or log by day (ad, day, impressions, clicks); a column stop_reason tells ends that were not the ad's
-            doing.
+            doing. dates: "dmy", "mdy" or "ymd", the order of its days; "" lets it tell.
         creatives: folder or table of the ads: their words help, families are kept together when measuring, and
             `<out>.refresh.csv` is the part of it that `optimize` takes next, most urgent first.
     Raises:
@@ -77,7 +77,7 @@ def forecast(
     from adcreative.delivery.forecast.lifetimes import read_lifetimes
 
     progress("reading days", 0, 1)
-    log = read_event_log(Path(account))
+    log = read_event_log(Path(account), dates=dates)
     lives = read_lifetimes(log.rows, Path(account).name, _read_reasons(Path(account)))
     ads = _read_ads(creatives)
     if should_stop():
@@ -98,7 +98,7 @@ def forecast(
             file.write(render_forecast(answer.rows, _as_dict(answer, lives), _say(answer, lives), today))
     progress("forecasting", 1, 1)
     return CampaignSummary(
-        path=out, done=len(lives.names), warnings=(*log.warnings, *answer.warnings), lines=_say(answer, lives)
+        path=out, done=len(lives.names), warnings=(*log.notes, *log.warnings, *answer.warnings), lines=_say(answer, lives)
     )  # fmt: skip
 
 
@@ -111,14 +111,14 @@ def _read_reasons(path: Path) -> dict[str, str]:
     name = next((one for one in ("creative", "ad_name", "ad", "ad name") if one in table.columns), "")
     if not name or "stop_reason" not in table.columns:
         return {}
-    stated = table[table["stop_reason"].notna()]
-    return dict(zip(stated[name].astype(str), stated["stop_reason"].astype(str), strict=True))
+    stated = zip(read_names(table[name]), read_names(table["stop_reason"]), strict=True)
+    return {ad: reason for ad, reason in stated if reason}
 
 
 def _read_ads(creatives: Path | None) -> dict[str, Creative]:
     if creatives is None:
         return {}
-    return {one.name: one for one in reversed(read_catalog(Path(creatives)).creatives)}
+    return {one.name: one for one in reversed(read_catalog(Path(creatives), with_days=False).creatives)}
 
 
 def _answer(lives: Lifetimes, log: EventLog, ads: Mapping[str, Creative], seed: int, progress: Progress) -> _Answer:

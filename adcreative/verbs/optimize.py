@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
 from adcreative.copywriter.candidates import FELL_BACK
@@ -58,7 +59,8 @@ def no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def optimize(
     data: Path, out: Path, *,
-    model: Path | None = None, columns: Path | None = None, images: Path | None = None, base_rate: float | None = None,
+    model: Path | None = None, columns: Path | None = None, images: Path | None = None, dates: str = "",
+    base_rate: float | None = None,
     config: EditorConfig | Path | None = None, seed: int | None = None, population: int | None = None,
     generations: int | None = None, algorithm: str | None = None, risk_aversion: float | None = None,
     copywriter: str = "template", directions: Sequence[str] | None = None, consent: Path | None = None,
@@ -79,6 +81,7 @@ def optimize(
     back; gains are then shrunk to what comes true on accounts that a model had not learnt from.
 
     Args:
+        dates: "dmy", "mdy" or "ymd", the order of a table's days; "" lets the table tell it.
         base_rate: mean click rate of the account (0.021: 2.1 %), where no `model` of its own is given.
         config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
             risk_aversion, look, set_text, scene_model and inpaint_model win over it where they are given.
@@ -108,7 +111,7 @@ def optimize(
             risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model,
             inpaint_model=inpaint_model),
     )  # fmt: skip
-    survey = survey_catalog(Path(data), columns, batch.limit, images=images)
+    survey = survey_catalog(Path(data), read_table_settings(columns, dates=dates), batch.limit, images=images)
     if model is None:
         job = replace(job, base_rate=mean_of_results(survey.reader) if base_rate is None else base_rate)
     if batch.engine == "local" and (batch.workers or 1) == 1:
@@ -117,7 +120,7 @@ def optimize(
         Path(data), columns, images, model, consent, brand_kit, None if not isinstance(config, str | Path) else Path(config),
         *((signing.certificate, signing.key) if signing is not None else ()), Path(copywriter),
     )  # fmt: skip
-    plan = replace(_plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, notes), inputs=inputs)
+    plan = replace(_plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, dates, notes), inputs=inputs)
     _check_apart(survey, Path(out))
     return run_batch(plan, survey, batch, progress=progress, should_stop=should_stop)
 
@@ -133,7 +136,9 @@ def _check_apart(survey: Survey, out: Path) -> None:
         raise ConfigError(f"{place} holds pictures of {data}, and the run would write there; choose another --out")
 
 
-def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str, Path | None], notes: Notes) -> Batch:
+def _plan_batch(
+    job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str, Path | None], dates: str, notes: Notes
+) -> Batch:
     """Return what is done with each creative; reads the manifests of the models and loads none.
 
     Raises:
@@ -147,6 +152,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str,
         "copywriter": job.copywriter, "directions": list(choose_directions(known, job.directions)),
         "consents": job.consents.content_hash, **asdict(job.config),
         **{name: str(Path(path).resolve()) for name, path in paths.items() if path},
+        **({"dates": dates} if dates else {}),
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
         **({} if job.model else {"base_rate": job.base_rate}),
         **({"sizes": list(job.sizes)} if job.sizes else {}), **({"keep_controls": True} if job.keep_controls else {}),

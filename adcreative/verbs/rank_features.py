@@ -22,6 +22,8 @@ from adcreative.catalog.formats.logs import (
     log_columns,
 )
 from adcreative.catalog.log_schema import LABEL_NAMES
+from adcreative.catalog.mapping import TableSettings
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import beside, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError, TrainingError
@@ -109,6 +111,7 @@ def rank_features(
     *,
     label: str = "",
     columns: Path | None = None,
+    dates: str = "",
     method: str = "permutation",
     order: int = 2,
     seed: int = 0,
@@ -122,8 +125,9 @@ def rank_features(
     its order does not matter. Of ads with results whole ads are shuffled, and an ad counts as at most 1,000 impressions.
 
     Args:
-        label: column of 0 and 1; looked for when empty. columns: a mapping, for exports. method: "permutation", or "shift", the
-            published score, which is exactly 0 on rows sorted by the label. order: 2 ranks pairs of columns too.
+        label: column of 0 and 1; looked for when empty. columns: a mapping, dates: the order of days, both for exports.
+        method: "permutation", or "shift", the published score, which is exactly 0 on rows sorted by the label.
+        order: 2 ranks pairs of columns too.
     Raises:
         CatalogError: the data cannot be read. ConfigError: there is no label, no such method, or `out` is somebody else's.
         TrainingError: all rows have one label.
@@ -148,7 +152,7 @@ def rank_features(
         ranks, what = _rank_log(counted, method, rng), f"rows of {data.name}"
         num_rows = counted.num_rows
     else:
-        ranks, num_rows = _rank_ads(data, columns, order, rng, seed)
+        ranks, num_rows = _rank_ads(data, read_table_settings(columns, dates=dates), order, rng, seed)
         what = f"ads of {data.name}"
     noise_line = max((one.score for one in ranks if one.is_noise), default=0.0)
     ranks = _judge(ranks, noise_line)
@@ -273,7 +277,7 @@ def _with_order(ranks: list[FeatureRank], sample: dict[str, np.ndarray], labels:
 
 
 def _rank_ads(
-    data: Path, columns: Path | None, order: int, rng: np.random.Generator, seed: int
+    data: Path, columns: TableSettings, order: int, rng: np.random.Generator, seed: int
 ) -> tuple[list[FeatureRank], int]:
     """Rank the columns of ads with results; an ad is shuffled as a whole.
 

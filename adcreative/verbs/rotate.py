@@ -11,7 +11,7 @@ from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.event_log import read_event_log
-from adcreative.catalog.formats.logs import read_whole_log
+from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
@@ -32,8 +32,8 @@ MAX_LINES = 12
 
 def rotate(
     account: Path, out: Path, *, log: Path, policy: str = "", slots: int = 1, readers: str = "", scores: Path | None = None,
-    explore: float = 0.0, half_life_days: float = 0.0, forecast: Path | None = None, seed: int = 0, restart: bool = False,
-    progress: Progress = silent, should_stop: ShouldStop = never,
+    explore: float = 0.0, half_life_days: float = 0.0, forecast: Path | None = None, dates: str = "", seed: int = 0,
+    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV), and a page to look at (HTML).
 
@@ -44,7 +44,7 @@ def rotate(
 
     Args:
         account: folder or table of creatives; names are joined to the log's.
-        log: what was shown and clicked: see `catalog.event_log`.
+        log: what was shown and clicked: see `catalog.event_log`. dates: "dmy", "mdy" or "ymd", the order of its days.
         policy: for one slot ts, top-two, greedy, uniform; for several also in-slate, which is then the default.
         readers: "gru" or "linear" follows each reader of a log of slates with users by their clicks, and fills slates for each
             of those who were seen last; the user "" stands for all others. "": all readers are taken to be alike.
@@ -65,10 +65,10 @@ def rotate(
     outputs, inputs = (out, slates_out, page_out), (account, log, scores, forecast)
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)
-    known = read_catalog(Path(account)).creatives
+    known = read_catalog(Path(account), with_days=False).creatives
     creatives = planning.read_account_creatives(known, _read_scores(scores), _read_lasting(forecast))
     progress("reading the log", 1, 3)
-    events = read_event_log(Path(log))
+    events = read_event_log(Path(log), dates=dates)
     progress("planning", 2, 3)
     if should_stop():
         raise ConfigError(STOPPED)
@@ -127,7 +127,7 @@ def _read_scores(path: Path | None) -> dict[str, float]:
     value = pd.to_numeric(rates, errors="coerce")
     if value.isna().all() and "strength" in table.columns:
         value = pd.to_numeric(table["strength"], errors="coerce").clip(0.02, 0.98)
-    return {str(name): float(one) for name, one in zip(table["ad_name"], value, strict=True) if one == one}
+    return {name: float(one) for name, one in zip(read_names(table["ad_name"]), value, strict=True) if one == one}
 
 
 def _read_lasting(path: Path | None) -> dict[str, float]:
@@ -145,19 +145,19 @@ def _read_lasting(path: Path | None) -> dict[str, float]:
     ends, change, high = (pd.to_numeric(table[name], errors="coerce") for name in needed[2:])
     falling = (1 + change).where(high < 0, 1.0)
     lasting = (1 - ends).where(ends.notna(), falling).clip(0, 1)
-    rows = zip(table["creative"], table["state"], lasting, strict=True)
-    return {str(name): float(value) for name, state, value in rows if state == "running"}
+    rows = zip(read_names(table["creative"]), table["state"], lasting, strict=True)
+    return {name: float(value) for name, state, value in rows if state == "running"}
 
 
 def evaluate_policy(
-    log: Path, out: Path, *, policy: Path | str = "uniform", clip: float = 100.0, seed: int = 0, restart: bool = False,
-    progress: Progress = silent, should_stop: ShouldStop = never,
+    log: Path, out: Path, *, policy: Path | str = "uniform", clip: float = 100.0, dates: str = "", seed: int = 0,
+    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Estimate from a log with propensities what another rotation would have earned; write `out` (JSON).
 
     Args:
         policy: the plan that `rotate` wrote, or "uniform".
-        clip: importance weights above it are cut.
+        clip: importance weights above it are cut. dates: "dmy", "mdy" or "ymd", the order of the log's days.
     Raises:
         CatalogError: the log cannot be read. ConfigError: it has no propensities, never showed what the policy shows, or is
         worth
@@ -172,7 +172,7 @@ def evaluate_policy(
     if clip <= 0:
         raise ConfigError(f"clip must be above 0, got {clip}")
     progress("reading the log", 0, 2)
-    events = read_event_log(Path(log))
+    events = read_event_log(Path(log), dates=dates)
     with typed(str(policy)):
         shares = uniform_shares(events) if plan is None else read_plan_shares(read_whole_log(plan), plan.name)
     if should_stop():

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
 from adcreative.ctr.trade import find_peers
@@ -52,6 +53,7 @@ Item = tuple[tuple[Creative, ...], tuple[Creative, ...], tuple[Creative, ...]]
 
 def score(
     data: Path, out: Path, *, model: Path | None = None, columns: Path | None = None, images: Path | None = None,
+    dates: str = "",
     base_rate: float | None = None, by: str = "", read_pictures: bool = True, persona: Path | None = None,
     audit: Path | None = None, features: Path | None = None, batch: BatchConfig | None = None, progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -68,7 +70,8 @@ def score(
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there, and rows that changed since are
     done anew. `batch` says how it is worked through (workers, engine, limit, dry run); the rows do not depend on it. `images`
-    is the folder with the pictures of an export's ads. `features` is the folder in which features are kept; without one, the
+    is the folder with the pictures of an export's ads. `dates` ("dmy", "mdy" or "ymd") is the order of a table's days; "" lets
+    the table tell it. `features` is the folder in which features are kept; without one, the
     user's cache.
 
     Raises:
@@ -81,11 +84,11 @@ def score(
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
     inputs = (data, columns, images, model, persona, audit)
     table = plan_personas(out, persona, audit, inputs, restart=batch.restart)
-    survey = survey_catalog(data, columns, batch.limit, images=images)
+    survey = survey_catalog(data, read_table_settings(columns, dates=dates), batch.limit, images=images)
     settings: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
         **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
-        **({} if read_pictures else {"read_pictures": False}),
+        **({} if read_pictures else {"read_pictures": False}), **({"dates": dates} if dates else {}),
         "fields": list(SCORE_COLUMNS),  # a row written by another version is not continued
         **({"by": by} if by else {}),
     }  # fmt: skip

@@ -217,7 +217,9 @@ class Studio:
         predictor = self._loaded.predictor
         return find_standing(predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
 
-    def score_folder(self, folder: Path, out: Path, *, progress: Progress, should_stop: ShouldStop) -> FolderScores | None:
+    def score_folder(
+        self, folder: Path, out: Path, *, dates: str = "", progress: Progress, should_stop: ShouldStop
+    ) -> FolderScores | None:
         """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
 
         Raises:
@@ -225,8 +227,8 @@ class Studio:
         """
         reader = find_reader(lambda: self._loaded.tools.extractor.cache)
         return score_folder(
-            folder, out, model=self._model_dir, features=self._loaded.features_dir, reader=reader, progress=progress,
-            should_stop=should_stop,
+            folder, out, model=self._model_dir, features=self._loaded.features_dir, reader=reader, dates=dates,
+            progress=progress, should_stop=should_stop,
         )  # fmt: skip
 
     def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any:

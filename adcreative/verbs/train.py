@@ -9,6 +9,8 @@ from typing import Any
 
 from adcreative.artifacts import check_replaceable, write_atomically
 from adcreative.catalog import Catalog
+from adcreative.catalog.mapping import TableSettings
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.creative import Creative
 from adcreative.ctr.card import ACCOUNT_KIND
@@ -46,7 +48,7 @@ class Trainable:
         return all(one >= least for one, least in zip(had, (self.min_ads, self.min_clicks, self.min_different), strict=True))
 
 
-def count_trainable(data: Path, *, columns: Path | None = None, images: Path | None = None) -> Trainable:
+def count_trainable(data: Path, *, columns: Path | None = None, images: Path | None = None, dates: str = "") -> Trainable:
     """Count what `train` would learn from, in seconds and without a model.
 
     Raises:
@@ -55,7 +57,8 @@ def count_trainable(data: Path, *, columns: Path | None = None, images: Path | N
     from adcreative.ctr.account.table import number_groups
     from adcreative.ctr.config import PredictorConfig
 
-    found = [creative for creative in read_usable(Path(data), columns, images=images).creatives if creative.has_results]
+    catalog = read_usable(Path(data), read_table_settings(columns, dates=dates), images=images)
+    found = [creative for creative in catalog.creatives if creative.has_results]
     clicks = sum(creative.clicks or 0 for creative in found)
     config = PredictorConfig()
     return Trainable(
@@ -70,6 +73,7 @@ def train(
     *,
     columns: Path | None = None,
     images: Path | None = None,
+    dates: str = "",
     seed: int = 0,
     from_scratch: bool = False,
     text_encoder: str = "",
@@ -87,7 +91,7 @@ def train(
     export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash. Of an
     ad without words the words in its picture are read, as `score` does. `text_encoder` names a further encoder of words, such
     as the multilingual "intfloat/multilingual-e5-small": a folder, an installed package or a hub id, needed again to score.
-    `features`: as for `score`.
+    `dates`, `features`: as for `score`.
 
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
@@ -106,7 +110,7 @@ def train(
     from adcreative.verbs.loading import load_tools
 
     encoder = TextEncoder.load(text_encoder) if text_encoder else None
-    catalog, with_results = _read_trainable(data, columns, images)
+    catalog, with_results = _read_trainable(data, read_table_settings(columns, dates=dates), images)
     extractor = load_tools(features=features).extractor
     wanted = list(fill_from_pictures(with_results, find_reader(lambda: extractor.cache)))
     creatives, seen, failures = extract_features(extractor, wanted, progress, should_stop)
@@ -129,7 +133,7 @@ def train(
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
 
 
-def _read_trainable(data: Path, columns: Path | None, images: Path | None) -> tuple[Catalog, list[Creative]]:
+def _read_trainable(data: Path, columns: TableSettings, images: Path | None) -> tuple[Catalog, list[Creative]]:
     """Return what is in `data` and its creatives with results; too few are refused before pictures are read for minutes."""
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.fitting import check_trainable

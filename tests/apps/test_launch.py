@@ -118,7 +118,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/lay_out_sizes": ["ratios", "visitor"],
         "/lay_out_kept": ["ratios", "visitor"],
         "/ask_account": ["question", "labels_path", "results_path", "visitor", "ad_name_column", "impressions_column",
-                         "clicks_column", "day_column"],
+                         "clicks_column", "day_column", "dates"],
         "/cancel_question": ["visitor"],
         "/cancel": ["visitor"],
         "/resume": ["visitor"],
@@ -131,7 +131,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/disclosures": ["markets", "visitor"],
         "/approve": ["name", "markets", "is_read", "shown", "visitor"],
         "/pack": ["campaign", "platform", "url", "visitor"],
-        "/score_folder": ["upload_paths", "visitor"],
+        "/score_folder": ["upload_paths", "dates", "visitor"],
         "/resume_folder": ["visitor"],
         "/cancel_folder": ["visitor"],
         "/arrange_ads": ["order", "query", "visitor"],
@@ -140,12 +140,12 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/plan_next": ["package_paths", "campaign", "daily_impressions", "own_ctr_percent", "approved", "visitor"],
         "/columns": ["results_path", "visitor"],
         "/train_account": ["results_path", "picture_paths", "visitor", "ad_name_column", "impressions_column", "clicks_column",
-                           "day_column"],
+                           "day_column", "dates"],
         "/resume_training": ["visitor"],
         "/cancel_training": ["visitor"],
         "/forget_training": ["visitor"],
         "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
-                     "day_column", "metric", "picture_paths"],
+                     "day_column", "dates", "metric", "picture_paths"],
     }  # fmt: skip
 
 

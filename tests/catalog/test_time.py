@@ -9,7 +9,8 @@ import pytest
 
 from adcreative.catalog.naming import propose_pattern
 from adcreative.catalog.platforms.columns import fold_column
-from adcreative.catalog.platforms.numbers import read_amount, read_count, read_date
+from adcreative.catalog.platforms.days import parse_day
+from adcreative.catalog.platforms.numbers import read_amount, read_count
 from adcreative.catalog.platforms.totals import is_total
 from adcreative.catalog.proposal import propose_mapping
 from adcreative.catalog.results import read_results
@@ -35,7 +36,7 @@ def test_long_runs_cost_their_length(tmp_path: Path, run: str) -> None:
         fold_column,
         read_count,
         is_total,
-        lambda text: read_date(text, "en"),
+        parse_day,
         lambda text: propose_pattern([text, "b"]),
     ):
         read(run)

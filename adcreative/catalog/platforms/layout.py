@@ -8,13 +8,18 @@ impressions, and a given one that disagrees is counted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from adcreative.catalog.platforms.numbers import finite, is_blank, read_amount, read_count, read_date
+from adcreative.catalog.formats.raw_rows import TableSource
+from adcreative.catalog.names import as_text, is_rounded
+from adcreative.catalog.platforms.dates import find_reading
+from adcreative.catalog.platforms.days import UNORDERED, DateReading, find_range
+from adcreative.catalog.platforms.numbers import finite, is_blank, read_amount, read_count
 from adcreative.catalog.platforms.totals import is_total, means_all
 
 TOTAL_ROW, NO_NAME, SUBTOTAL, FOOTER = "total row", "no ad name", "subtotal over a breakdown", "line below the table"
+NO_DAY, ROUNDED = "day that does not fit the others", "ad named by an id that a spreadsheet rounded"
 IGNORE = "ignore"
 TEXT_FIELDS = ("headline", "long_headline", "description", "primary_text")
 IDENTITY_FIELDS = ("ad_name", "ad_id", *TEXT_FIELDS, "file_name")
@@ -22,6 +27,11 @@ IDENTITY_FIELDS = ("ad_name", "ad_id", *TEXT_FIELDS, "file_name")
 SEGMENT_FIELDS = (
     "age", "gender", "device", "country", "region", "language", "weekday", "hour", "interest", "objective", "keyword",
     "search_term", "match_type", "network", "publisher", "ad_type", "business",
+)  # fmt: skip
+_NAMES = ("ad_name", "ad_id")
+_TEXTS = frozenset(
+    (*IDENTITY_FIELDS, *SEGMENT_FIELDS, "campaign", "ad_set", "placement", "audience", "brand", "category", "cta", "image_hash",
+     "test_id", "consent_id", "currency")
 )  # fmt: skip
 BREAKDOWN_FIELDS = ("age", "gender", "device", "country", "region", "placement", "publisher", "hour", "weekday", "network")
 _HEADLINE_JOINT, _BODY_JOINT = " | ", " "
@@ -33,7 +43,8 @@ class PlatformLayout:
 
     parts holds the positions of text columns in reading order. clicks_from is "" where clicks are counted, else the rate
     ("ctr", "cpc") they are computed from; rate_unit is what that rate is multiplied by. outcomes says which field conversions
-    and revenue come from. date_range covers rows without dates. broken_down: breakdown fields that most rows fill in.
+    and revenue come from. dates: how days are read; date_range covers rows without. broken_down: breakdown fields that most
+    rows fill in.
     """
 
     platform: str
@@ -51,7 +62,7 @@ class PlatformLayout:
     parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     date_range: tuple[str, str] = ("", "")
     decimal_comma: bool = False
-    day_first: bool = False
+    dates: DateReading = UNORDERED
     broken_down: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -59,6 +70,15 @@ class PlatformLayout:
     def has_results(self) -> bool:
         """True when rows tell impressions and clicks."""
         return "impressions" in self.names and bool(self.clicks_column)
+
+    def read_dates(self, source: TableSource, given: str, name: str) -> PlatformLayout:
+        """Return the layout with how the days of its file are read, by all rows; `given` where the user said the order.
+
+        Raises:
+            CatalogError, ConfigError: as `find_reading`; `name` is what messages call the file.
+        """
+        found = find_reading(source, self.names, name=name, given=given, language=self.language, is_past=self.has_results)
+        return replace(self, dates=found, date_range=find_range(getattr(source, "preamble", ()), found))
 
     def convert(self, cells: Sequence[Any]) -> dict[str, Any] | str:
         """Return our columns (with campaign, ad_set, ad_id, conversions, revenue, is_ctr_off) of a row, or why it is no ad.
@@ -80,19 +100,24 @@ class PlatformLayout:
         day = raw.get("day", "")
         for name, default in zip(("date_start", "date_end"), self.date_range, strict=True):
             given = day or raw.get(name)  # a row of one day also says the span of the whole report
-            values[name] = read_date(given, self.language, day_first=self.day_first) if given else default
+            values[name] = self.dates.read(given) if given else default
+        if values["date_start"] is None or values["date_end"] is None:
+            return NO_DAY
         values["is_ctr_off"] = self._is_ctr_off(raw, values)
         return values
 
     def _by_field(self, cells: Sequence[Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, cell in zip(self.names, cells, strict=True):
-            if name and name not in found and not is_blank(cell):
-                found[name] = cell.strip() if isinstance(cell, str) else cell
+            if name and name not in found and not is_blank(cell) and not (name in _NAMES and is_rounded(cell)):
+                text = as_text(cell) if name in _TEXTS else cell
+                found[name] = text.strip() if isinstance(text, str) else text
         return found
 
     def _find_reason(self, raw: Mapping[str, Any], cells: Sequence[Any]) -> str | None:
         identity = [raw[name] for name in IDENTITY_FIELDS if name in raw]
+        if not identity and any(is_rounded(cell) for name, cell in zip(self.names, cells, strict=True) if name in _NAMES):
+            return ROUNDED
         if not any(not is_total(text) for text in identity):
             first = next((cell for cell in cells if not is_blank(cell)), "")
             is_sum = is_total(first) or any(is_total(cell) for cell in cells) or bool(identity)
@@ -115,7 +140,7 @@ class PlatformLayout:
         texts: dict[str, str] = {}
         for name, positions in self.parts.items():
             joint = _BODY_JOINT if name == "description" else _HEADLINE_JOINT
-            filled = [str(cells[at]).strip() for at in positions if not is_blank(cells[at])]
+            filled = [as_text(cells[at]).strip() for at in positions if not is_blank(cells[at])]
             texts[name] = joint.join(dict.fromkeys(text for text in filled if not is_total(text) or len(filled) > 1))
         longer = texts.pop("long_headline", "")
         if longer and longer not in texts.get("headline", ""):

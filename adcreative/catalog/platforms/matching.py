@@ -1,12 +1,11 @@
 """Which columns of a header are which, on which platform and in which language.
 
 Columns are told by their names (see `columns`). The rows at the top of the file settle what names leave open: which kind of
-click has numbers in it, what decimal sign is used, whether the day stands before the month.
+click has numbers in it, what decimal sign is used. How days are written is told by all rows (see `dates`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +23,14 @@ from adcreative.catalog.platforms.columns import (
     read_currency,
     split_number,
 )
+from adcreative.catalog.platforms.days import UNORDERED, find_range
 from adcreative.catalog.platforms.layout import BREAKDOWN_FIELDS, IDENTITY_FIELDS, IGNORE, TEXT_FIELDS, PlatformLayout
 from adcreative.catalog.platforms.numbers import (
-    find_day_first,
     find_decimal_comma,
     finite,
     is_blank,
     read_amount,
     read_count,
-    read_date,
 )
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
 
@@ -44,7 +42,6 @@ _DERIVED = ("ctr_link", "ctr", "ctr_outbound", "ctr_all", "cpc_link", "cpc", "cp
 _OUTCOMES = {"conversions": ("purchases", "conversions", "results", "leads"), "revenue": ("revenue", "roas")}
 _MONEY = ("spend", "cpc", "cpc_link", "cpc_all", "cpm", "ctr", "ctr_link", "ctr_all", "revenue", "cost_per_conversion", "roas")
 _CLICK_KINDS = {"clicks_all": ", which counts every click on the ad", "clicks_outbound": ", which counts clicks that leave"}
-_MAX_PREAMBLE_CHARS = 500
 _OTHER_TARGETS = ("campaign", "ad_set", "ad_id", "day", "ctr", "conversions", "revenue", "image_hash", "long_headline")
 TARGETS = (*COLUMNS, *(name for name in (*_OTHER_TARGETS, *SEGMENT_COLUMNS) if name not in COLUMNS), IGNORE)
 
@@ -106,10 +103,7 @@ def match_layout(
         clicks_column=header[places[source][0]].strip() if source else "", ad_set_is=recognised.platform.ad_set_is,
         clicks_field=clicks, clicks_from=derived, rate_unit=_rate_unit(places, derived, cells, header),
         rate_field=rate, conversions_field=conversions, revenue_field=revenue, parts=parts,
-        date_range=_read_range(preamble, recognised.language), decimal_comma=decimal_comma,
-        day_first=find_day_first(
-            (cell for name in ("day", "date_start", "date_end") for cell in cells.column(places, name)), recognised.language
-        ),
+        date_range=find_range(preamble, UNORDERED), decimal_comma=decimal_comma,
         broken_down=tuple(name for name in BREAKDOWN_FIELDS if name in places and cells.is_mostly_filled(places, name)),
         notes=_describe(header, places, source, derived, conversions, revenue),
     )  # fmt: skip
@@ -278,29 +272,3 @@ def _describe(
             times = " times the spend" if chosen == "roas" else ""
             notes.append(f'{name} are taken from the column "{header[places[chosen][0]].strip()}"{times}.')
     return tuple(note.replace("revenue are", "revenue is") for note in notes)
-
-
-def _read_range(preamble: Sequence[str], language: str) -> tuple[str, str]:
-    """Return the first and last day that lines above the header name, such as "November 1, 2026 - November 24, 2026"."""
-    for line in (whole[:_MAX_PREAMBLE_CHARS] for whole in preamble):
-        inner = re.findall(r"\(([^()]*)\)", line)
-        for text in (line, *inner):
-            for parts in _split_range(text):
-                dates = [read_date(part, language) for part in parts]
-                if all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in dates):
-                    return dates[0], dates[1]
-    return "", ""
-
-
-def _split_range(text: str) -> list[list[str]]:
-    """Return every way to read `text` as two dates with a dash or a word between them."""
-    ways = []
-    for pattern in (
-        r"\s+[-\u2013\u2014~]\s+|\uff5e|\u301c|～",
-        r"\s+(?:to|bis|au|al|a|tot|do|hingga)\s+",
-        r"(?<=\d{4})\s*[-\u2013]\s*(?=\D)",
-    ):
-        parts = [part.strip(" \"'\t,;") for part in re.split(pattern, text)]
-        if len(parts) == 2:
-            ways.append(parts)
-    return ways

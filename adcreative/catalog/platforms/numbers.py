@@ -1,6 +1,6 @@
-"""Numbers and dates as ad platforms write them: "1.234,56", "1,234.56", "12 %", "< 10%", "--", "1. Nov. 2026".
+"""Numbers as ad platforms write them: "1.234,56", "1,234.56", "12 %", "< 10%", "--".
 
-A file writes all its numbers alike, so the decimal sign and the order of day and month are found from many cells at once.
+A file writes all its numbers alike, so the decimal sign is found from many cells at once.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
 from typing import Any
 
 BLANK = frozenset(
@@ -17,16 +16,6 @@ BLANK = frozenset(
 )  # fmt: skip
 _GROUPED = re.compile(r"\d{1,3}(?:[.,'\u2019\s]\d{3})+")
 _SPACES = re.compile(r"[\s\u00a0\u202f]")
-_DAY_FIRST_LANGUAGES = frozenset(("de", "fr", "es", "it", "pt-BR", "nl", "pl", "id", "tr"))
-_DATE = re.compile(r"(\d{1,4})\s*[./\-\u5e74\ub144]\s*(\d{1,2})\s*[./\-\u6708\uc6d4]\s*(\d{1,4})\s*[\u65e5\uc77c.]?")
-_MONTHS = (
-    ("jan", "ene", "gen", "janv", "sty", "oca", "st"), ("feb", "fev", "fevr", "lut", "sub"),
-    ("mar", "marz", "maart", "mrt", "mars"), ("apr", "abr", "avr", "kwi", "nis"), ("may", "mai", "mei", "mag", "maj", "mayis"),
-    ("jun", "juin", "giu", "cze", "haz"), ("jul", "juil", "lug", "lip", "tem"), ("aug", "ago", "aout", "agu", "sie", "agus"),
-    ("sep", "sept", "set", "wrz", "eyl"), ("oct", "okt", "ott", "out", "paz", "eki"), ("nov", "lis", "kas"),
-    ("dec", "dez", "dic", "des", "gru", "ara"),
-)  # fmt: skip
-_WORDY = re.compile(r"(?:([^\W\d]+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4}))|(?:(\d{1,2})\.?\s+(?:de\s+)?([^\W\d]+)\.?,?\s+(?:de\s+)?(\d{4}))")  # fmt: skip  # noqa: E501
 
 
 def is_blank(value: Any) -> bool:
@@ -105,57 +94,3 @@ def find_decimal_comma(cells: Iterable[Any], *, default: bool) -> bool:
         if len(set(marks)) == 2 or not re.search(r"^[1-9]\d{0,2}[.,]\d{3}$", text):
             votes += 1 if marks[-1] == "," else -1
     return votes > 0 if votes else default
-
-
-def find_day_first(cells: Iterable[Any], language: str) -> bool:
-    """Return whether dates in `cells` put the day before the month, as "23/11/2026" proves; else by the language's habit."""
-    votes = 0
-    for cell in cells:
-        found = _DATE.fullmatch(str(cell).split(" ")[0].strip()) if isinstance(cell, str) else None
-        if found and len(found.group(1)) <= 2:
-            votes += (int(found.group(1)) > 12) - (int(found.group(2)) > 12)
-    return votes > 0 if votes else language in _DAY_FIRST_LANGUAGES
-
-
-def read_date(value: Any, language: str, *, day_first: bool | None = None) -> str:
-    """Return a date as YYYY-MM-DD, or the text itself when it is written in no way we know."""
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()[:10]
-    text = str(value).strip()
-    day_first = language in _DAY_FIRST_LANGUAGES if day_first is None else day_first
-    numbers = _DATE.match(text)
-    if numbers:
-        first, second, third = (int(group) for group in numbers.groups())
-        if len(numbers.group(1)) == 4:
-            return _iso(first, second, third) or text
-        if len(numbers.group(3)) == 4:
-            dotted = "." in text[:3]
-            month, day = (second, first) if day_first or dotted else (first, second)
-            return _iso(third, month, day) or _iso(third, day, month) or text
-        return text
-    wordy = _WORDY.match(text)
-    if wordy:
-        name, day_text, year = (wordy[1], wordy[2], wordy[3]) if wordy[1] else (wordy[5], wordy[4], wordy[6])
-        month = _read_month(name)
-        return (_iso(int(year), month, int(day_text)) if month else "") or text
-    if re.fullmatch(r"20\d{6}", text):
-        return _iso(int(text[:4]), int(text[4:6]), int(text[6:])) or text
-    return text
-
-
-def _read_month(name: str) -> int:
-    import unicodedata
-
-    plain = "".join(c for c in unicodedata.normalize("NFD", name.casefold()) if not unicodedata.combining(c))
-    for length in (5, 4, 3):
-        for number, starts in enumerate(_MONTHS, start=1):
-            if plain[:length] in starts and len(plain[:length]) == length:
-                return number
-    return 0
-
-
-def _iso(year: int, month: int, day: int) -> str:
-    try:
-        return date(year, month, day).isoformat()
-    except ValueError:
-        return ""

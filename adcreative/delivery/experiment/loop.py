@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import make_private_dir
+from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.results import ResultRow, read_results
 from adcreative.catalog.tables import atomic_file
@@ -78,13 +79,15 @@ def open_store(path: Path) -> Iterator[Any]:
         connection.close()
 
 
-def import_results(store: Path, export: Path, variants: Sequence[Variant] = (), *, columns: Path | None = None) -> Import:
+def import_results(
+    store: Path, export: Path, variants: Sequence[Variant] = (), *, columns: Path | TableSettings | None = None
+) -> Import:
     """Take the results of one platform export into the store; `variants` of a run are remembered first.
 
     Args:
         store: the DuckDB file, made when missing.
         export: a table that `read_results` reads.
-        columns: mapping file for its columns.
+        columns: mapping file for its columns, or its content.
     Raises:
         CatalogError: the export is unreadable, or no row belongs to a known variant.
     """

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.catalog import read_catalog
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CatalogError
 from adcreative.provenance.run_records import LOCAL_SETTINGS, MADE_FROM, RESULTS, find_member, read_rows, read_settings
@@ -128,7 +129,9 @@ def _read_originals(settings: dict[str, Any], run_dir: Path) -> dict[int, Creati
         data, columns, images = (_find_source(settings.get(name), run_dir) for name in LOCAL_SETTINGS)
         if data is None:
             return {}
-        return {creative.row: creative for creative in read_catalog(data, columns=columns, images=images).creatives}
+        dates = settings.get("dates", "")
+        table = read_table_settings(columns, dates=dates if isinstance(dates, str) else "")
+        return {creative.row: creative for creative in read_catalog(data, columns=table, images=images).creatives}
     except AdCreativeError:
         return {}
 

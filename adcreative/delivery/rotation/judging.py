@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from adcreative.catalog.event_log import EventLog, read_propensities_needed
+from adcreative.catalog.formats.logs import read_names
 from adcreative.errors import ConfigError
 from adcreative.metrics import off_policy as ope
 
@@ -63,8 +64,8 @@ def read_plan_shares(plan: pd.DataFrame, where: str) -> Shares:
     if missing:
         raise ConfigError(f'{where} has no column "{missing[0]}"; give the plan that rotate wrote')
     table = plan.assign(
-        context=plan["context"].fillna("").astype(str) if "context" in plan.columns else "",
-        slot=plan["slot"].astype(int) if "slot" in plan.columns else 1, creative=plan["creative"].astype(str),
+        context=read_names(plan["context"]) if "context" in plan.columns else "",
+        slot=plan["slot"].astype(int) if "slot" in plan.columns else 1, creative=read_names(plan["creative"]),
     )  # fmt: skip
     grouped: Any = table.groupby(["context", "slot"])
     shares = {
@@ -123,7 +124,7 @@ def judge_policy(log: EventLog, shares: Shares, where: str, *, clip: float = DEF
     model = _Rates(rows, choices)
     judged = _judge_slates if log.has_slates else _judge_single
     logged, estimates, best, reason = judged(rows, weights, model, seed)
-    warnings = [reason] if reason else []
+    warnings = [*log.notes, *([reason] if reason else [])]
     if effective < FEW * len(rows):
         warnings.append(f"the estimate rests on {effective:.0f} of {len(rows)} rows: the policy is far from the one that ran.")
     if (cut := float((policy_chance / logged_chance > clip).mean())) > 0:

@@ -116,12 +116,12 @@ def join_rows(account: Account, log: EventLog) -> tuple[pd.DataFrame, list[str]]
     number = {name: at for at, name in enumerate(account.names)}
     at = log.rows["creative"].map(number)
     unknown = log.rows["creative"][at.isna()].unique()
-    if len(unknown) == log.rows["creative"].nunique():
+    if at.isna().all():
         raise CatalogError(
             f'no creative of the log is in the account: the log has "{str(unknown[0])[:60]}", the account '
             f'"{account.names[0][:60]}"; the names (ad_name) must be the same'
         )
-    warnings = list(log.warnings)
+    warnings = [*log.notes, *log.warnings]
     if len(unknown):
         shown = ", ".join(f'"{str(name)[:40]}"' for name in unknown[:MAX_NAMES])
         warnings.append(f"{len(unknown)} creatives of the log are not in the account and are not planned, such as {shown}.")

@@ -54,8 +54,8 @@ class Folders:
         """Note that these uploads are the owner's, to be deleted with everything else of theirs."""
         self.handlers.belongings.note(owner, *(uploads or ()))
 
-    def score(self, owner: str, uploads: Sequence[str | Path] | None) -> Iterator[FolderScreen]:
-        """Score what was uploaded; yield a screen at each change."""
+    def score(self, owner: str, uploads: Sequence[str | Path] | None, dates: str = "") -> Iterator[FolderScreen]:
+        """Score what was uploaded; yield a screen at each change. dates: the order of a table's days, "": it tells them."""
         directory = self.handlers.owner_dir(owner) / "folder"
         self.bring(owner, uploads)
         earlier = self.board.find(owner)
@@ -80,7 +80,7 @@ class Folders:
                     found = None
                     if has_model:
                         found = self.handlers.choices.studio_of(owner).score_folder(
-                            directory / "ads", directory / "scores.csv", progress=tell, should_stop=should_stop
+                            directory / "ads", directory / "scores.csv", dates=dates, progress=tell, should_stop=should_stop
                         )  # fmt: skip
                 if found is None:
                     return FolderScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})

@@ -161,7 +161,8 @@ class Steps:
         Args:
             picture_paths: pictures of the ads, or zips of them, shown beside ads of the same name.
             metric: what the ads are ranked by, "ctr", "cpc", "cost_per_conversion" or "roas".
-            columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export; empty: as we know them.
+            columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export, and "dates" to the order
+                of its days ("dmy", "mdy", "ymd"); empty: as we know them.
         """
 
         def work() -> Answer:
@@ -216,22 +217,24 @@ def merge_notes(notes: Sequence[str]) -> list[str]:
 def write_mapping(columns: Mapping[str, str | None], path: Path, results: Path) -> Path | None:
     """Write what the user chose for the columns of `results` as a mapping file; None when nothing was chosen.
 
+    columns: our names to columns, and "dates" to the order of the table's days ("dmy", "mdy", "ymd"; "": it tells them).
     A column that is taken for the same thing anyway is no choice: ads are told apart by their headlines where they have no
     names, and a headline that is called a name would be one no more.
 
     Raises:
         AdCreativeError: one column was chosen for two things.
     """
-    known = _find_known(results)
-    chosen = {ours: theirs for ours, theirs in columns.items() if theirs and theirs != known.get(ours)}
+    known, dates = _find_known(results), columns.get("dates") or ""
+    chosen = {ours: col for ours, col in columns.items() if ours != "dates" and col and col != known.get(ours)}
     if len(set(chosen.values())) < len(chosen):
         raise AdCreativeError("One column stands for two things. Choose another one for each of them.")
-    if not chosen:
+    if not chosen and not dates:
         return None
     mapping = {theirs: ours for ours, theirs in chosen.items()}
     # two columns may not stand for one thing; what ads are told apart by without names stays what it is
     replaced = {known[ours]: "ignore" for ours in chosen if known.get(ours) and ours != "ad_name"}
-    path.write_text(json.dumps({**replaced, **mapping}, ensure_ascii=False), encoding="utf-8")
+    settings = {"columns": {**replaced, **mapping}, "dates": dates}
+    path.write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
     return path
 
 

@@ -17,7 +17,7 @@ from ..html import fragments
 from ..sessions.wishes import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
 from .next_test import build_next_test
-from .parts import MOVES, QUICK, Fields, find_owner, fragment, scroll_to, show_ad, take_only_uploads
+from .parts import DATES, MOVES, QUICK, Fields, find_owner, fragment, read_choices, scroll_to, show_ad, take_only_uploads
 from .pictures import Fillings
 from .training import build_training
 
@@ -55,6 +55,7 @@ def build_account(
                     f"{ours}_column": gr.Dropdown([""], value="", label=label, elem_id=f"column-{ours}")
                     for ours, label in COLUMNS.items()
                 }
+            chosen["dates"] = gr.Dropdown(DATES, value="", label="How its days are written", elem_id="account-dates")
             package = gr.File(label="Pack of a tested version, or of a test (optional)", height=170, elem_id="account-package")
             for upload in (results, package):
                 take_only_uploads(upload)
@@ -73,13 +74,13 @@ def build_account(
         request: gr.Request, results_path: str | None = None, package_path: str | None = None, visitor: str | None = None,
         metric: str = "ctr", picture_paths: list[str] | None = None, **columns: str | None,
     ) -> Any:  # fmt: skip
-        chosen = {ours: columns.get(f"{ours}_column") for ours in COLUMNS}
+        chosen = read_choices(columns, COLUMNS)
         owner = find_owner(visitor, request)
         return steps.account(owner, results_path, package_path, chosen, metric=metric, picture_paths=picture_paths or ())
 
     asked = {**question, "results_path": results, "visitor": visitor}
     wire_insights(insights, asked, (buttons[0], buttons[1]), answer, chosen, tuple(COLUMNS))
-    _wire_columns(steps, results, visitor, [looked, mapping, *chosen.values()])
+    _wire_columns(steps, results, visitor, [looked, mapping, *(chosen[f"{ours}_column"] for ours in COLUMNS)])
     inputs: Fields = {
         "results_path": results, "package_path": package, "visitor": visitor, **chosen, "metric": metric,
         "picture_paths": pictures,

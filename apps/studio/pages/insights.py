@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..handlers.insights import Insights, InsightScreen
-from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, scroll_to, take_only_uploads
+from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, read_choices, scroll_to, take_only_uploads
 
 LABELS = [("Which of your columns say anything", "columns"), ("Tomorrow's rotation", "rotation"), ("Retire by", "retire"),
           ("Keywords", "keywords")]  # fmt: skip
@@ -49,7 +49,7 @@ def wire_insights(
         request: gr.Request, question: str = "columns", results_path: str | None = None, labels_path: str | None = None,
         visitor: str | None = None, **columns: str | None,
     ) -> Iterator[Any]:  # fmt: skip
-        ours = {name: columns.get(f"{name}_column") for name in names}
+        ours = read_choices(columns, names)
         yield from flat(insights.ask(find_owner(visitor, request), question, results_path, labels_path, ours))
 
     def cancel_question(request: gr.Request, visitor: str | None = None) -> str:

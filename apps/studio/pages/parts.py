@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,15 @@ MODEL_SEAT: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 WATCHING: dict[str, Any] = {"concurrency_id": "watch", "concurrency_limit": 2 * MAX_WAITING}
 QUICK: dict[str, Any] = {"concurrency_id": "steps", "concurrency_limit": 4, "show_progress": "minimal"}
 Fields = dict[str, gr.blocks.Block]
+
+
+DATES = [("As the column tells", ""), ("Day first (28/11/2026)", "dmy"), ("Month first (11/28/2026)", "mdy"),
+         ("Year first (26/11/28)", "ymd")]  # fmt: skip
+
+
+def read_choices(fields: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str | None]:
+    """Return what was chosen for the columns of an export by our names for them, and the order of its days as "dates"."""
+    return {**{name: fields.get(f"{name}_column") for name in names}, "dates": fields.get("dates")}
 
 
 def fragment(value: str = "", **options: Any) -> gr.HTML:

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..handlers.training import Trainings, TrainingScreen
-from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, take_only_uploads
+from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, read_choices, take_only_uploads
 
 HINT = (
     "Let the scores learn from these results: 60 ads with clicks are enough to begin with. It takes a minute or two; nothing "
@@ -47,7 +47,7 @@ def build_training(
         request: gr.Request, results_path: str | None = None, picture_paths: list[str] | None = None,
         visitor: str | None = None, **columns: str | None,
     ) -> Iterator[Any]:  # fmt: skip
-        ours = {name: columns.get(f"{name}_column") for name in names}
+        ours = read_choices(columns, names)
         yield from flat(trainings.train(find_owner(visitor, request), results_path, picture_paths, ours))
 
     def resume_training(request: gr.Request, visitor: str | None = None) -> Iterator[Any]:

@@ -1,20 +1,16 @@
-"""Numbers and dates as ad platforms of many countries write them."""
+"""Numbers as ad platforms of many countries write them."""
 
 from __future__ import annotations
-
-import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adcreative.catalog.platforms.numbers import (
-    find_day_first,
     find_decimal_comma,
     is_blank,
     read_amount,
     read_count,
-    read_date,
 )
 from adcreative.catalog.platforms.totals import is_total, means_all
 
@@ -44,27 +40,6 @@ def test_the_decimal_sign_is_told_by_many_cells(cells: list[object], default: bo
 )  # fmt: skip
 def test_amounts(text: str, comma: bool, amount: float) -> None:
     assert read_amount(text, decimal_comma=comma) == amount
-
-
-@pytest.mark.parametrize(
-    ("text", "language", "day"),
-    [
-        ("23-9-2026", "nl", "2026-09-23"), ("9/21/2026", "en", "2026-09-21"), ("31-08-2023", "en", "2023-08-31"),
-        ("2026年11月3日", "ja", "2026-11-03"), ("2026. 11. 3.", "ko", "2026-11-03"), ("1. Nov. 2026", "de", "2026-11-01"),
-        ("Oct 25, 2016", "en", "2016-10-25"), ("3 de mayo de 2026", "es", "2026-05-03"), ("1 wrz 2026", "pl", "2026-09-01"),
-        ("20261103", "en", "2026-11-03"), ("2026-11-03 00:00:00", "en", "2026-11-03"), ("soon", "en", "soon"),
-    ],
-)  # fmt: skip
-def test_dates(text: str, language: str, day: str) -> None:
-    assert read_date(text, language) == day
-    assert read_date(datetime.datetime(2026, 1, 2, 3), language) == "2026-01-02"
-
-
-def test_one_day_above_twelve_settles_the_order() -> None:
-    assert find_day_first(["03/04/2026", "23/04/2026"], "en")
-    assert not find_day_first(["03/04/2026", "04/23/2026"], "de")
-    assert find_day_first(["03/04/2026"], "fr")
-    assert read_date("03/04/2026", "en", day_first=True) == "2026-04-03"
 
 
 @given(st.integers(0, 10**12), st.sampled_from([",", ".", " ", "\u202f", "'", ""]))
