@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         read_result_rows,
         read_settings,
         write_mapping,
+        write_settings,
     )
     from adcreative.verbs.app import launch_app
     from adcreative.verbs.approvals import approve, approved_pictures, check_approved
@@ -77,7 +78,7 @@ _HOMES = {
     "runs.engines": "BatchConfig",
     "runs.folder": "Outcome save_run",
     "verbs.account": "METRICS NEEDED_COLUMNS AccountView ColumnView MappingProposal propose_mapping read_account read_columns"
-    " read_result_rows read_settings write_mapping",
+    " read_result_rows read_settings write_mapping write_settings",
     "verbs.app": "launch_app",
     "verbs.approvals": "approve approved_pictures check_approved",
     "verbs.archive": "archive",

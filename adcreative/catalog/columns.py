@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from adcreative.catalog.datasets import upworthy
-from adcreative.catalog.formats.raw_rows import TableSource
+from adcreative.catalog.formats.raw_rows import TableSource, read_unbroken
 from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.platforms.dates import find_reading
 from adcreative.catalog.platforms.days import AS_WRITTEN, UNORDERED, DateReading
 from adcreative.catalog.platforms.layout import IGNORE, PlatformLayout
 from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import count_known, match_layout
+from adcreative.catalog.platforms.number_votes import find_numbers
+from adcreative.catalog.platforms.numbers import PLAIN, NumberReading, finite, is_blank
+from adcreative.catalog.platforms.totals import NOTHING, LeftOut, Line, find_left_out, is_total
 from adcreative.catalog.rows import DAY
 from adcreative.config import nearest_name
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
@@ -34,6 +37,8 @@ class Header:
     is_upworthy: bool = False
     layout: PlatformLayout | None = None  # an ad platform's export, whose cells it converts
     dates: DateReading = UNORDERED
+    numbers: NumberReading = PLAIN
+    left_out: LeftOut = NOTHING
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -55,6 +60,49 @@ class Header:
             found = find_reading(source, self.names, name=table_name, given=given, is_past=is_past)
         notes = (f"{table_name}: {found.note}",) if found.note else ()
         return replace(self, layout=layout, dates=found, warnings=(*self.warnings, *notes))
+
+    def read_numbers(self, source: TableSource, table_name: str, *, decimals: str = "", rates: str = "") -> Header:
+        """Return the header with how the numbers of its table are read, by all rows, and which rows are no ads.
+
+        Raises:
+            CatalogError, ConfigError: as `PlatformLayout.read_numbers`.
+        """
+        if self.layout is not None:
+            layout = self.layout.read_numbers(source, table_name, decimals=decimals, rates=rates)
+            notes = layout.notes[len(self.layout.notes) :]
+            found = replace(self, layout=layout, numbers=layout.numbers, left_out=layout.find_left_out(source))
+        elif {"impressions", "clicks", "spend"} & {*self.names}:
+            numbers = find_numbers(source, self.names, name=table_name, given=decimals)
+            notes = (numbers.note,) if numbers.note else ()
+            found = replace(self, numbers=numbers)
+            found = replace(found, left_out=found._find_left_out(source))
+        else:
+            return self
+        return replace(found, warnings=(*self.warnings, *(f"{table_name}: {note}" for note in notes)))
+
+    def _find_left_out(self, source: TableSource) -> LeftOut:
+        """Return which rows of a table in our own words are totals; rows that repeat others fail one by one (see `repeats`)."""
+        if "impressions" not in self.names or not any(_may_be_total(line) for line in self._lines(source)):
+            return NOTHING
+        return find_left_out(self._lines(source), needs_name=False)
+
+    def _lines(self, source: TableSource) -> Iterator[Line]:
+        for raw in read_unbroken(source):
+            row = {name: cell for name, cell in zip(self.names, raw.cells, strict=True) if name and not is_blank(cell)}
+            identity = [str(row[name]).strip() for name in ("ad_name", *_NEEDED) if name in row]
+            yield Line(
+                row=raw.row, name=next((text for text in identity if not is_total(text)), identity[0] if identity else ""),
+                label=next((str(cell).strip() for cell in raw.cells if not is_blank(cell)), ""),
+                figures=tuple(
+                    finite(read(row.get(name)))
+                    for name, read in (("impressions", self.numbers.count), ("clicks", self.numbers.count),
+                                       ("spend", self.numbers.amount))
+                ),
+            )  # fmt: skip
+
+
+def _may_be_total(line: Line) -> bool:
+    return bool(line.figures[0]) and (not line.name or is_total(line.name))
 
 
 def normalise_column(name: str) -> str:

@@ -31,6 +31,7 @@ from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.names import is_rounded
 from adcreative.catalog.platforms.dates import DateVote
 from adcreative.catalog.platforms.days import check_order
+from adcreative.catalog.platforms.totals import NOTHING, LeftOut, Line, find_left_out, is_total
 from adcreative.catalog.results import read_results
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.errors import CatalogError, ConfigError
@@ -142,11 +143,13 @@ def build_event_log(table: pd.DataFrame, where: str, *, dates: str = "", today: 
     rows["propensity"] = _numbers(table, found.get("propensity"), np.nan, where)
     for name in ("time", "user", "context"):
         rows[name] = read_names(table[found[name]]).to_numpy() if name in found else ""
-    rows["time"], note = read_times(rows["time"], _fold(found.get("time", "")), where, dates, today or date.today())
+    rows["time"], note = _read_times(rows["time"], _fold(found.get("time", "")), where, dates, today or date.today())
     rows["slate"] = _number_slates(table[found["slate"]]) if "slate" in found else np.arange(len(rows))
     _check(rows, where)
+    left_out = _find_totals(rows) if "impressions" in found else NOTHING
+    rows = rows.drop(index=[row - 1 for row in left_out.rows])
     rows = rows.sort_values(["slate", "position"], kind="stable", ignore_index=True)[list(COLUMNS)]
-    warnings = []
+    warnings = [f"{where}: {note}" for note in left_out.notes]
     doubled = rows.duplicated(["slate", "creative"]).sum() if "slate" in found else 0
     if doubled:
         warnings.append(f"{doubled} rows repeat a creative within one slate; each counts as shown.")
@@ -210,6 +213,17 @@ def _numbers(table: pd.DataFrame, column: str | None, missing: float, where: str
     return numbers.fillna(missing).to_numpy(np.float64)
 
 
+def _find_totals(rows: pd.DataFrame) -> LeftOut:
+    """Return which rows of a log are totals over the others, such as the last line of a report saved as a log."""
+    if not any(map(is_total, rows["creative"].unique())):
+        return NOTHING
+    columns = (rows[name].tolist() for name in ("creative", "impressions", "clicks", "conversions"))
+    return find_left_out(
+        Line(row=number, name=name, figures=figures)
+        for number, (name, *figures) in enumerate(zip(*columns, strict=True), start=1)
+    )
+
+
 def _check(rows: pd.DataFrame, where: str) -> None:
     """Raise CatalogError for the first row that cannot be."""
     shown, clicks = rows["impressions"].to_numpy(), rows["clicks"].to_numpy()
@@ -217,6 +231,7 @@ def _check(rows: pd.DataFrame, where: str) -> None:
     faults = (
         (~np.isfinite(shown) | (shown < 0), "impressions must be 0 or more"),
         (~np.isfinite(clicks) | (clicks < 0) | (clicks > shown), "clicks must lie between 0 and the impressions"),
+        ((shown % 1 != 0) | (clicks % 1 != 0), "impressions and clicks are whole numbers"),
         (~np.isnan(chance) & ~((chance > 0) & (chance <= 1)), "a propensity must be above 0 and at most 1"),
         (rows["position"].to_numpy() < 1, "positions count from 1"),
         ((rows["creative"] == "").to_numpy(), "the creative is not named"),
@@ -232,7 +247,7 @@ def _is_rounded(names: pd.Series) -> np.ndarray:
     return np.array([is_rounded(name) for name in found], dtype=bool)[codes]
 
 
-def read_times(times: pd.Series, column: str, where: str, dates: str, today: date) -> tuple[pd.Series, str]:
+def _read_times(times: pd.Series, column: str, where: str, dates: str, today: date) -> tuple[pd.Series, str]:
     """Return moments that begin with YYYY-MM-DD, and a sentence on how days were read ("" where nothing was chosen).
 
     Counted steps, seconds and texts without days stay as they are, and so does what follows the day.

@@ -14,7 +14,8 @@ from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.naming import MIN_MATCH_RATE, NamePattern, propose_pattern
 from adcreative.catalog.paths import PictureFolder
 from adcreative.catalog.pictures import PictureJoin
-from adcreative.catalog.platforms.layout import NO_DAY, TEXT_FIELDS, TOTAL_ROW, PlatformLayout
+from adcreative.catalog.platforms.layout import NO_DAY, TEXT_FIELDS, PlatformLayout
+from adcreative.catalog.platforms.totals import NOTHING, LeftOut
 from adcreative.catalog.rows import build_creative
 from adcreative.creative import Creative, FailedCreative
 
@@ -23,7 +24,6 @@ _KEY_FIELDS = (
     "platform", "placement", "audience", "test_id", "currency",
 )  # fmt: skip
 _SUMMED = ("impressions", "clicks", "spend")
-_MIN_ROWS = 3  # a row that is the sum of the others needs at least two others
 
 
 class ExportRows:
@@ -32,12 +32,14 @@ class ExportRows:
     dropped counts rows that are no ads by reason; notes are sentences the user should see, complete once `creatives` has ended.
     """
 
-    def __init__(self, layout: PlatformLayout, folder: PictureFolder, pattern: NamePattern | None) -> None:
-        self._layout, self._folder, self._pattern = layout, folder, pattern
+    def __init__(
+        self, layout: PlatformLayout, folder: PictureFolder, pattern: NamePattern | None, left_out: LeftOut = NOTHING
+    ) -> None:
+        self._layout, self._folder, self._pattern, self._left_out = layout, folder, pattern, left_out
         self._groups: dict[tuple[Any, ...], tuple[int, str, dict[str, Any]]] = {}
         self._faults: list[FailedCreative] = []
         self._num_rows = 0
-        self._num_ctr_off = 0
+        self._num_ctr_off = [0, 0]  # read as percent, and as shares
         self.dropped: Counter[str] = Counter()
         self.notes: list[str] = []
 
@@ -48,6 +50,9 @@ class ExportRows:
                 FailedCreative(file_name="", ad_name="", problem=f"{label}: {raw.fault[0]}", remedy=raw.fault[1])
             )
             return
+        if raw.row in self._left_out.rows:
+            self.dropped[self._left_out.rows[raw.row]] += 1
+            return
         values = self._layout.convert(raw.cells)
         if values == NO_DAY:
             problem, remedy = f"{label}: its day does not fit how the others are written.", "Correct it, or say --dates."
@@ -57,7 +62,7 @@ class ExportRows:
             self.dropped[values] += 1
             return
         self._num_rows += 1
-        self._num_ctr_off += values["is_ctr_off"]
+        self._num_ctr_off = [number + is_off for number, is_off in zip(self._num_ctr_off, values["ctr_off"], strict=True)]
         key: tuple[Any, ...] = (
             *(str(values.get(name) or "") for name in _KEY_FIELDS),
             tuple(sorted(map(str, values["context"].items()))),
@@ -71,7 +76,6 @@ class ExportRows:
 
     def creatives(self) -> Iterator[Creative | FailedCreative]:
         """Yield the creatives in the order in which their ads first appear, then the rows that could not be read."""
-        self._drop_sum()
         self._parse_names()
         join = PictureJoin(self._folder)
         num_by_name = 0
@@ -79,24 +83,9 @@ class ExportRows:
             values["file_name"] = join.find(values)
             values["ad_name"] = values["ad_name"] or values["ad_id"]
             num_by_name += not values["file_name"] and not any(values.get(name) for name in TEXT_FIELDS)
-            yield build_creative(values, row, label, self._folder, name_is_enough=True)
+            yield build_creative(values, row, label, self._folder, name_is_enough=True, numbers=self._layout.numbers)
         yield from self._faults
         self._note(join, num_by_name)
-
-    def _drop_sum(self) -> None:
-        """Leave out a first or last row whose impressions and clicks are the sum of all the others: a total without a word."""
-        if self._num_rows != len(self._groups) or len(self._groups) < _MIN_ROWS:
-            return
-        keys = list(self._groups)
-        counts = [tuple(self._groups[key][2][name] for name in ("impressions", "clicks")) for key in keys]
-        if not all(isinstance(number, int) for pair in counts for number in pair):
-            return
-        sums = tuple(sum(column) for column in zip(*counts, strict=True))
-        for at in (len(keys) - 1, 0):
-            if counts[at][0] > 0 and all(2 * counts[at][i] == sums[i] for i in (0, 1)):
-                del self._groups[keys[at]]
-                self.dropped[TOTAL_ROW] += 1
-                return
 
     def _parse_names(self) -> None:
         """Read the parts of names that follow a convention into the context; parts that differ from ad to ad stay out."""
@@ -128,10 +117,9 @@ class ExportRows:
         if self.dropped:
             counts = ", ".join(f"{number} x {reason}" for reason, number in sorted(self.dropped.items()))
             self.notes.append(f"rows that are no ads were left out: {counts}.")
-        if self._num_ctr_off:
-            self.notes.append(
-                f"the click rate given in {self._num_ctr_off} rows does not fit their counts; it follows from the counts."
-            )
+        self.notes += self._left_out.notes
+        if num_off := min(self._num_ctr_off):
+            self.notes.append(f"the click rate given in {num_off} rows does not fit their counts; it follows from the counts.")
         if self._num_rows > len(self._groups):
             self.notes.append(
                 f"{self._num_rows} rows are {len(self._groups)} ads and segments; rows of the same one are added up."

@@ -1,10 +1,12 @@
 """A mapping file: how a table that we do not know is read, written by the user or proposed to them.
 
-TOML or JSON, either plain pairs or pairs under "columns"; with the latter, three settings may stand above:
+TOML or JSON, either plain pairs or pairs under "columns"; with the latter, five settings may stand above:
 
     sheet = "Raw data"
     name_pattern = "[{concept}]_[{format}]_[{placement}]"
     dates = "dmy"
+    decimals = "comma"
+    rates = "percent"
     [columns]
     "Anzeigen-Bezeichner" = "ad_name"
     "Clicks (all)" = "clicks"
@@ -26,7 +28,7 @@ from adcreative.catalog.platforms.matching import TARGETS
 from adcreative.config import did_you_mean
 from adcreative.errors import ConfigError
 
-_TEXTS = ("sheet", "name_pattern", "dates")
+_TEXTS = ("sheet", "name_pattern", "dates", "decimals", "rates")
 _MAY_REPEAT = (*PART_FIELDS, "ignore")
 
 
@@ -35,12 +37,15 @@ class TableSettings:
     """How a table is read: columns maps its column names to ours; the others are "" where nothing is said.
 
     dates: the order of its days, "dmy", "mdy" or "ymd".
+    decimals: what stands before decimals, "point" or "comma". rates: what its click rates are, "percent" or "share".
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     sheet: str = ""
     name_pattern: str = ""
     dates: str = ""
+    decimals: str = ""
+    rates: str = ""
 
 
 def read_settings(columns: Path | TableSettings | None, *, dates: str = "") -> TableSettings:

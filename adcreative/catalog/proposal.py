@@ -23,7 +23,8 @@ from adcreative.catalog.platforms.columns import PART_FIELDS, all_spellings, fin
 from adcreative.catalog.platforms.layout import IDENTITY_FIELDS
 from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import TARGETS, find_fields, match_layout
-from adcreative.catalog.platforms.numbers import find_decimal_comma, finite, is_blank, read_amount
+from adcreative.catalog.platforms.number_votes import guess_numbers
+from adcreative.catalog.platforms.numbers import finite, is_blank
 from adcreative.catalog.sources import open_source
 from adcreative.config import read_packaged_yaml
 from adcreative.errors import CatalogError
@@ -100,7 +101,9 @@ def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None, 
         columns=tuple(proposals), is_known=is_known, missing=() if is_known else tuple(missing), note=note,
         settings=replace(
             settings,
-            columns={} if is_known else {proposal.column: proposal.target for proposal in proposals if proposal.target},
+            columns=settings.columns
+            if is_known
+            else {proposal.column: proposal.target for proposal in proposals if proposal.target},
         ),
     )  # fmt: skip
 
@@ -165,9 +168,8 @@ class _Figures:
         self._names = [name.strip() for name in header]
         columns = [[row[at] if at < len(row) else None for row in sample] for at in range(len(header))]
         self._filled = [[cell for cell in column if not is_blank(cell)] for column in columns]
-        comma = find_decimal_comma((cell for column in self._filled for cell in column), default=False)
-        self._numbers = [[finite(read_amount(cell, decimal_comma=comma)) if _is_number(cell) else None for cell in column]
-                         for column in columns]  # fmt: skip
+        numbers = guess_numbers(cell for column in self._filled for cell in column)
+        self._numbers = [[finite(numbers.amount(cell)) if _is_number(cell) else None for cell in column] for column in columns]
         self._counts = [at for at in range(len(header)) if self._is_count(at)]
 
     def _is_count(self, at: int) -> bool:

@@ -146,12 +146,18 @@ class CatalogReader:
         row = 0
         for table in self._tables:
             first_row = row
-            export = ExportRows(table.header.layout, self._folder, self._pattern) if table.header.layout else None
+            header = table.header
+            export = ExportRows(header.layout, self._folder, self._pattern, header.left_out) if header.layout else None
+            if export is None:
+                self._found += header.left_out.notes
             for raw in table.source.read_rows():
                 row = first_row + raw.row  # unique across the tables of a folder
                 label = f"row {raw.row}" if len(self._tables) == 1 else f"{table.label} row {raw.row}"
                 if export is not None:
                     export.add(raw, row, label)
+                    continue
+                if raw.row in header.left_out.rows:
+                    self.dropped[header.left_out.rows[raw.row]] += 1
                     continue
                 item = self._build(table, raw, row, label)
                 if isinstance(item, Creative) and not table.header.is_upworthy:
@@ -184,7 +190,7 @@ class CatalogReader:
         if table.prefix and isinstance(file_name, str) and file_name.strip():
             with contextlib.suppress(CreativeError):  # an absolute path stays as it is, and build_creative refuses it
                 cells["file_name"] = table.prefix + self._folder.normalise(file_name.strip())
-        return build_creative(cells, row, label, self._folder)
+        return build_creative(cells, row, label, self._folder, numbers=table.header.numbers)
 
     def _warn_unlisted(self, seen: SeenRows) -> list[str]:
         if not any("file_name" in table.header.names for table in self._tables):
@@ -229,6 +235,7 @@ def _open_tables(paths: list[Path], root: Path, settings: TableSettings, with_da
         try:
             if with_days and not header.faults:
                 header = header.read_dates(source, settings.dates, label)
+                header = header.read_numbers(source, label, decimals=settings.decimals, rates=settings.rates)
             elif not with_days:
                 header = header.without_dates()
         except CatalogError as error:

@@ -5,6 +5,7 @@ What is left out is counted by reason: totals, rows without a name, rows without
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,11 @@ from typing import Any
 from adcreative.catalog.boundary import GuardedSource, typed
 from adcreative.catalog.mapping import TableSettings, read_settings
 from adcreative.catalog.platforms.columns import fold_column
-from adcreative.catalog.platforms.layout import TOTAL_ROW, PlatformLayout
+from adcreative.catalog.platforms.layout import PlatformLayout
 from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import match_layout
 from adcreative.catalog.platforms.numbers import finite
+from adcreative.catalog.platforms.totals import LeftOut
 from adcreative.catalog.rows import clean_text
 from adcreative.catalog.sources import open_source
 from adcreative.errors import CatalogError
@@ -85,14 +87,19 @@ def read_results(path: Path, *, columns: Path | TableSettings | None = None) -> 
         if layout is None:
             raise CatalogError(describe_missing(source.header, path.name) or _describe_unknown(source.header, path.name))
         layout = layout.read_dates(source, settings.dates, path.name)
-        rows, dropped, num_ctr_off = _read_rows(source, layout)
-    left_out = ", ".join(f"{number} x {reason}" for reason, number in sorted(dropped.items()))
+        layout = layout.read_numbers(source, path.name, decimals=settings.decimals, rates=settings.rates)
+        left_out = layout.find_left_out(source)
+        rows, dropped, faults, num_ctr_off = _read_rows(source, layout, left_out)
+    counts = ", ".join(f"{number} x {reason}" for reason, number in sorted(dropped.items()))
     if not rows:
-        raise CatalogError(f"{path.name} has no row with impressions ({left_out or 'no rows at all'}). Export the right dates.")
+        why = "; ".join([counts or "no rows at all", *faults])
+        raise CatalogError(f"{path.name} has no row with impressions ({why}). Export the right dates.")
     notes = [note for note in (*layout.notes, layout.dates.note) if note]
     warnings = [*source.warnings, *(f"{path.name}: {note}" for note in notes)]
     if dropped:
-        warnings.append(f"{path.name}: rows were left out: {left_out}.")
+        warnings.append(f"{path.name}: rows were left out: {counts}.")
+    warnings += [f"{path.name}: {note}" for note in left_out.notes]
+    warnings += [f"{path.name}: {fault}." for fault in faults]
     if num_ctr_off:
         warnings.append(f"{path.name}: the click rate given in {num_ctr_off} rows does not fit their counts; it is not used.")
     names = Counter(row.ad_name for row in rows)
@@ -111,34 +118,30 @@ def _describe_unknown(header: tuple[str, ...], name: str) -> str:
     )
 
 
-def _read_rows(source: GuardedSource, layout: PlatformLayout) -> tuple[list[ResultRow], Counter[str], int]:
-    """Return the usable rows, how many others were left out and why, and in how many the given click rate is off."""
+def _read_rows(
+    source: GuardedSource, layout: PlatformLayout, left_out: LeftOut
+) -> tuple[list[ResultRow], Counter[str], list[str], int]:
+    """Return the usable rows, how many others were left out and why, the first fault of each kind, how many rates are off."""
     rows: list[ResultRow] = []
     dropped: Counter[str] = Counter()
-    num_ctr_off = 0
+    faults: dict[str, str] = {}
+    num_off = [0, 0]  # read as percent, and as shares
     for raw in source.read_rows():
+        if raw.row in left_out.rows:
+            dropped[left_out.rows[raw.row]] += 1
+            continue
         values = BROKEN if raw.fault else layout.convert(raw.cells)
         item = values if isinstance(values, str) else _build_row(values, raw.row)
-        if isinstance(item, str):
-            dropped[item] += 1
-        else:
+        if isinstance(item, ResultRow):
             rows.append(item)
-        num_ctr_off += isinstance(values, dict) and values["is_ctr_off"]
-    if (at := _find_sum(rows)) is not None:
-        del rows[at]
-        dropped[TOTAL_ROW] += 1
-    return _tell_apart(rows), dropped, num_ctr_off
-
-
-def _find_sum(rows: list[ResultRow]) -> int | None:
-    """Return the place of a first or last row that is the sum of all others (a total without a word for it), or None."""
-    if len(rows) < 3:
-        return None
-    sums = sum(row.impressions for row in rows), sum(row.clicks for row in rows)
-    for at in (len(rows) - 1, 0):
-        if (2 * rows[at].impressions, 2 * rows[at].clicks) == sums and rows[at].clicks:
-            return at
-    return None
+        else:
+            reason, fault = (item, raw.fault[0].rstrip(".") if raw.fault else "") if isinstance(item, str) else item
+            dropped[reason] += 1
+            if fault:
+                faults.setdefault(reason, f"row {raw.row}: {fault}")
+        if isinstance(values, dict):
+            num_off = [number + is_off for number, is_off in zip(num_off, values["ctr_off"], strict=True)]
+    return _tell_apart(rows), dropped, list(faults.values()), min(num_off)
 
 
 def _tell_apart(rows: list[ResultRow]) -> list[ResultRow]:
@@ -152,17 +155,24 @@ def _tell_apart(rows: list[ResultRow]) -> list[ResultRow]:
     ]
 
 
-def _build_row(values: dict[str, Any], row: int) -> ResultRow | str:
-    """Return the row, or the reason why it is left out."""
+def _show(value: Any) -> str:
+    return f'"{value[:40]}"' if isinstance(value, str) else f"{value}"
+
+
+def _build_row(values: dict[str, Any], row: int) -> ResultRow | tuple[str, str]:
+    """Return the row, or the reason why it is left out and what is wrong with it."""
     impressions, clicks, spend = values["impressions"], values["clicks"], values["spend"]
     if impressions is None or impressions == 0:
-        return NO_DELIVERY
+        return NO_DELIVERY, ""
     clicks = 0 if clicks is None else clicks  # platforms leave the cell of a zero empty
-    counts = finite(impressions), finite(clicks)
-    if any(count is None or count != int(count) or count > _MAX_COUNT for count in counts):
-        return IMPOSSIBLE
-    if not 0 <= clicks <= impressions or isinstance(spend, str):
-        return IMPOSSIBLE
+    for name, number in (("impressions", impressions), ("clicks", clicks)):
+        count = finite(number)
+        if count is None or not 0 <= count <= _MAX_COUNT or count != int(count):
+            return IMPOSSIBLE, f"{name} must be a whole number from 0, got {_show(number)}"
+    if clicks > impressions:
+        return IMPOSSIBLE, f"clicks ({clicks:,}) are more than impressions ({impressions:,})"
+    if isinstance(spend, str) or (spend is not None and not 0 <= spend < math.inf):
+        return IMPOSSIBLE, f"spend must be a number from 0, got {_show(spend)}"
     names = ("ad_id", "campaign", "ad_set", "platform", "placement", "date_start", "date_end", "currency")
     texts = {name: clean_text(str(values.get(name) or ""))[:1000] for name in names}
     words = " / ".join(str(text) for name in _WORDS if (text := values.get(name)))

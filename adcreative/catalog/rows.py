@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from adcreative.catalog.paths import PictureFolder
+from adcreative.catalog.platforms.numbers import PLAIN, NumberReading
 from adcreative.creative import SEGMENT_COLUMNS, TEXT_COLUMNS, Creative, FailedCreative
 from adcreative.errors import CreativeError
 
@@ -28,13 +29,16 @@ _MAX_COUNT = 10**12
 _UNKNOWN = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))  # how exports write "no number"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINE_BREAK = re.compile("[ \t]*[\t\r\n\u2028\u2029]+[ \t]*")
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[, \u00a0\u202f']\d{3})+(?:\.\d*)?")
-_POINT_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 
 
 def build_creative(
-    cells: Mapping[str, Any], row: int, label: str, folder: PictureFolder, *, name_is_enough: bool = False
+    cells: Mapping[str, Any],
+    row: int,
+    label: str,
+    folder: PictureFolder,
+    *,
+    name_is_enough: bool = False,
+    numbers: NumberReading = PLAIN,
 ) -> Creative | FailedCreative:
     """Build the creative of one data row.
 
@@ -45,6 +49,7 @@ def build_creative(
         row: number of the creative in the catalogue, from 1.
         label: what messages call the row ("row 7").
         name_is_enough: an ad that has neither a picture nor words is taken by its name, as exports list it.
+        numbers: how the numbers of its table are read.
     Returns:
         The creative, or a FailedCreative whose problem lists every fault of the row.
     """
@@ -59,8 +64,8 @@ def build_creative(
     if weekday := _name_weekday(values["date_start"], values["date_end"]):
         values["context"].setdefault("weekday", weekday)
     for column in ("impressions", "clicks"):
-        values[column] = _read_count(column, cells.get(column), faults)
-    values["spend"] = _read_spend(cells.get("spend"), faults)
+        values[column] = _read_count(column, _read_text_number(column, cells.get(column), numbers), faults)
+    values["spend"] = _read_spend(_read_text_number("spend", cells.get("spend"), numbers), faults)
     _check_counts(values["impressions"], values["clicks"], faults)
     if values["file_name"]:
         try:
@@ -141,32 +146,26 @@ def _read_text(column: str, value: Any, faults: list[CreativeError]) -> str:
 
 def _read_number(column: str, value: Any, faults: list[CreativeError]) -> float | int | None:
     """Return the number in a cell, None when it is blank or after appending a fault."""
-    number: Any = _parse_number(value) if isinstance(value, str) else value
-    if number is None or (isinstance(number, float) and math.isnan(number)):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    is_number = isinstance(number, (int, float, Decimal)) and not isinstance(number, bool)
-    if not is_number or number != number:
+    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    if not is_number or value != value:
         problem = f'{column} is "{str(value)[:40]}", which is not a number.'
         faults.append(CreativeError(problem, f"Write {column} as plain digits, or leave it empty."))
-    elif column != "spend" and isinstance(value, str) and _POINT_GROUPED.fullmatch(value.strip()):
-        problem = f'{column} is "{value.strip()}", which can mean two numbers.'
-        faults.append(CreativeError(problem, f"Write {column} as plain digits, without a point."))
-    elif abs(number) > _MAX_COUNT:
+    elif abs(value) > _MAX_COUNT:
         faults.append(CreativeError(f"{column} is larger than can be.", f"Correct {column}."))
     else:
-        return number if isinstance(number, int) else float(number)
+        return value if isinstance(value, int) else float(value)
     return None
 
 
-def _parse_number(text: str) -> float | int | str | None:
-    """Return the number written in `text`, None when it says "unknown", or the text itself when it is neither."""
-    text = clean_text(text)
-    if text.casefold() in _UNKNOWN:
-        return None
-    plain = re.sub(r"[, \u00a0\u202f']", "", text) if _GROUPED.fullmatch(text) else text
-    if re.fullmatch(r"[+-]?\d{1,15}", plain):
-        return int(plain)
-    return float(plain) if _NUMBER.fullmatch(plain) else text
+def _read_text_number(column: str, cell: Any, numbers: NumberReading) -> Any:
+    """Return the number that a cell's text is; of a count that is none the broken number, so that its fault can be told."""
+    found = numbers.amount(cell) if column == "spend" else numbers.count(cell)
+    if column != "spend" and isinstance(found, str):
+        amount = numbers.amount(found)
+        return amount if isinstance(amount, float) and not amount.is_integer() else found
+    return found
 
 
 def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | None:
@@ -184,8 +183,6 @@ def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | N
 
 
 def _read_spend(value: Any, faults: list[CreativeError]) -> float | None:
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+,\d{1,2}\s*", value):
-        value = value.replace(",", ".")  # a decimal comma
     number = _read_number("spend", value, faults)
     if number is not None and number < 0:
         faults.append(CreativeError(f"spend is negative ({number:g}).", "Correct spend, or leave it empty."))

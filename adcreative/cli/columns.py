@@ -14,6 +14,18 @@ from adcreative.errors import ConfigError
 MAX_SHOWN = 200  # characters of a foreign name
 
 
+def keep_numbers(out: Path, columns: Path | None, *, rates: str, decimals: str) -> Path | None:
+    """Return the mapping file that a table is read with, with how its numbers are written beside what it said already.
+
+    Raises:
+        ConfigError: the mapping file is wrong, or OUT.columns.toml is another file than one of ours.
+    """
+    if not rates and not decimals:
+        return columns
+    settings = pipeline.read_settings(columns, rates=rates, decimals=decimals)
+    return pipeline.write_settings(settings, out.with_name(f"{out.name}.columns.toml"))
+
+
 def confirm_columns(
     data: Path,
     out: Path,

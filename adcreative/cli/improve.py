@@ -17,6 +17,7 @@ from adcreative.cli.options import (
     Consent,
     Data,
     Dates,
+    Decimals,
     DryRun,
     Engine,
     Images,
@@ -28,6 +29,7 @@ from adcreative.cli.options import (
     NamePattern,
     OwnDescription,
     OwnHeadline,
+    Rates,
     Restart,
     Resume,
     RiskAversion,
@@ -78,6 +80,8 @@ def optimize(
     sheet: Sheet = "",
     name_pattern: NamePattern = "",
     dates: Dates = "",
+    rates: Rates = "",
+    decimals: Decimals = "",
     limit: Limit = None,
     resume: Resume = False,
     restart: Restart = False,
@@ -91,10 +95,11 @@ def optimize(
     Example: adcreative optimize ads/ --out improved/ --seed 1
     """
     from adcreative import pipeline
-    from adcreative.cli.columns import confirm_columns
+    from adcreative.cli.columns import confirm_columns, keep_numbers
 
     with verb(as_json) as (progress, should_stop):
         columns = confirm_columns(data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern, needs_results=False)
+        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
         batch = pipeline.BatchConfig(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )

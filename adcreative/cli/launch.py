@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import Campaign, Columns, Dates, Export, Overwrite, Run
+from adcreative.cli.options import Campaign, Columns, Dates, Decimals, Export, Overwrite, Rates, Run
 from adcreative.cli.progress import print_outcome, verb
 
 PANEL = "Launch"
@@ -95,6 +95,8 @@ def read_out(
     metric: Annotated[str, typer.Option(help="What to compare by: ctr, cpc, cost_per_conversion or roas.")] = "ctr",
     columns: Columns = None,
     dates: Dates = "",
+    rates: Rates = "",
+    decimals: Decimals = "",
     restart: Overwrite = False,
 ) -> None:
     """Say winner, loser or go on for each variant; may be asked every day.
@@ -102,8 +104,10 @@ def read_out(
     Example: adcreative read-out results.csv --plan plan/ --out read-out.json
     """
     from adcreative import pipeline
+    from adcreative.cli.columns import keep_numbers
 
     with verb():
+        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
         summary = pipeline.read_out(
             results,
             out,

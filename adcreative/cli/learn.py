@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data, Dates, Export, Images, NamePattern, Overwrite, Seed, Sheet, Yes
+from adcreative.cli.options import (
+    AsJson,
+    Columns,
+    Data,
+    Dates,
+    Decimals,
+    Export,
+    Images,
+    NamePattern,
+    Overwrite,
+    Rates,
+    Seed,
+    Sheet,
+    Yes,
+)
 from adcreative.cli.progress import finish, print_outcome, verb
 from adcreative.cli.terminal import say, say_lines
 
@@ -27,16 +41,19 @@ def import_results(
     yes: Yes = False,
     sheet: Sheet = "",
     dates: Dates = "",
+    rates: Rates = "",
+    decimals: Decimals = "",
 ) -> None:
     """Join results to variants, hold them against the predictions, and make the next training folder.
 
     Example: adcreative import-results results.csv --db account.duckdb --run improved/ --campaign spring --training next/
     """
     from adcreative import pipeline
-    from adcreative.cli.columns import confirm_columns
+    from adcreative.cli.columns import confirm_columns, keep_numbers
 
     with verb():
         columns = confirm_columns(results, db, columns, yes=yes, sheet=sheet)
+        columns = keep_numbers(db, columns, rates=rates, decimals=decimals)
         summary = pipeline.import_results(
             results, db, run=run, campaign=campaign, columns=columns, dates=dates, training=training, restart=restart,
         )  # fmt: skip
@@ -54,6 +71,8 @@ def train(
     sheet: Sheet = "",
     name_pattern: NamePattern = "",
     dates: Dates = "",
+    rates: Rates = "",
+    decimals: Decimals = "",
     as_json: AsJson = False,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")
@@ -76,7 +95,7 @@ def train(
     Example: adcreative train account/ --out model/
     """
     from adcreative import pipeline
-    from adcreative.cli.columns import confirm_columns
+    from adcreative.cli.columns import confirm_columns, keep_numbers
 
     if schema is not None:
         with verb(as_json) as (progress, should_stop):
@@ -97,6 +116,7 @@ def train(
         return
     with verb(as_json) as (progress, should_stop):
         columns = confirm_columns(data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern)
+        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
         summary = pipeline.train(
             data, out, columns=columns, images=images, dates=dates, seed=seed, from_scratch=from_scratch,
             text_encoder=text_encoder, restart=restart, progress=progress, should_stop=should_stop,
@@ -157,6 +177,8 @@ def rank_features(
     label: Annotated[str, typer.Option(help="The column of 0 and 1; looked for when it is not named.")] = "",
     columns: Columns = None,
     dates: Dates = "",
+    rates: Rates = "",
+    decimals: Decimals = "",
     method: Annotated[
         str, typer.Option(help="permutation; or shift, the published score, which fails on rows sorted by the label.")
     ] = "permutation",
@@ -170,8 +192,10 @@ def rank_features(
     Example: adcreative rank-features impressions.parquet --out ranks.csv
     """
     from adcreative import pipeline
+    from adcreative.cli.columns import keep_numbers
 
     with verb(as_json) as (progress, should_stop):
+        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
         summary = pipeline.rank_features(
             data, out, label=label, columns=columns, dates=dates, method=method, order=order, seed=seed, restart=restart,
             progress=progress, should_stop=should_stop,

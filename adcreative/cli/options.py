@@ -37,6 +37,8 @@ NamePattern = Annotated[
 Dates = Annotated[
     str, typer.Option("--dates", help="Order of day, month and year: dmy, mdy or ymd; else the whole column tells it.")
 ]
+Rates = Annotated[str, typer.Option("--rates", help="What the click rates of an export are: percent or share.")]
+Decimals = Annotated[str, typer.Option("--decimals", help="What stands before decimals in a table: point or comma.")]
 ReadPictures = Annotated[
     bool, typer.Option("--read-pictures/--no-read-pictures", help="Read the words that stand in a picture.")
 ]

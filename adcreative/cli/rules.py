@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data, Overwrite, ReadPictures
+from adcreative.cli.options import AsJson, Columns, Data, Decimals, Overwrite, Rates, ReadPictures
 from adcreative.cli.progress import finish, print_outcome, verb
 from adcreative.cli.terminal import say, say_json
 
@@ -21,6 +21,8 @@ def check(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
     columns: Columns = None,
+    rates: Rates = "",
+    decimals: Decimals = "",
     brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: words to avoid.")] = None,
     read_pictures: ReadPictures = True,
     restart: Overwrite = False,
@@ -31,8 +33,10 @@ def check(
     Example: adcreative check ads/ --out checks.csv
     """
     from adcreative import pipeline
+    from adcreative.cli.columns import keep_numbers
 
     with verb(as_json) as (progress, should_stop):
+        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
         summary = pipeline.check(
             data, out, columns=columns, brand_kit=brand_kit, read_pictures=read_pictures, restart=restart,
             progress=progress, should_stop=should_stop,

@@ -13,6 +13,7 @@ from adcreative.cli.options import (
     Columns,
     Data,
     Dates,
+    Decimals,
     DryRun,
     Engine,
     Images,
@@ -20,6 +21,7 @@ from adcreative.cli.options import (
     Model,
     NamePattern,
     Overwrite,
+    Rates,
     ReadPictures,
     Restart,
     Resume,
@@ -46,6 +48,8 @@ def score(
     sheet: Sheet = "",
     name_pattern: NamePattern = "",
     dates: Dates = "",
+    rates: Rates = "",
+    decimals: Decimals = "",
     base_rate: BaseRate = None,
     by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = "",
     read_pictures: ReadPictures = True,
@@ -66,7 +70,7 @@ def score(
     Example: adcreative score ads/ --out scores.csv
     """
     from adcreative import pipeline
-    from adcreative.cli.columns import confirm_columns
+    from adcreative.cli.columns import confirm_columns, keep_numbers
 
     if model is not None and pipeline.is_log_model(model):
         with verb(as_json) as (progress, should_stop):
@@ -79,6 +83,7 @@ def score(
         columns = confirm_columns(
             data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern, needs_results=False
         )  # fmt: skip
+        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
         batch = pipeline.BatchConfig(
             limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
         )
@@ -155,6 +160,8 @@ def evaluate(
     model: Model = None,
     columns: Columns = None,
     dates: Dates = "",
+    rates: Rates = "",
+    decimals: Decimals = "",
     restart: Overwrite = False,
 ) -> None:
     """Measure a model on creatives with results, or on rows of a log, that it was not trained on.
@@ -162,6 +169,7 @@ def evaluate(
     Example: adcreative evaluate held-out.parquet --out metrics.json
     """
     from adcreative import pipeline
+    from adcreative.cli.columns import keep_numbers
 
     if model is not None and pipeline.is_log_model(model):
         with verb() as (progress, should_stop):
@@ -173,6 +181,7 @@ def evaluate(
             say(f"warning: {figures['note']}", err=True)
         return
     with verb() as (progress, should_stop):
+        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
         metrics = pipeline.evaluate(
             data, out, columns=columns, dates=dates, model=model, restart=restart, progress=progress, should_stop=should_stop
         )

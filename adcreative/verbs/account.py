@@ -22,7 +22,7 @@ from adcreative.verbs.campaign import import_results
 
 __all__ = [
     "METRICS", "AccountView", "AdLine", "ColumnProposal", "ColumnView", "MappingProposal", "Metric", "propose_mapping",
-    "read_account", "read_columns", "read_result_rows", "read_settings", "write_mapping",
+    "read_account", "read_columns", "read_result_rows", "read_settings", "write_mapping", "write_settings",
 ]  # fmt: skip
 
 NEEDED_COLUMNS = ("ad_name", "impressions", "clicks")
@@ -129,14 +129,17 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
     )
 
 
-def read_settings(columns: Path | None, *, sheet: str = "", name_pattern: str = "", dates: str = "") -> TableSettings:
-    """Return what a mapping file says, with a sheet, a name pattern and an order of days that go before what it says.
+def read_settings(
+    columns: Path | None, *, sheet: str = "", name_pattern: str = "", dates: str = "", rates: str = "", decimals: str = ""
+) -> TableSettings:
+    """Return what a mapping file says, with settings that go before what it says; "" where it stays.
 
     Raises:
         ConfigError: the mapping file is wrong.
     """
     settings = read_table_settings(columns, dates=dates)
-    return replace(settings, sheet=sheet or settings.sheet, name_pattern=name_pattern or settings.name_pattern)
+    given = {"sheet": sheet, "name_pattern": name_pattern, "rates": rates, "decimals": decimals}
+    return replace(settings, **{name: text for name, text in given.items() if text})  # type: ignore[arg-type]
 
 
 def write_mapping(proposal: MappingProposal, out: Path) -> Path:
@@ -149,13 +152,25 @@ def write_mapping(proposal: MappingProposal, out: Path) -> Path:
     if proposal.missing:
         lacks = " and ".join(proposal.missing)
         raise CatalogError(proposal.note or f"no column was found for {lacks}. Say which it is in a mapping file (--columns).")
+    lines = [
+        f"# {fold_column(column.column)[:60]}: {column.reason} ({column.confidence:.0%})\n".replace("\n#", " ")
+        for column in proposal.columns
+    ]
+    return write_settings(proposal.settings, out, lines)
+
+
+def write_settings(settings: TableSettings, out: Path, lines: Sequence[str] = ()) -> Path:
+    """Write how a table is read as a mapping file (TOML), for `columns`; return its path.
+
+    Args:
+        lines: remarks to stand above, each with its sign and line end.
+    Raises:
+        CatalogError: it cannot be written there. ConfigError: another file is there, which is not replaced.
+    """
     if out.exists() and not _was_proposed(out):
         raise ConfigError(f"{out} is there and was not written by a proposal; move it away, or give it with --columns.")
     with atomic_file(out) as file:
-        file.write(f"{_PROPOSED}\n")
-        for column in proposal.columns:
-            file.write(f"# {fold_column(column.column)[:60]}: {column.reason} ({column.confidence:.0%})\n".replace("\n#", " "))
-        file.write(format_settings(proposal.settings))
+        file.write("".join((f"{_PROPOSED}\n", *lines, format_settings(settings))))
     return out
 
 

@@ -43,7 +43,7 @@ def test_counts_as_exports_write_them(cell: Any, count: int | None) -> None:
         ({"clicks": "-1"}, "clicks is negative (-1)."),
         ({"impressions": -5.0}, "impressions is negative (-5)."),
         ({"clicks": "2.5"}, "clicks is 2.5, but counts are whole."),
-        ({"impressions": "1.000"}, 'impressions is "1.000", which can mean two numbers.'),
+        ({"impressions": "007"}, 'impressions is "007", which is not a number.'),
         ({"impressions": "many"}, 'impressions is "many", which is not a number.'),
         ({"impressions": "Infinity"}, 'impressions is "Infinity", which is not a number.'),
         ({"impressions": float("inf")}, "impressions is larger than can be."),
@@ -56,7 +56,8 @@ def test_counts_as_exports_write_them(cell: Any, count: int | None) -> None:
         ({"impressions": 10**400}, "impressions is larger than can be."),
         ({"impressions": "5000000000000"}, "impressions is larger than can be."),
         ({"spend": "-2"}, "spend is negative (-2)."),
-        ({"spend": "$5"}, 'spend is "$5", which is not a number.'),
+        ({"spend": "5 apples"}, 'spend is "5 apples", which is not a number.'),
+        ({"spend": "(12.50)"}, "spend is negative (-12.5)."),
     ],
 )  # fmt: skip
 def test_bad_numbers_fail_the_row(cells: dict[str, Any], problem: str) -> None:
@@ -67,7 +68,7 @@ def test_bad_numbers_fail_the_row(cells: dict[str, Any], problem: str) -> None:
     assert failure.remedy.endswith((".", "?"))
 
 
-@pytest.mark.parametrize(("cell", "spend"), [("3.5", 3.5), ("3,5", 3.5), ("1,234.50", 1234.5), (2, 2.0), ("", None)])
+@pytest.mark.parametrize(("cell", "spend"), [("3.5", 3.5), ("$5", 5.0), ("1,234.50", 1234.5), (2, 2.0), ("", None)])
 def test_spend(cell: Any, spend: float | None) -> None:
     item = build(spend=cell)
     assert isinstance(item, Creative)

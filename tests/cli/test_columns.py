@@ -77,3 +77,19 @@ def test_train_takes_an_export_with_its_pictures(tmp_path: Path, monkeypatch: py
     done = CliRunner().invoke(app, [*arguments, "--yes"])
     assert done.exit_code == 0
     assert (given["data"], given["images"], given["columns"]) == (export, tmp_path, tmp_path / "model.columns.toml")
+
+
+def test_what_numbers_are_is_said_at_the_terminal_and_kept(tmp_path: Path) -> None:
+    rows = "".join(f"Ad {n},100000,0.1{n}\n" for n in range(3))
+    export = write(tmp_path / "ads.csv", f"Ad name,Impressions,CTR\n{rows}")
+    arguments = ["read-out", str(export), "--out", str(tmp_path / "out.json"), "--control", "Ad 0"]
+    refused = CliRunner().invoke(app, arguments)
+    assert refused.exit_code == 2
+    assert 'the column "CTR" may hold percent or shares' in " ".join(refused.output.split())
+    done = CliRunner().invoke(app, [*arguments, "--rates", "percent"])
+    assert done.exit_code == 0, done.output
+    kept = tmp_path / "out.json.columns.toml"
+    assert 'rates = "percent"' in kept.read_text()
+    again = CliRunner().invoke(app, [*arguments, "--columns", str(kept), "--decimals", "point"])
+    assert again.exit_code == 0, again.output
+    assert 'decimals = "point"\nrates = "percent"' in kept.read_text()

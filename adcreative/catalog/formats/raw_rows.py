@@ -6,9 +6,12 @@ batch in memory. A row that cannot be parsed is a RawRow with a fault, and the s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from adcreative.errors import CatalogError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,10 @@ class RawRow:
     fault: tuple[str, str] | None = None
 
 
+class ShownPercent(float):
+    """A number of a workbook that is shown as a percentage: 0.0125 that stands there as "1.25%"."""
+
+
 class TableSource(Protocol):
     """What every format offers: `header` and `warnings` after construction, then the rows, as often as asked."""
 
@@ -28,3 +35,11 @@ class TableSource(Protocol):
     warnings: tuple[str, ...]
 
     def read_rows(self) -> Iterator[RawRow]: ...
+
+
+def read_unbroken(source: TableSource) -> Iterator[RawRow]:
+    """Yield the rows of a table that are whole, up to where it cannot be read: reading itself will say so, at its row."""
+    with contextlib.suppress(CatalogError):
+        for raw in source.read_rows():
+            if raw.fault is None:
+                yield raw

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.catalog.formats.header import MAX_COLUMNS, MAX_PREAMBLE_LINES, IsKnown, find_header
-from adcreative.catalog.formats.raw_rows import RawRow
+from adcreative.catalog.formats.raw_rows import RawRow, ShownPercent
 from adcreative.catalog.zips import Allowance, PackedError, TooLargeError, TooMuchError, ZipReader
 from adcreative.errors import CatalogError
 
@@ -23,6 +23,7 @@ MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 MAX_SHARED_BYTES = 300_000_000  # shared texts and styles are held in memory
 _MAX_CELL_CHARS = 32_767  # Excel's own limit
+_NUM_STYLED = 50  # rows below the header whose formats tell which columns are shown in percent
 _ERRORS = frozenset(("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NULL!", "#NUM!"))
 
 
@@ -54,6 +55,7 @@ class XlsxSource:
         if len(self.header) > MAX_COLUMNS:
             raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
         self._has_formulas = _has_formulas(path)
+        self._in_percent = _find_percent(path, best, self._first_line + 2, len(self.header))
 
     def read_rows(self) -> Iterator[RawRow]:
         width, row = len(self.header), 0
@@ -68,7 +70,11 @@ class XlsxSource:
                 )
                 yield RawRow(row=row, fault=fault)
             else:
-                yield RawRow(row=row, cells=[_plain(value) for value in values])
+                cells = [_plain(value) for value in values]
+                for at in self._in_percent:
+                    if isinstance(cells[at], (int, float)) and not isinstance(cells[at], bool):
+                        cells[at] = ShownPercent(cells[at])
+                yield RawRow(row=row, cells=cells)
 
     def _read_lines(self, width: int) -> Iterator[tuple[Sequence[Any], list[int]]]:
         """Yield the cells of each line below the header, and the columns with formulas whose value is not in the file."""
@@ -144,6 +150,19 @@ def _read_top(sheet: Any) -> list[list[str]]:
         for values in sheet.iter_rows(max_row=MAX_PREAMBLE_LINES, max_col=MAX_COLUMNS + 1, values_only=True)
     ]
     return lines if any(cell.strip() for line in lines for cell in line) else []
+
+
+def _find_percent(path: Path, sheet: str, first_row: int, width: int) -> tuple[int, ...]:
+    """Return the columns whose numbers are shown as percentages in all of the first rows: 0.0125 that reads "1.25%"."""
+    shown: dict[int, bool] = {}
+    with _open(path, with_values=True) as book:
+        opened = book[sheet]
+        opened.reset_dimensions()
+        for cells in opened.iter_rows(min_row=first_row, max_row=first_row + _NUM_STYLED, max_col=width):
+            for at, cell in enumerate(cells):
+                if isinstance(cell.value, (int, float)) and not isinstance(cell.value, bool):
+                    shown[at] = shown.get(at, True) and "%" in (cell.number_format or "")
+    return tuple(at for at, is_shown in shown.items() if is_shown)
 
 
 def _strip_end(cells: Sequence[str]) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from adcreative.config import did_you_mean, read_packaged_yaml
 from adcreative.errors import ConfigError
 
 UNVERIFIED = "unverified"
-DECIMAL_COMMA = frozenset(("de", "fr", "es", "it", "pt-BR", "nl", "pl", "id", "tr"))
 # Fields of which an ad may have several columns, all of which are its text.
 PART_FIELDS = ("headline", "long_headline", "description", "primary_text")
 # what a column can be; "other": one that is known and not read

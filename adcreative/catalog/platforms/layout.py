@@ -7,18 +7,21 @@ impressions, and a given one that disagrees is counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from adcreative.catalog.formats.raw_rows import TableSource
+from adcreative.catalog.formats.raw_rows import TableSource, read_unbroken
 from adcreative.catalog.names import as_text, is_rounded
 from adcreative.catalog.platforms.dates import find_reading
 from adcreative.catalog.platforms.days import UNORDERED, DateReading, find_range
-from adcreative.catalog.platforms.numbers import finite, is_blank, read_amount, read_count
-from adcreative.catalog.platforms.totals import is_total, means_all
+from adcreative.catalog.platforms.number_votes import AMOUNTS, COUNTS, find_numbers
+from adcreative.catalog.platforms.numbers import PLAIN, NumberReading, finite, is_blank
+from adcreative.catalog.platforms.rates import PERCENT, SHARE, Rate, find_unit, has_percent_sign
+from adcreative.catalog.platforms.repeated import check_repeated
+from adcreative.catalog.platforms.totals import LeftOut, Line, find_left_out, is_total, mark_row, means_all
 
-TOTAL_ROW, NO_NAME, SUBTOTAL, FOOTER = "total row", "no ad name", "subtotal over a breakdown", "line below the table"
+FOOTER = "line below the table"
 NO_DAY, ROUNDED = "day that does not fit the others", "ad named by an id that a spreadsheet rounded"
 IGNORE = "ignore"
 TEXT_FIELDS = ("headline", "long_headline", "description", "primary_text")
@@ -42,9 +45,9 @@ class PlatformLayout:
     """How to read one export: names has one entry a column ("" is not read), several where an ad has several headlines.
 
     parts holds the positions of text columns in reading order. clicks_from is "" where clicks are counted, else the rate
-    ("ctr", "cpc") they are computed from; rate_unit is what that rate is multiplied by. outcomes says which field conversions
-    and revenue come from. dates: how days are read; date_range covers rows without. broken_down: breakdown fields that most
-    rows fill in.
+    ("ctr", "cpc") they are computed from; rate_unit is what that rate is multiplied by, roas_unit the return on ad spend.
+    outcomes says which field conversions and revenue come from. numbers and dates: how those are read; date_range covers rows
+    without days. broken_down: breakdown fields that most rows fill in. repeated: fields of which several columns have one name.
     """
 
     platform: str
@@ -55,15 +58,17 @@ class PlatformLayout:
     ad_set_is: str = "audience"
     clicks_field: str = "clicks"
     clicks_from: str = ""
-    rate_unit: float = 0.01
+    rate_unit: float = PERCENT
+    roas_unit: float = SHARE
     rate_field: str = ""
     conversions_field: str = ""
     revenue_field: str = ""
     parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     date_range: tuple[str, str] = ("", "")
-    decimal_comma: bool = False
+    numbers: NumberReading = PLAIN
     dates: DateReading = UNORDERED
     broken_down: tuple[str, ...] = ()
+    repeated: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,14 +85,81 @@ class PlatformLayout:
         found = find_reading(source, self.names, name=name, given=given, language=self.language, is_past=self.has_results)
         return replace(self, dates=found, date_range=find_range(getattr(source, "preamble", ()), found))
 
+    def read_numbers(self, source: TableSource, name: str, *, decimals: str = "", rates: str = "") -> PlatformLayout:
+        """Return the layout with how the numbers of its file are read, by all rows; `decimals` and `rates` as the user says.
+
+        Raises:
+            CatalogError, ConfigError: as `find_numbers` and `find_unit`; two columns of one name hold different figures.
+        """
+        numbers = find_numbers(source, self.names, name=name, given=decimals)
+        found = replace(self, numbers=numbers)
+        notes = [*self.notes, *([numbers.note] if numbers.note else [])]
+        notes += check_repeated(source, self.repeated, self._used_fields(), name)
+        if self.clicks_from.startswith("ctr"):
+            unit, why = find_unit(found.iter_rates(source), self.clicks_column, name=name, given=rates, platform=self.platform)
+            found = replace(found, rate_unit=unit)
+            holds = f"{'percent' if unit == PERCENT else 'shares'}{', ' if why else ''}{why}"
+            notes.append(f'the column "{self.clicks_column}" holds {holds}.')
+        if self.revenue_field == "roas" and has_percent_sign(source, self.names.index("roas")):
+            found = replace(found, roas_unit=PERCENT)
+        return replace(found, notes=tuple(notes))
+
+    def iter_rates(self, source: TableSource) -> Iterator[Rate]:
+        """Yield the click rate of each row, with what is known of its clicks by the cost per click."""
+        for raw in read_unbroken(source):
+            row = self._by_field(raw.cells)
+            number = finite(self.numbers.amount(row.get(self.clicks_from)))
+            impressions = finite(self.numbers.count(row.get("impressions")))
+            cost_per_click = self.clicks_from.replace("ctr", "cpc")
+            spend, cost = (finite(self.numbers.amount(row.get(name))) for name in ("spend", cost_per_click))
+            clicks = spend / cost if spend is not None and cost else None
+            yield Rate(cell=row.get(self.clicks_from), number=number, impressions=impressions, clicks=clicks)
+
+    def find_left_out(self, source: TableSource) -> LeftOut:
+        """Return which rows of the file are totals, subtotals, copies or nameless, by all rows."""
+        return find_left_out(line for raw in read_unbroken(source) if (line := self._line(raw.row, raw.cells)) is not None)
+
+    def _line(self, row: int, cells: Sequence[Any]) -> Line | None:
+        raw = self._by_field(cells)
+        if self._is_footer(cells) or self._is_rounded(raw, cells):
+            return None
+        identity = [str(raw[name]) for name in IDENTITY_FIELDS if name in raw]
+        if "ad_name" in self.names and "ad_name" not in raw and self.platform == "meta" and not self._has_own_text(raw):
+            identity = []
+        counts = self._counts(raw)
+        figures = (
+            counts["impressions"], None if self.clicks_from else counts["clicks"], counts["spend"],
+            None if self.conversions_field == "results" else counts["conversions"],  # of kinds that are not added up
+            None if self.revenue_field == "roas" else counts["revenue"],
+        )  # fmt: skip
+        parts = tuple("" if means_all(raw.get(name, "")) else str(raw.get(name, "")) for name in self.broken_down)
+        is_over_all = any(means_all(raw.get(name)) for name in self.broken_down) or not any(parts)
+        kept = [(name, str(cell)) for name, cell in raw.items() if name not in (*self.broken_down, *COUNTS, *AMOUNTS)]
+        return Line(
+            row=row, name=next((text for text in identity if not is_total(text)), identity[0] if identity else ""),
+            label=next((str(cell).strip() for cell in cells if not is_blank(cell)), ""), figures=tuple(map(finite, figures)),
+            ad=tuple(text for pair in kept for text in pair) if self.broken_down else (),
+            parts=parts if is_over_all else tuple(part or "-" for part in parts), mark=mark_row(cells),
+        )  # fmt: skip
+
+    def _used_fields(self) -> tuple[str, ...]:
+        """Return the fields whose columns decide what an ad did, and which ad it is."""
+        sources = (self.clicks_from or self.clicks_field, self.conversions_field, self.revenue_field)
+        return ("impressions", "spend", "ad_name", "ad_id", *filter(None, sources))
+
+    def _is_footer(self, cells: Sequence[Any]) -> bool:
+        return self.has_results and len(cells) > 3 and sum(not is_blank(cell) for cell in cells) == 1
+
     def convert(self, cells: Sequence[Any]) -> dict[str, Any] | str:
-        """Return our columns (with campaign, ad_set, ad_id, conversions, revenue, is_ctr_off) of a row, or why it is no ad.
+        """Return our columns (with campaign, ad_set, ad_id, conversions, revenue, ctr_off) of a row, or why it is no ad.
 
         "context" holds the row's segments; texts of an ad's several headlines are joined by " | ".
         """
         raw = self._by_field(cells)
-        if isinstance(reason := self._find_reason(raw, cells), str):
-            return reason
+        if self._is_footer(cells):
+            return FOOTER
+        if self._is_rounded(raw, cells):
+            return ROUNDED
         values: dict[str, Any] = {
             name: raw.get(name, "") for name in ("ad_name", "ad_id", "file_name", "image_hash", "cta", "brand", "category",
                                                  "campaign", "ad_set", "test_id", "consent_id", "placement")
@@ -103,7 +175,7 @@ class PlatformLayout:
             values[name] = self.dates.read(given) if given else default
         if values["date_start"] is None or values["date_end"] is None:
             return NO_DAY
-        values["is_ctr_off"] = self._is_ctr_off(raw, values)
+        values["ctr_off"] = self._is_ctr_off(raw, values)
         return values
 
     def _by_field(self, cells: Sequence[Any]) -> dict[str, Any]:
@@ -114,23 +186,10 @@ class PlatformLayout:
                 found[name] = text.strip() if isinstance(text, str) else text
         return found
 
-    def _find_reason(self, raw: Mapping[str, Any], cells: Sequence[Any]) -> str | None:
-        identity = [raw[name] for name in IDENTITY_FIELDS if name in raw]
-        if not identity and any(is_rounded(cell) for name, cell in zip(self.names, cells, strict=True) if name in _NAMES):
-            return ROUNDED
-        if not any(not is_total(text) for text in identity):
-            first = next((cell for cell in cells if not is_blank(cell)), "")
-            is_sum = is_total(first) or any(is_total(cell) for cell in cells) or bool(identity)
-            return TOTAL_ROW if is_sum or (self.platform == "meta" and "ad_name" in self.names) else NO_NAME
-        if "ad_name" in self.names and "ad_name" not in raw and self.platform == "meta" and not self._has_own_text(raw):
-            return TOTAL_ROW
-        if self.has_results and len(cells) > 3 and sum(not is_blank(cell) for cell in cells) == 1:
-            return FOOTER
-        if any(means_all(raw.get(name)) for name in self.broken_down):
-            return SUBTOTAL
-        if self.broken_down and not any(name in raw for name in self.broken_down):
-            return SUBTOTAL
-        return None
+    def _is_rounded(self, raw: Mapping[str, Any], cells: Sequence[Any]) -> bool:
+        """True for an ad that is named by nothing but an id that a spreadsheet rounded."""
+        is_named = any(name in raw for name in IDENTITY_FIELDS)
+        return not is_named and any(is_rounded(cell) for name, cell in zip(self.names, cells, strict=True) if name in _NAMES)
 
     @staticmethod
     def _has_own_text(raw: Mapping[str, Any]) -> bool:
@@ -141,31 +200,29 @@ class PlatformLayout:
         for name, positions in self.parts.items():
             joint = _BODY_JOINT if name == "description" else _HEADLINE_JOINT
             filled = [as_text(cells[at]).strip() for at in positions if not is_blank(cells[at])]
-            texts[name] = joint.join(dict.fromkeys(text for text in filled if not is_total(text) or len(filled) > 1))
+            texts[name] = joint.join(dict.fromkeys(filled))
         longer = texts.pop("long_headline", "")
         if longer and longer not in texts.get("headline", ""):
             texts["headline"] = _HEADLINE_JOINT.join(text for text in (texts.get("headline", ""), longer) if text)
         return texts
 
     def _counts(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        counts: dict[str, Any] = {"impressions": read_count(raw.get("impressions"))}
-        amounts = {
-            name: read_amount(raw.get(name), decimal_comma=self.decimal_comma) for name in ("spend", "roas", "cpc", "ctr")
-        }
-        counts["spend"] = amounts["spend"]
+        counts: dict[str, Any] = {"impressions": self.numbers.count(raw.get("impressions"))}
+        counts["spend"] = self.numbers.amount(raw.get("spend"))
         if self.clicks_from:
             counts["clicks"] = self._derive_clicks(raw, counts)
         else:
-            counts["clicks"] = read_count(raw.get(self.clicks_field)) if self.clicks_column else None
+            counts["clicks"] = self.numbers.count(raw.get(self.clicks_field)) if self.clicks_column else None
         for name, source in (("conversions", self.conversions_field), ("revenue", self.revenue_field)):
-            counts[name] = finite(read_amount(raw.get(source), decimal_comma=self.decimal_comma)) if source else None
+            counts[name] = finite(self.numbers.amount(raw.get(source))) if source else None
         spend = finite(counts["spend"])
         if self.revenue_field == "roas":
-            counts["revenue"] = None if counts["revenue"] is None or spend is None else counts["revenue"] * spend
+            is_known = counts["revenue"] is not None and spend is not None
+            counts["revenue"] = counts["revenue"] * self.roas_unit * spend if is_known else None
         return counts
 
     def _derive_clicks(self, raw: Mapping[str, Any], counts: Mapping[str, Any]) -> int | None:
-        rate = finite(read_amount(raw.get(self.clicks_from), decimal_comma=self.decimal_comma))
+        rate = finite(self.numbers.amount(raw.get(self.clicks_from)))
         impressions, spend = finite(counts["impressions"]), finite(counts["spend"])
         if rate is None:
             return None
@@ -190,13 +247,14 @@ class PlatformLayout:
             values["audience"] = values["ad_set"]
         values["context"] = context
 
-    def _is_ctr_off(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-        """True when the export's own click rate is neither the percentage nor the share that the counts give."""
+    def _is_ctr_off(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[bool, bool]:
+        """Return whether the export's own click rate is not what the counts give: read as percent, and as a share."""
         if self.clicks_from or not self.rate_field:
-            return False
-        given = finite(read_amount(raw.get(self.rate_field), decimal_comma=self.decimal_comma))
+            return False, False
+        given = finite(self.numbers.amount(raw.get(self.rate_field)))
         impressions, clicks = values["impressions"], values["clicks"]
         if not given or not isinstance(impressions, int) or not isinstance(clicks, int) or not impressions:
-            return False
+            return False, False
         percent = 100 * clicks / impressions
-        return min(abs(given - percent), abs(100 * given - percent)) > 0.006 + 0.01 * percent
+        off = [abs(unit * given - percent) > 0.006 + 0.01 * percent for unit in (1, 100)]
+        return off[0], off[1]

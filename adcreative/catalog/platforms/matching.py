@@ -1,7 +1,7 @@
 """Which columns of a header are which, on which platform and in which language.
 
 Columns are told by their names (see `columns`). The rows at the top of the file settle what names leave open: which kind of
-click has numbers in it, what decimal sign is used. How days are written is told by all rows (see `dates`).
+click has numbers in it. How numbers and days are written is told by all rows (see `number_votes` and `dates`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from adcreative.catalog.platforms.columns import (
-    DECIMAL_COMMA,
     PART_FIELDS,
     UNVERIFIED,
     Alias,
@@ -25,13 +24,7 @@ from adcreative.catalog.platforms.columns import (
 )
 from adcreative.catalog.platforms.days import UNORDERED, find_range
 from adcreative.catalog.platforms.layout import BREAKDOWN_FIELDS, IDENTITY_FIELDS, IGNORE, TEXT_FIELDS, PlatformLayout
-from adcreative.catalog.platforms.numbers import (
-    find_decimal_comma,
-    finite,
-    is_blank,
-    read_amount,
-    read_count,
-)
+from adcreative.catalog.platforms.numbers import finite, is_blank, read_marks
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
 
 _CLICK_RATES: Mapping[str, tuple[str, ...]] = {
@@ -40,7 +33,6 @@ _CLICK_RATES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _DERIVED = ("ctr_link", "ctr", "ctr_outbound", "ctr_all", "cpc_link", "cpc", "cpc_all")
 _OUTCOMES = {"conversions": ("purchases", "conversions", "results", "leads"), "revenue": ("revenue", "roas")}
-_MONEY = ("spend", "cpc", "cpc_link", "cpc_all", "cpm", "ctr", "ctr_link", "ctr_all", "revenue", "cost_per_conversion", "roas")
 _CLICK_KINDS = {"clicks_all": ", which counts every click on the ad", "clicks_outbound": ", which counts clicks that leave"}
 _OTHER_TARGETS = ("campaign", "ad_set", "ad_id", "day", "ctr", "conversions", "revenue", "image_hash", "long_headline")
 TARGETS = (*COLUMNS, *(name for name in (*_OTHER_TARGETS, *SEGMENT_COLUMNS) if name not in COLUMNS), IGNORE)
@@ -89,21 +81,18 @@ def match_layout(
         for position in positions if column in PART_FIELDS else positions[:1]:
             names[position] = column
     spend = header[places["spend"][0]] if "spend" in places else ""
-    decimal_comma = find_decimal_comma(
-        (cell for name in _MONEY for cell in cells.column(places, name)), default=recognised.language in DECIMAL_COMMA
-    )
     kinds = {name: (name,) if name in given.values() else order for name, order in _OUTCOMES.items()}
-    conversions = _choose_filled(places, kinds["conversions"], cells, decimal_comma)
-    revenue = _choose_filled(places, kinds["revenue"], cells, decimal_comma)
+    conversions = _choose_filled(places, kinds["conversions"], cells)
+    revenue = _choose_filled(places, kinds["revenue"], cells)
     platform = recognised.platform.key if recognised.is_certain else ""
     source = clicks or derived
     return PlatformLayout(
         platform=platform, language=recognised.language, names=tuple(names),
         currency=read_currency(spend) or next((code for name in header if (code := read_currency(name))), ""),
         clicks_column=header[places[source][0]].strip() if source else "", ad_set_is=recognised.platform.ad_set_is,
-        clicks_field=clicks, clicks_from=derived, rate_unit=_rate_unit(places, derived, cells, header),
+        clicks_field=clicks, clicks_from=derived,
         rate_field=rate, conversions_field=conversions, revenue_field=revenue, parts=parts,
-        date_range=find_range(preamble, UNORDERED), decimal_comma=decimal_comma,
+        date_range=find_range(preamble, UNORDERED), repeated=_find_repeated(header, places),
         broken_down=tuple(name for name in BREAKDOWN_FIELDS if name in places and cells.is_mostly_filled(places, name)),
         notes=_describe(header, places, source, derived, conversions, revenue),
     )  # fmt: skip
@@ -208,7 +197,7 @@ def _choose_clicks(
     """Return the kind of clicks to take and the rate that belongs to it ("" when there is none); the user's choice first."""
     order = ("clicks",) if is_given else (*platform.clicks_order, *_CLICK_RATES)
     names = [name for name in order if name in places]
-    counted = [name for name in names if any(finite(read_count(cell)) for cell in cells.column(places, name))]
+    counted = [name for name in names if any(_has_number(cell, is_count=True) for cell in cells.column(places, name))]
     if not names:
         return "", ""
     chosen = counted[0] if counted else names[0]
@@ -229,31 +218,34 @@ def _choose_clicks(
 
 def _choose_derived(places: Mapping[str, tuple[int, ...]], cells: _Sample) -> str:
     for name in _DERIVED:
-        if name in places and (name.startswith("ctr") or "spend" in places):
-            numbers = [read_amount(cell, decimal_comma=False) for cell in cells.column(places, name)]
-            if any(finite(number) for number in numbers):
-                return name
+        is_enough = name in places and (name.startswith("ctr") or "spend" in places)
+        if is_enough and any(map(_has_number, cells.column(places, name))):
+            return name
     return ""
 
 
-def _rate_unit(places: Mapping[str, tuple[int, ...]], derived: str, cells: _Sample, header: Sequence[str]) -> float:
-    """Return 0.01 when the rate that clicks are computed from is a percentage, 1 when it is a share."""
-    if not derived.startswith("ctr"):
-        return 0.01
-    column = cells.column(places, derived)
-    if "%" in header[places[derived][0]] or any("%" in str(cell) for cell in column):
-        return 0.01
-    numbers = [number for cell in column if (number := finite(read_amount(cell, decimal_comma=False))) is not None]
-    return 1.0 if numbers and max(numbers) < 0.15 and sum(number > 0 for number in numbers) > 2 else 0.01
+def _has_number(cell: Any, *, is_count: bool = False) -> bool:
+    """True when a cell is a number other than 0, whatever its decimal sign."""
+    return any(read_marks(cell, is_count=is_count)) if isinstance(cell, str) else bool(finite(cell))
 
 
-def _choose_filled(places: Mapping[str, tuple[int, ...]], names: Sequence[str], cells: _Sample, decimal_comma: bool) -> str:
+def _choose_filled(places: Mapping[str, tuple[int, ...]], names: Sequence[str], cells: _Sample) -> str:
     """Return the first of `names` whose column has a number above 0 in the sample, else the first not empty, else ""."""
     there = [name for name in names if name in places and (cells.column(places, name) or not cells.has_rows())]
     for name in there:
-        if any(finite(read_amount(cell, decimal_comma=decimal_comma)) for cell in cells.column(places, name)):
+        if any(map(_has_number, cells.column(places, name))):
             return name
     return there[0] if there else ""
+
+
+def _find_repeated(header: Sequence[str], places: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Return what several columns of one and the same name are taken for, with their places; texts may have several."""
+    found = {}
+    for name, positions in places.items():
+        same = tuple(at for at in positions if fold_column(header[at]) == fold_column(header[positions[0]]))
+        if len(same) > 1 and name not in PART_FIELDS:
+            found[name] = same
+    return found
 
 
 def _describe(

@@ -1,15 +1,25 @@
-"""Rows of an export that are no ads: totals, subtotals and rows over all values of a breakdown, in the languages we know."""
+"""Rows of a table that are no ads of their own: totals, subtotals, copies, rows without a name. One answer for every reader.
+
+A total must be proven: it is called one, or has no name, and its figures are the sums of the rows that it stands for. What is
+called so without being a sum is an ad ("Total: Sale" is a brand), and an ad that happens to be the sum of others has a name.
+What is taken out is told by its name and row.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+TOTAL_ROW, NO_NAME, SUBTOTAL, COPY = "total row", "no ad name", "subtotal over a breakdown", "row given twice"
 _WORDS = (
-    "total|totals|grand total|subtotal|sub total|gesamt|gesamtsumme|gesamtergebnis|insgesamt|summe|zwischensumme|ergebnis|"
-    "total général|totaux|sous-total|totales|total general|totale|totali|totale complessivo|subtotale|total geral|totaal|"
-    "eindtotaal|subtotaal|suma|suma końcowa|razem|łącznie|合計|総計|小計|合算|總計|总计|合计|小计|总和|합계|총계|총합계|소계|"
-    "jumlah|total keseluruhan|toplam|genel toplam|ara toplam"
+    "total|totals|grand total|subtotal|sub total|overall|sum|gesamt|gesamtsumme|gesamtergebnis|insgesamt|summe|zwischensumme|"
+    "ergebnis|alles|total général|totaux|sous-total|totales|total general|totale|totali|totale complessivo|subtotale|"
+    "total geral|totaal|eindtotaal|subtotaal|suma|suma końcowa|razem|łącznie|合計|総計|小計|合算|總計|总计|合计|小计|总和|합계|"
+    "총계|총합계|소계|jumlah|total keseluruhan|toplam|genel toplam|ara toplam"
 )
 _RESULTS = (
     r"(?:results from|ergebnisse (?:von|aus)|résultats (?:de|des|pour)|resultados de|risultati (?:di|da)|resultaten (?:van|uit)"
@@ -17,6 +27,7 @@ _RESULTS = (
     r"|.*\d+\s*(?:件|个|個|則|개).*(?:結果|成效|成果|결과)"
     r"|\d+\s+\w+\s+sonuçları.*"
 )
+_BARE = re.compile(rf"\W*(?:{_WORDS})\W*", re.IGNORECASE)
 _TOTAL = re.compile(
     rf"\W*(?:(?:{_WORDS})(?:\s*[:：].*|\s+(?:of|for|von|de|di|van|z|dari)\s+\d+\s.*|\s+[-\u2013\u2014]\s+.*)?|{_RESULTS})\W*",
     re.IGNORECASE,
@@ -25,13 +36,197 @@ _ALL = frozenset(
     ("all", "all (default)", "alle", "tous", "tout", "toutes", "todos", "todas", "tutti", "tutte", "wszystkie", "すべて",
      "総計", "全部", "全部 (默认)", "전체", "모두", "semua", "tümü", "hepsi")
 )  # fmt: skip
+_MAX_NAME = 200
+_MIN_PARTS = 2  # rows that a total with a surname ("Total - Winter") is the sum of; one alone may be its equal by chance
+NUM_COUNTS = 2  # of a row's figures, impressions and clicks: they add up exactly
+_ROUNDED, _WHOLE_ROUNDED = 0.005, 0.5  # money is rounded in each row, to cents or to whole units
+_MAX_SHOWN = 3
+_MANY_SHOWN = 100  # impressions from which two rows agree in every cell only because one is a copy
+
+_TOLD = {  # of one row, of several
+    TOTAL_ROW: ("is the sum of others, and no ad", "are sums of others, and no ads"),
+    SUBTOTAL: ("is the sum of an ad's rows over a breakdown, and no ad", "are sums of ads' rows over a breakdown, and no ads"),
+    COPY: ("agrees with an earlier row in every cell and is counted once",
+           "agree with earlier rows in every cell and are counted once"),
+    NO_NAME: ("names no ad", "name no ads"),
+    "called": ("is called like a total but is not the sum of others, and is read as an ad",
+               "are called like totals but are not the sums of others, and are read as ads"),
+    "over all": ("stands for all of a breakdown but is not the sum of its rows, and is read as an ad",
+                 "stand for all of a breakdown but are not the sums of its rows, and are read as ads"),
+}  # fmt: skip
+
+Figures = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What a row says of itself, read as the file writes it.
+
+    name: what names its ad, "" for nothing; label: its first cell, by which it is told. figures: impressions, clicks, then what
+    else can be added up; None where the cell is blank. ad and parts: whose breakdown the row belongs to, and its values, "" for
+    all of them. mark: of its cells, by which copies are known; empty where equal rows are no copies.
+    """
+
+    row: int
+    name: str
+    figures: Figures
+    ad: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    mark: bytes = b""
+    label: str = ""
+
+    def __str__(self) -> str:
+        shown = self.name or self.label
+        return f'row {self.row} ("{shown[:60]}")' if re.search(r"[^\W\d_]", shown) else f"row {self.row}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """The rows that are no ads, by number with the reason, and sentences that name them and those that only look so."""
+
+    rows: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+NOTHING = LeftOut()
 
 
 def is_total(value: Any) -> bool:
-    """True for a cell such as "Total: Ads", "Gesamtsumme" or "Results from 12 ads"."""
-    return isinstance(value, str) and len(value) < 200 and _TOTAL.fullmatch(value.strip()) is not None
+    """True for a name that a total may have, such as "Total: Ads", "Gesamtsumme", "All" or "Results from 12 ads"."""
+    return (
+        isinstance(value, str) and len(value) < _MAX_NAME and (_TOTAL.fullmatch(value.strip()) is not None or means_all(value))
+    )
 
 
 def means_all(value: Any) -> bool:
     """True for a breakdown's cell that stands for all its values."""
     return isinstance(value, str) and value.strip().casefold() in _ALL
+
+
+def mark_row(cells: Iterable[Any]) -> bytes:
+    """Return 16 bytes that rows share only when they agree in every cell."""
+    return hashlib.blake2b("\0".join(map(str, cells)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def find_left_out(lines: Iterable[Line], *, needs_name: bool = True) -> LeftOut:
+    """Return which rows of a table are totals, subtotals or copies; memory grows with the rows.
+
+    needs_name: rows without a name are left out, too, whether or not they are sums.
+    """
+    lines = list(lines)
+    kept, copies = _part_copies(lines)
+    over_all = [line for line in kept if line.parts and not all(line.parts)]
+    subtotals = _find_subtotals([line for line in kept if all(line.parts)], over_all)
+    ads = [line for line in kept if line.row not in subtotals]
+    totals = _find_totals(ads)
+    nameless = {line.row: TOTAL_ROW if is_total(line.label) else NO_NAME for line in ads if needs_name and not line.name}
+    rows = nameless | {line.row: COPY for line in copies}
+    rows |= dict.fromkeys(subtotals, SUBTOTAL) | dict.fromkeys(totals, TOTAL_ROW)
+    by_reason = {reason: [line for line in lines if rows.get(line.row) == reason] for reason in _TOLD}
+    by_reason["called"] = [line for line in ads if line.row not in rows and is_total(line.name) and line.figures[0]]
+    by_reason["over all"] = [line for line in over_all if line.row not in rows]
+    by_reason[TOTAL_ROW] = [line for line in by_reason[TOTAL_ROW] if line.row in totals]
+    by_reason[NO_NAME] = [line for line in kept if line.row in nameless and line.row not in totals]
+    notes = (_tell(by_reason[reason], *said) for reason, said in _TOLD.items())
+    return LeftOut(rows=rows, notes=tuple(filter(None, notes)))
+
+
+def _tell(lines: Sequence[Line], one: str, several: str) -> str:
+    """Return a sentence that names rows, "" for none."""
+    if not lines:
+        return ""
+    more = f" and {len(lines) - _MAX_SHOWN} more" if len(lines) > _MAX_SHOWN else ""
+    return f"{', '.join(map(str, lines[:_MAX_SHOWN]))}{more} {several if len(lines) > 1 else one}."
+
+
+def _part_copies(lines: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """Return the rows without copies, and the copies.
+
+    Small ads may agree by chance; once a row of many impressions stands twice, the file holds copies.
+    """
+    seen: set[bytes] = set()
+    repeated = []
+    for line in lines:
+        if line.mark and line.mark in seen:
+            repeated.append(line)
+        seen.add(line.mark)
+    if not any((line.figures[0] or 0) >= _MANY_SHOWN for line in repeated):
+        return list(lines), []
+    gone = {line.row for line in repeated}
+    return [line for line in lines if line.row not in gone], repeated
+
+
+class _Sums:
+    """Sums of figures by column, and whether a row is them."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self._sums: list[float] = []
+        self._is_whole: list[bool] = []
+        self._num = 0
+
+    def add(self, figures: Figures) -> None:
+        if not self._num:
+            self._sums, self._is_whole = [0.0] * len(figures), [True] * len(figures)
+        self._num += 1
+        for at, figure in enumerate(figures):
+            self._sums[at] += figure or 0.0
+            self._is_whole[at] &= float(figure or 0.0).is_integer()
+
+    def is_in(self, line: Line) -> bool:
+        """True when a row's figures are the sums; counts exactly, money within what rounding each row does."""
+        least = 1 if not line.name or means_all(line.name) or _BARE.fullmatch(line.name) else _MIN_PARTS
+        if self._num < least or not line.figures[0]:
+            return False
+        for at, figure in enumerate(line.figures):
+            rounding = 0.0 if at < NUM_COUNTS else self._num * (_WHOLE_ROUNDED if self._is_whole[at] else _ROUNDED)
+            if figure is not None and abs(figure - self._sums[at]) > rounding + 1e-9 * abs(self._sums[at]):
+                return False
+        return True
+
+
+def _find_subtotals(ads: Sequence[Line], over_all: Sequence[Line]) -> set[int]:
+    """Return the rows over all values of a breakdown whose figures are the sums of the same ad's rows by value."""
+    wanted = {line.ad for line in over_all}
+    by_ad: defaultdict[tuple[str, ...], list[Line]] = defaultdict(list)
+    for line in ads:
+        if line.ad in wanted:
+            by_ad[line.ad].append(line)
+    found = set()
+    for line in over_all:
+        sums = _Sums()
+        for one in by_ad[line.ad]:
+            if all(part in ("", own) for part, own in zip(line.parts, one.parts, strict=True)):
+                sums.add(one.figures)
+        if sums.is_in(replace(line, name="")):
+            found.add(line.row)
+    return found
+
+
+def _find_totals(lines: Sequence[Line]) -> set[int]:
+    """Return the rows with the name of a total, or none, that are a sum: of the rows above since the last one, or of all.
+
+    The sum of all stands first or last, where others of its kind may stand beside it.
+    """
+    is_named = [not line.name or is_total(line.name) for line in lines]
+    if not any(is_named):
+        return set()
+    others = [at for at, named in enumerate(is_named) if not named]
+    first, last = (others[0], others[-1]) if others else (0, -1)
+    whole, above, block = _Sums(), _Sums(), _Sums()
+    for at in others:
+        whole.add(lines[at].figures)
+    found = {line.row for line in lines[:first] if whole.is_in(line)}
+    for at, line in enumerate(lines):
+        if line.row in found:
+            continue
+        if is_named[at] and (block.is_in(line) or (at > last and above.is_in(line))):
+            found.add(line.row)
+            block.clear()
+            continue
+        if line.name:
+            above.add(line.figures)
+            block.add(line.figures)
+    return found

@@ -1,0 +1,112 @@
+"""Whether a column of click rates holds percent or shares: one answer for the whole column.
+
+"0.12" is 0.12 % or 12 %. A column holds one of the two throughout, which is told by a percent sign in its name or its cells, by
+a workbook that shows shares as percentages, by clicks that follow from spend and cost per click, by a rate above 1, by what the
+platform is known to write. Where nothing tells, the file is refused until somebody says which (`--rates`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from adcreative.catalog.formats.raw_rows import ShownPercent, TableSource, read_unbroken
+from adcreative.config import did_you_mean
+from adcreative.errors import CatalogError, ConfigError
+
+PERCENT, SHARE = 0.01, 1.0
+UNITS = {"percent": PERCENT, "share": SHARE}
+IN_PERCENT = frozenset(("meta",))  # platforms whose exports write click rates in percent without a sign
+_SIGNS = re.compile(r"[%\uff05\ufe6a]")
+_NAMED = re.compile(
+    r"[%\uff05\ufe6a]|\b(?:percent|percentage|pct|prozent|pourcent|porcentaje|porcentagem|percentuale|procent)\b", re.I
+)
+_MOST = 0.95  # of the rows that clicks follow from
+_CLOSE, _CLICK = 0.02, 1.0  # a click rate is rounded, and so is the cost per click
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """One row: the cell, the number in it (None: none), and the impressions and clicks that are known otherwise."""
+
+    cell: Any
+    number: float | None
+    impressions: float | None = None
+    clicks: float | None = None
+
+
+def check_rates(given: str) -> None:
+    """Refuse what is no unit of rates; "" is none. Raises ConfigError."""
+    if given and given not in UNITS:
+        raise ConfigError(f'--rates must be percent or share, got "{given[:40]}". {did_you_mean(given, UNITS)}')
+
+
+def find_unit(rates: Iterable[Rate], column: str, *, name: str, given: str = "", platform: str = "") -> tuple[float, str]:
+    """Return what the numbers of a column of click rates are multiplied by to be shares, and why.
+
+    Args:
+        column: its name in the file. name: what messages call the file.
+        given: "percent" or "share" where the user said it, else "". platform: whose export it is, "" unknown.
+    Raises:
+        CatalogError: nothing tells which of the two it holds, or it holds both.
+        ConfigError: `given` is neither.
+    """
+    check_rates(given)
+    seen = _Seen()
+    for rate in rates:
+        seen.add(rate)
+    if given:
+        return UNITS[given], f"as --rates {given} says"
+    if seen.num_signs and seen.num_shown:
+        raise CatalogError(f'{name}: the column "{column}" holds percentages as text and as numbers; write them alike.')
+    for holds, unit, why in (
+        (seen.num_shown, SHARE, "which the workbook shows in percent"),
+        (seen.num_signs, PERCENT, "as the sign in its cells says"),
+        (seen.fits(PERCENT) and not seen.fits(SHARE), PERCENT, "as spend and cost per click tell"),
+        (seen.fits(SHARE) and not seen.fits(PERCENT), SHARE, "as spend and cost per click tell"),
+        (_NAMED.search(column), PERCENT, "as its name says"),
+        (seen.largest > 1.0, PERCENT, "since no rate is above 1"),
+        (seen.largest == 0.0, PERCENT, ""),
+        (platform in IN_PERCENT, PERCENT, "as this platform writes them"),
+    ):
+        if holds:
+            return unit, why
+    shown = f"{seen.largest:g}"
+    raise CatalogError(
+        f'{name}: the column "{column}" may hold percent or shares ({shown} is {shown} % or {100 * seen.largest:g} %), and no '
+        "clicks tell which. Say it with --rates percent or --rates share, or export the clicks."
+    )
+
+
+def has_percent_sign(source: TableSource, at: int) -> bool:
+    """Return whether a column has a percent sign in its name or a cell."""
+    cells = (raw.cells[at] for raw in read_unbroken(source))
+    return bool(_SIGNS.search(source.header[at])) or any(isinstance(cell, str) and _SIGNS.search(cell) for cell in cells)
+
+
+class _Seen:
+    """What the rows of a column said."""
+
+    def __init__(self) -> None:
+        self.largest = 0.0
+        self.num_signs = self.num_shown = self._num_known = 0
+        self._num_close = {PERCENT: 0, SHARE: 0}
+
+    def add(self, rate: Rate) -> None:
+        if rate.number is None:
+            return
+        self.largest = max(self.largest, rate.number)
+        self.num_signs += isinstance(rate.cell, str) and _SIGNS.search(rate.cell) is not None
+        self.num_shown += isinstance(rate.cell, ShownPercent)
+        if not rate.impressions or rate.clicks is None or not rate.number:
+            return
+        self._num_known += 1
+        for unit in self._num_close:
+            clicks = rate.impressions * rate.number * unit
+            self._num_close[unit] += abs(clicks - rate.clicks) <= _CLICK + _CLOSE * rate.clicks
+
+    def fits(self, unit: float) -> bool:
+        """True when nearly all rows whose clicks are known have the rate that they give in this unit."""
+        return self._num_known > 0 and self._num_close[unit] >= _MOST * self._num_known
