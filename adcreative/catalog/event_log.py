@@ -143,7 +143,7 @@ def build_event_log(table: pd.DataFrame, where: str, *, dates: str = "", today: 
     rows["propensity"] = _numbers(table, found.get("propensity"), np.nan, where)
     for name in ("time", "user", "context"):
         rows[name] = read_names(table[found[name]]).to_numpy() if name in found else ""
-    rows["time"], note = _read_times(rows["time"], _fold(found.get("time", "")), where, dates, today or date.today())
+    rows["time"], note = read_times(rows["time"], _fold(found.get("time", "")), where, dates, today or date.today())
     rows["slate"] = _number_slates(table[found["slate"]]) if "slate" in found else np.arange(len(rows))
     _check(rows, where)
     left_out = _find_totals(rows) if "impressions" in found else NOTHING
@@ -247,7 +247,7 @@ def _is_rounded(names: pd.Series) -> np.ndarray:
     return np.array([is_rounded(name) for name in found], dtype=bool)[codes]
 
 
-def _read_times(times: pd.Series, column: str, where: str, dates: str, today: date) -> tuple[pd.Series, str]:
+def read_times(times: pd.Series, column: str, where: str, dates: str, today: date) -> tuple[pd.Series, str]:
     """Return moments that begin with YYYY-MM-DD, and a sentence on how days were read ("" where nothing was chosen).
 
     Counted steps, seconds and texts without days stay as they are, and so does what follows the day.

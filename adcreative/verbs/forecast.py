@@ -18,7 +18,7 @@ from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.results import ResultRow
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.creative import COLUMNS, Creative
-from adcreative.errors import ConfigError
+from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.report.after_launch import render_forecast
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -106,7 +106,10 @@ def _read_reasons(path: Path) -> dict[str, str]:
     """Return ad -> the last stated reason of its end, where the table has such a column."""
     if not path.is_file() or path.suffix.casefold() not in (".csv", ".tsv", ".parquet"):
         return {}
-    table: pd.DataFrame = read_whole_log(path)
+    try:
+        table: pd.DataFrame = read_whole_log(path)
+    except CatalogError:  # an export in an encoding or with a preamble of its platform, which has no such column
+        return {}
     table.columns = [str(name).strip().casefold() for name in table.columns]
     name = next((one for one in ("creative", "ad_name", "ad", "ad name") if one in table.columns), "")
     if not name or "stop_reason" not in table.columns:

@@ -20,6 +20,7 @@ from adcreative.catalog.formats.logs import (
     iter_log,
     list_log_files,
     log_columns,
+    read_sample,
 )
 from adcreative.catalog.log_schema import LABEL_NAMES
 from adcreative.catalog.mapping import TableSettings
@@ -193,9 +194,12 @@ def _read_log(data: Path, label: str, order: int, seed: int, progress: Progress,
     paired = _choose_paired(names, seed) if order == 2 else []
     samples: list[dict[str, np.ndarray]] = []
     labels_seen = []
-    for table in iter_log(data):
+    sample = read_sample(data, 1_000)
+    ids = {str(column) for column in sample.columns if column != label and pd.api.types.is_integer_dtype(sample[column])}
+    for table in iter_log(data, is_text=ids.__contains__):  # whole numbers are names: 007 is not 7
         if should_stop():
             return None
+        table = table.assign(**{name: table[name].where(table[name] != "") for name in ids})
         labels = pd.to_numeric(table[label], errors="coerce").to_numpy(np.float64)
         if not np.isin(labels, (0.0, 1.0)).all():
             wrong = table[label].iloc[int(np.argmax(~np.isin(labels, (0.0, 1.0))))]

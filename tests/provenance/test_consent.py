@@ -145,8 +145,8 @@ def test_the_sample_of_the_manual_starts_and_colours_are_those_of_the_editor(tmp
     from adcreative.verbs.directions import read_direction_names
 
     assert COLOUR_EDITS == ADJUSTMENTS
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (sample,) = re.findall(r"```toml\n(\[\[consent\]\].*?)```", readme, re.DOTALL)
+    page = Path(__file__).parents[2] / "adcreative" / "docs" / "how-to-faces-and-consent.md"
+    (sample,) = re.findall(r"```toml\n(?:# .*\n)?(\[\[consent\]\].*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "c.toml").write_text(sample, encoding="utf-8")
     book = read_consents(tmp_path / "c.toml")
     book.check_directions(read_direction_names())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from adcreative.catalog.event_log import read_times
+from adcreative.catalog.formats.logs import read_names
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.columns import as_text, split_lists
 from adcreative.ctr.inputs.log_encoding import LogRows
+from adcreative.errors import CatalogError
 from adcreative.metrics.binary import area_under_curve
 
 LEAK_AUC = 0.999
@@ -58,7 +62,9 @@ def _share_of_later_items(
     table: pd.DataFrame, schema: LogSchema, lists: list[list[str]], own: list[str], clicked: np.ndarray
 ) -> float:
     """Return the share of rows, with a later click of their user, whose history holds an item first clicked later."""
-    users, times = as_text(table[schema.user]).tolist(), table[schema.time].tolist()
+    users, times = as_text(table[schema.user]).tolist(), _read_moments(table[schema.time])
+    if times is None:
+        return 0.0
     first: dict[tuple[str, str], Any] = {}
     last: dict[str, Any] = {}
     for user, item, when in ((users[k], own[k], times[k]) for k in np.flatnonzero(clicked)):
@@ -67,3 +73,16 @@ def _share_of_later_items(
     judged = [k for k, user in enumerate(users) if user in last and last[user] > times[k]]
     late = [any(first.get((users[k], item), times[k]) > times[k] for item in lists[k]) for k in judged]
     return float(np.mean(late)) if late else 0.0
+
+
+def _read_moments(column: pd.Series) -> list[Any] | None:
+    """Return moments that can be compared: numbers, or texts from YYYY-MM-DD on; None where days can be read two ways."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    if numbers.notna().all():
+        found: list[Any] = numbers.tolist()
+        return found
+    try:
+        texts: list[Any] = read_times(read_names(column), "time", str(column.name), "", date.today())[0].tolist()
+    except CatalogError:
+        return None
+    return texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +83,13 @@ def test_tables_that_no_memory_holds_are_refused_in_a_sentence(tmp_path: Path, m
             tmp_path / "log.parquet", tmp_path / "out", schema=tmp_path / "schema.toml", network="dnn",
             settings=tmp_path / "s.toml",
         )  # fmt: skip
+
+
+def test_times_of_a_written_log_are_compared_as_days() -> None:
+    """As text, 02/12/2025 comes before 13/11/2025."""
+    events = make_events(leak="all clicks")
+    start = pd.Timestamp("2025-11-15")
+    written = events.assign(when=[f"{start + pd.Timedelta(days=int(when)):%d/%m/%Y}" for when in events[SCHEMA.time]])
+    schema = replace(SCHEMA, time="when")
+    assert len(list(find_late_histories(written, schema))) == 1
+    assert not list(find_late_histories(make_events().assign(when=written["when"]), schema))
