@@ -351,3 +351,13 @@ def test_columns_that_are_guessed_are_shown_with_reason_and_certainty(steps: Ste
     assert "“Besuche” is the clicks" in shown
     assert "90% sure" in shown
     assert 'role="alert"' not in shown
+
+
+def test_how_the_days_are_written_can_be_said(steps: Steps, tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("Ad name,Day,Impressions,Link clicks\nA,03/04/2026,1000,40\nB,03/04/2026,900,31\n")
+    shown, record = steps.account("anna", str(path), None)
+    assert "can be read two ways" in shown
+    shown, record = steps.account("anna", str(path), None, {"dates": "dmy"})
+    assert [ad["name"] for ad in record["ads"]] == ["A", "B"]
+    assert any("days are read day first" in warning for warning in record["warnings"])

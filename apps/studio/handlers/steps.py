@@ -233,7 +233,8 @@ def write_mapping(columns: Mapping[str, str | None], path: Path, results: Path) 
     mapping = {theirs: ours for ours, theirs in chosen.items()}
     # two columns may not stand for one thing; what ads are told apart by without names stays what it is
     replaced = {known[ours]: "ignore" for ours in chosen if known.get(ours) and ours != "ad_name"}
-    settings = {"columns": {**replaced, **mapping}, "dates": dates}
+    pairs = {**replaced, **mapping}
+    settings = {"columns": pairs, "dates": dates} if dates else pairs
     path.write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
     return path
 
