@@ -136,9 +136,10 @@ class FeatureExtractor:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Content hash of each encoder by name; a predictor keeps them to refuse others."""
+        """Content hash of each encoder by name; a predictor keeps them to refuse others. That of faces is of what is measured
+        of them: which parts of a picture count as faces may be seen better than at the fit."""
         parts = {"clip": self.clip, "headline": self.headline_model, "faces": self.analyzer, "codec": self.codec}
-        return {name: hash_of(part) for name, part in parts.items()}
+        return {name: getattr(part, "measures_hash", None) or hash_of(part) for name, part in parts.items()}
 
     def extract(self, creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
         """Return what the encoders see in each creative, or the error that says why it cannot be read; in order."""

@@ -19,6 +19,7 @@ from types import ModuleType
 import numpy as np
 
 from stylegan.errors import CheckpointError, ShapeError
+from stylegan.faces import second_look
 from stylegan.faces.alignment import Alignment
 from stylegan.faces.attributes import ATTRIBUTES, head_yaw, measure_attributes
 from stylegan.faces.detection import BlazeFace, Detection
@@ -54,7 +55,7 @@ class FaceInPicture:
 
     box_xyxy_px: around the landmarks. detection: where the detector saw it. landmarks_px: [468, 2] float32. attributes: by the
     names in ATTRIBUTES, see `measure_attributes`. alignment: the FFHQ square. refusal: one sentence why it cannot be edited, or
-    None. measured_in: the square in which the mesh was placed last; None: the detector's box.
+    None. measured_in: the square in which the mesh was placed last; None: the detector's box. is_meshed: the mesh sees it, too.
     """
 
     box_xyxy_px: tuple[float, float, float, float]
@@ -64,6 +65,7 @@ class FaceInPicture:
     alignment: Alignment
     refusal: str | None
     measured_in: Alignment | None = None
+    is_meshed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,14 @@ class FaceAnalyzer:
 
     @cached_property
     def content_hash(self) -> str:
-        """16 hex digits that change with the networks' files, with REVISION, and with any constant that shapes an answer."""
+        """16 hex digits that change with what is measured (`measures_hash`) and with what counts as a face."""
+        return hashlib.sha256(f"{self.measures_hash} {second_look.look_hash()}".encode()).hexdigest()[:16]
+
+    @cached_property
+    def measures_hash(self) -> str:
+        """16 hex digits that change with what is measured of a face: with the networks' files, with REVISION, and with any
+        constant that shapes a measure. A model that was fitted to such measures reads them still when a letter is no longer
+        taken for a face."""
         found = hashlib.sha256()
         for path in astuple(self._networks):
             found.update(hashlib.sha256(path.read_bytes()).digest())
@@ -133,7 +142,8 @@ class FaceAnalyzer:
             image_u8: [H, W, 3] uint8.
         Returns:
             A list, empty when there is no face. A detection that the mesh does not confirm is kept, refused, only when the
-            detector is very sure of it; otherwise it is taken for a pattern.
+            detector is very sure of it; otherwise it is taken for a pattern. One that is confirmed gets a second look
+            (`second_look`): letters and flat drawings are no faces.
         Raises:
             ShapeError: not [H, W, 3] uint8 with at least one pixel.
         """
@@ -144,9 +154,20 @@ class FaceAnalyzer:
         faces: list[FaceInPicture] = []
         for detection in self._detector.detect(image_u8):
             face = self._describe(image_u8, detection, is_sure=detection.score >= SURE_DETECTION)
-            if face is not None and not any(_is_same_face(face, other) for other in faces):
+            if face is None or any(_is_same_face(face, other) for other in faces):
+                continue
+            if self._is_face(image_u8, face):
                 faces.append(face)
         return sorted(faces, key=lambda face: -face.alignment.side_px)
+
+    def _is_face(self, image_u8: np.ndarray, face: FaceInPicture) -> bool:
+        """Return whether a second look confirms a face; what the mesh does not see the detector is sure of."""
+        if not second_look.is_large(face.alignment):
+            return False
+        if not second_look.is_photographed(image_u8, face.alignment, face.detection.score):
+            return False
+        square = face.alignment.matrix() @ _mesh_square()
+        return not face.is_meshed or second_look.is_steady(image_u8, self._mesh, square)
 
     def find_again(self, image_u8: np.ndarray, face: FaceInPicture) -> FaceInPicture | None:
         """Measure a face of another version of the same picture [H, W, 3] uint8, starting where it was measured there, so that
@@ -211,6 +232,7 @@ class FaceAnalyzer:
             alignment=alignment,
             refusal=_refusal(image_u8.shape, landmarks, alignment, attributes),
             measured_in=measured_in,
+            is_meshed=bool(landmarks.confidence >= MIN_CONFIDENCE),
         )
 
     def _settle(

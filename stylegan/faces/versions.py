@@ -40,6 +40,10 @@ class VersionFaces:
     def content_hash(self) -> str:
         return self._analyzer.content_hash
 
+    @property
+    def measures_hash(self) -> str:
+        return self._analyzer.measures_hash
+
     def analyze(self, image_u8: np.ndarray, max_faces: int = 12) -> list[FaceInPicture]:
         """Find the faces of a version, those of the picture first and in its order; else as `FaceAnalyzer.analyze`."""
         if image_u8.shape != self._image_u8.shape:

@@ -11,7 +11,6 @@ from adcreative.creative import Creative
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from adcreative.features.batch import CreativeFeatures
-from adcreative.features.extraction import hash_of
 from adcreative.verbs.loading import load_model
 from stylegan.faces import analysis
 
@@ -21,14 +20,14 @@ ROLES = ("predictor", "judge", "auditor")
 @pytest.mark.parametrize("role", ROLES)
 def test_manifest_names_the_content_of_the_face_networks(role: str) -> None:
     manifest = json.loads((embedded_dir(role) / "manifest.json").read_text())
-    assert manifest["config"]["encoder_hashes"]["faces"] == hash_of(load_face_analyzer())
+    assert manifest["config"]["encoder_hashes"]["faces"] == load_face_analyzer().measures_hash
 
 
 def test_hash_of_the_face_networks_does_not_depend_on_where_packages_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     """`from torch.nn import functional as F` is no constant: its text holds the path of the installation."""
-    before = load_face_analyzer().content_hash
+    before = load_face_analyzer().measures_hash
     monkeypatch.setattr(analysis, "F", json, raising=False)
-    assert load_face_analyzer().content_hash == before
+    assert load_face_analyzer().measures_hash == before
 
 
 def test_evidence_says_when_the_words_are_in_a_language_that_it_does_not_know() -> None:

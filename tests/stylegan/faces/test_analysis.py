@@ -166,22 +166,22 @@ def test_the_shipped_models_were_fitted_on_these_face_networks(name: str) -> Non
     assert f'"faces": "{SHIPPED_HASH}"' in (embedded_dir(name) / "manifest.json").read_text()
 
 
-def test_content_hash_is_stable_and_changes_with_files_and_constants(
+def test_the_hash_of_measures_is_stable_and_changes_with_files_and_constants(
     analyzer: FaceAnalyzer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = FaceNetworks.installed()
-    assert FaceAnalyzer().content_hash == analyzer.content_hash
-    assert analyzer.content_hash == SHIPPED_HASH
+    assert FaceAnalyzer().measures_hash == analyzer.measures_hash
+    assert analyzer.measures_hash == SHIPPED_HASH
     copied = tmp_path / "copied.tflite"
     copied.write_bytes(installed.iris.read_bytes())
-    assert FaceAnalyzer(replace(installed, iris=copied)).content_hash == analyzer.content_hash
+    assert FaceAnalyzer(replace(installed, iris=copied)).measures_hash == analyzer.measures_hash
     copied.write_bytes(installed.iris.read_bytes() + b"!")
-    seen = {analyzer.content_hash, FaceAnalyzer(replace(installed, iris=copied)).content_hash}
+    seen = {analyzer.measures_hash, FaceAnalyzer(replace(installed, iris=copied)).measures_hash}
     for module, name, value in (
         (faces, "MIN_CONFIDENCE", 0.6), (blazeface, "TILE_STRIDE_PX", 151), (alignment, "EYE_SPAN", 2.1),
         (face_mesh, "EYE_CROP_SPAN", 2.4), (face_attributes, "LIFT_WEIGHT", 3.0), (faces, "REVISION", 0),
     ):  # fmt: skip
         with monkeypatch.context() as changed:
             changed.setattr(module, name, value)
-            seen.add(FaceAnalyzer().content_hash)
+            seen.add(FaceAnalyzer().measures_hash)
     assert len(seen) == 8
