@@ -8,6 +8,7 @@ Other files in the folder (a model card) are left alone. No pickle, no torch: te
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -24,11 +25,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as pack_tensors
 
-from adcreative.errors import ArtifactError
+from adcreative.errors import AdCreativeError, ArtifactError, UnwritableError
 
 MANIFEST = "manifest.json"
 TOGETHER = "models.json"  # beside the folders of models that were trained together
 OUR_FILE = re.compile(r"model-[0-9a-f]{16}\.safetensors")  # an older one is removed; a file under another name is not ours
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MAX_NAME_BYTES = 230  # of the tensors file; file systems take 255
 
 
@@ -82,22 +84,47 @@ def open_atomically(
     """Open a file that appears under `path` only when the block ends well; after a crash the older file is as it was.
 
     The folder is made when missing. is_text: UTF-8 with "\\n" line ends, else bytes. The others as for `write_atomically`.
+
+    Raises:
+        UnwritableError: the disk is full, or the folder cannot be written.
     """
-    if is_private:
-        make_private_dir(path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part")
+    is_filled, temporary = False, None
     try:
+        if is_private:
+            make_private_dir(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part")
         with os.fdopen(handle, "w", encoding="utf-8", newline="") if is_text else os.fdopen(handle, "wb") as file:
             yield file
+            is_filled = True
             file.flush()
             if is_durable:
                 os.fsync(file.fileno())
         os.chmod(temporary, 0o600 if is_private else 0o644)
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, AdCreativeError):
+            raise
+        is_ours = temporary is None or is_filled  # another error of the block may be about what it reads
+        if is_full(error) or (isinstance(error, OSError) and is_ours):
+            raise unwritable(path, error) from error
         raise
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Return whether an error, or what caused it, is a full disk, a quota or a limit of file sizes."""
+    while error is not None and getattr(error, "errno", None) not in FULL:
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def unwritable(path: Path, error: BaseException) -> UnwritableError:
+    """Return the sentence for a place that cannot be written: a full disk, a quota, no permission."""
+    said, remedy = getattr(error, "strerror", None) or error, "Free some space, or choose another place"
+    sentence = f"{path} cannot be written ({said}). {remedy}; the same command goes on where it was."
+    return UnwritableError(sentence, error if isinstance(error, OSError) else None)
 
 
 def dump_json(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 AdCreativeError                     the CLI prints the sentence and exits with 2
 |-- CatalogError(ValueError)        the folder or table as a whole cannot be used
+|   `-- UnwritableError(OSError)    a file cannot be written: a full disk, a quota, no permission
 |-- CreativeError(ValueError)       one creative cannot be used; in a batch it becomes a row of the failure table
 |-- ConfigError(ValueError)         an option or a configuration file is wrong
 |-- WeightsError(FileNotFoundError) a named weight is not here and cannot be had
@@ -48,6 +49,22 @@ class AdCreativeError(Exception):
 
 class CatalogError(AdCreativeError, ValueError):
     """The folder or table as a whole cannot be used."""
+
+
+class UnwritableError(OSError, CatalogError):
+    """A file cannot be written. Also an OSError, with the number and words of the one that caused it."""
+
+    def __init__(self, message: str, cause: OSError | None = None) -> None:
+        AdCreativeError.__init__(self, message)
+        self._message = str(self.args[0])
+        if cause is not None:
+            self.errno, self.strerror, self.filename = cause.errno, cause.strerror, cause.filename
+
+    def __str__(self) -> str:
+        return self._message
+
+    def __reduce__(self) -> tuple[type[UnwritableError], tuple[str]]:
+        return type(self), (self._message,)
 
 
 class CreativeError(AdCreativeError, ValueError):

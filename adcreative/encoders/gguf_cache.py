@@ -19,14 +19,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
 from adcreative.errors import CopywriterError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_BROKEN = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +63,7 @@ def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrained
             if path.is_dir() and not (path / "config.json").is_file():
                 return _load_gguf(_only_gguf(path), cache_dir)
             return _load_folder(str(source))
-    except (*_BROKEN, ImportError) as error:
+    except Exception as error:  # transformers, tokenizers, safetensors and gguf raise families of their own
         if isinstance(error, CopywriterError):
             raise
         said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
@@ -91,7 +88,7 @@ def _load_gguf(path: Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrained
     if folder.is_dir():
         try:
             return _load_folder(str(folder))
-        except _BROKEN as error:
+        except Exception as error:  # as above
             _log.warning("the cached copy of %s is damaged and is made again: %s", path.name, error)
             shutil.rmtree(folder, ignore_errors=True)
     tokenizer = _read_tokenizer(path.parent, gguf_file=path.name)

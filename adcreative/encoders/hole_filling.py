@@ -7,6 +7,7 @@ Source: Suvorov et al. 2022 for LaMa; its ONNX exports take picture and mask and
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from adcreative.encoders.latest import LatestAnswers
 from adcreative.errors import ConfigError
 
 NUM_REMEMBERED = 4
+MAX_SECONDS = 120.0  # of one filling; real exports take a few
 MARGIN = 0.6  # of the hole's longer side, shown to the model around it
 USUAL_SIDE_PX, UNIT_PX = 512, 8  # of exports whose size is open: what is given, and what it must be a multiple of
 PROMPT = "plain continuous background, empty, no people, no text, no letters"
@@ -101,18 +103,36 @@ class _Lama:
         from scipy import ndimage
 
         small_hole = ndimage.binary_dilation(small_hole, iterations=2)  # what was scaled together with pixels of the hole
-        (painted,) = self._session.run(
-            None,
-            {
-                self._picture_name: small.transpose(2, 0, 1)[None],
-                self._mask_name: small_hole[None, None].astype(np.float32),
-            },
-        )[:1]
-        painted = np.asarray(painted)[0].transpose(1, 2, 0)
+        given = {
+            self._picture_name: small.transpose(2, 0, 1)[None],
+            self._mask_name: small_hole[None, None].astype(np.float32),
+        }
+        painted = self._run(given)
+        if painted.shape != (1, 3, height, width) or painted.dtype.kind not in "fiu" or not np.isfinite(painted).all():
+            raise ConfigError(
+                f"the inpainting model returned {list(painted.shape)} of {painted.dtype}; [1, 3, {height}, {width}] "
+                "of finite numbers is needed; name a LaMa export in ONNX"
+            )
+        painted = painted[0].transpose(1, 2, 0)
         painted = painted * 255.0 if float(painted.max()) <= 1.5 else painted  # exports differ in their range
         painted_u8 = painted.round().clip(0, 255).astype(np.uint8)
         full = np.asarray(Image.fromarray(painted_u8).resize(crop.shape[1::-1], Image.Resampling.LANCZOS))
         return _pasted(image_u8, mask, window, full)
+
+    def _run(self, given: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the first output; a model that runs longer than MAX_SECONDS, such as one with a loop, is ended."""
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        timer = threading.Timer(MAX_SECONDS, lambda: setattr(options, "terminate", True))
+        timer.start()
+        try:
+            return np.asarray(self._session.run(None, given, options)[0])
+        except Exception as error:  # onnxruntime raises a family of its own, without a common type but this
+            reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+            raise ConfigError(f"the inpainting model failed while it ran ({reason}); name a LaMa export in ONNX") from error
+        finally:
+            timer.cancel()
 
 
 def _window(mask: np.ndarray) -> tuple[slice, slice] | None:

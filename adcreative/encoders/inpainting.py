@@ -42,7 +42,7 @@ class InpaintingModel:
 
         try:
             pipeline = AutoPipelineForInpainting.from_pretrained(model, use_safetensors=True, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # diffusers, transformers and safetensors raise families of their own
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise ConfigError(
                 f'the scene model "{model}" cannot be loaded ({reason}); name a folder or hub id of an inpainting pipeline'

@@ -20,7 +20,7 @@ import numpy as np
 
 from adcreative.errors import ConfigError
 
-CHUNK, MAX_TOKENS = 32, 128
+CHUNK, MAX_TOKENS, MAX_LAYERS = 32, 128, 1_000
 
 
 class TextEncoder:
@@ -38,13 +38,17 @@ class TextEncoder:
         Raises:
             ConfigError: it cannot be found or read; the message says what was tried.
         """
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         source = _find(name)
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-            model = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
+            config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+            layers = getattr(config, "num_hidden_layers", 0)
+            if not isinstance(layers, int) or layers > MAX_LAYERS:
+                raise ValueError(f"it says that it has {layers!r:.20} layers; at most {MAX_LAYERS:,} are read")
+            model = AutoModel.from_pretrained(source, config=config, use_safetensors=True, trust_remote_code=False)
+        except Exception as error:  # transformers, tokenizers, safetensors and the hub raise families of their own
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise ConfigError(
                 f'the text encoder "{name}" cannot be loaded ({reason}); name a folder, an installed package or a hub id with '

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +19,10 @@ import numpy as np
 from PIL import Image
 
 PREVIEW_PX = 720
+_DAMAGED = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
+    NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip  # all of these come out of Pillow for damaged files
 CLOSEUP_PX = 360
 KINDS = ("original", "edited", "control")
 _DIFFERENCE_CELL_PX = 8
@@ -58,7 +64,7 @@ def read_picture(path: Path | None) -> Image.Image | None:
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except _DAMAGED:
         return None
 
 

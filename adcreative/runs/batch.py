@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adcreative.artifacts import make_private_dir
+from adcreative.artifacts import make_private_dir, unwritable
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError, CatalogError, EngineError, WeightsError
 from adcreative.progress import Progress, ShouldStop
@@ -22,7 +22,7 @@ from adcreative.provenance.run_records import MADE_FROM
 from adcreative.runs.continuing import find_kept, hash_creative
 from adcreative.runs.engines import BatchConfig, Job, apply_job
 from adcreative.runs.forecast import Forecast, Rehearsal, check_resume, rehearse
-from adcreative.runs.log import RunLog, log_files, unwritable
+from adcreative.runs.log import RunLog, log_files
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 from adcreative.runs.survey import Survey
 

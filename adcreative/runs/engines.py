@@ -219,7 +219,9 @@ def _apply_on_ray(job: Job, items: Iterable[Any], workers: int | None, should_st
             pool.submit(lambda actor, one: actor.apply.remote(one), item)
         while pool.has_next():
             yield _unpack(pool.get_next_unordered())
-    except ConnectionError as error:
+    except (ConnectionError, ImportError, ValueError) as error:  # ray://... without ray[client], an address that is none
+        if isinstance(error, AdCreativeError):
+            raise
         raise EngineError(f"no Ray cluster answers at {os.environ.get('RAY_ADDRESS', 'this machine')} ({error})") from error
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[0]

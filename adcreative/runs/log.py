@@ -17,8 +17,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from adcreative.artifacts import dump_json, open_atomically, write_atomically
-from adcreative.errors import CatalogError, ConfigError
+from adcreative.artifacts import dump_json, open_atomically, unwritable, write_atomically
+from adcreative.errors import ConfigError
 
 
 def lock_run(path: Path) -> FileLock:
@@ -44,12 +44,6 @@ def unlock_run(lock: FileLock) -> None:
         with contextlib.suppress(OSError):
             os.unlink(lock.lock_file)
         lock.release()
-
-
-def unwritable(path: Path, error: OSError) -> CatalogError:
-    """Return the sentence for a place that cannot be written: a full disk, a quota, no permission."""
-    remedy = "Free some space, or choose another place; the same command goes on where it was."
-    return CatalogError(f"{path} cannot be written ({error.strerror or error}). {remedy}")
 
 
 class LoggedRows(Mapping[Any, dict[str, Any]]):

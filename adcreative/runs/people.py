@@ -216,5 +216,6 @@ def picture_paths(row: Mapping[str, Any], run_dir: Path) -> list[Path]:
 
 def told_pictures(row: Mapping[str, Any]) -> set[str]:
     """Return where a row says that its pictures are: as it came and edited, in further shapes, other versions."""
-    beside = [one.get("image") for name in ("sizes", "alternatives") for one in row.get(name) or ()]
+    listed = [row.get(name) for name in ("sizes", "alternatives")]
+    beside = [one.get("image") for rows in listed if isinstance(rows, list) for one in rows if isinstance(one, dict)]
     return {str(name) for name in (*(row.get(f"{kind}_image") for kind in KINDS), *beside) if name}

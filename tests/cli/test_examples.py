@@ -7,9 +7,13 @@ fitting, search and the web server are replaced, so that all of them take second
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import resource
 import shlex
 import shutil
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -228,6 +232,52 @@ def test_the_example_runs_as_it_is_written(
     result = CliRunner().invoke(app, arguments, prog_name=program)
     assert result.exit_code == 0, result.output
     assert _listing(folder) != before or result.output.strip() or launched.called
+
+
+WRITERS = ("archive", "plan-test", "rotate", "describe", "read-out", "forecast")  # one of each kind of writer, and quick
+
+
+@pytest.mark.parametrize("doc", [doc for doc in COMMANDS if doc.name.split()[1] in WRITERS], ids=lambda doc: doc.name)
+def test_the_example_on_a_full_disk_ends_in_a_sentence(
+    doc: CommandDoc, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, *arguments = shlex.split(doc.example)
+    for room in (0, 300, 5_000):  # bytes that a file may hold
+        folder = tmp_path / str(room)
+        shutil.copytree(workshop, folder)
+        run_settings = folder / "improved" / "results.run.json"
+        run_settings.write_text(run_settings.read_text().replace(str(workshop), str(folder)))
+        monkeypatch.chdir(folder)
+        if "--out" in arguments and (old := folder / arguments[arguments.index("--out") + 1]).is_dir():
+            shutil.rmtree(old)
+        ended = in_a_fork(lambda: _say_end(CliRunner().invoke(app, arguments, prog_name=program)), max_file_bytes=room)
+        assert ended["exit_code"] in (0, 2), ended
+        assert ended["error"] == "", ended
+        if ended["exit_code"]:
+            assert "File too large" in ended["output"], ended
+        assert not list(folder.rglob("*.part")), room
+
+
+def in_a_fork(work: Callable[[], dict[str, Any]], *, max_file_bytes: int) -> dict[str, Any]:
+    """Return what `work` returns in a process that may write no larger files; as on a full disk, writing fails at some byte."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
+        with os.fdopen(write_end, "w") as pipe:
+            json.dump(work(), pipe)
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return dict(json.loads(said))
+
+
+def _say_end(result: Any) -> dict[str, Any]:
+    error = "" if result.exception is None or isinstance(result.exception, SystemExit) else repr(result.exception)
+    trace = "".join(traceback.format_exception(*result.exc_info)[-4:]) if error else ""
+    return {"exit_code": result.exit_code, "output": result.output[-600:], "error": error + trace}
 
 
 def _listing(folder: Path) -> set[tuple[Path, int]]:

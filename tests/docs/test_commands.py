@@ -23,7 +23,7 @@ PAGES = [
 ]  # fmt: skip
 HAS_NO_PARSER = {"tests.bench.serving", "tests.bench.editing", "tests.bench.fuxictr",
                  "tests.bench.long_history", "adcreative.cli.manual", "data.make.measured", "tests.check_demo",
-                 "tests.check_install", "tests.bench.check"}  # fmt: skip
+                 "tests.check_install", "tests.check_audit", "tests.bench.check"}  # fmt: skip
 
 STAGES = ("pretrain", "sft", "dpo", "pipeline", "evaluate")
 

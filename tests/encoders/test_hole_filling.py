@@ -74,6 +74,30 @@ class Brush:
         return [np.full_like(image_u8, 77)] * self.num
 
 
+def test_a_model_that_fails_or_loops_while_it_runs_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx = pytest.importorskip("onnx")
+    path = write_model(tmp_path / "lama.onnx")
+    ground = np.full((90, 120, 3), 100, np.uint8)
+    mask = np.zeros((90, 120), bool)
+    mask[30:40, 30:50] = True
+    model = onnx.load(str(path))
+    model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("kept", 1, None))
+    helper, bool_type = onnx.helper, onnx.TensorProto.BOOL
+    turn = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["on_out"]), helper.make_node("Identity", ["sum"], ["sum_out"])], "turn",
+        [helper.make_tensor_value_info("turn_number", onnx.TensorProto.INT64, []),
+         helper.make_tensor_value_info("on", bool_type, []), helper.make_tensor_value_info("sum", 1, None)],
+        [helper.make_tensor_value_info("on_out", bool_type, []), helper.make_tensor_value_info("sum_out", 1, None)],
+    )  # fmt: skip
+    truth = helper.make_tensor("truth", bool_type, [], [True])
+    model.graph.initializer.append(truth)
+    model.graph.node.append(helper.make_node("Loop", ["", "truth", model.graph.input[0].name], ["kept"], body=turn))
+    onnx.save(model, str(tmp_path / "loop.onnx"))
+    monkeypatch.setattr("adcreative.encoders.hole_filling.MAX_SECONDS", 0.5)
+    with pytest.raises(ConfigError, match="the inpainting model failed while it ran"):
+        load_lama(tmp_path / "loop.onnx")(ground, mask, mask)
+
+
 def test_a_painter_fills_the_hole_alone_and_one_that_paints_nothing_leaves_it() -> None:
     filled = fill_with_painter(Brush(1))(PICTURE, MASK, NOTHING)
     assert (filled[MASK] == 77).all()

@@ -60,6 +60,33 @@ def test_what_is_no_encoder_is_refused(tmp_path: Path) -> None:
         TextEncoder.load(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("config.json", b'"num_hidden_layers": 1', b'"num_hidden_layers": 10000000'),
+        ("config.json", b'"num_hidden_layers": 1', b'"num_hidden_layers": "many"'),
+        ("config.json", b'"hidden_size": 40', b'"hidden_size": 44'),
+        ("config.json", b'"num_attention_heads": 2', b'"num_attention_heads": 0'),
+        ("config.json", b"{", b"["),
+        ("tokenizer.json", b"{", b"["),
+        ("model.safetensors", b"{", b"["),
+    ],
+)  # fmt: skip
+def test_a_damaged_encoder_is_one_sentence(tmp_path: Path, name: str, old: bytes, new: bytes) -> None:
+    path = write_encoder(tmp_path / "tiny") / name
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    with pytest.raises(ConfigError, match=r"cannot be loaded"):
+        TextEncoder.load(str(path.parent))
+
+
+def test_a_cut_encoder_is_one_sentence(tmp_path: Path) -> None:
+    path = write_encoder(tmp_path / "tiny") / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(ConfigError, match=r"cannot be loaded"):
+        TextEncoder.load(str(path.parent))
+
+
 def test_an_account_keeps_the_encoder_by_name_and_hash(tmp_path: Path) -> None:
     folder = write_encoder(tmp_path / "tiny")
     account = plant_account(150, rate=0.05, seed=3)

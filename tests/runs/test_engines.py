@@ -416,6 +416,19 @@ class TestRay:
             list(apply_job(Work(), [1001], BatchConfig(engine="ray", workers=1), never))
 
 
+@pytest.mark.parametrize("error", [ImportError("Ray Client requires pip package ray[client]"), ValueError("no address")])
+def test_an_address_that_ray_cannot_use_is_one_sentence(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.setenv("RAY_ADDRESS", "ray://user:pw@host:10001")
+    with pytest.raises(EngineError, match=r"no Ray cluster answers at ray://\(hidden\)@host:10001 \("):
+        list(apply_job(Work(), [1], BatchConfig(engine="ray", workers=1), never))
+
+
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r'the extra "ray": pip install "adcreative\[ray\]"'):

@@ -41,15 +41,15 @@ from adcreative.catalog.results import read_results
 from adcreative.config import load_config
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.ctr.config import PredictorConfig
-from adcreative.delivery.experiment.joining import read_plan
 from adcreative.errors import MAX_CHARACTERS, AdCreativeError
 from adcreative.features.cache import FeatureCache
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.disclosure import disclosures
 from adcreative.provenance.marks import read_source_type
 from adcreative.provenance.sidecar import read_sidecar, sidecar_path
+from adcreative.verbs.campaign import read_out
 from stylegan.errors import StyleGANError
-from tests.security import fuzz_archives, fuzz_codec, fuzz_logs, fuzz_runs
+from tests.security import fuzz_archives, fuzz_codec, fuzz_logs, fuzz_models, fuzz_runs
 
 MAX_SECONDS, MAX_GROWTH_BYTES = 30.0, 700_000_000
 META = "Reporting starts,Reporting ends,Ad name,Impressions,Link clicks,CTR (all),Amount spent (EUR)\n"
@@ -62,7 +62,13 @@ RULES = (
     "market: eu\nname: EU\nrules:\n  - {id: a, title: t, level: check, duty: d, how: h, applies_from: 2026-08-02, checked_on: "
 )
 RULES += "2026-11-01, sources: [x], when: {edited: any, person: any}}\n"
-PLAN = json.dumps({"tests": [{"test": "00001", "arms": [{"variant_id": "acv1", "arm": "edited", "name": "x"}]}]})
+PLAN = json.dumps({
+    "settings": {"level": 0.05},
+    "tests": [{"test": "00001", "effect_scale": 0.2, "impressions_per_arm_peeking": 9000, "arms": [
+        {"variant_id": "acv0123456789ab", "arm": "control", "name": "x"},
+        {"variant_id": "acv1123456789ab", "arm": "edited", "name": "y"},
+    ]}],
+})  # fmt: skip
 KIT = json.dumps({"name": "Somnia", "tone": "calm", "metadata": {"words_to_avoid": ["cheap"]}, "disclaimers": []})
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 66, 3)).astype(np.uint8)
 
@@ -82,6 +88,13 @@ class Reader:
 def _texts(**texts: str) -> Callable[[], list[tuple[str, bytes]]]:
     """Return a function to named files: `toml="..."` is a.toml, `csv_2="..."` another a.csv."""
     return lambda: [(f"a.{name.split('_')[0]}", text.encode()) for name, text in texts.items()]
+
+
+def _read_out(path: Path) -> object:
+    """Read results out with a plan, as the verb does."""
+    results = path.with_name("results.csv")
+    results.write_text("Ad name,Impressions,Link clicks\nx acv0123456789ab,900,9\ny acv1123456789ab,900,19\n")
+    return read_out(results, path.with_name("out.json"), plan=path, restart=True)
 
 
 @cache
@@ -232,7 +245,9 @@ READERS = {
     "sidecar": Reader(_read_sidecar, _sidecars),
     "rules": Reader(_read_rules, _texts(yaml=RULES)),
     "brand kit": Reader(read_brand_kit, _texts(json=KIT)),
-    "plan": Reader(read_plan, _texts(json=PLAN)),
+    "plan": Reader(_read_out, _texts(json=PLAN)),
+    "text encoder": Reader(fuzz_models.read_text_encoder, fuzz_models.text_encoders),
+    "told pictures": Reader(fuzz_runs.read_told_pictures, fuzz_runs.result_lines),
     "config": Reader(lambda path: load_config(PredictorConfig, path), _texts(toml="num_members = 3\n[training]\n")),
     "artifact": Reader(_read_artifact, lambda: [("a.json", _artifact_files()[0])]),
     "cache": Reader(_read_cache, _cached),

@@ -16,6 +16,7 @@ from adcreative.errors import CopywriterError
 from adcreative.provenance.approval import read_events
 from adcreative.provenance.run_records import read_rows
 from adcreative.runs.log import RunLog, check_settings
+from adcreative.runs.people import picture_paths
 
 SETTINGS = {"verb": "optimize", "data": "ads", "seed": 0}
 Files = list[tuple[str, bytes]]
@@ -44,6 +45,12 @@ def read_run_rows(path: Path) -> object:
     with RunLog(folder / "results.jsonl", SETTINGS, key_field="row") as log:
         found = [log.rows[key] for key in log.rows]
     return found, list(read_rows(folder))
+
+
+def read_told_pictures(path: Path) -> object:
+    """Ask damaged rows for their pictures, as a purge does."""
+    folder = _run_folder(path, "results.jsonl")
+    return [picture_paths(row, folder) for row in read_rows(folder)]
 
 
 def read_run_settings(path: Path) -> object:

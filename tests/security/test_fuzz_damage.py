@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from adcreative.encoders.gguf_cache import load_language_model
+from adcreative.errors import CopywriterError
+from tests.security.fuzz_models import small_gguf
 from tests.security.fuzz_readers import READERS, run_cases, try_bytes
 
 ROOT = Path(__file__).parents[2]
 NUM_CASES, NUM_GUIDED_CASES = 830, 1000  # 20,000 in all, in under two minutes; a longer run: make fuzz
-FEWER_CASES = {"weights": 150, "proposal": 40, "rotation plan": 200}  # each takes longer
+FEWER_CASES = {"weights": 150, "text encoder": 40, "plan": 400, "proposal": 40, "rotation plan": 200}  # each takes longer
 MIN_CASES = 20_000
 DEEP = {
     "mapping": ("a.json", b"[" * 100_000), "consents": ("a.json", b"[" * 100_000), "sidecar": ("a.json", b"[" * 100_000),
@@ -60,3 +64,16 @@ def test_damage_led_by_coverage(name: str) -> None:
     finished = subprocess.run([*command, "-rss_limit_mb=4096"], capture_output=True, text=True, cwd=ROOT)
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert f"Done {NUM_GUIDED_CASES} " in finished.stderr
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_damaged_gguf_is_one_sentence(seed: int, tmp_path: Path) -> None:
+    """struct.error came through before, of a file that is cut within its header."""
+    rng, sound = random.Random(seed), small_gguf()
+    for case in range(8):
+        content = bytearray(sound[: rng.randrange(4, len(sound))] if case % 2 else sound)
+        for _ in range(rng.randrange(1, 4)):
+            content[rng.randrange(4, len(content)) if len(content) > 4 else 0] = rng.randrange(256)
+        (tmp_path / "a.gguf").write_bytes(content)
+        with pytest.raises(CopywriterError, match=r"cannot be loaded"):
+            load_language_model(tmp_path / "a.gguf", tmp_path / "cache")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -23,7 +21,7 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adcreative.artifacts import save_artifact
+from adcreative.artifacts import open_atomically, save_artifact
 from adcreative.ctr.config import check_positive
 from adcreative.ctr.nn.distributed import shared_batch
 from adcreative.errors import ConfigError, TrainingError
@@ -368,14 +366,5 @@ def _say_nothing(line: str) -> None:
 
 def save_state(path: Path, payload: Mapping[str, Any]) -> None:
     """Write tensors and plain values to `path`; a killed writer leaves the old file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(dict(payload), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with open_atomically(path) as file:
+        torch.save(dict(payload), file)

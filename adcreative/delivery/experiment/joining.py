@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,12 +25,38 @@ def read_plan(path: Path) -> dict[str, Any]:
     path = Path(path) / "plan.json" if Path(path).is_dir() else Path(path)
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
-        arms = [arm["variant_id"] for test in plan["tests"] for arm in test["arms"]]
+        _check_shape(plan)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path} is not a plan written by plan-test. Give its plan.json.") from error
-    if not arms:
+    if not any(test["arms"] for test in plan["tests"]):
         raise ConfigError(f"{path} plans no test. Make it again with plan-test.")
     return plan
+
+
+def _check_shape(plan: Any) -> None:
+    """Raise TypeError, ValueError or KeyError when a plan lacks what a read-out asks of it."""
+    _need(plan, tests=list, settings=dict)
+    if not 0 < _need(plan["settings"], level=float)["level"] <= 0.5:
+        raise ValueError("level")
+    for test in plan["tests"]:
+        _need(test, test=str, arms=list)
+        for name, least in (("effect_scale", 0.0), ("impressions_per_arm_peeking", 1)):
+            if test[name] is not None and not least <= _need(test, **{name: float})[name] < math.inf:
+                raise ValueError(name)
+        for arm in test["arms"]:
+            _need(arm, variant_id=str, arm=str, name=str)
+
+
+def _need(content: Any, **types: type) -> dict[str, Any]:
+    """Return a JSON object that has values of these types; a float may be a whole number, no truth value."""
+    if not isinstance(content, dict):
+        raise TypeError(f"{content!r:.40} is no object")
+    for name, wanted in types.items():
+        value = content[name]
+        is_number = wanted is float and isinstance(value, int) and not isinstance(value, bool)
+        if not isinstance(value, wanted) and not is_number:
+            raise TypeError(f"{name} is {value!r:.40}")
+    return content
 
 
 def join_to_plan(rows: Sequence[ResultRow], plan: Mapping[str, Any]) -> tuple[dict[str, list[ArmDay]], Counter[str]]:
