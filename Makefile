@@ -61,7 +61,8 @@ fuzz: .venv/.installed
 			-rss_limit_mb=4096 || exit 1; done
 
 docs: .venv/.installed
-	$(BIN)/python -m adcreative.cli.manual
+	mkdir -p build
+	$(BIN)/typer adcreative.cli.app utils docs --name adcreative --output build/commands.md
 	$(BIN)/python -m data.make.measured
 
 app: .venv/.installed
@@ -87,13 +88,13 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m data.make.trade_reference $(DATA)/upworthy/packages-train.parquet
 	$(BIN)/python -m data.make.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
 
-# What the tests need that pip does not bring: a browser and groff. Only where they are missing and apt-get may be used.
+# What the tests need that pip does not bring: a browser. Only where they are missing and apt-get may be used.
 ci-setup: .venv/.installed
-	@missing=""; for name in chromium groff; do command -v $$name >/dev/null || missing="$$missing $$name"; done; \
+	@missing=""; for name in chromium; do command -v $$name >/dev/null || missing="$$missing $$name"; done; \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
-		else echo "missing:$$missing; install them, the tests of the app and the manual need them" >&2; exit 2; fi; \
+		else echo "missing:$$missing; install them, the tests of the app need them" >&2; exit 2; fi; \
 	fi
 
 clean:

@@ -29,7 +29,6 @@ from typer.testing import CliRunner
 from adcreative import pipeline
 from adcreative.benchmarks import adsee as benchmark
 from adcreative.cli.app import PANELS, app
-from adcreative.cli.manual import CommandDoc, command_docs
 from adcreative.copywriter import build_copywriter, products
 from adcreative.creative import COLUMNS, EditResult
 from adcreative.ctr.account import fitting as account_fitting
@@ -38,6 +37,7 @@ from adcreative.encoders.weights import embedded_dir
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.verbs import loading as tools
 from tests.catalog.conftest import write_csv
+from tests.cli.documented import DocumentedCommand, documented_commands
 from tests.ctr.account.accounts import plant_account
 from tests.delivery.conftest import result_row
 from tests.delivery.test_campaign_verbs import write_results
@@ -45,7 +45,7 @@ from tests.fake_models import Outcome
 from tests.stylegan.foreign import originals
 from tests.verbs.test_train_log import QUICK, make_log
 
-COMMANDS = command_docs()[1:]
+COMMANDS = documented_commands()
 WORDING_DIM = 397  # what the shipped predictor was fitted with
 
 
@@ -217,7 +217,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("doc", COMMANDS, ids=lambda doc: doc.name)
 def test_the_example_runs_as_it_is_written(
-    doc: CommandDoc, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launched: Any
+    doc: DocumentedCommand, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launched: Any
 ) -> None:
     assert doc.example, f"the help of {doc.name} ends in no example"
     folder = tmp_path / "folder"
