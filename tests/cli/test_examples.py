@@ -239,7 +239,7 @@ WRITERS = ("archive", "plan-test", "rotate", "describe", "read-out", "forecast")
 
 @pytest.mark.parametrize("doc", [doc for doc in COMMANDS if doc.name.split()[1] in WRITERS], ids=lambda doc: doc.name)
 def test_the_example_on_a_full_disk_ends_in_a_sentence(
-    doc: CommandDoc, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    doc: DocumentedCommand, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, *arguments = shlex.split(doc.example)
     for room in (0, 300, 5_000):  # bytes that a file may hold
