@@ -241,3 +241,23 @@ def test_one_is_counted_as_one(make_run: Callable[..., Path], tmp_path: Path) ->
     run = make_run([result_row(1)])
     _, output = call("plan-test", run, "--out", tmp_path, "--campaign", "spring", "--daily-impressions", 20000)
     assert "\n1 comparison planned: " in output
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"settings": {}}, {"settings": {"level": True}}, {"settings": {"level": 2}}, {"tests": {}}, {"tests": [[]]},
+     {"tests": [{"test": "1", "arms": [{"variant_id": "acv0123456789ab"}]}]},
+     {"tests": [{"test": 1, "effect_scale": None, "impressions_per_arm_peeking": None, "arms": []}]},
+     {"tests": [{"test": "1", "effect_scale": -1, "impressions_per_arm_peeking": None, "arms": []}]}],
+)  # fmt: skip
+def test_a_plan_of_another_shape_is_refused(change: dict, tmp_path: Path) -> None:
+    from adcreative.delivery.experiment.joining import read_plan
+
+    arms = [{"variant_id": f"acv{number}", "arm": arm, "name": arm} for number, arm in enumerate(("control", "edited"))]
+    test = {"test": "1", "effect_scale": None, "impressions_per_arm_peeking": 9000, "arms": arms}
+    plan = {"settings": {"level": 0.05}, "tests": [test]}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    assert read_plan(tmp_path) == plan
+    (tmp_path / "plan.json").write_text(json.dumps(plan | change))
+    with pytest.raises(ConfigError, match="is not a plan written by plan-test"):
+        read_plan(tmp_path)
