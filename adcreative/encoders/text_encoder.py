@@ -57,29 +57,38 @@ class TextEncoder:
         return cls(name, model.eval(), tokenizer)
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Return unit vectors [N, D] float32; NaN rows for texts without words. Each distinct text is read once."""
-        import torch
+        """Return unit vectors [N, D] float32; NaN rows for texts without words. Each distinct text is read once.
 
+        Raises:
+            ConfigError: tokenizer and network do not fit each other, as in a damaged folder.
+        """
         places = {text: place for place, text in enumerate(dict.fromkeys(text for text in texts if text.strip()))}
         distinct = sorted(places, key=len)
         found: dict[str, np.ndarray] = {}
         for start in range(0, len(distinct), CHUNK):
             part = distinct[start : start + CHUNK]
-            tokens = self._tokenizer(
-                [self._prefix + text for text in part],
-                padding=True,
-                truncation=True,
-                max_length=MAX_TOKENS,
-                return_tensors="pt",
-            )
-            with torch.inference_mode():
-                states = self._model(**tokens).last_hidden_state  # [B, T, D]
-            mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-            mean = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1).clamp_min(1), dim=1)
+            mean = self._read([self._prefix + text for text in part])
             found |= dict(zip(part, mean.numpy(), strict=True))
         width = int(self._model.config.hidden_size)
         blank = np.full(width, np.nan, np.float32)
         return np.stack([found.get(text, blank) for text in texts]).astype(np.float32) if len(texts) else np.zeros((0, width))
+
+    def _read(self, texts: Sequence[str]) -> Any:
+        """Return unit vectors [N, D], the mean of the last states over each text's tokens."""
+        import torch
+
+        try:
+            tokens = self._tokenizer(texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+            with torch.inference_mode():
+                states = self._model(**tokens).last_hidden_state  # [B, T, D]
+        except Exception as error:  # as in load
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise ConfigError(
+                f'the text encoder "{self.name}" cannot read a text ({reason}); its tokenizer and network do not fit: '
+                "name another"
+            ) from error
+        mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
+        return torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1).clamp_min(1), dim=1)
 
 
 def _find(name: str) -> str:

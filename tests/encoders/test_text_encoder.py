@@ -80,6 +80,13 @@ def test_a_damaged_encoder_is_one_sentence(tmp_path: Path, name: str, old: bytes
         TextEncoder.load(str(path.parent))
 
 
+def test_a_tokenizer_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
+    encoder = TextEncoder.load(str(write_encoder(tmp_path / "tiny")))
+    encoder._tokenizer.add_tokens(["lantern"])  # a number beyond the network's table
+    with pytest.raises(ConfigError, match=r"cannot read a text .* do not fit"):
+        encoder.encode(["a lantern"])
+
+
 def test_a_cut_encoder_is_one_sentence(tmp_path: Path) -> None:
     path = write_encoder(tmp_path / "tiny") / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-500])
