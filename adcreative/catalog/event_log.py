@@ -219,7 +219,7 @@ def _find_totals(rows: pd.DataFrame) -> LeftOut:
         return NOTHING
     columns = (rows[name].tolist() for name in ("creative", "impressions", "clicks", "conversions"))
     return find_left_out(
-        Line(row=number, name=name, figures=figures)
+        Line(row=number, name=name, figures=tuple(figures))
         for number, (name, *figures) in enumerate(zip(*columns, strict=True), start=1)
     )
 

@@ -88,7 +88,7 @@ ATTACKS: dict[str, Callable[[Path], object]] = {
         at / "export.csv", at / "run" / "results.jsonl", run=at / "run", campaign="c", restart=True
     ),
     **{
-        f"export over {name}, restart {restart}": lambda at, name=name, restart=restart: pipeline.export(
+        f"export over {name}, restart {restart}": lambda at, name=name, restart=restart: pipeline.export(  # type: ignore[misc]
             at / "run", next(at.glob(name)), **EXPORT, restart=restart
         )
         for restart in (False, True)

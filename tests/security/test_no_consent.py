@@ -171,6 +171,7 @@ def test_python_leaves_faces_without_consent(studio: pipeline.Studio, face: Face
     assert result["faces"]["edited"] == 0
     assert outcome.control_u8 is None
     versions = [(result["edits"], outcome.image_u8)]
+    assert outcome.picture_of is not None
     versions += [(one["edits"], outcome.picture_of(number)) for number, one in enumerate(result["alternatives"])]
     assert len(versions) > 1
     print(f"Python: {len(versions)} versions of an ad without consent")

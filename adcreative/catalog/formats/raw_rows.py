@@ -32,7 +32,9 @@ class TableSource(Protocol):
     """What every format offers: `header` and `warnings` after construction, then the rows, as often as asked."""
 
     header: tuple[str, ...]
-    warnings: tuple[str, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
 
     def read_rows(self) -> Iterator[RawRow]: ...
 

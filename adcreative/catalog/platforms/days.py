@@ -130,8 +130,8 @@ def parse_day(cell: Any) -> date | Digits | None:
 @lru_cache(maxsize=8192)
 def _parse(text: str) -> date | Digits | None:
     if found := _YEAR_FIRST.match(text) or _COMPACT.fullmatch(text):
-        year, month, day = (int(part) for part in found.groups())
-        return _day(year + 2000 * (year < 100), month, day)
+        whole = [int(part) for part in found.groups()]
+        return _day(whole[0] + 2000 * (whole[0] < 100), whole[1], whole[2])
     if found := _DIGITS.match(text):
         first, mark, second, year, short = found.groups()
         return Digits(int(first), int(second), int(year or short), year is None, mark == ".")
@@ -139,8 +139,8 @@ def _parse(text: str) -> date | Digits | None:
         number = int(found[1])
         return _SERIAL_START + timedelta(days=number) if _FIRST_SERIAL <= number <= _LAST_SERIAL else None
     if found := _WORDY.match(text):
-        name, number, year = found[1] or found[4], found[2] or found[3], int(found[5])
-        return _day(year + 2000 * (year < 100), _read_month(name), int(number))
+        name, day, named_year = found[1] or found[4], int(found[2] or found[3]), int(found[5])
+        return _day(named_year + 2000 * (named_year < 100), _read_month(name), day)
     return None
 
 

@@ -107,7 +107,7 @@ def _read_library(path: Path) -> tuple[dict[str, int], list[str], list[str], csr
     for column, what, names in ((item, "items", ITEM_NAMES), (group, "sets", SET_NAMES)):
         if column is None:
             raise CatalogError(f"{path} has no column of {what}; name it {', '.join(names[:3])}")
-    table = table.assign(**{name: read_names(table[name]) for name in (item, group)})
+    table = table.assign(**{str(name): read_names(table[name]) for name in (item, group)})
     table = table[(table[item] != "") & (table[group] != "")]
     set_at, set_names = pd.factorize(table[group])
     item_at, item_names = pd.factorize(table[item])
