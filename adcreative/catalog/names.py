@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from adcreative.catalog.rows import clean_text
 from adcreative.errors import CatalogError
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINE_BREAK = re.compile("[ \t]*[\t\r\n\u2028\u2029]+[ \t]*")
 
 _NOTHING = frozenset(("nan", "none", "null", "<na>", "#n/a"))  # how programs write that there is no name
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d\d")  # how a spreadsheet writes an id of more digits than it keeps
@@ -35,3 +37,20 @@ def is_rounded(value: Any) -> bool:
     if isinstance(value, float):
         return abs(value) >= _EXACT
     return isinstance(value, str) and _ROUNDED.fullmatch(value.strip()) is not None
+
+
+def clean_text(text: str, *, keep_lines: bool = False) -> str:
+    """Return `text` without control characters and outer white space; emoji and right-to-left text pass untouched.
+
+    Line breaks and tabs become one space unless `keep_lines`. A surrogate half, which no file can hold, becomes
+    U+FFFD.
+    """
+    if not text.isprintable():  # the quick way out for nearly every cell
+        text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _has_surrogate(text) else text
+        text = text.replace("\r\n", "\n").replace("\r", "\n") if keep_lines else _LINE_BREAK.sub(" ", text)
+        text = _CONTROL.sub("", text)
+    return text.strip()
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -14,13 +14,13 @@ from typing import Any
 
 from adcreative.catalog.boundary import GuardedSource, typed
 from adcreative.catalog.mapping import TableSettings, read_settings
+from adcreative.catalog.names import clean_text
 from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.platforms.layout import PlatformLayout
 from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import match_layout
 from adcreative.catalog.platforms.numbers import finite
 from adcreative.catalog.platforms.totals import LeftOut
-from adcreative.catalog.rows import clean_text
 from adcreative.catalog.sources import open_source
 from adcreative.errors import CatalogError
 

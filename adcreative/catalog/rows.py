@@ -7,12 +7,12 @@ it fails.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from adcreative.catalog.names import clean_text
 from adcreative.catalog.paths import PictureFolder
 from adcreative.catalog.platforms.numbers import PLAIN, NumberReading
 from adcreative.creative import SEGMENT_COLUMNS, TEXT_COLUMNS, Creative, FailedCreative
@@ -27,8 +27,6 @@ DAY = "day"  # of a table with a row for each day
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MAX_COUNT = 10**12
 _UNKNOWN = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))  # how exports write "no number"
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_LINE_BREAK = re.compile("[ \t]*[\t\r\n\u2028\u2029]+[ \t]*")
 
 
 def build_creative(
@@ -95,23 +93,6 @@ def _name_weekday(first: str, last: str) -> str:
         return WEEKDAYS[date.fromisoformat(first[:10]).weekday()]
     except ValueError:
         return ""
-
-
-def clean_text(text: str, *, keep_lines: bool = False) -> str:
-    """Return `text` without control characters and outer white space; emoji and right-to-left text pass untouched.
-
-    Line breaks and tabs become one space unless `keep_lines`. A surrogate half, which no file can hold, becomes
-    U+FFFD.
-    """
-    if not text.isprintable():  # the quick way out for nearly every cell
-        text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _has_surrogate(text) else text
-        text = text.replace("\r\n", "\n").replace("\r", "\n") if keep_lines else _LINE_BREAK.sub(" ", text)
-        text = _CONTROL.sub("", text)
-    return text.strip()
-
-
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _read_context(cells: Mapping[str, Any], faults: list[CreativeError]) -> dict[str, str]:

@@ -118,7 +118,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/lay_out_sizes": ["ratios", "visitor"],
         "/lay_out_kept": ["ratios", "visitor"],
         "/ask_account": ["question", "labels_path", "results_path", "visitor", "ad_name_column", "impressions_column",
-                         "clicks_column", "day_column", "dates"],
+                         "clicks_column", "day_column", "dates", "rates", "decimals"],
         "/cancel_question": ["visitor"],
         "/cancel": ["visitor"],
         "/resume": ["visitor"],
@@ -140,12 +140,12 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/plan_next": ["package_paths", "campaign", "daily_impressions", "own_ctr_percent", "approved", "visitor"],
         "/columns": ["results_path", "visitor"],
         "/train_account": ["results_path", "picture_paths", "visitor", "ad_name_column", "impressions_column", "clicks_column",
-                           "day_column", "dates"],
+                           "day_column", "dates", "rates", "decimals"],
         "/resume_training": ["visitor"],
         "/cancel_training": ["visitor"],
         "/forget_training": ["visitor"],
         "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
-                     "day_column", "dates", "metric", "picture_paths"],
+                     "day_column", "dates", "rates", "decimals", "metric", "picture_paths"],
     }  # fmt: skip
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from adcreative.catalog.results import read_results
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import read_account
 from adcreative.provenance.sidecar import read_sidecar
 from adcreative.report.words import rounded
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import PACKAGE
-from apps.studio.handlers.steps import Steps
+from apps.studio.handlers.steps import Steps, write_mapping
 from apps.studio.handlers.winners import Winners
 from apps.studio.handlers.words import Words
 from apps.studio.sessions.wishes import Wish
@@ -361,3 +362,14 @@ def test_how_the_days_are_written_can_be_said(steps: Steps, tmp_path: Path) -> N
     shown, record = steps.account("anna", str(path), None, {"dates": "dmy"})
     assert [ad["name"] for ad in record["ads"]] == ["A", "B"]
     assert any("days are read day first" in warning for warning in record["warnings"])
+
+
+def test_what_click_rates_are_can_be_chosen(tmp_path: Path) -> None:
+    """An export without clicks whose rates may be percent or shares is read as the user says."""
+    export = tmp_path / "ads.csv"
+    export.write_text("Ad name,Impressions,CTR\nA,100000,0.12\nB,100000,0.1\n")
+    chosen = {"ad_name": "Ad name", "rates": "percent", "decimals": "", "dates": None}
+    mapping = write_mapping(chosen, tmp_path / "columns.json", export)
+    assert mapping is not None
+    assert [row.clicks for row in read_results(export, columns=mapping).rows] == [120, 100]
+    assert write_mapping({"ad_name": "Ad name", "rates": ""}, tmp_path / "none.json", export) is None

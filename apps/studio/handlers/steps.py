@@ -40,6 +40,7 @@ NEEDS_RATE = (
     "How often are your ads clicked, in percent? An estimate such as 1.2 will do: how long the test must run depends on it."
 )
 Answer = tuple[str, dict[str, Any]]
+WRITTEN = ("dates", "rates", "decimals")  # how a table is written, beside what its columns are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +162,8 @@ class Steps:
         Args:
             picture_paths: pictures of the ads, or zips of them, shown beside ads of the same name.
             metric: what the ads are ranked by, "ctr", "cpc", "cost_per_conversion" or "roas".
-            columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export, and "dates" to the order
-                of its days ("dmy", "mdy", "ymd"); empty: as we know them.
+            columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export, and those of WRITTEN to
+                how it is written; empty: as we know them.
         """
 
         def work() -> Answer:
@@ -217,24 +218,24 @@ def merge_notes(notes: Sequence[str]) -> list[str]:
 def write_mapping(columns: Mapping[str, str | None], path: Path, results: Path) -> Path | None:
     """Write what the user chose for the columns of `results` as a mapping file; None when nothing was chosen.
 
-    columns: our names to columns, and "dates" to the order of the table's days ("dmy", "mdy", "ymd"; "": it tells them).
+    columns: our names to columns, and those of WRITTEN to how the table is written, as in a mapping file ("": it tells).
     A column that is taken for the same thing anyway is no choice: ads are told apart by their headlines where they have no
     names, and a headline that is called a name would be one no more.
 
     Raises:
         AdCreativeError: one column was chosen for two things.
     """
-    known, dates = _find_known(results), columns.get("dates") or ""
-    chosen = {ours: col for ours, col in columns.items() if ours != "dates" and col and col != known.get(ours)}
+    known, written = _find_known(results), {name: columns.get(name) or "" for name in WRITTEN}
+    chosen = {ours: col for ours, col in columns.items() if ours not in WRITTEN and col and col != known.get(ours)}
     if len(set(chosen.values())) < len(chosen):
         raise AdCreativeError("One column stands for two things. Choose another one for each of them.")
-    if not chosen and not dates:
+    if not chosen and not any(written.values()):
         return None
     mapping = {theirs: ours for ours, theirs in chosen.items()}
     # two columns may not stand for one thing; what ads are told apart by without names stays what it is
     replaced = {known[ours]: "ignore" for ours in chosen if known.get(ours) and ours != "ad_name"}
     pairs = {**replaced, **mapping}
-    settings = {"columns": pairs, "dates": dates} if dates else pairs
+    settings = {"columns": pairs, **written} if any(written.values()) else pairs
     path.write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
     return path
 

@@ -17,7 +17,20 @@ from ..html import fragments
 from ..sessions.wishes import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
 from .next_test import build_next_test
-from .parts import DATES, MOVES, QUICK, Fields, find_owner, fragment, read_choices, scroll_to, show_ad, take_only_uploads
+from .parts import (
+    DATES,
+    DECIMALS,
+    MOVES,
+    QUICK,
+    RATES,
+    Fields,
+    find_owner,
+    fragment,
+    read_choices,
+    scroll_to,
+    show_ad,
+    take_only_uploads,
+)
 from .pictures import Fillings
 from .training import build_training
 
@@ -56,6 +69,11 @@ def build_account(
                     for ours, label in COLUMNS.items()
                 }
             chosen["dates"] = gr.Dropdown(DATES, value="", label="How its days are written", elem_id="account-dates")
+            with gr.Row():
+                chosen["rates"] = gr.Dropdown(RATES, value="", label="What its click rates are", elem_id="account-rates")
+                chosen["decimals"] = gr.Dropdown(
+                    DECIMALS, value="", label="What stands before decimals", elem_id="account-decimals"
+                )
             package = gr.File(label="Pack of a tested version, or of a test (optional)", height=170, elem_id="account-package")
             for upload in (results, package):
                 take_only_uploads(upload)

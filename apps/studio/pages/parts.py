@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
+from ..handlers.steps import WRITTEN
 from ..sessions.privacy import private_dir
 from ..sessions.seat import MAX_WAITING
 
@@ -26,11 +27,13 @@ Fields = dict[str, gr.blocks.Block]
 
 DATES = [("As the column tells", ""), ("Day first (28/11/2026)", "dmy"), ("Month first (11/28/2026)", "mdy"),
          ("Year first (26/11/28)", "ymd")]  # fmt: skip
+RATES = [("As the column tells", ""), ("Percent (1.2 is 1.2 %)", "percent"), ("Shares (0.012 is 1.2 %)", "share")]
+DECIMALS = [("As the table tells", ""), ("A point (1.50)", "point"), ("A comma (1,50)", "comma")]
 
 
 def read_choices(fields: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str | None]:
-    """Return what was chosen for the columns of an export by our names for them, and the order of its days as "dates"."""
-    return {**{name: fields.get(f"{name}_column") for name in names}, "dates": fields.get("dates")}
+    """Return what was chosen for the columns of an export by our names for them, and how it is written by WRITTEN."""
+    return {**{name: fields.get(f"{name}_column") for name in names}, **{name: fields.get(name) for name in WRITTEN}}
 
 
 def fragment(value: str = "", **options: Any) -> gr.HTML:
