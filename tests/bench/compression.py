@@ -2,6 +2,7 @@
 
     python -m tests.bench.compression ../shared/data/logs ["low-rank 0.25" "distil" ...]    Frappe, one network of three layers
     python -m tests.bench.compression ../shared/data/logs --small "dims 0.25" "hash 0.25"   two small layers
+    python -m tests.bench.compression --histories    students of DIN, QIN and SDIM on a planted log with histories
 
 Without a log (`make bench BENCH="compression"`) made-up impressions are used. Only ratios of speeds mean anything.
 """
@@ -11,14 +12,18 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from torch import nn
 
 from adcreative import pipeline
+from adcreative.ctr.compression.distillation import DistilConfig, compress_distil
 from tests.bench.logs import write_frappe
+from tests.ctr.compression.worlds import held_auc, planted_histories, trained
 from tests.verbs.test_train_log import make_log
 
 METHODS = (
@@ -75,12 +80,40 @@ def compare(log: Path, schema: Path, settings: str, methods: Sequence[str], fold
         )
 
 
+def history_figures(num: int = 40_000) -> Any:
+    """Yield the AUC of teachers that read histories and of their students: TGeo-KD, plain distillation, clicks alone."""
+    made = planted_histories(num, seed=0)
+    work = made.work()
+    for name in ("din", "qin", "sdim"):
+        teacher = trained(name, made, work, epochs=10, rate=3e-3, dim=16)
+        line: dict[str, Any] = {"teacher": name, "auc": round(held_auc(teacher.network, work), 4)}
+        for label, weight in (("tgeo-kd", None), ("fixed_weight 0.3", 0.3), ("clicks alone", 0.0)):
+            began = time.process_time()
+            said = compress_distil(teacher, work, DistilConfig(fixed_weight=weight))
+            line[label] = round(held_auc(said["student"].network, work), 4)
+            line[f"{label}: seconds, weight of the teacher"] = [
+                round(time.process_time() - began, 1),
+                round(said["teacher_weight"], 3),
+            ]
+        line["numbers over"] = round(count(said["student"].network) / count(teacher.network), 3)
+        yield line
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("logs", type=Path, help="folder of frappe-train.parquet and frappe-test.parquet")
+    parser.add_argument("--histories", action="store_true", help="a planted log in place of Frappe")
+    parser.add_argument("logs", type=Path, nargs="?", help="folder of frappe-train.parquet and frappe-test.parquet")
     parser.add_argument("--small", action="store_true", help="two layers of 64, three epochs: a minute instead of ten")
     parser.add_argument("methods", nargs="*", default=list(METHODS), help="what is held against the whole model")
     arguments = parser.parse_args()
+    if arguments.histories or arguments.logs is None:
+        for line in history_figures():
+            print(json.dumps(line), flush=True)
+        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         log, schema = write_frappe(arguments.logs, folder)

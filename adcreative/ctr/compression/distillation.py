@@ -8,7 +8,7 @@
 
 Source:
     Hu et al., TGeo-KD, ICLR 2024, from its equations. The published code computes alpha without a gradient, so that its
-    controller never learns; here the first outer step has one. It is an option, not the default: see `DistilConfig`.
+    controller never learns; here the first outer step has one. One weight for all rows, plain distillation, is the floor.
 """
 
 from __future__ import annotations
@@ -24,10 +24,15 @@ from torch.nn import functional as F
 
 from adcreative.ctr.compression.rows import clicks_of
 from adcreative.ctr.compression.tuning import StoppedError, Work, choose_loss, predict_clicks
+from adcreative.ctr.config import check_positive, check_sizes
+from adcreative.ctr.inputs.log import LogBatch
 from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
+from adcreative.ctr.networks.adaptdhm import AdaptDHMConfig
+from adcreative.ctr.networks.din import DINConfig
 from adcreative.ctr.networks.dnn import DNNConfig
 from adcreative.ctr.networks.registry import find_network
+from adcreative.ctr.networks.sdim import SDIMConfig
 from adcreative.ctr.nn.layers import build_linear
 from adcreative.errors import ConfigError, TrainingError
 
@@ -37,30 +42,32 @@ EPS = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class DistilConfig:
-    """The student: a DNN of these widths on fields of `embedding_dim`. temperature as above. fixed_weight: a weight of the
-    teacher that is the same for all rows; -1 = the controller's. outer_every: steps between outer steps.
+    """The student: a small network of these widths on fields of `embedding_dim`, which reads what the teacher reads.
 
-    A fixed weight is the default: on planted data where the teacher errs in a region, the controller was not better than the
-    best fixed weight, though it has its gradient (`tests/ctr/compression/test_distillation.py`).
+    history_dim: width of fields in place of that, and attention_dims: of the attention unit, where the teacher reads histories.
+    epochs: the best by the rows to choose by is kept; a controller needs some hundred steps. temperature as above.
+    outer_every: steps between outer steps. fixed_weight: a weight of the teacher, 0..1, that is the same for all rows, in place
+    of the controller's: plain distillation, the floor.
     """
 
     embedding_dim: int = 4
+    history_dim: int = 8
     hidden_dims: tuple[int, ...] = (64, 32)
+    attention_dims: tuple[int, ...] = (16,)
     temperature: float = 1.5
     learning_rate: float = 3e-3
     controller_learning_rate: float = 1e-2
     inner_rate: float = 0.1
     weight_decay: float = 1e-4
-    epochs: int = 8
+    epochs: int = 20
     outer_every: int = 1
-    fixed_weight: float = 0.3
+    fixed_weight: float | None = None
 
     def __post_init__(self) -> None:
-        if self.embedding_dim < 1 or self.epochs < 1 or self.outer_every < 1 or self.temperature <= 0:
-            raise ConfigError(
-                f"embedding_dim, epochs and outer_every must be at least 1 and temperature above 0, got {self.embedding_dim}, "
-                f"{self.epochs}, {self.outer_every} and {self.temperature}"
-            )
+        check_sizes(self)
+        check_positive(self, "temperature", "epochs", "outer_every")
+        if self.fixed_weight is not None and not 0 <= self.fixed_weight <= 1:
+            raise ConfigError(f"fixed_weight must be in 0..1, got {self.fixed_weight}; leave it out for a weight of each row")
 
 
 class Controller(nn.Module):
@@ -132,62 +139,118 @@ def compress_distil(model: LogModel, work: Work, config: DistilConfig) -> dict[s
     """
     if find_network(model.name).num_labels != 1:
         raise ConfigError(f"{model.name} learns conversions beside clicks; a student learns clicks only. Take another method.")
-    generator, settings = work.generator(), DNNConfig(hidden_dims=config.hidden_dims)
-    network = LogNetwork("dnn", model.encoding.spec, settings, dim=config.embedding_dim, generator=generator)
+    generator, (name, settings) = work.generator(), student_of(model, config)
+    dim = config.history_dim if find_network(name).reads_history else config.embedding_dim
+    network = LogNetwork(name, model.encoding.spec, settings, dim=dim, generator=generator)
+    start_as_teacher(model.network, network)
     controller = Controller(generator=generator)
     log = _distil(model.network, network, controller, work, config)
-    student = LogModel("dnn", model.encoding, settings, config.embedding_dim, network.eval(), {})
-    return {"student": student, **log}
+    student = LogModel(name, model.encoding, settings, dim, network.eval(), {})
+    return {"student": student, "student_network": name, **log}
+
+
+def student_of(model: LogModel, config: DistilConfig) -> tuple[str, Any]:
+    """Return the student's network and its settings: the smallest that reads what the teacher reads.
+
+    Histories are read by DIN's attention unit, very long ones (a teacher of kind sdim) by their hashes; domains that were given
+    choose the weights. A DNN reads the fields alone.
+    """
+    if find_network(model.name).reads_history:
+        widths = {"hidden_dims": config.hidden_dims, "attention_dims": config.attention_dims, "activation": "prelu"}
+        return ("sdim", SDIMConfig(**widths)) if model.name == "sdim" else ("din", DINConfig(**widths))
+    if model.name == "adaptdhm" and model.encoding.spec.num_domains:
+        return "adaptdhm", AdaptDHMConfig(hidden_dims=config.hidden_dims)
+    return "dnn", DNNConfig(hidden_dims=config.hidden_dims)
+
+
+@torch.no_grad()
+def start_as_teacher(teacher: LogNetwork, student: LogNetwork) -> None:
+    """Let each table of the student begin as the teacher's, in the directions in which that varies most.
+
+    Target and history read one table, so both turn alike and what made them alike stays. Ours, not the paper's: a narrow table
+    that begins near zero would take more epochs than the teacher had.
+    """
+    told, own = teacher.inputs.tables.tables, student.inputs.tables.tables
+    for name, num_rows in own.sizes.items():
+        vectors = told.look_up(name, torch.arange(num_rows))  # [V, D]
+        directions = torch.linalg.eigh(vectors.T @ vectors).eigenvectors.flip(1)[:, : own.dim]  # largest first
+        table: Any = own.table(name)
+        table.weight[:, : directions.shape[1]] = vectors @ directions
+
+
+class _Weigher:
+    """The weight of the teacher for each row of a batch: the controller's, which learns on the way, or a fixed one."""
+
+    def __init__(self, network: Any, controller: Controller, means: Tensor, work: Work, config: DistilConfig) -> None:
+        self._network, self._controller, self._means, self._work = network, controller, means, work
+        self._config, self._rng = config, work.rng(14)
+        # Decoupled decay: as a part of the gradient it would drown the outer one, which is small.
+        self._optimizer = torch.optim.AdamW(
+            controller.parameters(), lr=config.controller_learning_rate, weight_decay=config.weight_decay
+        )
+        self.first_gradient = 0.0
+
+    def weigh(self, step: int, batch: LogBatch, logits: Tensor, told: Tensor, truth: Tensor) -> Tensor:
+        """Return alpha [B], without a gradient; logits: the student's, told: the teacher's."""
+        if self._config.fixed_weight is not None:
+            return torch.full_like(truth, self._config.fixed_weight)
+        inputs = trilateral_inputs(torch.sigmoid(logits), torch.sigmoid(told), truth, self._means)
+        if step % self._config.outer_every == 0:
+            self._learn(batch, told, truth, self._controller(inputs))
+        with torch.no_grad():
+            return self._controller(inputs)
+
+    def _learn(self, batch: LogBatch, told: Tensor, truth: Tensor, alpha: Tensor) -> None:
+        """Take one outer step, by rows to choose by that are drawn anew."""
+        pool, size = self._work.rows.choose, self._work.tuning.batch_size
+        drawn = pool.rows(self._rng.choice(len(pool), min(size, len(pool)), replace=False))
+        choose = (build_batch(drawn), torch.from_numpy(clicks_of(drawn).astype(np.float32)))
+        loss = outer_gradient(
+            lambda weights, rows: torch.func.functional_call(self._network, weights, (rows,)),
+            dict(self._network.named_parameters()), (batch, told, truth, alpha), choose, self._config.temperature,
+            self._config.inner_rate,
+        )  # fmt: skip
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.first_gradient = self.first_gradient or _norm(self._controller)
+        self._optimizer.step()
 
 
 def _distil(teacher: Any, network: Any, controller: Controller, work: Work, config: DistilConfig) -> dict[str, Any]:
     """Train the student in place; keeps the best epoch by the rows to choose by."""
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    outer = torch.optim.Adam(controller.parameters(), lr=config.controller_learning_rate, weight_decay=config.weight_decay)
-    means, rng, size = _class_means(teacher, work), work.rng(13), work.tuning.batch_size
-    forward = lambda weights, batch: torch.func.functional_call(network, weights, (batch,))  # noqa: E731
+    weigher = _Weigher(network, controller, _class_means(teacher, work), work, config)
     best_state, losses, alphas = dict[str, Tensor](), list[float](), list[float]()
-    first_gradient, step = 0.0, 0
-    num_steps = config.epochs * -(-work.rows.train.num_rows // size)
+    num_steps = config.epochs * -(-work.rows.train.num_rows // work.tuning.batch_size)
     for epoch in range(config.epochs):
         network.train()
-        for rows in work.rows.train.iter_batches(size, rng=work.rng(13, epoch)):
+        _compute_on_padding(network)
+        for rows in work.rows.train.iter_batches(work.tuning.batch_size, rng=work.rng(13, epoch)):
             if work.should_stop():
                 raise StoppedError
-            batch, truth = build_batch(rows), torch.from_numpy(clicks_of(rows).astype(np.float32))
-            told = _logits(teacher, rows)
-            if config.fixed_weight < 0 and step % config.outer_every == 0:
-                drawn = work.rows.choose.rows(rng.permutation(len(work.rows.choose))[:size])
-                weights = dict(network.named_parameters())
-                alpha = controller(trilateral_inputs(torch.sigmoid(network(batch)), torch.sigmoid(told), truth, means))
-                choose = (build_batch(drawn), torch.from_numpy(clicks_of(drawn).astype(np.float32)))
-                loss = outer_gradient(
-                    forward, weights, (batch, told, truth, alpha), choose, config.temperature, config.inner_rate
-                )
-                outer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                first_gradient = first_gradient or _norm(controller)
-                outer.step()
-            optimizer.zero_grad(set_to_none=True)
+            batch, truth, told = build_batch(rows), torch.from_numpy(clicks_of(rows).astype(np.float32)), _logits(teacher, rows)
             logits = network(batch)
-            if config.fixed_weight < 0:
-                with torch.no_grad():
-                    alpha = controller(trilateral_inputs(torch.sigmoid(logits), torch.sigmoid(told), truth, means))
-            else:
-                alpha = torch.full_like(truth, config.fixed_weight)
+            alpha = weigher.weigh(len(alphas), batch, logits, told, truth)
             loss = student_loss(logits, told, truth, alpha, config.temperature)
             if not torch.isfinite(loss):
                 raise TrainingError("the loss of the student is not finite; lower its learning rate")
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             alphas.append(float(alpha.mean()))
-            step += 1
-            work.progress("teaching the student", step, num_steps)
+            work.progress("teaching the student", len(alphas), num_steps)
         losses.append(choose_loss(network, work.rows))
         if losses[-1] <= min(losses):
             best_state = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(best_state)
-    return {"teacher_weight": float(np.mean(alphas)), "first_outer_gradient": first_gradient, "losses": losses}
+    return {"teacher_weight": float(np.mean(alphas)), "first_outer_gradient": weigher.first_gradient, "losses": losses}
+
+
+def _compute_on_padding(network: nn.Module) -> None:
+    """Let histories be computed with their padding: sums of bags have no second derivative, which the outer step needs."""
+    for part in network.modules():
+        if hasattr(part, "is_dense"):
+            part.is_dense = True  # type: ignore[assignment]
 
 
 @torch.no_grad()

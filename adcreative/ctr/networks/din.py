@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -104,7 +105,7 @@ class InterestAttention(nn.Module):
         """Return the weights [B, T] of items [B, T, E]; 0 on padding, and not normalised."""
         of_target, _, of_difference, of_product, _ = self._first_layer(target.shape[1])
         values = kept + F.linear(items * target[:, None], of_product)
-        values = values + F.linear(target, of_target + of_difference, self.linears[0].get_parameter("bias"))[:, None]
+        values = values + F.linear(target, of_target + of_difference, self._first.bias)[:, None]
         return self._to_weights(values, mask)
 
     def _attend_padded(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None) -> Tensor:
@@ -114,7 +115,7 @@ class InterestAttention(nn.Module):
         if extra is not None:
             parts, weights = [*parts, extra], [*weights, of_extra]
         values = F.linear(torch.cat(parts, dim=2), torch.cat(weights, dim=1))
-        values = values.add_(F.linear(target, of_target + of_difference, self.linears[0].get_parameter("bias"))[:, None])
+        values = values.add_(F.linear(target, of_target + of_difference, self._first.bias)[:, None])
         vectors = items if extra is None else torch.cat([items, extra], dim=2)
         return torch.einsum("bt,bts->bs", self._to_weights(values, mask), vectors)
 
@@ -125,9 +126,13 @@ class InterestAttention(nn.Module):
             values = self.dropout(activation(values, mask) if isinstance(activation, Dice) else activation(values))
         return self.to_weight(values)[..., 0] * mask
 
+    @property
+    def _first(self) -> nn.Linear:
+        return cast(nn.Linear, self.linears[0])  # no get_parameter: in an unrolled step weights are results, not parameters
+
     def _first_layer(self, width: int) -> tuple[Tensor, ...]:
         """Return W_v, W_e, W_d, W_p and W_x of the first layer."""
-        weight = self.linears[0].get_parameter("weight")
+        weight = self._first.weight
         return weight.split([width] * 4 + [self.extra_dim], dim=1)
 
     def attend(self, target: Tensor, vectors: Tensor, place: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -142,7 +147,7 @@ class InterestAttention(nn.Module):
         """
         row, column = mask.nonzero(as_tuple=True)  # N real pairs
         idx = place[row, column]
-        bias = self.linears[0].get_parameter("bias")
+        bias = self._first.bias
         of_target, _, of_difference, of_product, _ = self._first_layer(target.shape[1])
         once = self.encode_items(vectors, extra)  # [U, H]
         vectors_and_extra = vectors if extra is None else torch.cat([vectors, extra], dim=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,34 @@ def planted_coclusters(
     item = np.where(is_inside, inside, rng.integers(0, num_items, num))
     truth = np.where(of_users[user] == of_items[item], 2.0, -2.5)
     return world(np.stack([user, item], axis=1), truth, rng, (num_users, num_items)), of_users, of_items
+
+
+@dataclass
+class Histories(World):
+    """past [N, T]: items of the first field that each row's user had before, from 0, oldest first."""
+
+    past: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+
+    def rows(self, part: slice) -> LogRows:
+        plain = super().rows(part)
+        return LogRows({**plain.arrays, "history.past": self.past[part].astype(np.int64) + FIRST}, plain.labels, plain.users)
+
+    @property
+    def encoding(self) -> LogEncoding:
+        plain = super().encoding
+        return replace(plain, schema=replace(plain.schema, sequences={"past": "c0"}))
+
+
+def planted_histories(num: int, *, seed: int, length: int = 20, num_categories: int = 40) -> Histories:
+    """Items have a category and a sign; clicks hang on the signs of past items of the candidate's category, and on a field."""
+    rng = np.random.default_rng(seed)
+    category, sign = rng.integers(0, num_categories, (num, length)), rng.integers(0, 2, (num, length))
+    met = category[np.arange(num), rng.integers(0, length, num)]
+    target = np.where(rng.random(num) < 0.8, met, rng.integers(0, num_categories, num))
+    other, effects = rng.integers(0, 30, num), 0.7 * np.random.default_rng(5).normal(size=30)  # one truth for every seed
+    truth = 2.0 * ((2 * sign - 1) * (category == target[:, None])).sum(axis=1) + effects[other]
+    made = world(np.stack([2 * target, other], axis=1), truth, rng, (2 * num_categories, 30))
+    return Histories(made.ids, made.truth, made.sizes, made.labels, 2 * category + sign)
 
 
 def planted_widths(num: int, *, seed: int, size: int = 40, rank: int = 8) -> World:
