@@ -29,7 +29,6 @@ _OF_A_MARKET = re.compile(
 )  # Shopify: whether and for how much, where
 _MORE_TEXT = "more text "  # how the role of a second column of the shop's words begins
 _HANDLES = "shopify "  # how the role of such a column begins
-_ALTERNATIVES = {"color", "size", "flavor", "scent", "fragrance"}
 _CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHOP_ADDRESS = re.compile(r"\S+\.(?:com|net|shop|store|[a-z]{2})")
 _KEY = re.compile(r"(?=\S*\d)[\da-fA-F-]{16,}|(?=\S*\d\S*\d)(?=\S*[A-Za-z])[A-Za-z\d_-]{16,}")  # of a record, and no value
@@ -244,14 +243,13 @@ def _pair(name: str, value: Any) -> Iterator[Attribute]:
 
 
 def _told_handles(name: str, value: str) -> str:
-    """Return Shopify's handles as text: "black; dark-grey" is "black or dark grey" of a colour.
+    """Return Shopify's handles as text: "black; dark-grey" is "black, dark grey".
 
     A handle has lost its accents and capitals and may end in a number ("rosa-2"), so that only English ones can be said.
     """
     handles = [re.sub(r"-\d+$", "", handle.strip()).replace("-", " ") for handle in value.split(";")]
     is_told = all(word.isalpha() and is_known_word(word) for handle in handles for word in handle.split())
-    joint = " or " if set(name.split()) & _ALTERNATIVES else " and "  # a jacket is of denim and cotton, and in black or blue
-    return joint.join(handles) if is_told and value.strip() else ""
+    return ", ".join(handles) if is_told and value.strip() else ""
 
 
 def _is_told(value: str) -> bool:

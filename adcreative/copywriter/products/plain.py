@@ -23,6 +23,7 @@ _PRICE = re.compile(r"[$€£¥₹]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€£¥₹]|usd|
 _CODE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Z\d][A-Z\d_/.-]{4,}|[\d-]{6,}")  # an article's number
 _ADDRESS = re.compile(r"\S+\.(?:com|net|shop|[a-z]{2})")
 _SIDE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-z\"”]*)\.?")
+_SIZE = re.compile(r"(?i)\d\s?(?:[\"”″]|[a-zµ]{1,2}\b|inch|lit|met|pack|stück|pcs|pi[eè]ce)")
 _LINE = re.compile(r"[-–*•\s]*([^\W\d_][^:：<>|]{1,28}?)\s?[:：]\s*(\S.{0,80}?)\s*")
 _BLOCK = re.compile(r"(?i)</?(?:p|br|li|ul|ol|div|tr|td|th|h\d|table)\b[^<>]{0,500}>|\n")
 _FLAGS = word_set("products", "flags") | {"one size", "default title"}
@@ -68,12 +69,12 @@ def plain_form(product: Product, *, is_english: bool) -> PlainForm:
     facts: dict[str, tuple[str, str]] = {}
     names: list[str] = []
     for one in (*_joined_sides(product.attributes), *text_lines(product.text)):
-        (name, bad_name), (value, bad_value) = clean_field(one.name, 60), clean_field(one.value, 160)
+        (name, bad_name), (value, bad_value) = clean_field(one.name.strip(" :"), 60), clean_field(one.value, 160)
         ignored += bad_name + bad_value
         names.append(name)
         kind = kind_of(name)
         said = "" if bad_name or bad_value else _say(kind, name, tidy_value(value), one.is_shown or is_english)
-        tokens = set(tokenize(said))
+        tokens = set(tokenize(said.removeprefix(f"{_capital(name)}: ")))
         is_new = said and not tokens <= set(tokenize(" ".join([title, *(fact for _, fact in facts.values())])))
         if is_new and not avoided & tokens:
             facts.setdefault(kind, (name, said))
@@ -93,7 +94,7 @@ def clean_title(raw: str, brand: str = "") -> tuple[str, list[str]]:
     plain, ignored = clean_field(_unescape(raw), 300)
     plain = "".join(one for one in plain if unicodedata.category(one) not in ("So", "Sk", "Cn", "Co") or one == "°")
     plain = re.sub(r"[\[(【]([^\])】]*)[\])】]", lambda found: "" if _is_noise(found[1]) else found[0], _PRICE.sub(" ", plain))
-    parts = [part.strip(" ,;:!*\"'-–—|") for part in _SEPARATOR.split(plain)]
+    parts = [re.sub(r"(?<!\d)[\"']$|^[\"']", "", part.strip(" ,;:!*-–—|")) for part in _SEPARATOR.split(plain)]
     kept = [part for part in parts if part and not _is_noise(part) and part.casefold() != brand.casefold()]
     if not kept and parts:  # "NEW! Ceramic mug"
         noise = word_set("products", "noise")
@@ -104,8 +105,10 @@ def clean_title(raw: str, brand: str = "") -> tuple[str, list[str]]:
     title = kept[0]
     if len(WORD.findall(title)) < 2 and len(kept) > 1 and not _IDEOGRAPHS.search(title):
         title = f"{kept[0]}: {kept[1]}"  # "KEN - Mid Rise Bar": a name and what it is
+    sizes = [part for part in kept[1:] if _SIZE.search(part) and part not in title]
     if len(title) > MAX_TITLE_CHARS:
         title = _shortened(title)
+    title = ", ".join([title, *sizes[:1]])  # "Pressure cooker - 5 litres"
     words = title.split()
     if title.isupper() and len(title) > 4 and len(words) > 1:
         words = [word if any(letter.isdigit() for letter in word) or len(word) < 3 else word.capitalize() for word in words]

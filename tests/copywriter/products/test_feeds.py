@@ -101,7 +101,7 @@ SCRAPED = {
 
 def test_shopifys_handles_are_told_in_english_and_its_markets_are_not() -> None:
     found = product_of(SHOPIFY_OF_TODAY)
-    assert pairs_of(SHOPIFY_OF_TODAY) == (("color pattern", "black or dark grey"),)
+    assert pairs_of(SHOPIFY_OF_TODAY) == (("color pattern", "black, dark grey"),)
     assert (found.brand, found.category) == ("", "Bicycle Handlebars")  # an address is no maker, TILL no category
 
 

@@ -22,6 +22,8 @@ from adcreative.errors import CopywriterError
         ("iPhone 15 case", "iPhone 15 case"),
         ("Tisch &amp;amp; Stuhl &Amp; Bank", "Tisch & Stuhl & Bank"),
         ("Tote Bag (SKU-48213)", "Tote Bag"),
+        ("Panela de Pressão de Pedra-Sabão - 5 Litros", "Panela de Pressão de Pedra-Sabão, 5 Litros"),
+        ('Nordstjerna, 26"', 'Nordstjerna, 26"'),
         ("Throw pillow covers, pack of two, rustic woven textured pillow cases for sofa, couch, bed, living room and more",
          "Throw pillow covers"),
     ],
@@ -58,6 +60,14 @@ def test_four_facts_at_most_in_order_of_kind_and_none_twice() -> None:
     assert found.text(400) == "Solid oak table. Oak, steel. Natural. 180 × 90 cm. 32 kg."
     assert found.text(30) == "Solid oak table. Oak, steel."
     assert [said for _, said in found.facts] == ["Oak, steel", "Natural", "180 × 90 cm", "32 kg", "Seats: Six"]
+
+
+def test_a_fact_that_repeats_the_title_is_none_and_a_style_is_no_name() -> None:
+    attributes = (Attribute("Nom Latin:", "Kentia", is_shown=True), Attribute("Estilo", "Blanco", is_shown=True))
+    with pytest.raises(CopywriterError, match="names nothing beside its title"):
+        plain_form(Product("Kentia", attributes=attributes), is_english=False)
+    told = plain_form(Product("Palm", attributes=attributes), is_english=False)
+    assert told.text(99) == "Palm. Nom Latin: Kentia."
 
 
 def test_lines_of_the_shops_text_are_read_and_its_business_is_not() -> None:
