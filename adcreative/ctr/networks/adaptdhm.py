@@ -1,20 +1,25 @@
 """AdaptDHM: many domains in one model. Rows are routed to learnt clusters, or to given domains, each with a network of its own.
 
-    training, no gradient, 3 times:  r = softmax_k(x . c_k);  m_k = mean_i r_ik x_i;  c_k <- unit(beta c_k + (1 - beta) m_k)
+    training, no gradient, 3 times:  z_i = argmax_k x_i . c_k;  m_k = mean of the x_i of cluster k
+                                     c_k <- unit(beta c_k + (1 - beta) unit(m_k))
     then one cluster for each row:   z_i = argmax_k x_i . c_k
     each layer of cluster k:  W = W_shared * W_k,  b = b_shared + b_k;   W_k starts at 1 and b_k at 0
 
-x: the fields side by side, each row scaled to length 1, so that long rows do not own the centres. Centres are saved with the
-model and stand still in evaluation. Given domains (`InputShape.num_domains`) take the place of the routing.
+x: the fields side by side, less their running mean, each row scaled to length 1, so that neither what all rows share nor long
+rows own the centres. Centres are saved with the model and stand still in evaluation. Given domains (`InputShape.num_domains`)
+take the place of the routing.
 Source:
-    Li et al., AdaptDHM, arXiv 2211.12105; Sheng et al., STAR, CIKM 2021, for the layers. Differs: m_k is a mean, so that beta
-    does not depend on the size of the batch; the first batch spreads the centres as k-means++ does.
+    Li et al., AdaptDHM, arXiv 2211.12105; Sheng et al., STAR, CIKM 2021, for the layers. Differs: the paper's shares,
+    softmax_k(x . c_k), are nearly equal for rows of length 1, so that all centres run to one point; here a row counts for its
+    nearest centre alone. m_k is a mean, so that beta does not depend on the size of the batch. The first batch places the
+    centres by the best of several k-means.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +30,7 @@ from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInp
 from adcreative.ctr.nn.layers import build_linear
 from adcreative.errors import ConfigError
 
-NUM_ROUNDS = 3
+NUM_ROUNDS, NUM_STARTS, NUM_LLOYD = 3, 10, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,31 +50,33 @@ class AdaptDHMConfig:
 class Router(nn.Module):
     """Cluster centres [K, X] of unit length, moved by what training sees.
 
-    occupancy: running share of rows in each cluster, [K].
+    mean: running mean of rows, [X]. occupancy: running share of rows in each cluster, [K].
     """
 
     def __init__(self, width: int, config: AdaptDHMConfig, *, generator: torch.Generator) -> None:
         super().__init__()
         self.momentum, self.generator = config.momentum, generator
         self.centres: Tensor
+        self.mean: Tensor
         self.occupancy: Tensor
         self.has_started: Tensor
         centres = torch.randn(config.num_clusters, width, generator=generator)
         self.register_buffer("centres", F.normalize(centres, dim=1))
+        self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("occupancy", torch.full((config.num_clusters,), 1 / config.num_clusters))
         self.register_buffer("has_started", torch.zeros((), dtype=torch.bool))
 
     @torch.no_grad()
     def forward(self, rows: Tensor) -> Tensor:
         """Return the cluster [B] int64 of rows [B, X]; in training the centres move first."""
-        rows = F.normalize(rows, dim=1)
+        if self.training:
+            self.mean.lerp_(rows.mean(dim=0), 1 - self.momentum if bool(self.has_started) else 1.0)
+        rows = F.normalize(rows - self.mean, dim=1)
         if self.training:
             if not bool(self.has_started):
                 self._spread(rows)
             for _ in range(NUM_ROUNDS):
-                share = (rows @ self.centres.T).softmax(dim=1)  # [B, K]
-                means = share.T @ rows / len(rows)
-                self.centres.copy_(F.normalize(self.momentum * self.centres + (1 - self.momentum) * means, dim=1))
+                self.centres.copy_(move_centres(rows, self.centres, self.momentum))
         cluster = (rows @ self.centres.T).argmax(dim=1)
         if self.training:
             now = torch.bincount(cluster, minlength=len(self.centres)) / len(rows)
@@ -77,15 +84,41 @@ class Router(nn.Module):
         return cluster
 
     def _spread(self, rows: Tensor) -> None:
-        """Place the centres on rows far from each other: each next one drawn by its squared distance to the nearest."""
+        """Place the centres by k-means on rows of length 1, the best of several starts."""
+        best, placed = -1.0, self.centres.clone()
+        for _ in range(NUM_STARTS):
+            centres = self._draw_far(rows)
+            for _ in range(NUM_LLOYD):
+                centres = move_centres(rows, centres, 0.0)
+            fit = float((rows @ centres.T).max(dim=1).values.mean())
+            if fit > best:
+                best, placed = fit, centres
+        self.centres.copy_(placed)
+        self.has_started.fill_(True)
+
+    def _draw_far(self, rows: Tensor) -> Tensor:
+        """Return centres on rows far from each other: each next one drawn by its squared distance to the nearest."""
+        centres = self.centres.clone()
         chosen = [int(torch.randint(len(rows), (1,), generator=self.generator))]
-        for _ in range(len(self.centres) - 1):
+        for _ in range(len(centres) - 1):
             distance = torch.cdist(rows, rows[chosen]).min(dim=1).values.square()
             if float(distance.sum()) <= 0:
                 break
             chosen.append(int(torch.multinomial(distance.cpu(), 1, generator=self.generator)))
-        self.centres[: len(chosen)] = rows[chosen]
-        self.has_started.fill_(True)
+        centres[: len(chosen)] = rows[chosen]
+        return centres
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
+        state_dict.setdefault(prefix + "mean", torch.zeros_like(self.mean))  # models before 1.1 took no mean off
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
+
+def move_centres(rows: Tensor, centres: Tensor, momentum: float) -> Tensor:
+    """Return the centres [K, X], each moved to the mean of the rows [B, X] that are nearest to it; one without rows stays."""
+    share = F.one_hot((rows @ centres.T).argmax(dim=1), len(centres)).to(rows.dtype)  # [B, K]
+    means = F.normalize(share.T @ rows, dim=1)
+    moved = F.normalize(momentum * centres + (1 - momentum) * means, dim=1)
+    return torch.where(share.sum(dim=0)[:, None] > 0, moved, centres)
 
 
 class SharedAndOwn(nn.Module):

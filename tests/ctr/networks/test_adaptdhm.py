@@ -53,6 +53,38 @@ def test_clusters_find_the_domains_that_one_network_cannot_serve(num_clusters: i
         assert float(network.router.occupancy.min()) > 0.2  # none of them is empty
 
 
+def draw_blobs(centres: np.ndarray, common: float, num: int, rng: np.random.Generator) -> tuple[torch.Tensor, np.ndarray]:
+    """Rows around three centres of unequal share, all moved by a common mean, and which centre each is of."""
+    blob = rng.choice(3, num, p=[0.2, 0.3, 0.5])
+    return torch.from_numpy(common + centres[blob] + rng.normal(size=(num, 16))).float(), blob
+
+
+@pytest.mark.parametrize("common", [0.0, 5.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_centres_stay_apart_whatever_all_rows_share(seed: int, common: float) -> None:
+    """After 200 batches, not only after the first: with soft shares all centres ran to one point."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(3, 16))
+    centres *= 6 / np.linalg.norm(centres, axis=1, keepdims=True)
+    router = Router(16, AdaptDHMConfig(), generator=seeded(seed)).train()
+    for _ in range(200):
+        router(draw_blobs(centres, common, 512, rng)[0])
+    rows, blob = draw_blobs(centres, common, 2000, rng)
+    cosines = (router.centres @ router.centres.T).numpy()[np.triu_indices(3, 1)]
+    assert cosines.mean() < 0.5, cosines
+    assert adjusted_rand_score(blob, router.eval()(rows).numpy()) > 0.9
+
+
+def test_a_model_from_before_the_mean_was_taken_off_routes_as_it_did() -> None:
+    network = AdaptDHM(SHAPE, AdaptDHMConfig(hidden_dims=(6,)), generator=seeded()).eval()
+    assert network.router is not None
+    network.router.mean.fill_(3.0)
+    old = {name: value for name, value in network.state_dict().items() if name != "router.mean"}
+    network.load_state_dict(old)
+    rows = draw_inputs(SHAPE, 20, seed=1).fields.flatten(1)
+    assert torch.equal(network.router(rows), (nn.functional.normalize(rows, dim=1) @ network.router.centres.T).argmax(dim=1))
+
+
 def test_untrained_clusters_are_the_shared_network() -> None:
     network = AdaptDHM(SHAPE, AdaptDHMConfig(hidden_dims=(6,)), generator=seeded()).eval()
     inputs = draw_inputs(SHAPE, 12, seed=1)

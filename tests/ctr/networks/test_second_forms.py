@@ -118,14 +118,15 @@ def test_optinter(choices: tuple[str, ...]) -> None:
 
 
 def test_adaptdhm() -> None:
-    """Li et al. 2022: the nearest centre by inner product of the row of length 1; W = W_shared * W_k, b = b_shared + b_k."""
+    """Li et al. 2022: the nearest centre by the row less the mean, of length 1; W = W_shared * W_k, b = b_shared + b_k."""
     shape = InputShape(num_fields=3, field_dim=2)
     network = stirred(AdaptDHM(shape, AdaptDHMConfig(num_clusters=3, hidden_dims=(5, 4)), generator=seeded(0)))
     inputs = NetworkInputs(fields=draw_inputs(shape, 12, seed=1).fields.double())
     state, expected, clusters = state_of(network), [], set()
     for row in range(12):
         x = numbers(inputs.fields[row]).reshape(-1)
-        cluster = int(np.argmax([x / np.linalg.norm(x) @ centre for centre in state["router.centres"]]))
+        apart = x - state["router.mean"]
+        cluster = int(np.argmax([apart / np.linalg.norm(apart) @ centre for centre in state["router.centres"]]))
         clusters.add(cluster)
         values = (x - x.mean()) / np.sqrt(x.var() + 1e-5) * state["norm.weight"] + state["norm.bias"]
         for layer in range(3):
