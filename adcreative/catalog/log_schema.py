@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from adcreative.catalog.column_doubts import find_post_click, why_not_a_category
 from adcreative.config import did_you_mean, load_config
 from adcreative.errors import ConfigError
 
@@ -175,6 +176,27 @@ def propose_schema(sample: pd.DataFrame) -> LogSchema:
         found, sequences=sequences, categorical=tuple(parts["categorical"]), numeric=tuple(parts["numeric"]),
         multi_valued=tuple(parts["multi_valued"]), vectors=tuple(parts["vectors"]),
     )  # fmt: skip
+
+
+def doubt_columns(schema: LogSchema, sample: pd.DataFrame) -> tuple[LogSchema, dict[str, str]]:
+    """Return a proposed schema without the columns that should not be learnt from, and column -> why not.
+
+    The user stays, whatever values it has, and so does what a history lists.
+    """
+    leaks = find_post_click(sample, schema.label, schema.inputs)
+    named = {schema.user, schema.domain, *schema.sequences.values()}
+    doubts = {name: reason for name in schema.categorical if name not in named and (reason := why_not_a_category(sample[name]))}
+    doubts |= {name: f"written after the click, it seems: {reason}" for name, reason in leaks.items() if name not in named}
+    parts: dict[str, Any] = {part: tuple(name for name in getattr(schema, part) if name not in doubts)
+             for part in ("categorical", "bucketed", "numeric", "multi_valued", "vectors")}  # fmt: skip
+    sequences = {name: target for name, target in schema.sequences.items() if name not in doubts}
+    return replace(schema, sequences=sequences, **parts), doubts
+
+
+def render_doubts(doubts: Mapping[str, str]) -> str:
+    """Return columns that are not to be used as comments of a schema.toml, each with its reason."""
+    lines = [f"# ignore {_as_toml(' '.join(name.split()))}: {reason}" for name, reason in doubts.items()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def render_schema(schema: LogSchema) -> str:

@@ -32,7 +32,10 @@ def rotate(
     explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0,
     forecast: Annotated[Path | None, typer.Option(help="Table of forecast: ads that probably end get less.")] = None,
     dates: Dates = "",
-    half_life: Annotated[float, typer.Option(help="Results that are so many days old count half; 0: all alike.")] = 0.0,
+    half_life: Annotated[
+        float | None,
+        typer.Option(help="Results that are so many days old count half; 0: all alike. By evidence when left out."),
+    ] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
 ) -> None:

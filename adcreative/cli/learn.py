@@ -179,6 +179,11 @@ def rank_features(
     dates: Dates = "",
     rates: Rates = "",
     decimals: Decimals = "",
+    schema: Annotated[Path | None, typer.Option(help="schema.toml as for train: its inputs are ranked.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column of a log to leave out; repeat.")] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Column to rank although it seems to be written after the click; repeat.")
+    ] = None,
     method: Annotated[
         str, typer.Option(help="permutation; or shift, the published score, which fails on rows sorted by the label.")
     ] = "permutation",
@@ -197,7 +202,8 @@ def rank_features(
     with verb(as_json) as (progress, should_stop):
         columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
         summary = pipeline.rank_features(
-            data, out, label=label, columns=columns, dates=dates, method=method, order=order, seed=seed, restart=restart,
+            data, out, label=label, columns=columns, dates=dates, schema=schema, ignore=tuple(ignore or ()),
+            keep=tuple(keep or ()), method=method, order=order, seed=seed, restart=restart,
             progress=progress, should_stop=should_stop,
         )  # fmt: skip
     finish(summary, "column{s} and pairs ranked", as_json=as_json)

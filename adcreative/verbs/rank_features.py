@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,7 @@ import pandas as pd
 
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
+from adcreative.catalog.column_doubts import find_post_click, say_left_out
 from adcreative.catalog.formats.logs import (
     CSV_SUFFIXES,
     LIBSVM_SUFFIXES,
@@ -22,7 +24,7 @@ from adcreative.catalog.formats.logs import (
     log_columns,
     read_sample,
 )
-from adcreative.catalog.log_schema import LABEL_NAMES
+from adcreative.catalog.log_schema import LABEL_NAMES, LogSchema, check_columns
 from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import beside, write_rows
@@ -47,6 +49,7 @@ from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.feature_ranks import render_ranks
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
+from adcreative.verbs.train_log import read_schema
 
 __all__ = ["FeatureRank", "RankSummary", "rank_features"]
 
@@ -113,6 +116,9 @@ def rank_features(
     label: str = "",
     columns: Path | None = None,
     dates: str = "",
+    schema: Path | None = None,
+    ignore: Sequence[str] = (),
+    keep: Sequence[str] = (),
     method: str = "permutation",
     order: int = 2,
     seed: int = 0,
@@ -127,8 +133,10 @@ def rank_features(
 
     Args:
         label: column of 0 and 1; looked for when empty. columns: a mapping, dates: the order of days, both for exports.
-        method: "permutation", or "shift", the published score, which is exactly 0 on rows sorted by the label.
-        order: 2 ranks pairs of columns too.
+        schema: as for `train`; its inputs are ranked, its label is the label. ignore: columns of a log to leave out.
+            keep: those that stay although they seem to be written after the click; others that do are left out, with a warning.
+        method: "permutation", or "shift", the published score, which is exactly 0 on rows sorted by the label. order: 2 ranks
+            pairs of columns too.
     Raises:
         CatalogError: the data cannot be read. ConfigError: there is no label, no such method, or `out` is somebody else's.
         TrainingError: all rows have one label.
@@ -141,15 +149,20 @@ def rank_features(
     outputs = (out, beside(out, ".html"), beside(out, ".json"))
     if len(set(outputs)) < len(outputs):
         raise ConfigError(f"{out} is to be a table; name it like ranks.csv")
-    name = _find_label(data, label) if columns is None else ""
-    inputs = (data, columns, *(list_log_files(data) if name else ()))
+    roles = None if schema is None else read_schema(schema)
+    name = _find_label(data, label or ("" if roles is None else roles.label)) if columns is None else ""
+    if (roles is not None or ignore or keep) and not name:
+        raise ConfigError(f"schema, ignore and keep are for a log with a column of 0 and 1; {data} is none")
+    inputs = (data, columns, schema, *(list_log_files(data) if name else ()))
     check_outputs(outputs, inputs, restart=restart)
     check_not_in_log(outputs, data if name else None)
     rng = np.random.default_rng(seed)
+    warnings: tuple[str, ...] = ()
     if name:
-        counted = _read_log(data, name, order, seed, progress, should_stop)
+        names, warnings = _choose_columns(data, name, roles, ignore, keep)
+        counted = _read_log(data, name, names, order, seed, progress, should_stop)
         if counted is None:
-            return RankSummary(path=out, done=0, ranks=(), noise_line=0.0, num_rows=0, stopped=True)
+            return RankSummary(path=out, done=0, ranks=(), noise_line=0.0, num_rows=0, stopped=True, warnings=warnings)
         ranks, what = _rank_log(counted, method, rng), f"rows of {data.name}"
         num_rows = counted.num_rows
     else:
@@ -165,7 +178,7 @@ def rank_features(
         write_atomically(outputs[1], render_ranks(report).encode())
     return RankSummary(
         path=out, done=len([one for one in ranks if not one.is_noise]), ranks=tuple(ranks), noise_line=noise_line,
-        num_rows=num_rows, seconds=time.monotonic() - started_s,
+        num_rows=num_rows, warnings=warnings, seconds=time.monotonic() - started_s,
     )  # fmt: skip
 
 
@@ -186,11 +199,37 @@ def _find_label(data: Path, label: str) -> str:
     return next((name for name in known if name.casefold() in LABEL_NAMES), "")
 
 
-def _read_log(data: Path, label: str, order: int, seed: int, progress: Progress, should_stop: ShouldStop) -> _Counted | None:
+def _choose_columns(
+    data: Path, label: str, schema: LogSchema | None, ignore: Sequence[str], keep: Sequence[str]
+) -> tuple[list[str], tuple[str, ...]]:
+    """Return the columns to rank, and a warning of those that were left out as written after the click.
+
+    Raises:
+        ConfigError: a column that was named is not in the log, or none is left.
+    """
+    sample = read_sample(data)
+    known = list(map(str, sample.columns))
+    if schema is not None:
+        check_columns(schema, known, str(data))
+    for name in (*ignore, *keep):
+        if name not in known:
+            raise ConfigError(f'{data} has no column "{name}". {did_you_mean(name, known)}')
+    wanted = [name for name in (known if schema is None else schema.inputs) if name != label and name not in ignore]
+    conversion = "" if schema is None else schema.conversion
+    leaks = find_post_click(sample, label, wanted, conversion=conversion, kept=keep)
+    left = [name for name in wanted if name not in leaks]
+    said = (say_left_out(leaks, f"rank one with --keep {shlex.quote(next(iter(leaks)))}"),) if leaks else ()
+    if not left:
+        raise ConfigError(f"no column of {data} is left to rank; {said[0] if said else 'ignore fewer of them'}")
+    return left, said
+
+
+def _read_log(
+    data: Path, label: str, names: Sequence[str], order: int, seed: int, progress: Progress, should_stop: ShouldStop
+) -> _Counted | None:
     """Count a log in one pass; None when asked to stop."""
     hasher = ColumnHasher()
     counted = _Counted({}, {}, {}, np.zeros(0, np.int64), 0)
-    names = [name for name in log_columns(data) if name != label]
     paired = _choose_paired(names, seed) if order == 2 else []
     samples: list[dict[str, np.ndarray]] = []
     labels_seen = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from adcreative.artifacts import dump_json
@@ -32,8 +33,8 @@ MAX_LINES = 12
 
 def rotate(
     account: Path, out: Path, *, log: Path, policy: str = "", slots: int = 1, readers: str = "", scores: Path | None = None,
-    explore: float = 0.0, half_life_days: float = 0.0, forecast: Path | None = None, dates: str = "", seed: int = 0,
-    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+    explore: float = 0.0, half_life_days: float | None = None, forecast: Path | None = None, dates: str = "",
+    seed: int = 0, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV), and a page to look at (HTML).
 
@@ -50,9 +51,10 @@ def rotate(
             of those who were seen last; the user "" stands for all others. "": all readers are taken to be alike.
         scores: a table that `score` wrote: what the predictor says is where creatives start.
         explore: part of the impressions that all creatives share, 0..1.
-        half_life_days: results that are so old count half; 0: all count alike.
-        forecast: a table that `forecast` wrote: a running ad keeps the part of its share that is its chance to last the
-            week, or, where only a trend is known, that its surely falling click rate leaves after a week.
+        half_life_days: results that are so old count half; 0: all count alike; None: the half-life, and whether each ad's
+            trend is carried on to tomorrow, are chosen by what told the last days of the log best.
+        forecast: a table that `forecast` wrote: a running ad keeps the part of its share that is its chance to last the week.
+            Its trends count only where the log has too few days to tell them.
     Raises:
         CatalogError: account or log cannot be used, or have no name in common. ConfigError: a setting, or stopped.
         TrainingError: the slates hold too few clicks or follow too few readers.
@@ -66,7 +68,7 @@ def rotate(
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)
     known = read_catalog(Path(account), with_days=False).creatives
-    creatives = planning.read_account_creatives(known, _read_scores(scores), _read_lasting(forecast))
+    creatives = planning.read_account_creatives(known, _read_scores(scores), *_read_lasting(forecast))
     progress("reading the log", 1, 3)
     events = read_event_log(Path(log), dates=dates)
     progress("planning", 2, 3)
@@ -92,8 +94,8 @@ def rotate(
 
 
 def _plan(
-    creatives: Account, events: EventLog, *, policy: str, slots: int, readers: str, explore: float, half_life_days: float,
-    seed: int, progress: Progress, should_stop: ShouldStop,
+    creatives: Account, events: EventLog, *, policy: str, slots: int, readers: str, explore: float,
+    half_life_days: float | None, seed: int, progress: Progress, should_stop: ShouldStop,
 ) -> Plan:  # fmt: skip
     from adcreative.delivery.rotation.plan import plan_rotation
 
@@ -130,23 +132,29 @@ def _read_scores(path: Path | None) -> dict[str, float]:
     return {name: float(one) for name, one in zip(read_names(table["ad_name"]), value, strict=True) if one == one}
 
 
-def _read_lasting(path: Path | None) -> dict[str, float]:
-    """Return name -> the part of its share that a forecast leaves to each running ad, 0..1.
+def _read_lasting(path: Path | None) -> tuple[dict[str, float], dict[str, float]]:
+    """Return name -> the chance of each running ad to last the week, and, where only a trend is known, the part of its
+    click rate that is left after it, 0..1.
 
     Raises:
         ConfigError: the table is no forecast.
     """
     if path is None:
-        return {}
+        return {}, {}
     table = read_whole_log(Path(path))
     needed = ("creative", "state", "ends_in_7_days", "weekly_change", "change_high")
     if missing := [name for name in needed if name not in table.columns]:
         raise ConfigError(f'{path} is no table of forecast: it has no column "{missing[0]}"')
     ends, change, high = (pd.to_numeric(table[name], errors="coerce") for name in needed[2:])
     falling = (1 + change).where(high < 0, 1.0)
-    lasting = (1 - ends).where(ends.notna(), falling).clip(0, 1)
-    rows = zip(read_names(table["creative"]), table["state"], lasting, strict=True)
-    return {name: float(value) for name, state, value in rows if state == "running"}
+    names = read_names(table["creative"])
+    told, trend = {}, {}
+    for name, state, chance, left in zip(names, table["state"], 1 - ends, falling, strict=True):
+        if state == "running" and chance == chance:
+            told[name] = float(np.clip(chance, 0, 1))
+        elif state == "running":
+            trend[name] = float(np.clip(left, 0, 1))
+    return told, trend
 
 
 def evaluate_policy(

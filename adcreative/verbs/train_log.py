@@ -10,9 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adcreative.artifacts import MANIFEST, check_replaceable, write_atomically
+from adcreative.catalog.column_doubts import find_post_click
 from adcreative.catalog.formats.fuxictr import SUFFIXES, read_fuxictr_schema
 from adcreative.catalog.formats.logs import list_log_files, log_columns, read_sample
-from adcreative.catalog.log_schema import LogSchema, check_columns, check_schema, load_schema, propose_schema, render_schema
+from adcreative.catalog.log_schema import (
+    LogSchema,
+    check_columns,
+    check_schema,
+    doubt_columns,
+    load_schema,
+    propose_schema,
+    render_doubts,
+    render_schema,
+)
 from adcreative.config import did_you_mean, load_config
 from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
@@ -52,12 +62,17 @@ class LogSummary(RunSummary):
 def inspect_log(log: Path, out: Path | None = None) -> str:
     """Propose a schema for a log from its first rows, and write it to `out` when that is given.
 
+    Columns that should not be learnt from (keys of rows, constants, free text, what was written after the click) are no input;
+    comments say which and why.
+
     Returns:
         the schema as TOML; a person should read it before it is used.
     Raises:
         CatalogError: the log cannot be read, or `out` exists. ConfigError: no column looks like a label.
     """
-    text = render_schema(propose_schema(read_sample(Path(log))))
+    sample = read_sample(Path(log))
+    schema, doubts = doubt_columns(propose_schema(sample), sample)
+    text = render_doubts(doubts) + render_schema(schema)
     if out is not None:
         if Path(out).exists():
             raise CatalogError(f"{out} exists; a schema that was corrected by hand is not written over. Choose another place.")
@@ -127,16 +142,29 @@ def train_log(
     network_config, training, inputs = _read_settings(settings, entry.config)
     check_columns(roles, log_columns(log), str(log))
     check_fits(roles, network, str(schema))
+    leaks = find_post_click(read_sample(log), roles.label, roles.inputs, conversion=roles.conversion)
+    warned = (say_post_click(leaks, str(schema)),) if leaks else ()
     files = split_by_column(log, roles)
     encoded = encode_log(files, num_labels=entry.num_labels, crossed=entry.reads_crossed, progress=progress)
     chosen = Settings(name=network, network=network_config, training=training, inputs=inputs, seed=seed)
     trained = train_network(encoded, chosen, out / STATE_DIR, progress=progress, should_stop=should_stop)
     if trained is None:
-        return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
+        return LogSummary(path=out, done=0, metrics={}, stopped=True, warnings=warned, seconds=time.monotonic() - started_s)
     metrics = {role: measure_model(trained.model, file) for role, file in files.items() if role != "train"}
     replace(trained.model, metrics=metrics).save(out)
     _remove_state(out / STATE_DIR)
-    return LogSummary(path=out, done=encoded.num_rows["train"], metrics=metrics, seconds=time.monotonic() - started_s)
+    return LogSummary(
+        path=out, done=encoded.num_rows["train"], metrics=metrics, warnings=warned, seconds=time.monotonic() - started_s
+    )
+
+
+def say_post_click(leaks: dict[str, str], schema: str) -> str:
+    """Return one sentence of inputs that were probably written after the click."""
+    said = ", ".join(f'"{name}" ({reason})' for name, reason in leaks.items())
+    return (
+        f"written after the click, it seems, and still an input: {said}; a model that reads it cannot be used before a click. "
+        f"Take it out of {schema} unless you know better."
+    )
 
 
 def _list_state(folder: Path) -> list[Path]:

@@ -165,3 +165,31 @@ def test_from_the_command_line_and_refusals(tmp_path: Path) -> None:
         pipeline.rank_features(tmp_path / "log.parquet", tmp_path / "mine.csv")
     assert (tmp_path / "mine.csv").read_text() == "my own table\n"
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_what_was_written_after_the_click_is_left_out_and_told(tmp_path: Path) -> None:
+    table = planted(4000).assign(
+        purchase=lambda rows: rows["click"] * (rows["many"].str.len() % 2), echo=lambda rows: rows["click"]
+    )
+    found = ranked(table, tmp_path, order=1)
+    assert {"purchase", "echo"} & set(scores(found)) == set()
+    assert '"purchase" (its name says so)' in found.warnings[0]
+    assert "rank one with --keep purchase" in found.warnings[0]
+    kept = ranked(table, tmp_path, name="kept", order=1, keep=("purchase",), ignore=("strong",))
+    assert kept.ranks[0].column == "purchase"
+    assert "strong" not in scores(kept)
+    schema = tmp_path / "schema.toml"
+    schema.write_text('label = "click"\nconversion = "echo"\ncategorical = ["weak", "purchase"]\n')
+    by_schema = ranked(table, tmp_path, name="schema", order=1, schema=schema)
+    assert [one.column for one in by_schema.ranks if not one.is_noise] == ["weak"]
+
+
+def test_columns_that_are_not_there_or_all_left_out_are_refused(tmp_path: Path) -> None:
+    table = planted(400)
+    with pytest.raises(ConfigError, match=r'has no column "stron"'):
+        ranked(table, tmp_path, ignore=("stron",))
+    with pytest.raises(ConfigError, match=r"no column of .* is left to rank"):
+        ranked(table[["click", "weak"]].rename(columns={"weak": "orders"}), tmp_path, name="few")
+    pd.DataFrame({"ad_name": ["a"], "impressions": [9], "clicks": [1]}).to_csv(tmp_path / "ads.csv", index=False)
+    with pytest.raises(ConfigError, match="are for a log with a column of 0 and 1"):
+        pipeline.rank_features(tmp_path / "ads.csv", tmp_path / "out.csv", keep=("x",))

@@ -62,7 +62,8 @@ def test_the_better_creative_gets_most_and_the_plan_can_be_judged(account: Path,
     best = plan[plan.creative == "Ad 2"].set_index("context")
     assert (best["share"] > 0.8).all()
     assert ((best.ctr_low < 0.05) & (best.ctr_high > 0.045)).all()
-    assert all('"Ad 2" is ' in line and " the best" in line for line in summary.lines)
+    assert summary.lines[0].startswith("all results count alike: neither half-lives of 2 to 30 days nor trends")
+    assert all('"Ad 2" is ' in line and " the best" in line for line in summary.lines[1:])
     pipeline.rotate(account, tmp_path / "seen.csv", log=log, policy="greedy")
     judged = pipeline.evaluate_policy(log, tmp_path / "judged.json", policy=tmp_path / "seen.csv")
     found = json.loads((tmp_path / "judged.json").read_text())
@@ -106,9 +107,14 @@ def test_ads_that_probably_end_get_fewer_impressions(account: Path, log: Path, t
         assert plans[name].sum() == pytest.approx(1, abs=1e-4)
     ratio = plans["told"] / plans["plain"]
     assert ratio["Ad 0"] / ratio["Ad 1"] == pytest.approx(0.1, rel=1e-3)  # the chance to last the week
-    assert ratio["Ad 5"] / ratio["Ad 1"] == pytest.approx(0.8, rel=1e-3)  # what a falling rate leaves after a week
+    assert ratio["Ad 5"] == ratio["Ad 1"]  # the log has days, and tells trends itself: they count once
     assert ratio["Ad 4"] == ratio["Ad 1"]  # it does not run, so the forecast says nothing of it
-    assert summary.lines[-1] == "the forecast moves 13% of the impressions; 1 ads more likely than not end within a week"
+    assert summary.lines[-1].endswith("of the impressions; 1 ads more likely than not end within a week")
+    undated = pd.read_parquet(log).drop(columns="time")
+    undated.to_parquet(tmp_path / "undated.parquet")
+    pipeline.rotate(account, tmp_path / "plan.csv", log=tmp_path / "undated.parquet", policy="uniform", forecast=told)
+    shares = pd.read_csv(tmp_path / "plan.csv").query("context == 'feed'").set_index("creative")["share"]
+    assert shares["Ad 5"] / shares["Ad 1"] == pytest.approx(0.8, rel=1e-3)  # what a falling rate leaves after a week
 
 
 def test_what_explores_is_not_taken_by_a_forecast(account: Path, log: Path, tmp_path: Path) -> None:
@@ -357,3 +363,31 @@ def test_readers_that_cannot_be_followed_are_refused(account: Path, log: Path, s
     with pytest.raises(ConfigError, match="explore and a half-life are not for readers"):
         pipeline.rotate(account, out, log=slate_log, slots=2, readers="gru", explore=0.1)
     assert not out.exists()
+
+
+def test_slates_leave_an_ad_that_wears_with_and_without_a_forecast(account: Path, tmp_path: Path) -> None:
+    """The best of all days is no longer the best: slates carry its fall on, and a forecast of it counts no second time."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for number in range(6000):
+        day = number // 250
+        appeal = np.array([1.0, 1, 4.0 * 0.85**day, 1, 1, 1])
+        shown = rng.choice(6, 3, replace=False)
+        weights = np.append(appeal[shown], 6.0)
+        pick = rng.choice(4, p=weights / weights.sum())
+        rows += [{"slate": number, "day": f"2026-03-{day + 1:02d}", "position": at + 1, "creative": NAMES[item],
+                  "click": int(at == pick)} for at, item in enumerate(shown)]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "slates.csv", index=False)
+    told = tmp_path / "forecast.csv"
+    columns = ("creative", "state", "ends_in_7_days", "weekly_change", "change_high")
+    pd.DataFrame([dict(zip(columns, ("Ad 2", "running", None, -0.6, -0.5), strict=True))]).to_csv(told, index=False)
+    shares = []
+    for half_life, forecast in ((0.0, None), (None, None), (None, told)):
+        summary = pipeline.rotate(
+            account, tmp_path / "plan.csv", log=tmp_path / "slates.csv", slots=2, half_life_days=half_life, forecast=forecast
+        )
+        plan = pd.read_csv(tmp_path / "plan.csv")
+        shares.append(float(plan[(plan.creative == "Ad 2") & (plan.slot == 1)]["share"].sum()))
+    assert shares[1] < 0.1 < shares[0]
+    assert shares[2] == shares[1]
+    assert "fell better than all results alike" in summary.lines[0]

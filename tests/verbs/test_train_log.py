@@ -92,6 +92,28 @@ def test_the_proposed_schema_names_each_column_s_part(folder: Path, tmp_path: Pa
         pipeline.inspect_log(folder / "log.parquet", tmp_path / "schema.toml")
 
 
+def test_a_proposal_says_which_columns_it_leaves_out(folder: Path, tmp_path: Path) -> None:
+    table = read_sample(folder / "log.parquet").assign(request=lambda rows: [f"r{at}" for at in range(len(rows))], country="NL")
+    table.to_parquet(tmp_path / "log.parquet")
+    text = pipeline.inspect_log(tmp_path / "log.parquet", tmp_path / "schema.toml")
+    found = load_schema(tmp_path / "schema.toml")
+    assert not {"request", "country"} & set(found.columns)
+    assert '# ignore "request": every row has a value of its own' in text
+    assert '# ignore "country": it has one value' in text
+
+
+def test_an_input_that_was_written_after_the_click_is_warned_of(folder: Path, tmp_path: Path) -> None:
+    table = read_sample(folder / "log.parquet").assign(orders=lambda rows: rows["click"])
+    table.to_parquet(tmp_path / "log.parquet")
+    schema = tmp_path / "schema.toml"
+    schema.write_text('label = "click"\ncategorical = ["placement", "orders"]\n')
+    settings = tmp_path / "settings.toml"
+    settings.write_text(QUICK)
+    summary = pipeline.train_log(tmp_path / "log.parquet", tmp_path / "m", schema=schema, network="linear", settings=settings)
+    assert 'still an input: "orders" (its name says so)' in summary.warnings[0]
+    assert "Take it out of" in summary.warnings[0]
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_learns_from_a_log_and_comes_back_from_disk(network: str, folder: Path, tmp_path: Path) -> None:
     summary = train(folder, tmp_path / "model", network)

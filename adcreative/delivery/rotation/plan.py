@@ -16,6 +16,7 @@ import pandas as pd
 
 from adcreative.catalog.event_log import EventLog
 from adcreative.creative import Creative
+from adcreative.delivery.rotation.outlook import Outlook, find_outlook
 from adcreative.delivery.rotation.policies import choose_shares
 from adcreative.delivery.rotation.posterior import RatePosterior, fit_posterior
 from adcreative.delivery.rotation.slate_choice import choose_slates, find_kinds, place_shares
@@ -38,7 +39,8 @@ MAX_NAMES = 3
 class Account:
     """Creatives by name, with the family of each and what a predictor says of it (NaN: nothing).
 
-    lasting: [N] in (0, 1], the part of its share that a forecast leaves to each; 1 without a forecast.
+    lasting: [N] in (0, 1], the chance to last that a forecast gives each; falling: [N] the part of its click rate that its
+        trend, by the forecast, leaves after a week. 1 without a forecast.
     """
 
     names: tuple[str, ...]
@@ -46,6 +48,7 @@ class Account:
     words: tuple[str, ...]
     predicted: np.ndarray
     lasting: np.ndarray
+    falling: np.ndarray
 
     @property
     def groups(self) -> np.ndarray:
@@ -64,12 +67,14 @@ class Plan:
 
 
 def read_account_creatives(
-    creatives: Sequence[Creative], scores: Mapping[str, float] | None = None, lasting: Mapping[str, float] | None = None
-) -> Account:
+    creatives: Sequence[Creative], scores: Mapping[str, float] | None = None,
+    lasting: Mapping[str, float] | None = None, falling: Mapping[str, float] | None = None,
+) -> Account:  # fmt: skip
     """Return the account's creatives, one for each name.
 
     Args:
         scores: name -> rate or strength (0..1) of a predictor. lasting: name -> chance to go on working, of a forecast.
+        falling: name -> part of its click rate that is left after a week, of a forecast that tells no chance.
     Raises:
         CatalogError: there are none.
     """
@@ -85,30 +90,36 @@ def read_account_creatives(
         words=tuple(" ".join((one.headline, one.body, one.file_name)) for one in first.values()),
         predicted=np.array([known.get(name, np.nan) for name in first], np.float64),
         lasting=np.clip([(lasting or {}).get(name, 1.0) for name in first], MIN_LASTING, 1.0),
+        falling=np.clip([(falling or {}).get(name, 1.0) for name in first], MIN_LASTING, 1.0),
     )
 
 
 def plan_rotation(
-    account: Account, log: EventLog, *, policy: str, slots: int = 1, explore: float = 0.0, half_life_days: float = 0.0,
-    seed: int = 0,
+    account: Account, log: EventLog, *, policy: str, slots: int = 1, explore: float = 0.0,
+    half_life_days: float | None = None, seed: int = 0,
 ) -> Plan:  # fmt: skip
     """Plan the next impressions.
 
     Args:
         policy: see `policies` for one slot, `slate_choice` for several.
         slots: creatives shown together. explore: part of the impressions for all alike (one slot only).
-        half_life_days: results that are so old count half; 0: all count alike.
+        half_life_days: results that are so old count half; 0: all count alike; None: by evidence, see `outlook`.
     Raises:
         CatalogError: no row of the log is of this account. ConfigError: a setting is out of range.
     """
-    if slots < 1 or half_life_days < 0:
+    if slots < 1 or (half_life_days or 0) < 0:
         raise ConfigError(f"slots must be at least 1 and the half-life 0 or more, got {slots} and {half_life_days}")
     rows, warnings = join_rows(account, log)
-    if slots == 1:
-        return _plan_single(account, rows, policy, explore, _age_weights(rows, half_life_days), warnings)
-    if explore:
+    if slots > 1 and explore:
         raise ConfigError("explore is for one slot; in-slate sampling explores by itself")
-    return _plan_slates(account, rows, policy, slots, np.random.default_rng(seed), warnings)
+    outlook = find_outlook(rows, len(account.names), account.groups, half_life_days)
+    if not outlook.has_days:  # the log tells no trend, so that of the forecast counts; else it would count twice
+        account = replace(account, lasting=account.lasting * account.falling)
+    if slots == 1:
+        plan = _plan_single(account, rows, policy, explore, outlook, warnings)
+    else:
+        plan = _plan_slates(account, rows, policy, slots, np.random.default_rng(seed), outlook, warnings)
+    return replace(plan, lines=(outlook.reason, *plan.lines))
 
 
 def join_rows(account: Account, log: EventLog) -> tuple[pd.DataFrame, list[str]]:
@@ -128,34 +139,22 @@ def join_rows(account: Account, log: EventLog) -> tuple[pd.DataFrame, list[str]]
     return log.rows[at.notna()].assign(item=at[at.notna()].astype(int)), warnings
 
 
-def _age_weights(rows: pd.DataFrame, half_life_days: float) -> np.ndarray:
-    """Return [M] 1 for rows of the last day, 1/2 for those a half-life older.
-
-    Raises:
-        ConfigError: the log has no dates.
-    """
-    if not half_life_days:
-        return np.ones(len(rows))
-    days = pd.to_datetime(rows["time"].str[:10], errors="coerce")
-    if days.isna().all():
-        raise ConfigError("a half-life needs dates in the log, such as 2026-03-01 in the column time")
-    age = (days.max() - days).dt.days.fillna(0).to_numpy()
-    weights: np.ndarray = 0.5 ** (age / half_life_days)
-    return weights
-
-
 def _plan_single(
-    account: Account, rows: pd.DataFrame, policy: str, explore: float, weights: np.ndarray, warnings: list[str]
+    account: Account, rows: pd.DataFrame, policy: str, explore: float, outlook: Outlook, warnings: list[str]
 ) -> Plan:
     contexts, at = np.unique(rows["context"].to_numpy(str), return_inverse=True)
     shape = (len(account.names), len(contexts))
     cell = rows["item"].to_numpy() * len(contexts) + at
     clicks, shown, real = (
         np.bincount(cell, values, shape[0] * shape[1]).reshape(shape)
-        for values in (weights * rows["clicks"], weights * rows["impressions"], rows["impressions"])
+        for values in (
+            outlook.weight * rows["clicks"],
+            outlook.weight * np.maximum(outlook.level * rows["impressions"], rows["clicks"]),
+            rows["impressions"],
+        )
     )
     known = None if np.isnan(account.predicted).all() else account.predicted
-    posterior = fit_posterior(clicks, shown, groups=account.groups, predicted=known)
+    posterior = fit_posterior(clicks, shown, groups=account.groups, predicted=known).moved(outlook.shift, outlook.deviation)
     plain = choose_shares(policy, *posterior.logit_moments(), explore=explore)
     shares = (plain - explore / shape[0]) * account.lasting[:, None]  # what explores goes to all alike
     shares = (1 - explore) * shares / np.maximum(shares.sum(axis=0), 1e-300) + explore / shape[0]
@@ -213,9 +212,10 @@ def _say(account: Account, context: str, shares: np.ndarray, posterior: RatePost
 
 
 def _plan_slates(
-    account: Account, rows: pd.DataFrame, policy: str, slots: int, rng: np.random.Generator, warnings: list[str]
-) -> Plan:
-    rows = rows.sort_values(["slate", "position"], kind="stable")
+    account: Account, rows: pd.DataFrame, policy: str, slots: int, rng: np.random.Generator, outlook: Outlook,
+    warnings: list[str],
+) -> Plan:  # fmt: skip
+    rows = rows.assign(weight=outlook.weight).sort_values(["slate", "position"], kind="stable")
     if rows["slate"].nunique() == len(rows):
         raise ConfigError(
             f"a plan for {slots} slots needs a log of slates: a column slate that rows shown together share; "
@@ -223,7 +223,10 @@ def _plan_slates(
         )
     kinds = find_kinds(list(account.words), account.groups)
     tables, ready, lines = [], [], []
-    for context, model in _fit_by_context(account, rows):
+    for context, fitted in _fit_by_context(account, rows):
+        model = replace(
+            fitted, attraction=fitted.attraction + outlook.shift, spread=np.sqrt(fitted.spread**2 + outlook.deviation**2)
+        )
         tilted = replace(model, attraction=model.attraction + np.log(account.lasting))
         drawn = choose_slates(tilted, slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
         shares = place_shares(drawn, len(account.names))  # [slots, N]
@@ -250,7 +253,7 @@ def _fit_by_context(account: Account, rows: pd.DataFrame) -> Iterator[tuple[str,
         return Slates(
             item=part["item"].to_numpy(), slate=np.unique(part["slate"].to_numpy(), return_inverse=True)[1],
             position=part["position"].to_numpy().astype(int) - 1, clicked=part["clicks"].to_numpy() > 0,
-            num_items=len(account.names),
+            num_items=len(account.names), weight=part.groupby("slate")["weight"].transform("first").to_numpy(),
         )  # fmt: skip
 
     where = rows.groupby("slate")["context"].transform("first")

@@ -13,7 +13,7 @@ context level is ours. No torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -64,6 +64,19 @@ class RatePosterior:
         mean = digamma(self.clicks_part) - digamma(self.rest_part)
         return mean, np.sqrt(polygamma(1, self.clicks_part) + polygamma(1, self.rest_part))
 
+    def moved(self, shift: np.ndarray, deviation: np.ndarray) -> RatePosterior:
+        """Return the posterior with `shift` [N] added to log-odds that is itself known up to `deviation` [N]."""
+        strength = self.clicks_part + self.rest_part
+        mean = self.mean
+        there = expit(logit(mean) + shift[:, None])
+        variance = 1 / (strength * mean * (1 - mean)) + deviation[:, None] ** 2
+        changed = 1 / (variance * there * (1 - there))
+        moved = ((shift != 0) | (deviation != 0))[:, None]
+        return replace(
+            self, clicks_part=np.where(moved, changed * there, self.clicks_part),
+            rest_part=np.where(moved, changed * (1 - there), self.rest_part),
+        )  # fmt: skip
+
     def draw(self, num: int, *, rng: np.random.Generator) -> np.ndarray:
         """Return [num, N, C] rates drawn from the posterior."""
         return rng.beta(self.clicks_part, self.rest_part, size=(num, *self.clicks_part.shape))
@@ -81,7 +94,7 @@ def fit_posterior(
     """
     clicks, impressions = np.asarray(clicks, np.float64), np.asarray(impressions, np.float64)
     groups = np.zeros(len(clicks), int) if groups is None else np.asarray(groups, int)
-    lift = _context_lift(clicks, impressions)
+    lift = context_lift(clicks, impressions)
     exposure = np.maximum(impressions @ lift, clicks.sum(axis=1))  # [N], in impressions of the mean context
     prior = fit_prior(clicks.sum(axis=1), exposure, groups=groups, predicted=predicted)
     if clicks.shape[1] == 1:
@@ -176,7 +189,7 @@ def _group_spread(clicks: np.ndarray, exposure: np.ndarray, groups: np.ndarray, 
     return float(np.clip(np.sqrt(max(variance, 0.0)), MIN_GROUP_SPREAD, MAX_GROUP_SPREAD))
 
 
-def _context_lift(clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
+def context_lift(clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
     """Return [C] how much more is clicked in a context than on average, whatever mix of creatives it was shown."""
     total = max(float(clicks.sum()), 1.0) / max(float(impressions.sum()), 1.0)
     lift = np.ones(clicks.shape[1])

@@ -32,7 +32,8 @@ MIN_CLICKS = 20
 class Slates:
     """Rows of slates, sorted by slate: item [M] (0..N-1), slate [M] (0.. without gaps), position [M] from 0, clicked [M] bool.
 
-    Of several clicks in one slate the first counts: the model is of one choice.
+    Of several clicks in one slate the first counts: the model is of one choice. weight: [M], how much a slate counts, the
+    same in all its rows; 1 when None.
     """
 
     item: np.ndarray
@@ -40,6 +41,7 @@ class Slates:
     position: np.ndarray
     clicked: np.ndarray
     num_items: int
+    weight: np.ndarray | None = None
 
     @property
     def starts(self) -> np.ndarray:
@@ -145,11 +147,14 @@ class _Fit:
         self.length = np.bincount(kept)
         self.clicked = np.bincount(kept, self.chosen) > 0
         self.has_no_click = has_no_click
+        weight = np.ones(len(which)) if slates.weight is None else slates.weight
+        self.weight = weight[keep]  # of rows
+        self.slate_weight = self.weight[np.flatnonzero(np.diff(kept, prepend=-1))]
         self.num_items, self.width = slates.num_items, int(max(slates.position.max() + 1, lengths.max()))
 
     def start(self) -> np.ndarray:
-        share = np.clip(self.clicked.mean(), 0.001, 0.999)
-        no_click = np.log(self.length.mean() * (1 - share) / share)
+        share = np.clip(np.average(self.clicked, weights=self.slate_weight), 0.001, 0.999)
+        no_click = np.log(np.average(self.length, weights=self.slate_weight) * (1 - share) / share)
         return np.concatenate([np.zeros(self.num_items), np.full(self.width + 1, no_click), np.zeros(self.width)])
 
     def unpack(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -171,23 +176,23 @@ class _Fit:
         def loss(now: np.ndarray) -> tuple[float, np.ndarray]:
             attraction, no_click, position = self.unpack(now)
             rows, nothing, log_total = self.chances(now)
-            won = float((attraction[self.item] + position[self.position])[self.chosen].sum())
-            won += float(no_click[self.length][~self.clicked].sum()) if self.has_no_click else 0.0
+            won = float((self.weight * (attraction[self.item] + position[self.position]))[self.chosen].sum())
+            won += float((self.slate_weight * no_click[self.length])[~self.clicked].sum()) if self.has_no_click else 0.0
             away = (attraction - prior_mean, no_click - middle, position)
             widths = (spread, np.array(NO_CLICK_SPREAD), np.array(POSITION_SPREAD))
             penalty = sum(float(((one / width) ** 2).sum()) / 2 for one, width in zip(away, widths, strict=True))
-            missed = self.chosen - rows
+            missed = self.weight * (self.chosen - rows)
             pulls = [one / width**2 for one, width in zip(away, widths, strict=True)]
             pulls[0] = pulls[0] - np.bincount(self.item, missed, self.num_items)
             if self.has_no_click:
-                pulls[1] = pulls[1] - np.bincount(self.length, ~self.clicked - nothing, self.width + 1)
+                pulls[1] = pulls[1] - np.bincount(self.length, self.slate_weight * (~self.clicked - nothing), self.width + 1)
             pulls[2] = pulls[2] - np.bincount(self.position, missed, self.width)
             pulls[2][0] = 0.0
-            return penalty + float(log_total.sum()) - won, np.concatenate(pulls)
+            return penalty + float(self.slate_weight @ log_total) - won, np.concatenate(pulls)
 
         return minimize(loss, values, jac=True, method="L-BFGS-B", options={"maxiter": 300, "maxfun": 400}).x
 
     def curvature(self, values: np.ndarray) -> np.ndarray:
         """Return [N] the second derivative of the negative log-likelihood in each attraction."""
         rows = self.chances(values)[0]
-        return np.bincount(self.item, rows * (1 - rows), self.num_items)
+        return np.bincount(self.item, self.weight * rows * (1 - rows), self.num_items)

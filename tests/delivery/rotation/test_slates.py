@@ -176,3 +176,18 @@ def test_what_cannot_be_is_refused(fitted: SlateModel) -> None:
     one = np.zeros(1, int)
     with pytest.raises(TrainingError, match="hold 1 clicks; at least 20"):
         fit_slate_model(Slates(item=one, slate=one, position=one, clicked=np.ones(1, bool), num_items=1))
+
+
+def test_a_slate_of_half_a_weight_counts_half() -> None:
+    """Two slates of half a weight are one; a slate of no weight is none."""
+    rng = np.random.default_rng(6)
+    item, clicked = rng.integers(0, 4, 1200), np.zeros(1200, bool)
+    clicked[::2] = rng.random(600) < np.array([0.1, 0.2, 0.3, 0.4])[item[::2]]
+    once = Slates(item=item, slate=np.arange(1200) // 2, position=np.arange(1200) % 2, clicked=clicked, num_items=4)
+    twice = Slates(
+        item=np.tile(item, 3), slate=np.arange(3600) // 2, position=np.arange(3600) % 2,
+        clicked=np.concatenate([clicked, clicked, ~clicked]), num_items=4, weight=np.repeat([0.5, 0.5, 0.0], 1200),
+    )  # fmt: skip
+    one, other = fit_slate_model(once), fit_slate_model(twice)
+    assert other.attraction == pytest.approx(one.attraction, abs=1e-3)
+    assert other.spread == pytest.approx(one.spread, rel=1e-2)

@@ -52,7 +52,7 @@ def plan_reader_slates(
     network = fit_readers(histories, account.groups, config, seed=seed, progress=progress, should_stop=should_stop)
     kinds = find_kinds(list(account.words), account.groups)
     planned = np.argsort(-histories.last, kind="stable")[:MAX_READERS]
-    rng, lasting = np.random.default_rng(seed), np.log(account.lasting)
+    rng, lasting = np.random.default_rng(seed), np.log(account.lasting * account.falling)
     slates = np.stack([
         choose_slates(ReaderView(network, clicks, lasting), slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
         for clicks in _clicks_of(histories, planned)
