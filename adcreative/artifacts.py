@@ -15,7 +15,8 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,12 +26,20 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as pack_tensors
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 from adcreative.errors import AdCreativeError, ArtifactError, UnwritableError
 
 MANIFEST = "manifest.json"
 TOGETHER = "models.json"  # beside the folders of models that were trained together
 OUR_FILE = re.compile(r"model-[0-9a-f]{16}\.safetensors")  # an older one is removed; a file under another name is not ours
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DRAFT_LETTERS = 100  # of a file's name, in that of its draft
+_DRAFT = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.part")
+_WATCHERS: ContextVar[tuple[Callable[[Path, Path], None], ...]] = ContextVar("_WATCHERS", default=())
 MAX_NAME_BYTES = 230  # of the tensors file; file systems take 255
 
 
@@ -93,7 +102,7 @@ def open_atomically(
         if is_private:
             make_private_dir(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part")
+        handle, temporary = _open_draft(path)
         with os.fdopen(handle, "w", encoding="utf-8", newline="") if is_text else os.fdopen(handle, "wb") as file:
             yield file
             is_filled = True
@@ -101,7 +110,7 @@ def open_atomically(
             if is_durable:
                 os.fsync(file.fileno())
         os.chmod(temporary, 0o600 if is_private else 0o644)
-        os.replace(temporary, path)
+        put_in_place(Path(temporary), path)
     except BaseException as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -125,6 +134,52 @@ def unwritable(path: Path, error: BaseException) -> UnwritableError:
     said, remedy = getattr(error, "strerror", None) or error, "Free some space, or choose another place"
     sentence = f"{path} cannot be written ({said}). {remedy}; the same command goes on where it was."
     return UnwritableError(sentence, error if isinstance(error, OSError) else None)
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Give a finished draft the name of its file; who watches is told before (see `watching`)."""
+    for tell in _WATCHERS.get():
+        tell(draft, path)
+    os.replace(draft, path)
+
+
+@contextlib.contextmanager
+def watching(tell: Callable[[Path, Path], None]) -> Iterator[None]:
+    """Call tell(draft, path) in the block before any draft becomes the file `path`."""
+    token = _WATCHERS.set((*_WATCHERS.get(), tell))
+    try:
+        yield
+    finally:
+        _WATCHERS.reset(token)
+
+
+def remove_drafts(folder: Path, is_meant: Callable[[str], bool]) -> None:
+    """Remove drafts that killed processes left in a folder; one that a living process writes is locked by it and stays.
+
+    Args:
+        is_meant: of the name of the file that a draft was to become, its first hundred letters.
+    """
+    if fcntl is None or not folder.is_dir():
+        return
+    for path in list(folder.iterdir()):
+        found = _DRAFT.fullmatch(path.name)
+        if found is None or not is_meant(found["name"]) or path.is_symlink():
+            continue
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def _open_draft(path: Path) -> tuple[int, str]:
+    """Make a draft beside a file and hold its lock as long as it is open, so that `remove_drafts` leaves it."""
+    while True:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:DRAFT_LETTERS]}.", suffix=".part")
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # else it was taken for a left one before it was locked
+            return handle, temporary
+        os.close(handle)
 
 
 def dump_json(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
@@ -185,6 +240,7 @@ def save_artifact(
         ArtifactError: the path is a file, the folder holds an artefact of another kind, or a value cannot be stored.
     """
     old_file = check_replaceable(artifact_dir, kind)
+    remove_drafts(artifact_dir, lambda name: name == MANIFEST or OUR_FILE.fullmatch(name) is not None)
     manifest, packed = build_manifest(kind, format_version, tensors, notes)
     payload = pack_manifest(manifest)
     write_atomically(artifact_dir / manifest["file"], packed)

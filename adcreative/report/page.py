@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from adcreative.artifacts import open_atomically
 from adcreative.creative import FailedCreative
 from adcreative.report import pictures, words
 from adcreative.report.alternatives import OtherEdit, list_alternatives
@@ -145,15 +145,8 @@ def write_report(
         "script": script,
         "script_hash": script_hash(script),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        os.close(os.open(part_path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))  # it shows faces
-        part_path.chmod(0o600)
-        build_environment().get_template("report.html.j2").stream(**values).dump(str(part_path), encoding="utf-8")
-        os.replace(part_path, path)
-    finally:
-        part_path.unlink(missing_ok=True)
+    with open_atomically(path, is_text=True, is_private=True) as file:  # it shows faces
+        build_environment().get_template("report.html.j2").stream(**values).dump(file)
     return path
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adcreative.artifacts import dump_json, make_private_dir, write_atomically
+from adcreative.artifacts import dump_json, make_private_dir, remove_drafts, write_atomically
 from adcreative.catalog.images import picture
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, EditResult
@@ -109,7 +109,8 @@ def picture_stem(creative: Creative) -> str:
 
 
 def remove_untold(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Remove the pictures in `out`/images that a run wrote and that none of its rows names any more, with their sidecars."""
+    """Remove the pictures in `out`/images that a run wrote and none of its rows names any more, with sidecars and drafts."""
+    remove_drafts(out / "images", lambda name: OUR_PICTURE.match(name) is not None)
     told = {PurePosixPath(name).name for row in rows for name in told_pictures(row)}
     if not (out / "images").is_dir():
         return

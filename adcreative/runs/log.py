@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from adcreative.artifacts import dump_json, open_atomically, unwritable, write_atomically
+from adcreative.artifacts import dump_json, open_atomically, remove_drafts, unwritable, write_atomically
 from adcreative.errors import ConfigError
 
 
@@ -109,6 +109,7 @@ class RunLog:
             raise
 
     def _open(self, settings: Mapping[str, Any], *, restart: bool) -> None:
+        remove_drafts(self.path.parent, {path.name for path in log_files(self.path)}.__contains__)
         if restart:
             self.remove()
         if has_lines(self.path):

@@ -1,8 +1,9 @@
 """Which files a verb may write: never what it reads, and nothing that another program or a person wrote.
 
 A file counts as ours when the folder's list (`.adcreative.json`, name -> sha256) names it and its content is still what we
-wrote: a table that was edited since is the user's again. A name is listed before it is written, so that a killed run may write
-its own files anew. `--restart` writes over other files too, but never over what is read.
+wrote: a table that was edited since is the user's again. While a run writes, the hash of each file is noted in the folder's
+journal before the file appears, so that the files of a killed run are ours, and no file that somebody puts there later.
+`--restart` writes over other files too, but never over what is read.
 """
 
 from __future__ import annotations
@@ -10,21 +11,22 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from adcreative.artifacts import hash_file, write_atomically
+from adcreative.artifacts import DRAFT_LETTERS, hash_file, remove_drafts, watching, write_atomically
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.runs.inputs import find_read
 
 LIST_NAME = ".adcreative.json"
 LOCK_SECONDS = 30
 MAX_NAME_BYTES = 230  # of a file system's 255; the rest is for the draft that becomes the file
-UNKNOWN = ""  # stands for the hash while a file is being written
+JOURNAL_NAME = ".adcreative.jsonl"  # [name, sha256] a line: what a run that has not ended is about to give these names
 
 
 @contextmanager
@@ -41,12 +43,13 @@ def own_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, resta
     check_outputs(outputs, inputs, restart=restart)
     foreign = {output: hash_file(output) for output in outputs if output.exists() and not is_ours(output)}
     missing = [folder for folder in dict.fromkeys(output.parent for output in outputs) if not folder.exists()]
-    _note(outputs, is_done=False)
+    _prepare(outputs)
     try:
-        yield
+        with watching(partial(_note_draft, {output.absolute() for output in outputs})):
+            yield
     finally:
         untouched = [output for output, digest in foreign.items() if output.exists() and hash_file(output) == digest]
-        _note(outputs, is_done=True, except_for=untouched)
+        _note(outputs, except_for=untouched)
         for folder in missing:
             with suppress(OSError):
                 folder.rmdir()  # only where nothing was written into it
@@ -109,18 +112,52 @@ def check_not_in_log(outputs: Sequence[Path], log: Path | None) -> None:
             raise ConfigError(f"{output} would become a part of the log {log}; choose another place to write")
 
 
-def is_ours(output: Path, *, is_whole: bool = False) -> bool:
-    """Return whether the list of its folder names a file, with the content that we wrote.
+def is_ours(output: Path) -> bool:
+    """Return whether the list or the journal of its folder names a file, with the content that we wrote."""
+    known = {digest for name, digest in _read_journal(output.parent) if name == output.name}
+    known.add(str(_read_list(output.parent / LIST_NAME).get(output.name)))
+    return known != {"None"} and hash_file(output) in known
 
-    Args:
-        is_whole: a name alone, which a killed run leaves, is not enough: somebody may have put a file of theirs there since.
+
+def _prepare(outputs: Sequence[Path]) -> None:
+    """Make the folders of outputs, and remove the drafts that killed runs left there.
+
+    Raises:
+        CatalogError: a folder cannot be made.
     """
-    listed = _read_list(output.parent / LIST_NAME).get(output.name)
-    return listed is not None and listed in (hash_file(output), *(() if is_whole else (UNKNOWN,)))
+    for folder in dict.fromkeys(output.parent for output in outputs):
+        names = {output.name[:DRAFT_LETTERS] for output in outputs if output.parent == folder} | {LIST_NAME}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_drafts(folder, names.__contains__)
+        except OSError as error:
+            raise CatalogError(f"{folder} cannot be written ({error.strerror or error}). Choose another place.") from error
 
 
-def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] = ()) -> None:
-    """Note names in the lists of their folders: their hashes when done, UNKNOWN before.
+def _note_draft(outputs: Set[Path], draft: Path, path: Path) -> None:
+    """Note in the journal what a file is about to hold."""
+    if path.absolute() in outputs:
+        handle = os.open(path.parent / JOURNAL_NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)  # it may name people
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps([path.name, hash_file(draft)]) + "\n")
+
+
+def _read_journal(folder: Path) -> list[tuple[str, str]]:
+    """Return what the journal of a folder says; half a line, which a kill leaves, says nothing."""
+    try:
+        lines = (folder / JOURNAL_NAME).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return []
+    found = []
+    for line in lines:
+        with suppress(ValueError, TypeError, RecursionError):
+            name, digest = json.loads(line)
+            found.append((str(name), str(digest)))
+    return found
+
+
+def _note(outputs: Sequence[Path], *, except_for: Sequence[Path] = ()) -> None:
+    """Note the hashes of outputs that are there in the lists of their folders; what the journals say comes into the lists.
 
     Raises:
         CatalogError: a list cannot be written.
@@ -132,12 +169,12 @@ def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] 
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / f"{LIST_NAME}.lock", timeout=LOCK_SECONDS):
                 listed = _read_list(path)
+                for name, digest in _read_journal(folder):
+                    if Path(name).name == name and (folder / name).is_file() and hash_file(folder / name) == digest:
+                        listed[name] = digest
                 for name in names:
-                    is_there = (folder / name).is_file()
                     listed.pop(name, None)
-                    if not is_done:
-                        listed[name] = UNKNOWN
-                    elif is_there and folder / name not in except_for:
+                    if (folder / name).is_file() and folder / name not in except_for:
                         listed[name] = hash_file(folder / name)
                 if listed:
                     text = json.dumps(listed, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -145,6 +182,7 @@ def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] 
                     write_atomically(path, text.encode(), is_private=is_private)
                 else:
                     path.unlink(missing_ok=True)
+                (folder / JOURNAL_NAME).unlink(missing_ok=True)
                 (folder / f"{LIST_NAME}.lock").unlink(missing_ok=True)
         except OSError as error:
             raise CatalogError(f"{folder} cannot be written ({error.strerror or error}). Choose another place.") from error
@@ -152,7 +190,7 @@ def _note(outputs: Sequence[Path], *, is_done: bool, except_for: Sequence[Path] 
 
 def drop_outputs(*outputs: Path) -> None:
     """Take removed files from the lists of their folders."""
-    _note(outputs, is_done=True)
+    _note(outputs)
 
 
 def drop_missing(folder: Path) -> None:

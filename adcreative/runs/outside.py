@@ -136,9 +136,7 @@ def search_places(person: Person, summary: PurgeSummary) -> None:
                 summary.left.append(f"{path} (has the name of an ad of the person, and of another one)")
         for path in (one for one in files if one not in pictures and is_plain_file(one)):
             is_there = person.is_told_by(read_json(path)) if path.name.endswith(SUFFIX) else person.look_into(path)
-            if is_there and (
-                path in named or is_ours(path, is_whole=True) or path.name.endswith(SUFFIX) or path == failures_path(place)
-            ):
+            if is_there and (path in named or is_ours(path) or path.name.endswith(SUFFIX) or path == failures_path(place)):
                 summary.remove(path)
                 drop_outputs(path)
             elif is_there is None:

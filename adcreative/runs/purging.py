@@ -34,7 +34,7 @@ from adcreative.runs.exports import read_exports, read_sources
 from adcreative.runs.folder import FAILURES, RUN_FILES
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals, names_with_consent
-from adcreative.runs.outputs import LIST_NAME, is_ours
+from adcreative.runs.outputs import JOURNAL_NAME, LIST_NAME, is_ours
 from adcreative.runs.outside import remove_exports, search_places, walk
 from adcreative.runs.people import Person, fold_name, hash_pictures, picture_paths, read_json, told_pictures
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
@@ -98,7 +98,7 @@ def purge_run(run_dir: Path, summary: PurgeSummary) -> None:
         folders = [*RUN_FOLDERS, *(["creatives", "account"] if is_plain_file(run_dir / "planted-truth.json") else [])]
         for name in folders:
             _remove_tree(run_dir / name, summary, only_pictures=name == "images")
-        for name in (*(name for name in RUN_FILES if name != MARKER), LIST_NAME, MARKER):  # the marker last
+        for name in (*(name for name in RUN_FILES if name != MARKER), LIST_NAME, JOURNAL_NAME, MARKER):  # the marker last
             summary.remove(run_dir / name)
     finally:
         unlock_run(lock)
@@ -280,7 +280,7 @@ def _remove_mentions(run_dir: Path, person: Person, kept_paths: Set[Path], summa
         if is_there is False:
             continue
         is_picture = hash_file(path) in person.hashes
-        if is_picture or relative.as_posix() in RUN_FILES or relative.parts[0] in RUN_FOLDERS or is_ours(path, is_whole=True):
+        if is_picture or relative.as_posix() in RUN_FILES or relative.parts[0] in RUN_FOLDERS or is_ours(path):
             summary.remove(path)
         elif is_there:
             summary.left.append(f"{path} (names the person; not written by a run)")

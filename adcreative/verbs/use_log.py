@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.artifacts import MANIFEST, dump_json, write_atomically
+from adcreative.artifacts import MANIFEST, dump_json, put_in_place, write_atomically
 from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns, part_rows_of
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.config import did_you_mean
@@ -82,7 +81,7 @@ def score_log(
                 num_rows += len(table)
                 progress("scoring rows", num_rows, num_rows)
         with own_outputs((out,), sources, restart=restart):
-            os.replace(partial, out)
+            put_in_place(partial, out)
     finally:
         partial.unlink(missing_ok=True)
     return LogSummary(path=out, done=num_rows, metrics={}, seconds=time.monotonic() - started_s)

@@ -73,12 +73,12 @@ def _die_at(step: int) -> None:
 
 
 def test_score_loses_no_row_and_has_none_twice(tmp_path: Path) -> None:
-    ads, out = write_ads(tmp_path / "ads", 500, broken=[7]), tmp_path / "s.csv"
+    ads, out = write_ads(tmp_path / "ads", 1200, broken=[7]), tmp_path / "s.csv"
     num_killed = sum(kill_at(step, lambda: pipeline.score(ads, out)) for step in range(1, NUM_KILLS + 1))
     assert num_killed >= NUM_KILLS - 2
     pipeline.score(ads, out)
     with out.open() as file:
-        assert [row["reasons"] for row in csv.DictReader(file)] == [f"ad {n}" for n in range(1, 501) if n != 7]
+        assert [row["reasons"] for row in csv.DictReader(file)] == [f"ad {n}" for n in range(1, 1201) if n != 7]
     assert not list(tmp_path.glob(".*.jsonl"))
 
 

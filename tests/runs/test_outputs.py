@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from adcreative import pipeline
+from adcreative.artifacts import open_atomically, write_atomically
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.runs.engines import BatchConfig
-from adcreative.runs.outputs import LIST_NAME, check_outputs, own_outputs
+from adcreative.runs.outputs import LIST_NAME, check_outputs, is_ours, own_outputs
 from tests import fake_models
 from tests.fake_models import write_ads
 
@@ -58,12 +59,47 @@ class TestOwnership:
     def test_a_killed_run_may_write_its_file_anew(self, tmp_path: Path) -> None:
         pid = os.fork()
         if pid == 0:  # the child dies between its draft and the note that it is done
-            with own_outputs((tmp_path / "a.csv",), ()):
-                (tmp_path / "a.csv").write_text("half")
+            with own_outputs((tmp_path / "a.csv", tmp_path / "b.csv"), ()):
+                write_atomically(tmp_path / "a.csv", b"of the killed run")
                 os._exit(9)
         os.waitpid(pid, 0)
+        assert is_ours(tmp_path / "a.csv")
+        write(tmp_path / "other.csv", "of another run")
         write(tmp_path / "a.csv", "whole")
         assert (tmp_path / "a.csv").read_text() == "whole"
+        assert sorted(path.name for path in tmp_path.iterdir()) == [LIST_NAME, "a.csv", "other.csv"]
+
+    def test_what_is_put_where_a_killed_run_would_have_written_is_not_ours(self, tmp_path: Path) -> None:
+        for name, content in (("a.csv", b"of the killed run"), ("b.csv", None)):
+            pid = os.fork()
+            if pid == 0:
+                with own_outputs((tmp_path / name,), ()):
+                    if content is not None:
+                        write_atomically(tmp_path / name, content)
+                    os._exit(9)
+            os.waitpid(pid, 0)
+            (tmp_path / name).write_text("mine")
+            with pytest.raises(ConfigError, match="is there already and is not"):
+                write(tmp_path / name, "theirs")
+        write(tmp_path / "c.csv", "ours")
+        for name in ("a.csv", "b.csv"):
+            assert not is_ours(tmp_path / name)
+
+    def test_drafts_of_killed_runs_go_and_those_of_living_ones_stay(self, tmp_path: Path) -> None:
+        pid = os.fork()
+        if pid == 0:
+            with own_outputs((tmp_path / "a.csv",), ()), open_atomically(tmp_path / "a.csv"):
+                os._exit(9)
+        os.waitpid(pid, 0)
+        (tmp_path / ".mine.csv.abcdefgh.part").write_text("of another program")
+        (left,) = tmp_path.glob(".a.csv.*.part")
+        with open_atomically(tmp_path / "a.csv", is_text=True) as file:  # of another run of the same output
+            file.write("slow")
+            write(tmp_path / "a.csv", "whole")
+            assert not left.exists()
+            assert len(list(tmp_path.glob(".a.csv.*.part"))) == 1
+        assert (tmp_path / "a.csv").read_text() == "slow"
+        assert (tmp_path / ".mine.csv.abcdefgh.part").exists()
 
     def test_a_failed_restart_leaves_the_file_to_its_owner(self, tmp_path: Path) -> None:
         (tmp_path / "a.csv").write_text("mine")

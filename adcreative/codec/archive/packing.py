@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adcreative.artifacts import open_atomically
+from adcreative.artifacts import DRAFT_LETTERS, open_atomically, put_in_place, remove_drafts
 from adcreative.codec.archive.container import MAX_BLOB_BYTES, BlobWriter
 from adcreative.codec.archive.pictures import MAP_PIXELS, apply_map, encode_webp, fit_map, make_patch
 from adcreative.codec.archive.png import MAX_PIXELS, encoder_versions, read_png
@@ -79,6 +79,7 @@ def pack_folder(
     summary = PackSummary()
     paths = sorted(_files(folder, leave_out, summary), key=_order)
     draft = out.with_name(f".{out.name}.draft")
+    remove_drafts(out.parent, draft.name[:DRAFT_LETTERS].__eq__)
     try:
         with open_atomically(draft, is_private=True) as file:
             own = [one for one in paths if one.suffix in SOURCE_SUFFIXES]
@@ -98,7 +99,7 @@ def pack_folder(
         if summary.stopped or should_stop():
             summary.stopped = True
             return summary
-        os.replace(draft, out)
+        put_in_place(draft, out)
     finally:
         draft.unlink(missing_ok=True)
     progress("packing", len(paths), len(paths))
