@@ -232,6 +232,7 @@ OF_THEIR_OWN = {
     "convert_weights": "a model folder, which save_artifact refuses to fill where another model is",
     "train_log": "a model folder, as convert_weights; it refuses one that holds a model or a foreign training/",
     "write_mapping": "replaces proposals only",
+    "write_settings": "as write_mapping",
     "inspect_log": "replaces nothing",
     "read_account": "reads its db",
     "save_run": "a folder with a random name, of the app",
