@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -108,12 +109,15 @@ class Model:
         return {"calibration": {}}
 
 
-def test_train_leaves_three_models_of_one_training_or_says_that_it_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attempt = [0]
-    stand_ins: dict[str, dict[str, Any]] = {
-        "adcreative.ctr.account.fitting": {"fit_account": lambda *_, **__: [Model(n, attempt[0]) for n in range(3)]},
+def training_stand_ins(attempt: Callable[[], int], *, seconds: float = 0.0) -> dict[str, ModuleType]:
+    """Return modules, by name, with which `train` fits nothing; the models note the number of the attempt."""
+
+    def fit(*_: object, **__: object) -> list[Model]:
+        time.sleep(seconds)
+        return [Model(number, attempt()) for number in range(3)]
+
+    contents: dict[str, dict[str, Any]] = {
+        "adcreative.ctr.account.fitting": {"fit_account": fit},
         "adcreative.ctr.evaluation": {"describe_lonely_tests": lambda creatives: None},
         "adcreative.ctr.config": {"PredictorConfig": lambda **_: SimpleNamespace()},
         "adcreative.ctr.fitting": {"check_trainable": lambda *_: None},
@@ -121,9 +125,17 @@ def test_train_leaves_three_models_of_one_training_or_says_that_it_does_not(
         "adcreative.report.account_card": {"render_account_card": lambda card, plot: "card"},
         "adcreative.report.plots": {"draw_account": lambda figures: b"png"},
     }
-    for name, content in stand_ins.items():
-        module = ModuleType(name)
-        vars(module).update(content)
+    modules = {name: ModuleType(name) for name in contents}
+    for name, content in contents.items():
+        vars(modules[name]).update(content)
+    return modules
+
+
+def test_train_leaves_three_models_of_one_training_or_says_that_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = [0]
+    for name, module in training_stand_ins(lambda: attempt[0]).items():
         monkeypatch.setitem(sys.modules, name, module)
     vars(sys.modules["adcreative.features.builder"])["check_finite"] = lambda *_, **__: None
     ads, out, whole = write_ads(tmp_path / "ads", 20), tmp_path / "model", 0

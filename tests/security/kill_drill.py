@@ -1,0 +1,130 @@
+"""Kill score, optimize and train at spread moments, give the same command again, and hold the result against a whole run's.
+
+    python -m tests.security.kill_drill --moments 30
+
+Everything is real but what the models say (`tests.fake_models`). Each try is a fork of this process, so imports are paid once;
+it is killed (SIGKILL) after a share of the time that an undisturbed run takes. A try lost something when the second run fails,
+when its files differ from the undisturbed run's in more than times, or when a draft, journal or lock is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from adcreative import pipeline
+from tests import fake_models
+from tests.runs.test_kills import training_stand_ins
+
+NUM_ADS = 40
+Work = Callable[[Path], object]  # what is done into a folder
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of the tries at one command."""
+
+    name: str
+    num_killed: int
+    num_too_late: int  # the run was over before the kill
+    lost: tuple[str, ...]
+
+    def __str__(self) -> str:
+        late = f", {self.num_too_late} runs over before" if self.num_too_late else ""
+        return f"{self.name}: {self.num_killed} kills{late}, {len(self.lost)} lost something"
+
+
+def works(ads: Path) -> dict[str, Work]:
+    """Return the three commands on a folder of ads."""
+    return {
+        "score": lambda out: pipeline.score(ads, out / "scores.csv"),
+        "optimize": lambda out: pipeline.optimize(ads, out / "run"),
+        "train": lambda out: pipeline.train(ads, out / "model", from_scratch=True),
+    }
+
+
+def drill(name: str, work: Work, place: Path, num_moments: int) -> Found:
+    """Kill a command at moments spread over its time, each in a folder of its own."""
+    (place / "whole").mkdir(parents=True)
+    started_s = time.monotonic()
+    assert _wait(_fork(work, place / "whole")) == 0, f"{name} fails without any kill"
+    seconds, wanted = time.monotonic() - started_s, read_files(place / "whole")
+    num_killed, lost = 0, []
+    for moment in range(num_moments):
+        out = place / str(moment)
+        out.mkdir()
+        pid = _fork(work, out)
+        time.sleep(seconds * (moment + 0.5) / num_moments)
+        os.kill(pid, signal.SIGKILL)
+        num_killed += _wait(pid) == -signal.SIGKILL
+        if _wait(_fork(work, out)) != 0:
+            lost.append(f"moment {moment}: the same command failed")
+        elif (found := read_files(out)) != wanted:
+            names = sorted(path for path in {*wanted, *found} if wanted.get(path) != found.get(path))
+            lost.append(f"moment {moment}: {', '.join(names)}")
+    return Found(name, num_killed, num_moments - num_killed, tuple(lost))
+
+
+def read_files(folder: Path) -> dict[str, object]:
+    """Return path -> content of all files below a folder, hidden ones too, without times."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            continue
+        name, content = path.relative_to(folder).as_posix(), path.read_bytes()
+        if path.name == ".adcreative.json":
+            found[name] = sorted(json.loads(content))  # the hash of a page holds its time
+        elif path.name == "audit.jsonl":  # times, and the seal over them and over where the run lies
+            found[name] = [{**json.loads(line), "at": "", "run": "", "seal": ""} for line in content.splitlines()]
+        elif path.suffix in (".jsonl", ".html"):
+            found[name] = re.sub(rb'"seconds": [0-9.]+|\d{1,2} \w+ \d{4}, \d\d:\d\d', b"", content)
+        else:
+            found[name] = content
+    return found
+
+
+def _fork(work: Work, out: Path) -> int:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work(out)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    return pid
+
+
+def _wait(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main() -> int:
+    """Print what was found; 1 when anything was lost."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--moments", type=int, default=30, help="kills of each command")
+    moments = parser.parse_args().moments
+    fake_models.install()
+    sys.modules.update(training_stand_ins(lambda: 1, seconds=0.3))
+    vars(sys.modules["adcreative.features.builder"])["check_finite"] = lambda *_, **__: None
+    os.environ["FAKE_DELAY_S"] = "0.02"
+    with tempfile.TemporaryDirectory() as folder:
+        ads = fake_models.write_ads(Path(folder, "ads"), NUM_ADS, broken=[7])
+        found = [drill(name, work, Path(folder, name), moments) for name, work in works(ads).items()]
+    for one in found:
+        print("\n  ".join([str(one), *one.lost]))
+    return int(any(one.lost for one in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
