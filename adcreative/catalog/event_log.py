@@ -139,7 +139,7 @@ def build_event_log(table: pd.DataFrame, where: str, *, dates: str = "", today: 
         raise CatalogError(f"{where} has no row; export some days of results")
     rows = pd.DataFrame({"creative": read_names(table[found["creative"]]).to_numpy()})
     for name, missing in (("impressions", 1.0), ("clicks", 0.0), ("conversions", 0.0), ("position", 1.0)):
-        rows[name] = _numbers(table, found.get(name), missing, where)
+        rows[name] = _numbers(table, found.get(name), 0.0 if name == "impressions" and name in found else missing, where)
     rows["propensity"] = _numbers(table, found.get("propensity"), np.nan, where)
     for name in ("time", "user", "context"):
         rows[name] = read_names(table[found[name]]).to_numpy() if name in found else ""
@@ -233,6 +233,7 @@ def _check(rows: pd.DataFrame, where: str) -> None:
         (~np.isfinite(clicks) | (clicks < 0) | (clicks > shown), "clicks must lie between 0 and the impressions"),
         ((shown % 1 != 0) | (clicks % 1 != 0), "impressions and clicks are whole numbers"),
         (~np.isnan(chance) & ~((chance > 0) & (chance <= 1)), "a propensity must be above 0 and at most 1"),
+        (~(rows["conversions"].to_numpy() >= 0), "conversions must be 0 or more"),
         (rows["position"].to_numpy() < 1, "positions count from 1"),
         ((rows["creative"] == "").to_numpy(), "the creative is not named"),
         (_is_rounded(rows["creative"]), "the creative is an id that a spreadsheet rounded, so several ads may share it"),

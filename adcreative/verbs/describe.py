@@ -18,8 +18,8 @@ from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.provenance.run_records import MADE_FROM
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.continuing import find_kept, hash_told
-from adcreative.runs.log import RunLog
-from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.runs.log import RunLog, log_files
+from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 from adcreative.verbs.model_folder import read_model_manifests
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def describe(
     if max_chars is not None and max_chars < 40:
         raise ConfigError(f"max_chars must be at least 40, got {max_chars}")
     outputs, inputs = (out, failures_path(out)), (data, brand_kit, model, Path(llm))
+    log_path = out.with_name(f".{out.name}.partial.jsonl")
     check_outputs(outputs, inputs, restart=restart)
+    check_not_read(log_files(log_path), inputs)
     kit = read_brand_kit(brand_kit) if brand_kit is not None else None
     products = _read_table(data)
     if kit is not None:
@@ -83,7 +85,7 @@ def describe(
         "brand_kit": repr(kit), "ranked_by": read_model_manifests(model)["predictor"].content_hash if rank else rank_by,
     }  # fmt: skip
     made_from = {row: hash_told(language, others, repr(product)) for row, product in products.items()}
-    with RunLog(out.with_name(f".{out.name}.partial.jsonl"), settings, key_field="row", restart=restart) as log:
+    with RunLog(log_path, settings, key_field="row", restart=restart) as log:
         kept = find_kept(log.rows, ((number, digest, ("", "")) for number, digest in made_from.items()))
         log.rearrange(kept.places)
         for number, (row, product) in enumerate(products.items()):

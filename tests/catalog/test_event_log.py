@@ -118,3 +118,12 @@ def test_a_log_without_what_is_needed_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "odd.npz", slate=np.zeros((1, 1, 2)), click_idx=np.zeros(3), slate_length=np.zeros((1, 1)))
     with pytest.raises(CatalogError, match="are needed"):
         read_event_log(tmp_path / "odd.npz")
+
+
+def test_a_blank_count_is_nothing_shown_and_conversions_are_not_below_zero(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("creative,impressions,clicks\na,,0\nb,8000,20\n")
+    assert read_event_log(path).rows.set_index("creative").impressions.to_dict() == {"a": 0.0, "b": 8000.0}
+    path.write_text("creative,impressions,clicks,conversions\na,100,5,-3\n")
+    with pytest.raises(CatalogError, match="conversions must be 0 or more"):
+        read_event_log(path)

@@ -164,6 +164,14 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path, content: str, setti
         pipeline.describe(path, tmp_path / "d.csv", **{"llm": "template", **settings})
 
 
+def test_a_table_that_has_the_name_of_the_runs_log_stays(tmp_path: Path) -> None:
+    table = tmp_path / ".d.csv.partial.jsonl"
+    table.write_text('{"title": "oak stool", "color": "Sand"}\n')
+    with pytest.raises(ConfigError, match="would be written over, and it is what is read"):
+        pipeline.describe(table, tmp_path / "d.csv", restart=True)
+    assert table.exists()
+
+
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"none\.csv is not a file"):
         pipeline.describe(tmp_path / "none.csv", tmp_path / "d.csv", llm="template")

@@ -32,6 +32,10 @@ _TOTAL = re.compile(
     rf"\W*(?:(?:{_WORDS})(?:\s*[:：].*|\s+(?:of|for|von|de|di|van|z|dari)\s+\d+\s.*|\s+[-\u2013\u2014]\s+.*)?|{_RESULTS})\W*",
     re.IGNORECASE,
 )
+_OTHER_WORDS = "итого|всего|totalt|i alt|yhteensä|celkem|összesen|σύνολο|รวม|Σ"
+_ENDS_IN_A_WORD = re.compile(  # "Account total", "TOTAL (3 ads)", "Summe aller Anzeigen"
+    rf"(?:.*\s)?(?:{_WORDS}|{_OTHER_WORDS})(?:\s*[(\[].*|\s+(?:aller|całkowita|wszystkich)\b.*)?", re.IGNORECASE
+)
 _ALL = frozenset(
     ("all", "all (default)", "alle", "tous", "tout", "toutes", "todos", "todas", "tutti", "tutte", "wszystkie", "すべて",
      "総計", "全部", "全部 (默认)", "전체", "모두", "semua", "tümü", "hepsi")
@@ -49,6 +53,7 @@ _TOLD = {  # of one row, of several
     COPY: ("agrees with an earlier row in every cell and is counted once",
            "agree with earlier rows in every cell and are counted once"),
     NO_NAME: ("names no ad", "name no ads"),
+    "sum": ("is the sum of all other rows but is not called a total, and is read as an ad",) * 2,
     "called": ("is called like a total but is not the sum of others, and is read as an ad",
                "are called like totals but are not the sums of others, and are read as ads"),
     "over all": ("stands for all of a breakdown but is not the sum of its rows, and is read as an ad",
@@ -124,6 +129,7 @@ def find_left_out(lines: Iterable[Line], *, needs_name: bool = True) -> LeftOut:
     rows |= dict.fromkeys(subtotals, SUBTOTAL) | dict.fromkeys(totals, TOTAL_ROW)
     by_reason = {reason: [line for line in lines if rows.get(line.row) == reason] for reason in _TOLD}
     by_reason["called"] = [line for line in ads if line.row not in rows and is_total(line.name) and line.figures[0]]
+    by_reason["sum"] = _last_that_is_a_sum(ads, rows)
     by_reason["over all"] = [line for line in over_all if line.row not in rows]
     by_reason[TOTAL_ROW] = [line for line in by_reason[TOTAL_ROW] if line.row in totals]
     by_reason[NO_NAME] = [line for line in kept if line.row in nameless and line.row not in totals]
@@ -205,12 +211,23 @@ def _find_subtotals(ads: Sequence[Line], over_all: Sequence[Line]) -> set[int]:
     return found
 
 
+def _last_that_is_a_sum(ads: Sequence[Line], left_out: Mapping[int, str]) -> list[Line]:
+    """Return the last row, where it is the sum of all others by chance or is a total that nobody called one."""
+    kept = [line for line in ads if line.row not in left_out]
+    whole = _Sums()
+    for line in kept[:-1]:
+        whole.add(line.figures)
+    return kept[-1:] if len(kept) > _MIN_PARTS and not is_total(kept[-1].name) and whole.is_in(kept[-1]) else []
+
+
 def _find_totals(lines: Sequence[Line]) -> set[int]:
     """Return the rows with the name of a total, or none, that are a sum: of the rows above since the last one, or of all.
 
     The sum of all stands first or last, where others of its kind may stand beside it.
     """
     is_named = [not line.name or is_total(line.name) for line in lines]
+    for at in {0, len(lines) - 1} if lines else ():  # at an end a name that ends in the word will do
+        is_named[at] |= _ENDS_IN_A_WORD.fullmatch(lines[at].name.strip()) is not None
     if not any(is_named):
         return set()
     others = [at for at, named in enumerate(is_named) if not named]

@@ -156,7 +156,11 @@ def student_of(model: LogModel, config: DistilConfig) -> tuple[str, Any]:
     choose the weights. A DNN reads the fields alone.
     """
     if find_network(model.name).reads_history:
-        widths = {"hidden_dims": config.hidden_dims, "attention_dims": config.attention_dims, "activation": "prelu"}
+        widths: dict[str, Any] = {
+            "hidden_dims": config.hidden_dims,
+            "attention_dims": config.attention_dims,
+            "activation": "prelu",
+        }
         return ("sdim", SDIMConfig(**widths)) if model.name == "sdim" else ("din", DINConfig(**widths))
     if model.name == "adaptdhm" and model.encoding.spec.num_domains:
         return "adaptdhm", AdaptDHMConfig(hidden_dims=config.hidden_dims)

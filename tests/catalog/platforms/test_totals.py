@@ -171,3 +171,21 @@ def test_rows_without_a_name_are_left_out_and_told() -> None:
     assert found.rows == {2: TOTAL_ROW, 3: NO_NAME}
     assert found.notes == ('row 2 ("Total: Account"), row 3 ("enabled") name no ads.',)
     assert SUBTOTAL not in found.rows.values()
+
+
+@pytest.mark.parametrize(
+    "name", ["Account total", "TOTAL (3 ads)", "Gesamt (3)", "Summe aller Anzeigen", "Итого", "Ads total", "Σ"]
+)
+def test_a_last_row_that_holds_the_word_and_is_the_sum_is_a_total(name: str) -> None:
+    lines = [Line(row=1, name="red", figures=(4100.0, 41.0)), Line(row=2, name="blue", figures=(2300.0, 19.0))]
+    found = find_left_out([*lines, Line(row=3, name=name, figures=(6400.0, 60.0))])
+    assert found.rows == {3: TOTAL_ROW}
+    other = find_left_out([*lines, Line(row=3, name=name, figures=(6401.0, 60.0))])
+    assert other.rows == {}
+
+
+def test_a_last_row_that_is_the_sum_and_has_another_name_stays_and_is_told() -> None:
+    lines = [Line(row=1, name="red", figures=(4100.0, 41.0)), Line(row=2, name="blue", figures=(2300.0, 19.0))]
+    found = find_left_out([*lines, Line(row=3, name="green", figures=(6400.0, 60.0))])
+    assert found.rows == {}
+    assert found.notes == ('row 3 ("green") is the sum of all other rows but is not called a total, and is read as an ad.',)
