@@ -205,7 +205,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
             row = result_row(number, consent_id="c-17")
             for kind in ("original", "edited"):
                 row[f"{kind}_image"] = f"images/{number:05d}-ad{number}.{kind}.png"
-                export_picture(root / "improved" / row[f"{kind}_image"], np.full((64, 80, 3), 90, np.uint8), is_edited=True)
+                picture, told = root / "improved" / row[f"{kind}_image"], row if kind == "edited" else None
+                export_picture(picture, np.full((64, 80, 3), 90, np.uint8), is_edited=kind == "edited", result=told)
             log.append(row)
     pipeline.plan_test(root / "improved", root / "plan", campaign="spring", daily_impressions=20000)
     write_results(root / "results.csv", root / "plan", {"control": 60, "edited": 90})
@@ -285,8 +286,11 @@ def _listing(folder: Path) -> set[tuple[Path, int]]:
 
 
 def test_no_command_is_left_out() -> None:
-    assert {doc.name.split()[1] for doc in COMMANDS} == {
+    shown = {
         info.name or (info.callback and info.callback.__name__.replace("_", "-"))
         for panel in PANELS
-        for info in panel.commands.registered_commands
+        for commands in (panel.commands, *(group.typer_instance for group in panel.commands.registered_groups))
+        for info in commands.registered_commands
+        if not info.hidden
     }
+    assert {doc.name.split()[-1] for doc in COMMANDS} == shown
