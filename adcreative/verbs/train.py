@@ -110,9 +110,15 @@ def train(
     from adcreative.verbs.loading import load_tools
 
     encoder = TextEncoder.load(text_encoder) if text_encoder else None
+    progress("reading results", 0, 1)
     catalog, with_results = _read_trainable(data, read_table_settings(columns, dates=dates), images)
     extractor = load_tools(features=features).extractor
-    wanted = list(fill_from_pictures(with_results, find_reader(lambda: extractor.cache)))
+    wanted = []
+    for one in fill_from_pictures(with_results, find_reader(lambda: extractor.cache)):
+        progress("reading words in pictures", len(wanted), len(with_results))
+        if should_stop():
+            return RunSummary(path=out, done=0, failed=0, stopped=True)
+        wanted.append(one)
     creatives, seen, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)
