@@ -54,7 +54,7 @@ def test_score_writes_one_row_per_creative(ad_folder: Path, tmp_path: Path) -> N
     for row in rows:
         assert 0 < float(row["ctr_low"]) <= float(row["ctr"]) <= float(row["ctr_high"]) < 1
         assert "simulated" in row["evidence"]
-    assert (tmp_path / "scores.failures.csv").read_text().splitlines() == ["file_name,ad_name,problem,remedy"]
+    assert (tmp_path / "scores.failures.csv").read_text().splitlines() == ['"file_name","ad_name","problem","remedy"']
 
 
 def test_studio_and_score_give_the_same_number(ad_folder: Path, tmp_path: Path) -> None:

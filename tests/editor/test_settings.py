@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,7 +92,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[EditorConfig]:
 
     monkeypatch.setattr("adcreative.verbs.optimize.run_batch", run_batch)
     monkeypatch.setattr(
-        "adcreative.verbs.optimize.survey_catalog", lambda data, *others, **options: SimpleNamespace(data=data, reader=())
+        "adcreative.verbs.optimize.survey_catalog", lambda data, *_, **__: SimpleNamespace(data=data, reader=NoAds())
     )
     return found
 
@@ -126,20 +126,28 @@ def test_settings_reach_the_search_from_python(tmp_path: Path, given: list[Edito
     assert given == [EditorConfig(patience=9, seed=2), EditorConfig()]
 
 
+class NoAds(tuple):
+    """A reader of a folder without ads."""
+
+    is_of_pictures = False
+
+
 @pytest.fixture
 def painters(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A studio's models are fakes; which scene and inpaint model it asked for, in order."""
     asked: list[str] = []
 
+    @dataclass(frozen=True)
     class Tools:
-        directions = fake_tools().directions
+        copywriter: Any = None
+        directions: Any = fake_tools().directions
 
         def editor_tools(self, judges: Any, names: Any, consents: Any, scene_model: str, inpaint_model: str) -> Any:
             asked.extend((scene_model, inpaint_model))
             return fake_tools(copywriter=None)
 
-    monkeypatch.setattr("adcreative.verbs.loading.load_tools", lambda copywriter="template": Tools())
-    monkeypatch.setattr("adcreative.verbs.loading.load_model", lambda folder=None: fake_tools())
+    monkeypatch.setattr("adcreative.verbs.loading.load_tools", lambda copywriter="template", **_: Tools())
+    monkeypatch.setattr("adcreative.verbs.loading.load_model", lambda folder=None, **_: fake_tools())
     return asked
 
 

@@ -29,7 +29,7 @@ SETTINGS = {
     "values": "[values]\nepochs = 2\nstrength = 0.3", "dims": "[dims]\nepochs = 1\nbudget = 0.5",
     "rows-dims": "[rows-dims]\nepochs = 1\nnum_generations = 2", "hash": "[hash]\nbudget = 0.9",
     "int8": "[int8]\nmin_numbers = 64",
-    "low-rank": "[low-rank]\nbudget = 0.6", "distil": "[distil]\nepochs = 2\nhidden_dims = [8]",
+    "low-rank": "[low-rank]\nbudget = 0.6", "distil": "[distil]\nepochs = 12\nhidden_dims = [8]",
 }  # fmt: skip
 TUNING = "\n[tuning]\nepochs = 1\nbatch_size = 256\n"
 

@@ -52,7 +52,7 @@ def _planted(monkeypatch: pytest.MonkeyPatch, tests_world: PlantedWorld, words_p
         return [by_headline.get(c.headline, CreativeError("It is broken.", "Mend it.")) for c in creatives]
 
     extractor: Any = SimpleNamespace(extract=extract, read_ahead=list)
-    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, words_predictor))
+    monkeypatch.setattr(tools, "load_scorer", lambda *_, **__: (extractor, words_predictor))
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_stopped_by_ctrl_c_is_exit_code_130_and_leaves_nothing(
         return [CreativeError("It is broken.", "Mend it.") for _ in creatives]
 
     _, predictor = tools.load_scorer()
-    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (SimpleNamespace(extract=interrupt), predictor))
+    monkeypatch.setattr(tools, "load_scorer", lambda *_, **__: (SimpleNamespace(extract=interrupt), predictor))
     result = CliRunner().invoke(app, ["evaluate", str(table_path), "--out", str(tmp_path / "out" / "metrics.json")])
     assert result.exit_code == 130
     assert "nothing was written" in result.output
@@ -147,7 +147,7 @@ def test_score_says_not_enough_data_in_place_of_a_number(
     blind = copy.copy(words_predictor)
     blind.calibrator = Calibrator(tuple(replace(one, skill=-0.01) for one in words_predictor.calibrator.domains))
     extractor, _ = tools.load_scorer()
-    monkeypatch.setattr(tools, "load_scorer", lambda model=None: (extractor, blind))
+    monkeypatch.setattr(tools, "load_scorer", lambda *_, **__: (extractor, blind))
     pipeline.score(table_path, tmp_path / "scores.csv")
     with (tmp_path / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -84,7 +84,7 @@ def test_one_without_the_other_and_files_of_others_are_refused(audited: Path) ->
     (audited / "scores.personas.csv").write_text("mine")
     with pytest.raises(ConfigError, match=r"scores\.personas\.csv is there already"):
         plan_personas(
-            audited / "scores.csv", audited / "personas.toml", audited / "audit.json", audited / "new.csv", restart=False
+            audited / "scores.csv", audited / "personas.toml", audited / "audit.json", (audited / "new.csv",), restart=False
         )
     with pytest.raises(ConfigError, match="which nobody declared"):
         read_segments(audited / "audit.json", {"Others": {"height": 3}})

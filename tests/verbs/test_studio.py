@@ -40,7 +40,7 @@ def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkey
     """The table has no row for a creative that failed, and escaped cells; numbers are missing where there is no data."""
     ads = tmp_path / "ads"
     ads.mkdir()
-    (ads / "metadata.csv").write_text("ad_name,headline\na,One\nb,Two\n'=c,Three\n")
+    (ads / "metadata.csv").write_text("ad_name,headline\na,One\nb,Two\n=c,Three\n")
 
     def score(data: Path, out: Path, *, batch: BatchConfig, **others: object) -> RunSummary:
         assert batch.restart

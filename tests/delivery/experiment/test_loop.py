@@ -82,7 +82,7 @@ def test_undated_totals_replace_each_other(variants: tuple[Variant, ...], tmp_pa
 
 
 def test_rows_of_several_ad_sets_add_up(variants: tuple[Variant, ...], tmp_path: Path) -> None:
-    rows = [{"Ad name": variants[0].name, "Ad set name": s, "Impressions": 100, "Link clicks": 2} for s in "aab"]
+    rows = [{"Ad name": variants[0].name, "Ad set name": s, "Impressions": 100, "Link clicks": 2} for s in "abc"]
     import_results(tmp_path / "a.duckdb", write_csv(tmp_path / "m.csv", rows), variants)
     assert counts(tmp_path / "a.duckdb") == {variants[0].name: (300, 6)}
 

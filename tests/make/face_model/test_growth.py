@@ -205,7 +205,7 @@ def test_the_commands_tune_grow_and_export(
     assert all(torch.allclose(grafted[name], tensor, atol=1e-3) for name, tensor in expected.items())
     assert set(asdict(GrowthConfig())) < set(grown.manifest["training"]["growth"])
     assert list(out.glob("sheet-*.png"))
-    with pytest.raises(CheckpointError, match=r"no tuning run in .*stylegan\.training\.tune"):
+    with pytest.raises(CheckpointError, match=r"no tuning run in .*data\.make\.face_model\.tune"):
         tune.read_tuned(tmp_path / "absent", train_paths, size=64)
     with pytest.raises(CheckpointError, match="1 faces that are not there to train on"):
         tune.read_tuned(tmp_path / "tuned", [p for p in train_paths if p.name != names.read_text().split()[0]], size=64)
