@@ -8,9 +8,8 @@ called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import lazy_loader
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import read_brand_kit
@@ -113,7 +112,18 @@ _HOMES = {
     "verbs.train_log": "LogSummary inspect_log train_log",
     "verbs.use_log": "evaluate_log explain_log is_log_model score_log",
 }
-# Each module is imported when one of its names is first asked for (PEP 562), so that a command waits for what it needs alone.
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    "adcreative", submod_attrs={module: names.split() for module, names in _HOMES.items()}
-)
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a public name at its first use, so that a command waits for what it needs alone (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"adcreative.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

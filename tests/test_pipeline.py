@@ -235,7 +235,7 @@ def test_every_name_is_loaded_from_where_type_checkers_find_it() -> None:
     }  # fmt: skip
     assert imported == {name: module for module, names in pipeline._HOMES.items() for name in names.split()}
     assert sorted(imported) == sorted(pipeline.__all__)
-    with pytest.raises(AttributeError, match="No adcreative attribute scores"):
+    with pytest.raises(AttributeError, match="no attribute 'scores'"):
         _ = pipeline.scores  # type: ignore[attr-defined]
 
 
