@@ -171,6 +171,7 @@ def test_the_controller_finds_where_the_teacher_is_right() -> None:
 
 
 @pytest.mark.planted
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", ["din", "qin", "sdim"])
 def test_a_student_of_histories_keeps_them(name: str) -> None:
     made = planted_histories(40_000, seed=0)
