@@ -113,7 +113,7 @@ def train(
     progress("reading results", 0, 1)
     catalog, with_results = _read_trainable(data, read_table_settings(columns, dates=dates), images)
     extractor = load_tools(features=features).extractor
-    wanted = []
+    wanted: list[Creative] = []
     for one in fill_from_pictures(with_results, find_reader(lambda: extractor.cache)):
         progress("reading words in pictures", len(wanted), len(with_results))
         if should_stop():
