@@ -70,7 +70,7 @@ def _tells_clicks(column: pd.Series, clicked: np.ndarray) -> str:
     """Return why values of a column give clicks away, "" where they do not."""
     if len(column) < MIN_ROWS or not 0 < clicked.sum() < len(clicked):
         return ""
-    codes, values = pd.factorize(column.astype(str).where(column.notna()))
+    codes, values = pd.factorize(column.map(str, na_action="ignore"))
     filled = codes >= 0
     if pd.api.types.is_numeric_dtype(column):
         filled = filled & (column.fillna(0).to_numpy() != 0)
