@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import read_brand_kit
+    from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
     from adcreative.papers.position_auctions.run import place
+    from adcreative.papers.position_auctions.settings import PlaceSettings
     from adcreative.papers.set_continuation.run import extend
     from adcreative.provenance.approval import note_event, read_events
     from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
@@ -60,6 +62,14 @@ if TYPE_CHECKING:
     from adcreative.verbs.rotate import evaluate_policy, rotate
     from adcreative.verbs.score import SCORE_COLUMNS, score
     from adcreative.verbs.select import SelectSummary, select
+    from adcreative.verbs.settings import (
+        ImproveSettings,
+        OptimizeSettings,
+        RankSettings,
+        RotateSettings,
+        ScoreSettings,
+        TrainSettings,
+    )
     from adcreative.verbs.standing import Standing
     from adcreative.verbs.studio import Studio
     from adcreative.verbs.target import target
@@ -70,6 +80,7 @@ if TYPE_CHECKING:
 # module -> its names, as imported above for type checkers
 _HOMES = {
     "copywriter.brand_kit": "read_brand_kit",
+    "delivery.experiment.settings": "ExportSettings PlanSettings",
     "provenance.approval": "note_event read_events",
     "provenance.disclosure": "NOT_LEGAL_ADVICE",
     "provenance.run_records": "forget_paths",
@@ -101,10 +112,12 @@ _HOMES = {
     "verbs.models": "models",
     "verbs.optimize": "optimize",
     "papers.position_auctions.run": "place",
+    "papers.position_auctions.settings": "PlaceSettings",
     "verbs.rank_features": "FeatureRank RankSummary rank_features",
     "verbs.rotate": "evaluate_policy rotate",
     "verbs.score": "SCORE_COLUMNS score",
     "verbs.select": "SelectSummary select",
+    "verbs.settings": "ImproveSettings OptimizeSettings RankSettings RotateSettings ScoreSettings TrainSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",
     "verbs.target": "target",

@@ -1,6 +1,6 @@
 """Command line: one typer command per verb of `pipeline`, no logic of its own.
 
-Each help panel is a file: score, improve, launch, after_launch, learn, research, rules; `papers` is a group of its own.
+Each help panel is a file: score, improve, launch, after_launch, learn, tools, rules; `tools` and `papers` are groups.
 Progress, errors and exit codes are in `progress`. `--help` loads no torch.
 """
 
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from adcreative import __version__
-from adcreative.cli import after_launch, improve, launch, learn, papers, research, rules, score
+from adcreative.cli import after_launch, improve, launch, learn, papers, rules, score, tools
 from adcreative.cli.progress import EXIT_CODES
 from adcreative.cli.terminal import say
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     help="Score ad creatives with an interval and reasons, search edits of faces and words, and check the gain.",
     epilog=EXIT_CODES,
 )  # fmt: skip
-PANELS = (score, improve, launch, after_launch, learn, research, papers, rules)  # in the order of the help
+PANELS = (score, improve, launch, after_launch, learn, tools, papers, rules)  # in the order of the help
 
 
 @app.callback(invoke_without_command=True)

@@ -1,8 +1,9 @@
-"""The columns of an export that are not known by name: what they are taken for is shown and confirmed. No logic of its own."""
+"""How an export is read: its numbers, and columns that are not known by name, shown and confirmed. No logic of its own."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -10,59 +11,75 @@ import typer
 from adcreative import pipeline
 from adcreative.cli.terminal import say
 from adcreative.errors import ConfigError
+from adcreative.options import Decimals, NamePattern, Rates, Sheet, Yes
 
 MAX_SHOWN = 200  # characters of a foreign name
 
 
-def keep_numbers(out: Path, columns: Path | None, *, rates: str, decimals: str) -> Path | None:
-    """Return the mapping file that a table is read with, with how its numbers are written beside what it said already.
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """How the numbers of a table are written."""
 
-    Raises:
-        ConfigError: the mapping file is wrong, or OUT.columns.toml is another file than one of ours.
-    """
-    if not rates and not decimals:
-        return columns
-    settings = pipeline.read_settings(columns, rates=rates, decimals=decimals)
-    return pipeline.write_settings(settings, out.with_name(f"{out.name}.columns.toml"))
+    rates: Rates = ""
+    decimals: Decimals = ""
+
+    def keep(self, out: Path, columns: Path | None) -> Path | None:
+        """Return the mapping file that a table is read with, with how its numbers are written beside what it said already.
+
+        Raises:
+            ConfigError: the mapping file is wrong, or OUT.columns.toml is another file than one of ours.
+        """
+        if not self.rates and not self.decimals:
+            return columns
+        settings = pipeline.read_settings(columns, rates=self.rates, decimals=self.decimals)
+        return pipeline.write_settings(settings, _mapping_of(out))
 
 
-def confirm_columns(
-    data: Path,
-    out: Path,
-    columns: Path | None,
-    *,
-    yes: bool,
-    sheet: str = "",
-    name_pattern: str = "",
-    needs_results: bool = True,
-) -> Path | None:
-    """Return the mapping file that `data` is read with, None where nothing needs one.
+@dataclass(frozen=True, kw_only=True)
+class Results(Numbers):
+    """How an export of results is read whose columns may not be known by name."""
 
-    A table whose columns are not known gets a proposal, which is printed to stderr with a reason a column. It is used when
-    `yes`, or when the user agrees at the terminal; either way it is written to OUT.columns.toml, so that it can be looked at,
-    corrected and given again. sheet and name_pattern are written there too.
+    yes: Yes = False
+    sheet: Sheet = ""
+    name_pattern: str = ""
 
-    Raises:
-        ConfigError: nobody agreed; the message names the written file.
-        CatalogError: the table cannot be read, or lists no ads.
-    """
-    if not data.is_file():
-        return columns
-    settings = pipeline.read_settings(columns, sheet=sheet, name_pattern=name_pattern)
-    proposal = pipeline.propose_mapping(data, columns=settings, needs_results=needs_results)
-    if proposal.is_known and not sheet and not name_pattern:
-        return columns
-    if not proposal.is_known:
+    def confirm(self, data: Path, out: Path, columns: Path | None, *, needs_results: bool = True) -> Path | None:
+        """Return the mapping file that `data` is read with, None where nothing needs one.
+
+        A table whose columns are not known gets a proposal, which is printed to stderr with a reason a column. It is used when
+        `yes`, or when the user agrees at the terminal; either way it is written to OUT.columns.toml, so that it can be looked
+        at, corrected and given again. sheet and name_pattern are written there too, and numbers as by `keep`.
+
+        Raises:
+            ConfigError: nobody agreed; the message names the written file. Or as `keep`.
+            CatalogError: the table cannot be read, or lists no ads.
+        """
+        return self.keep(out, self._confirm_names(data, out, columns, needs_results) if data.is_file() else columns)
+
+    def _confirm_names(self, data: Path, out: Path, columns: Path | None, needs_results: bool) -> Path | None:
+        settings = pipeline.read_settings(columns, sheet=self.sheet, name_pattern=self.name_pattern)
+        proposal = pipeline.propose_mapping(data, columns=settings, needs_results=needs_results)
+        if proposal.is_known:
+            return pipeline.write_mapping(proposal, _mapping_of(out)) if self.sheet or self.name_pattern else columns
         say(f"{data.name[:MAX_SHOWN]} has columns that are not known by name:", err=True)
-    path = pipeline.write_mapping(proposal, out.with_name(f"{out.name}.columns.toml"))
-    if proposal.is_known:
-        return path
-    for column in proposal.columns:
-        taken = f"{column.target} ({column.confidence:.0%}: {column.reason})" if column.target else "not read"
-        say(f"  {column.column[:MAX_SHOWN]}: {taken[:MAX_SHOWN]}", err=True)
-    if yes or (sys.stdin.isatty() and typer.confirm(f"Read {data.name} so? (kept in {path})", err=True)):
-        return path
-    raise ConfigError(
-        f"the columns of {data.name} are not known by name; look at the proposal in {path}, then give it with "
-        f"--columns {path}, or agree with --yes."
-    )
+        path = pipeline.write_mapping(proposal, _mapping_of(out))
+        for column in proposal.columns:
+            taken = f"{column.target} ({column.confidence:.0%}: {column.reason})" if column.target else "not read"
+            say(f"  {column.column[:MAX_SHOWN]}: {taken[:MAX_SHOWN]}", err=True)
+        if self.yes or (sys.stdin.isatty() and typer.confirm(f"Read {data.name} so? (kept in {path})", err=True)):
+            return path
+        raise ConfigError(
+            f"the columns of {data.name} are not known by name; look at the proposal in {path}, then give it with "
+            f"--columns {path}, or agree with --yes."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Results):
+    """How an export of ads is read: as results, and what the names of the ads say."""
+
+    name_pattern: NamePattern = ""
+
+
+def _mapping_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}.columns.toml")

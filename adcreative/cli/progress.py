@@ -133,7 +133,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
-    """Print where the result is, and warnings; exit with 130 when the run was stopped. noun: as in `counted`."""
+    """Print warnings, findings, and where the result is; exit with 130 when the run was stopped. noun: as in `counted`."""
     exit_code = 130 if summary.stopped else 0
     for warning in summary.warnings:
         say(f"warning: {warning}", err=True)
@@ -144,19 +144,11 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
     elif summary.forecast:
         say(_describe_forecast(summary.forecast, summary.path))
     else:
+        say_lines(summary.lines)
         failed = f", {summary.failed} failed (see *.failures.csv)" if summary.failed else ""
         say(f"{counted(summary.done, noun)}{failed}: {summary.path}")
     if exit_code:
         raise typer.Exit(exit_code)
-
-
-def print_outcome(summary: Any, noun: str) -> None:
-    """Print warnings, what was found, and where it is; noun: what was counted, as in `counted`."""
-    for warning in summary.warnings:
-        say(f"warning: {warning}", err=True)
-    say_lines(summary.lines)
-    failed = f", {summary.failed} left out" if summary.failed else ""
-    say(f"{counted(summary.done, noun)}{failed}: {summary.path}")
 
 
 def _describe_forecast(forecast: Any, path: Path) -> str:

@@ -4,44 +4,41 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from adcreative.cli.options import AsJson, Columns, Data, Decimals, Overwrite, Rates, ReadPictures
-from adcreative.cli.progress import finish, print_outcome, verb
+from adcreative import pipeline
+from adcreative.cli.columns import Numbers
+from adcreative.cli.commands import Done, shown
+from adcreative.cli.progress import verb
 from adcreative.cli.terminal import say, say_json
+from adcreative.options import BrandKit, Columns, Csv, Data, Overwrite, ReadPictures
 
 PANEL = "Keep the rules"
 commands = typer.Typer(rich_markup_mode="rich")
 
 
 @commands.command(rich_help_panel=PANEL)
+@shown
 def check(
     data: Data,
-    out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
+    out: Csv,
+    table: Numbers,
     columns: Columns = None,
-    rates: Rates = "",
-    decimals: Decimals = "",
-    brand_kit: Annotated[Path | None, typer.Option(help="AdCP brand manifest, JSON: words to avoid.")] = None,
+    brand_kit: BrandKit = None,
     read_pictures: ReadPictures = True,
     restart: Overwrite = False,
-    as_json: AsJson = False,
-) -> None:
+    **told: Any,
+) -> Done:
     """Say yes or no to the words and picture of each creative by platform rules, without any model.
 
     Example: adcreative check ads/ --out checks.csv
     """
-    from adcreative import pipeline
-    from adcreative.cli.columns import keep_numbers
-
-    with verb(as_json) as (progress, should_stop):
-        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
-        summary = pipeline.check(
-            data, out, columns=columns, brand_kit=brand_kit, read_pictures=read_pictures, restart=restart,
-            progress=progress, should_stop=should_stop,
-        )  # fmt: skip
-    finish(summary, "creative{s} checked", as_json=as_json)
+    summary = pipeline.check(
+        data, out, columns=table.keep(out, columns), brand_kit=brand_kit, read_pictures=read_pictures, restart=restart, **told
+    )
+    return summary, "creative{s} checked"
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -57,8 +54,6 @@ def disclosures(
 
     Example: adcreative disclosures --market eu --market meta --run improved/
     """
-    from adcreative import pipeline
-
     with verb():
         found = pipeline.disclosures(
             market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules
@@ -100,34 +95,9 @@ def purge(
 
     Example: adcreative purge improved/ --consent-id c-17
     """
-    from adcreative import pipeline
-
     with verb():
         summary = pipeline.purge(
             run, consent_id=consent_id, creative=creative, originals=originals, keep_cache=keep_cache, also=also or ()
         )  # fmt: skip
     for sentence in summary.sentences():
         say(sentence)
-
-
-@commands.command(rich_help_panel=PANEL)
-def archive(
-    source: Annotated[Path, typer.Argument(help="Folder that optimize or demo wrote; with --restore an archive.")],
-    out: Annotated[Path, typer.Option("--out", help="Archive to write; with --restore the folder.")],
-    restore: Annotated[bool, typer.Option("--restore", help="Give the files of an archive back.")] = False,
-    restart: Overwrite = False,
-) -> None:
-    """Pack a run folder into one small file and back, every file byte for byte: pictures as what differs from their original.
-
-    Example: adcreative archive improved/ --out improved.adc
-    """
-    from adcreative import pipeline
-
-    with verb() as (progress, should_stop):
-        summary = pipeline.archive(
-            source, out, restore=restore, restart=restart, progress=progress, should_stop=should_stop
-        )  # fmt: skip
-    noun = "file{s} restored" if restore else "file{s} packed"
-    if summary.stopped:
-        finish(summary, noun)
-    print_outcome(summary, noun)

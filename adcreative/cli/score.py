@@ -2,112 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from adcreative.cli.options import (
-    AsJson,
-    BaseRate,
-    Columns,
-    Data,
-    Dates,
-    Decimals,
-    DryRun,
-    Engine,
-    Images,
-    Limit,
-    Model,
-    NamePattern,
-    Overwrite,
-    Rates,
-    ReadPictures,
-    Restart,
-    Resume,
-    Sheet,
-    Workers,
-    Yes,
-)
-from adcreative.cli.progress import EXIT_CODES, finish, verb
+from adcreative import pipeline
+from adcreative.cli.columns import Export, Numbers
+from adcreative.cli.commands import Done, flags, shown
+from adcreative.cli.progress import EXIT_CODES, verb
 from adcreative.cli.terminal import say, say_json
 from adcreative.creative import Creative
+from adcreative.options import BaseRate, Columns, Csv, Data, Dates, Json, Model, Overwrite
+from adcreative.pipeline import BatchConfig, ScoreSettings
 
 PANEL = "Score"
 commands = typer.Typer(rich_markup_mode="rich")
 
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
-def score(
-    data: Data,
-    out: Annotated[Path, typer.Option("--out", help="CSV to write.")],
-    model: Model = None,
-    columns: Columns = None,
-    images: Images = None,
-    yes: Yes = False,
-    sheet: Sheet = "",
-    name_pattern: NamePattern = "",
-    dates: Dates = "",
-    rates: Rates = "",
-    decimals: Decimals = "",
-    base_rate: BaseRate = None,
-    by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = "",
-    read_pictures: ReadPictures = True,
-    persona: Annotated[
-        Path | None, typer.Option(help="TOML of declared segments: OUT.personas.csv ranks ads for them.")
-    ] = None,
-    audit: Annotated[Path | None, typer.Option(help="What audit-personas wrote; needed with --persona.")] = None,
-    limit: Limit = None,
-    resume: Resume = False,
-    restart: Restart = False,
-    workers: Workers = None,
-    engine: Engine = "local",
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
+@shown
+def score(data: Data, out: Csv, settings: ScoreSettings, table: Export, batch: BatchConfig, **told: Any) -> Done:
     """Predict a click rate with interval, evidence and reasons for each creative; or the rate of each row of a log.
 
     Example: adcreative score ads/ --out scores.csv
     """
-    from adcreative import pipeline
-    from adcreative.cli.columns import confirm_columns, keep_numbers
+    if settings.model is not None and pipeline.is_log_model(settings.model):
+        return pipeline.score_log(data, out, model=settings.model, restart=batch.restart, **told), "row{s} scored"
+    settings = replace(settings, columns=table.confirm(data, out, settings.columns, needs_results=False))
+    return pipeline.score(data, out, settings, batch=batch, **told), "creative{s} scored"
 
-    if model is not None and pipeline.is_log_model(model):
-        with verb(as_json) as (progress, should_stop):
-            scored = pipeline.score_log(
-                data, out, model=model, restart=restart, progress=progress, should_stop=should_stop
-            )  # fmt: skip
-        finish(scored, "row{s} scored", as_json=as_json)
-        return
-    with verb(as_json) as (progress, should_stop):
-        columns = confirm_columns(
-            data, out, columns, yes=yes, sheet=sheet, name_pattern=name_pattern, needs_results=False
-        )  # fmt: skip
-        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
-        batch = pipeline.BatchConfig(
-            limit=limit, resume=resume, restart=restart, workers=workers, engine=engine, dry_run=dry_run
-        )
-        summary = pipeline.score(
-            data, out, columns=columns, images=images, dates=dates, model=model, base_rate=base_rate, by=by,
-            read_pictures=read_pictures, persona=persona, audit=audit, batch=batch, progress=progress, should_stop=should_stop,
-        )  # fmt: skip
-    finish(summary, "creative{s} scored", as_json=as_json)
+
+@dataclass(frozen=True, kw_only=True)
+class Ad:
+    """The words and the context of one ad."""
+
+    headline: Annotated[str, typer.Option(help="Headline.")] = ""
+    primary_text: Annotated[str, typer.Option(help="Text above the picture.")] = ""
+    description: Annotated[str, typer.Option(help="Text below the headline.")] = ""
+    cta: Annotated[str, typer.Option(help="Button.")] = ""
+    brand: Annotated[str, typer.Option(help="Brand.")] = ""
+    category: Annotated[str, typer.Option(help="Category.")] = ""
+    platform: Annotated[str, typer.Option(help="Platform.")] = ""
+    placement: Annotated[str, typer.Option(help="Placement.")] = ""
+    audience: Annotated[str, typer.Option(help="Audience.")] = ""
 
 
 @commands.command(rich_help_panel=PANEL)
+@flags
 def explain(
+    words: Ad,
     ad: Annotated[Path | None, typer.Argument(metavar="AD", help="The picture; left out: words only.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for heat.png, explanation.json and .html.")] = Path("why"),
-    headline: Annotated[str, typer.Option(help="Headline.")] = "",
-    primary_text: Annotated[str, typer.Option(help="Text above the picture.")] = "",
-    description: Annotated[str, typer.Option(help="Text below the headline.")] = "",
-    cta: Annotated[str, typer.Option(help="Button.")] = "",
-    brand: Annotated[str, typer.Option(help="Brand.")] = "",
-    category: Annotated[str, typer.Option(help="Category.")] = "",
-    platform: Annotated[str, typer.Option(help="Platform.")] = "",
-    placement: Annotated[str, typer.Option(help="Placement.")] = "",
-    audience: Annotated[str, typer.Option(help="Audience.")] = "",
-    model: Annotated[Path | None, typer.Option(help="Folder written by train; default: the shipped model.")] = None,
+    model: Model = None,
     base_rate: BaseRate = None,
     restart: Overwrite = False,
 ) -> None:
@@ -117,8 +65,6 @@ def explain(
 
     Example: adcreative explain ad.jpg --headline "Sleep better tonight" --out why/
     """
-    from adcreative import pipeline
-
     if ad is not None and model is not None and pipeline.is_log_model(model):
         with verb() as (progress, _):
             shown = pipeline.explain_log(ad, out, model=model, restart=restart, progress=progress)
@@ -127,11 +73,7 @@ def explain(
             say(f"  {one['field']}: {one['auc_lost']:.4f}")
         say(str(out / "explanation.json"))
         return
-    creative = Creative(
-        file_name=ad.name if ad else "", image_path=ad, headline=headline, primary_text=primary_text, cta=cta,
-        description=description, brand=brand, category=category, platform=platform, placement=placement,
-        audience=audience,
-    )  # fmt: skip
+    creative = Creative(file_name=ad.name if ad else "", image_path=ad, **asdict(words))
     with verb() as (progress, should_stop):
         summary = pipeline.explain(
             creative, out, model=model, base_rate=base_rate, restart=restart, progress=progress, should_stop=should_stop
@@ -154,23 +96,20 @@ def explain(
 
 
 @commands.command(rich_help_panel=PANEL)
+@flags
 def evaluate(
     data: Data,
-    out: Annotated[Path, typer.Option("--out", help="JSON to write.")],
+    out: Json,
+    table: Numbers,
     model: Model = None,
     columns: Columns = None,
     dates: Dates = "",
-    rates: Rates = "",
-    decimals: Decimals = "",
     restart: Overwrite = False,
 ) -> None:
     """Measure a model on creatives with results, or on rows of a log, that it was not trained on.
 
     Example: adcreative evaluate held-out.parquet --out metrics.json
     """
-    from adcreative import pipeline
-    from adcreative.cli.columns import keep_numbers
-
     if model is not None and pipeline.is_log_model(model):
         with verb() as (progress, should_stop):
             figures = pipeline.evaluate_log(
@@ -181,7 +120,7 @@ def evaluate(
             say(f"warning: {figures['note']}", err=True)
         return
     with verb() as (progress, should_stop):
-        columns = keep_numbers(out, columns, rates=rates, decimals=decimals)
+        columns = table.keep(out, columns)
         metrics = pipeline.evaluate(
             data, out, columns=columns, dates=dates, model=model, restart=restart, progress=progress, should_stop=should_stop
         )

@@ -26,7 +26,7 @@ class EditorConfig(SearchConfig):
 
     Faces: max_faces: most that are edited in one picture. identity_floor: least similarity of a face to itself, a cosine.
     realism_floor: least realism of an edited face, 0..1 (`stylegan.latents.realism`); of 100 edits judged by eye, 2 % above
-    0.85 were clearly wrong and 34 % below it.
+    0.85 were clearly wrong and 34 % below it. keep_controls: the rebuilt, unedited faces are written too: a technical check.
 
     Words: num_headlines, num_descriptions: lines asked of the copywriter, of which a language model writes the first few and
     the template grammar the others; num_crossed: lines of each kind made by crossing two of them; num_buttons: other buttons
@@ -47,6 +47,7 @@ class EditorConfig(SearchConfig):
     max_faces: int = 3
     identity_floor: float = 0.9
     realism_floor: float = 0.85
+    keep_controls: bool = False
     num_headlines: int = 40
     num_descriptions: int = 20
     num_crossed: int = 8

@@ -44,6 +44,11 @@ class RunSummary:
     seconds: float = 0.0
     forecast: Forecast | None = None
 
+    @property
+    def lines(self) -> Sequence[str]:
+        """Sentences for a person to read, of verbs that have such."""
+        return ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from adcreative.config import did_you_mean
 from adcreative.errors import AdCreativeError, ConfigError, CreativeError, EngineError
+from adcreative.options import DryRun, Engine, Limit, Restart, Resume, Workers
 from adcreative.progress import ShouldStop
 
 Rows = list[dict[str, Any]]
@@ -48,12 +49,12 @@ class BatchConfig:
     nothing.
     """
 
-    restart: bool = False
-    resume: bool = False
-    limit: int | None = None
-    workers: int | None = None
-    engine: str = "local"
-    dry_run: bool = False
+    limit: Limit = None
+    resume: Resume = False
+    restart: Restart = False
+    workers: Workers = None
+    engine: Engine = "local"
+    dry_run: DryRun = False
 
     def __post_init__(self) -> None:
         if self.restart and self.resume:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from adcreative.artifacts import dump_json, make_private_dir
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import atomic_file, failures_path, write_rows
+from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
 from adcreative.errors import ConfigError
+from adcreative.options import takes
 from adcreative.provenance.approval import approve, check_approved
 from adcreative.provenance.seals import why_unsealed
 from adcreative.runs.batch import RunSummary
@@ -19,7 +21,6 @@ from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 from adcreative.verbs.approvals import hash_words
 
 if TYPE_CHECKING:
-    from adcreative.delivery.experiment.export import ExportSettings
     from adcreative.delivery.experiment.plan import PlannedArm
     from adcreative.delivery.experiment.read_out import ReadOut
     from adcreative.delivery.experiment.variants import Variant
@@ -39,11 +40,10 @@ class CampaignSummary(RunSummary):
     lines: tuple[str, ...] = ()
 
 
+@takes(PlanSettings)
 def plan_test(
-    run: Path, out: Path, *, campaign: str, daily_impressions: int, power: float = 0.8, level: float = 0.05,
-    baseline_ctr: float | None = None, realised_share: float = 1.0, max_days: int = 28,
-    detect: float = 0.1, also: Sequence[Path] = (), restart: bool = False,
-) -> CampaignSummary:  # fmt: skip
+    run: Path, out: Path, settings: PlanSettings, *, campaign: str, also: Sequence[Path] = (), restart: bool = False
+) -> CampaignSummary:
     """Plan a test of the edits in a run folder; write plan.json and plan.csv into the folder `out`.
 
     `also` are further run folders, or packs of approved versions that were unpacked: their edits share the impressions, each
@@ -55,14 +55,10 @@ def plan_test(
     Raises:
         CatalogError: `run` holds no edits. ConfigError: a setting is out of range.
     """
-    from adcreative.delivery.experiment.plan import PlanSettings, write_plan
     from adcreative.delivery.experiment.plan import plan_test as plan_arms
+    from adcreative.delivery.experiment.plan import write_plan
     from adcreative.delivery.experiment.variants import read_variants
 
-    settings = PlanSettings(
-        daily_impressions=daily_impressions, power=power, level=level, baseline_ctr=baseline_ctr,
-        realised_share=realised_share, max_days=max_days, detect=detect,
-    )  # fmt: skip
     outputs, runs = (Path(out) / "plan.json", Path(out) / "plan.csv"), (Path(run), *map(Path, also))
     check_outputs(outputs, runs, restart=restart)
     plan = plan_arms(_join_variants([read_variants(one, campaign) for one in runs]), settings)
@@ -178,17 +174,18 @@ def _say_value(arm: Any, answer: Any) -> str:
     return f"; {answer.metric.replace('_', ' ')} {told[0]}, control {told[1]}"
 
 
+@takes(ExportSettings)
 def export(
-    run: Path, out: Path, *, format: str, campaign: str, settings: ExportSettings | None = None,
-    approved_by: str | None = None, markets: Sequence[str] = (), restart: bool = False, **options: Any,
+    run: Path, out: Path, settings: ExportSettings, *, format: str, campaign: str, approved_by: str | None = None,
+    markets: Sequence[str] = (), restart: bool = False,
 ) -> CampaignSummary:  # fmt: skip
     """Write the variants of a run folder for a platform: google-editor, meta-bulk or adcp; X.failures.csv lies beside.
 
     Nothing leaves without an approval: of the app, of an earlier export, or the one that `approved_by` records in the run's
-    audit trail. `options` are the fields of ExportSettings (url is needed) when `settings` is not given; human_oversight is
-    then "selected", since somebody approved.
+    audit trail.
 
     Args:
+        settings: how it is written; its fields may be given as keywords (url is needed).
         approved_by: name of the person who looked at the edits of this run and lets them out.
         markets: where they will run, as `disclosures` knows them; noted with the approval.
     Raises:
@@ -196,11 +193,10 @@ def export(
             approved the edits, files of others lie where these would, or `markets` without `approved_by`. ProvenanceError: as
             `approve`.
     """
-    from adcreative.delivery.experiment.export import ExportSettings, check_format, export_variants, list_pictures
+    from adcreative.delivery.experiment.export import check_format, export_variants, list_pictures
     from adcreative.delivery.experiment.variants import read_variants
 
     run = Path(run)
-    settings = settings or ExportSettings(**{"human_oversight": "selected", **options})
     check_format(format)
     out = Path(out)
     outputs, inputs = (out, failures_path(out)), (run,)

@@ -13,6 +13,7 @@ from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.progress import Progress, ShouldStop
 from adcreative.runs.engines import BatchConfig
+from adcreative.verbs.settings import ScoreSettings
 
 RATES = ("ctr", "ctr_low", "ctr_high")
 
@@ -32,13 +33,12 @@ class FolderScores:
 
 
 def score_folder(
-    folder: Path, out: Path, *, model: Path | None, features: Path | None = None, reader: TextReading | None = None,
-    dates: str = "", progress: Progress, should_stop: ShouldStop,
+    folder: Path, out: Path, settings: ScoreSettings, *, reader: TextReading | None = None, progress: Progress,
+    should_stop: ShouldStop,
 ) -> FolderScores | None:  # fmt: skip
     """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
 
     Args:
-        features, dates: as for `score`.
         reader: reads the words in pictures once more, which come back in empty fields; one that remembers what was read takes
             no time for it.
     Raises:
@@ -46,10 +46,7 @@ def score_folder(
     """
     from adcreative.verbs.score import score
 
-    batch = BatchConfig(restart=True)
-    summary = score(
-        folder, out, model=model, features=features, dates=dates, batch=batch, progress=progress, should_stop=should_stop
-    )
+    summary = score(folder, out, settings, batch=BatchConfig(restart=True), progress=progress, should_stop=should_stop)
     if summary.stopped:
         return None
     catalog = read_catalog(folder, with_days=False)

@@ -18,10 +18,10 @@ from adcreative.copywriter.candidates import FELL_BACK
 from adcreative.creative import Creative, EditResult, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.provenance.consent import ConsentBook, read_consents
 from adcreative.provenance.disclosure import disclosures_of_run
-from adcreative.provenance.signing import SigningConfig
 from adcreative.report import write_report
 from adcreative.runs.batch import Batch, RunSummary, check_seen, disk_faults, run_batch
 from adcreative.runs.engines import Apply, BatchConfig, Rows
@@ -33,6 +33,7 @@ from adcreative.verbs.alternatives import write_alternatives
 from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.score_table import check_base_rate, find_shift, mean_of_results, measure_strength
+from adcreative.verbs.settings import OptimizeSettings
 
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief
@@ -45,7 +46,6 @@ __all__ = ["optimize"]
 Notes = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 RESULTS = "results.jsonl"
 NUM_MEASURED = 2
-NUM_ALTERNATIVES = 5
 UNTESTED = (
     "The models have seen no results of this account: each edit is untested and worth a test, not a promise. "
     "Learn from your own results first: adcreative train DATA --out model/, then --model model/."
@@ -57,18 +57,10 @@ def no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {}
 
 
+@takes(OptimizeSettings)
 def optimize(
-    data: Path, out: Path, *,
-    model: Path | None = None, columns: Path | None = None, images: Path | None = None, dates: str = "",
-    base_rate: float | None = None,
-    config: EditorConfig | Path | None = None, seed: int | None = None, population: int | None = None,
-    generations: int | None = None, algorithm: str | None = None, risk_aversion: float | None = None,
-    copywriter: str = "template", directions: Sequence[str] | None = None, consent: Path | None = None,
-    brand_kit: Path | None = None, signing: SigningConfig | None = None, look: bool | None = None,
-    set_text: bool | None = None, scene_model: str | None = None, inpaint_model: str | None = None,
-    keep_controls: bool = False, sizes: str = "", alternatives: int = NUM_ALTERNATIVES, headline: str = "",
-    description: str = "", notes: Notes = no_notes,
-    batch: BatchConfig | None = None, progress: Progress = silent, should_stop: ShouldStop = never,
+    data: Path, out: Path, settings: OptimizeSettings, *, notes: Notes = no_notes, batch: BatchConfig | None = None,
+    progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Search edits of faces and words for each creative; write results, images, report.html and failures into `out`.
 
@@ -81,15 +73,7 @@ def optimize(
     back; gains are then shrunk to what comes true on accounts that a model had not learnt from.
 
     Args:
-        dates: "dmy", "mdy" or "ymd", the order of a table's days; "" lets the table tell it.
-        base_rate: mean click rate of the account (0.021: 2.1 %), where no `model` of its own is given.
-        config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm,
-            risk_aversion, look, set_text, scene_model and inpaint_model win over it where they are given.
-        keep_controls: write the control pictures too, faces rebuilt without an edit: a technical check, no ads.
-        sizes: shapes in which each ad, edited or kept, is laid out too, such as "1:1,4:5,9:16,1.91:1"; scored and checked.
-        alternatives: of how many other versions of each ad the pictures are written and shown, the best first; 0 for none.
-        headline, description: words of your own, put on every edit whatever the models say; each row states the change that
-            they expect, with its interval, and that the words were your choice (is_own_choice). "": words are searched.
+        settings: what is edited and how; its fields may be given as keywords.
         notes: notes(results) gives what else the report's settings say. batch: as for `score`.
     Raises:
         ConfigError: `out` holds another run, or a setting, language model, direction, size or base rate is wrong.
@@ -99,29 +83,36 @@ def optimize(
     from adcreative.editor.picture.sizes import parse_ratios
     from adcreative.editor.settings import fill_config
 
-    check_base_rate(base_rate)
-    build_copywriter(copywriter)  # refuses a wrong name, address or key before anything is written
-    batch = batch or BatchConfig()
-    job = OptimizeJob(  # settings are wrong or right before any ad is read
-        data=Path(data).absolute(), out=Path(out).absolute(), model=model and Path(model).absolute(), copywriter=copywriter,
-        directions=None if directions is None else tuple(directions), consents=read_consents(consent), signing=signing,
-        brand_kit=None if brand_kit is None else read_brand_kit(brand_kit), sizes=parse_ratios(sizes),
-        own_words=(headline.strip(), description.strip()), keep_controls=keep_controls, num_alternatives=alternatives,
-        config=fill_config(config, seed=seed, population_size=population, generations=generations, algorithm=algorithm,
-            risk_aversion=risk_aversion, edit_look=look, set_text=set_text, scene_model=scene_model,
-            inpaint_model=inpaint_model),
+    data, out, batch = Path(data), Path(out), batch or BatchConfig()
+    check_base_rate(settings.base_rate)
+    build_copywriter(settings.copywriter)  # refuses a wrong name, address or key before anything is written
+    config = fill_config(
+        settings.config, seed=settings.seed, population_size=settings.population, generations=settings.generations,
+        algorithm=settings.algorithm, risk_aversion=settings.risk_aversion, edit_look=settings.look,
+        set_text=settings.set_text, scene_model=settings.scene_model, inpaint_model=settings.inpaint_model,
+        keep_controls=settings.keep_controls or None,
     )  # fmt: skip
-    survey = survey_catalog(Path(data), read_table_settings(columns, dates=dates), batch.limit, images=images)
-    if model is None:
-        job = replace(job, base_rate=mean_of_results(survey.reader) if base_rate is None else base_rate)
+    job = OptimizeJob(  # settings are wrong or right before any ad is read
+        data=data.absolute(), out=out.absolute(), config=config, consents=read_consents(settings.consent),
+        settings=replace(settings, model=settings.model and Path(settings.model).absolute()),
+        brand_kit=None if settings.brand_kit is None else read_brand_kit(settings.brand_kit),
+        ratios=parse_ratios(settings.sizes),
+    )  # fmt: skip
+    survey = survey_catalog(
+        data, read_table_settings(settings.columns, dates=settings.dates), batch.limit, images=settings.images
+    )
+    if settings.model is None and settings.base_rate is None:
+        job = replace(job, settings=replace(settings, base_rate=mean_of_results(survey.reader)))
     if batch.engine == "local" and (batch.workers or 1) == 1:
         job = replace(job, progress=progress)
+    named, signing = settings.config, settings.signing
     inputs = (
-        Path(data), columns, images, model, consent, brand_kit, None if not isinstance(config, str | Path) else Path(config),
-        *((signing.certificate, signing.key) if signing is not None else ()), Path(copywriter),
+        data, settings.columns, settings.images, settings.model, settings.consent, settings.brand_kit,
+        None if not isinstance(named, str | Path) else Path(named),
+        *((signing.certificate, signing.key) if signing is not None else ()), Path(settings.copywriter),
     )  # fmt: skip
-    plan = replace(_plan_batch(job, Path(out), survey, {"columns": columns, "images": images}, dates, notes), inputs=inputs)
-    _check_apart(survey, Path(out))
+    plan = replace(_plan_batch(job, out, survey, notes), inputs=inputs)
+    _check_apart(survey, out)
     return run_batch(plan, survey, batch, progress=progress, should_stop=should_stop)
 
 
@@ -136,35 +127,35 @@ def _check_apart(survey: Survey, out: Path) -> None:
         raise ConfigError(f"{place} holds pictures of {data}, and the run would write there; choose another --out")
 
 
-def _plan_batch(
-    job: OptimizeJob, out: Path, survey: Survey, paths: Mapping[str, Path | None], dates: str, notes: Notes
-) -> Batch:
+def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Batch:
     """Return what is done with each creative; reads the manifests of the models and loads none.
 
     Raises:
         ConfigError, ArtifactError: a direction or a model that cannot be used.
     """
-    manifests, known = read_model_manifests(job.model), read_direction_names()
+    asked = job.settings
+    manifests, known = read_model_manifests(asked.model), read_direction_names()
     job.consents.check_directions(known)
+    paths = {"columns": asked.columns, "images": asked.images}
     settings = {
         "verb": "optimize", "data": str(survey.data.resolve()),
         **{role: found.content_hash for role, found in manifests.items()},
-        "copywriter": job.copywriter, "directions": list(choose_directions(known, job.directions)),
+        "copywriter": asked.copywriter, "directions": list(choose_directions(known, asked.directions)),
         "consents": job.consents.content_hash, **asdict(job.config),
         **{name: str(Path(path).resolve()) for name, path in paths.items() if path},
-        **({"dates": dates} if dates else {}),
+        **({"dates": asked.dates} if asked.dates else {}),
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
-        **({} if job.model else {"base_rate": job.base_rate}),
-        **({"sizes": list(job.sizes)} if job.sizes else {}), **({"keep_controls": True} if job.keep_controls else {}),
-        **({} if job.num_alternatives == NUM_ALTERNATIVES else {"alternatives": job.num_alternatives}),
+        **({} if asked.model else {"base_rate": asked.base_rate}),
+        **({"sizes": list(job.ratios)} if job.ratios else {}),
+        **({} if asked.alternatives == OptimizeSettings.alternatives else {"alternatives": asked.alternatives}),
         **({"own_words": list(job.own_words)} if any(job.own_words) else {}),
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)
     cards = [manifest.card(role) for role, manifest in manifests.items()]
-    rests_on = {} if job.model else {"what_gains_rest_on": UNTESTED}
+    rests_on = {} if asked.model else {"what_gains_rest_on": UNTESTED}
 
     def finish(log: RunLog, is_complete: bool) -> RunSummary:
-        place = None if job.model else _placer(log, job.base_rate)
+        place = None if asked.model else _placer(log, asked.base_rate)
         if is_complete:
             log.sort(place)
             remove_untold(out, log.rows.values())
@@ -179,14 +170,14 @@ def _plan_batch(
         )  # fmt: skip
         if results and all(result["status"] == "failed" for result in results):
             raise CatalogError(f"none of the {len(results)} creatives could be edited; {failures} says why")
-        warnings = (() if job.model else (UNTESTED,)) + _writer_failures(results)
+        warnings = (() if asked.model else (UNTESTED,)) + _writer_failures(results)
         return RunSummary(path=report, done=len(results), failed=num_failures, stopped=not is_complete, warnings=warnings)
 
     return Batch(
         stage="optimizing", out=report, outputs=(report, failures), inputs=(),
         log_path=out / RESULTS, settings=settings, job=job,
         rehearsal=replace(job, is_rehearsal=True), as_items=iter, finish=finish, num_measured=NUM_MEASURED, is_private=True,
-        begin=lambda: note_sources(out, (survey.data, paths["images"])),
+        begin=lambda: note_sources(out, (survey.data, asked.images)),
     )  # fmt: skip
 
 
@@ -196,20 +187,18 @@ class OptimizeJob:
 
     data: Path
     out: Path
-    model: Path | None
-    copywriter: str
-    directions: tuple[str, ...] | None
-    consents: ConsentBook
+    settings: OptimizeSettings
     config: EditorConfig
-    signing: SigningConfig | None
+    consents: ConsentBook
     brand_kit: BrandKit | None = None
-    base_rate: float | None = None
-    sizes: tuple[str, ...] = ()
-    keep_controls: bool = False
-    num_alternatives: int = NUM_ALTERNATIVES
-    own_words: tuple[str, str] = ("", "")  # headline, description
+    ratios: tuple[str, ...] = ()
     is_rehearsal: bool = False
     progress: Progress = silent  # of one ad, where the work is done in this process; it cannot travel to another
+
+    @property
+    def own_words(self) -> tuple[str, str]:
+        """Headline and description of the user's own."""
+        return self.settings.headline.strip(), self.settings.description.strip()
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load all models; the language model itself loads at its first line."""
@@ -219,9 +208,10 @@ class OptimizeJob:
 
         check_seen(self.data, *(() if self.is_rehearsal else (self.out,)))
         with disk_faults(self.out):
-            tools = load_tools(self.copywriter).editor_tools(
-                load_model(self.model), self.directions, self.consents, self.config.scene_model, self.config.inpaint_model
-            )
+            tools = load_tools(self.settings.copywriter).editor_tools(
+                load_model(self.settings.model), self.settings.directions, self.consents, self.config.scene_model,
+                self.config.inpaint_model,
+            )  # fmt: skip
         if self.brand_kit is not None:
             tools = replace(tools, copywriter=Briefed(tools.copywriter, kit=self.brand_kit))
         if self.is_rehearsal:
@@ -231,7 +221,7 @@ class OptimizeJob:
         models = {name: model.content_hash for name, model in roles.items()} | dict(getattr(tools.extractor, "hashes", {}))
         tools, config = with_kit(tools, self.config, self.brand_kit)
         job = replace(self, config=config)
-        return _Editor(job, tools, Makers(models=models, signing=self.signing), should_stop).edit
+        return _Editor(job, tools, Makers(models=models, signing=self.settings.signing), should_stop).edit
 
 
 @dataclass(frozen=True)
@@ -257,18 +247,18 @@ class _Editor:
                 outcome = edit_creative(creative, tools=self.tools, config=config, should_stop=self.should_stop)
                 if any(self.job.own_words):
                     outcome = self._with_own_words(creative, outcome)
-                if not self.job.model:
+                if not self.job.settings.model:
                     outcome = replace(outcome, result=self._state_untested(outcome))
                 row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
                 if not self.job.is_rehearsal:
                     stem = picture_stem(creative)
                     row |= write_pictures(
-                        creative, outcome, self.job.out, stem=stem, makers=self.makers, keep_control=self.job.keep_controls
+                        creative, outcome, self.job.out, stem=stem, makers=self.makers, keep_control=config.keep_controls
                     )
                     row["alternatives"] = write_alternatives(
-                        creative, outcome, self.job.num_alternatives, self.job.out, stem=stem, makers=self.makers
+                        creative, outcome, self.job.settings.alternatives, self.job.out, stem=stem, makers=self.makers
                     )
-                    if self.job.sizes:
+                    if self.job.ratios:
                         row["sizes"] = self._write_sizes(creative, outcome, stem)
             except CreativeError as error:
                 failed = EditResult(
@@ -302,7 +292,7 @@ class _Editor:
 
         tell = count_stage(self.job.progress, "laying out shapes")
         return write_sizes(
-            creative, outcome, self.job.sizes, self.tools, self.job.out, stem=stem, makers=self.makers, tell=tell
+            creative, outcome, self.job.ratios, self.tools, self.job.out, stem=stem, makers=self.makers, tell=tell
         )
 
     def _state_untested(self, outcome: EditOutcome) -> EditResult:
@@ -310,7 +300,7 @@ class _Editor:
         from adcreative.ctr.transfer import read_transfer
         from adcreative.editor.decision.untested import claim_transferred, withhold_rates
 
-        if self.job.base_rate is None:
+        if self.job.settings.base_rate is None:
             return withhold_rates(outcome.result, outcome.verdict)
         return claim_transferred(outcome.result, outcome.verdict, read_transfer())
 

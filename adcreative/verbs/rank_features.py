@@ -45,10 +45,12 @@ from adcreative.metrics.information import (
     score_by_rows,
     shift_score_in_batches,
 )
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.feature_ranks import render_ranks
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
+from adcreative.verbs.settings import RankSettings
 from adcreative.verbs.train_log import read_schema
 
 __all__ = ["FeatureRank", "RankSummary", "rank_features"]
@@ -109,39 +111,26 @@ class _Counted:
     num_rows: int
 
 
+@takes(RankSettings)
 def rank_features(
-    data: Path,
-    out: Path,
-    *,
-    label: str = "",
-    columns: Path | None = None,
-    dates: str = "",
-    schema: Path | None = None,
-    ignore: Sequence[str] = (),
-    keep: Sequence[str] = (),
-    method: str = "permutation",
-    order: int = 2,
-    seed: int = 0,
-    restart: bool = False,
-    progress: Progress = silent,
+    data: Path, out: Path, settings: RankSettings, *, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RankSummary:
+) -> RankSummary:  # fmt: skip
     """Rank the columns of an impression log, or of a folder or export with results, by what they say about clicks.
 
     Columns that say nothing are added to compare with; what does not score above all of them is suspect. A log is streamed and
     its order does not matter. Of ads with results whole ads are shuffled, and an ad counts as at most 1,000 impressions.
 
     Args:
-        label: column of 0 and 1; looked for when empty. columns: a mapping, dates: the order of days, both for exports.
-        schema: as for `train`; its inputs are ranked, its label is the label. ignore: columns of a log to leave out.
-            keep: those that stay although they seem to be written after the click; others that do are left out, with a warning.
-        method: "permutation", or "shift", the published score, which is exactly 0 on rows sorted by the label. order: 2 ranks
-            pairs of columns too.
+        settings: what is ranked and how; its fields may be given as keywords. Columns that seem to be written after the click
+            and are not in `keep` are left out, with a warning. The method "shift", the published score, is exactly 0 on rows
+            sorted by the label.
     Raises:
         CatalogError: the data cannot be read. ConfigError: there is no label, no such method, or `out` is somebody else's.
         TrainingError: all rows have one label.
     """
     started_s, data, out = time.monotonic(), Path(data), Path(out)
+    columns, schema, method, order, seed = settings.columns, settings.schema, settings.method, settings.order, settings.seed
     if method not in METHODS:
         raise ConfigError(f'no method "{method}". {did_you_mean(method, METHODS)}')
     if order not in (1, 2):
@@ -150,8 +139,8 @@ def rank_features(
     if len(set(outputs)) < len(outputs):
         raise ConfigError(f"{out} is to be a table; name it like ranks.csv")
     roles = None if schema is None else read_schema(schema)
-    name = _find_label(data, label or ("" if roles is None else roles.label)) if columns is None else ""
-    if (roles is not None or ignore or keep) and not name:
+    name = _find_label(data, settings.label or ("" if roles is None else roles.label)) if columns is None else ""
+    if (roles is not None or settings.ignore or settings.keep) and not name:
         raise ConfigError(f"schema, ignore and keep are for a log with a column of 0 and 1; {data} is none")
     inputs = (data, columns, schema, *(list_log_files(data) if name else ()))
     check_outputs(outputs, inputs, restart=restart)
@@ -159,14 +148,14 @@ def rank_features(
     rng = np.random.default_rng(seed)
     warnings: tuple[str, ...] = ()
     if name:
-        names, warnings = _choose_columns(data, name, roles, ignore, keep)
+        names, warnings = _choose_columns(data, name, roles, settings.ignore, settings.keep)
         counted = _read_log(data, name, names, order, seed, progress, should_stop)
         if counted is None:
             return RankSummary(path=out, done=0, ranks=(), noise_line=0.0, num_rows=0, stopped=True, warnings=warnings)
         ranks, what = _rank_log(counted, method, rng), f"rows of {data.name}"
         num_rows = counted.num_rows
     else:
-        ranks, num_rows = _rank_ads(data, read_table_settings(columns, dates=dates), order, rng, seed)
+        ranks, num_rows = _rank_ads(data, read_table_settings(columns, dates=settings.dates), order, rng, seed)
         what = f"ads of {data.name}"
     noise_line = max((one.score for one in ranks if one.is_noise), default=0.0)
     ranks = _judge(ranks, noise_line)

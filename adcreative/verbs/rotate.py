@@ -15,10 +15,12 @@ from adcreative.catalog.event_log import read_event_log
 from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import ConfigError
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.report.after_launch import render_rotation
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
+from adcreative.verbs.settings import RotateSettings
 
 if TYPE_CHECKING:
     from adcreative.catalog.event_log import EventLog
@@ -31,10 +33,10 @@ STOPPED = "stopped before the result was complete; nothing was written"
 MAX_LINES = 12
 
 
+@takes(RotateSettings)
 def rotate(
-    account: Path, out: Path, *, log: Path, policy: str = "", slots: int = 1, readers: str = "", scores: Path | None = None,
-    explore: float = 0.0, half_life_days: float | None = None, forecast: Path | None = None, dates: str = "",
-    seed: int = 0, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+    account: Path, out: Path, settings: RotateSettings, *, log: Path, restart: bool = False, progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV), and a page to look at (HTML).
 
@@ -45,16 +47,11 @@ def rotate(
 
     Args:
         account: folder or table of creatives; names are joined to the log's.
-        log: what was shown and clicked: see `catalog.event_log`. dates: "dmy", "mdy" or "ymd", the order of its days.
-        policy: for one slot ts, top-two, greedy, uniform; for several also in-slate, which is then the default.
-        readers: "gru" or "linear" follows each reader of a log of slates with users by their clicks, and fills slates for each
-            of those who were seen last; the user "" stands for all others. "": all readers are taken to be alike.
-        scores: a table that `score` wrote: what the predictor says is where creatives start.
-        explore: part of the impressions that all creatives share, 0..1.
-        half_life_days: results that are so old count half; 0: all count alike; None: the half-life, and whether each ad's
-            trend is carried on to tomorrow, are chosen by what told the last days of the log best.
-        forecast: a table that `forecast` wrote: a running ad keeps the part of its share that is its chance to last the week.
-            Its trends count only where the log has too few days to tell them.
+        log: what was shown and clicked: see `catalog.event_log`.
+        settings: how shares are planned; its fields may be given as keywords. Of readers those who were seen last get slates,
+            the user "" stands for all others. What `scores` predicts is where new creatives start. By `forecast` a running ad
+            keeps the part of its share that is its chance to last the week; its trends count only where the log has too few
+            days to tell them.
     Raises:
         CatalogError: account or log cannot be used, or have no name in common. ConfigError: a setting, or stopped.
         TrainingError: the slates hold too few clicks or follow too few readers.
@@ -64,20 +61,17 @@ def rotate(
     out = Path(out)
     slates_out = beside(out, ".slates.csv")
     page_out = beside(out, ".html")
-    outputs, inputs = (out, slates_out, page_out), (account, log, scores, forecast)
+    outputs, inputs = (out, slates_out, page_out), (account, log, settings.scores, settings.forecast)
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)
     known = read_catalog(Path(account), with_days=False).creatives
-    creatives = planning.read_account_creatives(known, _read_scores(scores), *_read_lasting(forecast))
+    creatives = planning.read_account_creatives(known, _read_scores(settings.scores), *_read_lasting(settings.forecast))
     progress("reading the log", 1, 3)
-    events = read_event_log(Path(log), dates=dates)
+    events = read_event_log(Path(log), dates=settings.dates)
     progress("planning", 2, 3)
     if should_stop():
         raise ConfigError(STOPPED)
-    plan = _plan(
-        creatives, events, policy=policy, slots=slots, readers=readers, explore=explore, half_life_days=half_life_days,
-        seed=seed, progress=progress, should_stop=should_stop,
-    )  # fmt: skip
+    plan = _plan(creatives, events, settings, progress, should_stop)
     if should_stop():
         raise ConfigError(STOPPED)
     with own_outputs(outputs, inputs, restart=restart):
@@ -93,23 +87,21 @@ def rotate(
     return CampaignSummary(path=out, done=len(plan.rows), warnings=plan.warnings, lines=plan.lines[:MAX_LINES] + more)
 
 
-def _plan(
-    creatives: Account, events: EventLog, *, policy: str, slots: int, readers: str, explore: float,
-    half_life_days: float | None, seed: int, progress: Progress, should_stop: ShouldStop,
-) -> Plan:  # fmt: skip
+def _plan(creatives: Account, events: EventLog, settings: RotateSettings, progress: Progress, should_stop: ShouldStop) -> Plan:
     from adcreative.delivery.rotation.plan import plan_rotation
 
-    if not readers:
+    policy, slots, seed = settings.policy, settings.slots, settings.seed
+    if not settings.readers:
         return plan_rotation(
-            creatives, events, policy=policy or ("ts" if slots == 1 else "in-slate"), slots=slots, explore=explore,
-            half_life_days=half_life_days, seed=seed,
+            creatives, events, policy=policy or ("ts" if slots == 1 else "in-slate"), slots=slots, explore=settings.explore,
+            half_life_days=settings.half_life_days, seed=seed,
         )  # fmt: skip
     from adcreative.delivery.rotation.readers.planning import plan_reader_slates
 
-    if explore or half_life_days:
+    if settings.explore or settings.half_life_days:
         raise ConfigError("explore and a half-life are not for readers: in-slate sampling explores, clicks follow the time")
     return plan_reader_slates(
-        creatives, events, policy=policy or "in-slate", slots=slots, state=readers, seed=seed,
+        creatives, events, policy=policy or "in-slate", slots=slots, state=settings.readers, seed=seed,
         progress=count_stage(progress, "following readers"), should_stop=should_stop,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from adcreative.ctr.trade import find_peers
 from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import Batch, RunSummary, check_seen, chunk_size, disk_faults, run_batch
 from adcreative.runs.continuing import hash_creative, hash_told, hash_with_counts
@@ -33,6 +34,7 @@ from adcreative.verbs.score_table import (
     finish_rows,
     mean_of_results,
 )
+from adcreative.verbs.settings import ScoreSettings
 
 if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
@@ -51,11 +53,9 @@ CHUNKS_AHEAD = 4  # chunks whose words are read together
 Item = tuple[tuple[Creative, ...], tuple[Creative, ...], tuple[Creative, ...]]
 
 
+@takes(ScoreSettings)
 def score(
-    data: Path, out: Path, *, model: Path | None = None, columns: Path | None = None, images: Path | None = None,
-    dates: str = "",
-    base_rate: float | None = None, by: str = "", read_pictures: bool = True, persona: Path | None = None,
-    audit: Path | None = None, features: Path | None = None, batch: BatchConfig | None = None, progress: Progress = silent,
+    data: Path, out: Path, settings: ScoreSettings, *, batch: BatchConfig | None = None, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
@@ -64,42 +64,42 @@ def score(
     ads, or against a reference set of the trade, and its evidence says so. The shipped model does not know an account's
     level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
     results do. Headline, text and button that an ad leaves empty are read in its picture, unless `read_pictures` is False; its
-    evidence says so. `by` names a column, such as placement or age: each ad gets a row for every value of it that
-    the model knows. `persona` (TOML: a table of traits for each declared audience segment) adds `<out>.personas.csv`: the ads
-    in the order in which each segment would prefer them, by `audit`, what `audit_personas` wrote.
+    evidence says so. `persona` (a table of traits for each declared audience segment) adds `<out>.personas.csv`: the ads in
+    the order in which each segment would prefer them, by `audit`, what `audit_personas` wrote.
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there, and rows that changed since are
-    done anew. `batch` says how it is worked through (workers, engine, limit, dry run); the rows do not depend on it. `images`
-    is the folder with the pictures of an export's ads. `dates` ("dmy", "mdy" or "ymd") is the order of a table's days; "" lets
-    the table tell it. `features` is the folder in which features are kept; without one, the
-    user's cache.
+    done anew. `batch` says how it is worked through (workers, engine, limit, dry run); the rows do not depend on it.
 
+    Args:
+        settings: what is scored and how; its fields may be given as keywords.
     Raises:
         ConfigError: `out` holds the log of a run with other settings, `out` is what is read or somebody else's file,
             `base_rate` is no rate, the model knows no value of `by`, or as `plan_personas`.
         CatalogError: nothing in `data` can be used, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
-    check_base_rate(base_rate)
+    check_base_rate(settings.base_rate)
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
-    inputs = (data, columns, images, model, persona, audit)
-    table = plan_personas(out, persona, audit, inputs, restart=batch.restart)
-    survey = survey_catalog(data, read_table_settings(columns, dates=dates), batch.limit, images=images)
-    settings: dict[str, Any] = {
+    model, columns, images, by = settings.model, settings.columns, settings.images, settings.by
+    inputs = (data, columns, images, model, settings.persona, settings.audit)
+    table = plan_personas(out, settings.persona, settings.audit, inputs, restart=batch.restart)
+    survey = survey_catalog(data, read_table_settings(columns, dates=settings.dates), batch.limit, images=images)
+    identity: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
         **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
-        **({} if read_pictures else {"read_pictures": False}), **({"dates": dates} if dates else {}),
+        **({} if settings.read_pictures else {"read_pictures": False}), **({"dates": settings.dates} if settings.dates else {}),
         "fields": list(SCORE_COLUMNS),  # a row written by another version is not continued
         **({"by": by} if by else {}),
     }  # fmt: skip
-    job = ScoreJob(data.absolute(), model and Path(model).absolute(), out.absolute(), by, read_pictures, features=features)
+    model = model and Path(model).absolute()
+    job = ScoreJob(data.absolute(), out.absolute(), replace(settings, model=model))
     if model is not None:
         level = Level(is_known=True)
     else:
-        level = Level(base_rate=mean_of_results(survey.reader) if base_rate is None else base_rate)
+        level = Level(base_rate=mean_of_results(survey.reader) if settings.base_rate is None else settings.base_rate)
     work = Batch(
         stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=inputs,
-        log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=settings, job=job,
+        log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=identity, job=job,
         rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
         finish=partial(_write_scores, out, survey, level, by), hash_row=_hasher(survey.history),
@@ -143,12 +143,9 @@ class ScoreJob:
     """Scores creatives with the model in a folder. `data` is where pictures lie; a rehearsal leaves the feature cache alone."""
 
     data: Path
-    model: Path | None
     out: Path
-    by: str = ""
-    read_pictures: bool = True
+    settings: ScoreSettings
     is_rehearsal: bool = False
-    features: Path | None = None
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load encoders and predictor."""
@@ -156,11 +153,11 @@ class ScoreJob:
 
         check_seen(self.data)
         with disk_faults(self.out):
-            extractor, predictor = load_scorer(self.model, self.features)
+            extractor, predictor = load_scorer(self.settings.model, self.settings.features)
         if self.is_rehearsal:
             extractor = extractor.without_cache()
-        check_segments(predictor, self.by)
-        return _Scorer(extractor, predictor, self.out, self.by, self.read_pictures).score
+        check_segments(predictor, self.settings.by)
+        return _Scorer(extractor, predictor, self.out, self.settings.by, self.settings.read_pictures).score
 
 
 class _Scorer:

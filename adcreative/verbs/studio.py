@@ -16,6 +16,7 @@ from adcreative.creative import Creative, Prediction
 from adcreative.encoders.picture_words.filling import fill_from_pictures, name_brand_of
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
+from adcreative.options import takes
 from adcreative.progress import Count, Progress, ShouldStop, uncounted
 from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
 from adcreative.provenance.signing import SigningConfig
@@ -25,6 +26,7 @@ from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.folder_scores import FolderScores, score_folder
 from adcreative.verbs.loaded import FoundFace, Loaded, draw_first_look
 from adcreative.verbs.model_folder import read_model_manifests
+from adcreative.verbs.settings import ImproveSettings, ScoreSettings
 from adcreative.verbs.standing import Standing, find_standing, state_untested
 
 # seconds that the first search and the first explanation need not wait for
@@ -226,10 +228,8 @@ class Studio:
             CatalogError: nothing in the folder can be scored.
         """
         reader = find_reader(lambda: self._loaded.tools.extractor.cache)
-        return score_folder(
-            folder, out, model=self._model_dir, features=self._loaded.features_dir, reader=reader, dates=dates,
-            progress=progress, should_stop=should_stop,
-        )  # fmt: skip
+        settings = ScoreSettings(model=self._model_dir, features=self._loaded.features_dir, dates=dates)
+        return score_folder(folder, out, settings, reader=reader, progress=progress, should_stop=should_stop)
 
     def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any:
         """Explain the rate of a creative into the folder `out`, as the command `explain` does; return its summary.
@@ -353,41 +353,22 @@ class Studio:
         opened = prepare_words(creative, replace(tools, grounds=self._loaded.grounds), self.config, should_stop)
         prepare_lines(opened, tools, self.config, should_stop)
 
+    @takes(ImproveSettings)
     def improve_one(
         self,
         creative: Creative,
+        settings: ImproveSettings,
         *,
-        seed: int | None = None,
-        population_size: int | None = None,
-        generations: int | None = None,
-        copywriter: str = "template",
-        directions: Sequence[str] | None = None,
-        faces: Sequence[int] | None = None,
-        boldness: float = 1.0,
-        brief: str = "",
-        avoid: Sequence[str] = (),
-        brand_kit: Path | None = None,
         progress: Callable[[int, int, float], None] | None = None,
         should_stop: ShouldStop | None = None,
         show_best: Callable[[Creative], None] | None = None,
-        usual_rate: float | None = None,
-        changes: Sequence[str] | None = None,
-        llm_key: str = "",
     ) -> EditOutcome:
         """Search an edit of one creative, of its faces only with consent.
 
         Args:
-            seed, population_size, generations: in place of those of the studio's settings; None leaves them as they are.
-            faces: which faces may be edited, counted from the largest, 0 first; None: all.
-            boldness: how much of the safe range of each direction may be used, above 0 and at most 1.
-            brief: what the new words should be about, in plain words; facts may be taken from it. avoid: words not to be used.
-            brand_kit: a brand manifest (see `copywriter.brand_kit`), whose rules every new line keeps.
+            settings: what is wished for, in place of the studio's own settings; its fields may be given as keywords.
             progress: progress(generation, generations, best lower bound of uplift in log-odds).
             show_best: called with the best edit so far, at full size, whenever the search finds a better one.
-            usual_rate: the account's mean click rate (0.021: 2.1 %). Without it and without a model of the account, the edit
-                is untested (`EditResult.is_untested`): no rate and no change is stated.
-            changes: what may be changed besides faces, of `editor.settings.CHANGES`; None: as the settings say.
-            llm_key: of the server that `copywriter` names; it is kept in memory only.
         Raises:
             ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
         """
@@ -396,20 +377,24 @@ class Studio:
         from adcreative.editor.preparation.briefed import Briefed
         from adcreative.editor.settings import fill_config, limit_changes
 
-        config = fill_config(self.config, seed=seed, population_size=population_size, generations=generations)
-        config = config if changes is None else limit_changes(config, changes)
+        config = fill_config(
+            self.config, seed=settings.seed, population_size=settings.population_size, generations=settings.generations
+        )
+        config = config if settings.changes is None else limit_changes(config, settings.changes)
+        boldness, faces, brief, avoid = settings.boldness, settings.faces, settings.brief, tuple(settings.avoid)
         if not 0 < boldness <= 1:
             raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
-        tools, judges = self._tools_with(copywriter, llm_key), self._loaded.judges
-        editor_tools = tools.editor_tools(judges, directions, self._consents, config.scene_model, config.inpaint_model)
+        tools, judges = self._tools_with(settings.copywriter, settings.llm_key), self._loaded.judges
+        editor_tools = tools.editor_tools(judges, settings.directions, self._consents, config.scene_model, config.inpaint_model)
         ranges = editor_tools.directions
         ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
         analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
-        kit, writer = None if brand_kit is None else read_brand_kit(brand_kit), editor_tools.copywriter
-        writer = Briefed(writer, brief, tuple(avoid), kit) if writer is not None and (brief or avoid or kit) else writer
+        kit = None if settings.brand_kit is None else read_brand_kit(settings.brand_kit)
+        writer = editor_tools.copywriter
+        writer = Briefed(writer, brief, avoid, kit) if writer is not None and (brief or avoid or kit) else writer
         edits = replace(editor_tools, directions=ranges, analyzer=analyzer, copywriter=writer, grounds=self._loaded.grounds)
         editor_tools, config = with_kit(edits, config, kit)
         outcome = edit_creative(
             creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
         )
-        return outcome if self.knows_level else state_untested(outcome, usual_rate)
+        return outcome if self.knows_level else state_untested(outcome, settings.usual_rate)

@@ -19,10 +19,12 @@ from adcreative.encoders.text_encoder import TextEncoder
 from adcreative.errors import ArtifactError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.features.word_readings import find_reader
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.model_folder import ROLES, TOGETHER, note_models
+from adcreative.verbs.settings import TrainSettings
 
 __all__ = ["Trainable", "count_trainable", "train"]
 
@@ -67,21 +69,11 @@ def count_trainable(data: Path, *, columns: Path | None = None, images: Path | N
     )  # fmt: skip
 
 
+@takes(TrainSettings)
 def train(
-    data: Path,
-    out: Path,
-    *,
-    columns: Path | None = None,
-    images: Path | None = None,
-    dates: str = "",
-    seed: int = 0,
-    from_scratch: bool = False,
-    text_encoder: str = "",
-    restart: bool = False,
-    features: Path | None = None,
-    progress: Progress = silent,
+    data: Path, out: Path, settings: TrainSettings, *, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:
+) -> RunSummary:  # fmt: skip
     """Fit predictor, judge and auditor to creatives with impressions and clicks; write all three into the folder `out`.
 
     Each is a stack of members that were weighed on groups of ads left out of the fit (`ctr.account`): simple floors, a
@@ -91,16 +83,17 @@ def train(
     export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash. Of an
     ad without words the words in its picture are read, as `score` does. `text_encoder` names a further encoder of words, such
     as the multilingual "intfloat/multilingual-e5-small": a folder, an installed package or a hub id, needed again to score.
-    `dates`, `features`: as for `score`.
 
+    Args:
+        settings: what is learnt from; its fields may be given as keywords.
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
         ArtifactError: `out`/predictor, /judge or /auditor holds a model of another kind.
         ConfigError: `text_encoder` cannot be loaded.
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
-    data, out = Path(data), Path(out)
-    inputs = (data, columns, images, *((Path(text_encoder),) if text_encoder else ()))
+    data, out, text_encoder = Path(data), Path(out), settings.text_encoder
+    inputs = (data, settings.columns, settings.images, *((Path(text_encoder),) if text_encoder else ()))
     outputs = _check_place(out, inputs, restart)
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
@@ -111,8 +104,8 @@ def train(
 
     encoder = TextEncoder.load(text_encoder) if text_encoder else None
     progress("reading results", 0, 1)
-    catalog, with_results = _read_trainable(data, read_table_settings(columns, dates=dates), images)
-    extractor = load_tools(features=features).extractor
+    catalog, with_results = _read_trainable(data, read_table_settings(settings.columns, dates=settings.dates), settings.images)
+    extractor = load_tools(features=settings.features).extractor
     wanted: list[Creative] = []
     for one in fill_from_pictures(with_results, find_reader(lambda: extractor.cache)):
         progress("reading words in pictures", len(wanted), len(with_results))
@@ -124,10 +117,10 @@ def train(
         return RunSummary(path=out, done=0, failed=0, stopped=True)
     check_finite(creatives, seen)
     warnings = list(catalog.warnings)
-    shipped = (None,) * len(ROLES) if from_scratch else _load_shipped(warnings)
+    shipped = (None,) * len(ROLES) if settings.from_scratch else _load_shipped(warnings)
     warnings += filter(None, [describe_lonely_tests(creatives)])
     fitted = fit_account(
-        creatives, seen, seed=seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
+        creatives, seen, seed=settings.seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
         text_encoder=encoder, provenance=dict.fromkeys(MODALITIES, "measured: own results"),
         callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from adcreative.creative import Creative
-from adcreative.pipeline import Outcome, Standing
+from adcreative.pipeline import ImproveSettings, Outcome, Standing
 
 from .sessions.jobs import ShouldStop
 
@@ -66,23 +66,6 @@ class Studio(Protocol):
     def with_model(self, model_dir: Path) -> Studio: ...
     def explain_one(self, creative: Creative, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
     def improve_one(
-        self,
-        creative: Creative,
-        *,
-        seed: int,
-        population_size: int | None,
-        generations: int | None,
-        copywriter: str,
-        directions: Sequence[str] | None,
-        faces: Sequence[int] | None,
-        boldness: float,
-        brief: str,
-        avoid: Sequence[str],
-        brand_kit: Path | None,
-        progress: Callable[[int, int, float], None] | None,
-        should_stop: Callable[[], bool] | None,
-        show_best: Callable[[Creative], None] | None = None,
-        usual_rate: float | None = None,
-        changes: Sequence[str] | None = None,
-        llm_key: str = "",
-    ) -> Outcome: ...
+        self, creative: Creative, settings: ImproveSettings, *, progress: Callable[[int, int, float], None] | None,
+        should_stop: Callable[[], bool] | None, show_best: Callable[[Creative], None] | None = None,
+    ) -> Outcome: ...  # fmt: skip

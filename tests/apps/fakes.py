@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ from adcreative.catalog.images import picture
 from adcreative.catalog.mapping import TableSettings
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
 from adcreative.errors import TrainingError
-from adcreative.pipeline import Standing
+from adcreative.pipeline import ImproveSettings, Standing
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.export import export_picture
 from adcreative.verbs.explain import ExplanationSummary
@@ -245,32 +245,11 @@ class FakeStudio:
         return [{"name": "clip", "purpose": "sees pictures", "licence": "Apache-2.0", "sha256": "ab" * 32}]
 
     def improve_one(
-        self,
-        creative: Creative,
-        *,
-        seed: int,
-        population_size: int | None,
-        generations: int | None,
-        copywriter: str,
-        directions: Sequence[str] | None,
-        faces: Sequence[int] | None,
-        boldness: float,
-        brief: str,
-        avoid: Sequence[str],
-        brand_kit: Path | None,
-        progress: Callable[[int, int, float], None] | None,
-        should_stop: Callable[[], bool] | None,
-        show_best: Callable[[Creative], None] | None = None,
-        usual_rate: float | None = None,
-        changes: Sequence[str] | None = None,
-        llm_key: str = "",
-    ) -> FakeOutcome:
-        self.asked.append(
-            {"seed": seed, "population_size": population_size, "directions": directions, "creative": creative,
-             "faces": faces, "boldness": boldness, "brief": brief, "avoid": avoid,
-             "brand_kit": brand_kit, "changes": changes, "usual_rate": usual_rate, "copywriter": copywriter,
-             "llm_key": llm_key}
-        )  # fmt: skip
+        self, creative: Creative, settings: ImproveSettings, *, progress: Callable[[int, int, float], None] | None,
+        should_stop: Callable[[], bool] | None, show_best: Callable[[Creative], None] | None = None,
+    ) -> FakeOutcome:  # fmt: skip
+        self.asked.append({"creative": creative, **{one.name: getattr(settings, one.name) for one in fields(settings)}})
+        generations = settings.generations
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -288,7 +267,7 @@ class FakeStudio:
                     time.sleep(0.02)
             if self.error:
                 raise self.error
-            return self._outcome(creative, directions, seed)
+            return self._outcome(creative, settings.directions, settings.seed or 0)
         finally:
             with self._lock:
                 self.at_once -= 1

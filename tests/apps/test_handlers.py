@@ -23,7 +23,7 @@ from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
 from apps.studio.html import fragments, results
 from apps.studio.sessions.seat import MAX_WAITING
-from apps.studio.sessions.wishes import EFFORTS, Wish, build_creative, search_options
+from apps.studio.sessions.wishes import EFFORTS, Wish, build_creative, search_settings
 from tests.apps.fakes import FakeAlternative, FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -229,7 +229,7 @@ def test_the_download_says_that_a_model_edited_it(handlers: Handlers, image_path
 )
 def test_unknown_wishes_are_named(wish: Wish, message: str) -> None:
     with pytest.raises(AdCreativeError, match=message):
-        search_options(Creative(headline="a"), wish, ("smile",))
+        search_settings(Creative(headline="a"), wish, ("smile",))
 
 
 def test_normal_effort_is_what_the_command_line_does() -> None:

@@ -15,8 +15,10 @@ from adcreative import __version__, pipeline
 from adcreative.cli.app import PANELS, app
 from adcreative.cli.progress import Pace, duration
 
-VERBS = ("train", "score", "optimize", "evaluate", "explain", "benchmark", "demo", "models", "app", "disclosures", "purge",
+VERBS = ("train", "score", "optimize", "evaluate", "explain", "demo", "app", "disclosures", "purge",
          "plan-test", "read-out", "export", "import-results")  # fmt: skip
+TOOLS = {"archive", "benchmark", "compress", "convert-weights", "evaluate-policy", "export-model", "inspect", "models",
+         "rank-features"}  # fmt: skip
 runner = CliRunner()
 
 
@@ -42,6 +44,19 @@ def test_published_systems_stand_in_a_group_and_under_their_old_names_unseen() -
     assert not any(name in runner.invoke(app, ["--help"]).output for name in ("│ place ", "│ extend "))
     for command in (["papers", "place", "--help"], ["place", "--help"]):
         assert "Place sponsored ads" in runner.invoke(app, command).output
+
+
+def test_tools_stand_in_a_group_and_under_their_old_names_unseen() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert set(commands["tools"].commands) == TOOLS
+    assert all(commands[name].hidden for name in TOOLS)
+    for command in (["tools", "inspect", "--help"], ["inspect", "--help"]):
+        assert "Example: adcreative tools inspect" in runner.invoke(app, command).output
+
+
+def test_the_help_shows_twenty_commands_beside_papers() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert len([name for name, command in commands.items() if not command.hidden and name != "papers"]) <= 22
 
 
 def test_the_panels_stand_in_this_order() -> None:

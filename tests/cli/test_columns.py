@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from adcreative import pipeline
 from adcreative.catalog.mapping import read_settings
 from adcreative.cli.app import app
-from adcreative.cli.columns import confirm_columns
+from adcreative.cli.columns import Export
 from adcreative.errors import CatalogError, ConfigError
 
 SWEDISH = "Annonsens namn;Antal visningar;Antal klick\nSol;12 345;185\nHav;2 000;30\nStrand;9 000;90\n"
@@ -27,30 +27,30 @@ def test_unknown_columns_are_proposed_and_kept_for_the_next_call(tmp_path: Path)
     with pytest.raises(
         ConfigError, match=r"svenska\.csv are not known by name; look at the proposal in .*model\.columns\.toml"
     ):
-        confirm_columns(export, out, None, yes=False)
-    mapping = confirm_columns(export, out, None, yes=True)
+        Export().confirm(export, out, None)
+    mapping = Export(yes=True).confirm(export, out, None)
     assert mapping == tmp_path / "model.columns.toml"
     assert read_settings(mapping).columns["Antal visningar"] == "impressions"
-    assert confirm_columns(export, out, mapping, yes=False) == mapping  # what was agreed to needs no second yes
+    assert Export().confirm(export, out, mapping) == mapping  # what was agreed to needs no second yes
     mapping.write_text("[columns]\n")
     with pytest.raises(ConfigError, match=r"model\.columns\.toml is there and was not written by a proposal"):
-        confirm_columns(export, out, None, yes=True)
+        Export(yes=True).confirm(export, out, None)
     assert mapping.read_text() == "[columns]\n"
 
 
 def test_known_columns_and_folders_need_no_question(tmp_path: Path) -> None:
     export = write(tmp_path / "meta.csv", "Ad name,Impressions,Link clicks\nSea,1000,10\n")
-    assert confirm_columns(export, tmp_path / "m", None, yes=False) is None
-    assert confirm_columns(tmp_path, tmp_path / "m", None, yes=False) is None
-    assert confirm_columns(write(tmp_path / "ad.png", "a picture"), tmp_path / "m", None, yes=False) is None
+    assert Export().confirm(export, tmp_path / "m", None) is None
+    assert Export().confirm(tmp_path, tmp_path / "m", None) is None
+    assert Export().confirm(write(tmp_path / "ad.png", "a picture"), tmp_path / "m", None) is None
     own = write(tmp_path / "ads.csv", "headline,brand\nSleep better,Somnia\n")
-    assert confirm_columns(own, tmp_path / "m", None, yes=False, needs_results=False) is None
+    assert Export().confirm(own, tmp_path / "m", None, needs_results=False) is None
     assert not list(tmp_path.glob("*.toml"))
 
 
 def test_sheet_and_name_pattern_are_written_for_the_verb(tmp_path: Path) -> None:
     export = write(tmp_path / "meta.csv", "Ad name,Impressions,Link clicks\na_b,1000,10\n")
-    mapping = confirm_columns(export, tmp_path / "m", None, yes=False, sheet="Raw data", name_pattern="{concept}_{kind}")
+    mapping = Export(sheet="Raw data", name_pattern="{concept}_{kind}").confirm(export, tmp_path / "m", None)
     settings = read_settings(mapping)
     assert (settings.sheet, settings.name_pattern, dict(settings.columns)) == ("Raw data", "{concept}_{kind}", {})
 
@@ -58,15 +58,15 @@ def test_sheet_and_name_pattern_are_written_for_the_verb(tmp_path: Path) -> None
 def test_a_report_without_ads_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
     export = write(tmp_path / "meta.csv", "Campaign name,Impressions,Link clicks\nSpring,1000,10\n")
     with pytest.raises(CatalogError, match="is a report of campaigns"):
-        confirm_columns(export, tmp_path / "m", None, yes=True)
+        Export(yes=True).confirm(export, tmp_path / "m", None)
 
 
 def test_train_takes_an_export_with_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export = write(tmp_path / "svenska.csv", SWEDISH)
     given: dict[str, Any] = {}
 
-    def train(data: Path, out: Path, **options: Any) -> pipeline.RunSummary:
-        given.update(options, data=data)
+    def train(data: Path, out: Path, settings: pipeline.TrainSettings, **told: Any) -> pipeline.RunSummary:
+        given.update(vars(settings), data=data)
         return pipeline.RunSummary(path=out, done=3, failed=0)
 
     monkeypatch.setattr(pipeline, "train", train)

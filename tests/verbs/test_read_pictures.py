@@ -22,6 +22,7 @@ from adcreative.verbs import score
 from adcreative.verbs.folder_scores import score_folder
 from adcreative.verbs.score import _Scorer
 from adcreative.verbs.score_table import SCORE_COLUMNS
+from adcreative.verbs.settings import ScoreSettings
 from tests.encoders.picture_words.drawn_ads import BODY, HEADLINE, LABEL, KnownReader, drawn_ad
 
 needs_reader = pytest.mark.skipif(not has_reader(), reason="reads pictures")
@@ -117,14 +118,14 @@ def test_a_scored_folder_gives_back_what_was_read(tmp_path: Path, monkeypatch: p
     """So that words in a picture can be judged like typed ones."""
     ads = write_ad(tmp_path / "ads", drawn_ad())
 
-    def score_one(data: Path, out: Path, **others: object) -> RunSummary:
+    def score_one(data: Path, out: Path, settings: ScoreSettings, **others: object) -> RunSummary:
         write_rows(out, [{"file_name": "ad.png", "ctr": 0.02}], SCORE_COLUMNS)
         write_failures(out.with_name("scores.failures.csv"), [])
         return RunSummary(path=out, done=1, failed=0)
 
     monkeypatch.setattr("adcreative.verbs.score.score", score_one)
-    told: dict[str, Any] = {"model": None, "progress": lambda *step: None, "should_stop": lambda: False}
+    told: dict[str, Any] = {"progress": lambda *step: None, "should_stop": lambda: False}
     for reader, fields in ((KnownReader(), ("headline", "description", "cta")), (None, ())):
-        found = score_folder(ads, tmp_path / "scores.csv", reader=reader, **told)
+        found = score_folder(ads, tmp_path / "scores.csv", ScoreSettings(), reader=reader, **told)
         assert found is not None
         assert [(one.headline, one.read_fields) for one, _ in found.scored] == [(HEADLINE if fields else "", fields)]

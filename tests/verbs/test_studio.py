@@ -11,7 +11,7 @@ import pytest
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import ConfigError, TrainingError
-from adcreative.pipeline import SCORE_COLUMNS, BatchConfig, RunSummary
+from adcreative.pipeline import SCORE_COLUMNS, BatchConfig, RunSummary, ScoreSettings
 from adcreative.provenance.consent import read_consents
 from adcreative.verbs.chosen_faces import ChosenFaces
 from adcreative.verbs.studio import Studio
@@ -42,7 +42,7 @@ def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkey
     ads.mkdir()
     (ads / "metadata.csv").write_text("ad_name,headline\na,One\nb,Two\n=c,Three\n")
 
-    def score(data: Path, out: Path, *, batch: BatchConfig, **others: object) -> RunSummary:
+    def score(data: Path, out: Path, settings: ScoreSettings, *, batch: BatchConfig, **others: object) -> RunSummary:
         assert batch.restart
         rows = [{"ad_name": "a", "ctr": 0.02, "ctr_low": 0.01, "ctr_high": 0.03}, {"ad_name": "=c"}]
         write_rows(out, rows, SCORE_COLUMNS)

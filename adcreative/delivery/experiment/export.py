@@ -18,12 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from adcreative.catalog.tables import atomic_file, escape_cell, failures_path, write_failures, write_rows
 from adcreative.creative import FailedCreative
 from adcreative.delivery.experiment.export_pictures import (
-    SUFFIXES,
     Leave,
     PictureLimits,
     copy_picture,
@@ -31,6 +29,7 @@ from adcreative.delivery.experiment.export_pictures import (
     list_picture_files,
     picture_dir,
 )
+from adcreative.delivery.experiment.settings import ExportSettings
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 
@@ -51,45 +50,12 @@ _META_CALLS = frozenset((
 ))  # fmt: skip
 WITH_PICTURES = ("meta-bulk", "adcp")
 _WORD_EDITS = ("headline", "description")
-_OVERSIGHT = ("none", "prompt_only", "selected", "edited", "directed")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExportSettings:
-    """What an export needs beside the run.
-
-    extra_headlines and extra_descriptions stand beside the variant's own line in Google's ads,
-    which need three and two; image_url is where the pictures will lie; human_oversight is one of AdCP's five words.
-    max_bytes: of a picture; 0: what the platform takes. picture_formats: what a heavier one may be written as.
-    """
-
-    url: str
-    ad_group: str = "adcreative test"
-    extra_headlines: tuple[str, ...] = ()
-    extra_descriptions: tuple[str, ...] = ()
-    image_url: str = ""
-    human_oversight: str = "none"
-    max_bytes: int = 0
-    picture_formats: tuple[str, ...] = ("png", "jpeg")
-
-    def __post_init__(self) -> None:
-        for name, address in (("landing page", self.url), ("image address", self.image_url)):
-            if name == "image address" and not address:
-                continue
-            if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc or re.search(r"\s", address):
-                raise ConfigError(f'the {name} is "{address[:80]}"; write a full address such as https://example.com/shoes')
-        if self.human_oversight not in _OVERSIGHT:
-            raise ConfigError(f'human oversight is "{self.human_oversight}"; known: {", ".join(_OVERSIGHT)}')
-        if self.max_bytes < 0:
-            raise ConfigError(f"the heaviest picture must have 0 bytes (the platform's limit) or more, got {self.max_bytes}")
-        known = [name.casefold() for name in SUFFIXES]
-        if not self.picture_formats or set(self.picture_formats) - set(known):
-            raise ConfigError(f'pictures are written as {", ".join(known)}, got "{", ".join(self.picture_formats)}"')
-
-    def limits(self, format: str) -> PictureLimits:
-        """Return what pictures of an export format may be."""
-        formats = tuple(name.upper() for name in self.picture_formats)
-        return PictureLimits(max_bytes=self.max_bytes, formats=formats, platform="meta" if format == "meta-bulk" else "")
+def limits_of(settings: ExportSettings, format: str) -> PictureLimits:
+    """Return what pictures of an export format may be."""
+    formats = tuple(name.upper() for name in settings.picture_formats)
+    return PictureLimits(max_bytes=settings.max_bytes, formats=formats, platform="meta" if format == "meta-bulk" else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +165,7 @@ def _build_meta(
             raise CreativeError(f"the {kind} has {len(text):,} letters, Meta allows {limit:,}.", f"Shorten the {kind}.")
     if creative.image_path is None:
         raise CreativeError("it has no picture.", "Meta's link ads need one; export words with google-editor.")
-    picture, notes = copy_picture(variant, out, settings.limits("meta-bulk"), leave)
+    picture, notes = copy_picture(variant, out, limits_of(settings, "meta-bulk"), leave)
     call = re.sub(r"\W+", "_", creative.cta.strip()).upper()
     row = {
         "Campaign Name": variant.campaign, "Ad Set Name": settings.ad_group, "Ad Name": variant.name, "Ad Status": "PAUSED",
@@ -230,7 +196,7 @@ def _build_adcp(
     if creative.image_path is not None:
         from PIL import Image
 
-        name, notes = copy_picture(variant, out, settings.limits("adcp"), leave)
+        name, notes = copy_picture(variant, out, limits_of(settings, "adcp"), leave)
         with Image.open(creative.image_path) as image:
             width_px, height_px = image.size
         shape = "landscape" if width_px > 1.1 * height_px else "portrait" if height_px > 1.1 * width_px else "square"
@@ -255,7 +221,7 @@ def _build_adcp(
 
 def list_pictures(variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings) -> list[Path]:
     """Return the files that `export_variants` may write into the folder beside `out`: pictures and their sidecars."""
-    return list_picture_files(variants, out, settings.limits(format)) if format in WITH_PICTURES else []
+    return list_picture_files(variants, out, limits_of(settings, format)) if format in WITH_PICTURES else []
 
 
 def _note_escapes(row: Mapping[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.delivery.experiment.sequential import fixed_sample_size, sequential_sample_size
+from adcreative.delivery.experiment.settings import PlanSettings
 from adcreative.delivery.experiment.shortening import MIN_EFFECT_SCALE, Shorter, count_in_time, say_shorter, shorten
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import ConfigError
@@ -26,45 +27,6 @@ PLAN_COLUMNS = (
     "uplift_predicted", "uplift_low", "uplift_high", "impressions_per_arm", "impressions_per_arm_peeking",
     "impressions_per_arm_low", "days", "days_peeking", "days_low", "expected_clicks", "warnings",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanSettings:
-    """What a plan is made for.
-
-    daily_impressions: of the whole campaign, split evenly over all arms. power: chance to see a true uplift of that size.
-    level: chance of a wrong answer. baseline_ctr: the account's own click rate, in place of the predicted one, because a
-    model of another market gets ratios better than levels. realised_share: the part of a predicted uplift to plan for; what
-    `import-results` measured, else 1. max_days: longer is warned of, as audiences and seasons change. min_clicks: per arm.
-    detect: the smallest relative change worth finding, planned for where the run predicts none because its models have seen no
-    results of the account.
-    """
-
-    daily_impressions: int
-    power: float = 0.8
-    level: float = 0.05
-    baseline_ctr: float | None = None
-    realised_share: float = 1.0
-    max_days: int = 28
-    min_clicks: int = 100
-    detect: float = 0.1
-
-    def __post_init__(self) -> None:
-        faults = []
-        if self.daily_impressions < 1:
-            faults.append(f"daily impressions must be at least 1, got {self.daily_impressions}")
-        if not 0.5 <= self.power < 1:
-            faults.append(f"power must be in [0.5, 1), got {self.power}")
-        if not 0 < self.level <= 0.5:
-            faults.append(f"level must be in (0, 0.5], got {self.level}")
-        if self.baseline_ctr is not None and not 0 < self.baseline_ctr < 1:
-            faults.append(f"the baseline click rate must be in (0, 1), got {self.baseline_ctr}; write 1.2 % as 0.012")
-        if not 0 < self.realised_share <= 2:
-            faults.append(f"the realised share must be in (0, 2], got {self.realised_share}")
-        if not 0.01 <= self.detect <= 2:
-            faults.append(f"the change worth finding must be in [0.01, 2], got {self.detect}; write 10 % as 0.1")
-        if faults:
-            raise ConfigError("; ".join(faults))
 
 
 @dataclass(frozen=True, kw_only=True)

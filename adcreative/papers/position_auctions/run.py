@@ -17,6 +17,8 @@ from adcreative.catalog.names import read_name
 from adcreative.catalog.tables import atomic_file, beside
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.options import takes
+from adcreative.papers.position_auctions.settings import PlaceSettings
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
@@ -44,10 +46,10 @@ class _Market:
     urls: tuple[str, ...]
 
 
+@takes(PlaceSettings)
 def place(
-    text: Path, out: Path, *, creatives: Path, max_ads: int = 3, readers: str = "compare", maximise: str = "welfare",
-    past_bids: Path | None = None, min_fit: float = 0.15, fit_weight: float = 3.0, label: str = "Sponsored",
-    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+    text: Path, out: Path, settings: PlaceSettings, *, creatives: Path, restart: bool = False, progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Place sponsored creatives between the paragraphs of a text, each labelled; write `out` (Markdown) and `<out>.json`.
 
@@ -56,39 +58,34 @@ def place(
 
     Args:
         creatives: table or folder of ads; columns bid, ctr (click rate in an average place) and url are read beside the words.
-        max_ads: at most so many ads.
-        readers: "compare": readers see all ads and click one or none; "cascade": they stop at the first click.
-        maximise: "welfare": value of clicks to advertisers; "revenue": payments, needs past_bids.
-        past_bids: CSV with a column bid of earlier auctions, from which the reserve is made.
-        min_fit: cosine between ad and surrounding words below which it does not stand there. fit_weight: log-odds a cosine
-            of 1.
+        settings: how they are placed; its fields may be given as keywords. The reserve is made from `past_bids`.
     Raises:
         CatalogError: text or ads cannot be used. ConfigError: a setting is out of range, or stopped.
     """
     out = Path(out)
     sheet = beside(out, ".json")
-    _check(max_ads, readers, maximise, past_bids, label)
-    check_outputs((out, sheet), (text, creatives, past_bids), restart=restart)
+    _check(settings)
+    check_outputs((out, sheet), (text, creatives, settings.past_bids), restart=restart)
     from adcreative.papers.position_auctions.text import attractions, read_places
 
     places, market = read_places(_read_text(Path(text))), _read_market(Path(creatives))
-    if maximise == "revenue" and not market.has_bids:
+    if settings.maximise == "revenue" and not market.has_bids:
         raise ConfigError("revenue needs bids: a column bid in the table of ads")
     progress("reading ads and text", 0, 2)
     fit = _measure_fit(market, places)
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
     progress("placing", 1, 2)
-    odds = attractions(market.ctr, fit, fit_weight=fit_weight, min_fit=min_fit)
-    found = _allocate(market, odds, max_ads, readers, maximise, past_bids)
-    with own_outputs((out, sheet), (text, creatives, past_bids), restart=restart):
+    odds = attractions(market.ctr, fit, fit_weight=settings.fit_weight, min_fit=settings.min_fit)
+    found = _allocate(market, odds, settings)
+    with own_outputs((out, sheet), (text, creatives, settings.past_bids), restart=restart):
         with atomic_file(out) as file:
-            file.write(_render(places, market, found, label))
+            file.write(_render(places, market, found, settings.label))
         with atomic_file(sheet) as file:
-            file.write(dump_json(_as_dict(places, market, found, fit, readers, maximise), indent=1))
+            file.write(dump_json(_as_dict(places, market, found, fit, settings), indent=1))
     progress("placing", 2, 2)
     return CampaignSummary(
-        path=out, done=len(found.ads), lines=_say(market, places, found), warnings=_warn(found, fit, min_fit)
+        path=out, done=len(found.ads), lines=_say(market, places, found), warnings=_warn(found, fit, settings.min_fit)
     )
 
 
@@ -103,17 +100,18 @@ class _Found:
     certificate: float
 
 
-def _check(max_ads: int, readers: str, maximise: str, past_bids: Path | None, label: str) -> None:
+def _check(settings: PlaceSettings) -> None:
+    readers, maximise = settings.readers, settings.maximise
     for name, value, known in (("readers", readers, READERS), ("maximise", maximise, OBJECTIVES)):
         if value not in known:
             raise ConfigError(f'{name} must be {" or ".join(known)}, got "{value}". {did_you_mean(value, known)}')
-    if max_ads < 1:
-        raise ConfigError(f"max_ads must be at least 1, got {max_ads}")
-    if (maximise == "revenue") != (past_bids is not None):
+    if settings.max_ads < 1:
+        raise ConfigError(f"max_ads must be at least 1, got {settings.max_ads}")
+    if (maximise == "revenue") != (settings.past_bids is not None):
         raise ConfigError("maximise revenue and past_bids belong together: the reserve comes from bids of earlier auctions")
     if maximise == "revenue" and readers == "cascade":
         raise ConfigError('revenue is exact for readers "compare" only; choose welfare for cascade readers')
-    if not label.strip():
+    if not settings.label.strip():
         raise ConfigError("sponsored creatives must be labelled; give a label")
 
 
@@ -181,12 +179,13 @@ def _measure_fit(market: _Market, places: SponsoredText) -> np.ndarray:
     return fit
 
 
-def _allocate(market: _Market, odds: np.ndarray, max_ads: int, readers: str, maximise: str, past_bids: Path | None) -> _Found:
+def _allocate(market: _Market, odds: np.ndarray, settings: PlaceSettings) -> _Found:
     from adcreative.papers.position_auctions import auction
     from adcreative.papers.position_auctions.cascade import place_for_cascade
     from adcreative.papers.position_auctions.virtual_values import PastBids
 
-    if readers == "cascade":
+    max_ads, past_bids = settings.max_ads, settings.past_bids
+    if settings.readers == "cascade":
         cascade = place_for_cascade(odds / (1 + odds), market.values, max_ads)
         prices = {one.ad: one for one in cascade.prices} if cascade.prices is not None and market.has_bids else None
         method = "all placements counted" if cascade.prices is not None else "heuristic with certificate, nobody is charged"
@@ -221,9 +220,7 @@ def _render(places: SponsoredText, market: _Market, found: _Found, label: str) -
     return render(places, blocks, label=label)
 
 
-def _as_dict(
-    places: SponsoredText, market: _Market, found: _Found, fit: np.ndarray, readers: str, maximise: str
-) -> dict[str, Any]:
+def _as_dict(places: SponsoredText, market: _Market, found: _Found, fit: np.ndarray, settings: PlaceSettings) -> dict[str, Any]:
     rows = []
     for ad, at, chance in zip(found.ads, found.places, found.chances, strict=True):
         price = (found.prices or {}).get(int(ad))
@@ -233,8 +230,9 @@ def _as_dict(
             "price_per_click": price.per_click if price else None, "payment_per_view": price.per_view if price else None,
         })  # fmt: skip
     return {
-        "readers": readers, "maximise": maximise, "method": found.method, "objective": found.objective,
-        "certificate": found.certificate, "num_ads": len(market.ads), "num_places": len(places.gaps), "placed": rows,
+        "readers": settings.readers, "maximise": settings.maximise, "method": found.method,
+        "objective": found.objective, "certificate": found.certificate,
+        "num_ads": len(market.ads), "num_places": len(places.gaps), "placed": rows,
     }  # fmt: skip
 
 

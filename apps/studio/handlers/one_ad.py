@@ -31,7 +31,7 @@ from ..sessions.wishes import (
     MAX_TEXT_CHARS,
     Wish,
     build_creative,
-    search_options,
+    search_settings,
     with_consent,
 )
 from .choices import Choices
@@ -192,8 +192,9 @@ class Handlers:
         try:
             creative = with_consent(build_creative(form), wish)
             wish = wish if wish.brand_kit else replace(wish, brand_kit=self.choices.kits.get(owner))
-            options = search_options(creative, wish, self.studio.direction_names)
-            options |= self.choices.writer_options(owner, wish.copywriter)
+            settings = search_settings(creative, wish, self.studio.direction_names)
+            writer = self.choices.writer_options(owner, wish.copywriter)
+            settings = replace(settings, copywriter=writer["copywriter"], llm_key=writer.get("llm_key", ""))
             self._check_consent(owner, creative, wish)
             picture(creative)  # refused here and now; a search that waits holds no pixels
             self.bring(owner, form)
@@ -205,7 +206,7 @@ class Handlers:
             return
         brought = Brought(ad=ad, creative=creative, before_u8=None, wish=wish)
         watch = Watch()
-        task = Task(handlers=self, owner=owner, brought=brought, options=options, ticket=ticket, watch=watch)
+        task = Task(handlers=self, owner=owner, brought=brought, settings=settings, ticket=ticket, watch=watch)
         job = Job(work=task)
         search = Search(job=job, ticket=ticket, ad=ad, creative=creative, watch=watch)
         earlier = self.board.find(owner)

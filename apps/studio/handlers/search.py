@@ -12,6 +12,7 @@ from PIL import Image
 
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
+from adcreative.pipeline import ImproveSettings
 from adcreative.report.pictures import Preview, preview
 
 from ..html import fragments
@@ -79,7 +80,7 @@ class Task:
     handlers: Any  # the Handlers that started it
     owner: str
     brought: Brought
-    options: dict[str, Any]
+    settings: ImproveSettings
     ticket: Ticket
     watch: Watch
 
@@ -106,7 +107,7 @@ class Task:
                 kinds, num_versions = self._measure()
                 started_s = time.monotonic()
                 outcome = self.handlers.choices.studio_of(self.owner).improve_one(
-                    self.brought.creative, **self.options, progress=tell, should_stop=should_stop, show_best=self.watch.show
+                    self.brought.creative, self.settings, progress=tell, should_stop=should_stop, show_best=self.watch.show
                 )
             if should_stop() and not self.watch.is_cancelled:
                 return Screen()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import AdCreativeError
+from adcreative.pipeline import ImproveSettings
 
 from .estimates import FACES, LETTERED_FACES, LETTERED_PICTURE, PICTURE, WORDS
 from .questions import Unanswered
@@ -102,8 +102,8 @@ def measure_wish(creative: Creative, wish: Wish, is_lettered: bool | None) -> tu
     return kinds, population * (generations + 1)
 
 
-def search_options(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> dict[str, Any]:
-    """Turn a wish into the options of a search. Faces are only touched when the user said that they may be.
+def search_settings(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> ImproveSettings:
+    """Turn a wish into the settings of a search. Faces are only touched when the user said that they may be.
 
     Raises:
         AdCreativeError: a picture came without an answer about its faces, or a value is not among the known ones.
@@ -124,9 +124,11 @@ def search_options(creative: Creative, wish: Wish, known_directions: Sequence[st
     if not MIN_BOLDNESS <= wish.boldness <= 1:
         raise AdCreativeError(f"boldness must be {MIN_BOLDNESS} to 1, got {wish.boldness}.")
     directions = wish.directions if creative.has_image and wish.faces != FACES_LEFT else ()
-    return {
-        "seed": int(wish.seed), "copywriter": wish.copywriter, "directions": tuple(directions), **EFFORTS[wish.effort],
-        "faces": tuple(number - 1 for number in wish.face_numbers) or None, "boldness": float(wish.boldness),
-        "brief": " ".join(wish.brief.split())[:MAX_BRIEF_CHARS], "avoid": wish.avoided,
-        "brand_kit": wish.brand_kit, "changes": wish.changes, "usual_rate": wish.usual_rate,
-    }  # fmt: skip
+    sizes = EFFORTS[wish.effort]
+    return ImproveSettings(
+        seed=int(wish.seed), copywriter=wish.copywriter, directions=tuple(directions),
+        population_size=sizes["population_size"], generations=sizes["generations"],
+        faces=tuple(number - 1 for number in wish.face_numbers) or None, boldness=float(wish.boldness),
+        brief=" ".join(wish.brief.split())[:MAX_BRIEF_CHARS], avoid=wish.avoided, brand_kit=wish.brand_kit,
+        changes=wish.changes, usual_rate=wish.usual_rate,
+    )  # fmt: skip

@@ -15,10 +15,10 @@ from adcreative.delivery.experiment.export import (
     FORMATS,
     META_COLUMNS,
     RSA_COLUMNS,
-    ExportSettings,
     count_letters,
     export_variants,
 )
+from adcreative.delivery.experiment.settings import ExportSettings
 from adcreative.delivery.experiment.variants import find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError
 from tests.delivery.conftest import HOSTILE, result_row

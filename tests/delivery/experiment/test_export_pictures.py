@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from adcreative.delivery.experiment.export import ExportSettings, export_variants, list_pictures
+from adcreative.delivery.experiment.export import export_variants, list_pictures
 from adcreative.delivery.experiment.export_pictures import PictureLimits, copy_picture
+from adcreative.delivery.experiment.settings import ExportSettings
 from adcreative.delivery.experiment.variants import Variant, read_variants
 from adcreative.delivery.placements import placement_limit
 from adcreative.errors import ConfigError, CreativeError

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from adcreative.catalog.tables import unescape_cell
-from adcreative.delivery.experiment.plan import PlanSettings, plan_test, write_plan
+from adcreative.delivery.experiment.plan import plan_test, write_plan
 from adcreative.delivery.experiment.sequential import fixed_sample_size, sequential_sample_size
+from adcreative.delivery.experiment.settings import PlanSettings
 from adcreative.delivery.experiment.shortening import MIN_EFFECT_SCALE, count_in_time, say_shorter, shorten
 from adcreative.delivery.experiment.variants import build_name, build_variant_id, find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError

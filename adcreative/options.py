@@ -1,11 +1,22 @@
-"""Options and arguments that several commands share, each with its one help text."""
+"""Options that several commands and settings share, each with its one help text; and functions that take settings.
+
+A settings record is a frozen dataclass, one field an option. Where a field is annotated with one of these, or with an option of
+its own, the command line has a flag of it (`cli.commands`); a function of the API takes each field as a keyword (`takes`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+from adcreative.config import did_you_mean
+from adcreative.errors import ConfigError
 
 Data = Annotated[Path, typer.Argument(help="Folder with images and metadata.csv, a table, or an ad platform's export.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Folder written by train; default: the shipped model.")]
@@ -42,39 +53,50 @@ Decimals = Annotated[str, typer.Option("--decimals", help="What stands before de
 ReadPictures = Annotated[
     bool, typer.Option("--read-pictures/--no-read-pictures", help="Read the words that stand in a picture.")
 ]
-Look = Annotated[
-    bool | None,
-    typer.Option(
-        "--look/--faces-and-words-only", help="Let exposure, warmth, contrast, saturation and crop change a little; on."
-    ),
-]
-SetText = Annotated[
-    bool | None,
-    typer.Option("--set-text/--no-set-text", help="Read the words in the picture, and set new ones in their place; on."),
-]
-InpaintModel = Annotated[
-    str, typer.Option(help="What fills the ground behind old letters: LaMa export (.onnx), or a pipeline as --scene-model.")
-]
-KeepControls = Annotated[bool, typer.Option("--keep-controls", help="Write the rebuilt, unedited faces too.")]
-RiskAversion = Annotated[
-    float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 1: five chances in six.")
-]
-Alternatives = Annotated[
-    int, typer.Option(min=0, help="Write the pictures of the best N other versions of each ad, too, to be tested.")
-]
-Sizes = Annotated[
-    str, typer.Option(help="Lay each ad out, edited or kept, in these shapes too: all, or some of 1:1,4:5,9:16,1.91:1.")
-]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]
 Export = Annotated[Path, typer.Argument(help="Export of an ad platform (CSV, Excel), or a table with such columns.")]
 C2paCertificate = Annotated[Path | None, typer.Option(help="PEM chain: sign edited pictures; needs --c2pa-key.")]
 C2paKey = Annotated[Path | None, typer.Option(help="PEM key of that certificate.")]
-Settings = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with settings of the search, the words and the picture.")
-]
-OwnHeadline = Annotated[
-    str, typer.Option("--headline", help="A headline of your own for every edit, used whatever the models say of it.")
-]
-OwnDescription = Annotated[str, typer.Option("--description", help="A description of your own for every edit, likewise.")]
+CONFIG = typer.Option("--config", help="TOML file with settings of the search, the words and the picture.")
+Settings = Annotated[Path | None, CONFIG]
+Csv = Annotated[Path, typer.Option("--out", help="CSV to write.")]
+CsvAndJson = Annotated[Path, typer.Option("--out", help="CSV to write; figures beside it as JSON.")]
+Json = Annotated[Path, typer.Option("--out", help="JSON to write.")]
+LogModel = Annotated[Path, typer.Argument(help="Folder that train --schema wrote for an impression log.")]
+Llm = Annotated[str, typer.Option("--llm", help="template, smollm2, a model folder, or http://… (OpenAI-compatible).")]
+BrandKit = Annotated[Path | None, typer.Option("--brand-kit", help="AdCP brand manifest, JSON: tone, words to use and avoid.")]
+
+Result = TypeVar("Result")
+
+
+def takes(record: type[Any]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Let a function that takes `settings`, one of `record`, take its fields as keywords too, in its place or on top of it.
+
+    Raises:
+        ConfigError: the function is called with a keyword that neither it nor the record knows.
+    """
+    defaults = {one.name: Parameter.empty if one.default is MISSING else one.default for one in fields(record) if one.init}
+
+    def spread(function: Callable[..., Result]) -> Callable[..., Result]:
+        form = signature(function)
+        known = {**form.parameters, **defaults}
+
+        @wraps(function)
+        def call(*args: Any, **options: Any) -> Result:
+            if unknown := [name for name in options if name not in known]:
+                raise ConfigError(f'{function.__name__} has no setting "{unknown[0]}". {did_you_mean(unknown[0], known)}')
+            chosen = {name: options.pop(name) for name in defaults if name in options}
+            bound = form.bind_partial(*args, **options)
+            settings = bound.arguments.get("settings")
+            bound.arguments["settings"] = record(**chosen) if settings is None else replace(settings, **chosen)
+            return function(*bound.args, **bound.kwargs)
+
+        own = [one if name != "settings" else one.replace(default=None) for name, one in form.parameters.items()]
+        added = [Parameter(name, Parameter.KEYWORD_ONLY, default=default) for name, default in defaults.items()]
+        named = [*own, *added]
+        call.__signature__ = form.replace(parameters=sorted(named, key=lambda one: one.kind))  # type: ignore[attr-defined]
+        return call
+
+    return spread

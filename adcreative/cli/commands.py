@@ -1,0 +1,101 @@
+"""From a function to a command: settings records become flags, a summary becomes what is printed.
+
+@commands.command(rich_help_panel=PANEL)
+@shown
+def score(data: Data, out: Out, settings: ScoreSettings, **told: Any) -> Done:
+    return pipeline.score(data, out, settings, **told), "creative{s} scored"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+from typer.models import ParameterInfo
+
+from adcreative.cli.progress import finish, verb
+from adcreative.options import AsJson
+
+Done = tuple[Any, str]  # a summary, and what was counted, such as "creative{s} scored"
+Options = dict[str, Any]
+Command = TypeVar("Command", bound=Callable[..., None])
+_LISTS: dict[Any, Any] = {Sequence[str]: list[str], Sequence[str] | None: list[str] | None}  # what typer knows of a sequence
+
+
+def flags(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command with one flag for each annotated field of the settings records that `body` takes."""
+    parameters, take = _spread(body)
+
+    @wraps(body)
+    def command(**options: Any) -> Any:
+        return body(**take(options))
+
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return command
+
+
+def shown(body: Callable[..., Done]) -> Callable[..., None]:
+    """Return a command as `flags` does, with --json: runs as a verb, is told progress and stops, and prints its summary.
+
+    `body` takes `**told` (progress and should_stop), or nothing of them where it is done at once.
+    """
+    parameters, take = _spread(body)
+    is_told = any(one.kind is Parameter.VAR_KEYWORD for one in signature(body).parameters.values())
+
+    @wraps(body)
+    def command(*, as_json: bool, **options: Any) -> None:
+        with verb(as_json) as (progress, should_stop):
+            told = {"progress": progress, "should_stop": should_stop} if is_told else {}
+            summary, noun = body(**take(options), **told)
+        finish(summary, noun, as_json=as_json)
+
+    as_json = Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)
+    command.__signature__ = Signature([*parameters, as_json])  # type: ignore[attr-defined]
+    return command
+
+
+def in_group(group: typer.Typer, program: typer.Typer) -> Callable[..., Callable[[Command], Command]]:
+    """Return what registers a command in a group, and hidden in the program under its name of 1.0."""
+
+    def named(name: str, *, old: str = "") -> Callable[[Command], Command]:
+        def register(command: Command) -> Command:
+            group.command(name)(command)
+            program.command(old or name, hidden=True)(command)
+            return command
+
+        return register
+
+    return named
+
+
+def _spread(body: Callable[..., Any]) -> tuple[list[Parameter], Callable[[Options], Options]]:
+    """Return the flat parameters of a command, and what puts their values into the records that `body` takes."""
+    hints = get_type_hints(body, include_extras=True)
+    given = [one for one in signature(body).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+    records = {one.name: {flag.name: flag for flag in _flags_of(hints[one.name])} for one in given}
+    plain = [one.replace(annotation=hints[one.name], kind=Parameter.KEYWORD_ONLY) for one in given]
+    parameters = [flat for one in plain for flat in (records[one.name].values() or (one,))]
+
+    def take(options: Options) -> Options:
+        return {
+            name: hints[name](**{flag: options[flag] for flag in own}) if own else options[name]
+            for name, own in records.items()
+        }
+
+    return parameters, take
+
+
+def _flags_of(record: Any) -> Iterator[Parameter]:
+    """Yield a parameter for each field of a settings record that has a flag; none for what is no record."""
+    if not is_dataclass(record):
+        return
+    for name, hint in get_type_hints(record, include_extras=True).items():
+        flag = next((note for note in getattr(hint, "__metadata__", ()) if isinstance(note, ParameterInfo)), None)
+        if flag is not None:
+            taken = _LISTS.get(hint.__origin__, hint.__origin__)
+            default = getattr(record, name, Parameter.empty)
+            yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[taken, flag])

@@ -1,0 +1,254 @@
+"""Commands of the help panel "Research": `doctor`, and the group `adcreative tools NAME` for models, weights, logs and runs.
+
+No logic of their own. Those of the group were commands of the program itself in 1.0 and still are, hidden from the help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from adcreative import pipeline
+from adcreative.cli.columns import Numbers
+from adcreative.cli.commands import Done, flags, in_group, shown
+from adcreative.cli.progress import EXIT_CODES, verb
+from adcreative.cli.terminal import say, say_json
+from adcreative.options import AsJson, Dates, Engine, Json, LogModel, Overwrite, Seed, Workers
+from adcreative.pipeline import RankSettings
+
+PANEL = "Research"
+commands = typer.Typer(rich_markup_mode="rich")
+group = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
+commands.add_typer(group, name="tools", rich_help_panel=PANEL, help="Tools for models, weights, logs and run folders.")
+tool = in_group(group, commands)
+
+
+@commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
+def doctor(
+    llm: Annotated[str, typer.Option(help="Also ask this server: http://... (OpenAI-compatible).")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check versions, weights and their hashes, disk, memory, OCR and language model, and say what to do.
+
+    Exit code 0 when every command can run, 2 when one would fail.
+
+    Example: adcreative doctor
+    """
+    with verb(as_json) as (progress, _):
+        findings = pipeline.doctor(llm=llm, progress=progress)
+    if as_json:
+        say_json([asdict(finding) for finding in findings], indent=1)
+    for finding in () if as_json else findings:
+        say(f"{finding.status:8} {finding.name}: {finding.found}")
+        if finding.remedy:
+            say(f"         {finding.remedy}")
+    if any(finding.status == "problem" for finding in findings):
+        raise typer.Exit(2)
+
+
+@tool("models")
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List each named weight: where it comes from, size, sha256, licence, and whether it is here.
+
+    Example: adcreative tools models
+    """
+    rows = pipeline.models()
+    if as_json:
+        say_json(rows, indent=1)
+        return
+    for row in rows:
+        say("  ".join(f"{key}={value}" for key, value in row.items()))
+
+
+@tool("inspect")
+def inspect_log(
+    log: Annotated[Path, typer.Argument(help="Impression log: CSV, parquet, libsvm, or a folder of such files.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write the schema to; otherwise it is printed only.")
+    ] = None,
+) -> None:
+    """Propose which column of an impression log is the label, a category, a number, a history: a schema.toml to correct.
+
+    Example: adcreative tools inspect impressions.parquet --out schema.toml
+    """
+    with verb():
+        say(pipeline.inspect_log(log, out), nl=False)
+
+
+@tool("rank-features")
+@shown
+def rank_features(
+    data: Annotated[Path, typer.Argument(help="Impression log with a column of 0 and 1, or a folder or export with results.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write; .html and .json lie beside it.")],
+    settings: RankSettings,
+    table: Numbers,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Rank columns, and pairs of them, by what they say about clicks, beside columns of noise.
+
+    Example: adcreative tools rank-features impressions.parquet --out ranks.csv
+    """
+    columns = table.keep(out, settings.columns)
+    summary = pipeline.rank_features(data, out, settings, columns=columns, restart=restart, **told)
+    return summary, "column{s} and pairs ranked"
+
+
+@tool("compress")
+@shown
+def compress(
+    model: LogModel,
+    data: Annotated[Path, typer.Option(help="The log that it was trained on.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the smaller model and its report to.")],
+    method: Annotated[
+        str, typer.Option(help="values, dims, rows-dims, hash, low-rank, int8, distil; or several: hash,low-rank,int8.")
+    ],
+    budget: Annotated[float, typer.Option(help="Share that is to be left, such as 0.25, for dims, hash and low-rank.")] = 0.0,
+    settings: Annotated[Path | None, typer.Option(help="TOML with a section for each method, and [tuning].")] = None,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Make a model of an impression log smaller and faster, and report what that costs: compression.html in OUT.
+
+    Example: adcreative tools compress log-model/ --data impressions.parquet --method low-rank --budget 0.5 --out small/
+    """
+    summary = pipeline.compress(
+        model, data, out, method=method, budget=budget, settings=settings, seed=seed, restart=restart, **told
+    )
+    return summary, "method{s} applied"
+
+
+@tool("export-model")
+def export_model(
+    model: LogModel,
+    out: Annotated[Path, typer.Option("--out", help="ONNX file to write.")] = Path("model.onnx"),
+    restart: Overwrite = False,
+) -> None:
+    """Write a network of an impression log as ONNX, held against the model by onnxruntime (extra onnx).
+
+    Example: adcreative tools export-model log-model/ --out model.onnx
+    """
+    with verb() as (progress, _):
+        found = pipeline.export_model(model, out, restart=restart, progress=progress)
+    say(f"{', '.join(found.inputs)} -> {', '.join(found.outputs)}, rates within {found.difference:.1e}: {found.path}")
+
+
+@tool("convert-weights")
+def convert_weights(
+    source: Annotated[Path, typer.Argument(metavar="IN", help=".pt (rosinality, e4e), .pkl (NVlabs) or .safetensors.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Face-model folder to write; must not exist.")],
+) -> None:
+    """Convert a StyleGAN2 or e4e checkpoint into a face-model folder, without running code of the file.
+
+    Example: adcreative tools convert-weights stylegan2-ffhq-config-f.pkl faces/
+    """
+    with verb() as (progress, _):
+        progress("reading weights", 0, 1)
+        summary = pipeline.convert_weights(source, out)
+    for warning in summary.warnings:
+        say(f"warning: {warning}", err=True)
+    parts = "generator and encoder" if summary.has_encoder else "generator"
+    say(f"{summary.source_format} {parts}, {summary.size_px} px: {summary.path}\nlicence: {summary.licence}")
+
+
+@tool("evaluate-policy")
+@shown
+def evaluate_policy(
+    log: Annotated[Path, typer.Argument(help="Log with propensities: parquet or CSV.")],
+    out: Json,
+    policy: Annotated[str, typer.Option(help="Plan that rotate wrote, or uniform.")] = "uniform",
+    clip: Annotated[float, typer.Option(help="Importance weights above it are cut.")] = 100.0,
+    dates: Dates = "",
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Estimate from a log what another rotation would have earned, or say why the log cannot tell.
+
+    Example: adcreative tools evaluate-policy log.parquet --policy uniform --out judged.json
+    """
+    summary = pipeline.evaluate_policy(log, out, policy=policy, clip=clip, dates=dates, seed=seed, restart=restart, **told)
+    return summary, "row{s} read"
+
+
+@tool("archive")
+@shown
+def archive(
+    source: Annotated[Path, typer.Argument(help="Folder that optimize or demo wrote; with --restore an archive.")],
+    out: Annotated[Path, typer.Option("--out", help="Archive to write; with --restore the folder.")],
+    restore: Annotated[bool, typer.Option("--restore", help="Give the files of an archive back.")] = False,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Pack a run folder into one small file and back, every file byte for byte: pictures as what differs from their original.
+
+    Example: adcreative tools archive improved/ --out improved.adc
+    """
+    summary = pipeline.archive(source, out, restore=restore, restart=restart, **told)
+    return summary, "file{s} restored" if restore else "file{s} packed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Markets:
+    """Which creatives `benchmark adsee` compares models on."""
+
+    market: Annotated[list[int] | None, typer.Option(help="Seed of a simulated market; repeat for several.")] = None
+    num: Annotated[int, typer.Option(min=1, help="Creatives of each simulated market.")] = 240
+    dates: Dates = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """What `benchmark bars` compares, and where."""
+
+    files: Annotated[Path | None, typer.Option(help="bars: folder of the log's files.")] = None
+    network: Annotated[
+        list[str] | None, typer.Option(help="bars: network of the grid; repeat for several; all if not given.")
+    ] = None
+    grid: Annotated[str, typer.Option(help="bars: settings to try: small, sequences or a YAML file.")] = "small"
+    workers: Workers = None
+    engine: Engine = "local"
+
+
+@tool("benchmark")
+@flags
+def benchmark(
+    markets: Markets,
+    board: Board,
+    name: Annotated[
+        str, typer.Argument(help="adsee: the tables of AdSEE (KDD 2023). bars: networks on an impression log.")
+    ] = "adsee",
+    data: Annotated[
+        str | None, typer.Option(help="adsee: creatives with results (default: simulated markets). bars: id or TOML of a log.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("benchmark"),
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions, each with networks started anew; 5, bars 3.")] = None,
+    restart: Overwrite = False,
+) -> None:
+    """Compare models by one protocol: inputs and faces on creatives (adsee), or networks on an impression log (bars).
+
+    Example: adcreative tools benchmark adsee --data account/ --out benchmark/
+    """
+    if name == "bars":
+        with verb() as (progress, should_stop):
+            done = pipeline.benchmark_bars(
+                data or "", out, files=board.files, networks=[one for one in board.network or () if one != "all"],
+                grid=board.grid, num_seeds=seeds or 3, workers=board.workers, engine=board.engine, restart=restart,
+                progress=progress, should_stop=should_stop,
+            )  # fmt: skip
+        say(done.table or "stopped; the same command goes on where it was")
+        say(f"{done.path}")
+        if done.stopped:
+            raise typer.Exit(130)
+        return
+    with verb() as (progress, should_stop):
+        found = pipeline.benchmark(
+            name, out, data=None if data is None else Path(data), markets=markets.market or (1, 2), num=markets.num,
+            num_seeds=seeds or 5, dates=markets.dates, restart=restart, progress=progress, should_stop=should_stop,
+        )  # fmt: skip
+    say(found.table)
+    say(f"{found.num_creatives} creatives: {found.path}")

@@ -1,0 +1,202 @@
+"""The settings of the long verbs, each named, explained and given its default once.
+
+Command line, Python API and app are made from these records: an annotated field is a flag (`cli.commands`), and every field a
+keyword of the verb (`options.takes`). Loads no model code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adcreative.options import (
+    CONFIG,
+    BaseRate,
+    BrandKit,
+    Columns,
+    Consent,
+    Dates,
+    Images,
+    Llm,
+    Model,
+    ReadPictures,
+    Seed,
+)
+
+if TYPE_CHECKING:
+    from adcreative.editor.settings import EditorConfig
+    from adcreative.provenance.signing import SigningConfig
+else:
+    EditorConfig = SigningConfig = Path  # the command line names files
+
+__all__ = ["ImproveSettings", "OptimizeSettings", "RankSettings", "RotateSettings", "ScoreSettings", "TrainSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSettings:
+    """How creatives are scored. features: folder in which what is read out of pictures is kept; None: the user's cache.
+
+    base_rate: mean click rate of the account (0.021: 2.1 %). dates: "dmy", "mdy" or "ymd"; "" lets the table tell it.
+    """
+
+    model: Model = None
+    columns: Columns = None
+    images: Images = None
+    dates: Dates = ""
+    base_rate: BaseRate = None
+    by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = ""
+    read_pictures: ReadPictures = True
+    persona: Annotated[Path | None, typer.Option(help="TOML of declared segments: OUT.personas.csv ranks ads for them.")] = None
+    audit: Annotated[Path | None, typer.Option(help="What audit-personas wrote; needed with --persona.")] = None
+    features: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditSettings:
+    """What the search of one ad and of a folder share. None leaves what the settings of the edit (EditorConfig) say."""
+
+    seed: Annotated[int | None, typer.Option(help="Same seed, same result; 0 if neither this nor --config says.")] = None
+    generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None
+    copywriter: Llm = "template"
+    directions: Annotated[
+        Sequence[str] | None, typer.Option("--direction", help="Allow only this face edit; repeat for several.")
+    ] = None
+    brand_kit: BrandKit = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizeSettings(EditSettings):
+    """How the creatives of a folder are edited.
+
+    config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm, risk_aversion,
+    look, set_text, scene_model, inpaint_model and keep_controls win over it where they are given. headline, description: words
+    of your own; each row states the change that they expect, and that the words were your choice (is_own_choice).
+    """
+
+    model: Model = None
+    base_rate: BaseRate = None
+    config: Annotated[EditorConfig | Path | None, CONFIG] = None
+    population: Annotated[int | None, typer.Option(min=1, help="Candidates per generation.")] = None
+    algorithm: Annotated[str | None, typer.Option(help="nsga2, or random to compare with.")] = None
+    risk_aversion: Annotated[
+        float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 1: five chances in six.")
+    ] = None
+    look: Annotated[
+        bool | None,
+        typer.Option(
+            "--look/--faces-and-words-only", help="Let exposure, warmth, contrast, saturation and crop change a little; on."
+        ),
+    ] = None
+    set_text: Annotated[
+        bool | None,
+        typer.Option("--set-text/--no-set-text", help="Read the words in the picture, and set new ones in their place; on."),
+    ] = None
+    scene_model: Annotated[str | None, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = None
+    inpaint_model: Annotated[
+        str | None,
+        typer.Option(help="What fills the ground behind old letters: LaMa export (.onnx), or a pipeline as --scene-model."),
+    ] = None
+    sizes: Annotated[
+        str, typer.Option(help="Lay each ad out, edited or kept, in these shapes too: all, or some of 1:1,4:5,9:16,1.91:1.")
+    ] = ""
+    alternatives: Annotated[
+        int, typer.Option(min=0, help="Write the pictures of the best N other versions of each ad, too, to be tested.")
+    ] = 5
+    keep_controls: Annotated[bool, typer.Option("--keep-controls", hidden=True, help="As keep_controls of --config.")] = False
+    headline: Annotated[
+        str, typer.Option(help="A headline of your own for every edit, used whatever the models say of it.")
+    ] = ""
+    description: Annotated[str, typer.Option(help="A description of your own for every edit, likewise.")] = ""
+    consent: Consent = None
+    columns: Columns = None
+    images: Images = None
+    dates: Dates = ""
+    signing: SigningConfig | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImproveSettings(EditSettings):
+    """How one creative is edited.
+
+    faces: which may be edited, counted from the largest, 0 first; None: all. boldness: how much of the safe range of each
+    direction may be used, above 0 and at most 1. brief: what the new words should be about; facts may be taken from it. avoid:
+    words not to be used. usual_rate: the account's mean click rate (0.021: 2.1 %); without it and without a model of the
+    account the edit is untested (`EditResult.is_untested`): no rate and no change is stated. changes: what may be changed
+    besides faces, of `editor.settings.CHANGES`; None: as the settings say. llm_key: of the server that `copywriter` names; it
+    is kept in memory only.
+    """
+
+    population_size: int | None = None
+    faces: Sequence[int] | None = None
+    boldness: float = 1.0
+    brief: str = ""
+    avoid: Sequence[str] = ()
+    usual_rate: float | None = None
+    changes: Sequence[str] | None = None
+    llm_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """What an account's model learns from. features: as for `ScoreSettings`."""
+
+    seed: Seed = 0
+    columns: Columns = None
+    images: Images = None
+    dates: Dates = ""
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")
+    ] = False
+    text_encoder: Annotated[
+        str,
+        typer.Option(help="Further encoder of words, such as intfloat/multilingual-e5-small: a folder, a package, a hub id."),
+    ] = ""
+    features: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotateSettings:
+    """How tomorrow's impressions are shared. half_life_days None: the half-life, and whether each ad's trend is carried on to
+    tomorrow, are chosen by what told the last days of the log best."""
+
+    policy: Annotated[
+        str, typer.Option(help="ts, top-two, greedy, uniform; with several slots also in-slate (then the default).")
+    ] = ""
+    slots: Annotated[int, typer.Option(help="Creatives shown together.")] = 1
+    readers: Annotated[
+        str, typer.Option(help="gru or linear: slates for each reader who comes back, by their clicks; several slots.")
+    ] = ""
+    scores: Annotated[Path | None, typer.Option(help="Table of score: where new creatives start.")] = None
+    explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0
+    forecast: Annotated[Path | None, typer.Option(help="Table of forecast: ads that probably end get less.")] = None
+    dates: Dates = ""
+    half_life_days: Annotated[
+        float | None,
+        typer.Option(
+            "--half-life", help="Results that are so many days old count half; 0: all alike. By evidence when left out."
+        ),
+    ] = None
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankSettings:
+    """Which columns are ranked, and how."""
+
+    label: Annotated[str, typer.Option(help="The column of 0 and 1; looked for when it is not named.")] = ""
+    columns: Columns = None
+    dates: Dates = ""
+    schema: Annotated[Path | None, typer.Option(help="schema.toml as for train: its inputs are ranked.")] = None
+    ignore: Annotated[Sequence[str], typer.Option(help="Column of a log to leave out; repeat.")] = ()
+    keep: Annotated[
+        Sequence[str], typer.Option(help="Column to rank although it seems to be written after the click; repeat.")
+    ] = ()
+    method: Annotated[
+        str, typer.Option(help="permutation; or shift, the published score, which fails on rows sorted by the label.")
+    ] = "permutation"
+    order: Annotated[int, typer.Option(help="2 ranks pairs of columns too, 1 does not.")] = 2
+    seed: Seed = 0
