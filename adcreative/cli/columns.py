@@ -76,7 +76,7 @@ class Results(Numbers):
 
 @dataclass(frozen=True, kw_only=True)
 class Export(Results):
-    """How an export of ads is read: as results, and what the names of the ads say."""
+    """How an export of ads is read. Results, and what the names of the ads say."""
 
     name_pattern: NamePattern = ""
 

@@ -9,6 +9,7 @@ def score(data: Data, out: Out, settings: ScoreSettings, **told: Any) -> Done:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -90,7 +91,10 @@ def _spread(body: Callable[..., Any]) -> tuple[list[Parameter], Callable[[Option
 
 
 def _flags_of(record: Any) -> Iterator[Parameter]:
-    """Yield a parameter for each field of a settings record that has a flag; none for what is no record."""
+    """Yield a parameter for each field of a settings record that has a flag; none for what is no record.
+
+    In the help the flags stand together, under the first sentence of the record's docstring.
+    """
     if not is_dataclass(record):
         return
     for name, hint in get_type_hints(record, include_extras=True).items():
@@ -98,4 +102,6 @@ def _flags_of(record: Any) -> Iterator[Parameter]:
         if flag is not None:
             taken = _LISTS.get(hint.__origin__, hint.__origin__)
             default = getattr(record, name, Parameter.empty)
+            flag = copy(flag)
+            flag.rich_help_panel = str(record.__doc__).partition(".")[0]
             yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[taken, flag])
