@@ -79,3 +79,11 @@ def test_what_is_typed_arrives_in_the_record(monkeypatch: pytest.MonkeyPatch, tm
         config=Path("edit.toml"), algorithm="cma-es",
     )  # fmt: skip
     assert batch == pipeline.BatchConfig(workers=2, restart=True)
+
+
+def test_in_the_help_the_flags_of_a_record_stand_under_its_first_sentence() -> None:
+    shown = CliRunner().invoke(app, ["score", "--help"], env={"COLUMNS": "150"}).output
+    titles = ["─ How creatives are scored ─", "─ How an export of ads is read ─", "─ How a batch is worked through ─"]
+    places = [shown.index(title) for title in titles]
+    assert places == sorted(places)
+    assert places[0] < shown.index("--base-rate") < places[1] < shown.index("--sheet") < places[2] < shown.index("--workers")
