@@ -96,6 +96,11 @@ class Creative:
         return " ".join(text for text in (self.headline, self.primary_text, self.description) if text)
 
     @property
+    def picture_texts(self) -> dict[str, str]:
+        """The texts that may stand in the picture itself: field -> text."""
+        return {"headline": self.headline, "description": self.description, "cta": self.cta}
+
+    @property
     def body(self) -> str:
         """The words below the headline, in reading order."""
         return " ".join(text for text in (self.primary_text, self.description) if text)

@@ -147,9 +147,9 @@ def _prepare_beside(opened: EditableCreative, tools: EditorTools) -> None:
 
     What fails there fails again, and is told, when the search asks for it.
     """
-    if opened.setter is not None and tools.grounds is not None:
+    if opened.setter is not None and tools.prepared is not None:
         pool = ThreadPoolExecutor(1, thread_name_prefix="adcreative-grounds")
-        pool.submit(opened.setter.grounds.prepare)
+        pool.submit(opened.setter.prepared.prepare)
         pool.shutdown(wait=False)
 
 
@@ -200,7 +200,9 @@ class _Searched:
             if genome is not None:
                 return with_pixels(self.opened, genome, self.space, worded).image_u8, note
             setter, image_u8 = self.opened.setter, self.opened.image_u8
-            return (image_u8 if setter is None or image_u8 is None else setter.change(worded).apply(image_u8)), note
+            if setter is not None and image_u8 is not None:
+                image_u8 = setter.change(worded.picture_texts).apply(image_u8)
+            return image_u8, note
 
         return set_words
 

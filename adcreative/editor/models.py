@@ -11,10 +11,10 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
-from adcreative.editor.picture.kept_grounds import KeptGrounds
-from adcreative.encoders.hole_filling import FillHoles
-from adcreative.encoders.picture_words.reader import TextReading
 from adcreative.errors import CreativeError
+from adcreative.lettering.erasing.hole_filling import FillHoles
+from adcreative.lettering.reading.reader import TextReading
+from adcreative.lettering.setting.prepared_cache import PreparedCache
 from adcreative.provenance.consent import ConsentBook
 from stylegan.faces.visible_changes import VISIBLE_CHANGES
 
@@ -35,7 +35,7 @@ class ExtractsVersions(Protocol):
 
 @runtime_checkable
 class MeasuresForModels(Protocol):
-    """An extractor that has one which measures only what `models` ask for beside what all of them read."""
+    """An extractor that can make a cheaper copy of itself: the copy skips features that none of the given models reads."""
 
     def for_models(self, models: Iterable[Any]) -> Extractor: ...
 
@@ -139,7 +139,7 @@ class EditorTools:
     on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays,
     without a text_reader the words in a picture are not read and not set. fonts: files of the brand, in place of those at hand.
     visible_changes: direction -> least change of its measure that people see (`scoring/visibility.py`).
-    grounds: keeps what was worked out of the words in the latest pictures; with it a thread of its own does so beside a search.
+    prepared: cache of fonts and grounds of the latest pictures; with it a thread works these out beside a search.
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
     """
 
@@ -155,7 +155,7 @@ class EditorTools:
     inpainter: FillHoles | None = None
     text_reader: TextReading | None = None
     fonts: tuple[Path, ...] = ()
-    grounds: KeptGrounds | None = None
+    prepared: PreparedCache | None = None
     visible_changes: Mapping[str, float] = field(default_factory=lambda: VISIBLE_CHANGES)
     open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
     consents: ConsentBook = field(default_factory=ConsentBook)

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from adcreative.encoders.picture_words.ink import contrast_ratio, measure_ink
-from adcreative.encoders.picture_words.measures import PHONE_WIDTH_PT
+from adcreative.lettering.reading.ink import contrast_ratio, measure_ink
+from adcreative.lettering.reading.measures import PHONE_WIDTH_PT
 
 LETTERING_STATS = ("share", "lines", "letters", "contrast", "smallest", "largest")
 NEUTRAL_CONTRAST, NEUTRAL_PT = 8.0, 14.0  # of a picture without words, so that their absence shows in the first three alone
@@ -20,7 +20,7 @@ MAX_LINES = 40  # the largest are measured
 
 
 class FindsLines(Protocol):
-    """Finds lines of text (`encoders.picture_words.reader.LineFinder`). content_hash changes whenever an answer could."""
+    """Finds lines of text (`lettering.reading.reader.LineFinder`). content_hash changes whenever an answer could."""
 
     @property
     def content_hash(self) -> str: ...

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from adcreative.encoders.picture_words.reader import (
+from adcreative.features.cache import FeatureCache, FeatureStore, cache_dir, hash_picture, picture_key
+from adcreative.lettering.reading.reader import (
     TextLine,
     TextReading,
     has_reader,
@@ -18,7 +19,6 @@ from adcreative.encoders.picture_words.reader import (
     pack_lines,
     unpack_lines,
 )
-from adcreative.features.cache import FeatureCache, FeatureStore, cache_dir, hash_picture, picture_key
 
 FORMAT = "words in pictures 1"
 

@@ -103,7 +103,7 @@ class ColumnView:
 
 
 def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
-    """Look at an export's columns before it is read, so that the user can say what those are that we do not know.
+    """Return an export's columns before it is read, so that the user can name the unknown ones.
 
     Raises:
         CatalogError: the file cannot be read as a table.

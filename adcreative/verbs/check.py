@@ -11,12 +11,12 @@ from adcreative.catalog.images import picture
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture, read_placements
-from adcreative.encoders.picture_words.filling import name_read_fields
-from adcreative.encoders.picture_words.measures import text_notes
-from adcreative.encoders.picture_words.reader import TextReading
-from adcreative.encoders.picture_words.words import fill_fields, read_words
 from adcreative.errors import CreativeError
+from adcreative.features.picture_fields import fill_fields, name_read_fields
 from adcreative.features.word_readings import find_reader
+from adcreative.lettering.reading.measures import text_notes
+from adcreative.lettering.reading.reader import TextReading
+from adcreative.lettering.reading.words import read_words
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs

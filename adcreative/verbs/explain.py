@@ -14,8 +14,8 @@ from PIL import Image
 
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.creative import Creative
-from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CreativeError
+from adcreative.features.picture_fields import fill_from_pictures, name_read_fields
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Count, Progress, ShouldStop, never, silent, uncounted
 from adcreative.runs.outputs import check_outputs, own_outputs

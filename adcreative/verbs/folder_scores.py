@@ -9,8 +9,8 @@ from typing import Any
 from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import failures_path, read_our_rows
 from adcreative.creative import Creative
-from adcreative.encoders.picture_words.filling import fill_from_pictures
-from adcreative.encoders.picture_words.reader import TextReading
+from adcreative.features.picture_fields import fill_from_pictures
+from adcreative.lettering.reading.reader import TextReading
 from adcreative.progress import Progress, ShouldStop
 from adcreative.runs.engines import BatchConfig
 from adcreative.verbs.settings import ScoreSettings

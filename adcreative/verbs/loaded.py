@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from adcreative.editor.picture.kept_grounds import KeptGrounds
 from adcreative.encoders.latest import LatestAnswers
-from adcreative.encoders.picture_words.words import forget_words
 from adcreative.features.cache import FeatureCache, cache_dir
+from adcreative.lettering.reading.words import forget_words
+from adcreative.lettering.setting.prepared_cache import PreparedCache
 
 if TYPE_CHECKING:
     from adcreative.copywriter import Copywriter
@@ -71,7 +71,7 @@ class Loaded:
 
     def __init__(self, model_dir: Path | None = None, features_dir: Path | None = None) -> None:
         self._models, self._features_dir = Models(model_dir), features_dir
-        self.grounds = KeptGrounds()  # of the words in the latest pictures
+        self.prepared = PreparedCache()  # of the words in the latest pictures
         self._begin()
 
     def _begin(self) -> None:
@@ -136,7 +136,7 @@ class Loaded:
     def with_features_in(self, folder: Path) -> Loaded:
         """Return the same models with features of their own, kept in a folder."""
         other = copy(self)
-        other._features_dir, other.grounds = folder, self.grounds.for_other()
+        other._features_dir, other.prepared = folder, self.prepared.for_other()
         other._begin()
         return other
 
@@ -148,13 +148,13 @@ class Loaded:
     def forget_features(self) -> None:
         """Remove what is kept in the folder of these features, and what is remembered of faces and of words in pictures.
 
-        The blocks of words of the latest few pictures (`picture_words.words`) are remembered for the whole process: all of
+        The blocks of words of the latest few pictures (`lettering.reading.words`) are remembered for the whole process: all of
         them are forgotten, and found again in what is kept.
         """
         with self._lock:
             tools = self._tools
         self._faces.forget()
-        self.grounds.forget()
+        self.prepared.forget()
         forget_words()
         if tools is not None:
             tools.analyzer.forget()

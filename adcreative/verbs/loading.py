@@ -23,14 +23,14 @@ from adcreative.editor.models import EditorTools
 from adcreative.encoders.creative_clip import CreativeClip
 from adcreative.encoders.faces import LatestFaces, load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
-from adcreative.encoders.hole_filling import FillHoles, fill_with_painter, load_lama
 from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.encoders.packing import sharing_states
-from adcreative.encoders.picture_words.reader import LineFinder, has_reader
 from adcreative.encoders.weights import embedded_dir
 from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.features.word_readings import find_reader
+from adcreative.lettering.erasing.hole_filling import FillHoles, fill_with_painter, load_lama
+from adcreative.lettering.reading.reader import LineFinder, has_reader
 from adcreative.provenance.consent import ConsentBook
 from adcreative.verbs.directions import choose_directions
 from adcreative.verbs.model_folder import find_models, read_model_manifests

@@ -14,8 +14,8 @@ from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
 from adcreative.ctr.trade import find_peers
-from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.features.picture_fields import fill_from_pictures, name_read_fields
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent

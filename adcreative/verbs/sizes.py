@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.creative import Creative
 from adcreative.delivery.placements import fit_picture, placement_limit
-from adcreative.editor.picture.erasing import inpaint_strokes
-from adcreative.editor.picture.homes import find_homes
-from adcreative.editor.picture.protection import protect
-from adcreative.editor.picture.sizes import SizedPicture, lay_out_sizes
-from adcreative.encoders.picture_words.blocks import TextBlock
-from adcreative.encoders.picture_words.words import PictureWords, read_words
 from adcreative.errors import CreativeError
+from adcreative.lettering.arranging.protection import protect
+from adcreative.lettering.arranging.sizes import SizedPicture, lay_out_sizes
+from adcreative.lettering.erasing.erasing import inpaint_strokes
+from adcreative.lettering.reading.blocks import TextBlock
+from adcreative.lettering.reading.words import PictureWords, read_words
+from adcreative.lettering.setting.field_blocks import find_field_blocks
 from adcreative.progress import Count, uncounted
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
@@ -84,7 +84,7 @@ def write_sizes(
 
 def _known_blocks(words: PictureWords, delivered: Creative) -> list[TextBlock]:
     """Return the text in a picture, with what the ad is known to say in place of what was misread."""
-    known = {block.box: block for block in find_homes(words, delivered).values()}
+    known = {block.box: block for block in find_field_blocks(words, delivered.picture_texts).values()}
     return [known.get(block.box, block) for block in words.blocks]
 
 

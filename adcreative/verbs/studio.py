@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative, Prediction
-from adcreative.encoders.picture_words.filling import fill_from_pictures, name_brand_of
 from adcreative.errors import ConfigError, CreativeError
+from adcreative.features.picture_fields import fill_from_pictures, name_brand_of
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
 from adcreative.progress import Count, Progress, ShouldStop, uncounted
@@ -302,7 +302,7 @@ class Studio:
         Raises:
             ConfigError: a shape is not known.
         """
-        from adcreative.editor.picture.sizes import parse_ratios
+        from adcreative.lettering.arranging.sizes import parse_ratios
         from adcreative.runs.folder import Makers
         from adcreative.verbs.sizes import write_sizes
 
@@ -350,7 +350,7 @@ class Studio:
         from adcreative.editor.preparation.picture import prepare_words
 
         tools = self._loaded.tools.editor_tools(self._loaded.judges, (), inpaint_model=self.config.inpaint_model)
-        opened = prepare_words(creative, replace(tools, grounds=self._loaded.grounds), self.config, should_stop)
+        opened = prepare_words(creative, replace(tools, prepared=self._loaded.prepared), self.config, should_stop)
         prepare_lines(opened, tools, self.config, should_stop)
 
     @takes(ImproveSettings)
@@ -392,7 +392,7 @@ class Studio:
         kit = None if settings.brand_kit is None else read_brand_kit(settings.brand_kit)
         writer = editor_tools.copywriter
         writer = Briefed(writer, brief, avoid, kit) if writer is not None and (brief or avoid or kit) else writer
-        edits = replace(editor_tools, directions=ranges, analyzer=analyzer, copywriter=writer, grounds=self._loaded.grounds)
+        edits = replace(editor_tools, directions=ranges, analyzer=analyzer, copywriter=writer, prepared=self._loaded.prepared)
         editor_tools, config = with_kit(edits, config, kit)
         outcome = edit_creative(
             creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best

@@ -14,9 +14,9 @@ from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.creative import Creative
 from adcreative.ctr.card import ACCOUNT_KIND
-from adcreative.encoders.picture_words.filling import fill_from_pictures
 from adcreative.encoders.text_encoder import TextEncoder
 from adcreative.errors import ArtifactError
+from adcreative.features.picture_fields import fill_from_pictures
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes

@@ -108,7 +108,7 @@ def _bytearray(machine: Any) -> None:
 
 
 def _build(machine: Any) -> None:
-    """Hand a description to the value that it describes, which must expect one."""
+    """Apply a pickled state to its object; the class of the object must allow a state."""
     state, target = machine.stack.pop(), machine.stack[-1]
     if not isinstance(target, StoredObject):
         raise UnfitContentError(f"a state was set on a {type(target).__name__}")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from adcreative.creative import EditResult
-from adcreative.editor.picture.changes import TextChange
 from adcreative.editor.preparation.lines import NO_OTHER_LINE
+from adcreative.lettering.setting.changes import TextChange
 from adcreative.verbs.directions import read_direction_names
 from apps.studio.handlers.steps import merge_notes
 from apps.studio.html.results import _has_new_words, cards, result, say_kept_words, say_looks

@@ -10,9 +10,9 @@ from PIL import Image
 
 from adcreative import pipeline
 from adcreative.creative import Creative
-from adcreative.encoders.picture_words.reader import has_reader
+from adcreative.lettering.reading.reader import has_reader
 from apps.studio.handlers.one_ad import Handlers
-from tests.encoders.picture_words.drawn_ads import drawn_ad
+from tests.lettering.reading.drawn_ads import drawn_ad
 
 pytestmark = pytest.mark.skipif(not has_reader(), reason="reads pictures")
 

@@ -23,10 +23,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.fonts import typefaces
-from adcreative.editor.picture.setting import TextSetter
-from adcreative.encoders.picture_words.reader import load_reader
-from adcreative.encoders.picture_words.words import read_words
+from adcreative.lettering.reading.reader import load_reader
+from adcreative.lettering.reading.words import read_words
+from adcreative.lettering.setting.fonts import typefaces
+from adcreative.lettering.setting.setting import TextSetter
 from adcreative.market.lines import AdWords, draw_speaker
 from adcreative.market.plans import draw_plans
 
@@ -130,10 +130,15 @@ def make_pair(ad: Creative, new: AdWords, kind: int) -> Pair | None:
     Image.fromarray(ad.image_u8).save(buffer, "JPEG", quality=92, subsampling=0)
     image_u8, reader = np.asarray(Image.open(buffer).convert("RGB")), load_reader()
     setter = TextSetter(
-        image_u8, read_words(image_u8, reader, brand=ad.brand), ad, reader=reader, typefaces=typefaces(), faces_xyxy_px=()
+        image_u8,
+        read_words(image_u8, reader, brand=ad.brand),
+        ad.picture_texts,
+        reader=reader,
+        typefaces=typefaces(),
+        faces_xyxy_px=(),
     )
     fields = (("headline",), ("headline", "cta"), ("headline", "description"))[kind % 3]
-    change = setter.change(replace(ad, **{name: getattr(new, name) for name in fields}))
+    change = setter.change(ad.picture_texts | {name: getattr(new, name) for name in fields})
     if "headline" not in change.done:
         return None
     return Pair(before=image_u8, after=change.apply(image_u8), note=f"{ad.headline} -> {new.headline}: {change.note}")

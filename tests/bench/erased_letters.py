@@ -25,10 +25,10 @@ from PIL import Image
 from scipy import ndimage
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.fonts import typefaces
-from adcreative.editor.picture.setting import TextSetter
-from adcreative.encoders.picture_words.reader import load_reader
-from adcreative.encoders.picture_words.words import read_words
+from adcreative.lettering.reading.reader import load_reader
+from adcreative.lettering.reading.words import read_words
+from adcreative.lettering.setting.fonts import typefaces
+from adcreative.lettering.setting.setting import TextSetter
 from adcreative.market import rendering
 from tests.bench.blind_pairs import draw_ads
 
@@ -70,15 +70,17 @@ def measure(
         bare_u8: [H, W, 3] the ad without any words.
     """
     image_u8, reader = compressed(ad.image_u8, quality, subsampling), load_reader()
-    setter = TextSetter(image_u8, read_words(image_u8, reader, brand=ad.brand), ad, reader=reader, typefaces=typefaces())
-    if "headline" not in setter.homes:
+    setter = TextSetter(
+        image_u8, read_words(image_u8, reader, brand=ad.brand), ad.picture_texts, reader=reader, typefaces=typefaces()
+    )
+    if "headline" not in setter.field_blocks:
         return None
     near = np.zeros(bare_u8.shape[:2], bool)
-    for line in setter.homes["headline"].lines:
+    for line in setter.field_blocks["headline"].lines:
         x0, y0, x1, y1 = line.box
         near[max(0, y0 - AROUND_PX) : y1 + AROUND_PX, max(0, x0 - AROUND_PX) : x1 + AROUND_PX] = True
     for other in setter.words.blocks:
-        if other.box != setter.homes["headline"].box:
+        if other.box != setter.field_blocks["headline"].box:
             a0, b0, a1, b1 = other.plate or other.box
             near[max(0, b0 - BESIDE_PX) : b1 + BESIDE_PX, max(0, a0 - BESIDE_PX) : a1 + BESIDE_PX] = False
     truth_u8 = compressed(np.where(near[:, :, None], bare_u8, ad.image_u8), quality, subsampling)

@@ -18,7 +18,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.acceptance import comparable
-from adcreative.editor.picture.fonts import Typeface, system_typefaces, typefaces
-from adcreative.editor.picture.setting import TextSetter
-from adcreative.encoders.picture_words.reader import load_reader
-from adcreative.encoders.picture_words.words import PictureWords, read_words
+from adcreative.lettering.reading.reader import load_reader
+from adcreative.lettering.reading.words import PictureWords, read_words
+from adcreative.lettering.setting.acceptance import comparable
+from adcreative.lettering.setting.fonts import Typeface, system_typefaces, typefaces
+from adcreative.lettering.setting.setting import TextSetter
 
 PHOTOGRAPHS = (
     ("coffee", "Slow mornings, good coffee", "Beans roasted yesterday", "Taste it today"),
@@ -131,13 +130,13 @@ def _measure(ad: Creative, headline: str, folder: Path | None, name: object, hid
     started_s = time.perf_counter()
     words = read_words(image_u8, reader, brand=ad.brand)
     read_s = time.perf_counter() - started_s
-    setter = TextSetter(image_u8, words, ad, reader=reader, typefaces=typefaces())
+    setter = TextSetter(image_u8, words, ad.picture_texts, reader=reader, typefaces=typefaces())
     if hides_fonts:
-        own = {match.typeface.family for found in setter.grounds.match().values() for match in found[:1]}
+        own = {match.typeface.family for found in setter.prepared.match().values() for match in found[:1]}
         own |= {twin for twins in TWINS if own & twins for twin in twins}
         others = [face for face in typefaces() if face.family not in own]
-        setter = TextSetter(image_u8, words, ad, reader=reader, typefaces=others)
-    change = setter.change(replace(ad, headline=headline))
+        setter = TextSetter(image_u8, words, ad.picture_texts, reader=reader, typefaces=others)
+    change = setter.change(ad.picture_texts | {"headline": headline})
     after = change.apply(image_u8)
     set_s = time.perf_counter() - started_s - read_s
     is_set = "headline" in change.done

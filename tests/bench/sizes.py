@@ -26,13 +26,13 @@ from PIL import Image
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
-from adcreative.editor.picture.homes import find_homes
-from adcreative.editor.picture.protection import protect
-from adcreative.editor.picture.sizes import RATIOS, SizedPicture, lay_out_sizes
-from adcreative.encoders.picture_words.blocks import TextBlock
-from adcreative.encoders.picture_words.reader import load_reader
-from adcreative.encoders.picture_words.roles import is_same_text
-from adcreative.encoders.picture_words.words import read_words
+from adcreative.lettering.arranging.protection import protect
+from adcreative.lettering.arranging.sizes import RATIOS, SizedPicture, lay_out_sizes
+from adcreative.lettering.reading.blocks import TextBlock
+from adcreative.lettering.reading.reader import load_reader
+from adcreative.lettering.reading.roles import is_same_text
+from adcreative.lettering.reading.words import read_words
+from adcreative.lettering.setting.field_blocks import find_field_blocks
 from tests.bench.set_text import photograph_ads, simulated_ads
 
 SAME_FACE = 6.0  # mean difference of values 0..255 up to which a face that was enlarged with its picture is that face
@@ -74,7 +74,7 @@ def _measure(ad: Creative, analyzer: Any, path: Path | None) -> Iterator[str]:
     image_u8, reader = ad.image_u8, load_reader()
     assert image_u8 is not None
     words = read_words(image_u8, reader, brand=ad.brand)
-    known = {block.box: block for block in find_homes(words, ad).values()}
+    known = {block.box: block for block in find_field_blocks(words, ad.picture_texts).values()}
     blocks = [known.get(block.box, block) for block in words.blocks]
     faces = [face.box_xyxy_px for face in analyzer.analyze(image_u8)]
     sized = lay_out_sizes(image_u8, tuple(RATIOS), protect(image_u8, faces).frame(), blocks, faces, reader)

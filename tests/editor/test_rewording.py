@@ -14,9 +14,9 @@ from adcreative.copywriter.candidates import CopyCandidates, FreshLine
 from adcreative.creative import Creative, Edit
 from adcreative.editor import editor
 from adcreative.editor.editor import EditorConfig, edit_creative
-from adcreative.editor.picture.setting import TextChange
 from adcreative.editor.preparation.briefed import Briefed, write_lines
 from adcreative.editor.rewording import reword
+from adcreative.lettering.setting.setting import TextChange
 from tests.editor.fakes import FakePredictor, bumpy_surface, fake_ad, fake_tools
 
 AD = Creative(headline="Warm coats for winter", brand="Somnia")
@@ -175,7 +175,7 @@ def test_own_words_are_used_whatever_the_models_say_and_the_row_says_what_they_e
 class Setter:
     """Words in the picture: the row of pixels that says the headline, by its length."""
 
-    homes = ("headline",)
+    field_blocks = ("headline",)
 
     def __init__(self, words: str = "Shoes") -> None:
         self.words = words

@@ -16,11 +16,11 @@ from PIL import Image, ImageDraw
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor import editor
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
-from adcreative.editor.picture.changes import TextChange
-from adcreative.editor.picture.fonts import typefaces
 from adcreative.editor.preparation.lines import offer_buttons
-from adcreative.encoders.picture_words.reader import load_reader
 from adcreative.features.batch import CreativeFeatures
+from adcreative.lettering.reading.reader import load_reader
+from adcreative.lettering.setting.changes import TextChange
+from adcreative.lettering.setting.fonts import typefaces
 from tests.editor.fakes import HEADLINES, FakeAnalyzer, FakeCopywriter, FakePredictor, fake_ad, fake_tools
 
 QUICK = EditorConfig(edit_look=False, look_reach=1.0, population_size=12, generations=5, seed=3, identity_floor=-1.0)
@@ -207,7 +207,7 @@ def test_lines_are_written_for_words_that_stand_in_the_picture_only() -> None:
 class Darkening:
     """Words that stand in the picture, which a headline of more than fifteen letters makes dark."""
 
-    homes = ("headline",)
+    field_blocks = ("headline",)
 
     def change(self, edited: Creative) -> TextChange:
         is_new, is_long = edited.headline != "Shoes", len(edited.headline) > 15

@@ -12,13 +12,13 @@ from scipy import special, stats
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.fitting import fit_account
-from adcreative.encoders.picture_words.reader import LineFinder, has_reader
 from adcreative.features.batch import CreativeFeatures
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.features.lettering import LETTERING_STATS, NEUTRAL_CONTRAST, lettering_stats
+from adcreative.lettering.reading.reader import LineFinder, has_reader
 from tests.ctr.account.accounts import PlantedAccount, plant_account
-from tests.encoders.picture_words.drawn_ads import LINES, drawn_ad
 from tests.features.test_features import FakeAnalyzer, FakeClip, FakeCodec, FakeHeadlines
+from tests.lettering.reading.drawn_ads import LINES, drawn_ad
 
 BOXES = np.array([line.box_xyxy_px for line in LINES], np.float32)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from adcreative.features.cache import FeatureCache
 from adcreative.features.word_readings import CachedReader, find_reader
-from tests.encoders.picture_words.drawn_ads import LINES, KnownReader, drawn_ad
+from tests.lettering.reading.drawn_ads import LINES, KnownReader, drawn_ad
 
 
 def test_a_picture_is_read_once_also_by_another_process(tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ from adcreative import pipeline
 from adcreative.catalog.images import picture
 from adcreative.cli.app import app
 from adcreative.creative import SYNTHETIC_PERSON, Creative
-from adcreative.editor.picture.protection import protect
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS, PictureAdjuster
+from adcreative.lettering.arranging.protection import protect
 from apps.studio.sessions.wishes import FACES_ALLOWED, FACES_LEFT
 
 gradio = pytest.importorskip("gradio")

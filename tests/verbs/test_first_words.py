@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from adcreative import pipeline
-from adcreative.encoders.picture_words.reader import TextLine
+from adcreative.lettering.reading.reader import TextLine
 from adcreative.verbs import train as verb
 
 

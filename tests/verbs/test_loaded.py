@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from adcreative.creative import Creative
-from adcreative.editor.picture.kept_grounds import KeptGrounds
 from adcreative.features.cache import SUFFIX, cache_dir
+from adcreative.lettering.setting.prepared_cache import PreparedCache
 from adcreative.verbs import loaded, loading
 from adcreative.verbs.loaded import Loaded
 from adcreative.verbs.studio import LATE_MODULES, Studio
@@ -119,7 +119,7 @@ def test_every_verb_of_a_studio_keeps_what_it_reads_in_its_folder(ad: Creative, 
 
 
 def test_the_grounds_of_an_ad_go_when_all_who_had_it_have_forgotten_it() -> None:
-    mine = KeptGrounds()
+    mine = PreparedCache()
     yours = mine.for_other()
     coat, shoe = (SimpleNamespace(key=key, num_pixels=9) for key in ("coat", "shoe"))
     shared: list[Any] = [mine.share(coat), mine.share(shoe)]  # type: ignore[arg-type]

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from adcreative import pipeline
-from adcreative.encoders.picture_words.reader import has_reader, load_reader
-from adcreative.encoders.picture_words.words import read_words
 from adcreative.errors import ConfigError
+from adcreative.lettering.reading.reader import has_reader, load_reader
+from adcreative.lettering.reading.words import read_words
 
 SMALL: dict[str, Any] = {"population": 4, "generations": 1, "copywriter": "template", "seed": 3}
 OWN = "The cheapest beds in the world, guaranteed!!"

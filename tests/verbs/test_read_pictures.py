@@ -15,15 +15,15 @@ from PIL import Image
 from adcreative import pipeline
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative
-from adcreative.encoders.picture_words.filling import fill_from_pictures, name_read_fields
-from adcreative.encoders.picture_words.reader import has_reader
+from adcreative.features.picture_fields import fill_from_pictures, name_read_fields
+from adcreative.lettering.reading.reader import has_reader
 from adcreative.runs.batch import RunSummary
 from adcreative.verbs import score
 from adcreative.verbs.folder_scores import score_folder
 from adcreative.verbs.score import _Scorer
 from adcreative.verbs.score_table import SCORE_COLUMNS
 from adcreative.verbs.settings import ScoreSettings
-from tests.encoders.picture_words.drawn_ads import BODY, HEADLINE, LABEL, KnownReader, drawn_ad
+from tests.lettering.reading.drawn_ads import BODY, HEADLINE, LABEL, KnownReader, drawn_ad
 
 needs_reader = pytest.mark.skipif(not has_reader(), reason="reads pictures")
 

@@ -13,7 +13,7 @@ from adcreative.progress import Count, uncounted
 from adcreative.report.sizes import list_sizes
 from adcreative.runs.folder import Makers
 from adcreative.verbs.sizes import write_sizes
-from tests.encoders.picture_words.drawn_ads import drawn_ad
+from tests.lettering.reading.drawn_ads import drawn_ad
 from tests.verbs.test_read_pictures import Extractor, Predictor
 
 

@@ -18,7 +18,7 @@ from adcreative.errors import ConfigError
 
 
 class Wrapper(Protocol):
-    """A table in training that knows what it will be."""
+    """An embedding table that is trained in the form it will be compressed to."""
 
     def shrink(self) -> SmallTable:
         """Return the small table with the same vectors."""

@@ -1,4 +1,4 @@
-"""What the processes of one training do together, so that N of them train the network that one trains.
+"""Data-parallel training: N processes share one training and end with the same weights as a single process.
 
 Each process has a contiguous share of every batch. Inside `shared_batch()` the layers that look across rows do so over all
 shares: batch norm sums over processes, dropout draws the mask of the whole batch and takes its own rows. Outside it, or with

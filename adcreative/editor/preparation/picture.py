@@ -11,16 +11,17 @@ import numpy as np
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import EditorTools, ExtractsVersions, FaceSession, refuse_faces
-from adcreative.editor.picture.erasing import inpaint_strokes
-from adcreative.editor.picture.fonts import typefaces
-from adcreative.editor.picture.protection import protect
-from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.scene import Scenes, paint_scenes
-from adcreative.encoders.picture_words.words import PictureWords, fill_fields, read_words, refuse_letters
 from adcreative.errors import CreativeError
+from adcreative.features.picture_fields import fill_fields
+from adcreative.lettering.arranging.protection import protect
+from adcreative.lettering.erasing.erasing import inpaint_strokes
+from adcreative.lettering.reading.words import PictureWords, read_words, refuse_letters
+from adcreative.lettering.setting.fonts import typefaces
+from adcreative.lettering.setting.setting import TextSetter
 from adcreative.progress import ShouldStop, never
 from adcreative.provenance.consent import Permission
 
@@ -81,7 +82,7 @@ def open_creative(
 
 
 def prepare_words(creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: ShouldStop = never) -> Creative:
-    """Work out what setting words into a creative's picture needs, for `tools.grounds` to keep until it is opened for a search;
+    """Work out fonts and grounds for a creative's words; `tools.prepared` keeps them until the search opens the creative;
     `should_stop` is asked between the parts. Return the creative as a search opens it, with the words of its picture.
 
     Raises:
@@ -96,7 +97,7 @@ def prepare_words(creative: Creative, tools: EditorTools, config: EditorConfig, 
         return creative
     setter = _open_words(creative, image_u8, words, faces, (None, None), tools)
     if setter is not None:
-        setter.grounds.prepare(should_stop)
+        setter.prepared.prepare(should_stop)
     return creative
 
 
@@ -126,16 +127,16 @@ def _open_words(
     setter = TextSetter(
         image_u8,
         words,
-        creative,
+        creative.picture_texts,
         reader=tools.text_reader,
         typefaces=typefaces(tools.fonts),
         faces_xyxy_px=boxes,
         fixed=fixed,
         inpainter=tools.inpainter or inpaint_strokes,
     )
-    if tools.grounds is not None:
-        setter.grounds = tools.grounds.share(setter.grounds)
-    return setter if setter.homes else None
+    if tools.prepared is not None:
+        setter.prepared = tools.prepared.share(setter.prepared)
+    return setter if setter.field_blocks else None
 
 
 def _open_whole_picture(

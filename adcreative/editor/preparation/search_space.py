@@ -67,8 +67,8 @@ def _fitting(lines: Lines) -> np.ndarray | None:
 
 def _in_picture(opened: EditableCreative) -> frozenset[str]:
     """Return which choices change pixels: the background, and the words that were found in the picture."""
-    homes = opened.setter.homes if opened.setter is not None else {}
-    return frozenset(("scene", *({"cta": "button"}.get(name, name) for name in homes)))
+    field_blocks = opened.setter.field_blocks if opened.setter is not None else {}
+    return frozenset(("scene", *({"cta": "button"}.get(name, name) for name in field_blocks)))
 
 
 def _measure_adjustments(opened: EditableCreative, tools: EditorTools) -> PictureSurrogate | None:

@@ -32,7 +32,7 @@ def with_pixels(opened: EditableCreative, genome: Individual, space: GeneSpace, 
     if opened.scenes is not None:
         image_u8 = opened.scenes.paste(image_u8, scene)
     if opened.setter is not None:
-        image_u8 = opened.setter.change(edited).apply(image_u8)
+        image_u8 = opened.setter.change(edited.picture_texts).apply(image_u8)
     if opened.adjuster is not None:
         image_u8 = opened.adjuster.apply(image_u8, adjustments)
     return replace(edited, image_u8=image_u8)

@@ -9,9 +9,9 @@ import numpy as np
 
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import FaceSession
-from adcreative.editor.picture.setting import TextSetter
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.scene import Scenes
+from adcreative.lettering.setting.setting import TextSetter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,4 +36,4 @@ class EditableCreative:
 
     def text_note(self, edited: Creative) -> str:
         """Return what became of the words in the picture with the words of `edited`, in a sentence; "" for nothing to say."""
-        return self.setter.change(edited).note if self.setter is not None else ""
+        return self.setter.change(edited.picture_texts).note if self.setter is not None else ""

@@ -116,7 +116,7 @@ class Trainings:
     def _bring(
         self, owner: str, results_path: str | None, picture_paths: Sequence[str], columns: Mapping[str, str | None]
     ) -> Material:
-        """Put what was uploaded where the training reads it.
+        """Copy the uploaded table and pictures into the folder that the training reads.
 
         Raises:
             AdCreativeError: no table, nothing usable among the pictures, or one column was chosen for two things.

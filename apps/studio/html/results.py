@@ -147,7 +147,7 @@ def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], tak
 
 
 def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]], creative: Creative | None = None) -> str:
-    """Show what a search found: whose it is, the gain in one sentence, words, looks; what it rests on behind "Details"."""
+    """Show the result of a search: the ad, its gain in one sentence, new words and looks; the evidence behind "Details"."""
     row = outcome.result.as_dict()
     row["reason"] = plain(row["reason"])
     thumbnail = None if before is None else pictures.preview(Image.fromarray(before), 96)

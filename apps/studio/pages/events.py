@@ -30,11 +30,10 @@ from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, focus
 from .pictures import Fillings, wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
-# two buttons, what a result shows, shapes of a kept ad, the boxes of own words and of the later steps, their texts
 LEAVE_DEMO = """() => {
   if (document.activeElement?.closest('#demo-button')) document.querySelector('#score-button').focus({preventScroll: true});
 }"""  # the button for the demo ad goes once there is an ad
-NUM_MOVES = 12 + NUM_LATER_TEXTS
+NUM_MOVES = 12 + NUM_LATER_TEXTS  # outputs that a result moves: buttons, the result, its shapes, boxes of the later steps
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,28 +9,28 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.editor.editor import EditorTools, edit_creative
-from adcreative.editor.picture import grounds as grounds_module
-from adcreative.editor.picture.kept_grounds import KeptGrounds
 from adcreative.editor.preparation.picture import prepare_words
-from adcreative.encoders.picture_words.reader import has_reader
+from adcreative.lettering.reading.reader import has_reader
+from adcreative.lettering.setting import preparation as preparation_module
+from adcreative.lettering.setting.prepared_cache import PreparedCache
 from tests.editor.fakes import FakeCopywriter
 from tests.editor.test_whole_picture import QUICK, tools
-from tests.encoders.picture_words.drawn_ads import KnownReader, drawn_ad
+from tests.lettering.reading.drawn_ads import KnownReader, drawn_ad
 
 pytestmark = pytest.mark.skipif(not has_reader(), reason="reads pictures")
 AD = Creative(file_name="ad.png", image_u8=drawn_ad(), brand="Somnia")
 CONFIG = replace(QUICK, set_text=True, generations=1)
 
 
-def given(grounds: KeptGrounds | None) -> EditorTools:
+def given(prepared: PreparedCache | None) -> EditorTools:
     models = tools(lambda features: -3.0, text_reader=KnownReader(), copywriter=FakeCopywriter(["Wake up rested"]))
-    return replace(models, grounds=grounds)
+    return replace(models, prepared=prepared)
 
 
 def test_a_search_finds_what_was_prepared_and_nothing_is_kept_once_it_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain, kept, matched = edit_creative(AD, tools=given(None), config=CONFIG), KeptGrounds(), []
-    real = grounds_module.match_fonts
-    monkeypatch.setattr(grounds_module, "match_fonts", lambda *args: matched.append(1) or real(*args))
+    plain, kept, matched = edit_creative(AD, tools=given(None), config=CONFIG), PreparedCache(), []
+    real = preparation_module.match_fonts
+    monkeypatch.setattr(preparation_module, "match_fonts", lambda *args: matched.append(1) or real(*args))
     prepare_words(AD, given(kept), CONFIG, lambda: True)
     assert not kept._kept
     prepare_words(AD, given(kept), CONFIG)

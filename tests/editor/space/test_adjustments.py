@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.picture.protection import Protection
 from adcreative.editor.space.adjustments import ADJUSTMENTS, MAX_CROP, SAFE_MARGIN, PictureAdjuster, tightest_crop, warm
 from adcreative.features.batch import LOOK_STATS
 from adcreative.features.extraction import look_stats
+from adcreative.lettering.arranging.protection import Protection
 
 
 def picture(height: int = 60, width: int = 80) -> np.ndarray:

@@ -1,1 +1,0 @@
-"""Words that stand in a picture: read (reader), grouped into blocks (blocks), named (roles), measured (measures)."""

@@ -1,0 +1,145 @@
+"""Fields that an ad leaves empty, filled with the words of its picture; and who an ad says it is from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative
+from adcreative.errors import CreativeError
+from adcreative.lettering.reading.reader import TextReading
+from adcreative.lettering.reading.roles import is_same_text, says_words
+from adcreative.lettering.reading.words import PictureWords, read_words
+
+READ_NOTE = "read from the picture"
+# field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
+# text beside it: with both in one field neither could be found, and set anew, in one piece
+FIELD_ROLES = (("headline", ("headline",)), ("description", ("body", "price")), ("cta", ("button",)))
+MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
+
+
+def fill_from_pictures(creatives: Iterable[Creative], reader: TextReading | None = None) -> Iterator[Creative]:
+    """Yield the creatives, in order; those with empty fields have them filled from their pictures.
+
+    About a second for each such picture that was not read before; the others are not opened, and come back as the same objects.
+    A picture that cannot be opened is left to whoever needs its pixels. Without `reader` nothing is read.
+    """
+    for creative in creatives:
+        if reader is None or not creative.has_image or not has_open_fields(creative):
+            yield creative
+            continue
+        try:
+            image_u8 = picture(creative)
+        except CreativeError:
+            image_u8 = None
+        yield creative if image_u8 is None else fill_fields(creative, read_words(image_u8, reader, brand=creative.brand))
+
+
+def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:
+    """Return who an ad says it is from, in its words or in its picture; "" where it does not say.
+
+    Raises:
+        CreativeError: its picture cannot be read.
+    """
+    image_u8 = None if creative.brand or reader is None else picture(creative)
+    return name_brand(creative, PictureWords() if image_u8 is None or reader is None else read_words(image_u8, reader))
+
+
+def name_read_fields(creative: Creative) -> str:
+    """Return which fields of a creative were read from its picture, in a phrase; "" when none was."""
+    return f"{', '.join(creative.read_fields)} {READ_NOTE}" if creative.read_fields else ""
+
+
+def has_open_fields(creative: Creative) -> bool:
+    """Return whether headline, text (primary text and description) or button are left empty."""
+    return not (creative.headline and creative.body and creative.cta)
+
+
+def fill_fields(creative: Creative, words: PictureWords) -> Creative:
+    """Return the creative with its empty headline, description and button filled from the picture, and marked so.
+
+    `read_fields` of the result names the fields that were filled. What the ad says itself is left as it is, and what the
+    picture says again is not filled in another field.
+    """
+    found: dict[str, Any] = {}
+    own = {"headline": creative.headline, "description": creative.body, "cta": creative.cta}
+    said = [creative.headline, creative.primary_text, creative.description, creative.cta]
+    for field, roles in FIELD_ROLES:
+        if own[field]:
+            continue
+        for role in roles:
+            texts = [
+                block.text
+                for block in words.with_role(role)
+                if block.confidence >= MIN_FIELD_CONFIDENCE
+                and (role == "price" or says_words(block.text))
+                and not any(is_same_text(block.text, other) for other in said)
+            ]
+            if texts:
+                found[field] = texts[0] if field == "cta" else join_texts(texts)
+                break
+    return replace(creative, **found, read_fields=tuple(found)) if found else creative
+
+
+_LABELS = r"(?:[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\.){1,3}"
+_ENDS = "com|net|org|shop|store|eu|io|co|app|de|ch|fr|nl|lu|pt|pl|cz|sk|hu|ro|bg|gr|dk|se|fi|ie|uk|ca|mx|br|au|nz|jp|kr|tr"
+_DOMAIN = re.compile(
+    rf"(?<![\w@.-])(?:(?:https?://|www\.)+({_LABELS}[a-z]{{2,6}})|({_LABELS}(?:{_ENDS})(?:\.[a-z]{{2}})?))(?![\w@-])",
+    re.IGNORECASE,
+)  # ends that are words of their own ("in", "it", "es") count behind "www." alone: a blank after a full stop is often lost
+
+
+def find_domain(*texts: str) -> str:
+    """Return the first web address in these texts, without "www." and what follows its name; "" without one.
+
+    The end of an address is in small letters, unless all of it is in capitals.
+    """
+    for text in texts:
+        for found in _DOMAIN.finditer(text):
+            address = found[1] or found[2]
+            if address.isupper() or address.rpartition(".")[2].islower():
+                return address.casefold()
+    return ""
+
+
+def name_brand(creative: Creative, words: PictureWords) -> str:
+    """Return who an ad says it is from: its brand, else what stands as a logo in its picture, else the address that it tells.
+
+    A logo that is one of several such lines, or was hardly read, is left out; "" where the ad does not say.
+    """
+    if creative.brand:
+        return creative.brand
+    said = [creative.headline, creative.primary_text, creative.description, creative.cta]
+    logos = [
+        block.text
+        for block in words.with_role("logo")
+        if block.confidence >= MIN_FIELD_CONFIDENCE and says_words(block.text) and not find_domain(block.text)
+        and not any(is_same_text(block.text, other) for other in said)
+    ]  # fmt: skip
+    domain = find_domain(*said, *(block.text for block in words.blocks))
+    return _part_words(logos[0], domain) if len(logos) == 1 else domain
+
+
+def _part_words(logo: str, domain: str) -> str:
+    """Return a logo with blanks where its address has hyphens: between spaced letters the reader loses them."""
+    parts = domain.split(".")[0].split("-")
+    if " " in logo or logo.casefold() != "".join(parts):
+        return logo
+    ends = np.cumsum([0, *map(len, parts)])
+    return " ".join(logo[start:end] for start, end in pairwise(ends))
+
+
+def join_texts(texts: Sequence[str]) -> str:
+    """Return texts that stand apart as one, each a sentence: a full stop goes between two of which the first has no mark at its
+    end and the second begins with no small letter. Scripts without capitals are joined by a blank."""
+    joined = texts[0]
+    for text in texts[1:]:
+        ends_open = joined[-1:].isdigit() or joined[-1:].islower() or joined[-1:].isupper() or joined[-1:] in "%€$£"
+        joined += f"{'.' if ends_open and not text[:1].islower() else ''} {text}"
+    return joined

@@ -1,0 +1,300 @@
+"""Fills holes in drawn grounds whose outlines are straight or round: they go on through the hole and part it into cells.
+
+Cells between which no colour changes are one region, and a region has one smooth colour: a surface that all regions share, a
+step of its own, and what its pixels nearby miss that by. Where what is known beside the hole contradicts, or an outline may
+have ended before, the hole is left to a filling that asks for less. Knows pixels; no letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from adcreative.lettering.erasing.holes import window_of
+from adcreative.lettering.erasing.outlines import CROWD_PX, EDGE_PX, LEAST_SLOPE, MAX_CROWD, Outline, find_outlines
+from adcreative.lettering.reading.ink import fit_ground
+
+PAD_SHARE, LEAST_PAD_PX = 0.12, 48  # of the picture's shorter side: how far around the hole outlines are looked for
+STEP_PX = 3.0  # to both sides of an outline at which colours differ
+SAME_COLOUR, BESIDE_PX = 2.5, 6.0  # 0..255 by which colours may differ on both sides of an outline that is none there
+LEAST_KNOWN, LARGE_CELL = 8, 40  # pixels of a cell that say its colour; that may make it a region of its own
+PURE_PX = 2  # so far from the hole and from outlines colours are pure
+SAME_SURFACE, ROUNDS, MIDDLE = 1.5, 4, 128.0  # 0..255 by which most of a region may miss the surface of all
+LARGE_REGION, MAX_RESIDUAL = 200, 2.5  # pixels that have a surface of their own; what they may miss it by, 0..255
+REACH_PX, LEAST_WEIGHT, LARGEST_MISS = 8.0, 0.05, 6.0  # of misses of a surface nearby; their least sum of weights; 0..255
+TRUNCATED = 4.0  # deviations from which on a blur is cut off
+SEEN_PX = 16  # of the hole: how far around it colours are looked at
+MAX_MISS, MISS_PX = 3.0, 1.5  # 0..255 by which what is known may miss what is drawn; deviation of the blur for that
+DOUBT_PX, MAX_DOUBT = 4.0, 0.2  # px around a place, and share of what is known there that may miss: else the place is left
+NEAR_SEEN_PX, GOES_ON, GUESSED_PX = 8.0, 0.3, 6  # px, and share of what is seen of an outline, that it goes on; px left there
+FINE = 3  # points across a pixel at which regions are asked, so that edges are soft
+RINGING_PX = 8  # how far from strokes compression shows
+
+
+def continue_outlines(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fill what of a mask [H, W] lies on a ground of straight and round outlines, and smooth compression's ringing around it.
+
+    Args:
+        image_u8: [H, W, 3]. keep_out: [H, W] what is no ground.
+    Returns:
+        the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it, nor those that
+        an outline may not reach, as it may have ended or turned before.
+    """
+    return OutlinedGround(image_u8, mask, keep_out).fill(image_u8, mask, is_sure=True)
+
+
+class OutlinedGround:
+    """The ground of straight and round outlines behind a mask [H, W] of a picture [H, W, 3], drawn once.
+
+    Args:
+        keep_out: [H, W] what is no ground.
+    """
+
+    def __init__(self, image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> None:
+        self._window = window_of(mask, max(LEAST_PAD_PX, round(PAD_SHARE * min(mask.shape))))
+        if self._window is None:
+            return
+        crop, hole = image_u8[self._window].astype(np.float32), mask[self._window]
+        known = ~(mask | keep_out)[self._window]
+        around = ndimage.binary_dilation(hole, iterations=SEEN_PX)
+        self._outlines = [one for one in find_outlines(crop, known) if _crosses(one, around) and _is_step(one, crop)]
+        near = known & ndimage.binary_dilation(hole, iterations=RINGING_PX)
+        self._drawn, self._is_edge = _draw(crop, known, hole | near, self._outlines)
+        is_open = np.isnan(self._drawn).any(axis=2)
+        missed = coherent_misses(crop - self._drawn, near & ~is_open & ~self._is_edge) > MAX_MISS
+        reach = max(DOUBT_PX, float(ndimage.distance_transform_edt(hole).max()))
+        shares = [ndimage.gaussian_filter(one.astype(np.float32), reach) for one in (missed | is_open & near, near)]
+        doubt = is_open | (shares[0] > MAX_DOUBT * np.maximum(shares[1], 1e-4)) | missed
+        self._told = (hole | near & ~self._is_edge) & ~doubt
+        self._near = near
+
+    def fill(self, image_u8: np.ndarray, left: np.ndarray, *, is_sure: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return a picture [H, W, 3] with what is left of the mask filled, and what was replaced [H, W].
+
+        Args:
+            image_u8: the picture, more or less of the mask filled. is_sure: leave what an outline may not reach.
+        """
+        out, done = image_u8.copy(), np.zeros_like(left)
+        if self._window is None:
+            return out, done
+        hole = left[self._window]
+        chosen = self._told & (hole | self._near & ndimage.binary_dilation(hole, iterations=RINGING_PX))
+        if is_sure and chosen.any():
+            guessed = _is_guessed(self._is_edge & hole, self._outlines)
+            chosen &= ~ndimage.binary_dilation(guessed, iterations=GUESSED_PX)
+        out[self._window][chosen] = self._drawn[chosen].round().clip(0, 255).astype(np.uint8)
+        done[self._window] = chosen
+        return out, done
+
+
+def _is_guessed(is_edge: np.ndarray, outlines: Sequence[Outline]) -> np.ndarray:
+    """Return which edges [h, w] lie so far beyond the seen part of their outline that it may have ended or turned."""
+    guessed = np.zeros_like(is_edge)
+    y, x = np.nonzero(is_edge)
+    if not len(y) or not outlines:
+        return guessed
+    nearest = np.argmin([np.abs(one.distance(y, x)) for one in outlines], axis=0)
+    for k, one in enumerate(outlines):
+        own = nearest == k
+        guessed[y[own], x[own]] = one.beyond(y[own], x[own]) > max(NEAR_SEEN_PX, GOES_ON * len(one.points))
+    return guessed
+
+
+def coherent_misses(off: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Return how far pixels [h, w] and those around are off together (0..255): a thing, where compression goes up and down."""
+    weight = np.maximum(ndimage.gaussian_filter(near.astype(np.float32), MISS_PX), 0.02)
+    known = np.where(near[:, :, None], off, 0.0)
+    return np.max([np.abs(ndimage.gaussian_filter(known[:, :, k], MISS_PX) / weight) for k in range(3)], axis=0) * near
+
+
+def _crosses(outline: Outline, hole: np.ndarray) -> bool:
+    y, x = np.nonzero(hole)
+    distance = outline.distance(y, x)
+    return bool((distance < 0).any() and (distance > 0).any())
+
+
+def _is_step(outline: Outline, crop: np.ndarray) -> bool:
+    """Return whether colours differ on both sides of an outline's points by more than noise."""
+    offsets = outline.points - outline.middle
+    normals = offsets / np.maximum(np.hypot(*offsets.T), 1e-6)[:, None]
+    sides = []
+    for by in (-STEP_PX, STEP_PX):
+        y, x = (outline.points + by * normals).round().astype(int).T
+        sides.append(crop[y.clip(0, crop.shape[0] - 1), x.clip(0, crop.shape[1] - 1)])
+    return float(np.abs(np.median(sides[1] - sides[0], axis=0)).max()) > SAME_COLOUR
+
+
+def _codes(y: np.ndarray, x: np.ndarray, outlines: Sequence[Outline]) -> tuple[np.ndarray, np.ndarray]:
+    """Return for places which side of each outline they lie on, a bit each, and how far the nearest one is, px."""
+    codes, nearest = np.zeros(y.shape, np.int64), np.full(y.shape, np.inf)
+    for k, one in enumerate(outlines):
+        distance = one.distance(y, x)
+        codes |= (distance > 0).astype(np.int64) << k
+        nearest = np.minimum(nearest, np.abs(distance))
+    return codes, nearest
+
+
+def _draw(
+    crop: np.ndarray, known: np.ndarray, wanted: np.ndarray, outlines: Sequence[Outline]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ground [h, w, 3] on the wanted pixels, NaN where nothing tells it, and which pixels [h, w] are at an edge."""
+    y, x = np.mgrid[: crop.shape[0], : crop.shape[1]].astype(float)
+    codes, nearest = _codes(y, x, outlines)
+    pure = ndimage.binary_erosion(known, iterations=PURE_PX) & (nearest > PURE_PX)
+    pure &= ndimage.binary_dilation(wanted, iterations=SEEN_PX) & _is_calm(crop)
+    regions = _join_cells(crop, known & (nearest > 1.0), pure, codes, outlines)
+    names = np.array(sorted(regions))
+    region_of = np.array([regions[int(code)] for code in names])
+    labels = region_of[np.searchsorted(names, codes)]
+    rows, columns = np.nonzero(wanted)
+    colours = _colours(crop, pure, labels, wanted)
+    is_edge = ndimage.maximum_filter(labels, 3) != ndimage.minimum_filter(labels, 3)
+    own = np.searchsorted(np.unique(labels), labels[wanted])
+    drawn = np.full(crop.shape, np.nan, np.float32)
+    drawn[wanted] = colours[own, np.arange(len(own))]
+    soft, order, offsets = np.flatnonzero(is_edge[wanted]), np.unique(labels), (np.arange(FINE) + 0.5) / FINE - 0.5
+    drawn[rows[soft], columns[soft]] = 0.0
+    for dy, dx in ((dy, dx) for dy in offsets for dx in offsets):
+        fine, _ = _codes(rows[soft] + dy, columns[soft] + dx, outlines)
+        at = np.searchsorted(names, fine).clip(0, len(names) - 1)
+        label = np.where(names[at] == fine, region_of[at], labels[rows[soft], columns[soft]])
+        drawn[rows[soft], columns[soft]] += colours[np.searchsorted(order, label), soft] / FINE**2
+    return drawn, is_edge
+
+
+def _is_calm(crop: np.ndarray) -> np.ndarray:
+    """Return the mask [h, w] of what is no photograph: most of what is around is without edges."""
+    gy, gx = np.gradient(ndimage.gaussian_filter(crop, (EDGE_PX, EDGE_PX, 0.0)), axis=(0, 1))
+    is_steep = np.hypot(gy, gx).max(axis=2) > LEAST_SLOPE
+    return np.asarray(ndimage.uniform_filter(is_steep.astype(np.float32), CROWD_PX) < MAX_CROWD)
+
+
+def _join_cells(
+    crop: np.ndarray, known: np.ndarray, pure: np.ndarray, codes: np.ndarray, outlines: Sequence[Outline]
+) -> dict[int, int]:
+    """Return code of a cell -> its region: large cells between which no colour changes are one, small ones join the neighbour
+    whose colour is nearest, and those that nobody sees the one whose outline is farthest from being seen there.
+
+    known, pure: [h, w] pixels that are ground; that are far from the hole and from outlines besides.
+    """
+    places = _places(codes)
+    cells = list(places)
+    seen, own = ({code: (y[mask[y, x]], x[mask[y, x]]) for code, (y, x) in places.items()} for mask in (known, pure))
+    large = [code for code in cells if len(own[code][0]) >= LARGE_CELL]
+    parent = {code: code for code in cells}
+
+    def root(code: int) -> int:
+        while parent[code] != code:
+            code = parent[code]
+        return code
+
+    for code in large:
+        for k, outline in enumerate(outlines):
+            other = code ^ (1 << k)
+            if other > code and other in parent and len(own[other][0]) >= LARGE_CELL:
+                sides = [_beside(crop, own[one], outline) for one in (code, other)]
+                if float(np.abs(sides[0] - sides[1]).max()) <= SAME_COLOUR:
+                    parent[root(other)] = root(code)
+    told = set(large)
+    waiting = sorted((code for code in cells if code not in told), key=lambda code: -len(seen[code][0]))
+    for _ in range(len(outlines) + 1):
+        for code in list(waiting):
+            middle = np.mean(places[code], axis=1)
+            options = []
+            for k, outline in enumerate(outlines):
+                other = code ^ (1 << k)
+                if other in told:
+                    if len(seen[code][0]) >= LEAST_KNOWN and len(seen[other][0]) >= LEAST_KNOWN:
+                        sides = [_beside(crop, seen[one], outline) for one in (code, other)]
+                        options.append((float(np.abs(sides[0] - sides[1]).max()), 0.0, other))
+                    else:
+                        options.append((SAME_COLOUR, -float(np.hypot(*(outline.points - middle).T).min()), other))
+            if options:
+                parent[code] = root(min(options)[2])
+                told.add(code)
+                waiting.remove(code)
+    return {code: root(code) for code in cells}
+
+
+def _places(codes: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Return code -> the rows and columns of its pixels, from the smallest code on."""
+    order = np.argsort(codes, axis=None, kind="stable")
+    names, starts = np.unique(codes.ravel()[order], return_index=True)
+    y, x = np.unravel_index(order, codes.shape)
+    ends = [*starts[1:], len(order)]
+    return {int(name): (y[start:end], x[start:end]) for name, start, end in zip(names, starts, ends, strict=True)}
+
+
+def _beside(crop: np.ndarray, own: tuple[np.ndarray, ...], outline: Outline) -> np.ndarray:
+    """Return the colour [3] that a cell's pixels have beside an outline."""
+    distance = np.abs(outline.distance(own[0], own[1]))
+    limit = max(BESIDE_PX, float(np.partition(distance, LEAST_KNOWN - 1)[LEAST_KNOWN - 1]))
+    near = distance <= limit
+    return np.asarray(np.median(crop[own[0][near], own[1][near]], axis=0))
+
+
+def _colours(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the colour [R, N, 3] of each region at all wanted pixels; NaN where it has none, or no smooth one.
+
+    The surface that all share and a step, or a surface of its own where that is not enough, and what its pixels nearby miss.
+    """
+    rows, columns = np.nonzero(wanted)
+    names, sizes = np.unique(labels[pure], return_counts=True)
+    found = np.full((len(np.unique(labels)), len(rows), 3), np.nan, np.float32)
+    if not len(names):
+        return found
+    order = np.unique(labels)
+    usual = _shared_surface(crop, pure, labels)
+    for name, size in zip(names, sizes, strict=True):
+        own = pure & (labels == name)
+        if size < LEAST_KNOWN:
+            continue
+        surface = usual + np.median((crop - usual)[own], axis=0)
+        if _residual(crop - surface, own) > SAME_SURFACE and size >= LARGE_REGION:
+            surface, _ = fit_ground(crop, own)
+        if _residual(crop - surface, own) <= MAX_RESIDUAL:
+            drawn = surface[rows, columns] + _misses(crop - surface, own, wanted)
+            low, high = np.percentile(crop[own], (1.0, 99.0), axis=0)
+            found[np.searchsorted(order, name)] = drawn.clip(low - SAME_COLOUR, high + SAME_COLOUR)
+    return found
+
+
+def _residual(off: np.ndarray, own: np.ndarray) -> float:
+    """Return by how much most of a region's pixels miss its surface, 0..255; things that lie on it do not count."""
+    return float(np.median(np.abs(off[own]).max(axis=1)))
+
+
+def _shared_surface(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the surface [h, w, 3] that all regions have in common, but for a step each."""
+    names, index = np.unique(labels, return_inverse=True)
+    index = index.reshape(labels.shape)
+    surface = np.zeros_like(crop)
+    for _ in range(ROUNDS):
+        steps = np.zeros((len(names), 3), np.float32)
+        for k in range(len(names)):
+            own = pure & (index == k)
+            steps[k] = np.median((crop - surface)[own], axis=0) if own.any() else 0.0
+        surface = fit_ground(crop - steps[index] + MIDDLE, pure)[0] - MIDDLE
+    return surface
+
+
+def _misses(off: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return what a region's own pixels [h, w] say nearby [N, 3] of what is left of them [h, w, 3]."""
+    reach = round(TRUNCATED * REACH_PX)  # pixels that are farther from all that is wanted have no part in it
+    box = tuple(slice(max(0, places.min() - reach), places.max() + reach + 1) for places in np.nonzero(wanted))
+    off, own, wanted = off[box], own[box], wanted[box]
+    rows, columns = np.nonzero(wanted)
+    own = own & (np.abs(off).max(axis=2) <= LARGEST_MISS)
+    known = off * own[:, :, None]
+    blurred = _blurred(np.dstack([known, own.astype(np.float32)]))[rows, columns]
+    return np.asarray(blurred[:, :3] / np.maximum(blurred[:, 3:], LEAST_WEIGHT))
+
+
+def _blurred(planes: np.ndarray) -> np.ndarray:
+    """Return planes [h, w, 4] under a blur of REACH_PX."""
+    import cv2
+
+    side = 2 * round(TRUNCATED * REACH_PX) + 1
+    return np.asarray(cv2.GaussianBlur(planes.astype(np.float32), (side, side), REACH_PX, borderType=cv2.BORDER_REFLECT))

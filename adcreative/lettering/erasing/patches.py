@@ -1,0 +1,266 @@
+"""Fills a hole in a photograph with patches of what is around it that agree with each other, from coarse to fine.
+
+    match   each patch that touches the hole finds the known patch that is most like it
+    vote    patches over a pixel of the hole say its colour and how colours change to the next pixel, likely ones more
+    join    colours that change so from the hole's rim on: min sum (f_p - f_q - change_pq)^2 + LOYALTY (f_p - colour_p)^2
+
+All are repeated at each size of the picture, from one at which the hole is a few pixels wide to its own. Knows pixels; no
+letters. Source: Wexler, Shechtman & Irani 2007 for the fill, Barnes et al. 2009 for the search by propagation and random trial,
+Darabi et al. 2012 for the join. Differs: all patches are updated at once, with the neighbours that they had before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import ndimage, sparse
+from scipy.sparse import linalg as sparse_linalg
+
+from adcreative.lettering.erasing.holes import window_of
+
+RADIUS_PX = 3  # of a patch
+MAX_HOLE_PX = 250_000  # a larger hole is left to a quicker way
+PAD_WIDTHS, LEAST_PAD_PX = 2.0, 40  # of the hole's parts: how far around it patches are looked for
+COARSE_PX = 3.0  # half the width of a hole at the coarsest size
+LEAST_SIDE_PX = 24  # of the picture at the coarsest size
+ROUNDS = ((16, 4), (6, 3), (2, 2))  # fills, and searches in each: at the coarsest size, the next one and all finer ones
+FILLED_SHARE = 0.1  # that filled pixels count for of known ones, when patches are compared
+ASKED_FIRST = (2, 4, 8)  # parts of a patch after which one that differs by more already is given up
+SHARPNESS_PERCENTILE = 1.0  # of the patches' differences: what differs by more has little say
+LOYALTY = 0.01  # to the colours that patches say, against the changes that they say
+SEED = 5
+
+
+def fill_from_patches(image_u8: np.ndarray, hole: np.ndarray, keep_out: np.ndarray) -> np.ndarray | None:
+    """Return the picture [H, W, 3] with a hole [H, W] filled, all else bit for bit; None when there are no patches, or it would
+    take too long.
+
+    Args:
+        keep_out: [H, W] pixels that may not be copied.
+    """
+    window = window_of(hole, max(LEAST_PAD_PX, round(PAD_WIDTHS * 2.0 * _half_width(hole))))
+    if window is None:
+        return image_u8
+    if hole.sum() > MAX_HOLE_PX:
+        return None
+    filled = _filled(image_u8[window].astype(np.float32), hole[window], keep_out[window])
+    if filled is None:
+        return None
+    out = image_u8.copy()
+    out[window][hole[window]] = filled.round().clip(0, 255).astype(np.uint8)[hole[window]]
+    return out
+
+
+def _filled(picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> np.ndarray | None:
+    """Return a picture [h, w, 3] float32 with its hole [h, w] filled; None when there is nothing to take patches from."""
+    sizes = [(picture, hole, barred)]
+    while _half_width(sizes[-1][1]) > COARSE_PX and min(sizes[-1][1].shape) >= 2 * LEAST_SIDE_PX:
+        sizes.append(_halved(*sizes[-1]))
+    rng, filled, sources = np.random.default_rng(SEED), None, None
+    for depth, (known, gap, closed) in enumerate(reversed(sizes)):
+        level = _Level(known, gap, closed)
+        if not len(level.examples):
+            continue
+        start = _first_guess(known, gap) if filled is None else _doubled(filled, known, gap)
+        fills, searches = ROUNDS[min(depth, len(ROUNDS) - 1)]
+        filled, sources = level.fill(start, sources, fills, searches, rng)
+    return filled
+
+
+def _half_width(hole: np.ndarray) -> float:
+    return float(np.percentile(ndimage.distance_transform_edt(hole)[hole], 98.0)) if hole.any() else 0.0
+
+
+def _halved(picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return picture, hole and barred pixels at half the size; what is partly known has the mean of its known pixels."""
+    height, width = -(-hole.shape[0] // 2) * 2, -(-hole.shape[1] // 2) * 2
+    more = ((0, height - hole.shape[0]), (0, width - hole.shape[1]))
+    known = np.pad(~hole, more, mode="edge").astype(np.float32)
+    wide = np.pad(picture, (*more, (0, 0)), mode="edge") * known[:, :, None]
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        return np.asarray(values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2])
+
+    weight = sums(known)
+    return (
+        sums(wide) / np.maximum(weight, 1.0)[:, :, None], weight < 2.0,
+        sums(np.pad(barred, more, mode="edge").astype(np.float32)) > 0.0,
+    )  # fmt: skip
+
+
+def _first_guess(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Return the picture with each pixel of the hole as the known ones nearest to it."""
+    nearest = ndimage.distance_transform_edt(hole, return_distances=False, return_indices=True)
+    return np.where(hole[:, :, None], picture[tuple(nearest)], picture)
+
+
+def _doubled(filled: np.ndarray, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    import cv2
+
+    large = cv2.resize(filled, (2 * filled.shape[1], 2 * filled.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.where(hole[:, :, None], large[: hole.shape[0], : hole.shape[1]], picture)
+
+
+class _Level:
+    """The picture at one size. All places are flat indices of its pixels, framed by RADIUS_PX pixels on each side."""
+
+    def __init__(self, picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> None:
+        side, frame = 2 * RADIUS_PX + 1, RADIUS_PX
+        self._shape = hole.shape
+        self._hole = np.pad(hole, frame)
+        whole = ndimage.minimum_filter((~hole & ~barred).astype(np.uint8), size=side, mode="constant").astype(bool)
+        self._is_example = np.pad(whole, frame).ravel()
+        self.examples = np.flatnonzero(self._is_example)
+        touching = np.pad(ndimage.binary_dilation(hole, np.ones((side, side))), frame)
+        self._targets = np.flatnonzero(touching)
+        self._row = self._hole.shape[1]
+        self._order = np.full(self._hole.size, -1)
+        self._order[self._targets] = np.arange(len(self._targets))
+        self._own = np.flatnonzero(self._hole)
+        self._weights = np.where(self._hole, FILLED_SHARE, 1.0).astype(np.float32).ravel()
+        steps = range(-RADIUS_PX, RADIUS_PX + 1)
+        self._votes = {  # what a patch says a colour of, and a change to the right and down
+            0: [dy * self._row + dx for dy in steps for dx in steps],
+            1: [dy * self._row + dx for dy in steps for dx in steps[:-1]],
+            self._row: [dy * self._row + dx for dy in steps[:-1] for dx in steps],
+        }
+        self._compared = [dy * self._row + dx for dy in steps[::2] for dx in steps[::2]]
+        self._pairs, self._place, self._solver = self._joints()
+
+    def _joints(self) -> tuple[list[tuple[np.ndarray, int]], np.ndarray, Any]:
+        """Return the pixels in the hole or before one in it, to the right and downward, with the step to that; the number of a
+        pixel of the hole, -1 outside; and what solves the equations of the join."""
+        place = np.full(self._hole.size, -1)
+        place[self._own] = np.arange(len(self._own))
+        flat, pairs = self._hole.ravel(), []
+        diagonal, rows, columns = np.full(len(self._own), LOYALTY), [], []
+        for step in (1, self._row):
+            near = np.flatnonzero(flat[:-step] | flat[step:])
+            pairs.append((near, step))
+            for end in (near, near + step):
+                np.add.at(diagonal, place[end][place[end] >= 0], 1.0)
+            both = near[(place[near] >= 0) & (place[near + step] >= 0)]
+            rows += [place[both], place[both + step]]
+            columns += [place[both + step], place[both]]
+        row, column = np.concatenate(rows), np.concatenate(columns)
+        size = (len(self._own), len(self._own))
+        matrix = sparse.coo_matrix((np.full(len(row), -1.0), (row, column)), shape=size) + sparse.diags(diagonal)
+        return pairs, place, sparse_linalg.splu(matrix.tocsc())
+
+    def fill(
+        self, start: np.ndarray, coarse: np.ndarray | None, fills: int, searches: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the picture filled from a first guess, and the source of each pixel [h, w, 2] (row, column) for the next size.
+
+        Args:
+            coarse: the sources at half the size; None: random ones.
+        """
+        frame = RADIUS_PX
+        framed = np.pad(start, ((frame, frame), (frame, frame), (0, 0)), mode="edge").reshape(-1, 3)
+        self._pixels = np.concatenate([framed, np.zeros((len(framed), 1))], axis=1).astype(np.float32)  # 16 bytes each
+        sources = self._first_sources(coarse, rng)
+        for _ in range(fills):
+            costs = self._costs(sources)
+            for _ in range(searches):
+                sources, costs = self._search(sources, costs, rng)
+            self._vote(sources, costs)
+        inner = self._pixels[:, :3].reshape(*self._hole.shape, 3)[frame:-frame, frame:-frame]
+        places = np.moveaxis(np.indices(self._shape), 0, 2)
+        rows, columns = np.divmod(self._targets, self._row)
+        places[rows - frame, columns - frame] = np.stack(np.divmod(sources, self._row), axis=1) - frame
+        return inner.copy(), places
+
+    def _first_sources(self, coarse: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+        random = self.examples[rng.integers(len(self.examples), size=len(self._targets))]
+        if coarse is None:
+            return random
+        rows, columns = np.divmod(self._targets, self._row)
+        rows, columns = rows - RADIUS_PX, columns - RADIUS_PX
+        found = 2 * coarse[rows // 2, columns // 2] + np.stack([rows % 2, columns % 2], axis=1)
+        found = found.clip(0, np.subtract(self._shape, 1)) + RADIUS_PX
+        doubled = found[:, 0] * self._row + found[:, 1]
+        return np.where(self._is_example[doubled], doubled, random)
+
+    def _take(self, places: np.ndarray) -> np.ndarray:
+        """Return the pixels [N, 4] at places, the fourth channel 0: whole numbers of 16 bytes are copied soonest."""
+        return np.asarray(self._pixels.view(np.complex128)[:, 0].take(places).view(np.float32).reshape(-1, 4))
+
+    def _costs(self, sources: np.ndarray) -> np.ndarray:
+        """Return the weighted squared difference of each target's patch and its source's."""
+        costs = np.zeros(len(sources), np.float32)
+        for step in self._compared:
+            costs += self._differences(self._targets + step, sources + step)
+        return costs
+
+    def _differences(self, at: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        off = self._take(at) - self._take(sources)
+        return np.asarray(self._weights.take(at) * np.einsum("ij,ij->i", off, off))
+
+    def _search(self, sources: np.ndarray, costs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Try the sources of the neighbours, moved by as much, and random places nearer and nearer to the best one."""
+        for step in (1, -1, self._row, -self._row):
+            beside = self._order[self._targets + step]
+            sources, costs = self._better(sources, costs, np.where(beside >= 0, sources[beside] - step, sources))
+        reach = max(self._shape) // 2
+        while reach >= 1:
+            rows, columns = np.divmod(sources, self._row)
+            moves = rng.integers(-reach, reach + 1, size=(2, len(sources)))
+            rows = (rows + moves[0]).clip(RADIUS_PX, RADIUS_PX + self._shape[0] - 1)
+            columns = (columns + moves[1]).clip(RADIUS_PX, RADIUS_PX + self._shape[1] - 1)
+            sources, costs = self._better(sources, costs, rows * self._row + columns)
+            reach //= 3
+        return sources, costs
+
+    def _better(self, sources: np.ndarray, costs: np.ndarray, tried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the better of the current and the tried source patch for each pixel, with its cost."""
+        left = np.flatnonzero((tried != sources) & self._is_example.take(tried))
+        at, new, best, sums = self._targets[left], tried[left], costs[left], np.zeros(len(left), np.float32)
+        for num, step in enumerate(self._compared):
+            if num in ASKED_FIRST:
+                still = np.flatnonzero(sums < best)
+                left, at, new = left[still], at[still], new[still]
+                best, sums = best[still], sums[still]
+            sums += self._differences(at + step, new + step)
+        won = np.flatnonzero(sums < best)
+        sources, costs = sources.copy(), costs.copy()
+        sources[left[won]], costs[left[won]] = new[won], sums[won]
+        return sources, costs
+
+    def _vote(self, sources: np.ndarray, costs: np.ndarray) -> None:
+        """Fill the hole with what the patches over it say, joined to its rim."""
+        usual = max(float(np.percentile(costs, SHARPNESS_PERCENTILE)), 1.0)
+        says, said_by = np.zeros(self._hole.size, np.float32), np.zeros(self._hole.size, np.intp)
+        says[self._targets] = np.exp(-np.minimum(costs / usual, 30.0)).astype(np.float32) + 1e-9
+        said_by[self._targets] = sources
+        colours = self._mean_said(self._own, 0, said_by, says)
+        changes = [self._mean_said(pairs, step, said_by, says) for pairs, step in self._pairs]
+        self._pixels[self._own, :3] = self._joined(colours, changes)
+
+    def _mean_said(self, places: np.ndarray, to: int, said_by: np.ndarray, says: np.ndarray) -> np.ndarray:
+        """Return the mean [N, 3] of what patches say of places: their colour (to = 0), or its change to the pixel at `to`.
+
+        Args:
+            said_by, says: of all pixels: the source of the patch around one, and its say, 0 where it touches no hole.
+        """
+        above, below = np.zeros((len(places), 4), np.float32), np.zeros(len(places), np.float32)
+        for step in self._votes[to]:
+            weight, said_at = says.take(places - step), said_by.take(places - step) + step
+            said = self._take(said_at)
+            if to:
+                said = self._take(said_at + to) - said
+            said *= weight[:, None]
+            above += said
+            below += weight
+        return np.asarray(above[:, :3] / np.maximum(below, 1e-12)[:, None])
+
+    def _joined(self, colours: np.ndarray, changes: list[np.ndarray]) -> np.ndarray:
+        """Return the colours [N, 3] of the hole that change from pixel to pixel as is said, beginning at the known ones."""
+        right_side = LOYALTY * colours.astype(np.float64)
+        for (pairs, step), change in zip(self._pairs, changes, strict=True):
+            for here, there, sign in ((pairs, pairs + step, -1.0), (pairs + step, pairs, 1.0)):
+                mine, other = self._place[here], self._place[there]
+                own = mine >= 0
+                values = sign * change[own] + np.where((other[own] < 0)[:, None], self._pixels[there[own], :3], 0.0)
+                np.add.at(right_side, mine[own], values)
+        return np.asarray(self._solver.solve(right_side), np.float32)

@@ -1,0 +1,292 @@
+"""Lines of text in a picture grouped into blocks, each with its box, colour, size, alignment and plate (a button's shape).
+
+Knows lines and pixels; no models, no fields of an ad. What a block is for is said by `roles`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adcreative.lettering.reading.ink import contrast_ratio, measure_ink, measure_letters
+from adcreative.lettering.reading.reader import TextLine
+
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1, end exclusive
+
+ALIGNMENTS = ("left", "centre", "right")
+MAX_SIZE_RATIO = 1.35  # of the heights of two lines of one block
+MAX_COLOUR_DISTANCE = 60.0
+PLATE_TOLERANCE = 26.0  # of colours: pixels nearer than this to a label's ground belong to its plate
+STRICT_TOLERANCE, PLATE_EDGE = 10.0, 0.7  # the same on a photograph of nearly its colour; the share of its rim that differs
+MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of its label; its share of the picture
+MAX_PLATE_LINES = 3  # on a badge ("20 %", "off", "all coats")
+BELOW = (202, 220)  # Unicode's classes of marks that stand below a letter, attached and not
+RIBBON_STEP = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
+WHOLE_WIDTH = 0.97  # of what looks like ink: letters that are as wide are all of them
+RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockLine:
+    """A line of a block: its text and the tight box around its letters (px), or the detected one where no ink was found."""
+
+    text: str
+    box: Box
+    confidence: float
+    angle_deg: float = 0.0
+
+    @property
+    def height(self) -> int:
+        return self.box[3] - self.box[1]
+
+    @property
+    def cap_px(self) -> float:
+        """Height of capitals: that of the letters' box, less what hangs below, or more where no letter is as high."""
+        return self.height / ink_height(self.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextBlock:
+    """Lines that belong together, from top to bottom.
+
+    colour, ground: RGB 0..255 of letters and of what they stand on; contrast: 1..21 (WCAG). residual: how far the ground is
+    from a flat one or a gradient, 0..255. alignment: one of ALIGNMENTS. plate: box of the coloured shape behind the only line,
+    as of a button. role: one of roles.ROLES, "" before it is given.
+    """
+
+    lines: tuple[BlockLine, ...]
+    colour: tuple[int, int, int]
+    ground: tuple[int, int, int]
+    residual: float
+    alignment: str = "left"
+    plate: Box | None = None
+    role: str = ""
+
+    @property
+    def text(self) -> str:
+        return " ".join(line.text for line in self.lines)
+
+    @property
+    def box(self) -> Box:
+        boxes = np.array([line.box for line in self.lines])
+        x0, y0 = boxes[:, :2].min(axis=0)
+        x1, y1 = boxes[:, 2:].max(axis=0)
+        return int(x0), int(y0), int(x1), int(y1)
+
+    @property
+    def size_px(self) -> float:
+        """Height of capitals, the median of the lines."""
+        return float(np.median([line.cap_px for line in self.lines]))
+
+    def is_ribbon(self, width: int) -> bool:
+        """Return whether it stands on a plate from rim to rim of a picture `width` px wide."""
+        return self.plate is not None and self.plate[0] <= 0 and self.plate[2] >= width
+
+    @property
+    def contrast(self) -> float:
+        return contrast_ratio(self.colour, self.ground)
+
+    @property
+    def confidence(self) -> float:
+        return min(line.confidence for line in self.lines)
+
+    @property
+    def angle_deg(self) -> float:
+        return float(np.median([line.angle_deg for line in self.lines]))
+
+
+def ink_height(text: str) -> float:
+    """Return the height of a text's letters in heights of capitals, by which letters it has: x 0.74, descenders 0.28 more."""
+    is_latin = any("a" <= char <= "z" for char in text)
+    is_high = not is_latin or any(char.isdigit() or char.isupper() or char in "bdfhijklt!?$€£%|/()\"'" for char in text)
+    return (1.0 if is_high else 0.74) + 0.28 * (is_latin and any(char in "gjpqy,;()Q$" for char in text))
+
+
+def hangs_below(text: str) -> bool:
+    """Return whether a letter of a text, or a mark of one such as an ogonek or a cedilla, may reach below the baseline."""
+    marks = unicodedata.normalize("NFD", text)
+    return any(char in "gjpqyJ,;()Q$@/|" or unicodedata.combining(char) in BELOW for char in marks)
+
+
+def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:
+    """Return the blocks of the lines found in the picture [H, W, 3], from top to bottom; their roles are not given yet."""
+    single = [_measure_line(image_u8, line) for line in _join_pieces(lines)]
+    blocks: list[TextBlock] = []
+    for one in sorted(single, key=lambda block: (block.box[1], block.box[0])):
+        plate = find_plate(image_u8, one)
+        if plate is not None and not _is_panel(plate, single, image_u8.shape[1]):
+            blocks.append(replace(one, plate=plate))
+            continue
+        home = next((idx for idx in reversed(range(len(blocks))) if _belongs(blocks[idx], one)), None)
+        if home is None:
+            blocks.append(one)
+        else:
+            first = blocks[home]
+            blocks[home] = replace(first, lines=(*first.lines, *one.lines), residual=max(first.residual, one.residual))
+    return _align(blocks, image_u8.shape[1])
+
+
+def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:
+    ink = measure_ink(image_u8, line.box_xyxy_px)
+    x0, y0, x1, y1 = (round(edge) for edge in line.box_xyxy_px)
+    box = ink.box or (x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
+    if ink.box is not None and not ink.is_flat:  # what shines through between letters makes a line higher than they are
+        letters = measure_letters(image_u8, (x0, y0, x1, y1), 0.0).box
+        box = letters if letters and letters[2] - letters[0] >= WHOLE_WIDTH * (box[2] - box[0]) else box
+    found = BlockLine(text=line.text, box=box, confidence=line.confidence, angle_deg=line.angle_deg)
+    return TextBlock(lines=(found,), colour=ink.colour, ground=ink.ground_colour, residual=ink.residual)
+
+
+def _join_pieces(lines: Sequence[TextLine]) -> list[TextLine]:
+    """Join pieces of one line that the detection cut in two: beside each other, equally high, less than a letter apart."""
+    joined: list[TextLine] = []
+    for line in sorted(lines, key=lambda one: one.box_xyxy_px[0]):
+        for idx, left in enumerate(joined):
+            a, b = left.box_xyxy_px, line.box_xyxy_px
+            height_a, height_b = a[3] - a[1], b[3] - b[1]
+            overlap = min(a[3], b[3]) - max(a[1], b[1])
+            is_level = overlap > 0.7 * min(height_a, height_b) and max(height_a, height_b) < 1.6 * min(height_a, height_b)
+            if is_level and -0.45 * height_a < b[0] - a[2] < 0.35 * height_a:
+                quad = np.array(
+                    [[a[0], min(a[1], b[1])], [b[2], min(a[1], b[1])], [b[2], max(a[3], b[3])], [a[0], max(a[3], b[3])]]
+                )
+                text, sure = f"{left.text} {line.text}", min(left.confidence, line.confidence)
+                joined[idx] = TextLine(text=text, quad_xy_px=quad.astype(np.float32), confidence=sure)
+                break
+        else:
+            joined.append(line)
+    return joined
+
+
+def _belongs(block: TextBlock, other: TextBlock) -> bool:
+    """Return whether a line goes on a block: below its last line, of its size and colour, and aligned with it."""
+    if block.plate is not None:
+        return False
+    last, new = block.lines[-1], other.lines[0]
+    size = max(block.size_px, 1.0)
+    least = 0.0 if not any(char.isalnum() for char in new.text) else size / MAX_SIZE_RATIO  # a sign alone may be of any height
+    has_size = least <= new.cap_px <= MAX_SIZE_RATIO * size
+    gap = new.box[1] - last.box[3]
+    is_near = -0.5 * size <= gap <= 1.2 * size and new.box[1] > last.box[1]
+    is_same_colour = float(np.linalg.norm(np.subtract(block.colour, other.colour))) <= MAX_COLOUR_DISTANCE
+    slack = 0.6 * size
+    middle, new_middle = (last.box[0] + last.box[2]) / 2, (new.box[0] + new.box[2]) / 2
+    is_aligned = (
+        abs(block.box[0] - new.box[0]) <= slack or abs(middle - new_middle) <= slack or abs(block.box[2] - new.box[2]) <= slack
+    )
+    return has_size and is_near and is_same_colour and is_aligned
+
+
+def _align(blocks: list[TextBlock], width: int) -> list[TextBlock]:
+    """Return the blocks with their alignment; one whose lines leave it open takes that of a block it lines up with.
+
+    Lines of nearly one width fit several alignments, a single line fits all of them.
+    """
+    fits = [_fitting_alignments(block) for block in blocks]
+    sure = [(names[0], block) for names, block in zip(fits, blocks, strict=True) if len(names) == 1 and block.plate is None]
+    return [
+        replace(block, alignment=names[0] if len(names) == 1 else _choose_alignment(names, block, sure, width))
+        for names, block in zip(fits, blocks, strict=True)
+    ]
+
+
+def _edges(boxes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return alignment -> where each of the boxes [N, 4] would share it, x in pixels [N]."""
+    return {"left": boxes[:, 0], "centre": (boxes[:, 0] + boxes[:, 2]) / 2, "right": boxes[:, 2]}
+
+
+def _fitting_alignments(block: TextBlock) -> tuple[str, ...]:
+    """Return the alignments that the lines agree with, the best first; on a plate only the middle."""
+    if block.plate is not None:
+        return ("centre",)
+    spreads = {name: float(np.ptp(xs)) for name, xs in _edges(np.array([line.box for line in block.lines], float)).items()}
+    order = sorted(ALIGNMENTS, key=lambda name: (spreads[name], ALIGNMENTS.index(name)))
+    return tuple(name for name in order if name == order[0] or spreads[name] <= 0.2 * block.size_px)
+
+
+def _choose_alignment(names: Sequence[str], block: TextBlock, sure: Sequence[tuple[str, TextBlock]], width: int) -> str:
+    """Return which fitting alignment a block has: a sure block's, the picture's middle, the best of its lines, left."""
+    own = {name: float(xs[0]) for name, xs in _edges(np.array([block.box], float)).items()}
+    for name, other in sure:
+        shared = float(_edges(np.array([other.box], float))[name][0])
+        if name in names and abs(own[name] - shared) <= 0.2 * block.size_px:
+            return name
+    if "centre" in names and abs(own["centre"] - width / 2) <= 0.015 * width:
+        return "centre"
+    return names[0] if len(block.lines) > 1 else "left"
+
+
+def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
+    """Return the box of the coloured shape that the line stands on, as of a button; None when it stands on the picture.
+
+    The shape is what hangs together with the line's ground in its colour; it must end on all sides within a few heights of the
+    letters, or run from rim to rim as a ribbon does, fill most of its box, and differ from what is around it. Where it runs out
+    into a photograph of nearly its colour it is looked for again by the colour alone; then most of what is around must differ.
+    """
+    found = _find_shape(image_u8, block, PLATE_TOLERANCE)
+    if found is not None:
+        return found
+    strict = _find_shape(image_u8, block, STRICT_TOLERANCE)
+    return strict if strict is not None and _stands_out(image_u8, block, strict) else None
+
+
+def _stands_out(image_u8: np.ndarray, block: TextBlock, plate: Box) -> bool:
+    """Return whether most of the picture right beside a plate has another colour, which a gradient's has not."""
+    height, width = image_u8.shape[:2]
+    x0, y0, x1, y1 = plate
+    ring = np.zeros((height, width), bool)
+    ring[max(0, y0 - 3) : y1 + 3, max(0, x0 - 3) : x1 + 3] = True
+    ring[y0:y1, x0:x1] = False
+    away = np.linalg.norm(image_u8[ring].astype(np.float32) - np.array(block.ground, np.float32), axis=1) > PLATE_TOLERANCE
+    return bool(away.size) and float(away.mean()) >= PLATE_EDGE
+
+
+def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box | None:
+    """Return the box of what hangs together with the line's ground within a tolerance of its colour, as find_plate says."""
+    from scipy import ndimage  # a fifth of a second, which ads whose words are given need not wait for
+
+    height, width = image_u8.shape[:2]
+    x0, y0, x1, y1 = block.box
+    size = y1 - y0
+    reach_x, reach_y = round(0.8 * (x1 - x0) + 3 * size), round(MAX_PLATE_HEIGHTS * size)
+    wx0, wy0, wx1, wy1 = max(0, x0 - reach_x), max(0, y0 - reach_y), min(width, x1 + reach_x), min(height, y1 + reach_y)
+    crop = image_u8[wy0:wy1, wx0:wx1].astype(np.float32)
+    near = np.linalg.norm(crop - np.array(block.ground, np.float32), axis=2) <= tolerance
+    own = np.zeros(near.shape, bool)
+    own[y0 - wy0 : y1 - wy0, x0 - wx0 : x1 - wx0] = True
+    labels, _ = ndimage.label(near | own)
+    label = labels[(y0 + y1) // 2 - wy0, (x0 + x1) // 2 - wx0]
+    rows, columns = ndimage.find_objects((labels == label).astype(np.uint8))[0]
+    px0, py0, px1, py1 = wx0 + columns.start, wy0 + rows.start, wx0 + columns.stop, wy0 + rows.stop
+    is_around = px0 < x0 and py0 < y0 and px1 > x1 and py1 > y1
+    is_low = size * 1.25 <= py1 - py0 <= MAX_PLATE_HEIGHTS * size
+    fills = ndimage.binary_fill_holes(labels[rows, columns] == label).mean() >= 0.75
+    if not (is_around and is_low and fills):
+        return None
+    if (px0, px1) == (wx0, wx1) and (py0 > wy0 or not wy0) and (py1 < wy1 or wy1 == height):
+        return _find_ribbon(image_u8, block, py0, py1)
+    ends_inside = px0 > wx0 and py0 > wy0 and px1 < wx1 and py1 < wy1
+    is_small = (px1 - px0) * (py1 - py0) <= MAX_PLATE_SHARE * width * height
+    return (px0, py0, px1, py1) if ends_inside and is_small else None
+
+
+def _is_panel(plate: Box, lines: Sequence[TextBlock], width: int) -> bool:
+    """Return whether more lines stand on a plate than on a button or a badge, or on a ribbon, which has one."""
+    middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in (line.box for line in lines)]
+    num = sum(plate[0] <= x <= plate[2] and plate[1] <= y <= plate[3] for x, y in middles)
+    return num > (1 if plate[0] <= 0 and plate[2] >= width else MAX_PLATE_LINES)
+
+
+def _find_ribbon(image_u8: np.ndarray, block: TextBlock, y0: int, y1: int) -> Box | None:
+    """Return the box of rows that have the line's ground from rim to rim; None when they end before, or fade."""
+    width, (x0, _, x1, _) = image_u8.shape[1], block.box
+    beside = np.concatenate([image_u8[y0 + 1 : y1 - 1, :x0], image_u8[y0 + 1 : y1 - 1, x1:]], axis=1).astype(np.float32)
+    near = np.linalg.norm(beside - np.array(block.ground, np.float32), axis=2) <= PLATE_TOLERANCE
+    rows = np.median(image_u8, axis=1)
+    ends = [(y0 - 3, y0 + 2)] * (y0 >= 3) + [(y1 - 3, y1 + 2)] * (y1 + 2 < len(rows))
+    if any(np.abs(rows[first] - rows[last]).max() < RIBBON_STEP for first, last in ends):
+        return None
+    return (0, y0, width, y1) if near.size and near.mean(axis=0).min() > 0.5 and near.mean() >= RIBBON_FILL else None

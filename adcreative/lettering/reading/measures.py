@@ -1,0 +1,61 @@
+"""What can be said of the words in a picture without a model: share of text, contrast with the ground, size on a phone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adcreative.lettering.reading.words import PictureWords
+
+PHONE_WIDTH_PT = 375.0  # logical width at which feeds show an ad on a common phone
+MIN_LETTERS_PT = 7.0  # height of capitals and ascenders that can still be read there; body text of feeds has 10 to 12
+MIN_CONTRAST, MIN_LARGE_CONTRAST = 4.5, 3.0  # WCAG 2.2, success criterion 1.4.3, level AA
+LARGE_PT = 13.0  # letters this high count as large print (18 pt type, whose capitals are 0.7 of it)
+LARGE_BOLD_PT = 9.8  # bold ones this high count, too (14 pt type)
+MAX_TEXT_SHARE = 0.2  # Meta advised against more until 2020, and still says that less works better
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextMeasures:
+    """share: of the picture's area that text boxes cover, 0..1. contrast: the lowest of a block (1..21), None without text.
+
+    smallest_pt: height of the smallest letters, in points of a phone 375 points wide; None without text.
+    """
+
+    share: float
+    contrast: float | None
+    smallest_pt: float | None
+
+
+def measure_text(words: PictureWords) -> TextMeasures:
+    """Measure the words of a picture; logos are left out of contrast and size, as they are marks."""
+    height, width = words.size
+    boxes = [line.box for block in words.blocks for line in block.lines]
+    share = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) / (height * width)
+    read = [block for block in words.blocks if block.role != "logo"]
+    return TextMeasures(
+        share=round(share, 4),
+        contrast=round(min((block.contrast for block in read), default=0.0), 2) if read else None,
+        smallest_pt=round(min(block.size_px for block in read) * PHONE_WIDTH_PT / width, 1) if read else None,
+    )
+
+
+def text_notes(words: PictureWords) -> list[str]:
+    """Return what may keep the words in a picture from being read, one phrase each; empty when nothing does."""
+    notes, (_, width) = [], words.size
+    share = measure_text(words).share
+    if share > MAX_TEXT_SHARE:
+        notes.append(f"text covers {share:.0%} of the picture; {MAX_TEXT_SHARE:.0%} or less is advised")
+    for block in words.blocks:
+        if block.role == "logo":
+            continue
+        name, size_pt = f'{block.role} "{_shorten(block.text)}"', block.size_px * PHONE_WIDTH_PT / width
+        least = MIN_LARGE_CONTRAST if size_pt >= LARGE_PT else MIN_CONTRAST
+        if block.contrast < least:
+            notes.append(f"the {name} has a contrast of {block.contrast:.1f} with its ground; {least:g} is needed")
+        if size_pt < MIN_LETTERS_PT:
+            notes.append(f"the {name} is {size_pt:.0f} points high on a phone; at least {MIN_LETTERS_PT:g} can be read")
+    return notes
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 30 else f"{text[:29].rstrip()}…"

@@ -1,0 +1,97 @@
+"""The words of a picture: its blocks with their roles, and which blobs are letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adcreative.encoders.latest import LatestAnswers
+from adcreative.lettering.reading.blocks import TextBlock, build_blocks
+from adcreative.lettering.reading.reader import TextLine, TextReading, pack_lines, unpack_lines
+from adcreative.lettering.reading.roles import is_same_text, letters_of, name_roles
+from adcreative.lettering.reading.spelling import mend_strokes
+
+LETTER_CONFIDENCE, LETTER_OVERLAP = 0.8, 0.6  # of a face's box that a line covers before it is lettering
+NUM_LATEST = 4  # pictures whose blocks are remembered
+
+
+@dataclass(frozen=True)
+class PictureWords:
+    """The text blocks of one picture, with roles, and the lines they were built of. size: height and width of the picture."""
+
+    blocks: tuple[TextBlock, ...] = ()
+    lines: tuple[TextLine, ...] = ()
+    size: tuple[int, int] = (1, 1)
+
+    def with_role(self, *roles: str) -> list[TextBlock]:
+        """Return the blocks with one of these roles, in reading order."""
+        return [block for block in self.blocks if block.role in roles]
+
+    def covers(self, box_xyxy_px: Sequence[float]) -> bool:
+        """Return whether a box is mostly covered by one line of letters that were read for sure, so that it is no face."""
+        x0, y0, x1, y1 = (float(edge) for edge in box_xyxy_px)
+        area = max((x1 - x0) * (y1 - y0), 1e-9)
+        for line in self.lines:
+            a0, b0, a1, b1 = line.box_xyxy_px
+            shared = max(0.0, min(x1, a1) - max(x0, a0)) * max(0.0, min(y1, b1) - max(y0, b0))
+            if line.confidence >= LETTER_CONFIDENCE and shared >= LETTER_OVERLAP * area:
+                return True
+        return False
+
+
+def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") -> PictureWords:
+    """Read the text in the picture [H, W, 3] uint8, as blocks with roles.
+
+    The blocks of the latest NUM_LATEST pictures are remembered, until `forget_words`: the score, its reasons and the search of
+    one ad ask alike.
+    """
+    lines = reader.read(image_u8)
+    height, width = image_u8.shape[:2]
+    blocks = name_roles(list(_latest(image_u8, *pack_lines(lines).values())), height, width, brand=brand)
+    return PictureWords(tuple(blocks), tuple(lines), (height, width))
+
+
+def forget_words() -> None:
+    """Remember no picture's blocks any more."""
+    _latest.forget()
+
+
+def _find_blocks(image_u8: np.ndarray, *packed_lines: np.ndarray) -> tuple[TextBlock, ...]:
+    lines = unpack_lines(*packed_lines)
+    return tuple(mend_strokes(build_blocks(image_u8, lines)))
+
+
+_latest = LatestAnswers(_find_blocks, NUM_LATEST)
+
+
+def with_known_words(block: TextBlock, text: str) -> TextBlock:
+    """Return a block whose lines say what they are known to say, in place of what was read: blanks and marks are misread most.
+
+    The words go to the lines in proportion to the letters that were read; the block comes back as it is where a line's words
+    are not those that were read in it.
+    """
+    words = text.split()
+    read = np.cumsum([len(letters_of(line.text)) for line in block.lines])
+    known = np.cumsum([len(letters_of(word)) for word in words])
+    if not len(known) or not read[-1] or not known[-1]:
+        return block
+    # of words as near the last, so that one without letters ("29 €") stays behind the one before it
+    ends = [len(words) - int(np.argmin(np.abs(known / known[-1] - share)[::-1])) for share in read / read[-1]]
+    lines = []
+    for line, start, end in zip(block.lines, [0, *ends[:-1]], ends, strict=True):
+        said = " ".join(words[start:end])
+        if not is_same_text(line.text, said, 0.8):
+            return block
+        lines.append(replace(line, text=said))
+    return replace(block, lines=tuple(lines))
+
+
+def refuse_letters(faces: Sequence[Any], words: PictureWords) -> list[Any]:
+    """Return the faces, with a refusal on those that are lettering ("é" has an eye and a mouth, too)."""
+    refusal = "what was taken for a face is lettering"
+    return [
+        replace(face, refusal=refusal) if face.refusal is None and words.covers(face.box_xyxy_px) else face for face in faces
+    ]

@@ -1,0 +1,240 @@
+"""Whether a text that was set may be delivered: it reads back exactly, has contrast, stays in the safe zone, leaves no seam."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from adcreative.lettering.erasing.smears import is_smeared
+from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.reading.ink import luminance
+from adcreative.lettering.reading.measures import (
+    LARGE_BOLD_PT,
+    LARGE_PT,
+    MIN_CONTRAST,
+    MIN_LARGE_CONTRAST,
+    PHONE_WIDTH_PT,
+)
+from adcreative.lettering.reading.reader import TextReading
+from adcreative.lettering.reading.roles import letters_of
+from adcreative.lettering.reading.spelling import mend_capitals
+from adcreative.lettering.setting.changes import floor_tenth
+from adcreative.lettering.setting.room import SAFE_MARGIN
+from adcreative.lettering.setting.typesetting import Setting
+
+OLD_SHARE = 0.9  # of the old letters' contrast that new ones must have: the ground is nowhere quite the same
+MAX_NUDGE, INKS = 0.35, ((0, 0, 0), (255, 255, 255))
+TONES, TONE_CONTRAST = (0.6, 0.68, 0.76, 0.84, 0.92), 5.0  # shares of black or white in the ground's colour; contrast aimed at
+GROUND_PERCENTILE = 5.0  # of the ground's pixels under the text may have less
+MAX_GRAIN_RATIO, GRAIN_ALLOWANCE = 2.5, 1.5  # of grain in filled and surrounding pixels; 0..255 that is never seen
+MIN_REPEATED = 12  # letters of a text that a picture says once
+CAP_SHARE = 0.7  # height of capitals as a share of the size
+CROP_PADS = (0.35, 0.2, 0.55)  # of a line's height, around it when it is read back
+_SAME = {
+    "’": "'",
+    "‘": "'",
+    "“": '"',
+    "”": '"',
+    "–": "-",
+    "—": "-",
+    "‑": "-",
+    "…": "...",
+    "´": "'",
+    "`": "'",
+    "，": ",",
+    "！": "!",
+    "？": "?",
+    "：": ":",
+}
+
+
+def read_back(image_u8: np.ndarray, setting: Setting, reader: TextReading) -> str:
+    """Return what is read where the text was set, line by line as they stand; a line that is not read right is looked at twice
+    more."""
+    texts = []
+    for line in sorted(setting.lines, key=lambda line: line.box[1]):
+        seen = ""
+        for pad in CROP_PADS:
+            read = reader.read_lines([crop_line(image_u8, line.box, pad)])[0]
+            seen = seen or read
+            if comparable(read) == comparable(line.text):
+                seen = line.text
+                break
+        texts.append(seen)
+    return " ".join(texts)
+
+
+def crop_line(image_u8: np.ndarray, box: Box, pad: float) -> np.ndarray:
+    """Return a line's pixels with a margin (a share of its height), at least 32 px high."""
+    height, width = image_u8.shape[:2]
+    margin = max(2, round(pad * (box[3] - box[1])))
+    x0, y0, x1, y1 = max(0, box[0] - margin), max(0, box[1] - margin), min(width, box[2] + margin), min(height, box[3] + margin)
+    crop = image_u8[y0:y1, x0:x1]
+    if 0 < crop.shape[0] < 32:
+        scale = 32 / crop.shape[0]
+        crop = np.asarray(Image.fromarray(crop).resize((max(1, round(crop.shape[1] * scale)), 32), Image.Resampling.BICUBIC))
+    return crop
+
+
+def comparable(text: str) -> str:
+    """Return a text as it is compared after reading: without blanks, whose width OCR does not measure, marks in one form."""
+    return re.sub(r"\s+", "", "".join(_SAME.get(char, char) for char in text))
+
+
+def find_faults(
+    erased_u8: np.ndarray,
+    after_u8: np.ndarray,
+    mask: np.ndarray,
+    text: str,
+    setting: Setting,
+    colour: tuple[int, int, int],
+    reader: TextReading,
+    least: float = MIN_CONTRAST,
+) -> list[str]:
+    """Return why a text that was set may not be delivered, one phrase each; empty when it may.
+
+    Args:
+        erased_u8, after_u8: the picture [H, W, 3] without the old text, and with the new one.
+        mask: [H, W] the pixels of the old text that were filled. text: what was to be set. least: contrast that is needed.
+    """
+    faults = [
+        *_contrast_faults(erased_u8, setting, colour, least),
+        *_zone_faults(erased_u8, setting),
+        *_seam_faults(erased_u8, mask),
+    ]
+    if not faults and is_smeared(erased_u8, mask):
+        faults.append("what was filled in behind the old text is smoother than the picture around it")
+    if not faults:
+        read = read_back(after_u8, setting, reader)
+        if comparable(text) not in (comparable(read), comparable(mend_capitals(read))):
+            faults.append(f'it is read back as "{read}"')
+    return faults
+
+
+def find_lost_lines(
+    before_u8: np.ndarray, after_u8: np.ndarray, old: Sequence[TextBlock], new: Sequence[TextBlock], reader: TextReading
+) -> list[str]:
+    """Return which lines of blocks that moved from `old` to `new` are not read as they were, one phrase each."""
+    faults = []
+    for first, second in zip(old, new, strict=True):
+        for line, there in zip(first.lines, second.lines, strict=True):
+            reads = [
+                reader.read_lines([crop_line(before_u8, line.box, pad), crop_line(after_u8, there.box, pad)])
+                for pad in CROP_PADS[:2]
+            ]
+            if not any(comparable(was) == comparable(now) for was, now in reads):
+                faults.append(f'"{line.text}", which it moves, is read as "{reads[0][1]}"')
+    return faults
+
+
+def find_repeated(done: Sequence[str], blocks: Mapping[str, TextBlock]) -> list[str]:
+    """Return which texts that were set say what still stands in another block of the picture, whole, or are said there.
+
+    Buttons and logos may be said again, and so may a word or two.
+
+    Args:
+        done: names of the blocks that were set. blocks: name -> every block of the picture as it is now.
+    """
+    others = [letters_of(block.text) for name, block in blocks.items() if name not in done and _may_not_be_repeated(block)]
+    texts = {name: letters_of(blocks[name].text) for name in done if _may_not_be_repeated(blocks[name])}
+    return [name for name, text in texts.items() if any(text in other or other in text for other in others)]
+
+
+def _may_not_be_repeated(block: TextBlock) -> bool:
+    return block.plate is None and block.role != "logo" and len(letters_of(block.text)) >= MIN_REPEATED
+
+
+def needed_contrast(erased_u8: np.ndarray, old: Sequence[Box], colour: tuple[int, int, int]) -> float:
+    """Return the contrast that a text needs in the place of one with lines at `old` in a colour.
+
+    MIN_CONTRAST; where the old letters had less, as much as they had: whoever made the ad chose that ink on that ground, and a
+    new line in another one looks wrong beside the rest. That it is less than advised is told (`advised_contrast`).
+    """
+    return min(MIN_CONTRAST, OLD_SHARE * least_contrast(erased_u8, old, colour))
+
+
+def advised_contrast(setting: Setting, width: int) -> float:
+    """Return the contrast that WCAG asks of a text in a picture `width` px wide, less of large print."""
+    large_pt = LARGE_BOLD_PT if setting.lettering.is_bold else LARGE_PT
+    is_large = CAP_SHARE * setting.size_px * PHONE_WIDTH_PT / width >= large_pt
+    return MIN_LARGE_CONTRAST if is_large else MIN_CONTRAST
+
+
+def readable(
+    colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting, least: float = MIN_CONTRAST
+) -> tuple[int, int, int]:
+    """Return the colour of the old letters; where its contrast is less than `least` a lighter or darker one.
+
+    At most MAX_NUDGE of white or black is mixed in. When that is not enough the ink is a deep or a pale tone of the ground,
+    which on a middle tone ends near black or white.
+    """
+    boxes = [line.box for line in setting.lines]
+    for share in np.linspace(0.0, MAX_NUDGE, 8):
+        for end in (0.0, 255.0):
+            mixed = np.round(np.array(colour) * (1.0 - share) + end * share).astype(int)
+            nudged = (int(mixed[0]), int(mixed[1]), int(mixed[2]))
+            if least_contrast(erased_u8, boxes, nudged) >= least:
+                return nudged
+    x0, y0, x1, y1 = boxes[0]
+    ground = np.median(erased_u8[max(0, y0) : y1, max(0, x0) : x1].reshape(-1, 3), axis=0)
+    best = max(INKS, key=lambda ink: least_contrast(erased_u8, boxes, ink))
+    for share in TONES:
+        red, green, blue = (int(value) for value in (ground * (1.0 - share) + np.array(best) * share).round())
+        if least_contrast(erased_u8, boxes, (red, green, blue)) >= TONE_CONTRAST:
+            return red, green, blue
+    return best
+
+
+def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int], needed: float) -> Iterator[str]:
+    least = least_contrast(erased_u8, [line.box for line in setting.lines], colour)
+    if least < needed:
+        yield f"its colour has a contrast of {floor_tenth(least):.1f} with the ground; {needed:.1f} is needed"
+
+
+def least_contrast(erased_u8: np.ndarray, boxes: Sequence[Box], colour: tuple[int, int, int]) -> float:
+    """Return the contrast (1..21) with a colour that all but GROUND_PERCENTILE of the pixels in a text's boxes have."""
+    own = float(luminance(np.array(colour)))
+    ratios = []
+    for x0, y0, x1, y1 in boxes:
+        under = luminance(erased_u8[max(0, y0) : y1, max(0, x0) : x1].reshape(-1, 3))
+        ratios.append((np.maximum(under, own) + 0.05) / (np.minimum(under, own) + 0.05))
+    return float(np.percentile(np.concatenate(ratios), GROUND_PERCENTILE))
+
+
+def _zone_faults(image_u8: np.ndarray, setting: Setting) -> Iterator[str]:
+    height, width = image_u8.shape[:2]
+    rim_x, rim_y = 0.5 * SAFE_MARGIN * width, 0.5 * SAFE_MARGIN * height
+    for line in setting.lines:
+        x0, y0, x1, y1 = line.box
+        if x0 < rim_x or y0 < rim_y or x1 > width - rim_x or y1 > height - rim_y:
+            yield "it would stand outside the safe zone"
+            return
+
+
+def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[str]:
+    """Compare the filled pixels with those around them: grain inside, and the step across the seam."""
+    if not mask.any():
+        return
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    pad = 12
+    window = (slice(max(0, rows[0] - pad), rows[-1] + pad), slice(max(0, columns[0] - pad), columns[-1] + pad))
+    picture, filled = erased_u8[window].astype(np.float32), mask[window]
+    around = ndimage.binary_dilation(filled, iterations=8) & ~ndimage.binary_dilation(filled, iterations=1)
+    if around.sum() < 64:
+        return
+    smooth = np.stack([ndimage.gaussian_filter(channel, 1.5) for channel in np.moveaxis(picture, 2, 0)], axis=2)
+    grain = np.abs(picture - smooth).mean(axis=2)
+    inside, outside = float(np.median(grain[filled])), float(np.median(grain[around]))
+    low, high = sorted((inside, outside))
+    if high - low > GRAIN_ALLOWANCE and high > MAX_GRAIN_RATIO * low:
+        yield f"the filled ground has another texture than what is around it ({inside:.1f} against {outside:.1f})"
+    steps = np.abs(np.diff(picture, axis=1)).mean(axis=2)
+    across, beside = filled[:, 1:] != filled[:, :-1], around[:, 1:] & around[:, :-1]
+    if across.any() and beside.any():
+        seam, usual = float(np.percentile(steps[across], 75)), float(np.percentile(steps[beside], 75))
+        if seam > MAX_GRAIN_RATIO * usual + 2 * GRAIN_ALLOWANCE:
+            yield f"the seam of the filled ground shows (a step of {seam:.1f} against {usual:.1f})"

@@ -1,0 +1,171 @@
+"""How letters are set: font, size, tracking, weight, softness, and whether they snap to whole pixels. Draws their coverage.
+
+Two kinds of rasteriser make the text of pictures, and a line set by the one drifts by a letter's width from the other's:
+
+    snapped   hinted outlines, every advance and every line a whole number of pixels (Pillow, GDI, old web pages)
+    smooth    advances and places in fractions of a pixel, kerned (design tools, browsers, print)
+
+Knows fonts; no pictures of ads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, features
+from scipy import ndimage
+
+from adcreative.lettering.setting.fonts import BOLD_STROKE, Typeface
+
+OVERSAMPLING = 4  # smooth letters are drawn this many times larger and averaged down
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lettering:
+    """The way a text is drawn.
+
+    tracking: room added between letters, a share of the size. stroke: outline that makes letters bolder, a share of the size.
+    blur_px: deviation of the softness that scaling gave the letters. is_snapped: see above.
+    """
+
+    typeface: Typeface
+    size_px: float
+    tracking: float = 0.0
+    stroke: float = 0.0
+    blur_px: float = 0.0
+    is_snapped: bool = True
+
+    @classmethod
+    def plain(cls, typeface: Typeface, size_px: float) -> Lettering:
+        """Return a font at a size, as its family draws it."""
+        return cls(typeface=typeface, size_px=size_px, stroke=typeface.stroke)
+
+    @property
+    def is_bold(self) -> bool:
+        """Whether its strokes are those of a bold: of the family's, or by an outline."""
+        return self.stroke >= BOLD_STROKE or any(word in self.typeface.style for word in ("Bold", "Black"))
+
+    def scaled(self, scale: float) -> Lettering:
+        """Return the same letters at another size; a whole size stays whole, as snapped letters have such sizes."""
+        size_px = self.size_px * scale
+        if self.is_snapped and scale != 1.0 and self.size_px == round(self.size_px):
+            size_px = float(max(1, round(size_px)))
+        return replace(self, size_px=size_px)
+
+    def length(self, text: str) -> float:
+        """Return how far a text advances, px."""
+        if self.is_snapped:
+            return float(self.typeface.at(self.size_px).getlength(text))
+        length = _smooth_font(self.typeface, self.size_px).getlength(text) / OVERSAMPLING
+        return float(length + self.tracking * self.size_px * len(text))
+
+    def ink_box(self, text: str) -> tuple[int, int, int, int]:
+        """Return the box of a line's ink around the point where its baseline starts: x0, y0, x1, y1 in px, end exclusive.
+
+        Ink is what covers more than half a pixel, as in pictures (lettering/reading/ink).
+        """
+        return _ink_box(self, text)
+
+    def room_px(self, text: str) -> float:
+        """Return a width that holds a line's ink and its advance, without drawing it, px."""
+        x0, _, x1, _ = self._bounds(text)
+        return x1 - x0
+
+    def _bounds(self, text: str) -> tuple[float, float, float, float]:
+        """Return a box around a line's ink and its advance, around the point where its baseline starts, px."""
+        stroke = self.stroke * self.size_px
+        if self.is_snapped:
+            box = self.typeface.at(self.size_px).getbbox(text, anchor="ls", stroke_width=stroke)
+            return float(box[0]), float(box[1]), float(box[2]), float(box[3])
+        font = _smooth_font(self.typeface, self.size_px)
+        x0, y0, x1, y1 = font.getbbox(text, anchor="ls", stroke_width=stroke * OVERSAMPLING)
+        added = self.tracking * self.size_px * max(0, len(text) - 1)
+        return x0 / OVERSAMPLING, y0 / OVERSAMPLING, x1 / OVERSAMPLING + added, y1 / OVERSAMPLING
+
+    def draw(self, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
+        """Draw a line whose baseline starts at x, y (px).
+
+        Returns:
+            coverage [h, w] float32 0..1, and the whole pixel where its upper left corner lies: column, row.
+        """
+        sharp = replace(self, blur_px=0.0) if self.blur_px else self
+        if self.is_snapped:  # the same pixels, wherever they stand
+            coverage, left, top = _draw_snapped(sharp, text)
+            left, top = left + int(np.floor(x + 0.5)), top + int(np.floor(y + 0.5))
+        else:
+            coverage, left, top = _draw_smooth(sharp, text, float(x), float(y))
+        if self.blur_px <= 0.0:
+            return coverage, left, top
+        pad = int(np.ceil(3.0 * self.blur_px))
+        soft = ndimage.gaussian_filter(np.pad(coverage, pad), self.blur_px, mode="constant", truncate=3.0)
+        return soft, left - pad, top - pad
+
+    def _draw_at(self, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
+        """Draw a line without its softness."""
+        x0, y0, x1, y1 = self._bounds(text)
+        pad = 2
+        left, top = int(np.floor(x + x0)) - pad, int(np.floor(y + y0)) - pad
+        width, height = int(np.ceil(x + x1)) + pad - left, int(np.ceil(y + y1)) + pad - top
+        scale = 1 if self.is_snapped else OVERSAMPLING
+        mask = Image.new("L", (width * scale, height * scale), 0)
+        self._draw_on(ImageDraw.Draw(mask), text, (x - left) * scale, (y - top) * scale)
+        if scale > 1:
+            mask = mask.reduce(scale)
+        return np.asarray(mask, np.float32) / 255.0, left, top
+
+    def _draw_on(self, draw: ImageDraw.ImageDraw, text: str, x: float, y: float) -> None:
+        stroke = self.stroke * self.size_px
+        if self.is_snapped:
+            draw.text((x, y), text, font=self.typeface.at(self.size_px), fill=255, anchor="ls", stroke_width=stroke)
+            return
+        font, stroke = _smooth_font(self.typeface, self.size_px), stroke * OVERSAMPLING
+        if not self.tracking:
+            draw.text((x, y), text, font=font, fill=255, anchor="ls", stroke_width=stroke)
+            return
+        step = self.tracking * self.size_px * OVERSAMPLING
+        for k, char in enumerate(text):
+            place = x + font.getlength(text[: k + 1]) - font.getlength(char) + k * step
+            draw.text((place, y), char, font=font, fill=255, anchor="ls", stroke_width=stroke)
+
+
+@lru_cache(maxsize=256)
+def _draw_snapped(lettering: Lettering, text: str) -> tuple[np.ndarray, int, int]:
+    coverage, left, top = lettering._draw_at(text, 0.0, 0.0)
+    coverage.flags.writeable = False  # it is shared
+    return coverage, left, top
+
+
+@lru_cache(maxsize=16)
+def _draw_smooth(lettering: Lettering, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
+    """A fit looks at the same letters several times: at how like they are, at where they should move, at softer ones."""
+    coverage, left, top = lettering._draw_at(text, x, y)
+    coverage.flags.writeable = False  # it is shared
+    return coverage, left, top
+
+
+@lru_cache(maxsize=4096)
+def _ink_box(lettering: Lettering, text: str) -> tuple[int, int, int, int]:
+    coverage, left, top = lettering.draw(text, 0.0, 0.0)
+    rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
+    if not len(rows) or not len(columns):
+        return 0, 0, 0, 0
+    return left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1, top + int(rows[-1]) + 1
+
+
+def paste_coverage(canvas: np.ndarray, coverage: np.ndarray, left: int, top: int) -> None:
+    """Lay a line's coverage on that of a picture [H, W], in place; what lies outside is cut off."""
+    height, width = canvas.shape
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + coverage.shape[1]), min(height, top + coverage.shape[0])
+    if x1 > x0 and y1 > y0:
+        part = canvas[y0:y1, x0:x1]
+        np.maximum(part, coverage[y0 - top : y1 - top, x0 - left : x1 - left], out=part)
+
+
+@lru_cache(maxsize=512)
+def _smooth_font(typeface: Typeface, size_px: float) -> ImageFont.FreeTypeFont:
+    """Return the font at OVERSAMPLING times the size, with the kerning of its tables where Pillow can read them."""
+    font = typeface.at(size_px * OVERSAMPLING)
+    has_kerning = features.check("raqm") and features.check("fribidi")
+    return font.font_variant(layout_engine=ImageFont.Layout.RAQM) if has_kerning else font

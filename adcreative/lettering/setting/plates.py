@@ -1,0 +1,179 @@
+"""Makes the plate of a button wider or narrower, its ends kept as they are. Knows pixels and boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from adcreative.lettering.erasing.erasing import fill_hole
+from adcreative.lettering.erasing.layers import Layer
+from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.reading.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain
+from adcreative.lettering.setting.typesetting import IsFree
+
+LEAST_SHAPE = 1.3  # heights of a plate that it is wide at least: its ends are left
+SOFT_RIM_PX = 3  # of a plate: its soft edge
+MOST_UNKNOWN = 0.1  # of what a plate hides that a drawn ground does not tell; photographs leave eight tenths and more
+SAME_CENTRE = 0.02  # of the picture's width
+SAME_EDGE = 0.3  # heights of a label's capitals by which edges of a plate and of texts may differ
+SAME_MIDDLE = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
+
+# a picture [H, W, 3] -> the plate, the picture without it and the mask of what was replaced (`layers.lift_shape`)
+Lift = Callable[[np.ndarray], tuple[Layer, np.ndarray, np.ndarray] | None]
+
+
+def widen_plate(
+    erased_u8: np.ndarray,
+    block: TextBlock,
+    more_px: int,
+    is_free: IsFree,
+    lift: Lift,
+    *,
+    alignment: str,
+) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
+    """Return the picture with the block's plate `more_px` wider, and the block with the new plate.
+
+    As `resize_plate`; a plate that cannot be told from its ground takes that of its ends with it. None when there is no room.
+    """
+    if block.plate is None or more_px <= 0:
+        return None
+    x0, y0, x1, y1 = block.plate
+    rim = 2  # the soft edge of the plate
+    left = _to_the_left(more_px, alignment)
+    right = more_px - left
+    changed = (x0 - left - rim, y0 - rim, x1 + right + rim, y1 + rim)
+    height, width = erased_u8.shape[:2]
+    if changed[0] < 0 or changed[2] > width or changed[1] < 0 or changed[3] > height:
+        return None
+    if not all(is_free(box) for box in _new_ground(changed, block.plate, rim)):
+        return None
+    resized = resize_plate(erased_u8, block, more_px, lift, alignment=alignment)
+    if resized is not None:
+        return resized
+    old = erased_u8[y0 - rim : y1 + rim, x0 - rim : x1 + rim]
+    middle = old.shape[1] // 2
+    filler = np.repeat(old[:, middle : middle + 1], more_px, axis=1)
+    wider = np.concatenate([old[:, :middle], filler, old[:, middle:]], axis=1)
+    out = erased_u8.copy()
+    out[changed[1] : changed[3], changed[0] : changed[2]] = wider
+    return out, replace(block, plate=(x0 - left, y0, x1 + right, y1)), np.zeros(out.shape[:2], bool)
+
+
+def resize_plate(
+    erased_u8: np.ndarray, block: TextBlock, more_px: int, lift: Lift, *, alignment: str
+) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
+    """Return the picture with the block's plate `more_px` wider, or narrower where less than 0, on the ground behind it.
+
+    Columns are repeated or taken out in the middle; the two ends keep their pixels. The end at which it is aligned stays, both
+    move where it is centred.
+
+    Args:
+        erased_u8: the picture [H, W, 3] without the label. lift: takes the plate off it.
+    Returns:
+        the picture, the block with its new plate, and the mask [H, W] of the ground that was filled, off the plate's edge;
+        None when the plate cannot be told from its ground, is not even in its middle or would be too short.
+    """
+    if block.plate is None or not more_px:
+        return None
+    x0, y0, x1, y1 = block.plate
+    if x1 - x0 + more_px < LEAST_SHAPE * (y1 - y0):
+        return None
+    lifted = lift(erased_u8)
+    if lifted is None:
+        return None
+    layer, hole = lifted[0], lifted[2]
+    middle, less = (x0 + x1) // 2 - layer.left, max(0, -more_px)
+    first, last = middle - less // 2, middle - less // 2 + less
+    rows = slice(max(0, y0 + 2 - layer.top), max(0, y1 - 2 - layer.top))
+    if np.abs(layer.part[rows, first] - layer.part[rows, last]).mean() > SAME_MIDDLE:
+        return None
+    left = _to_the_left(more_px, alignment)
+    part, alpha = (
+        np.concatenate([one[:, :first], np.repeat(one[:, middle : middle + 1], max(0, more_px), axis=1), one[:, last:]], axis=1)
+        for one in (layer.part, layer.alpha)
+    )
+    clean = lifted[1].copy()  # what was lifted may be remembered
+    resized = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top)
+    under = resized.paste(clean)
+    if more_px > 0 and not _is_smooth(*_around(erased_u8, block.plate, max(8, (y1 - y0) // 2))):
+        # what the new one leaves free was free before, and the ground at an edge that stays is known
+        was, now = (one.cover(under.shape) for one in (layer, resized))
+        kept = ~under | ((was == now) & (now < 1.0))
+        clean[kept] = erased_u8[kept]
+    beside = ndimage.binary_dilation(under, iterations=SOFT_RIM_PX)  # its edge is no seam of the ground
+    return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~beside
+
+
+def can_be_bared(image_u8: np.ndarray, plate: Box) -> bool:
+    """Return whether what a plate hides is known: where the ground around it is flat, evenly shaded, or drawn.
+
+    What a plate on a photograph hides can only be made up; a button that is a little wide for its label looks right there.
+    """
+    height = plate[3] - plate[1]
+    return _is_smooth(*_around(image_u8, plate, max(8, height // 2))) or _is_drawn(*_around(image_u8, plate, height))
+
+
+def _around(image_u8: np.ndarray, plate: Box, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the crop [h, w, 3] up to `reach` px around a plate, and the mask [h, w] of the plate with its soft edge."""
+    x0, y0, x1, y1 = plate
+    left, top = max(0, x0 - reach), max(0, y0 - reach)
+    crop = image_u8[top : y1 + reach, left : x1 + reach]
+    rows = slice(max(0, y0 - SOFT_RIM_PX - top), y1 + SOFT_RIM_PX - top)
+    hole = np.zeros(crop.shape[:2], bool)
+    hole[rows, max(0, x0 - SOFT_RIM_PX - left) : x1 + SOFT_RIM_PX - left] = True
+    return crop, hole
+
+
+def _is_smooth(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
+    """Return whether one flat or evenly shaded surface is all around a hole."""
+    if hole.all():
+        return False
+    crop = crop_u8.astype(np.float32)
+    _, residual = fit_ground(crop, ~hole)
+    return residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * measure_grain(crop, ~hole))
+
+
+def _is_drawn(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
+    """Return whether outlines and tones around a hole say what belongs in it, so that hardly any of it is left to make up."""
+    if hole.all():
+        return False
+    unknown = np.zeros_like(hole)
+
+    def leave(image_u8: np.ndarray, mask: np.ndarray, barred: np.ndarray) -> np.ndarray:
+        unknown[:] = mask
+        return image_u8
+
+    fill_hole(crop_u8, hole, np.zeros_like(hole), leave)
+    return float(unknown.sum()) <= MOST_UNKNOWN * float(hole.sum())
+
+
+def plate_alignment(block: TextBlock, others: Sequence[TextBlock], width: int) -> str:
+    """Return which of ALIGNMENTS the plate of a block has in a picture `width` px wide.
+
+    Where it is not centred it is at the left, unless it shares its right edge with another text and its left edge with none.
+    """
+    if block.plate is None:
+        return block.alignment
+    x0, _, x1, _ = block.plate
+    if abs((x0 + x1) / 2 - width / 2) < SAME_CENTRE * width:
+        return "centre"
+    near = SAME_EDGE * block.size_px
+    is_left, is_right = (any(abs(other.box[edge] - x) <= near for other in others) for edge, x in ((0, x0), (2, x1)))
+    return "right" if is_right and not is_left else "left"
+
+
+def _to_the_left(more_px: int, alignment: str) -> int:
+    return {"left": 0, "centre": more_px // 2, "right": more_px}[alignment]
+
+
+def _new_ground(changed: Box, plate: Box, rim: int) -> list[Box]:
+    """Return the boxes that a wider plate covers anew."""
+    boxes = []
+    if changed[0] < plate[0] - rim:
+        boxes.append((changed[0], changed[1], plate[0] - rim, changed[3]))
+    if changed[2] > plate[2] + rim:
+        boxes.append((plate[2] + rim, changed[1], changed[2], changed[3]))
+    return boxes

@@ -1,0 +1,180 @@
+"""What setting any text into one picture needs, worked out once: the fonts of its texts and the ground behind them and buttons.
+
+Most of the time that a text takes is spent here, and none of it hangs on what the new text says, so it can be worked out before
+anybody asks (`prepare`). Knows pixels, blocks of text and fonts; no new words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from threading import RLock
+from typing import cast
+
+import numpy as np
+
+from adcreative.artifacts import hash_bytes
+from adcreative.encoders.latest import LatestAnswers
+from adcreative.lettering.erasing.erasing import erase_block
+from adcreative.lettering.erasing.hole_filling import FillHoles, fill_once
+from adcreative.lettering.erasing.inks import Colour
+from adcreative.lettering.erasing.layers import Layer, lift_shape
+from adcreative.lettering.erasing.shadows import Shadow, find_shadow, measure_coverage
+from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.reading.words import PictureWords
+from adcreative.lettering.setting.fonts import Typeface
+from adcreative.lettering.setting.matching import FontMatch, Look, looking, match_fonts
+from adcreative.lettering.setting.plates import Lift
+from adcreative.lettering.setting.reflow import mask_things
+from adcreative.progress import ShouldStop, never
+
+__all__ = ["PreparedPicture"]
+
+MAX_LIFTS = 4  # of one button: its ground differs only where other texts were set
+
+
+class PreparedPicture:
+    """Fonts and grounds of one picture [H, W, 3]; safe to share between threads.
+
+    Args:
+        field_blocks: field -> the block that says it. faces_xyxy_px: boxes of faces.
+    """
+
+    def __init__(
+        self,
+        image_u8: np.ndarray,
+        words: PictureWords,
+        field_blocks: Mapping[str, TextBlock],
+        *,
+        typefaces: Sequence[Typeface],
+        faces_xyxy_px: Sequence[Sequence[float]],
+        inpainter: FillHoles,
+    ) -> None:
+        self._image_u8, self._words, self._field_blocks, self._typefaces = image_u8, words, field_blocks, typefaces
+        self._faces, self._inpainter = [list(map(float, box)) for box in faces_xyxy_px], inpainter
+        self._fill = fill_once(inpainter)
+        self._looking: dict[str, Generator[None, None, Look]] = {}
+        self._looked: dict[str, Look] = {}
+        self._matches: dict[str, list[FontMatch]] | None = None
+        self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._shadows: dict[str, Shadow | None] = {}
+        self._lifts: dict[Box, LatestAnswers[tuple[Layer, np.ndarray, np.ndarray] | None]] = {}
+        self._lock = RLock()
+
+    @property
+    def num_pixels(self) -> int:
+        return self._image_u8.shape[0] * self._image_u8.shape[1]
+
+    @cached_property
+    def key(self) -> str:
+        """What all answers hang on: the picture, its texts, fonts, faces, and what fills holes."""
+        seen = (self._words.blocks, sorted(self._field_blocks.items()), self._typefaces, self._faces, self._inpainter)
+        return hash_bytes(repr(self._image_u8.shape).encode(), self._image_u8.tobytes(), repr(seen).encode())
+
+    def match(self) -> dict[str, list[FontMatch]]:
+        """Return for each field the fonts whose letters are nearest to its own (`match_fonts`)."""
+        with self._lock:
+            if self._matches is None:
+                for name in self._field_blocks:
+                    while self._look_on(name):
+                        pass
+                self._matches = match_fonts(self._image_u8, self._field_blocks, self._typefaces, self._looked)
+                self._looked.clear()
+            return self._matches
+
+    def _look_on(self, name: str) -> bool:
+        """Take one step of looking for a field's fonts (`looking`); return whether there was one to take."""
+        with self._lock:
+            if name in self._looked or self._matches is not None:
+                return False
+            steps = self._looking.pop(name, None) or looking(self._image_u8, self._field_blocks[name], self._typefaces)
+            try:
+                next(steps)
+            except StopIteration as end:
+                self._looked[name] = end.value
+                return False
+            self._looking[name] = steps
+            return True
+
+    def can_be_set(self, name: str) -> bool:
+        """Return whether a font at hand is like a field's letters: new words are set in no other one."""
+        return any(match.is_like for match in self.match()[name])
+
+    def erase(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the picture without the letters of a field, and the mask [H, W] of the pixels that were replaced."""
+        with self._lock:
+            if name not in self._erased:
+                others = [block for block in self._words.blocks if block.box != self._field_blocks[name].box]
+                beside = mask_things(self._image_u8.shape[:2], others, self._faces)
+                letters, shadow, ink = self.letters(name), self.shadow(name), self._ink(name)
+                self._erased[name] = erase_block(
+                    self._image_u8, self._field_blocks[name], self._fill, beside, letters=letters, shadow=shadow, ink=ink
+                )
+            return self._erased[name]
+
+    def letters(self, name: str) -> np.ndarray | None:
+        """Return how far a field's letters cover the picture [H, W]; None when no font at hand is surely theirs."""
+        match = next(iter(self.match()[name]), None)
+        return None if match is None else match.cover(self._field_blocks[name], self._image_u8.shape)
+
+    def _ink(self, name: str) -> Colour | None:
+        match = next(iter(self.match()[name]), None)
+        return None if match is None else match.ink
+
+    def shadow(self, name: str) -> Shadow | None:
+        """Return the shadow that a field's letters cast; None when there is none, as on a button."""
+        with self._lock:
+            if name not in self._shadows:
+                block, letters, ink = self._field_blocks[name], self.letters(name), self._ink(name)
+                block = block if ink is None else replace(block, colour=ink)
+                letters = measure_coverage(self._image_u8, block) if letters is None else letters
+                self._shadows[name] = None if block.plate else find_shadow(self._image_u8, block, letters)
+            return self._shadows[name]
+
+    def lifter(self, block: TextBlock, beside: np.ndarray) -> Lift:
+        """Return what takes the button of a block off a picture; the same ground is worked out once for all labels.
+
+        Args:
+            beside: [H, W] what is no ground.
+        """
+        with self._lock:
+            if block.box not in self._lifts:
+                plate, fill = cast(Box, block.plate), self._fill
+                self._lifts[block.box] = LatestAnswers(
+                    lambda picture, keep_out: lift_shape(picture, plate, fill, keep_out, colour=block.ground), MAX_LIFTS
+                )
+            latest = self._lifts[block.box]
+
+        def lift(picture: np.ndarray) -> tuple[Layer, np.ndarray, np.ndarray] | None:
+            with self._lock:
+                return latest(picture, beside)
+
+        return lift
+
+    def prepare(self, should_stop: ShouldStop = never) -> None:
+        """Work out the fonts and the grounds of every field, from the foot of the ad upward, as texts are set; `should_stop` is
+        asked in between, and before each of the fonts that are looked at. Who needs one meanwhile waits for it."""
+        for name in self._field_blocks:
+            is_looking = True
+            while is_looking:
+                if should_stop():
+                    return
+                is_looking = self._look_on(name)
+        upward = sorted(self._field_blocks, key=lambda name: -self._field_blocks[name].box[1])
+        names = [name for name in upward if self.can_be_set(name)]
+        steps: list[Callable[[], object]] = [partial(work, name) for name in names for work in (self.shadow, self.erase)]
+        steps += [partial(self._lift, name) for name in names]
+        for work_out in steps:
+            if should_stop():
+                return
+            work_out()
+
+    def _lift(self, name: str) -> None:
+        """Lift a field's button off the picture on which it is the first text that is set."""
+        block = self._field_blocks[name]
+        if block.plate is not None:
+            others = [other for other in self._words.blocks if other.box != block.box]
+            ground, mask = self.erase(name)
+            picture = np.where(mask[:, :, None], ground, self._image_u8)
+            self.lifter(block, mask_things(picture.shape[:2], others, self._faces))(picture)

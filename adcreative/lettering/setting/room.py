@@ -1,0 +1,139 @@
+"""Where in a picture a new text may stand: on the ground of the old one, not on faces, other text, products, or at the edge.
+
+The ground is what has the colours around the old text and hangs together with it without an edge between. Knows pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.setting.typesetting import IsFree
+
+SAFE_MARGIN = 0.03  # of either side: platforms cut and cover the rim
+FACE_MARGIN = 0.12  # of a face's box, on each side
+GROUND_TOLERANCE, EDGE = 28.0, 34.0  # of colours 0..255: how near to the ground's, and what is an edge in it
+PALETTE, MIN_PALETTE_SHARE = 8, 0.02
+SPECK_SHARE, FAINT = 0.6, 60.0  # of the height of capitals; distance of colours: smaller and fainter dots are ground,
+# and for a button, which needs no calm one, all that is fainter
+BEARING, DESCENT = 0.1, 0.3  # heights of capitals by which letters may pass the old ones' box: at each side, and below for "g"
+MARGIN = 0.45  # heights of capitals kept to other text, products and the edge of a panel
+PLATE_EDGE_PX = 3  # how far the edge of a button goes, which parts it from the ground around it
+REACH = 3.0  # heights of the block above and below in which room is looked for
+
+
+def find_room(
+    erased_u8: np.ndarray,
+    block: TextBlock,
+    others: Sequence[TextBlock],
+    faces_xyxy_px: Sequence[Sequence[float]],
+    plate: Box | None = None,
+    *,
+    reach_px: float | None = None,
+) -> IsFree:
+    """Return a function that says whether a box may be covered with letters.
+
+    Args:
+        erased_u8: the picture [H, W, 3] without the block's letters. others: the other blocks of the picture.
+        faces_xyxy_px: boxes of faces. plate: room for this, a button, is wanted in place of room for letters.
+        reach_px: how far above and below room is looked for; None: REACH.
+    """
+    height, width = erased_u8.shape[:2]
+    size = block.size_px
+    (x0, y0, x1, y1), rim_px = (block.box, 1) if plate is None else (plate, round(MARGIN * size) + 4)
+    free = np.zeros((height, width), bool)
+    reach = REACH * size if reach_px is None else max(reach_px, REACH * size)
+    top, bottom = max(0, int(y0 - reach)), min(height, int(np.ceil(y1 + reach)))
+    tolerance = GROUND_TOLERANCE if plate is None else FAINT
+    edge = 0 if plate is None else PLATE_EDGE_PX
+    own = (max(0, x0 - edge), max(0, y0 - top - edge), x1 + edge, y1 - top + edge)
+    free[top:bottom] = ground_of(erased_u8[top:bottom], own, size, tolerance)
+    free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
+    for box in _obstacles(MARGIN * size, others, faces_xyxy_px):
+        free[_cut(box, height, width)] = False
+    side_px, below_px = (round(BEARING * size), round(DESCENT * size)) if plate is None else (0, 0)
+    side_px, below_px = max(rim_px, side_px), max(rim_px, below_px)
+    free[_cut((x0 - side_px, y0 - side_px, x1 + side_px, y1 + below_px), height, width)] = True
+    for box in _obstacles(BEARING * size if plate is None else MARGIN * size, others, faces_xyxy_px):
+        free[_cut(box, height, width)] = False  # nearer to others than MARGIN stand only letters in the old ones' place
+    dx, dy = round(SAFE_MARGIN * width), round(SAFE_MARGIN * height)
+    rim = np.ones_like(free)
+    rim[min(dy, y0) : max(height - dy, y1), min(dx, x0) : max(width - dx, x1)] = False
+    taken = np.zeros((height + 1, width + 1), np.int64)
+    taken[1:, 1:] = (~free | rim).cumsum(axis=0).cumsum(axis=1)
+
+    def is_free(box: Box) -> bool:
+        a0, b0, a1, b1 = box
+        if a0 < 0 or b0 < 0 or a1 > width or b1 > height:
+            return False
+        return bool(taken[b1, a1] - taken[b0, a1] - taken[b1, a0] + taken[b0, a0] == 0)
+
+    return is_free
+
+
+def ground_of(
+    image_u8: np.ndarray, box: Box, size: float, tolerance: float = GROUND_TOLERANCE, edge: float = EDGE
+) -> np.ndarray:
+    """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge.
+
+    Args:
+        tolerance: distance of colours, 0..255, up to which a colour is the ground's. edge: step of light, 0..255, that ends it.
+    """
+    x0, y0, x1, y1 = box
+    pad = max(4, round(0.3 * size))
+    window = image_u8[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
+    reduced = Image.fromarray(window).quantize(PALETTE)
+    counts = np.bincount(np.asarray(reduced).ravel(), minlength=PALETTE)
+    palette = np.array(reduced.getpalette() or [], np.float32).reshape(-1, 3)
+    kept = [colour for colour, count in zip(palette, counts, strict=False) if count >= MIN_PALETTE_SHARE * counts.sum()]
+    pixels = image_u8.astype(np.float32)
+    distance = np.min([np.linalg.norm(pixels - colour, axis=2) for colour in kept], axis=0)
+    edges = ndimage.morphological_gradient(pixels.mean(axis=2), size=(3, 3)) > edge
+    ground = (distance <= tolerance) & ~edges
+    own = np.zeros_like(ground)
+    own[max(0, y0) : y1, max(0, x0) : x1] = True
+    labels, _ = ndimage.label(_without_specks(ground, distance, size) | own)
+    return labels == labels[(y0 + y1) // 2, (x0 + x1) // 2]
+
+
+def _without_specks(ground: np.ndarray, distance: np.ndarray, size: float) -> np.ndarray:
+    """Return a ground [h, w] with its faint dots, such as of a pattern, which letters may cover.
+
+    distance [h, w]: of the pixels from the ground's colours. size: of the letters' capitals, px.
+    """
+    labels, _ = ndimage.label(~ground)
+    covered = ground.copy()
+    for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        if max(rows.stop - rows.start, columns.stop - columns.start) <= SPECK_SHARE * size:
+            speck = labels[rows, columns] == label
+            if float(distance[rows, columns][speck].max()) <= FAINT:
+                covered[rows, columns] |= speck
+    return covered
+
+
+def _obstacles(
+    gap: float, others: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]]
+) -> list[tuple[float, float, float, float]]:
+    boxes = []
+    for other in others:
+        for line in other.lines:
+            a0, b0, a1, b1 = line.box
+            boxes.append((a0 - gap, b0 - gap, a1 + gap, b1 + gap))
+        if other.plate is not None:
+            a0, b0, a1, b1 = other.plate
+            boxes.append((a0 - gap, b0 - gap, a1 + gap, b1 + gap))
+    for face in faces_xyxy_px:
+        left, top, right, bottom = (float(edge) for edge in face)
+        dx, dy = FACE_MARGIN * (right - left), FACE_MARGIN * (bottom - top)
+        boxes.append((left - dx, top - dy, right + dx, bottom + dy))
+    return boxes
+
+
+def _cut(box: Sequence[float], height: int, width: int) -> tuple[slice, slice]:
+    x0, y0, x1, y1 = box
+    rows = slice(min(height, max(0, int(np.floor(y0)))), max(0, min(height, int(np.ceil(y1)))))
+    return rows, slice(min(width, max(0, int(np.floor(x0)))), max(0, min(width, int(np.ceil(x1)))))

@@ -1,0 +1,233 @@
+"""Lays a new text out where an old one stood: same alignment and baseline rhythm, smaller or in more lines if it must be.
+
+Of all ways that fit, the one that changes size, number of lines and place least is taken. Knows boxes and fonts; no pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.reading.line_breaks import break_evenly, wrap_evenly
+from adcreative.lettering.setting.glyphs import Lettering
+from adcreative.lettering.setting.matching import FontMatch
+
+SCALES = (1.0, 0.95, 0.9, 0.85, 0.8)  # smaller, a headline no longer heads what is below it
+LABEL_SCALES = SCALES[:3]  # a smaller label beside the old button's height is seen
+MAX_MORE_LINES = 2
+COST_OF_SIZE = 6.0  # of the logarithm: words keep their size as long as another break or place holds them
+COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 0.22, 0.04, 0.06
+COST_OF_GAP = 1.0  # of the share that a text above another is lower than the old one: it leaves a gap
+COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
+COST_OF_FORCED = 0.3  # of each line beyond those that the column asks for
+COST_OF_CROWDING = 1.2  # of rising so that less than a line's distance is free above
+COST_OF_MARGIN = 1.0  # of a line that leaves less room at an edge of the picture than the ad does
+COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
+CAP_SHARE = 0.7  # height of capitals as a share of the size
+WIDTH_SLACK = 1.03  # of the old text's width: ink and advance differ
+WIDOW_SHARE = 0.35  # of the widest line: a last line shorter than this looks forgotten
+
+IsFree = Callable[[Box], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetLine:
+    """A line to be set: where its baseline starts (px) and the box of its ink."""
+
+    text: str
+    x: float
+    y: float
+    box: Box
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A text laid out. cost: how far from the old one, 0 is the same size, lines and place.
+
+    num_forced: lines beyond the fewest that the old text's width would hold.
+    """
+
+    lines: tuple[SetLine, ...]
+    lettering: Lettering
+    cost: float
+    num_forced: int = 0
+
+    @property
+    def size_px(self) -> float:
+        return self.lettering.size_px
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextColumn:
+    """Where the lines of a text belong, px: the width of its column, where the margins of the ad begin, and how low its last
+    baseline may be (`reflow.lowest_baseline`)."""
+
+    width_px: float = 0.0
+    left_px: float = -math.inf
+    right_px: float = math.inf
+    lowest_px: float = math.inf
+
+    def keeps(self, lines: Sequence[SetLine]) -> bool:
+        """Return whether no line stands in a margin."""
+        return all(line.box[0] >= self.left_px and line.box[2] <= self.right_px for line in lines)
+
+
+ANYWHERE = TextColumn()
+
+
+class MovesOthers(Protocol):
+    """How others move with a text (`reflow.Reflow`)."""
+
+    def anchor(self, top: float, drop: float) -> float:
+        """Return the first baseline at which the stack keeps its place.
+
+        Args:
+            top: the first baseline where the text begins as high as the old one. drop: how much lower its last one then is.
+        """
+        ...
+
+    def toll(self, setting: Setting) -> float | None:
+        """Return what moving the others costs; None when they cannot move so far."""
+        ...
+
+
+def lay_out(
+    text: str,
+    block: TextBlock,
+    match: FontMatch,
+    is_free: IsFree,
+    *,
+    column: TextColumn = ANYWHERE,
+    is_headed: bool = False,
+    is_followed: bool = False,
+    reflow: MovesOthers | None = None,
+) -> Setting | None:
+    """Return the least change that sets the text in the place of a block; None when it fits nowhere.
+
+    Args:
+        is_free: whether a box (px) may be covered. column: that the old text stood in, which is at least as wide as it.
+        is_headed, is_followed: whether another text stands close above, below. reflow: how what stands below moves with it.
+    """
+    num_old, width = len(block.lines), max(column.width_px, block.box[2] - block.box[0])
+    settings = []
+    for num, lines, scale in _breaks(text, match, num_old):
+        num_forced = max(0, num - _fewest_lines(text, match.lettering, width / scale))
+        lines_cost = COST_OF_MORE_LINES * max(0, num - num_old) + COST_OF_FEWER_LINES * max(0, num_old - num)
+        lines_cost += COST_OF_FORCED * num_forced
+        anchors = _anchors(num, num_old, scale, match, is_headed=is_headed, is_followed=is_followed)
+        if reflow is not None:
+            anchors = _moving_anchors(num, scale, match, reflow)
+        for rank, first_baseline in enumerate(anchors):
+            setting = replace(_place(lines, first_baseline, scale, width, match), num_forced=num_forced)
+            if setting.lines[-1].y > column.lowest_px or not all(is_free(line.box) for line in setting.lines):
+                continue
+            if reflow is not None:
+                besides = reflow.toll(setting)
+            else:
+                besides = _cost_of_rising(setting, block, match, is_free)
+                besides += _cost_of_gap(setting, block) if is_followed else 0.0
+            if besides is not None:
+                besides += COST_OF_ANCHOR * rank + COST_OF_MARGIN * (not column.keeps(setting.lines))
+                settings.append(replace(setting, cost=setting.cost + lines_cost + besides))
+    return min(settings, key=lambda setting: setting.cost) if settings else None
+
+
+def keeps_all(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
+    """Return whether a setting has the old size and as many lines as the old one, without a line broken early."""
+    return setting.size_px == match.size_px and len(setting.lines) == len(block.lines) and not setting.num_forced
+
+
+def _cost_of_gap(setting: Setting, block: TextBlock) -> float:
+    lower = 1.0 - (setting.lines[-1].box[3] - setting.lines[0].box[1]) / max(block.box[3] - block.box[1], 1)
+    return COST_OF_GAP * max(0.0, lower) * (len(setting.lines) < len(block.lines))
+
+
+def rises_by(setting: Setting, block: TextBlock, match: FontMatch) -> float:
+    """Return by how many distances of baselines a setting begins above the old text."""
+    return (block.box[1] - setting.lines[0].box[1]) / match.leading_px
+
+
+def _cost_of_rising(setting: Setting, block: TextBlock, match: FontMatch, is_free: IsFree) -> float:
+    if rises_by(setting, block, match) <= RISE:
+        return 0.0
+    x0, y0, x1, y1 = setting.lines[0].box
+    return COST_OF_RISING + COST_OF_CROWDING * (not is_free((x0, y0 - round(match.leading_px), x1, y1)))
+
+
+def _fewest_lines(text: str, lettering: Lettering, width_px: float) -> int:
+    return len(wrap_evenly(text, WIDTH_SLACK * width_px, lettering.length))
+
+
+def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float) -> Setting | None:
+    """Return a label of one line in the middle of a button, shrunk to `room_px` if need be; None when that is not enough."""
+    if block.plate is None:
+        return None
+    middle = (block.plate[0] + block.plate[2]) / 2
+    for scale in LABEL_SCALES:
+        lettering = match.lettering.scaled(scale)
+        x0, y0, x1, y1 = lettering.ink_box(text)
+        if x1 - x0 <= room_px:
+            drop = (1.0 - scale) * CAP_SHARE / 2 * match.size_px  # half of what capitals lose in height
+            x, y = middle - lettering.length(text) / 2, match.baselines_px[0] - drop
+            box = _whole(x + x0, y + y0, x + x1, y + y1)
+            line = SetLine(text=text, x=x, y=y, box=box)
+            return Setting(lines=(line,), lettering=lettering, cost=-COST_OF_SIZE * float(np.log(scale)))
+    return None
+
+
+def _breaks(text: str, match: FontMatch, num_old: int) -> Iterator[tuple[int, list[str], float]]:
+    """Yield numbers of lines, the text broken into as many, and sizes to try each at."""
+    for num in range(1, num_old + MAX_MORE_LINES + 1):
+        lines = break_evenly(text, num, match.lettering.length)
+        if len(lines) != num:
+            continue
+        for scale in SCALES:
+            yield num, lines, scale
+
+
+def _anchors(num: int, num_old: int, scale: float, match: FontMatch, *, is_headed: bool, is_followed: bool) -> list[float]:
+    """Return first baselines to try, the best first: of the old first line, of the old last line, and the middle."""
+    top = _top_baseline(scale, match)
+    bottom = match.baselines_px[-1] - (num - 1) * match.leading_px * scale
+    middle = (top + bottom) / 2
+    if num == num_old:
+        return [middle, top, bottom]
+    return [bottom, middle, top] if is_followed and not is_headed else [top, middle, bottom]
+
+
+def _moving_anchors(num: int, scale: float, match: FontMatch, reflow: MovesOthers) -> list[float]:
+    """Return first baselines to try when others move: where the stack keeps its place, and that of the old first line."""
+    top = _top_baseline(scale, match)
+    drop = top + (num - 1) * match.leading_px * scale - match.baselines_px[-1]
+    return [reflow.anchor(top, drop), top]
+
+
+def _top_baseline(scale: float, match: FontMatch) -> float:
+    return match.baselines_px[0] + (scale - 1.0) * CAP_SHARE * match.size_px
+
+
+def _place(lines: list[str], first_baseline: float, scale: float, width_px: float, match: FontMatch) -> Setting:
+    lettering, leading = match.lettering.scaled(scale), match.leading_px * scale
+    inks = [lettering.ink_box(line) for line in lines]
+    widths = [x1 - x0 for x0, _, x1, _ in inks]
+    placed = []
+    for k, (line, (x0, y0, x1, y1)) in enumerate(zip(lines, inks, strict=True)):
+        start = match.anchor_px - {"left": 0.0, "centre": 0.5, "right": 1.0}[match.alignment] * lettering.length(line)
+        y = first_baseline + k * leading
+        if lettering.is_snapped:
+            start, y = float(np.floor(start + 0.5)), float(np.floor(y + 0.5))
+        placed.append(SetLine(text=line, x=start, y=y, box=_whole(start + x0, y + y0, start + x1, y + y1)))
+    is_widow = len(lines) > 1 and widths[-1] < WIDOW_SHARE * max(widths)
+    share = max(widths) / max(width_px, 1)
+    cost = COST_OF_SIZE * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow
+    cost += COST_OF_WIDER * max(0.0, share - 1.0) + COST_OF_NARROWER * max(0.0, 1.0 - share)
+    return Setting(lines=tuple(placed), lettering=lettering, cost=cost)
+
+
+def _whole(x0: float, y0: float, x1: float, y1: float) -> Box:
+    return int(np.floor(x0)), int(np.floor(y0)), int(np.ceil(x1)), int(np.ceil(y1))
