@@ -21,6 +21,7 @@ from adcreative.copywriter.candidates import (
 )
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
+from adcreative.copywriter.lint.problem import Problem
 from adcreative.encoders.language import LANGUAGES
 from adcreative.errors import CopywriterError
 
@@ -177,7 +178,7 @@ class _Draft:
                 break
             problems = check_copy(text, self.brief, kind)
             if not problems and is_near_duplicate(text, [other for other, _ in self._accepted[kind]]):
-                problems = ("says the same as another candidate",)
+                problems = (Problem("near_duplicate"),)
             if problems:
                 self._dropped.append((text[:300], "; ".join(problems)))
             else:

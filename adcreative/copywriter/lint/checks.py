@@ -19,17 +19,17 @@ import regex
 
 from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, neighbours, read_facts, stem, stems_of
 from adcreative.copywriter.lint.pairs import repeats, says_a_phrase_twice, says_twice
+from adcreative.copywriter.lint.problem import Problem, keep_first
 from adcreative.copywriter.lint.sentences import sentence_problems
 from adcreative.copywriter.lint.substance import substance_problems
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.encoders.language import detect_language
 
 KINDS = ("headline", "description")
-NOT_TOLD = "which neither your ad nor your notes say"
 _MIN_WORDS = {"headline": 2, "description": 4}
 
 
-def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tuple[str, ...]:
+def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tuple[Problem, ...]:
     """Return the problems of one line, each a short phrase; empty when it may run.
 
     Args:
@@ -45,26 +45,26 @@ def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tu
         raise ValueError(f'kind must be "headline" or "description", got {kind!r}')
     facts = read_facts(brief)
     if not text.strip():
-        return ("is empty",)
+        return (Problem("empty"),)
     problems = list(_shape_problems(text, brief, facts, kind))
     problems += _mark_problems(text, facts)
-    problems += [f"uses {word!r}, which the brand avoids" for word in used_words(brief.avoid, text)]
+    problems += [Problem("avoided", word=word) for word in used_words(brief.avoid, text)]
     if is_new:
         problems += writing_problems(text, facts, kind)
         problems += _number_problems(text, facts)
         problems += _repeat_problems(text, facts, kind)
         if kind == "description" and says_twice(facts.headline, text, repeats(facts.headline, facts.description)):
-            problems.append("says the headline again")
+            problems.append(Problem("repeats_headline"))
         problems += _language_problems(text, facts)
         problems += substance_problems(text, facts, kind)
     if facts.is_english:
         for rule in _ENGLISH_RULES if is_new else (_people_problems,):
             problems += rule(text, facts)
         problems += sentence_problems(text, facts, kind) if is_new else ()
-    return tuple(dict.fromkeys(problems))
+    return keep_first(problems)
 
 
-def check_own_words(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
+def check_own_words(text: str, brief: Brief, kind: str) -> tuple[Problem, ...]:
     """Return the problems of a line that the advertiser wrote anew: what a platform may refuse, what the brand avoids, and
     numbers and claims that the brief does not contain. How a line is built is its writer's own affair.
 
@@ -74,19 +74,19 @@ def check_own_words(text: str, brief: Brief, kind: str) -> tuple[str, ...]:
     problems, facts = list(check_copy(text, brief, kind, is_new=False)), read_facts(brief)
     problems += _number_problems(text, facts)
     problems += claim_problems(text, facts) if facts.is_english else ()
-    return tuple(dict.fromkeys(problems))
+    return keep_first(problems)
 
 
 def check_sentence(text: str, facts: Facts, avoid: Iterable[str] = ()) -> tuple[str, ...]:
     """Return what is wrong with one sentence of a longer text, apart from claims and numbers; empty when it may stand there."""
-    problems = [*_mark_problems(text, facts), *(f"uses {word!r}, which the brand avoids" for word in used_words(avoid, text))]
+    problems = [*_mark_problems(text, facts), *(Problem("avoided", word=word) for word in used_words(avoid, text))]
     if facts.is_english:
         problems += [
             *_opener_problems(text, facts),
             *_people_problems(text, facts, speaks_of_things=True),
             *sentence_problems(text, facts, "sentence"),
         ]
-    return tuple(dict.fromkeys(problems))
+    return keep_first(problems)
 
 
 def length_limit(brief: Brief, kind: str) -> int:
@@ -142,64 +142,64 @@ def _says_the_same(text: str, old: str) -> bool:
     return _letters(text) == _letters(old) or (bool(forms[0]) and is_same)
 
 
-def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterable[str]:
+def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterable[Problem]:
     limit, length = length_limit(brief, kind), text_length(text, brief)
     if length > limit:
-        yield f"has {length} characters{' by the platform' * (length != len(text))}; {limit} are allowed"
+        yield Problem("too_long", length=length, limit=limit, by_platform=" by the platform" * (length != len(text)))
     if "\n" in text or text != text.strip():
-        yield "is not one clean line"
+        yield Problem("several_lines")
     words = WORD.findall(text)
     if not words:
-        yield "has no words"
+        yield Problem("no_words")
     capitals = [word for word in words if len(word) > 1 and word.isupper() and word not in facts.names]
     if capitals:
-        yield f"shouts {capitals[0]!r} in capitals"
+        yield Problem("capitals", word=capitals[0])
 
 
-def writing_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
+def writing_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:
     """Yield what is asked of our own writers alone; no platform asks it."""
     words = WORD.findall(text)
     if facts.is_english and len(words) < _MIN_WORDS[kind]:
-        yield f"has {len(words)} word{'s' * (len(words) != 1)}; at least {_MIN_WORDS[kind]} are needed"
+        yield Problem("too_short", length=f"{len(words)} word{'s' * (len(words) != 1)}", least=_MIN_WORDS[kind])
     code = re.search(rule_pack("language")["codes"]["pattern"], text)  # capitals matter here
     if code and code.group(0).casefold() not in f"{facts.brand} {facts.product}".casefold():
-        yield f"has the code {code.group(0)!r}"
+        yield Problem("code_word", word=code.group(0))
     if has_emoji(text) and not facts.has_emoji:
-        yield "has an emoji; the brief has none"
+        yield Problem("emoji")
 
 
-def _mark_problems(text: str, facts: Facts) -> Iterable[str]:
+def _mark_problems(text: str, facts: Facts) -> Iterable[Problem]:
     for mark in rule_pack("language")["marks"]:
         if mark.get("latin_only") and not text.isascii():
             continue
         if compiled(mark["pattern"]).search(text):
-            yield mark["reason"]
+            yield Problem(mark["problem"])
     if re.sub(r'(?<=\d)"', "", text).count('"') % 2 or text.count("“") != text.count("”") or text.count("(") != text.count(")"):
-        yield "has unbalanced quotes or brackets"
+        yield Problem("unbalanced")
     elif re.fullmatch(r"[\"“‘'].*[\"”’']", text):
-        yield "is wrapped in quotes"
+        yield Problem("quoted")
 
 
-def _number_problems(text: str, facts: Facts) -> Iterable[str]:
+def _number_problems(text: str, facts: Facts) -> Iterable[Problem]:
     for number in re.findall(r"\d+(?:[.,:/]\d+)*", text):
         if number not in facts.numbers or (facts.is_english and not in_context(number, text, facts)):
-            yield f"has the number {number}, {NOT_TOLD}"
+            yield Problem("number", number=number)
     if facts.is_english:
         for word in WORD.findall(text):
             for part in re.split("-", word.casefold()):
                 is_number = part in word_set("language", "number_words")
                 if is_number and not (_is_backed(word, facts) and in_context(word, text, facts)):
-                    yield f"has the number {part!r}, {NOT_TOLD}"
+                    yield Problem("number_word", word=part)
 
 
-def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
+def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:
     if any(_says_the_same(text, old) for old in (facts.headline, facts.description)):
-        yield "repeats the original"
+        yield Problem("repeats_original")
     words = [word.casefold() for word in WORD.findall(text)]
     if any(first == second for first, second in pairwise(words)):
-        yield "repeats a word"
+        yield Problem("repeats_word")
     elif says_a_phrase_twice(text) and not says_a_phrase_twice(facts.headline if kind == "headline" else facts.description):
-        yield "says one phrase twice"
+        yield Problem("repeats_phrase")
     elif facts.is_english:
         beside_brand = re.sub(re.escape(facts.brand), " ", text, count=1, flags=re.IGNORECASE) if facts.brand else text
         said = [word.casefold() for word in WORD.findall(beside_brand)]
@@ -207,17 +207,17 @@ def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
         twice = [one for one, number in Counter(content).items() if number > 1]
         allowed = 1 if kind == "description" and facts.stems.issuperset(twice) else 0  # the ad's own word may come back once
         if len(set(content)) < len(content) - allowed:
-            yield "uses one word twice"
+            yield Problem("word_twice")
 
 
-def _language_problems(text: str, facts: Facts) -> Iterable[str]:
+def _language_problems(text: str, facts: Facts) -> Iterable[Problem]:
     """Yield English words of no ad's in a line for an ad in another language; whole lines in English too."""
     if facts.is_english:
         return
     told = f"{facts.brand} {facts.product} {facts.headline} {facts.description} {facts.notes}".casefold()
     foreign = [word for word in WORD.findall(text) if word.casefold() not in told]
     if foreign and ("en" in (detect_language(text), detect_language(" ".join(foreign))) or _are_english(foreign)):
-        yield f"is in English ({foreign[0]!r}), and the ad is not"
+        yield Problem("english", word=foreign[0])
 
 
 def _are_english(words: list[str]) -> bool:
@@ -226,42 +226,42 @@ def _are_english(words: list[str]) -> bool:
     return all(is_known_word(word) for word in words) and any(len(word) > 3 and word.casefold() in common for word in words)
 
 
-def _opener_problems(text: str, facts: Facts) -> Iterable[str]:
+def _opener_problems(text: str, facts: Facts) -> Iterable[Problem]:
     for pattern in rule_pack("language")["openers"]:
         found = compiled(pattern).search(text)
         if found and not _is_backed(found.group(0), facts):
-            yield f"leaks the task ({found.group(0).strip()!r})"
+            yield Problem("leaked_task", words=found.group(0).strip())
 
 
-def _hollow_problems(text: str, facts: Facts) -> Iterable[str]:
+def _hollow_problems(text: str, facts: Facts) -> Iterable[Problem]:
     for rule in rule_pack("language")["hollow"]:
         found = compiled(rule["pattern"]).search(text)
         if found and not _is_backed(found.group(0), facts):
-            yield rule["reason"]
+            yield Problem(rule["problem"])
 
 
-def claim_problems(text: str, facts: Facts) -> Iterable[str]:
+def claim_problems(text: str, facts: Facts) -> Iterable[Problem]:
     """Yield the claims of rules/claims.yaml in `text` that the brief does not back."""
     for group in rule_pack("claims")["groups"]:
         for found in _unbacked(group["patterns"], text, facts, needs_context=group.get("needs_context", False)):
-            yield f"claims {found!r} ({group['name']}), {NOT_TOLD}"
+            yield Problem("claim", words=found, group=group["name"])
 
 
-def _reversal_problems(text: str, facts: Facts) -> Iterable[str]:
+def _reversal_problems(text: str, facts: Facts) -> Iterable[Problem]:
     """Yield reversals of the brief: "with the white cast" for "without the white cast", or doing without the product."""
     line = {stem(word): word for word in WORD.findall(text)}
     without = {stem(word) for word in word_set("language", "without_words")}
     told = f"{facts.product}. {facts.headline}. {facts.description}"
     if not without & line.keys():
         for word in (_words_after(without, told) - _words_beside(without, told, facts.brand)) & line.keys():
-            yield f"turns the brief around ({line[word]!r} without its 'without')"
+            yield Problem("turned_around", word=line[word])
     subject = {stem(word) for word in WORD.findall(f"{facts.brand} {facts.product}") if len(word) > 3}
     for word in _words_after(without, text) & subject:
         if word not in _words_after(without, f"{facts.headline}. {facts.description}"):
-            yield f"does without the product ({line[word]!r})"
+            yield Problem("without_product", word=line[word])
 
 
-def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False) -> Iterable[str]:
+def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False) -> Iterable[Problem]:
     """Yield problems with who speaks and of whom; speaks_of_things: "they" means the shoes, so pronouns are not checked."""
     pack = rule_pack("people")
     personal = pack["personal_attributes"]
@@ -270,35 +270,35 @@ def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False)
     for pattern in refused:
         found = compiled(pattern).search(text)
         if found:  # also when the brief has the word: platforms refuse it all the same
-            yield f"speaks about a personal attribute ({found.group(0).strip()!r})"
+            yield Problem("personal_attribute", words=found.group(0).strip())
     for pattern in pack["before_after"]["patterns"]:
         if compiled(pattern).search(text):
-            yield "uses before/after language"
+            yield Problem("before_after")
     for found_text in _unbacked(pack["harm"]["patterns"], text, facts):
-        yield f"has an unpleasant word ({found_text!r})"
+        yield Problem("unpleasant", words=found_text)
     for found_text in () if speaks_of_things else _unbacked(pack["speaker"]["patterns"], text, facts):
-        yield f"speaks as somebody else ({found_text!r})"
+        yield Problem("other_speaker", words=found_text)
 
 
-def _name_problems(text: str, facts: Facts) -> Iterable[str]:
+def _name_problems(text: str, facts: Facts) -> Iterable[Problem]:
     brand_words = [word for word in WORD.findall(facts.brand) if len(word) > 3]
     brief_words = {name.casefold() for name in facts.names}
     for word in WORD.findall(text):
         bare = re.sub(r"['’]s?$", "", word)
         is_new = bare.casefold() not in brief_words and not is_known_word(bare)
         if is_new and any(_is_misspelling(bare, name) and not is_known_word(name) for name in brand_words):
-            yield f"misspells the brand ({bare!r})"
+            yield Problem("brand_misspelt", word=bare)
             continue
         if stems_of(bare) <= facts.parts or bare.casefold() in brief_words:
             exact = [name for name in brand_words if name.casefold() == bare.casefold() and not is_known_word(name)]
             if exact and bare not in (exact[0], *facts.names):
-                yield f"writes the brand as {bare!r}, not {exact[0]!r}"
+                yield Problem("brand_spelling", word=bare, brand=exact[0])
             continue
         if not is_known_word(bare):
-            yield f"has the unknown word or name {bare!r}"
+            yield Problem("unknown_word", word=bare)
 
 
-_ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[str]], ...] = (
+_ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[Problem]], ...] = (
     _opener_problems, _hollow_problems, claim_problems, _reversal_problems, _people_problems, _name_problems,
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from adcreative.copywriter.brief import Facts
+from adcreative.copywriter.lint.problem import Problem
 from adcreative.copywriter.lint.substance import lost_problems
 from adcreative.copywriter.rules import word_set
 
@@ -38,11 +39,11 @@ def says_twice(headline: str, description: str, own: frozenset[Run] = frozenset(
     return any(not any(_holds(one, run) for one in own) for run in repeats(headline, description))
 
 
-def pair_problems(headline: str, description: str, facts: Facts) -> tuple[str, ...]:
+def pair_problems(headline: str, description: str, facts: Facts) -> tuple[Problem, ...]:
     """Return what is wrong with two lines, each clean by itself, in one ad."""
     problems = list(lost_problems(f"{headline} | {description}", f"{facts.headline} | {facts.description}", facts))
     if says_twice(headline, description, repeats(facts.headline, facts.description)):
-        problems.append("says the same twice")
+        problems.append(Problem("said_by_both"))
     return tuple(problems)
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from adcreative.copywriter.brief import WORD, Facts, is_known_word, stem
+from adcreative.copywriter.lint.problem import Problem
 from adcreative.copywriter.rules import word_set
 from adcreative.encoders.english import english_words
 
@@ -23,7 +24,7 @@ _NOUN_AFTER_ONE = re.compile(r"\b(?:a|an)\s+(?:(?!little\b|bit\b)[a-z-]+\s+){0,2
 _PLURAL_AFTER_ONE = re.compile(r"\b(?:a|an|every|each|another)\s+([a-z]+s)\b(?!\s+[a-z])", re.IGNORECASE)
 
 
-def sentence_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
+def sentence_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:
     """Yield what keeps an English line from being a finished phrase."""
     words = [word.casefold().replace("’", "'") for word in WORD.findall(text)]
     if not words:
@@ -35,7 +36,7 @@ def sentence_problems(text: str, facts: Facts, kind: str) -> Iterable[str]:
     yield from _capital_problems(text, facts)
 
 
-def _ending_problems(text: str, words: list[str], kind: str, facts: Facts) -> Iterable[str]:
+def _ending_problems(text: str, words: list[str], kind: str, facts: Facts) -> Iterable[Problem]:
     last = words[-1]
     own_end = re.compile(rf"\b{re.escape(' '.join(text.split()[-2:]))}(?=[.,;:!?]|$)", re.IGNORECASE)
     is_own = any(own_end.search(own) for own in (facts.headline, facts.description))  # "booked in May"
@@ -44,30 +45,30 @@ def _ending_problems(text: str, words: list[str], kind: str, facts: Facts) -> It
     pronoun_end = last in ("you", "it") and len(words) >= 3  # "Made for you" is finished, "Get you" is not
     is_finished = is_own or pronoun_end or (is_question and last in allowed_in_question)
     if last in word_set("language", "dangling") and not is_finished:
-        yield f"ends in the middle (with {last!r})"
+        yield Problem("cut_off_at", word=last)
     if kind == "description" and len(words) > 6 and text[-1].isalnum():
-        yield "has no full stop at its end"
+        yield Problem("no_full_stop")
     yield from _question_problems(words, is_question=is_question, ends_bare=text[-1].isalnum())
 
 
-def _question_problems(words: list[str], *, is_question: bool, ends_bare: bool) -> Iterable[str]:
+def _question_problems(words: list[str], *, is_question: bool, ends_bare: bool) -> Iterable[Problem]:
     opens = words[0] in word_set("language", "question_words")
     if opens and ends_bare and words[1:2] and words[1] in word_set("language", "question_second"):
-        yield "is a question without its question mark"
+        yield Problem("no_question_mark")
     if is_question and not opens and not set(words) & word_set("language", "question_signs"):
-        yield "has a question mark without a question"
+        yield Problem("no_question")
 
 
-def _clause_problems(text: str, words: list[str]) -> Iterable[str]:
+def _clause_problems(text: str, words: list[str]) -> Iterable[Problem]:
     """Yield a missing second clause after an opening such as when, because, if or tired of."""
     has_second = _CLAUSE_MARK.search(text[:-1]) is not None
     if words[0] in word_set("language", "subordinate") and not has_second and not text.endswith("?"):
-        yield f"is half a sentence (opens with {words[0]!r})"
+        yield Problem("half_sentence", word=words[0])
     if words[0] in word_set("language", "tired_openers") and not has_second and not text.endswith("?") and len(words) > 3:
-        yield f"is half a sentence (opens with {words[0]!r})"
+        yield Problem("half_sentence", word=words[0])
 
 
-def _article_problems(text: str) -> Iterable[str]:
+def _article_problems(text: str) -> Iterable[Problem]:
     for article, word in _ARTICLE.findall(text):
         bare = word.casefold()
         vowel = bare[0] in "aeiou"
@@ -78,39 +79,39 @@ def _article_problems(text: str) -> Iterable[str]:
         if word.isupper() and 2 <= len(word) <= _MOST_ABBREVIATION_CHARS and not is_known_word(word):
             vowel = word[0] in "AEFHILMNORSX"  # read letter by letter: an RC car, a UV coating
         if (article.casefold() == "an") != vowel and len(bare) > 1:
-            yield f"has the wrong article ({article} {word})"
+            yield Problem("wrong_article", words=f"{article} {word}")
     for word in _NOUN_AFTER_ONE.findall(text):
         if word.casefold() in word_set("grammar", "mass_nouns") - word_set("language", "countable_too"):
-            yield f"has an article before something that is not counted ({word})"
+            yield Problem("uncounted", word=word)
     for word in _PLURAL_AFTER_ONE.findall(text):
         bare = word.casefold()
         if not bare.endswith(("ss", "us", "is")) and bare[:-1] in english_words() and len(bare) > 3:
-            yield f"has a plural after a singular article ({word})"
+            yield Problem("plural_article", word=word)
 
 
-def _agreement_problems(text: str, words: list[str], facts: Facts) -> Iterable[str]:
+def _agreement_problems(text: str, words: list[str], facts: Facts) -> Iterable[Problem]:
     """Yield faults such as a plural subject with a singular verb, an unfinished "makes your skin look", "too small"."""
     found = _PLURAL_SUBJECT.search(text)
     brand_words = facts.brand.casefold().split()
     if found and not found.group(1).endswith(("ss", "us", "is")) and found.group(1).casefold() not in brand_words:
-        yield f"has a plural with a singular verb ({found.group(0)})"
+        yield Problem("plural_verb", words=found.group(0))
     noun = (WORD.findall(re.split(r" (?:with|for) ", facts.product)[0]) or [""])[-1]
     is_plural = noun.endswith("s") and not noun.endswith(("ss", "us", "is"))
     if is_plural and re.search(rf"\b(a|an|one) (?:[\w-]+ ){{0,3}}{re.escape(noun)}\b", text, re.IGNORECASE):
-        yield f"has a plural after a singular article ({noun})"
+        yield Problem("plural_article", word=noun)
     if _UNFINISHED_MAKE.search(text.rstrip(".!?")):
-        yield "ends in the middle"
+        yield Problem("cut_off")
     if "too" in words and stem("too") not in facts.stems:
-        yield "says too much of something ('too')"
+        yield Problem("too_much")
     brand = re.escape(facts.brand)
     if brand and re.search(rf"\b(the|a|an|your) {brand}(?=$|[.,!?])", text, re.IGNORECASE):
-        yield "has the brand with an article"
+        yield Problem("brand_article")
 
 
-def _capital_problems(text: str, facts: Facts) -> Iterable[str]:
+def _capital_problems(text: str, facts: Facts) -> Iterable[Problem]:
     """Yield capitals inside a line set in sentence case, unless they begin a name of the brief."""
     if not text[:1].isupper() and text[:1].isalpha() and not any(text.startswith(name) for name in facts.names):
-        yield "starts with a small letter"
+        yield Problem("small_start")
     inner = [found for found in WORD.finditer(text) if text[: found.start()].rstrip()[-1:] not in ("", *".!?:–—")]
     small = [found.group(0) for found in inner if found.group(0)[0].islower() and len(found.group(0)) > 3]
     capital = [found.group(0) for found in inner if found.group(0)[0].isupper()]
@@ -119,4 +120,4 @@ def _capital_problems(text: str, facts: Facts) -> Iterable[str]:
     known = {stem(name) for name in facts.names if name[0].isupper()}
     strays = [word for word in capital if stem(word) not in known and word not in ("I", "I'm")]
     if strays:
-        yield f"has a stray capital ({strays[0]!r})"
+        yield Problem("stray_capital", word=strays[0])

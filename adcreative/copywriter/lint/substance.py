@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from adcreative.copywriter.brief import NUMBER, WORD, Facts, is_known_word, stem
+from adcreative.copywriter.lint.problem import Problem
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
 
 _LEAST_PROOF = 50  # from here on a number without a currency counts people, years, stars: a proof
@@ -19,7 +20,7 @@ _SENTENCE_START = r"(?:^|[.!?:–—]\s+)"
 _SHARED_LETTERS = 5  # of a word in another language than English that count as the same word
 
 
-def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[str]:
+def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[Problem]:
     """Yield what a new line of `kind` lacks beside the ad; an ad without words has no missing words."""
     if not facts.is_empty:
         yield from _subject_problems(text, facts)
@@ -28,14 +29,14 @@ def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[str]:
     beside = facts.description if kind == "headline" else ""  # new descriptions keep what theirs say
     yield from lost_problems(f"{text} | {beside}", old, facts)
     if len(facts.brand) > 2 and text.casefold().count(facts.brand.casefold()) > 1:
-        yield "names the brand twice"
+        yield Problem("brand_twice")
 
 
-def lost_problems(text: str, old: str, facts: Facts) -> Iterator[str]:
+def lost_problems(text: str, old: str, facts: Facts) -> Iterator[Problem]:
     """Yield the first offer, else the first number, award or name, of the old words that the new ones do not hold."""
     kept = offers_of(text)
     lost = [offer for form, offer in offers_of(old).items() if form not in kept][:1]
-    yield from (f"drops the offer {offer!r}" for offer in lost)
+    yield from (Problem("drops_offer", words=offer) for offer in lost)
     if not lost:
         yield from _proof_problems(text, old, facts)
 
@@ -67,21 +68,21 @@ def _size(number: str) -> float:
     return float(found.group(0).replace(",", ".")[:12]) if found else 0.0
 
 
-def _proof_problems(text: str, old: str, facts: Facts) -> Iterator[str]:
+def _proof_problems(text: str, old: str, facts: Facts) -> Iterator[Problem]:
     """Yield the first number, award or name of the old words that the new ones do not have."""
     kept_text = text.casefold()
     kept_numbers = set(NUMBER.findall(kept_text))
     for number in NUMBER.findall(old):
         if number.casefold() not in kept_numbers:
-            yield f"drops the number {number!r}"
+            yield Problem("drops_number", number=number)
             return
     for found in compiled(rule_pack("phrases")["proof"]).finditer(old):
         if found.group(0).casefold() not in kept_text:
-            yield f"drops the proof {found.group(0)!r}"
+            yield Problem("drops_proof", words=found.group(0))
             return
     for name in _names_of(old, facts):
         if name.casefold() not in kept_text:
-            yield f"drops the name {name!r}"
+            yield Problem("drops_name", name=name)
             return
 
 
@@ -116,7 +117,7 @@ def _names_of(text: str, facts: Facts) -> Iterator[str]:
             yield word
 
 
-def _subject_problems(text: str, facts: Facts) -> Iterator[str]:
+def _subject_problems(text: str, facts: Facts) -> Iterator[Problem]:
     """Yield when a line says nothing of the ad: no word of it beside the brand's name and words that could stand in any ad."""
     if not facts.is_english:
         yield from _subject_problems_elsewhere(text, facts)
@@ -125,11 +126,11 @@ def _subject_problems(text: str, facts: Facts) -> Iterator[str]:
     brand = {stem(word) for word in WORD.findall(facts.brand)}
     told = _content_stems(" | ".join((facts.product, facts.headline, facts.description, facts.notes, *facts.liked)))
     if not own:
-        yield "says nothing that is not in any ad"
+        yield Problem("any_ad")
     elif own <= brand and told - brand:
-        yield "says nothing but the brand's name"
+        yield Problem("brand_alone")
     elif told - brand and not own & told - brand:
-        yield "says nothing that the ad says"
+        yield Problem("nothing_of_ad")
 
 
 def is_about_subject(text: str, facts: Facts) -> bool:
@@ -140,7 +141,7 @@ def is_about_subject(text: str, facts: Facts) -> bool:
     return bool(_content_stems(text) & _content_stems(subject))
 
 
-def _subject_problems_elsewhere(text: str, facts: Facts) -> Iterator[str]:
+def _subject_problems_elsewhere(text: str, facts: Facts) -> Iterator[Problem]:
     """Do the same in a language whose word forms are not known: by the first letters of words."""
     subject = f"{facts.product} {facts.headline}"
     if not WORD.search(text) or not subject.strip():
@@ -148,7 +149,7 @@ def _subject_problems_elsewhere(text: str, facts: Facts) -> Iterator[str]:
     brand = facts.brand.casefold()
     own = [word.casefold() for word in WORD.findall(text) if not brand or word.casefold() not in brand]
     if not _shares_word(text, own, f"{subject} {facts.description} {facts.notes}"):
-        yield "says nothing that the ad says"
+        yield Problem("nothing_of_ad")
 
 
 def _shares_word(text: str, words: list[str], told: str) -> bool:
@@ -166,13 +167,13 @@ def _function_words_elsewhere() -> frozenset[str]:
     return frozenset(word for words in rule_pack("phrases")["function_words"].values() for word in words.split())
 
 
-def _worn_problems(text: str, facts: Facts) -> Iterator[str]:
+def _worn_problems(text: str, facts: Facts) -> Iterator[Problem]:
     """Yield an opening or an end that fits any ad, unless the ad has it."""
     told = f"{facts.headline} | {facts.description}"
     for place, pattern in _worn_patterns():
         found = compiled(pattern).search(text)
         if found and not compiled(pattern).search(told):
-            yield f"{place} like any ad ({found.group(0).strip(' .:–—')!r})"
+            yield Problem("like_any_ad", place=place, words=found.group(0).strip(" .:–—"))
             return
 
 

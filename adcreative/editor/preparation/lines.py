@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adcreative.copywriter.lint.problem import DROPS
 from adcreative.creative import Creative
 from adcreative.editor.models import ClickPredictor, EditorTools, Extractor
 from adcreative.editor.preparation.line_crossover import cross_lines
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 NO_OTHER_LINE = "its words make no other line; facts in its notes or in a brief would"
 READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
-SWAPPED = ("drops ", "repeats the original")  # of a line of two that changed places: the other has it, and said it before
+# problems of one of two lines that changed places: the other line has what it drops, and said it before
+SWAPPED = DROPS | {"repeats_original"}
 
 
 def build_lines(
@@ -110,8 +112,8 @@ def _make_room(headlines: Sequence[str], brief: Brief) -> tuple[str, ...]:
     facts, found = read_facts(brief), []
     for headline in headlines:
         shorter = without_said(facts, headline)
-        problems = check_copy(shorter, brief, "description") if shorter else ("nothing is left",)
-        is_clean = all(one.startswith("drops ") for one in problems)  # the headline has what the description drops
+        # the headline has what the description drops
+        is_clean = bool(shorter) and all(one.code in DROPS for one in check_copy(shorter, brief, "description"))
         is_clean = is_clean and keeps_disclaimers(shorter, [facts.description], brief.disclaimers)
         if is_clean and not pair_problems(headline, shorter, facts):
             found.append(shorter)
@@ -128,7 +130,7 @@ def _swap(brief: Brief) -> list[tuple[str, str]]:
 
     facts, found = read_facts(brief), []
     for head, below in swap_lines(facts):
-        faults = [one for one in check_copy(head, brief, "headline") if not one.startswith(SWAPPED)]
+        faults = [one for one in check_copy(head, brief, "headline") if one.code not in SWAPPED]
         may_run = not check_copy(below, brief, "description", is_new=False)
         may_run = may_run and not any(writing_problems(below, facts, "description"))
         may_run = may_run and keeps_disclaimers(below, [facts.description], brief.disclaimers)
