@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -180,10 +180,10 @@ class Setter:
     def __init__(self, words: str = "Shoes") -> None:
         self.words = words
 
-    def change(self, edited: Any) -> TextChange:
+    def change(self, texts: Mapping[str, str]) -> TextChange:
         mask = np.zeros(fake_ad().image_u8.shape[:2], bool)
-        mask[0, :] = edited.headline != self.words
-        pixels = np.full((*mask.shape, 3), len(edited.headline), np.uint8)
+        mask[0, :] = texts["headline"] != self.words
+        pixels = np.full((*mask.shape, 3), len(texts["headline"]), np.uint8)
         return TextChange(mask=mask, pixels=pixels, done=("headline",) if mask.any() else ())
 
 

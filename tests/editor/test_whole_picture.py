@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -209,8 +210,8 @@ class Darkening:
 
     field_blocks = ("headline",)
 
-    def change(self, edited: Creative) -> TextChange:
-        is_new, is_long = edited.headline != "Shoes", len(edited.headline) > 15
+    def change(self, texts: Mapping[str, str]) -> TextChange:
+        is_new, is_long = texts["headline"] != "Shoes", len(texts["headline"]) > 15
         mask = np.full(picture().shape[:2], is_new)
         return TextChange(mask=mask, pixels=picture() // (4 if is_long else 1), done=("headline",) if is_new else ())
 
