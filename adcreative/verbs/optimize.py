@@ -309,11 +309,12 @@ def _doubts(text: str, brief: Brief, kind: str) -> Sequence[str]:
     """Return what the rules say of words of the user's own; of words in another language than the ad's that alone."""
     from adcreative.copywriter.brief import read_facts
     from adcreative.copywriter.lint.checks import check_own_words
+    from adcreative.copywriter.lint.problem import Problem
     from adcreative.encoders.language import LANGUAGES, detect_language
 
     theirs, ours = detect_language(text), read_facts(brief).language
     if theirs in LANGUAGES and ours in LANGUAGES and theirs != ours:
-        return [f"is in {LANGUAGES[theirs]}, and the ad in {LANGUAGES[ours]}"]
+        return [Problem("other_language", language=LANGUAGES[theirs], ad_language=LANGUAGES[ours])]
     return check_own_words(text, brief, kind)
 
 
