@@ -27,7 +27,6 @@ MAX_INDEX_BYTES = 32 << 20  # and no more than INDEX_START_BYTES and an eighth o
 INDEX_START_BYTES = 2 << 20
 MEMORY_BYTES = 32 << 20  # that LZMA may take
 PRESET = 6
-WORTH = 0.98  # LZMA is kept where it makes a blob smaller than this share
 CODINGS = ("raw", "lzma")
 
 
@@ -55,7 +54,7 @@ class BlobWriter:
         if digest in self._places:
             return self._places[digest]
         packed = content if is_packed else lzma.compress(content, preset=PRESET)
-        coding = "raw" if is_packed or len(packed) > WORTH * len(content) else "lzma"
+        coding = "raw" if is_packed or len(packed) >= len(content) else "lzma"
         payload = content if coding == "raw" else packed
         self._blobs.append(Blob(self._file.tell(), len(payload), coding, len(content), digest))
         self._file.write(payload)

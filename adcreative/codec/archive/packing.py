@@ -32,7 +32,6 @@ __all__ = ["PackSummary", "pack_folder"]
 
 BUNDLED_BYTES = 1 << 20  # smaller files are compressed together
 MAX_CHAIN = 4  # pictures that one picture may depend on, one after the other
-WHOLE_SUFFIXES = (".jpg", ".jpeg", ".webp", ".safetensors", ".zip", ".parquet", ".gz")  # compressed already
 SOURCE_SUFFIXES = (".jpg", ".jpeg", ".webp")
 
 
@@ -170,8 +169,7 @@ class _Packer:
 
     def _add_content(self, path: Path, digest: str, place: dict[str, Any]) -> None:
         """Note where the bytes of a file are: pieces of blobs, in order; `place` is filled now, or when its bundle is full."""
-        is_packed = path.suffix.casefold() in WHOLE_SUFFIXES
-        if not is_packed and path.stat().st_size < BUNDLED_BYTES:
+        if path.stat().st_size < BUNDLED_BYTES:
             content = path.read_bytes()
             _check_same(content, digest, path)
             if len(self._bundle) + len(content) > MAX_BLOB_BYTES:
@@ -184,7 +182,7 @@ class _Packer:
         with path.open("rb") as file:
             while content := file.read(MAX_BLOB_BYTES):
                 whole.update(content)
-                pieces.append([self._writer.add(content, is_packed=is_packed), 0, len(content)])
+                pieces.append([self._writer.add(content), 0, len(content)])
         if whole.hexdigest() != digest:
             raise CatalogError(f"{path} changed while it was read; pack the folder again when nothing writes it")
         place["pieces"] = pieces

@@ -116,6 +116,19 @@ def test_three_times_smaller_than_a_zip_of_the_pictures(folder: Path, tmp_path: 
     assert kinds == ["file", "from", "from"] * 3
 
 
+def test_a_folder_with_a_model_and_photographs_is_smaller_than_its_zip(tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    demo.mkdir()
+    (demo / "model.safetensors").write_bytes(np.random.default_rng(0).normal(size=400_000).astype(np.float32).tobytes())
+    Image.fromarray(photo(7, 900, 1200)).save(demo / "photo.jpg", quality=95)
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in demo.iterdir():
+            file.write(path)
+    assert pack(demo, tmp_path / "demo.adc").packed_bytes < len(zipped.getvalue())
+    assert restore(tmp_path / "demo.adc", tmp_path / "back") == contents(demo)
+
+
 def test_equal_content_is_kept_once(folder: Path, tmp_path: Path) -> None:
     first = pack(folder, tmp_path / "a.adc").packed_bytes
     for name, content in contents(folder).items():
