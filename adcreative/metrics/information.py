@@ -17,12 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
+from scipy import sparse
 
 NUM_DRAWS = 20
 MAX_DRAWN = 400_000  # numbers drawn for a column; those of many values have null draws enough in few
 SHIFT_ROWS = 2**14
+SURE = 3.0  # deviations of the draws by which a pair must gain more than by chance
+MAX_PAIR_ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,36 @@ def pair_information(one: np.ndarray, two: np.ndarray) -> float:
     joint = _entropy_of(np.unique(a * len(second) + b, return_inverse=True)[1])
     chance = (len(first) - 1) * (len(second) - 1) / (2 * max(len(one), 1))
     return max(_entropy_of(a) + _entropy_of(b) - joint - chance, 0.0)
+
+
+def find_noise_pairs(ids: np.ndarray, labels: np.ndarray, *, rng: np.random.Generator) -> list[bool]:
+    """Return, for each pair of columns as `itertools.combinations` lists them, whether its values say no more than by chance.
+
+    A pair's gain is the log-likelihood that a step for each of its values wins over a logistic model of all columns by
+    themselves (score test with a ridge of 1). It counts where it is SURE deviations above the gains of the same values dealt
+    to other rows.
+
+    Args:
+        ids: codes [N, F]. labels: clicks [N], 0 or 1. Of more than MAX_PAIR_ROWS rows so many are drawn.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import OneHotEncoder
+
+    rows = rng.permutation(len(ids))[:MAX_PAIR_ROWS]
+    ids, clicked = ids[rows], labels[rows] > 0
+    if clicked.all() or not clicked.any():
+        return [True] * (ids.shape[1] * (ids.shape[1] - 1) // 2)
+    single: sparse.csr_matrix = OneHotEncoder().fit_transform(ids)
+    rate = LogisticRegression(max_iter=300).fit(single, clicked).predict_proba(single)[:, 1]
+    missed = np.stack([clicked - rate, rate * (1 - rate)])
+    orders = [np.arange(len(ids)), *(rng.permutation(len(ids)) for _ in range(NUM_DRAWS))]
+    found = []
+    for a, b in combinations(range(ids.shape[1]), 2):
+        values = np.unique(ids[:, a].astype(np.int64) * (ids[:, b].max() + 1) + ids[:, b], return_inverse=True)[1]
+        sums = [[np.bincount(values, one[order]) for one in missed] for order in orders]
+        gains = np.array([float((residual**2 / (variance + 1)).sum()) / 2 for residual, variance in sums])
+        found.append(bool(gains[0] <= gains[1:].mean() + SURE * gains[1:].std(ddof=1)))
+    return found
 
 
 def order_without_redundancy(relevance: Sequence[float], redundancy: np.ndarray, joint: np.ndarray) -> list[int]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["SelectSummary", "select"]
 
 FILES = ("values.csv", "pairs.csv", "schema.toml", "optinter.toml")
-DROP = "drop"
+DROP, NOISE = "drop", "noise"
+PAIR_BATCHES, PAIR_BATCH_ROWS = 4, 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectSummary(RunSummary):
     """path: the folder with FILES. done: values that were judged. kept: field -> (values kept, values). pairs: "a x b" -> what
-    to do with it. dropped: fields none of whose values is kept."""
+    to do with it; "noise": the search keeps it, though its values say no more of a click than by chance. dropped: fields none
+    of whose values is kept."""
 
     kept: dict[str, tuple[int, int]]
     pairs: dict[str, str]
@@ -63,8 +65,9 @@ def select(
     """Say which values of each field, and which pairs of fields, a network of this log needs.
 
     Values pass gates that a trained model learns (OptFS); pairs are memorised, factorised or dropped by a search of its own
-    (OptInter). `out` gets values.csv, pairs.csv, a schema.toml without the fields that keep nothing, and optinter.toml with the
-    choices: train LOG --schema out/schema.toml --network optinter --settings out/optinter.toml.
+    (OptInter), and those of them that tell no more than by chance are named noise (permutation test).
+    `out` gets values.csv, pairs.csv, a schema.toml without the fields that keep nothing, and optinter.toml with the choices:
+    train LOG --schema out/schema.toml --network optinter --settings out/optinter.toml.
 
     Args:
         model: a folder that `train` wrote for a log. data: that log. settings: TOML with [values] and [tuning], as in compress.
@@ -99,6 +102,7 @@ def select(
         with suppress(StoppedError):
             values = _choose_values(found, work, load_config(ValuesConfig, settings, section="values"))
             choices = _choose_pairs(files, seed, progress, should_stop)
+            choices = choices and _name_noise(choices, work)
         if choices is None:
             return SelectSummary(path=out, done=0, kept={}, pairs={}, stopped=True, seconds=time.monotonic() - started_s)
         kept = {name: (sum(row["kept"] for row in rows), len(rows)) for name, rows in values.items()}
@@ -159,13 +163,27 @@ def _choose_pairs(files: Mapping[str, Any], seed: int, progress: Progress, shoul
     return {f"{a} x {b}": choice for (a, b), choice in zip(names, trained.model.config.choices, strict=True)}
 
 
+def _name_noise(choices: Mapping[str, str], work: Work) -> dict[str, str]:
+    """Return the choices, NOISE in the place of those that keep a pair which tells no more than by chance."""
+    from adcreative.ctr.compression.rows import clicks_of
+    from adcreative.ctr.inputs.log_encoding import join_rows
+    from adcreative.metrics.information import find_noise_pairs
+
+    rows = join_rows(list(islice(work.rows.train.iter_batches(PAIR_BATCH_ROWS, rng=work.rng(13)), PAIR_BATCHES)))
+    is_noise = find_noise_pairs(rows.arrays["ids"], clicks_of(rows), rng=work.rng(14))
+    return {
+        pair: NOISE if noise and choice != DROP else choice
+        for (pair, choice), noise in zip(choices.items(), is_noise, strict=True)
+    }
+
+
 def _write(
     out: Path, schema: LogSchema, values: Mapping[str, Sequence[Mapping[str, Any]]], pairs: Mapping[str, str],
     dropped: Sequence[str],
 ) -> None:  # fmt: skip
     """Write the four files."""
     left = [name for name in schema.categories if name not in dropped]
-    kept_pairs = [pairs[f"{a} x {b}"] for a, b in combinations(left, 2)]
+    kept_pairs = [DROP if (said := pairs[f"{a} x {b}"]) == NOISE else said for a, b in combinations(left, 2)]
     smaller = replace(
         schema, categorical=tuple(name for name in schema.categorical if name not in dropped),
         bucketed=tuple(name for name in schema.bucketed if name not in dropped),

@@ -43,7 +43,10 @@ def test_the_pair_that_matters_is_kept_noise_goes_and_the_schema_trains(folder: 
     assert values.groupby("field")["seen"].sum()["a"] == values.groupby("field")["seen"].sum()["b"]
     pairs = pd.read_csv(tmp_path / "out" / "pairs.csv").set_index(["first", "second"])["choice"]
     assert len(pairs) == 3
-    assert pairs["a", "b"] != "drop"
+    assert pairs["a", "b"] in ("memorise", "factorise")
+    assert pairs["a", "noise"] in ("noise", "drop")
+    assert pairs["b", "noise"] in ("noise", "drop")
+    assert (tmp_path / "out" / "optinter.toml").read_text().count('"drop"') == 2
     assert summary.pairs["a x b"] == pairs["a", "b"]
     chosen = load_schema(tmp_path / "out" / "schema.toml")
     assert chosen.label == "click"
