@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit, logit
 
 NUM_BINS = 10
+MAX_VARIANCE = 1e6  # of a slope per deviation of x: beyond it nothing holds the slope but rounding
 
 
 def equal_weight_bins(scores: np.ndarray, weights: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
@@ -33,3 +35,32 @@ def expected_calibration_error(
 def predicted_over_observed(predicted: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> float | None:
     """Return predicted clicks / observed clicks: 1 is a right level, above 1 too high; None without a click."""
     return float(impressions @ predicted / clicks.sum()) if clicks.sum() > 0 else None
+
+
+def fit_log_odds(x: np.ndarray, shown: np.ndarray, clicked: np.ndarray) -> tuple[float, float, float] | None:
+    """Fit clicked ~ Binomial(shown, expit(level + slope x)) by maximum likelihood.
+
+    Args:
+        x, shown, clicked: [N], with two values of x or more, a click, and an impression without one.
+    Returns:
+        level, slope and the slope's standard error; None where no finite slope is best, as when only the largest x has clicks.
+    """
+    from scipy.optimize import root
+
+    middle, width = np.average(x, weights=shown), x.std()
+    design = np.stack([np.ones_like(x), (x - middle) / width], axis=1)  # [N, 2]
+
+    def missed(weights: np.ndarray) -> np.ndarray:
+        return design.T @ (shown * expit(design @ weights) - clicked)
+
+    def information(weights: np.ndarray) -> np.ndarray:
+        rate = expit(design @ weights)
+        return design.T @ (design * (shown * rate * (1 - rate))[:, None])
+
+    start = [logit((clicked.sum() + 0.5) / (shown.sum() + 1)), 0.0]
+    level, slope = best = root(missed, start, jac=information, method="lm", tol=1e-12).x
+    (known, both), (_, spread) = information(best)
+    if known <= 0 or spread - both**2 / known < 1 / MAX_VARIANCE:
+        return None
+    error = (spread - both**2 / known) ** -0.5
+    return float(level - slope * middle / width), float(slope / width), float(error / width)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,7 +24,7 @@ from adcreative.ctr.nn.layers import build_head
 from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import TrainingError
 
-NEWTON_STEPS, MIN_SLOPE = 50, 0.05
+MIN_SLOPE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,21 +80,22 @@ class ESMM(Network):
             logits: [B, 2] of rows that training has not seen. labels: [B, 2] click, conversion. Without a clicked row that
                 converted and one that did not, nothing is changed: (1, 0).
         """
+        from scipy.optimize import minimize
+
         clicked = labels[:, 0] > 0
         conversions, scores = labels[clicked, 1].double(), logits[clicked, 1].double()
         if len(conversions.unique()) < 2:
             return 1.0, 0.0
-        slope, shift = 1.0, 0.0
-        for _ in range(NEWTON_STEPS):
-            rate = torch.sigmoid(slope * scores + shift)
-            error, weight = rate - conversions, (rate * (1 - rate)).clamp_min(1e-9)
-            gradient = torch.stack([(error * scores).sum() + slope - 1, error.sum() + shift / 100])
-            curvature = torch.stack([
-                torch.stack([(weight * scores**2).sum() + 1, (weight * scores).sum()]),
-                torch.stack([(weight * scores).sum(), weight.sum() + 0.01]),
-            ])  # fmt: skip
-            change = torch.linalg.solve(curvature, gradient).clamp(-2.0, 2.0)
-            slope, shift = max(slope - float(change[0]), MIN_SLOPE), shift - float(change[1])
+        truth, score = conversions.numpy(), scores.numpy()
+
+        def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+            logit, prior = line[0] * score + line[1], (line - [1, 0]) / [1, 100]
+            error = 1 / (1 + np.exp(-logit)) - truth
+            value = float((np.logaddexp(0, logit) - truth * logit).sum() + prior @ (line - [1, 0]) / 2)
+            return value, np.array([error @ score, error.sum()]) + prior
+
+        bounds, steps = [(MIN_SLOPE, None), (None, None)], {"ftol": 0.0, "gtol": 1e-9}
+        slope, shift = map(float, minimize(loss, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds, options=steps).x)
         self.cvr_head.weight.mul_(slope)
         self.cvr_head.bias.mul_(slope).add_(shift)
         return slope, shift

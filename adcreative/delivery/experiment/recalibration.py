@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import logit
+
+from adcreative.metrics.calibration import fit_log_odds
 
 _Z90 = 1.6449  # two-sided 90 %
 
@@ -71,26 +73,11 @@ def _edge(value: float | None, error: float) -> float | None:
 
 
 def _fit_line(x: np.ndarray, impressions: np.ndarray, clicks: np.ndarray) -> tuple[float | None, float, float | None]:
-    """Return slope, its standard error, and intercept of the binomial regression, by Newton's method."""
+    """Return slope, its standard error, and intercept of the binomial regression."""
     if not len(x) or np.ptp(x) < 1e-9 or not 0 < clicks.sum() < impressions.sum():
         return None, 0.0, None
-    centre = float(x.mean())
-    design = np.stack([np.ones_like(x), x - centre], axis=1)
-    weights = np.array([float(logit(clicks.sum() / impressions.sum())), 0.0])
-    for _ in range(100):
-        rate = expit(design @ weights)
-        information = design.T @ (design * (impressions * rate * (1 - rate))[:, None])
-        try:
-            step = np.linalg.solve(information, design.T @ (clicks - impressions * rate))
-        except np.linalg.LinAlgError:
-            return None, 0.0, None  # separated: the slope has no finite best value
-        weights = weights + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-10:
-            break
-    else:
-        return None, 0.0, None
-    error = math.sqrt(float(np.linalg.inv(information)[1, 1]))
-    return float(weights[1]), error, float(weights[0] - weights[1] * centre)
+    intercept, slope, error = fit_log_odds(x, impressions, clicks) or (None, None, 0.0)
+    return slope, error, intercept
 
 
 def _fit_share(outcomes: Sequence[Mapping[str, Any]]) -> tuple[float | None, float, int]:

@@ -2,7 +2,7 @@
 
     clicks ~ Binomial(impressions, p),   logit p = a + b * age in weeks
 
-fitted by Newton's method; the spread beyond the binomial (weekdays, auctions) is estimated from the residuals and widens the
+by maximum likelihood; the spread beyond the binomial (weekdays, auctions) is estimated from the residuals and widens the
 interval (quasi-likelihood, McCullagh & Nelder 1989, section 4.5), never below the binomial's own. An ad "falls" when the whole
 90 % interval of its weekly change is below 0: of twenty steady ads, one is called falling by chance. It says that the rate
 fell, not why: season and audience fall with it. Loads no torch.
@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+from scipy.special import expit
 
 from adcreative.catalog.results import ResultRow
+from adcreative.metrics.calibration import fit_log_odds
 
 MIN_PERIODS, MIN_DAYS, MIN_CLICKS = 5, 7, 30
 LEVEL = 0.9
@@ -94,26 +96,27 @@ def _measure(name: str, days: Mapping[float, Sequence[int]]) -> Fatigue:
     ):
         if too_little:
             return Fatigue(name=name, age_days=age, missing=missing, series=series)
-    change, low, high = (float(np.expm1(slope)) for slope in fit_trend(series))
+    trend = fit_trend(series)
+    if trend is None:
+        return Fatigue(name=name, age_days=age, missing="clicks in the first or the last period only", series=series)
+    change, low, high = (float(np.expm1(slope)) for slope in trend)
     return Fatigue(name=name, age_days=age, change=change, low=low, high=high, series=series)
 
 
-def fit_trend(series: Sequence[tuple[float, int, int]]) -> tuple[float, float, float]:
-    """Fit the slope of log-odds a week to (age in days, impressions, clicks); return it and its 90 % interval."""
+def fit_trend(series: Sequence[tuple[float, int, int]]) -> tuple[float, float, float] | None:
+    """Fit the slope of log-odds a week to (age in days, impressions, clicks); return it and its 90 % interval.
+
+    None where no finite slope is best: all clicks fell in the first period, or in the last.
+    """
     from scipy.stats import t
 
     age, shown, clicked = (np.array(column, dtype=np.float64) for column in zip(*series, strict=True))
-    design = np.stack([np.ones_like(age), (age - np.average(age, weights=shown)) / 7], axis=1)  # [T, 2]
-    share = (clicked.sum() + 0.5) / (shown.sum() + 1)
-    weights = np.array([np.log(share / (1 - share)), 0.0])
-    for _ in range(50):
-        rate = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        information = design.T @ (design * (shown * rate * (1 - rate))[:, None])  # [2, 2]
-        step = np.linalg.solve(information, design.T @ (clicked - shown * rate))
-        weights = weights + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-10:
-            break
+    found = fit_log_odds(age / 7, shown, clicked)
+    if found is None:
+        return None
+    level, slope, error = found
+    rate = expit(level + slope * age / 7)
     variance = np.maximum(shown * rate * (1 - rate), 1e-12)
     spread = max(float(((clicked - shown * rate) ** 2 / variance).sum()) / (len(age) - 2), 1.0)
-    reach = t.ppf(0.5 + LEVEL / 2, len(age) - 2) * np.sqrt(spread * np.linalg.inv(information)[1, 1])
-    return float(weights[1]), float(weights[1] - reach), float(weights[1] + reach)
+    reach = t.ppf(0.5 + LEVEL / 2, len(age) - 2) * np.sqrt(spread) * error
+    return slope, float(slope - reach), float(slope + reach)

@@ -151,6 +151,13 @@ def test_planted_slope_and_share_are_found() -> None:
     )  # fmt: skip
 
 
+def test_a_slope_is_found_where_whole_newton_steps_never_settled() -> None:
+    counts = ((0.012, 10_000, 180), (0.007, 1_000, 4), (0.203, 1_000, 203))
+    rows = [{"ctr_predicted": p, "impressions": n, "clicks": c, "ctr_real": c / n, "run_hash": "r", "campaign": "c",
+             "test": str(p), "arm": "control"} for p, n, c in counts]  # fmt: skip
+    assert recalibrate(rows).slope == pytest.approx(0.88224, abs=1e-5)
+
+
 def test_intervals_cover_under_noise() -> None:
     rng = np.random.default_rng(4)
     covered = 0

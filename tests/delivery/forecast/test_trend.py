@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -77,3 +78,9 @@ def test_an_ad_without_a_click_at_the_end_is_still_fitted() -> None:
     slope, low, high = fit_trend([(float(day), 1000, 40 if day < 3 else 0) for day in range(10)])
     assert np.isfinite([slope, low, high]).all()
     assert high < 0
+
+
+def test_clicks_in_the_first_period_only_have_no_slope() -> None:
+    rows = [replace(row, clicks=40 if number == 0 else 0) for number, row in enumerate(make_rows("a", 0.0, seed=6))]
+    (found,) = measure_fatigue(rows)
+    assert (found.change, found.missing) == (None, "clicks in the first or the last period only")
