@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         RotateSettings,
         ScoreSettings,
         TrainSettings,
+        WriteSettings,
     )
     from adcreative.verbs.standing import Standing
     from adcreative.verbs.studio import Studio
@@ -117,7 +118,7 @@ _HOMES = {
     "verbs.rotate": "evaluate_policy rotate",
     "verbs.score": "SCORE_COLUMNS score",
     "verbs.select": "SelectSummary select",
-    "verbs.settings": "ImproveSettings OptimizeSettings RankSettings RotateSettings ScoreSettings TrainSettings",
+    "verbs.settings": "ImproveSettings OptimizeSettings RankSettings RotateSettings ScoreSettings TrainSettings WriteSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",
     "verbs.target": "target",

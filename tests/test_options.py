@@ -16,11 +16,11 @@ from adcreative.errors import ConfigError
 from adcreative.options import Seed, takes
 
 NOT_FLAGS = {"features", "signing"}
-RECORDS = [getattr(pipeline, name) for name in pipeline.__all__ if name.endswith("Settings") and name != "ImproveSettings"]
 COMMAND_OF = {
     "ExportSettings": "export", "OptimizeSettings": "optimize", "PlaceSettings": "place", "PlanSettings": "plan-test",
     "RankSettings": "rank-features", "RotateSettings": "rotate", "ScoreSettings": "score", "TrainSettings": "train",
 }  # fmt: skip
+RECORDS = [getattr(pipeline, name) for name in COMMAND_OF]
 
 
 @dataclass(frozen=True, kw_only=True)

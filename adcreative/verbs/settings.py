@@ -7,7 +7,7 @@ keyword of the verb (`options.takes`). Loads no model code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 else:
     EditorConfig = SigningConfig = Path  # the command line names files
 
-__all__ = ["ImproveSettings", "OptimizeSettings", "RankSettings", "RotateSettings", "ScoreSettings", "TrainSettings"]
+__all__ = [
+    "ImproveSettings", "OptimizeSettings", "RankSettings", "RotateSettings", "ScoreSettings", "TrainSettings", "WriteSettings",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +58,26 @@ class ScoreSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EditSettings:
-    """What the search of one ad and of a folder share. None leaves what the settings of the edit (EditorConfig) say."""
+class WriterSettings:
+    """Who writes new lines, and whose rules they keep."""
 
     seed: Annotated[int | None, typer.Option(help="Same seed, same result; 0 if neither this nor --config says.")] = None
-    generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None
     copywriter: Llm = "template"
-    directions: Annotated[
-        Sequence[str] | None, typer.Option("--direction", help="Allow only this face edit; repeat for several.")
-    ] = None
     brand_kit: BrandKit = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizeSettings(EditSettings):
+class SearchSettings(WriterSettings):
+    """What the search of one ad and of a folder share. None leaves what the settings of the edit (EditorConfig) say."""
+
+    generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None
+    directions: Annotated[
+        Sequence[str] | None, typer.Option("--direction", help="Allow only this face edit; repeat for several.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizeSettings(SearchSettings):
     """How the creatives of a folder are edited.
 
     config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm, risk_aversion,
@@ -119,25 +127,33 @@ class OptimizeSettings(EditSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImproveSettings(EditSettings):
+class WriteSettings(WriterSettings):
+    """How lines for one creative are written.
+
+    brief: what the new words should be about; facts may be taken from it. avoid: words not to be used. llm_key: of the server
+    that `copywriter` names; it is kept in memory only.
+    """
+
+    brief: str = ""
+    avoid: Sequence[str] = ()
+    llm_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImproveSettings(SearchSettings, WriteSettings):
     """How one creative is edited.
 
     faces: which may be edited, counted from the largest, 0 first; None: all. boldness: how much of the safe range of each
-    direction may be used, above 0 and at most 1. brief: what the new words should be about; facts may be taken from it. avoid:
-    words not to be used. usual_rate: the account's mean click rate (0.021: 2.1 %); without it and without a model of the
-    account the edit is untested (`EditResult.is_untested`): no rate and no change is stated. changes: what may be changed
-    besides faces, of `editor.settings.CHANGES`; None: as the settings say. llm_key: of the server that `copywriter` names; it
-    is kept in memory only.
+    direction may be used, above 0 and at most 1. usual_rate: the account's mean click rate (0.021: 2.1 %); without it and
+    without a model of the account the edit is untested (`EditResult.is_untested`): no rate and no change is stated. changes:
+    what may be changed besides faces, of `editor.settings.CHANGES`; None: as the settings say.
     """
 
     population_size: int | None = None
     faces: Sequence[int] | None = None
     boldness: float = 1.0
-    brief: str = ""
-    avoid: Sequence[str] = ()
     usual_rate: float | None = None
     changes: Sequence[str] | None = None
-    llm_key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.folder_scores import FolderScores, score_folder
 from adcreative.verbs.loaded import FoundFace, Loaded, draw_first_look
 from adcreative.verbs.model_folder import read_model_manifests
-from adcreative.verbs.settings import ImproveSettings, ScoreSettings
+from adcreative.verbs.settings import ImproveSettings, ScoreSettings, WriteSettings
 from adcreative.verbs.standing import Standing, find_standing, state_untested
 
 # seconds that the first search and the first explanation need not wait for
@@ -244,33 +244,27 @@ class Studio:
             should_stop=should_stop,
         )  # fmt: skip
 
+    @takes(WriteSettings)
     def write_lines(
-        self,
-        creative: Creative,
-        kind: str,
-        *,
-        seed: int = 0,
-        copywriter: str = "template",
-        brief: str = "",
-        avoid: Sequence[str] = (),
-        brand_kit: Path | None = None,
-        should_stop: ShouldStop | None = None,
-        llm_key: str = "",
+        self, creative: Creative, kind: str, settings: WriteSettings, *, should_stop: ShouldStop | None = None
     ) -> Iterator[str]:
         """Yield new lines of `kind` ("headline" or "description") that pass the rules and the brand kit, one after another.
 
         Args:
-            llm_key: of the server that `copywriter` names; it is kept in memory only.
+            settings: how they are written; its fields may be given as keywords.
         Raises:
             ConfigError: `brand_kit` is no brand manifest.
         """
         from adcreative.editor.preparation.briefed import Briefed, write_lines
         from adcreative.editor.preparation.lines import known_effects
 
-        kit = None if brand_kit is None else read_brand_kit(brand_kit)
-        writer = Briefed(self._tools_with(copywriter, llm_key).copywriter, brief, tuple(avoid), kit)
-        evidence = known_effects(self._loaded.judges.predictor)
-        return write_lines(creative, writer, kind, evidence=evidence, seed=seed, should_stop=should_stop)
+        kit = None if settings.brand_kit is None else read_brand_kit(settings.brand_kit)
+        writer = self._tools_with(settings.copywriter, settings.llm_key).copywriter
+        writer, evidence = (
+            Briefed(writer, settings.brief, tuple(settings.avoid), kit),
+            known_effects(self._loaded.judges.predictor),
+        )
+        return write_lines(creative, writer, kind, evidence=evidence, seed=settings.seed or 0, should_stop=should_stop)
 
     def reword_one(
         self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = True,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from adcreative.creative import Creative
-from adcreative.pipeline import ImproveSettings, Outcome, Standing
+from adcreative.pipeline import ImproveSettings, Outcome, Standing, WriteSettings
 
 from .sessions.jobs import ShouldStop
 
@@ -31,18 +31,7 @@ class Studio(Protocol):
     def check_consent(self, creative: Creative) -> str: ...
     def find_faces(self, creative: Creative) -> Sequence[Any]: ...
     def demo_ad(self, out: Path) -> Creative: ...
-    def write_lines(
-        self,
-        creative: Creative,
-        kind: str,
-        *,
-        seed: int,
-        copywriter: str,
-        brief: str,
-        avoid: Sequence[str],
-        brand_kit: Path | None,
-        llm_key: str = "",
-    ) -> Iterator[str]: ...
+    def write_lines(self, creative: Creative, kind: str, settings: WriteSettings) -> Iterator[str]: ...
     def reword_one(
         self, creative: Creative, outcome: Any, *, headline: str, description: str, is_forced: bool = False,
         usual_rate: float | None = None, own_picture: Path | None = None,

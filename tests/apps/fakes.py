@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ from adcreative.catalog.images import picture
 from adcreative.catalog.mapping import TableSettings
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
 from adcreative.errors import TrainingError
-from adcreative.pipeline import ImproveSettings, Standing
+from adcreative.pipeline import ImproveSettings, Standing, WriteSettings
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.export import export_picture
 from adcreative.verbs.explain import ExplanationSummary
@@ -140,9 +140,9 @@ class FakeStudio:
         Image.linear_gradient("L").convert("RGB").save(out / "demo.png")
         return Creative(image_path=out / "demo.png", file_name="demo.png", headline="Try me today", brand="Demo")
 
-    def write_lines(self, creative: Creative, kind: str, **asked: object) -> Iterator[str]:
+    def write_lines(self, creative: Creative, kind: str, settings: WriteSettings) -> Iterator[str]:
         """Three lines, one after another."""
-        self.asked.append({"kind": kind, **asked})
+        self.asked.append({"kind": kind, **vars(settings)})
         for number in (1, 2, 3):
             time.sleep(self.round_s)
             yield f"Written {kind} {number}"
@@ -248,7 +248,7 @@ class FakeStudio:
         self, creative: Creative, settings: ImproveSettings, *, progress: Callable[[int, int, float], None] | None,
         should_stop: Callable[[], bool] | None, show_best: Callable[[Creative], None] | None = None,
     ) -> FakeOutcome:  # fmt: skip
-        self.asked.append({"creative": creative, **{one.name: getattr(settings, one.name) for one in fields(settings)}})
+        self.asked.append({"creative": creative, **vars(settings)})
         generations = settings.generations
         with self._lock:
             self.at_once += 1

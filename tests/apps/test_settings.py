@@ -13,6 +13,7 @@ from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative
 from adcreative.editor.settings import EditorConfig
 from adcreative.errors import ConfigError
+from adcreative.pipeline import WriteSettings
 from adcreative.provenance.consent import ConsentRecord
 from apps.studio.handlers.brand import Brands, KitForm
 from apps.studio.handlers.consents import Consents, name_record
@@ -71,7 +72,8 @@ def test_a_server_writes_for_its_owner_alone_and_its_key_is_shown_nowhere(
     assert KEY not in shown + str(record) + repr(handlers.choices.writers)
     assert not [path for path in handlers.result_dir.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
     handlers.forget("me")
-    assert handlers.choices.writer_options("me", "template") == {"copywriter": "template"}
+    assert handlers.choices.with_writer("me", WriteSettings()) == WriteSettings()
+    assert KEY not in repr(WriteSettings(llm_key=KEY))
 
 
 def test_the_embedded_model_writes_again_when_it_is_chosen(handlers: Handlers, answers: None) -> None:

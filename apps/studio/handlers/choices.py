@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from adcreative.pipeline import WriteSettings
 
 from ..port import Studio
 from ..sessions.belongings import folder_name
+
+Written = TypeVar("Written", bound=WriteSettings)
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,10 @@ class Choices:
         own = self.own.get(owner)
         return self.cards if own is None else tuple(getattr(own, "cards", ()))
 
-    def writer_options(self, owner: str, copywriter: str) -> dict[str, str]:
-        """Return the options of a search, or of writing, that say who writes: what the owner chose for all ads, else this."""
+    def with_writer(self, owner: str, settings: Written) -> Written:
+        """Return the settings of a search, or of writing, with the writer that the owner chose for all ads, if any."""
         writer = self.writers.get(owner)
-        if writer is None:
-            return {"copywriter": copywriter}
-        return {"copywriter": writer.spec, **({"llm_key": writer.key} if writer.key else {})}
+        return settings if writer is None else replace(settings, copywriter=writer.spec, llm_key=writer.key)
 
     def forget(self, owner: str) -> None:
         """Drop what the owner chose, but the model of their results, which has a button of its own."""

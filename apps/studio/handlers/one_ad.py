@@ -193,8 +193,7 @@ class Handlers:
             creative = with_consent(build_creative(form), wish)
             wish = wish if wish.brand_kit else replace(wish, brand_kit=self.choices.kits.get(owner))
             settings = search_settings(creative, wish, self.studio.direction_names)
-            writer = self.choices.writer_options(owner, wish.copywriter)
-            settings = replace(settings, copywriter=writer["copywriter"], llm_key=writer.get("llm_key", ""))
+            settings = self.choices.with_writer(owner, settings)
             self._check_consent(owner, creative, wish)
             picture(creative)  # refused here and now; a search that waits holds no pixels
             self.bring(owner, form)

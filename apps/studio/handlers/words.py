@@ -9,7 +9,7 @@ from typing import Any
 
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import check_words
+from adcreative.pipeline import WriteSettings, check_words
 
 from ..html import fragments, results
 from ..html import steps as step_fragments
@@ -49,10 +49,11 @@ class Words:
             if not getattr(creative, kind):
                 raise AdCreativeError(f"The ad has no {kind} to write another one for.")
             yield step_fragments.writing(0), [], {"lines": []}
-            source = self.handlers.choices.studio_of(owner).write_lines(
-                creative, kind, seed=seed, brief=wish.brief, avoid=wish.avoided, brand_kit=wish.brand_kit,
-                **self.handlers.choices.writer_options(owner, wish.copywriter),
-            )  # fmt: skip
+            choices, writer = self.handlers.choices, wish.copywriter
+            settings = WriteSettings(
+                seed=seed, copywriter=writer, brief=wish.brief, avoid=wish.avoided, brand_kit=wish.brand_kit
+            )
+            source = choices.studio_of(owner).write_lines(creative, kind, choices.with_writer(owner, settings))
             while True:
                 with self.handlers.seat.quick():
                     line = next(source, None)
