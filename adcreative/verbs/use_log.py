@@ -6,19 +6,21 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adcreative.artifacts import MANIFEST, dump_json, put_in_place, write_atomically
 from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns, part_rows_of
-from adcreative.catalog.log_schema import LogSchema
 from adcreative.config import did_you_mean
 from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 from adcreative.verbs.train_log import LogSummary
+
+if TYPE_CHECKING:
+    from adcreative.ctr.log_network import LogModel
 
 __all__ = ["evaluate_log", "explain_log", "is_log_model", "score_log"]
 
@@ -56,13 +58,10 @@ def score_log(
         ArtifactError: as `LogModel.load`.
     """
     from adcreative.ctr.bucket_serving import open_predict
-    from adcreative.ctr.log_network import LogModel
 
     started_s, log, out = time.monotonic(), Path(log), Path(out)
-    sources = _check_free(out, log, model, restart)
-    found = LogModel.load(model)
-    schema = found.encoding.schema
-    predict, columns = open_predict(found), _columns_of(schema, log, with_label=False)
+    found, columns, sources = _open(out, log, model, restart, with_label=False)
+    predict, schema = open_predict(found), found.encoding.schema
     out.parent.mkdir(parents=True, exist_ok=True)
     partial, num_rows = out.with_name(f".{out.name}.partial"), 0
     try:
@@ -106,15 +105,12 @@ def evaluate_log(
     """
     from adcreative.ctr.bucket_serving import open_predict
     from adcreative.ctr.inputs.log_encoding import join_rows
-    from adcreative.ctr.log_network import LogModel
     from adcreative.ctr.training.log_training import measure_parts
     from adcreative.explain.log_network import describe_network
 
     log, out = Path(log), Path(out)
-    sources = _check_free(out, log, model, restart)
-    found = LogModel.load(model)
-    schema = found.encoding.schema
-    predict, columns = open_predict(found), _columns_of(schema, log, with_label=True)
+    found, columns, sources = _open(out, log, model, restart, with_label=True)
+    predict, schema = open_predict(found), found.encoding.schema
     parts: list[Any] = []
     shown: list[Any] = []
     num_rows = 0
@@ -167,15 +163,12 @@ def explain_log(
     Raises:
         CatalogError, ConfigError, ArtifactError: as `score_log`. TrainingError: the rows have one class only.
     """
-    from adcreative.ctr.log_network import LogModel
     from adcreative.explain.log_network import describe_network, rank_fields
     from adcreative.metrics.binary import area_under_curve
 
     log, path = Path(log), Path(out) / "explanation.json"
-    sources = _check_free(path, log, model, restart)
-    found = LogModel.load(model)
+    found, columns, sources = _open(path, log, model, restart, with_label=True)
     schema = found.encoding.schema
-    columns = _columns_of(schema, log, with_label=True)
     table = next(iter_log(log, columns, part_rows=SHOWN_ROWS, is_text=schema.is_text), None)
     if table is None:
         raise CatalogError(f"{log} has no row")
@@ -192,28 +185,24 @@ def explain_log(
     return result
 
 
-def _check_free(out: Path, log: Path, model: Path, restart: bool) -> tuple[Path, ...]:
-    """Return what is read, which `out` must not replace; nor may it become a part of the log.
+def _open(
+    out: Path, log: Path, model: Path, restart: bool, *, with_label: bool
+) -> tuple[LogModel, list[str], tuple[Path, ...]]:
+    """Return the model, the columns of the log to read, and all files that are read, which `out` must not replace.
 
     Raises:
-        CatalogError, ConfigError: as `check_outputs`.
+        CatalogError, ConfigError: as `check_outputs`, `out` lies in the log, or the log lacks a column that the model reads.
     """
+    from adcreative.ctr.log_network import LogModel
+
     sources = (*list_log_files(log), model)
     check_outputs((out,), sources, restart=restart)
     check_not_in_log((out,), log)
-    return sources
-
-
-def _columns_of(schema: LogSchema, log: Path, *, with_label: bool) -> list[str]:
-    """Return the columns to read.
-
-    Raises:
-        ConfigError: the log lacks one that the model reads.
-    """
-    known = log_columns(log)
+    found, known = LogModel.load(model), log_columns(log)
+    schema = found.encoding.schema
     needed = [*schema.inputs, *([schema.domain] if schema.domain else [])]
     needed += [name for name in (schema.label, schema.conversion) if name] if with_label else []
     missing = [name for name in needed if name not in known]
     if missing:
         raise ConfigError(f'{log} has no column "{missing[0]}", which the model reads. {did_you_mean(missing[0], known)}')
-    return list(dict.fromkeys([*needed, *(name for name in (schema.user,) if name in known)]))
+    return found, list(dict.fromkeys([*needed, *(name for name in (schema.user,) if name in known)])), sources
