@@ -1,4 +1,4 @@
-"""How a long task tells what it is doing and asks whether to go on: the two callables that every verb and trainer takes."""
+"""How a long task tells what it is doing and asks whether to go on: the callables that verbs, trainers and searches take."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Protocol
 
 ShouldStop = Callable[[], bool]  # asked now and then; True: end soon, keep what is done
 Count = Callable[[int, int], None]  # (done, total) of one stage
+Rounds = Callable[[int, int, float], None]  # (round, rounds, best so far) of a search
 
 
 class Progress(Protocol):

@@ -18,6 +18,7 @@ import typer
 
 from adcreative.cli.terminal import plain, say, say_json, say_lines
 from adcreative.errors import AdCreativeError
+from adcreative.progress import Progress, ShouldStop
 
 EXIT_CODES = (
     "Exit codes: 0 done (creatives that failed are in X.failures.csv beside X); 2 nothing could be done, or the run had to end "
@@ -73,14 +74,15 @@ def one_line_errors() -> Iterator[None]:
 
 
 @contextmanager
-def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], bool]]]:
+def verb(as_json: bool = False) -> Iterator[tuple[Progress, ShouldStop]]:
     """Yield (progress, should_stop); turn our errors into one line and exit code 2.
 
     The first Ctrl-C, or SIGTERM, asks the verb to stop at the next safe point, the second ends the program. as_json: the line
     is also printed as {"error": ..., "exit_code": 2}.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     stop_requested = False
 
@@ -94,7 +96,7 @@ def verb(as_json: bool = False) -> Iterator[tuple[Callable[[str, int, int], None
     console, pace = Console(stderr=True), Pace()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.fields[pace]}"))  # fmt: skip
-    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    bar = Bar(*columns, console=console, disable=not console.is_terminal)
     task = bar.add_task("loading models", total=None, pace="")
     printed_s, stages = 0.0, set()
 

@@ -40,13 +40,14 @@ from adcreative.editor.preparation.search_space import measure_space
 from adcreative.editor.scoring.final_pixels import PixelScorer, compose_creative, with_pixels
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
 from adcreative.editor.scoring.objectives import CandidateScorer, ScoringConfig
-from adcreative.editor.search.config import Progress, Scorer
+from adcreative.editor.search.config import Scorer
 from adcreative.editor.search.registry import SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
 from adcreative.editor.space.looks import sweep_looks
+from adcreative.progress import Rounds
 from adcreative.provenance.consent import Permission
 
 SetWords = Callable[[Creative], tuple[np.ndarray | None, str]]
@@ -98,7 +99,7 @@ def edit_creative(
     *,
     tools: EditorTools,
     config: EditorConfig | None = None,
-    progress: Progress | None = None,
+    progress: Rounds | None = None,
     should_stop: Callable[[], bool] | None = None,
     show_best: Callable[[Creative], None] | None = None,
 ) -> EditOutcome:

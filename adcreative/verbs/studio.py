@@ -17,7 +17,7 @@ from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.picture_fields import fill_from_pictures, name_brand_of
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
-from adcreative.progress import Count, Progress, ShouldStop, uncounted
+from adcreative.progress import Count, Progress, Rounds, ShouldStop, uncounted
 from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
@@ -353,7 +353,7 @@ class Studio:
         creative: Creative,
         settings: ImproveSettings,
         *,
-        progress: Callable[[int, int, float], None] | None = None,
+        progress: Rounds | None = None,
         should_stop: ShouldStop | None = None,
         show_best: Callable[[Creative], None] | None = None,
     ) -> EditOutcome:

@@ -8,10 +8,7 @@ from typing import Any, Protocol
 
 from adcreative.creative import Creative
 from adcreative.pipeline import ImproveSettings, Outcome, Standing, WriteSettings
-
-from .sessions.jobs import ShouldStop
-
-Tell = Callable[[str, int, int], None]
+from adcreative.progress import Count, Progress, Rounds, ShouldStop
 
 
 class Studio(Protocol):
@@ -37,11 +34,11 @@ class Studio(Protocol):
         usual_rate: float | None = None, own_picture: Path | None = None,
     ) -> Any: ...  # fmt: skip
     def size_one(
-        self, creative: Creative, outcome: Any, ratios: Sequence[str], out: Path, *, stem: str, tell: Callable[[int, int], None]
+        self, creative: Creative, outcome: Any, ratios: Sequence[str], out: Path, *, stem: str, tell: Count
     ) -> list[dict[str, Any]]: ...
     def read_words(self, creative: Creative) -> Creative: ...
     def name_brand(self, creative: Creative) -> str: ...
-    def score_folder(self, folder: Path, out: Path, *, dates: str = "", progress: Tell, should_stop: ShouldStop) -> Any: ...
+    def score_folder(self, folder: Path, out: Path, *, dates: str = "", progress: Progress, should_stop: ShouldStop) -> Any: ...
     def train_account(
         self,
         results: Path,
@@ -49,12 +46,12 @@ class Studio(Protocol):
         *,
         images: Path | None,
         columns: Path | None,
-        progress: Tell,
+        progress: Progress,
         should_stop: ShouldStop,
     ) -> Any: ...
     def with_model(self, model_dir: Path) -> Studio: ...
-    def explain_one(self, creative: Creative, out: Path, *, progress: Tell, should_stop: ShouldStop) -> Any: ...
+    def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any: ...
     def improve_one(
-        self, creative: Creative, settings: ImproveSettings, *, progress: Callable[[int, int, float], None] | None,
-        should_stop: Callable[[], bool] | None, show_best: Callable[[Creative], None] | None = None,
+        self, creative: Creative, settings: ImproveSettings, *, progress: Rounds | None,
+        should_stop: ShouldStop | None, show_best: Callable[[Creative], None] | None = None,
     ) -> Outcome: ...  # fmt: skip

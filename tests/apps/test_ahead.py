@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from adcreative.creative import Creative
+from adcreative.progress import Rounds, ShouldStop
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.why import Why
 from apps.studio.sessions.ahead import MAX_AT_ONCE, MAX_KEPT, Ahead
-from apps.studio.sessions.jobs import Job, ReportProgress, ShouldStop
+from apps.studio.sessions.jobs import Job
 from apps.studio.sessions.seat import ModelSeat
 from tests.apps.fakes import FakeStudio
 from tests.apps.test_steps import WISH
@@ -37,7 +38,7 @@ def begin(ahead: Ahead[str], owner: str, key: object, find: object = None, **opt
 
 
 def until_stopped(began: threading.Event) -> object:
-    def find(report: ReportProgress, should_stop: ShouldStop) -> str | None:
+    def find(report: Rounds, should_stop: ShouldStop) -> str | None:
         began.set()
         while not should_stop():
             threading.Event().wait(0.01)

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from apps.studio.sessions.jobs import Job, JobBoard, JobState, ReportProgress, ShouldStop
+from adcreative.progress import Rounds, ShouldStop
+from apps.studio.sessions.jobs import Job, JobBoard, JobState
 
 
-def endless(report: ReportProgress, should_stop: ShouldStop) -> str:
+def endless(report: Rounds, should_stop: ShouldStop) -> str:
     done = 0
     while not should_stop():
         done += 1
@@ -19,7 +20,7 @@ def endless(report: ReportProgress, should_stop: ShouldStop) -> str:
 
 
 def test_job_reports_and_returns() -> None:
-    def work(report: ReportProgress, should_stop: ShouldStop) -> int:
+    def work(report: Rounds, should_stop: ShouldStop) -> int:
         for done in (1, 2):
             time.sleep(0.02)
             report(done, 2, 0.1 * done)
@@ -34,7 +35,7 @@ def test_job_reports_and_returns() -> None:
 
 
 def test_states_may_be_told_apart_in_time_and_the_end_is_not_waited_for() -> None:
-    def work(report: ReportProgress, should_stop: ShouldStop) -> None:
+    def work(report: Rounds, should_stop: ShouldStop) -> None:
         for done in range(40):
             report(done, 40, 0.0)
             time.sleep(0.01)
@@ -58,7 +59,7 @@ def test_stop_waits_until_the_work_has_ended() -> None:
 
 
 def test_error_of_the_work_is_raised_by_result() -> None:
-    def work(report: ReportProgress, should_stop: ShouldStop) -> None:
+    def work(report: Rounds, should_stop: ShouldStop) -> None:
         raise ValueError("no such picture")
 
     job = Job(work=work).start()

@@ -15,7 +15,6 @@ ALGORITHM_NAMES = ("nsga2", "adsee", "random", "hill-climbing", "cma-es")
 NEEDS_CMAES = 'algorithm "cma-es" needs the package cmaes; install it with: pip install "adcreative[bench]"'
 
 Scorer = Callable[[list[Individual]], list[CandidateScore]]
-Progress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,10 +20,11 @@ from deap.benchmarks.tools import hypervolume
 
 from adcreative.editor.search.archive import Archive, rank_correlation
 from adcreative.editor.search.baselines import AdSEESearch, CMAESSearch, HillClimbing, RandomSearch
-from adcreative.editor.search.config import Progress, Scorer, SearchAlgorithm, SearchConfig
+from adcreative.editor.search.config import Scorer, SearchAlgorithm, SearchConfig
 from adcreative.editor.search.nsga2 import NSGA2Search
 from adcreative.editor.search.stopping import StoppingRule
 from adcreative.editor.space.genome import GeneSpace, Individual
+from adcreative.progress import Rounds, ShouldStop
 
 NUM_SPREAD = 6  # most candidates of the first generation that are rendered whatever their rank
 SPREAD_SHARE = 0.25  # and most of a generation, so that a quick look does not spend its time on them
@@ -76,8 +77,8 @@ def search_edits(
     rng: np.random.Generator,
     render: Scorer | None = None,
     second_opinion: Scorer | None = None,
-    progress: Progress | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    progress: Rounds | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> SearchResult:
     """Search the space with the configured algorithm and budget.
 

@@ -17,17 +17,17 @@ from typing import Any
 from adcreative.catalog.tables import read_our_rows, write_rows
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import forecast, rank_features, read_result_rows, rotate, target
+from adcreative.progress import Progress, Rounds, ShouldStop
 
 from ..html import fragments
 from ..html import insights as insight_fragments
-from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.jobs import Job, JobBoard
 from .one_ad import Handlers
 from .steps import write_mapping
 
 log = logging.getLogger(__name__)
 EVENTS = "events.csv"
 QUESTIONS = ("columns", "rotation", "retire", "keywords")
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +107,10 @@ class Insights:
         return Asked(results=Path(results_path), columns=mapping, labels=Path(labels_path) if labels_path else None, out=out)
 
 
-def _work(question: str, asked: Asked, stages: list[str]) -> Callable[[ReportProgress, ShouldStop], InsightScreen]:
+def _work(question: str, asked: Asked, stages: list[str]) -> Callable[[Rounds, ShouldStop], InsightScreen]:
     """Return the work: answer, and turn a fault into a screen."""
 
-    def work(report: ReportProgress, should_stop: ShouldStop) -> InsightScreen:
+    def work(report: Rounds, should_stop: ShouldStop) -> InsightScreen:
         def tell(stage: str, done: int, total: int) -> None:
             stages.append(stage)
             report(done, total, 0.0)
@@ -130,14 +130,14 @@ def _work(question: str, asked: Asked, stages: list[str]) -> Callable[[ReportPro
     return work
 
 
-def _answer_columns(asked: Asked, tell: Tell, should_stop: ShouldStop) -> InsightScreen:
+def _answer_columns(asked: Asked, tell: Progress, should_stop: ShouldStop) -> InsightScreen:
     out = asked.out / "which-columns.csv"
     found = rank_features(asked.results, out, columns=asked.columns, progress=tell, should_stop=should_stop)
     shown = insight_fragments.columns(found.ranks, found.noise_line, found.num_rows)
     return InsightScreen(shown=shown, table=out, record={"warnings": list(found.warnings), "lines": found.lines})
 
 
-def _answer_rotation(asked: Asked, tell: Tell, should_stop: ShouldStop) -> InsightScreen:
+def _answer_rotation(asked: Asked, tell: Progress, should_stop: ShouldStop) -> InsightScreen:
     events, ads = _write_events(asked)
     out = asked.out / "rotation.csv"
     found = rotate(ads, out, log=events, progress=tell, should_stop=should_stop)
@@ -145,7 +145,7 @@ def _answer_rotation(asked: Asked, tell: Tell, should_stop: ShouldStop) -> Insig
     return InsightScreen(shown=shown, table=out, record={"warnings": list(found.warnings), "lines": list(found.lines)})
 
 
-def _answer_retire(asked: Asked, tell: Tell, should_stop: ShouldStop) -> InsightScreen:
+def _answer_retire(asked: Asked, tell: Progress, should_stop: ShouldStop) -> InsightScreen:
     out = asked.out / "retire-by.csv"
     source = asked.results if asked.columns is None else _write_events(asked)[0]
     found = forecast(source, out, progress=tell, should_stop=should_stop)
@@ -154,7 +154,7 @@ def _answer_retire(asked: Asked, tell: Tell, should_stop: ShouldStop) -> Insight
     return InsightScreen(shown=shown, table=out, record={"warnings": list(found.warnings), "figures": figures})
 
 
-def _answer_keywords(asked: Asked, tell: Tell, should_stop: ShouldStop) -> InsightScreen:
+def _answer_keywords(asked: Asked, tell: Progress, should_stop: ShouldStop) -> InsightScreen:
     assert asked.labels is not None
     _, ads = _write_events(asked)
     out = asked.out / "keywords.csv"
@@ -164,7 +164,7 @@ def _answer_keywords(asked: Asked, tell: Tell, should_stop: ShouldStop) -> Insig
     return InsightScreen(shown=shown, table=out, record={"warnings": list(found.warnings), "figures": figures})
 
 
-_ANSWERS: Mapping[str, Callable[[Asked, Tell, ShouldStop], InsightScreen]] = {
+_ANSWERS: Mapping[str, Callable[[Asked, Progress, ShouldStop], InsightScreen]] = {
     "columns": _answer_columns, "rotation": _answer_rotation, "retire": _answer_retire, "keywords": _answer_keywords,
 }  # fmt: skip
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
+from adcreative.progress import Rounds, ShouldStop
 
 from ..html import fragments
 from ..html import steps as step_fragments
 from ..html.steps import ORDERS, FolderDoubts, find_worth
-from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.jobs import Job, JobBoard
 from ..sessions.wishes import FORM_FIELDS
 from .doubts import FEW_LIKE_IT, find_ad_doubts, find_doubts
 from .one_ad import Handlers
@@ -70,7 +71,7 @@ class Folders:
             yield FolderScreen(shown=fragments.problem(error), record={"error": str(error)})
             return
 
-        def work(report: ReportProgress, should_stop: ShouldStop) -> FolderScreen:
+        def work(report: Rounds, should_stop: ShouldStop) -> FolderScreen:
             def tell(stage: str, done: int, total: int) -> None:
                 report(done, total, 0.0)
                 self.handlers.seat.let_short_pass(ticket)

@@ -13,11 +13,12 @@ from PIL import Image
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import ImproveSettings
+from adcreative.progress import Rounds, ShouldStop
 from adcreative.report.pictures import Preview, preview
 
 from ..html import fragments
 from ..sessions.ads import NO_AD
-from ..sessions.jobs import Job, JobState, ReportProgress, ShouldStop
+from ..sessions.jobs import Job, JobState
 from ..sessions.seat import Ticket
 from ..sessions.wishes import measure_wish
 from .screens import Brought, Screen
@@ -84,7 +85,7 @@ class Task:
     ticket: Ticket
     watch: Watch
 
-    def __call__(self, report: ReportProgress, should_stop: ShouldStop) -> Screen:
+    def __call__(self, report: Rounds, should_stop: ShouldStop) -> Screen:
         screen = self._work(report, should_stop)
         is_found = screen.record.get("status") in ("edited", "kept")
         said = {"shown": screen.shown} if is_found else {}
@@ -92,7 +93,7 @@ class Task:
         self.handlers.desk.tell_scored(self.owner, self.brought.ad)  # what it made way for is begun again
         return screen
 
-    def _work(self, report: ReportProgress, should_stop: ShouldStop) -> Screen:
+    def _work(self, report: Rounds, should_stop: ShouldStop) -> Screen:
         told: list[JobState] = []
 
         def tell(done: int, total: int, best: float) -> None:

@@ -16,11 +16,12 @@ from uuid import uuid4
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import Trainable, count_trainable
+from adcreative.progress import Rounds, ShouldStop
 
 from ..html import fragments
 from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
-from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.jobs import Job, JobBoard
 from ..sessions.seat import Ticket
 from .one_ad import Handlers
 from .steps import write_mapping
@@ -136,10 +137,10 @@ class Trainings:
 
     def _work(
         self, owner: str, brought: Material, ticket: Ticket, stages: list[str]
-    ) -> Callable[[ReportProgress, ShouldStop], TrainingScreen]:
+    ) -> Callable[[Rounds, ShouldStop], TrainingScreen]:
         """Return the work: wait for the model, learn, use what was learnt; a fault becomes a screen."""
 
-        def learn(report: ReportProgress, should_stop: ShouldStop) -> TrainingScreen:
+        def learn(report: Rounds, should_stop: ShouldStop) -> TrainingScreen:
             def tell(stage: str, done: int, total: int) -> None:
                 stages.append(stage)
                 report(done, total, 0.0)
@@ -159,7 +160,7 @@ class Trainings:
             self.handlers.use_own(owner, own)
             return _show(summary, own, brought.model_dir / "README.md")
 
-        def work(report: ReportProgress, should_stop: ShouldStop) -> TrainingScreen:
+        def work(report: Rounds, should_stop: ShouldStop) -> TrainingScreen:
             try:
                 return learn(report, should_stop)
             except AdCreativeError as error:

@@ -12,13 +12,13 @@ from typing import Any
 
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
-from adcreative.progress import Progress
+from adcreative.progress import Progress, Rounds, ShouldStop
 
 from ..html import fragments
 from ..html import steps as step_fragments
 from ..sessions.ads import OTHER_AD, AdState
 from ..sessions.ahead import Ahead
-from ..sessions.jobs import Job, JobBoard, ReportProgress, ShouldStop
+from ..sessions.jobs import Job, JobBoard
 from ..sessions.seat import Ticket
 from ..sessions.wishes import build_creative
 from .one_ad import Handlers
@@ -96,7 +96,7 @@ class Why:
         return job.result()
 
     def _ask(
-        self, owner: str, ad: str, creative: Creative, ticket: Ticket, report: ReportProgress, should_stop: ShouldStop
+        self, owner: str, ad: str, creative: Creative, ticket: Ticket, report: Rounds, should_stop: ShouldStop
     ) -> Answer | None:
         """Wait for the model and find the answer; None when it was stopped."""
 
@@ -132,5 +132,5 @@ class Why:
             job.then(lambda: shutil.rmtree(self._folder(owner), ignore_errors=True))
 
 
-def _counting(report: ReportProgress) -> Progress:
+def _counting(report: Rounds) -> Progress:
     return lambda stage, done, total: report(done, total, 0.0)

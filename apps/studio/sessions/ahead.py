@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from .jobs import Job, ReportProgress, ShouldStop
+from adcreative.progress import Rounds, ShouldStop
+
+from .jobs import Job
 from .seat import ModelSeat
 
 Answer = TypeVar("Answer")
@@ -46,7 +48,7 @@ class Ahead(Generic[Answer]):
         self,
         owner: str,
         key: object,
-        find: Callable[[ReportProgress, ShouldStop], Answer | None],
+        find: Callable[[Rounds, ShouldStop], Answer | None],
         *,
         is_before: Callable[[], bool],
         then: Callable[[ShouldStop], object],
@@ -60,7 +62,7 @@ class Ahead(Generic[Answer]):
         """
         hurry = threading.Event()
 
-        def work(report: ReportProgress, should_stop: ShouldStop) -> Answer | None:
+        def work(report: Rounds, should_stop: ShouldStop) -> Answer | None:
             def is_over() -> bool:
                 return should_stop() or not is_before()
 

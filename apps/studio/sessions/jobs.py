@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from adcreative.progress import Rounds, ShouldStop
+
 from .ending import Worker
 
 Result = TypeVar("Result")
 Kept = TypeVar("Kept")
-ReportProgress = Callable[[int, int, float], None]
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class JobState:
 class Job(Generic[Result]):
     """Work started by `start`, watched by `states`, ended by itself or by `stop`."""
 
-    work: Callable[[ReportProgress, ShouldStop], Result]
+    work: Callable[[Rounds, ShouldStop], Result]
     _state: JobState = field(default_factory=JobState)
     _started_s: float = field(default_factory=time.monotonic)
     _stop: threading.Event = field(default_factory=threading.Event)
