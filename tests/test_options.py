@@ -17,9 +17,15 @@ from adcreative.options import Seed, takes
 
 NOT_FLAGS = {"features", "signing"}
 COMMAND_OF = {
-    "ExportSettings": "export", "OptimizeSettings": "optimize", "PlaceSettings": "place", "PlanSettings": "plan-test",
-    "RankSettings": "rank-features", "RotateSettings": "rotate", "ScoreSettings": "score", "TrainSettings": "train",
-}  # fmt: skip
+    "ExportSettings": "export",
+    "OptimizeSettings": "optimize",
+    "PlaceSettings": "place",
+    "PlanSettings": "plan-test",
+    "RankSettings": "rank-features",
+    "RotateSettings": "rotate",
+    "ScoreSettings": "score",
+    "TrainSettings": "train",
+}
 RECORDS = [getattr(pipeline, name) for name in COMMAND_OF]
 
 

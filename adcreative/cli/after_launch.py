@@ -48,9 +48,7 @@ def audit_personas(
 
     Example: adcreative audit-personas answers.csv --creatives account/ --personas personas.toml --out audit.json
     """
-    summary = pipeline.audit_personas(
-        answers, out, creatives=creatives, personas=personas, seed=seed, restart=restart, **told
-    )  # fmt: skip
+    summary = pipeline.audit_personas(answers, out, creatives=creatives, personas=personas, seed=seed, restart=restart, **told)
     return summary, "person{s} asked"
 
 

@@ -18,11 +18,14 @@ from adcreative.cli.progress import EXIT_CODES
 from adcreative.cli.terminal import say
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Score ad creatives with an interval and reasons, search edits of faces and words, and check the gain.",
     epilog=EXIT_CODES,
-)  # fmt: skip
+)
 PANELS = (score, improve, launch, after_launch, learn, tools, papers, rules)  # in the order of the help
 
 

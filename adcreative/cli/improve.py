@@ -70,9 +70,17 @@ def describe(
     Example: adcreative describe products.csv --out descriptions.csv
     """
     summary = pipeline.describe(
-        data, out, llm=llm, seed=seed, max_chars=max_chars, rank_by=rank_by, model=model, brand_kit=brand_kit,
-        restart=restart, **told,
-    )  # fmt: skip
+        data,
+        out,
+        llm=llm,
+        seed=seed,
+        max_chars=max_chars,
+        rank_by=rank_by,
+        model=model,
+        brand_kit=brand_kit,
+        restart=restart,
+        **told,
+    )
     return summary, "product{s} described"
 
 
@@ -122,8 +130,8 @@ def app_command(
     with verb():
         studio = pipeline.Studio(
             model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), config=config
-        )  # fmt: skip
+        )
     with one_line_errors():
         pipeline.launch_app(
             studio, host=host, port=port, auth=auth, auth_file=auth_file, allowed_hosts=tuple(allowed_host or ()), mcp=mcp
-        )  # fmt: skip
+        )

@@ -81,7 +81,14 @@ def read_out(
     Example: adcreative read-out results.csv --plan plan/ --out read-out.json
     """
     summary = pipeline.read_out(
-        results, out, plan=plan, control=control, level=level, columns=table.keep(out, columns), dates=dates,
-        metric=metric, restart=restart,
-    )  # fmt: skip
+        results,
+        out,
+        plan=plan,
+        control=control,
+        level=level,
+        columns=table.keep(out, columns),
+        dates=dates,
+        metric=metric,
+        restart=restart,
+    )
     return summary, "variant{s} compared"

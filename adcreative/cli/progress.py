@@ -94,8 +94,13 @@ def verb(as_json: bool = False) -> Iterator[tuple[Progress, ShouldStop]]:
         console.print("stopping after this creative; press Ctrl-C again to stop at once")
 
     console, pace = Console(stderr=True), Pace()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-               TextColumn("{task.fields[pace]}"))  # fmt: skip
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[pace]}"),
+    )
     bar = Bar(*columns, console=console, disable=not console.is_terminal)
     task = bar.add_task("loading models", total=None, pace="")
     printed_s, stages = 0.0, set()

@@ -55,9 +55,7 @@ def disclosures(
     Example: adcreative disclosures --market eu --market meta --run improved/
     """
     with verb():
-        found = pipeline.disclosures(
-            market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules
-        )  # fmt: skip
+        found = pipeline.disclosures(market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules)
     if as_json:
         say_json([one.as_dict() for one in found], indent=1)
         return
@@ -98,6 +96,6 @@ def purge(
     with verb():
         summary = pipeline.purge(
             run, consent_id=consent_id, creative=creative, originals=originals, keep_cache=keep_cache, also=also or ()
-        )  # fmt: skip
+        )
     for sentence in summary.sentences():
         say(sentence)

@@ -112,9 +112,7 @@ def evaluate(
     """
     if model is not None and pipeline.is_log_model(model):
         with verb() as (progress, should_stop):
-            figures = pipeline.evaluate_log(
-                data, out, model=model, restart=restart, progress=progress, should_stop=should_stop
-            )  # fmt: skip
+            figures = pipeline.evaluate_log(data, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
         say_json(figures, indent=1)
         if figures.get("note"):
             say(f"warning: {figures['note']}", err=True)

@@ -236,10 +236,18 @@ def benchmark(
     if name == "bars":
         with verb() as (progress, should_stop):
             done = pipeline.benchmark_bars(
-                data or "", out, files=board.files, networks=[one for one in board.network or () if one != "all"],
-                grid=board.grid, num_seeds=seeds or 3, workers=board.workers, engine=board.engine, restart=restart,
-                progress=progress, should_stop=should_stop,
-            )  # fmt: skip
+                data or "",
+                out,
+                files=board.files,
+                networks=[one for one in board.network or () if one != "all"],
+                grid=board.grid,
+                num_seeds=seeds or 3,
+                workers=board.workers,
+                engine=board.engine,
+                restart=restart,
+                progress=progress,
+                should_stop=should_stop,
+            )
         say(done.table or "stopped; the same command goes on where it was")
         say(f"{done.path}")
         if done.stopped:
@@ -247,8 +255,16 @@ def benchmark(
         return
     with verb() as (progress, should_stop):
         found = pipeline.benchmark(
-            name, out, data=None if data is None else Path(data), markets=markets.market or (1, 2), num=markets.num,
-            num_seeds=seeds or 5, dates=markets.dates, restart=restart, progress=progress, should_stop=should_stop,
-        )  # fmt: skip
+            name,
+            out,
+            data=None if data is None else Path(data),
+            markets=markets.market or (1, 2),
+            num=markets.num,
+            num_seeds=seeds or 5,
+            dates=markets.dates,
+            restart=restart,
+            progress=progress,
+            should_stop=should_stop,
+        )
     say(found.table)
     say(f"{found.num_creatives} creatives: {found.path}")

@@ -34,8 +34,14 @@ else:
     EditorConfig = SigningConfig = Path  # the command line names files
 
 __all__ = [
-    "ImproveSettings", "OptimizeSettings", "RankSettings", "RotateSettings", "ScoreSettings", "TrainSettings", "WriteSettings",
-]  # fmt: skip
+    "ImproveSettings",
+    "OptimizeSettings",
+    "RankSettings",
+    "RotateSettings",
+    "ScoreSettings",
+    "TrainSettings",
+    "WriteSettings",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,17 @@ from adcreative.cli.progress import Pace, duration
 
 VERBS = ("train", "score", "optimize", "evaluate", "explain", "demo", "app", "disclosures", "purge",
          "plan-test", "read-out", "export", "import-results")  # fmt: skip
-TOOLS = {"archive", "benchmark", "compress", "convert-weights", "evaluate-policy", "export-model", "inspect", "models",
-         "rank-features"}  # fmt: skip
+TOOLS = {
+    "archive",
+    "benchmark",
+    "compress",
+    "convert-weights",
+    "evaluate-policy",
+    "export-model",
+    "inspect",
+    "models",
+    "rank-features",
+}
 runner = CliRunner()
 
 
