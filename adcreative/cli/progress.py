@@ -152,7 +152,8 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
         say(_describe_forecast(summary.forecast, summary.path))
     else:
         say_lines(summary.lines)
-        failed = f", {summary.failed} failed (see *.failures.csv)" if summary.failed else ""
+        why = "left out" if summary.lines else "failed (see *.failures.csv)"
+        failed = f", {summary.failed} {why}" if summary.failed else ""
         say(f"{counted(summary.done, noun)}{failed}: {summary.path}")
     if exit_code:
         raise typer.Exit(exit_code)
