@@ -1,41 +1,53 @@
-"""One POST to an OpenAI-compatible chat server, patiently: retries, back-off, rate limits, time limits, cancelling, streaming.
+"""One POST to an OpenAI-compatible chat server, patiently: retries, back-off, time limits, cancelling, streaming.
 
-Standard library only. Redirects are not followed, so that a server cannot send the request (and its key) elsewhere. Knows
-HTTP; does not know ads.
+On httpx2, which the model hub's client brings along. Redirects are not followed, so that a server cannot send the request (and
+its key) elsewhere; what stays on this machine asks no proxy. The `openai` client was tried: it raises UnicodeDecodeError and
+RecursionError at hostile bytes, takes a stream that breaks for whole, and finds nothing in an answer that is not streamed.
+Knows HTTP; does not know ads.
 """
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import json
 import math
 import queue
+import socket
+import ssl
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx2
 
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.answer_pieces import MAX_ANSWER_BYTES, AnswerError, read_object, read_pieces
-from adcreative.copywriter.engines.connection import Connection
-from adcreative.copywriter.engines.request_pace import RequestPace
-from adcreative.copywriter.engines.server_address import check_key, check_key_may_travel, clean_said, read_address
+from adcreative.copywriter.engines.server_address import (
+    check_key,
+    check_key_may_travel,
+    clean_said,
+    is_this_machine,
+    read_address,
+)
 from adcreative.errors import CopywriterError
 
 _Part = TypeVar("_Part")
+_Trace = Callable[[str, Mapping[str, Any]], None]
 _MAX_WIRE_BYTES = 16 * MAX_ANSWER_BYTES  # in a stream every word travels in an envelope of its own
-_CHUNK_BYTES = 65536
 _MAX_REFUSAL_CHARS = 2000
 _RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _SLICE_S = 0.1
-_POLL_S = 0.1
+_REMEDIES = {
+    401: "Set ADCREATIVE_LLM_API_KEY to a valid key.",
+    403: "Set ADCREATIVE_LLM_API_KEY to a key that may use this model.",
+    404: "Check the address and the model name after '#'.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +55,8 @@ class ChatConfig:
     """Where the server is and how patient to be.
 
     base_url ends before "/chat/completions". model may be empty: the first one the server lists is used. backoff_s doubles
-    with each failed attempt up to max_backoff_s; a Retry-After header wins up to that cap, and so long at most is waited for a
-    limit of requests that the server states. timeout_s is for one whole answer, streamed or not.
+    with each failed attempt up to max_backoff_s; a Retry-After header wins up to that cap. timeout_s is for one whole answer,
+    streamed or not.
     temperature is the server's. api_key is never shown: not in the repr, not in an error.
 
     Raises:
@@ -71,9 +83,9 @@ class StoppedError(Exception):
 class _StatusError(Exception):
     """The server answered with another status than success."""
 
-    def __init__(self, status: int, headers: Message, body: str) -> None:
+    def __init__(self, status: int, retry_after: str, body: str) -> None:
         super().__init__(f"status {status}")
-        self.status, self.headers, self.body = status, headers, body
+        self.status, self.retry_after, self.body = status, retry_after, body
 
 
 class RefusedError(CopywriterError):
@@ -87,19 +99,16 @@ class RefusedError(CopywriterError):
 class ChatClient:
     """Sends JSON to the server and hands out what comes back, or a CopywriterError in one sentence.
 
-    sleep, clock: seconds; only for waiting between requests.
+    sleep: seconds; only for waiting between requests.
 
     Raises:
         ConfigError: a key would travel unencrypted to another machine, by a proxy or without one.
     """
 
-    def __init__(
-        self, config: ChatConfig, *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, config: ChatConfig, *, sleep: Callable[[float], None] = time.sleep) -> None:
         check_key_may_travel(config.api_key, read_address(config.base_url))
         self.config = config
         self._sleep = sleep
-        self._pace = RequestPace(clock)
 
     def ask(
         self, body: dict[str, Any], read: Callable[[Iterator[str]], Iterable[_Part]], should_stop: ShouldStop | None = None
@@ -136,10 +145,9 @@ class ChatClient:
         for attempt in range(self.config.max_attempts):
             if should_stop is not None and should_stop():
                 raise StoppedError
-            self._wait(min(self._pace.claim(), self.config.max_backoff_s), should_stop)
             wait_s = min(self.config.backoff_s * 2**attempt, self.config.max_backoff_s)
             try:
-                with closing(self._chunks(path, body, should_stop)) as chunks:
+                with contextlib.closing(self._chunks(path, body, should_stop)) as chunks:
                     for part in read(chunks):
                         has_begun = True
                         yield part
@@ -148,11 +156,12 @@ class ChatClient:
                 if error.status not in _RETRY_STATUS:
                     raise self._refused(error.status, error.body) from None
                 problem = f"it answered {error.status} ({'rate limit' if error.status == 429 else 'busy or broken'})"
-                wait_s = min(_retry_after(error.headers) or wait_s, self.config.max_backoff_s)
+                wait_s = min(_retry_after(error.retry_after) or wait_s, self.config.max_backoff_s)
             except AnswerError as error:
                 problem = self._clean(str(error))
-            except (OSError, http.client.HTTPException, UnicodeError) as error:  # refused, reset, cut short, no such name
-                problem = self._clean(_describe(error))
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:  # refused, reset, cut short, no such name
+                is_late = isinstance(error, httpx2.TimeoutException | TimeoutError)
+                problem = "it took too long" if is_late else self._clean(str(error) or type(error).__name__).rstrip(".")
             if has_begun:
                 raise CopywriterError(f"the language model server at {self.config.base_url} broke off: {problem}.")
             if attempt + 1 < self.config.max_attempts:
@@ -166,19 +175,24 @@ class ChatClient:
         """Yield the answer as it comes. A thread of its own waits, so that neither a stop nor the time limit waits for a server
         that is slow or drips.
 
-        The connection of an answer that nobody waits for any more is closed, and its thread ends.
+        The sockets of an answer that nobody waits for any more are shut down, which ends the thread: a socket's own time limit
+        starts anew with every byte, and with every "100 Continue".
         """
-        connection = Connection()
-        found: queue.SimpleQueue[tuple[float, bytes | Exception]] = queue.SimpleQueue()
+        found: queue.SimpleQueue[tuple[float, bytes | Exception | None]] = queue.SimpleQueue()
+        sockets: list[socket.socket] = []
         is_abandoned = threading.Event()
+
+        def note(event: str, info: Mapping[str, Any]) -> None:
+            if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                sockets.append(info["return_value"].get_extra_info("socket"))
+                if is_abandoned.is_set():
+                    _shut_down(sockets)
 
         def fetch() -> None:
             try:
-                for chunk in self._send(connection, path, body):
-                    if is_abandoned.is_set():
-                        return
+                for chunk in self._send(path, body, note):
                     found.put((time.monotonic(), chunk))
-                found.put((time.monotonic(), b""))
+                found.put((time.monotonic(), None))
             except Exception as error:  # raised again in the thread that asked
                 found.put((time.monotonic(), error))
 
@@ -188,50 +202,46 @@ class ChatClient:
             while True:
                 if found.empty() and should_stop is not None and should_stop():
                     raise StoppedError
-                left_s = deadline_s - time.monotonic()
+                chunk: bytes | Exception | None = b""
                 try:
-                    arrived_s, chunk = found.get(timeout=max(min(_POLL_S, left_s), 0.001))
+                    arrived_s, chunk = found.get(timeout=max(min(_SLICE_S, deadline_s - time.monotonic()), 0.001))
                 except queue.Empty:
-                    arrived_s, chunk = time.monotonic(), None
+                    arrived_s = time.monotonic()
                 if arrived_s > deadline_s:
                     raise TimeoutError
                 if isinstance(chunk, Exception):
                     raise chunk
-                if chunk == b"":
+                if chunk is None:
                     return
-                if chunk is not None:
+                if chunk:
                     yield chunk
         finally:
             is_abandoned.set()
-            connection.close()
+            _shut_down(sockets)
 
-    def _send(self, connection: Connection, path: str, body: dict[str, Any] | None) -> Iterator[bytes]:
+    def _send(self, path: str, body: dict[str, Any] | None, trace: _Trace) -> Iterator[bytes]:
+        url = self.config.base_url + path
         headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
         if self.config.api_key:
             headers["Authorization"] = f"Bearer {self.config.api_key}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.config.base_url + path, data=data, headers=headers)
-        try:
-            with connection.open(request, self.config.timeout_s) as response:
-                self._pace.note(response.headers)
-                num_bytes = 0
-                while chunk := response.read1(_CHUNK_BYTES):
-                    num_bytes += len(chunk)
-                    if num_bytes > _MAX_WIRE_BYTES:
-                        raise AnswerError("its answer was longer than a megabyte of text can need")
-                    yield chunk
-        except urllib.error.HTTPError as error:
-            self._pace.note(error.headers)
-            raise _StatusError(error.code, error.headers, _read(error)) from None
+        settings: dict[str, Any] = {"timeout": self.config.timeout_s, "follow_redirects": False, "trust_env": False}
+        client = httpx2.Client(proxy=_proxy_for(url), verify=ssl.create_default_context(), **settings)
+        request = {"headers": {"Accept-Encoding": "identity", **headers}, "extensions": {"trace": trace}}
+        content = None if body is None else json.dumps(body)
+        with client, client.stream("GET" if body is None else "POST", url, content=content, **request) as response:
+            if not response.is_success:
+                raise _StatusError(response.status_code, response.headers.get("Retry-After", ""), _read_refusal(response))
+            num_bytes = 0
+            for chunk in response.iter_raw():  # as it travels: nothing is unpacked
+                num_bytes += len(chunk)
+                if num_bytes > _MAX_WIRE_BYTES:
+                    raise AnswerError("its answer was longer than a megabyte of text can need")
+                yield chunk
 
     def _refused(self, status: int, body: str) -> RefusedError:
-        remedy = {
-            401: "Set ADCREATIVE_LLM_API_KEY to a valid key.",
-            403: "Set ADCREATIVE_LLM_API_KEY to a key that may use this model.",
-            404: "Check the address and the model name after '#'.",
-        }.get(status, "Check the address and the server's log.")
         said = self._clean(body)
         message = f"the language model server at {self.config.base_url} refused with status {status}"
+        remedy = _REMEDIES.get(status, "Check the address and the server's log.")
         cleaned = clean_said(body, self.config.api_key, max_chars=_MAX_REFUSAL_CHARS)
         return RefusedError(f"{message}{f' ({said})' if said else ''}. {remedy}", status, cleaned)
 
@@ -248,18 +258,37 @@ class ChatClient:
             left -= _SLICE_S
 
 
-def _read(response: Any) -> str:
+def _shut_down(sockets: Iterable[socket.socket]) -> None:
+    for opened in sockets:
+        with contextlib.suppress(OSError):  # it has ended by itself
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)  # a TLS socket's own shutdown would pull the rug from its reader
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy of the environment; none for this machine, since it would read the request in plain text."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme, "")
+    if not proxy or is_this_machine(parts.hostname or "") or proxy_bypass(parts.netloc):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not proxy.casefold().startswith(("http://", "https://")):
+        raise AnswerError(f"the proxy in {parts.scheme}_proxy begins with neither http:// nor https://")
+    return proxy
+
+
+def _read_refusal(response: httpx2.Response) -> str:
     """Return the body of a refusal as text, cut at a megabyte; what cannot be read is left out."""
-    try:
-        content: bytes = response.read(MAX_ANSWER_BYTES)
-    except (OSError, http.client.HTTPException):
-        return ""
+    content = bytearray()
+    with contextlib.suppress(httpx2.HTTPError):
+        for chunk in response.iter_raw():
+            content += chunk
+            if len(content) > MAX_ANSWER_BYTES:
+                break
     return content.decode("utf-8", errors="replace")
 
 
-def _retry_after(headers: Message) -> float | None:
+def _retry_after(value: str) -> float | None:
     """Return seconds to wait; the header holds seconds or a date (RFC 9110, 10.2.3)."""
-    value = headers.get("Retry-After", "")
     try:
         seconds = float(value)
     except ValueError:
@@ -268,10 +297,3 @@ def _retry_after(headers: Message) -> float | None:
         except (ValueError, TypeError):
             return None
     return max(seconds, 0.0) if math.isfinite(seconds) else None
-
-
-def _describe(error: Exception) -> str:
-    reason = getattr(error, "reason", error)
-    if isinstance(reason, TimeoutError):
-        return "it took too long"
-    return f"{type(reason).__name__.removesuffix('Error')} ({reason})" if str(reason) else type(reason).__name__

@@ -108,6 +108,20 @@ def test_a_key_and_a_brief_for_this_machine_ask_no_proxy(chat_server, shoe_brief
     assert chat_server.headers[0]["Authorization"] == f"Bearer {SECRET}"
 
 
+def test_another_machine_is_asked_through_the_proxy_of_the_environment(chat_server, shoe_brief, monkeypatch) -> None:
+    for name in ("no_proxy", "NO_PROXY", "ADCREATIVE_LLM_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", chat_server.address.removeprefix("http://").partition("/")[0])
+    chat_server.writes('{"lines": ["Grip that loves mud"]}')
+    source = ServerSource.from_address("http://llm.example/v1#m")
+    assert source.propose(shoe_brief, "headline", 1, seed=0) == ["Grip that loves mud"]
+    assert chat_server.headers[0]["Host"] == "llm.example"
+    monkeypatch.setenv("http_proxy", f"socks5://ada:{SECRET}@127.0.0.1:9")
+    with pytest.raises(CopywriterError, match="the proxy in http_proxy begins with neither http:// nor https://") as caught:
+        source.propose(shoe_brief, "headline", 1, seed=0)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_key_never_travels_unencrypted_to_another_machine_whoever_builds_the_client() -> None:
     with pytest.raises(ConfigError, match=r"would travel unencrypted to llm\.example; use https:// or unset the key"):
         ChatClient(ChatConfig(base_url="http://llm.example/v1", api_key=SECRET))

@@ -22,7 +22,7 @@ BEGUN = ('{"lines": ["Grip that loves mud", "Find yo', 'ur next muddy hill", "Lo
 def _source(address: str, waits: list[float] | None = None, **settings: object) -> ServerSource:
     base_url, _, model = address.partition("#")
     config = ChatConfig(base_url=base_url, model=model, **settings)  # type: ignore[arg-type]
-    return ServerSource(ChatClient(config, sleep=(waits if waits is not None else []).append, clock=lambda: sum(waits or [])))
+    return ServerSource(ChatClient(config, sleep=(waits if waits is not None else []).append))
 
 
 def _listen(source: ServerSource, brief) -> tuple[list[str], list[str]]:
@@ -117,7 +117,7 @@ def test_a_stream_that_breaks_keeps_the_finished_lines_and_says_so(chat_server, 
 def test_a_connection_that_drops_within_a_chunk_keeps_the_finished_lines(chat_server, shoe_brief) -> None:
     event = b'data: {"choices": [{"delta": {"content": "{\\"lines\\": [\\"Grip that loves mud\\", \\"Re"}}]}\n\n'
     chat_server.says(200, b"%x\r\n%s\r\n40\r\ndata: {" % (len(event), event), Transfer_Encoding="chunked")
-    with pytest.raises(CutShortError, match=r"broke off: IncompleteRead"):
+    with pytest.raises(CutShortError, match=r"broke off: peer closed connection .*\(incomplete chunked read\)"):
         _listen(_source(chat_server.address), shoe_brief)
 
 
@@ -211,27 +211,6 @@ def test_more_lines_than_are_taken_are_cut_in_both_ways(chat_server, shoe_brief)
     chat_server.streams(json.dumps({"lines": [f"line {number}" for number in range(100)]}))
     heard, returned = _listen(_source(chat_server.address), shoe_brief)
     assert heard == returned == [f"line {number}" for number in range(64)]
-
-
-def test_a_stated_limit_of_requests_is_waited_for(chat_server, shoe_brief) -> None:
-    limits = {"x_ratelimit_remaining_requests": "0", "x_ratelimit_reset_requests": "2.5s"}
-    chat_server.says(200, {"choices": [{"message": {"content": WHOLE}}]}, **limits)
-    waits: list[float] = [0.0]
-    source = _source(chat_server.address, waits)
-    source.propose(shoe_brief, "headline", 3, seed=0)
-    assert sum(waits) == 0.0
-    source.propose(shoe_brief, "headline", 3, seed=0)
-    assert sum(waits) == pytest.approx(2.5)
-
-
-def test_a_stated_limit_is_waited_for_no_longer_than_a_failure(chat_server, shoe_brief) -> None:
-    limits = {"x_ratelimit_remaining_requests": "0", "x_ratelimit_reset_requests": "24h0m0s"}
-    chat_server.says(200, {"choices": [{"message": {"content": WHOLE}}]}, **limits)
-    waits: list[float] = [0.0]
-    source = _source(chat_server.address, waits, max_backoff_s=3.0)
-    source.propose(shoe_brief, "headline", 3, seed=0)
-    source.propose(shoe_brief, "headline", 3, seed=0)
-    assert sum(waits) == pytest.approx(3.0)
 
 
 def test_the_server_is_a_source_that_streams(chat_server) -> None:
