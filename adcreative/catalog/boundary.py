@@ -12,7 +12,9 @@ from pathlib import Path
 from adcreative.catalog.formats.parser_errors import typed
 from adcreative.catalog.formats.raw_rows import RawRow, TableSource
 from adcreative.errors import CatalogError
+from adcreative.progress import told
 
+ROWS_BETWEEN = 1000  # rows read before who listens is told again
 __all__ = ["GuardedSource", "typed"]
 
 
@@ -31,7 +33,7 @@ class GuardedSource:
 
     def read_rows(self) -> Iterator[RawRow]:
         with typed(self._name):
-            yield from self._source.read_rows()
+            yield from told(self._source.read_rows(), f"reading {self._name}", every=ROWS_BETWEEN)
 
     def read_sample(self, num_rows: int = 400) -> list[Sequence[object]]:
         """Return the cells of the first unbroken rows; fewer when a later part of the file cannot be read."""

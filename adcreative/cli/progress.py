@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import typer
 
 from adcreative.cli.terminal import plain, say, say_json, say_lines
 from adcreative.errors import AdCreativeError
-from adcreative.progress import Progress, ShouldStop
+from adcreative.progress import Progress, ShouldStop, listening
 
 EXIT_CODES = (
     "Exit codes: 0 done (creatives that failed are in X.failures.csv beside X); 2 nothing could be done, or the run had to end "
@@ -26,6 +27,8 @@ EXIT_CODES = (
     "SIGTERM. After any of them, and after a kill, the same command goes on where it was."
 )
 SECONDS_BETWEEN_LINES = 30.0
+LOADING = "loading models"
+MOST_SECONDS_SILENT = 1.5  # before the first line, while packages and models load
 
 
 class Pace:
@@ -102,23 +105,32 @@ def verb(as_json: bool = False) -> Iterator[tuple[Progress, ShouldStop]]:
         TextColumn("{task.fields[pace]}"),
     )
     bar = Bar(*columns, console=console, disable=not console.is_terminal)
-    task = bar.add_task("loading models", total=None, pace="")
+    task = bar.add_task(LOADING, total=None, pace="")
     printed_s, stages = 0.0, set()
 
     def report(stage: str, done: int, total: int) -> None:
         nonlocal printed_s
+        loading.cancel()
         said = pace.describe(stage, done, total)
-        bar.update(task, description=plain(stage), completed=done, total=total, pace=said)
+        bar.update(task, description=plain(stage), completed=done, total=total or None, pace=said)
         now_s = time.monotonic()
         if bar.disable and (stage not in stages or now_s - printed_s >= SECONDS_BETWEEN_LINES):
             printed_s = now_s
             stages.add(stage)
-            say(f"{stage}: {done} of {total}{', ' * bool(said)}{said}", err=True)
+            counts = f": {done} of {total}" if total else f": {done}" if done else ""
+            say(f"{stage}{counts}{', ' * bool(said)}{said}", err=True)
 
+    def tell_loading() -> None:
+        if bar.disable:
+            say(LOADING, err=True)
+
+    loading = Timer(MOST_SECONDS_SILENT, tell_loading)
+    loading.daemon = True
     signals = (signal.SIGINT, signal.SIGTERM)
     previous = [signal.signal(signum, request_stop) for signum in signals]
     try:
-        with bar:
+        with bar, listening(report):
+            loading.start()
             yield report, lambda: stop_requested
     except AdCreativeError as error:
         console.print(f"adcreative: {plain(str(error))}", style="red", markup=False, highlight=False, soft_wrap=True)
@@ -130,6 +142,7 @@ def verb(as_json: bool = False) -> Iterator[tuple[Progress, ShouldStop]]:
         console.print("stopped; the same command goes on where it was")
         raise typer.Exit(130) from error
     finally:
+        loading.cancel()
         for signum, handler in zip(signals, previous, strict=True):
             signal.signal(signum, handler)
 

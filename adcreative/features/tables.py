@@ -76,6 +76,7 @@ def iter_features(
     A chunk is read at a time, so that memory stays flat. tell: told (creatives read, total) after each chunk.
     """
     rest, num_read = iter(creatives), 0
+    tell(0, total)
     while not should_stop() and (chunk := list(islice(rest, CHUNK))):
         yield from zip(chunk, extractor.extract(chunk), strict=True)
         num_read += len(chunk)

@@ -18,6 +18,7 @@ from typing import Any
 
 from adcreative.artifacts import hash_file
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.progress import told
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.run_records import RESULTS, check_regular, find_member, read_rows
@@ -137,7 +138,8 @@ def _say_changed(event: Mapping[str, Any], edits: Sequence[_Edit]) -> str:
 def _read_edits(run: Path) -> list[_Edit]:
     """Return what the edited ads of a run deliver, by row."""
     rows = read_rows(run) if (run / RESULTS).exists() else ()
-    return sorted((_read_edit(run, row) for row in rows if row["status"] == "edited"), key=lambda edit: edit.number)
+    edited = told((row for row in rows if row["status"] == "edited"), "reading pictures of the run")
+    return sorted((_read_edit(run, row) for row in edited), key=lambda edit: edit.number)
 
 
 def _read_edit(run: Path, row: Mapping[str, Any]) -> _Edit:

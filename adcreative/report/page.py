@@ -17,6 +17,7 @@ from typing import Any
 
 from adcreative.artifacts import open_atomically
 from adcreative.creative import FailedCreative
+from adcreative.progress import told
 from adcreative.report import pictures, words
 from adcreative.report.alternatives import OtherEdit, list_alternatives
 from adcreative.report.best_pairs import NUM_LOOKED_AT, BestPair, pick_pairs
@@ -122,7 +123,8 @@ def write_report(
     listed = list(islice(failures, MAX_TABLE_ROWS))
     num_failures = len(listed) + sum(1 for _ in failures)
     summary = summarise(results, num_failures=num_failures, calibration=calibration)
-    best = heapq.nsmallest(MAX_TABLE_ROWS, results, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
+    rows = told(results, "writing the report", every=100)
+    best = heapq.nsmallest(MAX_TABLE_ROWS, rows, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
     script = read_part("report.js")
     values = {
         "title": str(settings.get("title") or (TITLE_UNTESTED if summary.num_without_rates else TITLE)),

@@ -46,6 +46,16 @@ def unlock_run(lock: FileLock) -> None:
         lock.release()
 
 
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of `path` in the block; as `lock_run`."""
+    lock = lock_run(path)
+    try:
+        yield
+    finally:
+        unlock_run(lock)
+
+
 class LoggedRows(Mapping[Any, dict[str, Any]]):
     """The lines of a log by key, in the order in which they were written, each read from disk when it is asked for."""
 

@@ -17,11 +17,13 @@ from adcreative.artifacts import hash_file
 from adcreative.catalog.zips import Allowance, PackedError, ZipReader
 from adcreative.creative import Creative, split_consent_ids
 from adcreative.delivery.experiment.variants import CONTROL, EDITED, build_name, find_variant_id
+from adcreative.progress import told
 from adcreative.provenance.sidecar import FORMAT, sidecar_path
 from adcreative.runs.exports import Exported, ExportedAd, hash_name
 from adcreative.runs.originals import Names
 from adcreative.runs.purge_summary import PICTURES, is_plain_file
 
+LOOKING = "looking at pictures of the run"
 KINDS = ("original", "control", "edited")
 MAX_SEARCHED_BYTES = 200_000_000
 # scripts that part no words: a name in them may have letters on both sides
@@ -54,7 +56,7 @@ class Person:
     def of_run(cls, rows: Iterable[Mapping[str, Any]], run_dir: Path) -> Person:
         """Return everybody of a run."""
         person = cls("", "")
-        for row in rows:
+        for row in told(rows, LOOKING):
             person.learn(row, run_dir)
         return person
 

@@ -26,6 +26,7 @@ from adcreative.catalog.tables import unescape_cell
 from adcreative.creative import EditResult, fold_consent_id
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError
 from adcreative.features.cache import FeatureCache
+from adcreative.progress import told
 from adcreative.provenance.approval import AUDIT
 from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
 from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
@@ -36,7 +37,7 @@ from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals, names_with_consent
 from adcreative.runs.outputs import JOURNAL_NAME, LIST_NAME, is_ours
 from adcreative.runs.outside import remove_exports, search_places, walk
-from adcreative.runs.people import Person, fold_name, hash_pictures, picture_paths, read_json, told_pictures
+from adcreative.runs.people import LOOKING, Person, fold_name, hash_pictures, picture_paths, read_json, told_pictures
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
 
 RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery", "public")
@@ -143,7 +144,7 @@ def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", 
         _ask_catalogue(run_dir, person, summary)
     meant = [row for row in rows_left if person.is_named_by(row)]
     person.learn_names(creative)
-    for row in meant:
+    for row in told(meant, LOOKING):
         person.learn(row, run_dir)
     for row in rows:
         if row not in meant and not person.hashes.isdisjoint(shared := hash_pictures(row, run_dir)):

@@ -22,6 +22,7 @@ from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
+from adcreative.runs.log import locked
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.model_folder import ROLES, TOGETHER, note_models
 from adcreative.verbs.settings import TrainSettings
@@ -107,11 +108,13 @@ def train(
     catalog, with_results = _read_trainable(data, read_table_settings(settings.columns, dates=settings.dates), settings.images)
     extractor = load_tools(features=settings.features).extractor
     wanted: list[Creative] = []
+    tell_words = count_stage(progress, "reading words in pictures")
+    tell_words(0, len(with_results))
     for one in fill_from_pictures(with_results, find_reader(lambda: extractor.cache)):
-        progress("reading words in pictures", len(wanted), len(with_results))
         if should_stop():
             return RunSummary(path=out, done=0, failed=0, stopped=True)
         wanted.append(one)
+        tell_words(len(wanted), len(with_results))
     creatives, seen, failures = extract_features(extractor, wanted, progress, should_stop)
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)
@@ -125,7 +128,7 @@ def train(
         callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
     )  # fmt: skip
     failures = [*catalog.failures, *failures]
-    with own_outputs(outputs, inputs, restart=restart):
+    with locked(out / TOGETHER), own_outputs(outputs, inputs, restart=restart):  # no models of two trainings side by side
         note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
         _write_card(fitted[0].card("predictor"), out)
         write_failures(failures_path(out / "training"), failures)

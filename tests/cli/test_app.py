@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from adcreative import __version__, pipeline
+from adcreative.cli import progress as cli_progress
 from adcreative.cli.app import PANELS, app
 from adcreative.cli.progress import Pace, duration
 
@@ -220,3 +222,31 @@ def test_the_password_of_the_app_comes_from_an_option_a_file_or_the_environment(
         assert "sec" not in str(caught.value)
     with pytest.raises(ConfigError, match="cannot be read as text"):
         read_credentials(None, tmp_path / "none")
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_a_command_that_loads_for_long_says_so_within_two_seconds(
+    told_first: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting: list[AfterAWhile] = []
+
+    class AfterAWhile:
+        def __init__(self, seconds: float, tell: Callable[[], None]) -> None:
+            assert seconds < 2
+            self.tell, self.is_waiting = tell, False
+
+        def start(self) -> None:
+            self.is_waiting = True
+            waiting.append(self)
+
+        def cancel(self) -> None:
+            self.is_waiting = False
+
+    monkeypatch.setattr(cli_progress, "Timer", AfterAWhile)
+    with cli_progress.verb() as (progress, _):
+        if told_first:
+            progress("reading", 0, 9)
+        for timer in waiting:
+            if timer.is_waiting:
+                timer.tell()
+    assert capsys.readouterr().err == ("reading: 0 of 9\n" if told_first else "loading models\n")

@@ -12,9 +12,12 @@ import os
 import resource
 import shlex
 import shutil
+import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import create_autospec
@@ -28,6 +31,11 @@ from typer.testing import CliRunner
 
 from adcreative import pipeline
 from adcreative.benchmarks import adsee as benchmark
+from adcreative.catalog import sources
+from adcreative.catalog.boundary import GuardedSource
+from adcreative.catalog.formats import logs
+from adcreative.catalog.formats.raw_rows import RawRow
+from adcreative.cli import progress as cli_progress
 from adcreative.cli.app import PANELS, app
 from adcreative.copywriter import build_copywriter, products
 from adcreative.creative import COLUMNS, EditResult
@@ -177,7 +185,9 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root / "held-out.parquet"
     )
     shutil.copy(root / "ads" / "ad0.png", root / "ad.jpg")
-    write_csv(root / "products.csv", [{"title": "Tote bag", "material": "cotton", "size": "38 cm"}])
+    write_csv(
+        root / "products.csv", [{"title": f"{kind} bag", "material": "cotton", "size": "38 cm"} for kind in ("Tote", "Gym")]
+    )
     _train_on_log(root)
     answers = [
         {"person": f"P{who}", "creative": f"Ad {ad}", "rating": (who * ad) % 5 + 1, "openness": who % 7}
@@ -218,45 +228,134 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("doc", COMMANDS, ids=lambda doc: doc.name)
 def test_the_example_runs_as_it_is_written(
-    doc: DocumentedCommand, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launched: Any
+    doc: DocumentedCommand, workshop: Path, slow_files: SlowFiles, monkeypatch: pytest.MonkeyPatch, launched: Any
 ) -> None:
+    """And tells what it reads before its second row or picture."""
     assert doc.example, f"the help of {doc.name} ends in no example"
-    folder = tmp_path / "folder"
+    program, arguments = prepare_example(doc, workshop, slow_files.folder, monkeypatch)
+    before = _listing(slow_files.folder)
+    result = CliRunner().invoke(app, arguments, prog_name=program)
+    assert result.exit_code == 0, result.output
+    assert _listing(slow_files.folder) != before or result.output.strip() or launched.called
+    assert slow_files.late == []
+    assert (slow_files.num_items < 2) == (doc.name.split()[-1] in READ_LITTLE)
+
+
+def prepare_example(
+    doc: DocumentedCommand, workshop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, list[str]]:
+    """Return the program and arguments of a command's example, the working folder being a copy of the workshop."""
     shutil.copytree(workshop, folder)
     run_settings = folder / "improved" / "results.run.json"
     run_settings.write_text(run_settings.read_text().replace(str(workshop), str(folder)))
     program, *arguments = shlex.split(doc.example)
     monkeypatch.chdir(folder)
-    before = _listing(folder)
     if "--out" in arguments and (old := folder / arguments[arguments.index("--out") + 1]).is_dir():
         shutil.rmtree(old)  # the workshop holds it for another example
-    result = CliRunner().invoke(app, arguments, prog_name=program)
-    assert result.exit_code == 0, result.output
-    assert _listing(folder) != before or result.output.strip() or launched.called
+    return program, arguments
 
 
-WRITERS = ("archive", "plan-test", "rotate", "describe", "read-out", "forecast")  # one of each kind of writer, and quick
+READ_LITTLE = ("app", "models", "doctor", "convert-weights", "export-model", "inspect", "disclosures")
+WRITERS = (
+    "archive",
+    "plan-test",
+    "rotate",
+    "describe",
+    "read-out",
+    "forecast",
+    "export",
+)  # one of each kind of writer, and quick
 
 
 @pytest.mark.parametrize("doc", [doc for doc in COMMANDS if doc.name.split()[1] in WRITERS], ids=lambda doc: doc.name)
 def test_the_example_on_a_full_disk_ends_in_a_sentence(
     doc: DocumentedCommand, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program, *arguments = shlex.split(doc.example)
     for room in (0, 300, 5_000):  # bytes that a file may hold
         folder = tmp_path / str(room)
-        shutil.copytree(workshop, folder)
-        run_settings = folder / "improved" / "results.run.json"
-        run_settings.write_text(run_settings.read_text().replace(str(workshop), str(folder)))
-        monkeypatch.chdir(folder)
-        if "--out" in arguments and (old := folder / arguments[arguments.index("--out") + 1]).is_dir():
-            shutil.rmtree(old)
-        ended = in_a_fork(lambda: _say_end(CliRunner().invoke(app, arguments, prog_name=program)), max_file_bytes=room)
+        program, arguments = prepare_example(doc, workshop, folder, monkeypatch)
+        ended = in_a_fork(partial(_run_and_say_end, program, arguments), max_file_bytes=room)
         assert ended["exit_code"] in (0, 2), ended
         assert ended["error"] == "", ended
         if ended["exit_code"]:
             assert "File too large" in ended["output"], ended
         assert not list(folder.rglob("*.part")), room
+
+
+class SlowFiles:
+    """Readers whose every row, part of a log and picture takes longer than anybody should wait for a line.
+
+    No time passes: the clock of the command is turned on instead. late: second items of a stretch of one kind before which no
+    line was told since the last stretch of another kind, or at all.
+    """
+
+    SECONDS = 31.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.now_s, self.num_items = folder, 0.0, 0
+        self.lines, self.late = list[str](), list[str]()
+        self.last, self.num_alike, self.told_then, self.told_at_end = ("", ""), 0, 0, dict[str, int]()
+
+    def take(self, kind: str, name: str = "") -> None:
+        if kind == "picture" and (kind, name) == self.last:
+            return  # opened twice: for its hash and for its pixels
+        goes_on = kind == self.last[0] and self.told_then == len(self.lines)
+        self.num_alike = self.num_alike + 1 if goes_on else 1
+        told_before = max([0, *(told for other, told in self.told_at_end.items() if other != kind)])
+        if self.num_alike == 2 and len(self.lines) == told_before:
+            self.late.append(f"{kind} {name}, after {self.lines[-1:]}")
+        if self.num_alike >= 2:
+            self.told_at_end[kind] = len(self.lines)
+        self.last, self.told_then = (kind, name), len(self.lines)
+        self.num_items, self.now_s = self.num_items + 1, self.now_s + self.SECONDS
+
+    def read_rows(self, rows: Iterator[RawRow]) -> Iterator[RawRow]:
+        for row in rows:
+            self.take("row")
+            yield row
+
+    def read_parts(self, parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for part in parts:
+            for piece in np.array_split(np.arange(len(part)), 3):
+                self.take("part")
+                yield part.iloc[piece]
+
+    def say(self, line: str = "", **how: Any) -> None:
+        self.lines += [line] if how.get("err") else []
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+SLOW: list[SlowFiles] = []
+
+
+def _note_opened(event: str, arguments: tuple[Any, ...]) -> None:
+    if SLOW and event == "open" and isinstance(arguments[0], str) and arguments[1] in ("r", "rb"):
+        path = Path(arguments[0])
+        if path.suffix in (".png", ".jpg") and SLOW[0].folder in path.absolute().parents:
+            SLOW[0].take("picture", path.name)
+
+
+@pytest.fixture
+def slow_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowFiles]:
+    slow, real_parts = SlowFiles(tmp_path / "folder"), logs._iter_file
+
+    class SlowSource(GuardedSource):
+        def __init__(self, source: Any, name: str) -> None:
+            super().__init__(source, name)
+            real_rows = source.read_rows
+            source.read_rows = lambda: slow.read_rows(real_rows())
+
+    monkeypatch.setattr(sources, "GuardedSource", SlowSource)
+    monkeypatch.setattr(logs, "_iter_file", lambda *arguments: slow.read_parts(real_parts(*arguments)))
+    monkeypatch.setattr(cli_progress, "say", slow.say)
+    monkeypatch.setattr(cli_progress, "time", slow)
+    monkeypatch.setattr(cli_progress, "Timer", create_autospec(Timer))
+    sys.addaudithook(_note_opened)
+    SLOW.append(slow)
+    yield slow
+    SLOW.clear()
 
 
 def in_a_fork(work: Callable[[], dict[str, Any]], *, max_file_bytes: int) -> dict[str, Any]:
@@ -275,7 +374,8 @@ def in_a_fork(work: Callable[[], dict[str, Any]], *, max_file_bytes: int) -> dic
     return dict(json.loads(said))
 
 
-def _say_end(result: Any) -> dict[str, Any]:
+def _run_and_say_end(program: str, arguments: list[str]) -> dict[str, Any]:
+    result = CliRunner().invoke(app, arguments, prog_name=program)
     error = "" if result.exception is None or isinstance(result.exception, SystemExit) else repr(result.exception)
     trace = "".join(traceback.format_exception(*result.exc_info)[-4:]) if error else ""
     return {"exit_code": result.exit_code, "output": result.output[-600:], "error": error + trace}

@@ -27,6 +27,7 @@ from adcreative.catalog.log_schema import LogSchema
 from adcreative.catalog.names import read_name
 from adcreative.catalog.tables import is_our_header, unescape_cell
 from adcreative.errors import CatalogError
+from adcreative.progress import told
 
 PART_ROWS = 131_072
 READ_BYTES = 1 << 20  # of a column of a parquet file at a time; pre-buffered, earlier row groups stay in memory
@@ -116,7 +117,8 @@ def iter_log(
     for file in list_log_files(path):
         try:
             with typed(str(file)):
-                for part in _iter_file(file, columns, part_rows, is_text):
+                parts = _iter_file(file, columns, part_rows, is_text)
+                for part in told(parts, f"reading {file.name}", count=len):
                     if part.columns.has_duplicates:
                         twice = part.columns[part.columns.duplicated()][0]
                         raise CatalogError(f'{file} has the column "{twice}" more than once; rename or remove one')

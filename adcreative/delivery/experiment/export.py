@@ -32,6 +32,7 @@ from adcreative.delivery.experiment.export_pictures import (
 from adcreative.delivery.experiment.settings import ExportSettings
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.progress import told
 
 RSA_COLUMNS = (
     "Campaign", "Ad Group", "Ad type", *(f"Headline {n}" for n in range(1, 16)), "Headline 1 position",
@@ -82,7 +83,7 @@ def export_variants(
     out = Path(out)
     build, write = FORMATS[format]
     rows, failures, warnings = [], [], []
-    for variant in variants:
+    for variant in told(variants, "writing ads"):
         try:
             row, notes = build(variant, variants, settings, out, leave)
         except CreativeError as error:

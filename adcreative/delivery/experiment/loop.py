@@ -24,6 +24,7 @@ from adcreative.catalog.tables import atomic_file
 from adcreative.creative import TEXT_COLUMNS
 from adcreative.delivery.experiment.variants import Variant, find_variant_id
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.progress import told
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS variants (
@@ -218,7 +219,7 @@ def write_training_table(outcomes: Sequence[Mapping[str, Any]], out_dir: Path) -
 
     out_dir = Path(out_dir)
     rows = []
-    for outcome in outcomes:
+    for outcome in told(outcomes, "copying pictures"):
         creative = {name: value for name, value in json.loads(outcome["creative"]).items() if name in TEXT_COLUMNS}
         creative["file_name"] = ""
         if outcome["image_path"]:
