@@ -1,7 +1,12 @@
-"""Independent calls on all cores of this process: of one function on many items, or one long call beside all else."""
+"""Independent calls on all cores of this process: of one function on many items, or one long call beside all else.
+
+The cores are shared out between these threads and those of torch; it is not loaded for that.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +16,6 @@ from functools import cache
 from itertools import islice
 from threading import Barrier
 from typing import TypeVar
-
-import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,8 +27,8 @@ def map_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> lis
     For calls that spend their time outside Python. The thread that asks draws the items while those drawn before are worked on.
     The first error is raised, and what has not begun then is left out.
     """
-    num_threads = torch.get_num_threads()
-    return list(map(call, items) if num_threads == 1 else _pool(num_threads).map(call, items))
+    pool = _find_pool()[0]
+    return list(map(call, items) if pool is None else pool.map(call, items))
 
 
 def iter_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
@@ -34,11 +37,11 @@ def iter_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Ge
     Each thread has one item and the next one waits, so who takes their time over an answer keeps nobody else from the threads
     for long. A call sees the context variables of the thread that asks. Closed early, it waits for the calls that have begun.
     """
-    num_threads = torch.get_num_threads()
-    if num_threads == 1:
+    pool, num_threads = _find_pool()
+    if pool is None:
         yield from map(call, items)
         return
-    pool, rest, begun = _pool(num_threads), iter(items), deque[Future[Result]]()
+    rest, begun = iter(items), deque[Future[Result]]()
     try:
         while True:
             begun.extend(pool.submit(copy_context().run, call, item) for item in islice(rest, num_threads + 1 - len(begun)))
@@ -59,10 +62,11 @@ def run_beside(call: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
     `map_in_threads` shares out to the block, so it must not share out items itself. It sees the context variables of the
     thread that asks. Where torch may use one thread only, it runs when its answer is asked for.
     """
-    if torch.get_num_threads() == 1:
+    pool = _find_pool()[0]
+    if pool is None:
         yield call
         return
-    running = _pool(torch.get_num_threads()).submit(copy_context().run, call)
+    running = pool.submit(copy_context().run, call)
     try:
         yield running.result
     finally:
@@ -70,17 +74,31 @@ def run_beside(call: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
             running.exception()
 
 
+def _find_pool() -> tuple[ThreadPoolExecutor | None, int]:
+    """Return a pool and how many threads it has, as many as torch may use, or would if it were loaded; None of a single one."""
+    ask_torch = getattr(sys.modules.get("torch"), "get_num_threads", None)
+    num_threads = ask_torch() if ask_torch else int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    return (_pool(num_threads, ask_torch is not None) if num_threads > 1 else None), num_threads
+
+
 @cache
-def _pool(num_threads: int) -> ThreadPoolExecutor:
-    pool = ThreadPoolExecutor(num_threads, thread_name_prefix="adcreative", initializer=_use_one_thread)
+def _pool(num_threads: int, has_torch: bool) -> ThreadPoolExecutor:
+    use_one = _use_one_thread if has_torch else None
+    pool = ThreadPoolExecutor(num_threads, thread_name_prefix="adcreative", initializer=use_one)
     started = Barrier(num_threads + 1)
     for _ in range(num_threads):
         pool.submit(started.wait)
     started.wait()
-    torch.set_num_threads(num_threads)  # what a thread sets for itself, torch also takes for threads that begin later
+    if has_torch:
+        sys.modules["torch"].set_num_threads(num_threads)  # what a thread sets, torch also takes for threads that begin later
     return pool
 
 
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not live on in the child
+
+
 def _use_one_thread() -> None:
+    torch = sys.modules["torch"]
     torch.get_num_threads()  # the first call of a thread takes over the number of the others, and would undo the next line
     torch.set_num_threads(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
+from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
 from adcreative.lettering.reading.reader import TextReading
 from adcreative.lettering.reading.roles import is_same_text, says_words
@@ -27,18 +29,21 @@ MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
 def fill_from_pictures(creatives: Iterable[Creative], reader: TextReading | None = None) -> Iterator[Creative]:
     """Yield the creatives, in order; those with empty fields have them filled from their pictures.
 
-    About a second for each such picture that was not read before; the others are not opened, and come back as the same objects.
-    A picture that cannot be opened is left to whoever needs its pixels. Without `reader` nothing is read.
+    About a second of one core for each such picture that was not read before, on all cores; the others are not opened, and come
+    back as the same objects. A picture that cannot be opened is left to whoever needs its pixels. Without `reader` nothing is
+    read.
     """
-    for creative in creatives:
-        if reader is None or not creative.has_image or not has_open_fields(creative):
-            yield creative
-            continue
-        try:
-            image_u8 = picture(creative)
-        except CreativeError:
-            image_u8 = None
-        yield creative if image_u8 is None else fill_fields(creative, read_words(image_u8, reader, brand=creative.brand))
+    yield from creatives if reader is None else iter_in_threads(partial(_fill, reader=reader), creatives)
+
+
+def _fill(creative: Creative, reader: TextReading) -> Creative:
+    if not creative.has_image or not has_open_fields(creative):
+        return creative
+    try:
+        image_u8 = picture(creative)
+    except CreativeError:
+        return creative
+    return creative if image_u8 is None else fill_fields(creative, read_words(image_u8, reader, brand=creative.brand))
 
 
 def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from adcreative.catalog.images import picture
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture, read_placements
+from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
 from adcreative.features.picture_fields import fill_fields, name_read_fields
 from adcreative.features.word_readings import find_reader
@@ -137,10 +139,10 @@ def check(
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal num_flagged
         done = 0
-        for item in survey.reader:
+        progress("checking", done, survey.num_creatives)
+        for row in iter_in_threads(partial(_check_one, brand_kit=brand_kit, reader=reader), survey.reader):
             if should_stop():
                 return
-            row = _check_one(item, brand_kit, reader)
             if isinstance(row, FailedCreative):
                 failures.append(row)
                 continue

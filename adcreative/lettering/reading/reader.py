@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -104,10 +105,28 @@ class TextReading(Protocol):
 
 
 class PictureReader:
-    """Text detection and recognition on one thread; the same pixels give the same lines."""
+    """Text detection and recognition, each call on the thread that asks; the same pixels give the same lines.
 
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
+    rapidocr keeps what it is asked for between its steps, so threads that ask at once have an engine each.
+    """
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load, self._idle = load, [load()]
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Any]:
+        try:
+            engine = self._idle.pop()
+        except IndexError:
+            engine = self._load()
+        try:
+            yield engine
+        finally:
+            self._idle.append(engine)
+
+    def _ask(self, image_u8: np.ndarray, **steps: bool) -> Any:
+        with self._borrowed() as engine:
+            return engine(np.ascontiguousarray(image_u8[:, :, ::-1]), use_cls=False, **steps)
 
     @property
     def content_hash(self) -> str:
@@ -115,7 +134,8 @@ class PictureReader:
 
     def unread_letters(self, text: str) -> str:
         """Return the letters of a text that the recognition model has no class for, each once."""
-        known = set(self._engine.text_rec.postprocess_op.character)
+        with self._borrowed() as engine:
+            known = set(engine.text_rec.postprocess_op.character)
         unknown = dict.fromkeys(char for char in text if unicodedata.category(char)[0] == "L" and char not in known)
         return "".join(unknown)
 
@@ -125,7 +145,7 @@ class PictureReader:
         scale = min(max(1.0, MIN_SIDE_PX / min(height, width)), MAX_SIDE_PX / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         scaled = image_u8 if size == (width, height) else np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
-        found = self._engine(np.ascontiguousarray(scaled[:, :, ::-1]), use_det=True, use_cls=False, use_rec=True)
+        found = self._ask(scaled, use_det=True, use_rec=True)
         if getattr(found, "boxes", None) is None or found.txts is None:
             return []
         lines = [
@@ -143,7 +163,7 @@ class PictureReader:
         scale = min(FOUND_SIDE_PX / min(height, width), MAX_SIDE_PX / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         scaled = np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
-        found = self._engine(np.ascontiguousarray(scaled[:, :, ::-1]), use_det=True, use_cls=False, use_rec=False)
+        found = self._ask(scaled, use_det=True, use_rec=False)
         if getattr(found, "boxes", None) is None:
             return np.zeros((0, 4), np.float32)
         quads = np.asarray(found.boxes, np.float32).reshape(-1, 4, 2) / (size[0] / width)
@@ -153,7 +173,7 @@ class PictureReader:
         """Return the text of pictures [H, W, 3] uint8 that hold one upright line each; empty where none is read."""
         texts = []
         for crop in crops_u8:
-            found = self._engine(np.ascontiguousarray(crop[:, :, ::-1]), use_det=False, use_cls=False, use_rec=True)
+            found = self._ask(crop, use_det=False, use_rec=True)
             texts.append(narrow(" ".join(found.txts or ()).strip()))
         return texts
 
@@ -198,9 +218,14 @@ def load_reader() -> PictureReader:
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
     sides = {"Det.limit_type": "max", "Det.limit_side_len": MAX_SIDE_PX}
     named = _named_model(os.environ.get(MODEL_VARIABLE, "").strip())
-    try:
+
+    def load_engine() -> Any:
         engine = RapidOCR(params={"Global.log_level": "error", **sides, **threads, **named})
         engine(np.zeros((32, 64, 3), np.uint8), use_det=False, use_cls=False, use_rec=True)  # it loads the model when asked
+        return engine
+
+    try:
+        reader = PictureReader(load_engine)
     except Exception as error:  # rapidocr raises errors of its own, of requests and of onnxruntime
         if not named:
             raise
@@ -210,7 +235,7 @@ def load_reader() -> PictureReader:
             "the installed one"
         ) from error
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-    return PictureReader(engine)
+    return reader
 
 
 def _named_model(name: str) -> dict[str, Any]:
