@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adcreative.artifacts import MANIFEST, dump_json, put_in_place, write_atomically
+from adcreative.artifacts import MANIFEST, dump_json, open_atomically, write_atomically
 from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns, part_rows_of
 from adcreative.config import did_you_mean
 from adcreative.ctr.card import LOG_KIND
@@ -39,6 +39,10 @@ def is_log_model(model_dir: Path | None) -> bool:
         return False  # whoever loads it says what is wrong
 
 
+class _StoppedError(Exception):
+    """Ends a table before it is whole."""
+
+
 def score_log(
     log: Path,
     out: Path,
@@ -61,14 +65,12 @@ def score_log(
 
     started_s, log, out = time.monotonic(), Path(log), Path(out)
     found, columns, sources = _open(out, log, model, restart, with_label=False)
-    predict, schema = open_predict(found), found.encoding.schema
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial, num_rows = out.with_name(f".{out.name}.partial"), 0
+    predict, schema, num_rows = open_predict(found), found.encoding.schema, 0
     try:
-        with partial.open("w", encoding="utf-8") as file:
+        with own_outputs((out,), sources, restart=restart), open_atomically(out, is_text=True) as file:
             for table in iter_log(log, columns, part_rows=part_rows_of(schema), is_text=schema.is_text):
                 if should_stop():
-                    return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
+                    raise _StoppedError
                 predicted = predict(found.encoding.encode(table, has_labels=False))
                 if not num_rows:
                     file.write(",".join(["row", *predicted]) + "\n")
@@ -79,10 +81,8 @@ def score_log(
                 )
                 num_rows += len(table)
                 progress("scoring rows", num_rows, num_rows)
-        with own_outputs((out,), sources, restart=restart):
-            put_in_place(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
+    except _StoppedError:
+        return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
     return LogSummary(path=out, done=num_rows, metrics={}, seconds=time.monotonic() - started_s)
 
 

@@ -61,8 +61,11 @@ def convert_weights(source: Path, out_dir: Path, *, timeout_s: int = TIMEOUT_S) 
         raise CheckpointError(f"{str(source)!r} is not a file; expected .pt, .pkl, .safetensors or a face-model folder")
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise CheckpointError(f"{str(out_dir)!r} exists and is not an empty folder; name a new one")
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    partial_dir = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.", dir=out_dir.parent))
+    try:
+        out_dir.parent.mkdir(parents=True, exist_ok=True)
+        partial_dir = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.", dir=out_dir.parent))
+    except OSError as error:
+        raise CheckpointError(f"{str(out_dir)!r} cannot be written ({error.strerror}); choose another place") from error
     try:
         read_apart(source, partial_dir, timeout_s=timeout_s)
         model = load_face_model(partial_dir)

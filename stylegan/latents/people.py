@@ -25,6 +25,7 @@ from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import FaceModel, file_sha256, load_face_model, save_face_model
 from stylegan.networks.encoder import FaceEncoder
 from stylegan.networks.generator import Generator
+from stylegan.networks.whole_files import drafts
 from stylegan.runtime.inference_synthesis import InferenceSynthesis
 
 PEOPLE_FILE = "people.safetensors"
@@ -60,11 +61,10 @@ class FittedPeople:
 
     def save(self, folder: Path, **notes: Any) -> None:
         """Write the tuned generator and the people; `notes` go into the manifest."""
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({"w_plus": self.w_plus.half().contiguous()}, folder / PEOPLE_FILE)
-        (folder / PEOPLE_FILE).chmod(0o644)
-        digest = file_sha256(folder / PEOPLE_FILE)
-        save_face_model(folder, self.face_model.generator, None, people=len(self.w_plus), people_sha256=digest, **notes)
+        with drafts(folder, PEOPLE_FILE) as (path,):
+            save_file({"w_plus": self.w_plus.half().contiguous()}, path)
+            digest = file_sha256(path)
+            save_face_model(folder, self.face_model.generator, None, people=len(self.w_plus), people_sha256=digest, **notes)
 
     @classmethod
     def load(cls, folder: Path) -> FittedPeople:

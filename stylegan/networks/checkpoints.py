@@ -22,6 +22,7 @@ from stylegan.errors import CheckpointError
 from stylegan.networks.generator import Generator, GeneratorConfig
 from stylegan.networks.ir_se50 import E4EConfig, E4EEncoder
 from stylegan.networks.unset import unset_weights
+from stylegan.networks.whole_files import drafts
 
 if TYPE_CHECKING:
     from stylegan.networks.encoder import FaceEncoder
@@ -76,23 +77,22 @@ def save_face_model(
     Args:
         dtype: what floating-point tensors are stored as; float16 halves the file, float32 loses nothing.
     """
-    model_dir.mkdir(parents=True, exist_ok=True)
     tensors = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
     if encoder is not None:
         tensors |= {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
     tensors = {k: (t.to(dtype) if t.is_floating_point() else t).contiguous() for k, t in tensors.items()}
-    save_file(tensors, model_dir / "model.safetensors")
-    (model_dir / "model.safetensors").chmod(0o644)  # safetensors writes files that only the owner can read
-    manifest = {
-        "format": FORMAT,
-        "kind": "face-model",
-        "sha256": file_sha256(model_dir / "model.safetensors"),
-        "generator": generator.config.as_dict(),
-        "encoder": None if encoder is None else encoder.config.as_dict(),
-        "encoder_kind": None if encoder is None else E4E if isinstance(encoder, E4EEncoder) else EMBEDDED,
-        **notes,
-    }
-    (model_dir / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    with drafts(model_dir, "model.safetensors", "manifest.json") as (path, manifest_path):
+        save_file(tensors, path)
+        manifest = {
+            "format": FORMAT,
+            "kind": "face-model",
+            "sha256": file_sha256(path),
+            "generator": generator.config.as_dict(),
+            "encoder": None if encoder is None else encoder.config.as_dict(),
+            "encoder_kind": None if encoder is None else E4E if isinstance(encoder, E4EEncoder) else EMBEDDED,
+            **notes,
+        }
+        manifest_path.write_text(json.dumps(manifest, indent=1) + "\n")
 
 
 def file_sha256(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
+from adcreative.artifacts import write_atomically
 from adcreative.copywriter.engines.adapter import CONFIG_FILE, WEIGHTS_FILE, merge_adapter
 from adcreative.copywriter.engines.decoding import SamplingConfig
 from adcreative.copywriter.post_training.data import read_tests
@@ -82,8 +83,8 @@ def redraft(parquet_path: Path, adapter: Path) -> tuple[Drafts, HeadlineTests]:
 def write_card(folder: Path, figures: dict[str, Any]) -> None:
     """Write figures.json and README.md into an adapter's folder."""
     notes = folder / "NOTES.md"
-    (folder / "figures.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    (folder / "README.md").write_text(card(figures, notes.read_text() if notes.is_file() else ""))
+    write_atomically(folder / "figures.json", (json.dumps(figures, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomically(folder / "README.md", card(figures, notes.read_text() if notes.is_file() else "").encode())
 
 
 def likelihood_figures(tests: HeadlineTests, base: LineLikelihoods, tuned: LineLikelihoods) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,11 @@ from safetensors.torch import save
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from adcreative.artifacts import MANIFEST, write_atomically
 from adcreative.copywriter.engines.adapter import CONFIG_FILE, WEIGHTS_FILE
 from adcreative.copywriter.engines.local_llm import default_cache_dir
 from adcreative.encoders.gguf_cache import load_language_model
-from adcreative.encoders.weights import find_weight, hash_file
+from adcreative.encoders.weights import find_weight
 
 BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 Model = tuple[PreTrainedModel, PreTrainedTokenizerBase]
@@ -35,11 +37,12 @@ def save_adapter(peft_model: Any, folder: Path) -> None:
 
 def write_adapter(tensors: Mapping[str, Tensor], config: Mapping[str, Any], folder: Path) -> None:
     """Write an adapter as peft's two files, weights as float16, and a manifest with their hash; no path of this machine."""
-    folder.mkdir(parents=True, exist_ok=True)
     halves = {name: tensor.detach().cpu().half().contiguous() for name, tensor in tensors.items()}
-    (folder / WEIGHTS_FILE).write_bytes(save({name: halves[name] for name in sorted(halves)}, metadata={"format": "pt"}))
+    packed = save({name: halves[name] for name in sorted(halves)}, metadata={"format": "pt"})
+    write_atomically(folder / WEIGHTS_FILE, packed)
     plain = {**config, "base_model_name_or_path": BASE_NAME, "inference_mode": True}
     plain["target_modules"] = sorted(plain["target_modules"])  # a set in peft, in another order every time
-    (folder / CONFIG_FILE).write_text(json.dumps(plain, indent=2, default=str) + "\n")
-    manifest = {"kind": "copywriter-adapter", "format": 1, "file": WEIGHTS_FILE, "sha256": hash_file(folder / WEIGHTS_FILE)}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    write_atomically(folder / CONFIG_FILE, (json.dumps(plain, indent=2, default=str) + "\n").encode())
+    digest = hashlib.sha256(packed).hexdigest()
+    manifest = {"kind": "copywriter-adapter", "format": 1, "file": WEIGHTS_FILE, "sha256": digest}
+    write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())

@@ -26,6 +26,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 
+from adcreative.artifacts import write_atomically
 from adcreative.copywriter.engines.adapter import WEIGHTS_FILE
 from adcreative.copywriter.post_training.data import Example
 from adcreative.copywriter.post_training.model import Model, load_base, save_adapter
@@ -178,5 +179,4 @@ def _claim(out_dir: Path, stage: str, rows: list[Example], config: PostTrainingC
     if path.is_file() and (held := json.loads(path.read_text())) != claim:
         changed = sorted(name for name in claim if held.get(name) != claim[name])
         raise TrainingError(f"{out_dir} holds a training with another {', '.join(changed)}; give a new --out or remove it.")
-    out_dir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(claim, indent=2) + "\n")
+    write_atomically(path, (json.dumps(claim, indent=2) + "\n").encode())

@@ -24,6 +24,7 @@ from safetensors.numpy import load_file, save_file
 
 from stylegan.errors import CheckpointError, DirectionError, ShapeError
 from stylegan.networks.checkpoints import file_sha256, read_manifest
+from stylegan.networks.whole_files import drafts
 
 FORMAT = 1
 PROTECTED = ("sex", "african", "asian", "irish", "age", "skin_red", "skin_green", "skin_blue")
@@ -139,21 +140,20 @@ class DirectionSet:
 
     def save(self, directions_dir: Path) -> None:
         """Write `directions.safetensors` and `manifest.json` (names, ranges, table, hash)."""
-        directions_dir.mkdir(parents=True, exist_ok=True)
-        path = directions_dir / "directions.safetensors"
         tensors = {"vectors": np.ascontiguousarray(self.vectors, dtype=np.float32)}
         if self.limits is not None:
             tensors["covered_eyes"] = np.ascontiguousarray(self.limits.covered_eyes, dtype=np.float32)
         if self.regressors is not None:
             tensors["regressors"] = np.ascontiguousarray(self.regressors, dtype=np.float32)
-        save_file(tensors, path)
-        manifest = {
-            "format": FORMAT, "kind": "face-directions", "sha256": file_sha256(path),
-            "names": list(self.names), "low": [float(v) for v in self.low], "high": [float(v) for v in self.high],
-            "table": dict(self.table), "restricted": list(self.restricted),
-            "max_error": None if self.limits is None else self.limits.max_error,
-        }  # fmt: skip
-        (directions_dir / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        with drafts(directions_dir, "directions.safetensors", "manifest.json") as (path, manifest_path):
+            save_file(tensors, path)
+            manifest = {
+                "format": FORMAT, "kind": "face-directions", "sha256": file_sha256(path),
+                "names": list(self.names), "low": [float(v) for v in self.low], "high": [float(v) for v in self.high],
+                "table": dict(self.table), "restricted": list(self.restricted),
+                "max_error": None if self.limits is None else self.limits.max_error,
+            }  # fmt: skip
+            manifest_path.write_text(json.dumps(manifest, indent=1) + "\n")
 
     @classmethod
     def load(cls, directions_dir: Path) -> DirectionSet:

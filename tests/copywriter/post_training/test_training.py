@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ from adcreative.copywriter.post_training.measures import (
     ratio_interval,
     sample_lines,
 )
-from adcreative.copywriter.post_training.model import Model, save_adapter
+from adcreative.copywriter.post_training.model import Model, save_adapter, write_adapter
 from adcreative.copywriter.post_training.training import (
     CONFIGS,
     PostTrainingConfig,
@@ -55,7 +57,7 @@ from adcreative.copywriter.post_training.training import (
     sft,
 )
 from adcreative.encoders.headline_tests import HeadlineTests, part_of_test
-from adcreative.errors import CopywriterError, TrainingError
+from adcreative.errors import CopywriterError, TrainingError, UnwritableError
 
 WORDS = ["make", "a", "day", "trail", "run", "for", "shoes", "mud"]
 TINY = {"batch_examples": 2, "rank": 2, "lora_alpha": 4, "is_bf16": False, "save_steps": 2, "max_steps": 4, "tuned_share": 0.5}
@@ -243,6 +245,19 @@ def test_a_saved_adapter_gives_the_same_logits_merged_and_through_peft(tiny_mode
     assert config["base_model_name_or_path"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
     assert is_adapter_folder(adapter)
     assert not is_adapter_folder(tiny_model_dir)
+
+
+def test_a_full_disk_leaves_the_older_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    config = {"target_modules": ["q_proj"]}
+    write_adapter({"a": torch.zeros(2)}, config, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UnwritableError, match=r"cannot be written \(No space left on device\)"):
+        write_adapter({"a": torch.ones(2)}, config, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from stylegan.errors import CheckpointError
+from stylegan.latents.directions.labelled import DirectionSet
+from stylegan.latents.people import FittedPeople
 from stylegan.networks.checkpoints import FaceModel, load_face_model, save_face_model
 
 
@@ -28,6 +33,23 @@ def rewrite(model_dir: Path, change: object) -> None:
     manifest = json.loads((model_dir / "manifest.json").read_text())
     manifest["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     (model_dir / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_full_disk_leaves_the_older_model(
+    tiny_face_model: FaceModel, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = {path.name: path.read_bytes() for path in model_dir.iterdir()}
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CheckpointError, match=r"cannot be written \(No space left on device\); free some space"):
+        save_face_model(model_dir, tiny_face_model.generator, None, note="newer")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        FittedPeople(tiny_face_model, torch.zeros(1, 8, 16)).save(model_dir)
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        DirectionSet(names=("a",), vectors=np.zeros((1, 6)), low=np.zeros(1), high=np.ones(1), table={}).save(model_dir)
+    assert {path.name: path.read_bytes() for path in model_dir.iterdir()} == before
 
 
 def test_round_trip_is_the_same_model_in_half_precision(tiny_face_model: FaceModel, model_dir: Path) -> None:
