@@ -8,10 +8,12 @@ creatives, no models and no files; `ray` (the extra of that name) is imported wh
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +29,7 @@ from adcreative.progress import ShouldStop
 
 Rows = list[dict[str, Any]]
 Apply = Callable[[Any], Rows]
+SECONDS_BETWEEN_LOOKS = 2.0  # at the head of a Ray cluster
 RETRIES = 3  # how often Ray gives an item to another worker when one dies of it or under it
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -211,15 +214,18 @@ def _apply_on_ray(job: Job, items: Iterable[Any], workers: int | None, should_st
         num_workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         worker = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=RETRIES)(_Worker)
         actors += [worker.remote(job) for _ in range(num_workers)]
-        pool = ActorPool(actors)
+        pool, head = ActorPool(actors), _Head(ray)
         for item in items:
             while not pool.has_free():
-                yield _unpack(pool.get_next_unordered())
+                yield head.wait_for(pool)
             if should_stop():
                 break
             pool.submit(lambda actor, one: actor.apply.remote(one), item)
         while pool.has_next():
-            yield _unpack(pool.get_next_unordered())
+            yield head.wait_for(pool)
+    except _HeadGoneError:
+        actors.clear()  # to end them one by one needs the head; they end with it
+        raise
     except (ConnectionError, ImportError, ValueError) as error:  # ray://... without ray[client], an address that is none
         if isinstance(error, AdCreativeError):
             raise
@@ -232,6 +238,35 @@ def _apply_on_ray(job: Job, items: Iterable[Any], workers: int | None, should_st
             ray.kill(actor)
         if is_ours and ray.is_initialized():
             ray.shutdown()
+
+
+class _HeadGoneError(EngineError):
+    """Nothing of the cluster can be asked any more."""
+
+
+class _Head:
+    """The head of a Ray cluster. When it dies, Ray ends this process after a while without a word of ours: it is looked at."""
+
+    def __init__(self, ray: Any) -> None:
+        self._next_look_s = 0.0
+        self._host, _, self._port = ray.get_runtime_context().gcs_address.rpartition(":")
+
+    def wait_for(self, pool: Any) -> Rows:
+        """Return what is ready next. Raise EngineError when the head is gone."""
+        while True:
+            if time.monotonic() >= self._next_look_s:
+                self._look()
+                self._next_look_s = time.monotonic() + SECONDS_BETWEEN_LOOKS
+            with contextlib.suppress(TimeoutError):
+                return _unpack(pool.get_next_unordered(timeout=SECONDS_BETWEEN_LOOKS))
+
+    def _look(self) -> None:
+        try:
+            socket.create_connection((self._host, int(self._port)), timeout=10 * SECONDS_BETWEEN_LOOKS).close()
+        except OSError as error:
+            raise _HeadGoneError(
+                f"the head of the Ray cluster is gone ({error}); the same command goes on where it was."
+            ) from error
 
 
 ENGINES: Mapping[str, Callable[[Job, Iterable[Any], int | None, ShouldStop], Iterator[Rows]]] = {

@@ -86,6 +86,16 @@ class Work:
         return [{"item": item, "process": os.getpid(), "threads": os.environ.get("OMP_NUM_THREADS", "")}]
 
 
+@dataclass(frozen=True)
+class Large:
+    """A job whose every answer has more bytes than the object store."""
+
+    num_bytes: int
+
+    def load(self, should_stop: Any) -> Any:
+        return lambda item: [{"text": "x" * self.num_bytes}]
+
+
 def never() -> bool:
     return False
 
@@ -344,6 +354,16 @@ class TestKilled:
         assert [row["row"] for row in results(tmp_path / "out")] == list(range(1, 61))
 
 
+WORKERS_HAVE_FAKES = (
+    "import sys\nif any('default_worker' in one for one in sys.orig_argv):\n"
+    "    from tests import fake_models\n    fake_models.install()\n"
+)
+RAY_VARIABLES = {  # time limits of busy machines
+    "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000",
+    "RAY_worker_register_timeout_seconds": "120", "RAY_worker_niceness": "0",
+}  # fmt: skip
+
+
 class TestRay:
     """Two nodes on this machine; Ray places the work, and repeats that of a worker that is killed."""
 
@@ -356,14 +376,10 @@ class TestRay:
         """
         pytest.importorskip("ray")
         folder = tmp_path_factory.mktemp("ray")
-        (folder / "sitecustomize.py").write_text(
-            "import sys\nif any('default_worker' in one for one in sys.orig_argv):\n"
-            "    from tests import fake_models\n    fake_models.install()\n"
-        )
+        (folder / "sitecustomize.py").write_text(WORKERS_HAVE_FAKES)
         variables = {
-            "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "FAKE_TRACE": str(folder / "trace"), "FAKE_DELAY_S": "0.02",
-            "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000",
-            "RAY_worker_register_timeout_seconds": "120", "RAY_worker_niceness": "0",
+            **RAY_VARIABLES, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "FAKE_TRACE": str(folder / "trace"),
+            "FAKE_DELAY_S": "0.02",
         }  # fmt: skip
         with pytest.MonkeyPatch.context() as patched:
             for name, value in variables.items():
@@ -407,6 +423,18 @@ class TestRay:
         for name in ("s.csv", "s.failures.csv"):
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
+    def test_a_full_object_store_costs_no_row(self, trace: Path, tmp_path: Path, fakes: None) -> None:
+        import ray
+
+        held = [ray.put(np.zeros(20_000_000, np.uint8)) for _ in range(10)]  # 200 MB, where 80 MB have room
+        ads = write_ads(tmp_path / "ads", 60, broken=[7])
+        pipeline.optimize(ads, tmp_path / "one")
+        pipeline.optimize(ads, tmp_path / "two", batch=BatchConfig(engine="ray", workers=2))
+        assert results(tmp_path / "one") == results(tmp_path / "two")
+        large = apply_job(Large(100_000_000), range(3), BatchConfig(engine="ray", workers=1), never)
+        assert [len(row["text"]) for rows in large for row in rows] == [100_000_000] * 3
+        del held
+
     def test_an_error_of_ours_comes_back_as_itself(self, trace: Path) -> None:
         with pytest.raises(TrainingError, match="item -1 teaches nothing"):
             list(apply_job(Work(), [1, -1, 2], BatchConfig(engine="ray", workers=2), never))
@@ -414,6 +442,28 @@ class TestRay:
     def test_an_item_that_kills_every_worker_ends_the_run(self, trace: Path) -> None:
         with pytest.raises(EngineError, match="Ray gave up"):
             list(apply_job(Work(), [1001], BatchConfig(engine="ray", workers=1), never))
+
+
+def test_a_head_that_dies_under_a_run_is_one_sentence_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    ads, trace = write_ads(tmp_path / "ads", 40), tmp_path / "trace"
+    (tmp_path / "sitecustomize.py").write_text(WORKERS_HAVE_FAKES)
+    variables = {**RAY_VARIABLES, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "FAKE_TRACE": trace, "FAKE_DELAY_S": 0.3}
+    run = start("optimize", ads, "--out", tmp_path / "out", "--engine", "ray", "--workers", 1, **variables)
+    wait_for(lambda: trace.exists() and len(trace.read_text().splitlines()) >= 6)
+    listed = subprocess.run(
+        ["ps", "-ww", "--ppid", str(run.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+    )
+    (head,) = [int(line.split()[0]) for line in listed.stdout.splitlines() if "gcs_server" in line]
+    os.kill(head, signal.SIGKILL)
+    code, _, err = ended(run)
+    assert code == 2, err
+    assert err.count("adcreative:") == 1
+    assert "the head of the Ray cluster is gone" in err
+    assert "Traceback" not in err
+    assert 0 < len(results(tmp_path / "out")) < 40
+    succeed("optimize", ads, "--out", tmp_path / "out")
+    assert [row["row"] for row in results(tmp_path / "out")] == list(range(1, 41))
 
 
 @pytest.mark.parametrize("error", [ImportError("Ray Client requires pip package ray[client]"), ValueError("no address")])
