@@ -1,10 +1,12 @@
-"""Kill score, optimize and train at spread moments, give the same command again, and hold the result against a whole run's.
+"""Kill score, optimize and train at spread moments, give the same command again, and hold the result against a whole run's; and
+start each of them twice at once on the same place.
 
-    python -m tests.security.kill_drill --moments 30
+    python -m tests.security.kill_drill --moments 30 --rounds 20
 
 Everything is real but what the models say (`tests.fake_models`). Each try is a fork of this process, so imports are paid once;
 it is killed (SIGKILL) after a share of the time that an undisturbed run takes. A try lost something when the second run fails,
-when its files differ from the undisturbed run's in more than times, or when a draft, journal or lock is left.
+when its files differ from the undisturbed run's in more than times, or when a draft, journal or lock is left. Of two writers
+one is refused with one sentence, or both end right.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adcreative import pipeline
+from adcreative.errors import ArtifactError, ConfigError
+from adcreative.verbs.model_folder import read_model_manifests
 from tests import fake_models
 from tests.runs.test_kills import training_stand_ins
 
 NUM_ADS = 40
+REFUSED = 3  # exit status of a writer that found another
 Work = Callable[[Path], object]  # what is done into a folder
 
 
@@ -75,6 +80,54 @@ def drill(name: str, work: Work, place: Path, num_moments: int) -> Found:
     return Found(name, num_killed, num_moments - num_killed, tuple(lost))
 
 
+@dataclass(frozen=True)
+class Raced:
+    """What became of two writers on one place, round by round."""
+
+    name: str
+    num_refused: int
+    num_both: int
+    mixed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: twice at once, {self.num_refused} refused, {self.num_both} both ended, {len(self.mixed)} mixed"
+
+
+def race(name: str, work: Work, place: Path, num_rounds: int) -> Raced:
+    """Start a command twice at once, the second later in each round, and hold what is left against a single run's.
+
+    Models of two trainings differ, so that they are seen where they stand together.
+    """
+    (place / "whole").mkdir(parents=True)
+    started_s = time.monotonic()
+    assert _wait(_fork(work, place / "whole")) == 0, f"{name} fails alone"
+    seconds, wanted = time.monotonic() - started_s, read_files(place / "whole")
+    num_refused, num_both, mixed = 0, 0, []
+    for number in range(num_rounds):
+        out = place / f"race-{number}"
+        out.mkdir()
+        first = _fork(work, out)
+        time.sleep(seconds * number / num_rounds)
+        ends = sorted([_wait(_fork(work, out)), _wait(first)])
+        num_refused, num_both = num_refused + (ends == [0, REFUSED]), num_both + (ends == [0, 0])
+        if ends not in ([0, 0], [0, REFUSED]):
+            mixed.append(f"round {number}: ended with {ends}")
+        elif name == "train":
+            mixed += [f"round {number}: {fault}" for fault in _find_mixed(out / "model")]
+        elif (found := read_files(out)) != wanted:
+            mixed.append(f"round {number}: {', '.join(sorted(p for p in {*wanted, *found} if wanted.get(p) != found.get(p)))}")
+    return Raced(name, num_refused, num_both, tuple(mixed))
+
+
+def _find_mixed(model: Path) -> list[str]:
+    """Return what is wrong with a folder of models: of two trainings, or refused."""
+    try:
+        trained = {manifest.notes["training"] for manifest in read_model_manifests(model).values()}
+    except ArtifactError as error:
+        return [str(error)]
+    return [] if len(trained) == 1 else ["models of two trainings"]
+
+
 def read_files(folder: Path) -> dict[str, object]:
     """Return path -> content of all files below a folder, hidden ones too, without times."""
     found: dict[str, object] = {}
@@ -99,6 +152,8 @@ def _fork(work: Work, out: Path) -> int:
         try:
             work(out)
             os._exit(0)
+        except ConfigError as error:
+            os._exit(REFUSED if "another process is writing" in str(error) else 1)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
@@ -113,17 +168,22 @@ def main() -> int:
     """Print what was found; 1 when anything was lost."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--moments", type=int, default=30, help="kills of each command")
-    moments = parser.parse_args().moments
+    parser.add_argument("--rounds", type=int, default=20, help="of two writers, for each command")
+    arguments = parser.parse_args()
     fake_models.install()
     sys.modules.update(training_stand_ins(lambda: 1, seconds=0.3))
     vars(sys.modules["adcreative.features.builder"])["check_finite"] = lambda *_, **__: None
     os.environ["FAKE_DELAY_S"] = "0.02"
     with tempfile.TemporaryDirectory() as folder:
         ads = fake_models.write_ads(Path(folder, "ads"), NUM_ADS, broken=[7])
-        found = [drill(name, work, Path(folder, name), moments) for name, work in works(ads).items()]
+        found = [drill(name, work, Path(folder, name), arguments.moments) for name, work in works(ads).items()]
+        sys.modules.update(training_stand_ins(os.getpid, seconds=0.3))
+        raced = [race(name, work, Path(folder, f"{name}-twice"), arguments.rounds) for name, work in works(ads).items()]
     for one in found:
         print("\n  ".join([str(one), *one.lost]))
-    return int(any(one.lost for one in found))
+    for two in raced:
+        print("\n  ".join([str(two), *two.mixed]))
+    return int(any(one.lost for one in found) or any(two.mixed for two in raced))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests import fake_models
 from tests.runs.test_kills import training_stand_ins
-from tests.security.kill_drill import drill, read_files, works
+from tests.security.kill_drill import drill, race, read_files, works
 
 
 @pytest.mark.parametrize("name", ["score", "optimize", "train"])
@@ -21,6 +22,17 @@ def test_a_killed_command_ends_as_if_nothing_had_been(name: str, tmp_path: Path,
     ads = fake_models.write_ads(tmp_path / "ads", 12)
     found = drill(name, works(ads)[name], tmp_path / name, 3)
     assert (found.lost, found.num_killed >= 1) == ((), True)
+
+
+@pytest.mark.parametrize("name", ["score", "optimize", "train"])
+def test_of_two_writers_one_is_refused_or_both_end_right(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (*fake_models.modules().values(), *training_stand_ins(os.getpid, seconds=0.1).values()):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    vars(sys.modules["adcreative.features.builder"])["check_finite"] = lambda *_, **__: None
+    monkeypatch.setenv("FAKE_DELAY_S", "0.02")
+    ads = fake_models.write_ads(tmp_path / "ads", 12)
+    found = race(name, works(ads)[name], tmp_path / name, 4)
+    assert (found.mixed, found.num_refused + found.num_both) == ((), 4)
 
 
 def test_a_draft_that_is_left_is_seen(tmp_path: Path) -> None:
