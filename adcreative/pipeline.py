@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
+    from adcreative.papers.compression.run import compress
+    from adcreative.papers.compression.selection import select
     from adcreative.papers.position_auctions.run import place
     from adcreative.papers.position_auctions.settings import PlaceSettings
     from adcreative.papers.set_continuation.run import extend
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
     from adcreative.verbs.campaign import export, import_results, plan_test, read_out
     from adcreative.verbs.check import check, check_picture, check_words, read_placements
-    from adcreative.verbs.compress import CompressSummary, compress
+    from adcreative.verbs.compress import CompressSummary
     from adcreative.verbs.convert_weights import convert_weights
     from adcreative.verbs.demo import demo, demo_account
     from adcreative.verbs.describe import describe
@@ -61,7 +63,6 @@ if TYPE_CHECKING:
     from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
     from adcreative.verbs.rotate import evaluate_policy, rotate
     from adcreative.verbs.score import SCORE_COLUMNS, score
-    from adcreative.verbs.select import SelectSummary, select
     from adcreative.verbs.settings import (
         ImproveSettings,
         OptimizeSettings,
@@ -98,7 +99,8 @@ _HOMES = {
     "verbs.benchmark_bars": "BarsSummary benchmark_bars",
     "verbs.campaign": "export import_results plan_test read_out",
     "verbs.check": "check check_picture check_words read_placements",
-    "verbs.compress": "CompressSummary compress",
+    "papers.compression.run": "compress",
+    "verbs.compress": "CompressSummary",
     "verbs.convert_weights": "convert_weights",
     "verbs.demo": "demo demo_account",
     "verbs.describe": "describe",
@@ -117,7 +119,7 @@ _HOMES = {
     "verbs.rank_features": "FeatureRank RankSummary rank_features",
     "verbs.rotate": "evaluate_policy rotate",
     "verbs.score": "SCORE_COLUMNS score",
-    "verbs.select": "SelectSummary select",
+    "papers.compression.selection": "select",
     "verbs.settings": "ImproveSettings OptimizeSettings RankSettings RotateSettings ScoreSettings TrainSettings WriteSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",

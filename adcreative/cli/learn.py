@@ -11,7 +11,7 @@ import typer
 from adcreative import pipeline
 from adcreative.cli.columns import Export, Results
 from adcreative.cli.commands import Done, shown
-from adcreative.options import Columns, Data, Dates, LogModel, Overwrite, Seed
+from adcreative.options import Columns, Data, Dates, Overwrite
 from adcreative.options import Export as ExportFile
 from adcreative.pipeline import TrainSettings
 
@@ -73,21 +73,3 @@ def train(
         return learnt, "row{s} learnt from"
     settings = replace(settings, columns=table.confirm(data, out, settings.columns))
     return pipeline.train(data, out, settings, restart=restart, **told), "creative{s} learnt from"
-
-
-@commands.command(rich_help_panel=PANEL)
-@shown
-def select(
-    model: LogModel,
-    data: Annotated[Path, typer.Option(help="The log that it was trained on.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for values.csv, pairs.csv, schema.toml and optinter.toml.")],
-    settings: Annotated[Path | None, typer.Option(help="TOML with [values] and [tuning].")] = None,
-    seed: Seed = 0,
-    restart: Overwrite = False,
-    **told: Any,
-) -> Done:
-    """Say which values of each field, and which pairs of fields, are worth keeping; write a schema to train with.
-
-    Example: adcreative select log-model/ --data impressions.parquet --out selected/
-    """
-    return pipeline.select(model, data, out, settings=settings, seed=seed, restart=restart, **told), "value{s} judged"

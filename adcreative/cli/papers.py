@@ -12,7 +12,7 @@ import typer
 
 from adcreative import pipeline
 from adcreative.cli.commands import Done, in_group, shown
-from adcreative.options import CsvAndJson, Overwrite, Seed
+from adcreative.options import CsvAndJson, LogModel, Overwrite, Seed
 from adcreative.pipeline import PlaceSettings
 
 PANEL = "Research"
@@ -60,3 +60,21 @@ def extend(
         library, out, seeds=tuple(seeds or ()), title=title, num=num, creatives=creatives, seed=seed, restart=restart, **told
     )
     return summary, "item{s} named"
+
+
+@paper("select")
+@shown
+def select(
+    model: LogModel,
+    data: Annotated[Path, typer.Option(help="The log that it was trained on.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for values.csv, pairs.csv, schema.toml and optinter.toml.")],
+    settings: Annotated[Path | None, typer.Option(help="TOML with [values] and [tuning].")] = None,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Say which values of each field, and which pairs of fields, are worth keeping; write a schema to train with.
+
+    Example: adcreative papers select log-model/ --data impressions.parquet --out selected/
+    """
+    return pipeline.select(model, data, out, settings=settings, seed=seed, restart=restart, **told), "value{s} judged"

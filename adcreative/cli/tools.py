@@ -104,7 +104,7 @@ def compress(
     data: Annotated[Path, typer.Option(help="The log that it was trained on.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write the smaller model and its report to.")],
     method: Annotated[
-        str, typer.Option(help="values, dims, rows-dims, hash, low-rank, int8, distil; or several: hash,low-rank,int8.")
+        str, typer.Option(help="low-rank, int8, distil; of papers values, dims, rows-dims, hash; or several: hash,low-rank.")
     ],
     budget: Annotated[float, typer.Option(help="Share that is to be left, such as 0.25, for dims, hash and low-rank.")] = 0.0,
     settings: Annotated[Path | None, typer.Option(help="TOML with a section for each method, and [tuning].")] = None,

@@ -2,6 +2,7 @@
 
     position_auctions    sponsored ads between the paragraphs of a text, by an auction        adcreative papers place
     set_continuation     more assets or keywords like these                                   adcreative papers extend
+    compression          smaller tables of models of logs, and the values and pairs to keep        adcreative papers select
     microlens            QIN and what it was compared with, on MicroLens_1M_x1                python -m ...microlens.training
 
 A folder's docstring names the paper, says which file implements which part, and what differs. `run.py` is the verb. A folder

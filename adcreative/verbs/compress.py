@@ -23,6 +23,7 @@ from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
     from adcreative.ctr.compression.comparison import Point
+    from adcreative.ctr.compression.registry import Method
     from adcreative.ctr.compression.rows import CompressionRows
     from adcreative.ctr.compression.tuning import Work
     from adcreative.ctr.log_network import LogModel
@@ -62,20 +63,21 @@ def compress(
     settings: Path | None = None,
     seed: int = 0,
     restart: bool = False,
+    methods: Mapping[str, Method] | None = None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> CompressSummary:
     """Make a model of an impression log smaller and faster; write it into `out`, with a report of what that costs.
 
-    Methods are applied in the order given: values (drop values by gates), dims (zero most numbers of the tables), rows-dims
-    (drop rows, cut widths), hash (a row for each cluster of ids), low-rank (factor tables and layers), int8 (eight bits a
-    weight on disk, the last of several), distil (a student).
+    Methods are applied in the order given: low-rank (factor tables and layers), int8 (eight bits a weight on disk, the last of
+    several), distil (a student), and those of `methods`.
     The report compares before and after on rows that were neither learnt from nor chosen by: the test rows, or half of the
     validation rows.
 
     Args:
         model: a folder that `train` wrote for a log. data: the log it was trained on. method: such as "hash,low-rank".
-        budget: share that is to be left, for dims, hash and low-rank. settings: TOML, a section for each method, and [tuning].
+        budget: share that is to be left, for methods that take one. settings: TOML, a section for each method, and [tuning].
+        methods: name -> method, in place of the registry's.
     Raises:
         ConfigError: method, setting, model and data do not fit, a budget cannot be met, or a report of others is there.
         CatalogError: the data cannot be read, or `out` holds a model. TrainingError: too few rows to tell a difference.
@@ -93,8 +95,9 @@ def compress(
     from adcreative.ctr.log_network import LogModel
     from adcreative.ctr.training.log_training import split_by_column
 
-    names = find_methods(method)
-    configs = _read_settings(settings, names, budget)
+    known = METHODS if methods is None else methods
+    names = find_methods(method, known)
+    configs = _read_settings(settings, names, budget, known)
     found = LogModel.load(model)
     check_columns(found.encoding.schema, log_columns(data), str(data))
     rows = open_rows(split_by_column(data, found.encoding.schema), found.encoding)
@@ -103,7 +106,7 @@ def compress(
     points, now = [measure_point("before", found, rows.held)], found
     try:
         for name in names:
-            now = _apply(now, name, METHODS[name].compress, configs[name], work)
+            now = _apply(now, name, known[name].compress, configs[name], work)
             points.append(measure_point(name, now, rows.held))
     except StoppedError:
         return CompressSummary(path=out, done=len(points) - 1, stopped=True, seconds=time.monotonic() - started_s)
@@ -131,24 +134,22 @@ def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], co
     return replace(student, made_smaller=(*model.made_smaller, step), content_hash="")
 
 
-def _read_settings(path: Path | None, names: Sequence[str], budget: float) -> dict[str, Any]:
+def _read_settings(path: Path | None, names: Sequence[str], budget: float, methods: Mapping[str, Method]) -> dict[str, Any]:
     """Return the settings of each method.
 
     Raises:
         ConfigError: an unknown section or key, a value that cannot be, or a budget that no method takes.
     """
-    from adcreative.ctr.compression.registry import METHODS
-
     known = [*names, "tuning"]
     unknown = sorted(set(read_sections(path)) - set(known)) if path is not None else []
     if unknown:
         raise ConfigError(f'{path} has a section "{unknown[0]}" that no method here reads. {did_you_mean(unknown[0], known)}')
-    if budget and not any(METHODS[name].has_budget for name in names):
-        takers = ", ".join(name for name, one in METHODS.items() if one.has_budget)
+    if budget and not any(methods[name].has_budget for name in names):
+        takers = ", ".join(name for name, one in methods.items() if one.has_budget)
         raise ConfigError(f"{' and '.join(names)} decide by themselves how much is left; --budget goes with {takers}")
     return {
         name: load_config(
-            METHODS[name].config, path, {"budget": budget} if budget and METHODS[name].has_budget else {}, section=name
+            methods[name].config, path, {"budget": budget} if budget and methods[name].has_budget else {}, section=name
         )
         for name in names
     }

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import roc_auc_score
 
-from adcreative.ctr.compression.hashing import find_clusters, place_ids
+from adcreative.papers.compression.hashing import find_clusters, place_ids
 
 LOGS = Path(__file__).parents[3] / "shared" / "data" / "logs"
 pytestmark = pytest.mark.skipif(not LOGS.is_dir(), reason="the shared logs are not here")

@@ -18,11 +18,11 @@ from adcreative import pipeline
 from adcreative.artifacts import load_artifact
 from adcreative.cli.app import app
 from adcreative.ctr.card import LOG_KIND
-from adcreative.ctr.compression.registry import METHODS
 from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.ctr.inputs.small_tables import build_structure, read_structure
 from adcreative.ctr.log_network import LogModel
 from adcreative.errors import ArtifactError, CatalogError, ConfigError, TrainingError
+from adcreative.papers.compression.methods import ALL_METHODS
 from tests.verbs.test_train_log import QUICK, SCHEMA, make_log
 
 SETTINGS = {
@@ -53,7 +53,7 @@ def shrink(folder: Path, out: Path, method: str, **options: Any) -> Any:
     return pipeline.compress(folder / "model", folder / "log.parquet", out, method=method, settings=settings, **options)
 
 
-@pytest.mark.parametrize("method", [*METHODS, "values,hash,low-rank", "low-rank,int8"])
+@pytest.mark.parametrize("method", [*ALL_METHODS, "values,hash,low-rank", "low-rank,int8"])
 def test_what_is_written_loads_scores_and_is_measured(method: str, folder: Path, tmp_path: Path) -> None:
     summary = shrink(folder, tmp_path / "small", method)
     report = json.loads((tmp_path / "small" / "compression.json").read_text())

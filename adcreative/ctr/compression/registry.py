@@ -1,4 +1,7 @@
-"""Every way to make a model of a log smaller, by the name that `compress --method` takes. One literal dict."""
+"""The ways to make a model of a log smaller, by the name that `compress --method` takes. One literal dict.
+
+More of them, published ones off the main way, are in `papers.compression`.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from adcreative.config import did_you_mean
-from adcreative.ctr.compression.dims import DimsConfig, compress_dims
 from adcreative.ctr.compression.distillation import DistilConfig, compress_distil
-from adcreative.ctr.compression.hashing import HashConfig, compress_hash
 from adcreative.ctr.compression.int8 import Int8Config, compress_int8
 from adcreative.ctr.compression.low_rank import LowRankConfig, compress_low_rank
-from adcreative.ctr.compression.rows_dims import RowsDimsConfig, compress_rows_dims
-from adcreative.ctr.compression.values import ValuesConfig, compress_values
 from adcreative.errors import ConfigError
 
 
@@ -30,17 +29,13 @@ class Method:
 
 
 METHODS: Mapping[str, Method] = {
-    "values": Method(compress=compress_values, config=ValuesConfig, has_budget=False),
-    "dims": Method(compress=compress_dims, config=DimsConfig, has_budget=True),
-    "rows-dims": Method(compress=compress_rows_dims, config=RowsDimsConfig, has_budget=False),
-    "hash": Method(compress=compress_hash, config=HashConfig, has_budget=True),
     "low-rank": Method(compress=compress_low_rank, config=LowRankConfig, has_budget=True),
     "int8": Method(compress=compress_int8, config=Int8Config, has_budget=False),
     "distil": Method(compress=compress_distil, config=DistilConfig, has_budget=False),
 }
 
 
-def find_methods(names: str) -> list[str]:
+def find_methods(names: str, methods: Mapping[str, Method] = METHODS) -> list[str]:
     """Return the methods of a list such as "hash,low-rank", in the order given.
 
     Raises:
@@ -48,10 +43,10 @@ def find_methods(names: str) -> list[str]:
     """
     found = [name.strip() for name in names.split(",") if name.strip()]
     for name in found:
-        if name not in METHODS:
-            raise ConfigError(f'no method "{name}". {did_you_mean(name, METHODS)}')
+        if name not in methods:
+            raise ConfigError(f'no method "{name}". {did_you_mean(name, methods)}')
     if "int8" in found[:-1]:
         raise ConfigError("int8 rounds what the other methods left, so it comes last")
     if not found or len(set(found)) < len(found):
-        raise ConfigError(f"name each method once, such as hash,low-rank; known: {', '.join(METHODS)}")
+        raise ConfigError(f"name each method once, such as hash,low-rank; known: {', '.join(methods)}")
     return found

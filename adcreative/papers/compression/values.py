@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.compression.tuning import Work, tune
-from adcreative.ctr.compression.wrapping import drop_rows, unwrap_tables, wrap_tables
 from adcreative.ctr.inputs.log_encoding import FIRST
 from adcreative.ctr.inputs.small_tables import SmallTable, plain_table
 from adcreative.ctr.log_network import LogModel
 from adcreative.errors import ConfigError
+from adcreative.papers.compression.wrapping import drop_rows, unwrap_tables, wrap_tables
 
 START = 0.5
 

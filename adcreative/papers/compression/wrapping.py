@@ -74,12 +74,14 @@ def count_values(model: LogModel, work: Work) -> dict[str, np.ndarray]:
     return counts
 
 
-def drop_rows(weight: Tensor, dim: int, is_kept: np.ndarray) -> SmallTable:
-    """Return a table of the kept rows of weight [V, W]; every other id has the zero vector, that of padding."""
-
+def drop_rows(weight: Tensor, dim: int, is_kept: np.ndarray, rest: Tensor | None = None) -> SmallTable:
+    """Return a table of the kept rows of weight [V, W]; every other id has the vector `rest` [W], or zero, that of padding."""
     is_kept = is_kept.copy()
     is_kept[0] = False
     places = np.zeros((1, len(is_kept)), np.int64)
     places[0, is_kept] = np.arange(1, int(is_kept.sum()) + 1)
     rows = torch.cat([torch.zeros(1, weight.shape[1]), weight.detach()[torch.from_numpy(np.flatnonzero(is_kept))]])
+    if rest is not None and not is_kept[1:].all():
+        places[0, 1:][~is_kept[1:]] = len(rows)
+        rows = torch.cat([rows, rest[None]])
     return SmallTable(rows, dim, places=torch.from_numpy(places))

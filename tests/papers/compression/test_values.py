@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from adcreative.ctr.compression.values import GatedTable, ValuesConfig, compress_values, rewind
-from adcreative.ctr.compression.wrapping import wrap_tables
 from adcreative.ctr.inputs.log_encoding import FIRST
 from adcreative.ctr.inputs.small_tables import SmallTable
 from adcreative.ctr.log_network import build_batch
 from adcreative.errors import ConfigError
+from adcreative.papers.compression.values import GatedTable, ValuesConfig, compress_values, rewind
+from adcreative.papers.compression.wrapping import wrap_tables
 from tests.ctr.compression.worlds import build, held_auc, planted_coclusters, planted_noise_values, trained
 
 

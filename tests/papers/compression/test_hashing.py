@@ -10,7 +10,11 @@ import torch
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from adcreative.ctr.compression.hashing import (
+from adcreative.ctr.compression.tuning import TuneConfig, Work, tune
+from adcreative.ctr.inputs.log_encoding import FIRST, LogRows
+from adcreative.ctr.inputs.small_tables import SmallTable
+from adcreative.errors import ConfigError
+from adcreative.papers.compression.hashing import (
     KINDS,
     Clusters,
     HashConfig,
@@ -21,10 +25,6 @@ from adcreative.ctr.compression.hashing import (
     read_graph,
     shrink_table,
 )
-from adcreative.ctr.compression.tuning import TuneConfig, Work, tune
-from adcreative.ctr.inputs.log_encoding import FIRST, LogRows
-from adcreative.ctr.inputs.small_tables import SmallTable
-from adcreative.errors import ConfigError
 from tests.ctr.compression.worlds import World, build, held_auc, planted_coclusters, trained
 
 

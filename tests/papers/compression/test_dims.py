@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from adcreative.ctr.compression.dims import (
+from adcreative.ctr.inputs.log_encoding import FIRST
+from adcreative.ctr.inputs.small_tables import SmallTable, pack_zeros, unpack_zeros
+from adcreative.ctr.log_network import build_batch
+from adcreative.errors import ConfigError
+from adcreative.papers.compression.dims import (
     DimsConfig,
     SoftTable,
     compress_dims,
@@ -17,11 +21,7 @@ from adcreative.ctr.compression.dims import (
     search_alpha,
     split_blocks,
 )
-from adcreative.ctr.compression.wrapping import count_values, wrap_tables
-from adcreative.ctr.inputs.log_encoding import FIRST
-from adcreative.ctr.inputs.small_tables import SmallTable, pack_zeros, unpack_zeros
-from adcreative.ctr.log_network import build_batch
-from adcreative.errors import ConfigError
+from adcreative.papers.compression.wrapping import count_values, wrap_tables
 from tests.ctr.compression.worlds import build, held_auc, planted_zipf_ranks, trained
 
 

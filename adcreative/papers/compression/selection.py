@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,36 +19,19 @@ from adcreative.catalog.tables import write_rows
 from adcreative.config import load_config
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
-from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
+from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
     from adcreative.ctr.compression.tuning import Work
     from adcreative.ctr.log_network import LogModel
 
-__all__ = ["SelectSummary", "select"]
+__all__ = ["select"]
 
 FILES = ("values.csv", "pairs.csv", "schema.toml", "optinter.toml")
 DROP, NOISE = "drop", "noise"
 PAIR_BATCHES, PAIR_BATCH_ROWS = 4, 65_536
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelectSummary(RunSummary):
-    """path: the folder with FILES. done: values that were judged. kept: field -> (values kept, values). pairs: "a x b" -> what
-    to do with it; "noise": the search keeps it, though its values say no more of a click than by chance. dropped: fields none
-    of whose values is kept."""
-
-    kept: dict[str, tuple[int, int]]
-    pairs: dict[str, str]
-    dropped: tuple[str, ...] = ()
-
-    @property
-    def lines(self) -> list[str]:
-        """One line a field, then the pairs that are not dropped."""
-        said = [f"{name}: {now} of {of} values are worth a row" for name, (now, of) in self.kept.items()]
-        return said + [f"{pair}: {choice}" for pair, choice in self.pairs.items() if choice != DROP]
 
 
 def select(
@@ -61,7 +44,7 @@ def select(
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> SelectSummary:
+) -> CampaignSummary:
     """Say which values of each field, and which pairs of fields, a network of this log needs.
 
     Values pass gates that a trained model learns (OptFS); pairs are memorised, factorised or dropped by a search of its own
@@ -83,9 +66,9 @@ def select(
     check_not_in_log(outputs, data)
     from adcreative.ctr.compression.rows import open_rows
     from adcreative.ctr.compression.tuning import StoppedError, TuneConfig, Work
-    from adcreative.ctr.compression.values import ValuesConfig
     from adcreative.ctr.log_network import LogModel
     from adcreative.ctr.training.log_training import split_by_column
+    from adcreative.papers.compression.values import ValuesConfig
 
     found = LogModel.load(model)
     schema = found.encoding.schema
@@ -104,24 +87,25 @@ def select(
             choices = _choose_pairs(files, seed, progress, should_stop)
             choices = choices and _name_noise(choices, work)
         if choices is None:
-            return SelectSummary(path=out, done=0, kept={}, pairs={}, stopped=True, seconds=time.monotonic() - started_s)
+            return CampaignSummary(path=out, done=0, stopped=True, seconds=time.monotonic() - started_s)
         kept = {name: (sum(row["kept"] for row in rows), len(rows)) for name, rows in values.items()}
         needed = {*schema.sequences.values(), schema.user}
         dropped = tuple(name for name, (now, _) in kept.items() if not now and name in schema.categories and name not in needed)
         dropped = () if len(dropped) == len(schema.categories) else dropped
         _write(out, schema, values, choices, dropped)
-    return SelectSummary(
-        path=out, done=sum(of for _, of in kept.values()), kept=kept, pairs=choices, dropped=dropped,
-        seconds=time.monotonic() - started_s,
+    said = [f"{name}: {now} of {of} values are worth a row" for name, (now, of) in kept.items()]
+    return CampaignSummary(
+        path=out, done=sum(of for _, of in kept.values()), seconds=time.monotonic() - started_s,
+        lines=(*said, *(f"{pair}: {choice}" for pair, choice in choices.items() if choice != DROP)),
     )  # fmt: skip
 
 
 def _choose_values(model: LogModel, work: Work, config: Any) -> dict[str, list[dict[str, Any]]]:
     """Return, for each categorical or multi-valued field, its values, how often they were seen and whether they are kept."""
-    from adcreative.ctr.compression.values import compress_values
-    from adcreative.ctr.compression.wrapping import count_values, iter_tables
     from adcreative.ctr.inputs.log_encoding import FIRST
     from adcreative.ctr.inputs.small_tables import SmallTable
+    from adcreative.papers.compression.values import compress_values
+    from adcreative.papers.compression.wrapping import count_values, iter_tables
 
     counts = count_values(model, work)
     trial = replace(model, network=copy.deepcopy(model.network))

@@ -1,0 +1,39 @@
+"""The verb `compress` with all methods. Loads no torch until called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.verbs import compress as product
+
+__all__ = ["compress"]
+
+
+def compress(
+    model: Path,
+    data: Path,
+    out: Path,
+    *,
+    method: str,
+    budget: float = 0.0,
+    settings: Path | None = None,
+    seed: int = 0,
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> product.CompressSummary:
+    """Make a model of an impression log smaller as `verbs.compress.compress` does, by more methods.
+
+    Methods: values (drop values by gates), dims (zero most numbers of the tables), rows-dims (drop rows, cut widths), hash (a
+    row for each cluster of ids), and low-rank, int8 and distil.
+
+    Raises:
+        AdCreativeError: as `verbs.compress.compress`.
+    """
+    from adcreative.papers.compression.methods import ALL_METHODS
+
+    return product.compress(
+        model, data, out, method=method, budget=budget, settings=settings, seed=seed, restart=restart, methods=ALL_METHODS,
+        progress=progress, should_stop=should_stop,
+    )  # fmt: skip
