@@ -221,4 +221,4 @@ def test_verb(tmp_path: Path) -> None:
     result = runner.invoke(app, ["convert-weights", str(tmp_path / "none.pt"), str(tmp_path / "other")])
     assert result.exit_code == 2
     assert result.output.count("adcreative: ") == 1
-    assert "Example: adcreative convert-weights" in runner.invoke(app, ["convert-weights", "--help"]).output
+    assert "Example: adcreative tools convert-weights" in runner.invoke(app, ["convert-weights", "--help"]).output
