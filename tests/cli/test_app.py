@@ -19,17 +19,7 @@ from adcreative.cli.progress import Pace, duration
 
 VERBS = ("train", "score", "optimize", "evaluate", "explain", "demo", "app", "disclosures", "purge",
          "plan-test", "read-out", "export", "import-results")  # fmt: skip
-TOOLS = {
-    "archive",
-    "benchmark",
-    "compress",
-    "convert-weights",
-    "evaluate-policy",
-    "export-model",
-    "inspect",
-    "models",
-    "rank-features",
-}
+NAMES_OF_TOOLS = "archive benchmark compress convert-weights evaluate-policy export-model inspect models rank-features"
 runner = CliRunner()
 
 
@@ -59,15 +49,15 @@ def test_published_systems_stand_in_a_group_and_under_their_old_names_unseen() -
 
 def test_tools_stand_in_a_group_and_under_their_old_names_unseen() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    assert set(commands["tools"].commands) == TOOLS
-    assert all(commands[name].hidden for name in TOOLS)
+    assert sorted(commands["tools"].commands) == NAMES_OF_TOOLS.split()
+    assert all(commands[name].hidden for name in NAMES_OF_TOOLS.split())
     for command in (["tools", "inspect", "--help"], ["inspect", "--help"]):
         assert "Example: adcreative tools inspect" in runner.invoke(app, command).output
 
 
 def test_the_help_shows_twenty_commands_beside_papers() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    assert len([name for name, command in commands.items() if not command.hidden and name != "papers"]) <= 22
+    assert len([name for name, command in commands.items() if not command.hidden and name != "papers"]) <= 21
 
 
 def test_the_panels_stand_in_this_order() -> None:
