@@ -4,7 +4,7 @@ Nobody who builds or tunes the reader opens pictures or lines of the split "held
 
 A block is one message over lines and inks. An amount alone, in a look of its own, is an offer or a price; a line that leads and
 says more than its amount is the headline. product_print: letters on products, clothes and signs in the scene; tag: labels,
-categories, a brand's slogans; proof: numbers, ratings, awards. The text is "" where no eye can read the letters.
+categories, a brand's slogans; proof: numbers, ratings, awards. Small capitals are capitals; "" where no eye can read.
 """
 
 from __future__ import annotations
