@@ -26,6 +26,7 @@ from adcreative.catalog.platforms.days import (
     parse_day,
     say_day,
     split_ranges,
+    split_span,
 )
 from adcreative.catalog.platforms.numbers import is_blank
 from adcreative.errors import CatalogError
@@ -56,12 +57,14 @@ class DateVote:
         self.years = (today.year - _YEARS_BACK, today.year + _YEARS_AHEAD)
         self._open: Counter[Digits] = Counter()  # days that need an order, with how many rows have them
         self._starts: set[Digits] = set()
+        self._whole: set[date] = set()  # days that say themselves which is which
         self._texts: dict[Digits, str] = {}
-        self.num_read = self._num_unread = self._num_early = self._num_late = 0
-        self._unread = self._serial = ""
+        self.num_read = self._num_unread = self._num_steps = 0
+        self._unread = self.serial = ""
         self._crossed: Counter[str] = Counter()  # rows that would end before they start
         self._last: dict[str, date] = {}
         self._steps: Counter[tuple[str, bool]] = Counter()  # from row to row, forwards and backwards
+        self._walked: Counter[tuple[str, bool]] = Counter()  # days from row to row, as they stand and swapped
         self._earliest, self._latest = date.min, (today + _SAME_DAY if is_past else date.max)
 
     def limit(self, first: str, last: str) -> None:
@@ -73,6 +76,7 @@ class DateVote:
         first, last = self._take(start, number), self._take(end, number)
         if isinstance(first, Digits):
             self._starts.add(first)
+        if first is not None:
             self._step(first)
         if isinstance(first, Digits) and isinstance(last, Digits):
             for order in ORDERS:
@@ -94,19 +98,21 @@ class DateVote:
             self._open[found] += number
             self._texts.setdefault(found, str(cell).strip()[:30])
             return found
-        self._num_early += found.day <= _MONTHS_A_YEAR
-        self._num_late += found.day > _MONTHS_A_YEAR
-        if not self._serial and not isinstance(cell, (date, datetime)) and SERIAL.fullmatch(str(cell).strip()):
-            self._serial = f"{str(cell).strip()} is {say_day(found)}"
+        self._whole.add(found)
+        if not self.serial and not isinstance(cell, (date, datetime)) and SERIAL.fullmatch(str(cell).strip()):
+            self.serial = f"{str(cell).strip()} is {say_day(found)}"
         return found
 
-    def _step(self, found: Digits) -> None:
+    def _step(self, found: Digits | date) -> None:
+        self._num_steps += 1
         for order in ORDERS:
-            day = as_day(found, order, self.years)
+            day = as_day(found, order, self.years) if isinstance(found, Digits) else found
             before = self._last.get(order)
             if day is not None:
                 if before is not None and day != before:
-                    self._steps[order, day > before] += 1
+                    self._steps[order, day > before] += isinstance(found, Digits)
+                    self._walked[order, False] += abs((day - before).days)
+                    self._walked[order, True] += abs((_swap(day) - _swap(before)).days)
                 self._last[order] = day
 
     def decide(self, given: str, name: str) -> DateReading:
@@ -125,15 +131,35 @@ class DateVote:
             note = f'its column of days holds no dates that are known, such as "{self._unread}".'
             return DateReading(is_dated=False, note=note, years=self.years)
         if not self._open:
-            note = f"days are read as a spreadsheet counts them: {self._serial}." if self._serial else ""
-            return DateReading(order=given, note=note, years=self.years)
+            return DateReading(order=given, note=self._check_whole(name), years=self.years)
+        if self._is_half_turned():
+            raise CatalogError(
+                f"{name}: a spreadsheet has turned its days up to the 12th into dates and left others as text "
+                f'("{self._texts[next(iter(self._open))]}"), so day and month of those dates are probably swapped; export it '
+                "again, and do not open it before."
+            )
         order = given or self._choose(name)
         example = next((one for one in self._open if as_day(one, order, self.years)), None)
         if example is None:
             raise CatalogError(_describe_unfit(name, given, self._texts[next(iter(self._open))]))
         day = as_day(example, order, self.years)
+        if not given and self._swaps_close(order):
+            raise CatalogError(
+                f'{name}: its days lie far apart as they stand ("{self._texts[example]}" is {say_day(day)}), and close '
+                "together with day and month swapped, as a spreadsheet swaps those up to the 12th; export it again, or say "
+                "--dates dmy or --dates mdy."
+            )
         note = f'days are read {_SAID[order]}: "{self._texts[example]}" is {say_day(day)} (--dates says otherwise).'
         return DateReading(order=order, note=note, years=self.years)
+
+    def _check_whole(self, name: str) -> str:
+        """Return a sentence on days that say themselves which is which, "" for none. Raises CatalogError."""
+        if self._whole and all(day.day <= _MONTHS_A_YEAR for day in self._whole) and self._swaps_close("dmy"):
+            said = f"its days lie close together only with day and month swapped, such as {say_day(max(self._whole))}"
+            if max(self._whole) > self._latest:
+                raise CatalogError(f"{name}: {said}, and some have not been; export it again, and do not open it before.")
+            return f"{said}; if a spreadsheet has turned them, export it again."
+        return f"days are read as a spreadsheet counts them: {self.serial}." if self.serial else ""
 
     def _choose(self, name: str) -> str:
         """Return the order that the days tell. Raises CatalogError."""
@@ -141,7 +167,7 @@ class DateVote:
             order: sum(number for one, number in self._open.items() if not as_day(one, order, self.years)) for order in ORDERS
         }
         fewest, next_fewest = sorted(missed.values())[:2]
-        if (fewest and next_fewest < _MUCH * fewest) or self._is_half_turned():
+        if fewest and next_fewest < _MUCH * fewest:
             raise CatalogError(self._describe_mixed(name))
         orders = self._without_impossible([order for order in ORDERS if missed[order] == fewest])
         if "ymd" in orders and len(orders) > 1:  # two digits each: the year stands first where the language has it so
@@ -157,16 +183,30 @@ class DateVote:
         raise CatalogError(self._describe_open(name))
 
     def _is_half_turned(self) -> bool:
-        """True when a spreadsheet took days up to the 12th for dates month first, and left the others as text.
+        """True when a spreadsheet may have taken days up to the 12th month first for dates, and left the others as text.
 
         Then every date has a day up to 12, and no text could be one.
         """
         return (
-            self._num_early >= _MANY
-            and self._num_late == 0
-            and len(self._open) >= _MANY
-            and all(one.first > _MONTHS_A_YEAR and not one.is_short for one in self._open)
+            any(day.day != day.month for day in self._whole)
+            and all(day.day <= _MONTHS_A_YEAR for day in self._whole)
+            and all(max(one.first, one.second) > _MONTHS_A_YEAR for one in self._open)
         )
+
+    def _swaps_close(self, order: str) -> bool:
+        """True when days lie or follow closer together with day and month swapped up to the 12th, or in the past only so.
+
+        A spreadsheet that reads them the other way shows them so, and cannot swap the others.
+        """
+        days = {*self._whole, *(day for one in self._open if (day := as_day(one, order, self.years)))}
+        others, swapped = sorted(days), sorted(map(_swap, days))
+        if all(day.day == 1 for day in days) or swapped == others:
+            return False
+        if swapped[-1] <= self._latest < others[-1] or _follow_closely(swapped, others):
+            return True
+        is_dense = _span(swapped) <= _SPARSE * len(swapped) and 2 * max(_span(swapped), 2 * _SHORT_SPAN) <= _span(others)
+        walked, swapped_walk = self._walked[order, False], self._walked[order, True]
+        return is_dense or (self._num_steps >= _MANY and _SCATTERED * swapped_walk <= walked)
 
     def _without_impossible(self, orders: Sequence[str]) -> list[str]:
         """Return the orders without those under which a row lies outside the days that can be, or ends before it starts."""
@@ -198,12 +238,6 @@ class DateVote:
         )
 
     def _describe_mixed(self, name: str) -> str:
-        if self._is_half_turned():
-            text = self._texts[next(iter(self._open))]
-            return (
-                f'{name}: a spreadsheet has turned its days up to the 12th into dates and left others as text ("{text}"), so '
-                "day and month of those dates are probably swapped; export it again, and do not open it before."
-            )
         alone: dict[str, str] = {}
         for one in self._open:
             fits = [order for order in ORDERS if as_day(one, order, self.years)]
@@ -250,10 +284,13 @@ def find_reading(
                 first, last = (
                     next((raw.cells[at] for at in some if not is_blank(raw.cells[at])), None) for some in (starts, ends)
                 )
-                vote.add(first, last)
+                span = split_span(first)
+                vote.add(span[0], span[1] if last is None and span[0] is not span[1] else last)
     for parts in split_ranges(lines):
         if all(isinstance(parse_day(part), Digits) for part in parts):
             vote.add(*parts)
+    if vote.serial and getattr(source, "is_1904", False):
+        raise CatalogError(f"{name} counts days from 1904 and holds some as bare numbers; format them as dates.")
     return vote.decide(given, name)
 
 
@@ -277,6 +314,11 @@ def _follow_closely(days: Sequence[date], others: Sequence[date]) -> bool:
         return False
     span = _span(days)
     return span <= max(_SPARSE * len(days), _SHORT_SPAN) and _span(others) >= _SCATTERED * max(span, _SHORT_SPAN)
+
+
+def _swap(day: date) -> date:
+    """Return a day as a spreadsheet of the other order reads it: with day and month swapped, where there is such a month."""
+    return date(day.year, day.day, day.month) if day.day <= _MONTHS_A_YEAR else day
 
 
 def _span(days: Sequence[date]) -> int:

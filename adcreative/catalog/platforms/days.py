@@ -5,10 +5,11 @@ Knows cells, not files: which of day and month stands first in numbers is told b
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from calendar import month_name
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -27,9 +28,17 @@ _YEAR_FIRST = re.compile(r"(\d{4}|\d\d(?=\s*[年년]))\s*[./\-年년]\s*(\d{1,2}
 _DIGITS = re.compile(r"(\d{1,2})\s*([./\-])\s*(\d{1,2})\s*\2\s*(?:(\d{4})(?!\d)|(\d{2})(?![\d:/\-]|\.\d))")
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:\.0+)?")
 SERIAL = re.compile(r"(\d{5})(?:\.\d+)?")
+_WEEK = re.compile(r"(\d{4})-?W(\d\d)", re.IGNORECASE)
+# What may follow a day: the sign of a day, its short name, the time of day; anything else makes it two days, or none.
+_BEHIND = re.compile(
+    r"\s*[.日일]?\s*,?\s*(?:\([^\W\d]{1,15}\.?\)|[^\W\d]{2}\.?)?"
+    r"(?:[T\s,]*\d{1,2}\s*[:.h]\s*\d\d(?:[:.]\d\d(?:[.,]\d+)?)?\s*(?:[ap]\.?\s?m\.?)?\s*[A-Z]{0,5}\s*"
+    r"(?:[+\-]\d\d:?(?:\d\d)?)?)?",
+    re.IGNORECASE,
+)
 _WORDY = re.compile(
     r"(?:[^\W\d]+\.?,?\s+)??(?:([^\W\d]+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+'?"
-    r"|(\d{1,2})(?:st|nd|rd|th)?\.?[\s\-/]+(?:de\s+)?([^\W\d]+)\.?,?[\s\-/]+(?:de\s+)?'?)(\d{4}|\d{2})(?![\d:])"
+    r"|(\d{1,2})(?:st|nd|rd|th)?(?:\.?\s+|\.?[\-/])(?:de\s+)?([^\W\d]+)\.?,?(?:\s+|[\-/])(?:de\s+)?'?)(\d{4}|\d{2})(?![\d:])"
 )
 _MONTHS = (
     ("jan", "ene", "gen", "janv", "sty", "oca", "st"), ("feb", "fev", "fevr", "lut", "sub"),
@@ -97,6 +106,19 @@ def find_range(lines: Iterable[str], reading: DateReading) -> tuple[str, str]:
     return "", ""
 
 
+def split_span(cell: Any) -> Sequence[Any]:
+    """Return the first and last day of "1 Mar 2026 - 7 Mar 2026" or "2026-W14", not yet read; of another cell itself twice."""
+    if isinstance(cell, str):
+        text = cell.strip()[:_MAX_CHARS]
+        if found := _WEEK.fullmatch(text):
+            with contextlib.suppress(ValueError):  # a year has no such week
+                return [date.fromisocalendar(int(found[1]), int(found[2]), day) for day in (1, 7)]
+        for parts in _split_range(text):
+            if all(parse_day(part) is not None for part in parts):
+                return parts
+    return cell, cell
+
+
 def split_ranges(lines: Iterable[str]) -> Iterator[list[str]]:
     """Yield what may be two days with a dash or a word between them in lines above a header."""
     for line in (whole[:_MAX_LINE_CHARS] for whole in lines):
@@ -129,6 +151,10 @@ def parse_day(cell: Any) -> date | Digits | None:
 
 @lru_cache(maxsize=8192)
 def _parse(text: str) -> date | Digits | None:
+    if (start := _YEAR_FIRST.match(text) or _DIGITS.match(text) or _WORDY.match(text)) and not _BEHIND.fullmatch(
+        text, start.end()
+    ):
+        return None
     if found := _YEAR_FIRST.match(text) or _COMPACT.fullmatch(text):
         whole = [int(part) for part in found.groups()]
         return _day(whole[0] + 2000 * (whole[0] < 100), whole[1], whole[2])

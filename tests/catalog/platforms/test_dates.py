@@ -129,6 +129,41 @@ def test_a_workbook_that_turned_half_of_its_days_is_refused() -> None:
     assert decide([*kept, *written(NOVEMBER[12:], "%d/%m/%Y")]).order == "dmy"
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [datetime.date(2026, 1, 11), "13/11/2026"], ["2026-01-11", "13/11/26"], ["11-Jan-26", "13.11.26"],
+        [46033, "13-11-2026"], ["2026-01-11", "11/13/26", "11/14/26"], [("2026-01-11", "13/11/2026")],
+    ],
+)  # fmt: skip
+def test_one_turned_day_is_enough(cells: list[Any]) -> None:
+    for order in ("", "dmy", "mdy"):
+        with pytest.raises(CatalogError, match="a spreadsheet has turned its days up to the 12th into dates"):
+            decide(cells, order=order)
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y"])
+@pytest.mark.parametrize("num", [1, 3])
+def test_days_that_were_swapped_as_text_are_refused_until_the_order_is_said(form: str, num: int) -> None:
+    """Days up to the 12th stand as a spreadsheet of another country shows them, the others as they were written."""
+    days = [datetime.date(2025, month, day) for month in range(8, 8 + num) for day in range(1, 29)]
+    other = form.replace("d", "x").replace("m", "d").replace("x", "m")
+    cells = [day.strftime(other if day.day <= 12 else form) for day in days]
+    with pytest.raises(CatalogError, match=r"its days lie far apart as they stand .* day and month swapped"):
+        decide([cell for cell in cells for _ in range(5)])
+    assert decide(cells, order=form[1::3].casefold()).order == form[1::3].casefold()
+    assert decide(written(days, form)).order == form[1::3].casefold()
+
+
+def test_dates_that_were_all_turned_are_told_and_those_to_come_refused() -> None:
+    assert (
+        "close together only with day and month swapped" in decide([datetime.date(2026, day, 9) for day in range(1, 11)]).note
+    )
+    with pytest.raises(CatalogError, match="such as 11 December 2026, and some have not been; export it again"):
+        decide([datetime.date(2026, day, 11) for day in range(1, 13)])
+    assert decide([datetime.date(2026, month, 1) for month in range(1, 12)]).note == ""
+
+
 def test_a_column_without_days_keeps_its_texts() -> None:
     found = decide(["Week 45", "Week 46", "01/11/2026"])
     assert (found.is_dated, found.read("Week 45")) == (False, "Week 45")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adcreative.catalog.platforms.days import ORDERS, DateReading, check_order, parse_day
+from adcreative.catalog.platforms.days import ORDERS, DateReading, check_order, parse_day, split_span
 from adcreative.errors import ConfigError
 
 DMY, MDY, YMD = (DateReading(order=order, years=(2016, 2027)) for order in ORDERS)
@@ -24,7 +24,8 @@ FORMS = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%d.%m.%y", "%Y-%m-%d",
         ("1 wrz 2026", "2026-09-01"), ("28-Nov-26", "2026-11-28"), ("Sunday, 1 November 2026", "2026-11-01"),
         ("Sun, Nov 1, 2026", "2026-11-01"), ("1st November 2026", "2026-11-01"), ("Nov 1, '26", "2026-11-01"),
         ("20261103", "2026-11-03"), (20261103, "2026-11-03"), (20261103.0, "2026-11-03"), ("2026-11-03 00:00:00", "2026-11-03"),
-        ("2026-11-03T10:00:00Z", "2026-11-03"), ("01/11/2026 13:45", "2026-11-01"), ("01/11/2026 - 07/11/2026", "2026-11-01"),
+        ("2026-11-03T10:00:00Z", "2026-11-03"), ("01/11/2026 13:45", "2026-11-01"), ("01/11/2026 12:00:00 AM", "2026-11-01"),
+        ("2026-11-01 (Sun)", "2026-11-01"), ("2026-11-03T10:00:00.000+01:00", "2026-11-03"),
         (46327, "2026-11-01"), (46327.0, "2026-11-01"), (46327.75, "2026-11-01"), ("46327", "2026-11-01"),
         (datetime.date(2026, 11, 1), "2026-11-01"), (datetime.datetime(2026, 1, 2, 3), "2026-01-02"), (None, ""), ("--", ""),
     ],
@@ -36,10 +37,21 @@ def test_days_are_read(cell: object, day: str) -> None:
 @pytest.mark.parametrize(
     "cell",
     ["soon", "31/31/2026", "30/02/2026", "11/28/2026", "01/11/1026", 36525, 73051, "463270", 12, 7.5, True, "2026-13-01",
-     "Week 45", "1 Nov 10:30", "10.12.20.5", "28.11.99", "2026-11", "Nov 2026", ["2026-11-01"]],
+     "Week 45", "1 Nov 10:30", "10.12.20.5", "28.11.99", "2026-11", "Nov 2026", ["2026-11-01"],
+     "01/11/2026 - 07/11/2026", "2026-11-01/2026-11-07", "2026-11-01 Total", "2026-W14", "Mar 1 - Mar 7", "Mar 8 - Mar 14"],
 )  # fmt: skip
 def test_what_is_no_day_is_none(cell: object) -> None:
     assert DMY.read(cell) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "days"),
+    [("01/11/2026 - 07/11/2026", ["2026-11-01", "2026-11-07"]), ("Nov 1, 2026 - Nov 7, 2026", ["2026-11-01", "2026-11-07"]),
+     ("2026-W14", ["2026-03-30", "2026-04-05"]), ("2026W14", ["2026-03-30", "2026-04-05"]), ("2026-W60", [None, None]),
+     ("01/11/2026", ["2026-11-01"] * 2), ("Mar 1 - Mar 7", [None, None]), (None, ["", ""])],
+)  # fmt: skip
+def test_a_week_is_a_span(cell: object, days: list[str]) -> None:
+    assert [DMY.read(part) for part in split_span(cell)] == days
 
 
 def test_the_order_alone_says_what_numbers_mean() -> None:
