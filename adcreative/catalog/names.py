@@ -11,7 +11,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINE_BREAK = re.compile("[ \t]*[\t\r\n\u2028\u2029]+[ \t]*")
 
 _NOTHING = frozenset(("nan", "none", "null", "<na>", "#n/a"))  # how programs write that there is no name
-_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d\d")  # how a spreadsheet writes an id of more digits than it keeps
+_ROUNDED = re.compile(r"\d(?:[.,]\d+[eE]\+?|[eE]\+)\d\d")  # how a spreadsheet writes an id of more digits than it keeps
 _EXACT = 10**15  # a float holds whole numbers below it digit by digit
 
 
@@ -35,8 +35,12 @@ def read_name(value: Any) -> str:
 def is_rounded(value: Any) -> bool:
     """True for an id that a spreadsheet has rounded, so that it may be that of several ads: "1.20210E+17"."""
     if isinstance(value, float):
-        return abs(value) >= _EXACT
+        return abs(value) >= _EXACT or isinstance(value, ShortFloat)
     return isinstance(value, str) and _ROUNDED.fullmatch(value.strip()) is not None
+
+
+class ShortFloat(float):
+    """A whole number beyond what the float of four bytes that it was stored in keeps digit by digit."""
 
 
 def clean_text(text: str, *, keep_lines: bool = False) -> str:

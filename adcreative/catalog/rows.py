@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from adcreative.catalog.names import clean_text
+from adcreative.catalog.names import clean_text, is_rounded
 from adcreative.catalog.paths import PictureFolder
 from adcreative.catalog.platforms.numbers import PLAIN, NumberReading
 from adcreative.creative import SEGMENT_COLUMNS, TEXT_COLUMNS, Creative, FailedCreative
@@ -87,7 +87,7 @@ def build_creative(
 
 def _name_weekday(first: str, last: str) -> str:
     """Return the English name of the weekday when both are one ISO day; "" else."""
-    if not first or first != last:
+    if first != last or not first[:4].isdecimal() or first[5:6] == "W":  # a week is no day
         return ""
     try:
         return WEEKDAYS[date.fromisoformat(first[:10]).weekday()]
@@ -104,6 +104,9 @@ def _read_context(cells: Mapping[str, Any], faults: list[CreativeError]) -> dict
 
 def _read_text(column: str, value: Any, faults: list[CreativeError]) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if is_rounded(value):
+        faults.append(CreativeError(f"{column} is {value}, a number that a spreadsheet rounded.", "Export it as text."))
         return ""
     if isinstance(value, str):
         text = clean_text(value, keep_lines=column in _MULTILINE)

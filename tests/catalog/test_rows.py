@@ -184,3 +184,11 @@ def test_results_of_one_day_have_its_weekday(cells: dict[str, Any], weekday: str
     item = build(**cells)
     assert isinstance(item, Creative)
     assert item.context.get("weekday") == weekday
+
+
+@pytest.mark.parametrize("cell", ["1.2021E+17", "1.2021e+17", "1,20E17", 1.2021e17, 2.0**60])
+@pytest.mark.parametrize("column", ["ad_name", "test_id", "campaign"])
+def test_a_name_that_a_spreadsheet_rounded_fails(cell: Any, column: str) -> None:
+    found = build(**({"context": {column: cell}} if column == "campaign" else {column: cell}))
+    assert isinstance(found, FailedCreative)
+    assert "a number that a spreadsheet rounded" in found.problem

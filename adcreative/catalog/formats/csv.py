@@ -84,9 +84,12 @@ class CsvSource:
         if len(cells) > width or (is_recovered and len(cells) < width):
             remedy = f'Put quotation marks around cells that contain "{self._delimiter}".'
             return RawRow(row=row, cells=(), fault=(f"it has {len(cells)} cells, the header has {width}.", remedy))
+        doubt = None
+        if 1 < len(cells) < width and any(name.strip() for name in self.header[len(cells) :]):
+            doubt = (f"it has {len(cells)} cells, the header has {width}.", "Write a separator for each empty cell, too.")
         if self._is_ours:
             cells = [unescape_cell(cell) for cell in cells]
-        return RawRow(row=row, cells=cells + [""] * (width - len(cells)))
+        return RawRow(row=row, cells=cells + [""] * (width - len(cells)), doubt=doubt)
 
     def _open(self) -> IO[str]:
         # "replace" only matters if the file changes between detection and reading

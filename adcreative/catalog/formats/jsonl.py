@@ -50,9 +50,23 @@ class JsonlSource:
                     yield row, _parse_line(line)
 
 
+class _RepeatedKeyError(Exception):
+    """An object has a key twice."""
+
+
+def _take_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
+    return found
+
+
 def _parse_line(line: str) -> dict[str, Any] | tuple[str, str]:
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=_take_once)
+    except _RepeatedKeyError as error:
+        return f'it has the key "{str(error)[:60]}" twice.', "Keep the one that is meant."
     except RecursionError:
         return "it is nested too deeply.", "Write one flat JSON object a line."
     except ValueError as error:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adcreative.catalog.formats.raw_rows import RawRow
+from adcreative.catalog.names import ShortFloat
 from adcreative.errors import CatalogError
 
 _BATCH_ROWS = 4096
@@ -71,6 +72,9 @@ def _values(column: pa.Array) -> list[Any]:
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError, KeyError, OSError, ImportError, pa.ArrowException):
         return [_value(cell) for cell in column]
+    if pa.types.is_float32(column.type) or pa.types.is_float16(column.type):
+        exact = 2.0 ** (24 if pa.types.is_float32(column.type) else 11)
+        values = [ShortFloat(one) if one is not None and abs(one) >= exact else one for one in values]
     return values
 
 

@@ -16,16 +16,28 @@ from adcreative.errors import CatalogError
 
 @dataclass(frozen=True, kw_only=True)
 class RawRow:
-    """One data row (1-based). cells has one value a header column, in order; fault is (problem, remedy) when it is
-    broken."""
+    """One data row (1-based). cells has one value a header column, in order; fault is (problem, remedy) when it is broken.
+
+    doubt is the fault of a row whose cells may stand in the wrong columns: one with figures is not read.
+    """
 
     row: int
     cells: Sequence[Any] = field(default=())
     fault: tuple[str, str] | None = None
+    doubt: tuple[str, str] | None = None
 
 
 class ShownPercent(float):
     """A number of a workbook that is shown as a percentage: 0.0125 that stands there as "1.25%"."""
+
+
+class ShownNumber(int):
+    """A whole number of a workbook whose format shows it as another text: 7 that stands there as "007"."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class TableSource(Protocol):

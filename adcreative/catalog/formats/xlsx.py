@@ -7,15 +7,18 @@ sheets, the one whose header has most columns that we know is read; a sheet can 
 
 from __future__ import annotations
 
+import contextlib
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from adcreative.catalog.formats.header import MAX_COLUMNS, MAX_PREAMBLE_LINES, IsKnown, find_header
-from adcreative.catalog.formats.raw_rows import RawRow, ShownPercent
+from adcreative.catalog.formats.raw_rows import RawRow, ShownNumber, ShownPercent
 from adcreative.catalog.zips import Allowance, PackedError, TooLargeError, TooMuchError, ZipReader
 from adcreative.errors import CatalogError
 
@@ -23,7 +26,8 @@ MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 MAX_SHARED_BYTES = 300_000_000  # shared texts and styles are held in memory
 _MAX_CELL_CHARS = 32_767  # Excel's own limit
-_NUM_STYLED = 50  # rows below the header whose formats tell which columns are shown in percent
+_NUM_KEPT, _KEPT = 15, 10**15  # digits of a number that a spreadsheet keeps
+_SHAPE = re.compile(r'("([^"]*)"|\\(.)|\[[^\]]*\]|_.|[0 \-()])')  # of a format that shows whole numbers with all digits
 _ERRORS = frozenset(("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NULL!", "#NUM!"))
 
 
@@ -35,6 +39,7 @@ class XlsxSource:
         check_archive(path)
         self.warnings: tuple[str, ...] = ()
         with _open(path, with_values=True) as book:
+            self.is_1904 = book.epoch.year == 1904  # days are counted from then, not from 1900
             names = [worksheet.title for worksheet in book.worksheets]
             if sheet and sheet not in names:
                 raise CatalogError(f'{path.name} has no sheet "{sheet[:60]}"; its sheets are {_list(names)}. Name one of them.')
@@ -55,13 +60,12 @@ class XlsxSource:
         if len(self.header) > MAX_COLUMNS:
             raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
         self._has_formulas = _has_formulas(path)
-        self._in_percent = _find_percent(path, best, self._first_line + 2, len(self.header))
 
     def read_rows(self) -> Iterator[RawRow]:
         width, row = len(self.header), 0
-        for values, unsaved in self._read_lines(width):
+        for cells, unsaved in self._read_lines(width):
             row += 1
-            if not any(value not in (None, "") for value in values):
+            if not any(cell not in (None, "") for cell in cells):
                 continue
             if unsaved:
                 fault = (
@@ -70,30 +74,22 @@ class XlsxSource:
                 )
                 yield RawRow(row=row, fault=fault)
             else:
-                cells = [_plain(value) for value in values]
-                for at in self._in_percent:
-                    if isinstance(cells[at], (int, float)) and not isinstance(cells[at], bool):
-                        cells[at] = ShownPercent(cells[at])
                 yield RawRow(row=row, cells=cells)
 
-    def _read_lines(self, width: int) -> Iterator[tuple[Sequence[Any], list[int]]]:
+    def _read_lines(self, width: int) -> Iterator[tuple[list[Any], list[int]]]:
         """Yield the cells of each line below the header, and the columns with formulas whose value is not in the file."""
         first = self._first_line + 2
-        with _open(self._path, with_values=True) as book:
-            sheet = book[self._sheet]
-            sheet.reset_dimensions()
-            lines = sheet.iter_rows(min_row=first, max_col=width, values_only=True)
-            if not self._has_formulas:
-                for values in lines:
-                    yield _pad(values, width), []
-                return
-            with _open(self._path, with_values=False) as written:
-                sheet = written[self._sheet]
-                sheet.reset_dimensions()
-                for values, cells in zip(lines, sheet.iter_rows(min_row=first, max_col=width), strict=False):
-                    formulas = [at for at, cell in enumerate(cells) if getattr(cell, "data_type", "") == "f"]
-                    padded = _pad(values, width)
-                    yield padded, [at for at in formulas if at < width and padded[at] is None]
+        with contextlib.ExitStack() as stack:
+            lines, *written = (
+                _iter_lines(stack.enter_context(_open(self._path, with_values=with_values))[self._sheet], first, width)
+                for with_values in ((True, False) if self._has_formulas else (True,))
+            )
+            formats: dict[int, str] = {}
+            for cells in lines:
+                padded = _pad([_read_shown(cell, formats) for cell in cells], width)
+                texts = next(written[0], ()) if written else ()
+                formulas = [at for at, cell in enumerate(texts[:width]) if getattr(cell, "data_type", "") == "f"]
+                yield padded, [at for at in formulas if cells[at].value is None]
 
 
 def check_archive(path: Path) -> None:
@@ -152,17 +148,48 @@ def _read_top(sheet: Any) -> list[list[str]]:
     return lines if any(cell.strip() for line in lines for cell in line) else []
 
 
-def _find_percent(path: Path, sheet: str, first_row: int, width: int) -> tuple[int, ...]:
-    """Return the columns whose numbers are shown as percentages in all of the first rows: 0.0125 that reads "1.25%"."""
-    shown: dict[int, bool] = {}
-    with _open(path, with_values=True) as book:
-        opened = book[sheet]
-        opened.reset_dimensions()
-        for cells in opened.iter_rows(min_row=first_row, max_row=first_row + _NUM_STYLED, max_col=width):
-            for at, cell in enumerate(cells):
-                if isinstance(cell.value, (int, float)) and not isinstance(cell.value, bool):
-                    shown[at] = shown.get(at, True) and "%" in (cell.number_format or "")
-    return tuple(at for at, is_shown in shown.items() if is_shown)
+def _iter_lines(sheet: Any, first: int, width: int) -> Iterator[Sequence[Any]]:
+    sheet.reset_dimensions()
+    return iter(sheet.iter_rows(min_row=first, max_col=width))
+
+
+def _read_shown(cell: Any, formats: dict[int, str]) -> Any:
+    """Return a cell as text or number, marked where its format shows another: 0.0125 as a percentage, 7 as "007".
+
+    formats: of the styles seen so far.
+    """
+    value = _plain(cell.value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    if abs(value) >= _KEPT and value % 10 ** (len(f"{abs(value):.0f}") - _NUM_KEPT) == 0:
+        return float(value)  # a spreadsheet keeps fifteen digits, so this one may have been another
+    style = cell._style_id
+    if style not in formats:
+        formats[style] = cell.number_format or ""
+    if "%" in formats[style]:
+        return ShownPercent(value)
+    text = _pad_zeros(formats[style], int(value)) if value >= 0 and float(value).is_integer() else ""
+    if text:
+        value = ShownNumber(value)
+        value.text = text
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _pad_zeros(shape: str, value: int) -> str:
+    """Return a whole number as a format of zeros and letters shows it ("000", "AD-"0000), "" for any other format."""
+    parts = _SHAPE.findall(shape.split(";")[0])
+    if "".join(whole for whole, *_ in parts) != shape.split(";")[0]:
+        return ""
+    num_zeros = sum(whole == "0" for whole, *_ in parts)
+    literals = [quoted or escaped or (whole if whole in " -()" else "") for whole, quoted, escaped in parts]
+    if not num_zeros or (num_zeros == 1 and not any(map(str.isalpha, "".join(literals)))):
+        return ""
+    digits = str(value).zfill(num_zeros)
+    rest = iter([digits[: len(digits) - num_zeros + 1], *digits[len(digits) - num_zeros + 1 :]])
+    return "".join(
+        next(rest) if whole == "0" else literal for (whole, *_), literal in zip(parts, literals, strict=True)
+    ).strip()
 
 
 def _strip_end(cells: Sequence[str]) -> tuple[str, ...]:

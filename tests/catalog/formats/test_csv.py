@@ -9,6 +9,7 @@ import pytest
 
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.csv import detect_delimiter, detect_encoding
+from adcreative.catalog.results import read_results
 
 
 def read_headlines(path: Path, content: bytes) -> tuple[list[str], list[str], tuple[str, ...]]:
@@ -130,3 +131,18 @@ def test_a_monstrous_cell_fails_the_row(tmp_path: Path, quote: str) -> None:
     headlines, problems, _ = read_headlines(tmp_path / "ads.csv", content)
     assert headlines == ["Ho"]
     assert problems == [f"row 1: a cell has more than {csv.field_size_limit():,} characters."]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [("headline,brand,impressions,clicks", "Hi,1000,10"), ("Ad name,Campaign,Impressions,Link clicks", "Hi,1000,10")],
+)
+def test_a_short_row_with_figures_fails(tmp_path: Path, header: str, row: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{header}\n{row}\nHo,x,2000,10\n")
+    catalog = read_catalog(tmp_path / "a.csv")
+    assert [one.impressions for one in catalog.creatives] == [2000]
+    assert [one.problem for one in catalog.failures] == ["row 1: it has 3 cells, the header has 4."]
+    if header.startswith("Ad"):
+        assert read_results(tmp_path / "a.csv").dropped == {"broken row": 1}
+    (tmp_path / "a.csv").write_text(f"{header},,\nHi,x,1000,10\n")
+    assert read_catalog(tmp_path / "a.csv").failures == ()

@@ -58,3 +58,21 @@ def test_parquet_damaged_behind_its_start_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(CatalogError, match=r"ads\.parquet is damaged behind row \d+\. Export it again"):
         list(CatalogReader(path))
+
+
+def test_json_with_a_key_twice_fails_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "ads.jsonl"
+    path.write_text('{"headline": "A", "clicks": 1, "impressions": 9, "clicks": 2}\n{"headline": "B", "clicks": 1}\n')
+    catalog = read_catalog(path)
+    assert [item.headline for item in catalog.creatives] == ["B"]
+    assert [item.problem for item in catalog.failures] == ['row 1: it has the key "clicks" twice.']
+
+
+@pytest.mark.parametrize(("kind", "start"), [(pa.float32(), 2**24), (pa.float64(), 10**15)])
+def test_ids_that_parquet_holds_as_floats_are_read_while_they_are_exact(tmp_path: Path, kind: pa.DataType, start: int) -> None:
+    for number, num_ads in ((start - 1, 1), (start * 2, 0)):
+        table = pa.table({"ad_name": pa.array([float(number)], kind), "headline": ["A"]})
+        pq.write_table(table, tmp_path / "ads.parquet")
+        catalog = read_catalog(tmp_path / "ads.parquet")
+        assert [one.ad_name for one in catalog.creatives] == [str(number)] * num_ads
+        assert len(catalog.failures) == 1 - num_ads

@@ -184,3 +184,29 @@ def test_columns_and_memory_are_bounded(tmp_path: Path) -> None:
     (tmp_path / "wide.xlsx").write_bytes(wide.getvalue())
     with pytest.raises(CatalogError, match="more than 2,000 columns"):
         read_results(tmp_path / "wide.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "shown"),
+    [("000", 7, "007"), ("0000", 12345, "12345"), ('"AD-"000', 7, "AD-007"), (r"\A0", 7, "A7"), ("000-000", 7123, "007-123"),
+     ("0", 7, "7"), ("General", 7, "7"), ("#,##0", 7000, "7000"), ("000", 7.0, "007"), ("0.00", 7, "7")],
+)  # fmt: skip
+def test_a_number_reads_as_its_format_shows_it(tmp_path: Path, shape: str, value: float, shown: str) -> None:
+    path = write_book(tmp_path / "a.xlsx", {"A": [["Ad name", "Impressions", "Link clicks"], [value, 1000, 7]]})
+    book = openpyxl.load_workbook(path)
+    for column in "AC":
+        book["A"][f"{column}2"].number_format = shape
+    book.save(path)
+    (row,) = read_results(path).rows
+    assert (row.ad_name, row.clicks) == (shown, 7)
+
+
+def test_a_number_of_more_digits_than_a_spreadsheet_keeps_names_no_ad(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["Ad name", "Impressions", "Link clicks"],
+        [120210000000000000, 1000, 7],
+        [120210000000007, 9, 1],
+    ]
+    found = read_results(write_book(tmp_path / "a.xlsx", {"A": rows}))
+    assert [row.ad_name for row in found.rows] == ["120210000000007"]
+    assert found.dropped == {"ad named by an id that a spreadsheet rounded": 1}
