@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from adcreative.catalog.formats.parser_errors import typed
-from adcreative.catalog.formats.raw_rows import RawRow, TableSource
-from adcreative.errors import CatalogError
+from adcreative.catalog.formats.raw_rows import RawRow, TableSource, read_unbroken
 from adcreative.progress import told
 
 ROWS_BETWEEN = 1000  # rows read before who listens is told again
@@ -25,6 +24,7 @@ class GuardedSource:
         self._source, self._name = source, name
         self.header: tuple[str, ...] = source.header
         self.preamble: tuple[str, ...] = tuple(getattr(source, "preamble", ()))
+        self.is_1904 = bool(getattr(source, "is_1904", False))
         self.picture_dir: Path | None = getattr(source, "picture_dir", None)
 
     @property
@@ -35,15 +35,6 @@ class GuardedSource:
         with typed(self._name):
             yield from told(self._source.read_rows(), f"reading {self._name}", every=ROWS_BETWEEN)
 
-    def read_sample(self, num_rows: int = 400) -> list[Sequence[object]]:
-        """Return the cells of the first unbroken rows; fewer when a later part of the file cannot be read."""
-        cells: list[Sequence[object]] = []
-        try:
-            for raw in self.read_rows():
-                if raw.fault is None:
-                    cells.append(raw.cells)
-                if len(cells) >= num_rows:
-                    break
-        except CatalogError:  # reading itself will say so, at its row
-            return cells
-        return cells
+    def iter_cells(self) -> Iterator[Sequence[object]]:
+        """Yield the cells of the unbroken rows, up to where the file cannot be read: reading itself will say so, at its row."""
+        return (raw.cells for raw in read_unbroken(self))

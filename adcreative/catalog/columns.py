@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import count_known, match_layout
 from adcreative.catalog.platforms.number_votes import find_numbers
 from adcreative.catalog.platforms.numbers import PLAIN, NumberReading, finite, is_blank
-from adcreative.catalog.platforms.totals import NOTHING, LeftOut, Line, find_left_out, is_total
+from adcreative.catalog.platforms.totals import NOTHING, LeftOut, Line, find_left_out, is_total, may_be_total, say_when
 from adcreative.catalog.rows import DAY
 from adcreative.config import nearest_name
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
@@ -70,23 +70,24 @@ class Header:
         if self.layout is not None:
             layout = self.layout.read_numbers(source, table_name, decimals=decimals, rates=rates)
             notes = layout.notes[len(self.layout.notes) :]
-            found = replace(self, layout=layout, numbers=layout.numbers, left_out=layout.find_left_out(source))
+            found = replace(self, layout=layout, numbers=layout.numbers, left_out=layout.find_left_out(source, table_name))
         elif {"impressions", "clicks", "spend"} & {*self.names}:
             numbers = find_numbers(source, self.names, name=table_name, given=decimals)
             notes = (numbers.note,) if numbers.note else ()
             found = replace(self, numbers=numbers)
-            found = replace(found, left_out=found._find_left_out(source))
+            found = replace(found, left_out=found._find_left_out(source, table_name))
         else:
             return self
         return replace(found, warnings=(*self.warnings, *(f"{table_name}: {note}" for note in notes)))
 
-    def _find_left_out(self, source: TableSource) -> LeftOut:
+    def _find_left_out(self, source: TableSource, table_name: str) -> LeftOut:
         """Return which rows of a table in our own words are totals; rows that repeat others fail one by one (see `repeats`)."""
-        if "impressions" not in self.names or not any(_may_be_total(line) for line in self._lines(source)):
+        if "impressions" not in self.names or not any(map(may_be_total, self._lines(source))):
             return NOTHING
-        return find_left_out(self._lines(source), needs_name=False)
+        return find_left_out(self._lines(source), needs_name=False, table=table_name)
 
     def _lines(self, source: TableSource) -> Iterator[Line]:
+        others = ("", "impressions", "clicks", "spend", "day", "date_start", "date_end")
         for raw in read_unbroken(source):
             row = {name: cell for name, cell in zip(self.names, raw.cells, strict=True) if name and not is_blank(cell)}
             identity = [str(row[name]).strip() for name in ("ad_name", *_NEEDED) if name in row]
@@ -98,11 +99,9 @@ class Header:
                     for name, read in (("impressions", self.numbers.count), ("clicks", self.numbers.count),
                                        ("spend", self.numbers.amount))
                 ),
+                ad=tuple(str(row.get(name, "")).strip() for name in self.names if name not in others),
+                parts=(say_when(row, self.names),),
             )  # fmt: skip
-
-
-def _may_be_total(line: Line) -> bool:
-    return bool(line.figures[0]) and (not line.name or is_total(line.name))
 
 
 def normalise_column(name: str) -> str:
@@ -115,17 +114,17 @@ def read_header(
     table_name: str,
     mapping: Mapping[str, str] | None = None,
     preamble: Sequence[str] = (),
-    sample: Sequence[Sequence[Any]] = (),
+    rows: Iterable[Sequence[Any]] = (),
 ) -> Header:
     """Match a table's column names against the known ones; faults and warnings are whole sentences.
 
     mapping goes from column names to ours and before all else. A table that is not in our own words is tried as the export of
-    an ad platform; sample holds its first rows' cells.
+    an ad platform; rows are the cells of all its rows.
     """
     given = {fold_column(name): column for name, column in (mapping or {}).items()}
     spelled = [given.get(fold_column(name), normalise_column(name)).replace(IGNORE, "") for name in names]
     if not upworthy.is_upworthy(spelled) and not _is_ours(names, [normalise_column(name) for name in names]):
-        layout = match_layout(names, mapping, preamble, sample, needs_results=False)
+        layout = match_layout(names, mapping, preamble, rows, needs_results=False)
         is_list = layout is not None and not layout.has_results and bool({"file_name", "headline"} & {*spelled})
         if layout is not None and not is_list:  # a list of ads in our own words needs no platform
             return Header(names=layout.names, layout=layout, warnings=_note_layout(names, layout, table_name))

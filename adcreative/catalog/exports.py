@@ -14,7 +14,7 @@ from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.naming import MIN_MATCH_RATE, NamePattern, propose_pattern
 from adcreative.catalog.paths import PictureFolder
 from adcreative.catalog.pictures import PictureJoin
-from adcreative.catalog.platforms.layout import NO_DAY, TEXT_FIELDS, PlatformLayout
+from adcreative.catalog.platforms.layout import NO_DAY, TEXT_FIELDS, PlatformLayout, find_fault
 from adcreative.catalog.platforms.totals import NOTHING, LeftOut
 from adcreative.catalog.rows import build_creative
 from adcreative.creative import Creative, FailedCreative
@@ -45,18 +45,19 @@ class ExportRows:
 
     def add(self, raw: RawRow, row: int, label: str) -> None:
         """Take one row; row is its number in the catalogue, label what messages call it."""
-        if raw.fault:
-            self._faults.append(
-                FailedCreative(file_name="", ad_name="", problem=f"{label}: {raw.fault[0]}", remedy=raw.fault[1])
-            )
-            return
-        if raw.row in self._left_out.rows:
+        if raw.fault is None and raw.row in self._left_out.rows:
             self.dropped[self._left_out.rows[raw.row]] += 1
             return
-        values = self._layout.convert(raw.cells)
+        fault = raw.fault or (raw.doubt if self._layout.has_results else None)
+        values = "" if fault else self._layout.convert(raw.cells)
         if values == NO_DAY:
-            problem, remedy = f"{label}: its day does not fit how the others are written.", "Correct it, or say --dates."
-            self._faults.append(FailedCreative(file_name="", ad_name="", problem=problem, remedy=remedy))
+            fault = "its day does not fit how the others are written.", "Correct it, or say --dates."
+        elif isinstance(values, dict) and (wrong := find_fault(values)):
+            fault = f"{wrong}.", "Correct the number, or leave it empty."
+        if fault:
+            named = values["ad_name"][:200] if isinstance(values, dict) else ""
+            problem = f"{label}: {fault[0]}"
+            self._faults.append(FailedCreative(file_name="", ad_name=named, problem=problem, remedy=fault[1]))
             return
         if isinstance(values, str):
             self.dropped[values] += 1
@@ -67,8 +68,6 @@ class ExportRows:
             *(str(values.get(name) or "") for name in _KEY_FIELDS),
             tuple(sorted(map(str, values["context"].items()))),
         )
-        if not all(values[name] is None or isinstance(values[name], (int, float)) for name in _SUMMED):
-            key = (*key, row)  # a number that cannot be read fails its own row, not the ad's others
         if key in self._groups:
             _add(self._groups[key][2], values)
         else:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from adcreative.errors import CatalogError
 
 _FUZZY = 0.86  # ratio of matching letters above which a name is taken for a misspelt known one
 _NUMBER = re.compile(r"[^\w]{0,3}[A-Z]{0,3}[^\w]{0,2}\d[\d.,'\s\u00a0\u202f]*\s*[%€$£¥]?")
+_NUM_SHOWN = 400  # rows by which columns that nobody knows are judged; what is proposed is shown and confirmed
 _ENOUGH_ROWS = 0.95
 _TOLERANCE = 0.02
 _NEEDED = ("impressions", "clicks")
@@ -86,12 +88,11 @@ def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None, 
         if is_picture_name(path.name):
             return MappingProposal(columns=(), is_known=True, settings=settings)
         source = open_source(path, frozenset(fold_column(name) for name in settings.columns), sheet=settings.sheet)
-        sample = source.read_sample()
-        layout = match_layout(source.header, settings.columns, source.preamble, sample)
+        layout = match_layout(source.header, settings.columns, source.preamble, source.iter_cells())
         is_known = layout is not None
         if not needs_results and not is_known:
-            is_known = not read_header(source.header, path.name, settings.columns, source.preamble, sample).faults
-        proposals = _propose(source.header, sample, settings.columns)
+            is_known = not read_header(source.header, path.name, settings.columns, source.preamble, source.iter_cells()).faults
+        proposals = _propose(source.header, list(islice(source.iter_cells(), _NUM_SHOWN)), settings.columns)
     targets = {proposal.target for proposal in proposals}
     missing = [name for name in _NEEDED if name not in targets] if needs_results else []
     if not targets & {*IDENTITY_FIELDS}:

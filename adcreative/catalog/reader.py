@@ -25,7 +25,7 @@ from adcreative.catalog.metadata import find_metadata, find_sole_table
 from adcreative.catalog.naming import read_pattern
 from adcreative.catalog.paths import PictureFolder, is_picture_name
 from adcreative.catalog.platforms.columns import fold_column
-from adcreative.catalog.platforms.days import DateReading
+from adcreative.catalog.platforms.days import DateReading, split_span
 from adcreative.catalog.repeats import SeenRows
 from adcreative.catalog.rows import build_creative
 from adcreative.catalog.sources import SOURCES, open_source
@@ -179,8 +179,8 @@ class CatalogReader:
             self._found += self._warn_unlisted(seen)
 
     def _build(self, table: _Table, raw: RawRow, row: int, label: str) -> Creative | FailedCreative:
-        if raw.fault:
-            return FailedCreative(file_name="", ad_name="", problem=f"{label}: {raw.fault[0]}", remedy=raw.fault[1])
+        if broken := raw.fault or (raw.doubt if "impressions" in table.header.names else None):
+            return FailedCreative(file_name="", ad_name="", problem=f"{label}: {broken[0]}", remedy=broken[1])
         cells: dict[str, Any] = {name: cell for name, cell in zip(table.header.names, raw.cells, strict=True) if name}
         if table.header.is_upworthy:
             cells = upworthy.rename_cells(cells)
@@ -204,8 +204,14 @@ class CatalogReader:
 
 def _read_days(cells: dict[str, Any], dates: DateReading) -> tuple[str, str] | None:
     """Write the days of a row as YYYY-MM-DD; return the fault of one that is no day as the others are written."""
+    if not dates.is_dated:
+        return None
+    start = "day" if "day" in cells else "date_start"
+    first, last = split_span(cells.get(start))
+    if first is not last:  # a week, say
+        cells |= {start: None, "date_start": first, "date_end": last}
     for name in ("day", "date_start", "date_end"):
-        if name in cells and dates.is_dated:
+        if name in cells:
             day = dates.read(cells[name])
             if day is None:
                 return f'{name} is "{str(cells[name])[:40]}", which is no day as the others are written.', f"Correct {name}."
@@ -231,7 +237,7 @@ def _open_tables(paths: list[Path], root: Path, settings: TableSettings, with_da
             faults.append(str(error))
             continue
         prefix, label = path.parent.relative_to(root).as_posix(), path.relative_to(root).as_posix()
-        header = read_header(source.header, label, settings.columns, source.preamble, source.read_sample())
+        header = read_header(source.header, label, settings.columns, source.preamble, source.iter_cells())
         try:
             if with_days and not header.faults:
                 header = header.read_dates(source, settings.dates, label)

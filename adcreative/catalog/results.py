@@ -5,7 +5,6 @@ What is left out is counted by reason: totals, rows without a name, rows without
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,16 +15,14 @@ from adcreative.catalog.boundary import GuardedSource, typed
 from adcreative.catalog.mapping import TableSettings, read_settings
 from adcreative.catalog.names import clean_text
 from adcreative.catalog.platforms.columns import fold_column
-from adcreative.catalog.platforms.layout import PlatformLayout
+from adcreative.catalog.platforms.layout import PlatformLayout, find_fault
 from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import match_layout
-from adcreative.catalog.platforms.numbers import finite
 from adcreative.catalog.platforms.totals import LeftOut
 from adcreative.catalog.sources import open_source
 from adcreative.errors import CatalogError
 
 _WORDS = ("headline", "primary_text", "description")
-_MAX_COUNT = 1e12
 NO_DELIVERY, BROKEN, IMPOSSIBLE = "no delivery", "broken row", "impossible number"
 
 
@@ -83,12 +80,12 @@ def read_results(path: Path, *, columns: Path | TableSettings | None = None) -> 
         if not path.is_file():
             raise CatalogError(f"there is no file at {path}. Check the path.")
         source = open_source(path, frozenset(fold_column(name) for name in settings.columns), sheet=settings.sheet)
-        layout = match_layout(source.header, settings.columns, source.preamble, source.read_sample())
+        layout = match_layout(source.header, settings.columns, source.preamble, source.iter_cells())
         if layout is None:
             raise CatalogError(describe_missing(source.header, path.name) or _describe_unknown(source.header, path.name))
         layout = layout.read_dates(source, settings.dates, path.name)
         layout = layout.read_numbers(source, path.name, decimals=settings.decimals, rates=settings.rates)
-        left_out = layout.find_left_out(source)
+        left_out = layout.find_left_out(source, path.name)
         rows, dropped, faults, num_ctr_off = _read_rows(source, layout, left_out)
     counts = ", ".join(f"{number} x {reason}" for reason, number in sorted(dropped.items()))
     if not rows:
@@ -130,12 +127,13 @@ def _read_rows(
         if raw.row in left_out.rows:
             dropped[left_out.rows[raw.row]] += 1
             continue
-        values = BROKEN if raw.fault else layout.convert(raw.cells)
+        broken = raw.fault or raw.doubt
+        values = BROKEN if broken else layout.convert(raw.cells)
         item = values if isinstance(values, str) else _build_row(values, raw.row)
         if isinstance(item, ResultRow):
             rows.append(item)
         else:
-            reason, fault = (item, raw.fault[0].rstrip(".") if raw.fault else "") if isinstance(item, str) else item
+            reason, fault = (item, broken[0].rstrip(".") if broken else "") if isinstance(item, str) else item
             dropped[reason] += 1
             if fault:
                 faults.setdefault(reason, f"row {raw.row}: {fault}")
@@ -155,30 +153,19 @@ def _tell_apart(rows: list[ResultRow]) -> list[ResultRow]:
     ]
 
 
-def _show(value: Any) -> str:
-    return f'"{value[:40]}"' if isinstance(value, str) else f"{value}"
-
-
 def _build_row(values: dict[str, Any], row: int) -> ResultRow | tuple[str, str]:
     """Return the row, or the reason why it is left out and what is wrong with it."""
-    impressions, clicks, spend = values["impressions"], values["clicks"], values["spend"]
-    if impressions is None or impressions == 0:
+    impressions, clicks = values["impressions"], values["clicks"] or 0  # platforms leave the cell of a zero empty
+    if impressions is None or (impressions == 0 and not clicks):
         return NO_DELIVERY, ""
-    clicks = 0 if clicks is None else clicks  # platforms leave the cell of a zero empty
-    for name, number in (("impressions", impressions), ("clicks", clicks)):
-        count = finite(number)
-        if count is None or not 0 <= count <= _MAX_COUNT or count != int(count):
-            return IMPOSSIBLE, f"{name} must be a whole number from 0, got {_show(number)}"
-    if clicks > impressions:
-        return IMPOSSIBLE, f"clicks ({clicks:,}) are more than impressions ({impressions:,})"
-    if isinstance(spend, str) or (spend is not None and not 0 <= spend < math.inf):
-        return IMPOSSIBLE, f"spend must be a number from 0, got {_show(spend)}"
+    if fault := find_fault(values):
+        return IMPOSSIBLE, fault
     names = ("ad_id", "campaign", "ad_set", "platform", "placement", "date_start", "date_end", "currency")
     texts = {name: clean_text(str(values.get(name) or ""))[:1000] for name in names}
     words = " / ".join(str(text) for name in _WORDS if (text := values.get(name)))
     name = str(values.get("ad_name") or words or values.get("ad_id") or values.get("file_name"))
     context = {key: clean_text(str(value))[:1000] for key, value in values["context"].items()}
     return ResultRow(
-        ad_name=clean_text(name)[:1000], impressions=int(impressions), clicks=int(clicks), spend=finite(spend), row=row,
+        ad_name=clean_text(name)[:1000], impressions=int(impressions), clicks=int(clicks), spend=values["spend"], row=row,
         conversions=values["conversions"], revenue=values["revenue"], words=clean_text(words)[:1000], context=context, **texts,
     )  # fmt: skip

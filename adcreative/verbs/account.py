@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,8 +113,7 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
     if not results.is_file():
         raise CatalogError(f"there is no file at {results.name}. Check the path.")
     source = open_source(results)
-    sample = source.read_sample()
-    layout = match_layout(source.header, {}, source.preamble, sample)
+    layout = match_layout(source.header, {}, source.preamble, source.iter_cells())
     proposal = propose_mapping(results)
     suggested = {column.target: column.column for column in reversed(proposal.columns) if column.target}
     known = find_fields(source.header)
@@ -123,7 +123,9 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
     )
     if layout is not None:
         found["clicks"] = layout.clicks_column
-    rows = tuple(tuple("" if cell is None else str(cell)[:80] for cell in cells) for cells in sample[:num_rows])
+    rows = tuple(
+        tuple("" if cell is None else str(cell)[:80] for cell in cells) for cells in islice(source.iter_cells(), num_rows)
+    )
     return ColumnView(
         header=source.header, rows=rows, found=found, is_known=layout is not None, proposal=None if layout else proposal
     )

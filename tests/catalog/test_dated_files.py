@@ -7,6 +7,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from adcreative.catalog.event_log import read_event_log
 from adcreative.catalog.mapping import TableSettings, format_settings, read_settings
@@ -70,6 +71,30 @@ def test_days_of_a_workbook_are_read_as_it_holds_them(tmp_path: Path) -> None:
     days = [f"2026-11-{day:02}" for day in (1, 2, 3, 4, 13, 6)]
     assert [row.date_start for row in found.rows] == days
     assert found.dropped == {"day that does not fit the others": 1}
+
+
+def test_bare_numbers_of_a_workbook_that_counts_from_1904_are_refused(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    sheet = book.active
+    assert sheet is not None
+    for row in (["Ad name", "Day", "Impressions", "Clicks"], ["A", datetime.datetime(2026, 11, 3), 1000, 5]):
+        sheet.append(row)
+    book.save(tmp_path / "daily.xlsx")
+    assert read_results(tmp_path / "daily.xlsx").rows[0].date_start == "2026-11-03"
+    sheet.append(["B", 44_865, 900, 4])
+    book.save(tmp_path / "daily.xlsx")
+    with pytest.raises(CatalogError, match=r"daily\.xlsx counts days from 1904 and holds some as bare numbers; format them"):
+        read_results(tmp_path / "daily.xlsx")
+
+
+@pytest.mark.parametrize("week", ["2026-W14", "30/03/2026 - 05/04/2026", "Mar 30, 2026 - Apr 5, 2026"])
+def test_a_week_is_read_as_seven_days(tmp_path: Path, week: str) -> None:
+    row = read_results(write_export(tmp_path / "a.csv", [week], 3)).rows[0]
+    own = read_catalog(write_csv(tmp_path / "own.csv", [{"headline": "A", "date": week, "impressions": 9, "clicks": 1}]))
+    for one in (row, own.creatives[0]):
+        assert (one.date_start, one.date_end) == ("2026-03-30", "2026-04-05")
+    assert "weekday" not in own.creatives[0].context
 
 
 def test_rows_that_do_not_fit_fail_and_are_never_read_the_other_way(tmp_path: Path) -> None:

@@ -7,19 +7,21 @@ impressions, and a given one that disagrees is counted.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from adcreative.catalog.formats.raw_rows import TableSource, read_unbroken
 from adcreative.catalog.names import as_text, is_rounded
 from adcreative.catalog.platforms.dates import find_reading
-from adcreative.catalog.platforms.days import UNORDERED, DateReading, find_range
+from adcreative.catalog.platforms.days import UNORDERED, DateReading, find_range, split_span
 from adcreative.catalog.platforms.number_votes import AMOUNTS, COUNTS, find_numbers
 from adcreative.catalog.platforms.numbers import PLAIN, NumberReading, finite, is_blank
-from adcreative.catalog.platforms.rates import PERCENT, SHARE, Rate, find_unit, has_percent_sign
+from adcreative.catalog.platforms.rates import PERCENT, SHARE, Rate, find_return_unit, find_unit
 from adcreative.catalog.platforms.repeated import check_repeated
-from adcreative.catalog.platforms.totals import LeftOut, Line, find_left_out, is_total, mark_row, means_all
+from adcreative.catalog.platforms.totals import LeftOut, Line, find_left_out, is_total, mark_row, means_all, say_when
 
 FOOTER = "line below the table"
 NO_DAY, ROUNDED = "day that does not fit the others", "ad named by an id that a spreadsheet rounded"
@@ -37,7 +39,28 @@ _TEXTS = frozenset(
      "test_id", "consent_id", "currency")
 )  # fmt: skip
 BREAKDOWN_FIELDS = ("age", "gender", "device", "country", "region", "placement", "publisher", "hour", "weekday", "network")
+_MAX_COUNT = 1e12
 _HEADLINE_JOINT, _BODY_JOINT = " | ", " "
+
+
+def find_fault(values: Mapping[str, Any]) -> str:
+    """Return what is wrong with the figures of a row that `convert` gave, "" for nothing."""
+    for name in ("impressions", "clicks"):
+        count = finite(values[name])
+        if values[name] is not None and (count is None or not 0 <= count <= _MAX_COUNT or count != int(count)):
+            return f"{name} must be a whole number from 0, got {_show(values[name])}"
+    impressions, clicks = values["impressions"], values["clicks"]
+    if impressions is not None and (clicks or 0) > impressions:
+        return f"clicks ({clicks:,}) are more than impressions ({impressions:,})"
+    for name in ("spend", "conversions", "revenue"):
+        amount = finite(values[name])
+        if values[name] is not None and (amount is None or amount < 0):
+            return f"{name} must be a number from 0, got {_show(values[name])}"
+    return ""
+
+
+def _show(value: Any) -> str:
+    return f'"{value[:40]}"' if isinstance(value, str) else f"{value}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +70,7 @@ class PlatformLayout:
     parts holds the positions of text columns in reading order. clicks_from is "" where clicks are counted, else the rate
     ("ctr", "cpc") they are computed from; rate_unit is what that rate is multiplied by, roas_unit the return on ad spend.
     outcomes says which field conversions and revenue come from. numbers and dates: how those are read; date_range covers rows
-    without days. broken_down: breakdown fields that most rows fill in. repeated: fields of which several columns have one name.
+    without days. broken_down: breakdown fields that most rows fill in. repeated: fields that several columns mean.
     """
 
     platform: str
@@ -94,14 +117,17 @@ class PlatformLayout:
         numbers = find_numbers(source, self.names, name=name, given=decimals)
         found = replace(self, numbers=numbers)
         notes = [*self.notes, *([numbers.note] if numbers.note else [])]
-        notes += check_repeated(source, self.repeated, self._used_fields(), name)
+        notes += check_repeated(source, self.repeated, self._used_fields(), numbers, name)
+        names = [at for at, name in enumerate(self.names) if name in _NAMES]
+        if num := sum(any(is_rounded(raw.cells[at]) for at in names) for raw in read_unbroken(source)):
+            notes.append(f"{num} rows name their ad by an id that a spreadsheet rounded, which is not read.")
         if self.clicks_from.startswith("ctr"):
             unit, why = find_unit(found.iter_rates(source), self.clicks_column, name=name, given=rates, platform=self.platform)
             found = replace(found, rate_unit=unit)
             holds = f"{'percent' if unit == PERCENT else 'shares'}{', ' if why else ''}{why}"
             notes.append(f'the column "{self.clicks_column}" holds {holds}.')
-        if self.revenue_field == "roas" and has_percent_sign(source, self.names.index("roas")):
-            found = replace(found, roas_unit=PERCENT)
+        if self.revenue_field == "roas":
+            found = replace(found, roas_unit=find_return_unit(source, self.names.index("roas"), numbers, name))
         return replace(found, notes=tuple(notes))
 
     def iter_rates(self, source: TableSource) -> Iterator[Rate]:
@@ -115,9 +141,10 @@ class PlatformLayout:
             clicks = spend / cost if spend is not None and cost else None
             yield Rate(cell=row.get(self.clicks_from), number=number, impressions=impressions, clicks=clicks)
 
-    def find_left_out(self, source: TableSource) -> LeftOut:
-        """Return which rows of the file are totals, subtotals, copies or nameless, by all rows."""
-        return find_left_out(line for raw in read_unbroken(source) if (line := self._line(raw.row, raw.cells)) is not None)
+    def find_left_out(self, source: TableSource, name: str) -> LeftOut:
+        """Return which rows of the file are totals, subtotals, copies or nameless, by all rows. Raises as `find_left_out`."""
+        lines = (line for raw in read_unbroken(source) if (line := self._line(raw.row, raw.cells)) is not None)
+        return find_left_out(lines, table=name)
 
     def _line(self, row: int, cells: Sequence[Any]) -> Line | None:
         raw = self._by_field(cells)
@@ -132,15 +159,21 @@ class PlatformLayout:
             None if self.conversions_field == "results" else counts["conversions"],  # of kinds that are not added up
             None if self.revenue_field == "roas" else counts["revenue"],
         )  # fmt: skip
-        parts = tuple("" if means_all(raw.get(name, "")) else str(raw.get(name, "")) for name in self.broken_down)
+        said = {name: "" if means_all(raw.get(name)) else str(raw.get(name, "")) for name in self._said}
+        parts = tuple(said.pop(name) for name in self.broken_down)
         is_over_all = any(means_all(raw.get(name)) for name in self.broken_down) or not any(parts)
-        kept = [(name, str(cell)) for name, cell in raw.items() if name not in (*self.broken_down, *COUNTS, *AMOUNTS)]
         return Line(
             row=row, name=next((text for text in identity if not is_total(text)), identity[0] if identity else ""),
             label=next((str(cell).strip() for cell in cells if not is_blank(cell)), ""), figures=tuple(map(finite, figures)),
-            ad=tuple(text for pair in kept for text in pair) if self.broken_down else (),
-            parts=parts if is_over_all else tuple(part or "-" for part in parts), mark=mark_row(cells),
+            ad=tuple(map(sys.intern, said.values())), mark=mark_row(cells),
+            parts=tuple(map(sys.intern, (say_when(raw, self.names), *(part or "-" * (not is_over_all) for part in parts)))),
         )  # fmt: skip
+
+    @cached_property
+    def _said(self) -> tuple[str, ...]:
+        """Our names of the columns that hold neither figures nor days."""
+        others = COUNTS | AMOUNTS | {"", "day", "date_start", "date_end"}
+        return tuple(name for name in dict.fromkeys(self.names) if name not in others)
 
     def _used_fields(self) -> tuple[str, ...]:
         """Return the fields whose columns decide what an ad did, and which ad it is."""
@@ -169,10 +202,9 @@ class PlatformLayout:
         values["currency"] = raw.get("currency") or self.currency
         values["brand"] = values["brand"] or raw.get("business", "")
         self._place(values, raw)
-        day = raw.get("day", "")
-        for name, default in zip(("date_start", "date_end"), self.date_range, strict=True):
-            given = day or raw.get(name)  # a row of one day also says the span of the whole report
-            values[name] = self.dates.read(given) if given else default
+        for at, (name, default) in enumerate(zip(("date_start", "date_end"), self.date_range, strict=True)):
+            given = raw.get("day") or raw.get(name)  # a row of one day also says the span of the whole report
+            values[name] = self.dates.read(split_span(given)[at] if self.dates.is_dated else given) if given else default
         if values["date_start"] is None or values["date_end"] is None:
             return NO_DAY
         values["ctr_off"] = self._is_ctr_off(raw, values)
@@ -181,7 +213,7 @@ class PlatformLayout:
     def _by_field(self, cells: Sequence[Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, cell in zip(self.names, cells, strict=True):
-            if name and name not in found and not is_blank(cell) and not (name in _NAMES and is_rounded(cell)):
+            if name and name not in found and not is_blank(cell) and not (name in _TEXTS and is_rounded(cell)):
                 text = as_text(cell) if name in _TEXTS else cell
                 found[name] = text.strip() if isinstance(text, str) else text
         return found
@@ -214,11 +246,10 @@ class PlatformLayout:
         else:
             counts["clicks"] = self.numbers.count(raw.get(self.clicks_field)) if self.clicks_column else None
         for name, source in (("conversions", self.conversions_field), ("revenue", self.revenue_field)):
-            counts[name] = finite(self.numbers.amount(raw.get(source))) if source else None
+            counts[name] = self.numbers.amount(raw.get(source)) if source else None
         spend = finite(counts["spend"])
-        if self.revenue_field == "roas":
-            is_known = counts["revenue"] is not None and spend is not None
-            counts["revenue"] = counts["revenue"] * self.roas_unit * spend if is_known else None
+        if self.revenue_field == "roas" and (returned := finite(counts["revenue"])) is not None:
+            counts["revenue"] = returned * self.roas_unit * spend if spend is not None else None
         return counts
 
     def _derive_clicks(self, raw: Mapping[str, Any], counts: Mapping[str, Any]) -> int | None:

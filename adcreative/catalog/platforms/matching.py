@@ -1,12 +1,12 @@
 """Which columns of a header are which, on which platform and in which language.
 
-Columns are told by their names (see `columns`). The rows at the top of the file settle what names leave open: which kind of
-click has numbers in it. How numbers and days are written is told by all rows (see `number_votes` and `dates`).
+Columns are told by their names (see `columns`). All rows settle what names leave open: which kind of click has numbers in it.
+How numbers and days are written is told by all rows (see `number_votes` and `dates`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ _CLICK_RATES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _DERIVED = ("ctr_link", "ctr", "ctr_outbound", "ctr_all", "cpc_link", "cpc", "cpc_all")
 _OUTCOMES = {"conversions": ("purchases", "conversions", "results", "leads"), "revenue": ("revenue", "roas")}
+_FIGURES = frozenset((*_CLICK_RATES, *_DERIVED, *_OUTCOMES["conversions"], *_OUTCOMES["revenue"]))
 _CLICK_KINDS = {"clicks_all": ", which counts every click on the ad", "clicks_outbound": ", which counts clicks that leave"}
 _OTHER_TARGETS = ("campaign", "ad_set", "ad_id", "day", "ctr", "conversions", "revenue", "image_hash", "long_headline")
 TARGETS = (*COLUMNS, *(name for name in (*_OTHER_TARGETS, *SEGMENT_COLUMNS) if name not in COLUMNS), IGNORE)
@@ -52,7 +53,7 @@ def match_layout(
     header: Sequence[str],
     mapping: Mapping[str, str] | None = None,
     preamble: Sequence[str] = (),
-    sample: Sequence[Sequence[Any]] = (),
+    rows: Iterable[Sequence[Any]] = (),
     *,
     needs_results: bool = True,
 ) -> PlatformLayout | None:
@@ -62,13 +63,13 @@ def match_layout(
         header: the column names as they stand in the file.
         mapping: column name -> our name, from the user's file; goes before what we know ("ignore": do not read).
         preamble: lines that stood above the header; one may hold the dates.
-        sample: the first rows' cells, from which number formats and the columns with numbers are told.
+        rows: the cells of all rows, by which the columns with numbers are told; read through once.
         needs_results: False takes a list of ads without impressions and clicks too, when it has their words or pictures.
     """
     given = {fold_column(name): column for name, column in (mapping or {}).items()}
     recognised = _recognise(header)
     places = _place_columns(header, recognised.aliases, given)
-    cells = _Sample(sample)
+    cells = _Cells(places, rows)
     clicks, rate = _choose_clicks(places, recognised.platform, cells, is_given="clicks" in given.values())
     derived = "" if clicks or "impressions" not in places else _choose_derived(places, cells)
     has_results = "impressions" in places and bool(clicks or derived)
@@ -92,9 +93,11 @@ def match_layout(
         clicks_column=header[places[source][0]].strip() if source else "", ad_set_is=recognised.platform.ad_set_is,
         clicks_field=clicks, clicks_from=derived,
         rate_field=rate, conversions_field=conversions, revenue_field=revenue, parts=parts,
-        date_range=find_range(preamble, UNORDERED), repeated=_find_repeated(header, places),
-        broken_down=tuple(name for name in BREAKDOWN_FIELDS if name in places and cells.is_mostly_filled(places, name)),
-        notes=_describe(header, places, source, derived, conversions, revenue),
+        date_range=find_range(preamble, UNORDERED), repeated=_find_repeated(places),
+        broken_down=tuple(filter(cells.is_mostly_filled, BREAKDOWN_FIELDS)),
+        notes=(
+            *_describe(header, places, source, derived, conversions, revenue), *_tell_blank(header, places, clicks, cells),
+        ),
     )  # fmt: skip
 
 
@@ -160,7 +163,11 @@ def _place_columns(
                 ranked.setdefault(given[folded], []).append((-1, position))
         elif alias is not None and alias.field != "other":
             ranked.setdefault(alias.field, []).append((alias.rank, position))
-    return {column: tuple(position for _, position in sorted(found)) for column, found in ranked.items()}
+    said = {column for column, found in ranked.items() if column not in PART_FIELDS and min(found)[0] < 0}
+    return {
+        column: tuple(position for rank, position in sorted(found) if rank < 0 or column not in said)
+        for column, found in ranked.items()
+    }
 
 
 def _order_parts(header: Sequence[str], places: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -172,41 +179,42 @@ def _order_parts(header: Sequence[str], places: Mapping[str, tuple[int, ...]]) -
     }
 
 
-class _Sample:
-    """The first rows of a table, by column."""
+class _Cells:
+    """What stands in the columns of a table, by all of its rows: how many cells are filled, and which hold a number but 0."""
 
-    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
-        self._rows = rows
+    def __init__(self, places: Mapping[str, tuple[int, ...]], rows: Iterable[Sequence[Any]]) -> None:
+        self.num_rows = 0
+        self.num_filled = dict.fromkeys(places, 0)
+        self.with_number: set[str] = set()
+        self.with_count: set[str] = set()
+        for cells in rows:
+            self.num_rows += 1
+            for name, (at, *_) in places.items():
+                if at >= len(cells) or is_blank(cells[at]):
+                    continue
+                self.num_filled[name] += 1
+                if name not in self.with_count and name in _FIGURES:
+                    self.with_number.update([name] if _has_number(cells[at]) else [])
+                    self.with_count.update([name] if _has_number(cells[at], is_count=True) else [])
 
-    def column(self, places: Mapping[str, tuple[int, ...]], name: str) -> list[Any]:
-        if name not in places:
-            return []
-        at = places[name][0]
-        return [row[at] for row in self._rows if at < len(row) and not is_blank(row[at])]
+    def is_filled(self, name: str) -> bool:
+        return self.num_filled.get(name, 0) > 0
 
-    def is_mostly_filled(self, places: Mapping[str, tuple[int, ...]], name: str) -> bool:
-        return 2 * len(self.column(places, name)) > len(self._rows) > 0
-
-    def has_rows(self) -> bool:
-        return bool(self._rows)
+    def is_mostly_filled(self, name: str) -> bool:
+        return 2 * self.num_filled.get(name, 0) > self.num_rows > 0
 
 
 def _choose_clicks(
-    places: Mapping[str, tuple[int, ...]], platform: Platform, cells: _Sample, *, is_given: bool
+    places: Mapping[str, tuple[int, ...]], platform: Platform, cells: _Cells, *, is_given: bool
 ) -> tuple[str, str]:
     """Return the kind of clicks to take and the rate that belongs to it ("" when there is none); the user's choice first."""
     order = ("clicks",) if is_given else (*platform.clicks_order, *_CLICK_RATES)
     names = [name for name in order if name in places]
-    counted = [name for name in names if any(_has_number(cell, is_count=True) for cell in cells.column(places, name))]
+    counted = [name for name in names if name in cells.with_count]
     if not names:
         return "", ""
     chosen = counted[0] if counted else names[0]
-    if (
-        not counted
-        and cells.has_rows()
-        and not any(cells.column(places, name) for name in names)
-        and _choose_derived(places, cells)
-    ):
+    if not counted and cells.num_rows and not any(map(cells.is_filled, names)) and _choose_derived(places, cells):
         return "", ""
     others = [name for name in names if name != chosen]
     for rate in _CLICK_RATES[chosen]:
@@ -216,10 +224,10 @@ def _choose_clicks(
     return chosen, ""
 
 
-def _choose_derived(places: Mapping[str, tuple[int, ...]], cells: _Sample) -> str:
+def _choose_derived(places: Mapping[str, tuple[int, ...]], cells: _Cells) -> str:
     for name in _DERIVED:
         is_enough = name in places and (name.startswith("ctr") or "spend" in places)
-        if is_enough and any(map(_has_number, cells.column(places, name))):
+        if is_enough and name in cells.with_number:
             return name
     return ""
 
@@ -229,23 +237,29 @@ def _has_number(cell: Any, *, is_count: bool = False) -> bool:
     return any(read_marks(cell, is_count=is_count)) if isinstance(cell, str) else bool(finite(cell))
 
 
-def _choose_filled(places: Mapping[str, tuple[int, ...]], names: Sequence[str], cells: _Sample) -> str:
-    """Return the first of `names` whose column has a number above 0 in the sample, else the first not empty, else ""."""
-    there = [name for name in names if name in places and (cells.column(places, name) or not cells.has_rows())]
-    for name in there:
-        if any(map(_has_number, cells.column(places, name))):
-            return name
-    return there[0] if there else ""
+def _choose_filled(places: Mapping[str, tuple[int, ...]], names: Sequence[str], cells: _Cells) -> str:
+    """Return the first of `names` whose column has a number but 0, else the first not empty, else ""."""
+    there = [name for name in names if name in places and (cells.is_filled(name) or not cells.num_rows)]
+    return next((name for name in there if name in cells.with_number), there[0] if there else "")
 
 
-def _find_repeated(header: Sequence[str], places: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Return what several columns of one and the same name are taken for, with their places; texts may have several."""
-    found = {}
-    for name, positions in places.items():
-        same = tuple(at for at in positions if fold_column(header[at]) == fold_column(header[positions[0]]))
-        if len(same) > 1 and name not in PART_FIELDS:
-            found[name] = same
-    return found
+def _find_repeated(places: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Return what several columns are taken for, with their places; texts may have several."""
+    return {name: positions for name, positions in places.items() if len(positions) > 1 and name not in PART_FIELDS}
+
+
+def _tell_blank(
+    header: Sequence[str], places: Mapping[str, tuple[int, ...]], clicks: str, cells: _Cells
+) -> tuple[str, ...]:  # fmt: skip
+    """Return that the column of clicks is empty where another one is not: platforms leave the cell of a zero empty."""
+    fuller = [
+        name for name in _CLICK_RATES if name in cells.with_count and cells.num_filled[name] > cells.num_filled.get(clicks, 0)
+    ]
+    if not clicks or not fuller:
+        return ()
+    column, other = (header[places[name][0]].strip() for name in (clicks, fuller[0]))
+    num = cells.num_rows - cells.num_filled[clicks]
+    return (f'"{column}" is empty in {num} of {cells.num_rows} rows, which count no clicks, and "{other}" in fewer.',)
 
 
 def _describe(

@@ -1,6 +1,6 @@
 """Whether a column of click rates holds percent or shares: one answer for the whole column.
 
-"0.12" is 0.12 % or 12 %. A column holds one of the two throughout, which is told by a percent sign in its name or its cells, by
+"0.12" is 0.12 % or 12 %. A column holds one of the two throughout, which is told by a percent sign in its name or all cells, by
 a workbook that shows shares as percentages, by clicks that follow from spend and cost per click, by a rate above 1, by what the
 platform is known to write. Where nothing tells, the file is refused until somebody says which (`--rates`).
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adcreative.catalog.formats.raw_rows import ShownPercent, TableSource, read_unbroken
+from adcreative.catalog.platforms.numbers import NumberReading, finite
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
 
@@ -23,6 +24,7 @@ _SIGNS = re.compile(r"[%\uff05\ufe6a]")
 _NAMED = re.compile(
     r"[%\uff05\ufe6a]|\b(?:percent|percentage|pct|prozent|pourcent|porcentaje|porcentagem|percentuale|procent)\b", re.I
 )
+_HIGH_SHARE = 0.3  # no ads are clicked so often
 _MOST = 0.95  # of the rows that clicks follow from
 _CLOSE, _CLICK = 0.02, 1.0  # a click rate is rounded, and so is the cost per click
 
@@ -57,10 +59,9 @@ def find_unit(rates: Iterable[Rate], column: str, *, name: str, given: str = "",
     seen = _Seen()
     for rate in rates:
         seen.add(rate)
+    _check_alike(seen, column, name, given)
     if given:
         return UNITS[given], f"as --rates {given} says"
-    if seen.num_signs and seen.num_shown:
-        raise CatalogError(f'{name}: the column "{column}" holds percentages as text and as numbers; write them alike.')
     for holds, unit, why in (
         (seen.num_shown, SHARE, "which the workbook shows in percent"),
         (seen.num_signs, PERCENT, "as the sign in its cells says"),
@@ -69,7 +70,7 @@ def find_unit(rates: Iterable[Rate], column: str, *, name: str, given: str = "",
         (_NAMED.search(column), PERCENT, "as its name says"),
         (seen.largest > 1.0, PERCENT, "since no rate is above 1"),
         (seen.largest == 0.0, PERCENT, ""),
-        (platform in IN_PERCENT, PERCENT, "as this platform writes them"),
+        (platform in IN_PERCENT and seen.largest > _HIGH_SHARE, PERCENT, "as this platform writes them"),
     ):
         if holds:
             return unit, why
@@ -80,10 +81,27 @@ def find_unit(rates: Iterable[Rate], column: str, *, name: str, given: str = "",
     )
 
 
-def has_percent_sign(source: TableSource, at: int) -> bool:
-    """Return whether a column has a percent sign in its name or a cell."""
-    cells = (raw.cells[at] for raw in read_unbroken(source))
-    return bool(_SIGNS.search(source.header[at])) or any(isinstance(cell, str) and _SIGNS.search(cell) for cell in cells)
+def find_return_unit(source: TableSource, at: int, numbers: NumberReading, name: str) -> float:
+    """Return what a column of returns on spend is multiplied by: those in percent, by name or cells, are shares by 0.01.
+
+    Raises:
+        CatalogError: it holds both.
+    """
+    seen = _Seen()
+    for raw in read_unbroken(source):
+        seen.add(Rate(cell=raw.cells[at], number=finite(numbers.amount(raw.cells[at]))))
+    _check_alike(seen, source.header[at].strip(), name)
+    return PERCENT if seen.num_signs or _SIGNS.search(source.header[at]) else SHARE
+
+
+def _check_alike(seen: _Seen, column: str, name: str, given: str = "") -> None:
+    """Refuse a column of which some cells say that they are percent and others do not. Raises CatalogError."""
+    if (given == "percent" and seen.num_shown) or (given == "share" and seen.num_signs):
+        raise CatalogError(f'{name}: the column "{column}" shows percent otherwise than --rates {given} says; leave it out.')
+    if not given and sum(map(bool, (seen.num_signs, seen.num_shown, seen.num_plain))) > 1:
+        raise CatalogError(
+            f'{name}: the column "{column}" holds rates with a percent sign and without one; write them alike, or say --rates.'
+        )
 
 
 class _Seen:
@@ -91,15 +109,17 @@ class _Seen:
 
     def __init__(self) -> None:
         self.largest = 0.0
-        self.num_signs = self.num_shown = self._num_known = 0
+        self.num_signs = self.num_shown = self.num_plain = self._num_known = 0
         self._num_close = {PERCENT: 0, SHARE: 0}
 
     def add(self, rate: Rate) -> None:
         if rate.number is None:
             return
         self.largest = max(self.largest, rate.number)
-        self.num_signs += isinstance(rate.cell, str) and _SIGNS.search(rate.cell) is not None
+        is_signed = isinstance(rate.cell, str) and _SIGNS.search(rate.cell) is not None
+        self.num_signs += is_signed
         self.num_shown += isinstance(rate.cell, ShownPercent)
+        self.num_plain += bool(rate.number) and not is_signed and not isinstance(rate.cell, ShownPercent)
         if not rate.impressions or rate.clicks is None or not rate.number:
             return
         self._num_known += 1

@@ -1,36 +1,59 @@
-"""Columns of one name: where they say the same, the first is read; where figures differ, nobody can tell which is meant."""
+"""Columns of one meaning: where they say the same, the first is read; where figures differ, nobody can tell which is meant."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from adcreative.catalog.formats.raw_rows import TableSource, read_unbroken
+from adcreative.catalog.platforms.columns import fold_column
+from adcreative.catalog.platforms.number_votes import AMOUNTS, COUNTS
+from adcreative.catalog.platforms.numbers import NumberReading, is_blank
 from adcreative.errors import CatalogError
 
+_HAVE_ONE = ("impressions", "spend", "clicks")  # whatever their column is called; others have kinds, such as unique link clicks
 
-def check_repeated(source: TableSource, repeated: Mapping[str, Sequence[int]], used: Collection[str], name: str) -> list[str]:
-    """Return a sentence for each name that several columns have.
+
+def check_repeated(
+    source: TableSource, repeated: Mapping[str, Sequence[int]], used: Collection[str], numbers: NumberReading, name: str
+) -> list[str]:
+    """Return a sentence for each meaning that several columns have.
 
     Args:
-        repeated: what such columns are taken for -> their places. used: what must not be open.
-        name: what messages call the table.
+        repeated: what such columns are taken for -> their places, the one that is read first. used: what must not be open.
+        numbers: how numbers are read. name: what messages call the table.
     Raises:
-        CatalogError: two columns of one name differ, and what they hold is used.
+        CatalogError: two columns of one name differ, or two of impressions, clicks or spend, and what they hold is used.
     """
-    if not repeated:
-        return []
-    differ: dict[str, int] = {}
-    for raw in read_unbroken(source):
-        for field, places in repeated.items():
-            if field not in differ and len({str(raw.cells[at] or "").strip() for at in places}) > 1:
-                differ[field] = raw.row
     notes = []
-    for field, places in repeated.items():
-        column = source.header[places[0]].strip()[:60]
-        if field in differ and field in used:
+    for field, (first, *others) in repeated.items():
+        column = source.header[first].strip()[:60]
+        same = [at for at in others if fold_column(source.header[at]) == fold_column(source.header[first])]
+        row = _find_difference(source, field, (first, *(others if field in _HAVE_ONE else same)), numbers)
+        if row and field in used:
+            named = f'the column "{column}" {1 + len(same)} times' if same else _list(source, (first, *others))
             raise CatalogError(
-                f'{name} has the column "{column}" {len(places)} times, with different cells (row {differ[field]}). Rename or '
-                "remove those that are not meant."
+                f"{name} has {named}, with different cells (row {row}). Rename or remove those that are not meant"
+                f"{'' if same else ', or say which is meant in a mapping file (--columns)'}."
             )
-        notes.append(f'the column "{column}" stands {len(places)} times; the first is read.')
+        if same:
+            notes.append(f'the column "{column}" stands {1 + len(same)} times; the first is read.')
+        elif field in used:
+            notes.append(f'{_list(source, (first, *others))} are taken for the same; "{column}" is read.')
     return notes
+
+
+def _list(source: TableSource, places: Sequence[int]) -> str:
+    return "the columns " + " and ".join(f'"{source.header[at].strip()[:60]}"' for at in places)
+
+
+def _find_difference(source: TableSource, field: str, places: Sequence[int], numbers: NumberReading) -> int:
+    """Return the first row whose cells differ in these columns, 0 for none."""
+
+    def read(cell: Any) -> Any:
+        if is_blank(cell):
+            return ""
+        return numbers.amount(cell) if field in COUNTS or field in AMOUNTS else str(cell).strip()
+
+    rows = read_unbroken(source) if len(places) > 1 else ()
+    return next((raw.row for raw in rows if len({read(raw.cells[at]) for at in places}) > 1), 0)

@@ -1,8 +1,9 @@
 """Rows of a table that are no ads of their own: totals, subtotals, copies, rows without a name. One answer for every reader.
 
-A total must be proven: it is called one, or has no name, and its figures are the sums of the rows that it stands for. What is
-called so without being a sum is an ad ("Total: Sale" is a brand), and an ad that happens to be the sum of others has a name.
-What is taken out is told by its name and row.
+A total must be proven: it is called one, or lacks a name, a day or a value of a breakdown, and its figures are the sums of the
+rows that it stands for: those above it, or those that agree with it in all that it says. What is called so without being a sum
+is an ad ("Total: Sale" is a brand), and an ad that happens to be the sum of others has a name. What is taken out is told by its
+name and row.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
+
+from adcreative.errors import CatalogError
 
 TOTAL_ROW, NO_NAME, SUBTOTAL, COPY = "total row", "no ad name", "subtotal over a breakdown", "row given twice"
 _WORDS = (
@@ -36,6 +40,9 @@ _OTHER_WORDS = "итого|всего|totalt|i alt|yhteensä|celkem|összesen|σ
 _ENDS_IN_A_WORD = re.compile(  # "Account total", "TOTAL (3 ads)", "Summe aller Anzeigen"
     rf"(?:.*\s)?(?:{_WORDS}|{_OTHER_WORDS})(?:\s*[(\[].*|\s+(?:aller|całkowita|wszystkich)\b.*)?", re.IGNORECASE
 )
+_STEM = re.compile(  # "red Total" and "Total red" stand for red
+    rf"(.*\S)\s*[:：\-]?\s+(?:{_WORDS}|{_OTHER_WORDS})|(?:{_WORDS}|{_OTHER_WORDS})\s*[:：\-]?\s+(.*\S)", re.IGNORECASE
+)
 _ALL = frozenset(
     ("all", "all (default)", "alle", "tous", "tout", "toutes", "todos", "todas", "tutti", "tutte", "wszystkie", "すべて",
      "総計", "全部", "全部 (默认)", "전체", "모두", "semua", "tümü", "hepsi")
@@ -46,6 +53,7 @@ NUM_COUNTS = 2  # of a row's figures, impressions and clicks: they add up exactl
 _ROUNDED, _WHOLE_ROUNDED = 0.005, 0.5  # money is rounded in each row, to cents or to whole units
 _MAX_SHOWN = 3
 _MANY_SHOWN = 100  # impressions from which two rows agree in every cell only because one is a copy
+_COPIED, _BLANK = 1 / 3, 0.2  # of the rows, from which small ones are copies, and blank names are those of the row above
 
 _TOLD = {  # of one row, of several
     TOTAL_ROW: ("is the sum of others, and no ad", "are sums of others, and no ads"),
@@ -53,6 +61,8 @@ _TOLD = {  # of one row, of several
     COPY: ("agrees with an earlier row in every cell and is counted once",
            "agree with earlier rows in every cell and are counted once"),
     NO_NAME: ("names no ad", "name no ads"),
+    "alike": ("agrees with an earlier row in every cell and is counted, too",
+              "agree with earlier rows in every cell and are counted, too"),
     "sum": ("is the sum of all other rows but is not called a total, and is read as an ad",) * 2,
     "called": ("is called like a total but is not the sum of others, and is read as an ad",
                "are called like totals but are not the sums of others, and are read as ads"),
@@ -68,8 +78,9 @@ class Line:
     """What a row says of itself, read as the file writes it.
 
     name: what names its ad, "" for nothing; label: its first cell, by which it is told. figures: impressions, clicks, then what
-    else can be added up; None where the cell is blank. ad and parts: whose breakdown the row belongs to, and its values, "" for
-    all of them. mark: of its cells, by which copies are known; empty where equal rows are no copies.
+    else can be added up; None where the cell is blank. ad and parts: what else the row says, and its day and values of
+    breakdowns, "" for all of them, in the order of the columns. mark: of its cells, by which copies are known; empty where
+    equal rows are no copies.
     """
 
     row: int
@@ -108,33 +119,63 @@ def means_all(value: Any) -> bool:
     return isinstance(value, str) and value.strip().casefold() in _ALL
 
 
+def say_when(row: Mapping[str, Any], names: Collection[str]) -> str:
+    """Return the day of a row as it stands, "" where it is of several days or says none, "-" where its table has no days."""
+    if not {"day", "date_start"} & {*names}:
+        return "-"
+    first = row.get("date_start")
+    start = row.get("day") or (first if row.get("date_end", first) == first else "")
+    return "" if is_total(start) else str(start or "")
+
+
 def mark_row(cells: Iterable[Any]) -> bytes:
     """Return 16 bytes that rows share only when they agree in every cell."""
     return hashlib.blake2b("\0".join(map(str, cells)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def find_left_out(lines: Iterable[Line], *, needs_name: bool = True) -> LeftOut:
+def find_left_out(lines: Iterable[Line], *, needs_name: bool = True, table: str = "") -> LeftOut:
     """Return which rows of a table are totals, subtotals or copies; memory grows with the rows.
 
-    needs_name: rows without a name are left out, too, whether or not they are sums.
+    needs_name: rows without a name are left out, too, whether or not they are sums. table: what messages call it.
+
+    Raises:
+        CatalogError: many rows have no name, as in a pivot table that names an ad in the first of its rows alone.
     """
-    lines = list(lines)
+    lines = _drop_sparse(list(lines))
     kept, copies = _part_copies(lines)
-    over_all = [line for line in kept if line.parts and not all(line.parts)]
-    subtotals = _find_subtotals([line for line in kept if all(line.parts)], over_all)
+    candidates = [line for line in kept if may_be_total(line)]
+    groups = _Groups([line for line in kept if not may_be_total(line)] if candidates else [])
+    held = {line.row for line in candidates if groups.hold(line)}
+    subtotals = {line.row for line in candidates if line.row in held and line.name and not _says_total(line.name)}
     ads = [line for line in kept if line.row not in subtotals]
-    totals = _find_totals(ads)
+    totals = _find_totals(ads, held) if candidates else set()
     nameless = {line.row: TOTAL_ROW if is_total(line.label) else NO_NAME for line in ads if needs_name and not line.name}
+    blank = [line for line in ads if nameless.get(line.row) == NO_NAME and line.row not in totals and line.figures[0]]
+    if len(blank) >= max(_MIN_PARTS, _BLANK * len(kept)):
+        raise CatalogError(
+            f"{table}: {_tell(blank, *_TOLD[NO_NAME])[:-1]}, as in a pivot table that names an ad in its first row alone; "
+            "repeat the names in all rows, and export it again."
+        )
     rows = nameless | {line.row: COPY for line in copies}
     rows |= dict.fromkeys(subtotals, SUBTOTAL) | dict.fromkeys(totals, TOTAL_ROW)
     by_reason = {reason: [line for line in lines if rows.get(line.row) == reason] for reason in _TOLD}
-    by_reason["called"] = [line for line in ads if line.row not in rows and is_total(line.name) and line.figures[0]]
+    by_reason["called"] = [line for line in ads if line.row not in rows and _is_called_total(line.name) and line.figures[0]]
+    by_reason["alike"] = [line for line in _find_repeated(kept) if line.row not in rows and line.figures[0]]
     by_reason["sum"] = _last_that_is_a_sum(ads, rows)
-    by_reason["over all"] = [line for line in over_all if line.row not in rows]
+    by_reason["over all"] = [line for line in kept if not all(line.parts) and line.row not in rows]
     by_reason[TOTAL_ROW] = [line for line in by_reason[TOTAL_ROW] if line.row in totals]
     by_reason[NO_NAME] = [line for line in kept if line.row in nameless and line.row not in totals]
     notes = (_tell(by_reason[reason], *said) for reason, said in _TOLD.items())
     return LeftOut(rows=rows, notes=tuple(filter(None, notes)))
+
+
+def _drop_sparse(lines: list[Line]) -> list[Line]:
+    """Return the rows with what fewer than half of them fill in taken for no part of a breakdown."""
+    num = len(lines[0].parts) if lines else 0
+    sparse = [at for at in range(num) if 2 * sum(bool(line.parts[at]) for line in lines) < len(lines)]
+    if not sparse:
+        return lines
+    return [replace(line, parts=tuple("-" if at in sparse else part for at, part in enumerate(line.parts))) for line in lines]
 
 
 def _tell(lines: Sequence[Line], one: str, several: str) -> str:
@@ -148,18 +189,25 @@ def _tell(lines: Sequence[Line], one: str, several: str) -> str:
 def _part_copies(lines: Sequence[Line]) -> tuple[list[Line], list[Line]]:
     """Return the rows without copies, and the copies.
 
-    Small ads may agree by chance; once a row of many impressions stands twice, the file holds copies.
+    Small ads may agree by chance; once a row of many impressions stands twice, or many rows do, the file holds copies.
     """
+    repeated = _find_repeated(lines)
+    is_much = len(repeated) >= max(_MIN_PARTS, _COPIED * len(lines))
+    if not is_much and not any((line.figures[0] or 0) >= _MANY_SHOWN for line in repeated):
+        return list(lines), []
+    gone = {line.row for line in repeated}
+    return [line for line in lines if line.row not in gone], repeated
+
+
+def _find_repeated(lines: Sequence[Line]) -> list[Line]:
+    """Return the rows that agree with an earlier one in every cell."""
     seen: set[bytes] = set()
     repeated = []
     for line in lines:
         if line.mark and line.mark in seen:
             repeated.append(line)
         seen.add(line.mark)
-    if not any((line.figures[0] or 0) >= _MANY_SHOWN for line in repeated):
-        return list(lines), []
-    gone = {line.row for line in repeated}
-    return [line for line in lines if line.row not in gone], repeated
+    return repeated
 
 
 class _Sums:
@@ -193,24 +241,6 @@ class _Sums:
         return True
 
 
-def _find_subtotals(ads: Sequence[Line], over_all: Sequence[Line]) -> set[int]:
-    """Return the rows over all values of a breakdown whose figures are the sums of the same ad's rows by value."""
-    wanted = {line.ad for line in over_all}
-    by_ad: defaultdict[tuple[str, ...], list[Line]] = defaultdict(list)
-    for line in ads:
-        if line.ad in wanted:
-            by_ad[line.ad].append(line)
-    found = set()
-    for line in over_all:
-        sums = _Sums()
-        for one in by_ad[line.ad]:
-            if all(part in ("", own) for part, own in zip(line.parts, one.parts, strict=True)):
-                sums.add(one.figures)
-        if sums.is_in(replace(line, name="")):
-            found.add(line.row)
-    return found
-
-
 def _last_that_is_a_sum(ads: Sequence[Line], left_out: Mapping[int, str]) -> list[Line]:
     """Return the last row, where it is the sum of all others by chance or is a total that nobody called one."""
     kept = [line for line in ads if line.row not in left_out]
@@ -220,30 +250,68 @@ def _last_that_is_a_sum(ads: Sequence[Line], left_out: Mapping[int, str]) -> lis
     return kept[-1:] if len(kept) > _MIN_PARTS and not is_total(kept[-1].name) and whole.is_in(kept[-1]) else []
 
 
-def _find_totals(lines: Sequence[Line]) -> set[int]:
-    """Return the rows with the name of a total, or none, that are a sum: of the rows above since the last one, or of all.
+def _is_called_total(name: str) -> bool:
+    return is_total(name) or _ENDS_IN_A_WORD.fullmatch(name.strip()[:_MAX_NAME]) is not None
+
+
+def _says_total(text: str) -> bool:
+    return _is_called_total(text) or _STEM.fullmatch(text.strip()[:_MAX_NAME]) is not None
+
+
+def may_be_total(line: Line) -> bool:
+    """True for a row with delivery that lacks a name, a day or a value of a breakdown, or begins or ends like a total."""
+    return bool(line.figures[0]) and (not line.name or not all(line.parts) or _says_total(line.name))
+
+
+class _Groups:
+    """Sums over the rows that agree in some of what they say."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
+        self._sums: dict[tuple[int, ...], defaultdict[tuple[str, ...], _Sums]] = {}
+
+    def hold(self, line: Line) -> bool:
+        """True when a row is the sum of those that it names, or that agree with it in all that it says."""
+        said, unnamed = (*line.ad, *line.parts), replace(line, name="")
+        places = tuple(at for at, value in enumerate(said) if value and not _says_total(value))
+        if places and places not in self._sums:
+            self._sums[places] = defaultdict(_Sums)
+            for one in self._lines:
+                values = (*one.ad, *one.parts)
+                self._sums[places][tuple(values[at] for at in places)].add(one.figures)
+        if places and self._sums[places][tuple(said[at] for at in places)].is_in(unnamed):
+            return True
+        found = _STEM.fullmatch(line.name.strip()[:_MAX_NAME])
+        return found is not None and self._by_value[(found[1] or found[2]).casefold()].is_in(unnamed)
+
+    @cached_property
+    def _by_value(self) -> defaultdict[str, _Sums]:
+        sums: defaultdict[str, _Sums] = defaultdict(_Sums)
+        for one in self._lines:
+            for value in {value.casefold() for value in (one.name, *one.ad, *one.parts)}:
+                sums[value].add(one.figures)
+        return sums
+
+
+def _find_totals(lines: Sequence[Line], found: Collection[int]) -> set[int]:
+    """Return the rows called a total, or nothing, that are a sum: of the rows above since the last one, of all, or `found` so.
 
     The sum of all stands first or last, where others of its kind may stand beside it.
     """
-    is_named = [not line.name or is_total(line.name) for line in lines]
-    for at in {0, len(lines) - 1} if lines else ():  # at an end a name that ends in the word will do
-        is_named[at] |= _ENDS_IN_A_WORD.fullmatch(lines[at].name.strip()) is not None
-    if not any(is_named):
-        return set()
+    found = {line.row for line in lines if line.row in found}
+    is_named = [not line.name or _is_called_total(line.name) or line.row in found for line in lines]
     others = [at for at, named in enumerate(is_named) if not named]
     first, last = (others[0], others[-1]) if others else (0, -1)
     whole, above, block = _Sums(), _Sums(), _Sums()
     for at in others:
         whole.add(lines[at].figures)
-    found = {line.row for line in lines[:first] if whole.is_in(line)}
+    found |= {line.row for line in lines[:first] if whole.is_in(line)}
     for at, line in enumerate(lines):
-        if line.row in found:
-            continue
-        if is_named[at] and (block.is_in(line) or (at > last and above.is_in(line))):
+        if line.row in found or (is_named[at] and (block.is_in(line) or (at > last and above.is_in(line)))):
             found.add(line.row)
-            block.clear()
-            continue
-        if line.name:
+            if at >= first:
+                block.clear()
+        elif line.name:
             above.add(line.figures)
             block.add(line.figures)
     return found

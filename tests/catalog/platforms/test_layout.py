@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -218,3 +219,27 @@ def test_impossible_rows_are_counted_not_guessed(tmp_path: Path) -> None:
 def test_unknown_headers() -> None:
     assert match_layout(["Ad name", "Impressions"]) is None
     assert match_layout(["Day", "Impressions", "Clicks"]) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [("1000,10,1,-1,5", "conversions must be a number from 0, got -1"), ("1000,10,1,1,-5", "revenue must be a number from 0"),
+     ("1000,10,1,many,5", 'conversions must be a number from 0, got "many"'), ("-5,0,1,1,5", "impressions must be a whole"),
+     ("10,50,1,1,5", r"clicks \(50\) are more than impressions \(10\)"), ("0,5,1,1,5", r"clicks \(5\) are more than"),
+     ("1000,-1,1,1,5", "clicks must be a whole number from 0"), ("1000,10,-1,1,5", "spend must be a number from 0")],
+)  # fmt: skip
+def test_figures_that_cannot_be_fail_their_row_and_not_the_days_beside_it(tmp_path: Path, cells: str, fault: str) -> None:
+    head = "Ad name,Day,Impressions,Link clicks,Amount spent,Conversions,Conversion value\n"
+    path = write(tmp_path / "a.csv", f"{head}Sea,2026-11-01,{cells}\nSea,2026-11-02,2000,20,2,2,2\n")
+    results, catalog = read_results(path), read_catalog(path)
+    assert [row.clicks for row in results.rows] == [one.clicks for one in catalog.creatives] == [20]
+    assert re.search(fault, " ".join(results.warnings))
+    assert re.search(f"row 1: {fault}", catalog.failures[0].problem)
+
+
+def test_all_rows_tell_which_clicks_there_are(tmp_path: Path) -> None:
+    head = "Ad name,Impressions,Clicks (all),Link clicks,Website purchases,Results\n"
+    rows = [f"A{n},{1000 + n},30,{10 if n >= 500 else ''},{2 if n >= 500 else ''},5" for n in range(600)]
+    found = read_results(write(tmp_path / "a.csv", head + "\n".join(rows)))
+    assert [sum(row.clicks for row in found.rows), found.rows[-1].conversions] == [1000, 2]
+    assert any('"Link clicks" is empty in 500 of 600 rows, which count no clicks, and "Clicks' in one for one in found.warnings)

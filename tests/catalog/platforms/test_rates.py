@@ -98,3 +98,60 @@ def test_two_columns_of_one_name_must_agree(tmp_path: Path, name: str) -> None:
     for read in (read_results, read_catalog):
         with pytest.raises(CatalogError, match=rf'a.csv has the column "{name}" 2 times, with different cells \(row 1\)'):
             read(path)
+
+
+def test_a_column_of_which_some_cells_have_a_sign_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "CTR", ["0.12", "12 %", "0.3", "0"])
+    with pytest.raises(
+        CatalogError, match=r'the column "CTR" holds rates with a percent sign and without one; write them alike'
+    ):
+        read_results(path)
+    percent = read_results(path, columns=TableSettings(rates="percent"))
+    assert [row.clicks for row in percent.rows] == [120, 12_000, 300, 0]
+    with pytest.raises(CatalogError, match="shows percent otherwise than --rates share says"):
+        read_results(path, columns=TableSettings(rates="share"))
+    assert [row.clicks for row in read_results(write(tmp_path / "b.csv", "CTR", ["1.2%", "0"])).rows] == [1200, 0]
+    head = "Ad name,Impressions,Link clicks,Amount spent,Purchase ROAS (return on ad spend)\n"
+    (tmp_path / "c.csv").write_text(f"{head}A,1000,10,5.5,340%\nB,1000,10,5.5,3.4\n")
+    with pytest.raises(
+        CatalogError, match=r'"Purchase ROAS \(return on ad spend\)" holds rates with a percent sign and without'
+    ):
+        read_results(tmp_path / "c.csv")
+
+
+def test_a_workbook_that_shows_some_shares_in_percent_is_refused(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Ad name", "Impressions", "CTR"])
+    for number in range(80):
+        sheet.append([f"A{number}", 100_000, 0.0012])
+        sheet.cell(sheet.max_row, 3).number_format = "0.00%" if number < 70 else "General"
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(CatalogError, match="with a percent sign and without one"):
+        read_results(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize(("first", "second"), [("Impressions", "Impr."), ("Amount spent", "Cost")])
+def test_two_columns_of_one_meaning_must_agree(tmp_path: Path, first: str, second: str) -> None:
+    cells = {"Ad name": "A", "Impressions": "1,000", "Link clicks": "10", "Amount spent": "1,000.50"}
+    path = tmp_path / "a.csv"
+    again = cells[first].replace(",", "")
+    path.write_text(f"{','.join([*cells, second])}\n" + ",".join(f'"{cell}"' for cell in [*cells.values(), again]))
+    told = " ".join(read_results(path).warnings)
+    assert f'the columns "{first}" and "{second}" are taken for the same; "' in told
+    path.write_text(path.read_text().replace(f'"{again}"', '"900"'))
+    for read in (read_results, read_catalog):
+        with pytest.raises(CatalogError, match=rf'has the columns "{first}" and "{second}", with different cells \(row 1\)'):
+            read(path)
+    chosen = read_results(path, columns=TableSettings(columns={second: first.casefold().replace("amount spent", "spend")}))
+    assert 900 in (chosen.rows[0].impressions, chosen.rows[0].spend)
+
+
+def test_kinds_of_clicks_may_differ_and_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Ad name,Impressions,Unique link clicks,Link clicks\nA,1000,8,10\n")
+    found = read_results(tmp_path / "a.csv")
+    assert found.rows[0].clicks == 10
+    assert any(
+        '"Link clicks" and "Unique link clicks" are taken for the same; "Link clicks" is' in one for one in found.warnings
+    )

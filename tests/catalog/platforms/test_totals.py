@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -155,7 +156,7 @@ def test_no_total_is_left_out_that_is_not_proven(rows: list[tuple[str, tuple[flo
             continue
         assert left_out.rows[line.row] == TOTAL_ROW
         assert not line.name or is_total(line.name)
-        assert f"row {line.row} " in f"{left_out.notes[0]} " or "more" in left_out.notes[0]
+        assert re.search(rf"row {line.row}\b", left_out.notes[0]) or "more" in left_out.notes[0]
         spans = [kept[a:b] for a in range(len(kept)) for b in range(a + 1, len(kept) + 1)]
         sums = [[sum(one.figures[at] or 0 for one in span if one.name) for at in range(3)] for span in spans]
         assert any(
@@ -189,3 +190,64 @@ def test_a_last_row_that_is_the_sum_and_has_another_name_stays_and_is_told() -> 
     found = find_left_out([*lines, Line(row=3, name="green", figures=(6400.0, 60.0))])
     assert found.rows == {}
     assert found.notes == ('row 3 ("green") is the sum of all other rows but is not called a total, and is read as an ad.',)
+
+
+DAYS = ["2026-11-01", "2026-11-20"]
+
+
+@pytest.mark.parametrize("head", ["Ad name,Day", "Ad name,Reporting starts,Reporting ends", "ad_name,headline,day"])
+@pytest.mark.parametrize("where", ["below", "above", "behind"])
+def test_subtotals_over_days_are_no_ads(tmp_path: Path, head: str, where: str) -> None:
+    def line(ad: str, first: str, last: str, counts: str) -> str:
+        days = f"{first},{last}" if "ends" in head else first if first == last else ""
+        return f"{ad},{'Words,' if 'headline' in head else ''}{days},{counts}\n"
+
+    rows = {ad: [line(ad, day, day, f"{n}00,{n}") for n, day in enumerate(DAYS, 1)] for ad in ("red", "blue")}
+    sums = {ad: line(ad, *DAYS, "300,3") for ad in rows}
+    parts = [
+        [sums[ad], *rows[ad]] if where == "above" else [*rows[ad], *([sums[ad]] if where == "below" else [])] for ad in rows
+    ]
+    text = "".join(map("".join, parts)) + ("".join(sums.values()) if where == "behind" else "")
+    (tmp_path / "a.csv").write_text(
+        f"{head},{'impressions,clicks' if 'headline' in head else 'Impressions,Link clicks'}\n{text}"
+    )
+    catalog = read_catalog(tmp_path / "a.csv")
+    assert sum(one.impressions or 0 for one in catalog.creatives) == 600
+    assert dict(catalog.dropped) == {SUBTOTAL: 2}
+    assert any('("red"), row ' in note and "sums of ads' rows" in note for note in catalog.warnings)
+
+
+@pytest.mark.parametrize(
+    ("red", "blue"), [("red Total", "blue Total"), ("red Ergebnis", "blue Ergebnis"), ("Total red", "Total blue")]
+)
+def test_pivots_are_read_without_their_totals(tmp_path: Path, red: str, blue: str) -> None:
+    head = "Ad name,Campaign,Impressions,Link clicks\n"
+    text = f"{head}red,x,100,1\nred,y,200,3\n{red},,300,4\nblue,x,10,1\n{blue},,10,1\nGrand Total,,310,5\n"
+    ads, creatives, told = read(tmp_path / "a.csv", text)
+    assert ads == creatives == ["red", "red", "blue"]
+    assert f'row 3 ("{red}"), row 5 ("{blue}"), row 6 ("Grand Total") are sums of others' in told
+    ads, _, told = read(tmp_path / "b.csv", text.replace("300,4", "301,4"))
+    assert red in ads
+    assert f'row 3 ("{red}") is called like a total' in told or red.startswith("Total ")
+
+
+def test_totals_of_days_behind_the_ads_are_sums_of_a_group(tmp_path: Path) -> None:
+    rows = "".join(f"{ad},{day},{n}00,{n}\n" for n, ad in enumerate(("red", "blue"), 1) for day in DAYS)
+    totals = "".join(f"Total,{day},300,3\n" for day in DAYS)
+    assert read(tmp_path / "a.csv", f"Ad name,Day,Impressions,Link clicks\n{rows}{totals}")[0] == ["red", "red", "blue", "blue"]
+
+
+def test_a_pivot_that_names_an_ad_once_is_refused(tmp_path: Path) -> None:
+    text = f"{HEAD}red,100,1,1\n,200,3,2\nblue,10,1,1\n,20,1,1\n"
+    with pytest.raises(CatalogError, match=r"a\.csv: row 2, row 4 name no ads, as in a pivot table .* repeat the names in all"):
+        read(tmp_path / "a.csv", text)
+
+
+def test_small_rows_that_stand_twice_are_copies_where_many_do_and_told_where_few_do(tmp_path: Path) -> None:
+    rows = "".join(f"A{n},{10 + n},1,0\n" for n in range(6))
+    ads, _, told = read(tmp_path / "a.csv", f"{HEAD}{rows}{rows}")
+    assert ads == [f"A{n}" for n in range(6)]
+    assert "agree with earlier rows in every cell and are counted once" in told
+    ads, _, told = read(tmp_path / "a.csv", f"{HEAD}{rows}A0,10,1,0\n")
+    assert len(ads) == 7
+    assert 'row 7 ("A0") agrees with an earlier row in every cell and is counted, too' in told
