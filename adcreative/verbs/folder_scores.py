@@ -49,7 +49,7 @@ def score_folder(
     summary = score(folder, out, settings, batch=BatchConfig(restart=True), progress=progress, should_stop=should_stop)
     if summary.stopped:
         return None
-    catalog = read_catalog(folder, with_days=False)
+    catalog = read_catalog(folder, columns=settings.columns, with_days=False)
     rows = read_our_rows(out)
     waiting, scored = fill_from_pictures(catalog.creatives, reader), []
     for row in rows:  # in the order of the catalogue, less those that failed

@@ -220,15 +220,16 @@ class Studio:
         return find_standing(predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
 
     def score_folder(
-        self, folder: Path, out: Path, *, dates: str = "", progress: Progress, should_stop: ShouldStop
-    ) -> FolderScores | None:
+        self, folder: Path, out: Path, *, dates: str = "", columns: Path | None = None, progress: Progress,
+        should_stop: ShouldStop,
+    ) -> FolderScores | None:  # fmt: skip
         """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
 
         Raises:
             CatalogError: nothing in the folder can be scored.
         """
         reader = find_reader(lambda: self._loaded.tools.extractor.cache)
-        settings = ScoreSettings(model=self._model_dir, features=self._loaded.features_dir, dates=dates)
+        settings = ScoreSettings(model=self._model_dir, features=self._loaded.features_dir, dates=dates, columns=columns)
         return score_folder(folder, out, settings, reader=reader, progress=progress, should_stop=should_stop)
 
     def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any:

@@ -15,7 +15,6 @@ from PIL import Image
 
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
-from adcreative.catalog.mapping import TableSettings
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
 from adcreative.errors import TrainingError
 from adcreative.pipeline import ImproveSettings, Standing, WriteSettings
@@ -180,13 +179,13 @@ class FakeStudio:
         return rows
 
     def score_folder(
-        self, folder: Path, out: Path, *, dates: str = "", progress: Callable[[str, int, int], None],
+        self, folder: Path, out: Path, *, columns: Path | None = None, progress: Callable[[str, int, int], None],
         should_stop: Callable[[], bool],
     ) -> FolderScores | None:  # fmt: skip
         """Every picture 1.52 %, in the order of their names; one called "thin" has too little data, one called "asdf" has
         that word in it."""
         scored = []
-        creatives = read_catalog(folder, columns=TableSettings(dates=dates)).creatives
+        creatives = read_catalog(folder, columns=columns).creatives
         for number, creative in enumerate(creatives, 1):
             if should_stop():
                 return None

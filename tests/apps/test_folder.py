@@ -164,3 +164,14 @@ def test_scoring_stops_when_asked_and_says_what_is_wrong(folders: Folders, image
     *_, last = screens
     assert last.record == {"status": "stopped"}
     assert "no picture" in next(folders.score("me", None)).shown
+
+
+def test_a_table_that_can_be_read_two_ways_is_read_as_is_said(folders: Folders, image_path: Path, tmp_path: Path) -> None:
+    table = b"file_name,impressions,clicks,date_start,spend\n1.jpg,1000,10,03/04/2026,1.500\n"
+    path = pack(tmp_path / "a.zip", {"1.jpg": image_path.read_bytes(), "metadata.csv": table})
+    *_, refused = folders.score("me", [path])
+    assert "its days can be read two ways" in refused.shown
+    *_, refused = folders.score("me", [path], {"dates": "dmy", "rates": "", "decimals": None})
+    assert "--decimals point or --decimals comma" in refused.record["error"]
+    *_, last = folders.score("me", [path], {"dates": "dmy", "rates": "percent", "decimals": "comma"})
+    assert last.names == ("1. 1.jpg",)

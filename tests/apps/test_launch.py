@@ -131,7 +131,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/disclosures": ["markets", "visitor"],
         "/approve": ["name", "markets", "is_read", "shown", "visitor"],
         "/pack": ["campaign", "platform", "url", "visitor"],
-        "/score_folder": ["upload_paths", "dates", "visitor"],
+        "/score_folder": ["upload_paths", "visitor", "dates", "rates", "decimals"],
         "/resume_folder": ["visitor"],
         "/cancel_folder": ["visitor"],
         "/arrange_ads": ["order", "query", "visitor"],

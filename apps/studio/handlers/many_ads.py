@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,14 @@ class FolderScreen:
     view: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+def _write_settings(written: Mapping[str, str | None], path: Path) -> Path | None:
+    """Write a mapping file of no columns; None where nothing is said."""
+    said = {name: text for name, text in written.items() if text}
+    if said:
+        path.write_text(json.dumps({"columns": {}, **said}), encoding="utf-8")
+    return path if said else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Folders:
     """The buttons of the page for many ads. A folder waits for the model like a search, and is found again after its page
@@ -55,8 +64,10 @@ class Folders:
         """Note that these uploads are the owner's, to be deleted with everything else of theirs."""
         self.handlers.belongings.note(owner, *(uploads or ()))
 
-    def score(self, owner: str, uploads: Sequence[str | Path] | None, dates: str = "") -> Iterator[FolderScreen]:
-        """Score what was uploaded; yield a screen at each change. dates: the order of a table's days, "": it tells them."""
+    def score(
+        self, owner: str, uploads: Sequence[str | Path] | None, written: Mapping[str, str | None] | None = None
+    ) -> Iterator[FolderScreen]:
+        """Score what was uploaded; yield a screen at each change. written: how a table is written, as in a mapping file."""
         directory = self.handlers.owner_dir(owner) / "folder"
         self.bring(owner, uploads)
         earlier = self.board.find(owner)
@@ -66,6 +77,7 @@ class Folders:
         try:
             shutil.rmtree(directory, ignore_errors=True)
             left_out = gather([Path(path) for path in uploads or ()], directory / "ads")
+            columns = _write_settings(written or {}, directory / "columns.json")
             ticket = self.handlers.seat.join()
         except AdCreativeError as error:
             yield FolderScreen(shown=fragments.problem(error), record={"error": str(error)})
@@ -81,7 +93,7 @@ class Folders:
                     found = None
                     if has_model:
                         found = self.handlers.choices.studio_of(owner).score_folder(
-                            directory / "ads", directory / "scores.csv", dates=dates, progress=tell, should_stop=should_stop
+                            directory / "ads", directory / "scores.csv", columns=columns, progress=tell, should_stop=should_stop
                         )  # fmt: skip
                 if found is None:
                     return FolderScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})

@@ -18,12 +18,10 @@ from ..sessions.wishes import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
 from .next_test import build_next_test
 from .parts import (
-    DATES,
-    DECIMALS,
     MOVES,
     QUICK,
-    RATES,
     Fields,
+    ask_written,
     find_owner,
     fragment,
     read_choices,
@@ -68,12 +66,7 @@ def build_account(
                     f"{ours}_column": gr.Dropdown([""], value="", label=label, elem_id=f"column-{ours}")
                     for ours, label in COLUMNS.items()
                 }
-            chosen["dates"] = gr.Dropdown(DATES, value="", label="How its days are written", elem_id="account-dates")
-            with gr.Row():
-                chosen["rates"] = gr.Dropdown(RATES, value="", label="What its click rates are", elem_id="account-rates")
-                chosen["decimals"] = gr.Dropdown(
-                    DECIMALS, value="", label="What stands before decimals", elem_id="account-decimals"
-                )
+            chosen |= ask_written("account")
             package = gr.File(label="Pack of a tested version, or of a test (optional)", height=170, elem_id="account-package")
             for upload in (results, package):
                 take_only_uploads(upload)

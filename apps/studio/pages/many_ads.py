@@ -14,12 +14,12 @@ from ..html import fragments
 from ..html.steps import ORDERS
 from ..sessions.wishes import FORM_FIELDS
 from .parts import (
-    DATES,
     MODEL_SEAT,
     MOVES,
     QUICK,
     WATCHING,
     Fields,
+    ask_written,
     file_to_take,
     find_owner,
     fragment,
@@ -48,7 +48,7 @@ def build_folder(
             fragment(fragments.heading("Many ads at once", HINT))
             uploads = gr.File(label="Pictures, table or zip", file_count="multiple", height=180, elem_id="folder-uploads")
             take_only_uploads(uploads)
-            dates = gr.Dropdown(DATES, value="", label="How the table's days are written", elem_id="folder-dates")
+            written = ask_written("folder")
             button = gr.Button("Score them all", variant="primary", size="lg", elem_id="folder-button")
             stop = gr.Button("Stop scoring", variant="stop", size="sm", visible=False, elem_id="folder-stop")
         with gr.Column(scale=7, min_width=320):
@@ -69,9 +69,9 @@ def build_folder(
             yield screen.shown, str(screen.table) if screen.table else None, screen.record
 
     def score_folder(
-        request: gr.Request, upload_paths: list[str] | None = None, dates: str | None = None, visitor: str | None = None
+        request: gr.Request, upload_paths: list[str] | None = None, visitor: str | None = None, **written: str | None
     ) -> Iterator[Any]:
-        yield from flat(folders.score(find_owner(visitor, request), upload_paths, dates or ""))
+        yield from flat(folders.score(find_owner(visitor, request), upload_paths, written))
 
     def resume_folder(request: gr.Request, visitor: str | None = None) -> Iterator[Any]:
         for screen in folders.resume(find_owner(visitor, request)):
@@ -81,7 +81,7 @@ def build_folder(
     uploads.change(_bring(folders), [uploads, visitor], None, **MOVES)
     settled = [table, tools, order, query, stop]
     button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
-        score_folder, None, outputs, inputs_kwargs={"upload_paths": uploads, "dates": dates, "visitor": visitor},
+        score_folder, None, outputs, inputs_kwargs={"upload_paths": uploads, "visitor": visitor, **written},
         api_name="score_folder",
         show_progress="hidden", **WATCHING,
     ).then(settle, visitor, settled, **MOVES)  # fmt: skip

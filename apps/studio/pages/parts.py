@@ -31,6 +31,15 @@ RATES = [("As the column tells", ""), ("Percent (1.2 is 1.2 %)", "percent"), ("S
 DECIMALS = [("As the table tells", ""), ("A point (1.50)", "point"), ("A comma (1,50)", "comma")]
 
 
+def ask_written(page: str) -> Fields:
+    """Return the fields that ask how the table of a page is written, by their names in a mapping file."""
+    fields: Fields = {"dates": gr.Dropdown(DATES, value="", label="How its days are written", elem_id=f"{page}-dates")}
+    with gr.Row():
+        fields["rates"] = gr.Dropdown(RATES, value="", label="What its click rates are", elem_id=f"{page}-rates")
+        fields["decimals"] = gr.Dropdown(DECIMALS, value="", label="What stands before decimals", elem_id=f"{page}-decimals")
+    return fields
+
+
 def read_choices(fields: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str | None]:
     """Return what was chosen for the columns of an export by our names for them, and how it is written by WRITTEN."""
     return {**{name: fields.get(f"{name}_column") for name in names}, **{name: fields.get(name) for name in WRITTEN}}
