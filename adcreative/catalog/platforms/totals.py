@@ -273,16 +273,19 @@ class _Groups:
     def hold(self, line: Line) -> bool:
         """True when a row is the sum of those that it names, or that agree with it in all that it says."""
         said, unnamed = (*line.ad, *line.parts), replace(line, name="")
-        places = tuple(at for at, value in enumerate(said) if value and not _says_total(value))
+        found = _STEM.fullmatch(line.name.strip()[:_MAX_NAME])
+        if found and self._by_value[(found[1] or found[2]).casefold()].is_in(unnamed):
+            return True
+        if found and not _is_called_total(line.name):
+            return False  # "Total comfort"
+        places = tuple(at for at, value in enumerate(said) if value not in ("", "-") and not _says_total(value))
         if places and places not in self._sums:
             self._sums[places] = defaultdict(_Sums)
             for one in self._lines:
                 values = (*one.ad, *one.parts)
                 self._sums[places][tuple(values[at] for at in places)].add(one.figures)
-        if places and self._sums[places][tuple(said[at] for at in places)].is_in(unnamed):
-            return True
-        found = _STEM.fullmatch(line.name.strip()[:_MAX_NAME])
-        return found is not None and self._by_value[(found[1] or found[2]).casefold()].is_in(unnamed)
+        probe = line if _says_total(line.name) else unnamed
+        return bool(places) and self._sums[places][tuple(said[at] for at in places)].is_in(probe)
 
     @cached_property
     def _by_value(self) -> defaultdict[str, _Sums]:
