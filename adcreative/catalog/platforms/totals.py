@@ -133,7 +133,7 @@ def mark_row(cells: Iterable[Any]) -> bytes:
     return hashlib.blake2b("\0".join(map(str, cells)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def find_left_out(lines: Iterable[Line], *, needs_name: bool = True, table: str = "") -> LeftOut:
+def find_left_out(lines: Iterable[Line], *, needs_name: bool = True, table: str = "the table") -> LeftOut:
     """Return which rows of a table are totals, subtotals or copies; memory grows with the rows.
 
     needs_name: rows without a name are left out, too, whether or not they are sums. table: what messages call it.
