@@ -206,7 +206,7 @@ class DateVote:
             return True
         is_dense = _span(swapped) <= _SPARSE * len(swapped) and 2 * max(_span(swapped), 2 * _SHORT_SPAN) <= _span(others)
         walked, swapped_walk = self._walked[order, False], self._walked[order, True]
-        return is_dense or (self._num_steps >= _MANY and _SCATTERED * swapped_walk <= walked)
+        return is_dense or (self._num_steps >= _MANY and _SCATTERED * swapped_walk < walked)
 
     def _without_impossible(self, orders: Sequence[str]) -> list[str]:
         """Return the orders without those under which a row lies outside the days that can be, or ends before it starts."""

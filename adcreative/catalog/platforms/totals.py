@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from adcreative.errors import CatalogError
@@ -159,7 +159,11 @@ def find_left_out(lines: Iterable[Line], *, needs_name: bool = True, table: str 
     rows = nameless | {line.row: COPY for line in copies}
     rows |= dict.fromkeys(subtotals, SUBTOTAL) | dict.fromkeys(totals, TOTAL_ROW)
     by_reason = {reason: [line for line in lines if rows.get(line.row) == reason] for reason in _TOLD}
-    by_reason["called"] = [line for line in ads if line.row not in rows and _is_called_total(line.name) and line.figures[0]]
+    by_reason["called"] = [
+        line
+        for line in candidates
+        if line.row not in rows and (_is_called_total(line.name) or groups.find_named(line) is not None)
+    ]
     by_reason["alike"] = [line for line in _find_repeated(kept) if line.row not in rows and line.figures[0]]
     by_reason["sum"] = _last_that_is_a_sum(ads, rows)
     by_reason["over all"] = [line for line in kept if not all(line.parts) and line.row not in rows]
@@ -254,6 +258,7 @@ def _is_called_total(name: str) -> bool:
     return is_total(name) or _ENDS_IN_A_WORD.fullmatch(name.strip()[:_MAX_NAME]) is not None
 
 
+@lru_cache(maxsize=65_536)
 def _says_total(text: str) -> bool:
     return _is_called_total(text) or _STEM.fullmatch(text.strip()[:_MAX_NAME]) is not None
 
@@ -273,10 +278,9 @@ class _Groups:
     def hold(self, line: Line) -> bool:
         """True when a row is the sum of those that it names, or that agree with it in all that it says."""
         said, unnamed = (*line.ad, *line.parts), replace(line, name="")
-        found = _STEM.fullmatch(line.name.strip()[:_MAX_NAME])
-        if found and self._by_value[(found[1] or found[2]).casefold()].is_in(unnamed):
+        if (named := self.find_named(line)) is not None and named.is_in(unnamed):
             return True
-        if found and not _is_called_total(line.name):
+        if _says_total(line.name) and not _is_called_total(line.name):
             return False  # "Total comfort"
         places = tuple(at for at, value in enumerate(said) if value not in ("", "-") and not _says_total(value))
         if places and places not in self._sums:
@@ -286,6 +290,11 @@ class _Groups:
                 self._sums[places][tuple(values[at] for at in places)].add(one.figures)
         probe = line if _says_total(line.name) else unnamed
         return bool(places) and self._sums[places][tuple(said[at] for at in places)].is_in(probe)
+
+    def find_named(self, line: Line) -> _Sums | None:
+        """Return the sums of the rows that a total names, None where there are none."""
+        found = _STEM.fullmatch(line.name.strip()[:_MAX_NAME])
+        return self._by_value.get((found[1] or found[2]).casefold()) if found else None
 
     @cached_property
     def _by_value(self) -> defaultdict[str, _Sums]:

@@ -162,6 +162,7 @@ def test_dates_that_were_all_turned_are_told_and_those_to_come_refused() -> None
     with pytest.raises(CatalogError, match="such as 11 December 2026, and some have not been; export it again"):
         decide([datetime.date(2026, day, 11) for day in range(1, 13)])
     assert decide([datetime.date(2026, month, 1) for month in range(1, 12)]).note == ""
+    assert decide([datetime.date(2026, 11, 7)] * 9).note == ""
 
 
 def test_a_column_without_days_keeps_its_texts() -> None:
