@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
     from adcreative.papers.compression.run import compress
     from adcreative.papers.compression.selection import select
+    from adcreative.papers.discontinuation.run import forecast_two_terms
+    from adcreative.papers.ngame.run import target
+    from adcreative.papers.personas.run import audit_personas, score
+    from adcreative.papers.personas.settings import ScoreSettings
     from adcreative.papers.position_auctions.run import place
     from adcreative.papers.position_auctions.settings import PlaceSettings
     from adcreative.papers.set_continuation.run import extend
+    from adcreative.papers.slate_readers.run import rotate
+    from adcreative.papers.slate_readers.settings import RotateSettings
     from adcreative.provenance.approval import note_event, read_events
     from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
     from adcreative.provenance.run_records import forget_paths
@@ -42,7 +48,6 @@ if TYPE_CHECKING:
     from adcreative.verbs.app import launch_app
     from adcreative.verbs.approvals import approve, approved_pictures, check_approved
     from adcreative.verbs.archive import archive
-    from adcreative.verbs.audit_personas import audit_personas
     from adcreative.verbs.benchmark import benchmark
     from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
     from adcreative.verbs.campaign import export, import_results, plan_test, read_out
@@ -61,20 +66,17 @@ if TYPE_CHECKING:
     from adcreative.verbs.models import models
     from adcreative.verbs.optimize import optimize
     from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
-    from adcreative.verbs.rotate import evaluate_policy, rotate
-    from adcreative.verbs.score import SCORE_COLUMNS, score
+    from adcreative.verbs.rotate import evaluate_policy
+    from adcreative.verbs.score import SCORE_COLUMNS
     from adcreative.verbs.settings import (
         ImproveSettings,
         OptimizeSettings,
         RankSettings,
-        RotateSettings,
-        ScoreSettings,
         TrainSettings,
         WriteSettings,
     )
     from adcreative.verbs.standing import Standing
     from adcreative.verbs.studio import Studio
-    from adcreative.verbs.target import target
     from adcreative.verbs.train import Trainable, count_trainable, train
     from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
     from adcreative.verbs.use_log import evaluate_log, explain_log, is_log_model, score_log
@@ -94,7 +96,6 @@ _HOMES = {
     "verbs.app": "launch_app",
     "verbs.approvals": "approve approved_pictures check_approved",
     "verbs.archive": "archive",
-    "verbs.audit_personas": "audit_personas",
     "verbs.benchmark": "benchmark",
     "verbs.benchmark_bars": "BarsSummary benchmark_bars",
     "verbs.campaign": "export import_results plan_test read_out",
@@ -109,21 +110,26 @@ _HOMES = {
     "verbs.explain": "explain",
     "verbs.export_model": "ExportedModel export_model",
     "papers.set_continuation.run": "extend",
+    "papers.slate_readers.run": "rotate",
+    "papers.slate_readers.settings": "RotateSettings",
     "verbs.forecast": "forecast",
     "verbs.governance": "disclosures purge signing_config",
     "verbs.language_model": "check_language_model list_language_models models_dir",
     "verbs.models": "models",
     "verbs.optimize": "optimize",
+    "papers.discontinuation.run": "forecast_two_terms",
+    "papers.ngame.run": "target",
+    "papers.personas.run": "audit_personas score",
+    "papers.personas.settings": "ScoreSettings",
     "papers.position_auctions.run": "place",
     "papers.position_auctions.settings": "PlaceSettings",
     "verbs.rank_features": "FeatureRank RankSummary rank_features",
-    "verbs.rotate": "evaluate_policy rotate",
-    "verbs.score": "SCORE_COLUMNS score",
+    "verbs.rotate": "evaluate_policy",
+    "verbs.score": "SCORE_COLUMNS",
     "papers.compression.selection": "select",
-    "verbs.settings": "ImproveSettings OptimizeSettings RankSettings RotateSettings ScoreSettings TrainSettings WriteSettings",
+    "verbs.settings": "ImproveSettings OptimizeSettings RankSettings TrainSettings WriteSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",
-    "verbs.target": "target",
     "verbs.train": "Trainable count_trainable train",
     "verbs.train_log": "LogSummary inspect_log train_log",
     "verbs.use_log": "evaluate_log explain_log is_log_model score_log",

@@ -35,32 +35,13 @@ def rotate(
 
 @commands.command(rich_help_panel=PANEL)
 @shown
-def audit_personas(
-    answers: Annotated[Path, typer.Argument(help="Table of person, creative, rating or click, traits; or ADS-16.")],
-    out: Annotated[Path, typer.Option("--out", help="JSON to write; effects beside it as CSV.")],
-    creatives: Annotated[Path | None, typer.Option(help="The ads that were answered: folder or table.")] = None,
-    personas: Annotated[Path | None, typer.Option(help="TOML: a table of traits for each persona to rank ads for.")] = None,
-    seed: Seed = 0,
-    restart: Overwrite = False,
-    **told: Any,
-) -> Done:
-    """Measure whether declared audience profiles say which ads are preferred, and which trait goes with which feature.
-
-    Example: adcreative audit-personas answers.csv --creatives account/ --personas personas.toml --out audit.json
-    """
-    summary = pipeline.audit_personas(answers, out, creatives=creatives, personas=personas, seed=seed, restart=restart, **told)
-    return summary, "person{s} asked"
-
-
-@commands.command(rich_help_panel=PANEL)
-@shown
 def target(
     ads: Data,
     labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
     out: CsvAndJson,
     num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
-    index: Annotated[Path | None, typer.Option(help="Folder to save the trained index into.")] = None,
-    pictures: Annotated[bool, typer.Option(help="Read pictures beside the words.")] = True,
+    index: Annotated[Path | None, typer.Option(hidden=True, help="As of papers target.")] = None,
+    pictures: Annotated[bool, typer.Option(hidden=True, help="As of papers target.")] = True,
     seed: Seed = 0,
     restart: Overwrite = False,
     **told: Any,

@@ -1,6 +1,6 @@
 """Commands of published systems off the main way: `adcreative papers NAME`. No logic of their own.
 
-Each was a command of the program itself in 1.0 and still is, hidden from the help.
+Those that were commands of the program itself in 1.0 still are, hidden from the help.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import typer
 
 from adcreative import pipeline
 from adcreative.cli.commands import Done, in_group, shown
-from adcreative.options import CsvAndJson, LogModel, Overwrite, Seed
-from adcreative.pipeline import PlaceSettings
+from adcreative.options import CsvAndJson, Data, Dates, LogModel, Overwrite, Seed
+from adcreative.pipeline import PlaceSettings, RotateSettings
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -78,3 +78,84 @@ def select(
     Example: adcreative papers select log-model/ --data impressions.parquet --out selected/
     """
     return pipeline.select(model, data, out, settings=settings, seed=seed, restart=restart, **told), "value{s} judged"
+
+
+@paper("personas", old="audit-personas")
+@shown
+def audit_personas(
+    answers: Annotated[Path, typer.Argument(help="Table of person, creative, rating or click, traits; or ADS-16.")],
+    out: Annotated[Path, typer.Option("--out", help="JSON to write; effects beside it as CSV.")],
+    creatives: Annotated[Path | None, typer.Option(help="The ads that were answered: folder or table.")] = None,
+    personas: Annotated[Path | None, typer.Option(help="TOML: a table of traits for each persona to rank ads for.")] = None,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Measure whether declared audience profiles say which ads are preferred, and which trait goes with which feature.
+
+    Example: adcreative papers personas answers.csv --creatives account/ --personas personas.toml --out audit.json
+    """
+    summary = pipeline.audit_personas(answers, out, creatives=creatives, personas=personas, seed=seed, restart=restart, **told)
+    return summary, "person{s} asked"
+
+
+@group.command("target")
+@shown
+def target_by_encoder(
+    ads: Data,
+    labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
+    out: CsvAndJson,
+    index: Annotated[Path, typer.Option(help="Folder to save the encoder's index into, where the encoder is best.")],
+    num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
+    pictures: Annotated[bool, typer.Option(help="Read pictures beside the words.")] = True,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Rank search queries, keywords or interests as target does, by a trained encoder too.
+
+    Example: adcreative papers target ads.csv --labels pairs.csv --index index/ --out targets.csv
+    """
+    summary = pipeline.target(
+        ads, out, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **told
+    )
+    return summary, "creative{s} targeted"
+
+
+@group.command("slates")
+@shown
+def slates_for_readers(
+    account: Data,
+    log: Annotated[Path, typer.Option(help="What was shown and clicked, with columns user and slate: parquet or CSV.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write: slot, creative, share; OUT.slates.csv beside it.")],
+    slots: Annotated[int, typer.Option(help="Creatives shown together.")],
+    readers: Annotated[str, typer.Option(help="gru, or linear: a running mean, which needs less data.")] = "gru",
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Fill slates for each reader who comes back, by their clicks.
+
+    Example: adcreative papers slates account/ --log pages.parquet --slots 4 --out readers.csv
+    """
+    settings = RotateSettings(slots=slots, readers=readers, seed=seed)
+    return pipeline.rotate(account, out, settings, log=log, restart=restart, **told), "share{s} planned"
+
+
+@group.command("forecast")
+@shown
+def forecast_two_terms(
+    account: Annotated[Path, typer.Argument(help="Export or log by day: ad, day, impressions, clicks.")],
+    out: CsvAndJson,
+    creatives: Annotated[Path | None, typer.Option(help="The ads: folder or table; gives the queue for optimize.")] = None,
+    dates: Dates = "",
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Forecast when each ad ends as forecast does, by the two-term hazard too.
+
+    Example: adcreative papers forecast daily.csv --creatives account/ --out forecast.csv
+    """
+    found = pipeline.forecast_two_terms(account, out, creatives=creatives, dates=dates, seed=seed, restart=restart, **told)
+    return found, "ad{s} forecast"

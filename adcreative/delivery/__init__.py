@@ -14,7 +14,6 @@ and what comes after launch:
     rotation      tomorrow's share of each creative; slates; other policies judged from a log
     forecast      trends of click rates; lifetimes and when each ad ends
     targeting     queries, keywords and interests among very many
-    personas      declared audience profiles and what they say
 
-Only forecast.hazard, targeting.network and targeting.ranking load torch.
+None of them loads torch.
 """

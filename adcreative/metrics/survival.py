@@ -1,4 +1,4 @@
-"""Metrics and estimates of lifetimes that are partly cut off: Kaplan-Meier, concordance, hazards. No torch.
+"""Metrics and estimates of lifetimes that are partly cut off: Kaplan-Meier, concordance. No torch.
 
 Durations count from the start of an ad; `ended` is False where it still ran, or was stopped for another reason, when it
 was last seen. RISK is higher when the end comes sooner, everywhere in this project, as in scikit-survival
@@ -45,8 +45,3 @@ def kaplan_meier(durations: np.ndarray, ended: np.ndarray, times: np.ndarray) ->
     curve = np.cumprod(1 - events / at_risk) if len(ends) else np.zeros(0)
     place = np.searchsorted(ends, times, side="right")
     return np.concatenate([[1.0], curve])[place]
-
-
-def survival_of_hazards(hazards: np.ndarray) -> np.ndarray:
-    """Return [N, L] S(t_l) = prod_{k <= l} (1 - h_k) of hazards [N, L]."""
-    return np.cumprod(1 - hazards, axis=1)

@@ -26,7 +26,7 @@ from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
     from adcreative.delivery.forecast.lifetimes import Lifetimes
-    from adcreative.delivery.forecast.wear_out import WearOut
+    from adcreative.delivery.forecast.wear_out import FitsLives, WearOut
 
 __all__ = ["forecast"]
 
@@ -50,8 +50,9 @@ class _Answer:
 
 
 def forecast(
-    account: Path, out: Path, *, creatives: Path | None = None, dates: str = "", seed: int = 0, restart: bool = False,
-    progress: Progress = silent, should_stop: ShouldStop = never,
+    account: Path, out: Path, *, creatives: Path | None = None, dates: str = "", seed: int = 0,
+    also: Mapping[str, FitsLives] | None = None, restart: bool = False, progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures beside it (JSON) and a page (HTML).
 
@@ -66,6 +67,7 @@ def forecast(
             doing. dates: "dmy", "mdy" or "ymd", the order of its days; "" lets it tell.
         creatives: folder or table of the ads: their words help, families are kept together when measuring, and
             `<out>.refresh.csv` is the part of it that `optimize` takes next, most urgent first.
+        also: further models by name, held against Kaplan-Meier, Cox and a survival forest.
     Raises:
         CatalogError: there are no rows by day. ConfigError: stopped, or scikit-survival is not installed.
     """
@@ -82,7 +84,7 @@ def forecast(
     ads = _read_ads(creatives)
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
-    answer = _answer(lives, log, ads, seed, progress)
+    answer = _answer(lives, log, ads, seed, also, progress)
     with own_outputs(outputs, inputs, restart=restart):
         write_rows(out, answer.rows, FORECAST_COLUMNS)
         queue = [ads[row["creative"]] for row in _queue(answer.rows) if row["creative"] in ads]
@@ -124,14 +126,17 @@ def _read_ads(creatives: Path | None) -> dict[str, Creative]:
     return {one.name: one for one in reversed(read_catalog(Path(creatives), with_days=False).creatives)}
 
 
-def _answer(lives: Lifetimes, log: EventLog, ads: Mapping[str, Creative], seed: int, progress: Progress) -> _Answer:
+def _answer(
+    lives: Lifetimes, log: EventLog, ads: Mapping[str, Creative], seed: int, also: Mapping[str, FitsLives] | None,
+    progress: Progress,
+) -> _Answer:  # fmt: skip
     from adcreative.delivery.forecast.wear_out import TIMES, fit_wear_out, remaining_days
     from adcreative.errors import TrainingError
 
     features, groups = _describe(lives, ads)
     fitted, warnings = None, list(lives.screens)
     try:
-        fitted = fit_wear_out(lives, features, groups, seed=seed, progress=count_stage(progress, "comparing models"))
+        fitted = fit_wear_out(lives, features, groups, seed=seed, also=also, progress=count_stage(progress, "comparing models"))
     except TrainingError as error:
         warnings.append(f"{error}; {ALONE}.")
     rows: list[dict[str, Any]] = [_plain_row(lives, at) for at in range(len(lives.names))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import ConfigError
 from adcreative.options import takes
-from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
+from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.after_launch import render_rotation
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from adcreative.delivery.rotation.judging import Judgement
     from adcreative.delivery.rotation.plan import Account, Plan
 
+    Planner = Callable[[Account, EventLog, RotateSettings], Plan]
+
 __all__ = ["evaluate_policy", "rotate"]
 
 STOPPED = "stopped before the result was complete; nothing was written"
@@ -35,8 +38,8 @@ MAX_LINES = 12
 
 @takes(RotateSettings)
 def rotate(
-    account: Path, out: Path, settings: RotateSettings, *, log: Path, restart: bool = False, progress: Progress = silent,
-    should_stop: ShouldStop = never,
+    account: Path, out: Path, settings: RotateSettings, *, log: Path, plan_by: Planner | None = None, restart: bool = False,
+    progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV), and a page to look at (HTML).
 
@@ -48,13 +51,13 @@ def rotate(
     Args:
         account: folder or table of creatives; names are joined to the log's.
         log: what was shown and clicked: see `catalog.event_log`.
-        settings: how shares are planned; its fields may be given as keywords. Of readers those who were seen last get slates,
-            the user "" stands for all others. What `scores` predicts is where new creatives start. By `forecast` a running ad
-            keeps the part of its share that is its chance to last the week; its trends count only where the log has too few
-            days to tell them.
+        settings: how shares are planned; its fields may be given as keywords. What `scores` predicts is where new creatives
+            start. By `forecast` a running ad keeps the part of its share that is its chance to last the week; its trends count
+            only where the log has too few days to tell them.
+        plan_by: plans in another way than `delivery.rotation` does.
     Raises:
         CatalogError: account or log cannot be used, or have no name in common. ConfigError: a setting, or stopped.
-        TrainingError: the slates hold too few clicks or follow too few readers.
+        TrainingError: the slates hold too few clicks.
     """
     from adcreative.delivery.rotation import plan as planning
 
@@ -71,7 +74,7 @@ def rotate(
     progress("planning", 2, 3)
     if should_stop():
         raise ConfigError(STOPPED)
-    plan = _plan(creatives, events, settings, progress, should_stop)
+    plan = (plan_by or _plan)(creatives, events, settings)
     if should_stop():
         raise ConfigError(STOPPED)
     with own_outputs(outputs, inputs, restart=restart):
@@ -87,22 +90,13 @@ def rotate(
     return CampaignSummary(path=out, done=len(plan.rows), warnings=plan.warnings, lines=plan.lines[:MAX_LINES] + more)
 
 
-def _plan(creatives: Account, events: EventLog, settings: RotateSettings, progress: Progress, should_stop: ShouldStop) -> Plan:
+def _plan(creatives: Account, events: EventLog, settings: RotateSettings) -> Plan:
     from adcreative.delivery.rotation.plan import plan_rotation
 
-    policy, slots, seed = settings.policy, settings.slots, settings.seed
-    if not settings.readers:
-        return plan_rotation(
-            creatives, events, policy=policy or ("ts" if slots == 1 else "in-slate"), slots=slots, explore=settings.explore,
-            half_life_days=settings.half_life_days, seed=seed,
-        )  # fmt: skip
-    from adcreative.delivery.rotation.readers.planning import plan_reader_slates
-
-    if settings.explore or settings.half_life_days:
-        raise ConfigError("explore and a half-life are not for readers: in-slate sampling explores, clicks follow the time")
-    return plan_reader_slates(
-        creatives, events, policy=policy or "in-slate", slots=slots, state=settings.readers, seed=seed,
-        progress=count_stage(progress, "following readers"), should_stop=should_stop,
+    policy, slots = settings.policy, settings.slots
+    return plan_rotation(
+        creatives, events, policy=policy or ("ts" if slots == 1 else "in-slate"), slots=slots, explore=settings.explore,
+        half_life_days=settings.half_life_days, seed=settings.seed,
     )  # fmt: skip
 
 

@@ -25,7 +25,6 @@ from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.log import RunLog
 from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
 from adcreative.verbs.model_folder import read_model_manifests
-from adcreative.verbs.score_personas import plan_personas
 from adcreative.verbs.score_table import (
     SCORE_COLUMNS,
     SEGMENT,
@@ -64,8 +63,7 @@ def score(
     ads, or against a reference set of the trade, and its evidence says so. The shipped model does not know an account's
     level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
     results do. Headline, text and button that an ad leaves empty are read in its picture, unless `read_pictures` is False; its
-    evidence says so. `persona` (a table of traits for each declared audience segment) adds `<out>.personas.csv`: the ads in
-    the order in which each segment would prefer them, by `audit`, what `audit_personas` wrote.
+    evidence says so.
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there, and rows that changed since are
     done anew. `batch` says how it is worked through (workers, engine, limit, dry run); the rows do not depend on it.
@@ -74,15 +72,13 @@ def score(
         settings: what is scored and how; its fields may be given as keywords.
     Raises:
         ConfigError: `out` holds the log of a run with other settings, `out` is what is read or somebody else's file,
-            `base_rate` is no rate, the model knows no value of `by`, or as `plan_personas`.
+            `base_rate` is no rate, or the model knows no value of `by`.
         CatalogError: nothing in `data` can be used, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
     check_base_rate(settings.base_rate)
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
     model, columns, images, by = settings.model, settings.columns, settings.images, settings.by
-    inputs = (data, columns, images, model, settings.persona, settings.audit)
-    table = plan_personas(out, settings.persona, settings.audit, inputs, restart=batch.restart)
     survey = survey_catalog(data, read_table_settings(columns, dates=settings.dates), batch.limit, images=images)
     identity: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
@@ -98,16 +94,13 @@ def score(
     else:
         level = Level(base_rate=mean_of_results(survey.reader) if settings.base_rate is None else settings.base_rate)
     work = Batch(
-        stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=inputs,
+        stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=(data, columns, images, model),
         log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=identity, job=job,
         rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
         finish=partial(_write_scores, out, survey, level, by), hash_row=_hasher(survey.history),
     )  # fmt: skip
-    summary = run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
-    if table is None or summary.stopped or summary.forecast is not None:
-        return summary
-    return replace(summary, warnings=(*summary.warnings, table.write(survey)))
+    return run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
 
 
 def _hasher(history: Mapping[str, Sequence[Creative]]) -> Callable[[Creative], str]:

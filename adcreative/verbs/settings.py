@@ -58,8 +58,6 @@ class ScoreSettings:
     base_rate: BaseRate = None
     by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = ""
     read_pictures: ReadPictures = True
-    persona: Annotated[Path | None, typer.Option(help="TOML of declared segments: OUT.personas.csv ranks ads for them.")] = None
-    audit: Annotated[Path | None, typer.Option(help="What audit-personas wrote; needed with --persona.")] = None
     features: Path | None = None
 
 
@@ -189,9 +187,6 @@ class RotateSettings:
         str, typer.Option(help="ts, top-two, greedy, uniform; with several slots also in-slate (then the default).")
     ] = ""
     slots: Annotated[int, typer.Option(help="Creatives shown together.")] = 1
-    readers: Annotated[
-        str, typer.Option(help="gru or linear: slates for each reader who comes back, by their clicks; several slots.")
-    ] = ""
     scores: Annotated[Path | None, typer.Option(help="Table of score: where new creatives start.")] = None
     explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0
     forecast: Annotated[Path | None, typer.Option(help="Table of forecast: ads that probably end get less.")] = None

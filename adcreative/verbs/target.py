@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,88 +10,70 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from adcreative.artifacts import check_replaceable, dump_json
+from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.logs import read_names, read_whole_log
-from adcreative.catalog.images import picture
 from adcreative.catalog.tables import atomic_file, beside, write_rows
-from adcreative.errors import CatalogError, ConfigError, CreativeError
-from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
+from adcreative.errors import CatalogError, ConfigError
+from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
     from adcreative.creative import Creative
-    from adcreative.delivery.targeting.ranking import Ranking
+    from adcreative.delivery.targeting.ranking import Method, Ranking, Task
+
+    Also = Callable[[list[Creative], list[str], Task], Mapping[str, Method]]
 
 __all__ = ["target"]
 
 LABEL_NAMES = ("query", "keyword", "label", "interest", "search_term", "hashtag")
 CREATIVE_NAMES = ("creative", "ad_name", "ad", "ad_id")
 TARGET_COLUMNS = ("creative", "rank", "label", "score", "is_known")
-SENTENCE_LABELS = 20_000  # more labels are read by their n-grams alone
-STOPPED = "stopped before the result was complete; nothing was written"
 
 
 def target(
-    ads: Path, out: Path, *, labels: Path, num: int = 10, index: Path | None = None, use_pictures: bool = True, seed: int = 0,
-    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+    ads: Path, out: Path, *, labels: Path, num: int = 10, seed: int = 0, also: Also | None = None, restart: bool = False,
+    progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Rank queries, keywords or interests for each creative; write `out` (CSV), and figures beside it (JSON).
 
-    With known pairs of at least 40 creatives an encoder is trained (hard negatives by clustered batches) and held, on a
-    fifth of the creatives, against popularity, like words and like creatives; the best is used. Without, labels with like
-    words are named.
+    With known pairs of at least 40 creatives, popular labels, labels with like words and labels of like creatives are held
+    against each other on a fifth of the creatives; the best is used. Without, labels with like words are named.
 
     Args:
         ads: folder or table of creatives.
         labels: CSV or parquet with a column query, keyword, label or interest; rows that also name a creative are known pairs.
-        num: labels a creative. index: folder to save the trained index into. use_pictures: read pictures beside the words.
+        num: labels a creative. also: of creatives, labels and the task, further methods by name.
     Raises:
-        CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, `index` where no encoder is used, or files
-            of others in the way. ArtifactError: `index` holds a model of another kind.
+        CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, or files of others in the way.
     """
-    from adcreative.delivery.targeting.index import KIND, index_files
-    from adcreative.delivery.targeting.ranking import MIN_POINTS, rank_labels
+    from adcreative.delivery.targeting.features import read_grams
+    from adcreative.delivery.targeting.ranking import Task, rank_labels
 
     out, sheet = Path(out), beside(Path(out), ".json")
     if num < 1:
         raise ConfigError(f"num must be at least 1, got {num}")
     check_outputs((out, sheet), (ads, labels), restart=restart)
-    saved = () if index is None else index_files(Path(index))
-    check_outputs(saved, (ads, labels), restart=restart)
-    if index is not None:
-        check_replaceable(Path(index), KIND)
-    progress("reading ads and labels", 0, 1)
+    progress("reading ads and labels", 0, 2)
     creatives = {one.name: one for one in reversed(read_catalog(Path(ads), with_days=False).creatives)}
     if not creatives:
         raise CatalogError(f"{ads} has no creative")
     names, pairs, unknown = _read_labels(Path(labels), creatives)
     ordered = list(reversed(creatives.values()))
+    words = [f"{one.headline} {one.body} {one.brand} {one.category}".strip() for one in ordered]
     truth = _truth([one.name for one in ordered], names, pairs)
-    is_trained = int((np.diff(truth.indptr) > 0).sum()) >= MIN_POINTS
-    if index is not None and not is_trained:
-        raise ConfigError(f"an index needs a trained encoder, and that needs known pairs of {MIN_POINTS} creatives")
-    points, label_inputs = _read_inputs(ordered, names, use_pictures and is_trained, is_trained)
+    task = Task(points=read_grams(words), labels=read_grams(names), truth=truth)
+    progress("ranking", 1, 2)
+    ranking = rank_labels(task, num=num, seed=seed, also=also(ordered, names, task) if also else None)
     if should_stop():
-        raise ConfigError(STOPPED)
-    ranking = rank_labels(
-        points, label_inputs, names, truth, num=num, seed=seed, progress=count_stage(progress, "training the encoder"),
-        should_stop=should_stop,
-    )  # fmt: skip
-    if should_stop():
-        raise ConfigError(STOPPED)
-    rows = _rows(ordered, names, truth, ranking)
+        raise ConfigError("stopped before the result was complete; nothing was written")
     with own_outputs((out, sheet), (ads, labels), restart=restart):
-        write_rows(out, rows, TARGET_COLUMNS)
+        write_rows(out, _rows(ordered, names, truth, ranking), TARGET_COLUMNS)
         with atomic_file(sheet) as file:
             file.write(dump_json(_as_dict(names, ranking, len(ordered)), indent=1))
     warnings = [f"{unknown} rows of {Path(labels).name} name creatives that are not in {Path(ads).name}."] if unknown else []
-    if index is not None and ranking.index is not None:
-        with own_outputs(saved, (ads, labels), restart=restart):
-            ranking.index.save(Path(index))
-    elif index is not None:
-        warnings.append(f'"{ranking.method}" did best on creatives left out, so there is no index to save.')
+    progress("ranking", 2, 2)
     return CampaignSummary(path=out, done=len(ordered), warnings=tuple(warnings), lines=_say(names, ranking))
 
 
@@ -121,48 +104,6 @@ def _truth(ads: list[str], names: list[str], pairs: list[tuple[str, str]]) -> cs
     unique = sorted({(ad_at[ad], label_at[label]) for ad, label in pairs})
     rows, columns = ([pair[side] for pair in unique] for side in (0, 1))
     return csr_matrix((np.ones(len(unique)), (rows, columns)), shape=(len(ads), len(names)))
-
-
-def _read_inputs(ads: list[Creative], names: list[str], use_pictures: bool, use_sentences: bool) -> tuple[Any, Any]:
-    """Return the inputs of creatives and labels: n-grams, and sentence and picture vectors where they are used."""
-    from adcreative.delivery.targeting.features import read_grams
-    from adcreative.delivery.targeting.network import Inputs
-
-    words = [f"{one.headline} {one.body} {one.brand} {one.category}".strip() for one in ads]
-    point_parts, label_parts = [np.zeros((len(ads), 0), np.float32)], [np.zeros((len(names), 0), np.float32)]
-    has_pictures = use_pictures and any(one.has_image for one in ads)
-    if use_sentences and (len(names) <= SENTENCE_LABELS or has_pictures):
-        from adcreative.verbs import loading
-
-        clip = loading.load_tools().clip
-        if len(names) <= SENTENCE_LABELS:
-            point_parts.append(clip.encode_texts(words))
-            label_parts.append(clip.encode_texts(names))
-        if has_pictures:
-            vectors = _picture_vectors(ads, clip)
-            point_parts.append(vectors)
-            label_parts.append(np.zeros((len(names), vectors.shape[1]), np.float32))
-    return (
-        Inputs(grams=read_grams(words), dense=np.hstack(point_parts)),
-        Inputs(grams=read_grams(names), dense=np.hstack(label_parts)),
-    )  # fmt: skip
-
-
-def _picture_vectors(ads: list[Creative], clip: Any) -> np.ndarray:
-    """Return [N, E] vectors of pictures, zeros where there is none or it cannot be read."""
-    found: dict[int, np.ndarray] = {}
-    for at, one in enumerate(ads):
-        try:
-            image_u8 = picture(one)
-        except CreativeError:
-            continue  # its words are read all the same
-        if image_u8 is not None:
-            found[at] = clip.encode_images([image_u8])[0]
-    width = len(next(iter(found.values()))) if found else 0
-    vectors = np.zeros((len(ads), width), np.float32)
-    for at, vector in found.items():
-        vectors[at] = vector
-    return vectors
 
 
 def _rows(ads: list[Creative], names: list[str], truth: csr_matrix, ranking: Ranking) -> list[dict[str, Any]]:

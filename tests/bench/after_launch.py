@@ -21,7 +21,7 @@ from adcreative.delivery.forecast.lifetimes import Lifetimes
 from adcreative.delivery.forecast.wear_out import fit_wear_out
 from adcreative.delivery.rotation.policies import choose_shares
 from adcreative.delivery.rotation.posterior import fit_posterior
-from adcreative.delivery.targeting.index import LabelIndex
+from adcreative.papers.ngame.index import LabelIndex
 from adcreative.papers.position_auctions.auction import allocate, vcg_prices
 
 
@@ -68,7 +68,7 @@ def _targeting(rng: np.random.Generator, scale: float, repeats: int) -> dict[str
     vectors = centres[rng.integers(0, len(centres), num)] + 0.5 * rng.normal(size=(num, dim)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     started_s = time.perf_counter()
-    index = LabelIndex([""] * num, vectors, vectors, exact_labels=100)
+    index = LabelIndex([""] * num, vectors, exact_labels=100)
     built_s = time.perf_counter() - started_s
     asked = vectors[:: max(1, num // 100)][:100]
     took_s = _seconds(lambda: index.search(asked, 10), repeats) / len(asked)

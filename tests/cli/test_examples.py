@@ -210,6 +210,20 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "click": [number % 29 == 0 for number in range(2400)],
     }
     pd.DataFrame({**showings, "propensity": 1 / 12}).astype({"click": int}).to_parquet(root / "log.parquet")
+    pages = [
+        {
+            "user": f"U{page % 25}",
+            "slate": page,
+            "position": place + 1,
+            "creative": f"Ad {(page + place) % 12}",
+            "click": not place,
+        }
+        for page in range(150)
+        for place in range(4)
+    ]
+    pd.DataFrame(pages).astype({"click": int}).to_parquet(root / "pages.parquet")
+    write_csv(root / "ads.csv", [{"ad_name": f"Ad {n}", "headline": f"Sleep {n} times better"} for n in range(45)])
+    write_csv(root / "pairs.csv", [{"ad_name": f"Ad {n}", "query": f"query {n % 3}"} for n in range(45)])
     with RunLog(root / "improved" / "results.jsonl", {"verb": "optimize", "data": str(root / "ads")}, key_field="row") as log:
         for number in (1, 2):
             row = result_row(number, consent_id="c-17")

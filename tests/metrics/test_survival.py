@@ -8,7 +8,7 @@ from sksurv.metrics import concordance_index_censored
 from sksurv.nonparametric import kaplan_meier_estimator
 
 from adcreative.errors import TrainingError
-from adcreative.metrics.survival import concordance, kaplan_meier, survival_of_hazards
+from adcreative.metrics.survival import concordance, kaplan_meier
 
 
 @pytest.fixture
@@ -39,10 +39,6 @@ def test_kaplan_meier_equals_scikit_survival(lives: tuple[np.ndarray, np.ndarray
     times, curve = kaplan_meier_estimator(ended, durations)
     assert kaplan_meier(durations, ended, times) == pytest.approx(curve)
     assert kaplan_meier(durations, ended, np.array([0.0])).tolist() == [1.0]
-
-
-def test_survival_is_the_product_of_what_is_not_lost() -> None:
-    assert survival_of_hazards(np.array([[0.5, 0.5, 0.0]])) == pytest.approx(np.array([[0.5, 0.25, 0.25]]))
 
 
 def test_lives_without_an_end_cannot_be_ordered() -> None:

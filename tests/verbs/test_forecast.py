@@ -45,7 +45,7 @@ def desk(tmp_path: Path) -> Path:
 def test_weak_ads_are_told_from_strong_ones_and_the_queue_can_be_optimized(desk: Path) -> None:
     summary = pipeline.forecast(desk / "daily.csv", desk / "forecast.csv", creatives=desk / "ads.csv")
     found, sheet = pd.read_csv(desk / "forecast.csv"), json.loads((desk / "forecast.json").read_text())
-    assert set(sheet["concordance"]) == {"kaplan-meier", "cox", "forest", "two-term hazard"}
+    assert set(sheet["concordance"]) == {"kaplan-meier", "cox", "forest"}
     assert sheet["concordance"]["kaplan-meier"]["short"] == 0.5
     assert sheet["concordance"][sheet["method"]]["short"] > 0.6
     running = found[found.state == "running"].assign(weak=lambda rows: rows.creative.str[3:].astype(int) % 2)

@@ -314,57 +314,6 @@ def test_another_accounts_log_is_refused(account: Path, log: Path, tmp_path: Pat
         pipeline.rotate(account, tmp_path / "plan.csv", log=log, scores=tmp_path / "bad.csv")
 
 
-@pytest.fixture
-def reader_log(tmp_path: Path) -> Path:
-    """Sixty readers with one of two tastes, who see three of six ads ten times each; the first half likes the first three."""
-    rng = np.random.default_rng(2)
-    rows = []
-    for reader in range(60):
-        for step in range(10):
-            shown = rng.choice(6, 3, replace=False)
-            appeal = np.append(np.where((shown < 3) == (reader < 30), 3.0, 0.2), 1.0)
-            pick = rng.choice(4, p=appeal / appeal.sum())
-            rows += [
-                {"user": f"u{reader}", "time": step, "slate": reader * 10 + step, "position": at + 1, "creative": NAMES[item],
-                 "click": int(at == pick)} for at, item in enumerate(shown)
-            ]  # fmt: skip
-    pd.DataFrame(rows).to_csv(tmp_path / "readers.csv", index=False)
-    return tmp_path / "readers.csv"
-
-
-@pytest.mark.parametrize("readers", ["gru", "linear"])
-def test_each_reader_gets_slates_of_their_own(account: Path, reader_log: Path, tmp_path: Path, readers: str) -> None:
-    summary = pipeline.rotate(account, tmp_path / "plan.csv", log=reader_log, slots=2, readers=readers)
-    slates = pd.read_csv(tmp_path / "plan.slates.csv", keep_default_na=False)
-    assert slates["user"].nunique() == 61  # "" is for everybody else
-    assert (slates.groupby(["user", "slate"])["creative"].nunique() == 2).all()
-    liked = slates["creative"].isin(NAMES[:3])
-    number = pd.to_numeric(slates["user"].str[1:], errors="coerce")
-    assert liked[number < 30].mean() > liked[number >= 30].mean() + 0.3
-    plan = pd.read_csv(tmp_path / "plan.csv")
-    assert plan.groupby("slot")["share"].sum().to_numpy() == pytest.approx([1, 1], abs=1e-3)
-    assert ((plan.ctr_low <= plan.ctr) & (plan.ctr <= plan.ctr_high)).all()
-    assert "New edit" in set(plan.creative)  # never shown, but of the family of the first three
-    assert summary.lines[0].startswith("60 readers get slates of their own")
-    pipeline.rotate(account, tmp_path / "again.csv", log=reader_log, slots=2, readers=readers)
-    assert (tmp_path / "again.slates.csv").read_bytes() == (tmp_path / "plan.slates.csv").read_bytes()
-
-
-def test_readers_that_cannot_be_followed_are_refused(account: Path, log: Path, slate_log: Path, tmp_path: Path) -> None:
-    out = tmp_path / "plan.csv"
-    with pytest.raises(ConfigError, match=r"followed for slates of 2 to 7 places .* got 1"):
-        pipeline.rotate(account, out, log=log, readers="gru")
-    with pytest.raises(ConfigError, match="only in a log with a column user"):
-        pipeline.rotate(account, out, log=slate_log, slots=2, readers="gru")
-    with pytest.raises(ConfigError, match="a column slate that rows shown together share"):
-        pipeline.rotate(account, out, log=log, slots=2, readers="gru")
-    with pytest.raises(ConfigError, match='no state of readers is named "lstm"; known: gru, linear'):
-        pipeline.rotate(account, out, log=slate_log, slots=2, readers="lstm")
-    with pytest.raises(ConfigError, match="explore and a half-life are not for readers"):
-        pipeline.rotate(account, out, log=slate_log, slots=2, readers="gru", explore=0.1)
-    assert not out.exists()
-
-
 def test_slates_leave_an_ad_that_wears_with_and_without_a_forecast(account: Path, tmp_path: Path) -> None:
     """The best of all days is no longer the best: slates carry its fall on, and a forecast of it counts no second time."""
     rng = np.random.default_rng(3)

@@ -1,5 +1,4 @@
-"""Forecast of an account: the two-term hazard against Kaplan-Meier, Cox and a survival forest; what wins says when each ad
-ends.
+"""Forecast of an account: Kaplan-Meier, Cox and a survival forest against each other; what wins says when each ad ends.
 
 Each gives curves for whole families of ads that it did not learn from (out of fold), and is held by them to the level of what
 happened (`level`) and to the concordance of short lives (all ads, followed for 10 days), of long lives (ads that lived 10 days)
@@ -15,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.delivery.forecast.hazard import TwoTermHazard, click_rate_weights, fit_two_term
 from adcreative.delivery.forecast.level import (
     MAX_GAP,
     Levelled,
@@ -37,7 +35,8 @@ HORIZON = 365
 TIMES = np.arange(0.0, HORIZON + 1)
 MIN_GAIN = 0.01
 JUDGED_DAYS = np.array([1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120], float)
-BY_COMPLEXITY = ("cox", "forest", "two-term hazard")
+
+FitsLives = Callable[[Lifetimes, np.ndarray, int], SurvivalModel]  # of lives, features [N, K] and a seed
 
 
 class KaplanMeier:
@@ -87,13 +86,14 @@ class WearOut:
 
 
 def fit_wear_out(
-    lives: Lifetimes, features: np.ndarray, groups: np.ndarray, *, seed: int,
+    lives: Lifetimes, features: np.ndarray, groups: np.ndarray, *, seed: int, also: Mapping[str, FitsLives] | None = None,
     progress: Count = uncounted,
 ) -> WearOut:  # fmt: skip
     """Fit and compare all models.
 
     Args:
         features: [N, K] known when the forecast is made. groups: [N] families, which are left out as wholes.
+        also: further models by name, simpler ones first.
     Raises:
         TrainingError: too few ads, too few that ended, or all ended at nearly the same age. ConfigError: scikit-survival is
             not installed.
@@ -108,7 +108,7 @@ def fit_wear_out(
         raise TrainingError(
             f"the ads that ended lived for fewer than {MIN_LENGTHS} different numbers of days; nothing can be told"
         )
-    makers, folds = _makers(lives, features, seed), _folds(groups, seed)
+    makers, folds = _makers(lives, features, seed, also or {}), _folds(groups, seed)
     learnt = [np.setdiff1d(np.arange(len(groups)), fold) for fold in folds]
     known_age = find_known_age(lives.followed)
     days = np.arange(max(float(known_age), JUDGED_DAYS[-1]) + 1)
@@ -134,36 +134,41 @@ def fit_wear_out(
 
 def choose_method(figures: Mapping[str, Mapping[str, float | None]], gaps: Mapping[str, float | None]) -> str:
     """Return, of the methods whose level is right, the one of the highest mean of short and long concordance; of those within
-    MIN_GAIN of it the simplest."""
+    MIN_GAIN of it the simplest.
+
+    Args:
+        figures, gaps: method -> what was measured, simpler ones first.
+    """
     merit = {
-        name: _merit(figures[name]) for name in BY_COMPLEXITY
-        if name in figures and (gaps.get(name) or 0.0) <= MAX_GAP
-    }  # fmt: skip
+        name: _merit(found) for name, found in figures.items() if name != "kaplan-meier" and (gaps.get(name) or 0.0) <= MAX_GAP
+    }
     best = max(merit.values(), default=0.0)
     if best < 0.5 + MIN_GAIN:
         return "kaplan-meier"
     return next(name for name, value in merit.items() if value >= best - MIN_GAIN)
 
 
-def _makers(lives: Lifetimes, features: np.ndarray, seed: int) -> dict[str, Callable[[np.ndarray], SurvivalModel]]:
-    """Return method -> what fits it to some ads (their rows)."""
+def _makers(
+    lives: Lifetimes, features: np.ndarray, seed: int, also: Mapping[str, FitsLives]
+) -> dict[str, Callable[[np.ndarray], SurvivalModel]]:
+    """Return method -> what fits it to some ads (their rows), simpler ones first."""
     cox_of, forest_of = _estimators()
-    weights = click_rate_weights(lives.clicks, lives.impressions)
     followed = lives.followed
-
-    def network(rows: np.ndarray) -> TwoTermHazard:
-        return fit_two_term(features[rows], followed[rows], lives.ended[rows], weights[rows], seed=seed)
 
     def curves(estimator: Any, rows: np.ndarray) -> StepCurves:
         known = rows[followed[rows] > 0]
         return StepCurves(estimator, features[known], followed[known], lives.ended[known])
+
+    def further(fit: FitsLives) -> Callable[[np.ndarray], SurvivalModel]:
+        return lambda rows: fit(lives.take(rows), features[rows], seed)
 
     def forest(rows: np.ndarray) -> StepCurves:
         return curves(forest_of(seed), np.random.default_rng(seed).permutation(rows)[:FOREST_ADS])
 
     return {
         "kaplan-meier": lambda rows: KaplanMeier(followed[rows], lives.ended[rows]),
-        "cox": lambda rows: curves(cox_of(), rows), "forest": forest, "two-term hazard": network,
+        "cox": lambda rows: curves(cox_of(), rows), "forest": forest,
+        **{name: further(fit) for name, fit in also.items()},
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@
 The sum runs over what was SHOWN, with "no click" as one more choice whose appeal b depends on the length of the slate. A
 softmax over the whole catalogue would learn what was shown often instead. A creative that was never shown has the mean and
 the spread of its family. Fitted by maximum a posteriori with a Laplace posterior (curvature of each a_i), mu and s by
-expectation maximisation. All readers have the same attractions; `readers` follows those who come back, as published. No torch.
+expectation maximisation. All readers have the same attractions. No torch.
 
 Source: Eide, Leslie & Frigessi, Dynamic slate recommendation with gated recurrent units and Thompson sampling, Data Mining and
 Knowledge Discovery 2022, sections 3 and 4. Differs: attraction instead of distance to a reader's state, no GRU, position

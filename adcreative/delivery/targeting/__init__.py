@@ -1,2 +1,1 @@
-"""Which queries, keywords or interests suit a creative, among very many: an encoder, hard negatives by clustered batches, an
-index."""
+"""Which queries, keywords or interests suit a creative: popular ones, like words, labels of like creatives."""

@@ -6,26 +6,27 @@ somebody who never clicked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from adcreative.catalog.event_log import EventLog
 from adcreative.delivery.rotation.plan import PLAN_COLUMNS, SLATE_COLUMNS, Account, Plan, join_rows
 from adcreative.delivery.rotation.policies import check_policy
-from adcreative.delivery.rotation.readers.fitting import ReaderConfig, fit_readers
-from adcreative.delivery.rotation.readers.histories import ReaderHistories, read_histories
-from adcreative.delivery.rotation.readers.model import ReaderView, score_readers
-from adcreative.delivery.rotation.readers.network import Draw, ReaderNetwork
 from adcreative.delivery.rotation.slate_choice import SLATE_POLICIES, choose_slates, find_kinds, place_shares
 from adcreative.errors import ConfigError
-from adcreative.progress import Count, ShouldStop, never, uncounted
+from adcreative.options import takes
+from adcreative.papers.slate_readers.settings import RotateSettings
+from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent, uncounted
+from adcreative.verbs import rotate as product
+from adcreative.verbs.campaign import CampaignSummary
+
+__all__ = ["plan_reader_slates", "rotate"]
 
 READER_COLUMNS = ("user", *SLATE_COLUMNS)
 MAX_READERS, NUM_SLATES = 200, 200
-NUM_DRAWS = 40  # of the posterior, for intervals of click rates
 
 
 def plan_reader_slates(
@@ -35,13 +36,16 @@ def plan_reader_slates(
     """Plan slates for readers.
 
     Args:
-        policy: see `slate_choice`. slots: creatives shown together, at least 2. state: "gru" or "linear", see `network`.
+        policy: see `slate_choice`. slots: creatives shown together, at least 2. state: "gru" or "linear", see `model`.
     Returns:
         shares by place over all planned readers, slates under READER_COLUMNS.
     Raises:
         CatalogError: no row of the log is of this account. ConfigError: a setting, or a log without users or slates.
         TrainingError: too few readers or clicks.
     """
+    from adcreative.papers.slate_readers.histories import NOTHING, read_histories
+    from adcreative.papers.slate_readers.model import ReaderConfig, ReaderView, fit_readers, iter_click_chances
+
     check_policy(policy, SLATE_POLICIES)
     config = ReaderConfig(state=state)
     num = len(account.names)
@@ -52,12 +56,13 @@ def plan_reader_slates(
     network = fit_readers(histories, account.groups, config, seed=seed, progress=progress, should_stop=should_stop)
     kinds = find_kinds(list(account.words), account.groups)
     planned = np.argsort(-histories.last, kind="stable")[:MAX_READERS]
+    clicks = np.vstack([np.full((1, histories.clicks.shape[1]), NOTHING), histories.clicks[planned]])  # first: somebody new
     rng, lasting = np.random.default_rng(seed), np.log(account.lasting * account.falling)
     slates = np.stack([
-        choose_slates(ReaderView(network, clicks, lasting), slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
-        for clicks in _clicks_of(histories, planned)
+        choose_slates(ReaderView(network, own[own != NOTHING], lasting), slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
+        for own in clicks
     ])  # [1 + readers, NUM_SLATES, slots]  # fmt: skip
-    low, middle, high = _place_rates(network, histories, planned, slates, seed)
+    low, middle, high = _place_rates(iter_click_chances(network, clicks, slates, seed), slates, num)
     shown = np.bincount(rows["item"], rows["impressions"], num).astype(int)
     shares = place_shares(slates.reshape(-1, slots), num)
     place, item = np.nonzero(shares)
@@ -80,13 +85,6 @@ def plan_reader_slates(
     )  # fmt: skip
 
 
-def _clicks_of(histories: ReaderHistories, planned: np.ndarray) -> Iterator[list[int]]:
-    """Yield the clicks of somebody new, then those of each planned reader."""
-    yield []
-    for reader in planned:
-        yield histories.clicks[reader][: histories.num_clicks[reader]].tolist()
-
-
 def _list(slates: np.ndarray, user: str, names: np.ndarray, num_items: int) -> pd.DataFrame:
     """Return the ready slates [n, slots] of one reader; a propensity is how often a creative stands at that place in them."""
     num, slots = slates.shape
@@ -98,39 +96,17 @@ def _list(slates: np.ndarray, user: str, names: np.ndarray, num_items: int) -> p
     return pd.DataFrame(dict(zip(READER_COLUMNS, columns, strict=True)))
 
 
-def _place_rates(
-    network: ReaderNetwork, histories: ReaderHistories, planned: np.ndarray, slates: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return low, mean and high click chances [slots, N] of each creative at each place of the slates it is in."""
-    clicks = torch.from_numpy(np.vstack([np.full((1, histories.clicks.shape[1]), -1), histories.clicks[planned]]))
-    num_items, slots = histories.num_items, slates.shape[2]
-    cell = slates + num_items * np.arange(slots)
-    times = np.maximum(np.bincount(cell.ravel(), minlength=slots * num_items), 1)
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(seed)
-        draws, _ = network.draw(NUM_DRAWS)
-    found = []
-    for at in range(NUM_DRAWS):
-        draw = Draw(**{name: part[at : at + 1] for name, part in vars(draws).items()})
-        scores = score_readers(network, clicks, draw)  # [1 + readers, N]
-        seen = np.take_along_axis(scores[:, None], slates.reshape(len(slates), 1, -1), axis=2).reshape(slates.shape)
-        chances = click_chances(seen, draw)
-        found.append(np.bincount(cell.ravel(), chances.ravel(), slots * num_items) / times)
-    table = np.stack(found).reshape(NUM_DRAWS, slots, num_items)
-    return np.quantile(table, 0.05, axis=0), table.mean(axis=0), np.quantile(table, 0.95, axis=0)
+def _place_rates(chances: Iterable[np.ndarray], slates: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return low, mean and high click chances [slots, N] of each creative at each place of the slates it is in.
 
-
-def click_chances(scores: np.ndarray, draw: Draw) -> np.ndarray:
-    """Return [..., S] the chance that each place of slates with these scores [..., S] is clicked, by one draw.
-
-    Places and lengths that never were have the effect of the nearest.
+    Args:
+        chances: of slates [U, n, slots], by one draw after the other.
     """
-    slots = scores.shape[-1]
-    place, nothing = draw.place[0].numpy(), draw.no_click[0].numpy()
-    effects = np.append(place, np.full(max(0, slots - len(place)), place[-1]))[:slots]
-    appeal = np.exp(scores + effects)
-    chances: np.ndarray = appeal / (appeal.sum(axis=-1, keepdims=True) + np.exp(nothing[min(slots, len(nothing) - 1)]))
-    return chances
+    cell = (slates + num * np.arange(slates.shape[2])).ravel()
+    size = num * slates.shape[2]
+    times = np.maximum(np.bincount(cell, minlength=size), 1)
+    table = np.stack([np.bincount(cell, one.ravel(), size) / times for one in chances]).reshape(-1, slates.shape[2], num)
+    return np.quantile(table, 0.05, axis=0), table.mean(axis=0), np.quantile(table, 0.95, axis=0)
 
 
 def _say(slates: np.ndarray, shares: np.ndarray, rates: np.ndarray, num_items: int) -> tuple[str, ...]:
@@ -141,3 +117,30 @@ def _say(slates: np.ndarray, shares: np.ndarray, rates: np.ndarray, num_items: i
         f"all together show {len(np.unique(slates)):,} of {num_items:,}",
         f"a slate of {len(shares)} is clicked in {clicked:.2%} of views, by the model",
     )
+
+
+@takes(RotateSettings)
+def rotate(
+    account: Path, out: Path, settings: RotateSettings, *, log: Path, restart: bool = False, progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> CampaignSummary:  # fmt: skip
+    """Plan tomorrow's share of impressions as `verbs.rotate` does; with `readers`, slates for each reader who comes back.
+
+    Raises:
+        CatalogError: as `verbs.rotate`. ConfigError: as `verbs.rotate`, or the log names no users.
+        TrainingError: the slates hold too few clicks or follow too few readers.
+    """
+
+    def plan(creatives: Account, events: EventLog, settings: product.RotateSettings) -> Plan:
+        return plan_reader_slates(
+            creatives, events, policy=settings.policy or "in-slate", slots=settings.slots, state=readers, seed=settings.seed,
+            progress=count_stage(progress, "following readers"), should_stop=should_stop,
+        )  # fmt: skip
+
+    readers = settings.readers
+    if readers and (settings.explore or settings.half_life_days):
+        raise ConfigError("explore and a half-life are not for readers: in-slate sampling explores, clicks follow the time")
+    return product.rotate(
+        account, out, settings, log=log, plan_by=plan if readers else None, restart=restart, progress=progress,
+        should_stop=should_stop,
+    )  # fmt: skip

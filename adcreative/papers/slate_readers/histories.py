@@ -36,21 +36,9 @@ class ReaderHistories:
     num_items: int
 
     @property
-    def lengths(self) -> np.ndarray:
-        """[B] how many creatives each slate shows."""
-        return np.asarray((self.slates != NOTHING).sum(axis=1))
-
-    @property
     def num_clicks(self) -> np.ndarray:
         """[U] clicks of each reader."""
         return np.asarray((self.clicks != NOTHING).sum(axis=1))
-
-    def take(self, is_taken: np.ndarray) -> ReaderHistories:
-        """Return the slates [B] bool of all readers; what was clicked before them stays known."""
-        return ReaderHistories(
-            slates=self.slates[is_taken], chosen=self.chosen[is_taken], reader=self.reader[is_taken],
-            before=self.before[is_taken], clicks=self.clicks, names=self.names, last=self.last, num_items=self.num_items,
-        )  # fmt: skip
 
 
 def read_histories(rows: pd.DataFrame, num_items: int) -> ReaderHistories:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,14 +12,72 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from adcreative.delivery.rotation.readers.fitting import ReaderConfig, fit_readers
-from adcreative.delivery.rotation.readers.histories import ReaderHistories, read_histories
-from adcreative.delivery.rotation.readers.model import ReaderView, chosen_log_chance, score_histories
-from adcreative.delivery.rotation.readers.network import ReaderNetwork, _step_gru, score_slates
+from adcreative import pipeline
 from adcreative.delivery.rotation.slate_choice import choose_slates
 from adcreative.delivery.rotation.slate_model import Slates, fit_slate_model
 from adcreative.errors import ConfigError, TrainingError
-from tests.delivery.rotation.readers.planted import NO_CLICK, NUM_STEPS, PlantedReaders, plant_readers
+from adcreative.papers.slate_readers.histories import ReaderHistories, read_histories
+from adcreative.papers.slate_readers.model import (
+    Draw,
+    ReaderConfig,
+    ReaderNetwork,
+    ReaderView,
+    _step_gru,
+    fit_readers,
+    score_slates,
+)
+from tests.verbs.test_rotate import NAMES, account, log, slate_log  # noqa: F401
+
+NUM_STEPS, SIZES = 12, (4, 8)
+NO_CLICK = {4: -1.2, 8: -0.4}
+MEMORY = 0.6
+
+
+@dataclass(frozen=True)
+class PlantedReaders:
+    """A log's rows with `item`; places of creatives [N, 2], families [N], exposure counts [N], utility [U, T, N]."""
+
+    rows: pd.DataFrame
+    items: np.ndarray
+    groups: np.ndarray
+    exposure: np.ndarray
+    utility: np.ndarray
+
+    def histories(self) -> ReaderHistories:
+        return read_histories(self.rows, len(self.items))
+
+
+def plant_readers(num_readers: int = 1200, num_items: int = 60, num_groups: int = 6, seed: int = 0) -> PlantedReaders:
+    """A click on v moves the reader to 0.6 z + 0.4 v; utility of i is -|z - v_i|; exposure has nothing to do with it."""
+    rng = np.random.default_rng(seed)
+    groups = np.arange(num_items) % num_groups
+    items = rng.normal(0, 1.6, (num_groups, 2))[groups] + rng.normal(0, 0.5, (num_items, 2))
+    weight = rng.permutation(1 / np.arange(1, num_items + 1) ** 0.8)
+    taste = items[rng.integers(0, num_items, num_readers)] + rng.normal(0, 0.4, (num_readers, 2))
+    utility, rows = np.zeros((num_readers, NUM_STEPS, num_items)), []
+    for step in range(NUM_STEPS):
+        size = SIZES[step % 2]
+        keys = rng.exponential(1, (num_readers, num_items)) / weight
+        shown = rng.permuted(np.argpartition(keys, size, axis=1)[:, :size], axis=1)
+        utility[:, step] = -np.linalg.norm(taste[:, None] - items, axis=2)
+        appeal = np.exp(np.c_[np.full(num_readers, NO_CLICK[size]), np.take_along_axis(utility[:, step], shown, axis=1)])
+        chance = np.cumsum(appeal / appeal.sum(axis=1, keepdims=True), axis=1)
+        chosen = (rng.random((num_readers, 1)) > chance).sum(axis=1) - 1
+        rows.append(
+            pd.DataFrame({
+                "user": np.repeat([f"r{number:05d}" for number in range(num_readers)], size), "time": str(step),
+                "slate": np.repeat(np.arange(num_readers) * NUM_STEPS + step, size),
+                "position": np.tile(np.arange(1, size + 1), num_readers), "item": shown.ravel(),
+                "clicks": (chosen[:, None] == np.arange(size)).ravel().astype(int),
+            })
+        )  # fmt: skip
+        hit = chosen >= 0
+        clicked = items[np.take_along_axis(shown, np.maximum(chosen, 0)[:, None], axis=1)[:, 0]]
+        taste = np.where(hit[:, None], MEMORY * taste + (1 - MEMORY) * clicked, taste)
+    table = pd.concat(rows, ignore_index=True)
+    exposure = np.bincount(table["item"], minlength=num_items)
+    return PlantedReaders(table, items, groups, exposure, utility)
+
 
 HELD_FROM, HELD_READERS = 9, 600  # of every second half of the readers, steps from 9 on are left out
 
@@ -33,7 +93,36 @@ def world() -> tuple[PlantedReaders, ReaderHistories, np.ndarray]:
 def split() -> tuple[ReaderHistories, ReaderHistories]:
     _, histories, step = world()
     learnt = (step < HELD_FROM) | (histories.reader < HELD_READERS)
-    return histories.take(learnt), histories.take(~learnt)
+    parts = ("slates", "chosen", "reader", "before")
+    one, other = ({name: getattr(histories, name)[rows] for name in parts} for rows in (learnt, ~learnt))
+    return replace(histories, **one), replace(histories, **other)
+
+
+def means(network: ReaderNetwork) -> Draw:
+    """The means of the guide as one draw."""
+    parts = {name: getattr(network, name)["mean"].detach()[None] for name in vars(network.draw(1)[0])}
+    return Draw(**{**parts, "place": parts["place"] * (torch.arange(parts["place"].shape[1]) > 0)})
+
+
+def chosen_log_chance(scores: np.ndarray, histories: ReaderHistories) -> float:
+    """Return the mean log-chance of what happened, of [B, S + 1] log-chances of no click and of each place."""
+    return float(np.take_along_axis(scores, (histories.chosen + 1)[:, None], axis=1).mean())
+
+
+def score_histories(network: ReaderNetwork, histories: ReaderHistories) -> np.ndarray:
+    """Return [B, S + 1] log-chances, over draws; a reader's state is that after the clicks before the slate."""
+    found = np.zeros((len(histories.slates), histories.slates.shape[1] + 1))
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        draw, _ = network.draw(64)
+        for before in np.unique(histories.before):
+            rows = np.flatnonzero(histories.before == before)
+            for part in np.array_split(rows, -(-len(rows) // 256)):
+                clicks = torch.from_numpy(histories.clicks[histories.reader[part], :before])
+                state = network.states(clicks, draw, network.start(clicks)[0].sample((64,)))[:, :, -1]
+                scores = score_slates(state, torch.from_numpy(histories.slates[part]), draw)
+                found[part] = (scores.logsumexp(0) - np.log(64)).numpy()
+    return found
 
 
 @lru_cache(maxsize=2)
@@ -78,10 +167,10 @@ def test_what_is_left_out_is_told_better_than_with_all_readers_alike() -> None:
                   num_items=learnt.num_items)  # fmt: skip
     alike = fit_slate_model(rows, world()[0].groups)
     scores = np.where(held.slates >= 0, alike.attraction[np.maximum(held.slates, 0)] + alike.position[:8], -np.inf)
-    scores = np.c_[[alike.no_click_at(int(length)) for length in held.lengths], scores]
+    scores = np.c_[[alike.no_click_at(int(length)) for length in (held.slates >= 0).sum(axis=1)], scores]
     scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    floor = chosen_log_chance(scores, held).mean()
-    gru, linear = (chosen_log_chance(score_histories(fitted(state), held), held).mean() for state in ("gru", "linear"))
+    floor = chosen_log_chance(scores, held)
+    gru, linear = (chosen_log_chance(score_histories(fitted(state), held), held) for state in ("gru", "linear"))
     print(f"log-chance of a held-out slate: alike {floor:.3f} gru {gru:.3f} linear {linear:.3f}")
     assert gru > floor + 0.06
     assert linear > floor + 0.06
@@ -133,7 +222,7 @@ def test_the_state_is_that_of_torchs_gru() -> None:
 @pytest.mark.parametrize("state", ["gru", "linear"])
 def test_a_state_moves_with_clicks_alone_and_nothing_that_comes_later_changes_it(state: str) -> None:
     network = small(state)
-    draw = network.means()
+    draw = means(network)
     clicks = torch.tensor([[2, 4, -1], [2, 4, 5]])
     states = network.states(clicks, draw, torch.zeros(1, 2, 4))
     assert torch.equal(states[0, 0, 2], states[0, 0, 3])  # padding is no click
@@ -144,7 +233,7 @@ def test_a_state_moves_with_clicks_alone_and_nothing_that_comes_later_changes_it
 def test_chances_sum_to_one_over_what_was_shown_and_no_click() -> None:
     network = small()
     slates = torch.tensor([[0, 3, -1], [5, 1, 2]])
-    chances = score_slates(torch.zeros(1, 2, 4), slates, network.means()).exp()[0]
+    chances = score_slates(torch.zeros(1, 2, 4), slates, means(network)).exp()[0]
     assert torch.allclose(chances.sum(1), torch.ones(2))
     assert chances[0, 3] == 0
     near = -torch.linalg.vector_norm(network.items["mean"][[5, 1, 2]], dim=1)
@@ -201,3 +290,64 @@ def test_what_cannot_be_followed_is_told() -> None:
         ReaderConfig(state="lstm")
     with pytest.raises(ConfigError, match="dimensions, steps, draws and readers a step must be at least 1"):
         ReaderConfig(dim=0)
+
+
+@pytest.fixture
+def reader_log(tmp_path: Path) -> Path:
+    """Sixty readers with one of two tastes, who see three of six ads ten times each; the first half likes the first three."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for reader in range(60):
+        for step in range(10):
+            shown = rng.choice(6, 3, replace=False)
+            appeal = np.append(np.where((shown < 3) == (reader < 30), 3.0, 0.2), 1.0)
+            pick = rng.choice(4, p=appeal / appeal.sum())
+            rows += [
+                {"user": f"u{reader}", "time": step, "slate": reader * 10 + step, "position": at + 1, "creative": NAMES[item],
+                 "click": int(at == pick)} for at, item in enumerate(shown)
+            ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "readers.csv", index=False)
+    return tmp_path / "readers.csv"
+
+
+@pytest.mark.parametrize("readers", ["gru", "linear"])
+def test_each_reader_gets_slates_of_their_own(
+    account: Path,  # noqa: F811
+    reader_log: Path,
+    tmp_path: Path,
+    readers: str,
+) -> None:
+    summary = pipeline.rotate(account, tmp_path / "plan.csv", log=reader_log, slots=2, readers=readers)
+    slates = pd.read_csv(tmp_path / "plan.slates.csv", keep_default_na=False)
+    assert slates["user"].nunique() == 61  # "" is for everybody else
+    assert (slates.groupby(["user", "slate"])["creative"].nunique() == 2).all()
+    liked = slates["creative"].isin(NAMES[:3])
+    number = pd.to_numeric(slates["user"].str[1:], errors="coerce")
+    assert liked[number < 30].mean() > liked[number >= 30].mean() + 0.3
+    plan = pd.read_csv(tmp_path / "plan.csv")
+    assert plan.groupby("slot")["share"].sum().to_numpy() == pytest.approx([1, 1], abs=1e-3)
+    assert ((plan.ctr_low <= plan.ctr) & (plan.ctr <= plan.ctr_high)).all()
+    assert "New edit" in set(plan.creative)  # never shown, but of the family of the first three
+    assert summary.lines[0].startswith("60 readers get slates of their own")
+    pipeline.rotate(account, tmp_path / "again.csv", log=reader_log, slots=2, readers=readers)
+    assert (tmp_path / "again.slates.csv").read_bytes() == (tmp_path / "plan.slates.csv").read_bytes()
+
+
+def test_readers_that_cannot_be_followed_are_refused(
+    account: Path,  # noqa: F811
+    log: Path,  # noqa: F811
+    slate_log: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "plan.csv"
+    with pytest.raises(ConfigError, match=r"followed for slates of 2 to 7 places .* got 1"):
+        pipeline.rotate(account, out, log=log, readers="gru")
+    with pytest.raises(ConfigError, match="only in a log with a column user"):
+        pipeline.rotate(account, out, log=slate_log, slots=2, readers="gru")
+    with pytest.raises(ConfigError, match="a column slate that rows shown together share"):
+        pipeline.rotate(account, out, log=log, slots=2, readers="gru")
+    with pytest.raises(ConfigError, match='no state of readers is named "lstm"; known: gru, linear'):
+        pipeline.rotate(account, out, log=slate_log, slots=2, readers="lstm")
+    with pytest.raises(ConfigError, match="explore and a half-life are not for readers"):
+        pipeline.rotate(account, out, log=slate_log, slots=2, readers="gru", explore=0.1)
+    assert not out.exists()

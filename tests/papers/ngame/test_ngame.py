@@ -1,16 +1,25 @@
-"""The encoder learns what belongs together; hard negatives by clustered batches pay; the index finds, is saved and loaded."""
+"""The encoder learns what belongs together; clustered batches bring hard negatives and pay; the index finds and is kept."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from adcreative.delivery.targeting.index import LabelIndex
-from adcreative.delivery.targeting.network import (
+from adcreative import pipeline
+from adcreative.artifacts import save_artifact
+from adcreative.delivery.targeting import ranking
+from adcreative.errors import ArtifactError, ConfigError
+from adcreative.metrics.labels import precision_at
+from adcreative.papers.ngame import model
+from adcreative.papers.ngame.batches import cluster_points, doubling_schedule, draw_batches, draw_positives, positive_mask
+from adcreative.papers.ngame.index import LabelIndex
+from adcreative.papers.ngame.model import (
     Inputs,
     TargetEncoder,
     TargetingConfig,
@@ -18,12 +27,64 @@ from adcreative.delivery.targeting.network import (
     train_encoder,
     tune_labels,
 )
-from adcreative.errors import ArtifactError, ConfigError
-from adcreative.metrics.labels import precision_at
+from adcreative.verbs import loading
+from tests.verbs.test_target import shop  # noqa: F401
+
+
+@lru_cache(maxsize=1)
+def topics() -> tuple[np.ndarray, np.ndarray, csr_matrix]:
+    """256 topics x 40 points, 8 labels a topic; each point has 3 labels of its topic. Vectors of points and labels, truth."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(rng.normal(size=(256, 64)), 8, axis=0) + 0.7 * rng.normal(size=(2048, 64))
+    own = np.repeat(np.arange(256), 40)[:, None] * 8 + rng.permuted(np.tile(np.arange(8), (10_240, 1)), axis=1)[:, :3]
+    truth = csr_matrix((np.ones(own.size), (np.repeat(np.arange(10_240), 3), own.ravel())), shape=(10_240, 2048))
+    points = (truth @ labels) / 3 + 0.7 * rng.normal(size=(10_240, 64))
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (points, labels)]
+    return unit[0], unit[1], truth
+
+
+@pytest.mark.parametrize("size", [1, 8, 32])
+def test_every_point_comes_once_an_epoch_and_sizes_differ_by_at_most_one(size: int) -> None:
+    points, _, _ = topics()
+    rng = np.random.default_rng(1)
+    clusters = cluster_points(points, size, rng=rng)
+    sizes = [len(rows) for rows in clusters]
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+    assert np.array_equal(np.sort(np.concatenate(draw_batches(clusters, 256, rng=rng))), np.arange(len(points)))
+
+
+def test_larger_clusters_bring_harder_negatives_and_the_full_mask_no_false_ones() -> None:
+    points, labels, truth = topics()
+    shares, gaps = [], []
+    for size in (1, 8, 32):
+        rng = np.random.default_rng(2)
+        false, gap = 0, []
+        for batch in draw_batches(cluster_points(points, size, rng=rng), 256, rng=rng)[:12]:
+            chosen = draw_positives(truth, batch, rng=rng)
+            mask = positive_mask(truth, batch, chosen)
+            similarity = points[batch] @ labels[chosen].T
+            everything = points[batch] @ labels.T - 9.0 * truth[batch].toarray()
+            gap.append(everything.max(axis=1) - np.where(mask, -9, similarity).max(axis=1))
+            is_true = truth[batch][:, chosen].toarray() > 0
+            assert np.array_equal(mask, is_true)
+            false += (~np.eye(len(batch), dtype=bool) & is_true).any(axis=1).sum()
+        shares.append(false / (12 * 256))
+        gaps.append(float(np.mean(np.concatenate(gap))))
+    assert gaps[0] > gaps[1] > gaps[2]
+    assert shares[0] < shares[1] < shares[2]  # what a mask of the diagonal alone would take for negatives
+    assert shares[2] > 0.4
+
+
+def test_the_schedule_starts_uniform_and_doubles() -> None:
+    sizes = doubling_schedule(40, 32)
+    assert sizes[:10] == [1] * 10
+    assert sizes == sorted(sizes)
+    assert set(sizes) == {1, 2, 4, 8, 16, 32}
 
 
 def dense(rows: np.ndarray) -> Inputs:
-    return Inputs(grams=csr_matrix((len(rows), 0)), dense=rows)
+    return Inputs(csr_matrix((len(rows), 0)), rows)
 
 
 def plant(num_topics: int, points_each: int, seed: int = 0) -> tuple[Inputs, Inputs, csr_matrix]:
@@ -51,7 +112,7 @@ def test_a_small_set_is_learnt_and_tuned_labels_are_no_worse() -> None:
     assert after > max(0.5, before + 0.3)
     vectors, encoded = encoder.encode(points), encoder.encode(labels)
     tuned = tune_labels(vectors, encoded, truth, config, seed=0)
-    index = LabelIndex([str(n) for n in range(96)], encoded, tuned)
+    index = LabelIndex([str(n) for n in range(96)], (encoded + tuned) / 2)
     assert precision_at(index.search(vectors, 1)[0], truth, 1) >= after - 0.01
     again = train_encoder(points, labels, truth, config, seed=0)
     assert np.array_equal(again.encode(points), vectors)  # same seed, same model
@@ -67,7 +128,7 @@ def plant_words(num_topics: int, points_each: int, seed: int) -> tuple[Inputs, I
     def rows(lists: list[np.ndarray]) -> Inputs:
         lengths = np.array([len(one) for one in lists])
         cells = np.repeat(1 / np.sqrt(lengths), lengths), np.concatenate(lists), np.append(0, np.cumsum(lengths))
-        return Inputs(grams=csr_matrix(cells, shape=(len(lists), starts[-1] + num_labels)), dense=np.zeros((len(lists), 0)))
+        return Inputs(csr_matrix(cells, shape=(len(lists), starts[-1] + num_labels)), np.zeros((len(lists), 0)))
 
     points = [
         np.concatenate([rng.choice(10, 6, replace=False) + 10 * (label // 8), [starts[1] + 2 * label + rng.integers(2)],
@@ -121,7 +182,7 @@ def test_large_indexes_find_nearly_what_exact_ones_find(tmp_path: Path) -> None:
     vectors = np.repeat(centres, 40, axis=0) + 0.6 * rng.normal(size=(8000, 24))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names = [f"query {n} ünï\nline" for n in range(8000)]
-    exact, cells = LabelIndex(names, vectors, vectors), LabelIndex(names, vectors, vectors, exact_labels=100)
+    exact, cells = LabelIndex(names, vectors), LabelIndex(names, vectors, exact_labels=100)
     asked = vectors[::97]
     same = [len(set(a) & set(b)) / 10 for a, b in zip(exact.search(asked, 10)[0], cells.search(asked, 10)[0], strict=True)]
     assert np.mean(same) > 0.9
@@ -136,4 +197,50 @@ def test_large_indexes_find_nearly_what_exact_ones_find(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="cannot be read"):
         LabelIndex.load(tmp_path / "index")
     with pytest.raises(ConfigError, match="one each is needed"):
-        LabelIndex(["a"], vectors, vectors)
+        LabelIndex(["a"], vectors)
+
+
+@pytest.fixture
+def quick(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+    """A small encoder, words without meaning."""
+    zeros = SimpleNamespace(encode_texts=lambda texts: np.zeros((len(texts), 2), np.float32))
+    small = TargetingConfig(dim=24, num_epochs=12, batch_size=32, max_cluster=8, num_label_epochs=4)
+    monkeypatch.setattr(loading, "load_tools", lambda: SimpleNamespace(clip=zeros))
+    monkeypatch.setattr(model, "TargetingConfig", lambda: small)
+    return shop
+
+
+def run(at: Path, index: str, **options: object) -> pipeline.RunSummary:
+    return pipeline.target(at / "ads.csv", at / "targets.csv", labels=at / "queries.csv", index=at / index, **options)
+
+
+def test_an_index_is_saved_where_the_encoder_is_used(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "MIN_GAIN", -2.0)
+    assert "encoder: P@1" in " ".join(run(quick, "index").lines)
+    assert "sleep help" in LabelIndex.load(quick / "index").names
+    monkeypatch.setattr(ranking, "MIN_GAIN", 2.0)
+    assert "so no index is saved" in run(quick, "other").warnings[0]
+    assert not (quick / "other").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "labels.jsonl"])
+def test_an_index_is_not_saved_over_files_of_others(quick: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(ranking, "MIN_GAIN", -2.0)
+    (quick / "index").mkdir()
+    (quick / "index" / name).write_text("{}")
+    with pytest.raises(ConfigError, match=rf"{name} is there already and is not"):
+        run(quick, "index")
+    assert [path.name for path in (quick / "index").iterdir()] == [name]
+    assert not (quick / "targets.csv").exists()
+    for _ in range(2):  # its own index it saves anew
+        run(quick, "own")
+
+
+def test_an_index_needs_pairs_and_replaces_no_model_of_another_kind(quick: Path) -> None:
+    save_artifact(quick / "model", kind="predictor", format_version=4, tensors={"w": np.ones(2)}, notes={})
+    with pytest.raises(ArtifactError, match=r"holds a predictor; save the label index into another folder"):
+        run(quick, "model", restart=True)
+    (quick / "queries.csv").write_text("keyword\na\nb\n")
+    with pytest.raises(ConfigError, match="an index needs a trained encoder"):
+        run(quick, "index")
+    assert not (quick / "targets.csv").exists()

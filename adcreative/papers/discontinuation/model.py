@@ -7,11 +7,6 @@
 
 Short: days 0 to 10; long: from day 10, given that it lived so long. One risk score for both would have to be a compromise,
 since what makes an ad fail early is not what makes it tire.
-
-Source: Kitada, Iyatomi & Seki, Ad Creative Discontinuation Prediction with Multi-Modal Multi-Task Neural Survival Networks,
-Applied Sciences 2022 (two terms, click-rate weighting); Gensheimer & Narasimhan 2019 (discrete hazard loss). Differs: the
-published loss counts whole intervals, so that an ad that is cut off within one counts in no term and an interval at the end of
-a log has ends and no survivors; here every day at risk counts. lam and the exact weight are ours.
 """
 
 from __future__ import annotations
@@ -22,13 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adcreative.metrics.survival import survival_of_hazards
 from adcreative.progress import Count, uncounted
 
 SHORT_EDGES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 LONG_EDGES = (10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0)
 MAX_WEIGHT = 5.0
-PATIENCE, CHECK_EVERY = 8, 1
+PATIENCE = 8
 VALID_PART = 6
 PSEUDO_DAYS = 50.0
 
@@ -120,13 +114,8 @@ class TwoTermHazard:
     def risks(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return [N] short and long risk: the chance to end before day 10, and after it given that it lived so long."""
         hazards, num_short = self.hazards(features), len(SHORT_EDGES) - 1
-        return 1 - survival_of_hazards(hazards[:, :num_short])[:, -1], expected_risk(hazards[:, num_short:])
-
-
-def expected_risk(hazards: np.ndarray) -> np.ndarray:
-    """Return [N] minus the expected number of intervals lived: a risk that uses the whole curve."""
-    risk: np.ndarray = -survival_of_hazards(hazards).sum(axis=1)
-    return risk
+        lived = np.cumprod(1 - hazards[:, num_short:], axis=1)  # minus the expected number of intervals lived uses all of it
+        return 1 - np.prod(1 - hazards[:, :num_short], axis=1), -lived.sum(axis=1)
 
 
 def interpolate_survival(hazards: np.ndarray, edges: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from adcreative.delivery.forecast.hazard import (
+from adcreative import pipeline
+from adcreative.metrics.survival import concordance
+from adcreative.papers.discontinuation.model import (
     LONG_EDGES,
     HazardConfig,
     click_rate_weights,
@@ -18,8 +22,10 @@ from adcreative.delivery.forecast.hazard import (
     interpolate_survival,
     interval_targets,
 )
-from adcreative.delivery.forecast.wear_out import _folds, choose_method
-from adcreative.metrics.survival import concordance
+from adcreative.papers.discontinuation.run import fit
+from tests.delivery.forecast.test_level import DAYS, WORLDS, true_survival
+from tests.delivery.forecast.test_level import plant as plant_lives
+from tests.verbs.test_forecast import plant_days
 
 
 @lru_cache(maxsize=2)
@@ -140,40 +146,6 @@ def test_survival_between_edges_follows_constant_hazards() -> None:
     assert curve[0] == pytest.approx([1, 0.5**0.5, 0.5, 0.5 * 0.8**0.5, 0.4, 0.32])
 
 
-@pytest.mark.parametrize(
-    ("merit", "method"),
-    [
-        ({"cox": 0.70, "forest": 0.69, "two-term hazard": 0.69}, "cox"),
-        ({"cox": 0.70, "forest": 0.705, "two-term hazard": 0.705}, "cox"),  # no clear gain: the simplest
-        ({"cox": 0.66, "forest": 0.70, "two-term hazard": 0.705}, "forest"),
-        ({"cox": 0.66, "forest": 0.68, "two-term hazard": 0.72}, "two-term hazard"),
-        ({"cox": 0.49, "forest": 0.505, "two-term hazard": 0.48}, "kaplan-meier"),
-    ],
-)
-def test_a_model_that_loses_is_not_used(merit: dict[str, float], method: str) -> None:
-    figures: dict[str, dict[str, float | None]] = {
-        name: {"short": value + 0.1, "long": value - 0.1, "all": 0.9} for name, value in merit.items()
-    }
-    figures["kaplan-meier"] = {"short": 0.5, "long": 0.5, "all": 0.5}
-    assert choose_method(figures, dict.fromkeys(figures, 0.01)) == method
-
-
-def test_a_model_whose_level_stays_off_is_not_used() -> None:
-    figures: dict[str, dict[str, float | None]] = {
-        "cox": {"short": 0.7, "long": 0.7, "all": 0.7}, "two-term hazard": {"short": 0.8, "long": 0.8, "all": 0.7}
-    }  # fmt: skip
-    assert choose_method(figures, {"cox": None, "two-term hazard": 0.02}) == "two-term hazard"
-    assert choose_method(figures, {"cox": None, "two-term hazard": 0.04}) == "cox"
-    assert choose_method(figures, {"cox": 0.05, "two-term hazard": 0.04}) == "kaplan-meier"
-
-
-def test_folds_keep_families_together() -> None:
-    groups = np.repeat(np.arange(40), 5)
-    folds = _folds(groups, seed=3)
-    assert sorted(np.concatenate(folds)) == list(range(200))
-    assert all(not set(groups[fold]) & set(np.delete(groups, fold)) for fold in folds)
-
-
 def test_the_same_seed_gives_the_same_model() -> None:
     x, days, ended = (one[:400] for one in plant())
     small = HazardConfig(max_epochs=3, num_members=1)
@@ -185,3 +157,21 @@ def test_weights_rise_with_the_click_rate_and_end_at_five_times() -> None:
     weights = click_rate_weights(np.array([0.0, 10, 20, 1000]), np.full(4, 1000.0))
     assert (np.diff(weights) > 0).all()
     assert weights.mean() == pytest.approx(1)
+
+
+@pytest.mark.planted
+@pytest.mark.parametrize("log_days", [90, 120])
+@pytest.mark.parametrize("world", WORLDS)
+def test_as_many_ads_still_run_as_its_curves_say(world: str, log_days: int) -> None:
+    x, lives = plant_lives(world, log_days, 4000)
+    said = fit(lives, x, 0).survival(x, DAYS).mean(axis=0)
+    print(f"{world}, {log_days} days: true {true_survival(world).round(3)}, two terms {said.round(3)}")
+    assert said == pytest.approx(true_survival(world), abs=0.03)
+
+
+def test_it_stands_beside_the_models_of_forecast(tmp_path: Path) -> None:
+    plant_days(240).to_csv(tmp_path / "daily.csv", index=False)
+    pipeline.forecast_two_terms(tmp_path / "daily.csv", tmp_path / "forecast.csv")
+    found = json.loads((tmp_path / "forecast.json").read_text())["concordance"]
+    assert list(found) == ["kaplan-meier", "cox", "forest", "two-term hazard"]
+    assert found["two-term hazard"]["short"] > 0.6

@@ -6,13 +6,11 @@
 
 Stage one trains the shared encoder, stage two freezes it and tunes one vector for each label, which starts at the label's
 own. One positive a point and step, so that points with many labels do not rule.
-
-Source: Dahiya et al., NGAME, WSDM 2023, sections 3 and 4 (losses, margins, stages). Differs: n-gram embeddings instead of
-DistilBERT, so that 10^6 labels are encoded on a CPU; a dense part for pictures, as ViXML adds them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +18,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from adcreative.delivery.targeting.batches import (
+from adcreative.papers.ngame.batches import (
     cluster_points,
     doubling_schedule,
     draw_batches,
@@ -48,7 +46,7 @@ class TargetingConfig:
     label_learning_rate: float = 2e-3
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Inputs:
     """Words as hashed n-grams [N, V] (weights in the cells) and a dense part [N, K]; either may have no column."""
 
@@ -60,7 +58,7 @@ class Inputs:
 
     def take(self, rows: np.ndarray) -> Inputs:
         """Return some rows."""
-        return Inputs(grams=self.grams[rows], dense=self.dense[rows])
+        return Inputs(self.grams[rows], self.dense[rows])
 
 
 class TargetEncoder(nn.Module):
@@ -91,11 +89,9 @@ class TargetEncoder(nn.Module):
     @torch.inference_mode()
     def encode(self, inputs: Inputs) -> np.ndarray:
         """Return [N, D] float32 unit vectors."""
-        parts = [
-            self(inputs.take(np.arange(start, min(start + ENCODE_ROWS, len(inputs))))).numpy()
-            for start in range(0, len(inputs), ENCODE_ROWS)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, self.dense.out_features), np.float32)
+        rows = np.arange(len(inputs))
+        parts = [self(inputs.take(rows[start : start + ENCODE_ROWS])) for start in range(0, max(1, len(rows)), ENCODE_ROWS)]
+        return torch.cat(parts).numpy()
 
 
 def hard_negative_loss(
@@ -134,13 +130,8 @@ def train_encoder(
         progress(epoch, config.num_epochs)
         if not clusters or size != sizes[epoch - 1] or (size > 1 and epoch % RECLUSTER_EVERY == 0):
             clusters = cluster_points(encoder.encode(points), size, rng=rng)
-        for batch in draw_batches(clusters, config.batch_size, rng=rng):
-            chosen = draw_positives(truth, batch, rng=rng)
-            mask = torch.from_numpy(positive_mask(truth, batch, chosen))
-            loss = hard_negative_loss(encoder(points.take(batch)), encoder(labels.take(chosen)), mask)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+        for batch, chosen, mask in _batches(clusters, truth, config, rng):
+            _step(optimiser, hard_negative_loss(encoder(points.take(batch)), encoder(labels.take(chosen)), mask))
     progress(config.num_epochs, config.num_epochs)
     return encoder
 
@@ -149,8 +140,7 @@ def tune_labels(
     vectors: np.ndarray, label_vectors: np.ndarray, truth: csr_matrix, config: TargetingConfig, *, seed: int,
     should_stop: ShouldStop = never,
 ) -> np.ndarray:  # fmt: skip
-    """Return [L, D] unit vectors of labels tuned to the points that have them; the encoder's vectors [N, D] stay as they
-    are."""
+    """Return [L, D] unit vectors of labels, tuned to the points that have them, whose vectors [N, D] stay."""
     rng = np.random.default_rng(seed)
     table = nn.Embedding.from_pretrained(torch.from_numpy(label_vectors.astype(np.float32)).clone(), freeze=False, sparse=True)
     optimiser = torch.optim.SparseAdam(list(table.parameters()), lr=config.label_learning_rate)
@@ -159,15 +149,24 @@ def tune_labels(
     for _ in range(config.num_label_epochs):
         if should_stop():
             break
-        for batch in draw_batches(clusters, config.batch_size, rng=rng):
-            chosen = draw_positives(truth, batch, rng=rng)
-            mask = torch.from_numpy(positive_mask(truth, batch, chosen))
+        for batch, chosen, mask in _batches(clusters, truth, config, rng):
             drawn = nn.functional.normalize(table(torch.from_numpy(chosen.astype(np.int64))), dim=-1)
-            loss = hard_negative_loss(
-                frozen[torch.from_numpy(batch)], drawn, mask, margin=LABEL_MARGIN, num_hardest=NUM_LABEL_NEGATIVES
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+            points = frozen[torch.from_numpy(batch)]
+            _step(optimiser, hard_negative_loss(points, drawn, mask, margin=LABEL_MARGIN, num_hardest=NUM_LABEL_NEGATIVES))
     tuned: np.ndarray = nn.functional.normalize(table.weight.detach(), dim=-1).numpy()
     return tuned
+
+
+def _batches(
+    clusters: list[np.ndarray], truth: csr_matrix, config: TargetingConfig, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
+    """Yield points, a label of each, and the mask of pairs that are true, for one epoch."""
+    for batch in draw_batches(clusters, config.batch_size, rng=rng):
+        chosen = draw_positives(truth, batch, rng=rng)
+        yield batch, chosen, torch.from_numpy(positive_mask(truth, batch, chosen))
+
+
+def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()

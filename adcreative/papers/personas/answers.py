@@ -1,37 +1,37 @@
-"""Tables of answers and of ads -> the numbers of the persona model: people with declared traits, ads with named features. No
-torch.
+"""Tables of answers and of ads -> the numbers of the persona model: people with declared traits, ads with named features.
 
 Features of ads are plain and named, so that an effect can be read: levels of category, placement, platform and button, and
-what the words do (length, a question, a number, an exclamation, "you"). Traits are the numeric columns of the answers' table
-that are the same in all rows of a person.
+what the words do. Traits are the numeric columns of the answers' table that are the same in all rows of a person.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from adcreative.catalog.formats.logs import read_names
 from adcreative.creative import Creative
-from adcreative.delivery.personas.model import Responses
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.papers.personas.model import Responses
 
 PERSON_NAMES = ("person", "user", "user_id", "participant", "respondent")
 AD_NAMES = ("creative", "ad_name", "ad", "ad_id", "item")
 VALUE_NAMES = ("value", "rating", "score", "click", "clicked", "liked")
 LEVEL_COLUMNS = ("category", "placement", "platform", "cta")
-MIN_ADS_OF_LEVEL, MAX_LEVELS = 3, 20
+MIN_ADS_OF_LEVEL, MAX_LEVELS, MAX_CHARACTERS = 3, 20, 40
+YOU = re.compile(r"\b(you|your|du|dein\w*|je|jouw|votre|vous|tu|usted)\b")
 WORDS: Mapping[str, Callable[[str], float]] = {
-    "words: length": lambda text: float(len(text.split())),
-    "words: a question": lambda text: float("?" in text or "¿" in text or "？" in text),
-    "words: a number": lambda text: float(bool(re.search(r"\d", text))),
-    "words: an exclamation": lambda text: float("!" in text or "！" in text),
-    'words: "you"': lambda text: float(
-        bool(re.search(r"\b(you|your|du|dein\w*|je|jouw|votre|vous|tu|usted)\b", text.casefold()))
-    ),
+    "words: length": lambda text: len(text.split()),
+    "words: a question": lambda text: bool(re.search("[?¿？]", text)),
+    "words: a number": lambda text: bool(re.search(r"\d", text)),
+    "words: an exclamation": lambda text: bool(re.search("[!！]", text)),
+    'words: "you"': lambda text: bool(YOU.search(text.casefold())),
 }
 
 
@@ -52,26 +52,39 @@ def describe_ads(creatives: Sequence[Creative]) -> tuple[dict[str, int], tuple[s
     """Return number by name, names of features [d], and features [A, d]; a feature that all ads share is left out."""
     first = {one.name: one for one in reversed(creatives)}
     ads = [first[name] for name in sorted(first)]
-    columns: dict[str, list[float]] = {}
-    for name in LEVEL_COLUMNS:
-        values = pd.Series([getattr(one, name) for one in ads])
-        for level, count in values[values != ""].value_counts().head(MAX_LEVELS).items():
-            if count >= MIN_ADS_OF_LEVEL:
-                columns[f"{name}: {str(level)[:40]}"] = [float(value == level) for value in values]
-    for name, measure in WORDS.items():
-        columns[name] = [measure(f"{one.headline} {one.body}") for one in ads]
-    kept = {name: values for name, values in columns.items() if np.ptp(values) > 0}
-    if not kept:
+    levels = [
+        f"{column}: {level[:MAX_CHARACTERS]}"
+        for column in LEVEL_COLUMNS
+        for level, count in Counter(str(getattr(ad, column)) for ad in ads if getattr(ad, column)).most_common(MAX_LEVELS)
+        if count >= MIN_ADS_OF_LEVEL
+    ]
+    names = (*levels, *WORDS)
+    table = measure_features(ads, names)
+    differs = np.ptp(table, axis=0) > 0
+    if not differs.any():
         raise CatalogError(
             "the ads differ neither in category, placement, platform nor words, so no feature can have an effect"
         )
-    return {one.name: at for at, one in enumerate(ads)}, tuple(kept), np.array(list(kept.values()), np.float64).T
+    kept = tuple(name for name, is_kept in zip(names, differs, strict=True) if is_kept)
+    return {one.name: at for at, one in enumerate(ads)}, kept, table[:, differs]
+
+
+def measure_features(creatives: Sequence[Creative], names: Sequence[str]) -> np.ndarray:
+    """Return [A, d] the named features of ads; a name that is not known is 0 for all."""
+
+    def measure(one: Creative, name: str) -> float:
+        column, _, level = name.partition(": ")
+        if name in WORDS:
+            return float(WORDS[name](f"{one.headline} {one.body}"))
+        return float(column in LEVEL_COLUMNS and str(getattr(one, column))[:MAX_CHARACTERS] == level)
+
+    return np.array([[measure(one, name) for name in names] for one in creatives]).reshape(len(creatives), len(names))
 
 
 def read_responses(
     answers: pd.DataFrame, creatives: Sequence[Creative], where: str
-) -> tuple[Responses, tuple[str, ...], tuple[str, ...], dict[str, int]]:
-    """Return the responses, names of traits [T], names of features [d], and ad -> number.
+) -> tuple[Responses, tuple[str, ...], tuple[str, ...], list[str]]:
+    """Return the responses, names of traits [T], names of features [d], and names of ads [A].
 
     Raises:
         CatalogError: a column is missing, no trait is declared, or no ad of the answers is known.
@@ -101,37 +114,36 @@ def read_responses(
     ]  # fmt: skip
     if not traits:
         raise CatalogError(f"{where} declares no profile: add numeric columns, such as openness or age, one value a person")
-    table = rows.groupby(who)[traits].first().to_numpy(np.float64)
     responses = Responses(
-        person=np.asarray(who), ad=at[at.notna()].to_numpy().astype(int), value=values.to_numpy(np.float64), traits=table,
-        features=matrix,
+        np.asarray(who), at[at.notna()].to_numpy().astype(int), values.to_numpy(np.float64),
+        rows.groupby(who)[traits].first().to_numpy(np.float64), matrix,
     )  # fmt: skip
-    return responses, tuple(traits), features, number
+    return responses, tuple(traits), features, list(number)
 
 
-def read_personas(
-    content: Mapping[str, object], traits: Sequence[str], means: np.ndarray
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return names and traits [P, T] of declared profiles; a trait that a profile leaves out is average.
+def read_personas(path: Path, traits: Sequence[str], means: np.ndarray) -> dict[str, np.ndarray]:
+    """Return traits [T] by name of declared profiles, in the units of the answers; a trait that one leaves out is average.
 
     Args:
-        content: name -> {trait: number}, in the units of the answers' table.
+        path: TOML, a table of {trait: number} a persona.
     Raises:
-        ConfigError: no profile, an unknown trait, or a value that is no number.
+        CatalogError: the file cannot be read. ConfigError: no profile, an unknown trait, or a value that is no number.
     """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CatalogError(f"{path} cannot be read as TOML ({error})") from error
     if not content:
         raise ConfigError('personas need at least one table, such as ["Explorers"] with openness = 1.5')
-    rows = []
     for name, profile in content.items():
         if not isinstance(profile, Mapping):
             raise ConfigError(f'persona "{name}" must be a table of traits')
-        unknown = sorted(set(profile) - set(traits))
-        if unknown:
-            raise ConfigError(f'persona "{name}" names {unknown[0]}, which nobody declared; known: {", ".join(traits)}')
-        bad = next(
-            (trait for trait, value in profile.items() if isinstance(value, bool) or not isinstance(value, int | float)), ""
-        )
-        if bad:
-            raise ConfigError(f'persona "{name}": {bad} must be a number')
-        rows.append([float(profile.get(trait, mean)) for trait, mean in zip(traits, means, strict=True)])
-    return tuple(map(str, content)), np.array(rows)
+        for trait, value in profile.items():
+            if trait not in traits:
+                raise ConfigError(f'persona "{name}" names {trait}, which nobody declared; known: {", ".join(traits)}')
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ConfigError(f'persona "{name}": {trait} must be a number')
+    return {
+        name: np.array([float(profile.get(trait, mean)) for trait, mean in zip(traits, means, strict=True)])
+        for name, profile in content.items()
+    }

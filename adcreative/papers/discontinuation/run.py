@@ -1,0 +1,37 @@
+"""The two-term hazard as a further model of `forecast`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.verbs import forecast as product
+from adcreative.verbs.campaign import CampaignSummary
+
+if TYPE_CHECKING:
+    from adcreative.delivery.forecast.lifetimes import Lifetimes
+    from adcreative.papers.discontinuation.model import TwoTermHazard
+
+__all__ = ["forecast_two_terms"]
+
+
+def forecast_two_terms(
+    account: Path, out: Path, *, creatives: Path | None = None, dates: str = "", seed: int = 0, restart: bool = False,
+    progress: Progress = silent, should_stop: ShouldStop = never,
+) -> CampaignSummary:  # fmt: skip
+    """Forecast as `verbs.forecast` does, with the two-term hazard beside its models; arguments and errors are the same."""
+    return product.forecast(
+        account, out, creatives=creatives, dates=dates, seed=seed, also={"two-term hazard": fit}, restart=restart,
+        progress=progress, should_stop=should_stop,
+    )  # fmt: skip
+
+
+def fit(lives: Lifetimes, features: np.ndarray, seed: int) -> TwoTermHazard:
+    """Fit the two hazards to lives with features [N, K]."""
+    from adcreative.papers.discontinuation.model import click_rate_weights, fit_two_term
+
+    weights = click_rate_weights(lives.clicks, lives.impressions)
+    return fit_two_term(features, lives.followed, lives.ended, weights, seed=seed)

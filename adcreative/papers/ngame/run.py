@@ -1,0 +1,133 @@
+"""The encoder as a further method of `target`, and its index to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adcreative.artifacts import check_replaceable
+from adcreative.catalog.images import picture
+from adcreative.errors import ConfigError, CreativeError
+from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent
+from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs import target as product
+from adcreative.verbs.campaign import CampaignSummary
+
+if TYPE_CHECKING:
+    from adcreative.creative import Creative
+    from adcreative.delivery.targeting.ranking import Method, Task
+    from adcreative.papers.ngame.index import LabelIndex
+
+__all__ = ["target"]
+
+SENTENCE_LABELS = 20_000  # more labels are read by their n-grams alone
+
+
+def target(
+    ads: Path, out: Path, *, labels: Path, num: int = 10, index: Path | None = None, use_pictures: bool = True, seed: int = 0,
+    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+) -> CampaignSummary:  # fmt: skip
+    """Rank queries, keywords or interests for each creative, as `verbs.target` does; with `index` by the encoder, too.
+
+    Args:
+        ads, labels, num: as for `verbs.target`.
+        index: folder to save the encoder's index into, where the encoder beats the floors. use_pictures: it reads pictures.
+    Raises:
+        CatalogError: ads or labels cannot be used. ConfigError: a setting, too few known pairs for the encoder, stopped, or
+            files of others in the way. ArtifactError: `index` holds a model of another kind.
+    """
+    if index is None:
+        return product.target(
+            ads, out, labels=labels, num=num, seed=seed, restart=restart, progress=progress, should_stop=should_stop
+        )
+    from adcreative.delivery.targeting.ranking import MIN_POINTS
+    from adcreative.papers.ngame.index import KIND, index_files
+
+    saved = index_files(Path(index))
+    check_outputs(saved, (ads, labels), restart=restart)
+    check_replaceable(Path(index), KIND)
+    trained: list[_Encoder] = []
+
+    def also(creatives: list[Creative], names: list[str], task: Task) -> Mapping[str, Method]:
+        if len(task.known) < MIN_POINTS:
+            raise ConfigError(f"an index needs a trained encoder, and that needs known pairs of {MIN_POINTS} creatives")
+        trained.append(
+            _Encoder(creatives, names, use_pictures, seed, count_stage(progress, "training the encoder"), should_stop)
+        )
+        return {"encoder": trained[0]}
+
+    summary = product.target(
+        ads, out, labels=labels, num=num, seed=seed, also=also, restart=restart, progress=progress, should_stop=should_stop
+    )
+    used = trained[0].indexes[1:]  # the first was trained to be measured, the second on all known pairs
+    if not used:
+        return replace(
+            summary, warnings=(*summary.warnings, "another method did best on creatives left out, so no index is saved.")
+        )
+    with own_outputs(saved, (ads, labels), restart=restart):
+        used[0].save(Path(index))
+    return summary
+
+
+class _Encoder:
+    """The method: trains anew for each question. indexes: of the trainings so far."""
+
+    def __init__(
+        self, creatives: list[Creative], names: list[str], use_pictures: bool, seed: int, count: Count, should_stop: ShouldStop
+    ) -> None:
+        self._names, self._seed, self._count, self._should_stop = names, seed, count, should_stop
+        self._dense = _read_dense(creatives, names, use_pictures)
+        self.indexes: list[LabelIndex] = []
+
+    def __call__(self, task: Task, asked: np.ndarray, learn: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
+        from adcreative.papers.ngame.index import LabelIndex
+        from adcreative.papers.ngame.model import Inputs, TargetingConfig, train_encoder, tune_labels
+
+        points, labels = Inputs(task.points, self._dense[0]), Inputs(task.labels, self._dense[1])
+        known, truth, config = points.take(learn), task.truth[learn], TargetingConfig()
+        encoder = train_encoder(
+            known, labels, truth, config, seed=self._seed, progress=self._count, should_stop=self._should_stop
+        )
+        encoded = encoder.encode(labels)
+        tuned = tune_labels(encoder.encode(known), encoded, truth, config, seed=self._seed, should_stop=self._should_stop)
+        self.indexes.append(LabelIndex(self._names, (encoded + tuned) / 2))
+        return self.indexes[-1].search(encoder.encode(points.take(asked)), num)
+
+
+def _read_dense(ads: list[Creative], names: list[str], use_pictures: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return sentence and picture vectors of creatives [N, K] and labels [L, K], as far as they are used."""
+    point_parts, label_parts = [np.zeros((len(ads), 0), np.float32)], [np.zeros((len(names), 0), np.float32)]
+    has_pictures = use_pictures and any(one.has_image for one in ads)
+    if len(names) <= SENTENCE_LABELS or has_pictures:
+        from adcreative.verbs import loading
+
+        clip = loading.load_tools().clip
+        if len(names) <= SENTENCE_LABELS:
+            point_parts.append(clip.encode_texts([f"{one.headline} {one.body} {one.brand} {one.category}" for one in ads]))
+            label_parts.append(clip.encode_texts(names))
+        if has_pictures:
+            vectors = _picture_vectors(ads, clip)
+            point_parts.append(vectors)
+            label_parts.append(np.zeros((len(names), vectors.shape[1]), np.float32))
+    return np.hstack(point_parts), np.hstack(label_parts)
+
+
+def _picture_vectors(ads: list[Creative], clip: Any) -> np.ndarray:
+    """Return [N, E] vectors of pictures, zeros where there is none or it cannot be read."""
+    found: dict[int, np.ndarray] = {}
+    for at, one in enumerate(ads):
+        try:
+            image_u8 = picture(one)
+        except CreativeError:
+            continue  # its words are read all the same
+        if image_u8 is not None:
+            found[at] = clip.encode_images([image_u8])[0]
+    width = len(next(iter(found.values()))) if found else 0
+    vectors = np.zeros((len(ads), width), np.float32)
+    for at, vector in found.items():
+        vectors[at] = vector
+    return vectors

@@ -1,0 +1,19 @@
+"""Settings of `score` with personas. Loads no model code, so that the command line can name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adcreative.verbs import settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSettings(settings.ScoreSettings):
+    """How creatives are scored. persona: declared profiles that ads are ranked for, by audit, what `audit_personas` wrote."""
+
+    persona: Annotated[Path | None, typer.Option(hidden=True, help="TOML: OUT.personas.csv ranks ads for these.")] = None
+    audit: Annotated[Path | None, typer.Option(hidden=True, help="What papers personas wrote; with --persona.")] = None
