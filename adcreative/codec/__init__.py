@@ -1,1 +1,1 @@
-"""Pictures in few bytes: the learned image codec, and archives of run folders. Knows no runs and no ads."""
+"""Pictures in few bytes: archives of run folders. Knows no runs and no ads."""

@@ -1,6 +1,6 @@
 """Rate and distortion of a trained image codec on pictures it was not trained on, beside JPEG, WebP and AVIF, and its seconds.
 
-python -m tests.bench.codec MODEL          a folder that `python -m adcreative.codec.train` wrote (RUN/weights)
+python -m tests.bench.codec MODEL          a folder that `python -m adcreative.papers.learned_codec.run` wrote (RUN/weights)
 python -m tests.bench.codec --tiny         a network of random weights on one drawn picture, no figure means anything
 
 Ads are of a simulated market that no codec here is trained on (sides up to 960 px); photographs are those of scikit-image and
@@ -11,6 +11,7 @@ PSNR of the mean squared error of the group's pictures. BD-rates draw curves by 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import json
 import time
@@ -20,17 +21,58 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from scipy.interpolate import PchipInterpolator
 
-from adcreative.codec.config import CodecConfig
-from adcreative.codec.model import CodecModel, freeze, load_codec
-from adcreative.codec.network import ImageCodec
-from adcreative.codec.stream import decode, encode
-from adcreative.errors import ConfigError
-from adcreative.metrics.rate_distortion import bd_rate
-from data.make.codec_data import held_out_ads, held_out_photographs
+from adcreative.papers.learned_codec.model import CodecModel, ImageCodec, freeze, load_codec
+from adcreative.papers.learned_codec.stream import decode, encode
+from adcreative.papers.learned_codec.transforms import CodecConfig
 
 QUALITIES = {"JPEG": (10, 20, 35, 50, 65, 80, 90), "WEBP": (2, 5, 20, 35, 50, 65, 80, 90), "AVIF": (10, 20, 35, 50, 65, 80)}
+PHOTOGRAPHS = {
+    "skimage": ("data/astronaut.png", "data/chelsea.png", "data/coffee.png"),
+    "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
+}
+HELD_OUT_MARKET, SEED = 0, 77
 Curve = tuple[np.ndarray, np.ndarray]
+
+
+def held_out_photographs() -> list[np.ndarray]:
+    """Return colour photographs that wheels ship, image_u8 [H, W, 3]."""
+    paths = [
+        Path(str(importlib.util.find_spec(package).origin)).parent / member  # type: ignore[union-attr]
+        for package, members in PHOTOGRAPHS.items()
+        for member in members
+    ]
+    return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+
+
+def held_out_ads(num: int) -> list[np.ndarray]:
+    """Return ads of a simulated market, image_u8 [H, W, 3]."""
+    from adcreative.verbs.loading import load_market
+
+    creatives = load_market(HELD_OUT_MARKET).iter_creatives(num, SEED, results=False, scale=0.5)
+    return [creative.image_u8 for creative in creatives if creative.image_u8 is not None]
+
+
+def bd_rate(rates: np.ndarray, qualities: np.ndarray, other_rates: np.ndarray, other_qualities: np.ndarray) -> float:
+    """Return Bjontegaard's delta rate (VCEG-M33, by pchip), the mean change of rate at equal quality; -0.1: 10 % less.
+
+    Args:
+        rates, qualities: [K] of the first curve, K at least 4; bits (or bytes), and such as PSNR in dB.
+    Raises:
+        ValueError: a curve has too few points, or equal qualities. The result is NaN where curves share no quality.
+    """
+    curves = []
+    for rate, quality in ((rates, qualities), (other_rates, other_qualities)):
+        order = np.argsort(quality)
+        if len(order) < 4:
+            raise ValueError(f"a curve needs 4 points, got {len(order)}; measure more rates")
+        curves.append(PchipInterpolator(quality[order], np.log(rate[order])))
+    low, high = max(curve.x[0] for curve in curves), min(curve.x[-1] for curve in curves)
+    if not low < high:
+        return float("nan")
+    first, other = (curve.integrate(low, high) / (high - low) for curve in curves)
+    return float(np.expm1(other - first))
 
 
 def file_curve(pictures: list[np.ndarray], file_format: str) -> Curve:
@@ -75,12 +117,7 @@ def compare(pictures: list[np.ndarray], model: CodecModel) -> dict[str, object]:
         f"{name}, bits a pixel: dB": {f"{rate:.3f}": round(float(db), 2) for rate, db in zip(*curve, strict=True)}
         for name, curve in curves.items()
     }
-    for name in QUALITIES:
-        try:
-            found[f"over {name}"] = round(bd_rate(*curves[name], *own), 4)
-        except ConfigError as error:  # too few rates, or curves that share no quality
-            found[f"over {name}"] = str(error)
-    return found
+    return found | {f"over {name}": round(bd_rate(*curves[name], *own), 4) for name in QUALITIES}
 
 
 def seconds(image_u8: np.ndarray, model: CodecModel) -> dict[str, float]:
@@ -111,7 +148,7 @@ def main() -> None:
         groups = {"drawn": [np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)]}
     else:
         model = load_codec(options.model)
-        groups = {"ads": held_out_ads(options.ads), "photographs": list(held_out_photographs().values())}
+        groups = {"ads": held_out_ads(options.ads), "photographs": held_out_photographs()}
     found: dict[str, object] = {name: compare(pictures, model) for name, pictures in groups.items()}
     print(json.dumps(found | seconds(next(iter(groups.values()))[0], model), indent=1))
 

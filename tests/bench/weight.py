@@ -16,10 +16,10 @@ import numpy as np
 from PIL import Image
 
 from adcreative.catalog.images import read_image
-from adcreative.metrics.rate_distortion import bd_rate
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.marks import encode_picture
 from adcreative.provenance.weight import FORMATS, fit_bytes
+from tests.bench.codec import bd_rate
 
 LIMITS, NUM_PICTURES = (50_000, 150_000), 6
 CURVE = (35, 50, 65, 80, 90)  # qualities of the curves whose delta rate is taken

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adcreative.codec.model import CodecModel, freeze
-from adcreative.codec.stream import HEADER, decode, encode
+from adcreative.papers.learned_codec.model import CodecModel, freeze
+from adcreative.papers.learned_codec.stream import HEADER, decode, encode
 
 Files = list[tuple[str, bytes]]
 BODY_HEAD = struct.Struct("<BHH")  # rate, height, width
@@ -18,7 +18,7 @@ BODY_HEAD = struct.Struct("<BHH")  # rate, height, width
 
 @cache
 def _model() -> CodecModel:
-    from tests.codec.conftest import build_small
+    from tests.papers.learned_codec.test_learned_codec import build_small
 
     return freeze(build_small(0))
 

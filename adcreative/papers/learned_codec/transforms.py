@@ -1,20 +1,69 @@
-"""From pixels to latents and back: analysis, synthesis, and the transforms of the hyper latents. Knows no entropy and no files.
+"""Sizes of the codec, and from pixels to latents and back by token-mixing blocks. Knows no entropy and no files.
 
 Shapes: B pictures, H W pixels (multiples of 64), M latent channels.
-Source:
-    Jiang et al. 2025 (MLICv2): token-mixing block in place of residual blocks.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adcreative.codec.config import CodecConfig
-from adcreative.codec.grid import snap
+from adcreative.errors import ConfigError
 
-__all__ = ["Analysis", "HyperAnalysis", "HyperSynthesis", "Synthesis", "TokenMixingBlock"]
+PUBLISHED_LAMBDAS = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483)
+MIN_SCALE, MAX_SCALE, NUM_SCALES = 0.11, 256.0, 64  # of the table of standard deviations, log steps
+STRIDE = 64  # of the hyper latents; pictures are padded to a multiple of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecConfig:
+    """Sizes of one codec network.
+
+    widths: channels after each of the first three stride-2 stages. depths: token-mixing blocks after each.
+    slices: channels of each slice of y, which lies at 1/16 of the picture's sides; a small first slice (few channels that
+    say most) makes the others cheap to predict (He et al. 2022, ELIC). hyper_channels: of z, at 1/64.
+    context_channels: of every context and hidden layer of the entropy model. lambdas: weight of the distortion of each rate
+    that the one network serves, ascending. skip_scale: symbols predicted with a smaller standard deviation are not coded.
+    """
+
+    widths: tuple[int, int, int] = (48, 64, 96)
+    depths: tuple[int, int, int] = (2, 2, 2)
+    slices: tuple[int, ...] = (8, 24, 48, 96, 144)
+    hyper_channels: int = 32
+    context_channels: int = 64
+    lambdas: tuple[float, ...] = (0.0035, 0.013, 0.0483, 0.18)
+    skip_scale: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not self.slices or any(width < 4 or width % 4 for width in (*self.slices, self.context_channels)):
+            raise ConfigError(
+                f"slices (={list(self.slices)}) and context_channels (={self.context_channels}) must be divisible by 4, since "
+                "positions rotate pairs of channels; choose other sizes"
+            )
+        if not self.lambdas or list(self.lambdas) != sorted(set(self.lambdas)) or self.lambdas[0] <= 0:
+            raise ConfigError(f"lambdas must be positive and ascending, got {list(self.lambdas)}; list each rate once")
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of y, M."""
+        return sum(self.slices)
+
+
+def published_config() -> CodecConfig:
+    """Return the published size: N = 192, M = 320 in ten slices of 32, hyper latents of 192 channels.
+
+    The paper trains one network for each lambda; here one network serves all of them by gains.
+
+    Source:
+        Jiang et al. 2025 (MLICv2), section 4; sizes as in MLIC++.
+    """
+    return CodecConfig(
+        widths=(192, 192, 192), depths=(1, 1, 1), slices=(32,) * 10, hyper_channels=192, context_channels=224,
+        lambdas=PUBLISHED_LAMBDAS,
+    )  # fmt: skip
 
 
 class ChannelNorm(nn.Module):
@@ -48,7 +97,7 @@ class TokenMixingBlock(nn.Module):
         return image + self.narrow(functional.gelu(gate) * value)
 
 
-def _up(in_channels: int, out_channels: int) -> nn.Sequential:
+def upsample(in_channels: int, out_channels: int) -> nn.Sequential:
     """Double both sides: a convolution to four times the channels, laid out as 2x2 pixels."""
     return nn.Sequential(nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1), nn.PixelShuffle(2))
 
@@ -79,42 +128,11 @@ class Synthesis(nn.Module):
         layers: list[nn.Module] = []
         channels = config.latent_channels
         for width, depth in zip(reversed(config.widths), reversed(config.depths), strict=True):
-            layers.append(_up(channels, width))
+            layers.append(upsample(channels, width))
             layers += [TokenMixingBlock(width) for _ in range(depth)]
             channels = width
-        layers.append(_up(channels, 3))
+        layers.append(upsample(channels, 3))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.layers(latents) + 0.5
-
-
-class HyperAnalysis(nn.Module):
-    """y [B, M, H/16, W/16] -> z [B, hyper_channels, H/64, W/64]."""
-
-    def __init__(self, config: CodecConfig) -> None:
-        super().__init__()
-        width, hyper = config.context_channels, config.hyper_channels
-        self.layers = nn.Sequential(
-            nn.Conv2d(config.latent_channels, width, 3, padding=1), nn.GELU(),
-            nn.Conv2d(width, width, 3, stride=2, padding=1), nn.GELU(),
-            nn.Conv2d(width, hyper, 3, stride=2, padding=1),
-        )  # fmt: skip
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return self.layers(latents)
-
-
-class HyperSynthesis(nn.Module):
-    """z [B, hyper_channels, H/64, W/64] -> what the entropy model reads of it, [B, 2 context_channels, H/16, W/16]; exact."""
-
-    def __init__(self, config: CodecConfig) -> None:
-        super().__init__()
-        width = config.context_channels
-        self.first, self.second = _up(config.hyper_channels, width), _up(width, 2 * width)
-        self.last = nn.Conv2d(2 * width, 2 * width, 1)
-
-    def forward(self, hyper_latents: Tensor) -> Tensor:
-        features = snap(functional.leaky_relu(self.first(hyper_latents), 0.125))
-        features = snap(functional.leaky_relu(self.second(features), 0.125))
-        return snap(self.last(features))

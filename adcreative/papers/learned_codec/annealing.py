@@ -19,13 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adcreative.codec.entropy import gaussian_bits
-from adcreative.codec.model import CodecModel
-from adcreative.codec.network import Pass
-from adcreative.codec.stream import Encoded, check_request, encode_latents, picture_latents, picture_tensor
 from adcreative.errors import ConfigError
-
-__all__ = ["anneal", "rate_distortion_cost", "temperature"]
+from adcreative.papers.learned_codec.entropy import gaussian_bits
+from adcreative.papers.learned_codec.model import CodecModel, Pass
+from adcreative.papers.learned_codec.stream import Encoded, check_request, encode_latents, picture_latents, picture_tensor
 
 LEARNING_RATE = 0.02  # of Adam, on z and on y in rounding steps
 MAX_ANNEALED_PIXELS = 600_000  # gradients take about 4 kB a pixel

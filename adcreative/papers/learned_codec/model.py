@@ -1,35 +1,55 @@
-"""The codec network: pixels -> latents -> symbols with their predicted means and scales -> pixels. Knows no bytes and no files.
+"""The codec network, pixels -> latents -> symbols with predicted means and scales -> pixels; and a trained one as it codes.
 
 One walk over the slices (`walk_slices`) serves training, encoding and decoding; they differ only in where the symbols of a
 pass come from. One network serves several rates: each has its own step of rounding for each channel of y, which is learnt, and
-gains of the decoded channels.
+gains of the decoded channels. A model is saved with its integer tables, so that no machine computes them anew.
 
 Shapes: B pictures, H W pixels (multiples of 64), M latent channels; rates [B] int64.
-Source:
-    Jiang et al. 2025 (MLICv2, arXiv 2504.19119); rates as in Cui et al. 2021, "Asymmetric Gained Deep Image Compression".
-    Differs: y keeps its scale and the step of rounding changes, where they scale y and round to whole numbers; means and scales
-    are then predicted from values that look alike at every rate.
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adcreative.codec.basis import block_basis
-from adcreative.codec.config import CodecConfig
-from adcreative.codec.context import SliceContext, anchor_mask, symbol_sizes
-from adcreative.codec.entropy import MAX_Z, FactorizedPrior, gaussian_bits, max_symbol, scale_idx, scale_table
-from adcreative.codec.grid import ACTIVATION_STEPS, make_exact, snap
-from adcreative.codec.light import LightAnalysis, LightSynthesis
-from adcreative.codec.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synthesis
+from adcreative.artifacts import load_artifact, save_artifact
+from adcreative.errors import ArtifactError
+from adcreative.papers.learned_codec.entropy import (
+    ACTIVATION_STEPS,
+    MAX_Z,
+    PRECISION,
+    FactorizedPrior,
+    HyperAnalysis,
+    HyperSynthesis,
+    SliceContext,
+    anchor_mask,
+    gaussian_bits,
+    gaussian_table,
+    make_exact,
+    max_symbol,
+    scale_idx,
+    scale_table,
+    snap,
+    symbol_sizes,
+)
+from adcreative.papers.learned_codec.transforms import (
+    NUM_SCALES,
+    Analysis,
+    CodecConfig,
+    Synthesis,
+)
 
-__all__ = ["Forward", "ImageCodec", "Pass", "first_coded_idx", "quantise", "quantise_z"]
+KIND, FORMAT_VERSION = "image-codec", 1
+NUM_BYTES_OF_HASH = 8
 
 
 @dataclass(frozen=True)
@@ -65,13 +85,12 @@ class ImageCodec(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        is_light = config.transforms == "light"
-        self.analysis = LightAnalysis(config) if is_light else Analysis(config)
-        self.synthesis = LightSynthesis(config) if is_light else Synthesis(config)
+        self.analysis, self.synthesis = Analysis(config), Synthesis(config)
         self.hyper_analysis, self.hyper_synthesis = HyperAnalysis(config), HyperSynthesis(config)
         self.prior = FactorizedPrior(config)
         self.contexts = nn.ModuleList(SliceContext(config, i) for i in range(len(config.slices)))
-        self.log_steps = nn.Parameter(_first_steps(config).log())
+        lambdas = torch.tensor(config.lambdas)[:, None]
+        self.log_steps = nn.Parameter(((lambdas[0] / lambdas).sqrt().repeat(1, config.latent_channels) / 2).log())
         self.log_gains = nn.Parameter(torch.zeros_like(self.log_steps))
         self.rate_bias = nn.Parameter(torch.zeros(len(config.lambdas), 2 * config.context_channels))
 
@@ -129,23 +148,14 @@ class ImageCodec(nn.Module):
         return self.synthesis(latents.float() * self.log_gains[rates].exp()[:, :, None, None])
 
     def forward(
-        self,
-        image: Tensor,
-        rates: Tensor,
-        *,
-        generator: torch.Generator | None = None,
-        skips: bool = False,
-        bits_only: bool = False,
+        self, image: Tensor, rates: Tensor, *, generator: torch.Generator | None = None, skips: bool = False
     ) -> Forward:
         """Return reconstruction and bits as training sees them: noise for the bits, straight-through rounding for pixels.
 
         Args:
             skips: symbols predicted with a scale below `skip_scale` cost nothing and take their mean, as the coder does.
-            bits_only: y and the rounding steps are taken as given and nothing is rendered (`image` is the input): cheap steps
-                that teach the entropy model what the transforms of the start give it.
         """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not bits_only):
-            y, all_steps = self.analysis(image), self.steps(rates)
+        y, all_steps = self.analysis(image), self.steps(rates)
         z = self.hyper_analysis(torch.asinh(y / all_steps))
         bits: list[Tensor] = []
 
@@ -165,20 +175,7 @@ class ImageCodec(nn.Module):
         z_bits = self.prior.bits((z + noise(z)).flatten(2), rates).sum(dim=(1, 2))
         hyper = self.hyper_features(z + (z.round() - z).detach(), rates)
         latents = self.walk_slices(hyper, all_steps, take)
-        return Forward(image if bits_only else self.render(latents, rates), torch.stack(bits).sum(dim=0), z_bits)
-
-
-def _first_steps(config: CodecConfig) -> Tensor:
-    """Return where the rounding steps start, [rates, M].
-
-    At high rates, bits + lambda 255^2 mse of an orthonormal transform is least for the step sqrt(18 / (ln 2 lambda)) / 255: an
-    error of step^2 / 12 a coefficient, a third of which is the mse of a pixel, against 1 bit for each halving of the step.
-    """
-    lambdas = torch.tensor(config.lambdas)[:, None]
-    if config.transforms == "published":
-        return (lambdas[0] / lambdas).sqrt().repeat(1, config.latent_channels) / 2
-    _, deviation = block_basis(config.latent_channels)
-    return (18 / (math.log(2) * lambdas)).sqrt() / 255 * torch.tensor(deviation) ** -0.5
+        return Forward(self.render(latents, rates), torch.stack(bits).sum(dim=0), z_bits)
 
 
 _BOUNDS = torch.tensor([max_symbol(i) for i in range(len(scale_table()))], dtype=torch.float64)
@@ -205,3 +202,89 @@ def first_coded_idx(skip_scale: float) -> int:
 def quantise_z(z: Tensor) -> Tensor:
     """Return the symbols of z: whole numbers in -MAX_Z..MAX_Z."""
     return z.round().clamp(-MAX_Z, MAX_Z)
+
+
+@dataclass(frozen=True)
+class CodecModel:
+    """What encoding and decoding need.
+
+    network: exact (`ImageCodec.exact`). smooth: the same weights in float32, for gradients. z_tables: frequencies [rates,
+    channels, 2 MAX_Z + 1]. y_tables: frequencies of each entry of the table of scales. model_id: the first bytes of the sha256
+    over all of it.
+    """
+
+    network: ImageCodec
+    smooth: ImageCodec
+    z_tables: np.ndarray
+    y_tables: tuple[np.ndarray, ...]
+    model_id: bytes
+
+    @property
+    def config(self) -> CodecConfig:
+        return self.network.config
+
+
+def freeze(network: ImageCodec) -> CodecModel:
+    """Return the model that a trained network codes as; weights are rounded to half precision first."""
+    state = {name: value.detach().half().cpu().numpy() for name, value in network.state_dict().items()}
+    rounded = _build(network.config, state)
+    tables = tuple(gaussian_table(i) for i in range(NUM_SCALES))
+    return _assemble(network.config, state, rounded.prior.tables(), tables)
+
+
+def save_codec(model: CodecModel, state: ImageCodec, folder: Path, notes: dict[str, object]) -> None:
+    """Write a model folder; `state` is the network that was frozen."""
+    tensors = {f"network.{name}": value.detach().half().cpu().numpy() for name, value in state.state_dict().items()}
+    tensors |= {"z_tables": model.z_tables, "y_tables": np.concatenate(model.y_tables)}
+    save_artifact(
+        folder, kind=KIND, format_version=FORMAT_VERSION, tensors=tensors, notes={"config": asdict(model.config), **notes}
+    )
+
+
+def load_codec(folder: Path) -> CodecModel:
+    """Read a model folder.
+
+    Raises:
+        ArtifactError: it is no codec, incomplete, or its tables do not fit.
+    """
+    artifact = load_artifact(folder, kind=KIND, formats=(FORMAT_VERSION,))
+    try:
+        said: dict[str, Any] = artifact.manifest["config"]
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+        config = CodecConfig(**values)
+        state = {
+            name.removeprefix("network."): value for name, value in artifact.tensors.items() if name.startswith("network.")
+        }
+        z_tables, flat = artifact.tensors["z_tables"], artifact.tensors["y_tables"]
+        tables = tuple(np.split(flat, np.cumsum([2 * max_symbol(i) + 1 for i in range(NUM_SCALES)])[:-1]))
+        return _assemble(config, state, z_tables, tables)
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        if isinstance(error, ArtifactError):
+            raise
+        raise ArtifactError(f"{folder} is no codec that this version can use ({error}); train it again") from error
+
+
+def _build(config: CodecConfig, state: dict[str, np.ndarray]) -> ImageCodec:
+    network = ImageCodec(config)
+    network.load_state_dict({name: torch.from_numpy(value.astype(np.float32)) for name, value in state.items()})
+    return network
+
+
+def _assemble(
+    config: CodecConfig, state: dict[str, np.ndarray], z_tables: np.ndarray, y_tables: tuple[np.ndarray, ...]
+) -> CodecModel:
+    shape = (len(config.lambdas), config.hyper_channels, 2 * MAX_Z + 1)
+    if z_tables.shape != shape or len(y_tables) != NUM_SCALES:
+        raise ArtifactError(f"the tables of z have the shape {z_tables.shape}, expected {shape}; train the codec again")
+    for table in (*y_tables, *z_tables.reshape(-1, shape[-1])):
+        if int(table.sum(dtype=np.int64)) != 2**PRECISION or not (table > 0).all():
+            raise ArtifactError("a table of frequencies does not add up; train the codec again")
+    digest = hashlib.sha256(repr(asdict(config)).encode())
+    for name in sorted(state):
+        digest.update(name.encode() + state[name].tobytes())
+    for table in (z_tables, *y_tables):
+        digest.update(np.ascontiguousarray(table.astype("<u4")).tobytes())
+    network = _build(config, state)
+    return CodecModel(
+        network.exact(), network.eval().requires_grad_(False), z_tables, y_tables, digest.digest()[:NUM_BYTES_OF_HASH]
+    )

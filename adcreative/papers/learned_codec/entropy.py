@@ -1,30 +1,158 @@
-"""What a slice of the latents can be predicted from: hyper latents, decoded slices, decoded neighbours, the whole picture.
+"""How probable symbols are, and what they are predicted from; the same bits on every machine.
 
-Each slice is coded in two passes. Anchors, the positions with (row + column) odd, see the hyper latents and the decoded
-slices; the others see the anchors as well, near ones through attention in 5x5 windows and all of them through linear
-attention. All of it is arithmetic on the grid (`grid.snap`), so that encoder and decoder agree to the bit.
+Grid: the decoder must compute exactly the means and scales that the encoder computed, or the range coder loses step.
+Weights are multiples of 2^-14, activations of 2^-10 and at most 1024: products and sums of a convolution are then exact in
+float64 (53 bits) in any order of addition. What is not exact (exp, tanh) is rounded to the grid at once. In float32, for
+training, nothing is rounded. The aim is that of Balle et al. 2019, "Integer Networks"; torch convolves no integers on a CPU.
+
+Probabilities: Gaussians on a table of scales for y, a mixture of logistics for each channel of z. A coder works with integer
+frequencies that add up to 2^24, none of them zero; tables are made once, when a model is saved.
+
+Contexts: each slice is coded in two passes. Anchors, the positions with (row + column) odd, see the hyper latents and decoded
+slices; the others see the anchors as well, near ones by attention in 5x5 windows and all of them by linear attention.
 
 Shapes: B pictures, c channels of a slice, C context channels, H W latent positions.
-Source:
-    Jiang et al. 2023 (MLIC++) for the contexts; Jiang et al. 2025 (MLICv2) for context re-weighting, the context of slice 0
-    guided by the hyper latents, and learnt 2-D rotary positions in place of a relative bias.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from scipy.special import ndtr
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adcreative.codec.basis import block_basis
-from adcreative.codec.config import CodecConfig
-from adcreative.codec.grid import snap
+from adcreative.papers.learned_codec.transforms import MAX_SCALE, MIN_SCALE, NUM_SCALES, CodecConfig, upsample
 
-__all__ = ["GlobalContext", "LocalContext", "Reweighting", "SliceContext", "anchor_mask", "symbol_sizes"]
-
+ACTIVATION_STEPS = 2.0**10
+WEIGHT_STEPS = 2.0**14
+MAX_ACTIVATION = 1024.0
+MAX_WEIGHT = 8.0
+PRECISION = 24
+MAX_Z = 48  # symbols of z lie in -48..48
+LOG_MIN = math.log(MIN_SCALE)
+LOG_STEP = (math.log(MAX_SCALE) - LOG_MIN) / (NUM_SCALES - 1)
+_LEAST = 2.0**-PRECISION
 WINDOW = 5
+
+
+def snap(values: Tensor) -> Tensor:
+    """Round float64 activations to the grid and cut them to its range; leave float32 as it is."""
+    if values.dtype != torch.float64:
+        return values
+    return (values * ACTIVATION_STEPS).round().div(ACTIVATION_STEPS).clamp(-MAX_ACTIVATION, MAX_ACTIVATION)
+
+
+@torch.no_grad()
+def make_exact(module: nn.Module) -> None:
+    """Turn a module of the entropy model into float64 with weights on the grid, in place."""
+    module.double()
+    for parameter in module.parameters():
+        parameter.copy_((parameter * WEIGHT_STEPS).round().div(WEIGHT_STEPS).clamp(-MAX_WEIGHT, MAX_WEIGHT))
+
+
+def scale_table() -> np.ndarray:
+    """Return the NUM_SCALES standard deviations, ascending in equal log steps, float64."""
+    return np.exp(LOG_MIN + LOG_STEP * np.arange(NUM_SCALES))
+
+
+def scale_idx(log_scale: Tensor) -> Tensor:
+    """Return the nearest entry of the table of scales, int64 of the same shape."""
+    return ((log_scale - LOG_MIN) / LOG_STEP).round().clamp(0, NUM_SCALES - 1).long()
+
+
+def max_symbol(idx: int) -> int:
+    """Return the largest symbol that can be coded with this entry of the table of scales."""
+    return min(math.ceil(6 * float(scale_table()[idx])) + 8, 1000)
+
+
+def gaussian_table(idx: int) -> np.ndarray:
+    """Return integer frequencies of the symbols -max_symbol..max_symbol, uint32, adding up to 2^24."""
+    bound, scale = max_symbol(idx), float(scale_table()[idx])
+    edges = ndtr((np.arange(-bound, bound + 2) - 0.5) / scale)
+    return to_frequencies(np.diff(edges))
+
+
+def to_frequencies(probabilities: np.ndarray) -> np.ndarray:
+    """Return integer frequencies of at least 1 that add up to 2^24; what rounding leaves goes to the most probable symbol."""
+    counts = np.maximum(np.round(probabilities / probabilities.sum() * 2**PRECISION), 1).astype(np.int64)
+    counts[counts.argmax()] += 2**PRECISION - counts.sum()
+    return counts.astype(np.uint32)
+
+
+def gaussian_bits(residual: Tensor, log_scale: Tensor) -> Tensor:
+    """Return -log2 of the probability of the unit interval around `residual` under N(0, exp(log_scale)), elementwise."""
+    scale = log_scale.clamp(LOG_MIN, math.log(MAX_SCALE)).exp()
+    distance = residual.abs()
+    probability = torch.special.ndtr((0.5 - distance) / scale) - torch.special.ndtr((-0.5 - distance) / scale)
+    return -probability.clamp_min(_LEAST).log2()
+
+
+class FactorizedPrior(nn.Module):
+    """Probability of z, independent over positions: for each rate and channel a mixture of three logistics."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        shape = (len(config.lambdas), config.hyper_channels, 3)
+        self.means = nn.Parameter(torch.linspace(-2.0, 2.0, 3).expand(shape).clone())
+        self.log_scales = nn.Parameter(torch.zeros(shape))
+        self.weights = nn.Parameter(torch.zeros(shape))
+
+    def cumulative(self, values: Tensor, rates: Tensor) -> Tensor:
+        """Return P(z <= value) for values [B, channels, N] and rates [B]."""
+        means, scales = self.means[rates][:, :, None], self.log_scales[rates][:, :, None].clamp(-3.0, 4.0).exp()
+        shares = self.weights[rates].softmax(dim=-1)[:, :, None]
+        return (shares * torch.sigmoid((values[..., None] - means) / scales)).sum(dim=-1)
+
+    def bits(self, values: Tensor, rates: Tensor) -> Tensor:
+        """Return -log2 of the probability of the unit interval around each value [B, channels, N]."""
+        probability = self.cumulative(values + 0.5, rates) - self.cumulative(values - 0.5, rates)
+        return -probability.clamp_min(_LEAST).log2()
+
+    @torch.no_grad()
+    def tables(self) -> np.ndarray:
+        """Return integer frequencies [rates, channels, 2 MAX_Z + 1] of the symbols -MAX_Z..MAX_Z."""
+        num_rates, num_channels, _ = self.means.shape
+        edges = torch.arange(-MAX_Z, MAX_Z + 2, dtype=torch.float64) - 0.5
+        rates = torch.arange(num_rates, device=self.means.device)
+        values = edges.expand(num_rates, num_channels, -1)
+        probabilities = np.diff(self.double().cumulative(values, rates).cpu().numpy(), axis=-1)
+        self.float()
+        flat = [to_frequencies(row) for row in probabilities.reshape(-1, probabilities.shape[-1])]
+        return np.stack(flat).reshape(probabilities.shape)
+
+
+class HyperAnalysis(nn.Module):
+    """y [B, M, H/16, W/16] -> z [B, hyper_channels, H/64, W/64]."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        width, hyper = config.context_channels, config.hyper_channels
+        self.layers = nn.Sequential(
+            nn.Conv2d(config.latent_channels, width, 3, padding=1), nn.GELU(),
+            nn.Conv2d(width, width, 3, stride=2, padding=1), nn.GELU(),
+            nn.Conv2d(width, hyper, 3, stride=2, padding=1),
+        )  # fmt: skip
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.layers(latents)
+
+
+class HyperSynthesis(nn.Module):
+    """z [B, hyper_channels, H/64, W/64] -> what the entropy model reads of it, [B, 2 context_channels, H/16, W/16]; exact."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        width = config.context_channels
+        self.first, self.second = upsample(config.hyper_channels, width), upsample(width, 2 * width)
+        self.last = nn.Conv2d(2 * width, 2 * width, 1)
+
+    def forward(self, hyper_latents: Tensor) -> Tensor:
+        features = snap(functional.leaky_relu(self.first(hyper_latents), 0.125))
+        features = snap(functional.leaky_relu(self.second(features), 0.125))
+        return snap(self.last(features))
 
 
 def anchor_mask(latents: Tensor) -> Tensor:
@@ -153,14 +281,6 @@ class SliceContext(nn.Module):
         self.anchor_net = _parameter_net(known, width, channels)
         self.other_net = _parameter_net(known + 2 * width, width, channels)
         self.residual_net = _parameter_net(known + channels, width, channels, num_out=1)
-        if config.transforms == "light":
-            _, deviation = block_basis(config.latent_channels)  # of the coefficients; latents are these over its square root
-            own = torch.tensor(deviation[sum(config.slices[:slice_idx]) :][:channels]).sqrt().log()
-            for net in (self.anchor_net, self.other_net):
-                last = net[-1]
-                assert isinstance(last, nn.Conv2d)
-                assert last.bias is not None
-                last.bias.data[channels:] = own - math.log(4.0)  # of what is left over the mean
 
     def known(self, hyper: Tensor, decoded: list[Tensor], sizes: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Return what is known before the slice, [B, K, H, W], and what guides attention, [B, G, H, W].

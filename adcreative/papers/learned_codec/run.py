@@ -1,12 +1,11 @@
 """Train an image codec on a folder of pictures. Needs the extra `codec`; a GPU is used where torch sees one.
 
-    python -m adcreative.codec.train PICTURES --out RUN --steps 20000
+    python -m adcreative.papers.learned_codec.run PICTURES --out RUN --steps 20000
 
 Loss of one picture: bits per pixel + lambda * 255^2 * mean squared error, lambda drawn anew for each picture of a batch. The
-first `--bits-steps` teach the entropy model alone, since the light transforms start from a transform that works. The learning
-rate rises over the first steps, stays, and falls to zero over the last `--decay` steps; in the second half of these, symbols
-that are not coded are left out as the coder leaves them out (guided selective compression). A killed run goes on from its last
-checkpoint, also with more `--steps` than before; a finished one is written as a model folder, RUN/weights.
+learning rate rises over the first steps, stays, and falls to zero over the last `--decay` steps; in the second half of these,
+symbols that are not coded are left out as the coder leaves them out (guided selective compression). A killed run goes on from
+its last checkpoint, also with more `--steps` than before; a finished one is written as a model folder, RUN/weights.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,28 +23,23 @@ from PIL import Image
 from torch import Tensor, nn
 
 from adcreative.artifacts import open_atomically
-from adcreative.codec.config import CodecConfig, published_config
-from adcreative.codec.model import freeze, save_codec
-from adcreative.codec.network import Forward, ImageCodec
 from adcreative.errors import ConfigError, TrainingError
-
-__all__ = ["Crops", "TrainingOptions", "learning_rate", "rate_distortion", "train"]
+from adcreative.papers.learned_codec.model import Forward, ImageCodec, freeze, save_codec
+from adcreative.papers.learned_codec.transforms import CodecConfig, published_config
 
 CROP_PX, WINDOW_PX = 128, 192
 PICTURE_KINDS = (".png", ".jpg", ".jpeg", ".webp")
 RISING_STEPS = 200
-NET_SHARE, LINEAR_SHARE = 0.25, 0.005  # of the learning rate, for the networks and the linear parts of light transforms
 CHECKPOINT = "checkpoint.pt"
 SKIP_SHARE = 0.5  # of the decay: the last half of it trains with skipped symbols
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How to train. steps, decay, bits_steps and every count steps; minutes are of processor time, after which a run pauses."""
+    """How to train. steps, decay and every count steps; minutes are of processor time, after which a run pauses."""
 
     steps: int = 20_000
     decay: int = 5_000
-    bits_steps: int = 1_000
     batch: int = 8
     learning_rate: float = 1e-3
     minutes: float = float("inf")
@@ -108,25 +101,10 @@ def rate_distortion(forward: Forward, image: Tensor, lambdas: Tensor) -> tuple[T
     return bpp + lambdas * 255**2 * mse, bpp, mse
 
 
-def learning_rate(step: int, options: TrainingOptions, *, begun: int = 0) -> float:
-    """Return the rate at a step: up over RISING_STEPS from step `begun`, level, down to zero over the last `decay` steps."""
-    rising, falling = (step + 1 - begun) / RISING_STEPS, (options.steps - step) / max(options.decay, 1)
+def learning_rate(step: int, options: TrainingOptions) -> float:
+    """Return the rate at a step: up over RISING_STEPS, level, down to zero over the last `decay` steps."""
+    rising, falling = (step + 1) / RISING_STEPS, (options.steps - step) / max(options.decay, 1)
     return options.learning_rate * max(min(rising, falling, 1.0), 0.0)
-
-
-def _groups(network: ImageCodec) -> list[dict[str, Any]]:
-    """Return the parameters in groups, with each group's share of the learning rate.
-
-    A small step of every weight of a linear transform is a large step of its output: hundreds of inputs move together.
-    """
-    if network.config.transforms == "published":
-        return [{"params": list(network.parameters()), "share": 1.0}]
-    shares: dict[float, list[nn.Parameter]] = {1.0: [], NET_SHARE: [], LINEAR_SHARE: []}
-    for name, parameter in network.named_parameters():
-        part, _, rest = name.partition(".")
-        is_transform = part in ("analysis", "synthesis")
-        shares[1.0 if not is_transform else LINEAR_SHARE if rest.startswith("linear") else NET_SHARE].append(parameter)
-    return [{"params": parameters, "share": share} for share, parameters in shares.items()]
 
 
 def train(
@@ -143,7 +121,7 @@ def train(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(options.seed)
     network = ImageCodec(config).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(_groups(network), lr=options.learning_rate, foreach=True)
+    optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate, foreach=True)
     step = _load(out / CHECKPOINT, network, optimizer)
     crops = Crops(pictures, options.windows, np.random.default_rng(options.seed))
     rng, started = np.random.default_rng([options.seed, step]), time.process_time()
@@ -151,13 +129,11 @@ def train(
     lambdas, sums = torch.tensor(config.lambdas, device=device), []
     while step < options.steps and time.process_time() - started < options.minutes * 60:
         for group in optimizer.param_groups:
-            begun = options.bits_steps if group["share"] < 1 else 0
-            group["lr"] = group["share"] * learning_rate(step, options, begun=begun)
+            group["lr"] = learning_rate(step, options)
         image = crops.draw(options.batch, rng).to(device).contiguous(memory_format=torch.channels_last)
         rates = torch.from_numpy(rng.integers(len(config.lambdas), size=options.batch)).to(device)
         skips = step >= options.steps - SKIP_SHARE * options.decay
-        bits_only = step < options.bits_steps and config.transforms == "light"
-        forward = network(image, rates, generator=generator, skips=skips, bits_only=bits_only)
+        forward = network(image, rates, generator=generator, skips=skips)
         loss, bpp, mse = rate_distortion(forward, image, lambdas[rates])
         optimizer.zero_grad(set_to_none=True)
         loss.mean().backward()
@@ -197,7 +173,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--published", action="store_true", help="the size of the paper, which asks for a GPU")
     for name, kind, what in (
         ("steps", int, "steps in all"), ("decay", int, "last steps, over which the learning rate falls to zero"),
-        ("bits-steps", int, "first steps, in which the entropy model alone learns (light transforms)"),
         ("batch", int, f"crops of {CROP_PX} x {CROP_PX} px a step"), ("learning-rate", float, "of the level part"),
         ("minutes", float, "pause after this much processor time"), ("every", int, "steps between checkpoints"),
         ("seed", int, "draws weights, crops, rates and noise"), ("windows", int, "places cut from the pictures"),

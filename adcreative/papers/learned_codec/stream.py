@@ -20,15 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adcreative.codec.config import STRIDE
-from adcreative.codec.entropy import MAX_Z, PRECISION, max_symbol
-from adcreative.codec.model import CodecModel
-from adcreative.codec.network import Pass, quantise, quantise_z
 from adcreative.errors import ArtifactError, ConfigError
-
-__all__ = [
-    "Encoded", "check_request", "decode", "encode", "encode_latents", "picture_latents", "picture_tensor", "reconstruct",
-]  # fmt: skip
+from adcreative.papers.learned_codec.entropy import MAX_Z, PRECISION, max_symbol
+from adcreative.papers.learned_codec.model import CodecModel, Pass, quantise, quantise_z
+from adcreative.papers.learned_codec.transforms import STRIDE
 
 MAGIC, VERSION = b"ADIC", 1
 HEADER = struct.Struct("<4sB8sBHHI")
@@ -56,19 +51,6 @@ def encode(model: CodecModel, image_u8: np.ndarray, rate: int) -> Encoded:
     image_u8 = check_request(model, image_u8, rate)
     y, z = picture_latents(model, image_u8, rate)
     return encode_latents(model, y, z, image_u8.shape[:2], rate)
-
-
-def reconstruct(model: CodecModel, image_u8: np.ndarray, rate: int) -> np.ndarray:
-    """Return the picture after hard rounding of its latents, without any bytes: what a stream must decode to."""
-    image_u8 = check_request(model, image_u8, rate)
-    y, z = picture_latents(model, image_u8, rate)
-    rates = torch.tensor([rate])
-    latents = model.network.walk_slices(
-        model.network.hyper_features(quantise_z(z), rates),
-        model.network.steps(rates),
-        lambda one: _value(one, quantise(one, y, model.config.skip_scale)[0]),
-    )
-    return _render(model, latents, rates, image_u8.shape[:2])
 
 
 def decode(model: CodecModel, content: bytes) -> np.ndarray:
