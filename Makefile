@@ -40,7 +40,7 @@ lint: .venv/.installed
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	touch $@
 
-# BENCH names figures and options: make bench BENCH="serving synthesis", make bench BENCH="--tiny --heavy"
+# BENCH names figures and options: make bench BENCH="ranks synthesis", make bench BENCH="--tiny --heavy"
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.bench $(BENCH)
 

@@ -1,8 +1,8 @@
 """Ratios measured in one run, printed as JSON; nothing here passes or fails.
 
 make bench                                  all figures (an hour or two)
-make bench BENCH="serving synthesis"        some
-python -m tests.bench serving --tiny        sizes at which every part runs in seconds and no figure means anything
+make bench BENCH="ranks synthesis"        some
+python -m tests.bench ranks --tiny          sizes at which every part runs in seconds and no figure means anything
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from tests.bench.loop import loop_figures
 from tests.bench.memory import memory_figures
 from tests.bench.ranks import ranks_figures
 from tests.bench.scoring import all_cores_figures, scoring_figures
-from tests.bench.serving import serving_figures
 from tests.bench.set_text import set_text_figures
 from tests.bench.sizes import sizes_figures
 from tests.bench.synthesis import synthesis_figures
@@ -77,7 +76,6 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "start-models": (models_figures, {"repeats": 1}),
     "scoring": (scoring_figures, {"num": 4, "num_straight": 1, "repeats": 1}),
     "all-cores": (all_cores_figures, {"num": 4, "repeats": 1}),
-    "serving": (serving_figures, {"repeats": 1, "num_candidates": 8, "history_length": 4}),
     "synthesis": (rendering_figures, {"sizes": (32,), "repeats": 1}),
     "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
     "compression": (compression_figures, {"num": 5000, "methods": ("low-rank 0.5",)}),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import statistics
 import tempfile
 import time
@@ -33,7 +34,6 @@ from adcreative.ctr.training.streamed import RunConfig, TrainConfig
 from adcreative.metrics.binary import area_under_curve
 from adcreative.papers.microlens.inputs import MicroLensConfig
 from adcreative.papers.microlens.models import BASELINE_DIN, Entry, build_din, build_qin
-from adcreative.papers.microlens.reference import load_reference_state
 from adcreative.papers.microlens.training import MicroLensData, MicroLensTraining
 from tests.bench.mmctr_data import World
 
@@ -194,14 +194,26 @@ def _published_qin() -> Any:
     return PublishedQIN
 
 
+QIN_NAMES = {  # of the authors' released code (salmon1802/QIN, QIN_variety_v9), whose R parts stand one under the other as ours
+    r"^attention_layers\.W_q": "network.attention.to_query", r"^attention_layers\.W_k": "network.attention.to_key",
+    r"^attention_layers\.W_v": "network.attention.to_value", r"^attention_layers\.W_o": "network.attention.to_output",
+    r"^qnn\.fc": "network.head", r"^qnn\.layer\.(\d+)\.linear\.0": r"network.quadratic.layers.\1.to_rows",
+    r"^qnn\.(norm|activation)\.(\d+)": r"network.quadratic.layers.\2.\1",
+}  # fmt: skip
+
+
 def mapped_weights(name: str, theirs: nn.Module, ours: nn.Module) -> dict[str, Tensor]:
     """Return FuxiCTR's weights under our names."""
     state = theirs.state_dict()
-    if name == "qin":
-        return load_reference_state(state).state_dict()
     tables = {"item_table": "item_id", "tag_table": "item_tags", "likes_table": "likes_level", "views_table": "views_level"}
     found = {f"{ours_}.weight": state.pop(f"{_FIELDS}embedding_layers.{table}.weight") for ours_, table in tables.items()}
     found["projection.weight"] = state.pop(f"{_FIELDS}feature_encoders.item_emb_d128.weight")
+    if name == "qin":
+        for key, tensor in state.items():
+            for pattern, own in QIN_NAMES.items():
+                key = re.sub(pattern, own, key)
+            found[key] = tensor
+        return found
     rest = [key for key in ours.state_dict() if key not in found]  # attention, tower, head stand in one order in both
     tower = sorted(
         (key for key in rest if ".tower." in key), key=lambda key: int(key.split(".")[3])

@@ -21,7 +21,7 @@ PAGES = [
     ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile", ROOT / "data" / "README.md",
     *sorted((ROOT / "adcreative" / "docs").glob("*.md")), *sorted((ROOT / "data" / "weights").glob("*/README.md")),
 ]  # fmt: skip
-HAS_NO_PARSER = {"tests.bench.serving", "tests.bench.editing", "tests.bench.fuxictr",
+HAS_NO_PARSER = {"tests.bench.editing", "tests.bench.fuxictr",
                  "tests.bench.long_history", "data.make.measured", "tests.check_demo",
                  "tests.check_install", "tests.check_audit", "tests.bench.check"}  # fmt: skip
 

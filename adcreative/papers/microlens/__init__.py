@@ -4,7 +4,5 @@ Paper: "QIN: Quadratic Interest Network for Multimodal Click-Through Rate Predic
     inputs, batches    rows of the challenge's files -> NetworkInputs
     models             QIN, DIN, AutoInt+, one modality alone
     training           the command that trains and compares them
-    serving            QIN for one account's history and many candidates, multiplied out
-    reference          weights saved by the authors' code, read into our network
     table              AUC with an interval over users, log-loss, untrained baselines
 """
