@@ -22,7 +22,7 @@ from adcreative.delivery.forecast.wear_out import fit_wear_out
 from adcreative.delivery.rotation.policies import choose_shares
 from adcreative.delivery.rotation.posterior import fit_posterior
 from adcreative.papers.ngame.index import LabelIndex
-from adcreative.papers.position_auctions.auction import allocate, vcg_prices
+from adcreative.papers.position_auctions.model import allocate, vcg_prices
 
 
 def _seconds(work: Callable[[], Any], repeats: int) -> float:

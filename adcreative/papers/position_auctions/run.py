@@ -25,7 +25,7 @@ from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
     from adcreative.creative import Creative
-    from adcreative.papers.position_auctions.auction import Price
+    from adcreative.papers.position_auctions.model import Price
     from adcreative.papers.position_auctions.text import SponsoredText
 
 __all__ = ["place"]
@@ -180,13 +180,11 @@ def _measure_fit(market: _Market, places: SponsoredText) -> np.ndarray:
 
 
 def _allocate(market: _Market, odds: np.ndarray, settings: PlaceSettings) -> _Found:
-    from adcreative.papers.position_auctions import auction
-    from adcreative.papers.position_auctions.cascade import place_for_cascade
-    from adcreative.papers.position_auctions.virtual_values import PastBids
+    from adcreative.papers.position_auctions import model
 
     max_ads, past_bids = settings.max_ads, settings.past_bids
     if settings.readers == "cascade":
-        cascade = place_for_cascade(odds / (1 + odds), market.values, max_ads)
+        cascade = model.place_for_cascade(odds / (1 + odds), market.values, max_ads)
         prices = {one.ad: one for one in cascade.prices} if cascade.prices is not None and market.has_bids else None
         method = "all placements counted" if cascade.prices is not None else "heuristic with certificate, nobody is charged"
         return _Found(ads=cascade.ads, places=cascade.places, chances=cascade.chances, objective=cascade.value, prices=prices,
@@ -195,12 +193,12 @@ def _allocate(market: _Market, odds: np.ndarray, settings: PlaceSettings) -> _Fo
         table = read_whole_log(Path(past_bids))
         if "bid" not in table.columns:
             raise ConfigError(f"{past_bids} has no column bid")
-        usual = PastBids([float(bid) for bid in pd.to_numeric(table["bid"], errors="coerce")])
-        shown, paid = auction.allocate_for_revenue(odds, market.values, max_ads, [usual] * len(market.values))
+        usual = model.PastBids([float(bid) for bid in pd.to_numeric(table["bid"], errors="coerce")])
+        shown, paid = model.allocate_for_revenue(odds, market.values, max_ads, [usual] * len(market.values))
         method = "exact for expected revenue (virtual values), Myerson payments"
     else:
-        shown = auction.allocate(odds, market.values, max_ads)
-        paid = auction.vcg_prices(odds, market.values, max_ads, shown) if market.has_bids else []
+        shown = model.allocate(odds, market.values, max_ads)
+        paid = model.vcg_prices(odds, market.values, max_ads, shown) if market.has_bids else []
         method = "exact for welfare, VCG payments" if market.has_bids else "exact for clicks, own products"
     order = np.argsort(shown.places)
     return _Found(

@@ -1,8 +1,7 @@
 """Continuation of a set: more assets or keywords like those that it holds.
 
 Paper: Volkovs et al., "Two-stage Model for Automatic Playlist Continuation at Scale", RecSys Challenge 2018.
-    retrieval    stage one: neighbours, latent factors, words of titles and of ads
-    reranking    stage two: boosted trees over the candidates of stage one
-    run          the verb `extend`
+    model    stage one: neighbours, latent factors, words; stage two: boosted trees over the candidates of stage one
+    run      the verb `extend`
 Differs: no convolutional sequence model in stage one; LightGBM in place of XGBoost.
 """

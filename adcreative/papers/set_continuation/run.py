@@ -21,7 +21,7 @@ from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
-    from adcreative.papers.set_continuation.reranking import Extender
+    from adcreative.papers.set_continuation.model import Extender
 
 __all__ = ["extend"]
 
@@ -62,8 +62,7 @@ def extend(
     if unknown:
         raise ConfigError(f'"{unknown[0][:60]}" is no item of {Path(library).name}. {did_you_mean(unknown[0], list(items))}')
     from adcreative.delivery.targeting.features import read_grams, weigh_grams
-    from adcreative.papers.set_continuation.reranking import fit_extender
-    from adcreative.papers.set_continuation.retrieval import Library
+    from adcreative.papers.set_continuation.model import Library, fit_extender
 
     grams = read_grams(_describe(list(items), creatives))
     words = weigh_grams(grams, grams)
@@ -140,8 +139,7 @@ def _measure(
 ) -> dict[str, dict[str, float]]:
     """Return method -> figures on a fifth of the sets; none when that is fewer than 20."""
     from adcreative.metrics.continuation import first_hit_clicks, list_ndcg, r_precision
-    from adcreative.papers.set_continuation.reranking import Extender, fit_extender, hide_items
-    from adcreative.papers.set_continuation.retrieval import Library
+    from adcreative.papers.set_continuation.model import Extender, Library, fit_extender, hide_items
 
     rng = np.random.default_rng(seed)
     order = rng.permutation(np.flatnonzero(np.asarray(members.sum(axis=1)).ravel() > 1))
