@@ -32,9 +32,8 @@ from adcreative.ctr.networks.din import DINConfig
 from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.training.streamed import RunConfig, TrainConfig
 from adcreative.metrics.binary import area_under_curve
-from adcreative.papers.microlens.inputs import MicroLensConfig
-from adcreative.papers.microlens.models import BASELINE_DIN, Entry, build_din, build_qin
-from adcreative.papers.microlens.training import MicroLensData, MicroLensTraining
+from adcreative.papers.microlens.model import BASELINE_DIN, Entry, MicroLensConfig, build_din, build_qin
+from adcreative.papers.microlens.run import MicroLensData, MicroLensTraining
 from tests.bench.mmctr_data import World
 
 Sizes = QINConfig | DINConfig

@@ -15,8 +15,8 @@ import torch
 
 from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.training.streamed import RunConfig, TrainConfig
-from adcreative.papers.microlens.models import MODELS, Entry
-from adcreative.papers.microlens.training import MicroLensData, MicroLensTraining
+from adcreative.papers.microlens.model import MODELS, Entry
+from adcreative.papers.microlens.run import MicroLensData, MicroLensTraining
 
 HOLD_AT, HELD_S = os.environ.get("HOLD_AT", ""), 600.0  # where to wait to be killed, by a part of a line of the log
 QUICK = TrainConfig(batch_size=128, max_epochs=2, learning_rate=3e-3, embedding_regularizer=1e-4)

@@ -1,8 +1,6 @@
 """QIN on the data that it was published on, beside the networks that it was compared with.
 
 Paper: "QIN: Quadratic Interest Network for Multimodal Click-Through Rate Prediction", WWW 2025, data MicroLens_1M_x1.
-    inputs, batches    rows of the challenge's files -> NetworkInputs
-    models             QIN, DIN, AutoInt+, one modality alone
-    training           the command that trains and compares them
-    table              AUC with an interval over users, log-loss, untrained baselines
+    model    rows of the challenge's files -> NetworkInputs; QIN, DIN, AutoInt+, one modality alone
+    run      trains and compares them: AUC with an interval over users, log-loss, untrained baselines
 """

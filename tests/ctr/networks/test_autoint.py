@@ -15,8 +15,7 @@ from adcreative.ctr.networks.autoint import AutoIntConfig, InteractingLayer
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FIELDS, FeatureBatch
 from adcreative.features.builder import FeatureBuilder
-from adcreative.papers.microlens.inputs import MicroLensConfig, MicroLensItems
-from adcreative.papers.microlens.models import build_autoint
+from adcreative.papers.microlens.model import MicroLensConfig, MicroLensItems, build_autoint
 from tests.ctr.networks.planted_logs import Budget, LogModel, measure, planted_xor, train
 from tests.ctr.nn.test_layers import seeded
 

@@ -15,8 +15,7 @@ from adcreative.ctr.networks.din import DINConfig, InterestAttention
 from adcreative.ctr.nn.mlp import Dice
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
-from adcreative.papers.microlens.inputs import MicroLensConfig, MicroLensItems
-from adcreative.papers.microlens.models import build_din
+from adcreative.papers.microlens.model import MicroLensConfig, MicroLensItems, build_din
 from tests.ctr.networks.planted_logs import Budget, LogModel, learn, measure, planted_histories, train
 from tests.ctr.nn.test_layers import seeded
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from adcreative.ctr.networks.qin import QINConfig
-from adcreative.papers.microlens.inputs import MicroLensConfig, MicroLensItems
-from adcreative.papers.microlens.models import build_qin
+from adcreative.papers.microlens.model import MicroLensConfig, MicroLensItems, build_qin
 from tests.ctr.nn.test_layers import naive_attention, naive_quadratic, seeded
 
 SMALL = MicroLensConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4)

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from adcreative.ctr.nn.distributed import all_reduce, shard_offset, shared_batch
 from adcreative.ctr.training.streamed import RunConfig
-from adcreative.papers.microlens.inputs import MicroLensItems
-from adcreative.papers.microlens.training import MicroLensData, MicroLensTraining
+from adcreative.papers.microlens.model import MicroLensItems
+from adcreative.papers.microlens.run import MicroLensData, MicroLensTraining
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
 

@@ -18,8 +18,8 @@ from adcreative.ctr.training.streamed import RunConfig, TrainConfig, add_penalty
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.binary import area_under_curve, log_loss
 from adcreative.metrics.impressions import measure_impressions
-from adcreative.papers.microlens.models import MODELS, PARTS, find_entry
-from adcreative.papers.microlens.training import (
+from adcreative.papers.microlens.model import MODELS, PARTS, find_entry
+from adcreative.papers.microlens.run import (
     MicroLensData,
     MicroLensTraining,
     compare,

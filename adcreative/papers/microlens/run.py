@@ -1,6 +1,6 @@
 """Train the networks and baselines on files in the layout of MicroLens_1M_x1, and put them into one table.
 
-    python -m adcreative.papers.microlens.training DATA --out DIR [--models qin din ...] [--max-epochs N] [--batch-size N]
+    python -m adcreative.papers.microlens.run DATA --out DIR [--models qin din ...] [--max-epochs N] [--batch-size N]
 
 DATA holds train.parquet, valid.parquet and item_info.parquet (see `catalog.datasets.microlens`). Networks keep their state in
 DIR/NAME/state.pt, replaced atomically after each epoch and every --save-every steps; the same command goes on from there and
@@ -9,8 +9,8 @@ comparison. Progress and figures are printed and appended to DIR/log.txt.
 
 Several processes or GPUs train the same network, each on its share of every batch:
 
-    accelerate launch --multi_gpu --num_processes 2 -m adcreative.papers.microlens.training DATA --out DIR ...     GPUs
-    torchrun --nproc_per_node 2 -m adcreative.papers.microlens.training DATA --out DIR ...                        CPUs
+    accelerate launch --multi_gpu --num_processes 2 -m adcreative.papers.microlens.run DATA --out DIR ...     GPUs
+    torchrun --nproc_per_node 2 -m adcreative.papers.microlens.run DATA --out DIR ...                        CPUs
 
 (`accelerate launch --cpu` starts one process, whatever it is told; the first line of the log says how many there are)
 and `--precision bf16` computes in mixed precision (weights, batch norm's sums and the optimiser stay in float32).
@@ -19,22 +19,28 @@ and `--precision bf16` computes in mixed precision (weights, batch norm's sums a
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from torch import Tensor
 
+from adcreative.artifacts import write_atomically
 from adcreative.catalog.datasets.microlens import MmctrFile, MmctrItems, MmctrRows, read_items
+from adcreative.catalog.tables import format_rows
 from adcreative.ctr.training.streamed import SEED, Job, Log, RunConfig, StreamedTraining, TrainConfig
-from adcreative.errors import AdCreativeError
-from adcreative.papers.microlens.batches import BatchBuilder
-from adcreative.papers.microlens.models import MODELS, Entry, find_entry
-from adcreative.papers.microlens.table import measure_untrained, render_table, write_table
+from adcreative.errors import AdCreativeError, TrainingError
+from adcreative.metrics.impressions import measure_impressions
+from adcreative.papers.microlens.model import MODELS, BatchBuilder, Entry, find_entry
+
+PRIOR_ROWS = 20.0
+COLUMNS = ("name", "auc", "auc_low", "auc_high", "log_loss", "num_parameters", "best_epoch", "epochs")
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,53 @@ class MicroLensTraining(StreamedTraining):
         )  # fmt: skip
         self.data = data
         super().__init__(job, MicroLensSource(data), run_dir, run=run, log=log)
+
+
+def measure_untrained(train: MmctrFile, valid: MmctrFile) -> list[dict[str, Any]]:
+    """Return the lines of what needs no network: the mean rate, and popularity.
+
+    popularity = (clicks of the item + 20 * mean rate) / (rows of the item + 20), counted on the training rows
+
+    Raises:
+        TrainingError: the training or the validation rows have one class only.
+    """
+    clicks, shown = np.zeros(train.num_items), np.zeros(train.num_items)
+    for rows in train.iter_batches(16_384):
+        clicks += np.bincount(rows.items, rows.labels, train.num_items)
+        shown += np.bincount(rows.items, minlength=train.num_items)
+    if clicks.sum() in (0, shown.sum()):
+        raise TrainingError(
+            f"all {train.num_rows} rows of {train.path} have the label {clicks.sum() > 0:d}; nothing can be learnt"
+        )
+    rate = clicks.sum() / shown.sum()
+    popularity = (clicks + PRIOR_ROWS * rate) / (shown + PRIOR_ROWS)
+    batches = [(rows.labels, rows.items, rows.users) for rows in valid.iter_batches(16_384)]
+    labels, items, users = (np.concatenate(values) for values in zip(*batches, strict=True))
+    nothing = {"num_parameters": 0, "best_epoch": 0, "epochs": 0}
+    return [
+        {"name": "mean_rate", **measure_impressions(labels, np.full(len(labels), rate), users), **nothing},
+        {"name": "popularity", **measure_impressions(labels, popularity[items], users), **nothing},
+    ]
+
+
+def render_table(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Return the lines as a plain text table, best AUC last."""
+    ordered = sorted(lines, key=lambda line: line["auc"])
+    rows = [f"{'model':<12} {'AUC':>7} {'95 % interval':>17} {'log-loss':>9} {'parameters':>12} {'epochs':>7}"]
+    for line in ordered:
+        interval = f"{line['auc_low']:.4f} to {line['auc_high']:.4f}"
+        rows.append(
+            f"{line['name']:<12} {line['auc']:>7.4f} {interval:>17} {line['log_loss']:>9.4f} "
+            f"{line['num_parameters']:>12,} {line['best_epoch']:>3}/{line['epochs']}"
+        )
+    return "\n".join(rows)
+
+
+def write_table(out_dir: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Write table.csv and table.json."""
+    table = "".join(format_rows(({name: line[name] for name in COLUMNS} for line in lines), COLUMNS))
+    write_atomically(out_dir / "table.csv", table.encode())
+    write_atomically(out_dir / "table.json", (json.dumps(list(lines), indent=1) + "\n").encode())
 
 
 def compare(
