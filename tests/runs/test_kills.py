@@ -23,11 +23,11 @@ import pytest
 
 import adcreative.editor.settings  # noqa: F401  # once here, not in every child
 from adcreative import pipeline
-from adcreative.artifacts import save_artifact
+from adcreative.artifacts import TOGETHER, save_artifact
 from adcreative.ctr.card import ACCOUNT_FORMAT, ACCOUNT_KIND
 from adcreative.errors import ArtifactError, ConfigError
 from adcreative.provenance.approval import read_events
-from adcreative.runs.log import RunLog
+from adcreative.runs.log import RunLog, locked
 from adcreative.verbs.model_folder import ROLES, read_model_manifests
 from tests import fake_models
 from tests.fake_models import write_ads
@@ -152,6 +152,17 @@ def test_train_leaves_three_models_of_one_training_or_says_that_it_does_not(
     attempt[0] = 99
     pipeline.train(ads, out, from_scratch=True)
     assert {role: one.notes["training"] for role, one in read_model_manifests(out).items()} == dict.fromkeys(ROLES, 99)
+
+
+def test_two_trainings_do_not_save_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in training_stand_ins(lambda: 1).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    vars(sys.modules["adcreative.features.builder"])["check_finite"] = lambda *_, **__: None
+    ads, out = write_ads(tmp_path / "ads", 20), tmp_path / "model"
+    with locked(out / TOGETHER), pytest.raises(ConfigError, match="another process is writing"):
+        pipeline.train(ads, out, from_scratch=True)
+    pipeline.train(ads, out, from_scratch=True)
+    assert len(read_model_manifests(out)) == 3
 
 
 def test_export_is_whole_or_the_one_before(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from adcreative import pipeline
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative
 from adcreative.features.picture_fields import fill_from_pictures, name_read_fields
-from adcreative.lettering.reading.reader import has_reader
+from adcreative.lettering.reading.reader import TextLine, has_reader
 from adcreative.runs.batch import RunSummary
 from adcreative.verbs import score
 from adcreative.verbs.folder_scores import score_folder
@@ -52,6 +54,22 @@ def test_only_ads_with_empty_fields_are_opened() -> None:
     assert name_read_fields(wordless) == "headline, description, cta read from the picture"
     assert name_read_fields(told) == ""
     assert list(fill_from_pictures([silent])) == [silent]
+
+
+def test_two_pictures_are_read_at_once() -> None:
+    both, num_threads = threading.Barrier(2, timeout=30), torch.get_num_threads()
+
+    class Reader(KnownReader):
+        def read(self, image_u8: np.ndarray) -> list[TextLine]:
+            both.wait()
+            return super().read(image_u8)
+
+    torch.set_num_threads(2)
+    try:
+        found = list(fill_from_pictures([Creative(image_u8=drawn_ad()), Creative(image_u8=drawn_ad(), brand="B")], Reader()))
+    finally:
+        torch.set_num_threads(num_threads)
+    assert [(one.headline, one.brand) for one in found] == [(HEADLINE, ""), (HEADLINE, "B")]
 
 
 def test_an_ad_with_some_words_keeps_them_and_gets_the_others_once() -> None:

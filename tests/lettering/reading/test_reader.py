@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,6 +52,24 @@ def test_the_same_pixels_give_the_same_lines() -> None:
     first, second = (load_reader().read(np.asarray(picture)) for _ in range(2))
     assert [(one.text, one.confidence) for one in first] == [(one.text, one.confidence) for one in second]
     assert first[0].text == "Half price"
+
+
+def test_threads_that_read_at_once_have_an_engine_each() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    class Engine:
+        is_busy = False
+
+        def __call__(self, image_u8: np.ndarray, **steps: bool) -> SimpleNamespace:
+            assert not self.is_busy
+            self.is_busy = True
+            both.wait()
+            self.is_busy = False
+            return SimpleNamespace(boxes=None)
+
+    asked = reader.PictureReader(Engine)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(asked.read, [np.zeros((64, 64, 3), np.uint8)] * 2)) == [[], []]
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
