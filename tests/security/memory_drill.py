@@ -24,7 +24,7 @@ from adcreative import pipeline
 from tests import fake_models
 
 SIDE_PX = 96
-MOST_BYTES_A_ROW = 12_000  # of notes; a picture of SIDE_PX has 27,648 bytes when it is open
+MOST_BYTES_A_ROW = 20_000  # of notes and the report; a picture of SIDE_PX has 27,648 bytes when it is open
 Work = Callable[[Callable[[str, int, int], None]], object]
 
 
