@@ -1,14 +1,15 @@
 """What the results of a log say of tomorrow: how fast old ones lose their worth, and whether each ad's trend goes on.
 
     weight of a day   = 1/2 ^ (age / half-life),    half-life of 2 to 30 days, or none
-    log-odds tomorrow = log-odds of the weighted counts + slope_i * (tomorrow - weighted mean day of ad i)
+    log-odds tomorrow = log-odds of the weighted counts + slope_i * (clock tomorrow - weighted mean clock of ad i)
+    clock             = days, or log(1 + impressions the ad had / mean of an ad and day): wear by showing, which slows
     slope_i ~ N(mean, spread^2) over the account's ads: what few clicks tell is drawn to the others (empirical Bayes)
 
-Which half-life, and whether slopes count, is chosen by what would have told best on which ads the clicks of each of the last
-days fell, from the days before it (rolling origin): the likelihood of a day's clicks given their number, so that what lifts or
-lowers all ads alike, such as a weekend, decides nothing. Of choices that are not surely worse than the best, the simplest is
-taken: no trend before trend, long half-lives before short ones. Source: West & Harrison 1997, chapters 2 and 6 (discounting);
-Dawid 1984 (prequential choice). No torch.
+Which half-life, and whether slopes count and by which clock, is chosen by what would have told best on which ads the clicks of
+each of the last days fell, from the days before it (rolling origin): the likelihood of a day's clicks given their number, so
+that what lifts or lowers all ads alike, such as a weekend, decides nothing. Of choices that are not surely worse than the best,
+the simplest is taken: no trend before trend, long half-lives before short ones. Source: West & Harrison 1997, chapters 2 and 6
+(discounting); Dawid 1984 (prequential choice). No torch.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from adcreative.delivery.rotation.posterior import PRIOR_STRENGTH, RatePrior, co
 from adcreative.errors import ConfigError
 
 HALF_LIVES = (np.inf, 30.0, 21.0, 14.0, 10.0, 7.0, 5.0, 3.0, 2.0)  # simplest first
+NO_TREND, BY_DAYS, BY_IMPRESSIONS = "", "days", "impressions"
 JUDGED_DAYS, MIN_HISTORY, MIN_JUDGED = 14, 3, 3
 MIN_GAIN, SURE = 2.0, 1.0  # a choice is worse when it loses so much log-likelihood, and so many standard errors of it
 SLOPE_SPREAD = 0.5  # of log-odds a day, at most
@@ -104,15 +106,16 @@ def find_outlook(rows: pd.DataFrame, num: int, groups: np.ndarray, half_life_day
         return _with(plain, reason=said)
     level = day_levels(cells, last)
     cells = replace(cells, shown=cells.shown * level[cells.day])
-    half_life, has_trend, gain = _choose(cells, groups, first, last)
+    half_life, trend, gain = _choose(cells, groups, first, last)
     shift, deviation = flat, flat
-    if has_trend:
-        ahead = _days_ahead(cells, last, half_life)
-        shift, deviation = (one * ahead for one in fit_slopes(cells.item, cells.day, cells.shown, cells.clicks, num))
+    if trend:
+        slopes = _Slopes.fit(cells, last, trend)
+        ahead = slopes.ahead(cells, last, half_life)
+        shift, deviation = slopes.slope * ahead, slopes.deviation * ahead
     return Outlook(
         weight=0.5 ** (age / half_life), level=np.where(days.isna(), 1.0, level[(last - 1 - age).astype(int)]),
-        shift=shift, deviation=deviation, half_life_days=half_life, has_trend=has_trend, has_days=True,
-        reason=_say(half_life, shift, deviation, gain, last - first, has_trend),
+        shift=shift, deviation=deviation, half_life_days=half_life, has_trend=bool(trend), has_days=True,
+        reason=_say(half_life, shift, deviation, gain, last - first, trend),
     )  # fmt: skip
 
 
@@ -121,17 +124,18 @@ def _with(plain: Outlook, **changed: object) -> Outlook:
 
 
 def _say(
-    half_life: float, shift: np.ndarray, deviation: np.ndarray, gain: float, num_days: int, has_trend: bool
+    half_life: float, shift: np.ndarray, deviation: np.ndarray, gain: float, num_days: int, trend: str
 ) -> str:  # fmt: skip
-    if np.isinf(half_life) and not has_trend:
+    if np.isinf(half_life) and not trend:
         return (
             "all results count alike: neither half-lives of 2 to 30 days nor trends told surely better on which ads the clicks "
             f"of the last {num_days} days fell"
         )
     parts = [] if np.isinf(half_life) else [f"results that are {half_life:g} days old count half"]
-    if has_trend:
+    if trend:
         falls = int((shift + SURELY * deviation < 0).sum())
-        parts.append(f"each ad's trend is carried on to tomorrow ({falls} surely fall)")
+        clock = ", by how often it was shown" if trend == BY_IMPRESSIONS else ""
+        parts.append(f"each ad's trend is carried on to tomorrow{clock} ({falls} surely fall)")
     return (
         f"{' and '.join(parts)}: that told on which ads the clicks of each of the last {num_days} days fell better than all "
         f"results alike, by {gain:.0f} of log-likelihood"
@@ -175,9 +179,9 @@ def day_levels(cells: _Cells, num_days: int) -> np.ndarray:
     return found
 
 
-def _choose(cells: _Cells, groups: np.ndarray, first: int, last: int) -> tuple[float, bool, float]:
-    """Return half-life, whether slopes count, and the gain in log-likelihood over counting all results alike."""
-    choices = [(half_life, has_trend) for has_trend in (False, True) for half_life in HALF_LIVES]
+def _choose(cells: _Cells, groups: np.ndarray, first: int, last: int) -> tuple[float, str, float]:
+    """Return half-life, the clock of the slopes that count, and the gain in log-likelihood over counting all results alike."""
+    choices = [(half_life, trend) for trend in (NO_TREND, BY_DAYS, BY_IMPRESSIONS) for half_life in HALF_LIVES]
     table = []  # [judged days, choices]
     for day in range(first, last):
         today = cells.day == day
@@ -186,14 +190,15 @@ def _choose(cells: _Cells, groups: np.ndarray, first: int, last: int) -> tuple[f
             continue
         past = cells.until(day)
         prior = fit_prior(past.sums(past.clicks), past.sums(past.shown), groups=groups)
-        slope = fit_slopes(past.item, past.day, past.shown, past.clicks, past.num)[0]
-        odds = {(half_life, False): _log_odds(past, prior, day, half_life) for half_life in HALF_LIVES}
-        for half_life in HALF_LIVES:
-            odds[half_life, True] = odds[half_life, False] + slope * _days_ahead(past, day, half_life)
+        odds = {(half_life, NO_TREND): _log_odds(past, prior, day, half_life) for half_life in HALF_LIVES}
+        for trend in (BY_DAYS, BY_IMPRESSIONS):
+            slopes = _Slopes.fit(past, day, trend)
+            for half_life in HALF_LIVES:
+                odds[half_life, trend] = odds[half_life, NO_TREND] + slopes.slope * slopes.ahead(past, day, half_life)
         chances = np.stack([shown * expit(odds[choice][item]) for choice in choices])
         table.append(np.log(chances / chances.sum(axis=1, keepdims=True)) @ clicks)
     if len(table) < MIN_JUDGED:
-        return np.inf, False, 0.0
+        return np.inf, NO_TREND, 0.0
     found = np.stack(table)
     lost = found[:, [int(found.sum(axis=0).argmax())]] - found
     error = lost.std(axis=0, ddof=1) * np.sqrt(len(lost))
@@ -211,29 +216,50 @@ def _log_odds(cells: _Cells, prior: RatePrior, day: int, half_life: float) -> np
     return found
 
 
-def _days_ahead(cells: _Cells, day: int, half_life: float) -> np.ndarray:
-    """Return [N] how many days `day` lies after the middle of what each ad's rate rests on; fewer where that is the prior."""
-    weighted = cells.weights(day, half_life) * cells.shown
-    total = cells.sums(weighted)
-    ahead = day - cells.sums(weighted * cells.day) / np.maximum(total, 1e-9)
-    found: np.ndarray = np.where(total > 0, ahead * total / (total + PRIOR_STRENGTH), 0.0)
-    return found
+@dataclass(frozen=True)
+class _Slopes:
+    """Slopes of log-odds [N] and their deviations by a clock, which stands at clock [K] in each cell and at tomorrow [N]."""
+
+    slope: np.ndarray
+    deviation: np.ndarray
+    clock: np.ndarray
+    tomorrow: np.ndarray
+
+    @classmethod
+    def fit(cls, cells: _Cells, day: int, trend: str) -> _Slopes:
+        """Fit the slopes to what was seen before `day`."""
+        clock, tomorrow = cells.day.astype(float), np.full(cells.num, float(day))
+        if trend == BY_IMPRESSIONS:  # cells are sorted by ad, then by day
+            until = np.cumsum(cells.shown)
+            before = np.append(0.0, until)[np.searchsorted(cells.item, np.arange(cells.num))]
+            unit = cells.shown.mean()
+            clock = np.log1p((until - before[cells.item] - cells.shown / 2) / unit)
+            tomorrow = np.log1p(cells.sums(cells.shown) / unit + 0.5)
+        return cls(*fit_slopes(cells.item, clock, cells.shown, cells.clicks, cells.num), clock, tomorrow)
+
+    def ahead(self, cells: _Cells, day: int, half_life: float) -> np.ndarray:
+        """Return [N] how far the clock runs from the middle of what each ad's rate rests on; less where that is the prior."""
+        weighted = cells.weights(day, half_life) * cells.shown
+        total = cells.sums(weighted)
+        ahead = self.tomorrow - cells.sums(weighted * self.clock) / np.maximum(total, 1e-9)
+        found: np.ndarray = np.where(total > 0, ahead * total / (total + PRIOR_STRENGTH), 0.0)
+        return found
 
 
 def fit_slopes(
-    item: np.ndarray, day: np.ndarray, shown: np.ndarray, clicks: np.ndarray, num: int
+    item: np.ndarray, clock: np.ndarray, shown: np.ndarray, clicks: np.ndarray, num: int
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Return [N] slopes of log-odds a day, drawn to the mean of all by what they are worth, and their deviations.
+    """Return [N] slopes of log-odds by the clock, drawn to the mean of all by what they are worth, and their deviations.
 
     Args:
-        item, day, shown, clicks: [K] results of an ad on a day.
+        item, clock, shown, clicks: [K] results of an ad on a day, and when that was.
     """
 
     def sums(values: np.ndarray) -> np.ndarray:
         return np.bincount(item, values, num)
 
     total = np.maximum(sums(shown), 1e-9)
-    x = day - (sums(shown * day) / total)[item]
+    x = clock - (sums(shown * clock) / total)[item]
     level = np.log((sums(clicks) + 0.5) / (total - sums(clicks) + 50))
     slope = np.zeros(num)
     for _ in range(NEWTON_STEPS):

@@ -154,8 +154,10 @@ def _plan_single(
         )
     )
     known = None if np.isnan(account.predicted).all() else account.predicted
-    posterior = fit_posterior(clicks, shown, groups=account.groups, predicted=known).moved(outlook.shift, outlook.deviation)
-    plain = choose_shares(policy, *posterior.logit_moments(), explore=explore)
+    seen = fit_posterior(clicks, shown, groups=account.groups, predicted=known)
+    posterior = seen.moved(outlook.shift, outlook.deviation)
+    expected = seen.moved(outlook.shift, np.zeros(shape[0]))  # how a trend goes on is not explored: it is old once known
+    plain = choose_shares(policy, *expected.logit_moments(), explore=explore)
     shares = (plain - explore / shape[0]) * account.lasting[:, None]  # what explores goes to all alike
     shares = (1 - explore) * shares / np.maximum(shares.sum(axis=0), 1e-300) + explore / shape[0]
     kept = np.where((shares >= MIN_SHARE) | (explore > 0), shares, 0.0)
@@ -227,7 +229,7 @@ def _plan_slates(
         model = replace(
             fitted, attraction=fitted.attraction + outlook.shift, spread=np.sqrt(fitted.spread**2 + outlook.deviation**2)
         )
-        tilted = replace(model, attraction=model.attraction + np.log(account.lasting))
+        tilted = replace(model, attraction=model.attraction + np.log(account.lasting), spread=fitted.spread)  # as for one slot
         drawn = choose_slates(tilted, slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
         shares = place_shares(drawn, len(account.names))  # [slots, N]
         shown = rows[rows["context"] == context] if context else rows
