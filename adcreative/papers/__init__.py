@@ -6,7 +6,7 @@
     ngame                labels among up to millions, by an encoder with hard negatives      adcreative papers target
     slate_readers        slates for readers who come back, by a state that follows clicks    adcreative papers slates
     discontinuation      when an ad is stopped, by two hazards over one trunk                adcreative papers forecast
-    compression          smaller tables of models of logs, and the values and pairs to keep   adcreative papers select
+    compression          smaller tables of models of logs; which values and pairs to keep     adcreative papers select
     learned_codec        pictures in few bytes, by a learned entropy model                   python -m ...learned_codec.run
     microlens            QIN and what it was compared with, on MicroLens_1M_x1               python -m ...microlens.run
 
