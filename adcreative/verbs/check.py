@@ -87,7 +87,7 @@ def check_words(
     from adcreative.copywriter.lint.checks import check_copy, check_own_words
 
     kit = None if brand_kit is None else read_brand_kit(brand_kit)
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for kind, other in (("headline", creative.description), ("description", "")):
         text = getattr(creative, kind)
         if not text:
