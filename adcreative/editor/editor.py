@@ -118,6 +118,7 @@ def edit_creative(
     _prepare_beside(opened, tools)
     tools = tools_for_versions(opened, tools)
     lines, note = build_lines(opened.creative, opened.features, tools, config, should_stop)
+    note = "; ".join(filter(None, (opened.unread, note)))
     space, surrogate = measure_space(opened, lines, tools)
     scorer, second_opinion = _build_scorers(opened, space, lines, surrogate, tools, config)
     if show_best is not None:

@@ -164,6 +164,7 @@ WEIGHTS: Mapping[str, WeightSource] = {
     "cast": _ours("cast", "the demo's people: a generator fitted to faces of adults who do not exist"),
     "directions": _ours("directions", "faces: measured edit directions"),
     "clip-projections": _ours("clip-projections", "pictures and words: projections of both towers into one space"),
+    "scripts": _ours("scripts", "words in pictures: which script a line is in"),
     "headline": _ours("headline", "words: headline appeal, fitted to real headline tests"),
     "predictor": _ours("predictor", "click rate: the shipped predictor"),
     "judge": _ours("judge", "click rate: a second predictor, of another seed and other data, which helps to choose"),

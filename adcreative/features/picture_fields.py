@@ -70,8 +70,11 @@ def fill_fields(creative: Creative, words: PictureWords) -> Creative:
     """Return the creative with its empty headline, description and button filled from the picture, and marked so.
 
     `read_fields` of the result names the fields that were filled. What the ad says itself is left as it is, and what the
-    picture says again is not filled in another field.
+    picture says again is not filled in another field. Where large words were not read nothing is filled: what was read is a
+    logo then, or a print on a shirt.
     """
+    if words.hides_words:
+        return creative
     found: dict[str, Any] = {}
     own = {"headline": creative.headline, "description": creative.body, "cta": creative.cta}
     said = [creative.headline, creative.primary_text, creative.description, creative.cta]

@@ -20,7 +20,7 @@ from adcreative.lettering.reading.reader import (
     unpack_lines,
 )
 
-FORMAT = "words in pictures 1"
+FORMAT = "words in pictures 2"
 
 FindCache = Callable[[], FeatureStore | None]
 

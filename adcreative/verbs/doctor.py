@@ -22,6 +22,7 @@ from adcreative.copywriter.engines.server_address import KEY_VARIABLE, check_key
 from adcreative.encoders.weights import WEIGHTS, check_weight, weight_table
 from adcreative.errors import AdCreativeError, ConfigError
 from adcreative.features.cache import cache_dir
+from adcreative.lettering.reading.tesseract import LANGUAGES, languages_for, name_package
 from adcreative.progress import Progress, silent
 
 __all__ = ["Finding", "doctor"]
@@ -180,7 +181,14 @@ def _cache() -> list[Finding]:
 def _words_in_pictures() -> list[Finding]:
     missing = [name for name in ("rapidocr", "onnxruntime") if importlib.util.find_spec(name) is None]
     if not missing:
-        return [Finding(name="words in pictures", status="ok", found="rapidocr is installed")]
+        scripts = [script for script in LANGUAGES if languages_for(script)]
+        others = [script for script in LANGUAGES if script not in scripts]
+        found = "Latin, Chinese and Japanese by rapidocr" + (f"; {', '.join(scripts)} by tesseract" if scripts else "")
+        if not others:
+            return [Finding(name="words in pictures", status="ok", found=found)]
+        packages = " ".join(["tesseract-ocr", *map(name_package, others)])
+        remedy = f"To have {', '.join(others)} read, on Debian: apt-get install {packages}"
+        return [Finding(name="words in pictures", status="ok", found=found, remedy=remedy)]
     remedy = "To have words in pictures read: pip install rapidocr onnxruntime"
     return [Finding(name="words in pictures", status="warning", found=f"{' and '.join(missing)} not installed", remedy=remedy)]
 

@@ -62,7 +62,8 @@ def write_sizes(
     seen = PictureWords() if tools.text_reader is None else read_words(image_u8, tools.text_reader, brand=delivered.brand)
     found = [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]
     faces = [box for box in found if not seen.covers(box)]  # "e" has an eye and a mouth, too
-    content = protect(image_u8, faces).frame()
+    unread = [line.box_xyxy_px for line in seen.unread]  # words that are not read are not cut, either
+    content = protect(image_u8, [*faces, *unread]).frame()
     blocks = _known_blocks(seen, delivered)
     inpainter = tools.inpainter or inpaint_strokes
     sized = lay_out_sizes(image_u8, ratios, content, blocks, faces, tools.text_reader, inpainter, tell)

@@ -21,7 +21,7 @@ class EditableCreative:
     image_u8: None without a picture. features: CreativeFeatures of the creative as it is. session: its opened faces; None when
     no face may be edited. face_rows: which faces of the picture (largest first) the session edits. faces: how many were found,
     and why some are not edited. adjuster: None when exposure, colour and crop stay; scenes: None when the background stays;
-    setter: None when the words in the picture stay.
+    setter: None when the words in the picture stay. unread: what is said of words that were not read; "" when all were.
     """
 
     creative: Creative
@@ -33,6 +33,7 @@ class EditableCreative:
     adjuster: PictureAdjuster | None = None
     scenes: Scenes | None = None
     setter: TextSetter | None = None
+    unread: str = ""
 
     def text_note(self, edited: Creative) -> str:
         """Return what became of the words in the picture with the words of `edited`, in a sentence; "" for nothing to say."""

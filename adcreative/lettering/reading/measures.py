@@ -41,7 +41,7 @@ def measure_text(words: PictureWords) -> TextMeasures:
 
 def text_notes(words: PictureWords) -> list[str]:
     """Return what may keep the words in a picture from being read, one phrase each; empty when nothing does."""
-    notes, (_, width) = [], words.size
+    (_, width), notes = words.size, [words.unread_note] if words.unread else []
     share = measure_text(words).share
     if share > MAX_TEXT_SHARE:
         notes.append(f"text covers {share:.0%} of the picture; {MAX_TEXT_SHARE:.0%} or less is advised")

@@ -1,8 +1,9 @@
 """Reads lines of text in a picture with RapidOCR (PP-OCR models on onnxruntime, inside its wheel): nothing is fetched.
 
-The model in the wheel knows Latin, Chinese and Japanese letters, not all Greek ones, and no Cyrillic, Arabic, Hebrew,
-Korean, Thai or Indic ones. $ADCREATIVE_OCR names another: a script for which rapidocr has a model, which it then fetches once
-(cyrillic, arabic, korean, th, devanagari, ...), or the path of a recognition model (.onnx) with its letters inside.
+The model in the wheel knows Latin, Chinese and Japanese letters. A classifier names the script of every line that was found
+(`scripts`); lines in other scripts go to the program tesseract where it is installed (`tesseract`), and come back without text
+where it is not. $ADCREATIVE_OCR names another model for all lines: a script for which rapidocr has one, which it then fetches
+once (cyrillic, arabic, korean, th, devanagari, ...), or the path of a recognition model (.onnx) with its letters inside.
 
 Knows pixels; no blocks, no roles. The packages belong to the extra "picture" and are loaded at the first picture.
 """
@@ -14,7 +15,7 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,12 +27,20 @@ from PIL import Image
 
 from adcreative.artifacts import hash_bytes
 from adcreative.errors import ConfigError, WeightsError
+from adcreative.lettering.reading.scripts import SCRIPTS, load_scripts
+from adcreative.lettering.reading.tesseract import LANGUAGES, installed_languages, languages_for, read_crops
 
 MODEL_VARIABLE = "ADCREATIVE_OCR"
 NAMED_VERSION = "PP-OCRv5"  # of the models that are fetched by the name of a script
 MIN_CONFIDENCE = 0.6  # lines that the recognition is less sure of are not text that a reader would read
 MIN_SIDE_PX, MAX_SIDE_PX = 640, 1440  # sides that a picture is brought to before text is looked for; the longer one is a limit
 FOUND_SIDE_PX = 320  # of the shorter side, where lines are found only
+SHARE_OF_NOBODY = 1.0  # line heights that each script is given before a line is seen
+MIN_LETTERS = 2  # of a text in another script
+SURE_TEXT, SURE_SCRIPT = 0.9, 0.9  # of the model of a text, of the classifier of a script
+RIMS = (0.08, 0.2)  # around a line that tesseract reads, of its height: at some it finds no line
+SURE_OTHER = 0.8  # of tesseract or of the classifier, for a text in another script
+ALIKE = ("Cyrillic", "Greek")  # decorated Latin letters are taken for them: what cannot be read is none of their words
 _RESAMPLING = Image.Resampling.BICUBIC
 NEEDS_PACKAGES = (
     'reading words in pictures needs rapidocr and onnxruntime; install them with: pip install "adcreative[picture]"'
@@ -47,13 +56,78 @@ def narrow(text: str) -> str:
     return text if is_wide else "".join(chr(ord(char) - 0xFEE0) if "\uff01" <= char <= "\uff5e" else char for char in text)
 
 
+def cut_line(image_u8: np.ndarray, quad_xy_px: np.ndarray, rim: float = 0.0) -> np.ndarray:
+    """Return the upright picture [h, w, 3] uint8 of a line from its corners [4, 2] in a picture [H, W, 3].
+
+    Args:
+        rim: how much is shown around the line, of its height; what lies outside the picture is its nearest pixel.
+    """
+    along, down = quad_xy_px[1] - quad_xy_px[0], quad_xy_px[3] - quad_xy_px[0]
+    width, height = (max(1.0, float(np.linalg.norm(one))) for one in (along, down))
+    right, below = along / width * rim * height, down * rim
+    quad = quad_xy_px + np.array([-right - below, right - below, right + below, below - right])
+    quad = quad.clip(0, np.array(image_u8.shape[1::-1]) - 1)
+    width, height = max(1, round(width + 2 * rim * height)), max(1, round(height + 2 * rim * height))
+    corners = tuple(float(value) for place in (0, 3, 2, 1) for value in quad[place])
+    turned = Image.fromarray(image_u8).transform((width, height), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
+    return np.asarray(turned)
+
+
+def read_other(image_u8: np.ndarray, lines: Sequence[TextLine], script: str) -> list[tuple[str, float, str]]:
+    """Return text, confidence and script of lines that tesseract reads, the surest of several trials.
+
+    A line is tried at each of RIMS, since tesseract finds nothing at some; one in a script of ALIKE in the other of them, too.
+    """
+    best = [("", 0.0, script)] * len(lines)
+    for trial in (script, *(one for one in ALIKE if script in ALIKE and one != script)):
+        for rim in RIMS:
+            places = [place for place, (_, sure, _) in enumerate(best) if sure < SURE_OTHER]
+            found = read_crops([cut_line(image_u8, lines[place].quad_xy_px, rim) for place in places], trial)
+            for place, (text, sure) in zip(places, found, strict=True):
+                best[place] = max(best[place], (text, sure, trial), key=lambda one: one[1])
+    return best
+
+
+def name_scripts(crops_u8: Sequence[np.ndarray], lines: Sequence[TextLine]) -> list[tuple[str, float]]:
+    """Return the script of each line and its probability, in view of all lines of the picture.
+
+    What the model reads surely is in a script that it knows, unless the classifier is as sure of another. A line that it reads
+    nothing in is in one of the others. A script that many lines of the picture are in is likelier for the rest.
+    """
+    chances = load_scripts().classify(crops_u8)
+    if not len(chances):
+        return []
+    widths = np.array([crop.shape[1] / max(crop.shape[0], 1) for crop in crops_u8])  # in line heights
+    shares = (chances * widths[:, None]).sum(axis=0) + SHARE_OF_NOBODY
+    weighted = chances * np.sqrt(shares / shares.max())
+    is_other = np.array([script in LANGUAGES for script in SCRIPTS])
+    names = []
+    for line, row in zip(lines, weighted, strict=True):
+        is_number = bool(line.text) and not any(char.isalpha() for char in line.text)
+        row = np.where(is_other, row, 0.0) if not line.text else row
+        chance, best = float(row.max() / row.sum()), int(row.argmax())
+        is_read = line.confidence >= SURE_TEXT and bool(line.text)
+        if is_number and is_read:
+            names.append(("none", 1.0))
+        elif is_read and is_other[best] and chance < SURE_SCRIPT:
+            names.append(("Latin", line.confidence))
+        else:
+            names.append((SCRIPTS[best], chance))
+    return names
+
+
 @dataclass(frozen=True, kw_only=True)
 class TextLine:
-    """A line of text found in a picture. quad_xy_px [4, 2]: its corners from the top left, clockwise, a loose fit."""
+    """A line of text found in a picture.
+
+    text: "" in a script that cannot be read here. quad_xy_px [4, 2]: its corners from the top left, clockwise, a loose fit.
+    confidence: 0..1, of the text; of the script where there is no text. script: one of `scripts.SCRIPTS`, "" if nobody asked.
+    """
 
     text: str
     quad_xy_px: np.ndarray
     confidence: float
+    script: str = ""
 
     @property
     def box_xyxy_px(self) -> tuple[float, float, float, float]:
@@ -69,8 +143,8 @@ class TextLine:
 
 
 def pack_lines(lines: Sequence[TextLine]) -> dict[str, np.ndarray]:
-    """Return lines of text as arrays: quads [N, 4, 2] float32, confidences [N] float64, texts (UTF-8, uint8)."""
-    texts = "\n".join(line.text.replace("\n", " ") for line in lines)
+    """Return lines of text as arrays: quads [N, 4, 2] float32, confidences [N] float64, texts (UTF-8, uint8) with scripts."""
+    texts = "\n".join(f"{line.script}\t{line.text}".replace("\n", " ") for line in lines)
     return {
         "quads": np.array([line.quad_xy_px for line in lines], np.float32).reshape(-1, 4, 2),
         "confidences": np.array([line.confidence for line in lines], np.float64),
@@ -82,7 +156,7 @@ def unpack_lines(quads: np.ndarray, confidences: np.ndarray, texts: np.ndarray) 
     """Return the lines that `pack_lines` was given."""
     split = texts.tobytes().decode("utf-8", "surrogatepass").split("\n") if len(quads) else []
     return [
-        TextLine(text=text, quad_xy_px=quad, confidence=float(sure))
+        TextLine(text=text.partition("\t")[2], quad_xy_px=quad, confidence=float(sure), script=text.partition("\t")[0])
         for text, quad, sure in zip(split, quads, confidences, strict=True)
     ]
 
@@ -108,10 +182,13 @@ class PictureReader:
     """Text detection and recognition, each call on the thread that asks; the same pixels give the same lines.
 
     rapidocr keeps what it is asked for between its steps, so threads that ask at once have an engine each.
+
+    Args:
+        load: makes an engine. is_installed: it has the model in the wheel, not one that the user named.
     """
 
-    def __init__(self, load: Callable[[], Any]) -> None:
-        self._load, self._idle = load, [load()]
+    def __init__(self, load: Callable[[], Any], *, is_installed: bool = True) -> None:
+        self._load, self._idle, self._is_installed = load, [load()], is_installed
 
     @contextmanager
     def _borrowed(self) -> Iterator[Any]:
@@ -145,17 +222,55 @@ class PictureReader:
         scale = min(max(1.0, MIN_SIDE_PX / min(height, width)), MAX_SIDE_PX / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         scaled = image_u8 if size == (width, height) else np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
-        found = self._ask(scaled, use_det=True, use_rec=True)
-        if getattr(found, "boxes", None) is None or found.txts is None:
-            return []
         lines = [
-            TextLine(
-                text=narrow(text.strip()), quad_xy_px=np.asarray(quad, np.float32) / (size[0] / width), confidence=float(score)
-            )
-            for quad, text, score in zip(found.boxes, found.txts, found.scores, strict=True)
-            if text.strip() and score >= MIN_CONFIDENCE
+            TextLine(text=narrow(text.strip()), quad_xy_px=quad / (size[0] / width), confidence=sure)
+            for quad, text, sure in self._recognise(scaled)
         ]
+        lines = [line for line in self._other_scripts(image_u8, lines) if line.confidence >= MIN_CONFIDENCE or not line.text]
         return sorted(lines, key=lambda line: (line.box_xyxy_px[1], line.box_xyxy_px[0]))
+
+    def _recognise(self, image_u8: np.ndarray) -> Iterator[tuple[np.ndarray, str, float]]:
+        """Yield corners [4, 2] float32, text and confidence of every line found, those without text too.
+
+        The engine's own call leaves out lines whose text is empty: those in scripts that its model has no letters of.
+        """
+        from rapidocr.utils.process_img import map_boxes_to_original
+
+        with self._borrowed() as engine:
+            engine.update_params(use_det=True, use_cls=False, use_rec=True)
+            image, record = engine.preprocess_img(np.ascontiguousarray(image_u8[:, :, ::-1]))
+            found, _, read, _ = engine.run_ocr_steps(image, record)
+        if found.boxes is None or read.txts is None:
+            return
+        quads = map_boxes_to_original(found.boxes, record, *image_u8.shape[:2])
+        for quad, text, sure in zip(quads, read.txts, read.scores, strict=True):
+            yield np.asarray(quad, np.float32), text, float(sure)
+
+    def _other_scripts(self, image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextLine]:
+        """Return the lines with their scripts, and those in scripts that the model does not know read by tesseract.
+
+        A line in such a script comes back without text where tesseract cannot read it; other lines without text are left out.
+        """
+        if not self._is_installed:
+            return [line for line in lines if line.text]
+        crops = [cut_line(image_u8, line.quad_xy_px) for line in lines]
+        named = name_scripts(crops, lines)
+        known = zip(lines, named, strict=True)
+        read = [replace(line, script=script) for line, (script, _) in known if line.text and script not in LANGUAGES]
+        for script in dict.fromkeys(one for one, _ in named if one in LANGUAGES):
+            places = [place for place, (one, _) in enumerate(named) if one == script]
+            found = read_other(image_u8, [lines[place] for place in places], script)
+            for place, (text, sure, read_as) in zip(places, found, strict=True):
+                line, chance = lines[place], named[place][1]
+                least = max(MIN_CONFIDENCE, line.confidence if line.text else 0.0)
+                is_text = sum(char.isalpha() for char in text) >= MIN_LETTERS and sure >= least
+                if is_text and (sure >= SURE_OTHER or chance >= SURE_OTHER):
+                    read.append(replace(line, text=text, confidence=sure, script=read_as))
+                elif line.confidence >= MIN_CONFIDENCE and line.text and chance < SURE_SCRIPT:
+                    read.append(replace(line, script="Latin"))
+                elif chance >= SURE_SCRIPT and not (script in ALIKE and languages_for(script)):
+                    read.append(replace(line, text="", confidence=chance, script=script))
+        return read
 
     def find_lines(self, image_u8: np.ndarray) -> np.ndarray:
         """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, found on a copy FOUND_SIDE_PX high or wide, not read."""
@@ -200,7 +315,8 @@ def name_installed_reader() -> str:
     named = os.environ.get(MODEL_VARIABLE, "").strip()
     if named.endswith(".onnx") and Path(named).is_file():
         named = hash_bytes(Path(named).read_bytes())
-    return f"rapidocr-{version('rapidocr')}" + (f"-{named}" if named else "")
+    others = f"-tesseract-{'+'.join(sorted(installed_languages()))}" if installed_languages() else ""
+    return f"rapidocr-{version('rapidocr')}" + (f"-{named}" if named else f"-scripts-1{others}")
 
 
 @lru_cache(maxsize=1)
@@ -225,7 +341,7 @@ def load_reader() -> PictureReader:
         return engine
 
     try:
-        reader = PictureReader(load_engine)
+        reader = PictureReader(load_engine, is_installed=not named)
     except Exception as error:  # rapidocr raises errors of its own, of requests and of onnxruntime
         if not named:
             raise

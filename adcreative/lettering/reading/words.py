@@ -13,18 +13,39 @@ from adcreative.lettering.reading.blocks import TextBlock, build_blocks
 from adcreative.lettering.reading.reader import TextLine, TextReading, pack_lines, unpack_lines
 from adcreative.lettering.reading.roles import is_same_text, letters_of, name_roles
 from adcreative.lettering.reading.spelling import mend_strokes
+from adcreative.lettering.reading.tesseract import languages_for, name_package
 
 LETTER_CONFIDENCE, LETTER_OVERLAP = 0.8, 0.6  # of a face's box that a line covers before it is lettering
+HEADLINE_SHARE = 0.5  # of the highest line: a line that is higher may be the headline
 NUM_LATEST = 4  # pictures whose blocks are remembered
 
 
 @dataclass(frozen=True)
 class PictureWords:
-    """The text blocks of one picture, with roles, and the lines they were built of. size: height and width of the picture."""
+    """The text blocks of one picture, with roles, and the lines they were built of.
+
+    size: height and width of the picture. unread: lines in scripts that cannot be read here, without text.
+    """
 
     blocks: tuple[TextBlock, ...] = ()
     lines: tuple[TextLine, ...] = ()
     size: tuple[int, int] = (1, 1)
+    unread: tuple[TextLine, ...] = ()
+
+    @property
+    def unread_note(self) -> str:
+        """Which scripts of the picture were not read, and what to install, in a sentence; "" when all were read."""
+        scripts = list(dict.fromkeys(line.script for line in self.unread))
+        missing = [name_package(script) for script in scripts if not languages_for(script)]
+        said = f"the picture holds words in {' and '.join(scripts)} script that could not be read" if scripts else ""
+        return f"{said}; install {' '.join(missing)} to read them" if missing else said
+
+    @property
+    def hides_words(self) -> bool:
+        """Whether a line that was not read is large enough to be the headline: no role of the others is sure then."""
+        heights = [box[3] - box[1] for box in (line.box_xyxy_px for line in self.lines)]
+        hidden = [box[3] - box[1] for box in (line.box_xyxy_px for line in self.unread)]
+        return max(hidden, default=0.0) > HEADLINE_SHARE * max(heights, default=0.0)
 
     def with_role(self, *roles: str) -> list[TextBlock]:
         """Return the blocks with one of these roles, in reading order."""
@@ -34,7 +55,7 @@ class PictureWords:
         """Return whether a box is mostly covered by one line of letters that were read for sure, so that it is no face."""
         x0, y0, x1, y1 = (float(edge) for edge in box_xyxy_px)
         area = max((x1 - x0) * (y1 - y0), 1e-9)
-        for line in self.lines:
+        for line in (*self.lines, *self.unread):
             a0, b0, a1, b1 = line.box_xyxy_px
             shared = max(0.0, min(x1, a1) - max(x0, a0)) * max(0.0, min(y1, b1) - max(y0, b0))
             if line.confidence >= LETTER_CONFIDENCE and shared >= LETTER_OVERLAP * area:
@@ -48,10 +69,11 @@ def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") ->
     The blocks of the latest NUM_LATEST pictures are remembered, until `forget_words`: the score, its reasons and the search of
     one ad ask alike.
     """
-    lines = reader.read(image_u8)
+    found = reader.read(image_u8)
+    lines, unread = [line for line in found if line.text], tuple(line for line in found if not line.text)
     height, width = image_u8.shape[:2]
     blocks = name_roles(list(_latest(image_u8, *pack_lines(lines).values())), height, width, brand=brand)
-    return PictureWords(tuple(blocks), tuple(lines), (height, width))
+    return PictureWords(tuple(blocks), tuple(lines), (height, width), unread)
 
 
 def forget_words() -> None:

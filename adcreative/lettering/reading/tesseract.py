@@ -1,0 +1,114 @@
+"""Reads lines in scripts that the model in the wheel does not know with the program `tesseract`, where it is installed.
+
+One Debian package holds the program and one each language (tesseract-ocr, tesseract-ocr-ara, ...). The program gets pictures
+of single lines as files and is stopped after TIMEOUT_S. Knows pixels and texts; no blocks, no roles.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# script -> its languages as tesseract names them; those that are installed read together
+LANGUAGES: Mapping[str, tuple[str, ...]] = {
+    "Arabic": ("ara", "fas", "urd"), "Cyrillic": ("rus", "ukr", "bul", "srp"), "Greek": ("ell",), "Hebrew": ("heb",),
+    "Devanagari": ("hin", "mar", "nep"), "Bengali": ("ben",), "Thai": ("tha",), "Hangul": ("kor",),
+}  # fmt: skip
+LINE_PX, RIM_PX = 48, 12  # height that a line is brought to, and the plain rim around it: what its models were made for
+BLANK = 0.25  # of a line's height, between two words of Thai or Korean
+TIMEOUT_S = 60.0  # for the lines of one picture in one script
+
+
+@cache
+def installed_languages() -> frozenset[str]:
+    """Return the languages that the program on the PATH can read; empty without it."""
+    program = shutil.which("tesseract")
+    if program is None:
+        return frozenset()
+    told = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    return frozenset(told.stdout.split("\n")[1:]) - {""}
+
+
+def languages_for(script: str) -> tuple[str, ...]:
+    """Return the installed languages of a script; empty where it cannot be read."""
+    return tuple(one for one in LANGUAGES.get(script, ()) if one in installed_languages())
+
+
+def name_package(script: str) -> str:
+    """Return the Debian package that reads a script; "" where no language of it is known."""
+    return f"tesseract-ocr-{LANGUAGES[script][0]}" if script in LANGUAGES else ""
+
+
+def read_crops(crops_u8: Sequence[np.ndarray], script: str) -> list[tuple[str, float]]:
+    """Return text and confidence (0..1) of pictures [H, W, 3] uint8 that hold one line each; ("", 0.0) where none is read.
+
+    A line that is light on dark is inverted. A program that takes longer than TIMEOUT_S reads nothing.
+    """
+    languages, program = languages_for(script), shutil.which("tesseract")
+    if not crops_u8 or not languages or program is None:
+        return [("", 0.0)] * len(crops_u8)
+    with tempfile.TemporaryDirectory(prefix="adcreative-lines-") as folder:
+        names = []
+        for number, crop in enumerate(crops_u8):
+            names.append(str(Path(folder) / f"{number}.png"))
+            _prepare(crop).save(names[-1])
+        listed = Path(folder) / "lines.txt"
+        listed.write_text("\n".join(names) + "\n", encoding="utf-8")
+        command = [program, str(listed), "stdout", "-l", "+".join(languages), "--psm", "7", "tsv"]
+        try:
+            told = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S, env=_environment())
+        except subprocess.TimeoutExpired:
+            return [("", 0.0)] * len(crops_u8)
+    return _parse(told.stdout.decode("utf-8", "replace"), len(crops_u8))
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "OMP_THREAD_LIMIT": "1"}
+
+
+def _prepare(crop_u8: np.ndarray) -> Image.Image:
+    """Return a line dark on light, LINE_PX high, with a rim of its ground."""
+    grey = Image.fromarray(crop_u8).convert("L")
+    values = np.asarray(grey, np.float32)
+    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    ground = float(np.median(edge))
+    if ground < float(values.mean()) or ground < 100:
+        grey, ground = ImageOps.invert(grey), 255.0 - ground
+    size = (max(8, round(grey.width * LINE_PX / max(grey.height, 1))), LINE_PX)
+    return ImageOps.expand(grey.resize(size, Image.Resampling.BICUBIC), RIM_PX, fill=round(ground))
+
+
+def _parse(table: str, num: int) -> list[tuple[str, float]]:
+    """Return text and confidence for each page of tesseract's table of words.
+
+    Words that stand closer than BLANK of a line's height are one: in Thai and Korean letters come apart.
+    """
+    texts, sure, ends = [""] * num, [list[float]() for _ in range(num)], [0] * num
+    for row in table.split("\n")[1:]:
+        cells = row.split("\t")
+        if len(cells) < 12 or not cells[11].strip() or not 1 <= int(cells[1]) <= num:
+            continue
+        page, left, width, word = int(cells[1]) - 1, int(cells[6]), int(cells[8]), cells[11].strip()
+        gap = max(left - ends[page], ends[page] - left - width)  # the next word stands right or, in Arabic, left of the last
+        blank = " " if texts[page] and (gap >= BLANK * LINE_PX or not _comes_apart(word)) else ""
+        texts[page] += blank + word
+        sure[page].append(float(cells[10]) / 100)
+        ends[page] = left if _is_leftward(word) else left + width
+    return [(text, float(np.mean(page)) if page else 0.0) for text, page in zip(texts, sure, strict=True)]
+
+
+def _comes_apart(word: str) -> bool:
+    return any("\u0e00" <= char <= "\u0e7f" or "\uac00" <= char <= "\ud7a3" for char in word)
+
+
+def _is_leftward(word: str) -> bool:
+    return any("\u0590" <= char <= "\u06ff" for char in word)

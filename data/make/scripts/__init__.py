@@ -1,0 +1,1 @@
+"""Makes the classifier of scripts: lines of made-up words in open fonts, and the network that names their script."""

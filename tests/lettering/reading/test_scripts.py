@@ -1,0 +1,145 @@
+"""The script of a line is named from its pixels; what cannot be read is said and fills no field, until tesseract is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from adcreative.creative import Creative
+from adcreative.features.picture_fields import fill_fields
+from adcreative.lettering.reading import reader as reader_module
+from adcreative.lettering.reading import tesseract
+from adcreative.lettering.reading.reader import TextLine, cut_line, load_reader, pack_lines, unpack_lines
+from adcreative.lettering.reading.scripts import SCRIPTS, WINDOW_PX, ScriptClassifier, cut_windows, load_scripts
+from adcreative.lettering.reading.words import read_words
+
+pytest.importorskip("rapidocr")
+NOTO = Path("/usr/share/fonts/truetype/noto")
+needs_fonts = pytest.mark.skipif(not (NOTO / "NotoSansArabic-Regular.ttf").is_file(), reason="draws in fonts-noto-core")
+needs_tesseract = pytest.mark.skipif(
+    not {"ara", "rus", "kor"} <= tesseract.installed_languages(), reason="reads with tesseract-ocr-ara, -rus and -kor"
+)
+TEXTS = {
+    "Arabic": ("NotoSansArabic-Bold.ttf", "خصم على كل الأحذية"),
+    "Cyrillic": ("NotoSans-Bold.ttf", "Скидка на обувь"),
+    "Devanagari": ("NotoSansDevanagari-Bold.ttf", "सभी जूतों पर छूट"),
+    "Hebrew": ("NotoSansHebrew-Bold.ttf", "הנחה על כל הנעליים"),
+    "Thai": ("NotoSansThai-Bold.ttf", "ลดราคารองเท้าทุกคู่"),
+    "Latin": ("NotoSans-Bold.ttf", "Half price on all shoes"),
+}
+
+
+def drawn(script: str, brand: str = "Lund", size: int = 52) -> np.ndarray:
+    """An ad with a line in a script, and a small brand in Latin letters below it."""
+    font, text = TEXTS[script]
+    picture = Image.new("RGB", (720, 480), (24, 60, 110))
+    pen = ImageDraw.Draw(picture)
+    face = ImageFont.truetype(str(NOTO / font), size, layout_engine=ImageFont.Layout.RAQM)
+    pen.text((40, 120), text, font=face, fill=(255, 255, 255))
+    pen.text((40, 400), brand, font=ImageFont.truetype(str(NOTO / "NotoSans-Regular.ttf"), 24), fill=(255, 255, 255))
+    return np.asarray(picture)
+
+
+@needs_fonts
+@pytest.mark.parametrize("script", TEXTS)
+def test_the_script_of_a_line_is_named(script: str) -> None:
+    picture = drawn(script)[:300]
+    rows, columns = (np.flatnonzero((picture[..., 0] > 100).any(axis=axis)) for axis in (1, 0))
+    (chances,) = load_scripts().classify([picture[rows[0] - 6 : rows[-1] + 6, columns[0] - 6 : columns[-1] + 6]])
+    assert chances.sum() == pytest.approx(1.0)
+    best = [SCRIPTS[number] for number in np.argsort(-chances)[:2]]
+    assert script in (best[:1] if script not in ("Latin", "Cyrillic") else best)  # which share letters
+
+
+def test_windows_cover_a_line_up_to_a_length_and_short_ones_are_filled_up() -> None:
+    assert cut_windows(np.zeros((32, 40, 3), np.uint8)).shape == (1, 32, WINDOW_PX)
+    assert cut_windows(np.zeros((64, 640, 3), np.uint8)).shape == (3, 32, WINDOW_PX)
+    assert len(cut_windows(np.zeros((10, 4000, 3), np.uint8))) == 4
+    assert load_scripts().classify([]).shape == (0, len(SCRIPTS))
+
+
+def test_numpy_runs_what_torch_trained() -> None:
+    import torch
+
+    from data.make.scripts.__main__ import ScriptNetwork
+
+    torch.manual_seed(3)
+    network = ScriptNetwork()
+    network(torch.randn(16, 32, WINDOW_PX))  # moves the normalisation's means
+    network.eval()
+    windows = np.random.default_rng(1).integers(0, 256, (5, 32, WINDOW_PX), dtype=np.uint8)
+    ours = ScriptClassifier(network.folded())
+    from adcreative.lettering.reading.scripts import normalise
+
+    with torch.no_grad():
+        expected = network(torch.from_numpy(normalise(windows))).numpy()
+    assert ours._scores(windows) == pytest.approx(expected, abs=1e-4)
+
+
+@needs_fonts
+def test_words_that_cannot_be_read_are_said_and_fill_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tesseract, "installed_languages", frozenset)
+    words = read_words(drawn("Arabic"), load_reader())
+    assert [line.script for line in words.unread] == ["Arabic"]
+    assert words.hides_words
+    expected = "the picture holds words in Arabic script that could not be read; install tesseract-ocr-ara to read them"
+    assert words.unread_note == expected
+    ad = Creative(file_name="ad.png")
+    assert fill_fields(ad, words) is ad  # the brand is no headline
+    x0, y0, x1, y1 = words.unread[0].box_xyxy_px
+    assert words.covers((x0 + 5, y0 + 5, x1 - 5, y1 - 5))  # letters are no face, whether they are read or not
+
+
+@needs_fonts
+@needs_tesseract
+@pytest.mark.parametrize("script", ["Arabic", "Cyrillic"])
+def test_other_scripts_are_read_where_tesseract_is(script: str) -> None:
+    words = read_words(drawn(script), load_reader())
+    assert words.unread == ()
+    assert fill_fields(Creative(file_name="ad.png"), words).headline == TEXTS[script][1]
+
+
+@needs_fonts
+def test_a_latin_ad_is_read_as_before_and_asks_no_other_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "read_crops", lambda crops, script: pytest.fail(f"asked for {script}"))
+    words = read_words(drawn("Latin"), load_reader())
+    assert [block.text for block in words.blocks] == [TEXTS["Latin"][1], "Lund"]
+    assert words.unread_note == ""
+
+
+def test_a_program_that_takes_too_long_reads_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    slow = tmp_path / "tesseract"
+    slow.write_text("#!/bin/sh\nexec sleep 30\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(tesseract, "installed_languages", lambda: frozenset(("ara",)))
+    monkeypatch.setattr(tesseract, "TIMEOUT_S", 0.2)
+    assert tesseract.read_crops([np.zeros((20, 60, 3), np.uint8)], "Arabic") == [("", 0.0)]
+
+
+def test_letters_that_come_apart_are_joined_and_words_are_not() -> None:
+    def table(*words: tuple[str, int, int]) -> str:
+        rows = [f"5\t1\t1\t1\t1\t{k}\t{left}\t0\t{width}\t40\t90\t{word}" for k, (word, left, width) in enumerate(words)]
+        return "\n".join(["level", *rows])
+
+    def read(*words: tuple[str, int, int]) -> Any:
+        return tesseract._parse(table(*words), 1)[0]
+
+    assert read(("카", 0, 40), ("톡", 44, 40), ("맺고", 110, 80)) == ("카톡 맺고", pytest.approx(0.9))
+    assert read(("Скидка", 0, 90), ("50%", 92, 60))[0] == "Скидка 50%"
+    assert tesseract._parse("level", 2) == [("", 0.0), ("", 0.0)]
+
+
+def test_lines_keep_their_script_in_the_cache() -> None:
+    quad = np.array([[0, 0], [9, 0], [9, 4], [0, 4]], np.float32)
+    lines = [
+        TextLine(text="ab", quad_xy_px=quad, confidence=0.5, script="Latin"),
+        TextLine(text="", quad_xy_px=quad, confidence=0.9, script="Thai"),
+    ]
+    again = unpack_lines(**pack_lines(lines))
+    assert [(line.text, line.script) for line in again] == [("ab", "Latin"), ("", "Thai")]
+    assert cut_line(np.zeros((20, 20, 3), np.uint8), quad).shape == (4, 9, 3)
