@@ -67,6 +67,12 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_files(*paths: Path) -> str:
+    """Return the hex sha256 over the bytes of files and of all files in folders, in the order of their names."""
+    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else (path,)))
+    return hash_bytes(*(hash_file(file).encode() for file in sorted(files) if file.is_file()))
+
+
 def make_private_dir(folder: Path) -> None:
     """Make a folder that only its owner may open, whatever the umask; one that is there stays as it is."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]

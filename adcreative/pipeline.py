@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         ImproveSettings,
         OptimizeSettings,
         RankSettings,
+        ReadSettings,
         TrainSettings,
         WriteSettings,
     )
@@ -127,7 +128,7 @@ _HOMES = {
     "verbs.rotate": "evaluate_policy",
     "verbs.score": "SCORE_COLUMNS",
     "papers.compression.selection": "select",
-    "verbs.settings": "ImproveSettings OptimizeSettings RankSettings TrainSettings WriteSettings",
+    "verbs.settings": "ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings WriteSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",
     "verbs.train": "Trainable count_trainable train",

@@ -22,6 +22,7 @@ COMMAND_OF = {
     "PlaceSettings": "place",
     "PlanSettings": "plan-test",
     "RankSettings": "rank-features",
+    "ReadSettings": "forecast",
     "RotateSettings": "rotate",
     "ScoreSettings": "score",
     "TrainSettings": "train",

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from adcreative import pipeline
+from adcreative.artifacts import hash_files
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import CatalogError, ConfigError
 
@@ -121,6 +122,27 @@ def test_a_killed_run_goes_on_and_equals_an_unbroken_one(run: Path, ad_folder: P
 def test_other_settings_are_not_mixed_into_a_run(run: Path, ad_folder: Path) -> None:
     with pytest.raises(ConfigError, match="seed"):
         pipeline.optimize(ad_folder, run, **{**SMALL, "seed": 4})
+
+
+def test_signed_and_unsigned_ads_do_not_share_a_run(run: Path, ad_folder: Path, tmp_path: Path) -> None:
+    for name in ("certificate.pem", "key.pem"):
+        (tmp_path / name).write_text("-----BEGIN\n")
+    signing = pipeline.signing_config(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    with pytest.raises(ConfigError, match=r"belongs to a run with other settings \(signed_by\)"):
+        pipeline.optimize(ad_folder, run, **SMALL, signing=signing)
+
+
+def test_another_file_of_a_language_model_does_not_go_on_with_a_run(run: Path, ad_folder: Path, tmp_path: Path) -> None:
+    copy, writer = tmp_path / "run", tmp_path / "writer.gguf"
+    shutil.copytree(run, copy)
+    writer.write_bytes(b"GGUF two")
+    settings = json.loads((copy / "results.run.json").read_text())
+    settings |= {"copywriter": str(writer), "copywriter_sha256": hash_files(writer)}
+    (copy / "results.run.json").write_text(json.dumps(settings))
+    pipeline.optimize(ad_folder, copy, **{**SMALL, "copywriter": str(writer)})  # all rows are there: nothing is written
+    writer.write_bytes(b"GGUF one")
+    with pytest.raises(ConfigError, match=r"belongs to a run with other settings \(copywriter_sha256\)"):
+        pipeline.optimize(ad_folder, copy, **{**SMALL, "copywriter": str(writer)})
 
 
 def test_stop_keeps_what_is_done(ad_folder: Path, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@
     propensity  the chance with which the policy of the time showed this creative at this place; empty when nobody noted it
     time, user, context                  day or moment; who (or a cohort); where (placement, page, device)
 
-Names and ids are text, digit by digit, and days are read in one order for the whole log (see `platforms.dates`).
+Names and ids are text, digit by digit; days are read in one order for the whole log (see `platforms.dates`), and numbers with
+one decimal sign (see `platforms.number_votes`).
 Only creative and clicks (or click) are needed; the rest makes more possible: slates need `slate`, off-policy estimates
 `propensity`. Names of other systems are known (`ALIASES`); exports of ad platforms are read as by
 `read_results`. Loads no torch.
@@ -15,10 +16,13 @@ Only creative and clicks (or click) are needed; the rest makes more possible: sl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,11 +30,15 @@ import pandas as pd
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.datasets.finn_slates import read_finn_slates
 from adcreative.catalog.datasets.open_bandit import FEATURES, add_open_bandit_context
-from adcreative.catalog.formats.logs import iter_log, read_names
+from adcreative.catalog.formats.logs import iter_log, log_names, read_names
+from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.names import is_rounded
 from adcreative.catalog.platforms.dates import DateVote
-from adcreative.catalog.platforms.days import check_order
+from adcreative.catalog.platforms.days import DateReading, Digits, as_day, check_order, parse_day, say_day
+from adcreative.catalog.platforms.number_votes import COUNTS, find_numbers
+from adcreative.catalog.platforms.numbers import POINT, is_blank
+from adcreative.catalog.platforms.rates import check_rates
 from adcreative.catalog.platforms.totals import NOTHING, LeftOut, Line, find_left_out, is_total
 from adcreative.catalog.results import read_results
 from adcreative.catalog.tables import atomic_file, write_rows
@@ -52,10 +60,20 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "propensity": ("propensity", "propensity_score", "pscore", "action_prob"),
 }
 MAX_SHOWN = 60
-NUMBERS = ("position", "impressions", "clicks", "conversions", "propensity")
+NUMBERS = {  # our columns of numbers -> which of the numbers of an export they are written like
+    "position": "impressions", "impressions": "impressions", "clicks": "clicks", "conversions": "conversions",
+    "propensity": "ctr",
+}  # fmt: skip
 DAYS = ("day", "date", "date_start")  # columns whose numbers are days of a spreadsheet; those of others count steps or seconds
-TEXTS = frozenset(alias for name, aliases in ALIASES.items() if name not in NUMBERS for alias in aliases)
+KNOWN = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 _ISO, _CLOCK, _STEP = r"\d{4}-\d\d-\d\d(?!\d)", r"^(.*?)([T\s]+\d{1,2}:\d\d.*)?$", r"-?\d+(?:\.\d*)?"
+_COMPACT = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_WIDTH = re.compile(r"Expected \d+ columns, got \d+")  # how pyarrow says that a row is too short or too long
+_BARE = re.compile(r"[\d\s.,'\u2019()+\-\u2212eE]+")  # a number without a unit
+_PLAIN, _MANY = re.compile(r"0|[1-9]\d*|0\.\d+"), 1000  # no comma and no group of three; as many of them vote
+_WHOLE, _FLOAT = re.compile(r"0|[1-9]\d*"), re.compile(r"(0|[1-9]\d*)\.0+")  # an id, and the same one written as a float
+_TRUTHS = {"true": 1, "false": 0}
+_MUCH = 4  # times as far apart: days under the wrong order of short numbers
 
 
 @dataclass(frozen=True)
@@ -82,37 +100,48 @@ class EventLog:
         return len({day for day in self.rows["time"].str[:10].unique() if day})
 
 
-def read_event_log(path: Path, *, dates: str = "") -> EventLog:
+def read_event_log(path: Path, *, dates: str = "", rates: str = "", decimals: str = "") -> EventLog:
     """Read a log: parquet or CSV (a file, or a folder of parts), a FINN slate file (.npz), an ad platform's export.
 
     Args:
-        dates: "dmy", "mdy" or "ymd", the order of its days; "" lets the log tell it.
+        dates: "dmy", "mdy" or "ymd", the order of its days; "" lets the log tell it. decimals: "point" or "comma", what stands
+            before decimals, likewise. rates: "percent" or "share", what the click rates of an export are.
     Raises:
-        CatalogError: it is missing, has no creative or no clicks, has impossible numbers, a row without a creative or a day
-            that is none, or nothing tells the order of day and month; the message names the row.
-        ConfigError: there is no such order.
+        CatalogError: it is missing, has no creative or no clicks, has impossible numbers, a row without a creative, of another
+            width or with a day that is none, two columns that tell one thing differently, ids that were rounded, or nothing
+            tells the order of day and month or the decimal sign; the message names the row or the column.
+        ConfigError: there is no such order, sign or unit.
     """
     path = Path(path)
+    check_rates(rates)
     with typed(str(path)):
-        return _read_event_log(path, dates)
+        return _read_event_log(path, TableSettings(dates=dates, rates=rates, decimals=decimals))
 
 
-def _read_event_log(path: Path, dates: str) -> EventLog:
+def _read_event_log(path: Path, settings: TableSettings) -> EventLog:
     if path.suffix == ".npz":
         return build_event_log(read_finn_slates(path), str(path))
     if path.suffix.casefold() in (".xlsx", ".xls"):
-        return _read_export(path, dates)
+        return _read_export(path, settings)
+    is_csv = path.is_file() and path.suffix.casefold() in (".csv", ".tsv", ".txt")
     try:
-        table = pd.concat([*iter_log(path, is_text=_is_text)] or [pd.DataFrame()], ignore_index=True)
-    except CatalogError:
-        if not path.is_file() or path.suffix.casefold() not in (".csv", ".tsv", ".txt"):
+        parts = [*iter_log(path, is_text=_is_text)] or [pd.DataFrame()]
+    except CatalogError as error:
+        if not is_csv or (_WIDTH.search(str(error)) and _is_log(log_names(path))):
             raise
-        return _read_export(path, dates)  # UTF-16, a preamble, semicolons: as platforms write them
-    table = add_open_bandit_context(table)
-    known = {_fold(name) for name in table.columns}
-    if not (known & set(ALIASES["creative"]) and known & set(ALIASES["clicks"])) and path.is_file():
-        return _read_export(path, dates)
-    return build_event_log(table, str(path), dates=dates)
+        return _read_export(path, settings)  # UTF-16, a preamble, semicolons: as platforms write them
+    known = [{*map(_fold, part.columns)} & KNOWN for part in parts]
+    if lacking := sorted(set.union(*known) - set.intersection(*known)):
+        raise CatalogError(f'{path}: some of its files lack the column "{lacking[0]}" that others have; export them alike')
+    table = add_open_bandit_context(pd.concat(parts, ignore_index=True))
+    if not _is_log(table.columns) and path.is_file():
+        return _read_export(path, settings)
+    return build_event_log(table, str(path), dates=settings.dates, decimals=settings.decimals)
+
+
+def _is_log(columns: Iterable[Any]) -> bool:
+    known = set(map(_fold, columns))
+    return bool(known & set(ALIASES["creative"]) and known & set(ALIASES["clicks"]))
 
 
 def _fold(name: object) -> str:
@@ -120,45 +149,61 @@ def _fold(name: object) -> str:
 
 
 def _is_text(name: str) -> bool:
-    return _fold(name) in TEXTS or name.startswith(FEATURES)
+    return _fold(name) in KNOWN or name.startswith(FEATURES)
 
 
-def build_event_log(table: pd.DataFrame, where: str, *, dates: str = "", today: date | None = None) -> EventLog:
+def build_event_log(
+    table: pd.DataFrame, where: str, *, dates: str = "", decimals: str = "", today: date | None = None
+) -> EventLog:
     """Return a table with known column names as a log.
 
     Args:
-        where: what a message calls the table. dates: the order of its days, "" lets it tell. today: no day lies after it.
+        where: what a message calls the table. dates, decimals: as for `read_event_log`. today: no day lies after it.
     Raises:
         CatalogError, ConfigError: as `read_event_log`.
     """
-    found = _find_columns(table)
+    found, notes = _find_columns(table, where)
     for needed, what in (("creative", "which creative was shown"), ("clicks", "whether it was clicked")):
         if needed not in found:
             raise CatalogError(f"{where} has no column that says {what}; name one {', '.join(ALIASES[needed][:3])}")
     if not len(table):
         raise CatalogError(f"{where} has no row; export some days of results")
-    rows = pd.DataFrame({"creative": read_names(table[found["creative"]]).to_numpy()})
-    for name, missing in (("impressions", 1.0), ("clicks", 0.0), ("conversions", 0.0), ("position", 1.0)):
-        rows[name] = _numbers(table, found.get(name), 0.0 if name == "impressions" and name in found else missing, where)
-    rows["propensity"] = _numbers(table, found.get("propensity"), np.nan, where)
-    for name in ("time", "user", "context"):
+    rows = pd.DataFrame(index=range(len(table)))
+    for name in ("creative", "user", "slate", "context", "time"):
         rows[name] = read_names(table[found[name]]).to_numpy() if name in found else ""
+    for name in ("creative", "user", "slate"):
+        rows[name], note = _join_spellings(rows[name])
+        notes.append(note and f'the column "{found[name]}" {note}')
+    kinds = {found[name]: kind for name, kind in NUMBERS.items() if name in found}
+    numbers, note = read_numbers(table, kinds, where, decimals=decimals)
+    notes.append(note)
+    blank = {"impressions": 0.0 if "impressions" in found else 1.0, "clicks": 0.0, "conversions": 0.0, "position": 1.0}
+    for name in NUMBERS:
+        cells = numbers[found[name]] if name in found else np.full(len(table), np.nan)
+        rows[name] = np.where(np.isnan(cells), blank.get(name, np.nan), cells)
     rows["time"], note = read_times(rows["time"], _fold(found.get("time", "")), where, dates, today or date.today())
-    rows["slate"] = _number_slates(table[found["slate"]]) if "slate" in found else np.arange(len(rows))
+    notes.append(note)
     _check(rows, where)
+    same = int(rows.duplicated().sum())
+    rows["slate"] = _number_slates(rows["slate"]) if "slate" in found else np.arange(len(rows))
     left_out = _find_totals(rows) if "impressions" in found else NOTHING
     rows = rows.drop(index=[row - 1 for row in left_out.rows])
     rows = rows.sort_values(["slate", "position"], kind="stable", ignore_index=True)[list(COLUMNS)]
     warnings = [f"{where}: {note}" for note in left_out.notes]
+    if same:
+        warnings.append(
+            f"{same:,} of {len(table):,} rows say the same as an earlier one, and each counts: right where nothing tells "
+            "showings apart, wrong where the log was given twice."
+        )
     doubled = rows.duplicated(["slate", "creative"]).sum() if "slate" in found else 0
     if doubled:
         warnings.append(f"{doubled} rows repeat a creative within one slate; each counts as shown.")
-    return EventLog(rows, tuple(warnings), (f"{Path(where).name}: {note}",) if note else ())
+    return EventLog(rows, tuple(warnings), tuple(f"{Path(where).name}: {note}" for note in notes if note))
 
 
-def _number_slates(column: pd.Series) -> np.ndarray:
+def _number_slates(names: pd.Series) -> np.ndarray:
     """Return [M] the number of each row's slate, from 0 in order of appearance; a row that names none is one of its own."""
-    slates = read_names(column).to_numpy(object)
+    slates = names.to_numpy(object)
     unnamed = np.flatnonzero(slates == "")
     slates[unnamed] = [f"\n{number}" for number in unnamed]  # no name has a line break
     return np.asarray(pd.factorize(slates)[0])
@@ -190,27 +235,113 @@ def read_propensities_needed(log: EventLog, where: str) -> np.ndarray:
     return noted
 
 
-def _find_columns(table: pd.DataFrame) -> dict[str, str]:
-    """Return our name -> column of the table."""
-    names = {_fold(name): name for name in table.columns}
-    found = {}
+def _find_columns(table: pd.DataFrame, where: str) -> tuple[dict[str, Any], list[str]]:
+    """Return our name -> column of the table, and a sentence for each column that is not read for another.
+
+    Raises:
+        CatalogError: two columns that cannot both be right say it differently.
+    """
+    found, notes = {}, []
     for ours, aliases in ALIASES.items():
-        hit = next((names[alias] for alias in aliases if alias in names), None)
-        if hit is not None:
-            found[ours] = hit
-    return found
+        hits = sorted((name for name in table.columns if _fold(name) in aliases), key=lambda name: aliases.index(_fold(name)))
+        if not hits:
+            continue
+        first = found[ours] = hits[0]
+        for other in hits[1:]:
+            texts = [table[name].astype(str).str.strip() for name in (first, other)]
+            if ours == "time":
+                texts = [text.str[:10] for text in texts]
+            if (texts[0] == texts[1]).all():
+                continue
+            is_guess = _fold(first) == _fold(other) or ours == "time" or (ours in NUMBERS and _fold(first) != ours)
+            if is_guess:
+                raise CatalogError(
+                    f'{where} has two columns for {ours}, "{first}" and "{other}", and they differ; rename or remove one'
+                )
+            notes.append(f'{ours} is read from the column "{first}", not from "{other}", which differs.')
+    return found, notes
 
 
-def _numbers(table: pd.DataFrame, column: str | None, missing: float, where: str) -> np.ndarray:
-    if column is None:
-        return np.full(len(table), missing)
-    numbers = pd.to_numeric(table[column], errors="coerce")
-    broken = numbers.isna() & table[column].notna() & (table[column].astype(str).str.strip() != "")
-    if broken.any():
-        at = int(np.flatnonzero(broken.to_numpy())[0])
-        shown = str(table[column].iloc[at])[:MAX_SHOWN]
-        raise CatalogError(f'{where} row {at + 1}: "{shown}" in the column {column} is no number; correct it')
-    return numbers.fillna(missing).to_numpy(np.float64)
+def _join_spellings(names: pd.Series) -> tuple[pd.Series, str]:
+    """Return ids with 7.0 as 7 where the column has both ways of writing one, and a sentence that says so, else ""."""
+    codes, found = pd.factorize(names)
+    floats = [at for at, name in enumerate(found) if _FLOAT.fullmatch(name)]
+    if not floats or not any(map(_WHOLE.fullmatch, found)):
+        return names, ""
+    joined = np.array(found, dtype=object)
+    joined[floats] = [name.partition(".")[0] for name in joined[floats]]
+    note = f'writes ids as "{found[floats[0]]}" and without decimals; both are one.'
+    return pd.Series(joined[codes], index=names.index, dtype=str), note
+
+
+class _Cells:
+    """Each different cell of some columns of text once, at the row where it first stands, as a source of a table's rows.
+
+    Of cells that are the same number to everybody a few stand for all.
+    """
+
+    warnings = ()
+
+    def __init__(self, table: pd.DataFrame, columns: Sequence[Any], where: str) -> None:
+        self.header = tuple(map(str, columns))
+        self.columns: list[tuple[np.ndarray, list[Any], np.ndarray]] = []  # code of each row's cell, cells, first rows
+        for name in columns:
+            try:
+                codes, found = pd.factorize(table[name])
+            except TypeError as error:
+                raise CatalogError(f'{where}: the column "{name}" holds lists or records; it needs one number a row') from error
+            first = np.flatnonzero(~pd.Series(codes).duplicated() & (codes >= 0))
+            self.columns.append((codes, list(found), first + 1))
+
+    def read_rows(self) -> Iterator[RawRow]:
+        """Yield a row for each cell, blank but for it."""
+        for at, (_, found, first) in enumerate(self.columns):
+            before, behind, num_plain = [None] * at, [None] * (len(self.columns) - at - 1), 0
+            for cell, row in zip(found, first, strict=True):
+                if isinstance(cell, str) and _PLAIN.fullmatch(cell):
+                    num_plain += 1
+                    if num_plain > _MANY:
+                        continue
+                yield RawRow(row=int(row), cells=[*before, cell, *behind])
+
+
+def read_numbers(
+    table: pd.DataFrame, kinds: Mapping[Any, str], where: str, *, decimals: str = ""
+) -> tuple[dict[Any, np.ndarray], str]:
+    """Return columns of a table as numbers [N], NaN where a cell is blank, and a sentence on how they were read, or "".
+
+    All columns of text are read with one decimal sign; those of a typed file are numbers already.
+
+    Args:
+        kinds: column -> what it is taken for, of `number_votes.COUNTS` or `AMOUNTS`. where: what a message calls the table.
+    Raises:
+        CatalogError: a cell is no number, or nothing tells the sign. ConfigError: `decimals` is neither point nor comma.
+    """
+    typed_columns = [name for name in kinds if pd.api.types.is_numeric_dtype(table[name])]
+    numbers = {name: table[name].to_numpy(np.float64, na_value=np.nan) for name in typed_columns}
+    written = {name: kind for name, kind in kinds.items() if name not in numbers}
+    source = _Cells(table, list(written), where)
+    reading = find_numbers(source, list(written.values()), name=where, given=decimals)
+    for (name, kind), (codes, found, first) in zip(written.items(), source.columns, strict=True):
+        read = reading.count if kind in COUNTS else reading.amount
+        plain = _PLAIN if reading.decimal == POINT else _WHOLE
+        values = [float(one) if isinstance(one, str) and plain.fullmatch(one) else _as_number(one, read) for one in found]
+        if None in values:
+            at = values.index(None)
+            shown = str(found[at])[:MAX_SHOWN]
+            raise CatalogError(f'{where} row {first[at]}: "{shown}" in the column {name} is no number; correct it')
+        numbers[name] = np.array([*values, np.nan])[codes]  # the code of a gap is -1
+    return numbers, reading.note
+
+
+def _as_number(cell: Any, read: Callable[[str], Any]) -> float | None:
+    """Return the number that a cell is, NaN of a blank one, None of what is none."""
+    if is_blank(cell):
+        return float("nan")
+    if isinstance(cell, str):
+        text = cell.strip()
+        cell = _TRUTHS.get(text.casefold(), read(text) if _BARE.fullmatch(text) else text)
+    return float(cell) if isinstance(cell, (int, float, Decimal)) else None
 
 
 def _find_totals(rows: pd.DataFrame) -> LeftOut:
@@ -256,32 +387,68 @@ def read_times(times: pd.Series, column: str, where: str, dates: str, today: dat
     Raises:
         CatalogError: nothing tells the order, or a moment is no day as the others are written. ConfigError: no such order.
     """
-    is_open = (times != "") & ~times.str.match(_ISO)
-    if not is_open.any() or (column not in DAYS and times[is_open].str.fullmatch(_STEP).all()):
-        check_order(dates)
+    filled = times[times != ""]
+    check_order(dates)
+    is_compact = column not in DAYS and filled.str.fullmatch(_COMPACT).all()
+    if not len(filled) or (column not in DAYS and not is_compact and filled.str.fullmatch(_STEP).all()):
         return times, ""
-    parts = times[is_open].str.extract(_CLOCK)
-    codes, written = pd.factorize(parts[0].str.strip())
+    parts = filled.str[:10].to_frame(0).assign(rest=filled.str[10:])
+    is_open = ~filled.str.match(_ISO)
+    if is_open.any():
+        opened = filled[is_open].str.extract(_CLOCK)
+        parts.loc[is_open, 0], parts.loc[is_open, "rest"] = opened[0].str.strip(), opened[1].fillna("")
+    codes, written = pd.factorize(parts[0])
     vote = DateVote(today=today)
     for text, number in zip(written, np.bincount(codes, minlength=len(written)), strict=True):
         vote.add(text, number=int(number))
     reading = vote.decide(dates, where)
+    if not reading.is_dated and vote.num_read:
+        raise CatalogError(f"{where}: only some of its rows hold days; {reading.note} Correct it or leave the column out.")
     if not reading.is_dated:
-        return times, "" if times[is_open].str.fullmatch(_STEP).all() else reading.note
+        return times, "" if filled.str.fullmatch(_STEP).all() else reading.note
+    _check_one_way(written, reading, where, dates, today)
     days = np.array([reading.read(text) for text in written], dtype=object)[codes]
     if (broken := np.flatnonzero(days == None)).size:  # noqa: E711 - of an array
-        at = int(np.flatnonzero(is_open)[broken[0]])
-        raise CatalogError(
-            f'{where} row {at + 1}: "{times.iloc[at][:MAX_SHOWN]}" is no day as the others are written; correct it'
-        )
+        row, shown = int(filled.index[broken[0]]) + 1, filled.iloc[broken[0]][:MAX_SHOWN]
+        raise CatalogError(f'{where} row {row}: "{shown}" is no day as the others are written; correct it')
     found = times.copy()
-    found[is_open] = days + parts[1].fillna("").to_numpy(object)
-    return found, reading.note
+    found[filled.index] = days + parts["rest"].to_numpy(object)
+    return found, f'"{filled.iloc[0]}" is read as the day {found[filled.index[0]]}.' if is_compact else reading.note
 
 
-def _read_export(path: Path, dates: str) -> EventLog:
+def _check_one_way(written: Iterable[str], reading: DateReading, where: str, dates: str, today: date) -> None:
+    """Refuse days of which some need an order and others none, and short ones that fit two orders.
+
+    Raises:
+        CatalogError: no order was said.
+    """
+    parsed = {text: parse_day(text) for text in written}
+    plain = [text for text, day in parsed.items() if isinstance(day, date)]
+    opened = {text: day for text, day in parsed.items() if isinstance(day, Digits)}
+    if plain and opened and not dates:
+        raise CatalogError(
+            f'{where}: its days are written in two ways, "{plain[0]}" and "{next(iter(opened))}"; export it again with '
+            "days of one kind, or say --dates dmy, mdy or ymd for the others."
+        )
+    if dates or reading.order == "ymd" or not opened or not all(one.is_short for one in opened.values()):
+        return
+    year_first, chosen = ([as_day(one, order, reading.years) for one in opened.values()] for order in ("ymd", reading.order))
+    if year_first != chosen and all(day and day <= today for day in year_first) and _MUCH * _span(chosen) > _span(year_first):
+        text, one = next(iter(opened.items()))
+        raise CatalogError(
+            f'{where}: its days can be read two ways, "{text}" as {say_day(as_day(one, reading.order, reading.years))} or as '
+            f"{say_day(as_day(one, 'ymd', reading.years))}, and no row tells which; say --dates {reading.order} or --dates ymd."
+        )
+
+
+def _span(days: Iterable[date | None]) -> int:
+    known = [day.toordinal() for day in days if day]
+    return max(known) - min(known) + 1
+
+
+def _read_export(path: Path, settings: TableSettings) -> EventLog:
     """Return the rows of an ad platform's export as a log, with what its reader says of them."""
-    found = read_results(path, columns=TableSettings(dates=dates))
+    found = read_results(path, columns=settings)
     table = pd.DataFrame(
         {
             "creative": [row.ad_name for row in found.rows], "time": [row.date_start for row in found.rows],

@@ -11,7 +11,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINE_BREAK = re.compile("[ \t]*[\t\r\n\u2028\u2029]+[ \t]*")
 
 _NOTHING = frozenset(("nan", "none", "null", "<na>", "#n/a"))  # how programs write that there is no name
-_ROUNDED = re.compile(r"\d(?:[.,]\d+[eE]\+?|[eE]\+)\d\d")  # how a spreadsheet writes an id of more digits than it keeps
+# How programs write an id of more digits than they keep.
+_ROUNDED = re.compile(r"\d(?:[.,]\d+[eE]\+?|[eE]\+)\d\d|[1-9]\d{15,}\.0+")
 _EXACT = 10**15  # a float holds whole numbers below it digit by digit
 
 

@@ -9,8 +9,8 @@ import typer
 
 from adcreative import pipeline
 from adcreative.cli.commands import Done, shown
-from adcreative.options import CsvAndJson, Data, Dates, Overwrite, Seed
-from adcreative.pipeline import RotateSettings
+from adcreative.options import CsvAndJson, Data, Overwrite, Seed
+from adcreative.pipeline import ReadSettings, RotateSettings
 
 PANEL = "After launch"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -39,6 +39,7 @@ def target(
     ads: Data,
     labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
     out: CsvAndJson,
+    settings: ReadSettings,
     num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
     index: Annotated[Path | None, typer.Option(hidden=True, help="As of papers target.")] = None,
     pictures: Annotated[bool, typer.Option(hidden=True, help="As of papers target.")] = True,
@@ -51,7 +52,7 @@ def target(
     Example: adcreative target account/ --labels queries.csv --out targets.csv
     """
     summary = pipeline.target(
-        ads, out, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **told
+        ads, out, settings, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **told
     )
     return summary, "creative{s} targeted"
 
@@ -61,8 +62,8 @@ def target(
 def forecast(
     account: Annotated[Path, typer.Argument(help="Export or log by day: ad, day, impressions, clicks.")],
     out: CsvAndJson,
+    settings: ReadSettings,
     creatives: Annotated[Path | None, typer.Option(help="The ads: folder or table; gives the queue for optimize.")] = None,
-    dates: Dates = "",
     seed: Seed = 0,
     restart: Overwrite = False,
     **told: Any,
@@ -71,5 +72,5 @@ def forecast(
 
     Example: adcreative forecast daily.csv --creatives account/ --out forecast.csv
     """
-    summary = pipeline.forecast(account, out, creatives=creatives, dates=dates, seed=seed, restart=restart, **told)
+    summary = pipeline.forecast(account, out, settings, creatives=creatives, seed=seed, restart=restart, **told)
     return summary, "ad{s} forecast"

@@ -17,7 +17,7 @@ from adcreative.cli.commands import Done, flags, in_group, shown
 from adcreative.cli.progress import EXIT_CODES, verb
 from adcreative.cli.terminal import say, say_json
 from adcreative.options import AsJson, Dates, Engine, Json, LogModel, Overwrite, Seed, Workers
-from adcreative.pipeline import RankSettings
+from adcreative.pipeline import RankSettings, ReadSettings
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -160,9 +160,9 @@ def convert_weights(
 def evaluate_policy(
     log: Annotated[Path, typer.Argument(help="Log with propensities: parquet or CSV.")],
     out: Json,
+    settings: ReadSettings,
     policy: Annotated[str, typer.Option(help="Plan that rotate wrote, or uniform.")] = "uniform",
     clip: Annotated[float, typer.Option(help="Importance weights above it are cut.")] = 100.0,
-    dates: Dates = "",
     seed: Seed = 0,
     restart: Overwrite = False,
     **told: Any,
@@ -171,7 +171,7 @@ def evaluate_policy(
 
     Example: adcreative tools evaluate-policy log.parquet --policy uniform --out judged.json
     """
-    summary = pipeline.evaluate_policy(log, out, policy=policy, clip=clip, dates=dates, seed=seed, restart=restart, **told)
+    summary = pipeline.evaluate_policy(log, out, settings, policy=policy, clip=clip, seed=seed, restart=restart, **told)
     return summary, "row{s} read"
 
 

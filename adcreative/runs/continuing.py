@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from adcreative.artifacts import hash_bytes
+from adcreative.artifacts import hash_bytes, hash_files
 from adcreative.creative import NUMBER_COLUMNS, Creative
 from adcreative.errors import ConfigError
 from adcreative.provenance.run_records import MADE_FROM
@@ -81,6 +83,15 @@ def hash_creative(creative: Creative, *more: str) -> str:
 def hash_with_counts(creative: Creative) -> str:
     """Return a hash of an ad and of its results."""
     return hash_creative(creative, *(str(getattr(creative, name)) for name in NUMBER_COLUMNS))
+
+
+def hash_named(**models: str) -> dict[str, str]:
+    """Return the settings of a run that say which model each name stood for: a hash of the files of those that lie here.
+
+    models: by what each does; a name of a server or of the hub has none.
+    """
+    paths = {f"{name}_sha256": Path(spec.strip()) for name, spec in models.items() if re.search(r"[/\\.]", spec)}
+    return {name: hash_files(path) for name, path in paths.items() if path.exists()}
 
 
 def hash_told(*told: Any) -> str:

@@ -17,7 +17,7 @@ from adcreative.errors import CatalogError, ConfigError, CopywriterError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.provenance.run_records import MADE_FROM
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.continuing import find_kept, hash_told
+from adcreative.runs.continuing import find_kept, hash_named, hash_told
 from adcreative.runs.log import RunLog, log_files
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 from adcreative.verbs.model_folder import read_model_manifests
@@ -83,6 +83,7 @@ def describe(
     settings = {
         "verb": "describe", "data": str(data.resolve()), "llm": llm, "seed": seed, "max_chars": max_chars,
         "brand_kit": repr(kit), "ranked_by": read_model_manifests(model)["predictor"].content_hash if rank else rank_by,
+        **hash_named(llm=llm),
     }  # fmt: skip
     made_from = {row: hash_told(language, others, repr(product)) for row, product in products.items()}
     with RunLog(log_path, settings, key_field="row", restart=restart) as log:

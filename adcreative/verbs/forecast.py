@@ -15,14 +15,17 @@ from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import EventLog, read_event_log
 from adcreative.catalog.formats.logs import read_names, read_whole_log
+from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.results import ResultRow
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.creative import COLUMNS, Creative
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.report.after_launch import render_forecast
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
+from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
     from adcreative.delivery.forecast.lifetimes import Lifetimes
@@ -49,8 +52,9 @@ class _Answer:
     warnings: tuple[str, ...]
 
 
+@takes(ReadSettings)
 def forecast(
-    account: Path, out: Path, *, creatives: Path | None = None, dates: str = "", seed: int = 0,
+    account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0,
     also: Mapping[str, FitsLives] | None = None, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
@@ -64,7 +68,7 @@ def forecast(
 
     Args:
         account: export or log by day (ad, day, impressions, clicks); a column stop_reason tells ends that were not the ad's
-            doing. dates: "dmy", "mdy" or "ymd", the order of its days; "" lets it tell.
+            doing. settings: how account and creatives are written; its fields may be given as keywords.
         creatives: folder or table of the ads: their words help, families are kept together when measuring, and
             `<out>.refresh.csv` is the part of it that `optimize` takes next, most urgent first.
         also: further models by name, held against Kaplan-Meier, Cox and a survival forest.
@@ -79,9 +83,9 @@ def forecast(
     from adcreative.delivery.forecast.lifetimes import read_lifetimes
 
     progress("reading days", 0, 1)
-    log = read_event_log(Path(account), dates=dates)
+    log = read_event_log(Path(account), **settings.written)
     lives = read_lifetimes(log.rows, Path(account).name, _read_reasons(Path(account)))
-    ads = _read_ads(creatives)
+    ads = _read_ads(creatives, TableSettings(**settings.written))
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
     answer = _answer(lives, log, ads, seed, also, progress)
@@ -120,10 +124,10 @@ def _read_reasons(path: Path) -> dict[str, str]:
     return {ad: reason for ad, reason in stated if reason}
 
 
-def _read_ads(creatives: Path | None) -> dict[str, Creative]:
+def _read_ads(creatives: Path | None, written: TableSettings) -> dict[str, Creative]:
     if creatives is None:
         return {}
-    return {one.name: one for one in reversed(read_catalog(Path(creatives), with_days=False).creatives)}
+    return {one.name: one for one in reversed(read_catalog(Path(creatives), columns=written, with_days=False).creatives)}
 
 
 def _answer(

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcreative.artifacts import hash_file
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
@@ -24,6 +25,7 @@ from adcreative.provenance.consent import ConsentBook, read_consents
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.report import write_report
 from adcreative.runs.batch import Batch, RunSummary, check_seen, disk_faults, run_batch
+from adcreative.runs.continuing import hash_named
 from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.exports import note_sources
 from adcreative.runs.folder import Makers, picture_stem, remove_untold, write_pictures
@@ -149,6 +151,8 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Ba
         **({"sizes": list(job.ratios)} if job.ratios else {}),
         **({} if asked.alternatives == OptimizeSettings.alternatives else {"alternatives": asked.alternatives}),
         **({"own_words": list(job.own_words)} if any(job.own_words) else {}),
+        **({"signed_by": [asked.signing.algorithm, hash_file(asked.signing.certificate)]} if asked.signing is not None else {}),
+        **hash_named(copywriter=asked.copywriter, scene_model=job.config.scene_model, inpaint_model=job.config.inpaint_model),
     }  # fmt: skip
     report, failures = out / "report.html", failures_path(out / RESULTS)
     cards = [manifest.card(role) for role, manifest in manifests.items()]

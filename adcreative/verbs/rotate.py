@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.boundary import typed
-from adcreative.catalog.event_log import read_event_log
+from adcreative.catalog.event_log import read_event_log, read_numbers
 from adcreative.catalog.formats.logs import read_names, read_whole_log
+from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import ConfigError
 from adcreative.options import takes
@@ -21,7 +21,8 @@ from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.after_launch import render_rotation
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
-from adcreative.verbs.settings import RotateSettings
+from adcreative.verbs.score_table import LEVEL_UNKNOWN
+from adcreative.verbs.settings import ReadSettings, RotateSettings
 
 if TYPE_CHECKING:
     from adcreative.catalog.event_log import EventLog
@@ -50,7 +51,7 @@ def rotate(
 
     Args:
         account: folder or table of creatives; names are joined to the log's.
-        log: what was shown and clicked: see `catalog.event_log`.
+        log: what was shown and clicked: see `catalog.event_log`; dates, rates and decimals say how account and log are written.
         settings: how shares are planned; its fields may be given as keywords. What `scores` predicts is where new creatives
             start. By `forecast` a running ad keeps the part of its share that is its chance to last the week; its trends count
             only where the log has too few days to tell them.
@@ -67,10 +68,10 @@ def rotate(
     outputs, inputs = (out, slates_out, page_out), (account, log, settings.scores, settings.forecast)
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)
-    known = read_catalog(Path(account), with_days=False).creatives
+    known = read_catalog(Path(account), columns=TableSettings(**settings.written), with_days=False).creatives
     creatives = planning.read_account_creatives(known, _read_scores(settings.scores), *_read_lasting(settings.forecast))
     progress("reading the log", 1, 3)
-    events = read_event_log(Path(log), dates=settings.dates)
+    events = read_event_log(Path(log), **settings.written)
     progress("planning", 2, 3)
     if should_stop():
         raise ConfigError(STOPPED)
@@ -111,10 +112,11 @@ def _read_scores(path: Path | None) -> dict[str, float]:
     table = read_whole_log(Path(path))
     if "ad_name" not in table.columns or not {"ctr", "strength"} & set(table.columns):
         raise ConfigError(f"{path} is no table of score: it needs ad_name and ctr or strength")
-    rates = table["ctr"] if "ctr" in table.columns else pd.Series(float("nan"), table.index)
-    value = pd.to_numeric(rates, errors="coerce")
-    if value.isna().all() and "strength" in table.columns:
-        value = pd.to_numeric(table["strength"], errors="coerce").clip(0.02, 0.98)
+    kinds = {name: "ctr" for name in ("ctr", "strength") if name in table.columns}
+    numbers, _ = read_numbers(table.replace(LEVEL_UNKNOWN, ""), kinds, str(path))
+    value = numbers.get("ctr", np.full(len(table), np.nan))
+    if np.isnan(value).all() and "strength" in numbers:
+        value = np.clip(numbers["strength"], 0.02, 0.98)
     return {name: float(one) for name, one in zip(read_names(table["ad_name"]), value, strict=True) if one == one}
 
 
@@ -131,8 +133,9 @@ def _read_lasting(path: Path | None) -> tuple[dict[str, float], dict[str, float]
     needed = ("creative", "state", "ends_in_7_days", "weekly_change", "change_high")
     if missing := [name for name in needed if name not in table.columns]:
         raise ConfigError(f'{path} is no table of forecast: it has no column "{missing[0]}"')
-    ends, change, high = (pd.to_numeric(table[name], errors="coerce") for name in needed[2:])
-    falling = (1 + change).where(high < 0, 1.0)
+    numbers, _ = read_numbers(table, dict.fromkeys(needed[2:], "ctr"), str(path))
+    ends, change, high = (numbers[name] for name in needed[2:])
+    falling = np.where(high < 0, 1 + change, 1.0)
     names = read_names(table["creative"])
     told, trend = {}, {}
     for name, state, chance, left in zip(names, table["state"], 1 - ends, falling, strict=True):
@@ -143,19 +146,19 @@ def _read_lasting(path: Path | None) -> tuple[dict[str, float], dict[str, float]
     return told, trend
 
 
+@takes(ReadSettings)
 def evaluate_policy(
-    log: Path, out: Path, *, policy: Path | str = "uniform", clip: float = 100.0, dates: str = "", seed: int = 0,
+    log: Path, out: Path, settings: ReadSettings, *, policy: Path | str = "uniform", clip: float = 100.0, seed: int = 0,
     restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Estimate from a log with propensities what another rotation would have earned; write `out` (JSON).
 
     Args:
         policy: the plan that `rotate` wrote, or "uniform".
-        clip: importance weights above it are cut. dates: "dmy", "mdy" or "ymd", the order of the log's days.
+        clip: importance weights above it are cut. settings: how the log is written; its fields may be given as keywords.
     Raises:
         CatalogError: the log cannot be read. ConfigError: it has no propensities, never showed what the policy shows, or is
-        worth
-            too few rows for it; stopped.
+            worth too few rows for it; stopped.
     """
     from adcreative.delivery.rotation.judging import judge_policy, read_plan_shares, uniform_shares
 
@@ -166,7 +169,7 @@ def evaluate_policy(
     if clip <= 0:
         raise ConfigError(f"clip must be above 0, got {clip}")
     progress("reading the log", 0, 2)
-    events = read_event_log(Path(log), dates=dates)
+    events = read_event_log(Path(log), **settings.written)
     with typed(str(policy)):
         shares = uniform_shares(events) if plan is None else read_plan_shares(read_whole_log(plan), plan.name)
     if should_stop():

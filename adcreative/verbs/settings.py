@@ -20,9 +20,11 @@ from adcreative.options import (
     Columns,
     Consent,
     Dates,
+    Decimals,
     Images,
     Llm,
     Model,
+    Rates,
     ReadPictures,
     Seed,
 )
@@ -37,6 +39,7 @@ __all__ = [
     "ImproveSettings",
     "OptimizeSettings",
     "RankSettings",
+    "ReadSettings",
     "RotateSettings",
     "ScoreSettings",
     "TrainSettings",
@@ -179,7 +182,21 @@ class TrainSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RotateSettings:
+class ReadSettings:
+    """How tables and logs are written; "" where they tell it themselves."""
+
+    dates: Dates = ""
+    rates: Rates = ""
+    decimals: Decimals = ""
+
+    @property
+    def written(self) -> dict[str, str]:
+        """Return the three as keywords of `read_event_log` and `TableSettings`."""
+        return {"dates": self.dates, "rates": self.rates, "decimals": self.decimals}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotateSettings(ReadSettings):
     """How tomorrow's impressions are shared. half_life_days None: the half-life, and whether each ad's trend is carried on to
     tomorrow, are chosen by what told the last days of the log best."""
 
@@ -190,7 +207,6 @@ class RotateSettings:
     scores: Annotated[Path | None, typer.Option(help="Table of score: where new creatives start.")] = None
     explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0
     forecast: Annotated[Path | None, typer.Option(help="Table of forecast: ads that probably end get less.")] = None
-    dates: Dates = ""
     half_life_days: Annotated[
         float | None,
         typer.Option(

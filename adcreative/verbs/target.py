@@ -12,12 +12,16 @@ from scipy.sparse import csr_matrix
 
 from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
+from adcreative.catalog.event_log import read_numbers
 from adcreative.catalog.formats.logs import read_names, read_whole_log
+from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.campaign import CampaignSummary
+from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
     from adcreative.creative import Creative
@@ -32,9 +36,10 @@ CREATIVE_NAMES = ("creative", "ad_name", "ad", "ad_id")
 TARGET_COLUMNS = ("creative", "rank", "label", "score", "is_known")
 
 
+@takes(ReadSettings)
 def target(
-    ads: Path, out: Path, *, labels: Path, num: int = 10, seed: int = 0, also: Also | None = None, restart: bool = False,
-    progress: Progress = silent, should_stop: ShouldStop = never,
+    ads: Path, out: Path, settings: ReadSettings, *, labels: Path, num: int = 10, seed: int = 0, also: Also | None = None,
+    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Rank queries, keywords or interests for each creative; write `out` (CSV), and figures beside it (JSON).
 
@@ -44,7 +49,9 @@ def target(
     Args:
         ads: folder or table of creatives.
         labels: CSV or parquet with a column query, keyword, label or interest; rows that also name a creative are known pairs.
+            Where it has clicks, rows without any are none.
         num: labels a creative. also: of creatives, labels and the task, further methods by name.
+        settings: how ads and labels are written; its fields may be given as keywords.
     Raises:
         CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, or files of others in the way.
     """
@@ -56,10 +63,11 @@ def target(
         raise ConfigError(f"num must be at least 1, got {num}")
     check_outputs((out, sheet), (ads, labels), restart=restart)
     progress("reading ads and labels", 0, 2)
-    creatives = {one.name: one for one in reversed(read_catalog(Path(ads), with_days=False).creatives)}
+    written = TableSettings(**settings.written)
+    creatives = {one.name: one for one in reversed(read_catalog(Path(ads), columns=written, with_days=False).creatives)}
     if not creatives:
         raise CatalogError(f"{ads} has no creative")
-    names, pairs, unknown = _read_labels(Path(labels), creatives)
+    names, pairs, unknown = _read_labels(Path(labels), creatives, settings.decimals)
     ordered = list(reversed(creatives.values()))
     words = [f"{one.headline} {one.body} {one.brand} {one.category}".strip() for one in ordered]
     truth = _truth([one.name for one in ordered], names, pairs)
@@ -77,7 +85,9 @@ def target(
     return CampaignSummary(path=out, done=len(ordered), warnings=tuple(warnings), lines=_say(names, ranking))
 
 
-def _read_labels(path: Path, creatives: dict[str, Creative]) -> tuple[list[str], list[tuple[str, str]], int]:
+def _read_labels(
+    path: Path, creatives: dict[str, Creative], decimals: str = ""
+) -> tuple[list[str], list[tuple[str, str]], int]:
     """Return labels, known pairs (creative, label), and how many rows name a creative that is not there."""
     table: pd.DataFrame = read_whole_log(path)
     by_name = {str(name).strip().casefold(): name for name in table.columns}
@@ -93,7 +103,8 @@ def _read_labels(path: Path, creatives: dict[str, Creative]) -> tuple[list[str],
     if creative is None:
         return names, [], 0
     if "clicks" in by_name:
-        clicked = pd.to_numeric(table[by_name["clicks"]], errors="coerce").fillna(0) > 0
+        name = by_name["clicks"]
+        clicked = read_numbers(table, {name: "clicks"}, str(path), decimals=decimals)[0][name] > 0
         table, texts = table[clicked], texts[clicked]
     named = [(one, text) for one, text in zip(read_names(table[creative]), texts, strict=True) if one]
     return names, [pair for pair in named if pair[0] in creatives], sum(one not in creatives for one, _ in named)

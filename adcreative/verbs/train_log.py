@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.artifacts import MANIFEST, check_replaceable, write_atomically
+from adcreative.artifacts import MANIFEST, check_replaceable, hash_files, write_atomically
 from adcreative.catalog.column_doubts import find_post_click
 from adcreative.catalog.formats.fuxictr import SUFFIXES, read_fuxictr_schema
 from adcreative.catalog.formats.logs import list_log_files, log_columns, read_sample
@@ -38,7 +38,8 @@ __all__ = ["LogSummary", "inspect_log", "train_log"]
 
 SECTIONS = ("inputs", "training", "network")
 STATE_DIR = "training"
-STATE_FILES = re.compile(r"state\.pt|manifest\.json|model-[0-9a-f]+\.safetensors|\..+")  # and drafts of a killed training
+MADE_FROM = "log.sha256"  # in it: of which bytes of the log the state tells
+STATE_FILES = re.compile(r"state\.pt|manifest\.json|log\.sha256|model-[0-9a-f]+\.safetensors|\..+")  # and a kill's drafts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,8 @@ def train_log(
 
     Vocabularies and scales are fitted to training rows only. Without a split column a tenth of the users (of the rows, where no
     user is named) stops the training early; test rows are read once, when the weights are chosen. OptInter first
-    searches, in one pass, and is then trained with what it chose. A killed training goes on from `out`/training.
+    searches, in one pass, and is then trained with what it chose. A killed training goes on from `out`/training, or begins anew
+    where the log has changed, and a warning says so.
 
     Args:
         schema: schema.toml, or FuxiCTR's dataset_config.yaml or feature_map.json. network: of `ctr.networks.registry`.
@@ -145,7 +147,9 @@ def train_log(
     leaks = find_post_click(read_sample(log), roles.label, roles.inputs, conversion=roles.conversion)
     warned = (say_post_click(leaks, str(schema)),) if leaks else ()
     files = split_by_column(log, roles)
+    digest = hash_files(*list_log_files(log)).encode()
     encoded = encode_log(files, num_labels=entry.num_labels, crossed=entry.reads_crossed, progress=progress)
+    warned += _forget_other_log(out / STATE_DIR, log, digest)
     chosen = Settings(name=network, network=network_config, training=training, inputs=inputs, seed=seed)
     trained = train_network(encoded, chosen, out / STATE_DIR, progress=progress, should_stop=should_stop)
     if trained is None:
@@ -184,6 +188,18 @@ def _list_state(folder: Path) -> list[Path]:
                 raise CatalogError(f"{folder} holds {path.relative_to(folder)}, which no training wrote; choose another --out")
         found += paths
     return found
+
+
+def _forget_other_log(folder: Path, log: Path, digest: bytes) -> tuple[str, ...]:
+    """Note of which log the state in a folder tells, and remove what was learnt from another; return what to tell of that."""
+    noted = folder / MADE_FROM
+    if noted.is_file() and noted.read_bytes() == digest:
+        return ()
+    is_other = any(path.name == "state.pt" for path in _list_state(folder))
+    if is_other:
+        _remove_state(folder)
+    write_atomically(noted, digest)
+    return (f"{log} changed since this training began; it is trained anew",) if is_other else ()
 
 
 def _remove_state(folder: Path) -> None:

@@ -134,11 +134,43 @@ def test_a_log_that_can_be_read_two_ways_is_refused_until_the_order_is_said(tmp_
         read_event_log(path, dates="d/m/y")
 
 
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        (["2026-03-04", "2026-05-04", "13/04/2026"], "a spreadsheet has turned its days up to the 12th into dates"),
+        (["2026-03-14", "13/04/2026"], 'written in two ways, "2026-03-14" and "13/04/2026"'),
+        (["2026-03-14", "2026-13-45", "2026-03-15"], 'row 2: "2026-13-45 13:45" is no day'),
+        (["21/11/20", "21/11/23", "21/11/26"], '"21/11/20" as 21 November 2020 or as 20 November 2021'),
+        (["2026-11-01", "5"], 'row 2: "5 13:45" is no day'),
+    ],
+)
+def test_days_of_a_log_that_need_not_be_of_one_order_are_refused(tmp_path: Path, days: list[str], message: str) -> None:
+    path = write_log(tmp_path / "log.csv", days)
+    with pytest.raises(CatalogError, match=message):
+        read_event_log(path)
+
+
+def test_the_order_of_days_that_need_one_may_be_said_beside_others(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "log.csv", ["2026-03-14", "03/04/2026"])
+    assert read_event_log(path, dates="dmy").rows["time"].tolist() == ["2026-03-14 13:45", "2026-04-03 13:45"]
+    path = write_log(tmp_path / "turned.csv", ["2026-03-04", "13/04/2026"])
+    with pytest.raises(CatalogError, match="a spreadsheet has turned its days"):
+        read_event_log(path, dates="dmy")
+    path = write_log(tmp_path / "short.csv", ["21/11/20", "21/11/21"])
+    assert read_event_log(path, dates="ymd").rows["time"].tolist() == ["2021-11-20 13:45", "2021-11-21 13:45"]
+    path = write_log(tmp_path / "alike.csv", ["26.11.26"])
+    assert read_event_log(path).rows["time"].tolist() == ["2026-11-26 13:45"]
+
+
 def test_steps_and_seconds_of_a_log_are_no_days(tmp_path: Path) -> None:
     for times in (["1", "2"], ["46327", "46328"], ["1767225600", "1767225601"]):
         path = write_csv(tmp_path / "log.csv", [{"creative": "a", "time": one, "click": 0} for one in times])
         log = read_event_log(path)
         assert (log.rows["time"].tolist(), log.notes) == (times, ())
+    path = write_csv(tmp_path / "log.csv", [{"creative": "a", "time": one, "click": 0} for one in ("20261101", "20261102")])
+    log = read_event_log(path)
+    assert log.rows["time"].tolist() == ["2026-11-01", "2026-11-02"]
+    assert log.notes == ('log.csv: "20261101" is read as the day 2026-11-01.',)
     path = write_csv(tmp_path / "log.csv", [{"creative": "a", "day": one, "click": 0} for one in ("46327", "20261102")])
     assert read_event_log(path).rows["time"].tolist() == ["2026-11-01", "2026-11-02"]
 

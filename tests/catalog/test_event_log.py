@@ -127,3 +127,90 @@ def test_a_blank_count_is_nothing_shown_and_conversions_are_not_below_zero(tmp_p
     path.write_text("creative,impressions,clicks,conversions\na,100,5,-3\n")
     with pytest.raises(CatalogError, match="conversions must be 0 or more"):
         read_event_log(path)
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimals", "shown"),
+    [
+        (("12.000", "900.500"), "", [12_000, 900_500]),
+        (("12.000", "900.0"), "", [12, 900]),
+        (('"12,000"', '"1,234,567"'), "", [12_000, 1_234_567]),
+        (("12.000", "900"), "", [12_000, 900]),
+        (("12.000", "900"), "point", [12, 900]),
+        (("12.000", "900"), "comma", [12_000, 900]),
+        (("1 234", "7"), "", [1234, 7]),
+    ],
+)
+def test_counts_are_read_with_one_decimal_sign(tmp_path: Path, cells: tuple[str, str], decimals: str, shown: list[int]) -> None:
+    path = write(tmp_path / "log.csv", "creative,impressions,clicks", f"a,{cells[0]},2", f"b,{cells[1]},3")
+    log = read_event_log(path, decimals=decimals)
+    assert log.rows.impressions.tolist() == shown
+    is_told = cells == ("12.000", "900") and not decimals
+    assert any('"12.000" (row 1, column "impressions") is read as 12,000' in note for note in log.notes) == is_told
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("impressions,clicks,propensity", "12.000,2,0.5", r'"12\.000" \(row 1, column "impressions"\) can mean 12 or 12,000'),
+        ("impressions,clicks,conversions", '1200,2,"0,021"\nb,7,1,2.5', "writes numbers in two ways"),
+        ("impressions,clicks,conversions", "1200,2,5%", 'row 1: "5%" in the column conversions is no number'),
+        ("impressions,clicks", "1200,-2", "clicks must lie between 0"),
+        ("impressions,clicks", "(1200),2", "impressions must be 0 or more"),
+        ("impressions,clicks", "1200,2.5", 'row 1: "2.5" in the column clicks is no number'),
+        ("impressions,clicks", "1200", "Expected 3 columns, got 2"),
+        ("shown,views,clicks", "1200,1300,2", 'two columns for impressions, "shown" and "views", and they differ'),
+        ("Clicks,clicks", "2,3", 'two columns for clicks, "Clicks" and "clicks"'),
+        ("click,date,time", "1,2026-11-01,13:45", 'two columns for time, "time" and "date"'),
+    ],
+)
+def test_what_can_be_read_two_ways_is_refused(tmp_path: Path, header: str, row: str, message: str) -> None:
+    path = write(tmp_path / "log.csv", f"creative,{header}", f"a,{row}")
+    with pytest.raises(CatalogError, match=message):
+        read_event_log(path)
+
+
+def test_a_second_column_of_one_meaning_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.csv", "ad_name,ad_id,clicks,Clicks,date,timestamp", "Sea,7,1,1,2026-11-01,2026-11-01 13:45")
+    log = read_event_log(path)
+    assert log.notes == ('log.csv: creative is read from the column "ad_name", not from "ad_id", which differs.',)
+    assert log.rows[["creative", "clicks", "time"]].to_numpy().tolist() == [["Sea", 1, "2026-11-01 13:45"]]
+
+
+def test_rows_that_came_twice_are_counted_and_told(tmp_path: Path) -> None:
+    rows = ["a,2026-11-01,1000,12", "b,2026-11-01,900,7"]
+    write(tmp_path / "log.csv", "creative,day,impressions,clicks", *rows)
+    assert read_event_log(tmp_path / "log.csv").warnings == ()
+    (tmp_path / "log (1).csv").write_bytes((tmp_path / "log.csv").read_bytes())
+    (said,) = read_event_log(tmp_path).warnings
+    assert said.startswith("2 of 4 rows say the same as an earlier one, and each counts")
+
+
+def test_a_part_without_clicks_is_not_one_without_any(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "creative,impressions,clicks", "a,100,5")
+    write(tmp_path / "b.csv", "creative,impressions", "a,100")
+    with pytest.raises(CatalogError, match='some of its files lack the column "clicks" that others have'):
+        read_event_log(tmp_path)
+
+
+def test_one_id_in_two_spellings_is_one_and_zeros_in_front_tell_ids_apart(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.csv", "creative,clicks", "7,1", "7.0,0", "007,1", "8.0,0")
+    log = read_event_log(path)
+    assert log.rows.creative.tolist() == ["7", "7", "007", "8"]
+    assert log.notes == ('log.csv: the column "creative" writes ids as "7.0" and without decimals; both are one.',)
+
+
+@pytest.mark.parametrize(("kind", "number"), [("float64", 1.2e17), ("float32", 2.0**24)])
+def test_ids_that_a_float_has_rounded_are_refused(tmp_path: Path, kind: str, number: float) -> None:
+    table = pd.DataFrame({"creative": np.array([number, 7], kind), "clicks": [0, 1]})
+    table.to_parquet(tmp_path / "log.parquet")
+    with pytest.raises(CatalogError, match='the column "creative" holds ids as rounded numbers'):
+        read_event_log(tmp_path / "log.parquet")
+    for text in ("1.2021000000000002e+17", "1202100000000017.0"):
+        with pytest.raises(CatalogError, match="an id that a spreadsheet rounded"):
+            build_event_log(pd.DataFrame({"creative": [text], "clicks": [0]}), "log")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,8 @@ READERS: dict[str, Reader] = {reader.__name__: reader for reader in (
 @given(names=NAMES)
 @example(names=HARD)
 def test_any_id_comes_back_as_it_was_written(reader: str, names: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    if reader.startswith("log"):  # of 7 and 7.0, which are one ad there, see test_event_log
+        names = [name for name in names if not re.fullmatch(r"\d+\.0+", name)]
     if reader.startswith("results"):  # an export writes "n/a" and dashes where there is nothing
         names = [name for name in names if not is_blank(name)]
     if names:

@@ -138,6 +138,22 @@ def test_a_stopped_run_goes_on_where_it_was(table: Path, tmp_path: Path) -> None
     assert _rows(summary.path) == _rows(pipeline.describe(table, tmp_path / "whole.csv", llm="template").path)
 
 
+def test_another_file_of_a_language_model_is_another_writer(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No language model is loaded: what one writes is asked only where a run goes on."""
+    monkeypatch.setattr("adcreative.copywriter.products.build_source", lambda spec: None)
+    writer, seen = tmp_path / "writer.gguf", list[int]()
+    writer.write_bytes(b"GGUF one")
+    pipeline.describe(table, tmp_path / "d.csv", llm=str(writer), should_stop=lambda: len(seen) > 2,
+                      progress=lambda _, done, __: seen.append(done))  # fmt: skip
+    writer.write_bytes(b"GGUF two")
+    with pytest.raises(ConfigError, match=r"belongs to a run with other settings \(llm_sha256\)"):
+        pipeline.describe(table, tmp_path / "d.csv", llm=str(writer))
+    writer.write_bytes(b"GGUF one")
+    assert not pipeline.describe(table, tmp_path / "d.csv", llm=str(writer)).stopped
+
+
 def test_a_brand_kit_rules(table: Path, tmp_path: Path) -> None:
     kit = tmp_path / "kit.json"
     kit.write_text(json.dumps({"name": "Pell", "metadata": {"words_to_avoid": ["coral"]}}))

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from adcreative import pipeline
+from adcreative.cli.app import app
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.verbs.rotate import _read_scores
 
 NAMES = [f"Ad {number}" for number in range(6)]
 RATES = np.array([0.02, 0.02, 0.05, 0.02, 0.02, 0.02])
@@ -223,7 +226,7 @@ def test_whole_slates_are_judged_only_where_their_chances_multiply(tmp_path: Pat
     assert [one["name"] for one in found["estimates"]] == ["IIPS", "independent DR", "SIPS", "RIPS", "cascade DR"]
     for one in found["estimates"]:
         assert one["low"] - 0.01 < truth < one["high"] + 0.01, one
-    assert not summary.warnings
+    assert [said for said in summary.warnings if "repeat a creative within one slate" not in said] == []
     sequential_log(tmp_path / "bad.csv", noted="marginal")
     with pytest.raises(ConfigError, match=r"weights average 2\.\d\d where 1 is expected"):
         pipeline.evaluate_policy(tmp_path / "bad.csv", tmp_path / "judged.json", restart=True)
@@ -340,3 +343,29 @@ def test_slates_leave_an_ad_that_wears_with_and_without_a_forecast(account: Path
     assert shares[1] < 0.1 < shares[0]
     assert shares[2] == shares[1]
     assert "fell better than all results alike" in summary.lines[0]
+
+
+def test_how_a_log_is_written_can_be_said_to_each_verb(account: Path, tmp_path: Path) -> None:
+    """Without --decimals the counts can be read two ways: rates have a point."""
+    rows = [f"{name},2026-11-{day:02},1.234,{day},0.5" for name in NAMES[:2] for day in range(1, 9)]
+    log = tmp_path / "log.csv"
+    log.write_text("creative,day,impressions,clicks,propensity\n" + "\n".join(rows) + "\n")
+    verbs = {"rotate": [str(account), "--log", str(log)], "evaluate-policy": [str(log)], "forecast": [str(log)]}
+    for verb, arguments in verbs.items():
+        said = CliRunner().invoke(app, [verb, *arguments, "--out", str(tmp_path / f"{verb}.csv")])
+        assert said.exit_code == 2
+        assert "say which is right with --decimals point or --decimals comma" in " ".join(said.output.split())
+    said = CliRunner().invoke(app, ["forecast", str(log), "--out", str(tmp_path / "f.csv"), "--decimals", "point"])
+    assert 'row 1: "1.234" in the column impressions is no number' in " ".join(said.output.split())
+    for verb, arguments in verbs.items():
+        said = CliRunner().invoke(app, [verb, *arguments, "--out", str(tmp_path / "x.csv"), "--rates", "per mille"])
+        assert "--rates must be percent or share" in " ".join(said.output.split())
+
+
+def test_scores_with_a_decimal_comma_are_read_and_words_refused(account: Path, log: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.csv"
+    scores.write_text('ad_name,ctr\nAd 0,"0,021"\nNew edit,"0,3"\n')
+    assert _read_scores(scores) == {"Ad 0": 0.021, "New edit": 0.3}
+    scores.write_text("ad_name,ctr\nAd 0,high\n")
+    with pytest.raises(CatalogError, match='row 1: "high" in the column ctr is no number'):
+        pipeline.rotate(account, tmp_path / "plan.csv", log=log, scores=scores)

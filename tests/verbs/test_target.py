@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from adcreative import pipeline
+from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.verbs.target import _read_labels
 
 PRODUCTS = {"shoe": "sneaker store", "bed": "sleep help", "pan": "cook at home", "bank": "save money", "tent": "camp trip"}
 
@@ -67,3 +69,13 @@ def test_wrong_input_is_refused(shop: Path) -> None:
     (shop / "other.csv").write_text("ad_name,query\nNobody,a\nAd 1,b\n")
     summary = pipeline.target(shop / "ads.csv", shop / "targets.csv", labels=shop / "other.csv")
     assert summary.warnings[0].startswith("1 rows of other.csv name creatives")
+
+
+def test_clicks_of_known_pairs_are_numbers_as_people_write_them(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text('ad_name,query,clicks\nSea,shoes,"1,000"\nSea,hats,0\nSea,socks,\n')
+    names, pairs, unknown = _read_labels(labels, {"Sea": Creative(ad_name="Sea")})
+    assert (names, pairs, unknown) == (["shoes", "hats", "socks"], [("Sea", "shoes")], 0)
+    labels.write_text("ad_name,query,clicks\nSea,shoes,many\nSea,hats,0\n")
+    with pytest.raises(CatalogError, match='row 1: "many" in the column clicks is no number'):
+        _read_labels(labels, {})

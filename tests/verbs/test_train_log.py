@@ -144,6 +144,22 @@ def test_a_stopped_training_goes_on_to_the_same_weights(folder: Path, tmp_path: 
     assert all(bool((both[0][key] == both[1][key]).all()) for key in both[0])
 
 
+def test_a_log_that_changed_is_trained_on_anew_and_told(folder: Path, tmp_path: Path) -> None:
+    """As many rows, users and values, other clicks."""
+    (tmp_path / "schema.toml").write_text(SCHEMA)
+    table = make_log(3000)
+    table.to_parquet(tmp_path / "log.parquet")
+    asked: list[int] = []
+    train(tmp_path, tmp_path / "model", "dnn", should_stop=lambda: len(asked) > 4 or asked.append(1) is not None)
+    assert (tmp_path / "model" / "training" / "state.pt").exists()
+    table.assign(bid=table["bid"].to_numpy()[::-1]).to_parquet(tmp_path / "log.parquet")
+    found = train(tmp_path, tmp_path / "model", "dnn")
+    assert any("log.parquet changed since this training began; it is trained anew" in said for said in found.warnings)
+    fresh = train(tmp_path, tmp_path / "fresh", "dnn")
+    assert (found.metrics, fresh.warnings) == (fresh.metrics, ())
+    assert not (tmp_path / "model" / "training").exists()
+
+
 def test_csv_parquet_and_libfm_give_the_same_rows(tmp_path: Path) -> None:
     table = pd.DataFrame({"label": [1, 0, 0], "f0": [3, 4, 3], "f1": [7, 8, 9]})
     table.to_csv(tmp_path / "a.csv", index=False)

@@ -36,6 +36,7 @@ CSV_SUFFIXES, PARQUET_SUFFIXES, LIBSVM_SUFFIXES = (".csv", ".tsv", ".txt"), (".p
 CRITEO_COLUMNS = ("label", *(f"I{k}" for k in range(1, 14)), *(f"C{k}" for k in range(1, 27)))
 
 _NOT_UTF8 = re.compile(r"CSV column #(\d+).*invalid UTF8")
+_EXACT = {2: 2**11, 4: 2**24}  # bytes of a float -> the first whole number that it may have rounded
 _INDEX = re.compile(r"__index_level_\d+__")
 IsText = Callable[[str], bool]
 
@@ -87,7 +88,14 @@ def read_whole_log(path: Path, is_text: IsText = lambda name: True) -> pd.DataFr
 
 
 def read_names(column: pd.Series) -> pd.Series:
-    """Return a column of names or ids as text, "" where a row names nothing. Raises CatalogError where it holds lists."""
+    """Return a column of names or ids as text, "" where a row names nothing.
+
+    Raises:
+        CatalogError: it holds lists, or floats so large that they have lost digits.
+    """
+    if pd.api.types.is_float_dtype(column) and (column.abs() >= _EXACT.get(column.dtype.itemsize, 1e15)).any():
+        most = column.abs().max()
+        raise CatalogError(f'the column "{column.name}" holds ids as rounded numbers, such as {most:g}; save them as text')
     try:
         codes, found = pd.factorize(column)
     except TypeError as error:
@@ -127,7 +135,7 @@ def iter_log(
             if isinstance(error.__cause__, (pa.ArrowException, OSError, KeyError)):
                 said = " ".join(str(error.__cause__).split())
                 if found := _NOT_UTF8.search(said):
-                    column = _read_names(file)[int(found[1])]
+                    column = log_names(file)[int(found[1])]
                     raise CatalogError(f'{file}: the column "{column}" is not UTF-8; save the table as CSV (UTF-8)') from error
                 raise CatalogError(f"{file} cannot be read ({said}); check the file and its columns") from error.__cause__
             raise
@@ -209,8 +217,8 @@ def _is_criteo(head: str) -> bool:
     return head.count("\t") == len(CRITEO_COLUMNS) - 1 and head.split("\t", 1)[0] in ("0", "1")
 
 
-def _read_names(file: Path) -> Sequence[str]:
-    """Return the names of a CSV file's columns."""
+def log_names(file: Path) -> Sequence[str]:
+    """Return the names of a CSV file's columns, by its first line."""
     head = _first_line(file)
     return CRITEO_COLUMNS if _is_criteo(head) else next(csv.reader([head], delimiter=_find_delimiter(head)), [])
 
@@ -224,7 +232,7 @@ def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int, is
         parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
         convert_options=pyarrow.csv.ConvertOptions(
             include_columns=None if columns is None else list(columns),
-            column_types={name: pa.string() for name in _read_names(file) if is_text(name)},
+            column_types={name: pa.string() for name in log_names(file) if is_text(name)},
         ),
     )
     waiting: list[pd.DataFrame] = []

@@ -92,10 +92,12 @@ def read_lifetimes(rows: pd.DataFrame, where: str, reasons: Mapping[str, str] | 
     ended &= ~by_budget
     early = _early(daily, first)
     totals = ads[["impressions", "clicks"]].sum()
+    undated = int(day.isna().sum())
+    left_out = (f"{undated:,} of {len(rows):,} rows name no day and are left out.",) if undated else ()
     return Lifetimes(
         names=names, start=first.to_numpy().astype(int), duration=(last - first + 1).to_numpy().astype(float), ended=ended,
         early=early, impressions=totals["impressions"].to_numpy(), clicks=totals["clicks"].to_numpy(), last_day=last_day,
-        screens=_screen(daily, known, drops, int(by_budget.sum())),
+        screens=(*left_out, *_screen(daily, known, drops, int(by_budget.sum()))),
     )  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def judge_policy(log: EventLog, shares: Shares, where: str, *, clip: float = DEF
     model = _Rates(rows, choices)
     judged = _judge_slates if log.has_slates else _judge_single
     logged, estimates, best, reason = judged(rows, weights, model, seed)
-    warnings = [*log.notes, *([reason] if reason else [])]
+    warnings = [*log.notes, *log.warnings, *([reason] if reason else [])]
     if effective < FEW * len(rows):
         warnings.append(f"the estimate rests on {effective:.0f} of {len(rows)} rows: the policy is far from the one that ran.")
     if (cut := float((policy_chance / logged_chance > clip).mean())) > 0:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.verbs import forecast as product
 from adcreative.verbs.campaign import CampaignSummary
+from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
     from adcreative.delivery.forecast.lifetimes import Lifetimes
@@ -18,13 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["forecast_two_terms"]
 
 
+@takes(ReadSettings)
 def forecast_two_terms(
-    account: Path, out: Path, *, creatives: Path | None = None, dates: str = "", seed: int = 0, restart: bool = False,
+    account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Forecast as `verbs.forecast` does, with the two-term hazard beside its models; arguments and errors are the same."""
     return product.forecast(
-        account, out, creatives=creatives, dates=dates, seed=seed, also={"two-term hazard": fit}, restart=restart,
+        account, out, settings, creatives=creatives, seed=seed, also={"two-term hazard": fit}, restart=restart,
         progress=progress, should_stop=should_stop,
     )  # fmt: skip
 

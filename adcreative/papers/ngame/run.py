@@ -12,10 +12,12 @@ import numpy as np
 from adcreative.artifacts import check_replaceable
 from adcreative.catalog.images import picture
 from adcreative.errors import ConfigError, CreativeError
+from adcreative.options import takes
 from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs import target as product
 from adcreative.verbs.campaign import CampaignSummary
+from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
     from adcreative.creative import Creative
@@ -27,14 +29,16 @@ __all__ = ["target"]
 SENTENCE_LABELS = 20_000  # more labels are read by their n-grams alone
 
 
+@takes(ReadSettings)
 def target(
-    ads: Path, out: Path, *, labels: Path, num: int = 10, index: Path | None = None, use_pictures: bool = True, seed: int = 0,
-    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+    ads: Path, out: Path, settings: ReadSettings, *, labels: Path, num: int = 10, index: Path | None = None,
+    use_pictures: bool = True, seed: int = 0, restart: bool = False, progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> CampaignSummary:  # fmt: skip
     """Rank queries, keywords or interests for each creative, as `verbs.target` does; with `index` by the encoder, too.
 
     Args:
-        ads, labels, num: as for `verbs.target`.
+        ads, settings, labels, num: as for `verbs.target`.
         index: folder to save the encoder's index into, where the encoder beats the floors. use_pictures: it reads pictures.
     Raises:
         CatalogError: ads or labels cannot be used. ConfigError: a setting, too few known pairs for the encoder, stopped, or
@@ -42,7 +46,7 @@ def target(
     """
     if index is None:
         return product.target(
-            ads, out, labels=labels, num=num, seed=seed, restart=restart, progress=progress, should_stop=should_stop
+            ads, out, settings, labels=labels, num=num, seed=seed, restart=restart, progress=progress, should_stop=should_stop
         )
     from adcreative.delivery.targeting.ranking import MIN_POINTS
     from adcreative.papers.ngame.index import KIND, index_files
@@ -61,8 +65,9 @@ def target(
         return {"encoder": trained[0]}
 
     summary = product.target(
-        ads, out, labels=labels, num=num, seed=seed, also=also, restart=restart, progress=progress, should_stop=should_stop
-    )
+        ads, out, settings, labels=labels, num=num, seed=seed, also=also, restart=restart, progress=progress,
+        should_stop=should_stop,
+    )  # fmt: skip
     used = trained[0].indexes[1:]  # the first was trained to be measured, the second on all known pairs
     if not used:
         return replace(
