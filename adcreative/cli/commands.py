@@ -50,7 +50,7 @@ def shown(body: Callable[..., Done]) -> Callable[..., None]:
     @wraps(body)
     def command(*, as_json: bool, **options: Any) -> None:
         with verb(as_json) as (progress, should_stop):
-            told = {"progress": progress, "should_stop": should_stop} if is_told else {}
+            told: dict[str, Any] = {"progress": progress, "should_stop": should_stop} if is_told else {}
             summary, noun = body(**take(options), **told)
         finish(summary, noun, as_json=as_json)
 

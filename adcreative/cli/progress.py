@@ -106,7 +106,7 @@ def verb(as_json: bool = False) -> Iterator[tuple[Progress, ShouldStop]]:
     )
     bar = Bar(*columns, console=console, disable=not console.is_terminal)
     task = bar.add_task(LOADING, total=None, pace="")
-    printed_s, stages = 0.0, set()
+    printed_s, stages = 0.0, set[str]()
 
     def report(stage: str, done: int, total: int) -> None:
         nonlocal printed_s

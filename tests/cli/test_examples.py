@@ -391,7 +391,7 @@ def in_a_fork(work: Callable[[], dict[str, Any]], *, max_file_bytes: int) -> dic
 def _run_and_say_end(program: str, arguments: list[str]) -> dict[str, Any]:
     result = CliRunner().invoke(app, arguments, prog_name=program)
     error = "" if result.exception is None or isinstance(result.exception, SystemExit) else repr(result.exception)
-    trace = "".join(traceback.format_exception(*result.exc_info)[-4:]) if error else ""
+    trace = "".join(traceback.format_exception(result.exception)[-4:]) if error else ""
     return {"exit_code": result.exit_code, "output": result.output[-600:], "error": error + trace}
 
 

@@ -104,7 +104,7 @@ def character_error(truth: str, read: str) -> float:
 def _parse(line: dict[str, Any]) -> LabelledAd:
     blocks, faces = [Block(**one) for one in line["blocks"]], [Face(**one) for one in line["faces"]]
     ad = LabelledAd(**{**line, "blocks": blocks, "faces": faces})
-    boxes = [one.box for one in [*blocks, *faces] if one.box]
+    boxes = [box for box in (*(one.box for one in blocks), *(one.box for one in faces)) if box]
     rules = {
         "the half of its maker": ad.split == split_of(ad.maker),
         "a block at least, one headline at most": bool(blocks) and len(ad.with_role("headline")) <= 1,

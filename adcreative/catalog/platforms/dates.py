@@ -284,11 +284,11 @@ def find_reading(
                 first, last = (
                     next((raw.cells[at] for at in some if not is_blank(raw.cells[at])), None) for some in (starts, ends)
                 )
-                span = split_span(first)
-                vote.add(span[0], span[1] if last is None and span[0] is not span[1] else last)
-    for parts in split_ranges(lines):
-        if all(isinstance(parse_day(part), Digits) for part in parts):
-            vote.add(*parts)
+                begin, end = split_span(first)
+                vote.add(begin, end if last is None and begin is not end else last)
+    for ends_of_line in split_ranges(lines):
+        if all(isinstance(parse_day(one), Digits) for one in ends_of_line):
+            vote.add(*ends_of_line)
     if vote.serial and getattr(source, "is_1904", False):
         raise CatalogError(f"{name} counts days from 1904 and holds some as bare numbers; format them as dates.")
     return vote.decide(given, name)

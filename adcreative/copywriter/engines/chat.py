@@ -226,7 +226,7 @@ class ChatClient:
             headers["Authorization"] = f"Bearer {self.config.api_key}"
         settings: dict[str, Any] = {"timeout": self.config.timeout_s, "follow_redirects": False, "trust_env": False}
         client = httpx2.Client(proxy=_proxy_for(url), verify=ssl.create_default_context(), **settings)
-        request = {"headers": {"Accept-Encoding": "identity", **headers}, "extensions": {"trace": trace}}
+        request: dict[str, Any] = {"headers": {"Accept-Encoding": "identity", **headers}, "extensions": {"trace": trace}}
         content = None if body is None else json.dumps(body)
         with client, client.stream("GET" if body is None else "POST", url, content=content, **request) as response:
             if not response.is_success:

@@ -281,7 +281,7 @@ def choose_rows(
             losses.append(-np.log(np.clip(np.where(clicked, chances, 1 - chances), 1e-7, 1)))
         extra = np.stack(losses) - losses[int(np.argmin([one.mean() for one in losses]))]
         is_fine = extra.mean(axis=1) <= extra.std(axis=1) / np.sqrt(len(rows))
-        table.mask = min((path[at][key] for at in np.flatnonzero(is_fine)), key=lambda kept: float(kept.sum()))
+        table.mask = min((path[int(at)][key] for at in np.flatnonzero(is_fine)), key=lambda kept: float(kept.sum()))
 
 
 def compress_rows_dims(model: LogModel, work: Work, config: RowsDimsConfig) -> dict[str, Any]:

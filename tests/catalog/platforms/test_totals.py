@@ -203,7 +203,7 @@ def test_subtotals_over_days_are_no_ads(tmp_path: Path, head: str, where: str) -
         return f"{ad},{'Words,' if 'headline' in head else ''}{days},{counts}\n"
 
     rows = {ad: [line(ad, day, day, f"{n}00,{n}") for n, day in enumerate(DAYS, 1)] for ad in ("red", "blue")}
-    sums = {ad: line(ad, *DAYS, "300,3") for ad in rows}
+    sums = {ad: line(ad, DAYS[0], DAYS[1], "300,3") for ad in rows}
     parts = [
         [sums[ad], *rows[ad]] if where == "above" else [*rows[ad], *([sums[ad]] if where == "below" else [])] for ad in rows
     ]

@@ -23,8 +23,8 @@ def plant(world: str, seed: int) -> tuple[EventLog, np.ndarray]:
     """
     rng = np.random.default_rng([seed, 5])
     base, start = rng.normal(-3.7, 0.55, NUM), np.where(rng.random(NUM) < 0.5, 0, rng.integers(0, DAYS - 4, NUM))
-    speed = {"wear": (0.06, 0.05), "slows": (0.7, 0.4)}.get(world, (0.0, 0.0))
-    speed = np.maximum(rng.normal(*speed, NUM), 0) if any(speed) else np.zeros(NUM)
+    mean, spread = {"wear": (0.06, 0.05), "slows": (0.7, 0.4)}.get(world, (0.0, 0.0))
+    speed = np.maximum(rng.normal(mean, spread, NUM), 0) if mean else np.zeros(NUM)
     had, rows = np.zeros(NUM), []
 
     def worn(day: int) -> np.ndarray:

@@ -518,7 +518,8 @@ def learn(pictures: Tensor, held_out: Tensor, num_steps: int, *, has_contexts: b
     """Return bits a pixel and mean squared error on held-out pictures after training the entropy model alone."""
     torch.manual_seed(0)
     network = ImageCodec(CONFIG)
-    network.analysis, network.synthesis = (Cosines(CONFIG.latent_channels, is_way_back=back) for back in (False, True))
+    network.analysis = Cosines(CONFIG.latent_channels, is_way_back=False)  # type: ignore[assignment]
+    network.synthesis = Cosines(CONFIG.latent_channels, is_way_back=True)  # type: ignore[assignment]
     network.log_steps.requires_grad_(False).fill_(math.log(0.2))
     if not has_contexts:
         for context in network.contexts:

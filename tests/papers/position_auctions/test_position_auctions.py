@@ -26,8 +26,11 @@ from adcreative.papers.position_auctions.text import describe_ad, read_places, r
 from adcreative.verbs import loading
 
 
-class Uniform:
+class Uniform(PastBids):
     """Values equally likely between 0 and 1, in closed form."""
+
+    def __init__(self) -> None:
+        super().__init__(np.linspace(0.1, 1.0, 10).tolist())
 
     def virtual_value(self, value: float) -> float:
         return 2 * value - 1
