@@ -50,6 +50,7 @@ def test_words_are_compared_without_what_no_eye_sees() -> None:
     assert character_error("Shop\nnow", "Shop now") == 0
     assert character_error("ЗНИЖКИ", "3НИЖК") == pytest.approx(2 / 6)
     assert character_error("Sale", "") == 1
+    assert character_error("Sale", "Sales!") == pytest.approx(2 / 4)
 
 
 @pytest.mark.skipif(not FOLDERS[0].is_dir(), reason="no ../shared beside the checkout")

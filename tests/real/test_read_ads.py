@@ -63,7 +63,9 @@ def test_a_wrong_word_or_role_is_counted(changes: dict[str, tuple[str, str]], fi
 
 
 def test_a_button_is_another_by_its_place_not_by_its_letters() -> None:
-    assert judge(AD, reading(product_print=("TRAIL", "button")))["something else called the button"] == (1, 1)
+    printed = judge(AD, reading(product_print=("TRAIL", "button")))
+    assert printed["something else called the button"] == (1, 1)
+    assert printed["words and roles all exact"] == (0, 1)
     assert judge(AD, reading(button=("Sh0p now", "button")))["something else called the button"] == (0, 1)
 
 
