@@ -79,10 +79,10 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m data.make.directions $(DATA)/faces
 	$(BIN)/python -m data.make.headline_training $(DATA)/upworthy/packages-train.parquet --cache runs/headline-states
 	$(BIN)/python -m data.make.clip_training $(DATA)/faces
-	$(BIN)/python -m adcreative.copywriter.post_training sft $(DATA)/upworthy/packages-train.parquet --out runs/lora/sft
-	$(BIN)/python -m adcreative.copywriter.post_training dpo $(DATA)/upworthy/packages-train.parquet --out runs/lora/dpo \
+	$(BIN)/python -m adcreative.papers.post_training sft $(DATA)/upworthy/packages-train.parquet --out runs/lora/sft
+	$(BIN)/python -m adcreative.papers.post_training dpo $(DATA)/upworthy/packages-train.parquet --out runs/lora/dpo \
 		--start runs/lora/sft/adapter
-	$(BIN)/python -m adcreative.copywriter.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
+	$(BIN)/python -m adcreative.papers.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
 	$(BIN)/python -m data.make.shipped_training $(DATA)/upworthy/packages-train.parquet
 	$(BIN)/python -m data.make.trade_reference $(DATA)/upworthy/packages-train.parquet

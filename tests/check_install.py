@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 
 # Only these need an extra to load: the app (extra app), and a trainer that extends one of trl (extra posttrain).
-NEED_AN_EXTRA = ("adcreative._studio", "adcreative.copywriter.post_training.head")
+NEED_AN_EXTRA = ("adcreative._studio", "adcreative.papers.post_training.head")
 
 CHILD = """
 import importlib, pkgutil, sys

@@ -24,7 +24,6 @@ PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/paper
 DEFERRED = (
     "adcreative/cli/", "adcreative/verbs/", "adcreative/papers/",  # --help loads no verb, a verb no model before its input
     "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
-    "adcreative/copywriter/post_training/training.py",  # commands of their own
     "adcreative/editor/models.py", "adcreative/editor/preparation/", "adcreative/editor/scoring/visibility.py",
     "adcreative/encoders/headline.py",
     "adcreative/explain/faithfulness.py", "adcreative/market/simulator.py",

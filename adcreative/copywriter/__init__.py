@@ -9,7 +9,6 @@
     lint/             what each line must pass: checks, sentences, substance
     rules/            dated rule packs
     products/         product descriptions from attributes
-    post_training/    tuning of the local language model on headline tests
 
 Importing this package loads no torch.
 """

@@ -8,6 +8,7 @@
     discontinuation      when an ad is stopped, by two hazards over one trunk                adcreative papers forecast
     compression          smaller tables of models of logs; which values and pairs to keep     adcreative papers select
     learned_codec        pictures in few bytes, by a learned entropy model                   python -m ...learned_codec.run
+    post_training        tuning of the language model; stages that may die (CheckFree)        python -m ...post_training
     microlens            QIN and what it was compared with, on MicroLens_1M_x1               python -m ...microlens.run
 
 A folder's docstring names the paper, says which file implements which part, and what differs. `run.py` is the verb. A folder

@@ -3,7 +3,7 @@
     python -m data.make.adapter_wins packages-train.parquet data/weights/copywriter
 
 Writes the card's lines anew (the same seeds, six minutes of processor time) and every figure about them; likelihoods stay as
-`python -m adcreative.copywriter.post_training evaluate` measured them. Win rates are length-matched, tuned over base
+`python -m adcreative.papers.post_training evaluate` measured them. Win rates are length-matched, tuned over base
 lines of one brief, see `length_matched_wins`.
 """
 
@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adcreative.copywriter.post_training.card import LineScorer, draft_figures, redraft, write_card
 from adcreative.creative import Creative
 from adcreative.ctr.click_model import ClickModel
 from adcreative.errors import AdCreativeError, CreativeError, TrainingError
 from adcreative.features.extraction import FeatureExtractor
+from adcreative.papers.post_training.card import LineScorer, draft_figures, redraft, write_card
 from adcreative.verbs.loading import load_model, load_tools
 
 
@@ -54,9 +54,7 @@ def add_wins(parquet_path: Path, folder: Path) -> dict[str, object]:
     """
     path = folder / "figures.json"
     if not path.is_file():
-        raise TrainingError(
-            f"{path} is missing; write it with python -m adcreative.copywriter.post_training evaluate --export."
-        )
+        raise TrainingError(f"{path} is missing; write it with python -m adcreative.papers.post_training evaluate --export.")
     figures = json.loads(path.read_text(encoding="utf-8"))
     tools = load_tools()
     drafts, tests = redraft(parquet_path, folder)

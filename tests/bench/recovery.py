@@ -22,18 +22,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adcreative.copywriter.post_training.data import read_corpus
-from adcreative.copywriter.post_training.pipeline.command import leave_out, load_trainable
-from adcreative.copywriter.post_training.pipeline.drill import kill_by_schedule
-from adcreative.copywriter.post_training.pipeline.recovery import MODES
-from adcreative.copywriter.post_training.pipeline.trainer import (
+from adcreative.papers.post_training.data import read_corpus
+from adcreative.papers.post_training.pipeline.command import leave_out, load_trainable
+from adcreative.papers.post_training.pipeline.recovery import MODES
+from adcreative.papers.post_training.pipeline.trainer import (
     PipelineConfig,
     PipelineTrainer,
     packed_batches,
     stage_builder,
 )
-from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers
-from tests.copywriter.post_training.pipeline.small import build_trainer, markov_rows
+from adcreative.papers.post_training.pipeline.workers import LocalWorkers, kill_by_schedule
+from tests.papers.post_training.pipeline.small import build_trainer, markov_rows
 
 EVERY, NUM_STAGES_OF_LLM = 20, 5
 Start = tuple[PipelineTrainer, LocalWorkers, Tensor]

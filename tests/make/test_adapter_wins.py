@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adcreative.copywriter.post_training.card import card, draft_figures
 from adcreative.creative import Creative
 from adcreative.encoders.headline_tests import HeadlineTests
 from adcreative.errors import CreativeError
+from adcreative.papers.post_training.card import card, draft_figures
 from data.make import adapter_wins
 from data.make.adapter_wins import main, predictor_scorer
 

@@ -70,7 +70,7 @@ class LocalConfig:
 class LocalSource:
     """A LineSource over one language model; loads it once, at the first proposal, and is safe to share between threads.
 
-    spec: "smollm2", "smollm2-tuned" (with the shipped adapter), a folder with an adapter for SmolLM2 (see post_training), or
+    spec: "smollm2", "smollm2-tuned" (with the shipped adapter), a folder with an adapter for SmolLM2 (papers/post_training), or
     another model's folder, .gguf file or hub id.
     """
 

@@ -10,17 +10,16 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from adcreative.copywriter.post_training.data import read_corpus
-from adcreative.copywriter.post_training.model import Model, load_base
-from adcreative.copywriter.post_training.pipeline.drill import draw_failures, kill_by_schedule
-from adcreative.copywriter.post_training.pipeline.recovery import MODES, WEIGHTINGS
-from adcreative.copywriter.post_training.pipeline.trainer import (
+from adcreative.papers.post_training.data import read_corpus
+from adcreative.papers.post_training.model import Model, load_base
+from adcreative.papers.post_training.pipeline.recovery import MODES
+from adcreative.papers.post_training.pipeline.trainer import (
     PipelineConfig,
     PipelineTrainer,
     packed_batches,
     stage_builder,
 )
-from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers, RayWorkers, Workers
+from adcreative.papers.post_training.pipeline.workers import LocalWorkers, RayWorkers, Workers, draw_failures, kill_by_schedule
 
 __all__ = ["add_pipeline_options", "leave_out", "load_trainable", "run_pipeline"]
 
@@ -36,7 +35,6 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stages", type=int, default=defaults.num_stages, help="parts that the layers are cut into")
     parser.add_argument("--recover", choices=MODES, default=defaults.recover, help="how a lost stage is rebuilt")
-    parser.add_argument("--weighting", choices=WEIGHTINGS, default=defaults.weighting, help="of the neighbours' gradient norms")
     parser.add_argument("--steps", type=int, default=defaults.num_steps, help="steps in all")
     parser.add_argument("--micro-batches", type=int, default=defaults.num_micro, help="micro-batches a step")
     parser.add_argument("--batch", type=int, default=4, help="sequences of a micro-batch")
@@ -64,7 +62,7 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
     """Train, and return the losses at both ends, the recoveries, and where the model lies."""
     config = PipelineConfig(
         num_stages=options.stages, num_steps=options.steps, num_micro=options.micro_batches, recover=options.recover,
-        weighting=options.weighting, every=options.every, learning_rate=options.learning_rate,
+        every=options.every, learning_rate=options.learning_rate,
     )  # fmt: skip
     model, tokenizer = load_trainable()
     rows = [tokenizer(row["text"] + "\n")["input_ids"] for row in read_corpus(options.data)]

@@ -25,9 +25,11 @@ from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.engines import local_llm
 from adcreative.copywriter.engines.adapter import is_adapter_folder, merge_adapter
 from adcreative.copywriter.engines.local_llm import LocalSource
-from adcreative.copywriter.post_training import training as post_training
-from adcreative.copywriter.post_training.card import likelihood_figures
-from adcreative.copywriter.post_training.data import (
+from adcreative.encoders.headline_tests import HeadlineTests, part_of_test
+from adcreative.errors import CopywriterError, TrainingError, UnwritableError
+from adcreative.papers.post_training import training as post_training
+from adcreative.papers.post_training.card import likelihood_figures
+from adcreative.papers.post_training.data import (
     approved_lines,
     line_prompt,
     preference_pairs,
@@ -37,7 +39,7 @@ from adcreative.copywriter.post_training.data import (
     read_tests,
     win_probability,
 )
-from adcreative.copywriter.post_training.measures import (
+from adcreative.papers.post_training.measures import (
     is_malformed,
     is_repetitive,
     length_matched_wins,
@@ -47,8 +49,8 @@ from adcreative.copywriter.post_training.measures import (
     ratio_interval,
     sample_lines,
 )
-from adcreative.copywriter.post_training.model import Model, save_adapter, write_adapter
-from adcreative.copywriter.post_training.training import (
+from adcreative.papers.post_training.model import Model, save_adapter, write_adapter
+from adcreative.papers.post_training.training import (
     CONFIGS,
     PostTrainingConfig,
     build_trainer,
@@ -56,8 +58,6 @@ from adcreative.copywriter.post_training.training import (
     pretrain,
     sft,
 )
-from adcreative.encoders.headline_tests import HeadlineTests, part_of_test
-from adcreative.errors import CopywriterError, TrainingError, UnwritableError
 
 WORDS = ["make", "a", "day", "trail", "run", "for", "shoes", "mud"]
 TINY = {"batch_examples": 2, "rank": 2, "lora_alpha": 4, "is_bf16": False, "save_steps": 2, "max_steps": 4, "tuned_share": 0.5}
@@ -123,7 +123,7 @@ def test_pretraining_learns_every_token(tiny: Model, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
 def test_the_sparse_head_gives_what_trls_own_head_gives(stage: str, tiny_model_dir: Path, tmp_path: Path, monkeypatch) -> None:
-    from adcreative.copywriter.post_training import head as post_training_head
+    from adcreative.papers.post_training import head as post_training_head
 
     rows = line_rows() if stage == "sft" else pair_rows()
     found = []
@@ -404,7 +404,7 @@ def test_accuracy_gain_and_perplexity_are_what_their_names_say() -> None:
     assert preference_accuracy(tests, right).value == 1.0
     assert preference_accuracy(tests, np.zeros(5)).value == 0.5
     assert preference_accuracy(tests, right, wrong).value == 1.0
-    from adcreative.copywriter.post_training.measures import LineLikelihoods
+    from adcreative.papers.post_training.measures import LineLikelihoods
 
     likelihoods = LineLikelihoods(np.full(5, -2.0 * math.log(7)), np.full(5, 2))
     assert perplexity(tests, likelihoods).value == pytest.approx(7.0)

@@ -1,10 +1,10 @@
 """Post-training from the command line.
 
-python -m adcreative.copywriter.post_training pretrain corpus.txt --out RUN/1                     a brand's texts
-python -m adcreative.copywriter.post_training sft approved.jsonl --out RUN/2 [--start RUN/1/adapter]
-python -m adcreative.copywriter.post_training dpo packages.parquet --out RUN/3 --start RUN/2/adapter
-python -m adcreative.copywriter.post_training pipeline corpus.txt --out RUN/4 --stages 4 --recover neighbours --drill 7
-python -m adcreative.copywriter.post_training evaluate packages.parquet --adapter RUN/3/adapter [--export DIR]
+python -m adcreative.papers.post_training pretrain corpus.txt --out RUN/1                     a brand's texts
+python -m adcreative.papers.post_training sft approved.jsonl --out RUN/2 [--start RUN/1/adapter]
+python -m adcreative.papers.post_training dpo packages.parquet --out RUN/3 --start RUN/2/adapter
+python -m adcreative.papers.post_training pipeline corpus.txt --out RUN/4 --stages 4 --recover neighbours --drill 7
+python -m adcreative.papers.post_training evaluate packages.parquet --adapter RUN/3/adapter [--export DIR]
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from pathlib import Path
 
 import torch
 
-from adcreative.copywriter.post_training.card import evaluate_and_export
-from adcreative.copywriter.post_training.data import read_approved, read_corpus, read_preferences
-from adcreative.copywriter.post_training.pipeline.command import add_pipeline_options, run_pipeline
-from adcreative.copywriter.post_training.training import CONFIGS, STAGES, dpo, pretrain, sft
+from adcreative.papers.post_training.card import evaluate_and_export
+from adcreative.papers.post_training.data import read_approved, read_corpus, read_preferences
+from adcreative.papers.post_training.pipeline.command import add_pipeline_options, run_pipeline
+from adcreative.papers.post_training.training import CONFIGS, STAGES, run_stage
 
 READERS = {"pretrain": read_corpus, "sft": read_approved, "dpo": read_preferences}
-RUNNERS = {"pretrain": pretrain, "sft": sft, "dpo": dpo}
 
 
 def main() -> None:
     """Run one stage from the command line, or measure an adapter."""
     parser = argparse.ArgumentParser(
-        prog="python -m adcreative.copywriter.post_training",
+        prog="python -m adcreative.papers.post_training",
         description="Teach a small language model to write a brand's lines, in stages.",
     )
     stages = parser.add_subparsers(dest="stage", required=True)
@@ -59,7 +58,7 @@ def main() -> None:
     stage = arguments.stage
     changes = {k: v for k, v in vars(arguments).items() if k not in ("data", "out", "start", "stage", "threads")}
     config = replace(CONFIGS[stage], **changes)
-    print(RUNNERS[stage](READERS[stage](arguments.data), arguments.out, config, start=arguments.start))
+    print(run_stage(stage, READERS[stage](arguments.data), arguments.out, config, start=arguments.start))
 
 
 if __name__ == "__main__":

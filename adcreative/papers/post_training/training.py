@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from adcreative.artifacts import write_atomically
 from adcreative.copywriter.engines.adapter import WEIGHTS_FILE
-from adcreative.copywriter.post_training.data import Example
-from adcreative.copywriter.post_training.model import Model, load_base, save_adapter
 from adcreative.encoders.weights import hash_file
 from adcreative.errors import TrainingError
+from adcreative.papers.post_training.data import Example
+from adcreative.papers.post_training.model import Model, load_base, save_adapter
 
 STAGES = ("pretrain", "sft", "dpo")
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -68,22 +69,17 @@ CONFIGS = {
 }
 
 
-def pretrain(rows: list[Example], out_dir: Path, config: PostTrainingConfig, *, start: Path | None = None,
-             base: Model | None = None) -> Path:  # fmt: skip
-    """Continue pre-training on `text` rows; returns the adapter's folder."""
-    return _run(build_trainer("pretrain", rows, out_dir, config, start=start, base=base), out_dir)
+def run_stage(stage: str, rows: list[Example], out_dir: Path, config: PostTrainingConfig, *, start: Path | None = None,
+              base: Model | None = None) -> Path:  # fmt: skip
+    """Train from the last checkpoint in out_dir, if there is one, and return the folder of the adapter; see `build_trainer`."""
+    trainer = build_trainer(stage, rows, out_dir, config, start=start, base=base)
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out_dir)))
+    trainer.save_state()
+    save_adapter(trainer.model, out_dir / "adapter")
+    return out_dir / "adapter"
 
 
-def sft(rows: list[Example], out_dir: Path, config: PostTrainingConfig, *, start: Path | None = None,
-        base: Model | None = None) -> Path:  # fmt: skip
-    """Fine-tune on rows of `prompt` and `completion`, with loss on the completion alone; returns the adapter's folder."""
-    return _run(build_trainer("sft", rows, out_dir, config, start=start, base=base), out_dir)
-
-
-def dpo(rows: list[Example], out_dir: Path, config: PostTrainingConfig, *, start: Path | None = None,
-        base: Model | None = None) -> Path:  # fmt: skip
-    """Optimise preferences on rows of `prompt`, `chosen` and `rejected`; returns the adapter's folder."""
-    return _run(build_trainer("dpo", rows, out_dir, config, start=start, base=base), out_dir)
+pretrain, sft, dpo = (partial(run_stage, stage) for stage in STAGES)
 
 
 def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTrainingConfig, *, start: Path | None = None,
@@ -91,7 +87,7 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
     """Return trl's trainer for one stage, ready to train.
 
     Args:
-        rows: what the stage reads, see the stage's function.
+        rows: `text`; `prompt` and `completion`, of which the completion alone has loss; or `prompt`, `chosen`, `rejected`.
         out_dir: where its checkpoints go; a folder that holds another training's checkpoints is refused.
         start: an adapter to go on with; None starts a new one.
         base: the model below the adapter and its tokenizer; None means the embedded SmolLM2. Its object is changed.
@@ -102,7 +98,7 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
         from datasets import Dataset
         from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-        from adcreative.copywriter.post_training.head import use_sparse_head
+        from adcreative.papers.post_training.head import use_sparse_head
     except ImportError as error:
         raise TrainingError(
             f"post-training needs {error.name}; install the extra: pip install 'adcreative[posttrain]'"
@@ -160,14 +156,6 @@ def _with_adapter(model: PreTrainedModel, config: PostTrainingConfig, start: Pat
         layers_to_transform=list(range(num_layers - round(config.tuned_share * num_layers), num_layers)),
     )  # fmt: skip
     return get_peft_model(model, lora)
-
-
-def _run(trainer: Any, out_dir: Path) -> Path:
-    """Train from the last checkpoint, if there is one, and write the adapter."""
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out_dir)))
-    trainer.save_state()
-    save_adapter(trainer.model, out_dir / "adapter")
-    return out_dir / "adapter"
 
 
 def _claim(out_dir: Path, stage: str, rows: list[Example], config: PostTrainingConfig, start: Path | None) -> None:

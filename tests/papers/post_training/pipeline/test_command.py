@@ -14,8 +14,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from adcreative.copywriter.engines.local_llm import LocalSource
-from adcreative.copywriter.post_training import __main__ as post_training
-from adcreative.copywriter.post_training.pipeline import command
+from adcreative.papers.post_training import __main__ as post_training
+from adcreative.papers.post_training.pipeline import command
 from tests.fake_models import ROOT
 
 TEXTS = ("make a day", "trail run for shoes", "mud run a day - make a trail .")
@@ -76,7 +76,7 @@ def test_the_commands_of_the_page_run(
 ) -> None:
     """As they are written, but for sizes: a tiny model, four steps, and stages in one process (Ray has tests of its own)."""
     page = (ROOT / "adcreative" / "docs" / "how-to-lose-a-machine.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^    python -m adcreative\.copywriter\.post_training (pipeline .+)$", page, flags=re.MULTILINE)
+    lines = re.findall(r"^    python -m adcreative\.papers\.post_training (pipeline .+)$", page, flags=re.MULTILINE)
     assert len(lines) == 3
     smaller = "--steps 4 --micro-batches 2 --batch 2 --length 12 --engine local"
     for line in lines:

@@ -2,14 +2,14 @@
 
     lost middle stage i:  W_i = (w_{i-1} W_{i-1} + w_{i+1} W_{i+1}) / (w_{i-1} + w_{i+1}),   layer by layer
 
-w is a neighbour's last gradient norm: a stage with larger gradients has converged less and may be moved more. The stage's
-optimiser starts anew and its learning rate is multiplied by LR_FACTOR. Ours, since nothing is kept on disk: of neighbours lost
-at once the nearest stages alive take the place, and without the swap an edge stage is copied, too (the paper's never dies).
-Knows tensors and names; neither processes nor models.
+w is the square of a neighbour's last gradient norm before clipping: a stage with larger gradients has converged less and may
+be moved more. The stage's optimiser starts anew, its learning rate times LR_FACTOR. Ours, since nothing is kept on
+disk: of neighbours lost at once the nearest stages alive take the place, and without the swap an edge stage is copied, too (the
+paper's never dies). Knows tensors and names; neither processes nor models.
 
 Source:
-    Blagoev, Ersoy, Chen 2025 (CheckFree, CheckFree+, arXiv 2506.15461). The paper weighs by the squared norm before clipping
-    ("squared"); the authors' code by the norm after clipping plus 1e-4 ("clipped"), which is nearly the plain mean.
+    Blagoev, Ersoy, Chen 2025 (CheckFree, CheckFree+, arXiv 2506.15461). The authors' code weighs by the norm after clipping,
+    which is nearly the plain mean.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ from torch import Tensor
 
 from adcreative.errors import ConfigError, TrainingError
 
-__all__ = ["LR_FACTOR", "MODES", "WEIGHTINGS", "Recovery", "merge_layers", "plan_ends", "plan_recovery", "stage_weight"]
+__all__ = ["LR_FACTOR", "MODES", "Recovery", "merge_layers", "plan_ends", "plan_recovery"]
 
 MODES = ("checkpoint", "neighbours", "neighbours+")
-WEIGHTINGS = ("squared", "clipped")
 LR_FACTOR = 1.1  # of a rebuilt stage, afterwards (the authors' code; 1.2 for their 500M model)
-LEAST_WEIGHT = 1e-4
 Layers = list[dict[str, Tensor]]
 
 
@@ -41,27 +39,12 @@ class Recovery:
     why: str = ""
 
 
-def stage_weight(grad_norm: float, max_norm: float, weighting: str) -> float:
-    """Return the weight of a stage from the norm of its last gradient before clipping to `max_norm`.
-
-    Raises:
-        ConfigError: an unknown weighting.
-    """
-    if weighting == "squared":
-        return grad_norm**2
-    if weighting == "clipped":
-        return min(grad_norm, max_norm) + LEAST_WEIGHT
-    raise ConfigError(f'there is no weighting "{weighting}"; known: {", ".join(WEIGHTINGS)}')
-
-
-def plan_recovery(lost: Collection[int], num_stages: int, mode: str, *, differs: str = "") -> list[Recovery]:
+def plan_recovery(lost: Collection[int], num_stages: int, mode: str) -> list[Recovery]:
     """Return what becomes of each lost stage, in order.
 
     With neighbours, a stage becomes the mean of the nearest stages alive before and after it, or a copy of the one there is.
-    The checkpoint takes their place, for all stages, where none is alive or weights of different stages may not be averaged.
+    The checkpoint takes their place, for all stages, where none is alive.
 
-    Args:
-        differs: why the stages' weights may not be averaged, such as adapters with different starts; "" when they may.
     Raises:
         ConfigError: an unknown mode, or a stage that there is not.
     """
@@ -72,8 +55,8 @@ def plan_recovery(lost: Collection[int], num_stages: int, mode: str, *, differs:
     if mode == "checkpoint":
         return [Recovery(stage, "checkpoint") for stage in sorted(lost)]
     alive = [stage for stage in range(num_stages) if stage not in lost]
-    if differs or not alive:
-        return [Recovery(stage, "checkpoint", why=differs or "all stages were lost at once") for stage in sorted(lost)]
+    if not alive:
+        return [Recovery(stage, "checkpoint", why="all stages were lost at once") for stage in sorted(lost)]
     return [_from_nearest(stage, alive, mode) for stage in sorted(lost)]
 
 

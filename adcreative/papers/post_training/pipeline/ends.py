@@ -8,14 +8,12 @@ Shapes: B sequences, T tokens, D hidden width.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from adcreative.copywriter.post_training.pipeline.stage import StageConfig
+from adcreative.papers.post_training.pipeline.stage import Part, StageConfig
 
 __all__ = ["Ends", "end_parameters"]
 
@@ -26,24 +24,14 @@ def end_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
     return list(dict.fromkeys(parameter for module in modules for parameter in module.parameters()))
 
 
-class Ends:
+class Ends(Part):
     """Embedding, final norm and head. A step is: `embed`, `finish`, `backward` of every micro-batch, `loss`, then `apply`."""
 
     def __init__(self, model: PreTrainedModel, config: StageConfig, *, has_state: bool) -> None:
+        super().__init__(end_parameters(model), config, has_state=has_state)
         self._embedding, self._norm = model.get_input_embeddings(), model.model.norm
-        self._head, self._config = model.get_output_embeddings(), config
-        self._parameters = end_parameters(model)
-        self._optimizer = self._fresh_optimizer(config.learning_rate)
-        self._kept: dict[int, Tensor] = {}
+        self._head = model.get_output_embeddings()
         self._losses: dict[int, float] = {}
-        self._has_state, self._step = has_state, 0
-
-    def _fresh_optimizer(self, learning_rate: float) -> torch.optim.Adam:
-        return torch.optim.Adam(self._parameters, lr=learning_rate, betas=(0.9, 0.999))
-
-    def has_state(self) -> bool:
-        """Tell whether there are weights to go on from."""
-        return self._has_state
 
     def embed(self, micro: int, tokens: Tensor) -> Tensor:
         """Return [B, T, D] of token ids [B, T], keeping what the backward pass of `micro` needs."""
@@ -65,9 +53,7 @@ class Ends:
 
     def backward(self, micro: int, grad: Tensor) -> None:
         """Add up the embedding's gradients."""
-        embedded = self._kept.pop(micro)
-        if embedded.requires_grad:  # not beside adapters
-            embedded.backward(grad)
+        self._kept.pop(micro).backward(grad)
 
     def _loss(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Return the mean negative log-likelihood of every token but the first, given those before it."""
@@ -87,36 +73,14 @@ class Ends:
 
     def reset(self) -> None:
         """Forget the gradients of a step that did not end."""
-        self._kept.clear()
+        super().reset()
         self._losses.clear()
-        self._optimizer.zero_grad(set_to_none=True)
-
-    def apply(self, step: int) -> None:
-        """Clip the gradients and change the weights; once for each `step`."""
-        if step != self._step:
-            nn.utils.clip_grad_norm_(self._parameters, self._config.max_norm)
-            self._optimizer.step()
-            self._step = step
-        self.reset()
 
     def weights(self) -> list[Tensor]:
         """Return the weights, in the order of `end_parameters`."""
-        return [parameter.detach().clone() for parameter in self._parameters]
+        return [parameter.detach().clone() for parameter in self._learnt]
 
-    def load(self, weights: list[Tensor], step: int, lr_factor: float) -> None:
-        """Take weights over, with an optimiser that has seen nothing and a learning rate of lr_factor times the usual."""
-        with torch.no_grad():
-            for parameter, value in zip(self._parameters, weights, strict=True):
-                parameter.copy_(value)
-        self._optimizer = self._fresh_optimizer(lr_factor * self._config.learning_rate)
-        self._kept.clear()
-        self._has_state, self._step = True, step
-
-    def checkpoint(self) -> dict[str, Any]:
-        """Return everything that is needed to go on."""
-        return {"weights": self.weights(), "optimizer": self._optimizer.state_dict(), "step": self._step}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `checkpoint` returned."""
-        self.load(state["weights"], state["step"], 1.0)
-        self._optimizer.load_state_dict(state["optimizer"])
+    @torch.no_grad()
+    def _take(self, weights: list[Tensor]) -> None:
+        for parameter, value in zip(self._learnt, weights, strict=True):
+            parameter.copy_(value)

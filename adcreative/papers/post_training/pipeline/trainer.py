@@ -17,32 +17,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from adcreative.artifacts import open_atomically
-from adcreative.copywriter.post_training.pipeline.ends import Ends, end_parameters
-from adcreative.copywriter.post_training.pipeline.recovery import (
+from adcreative.errors import ConfigError, TrainingError
+from adcreative.papers.post_training.pipeline.ends import Ends, end_parameters
+from adcreative.papers.post_training.pipeline.recovery import (
     LR_FACTOR,
     MODES,
-    WEIGHTINGS,
     Recovery,
     merge_layers,
     plan_ends,
     plan_recovery,
-    stage_weight,
 )
-from adcreative.copywriter.post_training.pipeline.stage import Stage, StageConfig, load_learnt_state
-from adcreative.copywriter.post_training.pipeline.workers import StageLostError, Workers
-from adcreative.errors import ConfigError, TrainingError
+from adcreative.papers.post_training.pipeline.stage import Stage, StageConfig
+from adcreative.papers.post_training.pipeline.workers import StageLostError, Workers
 from adcreative.progress import Progress, ShouldStop, never, silent
 
 __all__ = ["PipelineConfig", "PipelineTrainer", "cut_stages", "gpipe", "packed_batches", "stage_builder"]
 
-Built = TypeVar("Built", Stage, Ends)
 CHECKPOINT, LOG = "pipeline.pt", "recoveries.jsonl"
 EVERY = 20  # steps between checkpoints, where they are what a lost stage comes from
 
@@ -59,7 +56,6 @@ class PipelineConfig:
     num_steps: int = 100
     num_micro: int = 4
     recover: str = "checkpoint"
-    weighting: str = "squared"
     every: int | None = None
     learning_rate: float = 3e-4
     max_norm: float = 1.0
@@ -67,8 +63,6 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         if self.recover not in MODES:
             raise ConfigError(f'there is no recovery "{self.recover}"; known: {", ".join(MODES)}')
-        if self.weighting not in WEIGHTINGS:
-            raise ConfigError(f'there is no weighting "{self.weighting}"; known: {", ".join(WEIGHTINGS)}')
         if min(self.num_stages, self.num_steps, self.num_micro) < 1:
             raise ConfigError("stages, steps and micro-batches must be at least 1")
         if self.steps_between < 0 or (self.recover == "checkpoint" and not self.steps_between):
@@ -119,21 +113,12 @@ def stage_builder(load_model: Callable[[], PreTrainedModel], config: PipelineCon
     def build(number: int, has_state: bool) -> Stage | Ends:
         model = load_model()
         if number == num_stages:
-            ends = Ends(model, stage_config, has_state=has_state)
-            return _without_weights(ends, end_parameters(model)) if not has_state else ends
+            return Ends(model, stage_config, has_state=has_state)
         decoder = model.model
         layers = nn.ModuleList([decoder.layers[i] for i in cut_stages(len(decoder.layers), num_stages)[number]])
-        stage = Stage(layers, decoder.rotary_emb, stage_config, has_state=has_state)
-        return _without_weights(stage, list(layers.parameters())) if not has_state else stage
+        return Stage(layers, decoder.rotary_emb, stage_config, has_state=has_state)
 
     return build
-
-
-def _without_weights(worker: Built, parameters: Sequence[nn.Parameter]) -> Built:
-    for parameter in parameters:
-        if parameter.requires_grad:  # what is frozen beside an adapter comes with the model
-            parameter.data.zero_()
-    return worker
 
 
 class PipelineTrainer:
@@ -167,8 +152,6 @@ class PipelineTrainer:
             self._load_checkpoint()
         elif self._config.steps_between:
             self._save_checkpoint()
-        elif differs := self._differing():
-            raise TrainingError(f"{differs}; use --recover checkpoint, or write checkpoints beside with --every")
         self._replicate_ends()
         while self.step < self._config.num_steps and not should_stop():
             progress("training", self.step, self._config.num_steps)
@@ -234,8 +217,8 @@ class PipelineTrainer:
         """Return the model with the weights that the stages have now."""
         decoder = self._model.model
         for stage, layers in enumerate(cut_stages(len(decoder.layers), self._config.num_stages)):
-            for number, state in zip(layers, self._workers.call(stage, "layers"), strict=True):
-                load_learnt_state(decoder.layers[number], state)
+            for number, state in zip(layers, self._workers.call(stage, "weights"), strict=True):
+                decoder.layers[number].load_state_dict(state)
         with torch.no_grad():
             weights = self._workers.call(self._ends, "weights")
             for parameter, value in zip(end_parameters(self._model), weights, strict=True):
@@ -278,7 +261,7 @@ class PipelineTrainer:
     def _plan(self, lost: list[int]) -> list[Recovery]:
         """Return what becomes of each lost worker."""
         num_stages, mode = self._config.num_stages, self._config.recover
-        plans = plan_recovery([one for one in lost if one != self._ends], num_stages, mode, differs=self._differing())
+        plans = plan_recovery([one for one in lost if one != self._ends], num_stages, mode)
         if self._ends in lost:
             edges = [stage for stage in (0, num_stages - 1) if stage not in lost]
             plans.append(plan_ends(num_stages, mode, [one for one in edges if self._workers.call(one, "kept_ends")]))
@@ -292,21 +275,12 @@ class PipelineTrainer:
                 lost.append(stage)
         return lost
 
-    def _differing(self) -> str:
-        """Return why the weights of different stages may not be averaged, "" when they may.
-
-        The mean of two adapters' factors A and B is not that of their products BA, unless both began alike.
-        """
-        starts = {one for stage in range(self._config.num_stages) for one in self._workers.call(stage, "adapter_starts")}
-        return "" if len(starts) == 1 else "their adapters had different starts, so their factors cannot be averaged"
-
     def _rebuild(self, plan: Recovery) -> None:
         if plan.how == "replica":
             self._workers.call(self._ends, "load", self._workers.call(plan.sources[0], "kept_ends"), self.step, LR_FACTOR)
             return
-        sources = [self._workers.call(source, "layers") for source in plan.sources]
-        norms = [self._workers.call(source, "grad_norm") for source in plan.sources]
-        weights = [stage_weight(norm, self._config.max_norm, self._config.weighting) for norm in norms]
+        sources = [self._workers.call(source, "weights") for source in plan.sources]
+        weights = [self._workers.call(source, "grad_norm") ** 2 for source in plan.sources]
         if not sum(weights) > 0:  # before the first step there is no gradient
             weights = [1.0] * len(weights)
         num_layers = len(cut_stages(len(self._model.model.layers), self._config.num_stages)[plan.stage])

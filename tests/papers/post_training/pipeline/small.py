@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from adcreative.copywriter.post_training.pipeline.trainer import (
+from adcreative.papers.post_training.pipeline.trainer import (
     PipelineConfig,
     PipelineTrainer,
     packed_batches,
     stage_builder,
 )
-from adcreative.copywriter.post_training.pipeline.workers import LocalWorkers
+from adcreative.papers.post_training.pipeline.workers import LocalWorkers
 
 NUM_TOKENS = 16
 
@@ -44,26 +44,6 @@ def markov_rows(seed: int = 0, length: int = 20_000) -> list[list[int]]:
     for _ in range(length):
         row.append(int(rng.choice(NUM_TOKENS, p=chances[row[-2], row[-1]])))
     return [row]
-
-
-def load_adapted(*, alike: bool) -> LlamaForCausalLM:
-    """Return the decoder with adapters of rank 2, everything else frozen; alike: those of all layers begin the same."""
-    from peft import LoraConfig, inject_adapter_in_model
-
-    model = load_small()
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        inject_adapter_in_model(LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"]), model)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    begins = list(model.model.layers[0].named_parameters())
-    for layer in model.model.layers:
-        for (name, parameter), (_, first) in zip(layer.named_parameters(), begins, strict=True):
-            if "lora_" in name:
-                parameter.requires_grad_(True)
-                if alike:
-                    parameter.data.copy_(first.data)
-    return model
 
 
 def build_trainer(

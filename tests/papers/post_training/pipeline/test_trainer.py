@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from adcreative.copywriter.post_training.pipeline.drill import draw_failures, kill_by_schedule
-from adcreative.copywriter.post_training.pipeline.recovery import LR_FACTOR, MODES
-from adcreative.copywriter.post_training.pipeline.trainer import PipelineConfig, cut_stages, gpipe, packed_batches
-from adcreative.copywriter.post_training.pipeline.workers import StageLostError
 from adcreative.errors import ConfigError, TrainingError
-from tests.copywriter.post_training.pipeline.small import build_trainer, load_adapted, load_small, markov_rows
+from adcreative.papers.post_training.pipeline.recovery import LR_FACTOR, MODES
+from adcreative.papers.post_training.pipeline.trainer import PipelineConfig, cut_stages, gpipe, packed_batches
+from adcreative.papers.post_training.pipeline.workers import StageLostError, draw_failures, kill_by_schedule
+from tests.papers.post_training.pipeline.small import build_trainer, load_small, markov_rows
 
 
 def weights(model: Any) -> torch.Tensor:
@@ -103,11 +101,6 @@ def test_what_neighbours_cannot_rebuild_ends_with_a_sentence(tmp_path: Path) -> 
         TrainingError, match="after step 2 all stages were lost at once, and there is no checkpoint; begin anew"
     ):
         trainer.train(before_step=kill)
-    load = partial(load_adapted, alike=False)
-    adapted, _ = build_trainer(tmp_path / "adapted", load=load, recover="neighbours", every=None)
-    with pytest.raises(TrainingError, match=r"their adapters had different starts.*; use --recover checkpoint"):
-        adapted.train()
-    assert adapted.step == 0
 
 
 @pytest.mark.parametrize("moment", ["forward", "backward", "apply"])
@@ -170,10 +163,10 @@ def test_a_rebuilt_stage_has_a_fresh_optimiser_and_the_mean_of_its_neighbours(tm
     trainer, workers = build_trainer(tmp_path, recover="neighbours", num_steps=3)
     trainer.train()
     norms = [workers.call(stage, "grad_norm") for stage in (1, 3)]
-    left, right = (workers.call(stage, "layers")[0] for stage in (1, 3))
+    left, right = (workers.call(stage, "weights")[0] for stage in (1, 3))
     workers.kill(2)
     trainer._recover()
-    merged = workers.call(2, "layers")[0]
+    merged = workers.call(2, "weights")[0]
     share = norms[0] ** 2 / (norms[0] ** 2 + norms[1] ** 2)
     assert all(torch.allclose(merged[name], share * left[name] + (1 - share) * right[name], atol=1e-6) for name in left)
     state = workers.call(2, "checkpoint")["optimizer"]
@@ -246,21 +239,6 @@ def test_a_death_between_the_stages_updates_is_no_double_step(tmp_path: Path) ->
     assert workers.call(0, "checkpoint")["step"] == 6
 
 
-@pytest.mark.parametrize(("alike", "how"), [(False, "checkpoint"), (True, "merge")])
-def test_adapters_are_averaged_only_when_they_began_alike(tmp_path: Path, alike: bool, how: str) -> None:
-    """The mean of two adapters' factors is not that of their products; the log says why the checkpoint was taken."""
-    load = partial(load_adapted, alike=alike)
-    trainer, workers = build_trainer(tmp_path, load=load, recover="neighbours")
-    trainer.train(before_step=kill_by_schedule(workers, {6: 2}))
-    assert [event["how"] for event in trainer.events] == [how]
-    logged = json.loads((tmp_path / "recoveries.jsonl").read_text())
-    assert ("their adapters had different starts" in logged["why"]) is not alike
-    assert sorted(trainer.losses) == [1, 2, 3, 4, 5, 6]
-    before, after = load().state_dict(), trainer.collect().state_dict()
-    changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {name for name in before if "lora_" in name}  # what is frozen came back with the model
-
-
 def test_failures_are_drawn_by_seed() -> None:
     drawn = draw_failures(1000, 6, 0.05, seed=3)
     assert drawn == draw_failures(1000, 6, 0.05, seed=3) != draw_failures(1000, 6, 0.05, seed=4)
@@ -280,8 +258,6 @@ def test_cuts() -> None:
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='there is no recovery "hope"'):
         PipelineConfig(recover="hope")
-    with pytest.raises(ConfigError, match='there is no weighting "mean"'):
-        PipelineConfig(weighting="mean")
     with pytest.raises(ConfigError, match="must be at least 1"):
         PipelineConfig(num_steps=0)
     with pytest.raises(ConfigError, match=r"a checkpoint every 0 steps; use 1 or more, or 0 \(none\) with neighbours"):

@@ -1,1 +1,0 @@
-"""Tuning of the copywriter's language model on headline tests: data, training, measures, card."""
