@@ -130,8 +130,8 @@ def _read_event_log(path: Path, settings: TableSettings) -> EventLog:
         if not is_csv or (_WIDTH.search(str(error)) and _is_log(log_names(path))):
             raise
         return _read_export(path, settings)  # UTF-16, a preamble, semicolons: as platforms write them
-    known = [{*map(_fold, part.columns)} & KNOWN for part in parts]
-    if lacking := sorted(set.union(*known) - set.intersection(*known)):
+    known: list[set[str]] = [{_fold(str(name)) for name in part.columns} & KNOWN for part in parts]
+    if lacking := sorted(known[0].union(*known) - known[0].intersection(*known)):
         raise CatalogError(f'{path}: some of its files lack the column "{lacking[0]}" that others have; export them alike')
     table = add_open_bandit_context(pd.concat(parts, ignore_index=True))
     if not _is_log(table.columns) and path.is_file():

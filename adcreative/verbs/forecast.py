@@ -85,7 +85,7 @@ def forecast(
     progress("reading days", 0, 1)
     log = read_event_log(Path(account), **settings.written)
     lives = read_lifetimes(log.rows, Path(account).name, _read_reasons(Path(account)))
-    ads = _read_ads(creatives, TableSettings(**settings.written))
+    ads = _read_ads(creatives, settings.table)
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
     answer = _answer(lives, log, ads, seed, also, progress)

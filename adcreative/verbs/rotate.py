@@ -13,7 +13,6 @@ from adcreative.catalog import read_catalog
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.event_log import read_event_log, read_numbers
 from adcreative.catalog.formats.logs import read_names, read_whole_log
-from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import ConfigError
 from adcreative.options import takes
@@ -68,7 +67,7 @@ def rotate(
     outputs, inputs = (out, slates_out, page_out), (account, log, settings.scores, settings.forecast)
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)
-    known = read_catalog(Path(account), columns=TableSettings(**settings.written), with_days=False).creatives
+    known = read_catalog(Path(account), columns=settings.table, with_days=False).creatives
     creatives = planning.read_account_creatives(known, _read_scores(settings.scores), *_read_lasting(settings.forecast))
     progress("reading the log", 1, 3)
     events = read_event_log(Path(log), **settings.written)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from adcreative.catalog.mapping import TableSettings
 from adcreative.options import (
     CONFIG,
     BaseRate,
@@ -191,8 +192,13 @@ class ReadSettings:
 
     @property
     def written(self) -> dict[str, str]:
-        """Return the three as keywords of `read_event_log` and `TableSettings`."""
+        """Return the three as keywords of `read_event_log`."""
         return {"dates": self.dates, "rates": self.rates, "decimals": self.decimals}
+
+    @property
+    def table(self) -> TableSettings:
+        """How a table beside the log is read."""
+        return TableSettings(dates=self.dates, rates=self.rates, decimals=self.decimals)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,6 @@ from adcreative.artifacts import dump_json
 from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import read_numbers
 from adcreative.catalog.formats.logs import read_names, read_whole_log
-from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.options import takes
@@ -63,7 +62,7 @@ def target(
         raise ConfigError(f"num must be at least 1, got {num}")
     check_outputs((out, sheet), (ads, labels), restart=restart)
     progress("reading ads and labels", 0, 2)
-    written = TableSettings(**settings.written)
+    written = settings.table
     creatives = {one.name: one for one in reversed(read_catalog(Path(ads), columns=written, with_days=False).creatives)}
     if not creatives:
         raise CatalogError(f"{ads} has no creative")

@@ -145,7 +145,7 @@ def train_log(
     check_columns(roles, log_columns(log), str(log))
     check_fits(roles, network, str(schema))
     leaks = find_post_click(read_sample(log), roles.label, roles.inputs, conversion=roles.conversion)
-    warned = (say_post_click(leaks, str(schema)),) if leaks else ()
+    warned: tuple[str, ...] = (say_post_click(leaks, str(schema)),) if leaks else ()
     files = split_by_column(log, roles)
     digest = hash_files(*list_log_files(log)).encode()
     encoded = encode_log(files, num_labels=entry.num_labels, crossed=entry.reads_crossed, progress=progress)

@@ -93,7 +93,7 @@ def read_names(column: pd.Series) -> pd.Series:
     Raises:
         CatalogError: it holds lists, or floats so large that they have lost digits.
     """
-    if pd.api.types.is_float_dtype(column) and (column.abs() >= _EXACT.get(column.dtype.itemsize, 1e15)).any():
+    if pd.api.types.is_float_dtype(column) and (column.abs() >= _EXACT.get(column.to_numpy().itemsize, 1e15)).any():
         most = column.abs().max()
         raise CatalogError(f'the column "{column.name}" holds ids as rounded numbers, such as {most:g}; save them as text')
     try:
