@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.ctr.searched import read_searched_share
+from adcreative.ctr.search_shrinkage import read_searched_share
 
 CHANNELS = ("words", "picture", "faces")
 PRIOR_SLOPE, PRIOR_STD = 0.5, 0.35
@@ -52,7 +52,7 @@ class ChannelCalibration:
 class ChangeCalibration:
     """One ChannelCalibration per channel, learnt from num_rows creatives of num_groups groups with at least two each.
 
-    searched_share: of the change of a version that was picked among many, what comes true (`ctr.searched`); not in `mean`.
+    searched_share: share of the change of a version picked among many that comes true (`ctr.search_shrinkage`); not in `mean`.
     """
 
     channels: Mapping[str, ChannelCalibration]

@@ -68,7 +68,7 @@ def rotate(
     check_outputs(outputs, inputs, restart=restart)
     progress("reading the account", 0, 3)
     known = read_catalog(Path(account), columns=settings.table, with_days=False).creatives
-    creatives = planning.read_account_creatives(known, _read_scores(settings.scores), *_read_lasting(settings.forecast))
+    creatives = planning.read_account_creatives(known, _read_scores(settings.scores), *_read_survival(settings.forecast))
     progress("reading the log", 1, 3)
     events = read_event_log(Path(log), **settings.written)
     progress("planning", 2, 3)
@@ -119,7 +119,7 @@ def _read_scores(path: Path | None) -> dict[str, float]:
     return {name: float(one) for name, one in zip(read_names(table["ad_name"]), value, strict=True) if one == one}
 
 
-def _read_lasting(path: Path | None) -> tuple[dict[str, float], dict[str, float]]:
+def _read_survival(path: Path | None) -> tuple[dict[str, float], dict[str, float]]:
     """Return name -> the chance of each running ad to last the week, and, where only a trend is known, the part of its
     click rate that is left after it, 0..1.
 

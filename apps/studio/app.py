@@ -39,16 +39,16 @@ from .pages.theme import build_theme
 from .pages.tools import build_tools
 from .port import Studio
 from .sessions.ads import NO_AD
-from .sessions.ahead import Ahead
 from .sessions.belongings import FEATURES
+from .sessions.model_queue import MAX_WAITING, ModelQueue
 from .sessions.privacy import private_dir, safe_settings, silence_network
-from .sessions.seat import MAX_WAITING, ModelSeat
+from .sessions.read_ahead import ReadAhead
 
 
 class StudioPage(CheckedCalls):
-    """Blocks that launch with the safe settings, whoever launches them, and never with a public link. seat: of the model."""
+    """Blocks that launch with the safe settings, whoever launches them, and never with a public link."""
 
-    seat: ModelSeat
+    model_queue: ModelQueue
 
     def launch(self, *args: Any, **options: Any) -> Any:
         looks: dict[str, Any] = {"theme": build_theme(), "css": str(read_part("parts.css")) + _read("studio.css")}
@@ -87,7 +87,7 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
             )
         if is_for_agents:
             build_tools(page, handlers, steps)
-    page.seat = handlers.seat
+    page.model_queue = handlers.model_queue
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
 
@@ -117,7 +117,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     improve_pressed = press(improve_button)
     fillings = events.wire_bring(bring, wish, improve_pressed)
-    events.wire_why(Why(handlers=handlers, ahead=Ahead(handlers.seat)), bring.why, why_record)
+    events.wire_why(Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue)), bring.why, why_record)
     ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
     wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, ended)

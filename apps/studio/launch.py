@@ -84,5 +84,5 @@ def launch(
     served = {"server_name": host, "server_port": port, "auth": auth, "app_kwargs": doors, **settings}
     if settings.get("prevent_thread_lock"):
         return demo.launch(**served)
-    with ending_tidily(demo.seat):
+    with ending_tidily(demo.model_queue):
         return demo.launch(**served)

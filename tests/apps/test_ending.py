@@ -15,7 +15,7 @@ import pytest
 from adcreative.errors import AdCreativeError
 from apps.studio.sessions.ending import Worker, end_work
 from apps.studio.sessions.jobs import Job
-from apps.studio.sessions.seat import ModelSeat
+from apps.studio.sessions.model_queue import ModelQueue
 
 ROOT = Path(__file__).parents[2]
 # a thread that is inside this layer when the interpreter is torn down aborts the process, each time
@@ -25,10 +25,10 @@ import torch
 from apps.studio.sessions.ending import Worker, ending_tidily
 from apps.studio.sessions.jobs import Job
 from apps.studio.sessions.privacy import end_tidily, private_dir
-from apps.studio.sessions.seat import ModelSeat
+from apps.studio.sessions.model_queue import ModelQueue
 
 torch.set_num_threads(1)
-layer, seat, is_computing = torch.nn.TransformerEncoderLayer(64, 4, batch_first=True).eval(), ModelSeat(), threading.Event()
+layer, queue, is_computing = torch.nn.TransformerEncoderLayer(64, 4, batch_first=True).eval(), ModelQueue(), threading.Event()
 
 def compute(should_stop=lambda: False):
     with torch.inference_mode():
@@ -37,7 +37,7 @@ def compute(should_stop=lambda: False):
             is_computing.set()
 
 def ask():
-    with seat.quick():
+    with queue.quick():
         compute()
 
 begin = {
@@ -47,7 +47,7 @@ begin = {
 }
 (private_dir() / "upload.png").write_bytes(b"a face")
 end_tidily()
-with ending_tidily(seat, wait_s=0.5):
+with ending_tidily(queue, wait_s=0.5):
     begin[sys.argv[1]]()
     is_computing.wait()
     print("ready", flush=True)
@@ -73,39 +73,39 @@ def test_the_program_ends_quietly_while_a_model_computes(tmp_path: Path, what: s
 
 def test_work_that_stops_is_waited_for_and_other_work_is_told_of() -> None:
     job = Job(work=lambda report, should_stop: _wait_until(should_stop)).start()
-    assert end_work(ModelSeat(), wait_s=10)
+    assert end_work(ModelQueue(), wait_s=10)
     assert job.is_finished
     goes_on = threading.Event()
     Worker(goes_on.wait, name="cannot be stopped").start()
     begun_s = time.monotonic()
-    assert not end_work(ModelSeat(), wait_s=10)
+    assert not end_work(ModelQueue(), wait_s=10)
     assert time.monotonic() - begun_s < 5  # nobody waits for it
     goes_on.set()
 
 
 def test_a_closed_seat_is_given_to_nobody_and_tells_whether_the_model_is_free() -> None:
-    seat, said = ModelSeat(), list[str]()
+    queue, said = ModelQueue(), list[str]()
 
     def wait() -> None:
         try:
-            with seat.quick():
+            with queue.quick():
                 said.append("had it")
         except AdCreativeError as error:
             said.append(str(error))
 
-    with seat.quick():
+    with queue.quick():
         waiting = threading.Thread(target=wait)
         waiting.start()
-        while not seat.is_waited_for:
+        while not queue.is_waited_for:
             time.sleep(0.01)
-        assert not seat.close(wait_s=0.1)
+        assert not queue.close(wait_s=0.1)
         waiting.join(timeout=10)
     assert len(said) == 1
     assert "is being stopped" in said[0]
-    assert seat.close(wait_s=0.1)
+    assert queue.close(wait_s=0.1)
     with pytest.raises(AdCreativeError, match="Start it again"):
-        seat.join()
-    other = ModelSeat()
+        queue.join()
+    other = ModelQueue()
     with other.beside():
         assert not other.close(wait_s=0.1)
     assert other.close(wait_s=0.1)

@@ -22,7 +22,7 @@ from apps.studio.handlers.demo import Demo
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
 from apps.studio.html import fragments, results
-from apps.studio.sessions.seat import MAX_WAITING
+from apps.studio.sessions.model_queue import MAX_WAITING
 from apps.studio.sessions.wishes import EFFORTS, Wish, build_creative, search_settings
 from tests.apps.fakes import FakeAlternative, FakeFace, FakeStudio
 
@@ -115,7 +115,7 @@ def test_inspect_names_the_faces_that_can_be_edited(handlers: Handlers, image_pa
     assert is_asked
     for text in ("3 faces found", "it is turned away", "data:image"):
         assert text in shown
-    with handlers.seat.hold(handlers.seat.join()):  # a search is running: the page does not wait for it
+    with handlers.model_queue.hold(handlers.model_queue.join()):  # a search is running: the page does not wait for it
         shown, names, is_asked = handlers.inspect(str(image_path))
     assert "200 × 300 px" in shown
     assert not names
@@ -343,7 +343,7 @@ def test_a_thousand_searches_are_refused_beyond_the_end_of_the_line(handlers: Ha
 
 
 def test_who_leaves_the_line_is_not_waited_for(handlers: Handlers, studio: FakeStudio) -> None:
-    with handlers.seat.quick():
+    with handlers.model_queue.quick():
         screens = handlers.improve("me", {"headline": "a"}, Wish(effort="quick"))
         next(screens)
         handlers.cancel("me")
@@ -401,7 +401,7 @@ def test_searches_of_fifty_people_leave_no_pixels_in_memory(
     studio.round_s = 0.0
     for number in range(50):
         if number == 25:  # while some wait, too
-            with handlers.seat.quick():
+            with handlers.model_queue.quick():
                 waiting = [handlers.improve(f"w{one}", {"image_path": str(image_path)}, ALLOWED) for one in range(5)]
                 assert all(next(screens).progress for screens in waiting)
                 gc.collect()

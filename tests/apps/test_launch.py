@@ -291,7 +291,7 @@ def test_model_has_one_seat_and_the_queue_an_end() -> None:
         for fn in page.fns.values()
         if fn.api_name in ("score", "improve")
     }
-    assert seats == {"score": ("model", 1), "improve": ("watch", 128)}  # a search waits for the seat of the model itself
+    assert seats == {"score": ("model", 1), "improve": ("watch", 128)}  # a search waits for the queue of the model itself
     assert page._queue.max_size == 64
 
 
@@ -311,8 +311,8 @@ def test_what_is_at_work_when_the_app_ends_is_stopped(monkeypatch: pytest.Monkey
     monkeypatch.setattr(gradio.Blocks, "launch", lambda self, *args, **options: self)
     page = launch(FakeStudio())
     with pytest.raises(AdCreativeError, match="is being stopped"):
-        page.seat.join()
-    assert launch(FakeStudio(), prevent_thread_lock=True).seat.join()
+        page.model_queue.join()
+    assert launch(FakeStudio(), prevent_thread_lock=True).model_queue.join()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ earn little weight here, are left out). Then it searches the versions of each of
 alone, and the best of each kind together. Words are not set into pictures. The rule is the editor's own (`decision.opinions`).
 
 share: true over expected change, both summed over delivered edits; what is expected is not yet multiplied with the share of
-`ctr/searched.toml`. interval: 95 %, over markets. Markets are written to FOLDER as they come; a run goes on where it stopped.
+`ctr/search_shrinkage.toml`. interval: 95 %, over markets. Markets are written to FOLDER as they come; a run goes on.
 bars: what the same versions give where lower bounds lie further below the mean than the search's did (--risk-aversion).
 """
 
@@ -34,7 +34,7 @@ from adcreative.creative import Creative
 from adcreative.ctr.account import part_fitting
 from adcreative.ctr.account.fitting import fit_account
 from adcreative.ctr.account.members import NETWORKS
-from adcreative.ctr.searched import read_searched_share
+from adcreative.ctr.search_shrinkage import read_searched_share
 from adcreative.editor.decision.judge import Verdict, shrink_uplift
 from adcreative.editor.decision.opinions import THIRD_SHARE, Opinion, ask_choosers, audit
 from adcreative.editor.models import EditorTools

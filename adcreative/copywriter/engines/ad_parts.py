@@ -41,7 +41,7 @@ class Part:
 
     kind: "question", "call" (an order to click), "do" (something the reader does), "pain" (something the reader is rid of),
     "participle" ("made of oak"), "predicate" ("keeps you dry"), "statement", "thing"; in other languages "question"
-    or "phrase". leans: it speaks of something that was named before ("Open it in 8 minutes"). is_plain: it stands in the ad as
+    or "phrase". refers_back: it speaks of something named before ("Open it in 8 minutes"). is_plain: it stands in the ad as
     it is, not cut out of a longer phrase. title: how the ad writes it where it is a title like a product's name, else "".
     """
 
@@ -49,7 +49,7 @@ class Part:
     kind: str
     is_offer: bool
     is_proof: bool
-    leans: bool
+    refers_back: bool
     is_plain: bool = True
     title: str = ""
 
@@ -97,8 +97,8 @@ def without_said(facts: Facts, headline: str) -> str:
 def swap_lines(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the ad with a sentence of its description as headline, and its headline below: new headline, new description.
 
-    All that the ad said is said, in its own words. A question stays where it is, and so do what leans on another sentence and
-    what tells too little to open an ad.
+    All that the ad said is said, in its own words. A question stays where it is, and so does what refers back to another sentence or
+    tells too little to open an ad.
     """
     sentences = read_parts(facts).sentences
     old = [sentence_case(found.group(0).strip(), facts) for found in _SENTENCE.finditer(facts.headline)]
@@ -127,7 +127,7 @@ def _leans_back(sentence: str, facts: Facts) -> bool:
     """Say whether a sentence speaks of something named before it: "it" in its first clause, not behind a comma."""
     clause, comma, _ = sentence.partition(", ")
     has_own = bool(comma) and facts.is_english and len(clause.split()) >= _LEAST_NAMING_WORDS
-    return read_part(clause if has_own else sentence, facts).leans
+    return read_part(clause if has_own else sentence, facts).refers_back
 
 
 def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:
@@ -173,11 +173,13 @@ def read_part(text: str, facts: Facts) -> Part:
     words = [word.casefold().replace("’", "'") for word in WORD.findall(text)]
     leaning = word_set("phrases", "leaning") if facts.is_english else word_set("phrases", "leaning_elsewhere")
     said = [word.partition("'")[0] for word in words] if facts.is_english else words  # "That's on us"
-    leans = bool(said) and (
+    refers_back = bool(said) and (
         bool(set(said) & leaning - {"that"}) or said[0] in ("that", *word_set("phrases", "conditional"))
         if facts.is_english else said[0] in leaning
     )  # fmt: skip
-    return Part(text, _kind_of(words, text, facts), is_offer(text, facts.is_english), is_proof(text, facts.is_english), leans)
+    return Part(
+        text, _kind_of(words, text, facts), is_offer(text, facts.is_english), is_proof(text, facts.is_english), refers_back
+    )
 
 
 def _kind_of(words: list[str], text: str, facts: Facts) -> str:
@@ -246,7 +248,7 @@ def _heads(clause: str, facts: Facts) -> Iterator[Part]:
     if not comma or tail.split()[0].casefold() in _LISTING or (is_list and not part.is_offer) or ", " in tail or opens_late:
         return  # what opens with "with" or "for" says it of the sentence behind the comma
     is_telling = part.is_offer or part.is_proof or (facts.is_english and part.kind == "thing" and part.num_words >= 4)
-    if _is_usable(head) and is_telling and not part.leans:
+    if _is_usable(head) and is_telling and not part.refers_back:
         yield replace(part, is_plain=False)
 
 

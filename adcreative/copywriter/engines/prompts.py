@@ -60,7 +60,7 @@ def choose_starts(facts: Facts, kind: str, num_rows: int, rng: np.random.Generat
     """Return `num_rows` first words: none, and where the line in whose place they stand has an offer, that offer."""
     parts = read_parts(facts)
     told = parts.headline if kind == "headline" else parts.rest
-    offers = [part.text for part in told if part.is_offer and not part.leans] if facts.is_english else []
+    offers = [part.text for part in told if part.is_offer and not part.refers_back] if facts.is_english else []
     starts = [Start("offer", f"{offer}{end}") for offer in offers for end in rule_pack("prompts")["offer_ends"][kind]]
     chosen = [starts[place] for place in rng.permutation(len(starts))] or [Start("open", "")]
     return (chosen * -(-num_rows // len(chosen)))[:num_rows]

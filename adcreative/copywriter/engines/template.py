@@ -41,7 +41,7 @@ _COMPOUND_LETTERS = 4  # of a word that ends a compound
 _LEAST_LONE_WORDS = 3  # of a headline's part that is a line by itself; "Irons flat" is half a line
 _MOST_BRAND_WORDS = 6  # a phrase behind which "with Brand" still reads well
 Ranked = tuple[int, str]  # place of the pattern among its kind, and the line
-_OTHER_SENTENCE = Part("", "thing", is_offer=False, is_proof=False, leans=False)
+_OTHER_SENTENCE = Part("", "thing", is_offer=False, is_proof=False, refers_back=False)
 
 
 class TemplateSource:
@@ -84,7 +84,7 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
     pack, words = rule_pack("phrases"), _Words(facts, product)
     telling = [part for part in parts.rest if part.is_offer or part.is_proof]
     others = [part for part in parts.rest if part not in telling]
-    olds = [old for old in parts.headline if not old.leans or len(parts.headline) == 1]  # "That's on us" leans on the rest
+    olds = [old for old in parts.headline if not old.refers_back or len(parts.headline) == 1]  # "That's on us"
     groups = [
         [(0, line) for line in _proof_first(parts.headline, facts)],
         [line for old in olds for new in telling for line in words.fill(pack["joined"][old.kind], old, new)],
@@ -100,7 +100,7 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
         [
             (0, old.text)
             for old in parts.headline
-            if not old.leans and old.kind != "pain" and (not old.is_plain or len(parts.headline) > 1)
+            if not old.refers_back and old.kind != "pain" and (not old.is_plain or len(parts.headline) > 1)
             if old.num_words >= _LEAST_LONE_WORDS
         ],
     ]
@@ -112,7 +112,7 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
 def _offer_of(headline: Sequence[Part], words: _Words) -> Iterator[str]:
     """Yield the product with the offer or proof of a headline of several sentences: "Boots: always free delivery"."""
     for new in headline if len(headline) > 1 else ():
-        if (new.is_offer or new.is_proof) and not new.leans:
+        if (new.is_offer or new.is_proof) and not new.refers_back:
             yield from (line for _, line in words.fill(["{P}: {d}"], None, new))
 
 
@@ -121,7 +121,7 @@ def _proof_first(headline: Sequence[Part], facts: Facts) -> Iterator[str]:
     for old in headline:
         head, comma, tail = old.text.partition(", ")
         telling = [is_offer(half, facts.is_english) or is_proof(half, facts.is_english) for half in (head, tail)]
-        if comma and ", " not in tail and telling == [False, True] and not old.leans:
+        if comma and ", " not in tail and telling == [False, True] and not old.refers_back:
             yield f"{tail[:1].upper()}{tail[1:]}: {lower_first(head, facts)}"
 
 
@@ -141,7 +141,7 @@ def _shortened(sentences: Sequence[str], facts: Facts) -> Iterator[str]:
     for place, one in enumerate(ended):
         rest = ended[:place] + ended[place + 1 :]
         is_telling = is_offer(one, facts.is_english) or is_proof(one, facts.is_english)
-        if rest and not is_telling and not any(_leans(other, facts) for other in rest):
+        if rest and not is_telling and not any(_refers_back(other, facts) for other in rest):
             yield " ".join(rest)
 
 
@@ -157,15 +157,15 @@ def _sentence_slots(sentences: Sequence[str], facts: Facts) -> dict[str, str]:
     whole = " ".join(ended)
     turned = " ".join([*telling, *rest]) if telling else " ".join([*ended[1:], ended[0]])
     shorter = " ".join(telling or ended[:1]) if len(ended) > 1 else ""
-    leans = [_leans(one, facts) for one in ended]
+    refers_back = [_refers_back(one, facts) for one in ended]
     return {
-        "S": whole, "s": lower_first(whole, facts), "R": turned if turned != whole and not any(leans) else "",
-        "T": shorter if not any(leans) else "",
+        "S": whole, "s": lower_first(whole, facts), "R": turned if turned != whole and not any(refers_back) else "",
+        "T": shorter if not any(refers_back) else "",
     }  # fmt: skip
 
 
-def _leans(sentence: str, facts: Facts) -> bool:
-    return read_part(sentence, facts).leans
+def _refers_back(sentence: str, facts: Facts) -> bool:
+    return read_part(sentence, facts).refers_back
 
 
 def _first_drawn(found: tuple[Ranked, float]) -> tuple[int, float]:
@@ -257,7 +257,7 @@ class _Words:
 
     def _new_reads_well(self, pattern: str, names: tuple[str, ...], new: Part) -> bool:
         place = names.index("D" if "D" in names else "d")
-        if new.leans:
+        if new.refers_back:
             return place > 0 and names[0] != "B" and (names[0] in ("H", "h") or self._agrees(new))
         if pattern.startswith("{D}. {H}"):
             return new.is_offer or new.is_proof

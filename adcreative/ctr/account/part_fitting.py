@@ -35,7 +35,7 @@ from adcreative.ctr.account.stacking import compare, cross_fitted, fit_shift, fi
 from adcreative.ctr.account.table import AccountTable
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.predictor import Predictor
-from adcreative.ctr.searched import fit_searched_share
+from adcreative.ctr.search_shrinkage import fit_searched_share
 from adcreative.ctr.trade import NOTE as PEERS
 from adcreative.ctr.trade import NUM_STEPS
 from adcreative.errors import TrainingError

@@ -29,7 +29,7 @@ PLAN_COLUMNS = (
 SLATE_COLUMNS = ("context", "slate", "slot", "creative", "propensity")
 MIN_SHARE = 1e-4  # smaller ones are not planned, unless exploration was asked for
 TIRED = 0.5
-MIN_LASTING = 0.01  # no forecast takes an ad's share whole
+MIN_SURVIVAL = 0.01  # no forecast takes an ad's share whole
 NUM_SLATES = 1000
 MIN_CONTEXT_CLICKS, MAX_CONTEXTS = 50, 12  # of a context to get slates of its own
 MAX_NAMES = 3
@@ -39,7 +39,7 @@ MAX_NAMES = 3
 class Account:
     """Creatives by name, with the family of each and what a predictor says of it (NaN: nothing).
 
-    lasting: [N] in (0, 1], the chance to last that a forecast gives each; falling: [N] the part of its click rate that its
+    survival: [N] in (0, 1], the chance to last that a forecast gives each; falling: [N] the part of its click rate that its
         trend, by the forecast, leaves after a week. 1 without a forecast.
     """
 
@@ -47,7 +47,7 @@ class Account:
     families: tuple[str, ...]
     words: tuple[str, ...]
     predicted: np.ndarray
-    lasting: np.ndarray
+    survival: np.ndarray
     falling: np.ndarray
 
     @property
@@ -68,12 +68,12 @@ class Plan:
 
 def read_account_creatives(
     creatives: Sequence[Creative], scores: Mapping[str, float] | None = None,
-    lasting: Mapping[str, float] | None = None, falling: Mapping[str, float] | None = None,
+    survival: Mapping[str, float] | None = None, falling: Mapping[str, float] | None = None,
 ) -> Account:  # fmt: skip
     """Return the account's creatives, one for each name.
 
     Args:
-        scores: name -> rate or strength (0..1) of a predictor. lasting: name -> chance to go on working, of a forecast.
+        scores: name -> rate or strength (0..1) of a predictor. survival: name -> chance to go on working, of a forecast.
         falling: name -> part of its click rate that is left after a week, of a forecast that tells no chance.
     Raises:
         CatalogError: there are none.
@@ -89,8 +89,8 @@ def read_account_creatives(
         families=tuple(" / ".join(part for part in (one.brand, one.category, one.placement) if part) for one in first.values()),
         words=tuple(" ".join((one.headline, one.body, one.file_name)) for one in first.values()),
         predicted=np.array([known.get(name, np.nan) for name in first], np.float64),
-        lasting=np.clip([(lasting or {}).get(name, 1.0) for name in first], MIN_LASTING, 1.0),
-        falling=np.clip([(falling or {}).get(name, 1.0) for name in first], MIN_LASTING, 1.0),
+        survival=np.clip([(survival or {}).get(name, 1.0) for name in first], MIN_SURVIVAL, 1.0),
+        falling=np.clip([(falling or {}).get(name, 1.0) for name in first], MIN_SURVIVAL, 1.0),
     )
 
 
@@ -114,7 +114,7 @@ def plan_rotation(
         raise ConfigError("explore is for one slot; in-slate sampling explores by itself")
     outlook = find_outlook(rows, len(account.names), account.groups, half_life_days)
     if not outlook.has_days:  # the log tells no trend, so that of the forecast counts; else it would count twice
-        account = replace(account, lasting=account.lasting * account.falling)
+        account = replace(account, survival=account.survival * account.falling)
     if slots == 1:
         plan = _plan_single(account, rows, policy, explore, outlook, warnings)
     else:
@@ -158,7 +158,7 @@ def _plan_single(
     posterior = seen.moved(outlook.shift, outlook.deviation)
     expected = seen.moved(outlook.shift, np.zeros(shape[0]))  # how a trend goes on is not explored: it is old once known
     plain = choose_shares(policy, *expected.logit_moments(), explore=explore)
-    shares = (plain - explore / shape[0]) * account.lasting[:, None]  # what explores goes to all alike
+    shares = (plain - explore / shape[0]) * account.survival[:, None]  # what explores goes to all alike
     shares = (1 - explore) * shares / np.maximum(shares.sum(axis=0), 1e-300) + explore / shape[0]
     kept = np.where((shares >= MIN_SHARE) | (explore > 0), shares, 0.0)
     kept = kept / kept.sum(axis=0, keepdims=True)
@@ -174,8 +174,8 @@ def _plan_single(
 
 def _say_moved(account: Account, before: np.ndarray, after: np.ndarray) -> tuple[str, ...]:
     """Say what the forecast changed in shares [N, C]."""
-    tired = int((account.lasting < TIRED).sum())
-    if (account.lasting == 1).all():
+    tired = int((account.survival < TIRED).sum())
+    if (account.survival == 1).all():
         return ()
     moved = float(np.abs(after - before).sum(axis=0).mean() / 2)
     return (f"the forecast moves {moved:.0%} of the impressions; {tired} ads more likely than not end within a week",)
@@ -229,15 +229,15 @@ def _plan_slates(
         model = replace(
             fitted, attraction=fitted.attraction + outlook.shift, spread=np.sqrt(fitted.spread**2 + outlook.deviation**2)
         )
-        tilted = replace(model, attraction=model.attraction + np.log(account.lasting), spread=fitted.spread)  # as for one slot
+        tilted = replace(model, attraction=model.attraction + np.log(account.survival), spread=fitted.spread)  # as for one slot
         drawn = choose_slates(tilted, slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
         shares = place_shares(drawn, len(account.names))  # [slots, N]
         shown = rows[rows["context"] == context] if context else rows
         tables.append(_tabulate_slates(account, context, model, shares, shown))
         ready.append(_list_slates(account, context, drawn, shares))
         lines += _say_slates(account, context, model, drawn, shares)
-    if (account.lasting < 1).any():
-        tired = int((account.lasting < TIRED).sum())
+    if (account.survival < 1).any():
+        tired = int((account.survival < TIRED).sum())
         lines.append(f"{tired} ads more likely than not end within a week by the forecast, and are shown less")
     return Plan(
         rows=pd.concat(tables, ignore_index=True), slates=pd.concat(ready, ignore_index=True), lines=tuple(lines),

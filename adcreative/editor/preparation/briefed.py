@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from adcreative.copywriter.wishes import read_wishes
+from adcreative.copywriter.instructions import read_instructions
 from adcreative.creative import Creative
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Briefed:
     """A copywriter that is also told what the user asks for.
 
     text: what the lines should be like; its facts may be said, tone and audience are told to a language model (see
-    `copywriter.wishes`). avoid: words that may not be used. kit: brand rules that
+    `copywriter.instructions`). avoid: words that may not be used. kit: brand rules that
     hold for every line.
     """
 
@@ -45,10 +45,10 @@ class Briefed:
         return _stream(self.copywriter, self._told(brief), num_headlines, num_descriptions, seed, should_stop)
 
     def _told(self, brief: Brief) -> Brief:
-        wishes = read_wishes(self.text)
+        instructions = read_instructions(self.text)
         told = replace(
-            brief, notes=f"{brief.notes} {wishes.facts}".strip(), tone=wishes.tone or brief.tone,
-            audience=wishes.audience or brief.audience, avoid=(*brief.avoid, *self.avoid),
+            brief, notes=f"{brief.notes} {instructions.facts}".strip(), tone=instructions.tone or brief.tone,
+            audience=instructions.audience or brief.audience, avoid=(*brief.avoid, *self.avoid),
         )  # fmt: skip
         return told if self.kit is None else self.kit.brief(told)
 

@@ -38,7 +38,7 @@ def pool_opinions(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def searched_share(models: Sequence[ClickPredictor]) -> float:
-    """Return what of a change that these models predict for the best of many versions comes true, 0..1 (`ctr.searched`).
+    """Return the share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`).
 
     The mean of what they say themselves; one that does not say counts as 1.
     """

@@ -240,15 +240,15 @@ def _bound(network: ReaderNetwork, histories: ReaderHistories, config: ReaderCon
 class ReaderView:
     """One reader after some clicks, none for somebody new; fills slates as `SlateModel` does."""
 
-    def __init__(self, network: ReaderNetwork, clicks: Sequence[int], lasting: np.ndarray) -> None:
+    def __init__(self, network: ReaderNetwork, clicks: Sequence[int], survival: np.ndarray) -> None:
         """Take what is known.
 
         Args:
-            clicks: creatives from 0, in order. lasting: [N] is added to scores: the logs of what a forecast leaves of each.
+            clicks: creatives from 0, in order. survival: [N] is added to scores: the logs of what a forecast leaves of each.
         """
-        self._network, self._lasting = network, lasting
+        self._network, self._survival = network, survival
         self._clicks = torch.tensor([list(clicks)], dtype=torch.long).reshape(1, len(clicks))
-        self._block, self._used = np.zeros((0, len(lasting))), 0
+        self._block, self._used = np.zeros((0, len(survival))), 0
 
     @cached_property
     def attraction(self) -> np.ndarray:
@@ -259,7 +259,7 @@ class ReaderView:
     def draw(self, num: int, *, rng: np.random.Generator) -> np.ndarray:
         """Return [num, N] scores of joint draws of the reader's state, the weights and the creatives, none twice."""
         if self._used + num > len(self._block):
-            size = max(num, min(MAX_BLOCK, BLOCK_NUMBERS // len(self._lasting)))
+            size = max(num, min(MAX_BLOCK, BLOCK_NUMBERS // len(self._survival)))
             self._block, self._used = self._scores(size, seed=int(rng.integers(2**62))), 0
         self._used += num
         return self._block[self._used - num : self._used]
@@ -269,7 +269,7 @@ class ReaderView:
             torch.manual_seed(seed)  # torch.distributions draws from the global generator
             draw, _ = self._network.draw(num)
             state = self._network.states(self._clicks, draw, self._network.start(self._clicks)[0].sample((num,)))[:, 0, -1]
-            return np.asarray(self._lasting - torch.linalg.vector_norm(state[:, None] - draw.items, dim=2).numpy())
+            return np.asarray(self._survival - torch.linalg.vector_norm(state[:, None] - draw.items, dim=2).numpy())
 
 
 def iter_click_chances(network: ReaderNetwork, clicks: np.ndarray, slates: np.ndarray, seed: int) -> Iterator[np.ndarray]:

@@ -57,9 +57,11 @@ def plan_reader_slates(
     kinds = find_kinds(list(account.words), account.groups)
     planned = np.argsort(-histories.last, kind="stable")[:MAX_READERS]
     clicks = np.vstack([np.full((1, histories.clicks.shape[1]), NOTHING), histories.clicks[planned]])  # first: somebody new
-    rng, lasting = np.random.default_rng(seed), np.log(account.lasting * account.falling)
+    rng, survival = np.random.default_rng(seed), np.log(account.survival * account.falling)
     slates = np.stack([
-        choose_slates(ReaderView(network, own[own != NOTHING], lasting), slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds)
+        choose_slates(
+            ReaderView(network, own[own != NOTHING], survival), slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds
+        )
         for own in clicks
     ])  # [1 + readers, NUM_SLATES, slots]  # fmt: skip
     low, middle, high = _place_rates(iter_click_chances(network, clicks, slates, seed), slates, num)

@@ -24,9 +24,9 @@ class Demo:
     def picture(self) -> Preview | None:
         """Return the picture of the ad, once the models have loaded; None while the model is busy for the first time."""
         if not self._kept:
-            with self.handlers.seat.beside():  # a score may want the seat meanwhile
+            with self.handlers.model_queue.beside():  # a score may want the model meanwhile
                 getattr(self.handlers.studio, "load", lambda: None)()
-            with self.handlers.seat.quick(timeout_s=0.5) as has_model:
+            with self.handlers.model_queue.quick(timeout_s=0.5) as has_model:
                 if not has_model:
                     return None
                 creative = self.handlers.studio.demo_ad(self.handlers.result_dir.parent / "demo")
@@ -35,6 +35,6 @@ class Demo:
 
     def bring(self, owner: str) -> dict[str, Any]:
         """Return the form of the ad, named as in FORM_FIELDS; its picture counts as an upload."""
-        with self.handlers.seat.quick():
+        with self.handlers.model_queue.quick():
             creative = self.handlers.studio.demo_ad(self.handlers.belongings.lent_dir(owner))
         return {name: getattr(creative, name) for name in FORM_FIELDS}

@@ -28,4 +28,4 @@ class Effort:
         estimates = self.handlers.estimates
         kinds, num_versions = measure_wish(creative, wish, estimates.find_lettering(creative))
         estimate = estimates.guess(kinds, num_versions)
-        return fragments.estimate(estimate, num_versions, num_ahead=self.handlers.seat.num_searches)
+        return fragments.estimate(estimate, num_versions, num_ahead=self.handlers.model_queue.num_searches)

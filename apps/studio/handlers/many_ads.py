@@ -78,7 +78,7 @@ class Folders:
             shutil.rmtree(directory, ignore_errors=True)
             left_out = gather([Path(path) for path in uploads or ()], directory / "ads")
             columns = _write_settings(written or {}, directory / "columns.json")
-            ticket = self.handlers.seat.join()
+            ticket = self.handlers.model_queue.join()
         except AdCreativeError as error:
             yield FolderScreen(shown=fragments.problem(error), record={"error": str(error)})
             return
@@ -86,10 +86,10 @@ class Folders:
         def work(report: Rounds, should_stop: ShouldStop) -> FolderScreen:
             def tell(stage: str, done: int, total: int) -> None:
                 report(done, total, 0.0)
-                self.handlers.seat.let_short_pass(ticket)
+                self.handlers.model_queue.let_short_pass(ticket)
 
             try:
-                with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
+                with self.handlers.model_queue.hold(ticket, should_stop=should_stop) as has_model:
                     found = None
                     if has_model:
                         found = self.handlers.choices.studio_of(owner).score_folder(

@@ -36,5 +36,5 @@ class Mockups:
         """Return whose ad it is, as the ad itself tells; "" where it does not, or while a search has the model."""
         if creative.brand:
             return creative.brand
-        with self.handlers.seat.quick(timeout_s=READ_WAIT_S) as has_model:
+        with self.handlers.model_queue.quick(timeout_s=READ_WAIT_S) as has_model:
             return self.handlers.choices.studio_of(owner).name_brand(creative) if has_model else ""

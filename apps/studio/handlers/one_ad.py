@@ -24,8 +24,8 @@ from ..sessions.belongings import FEATURES, Belongings
 from ..sessions.departures import Departures
 from ..sessions.estimates import Estimates
 from ..sessions.jobs import Job, JobBoard
+from ..sessions.model_queue import ModelQueue
 from ..sessions.questions import Unanswered, record_fault
-from ..sessions.seat import ModelSeat
 from ..sessions.wishes import (
     FACES_ALLOWED,
     MAX_TEXT_CHARS,
@@ -57,7 +57,7 @@ SEARCH_OF_OTHER_AD = (
 class Handlers:
     """The buttons of one app, and everything that it remembers of its visitors; there is one of it.
 
-    Two searches never share the model: the seat is taken even while a stopped one winds down.
+    Two searches never share the model: the queue is taken even while a stopped one winds down.
 
     An owner is a visitor (or the session of an API client). A closed page does not end its search: who comes back within
     `keep_s` finds it, running or done; after that it is stopped and its files are deleted. What was found is of one ad: while
@@ -69,7 +69,7 @@ class Handlers:
     cards: tuple[dict[str, Any], ...] = ()
     keep_s: float = KEEP_S
     board: JobBoard[Search] = field(default_factory=JobBoard)
-    seat: ModelSeat = field(default_factory=ModelSeat)
+    model_queue: ModelQueue = field(default_factory=ModelQueue)
     outcomes: dict[str, Any] = field(default_factory=dict)
     desk: Desk = field(default_factory=Desk)
     estimates: Estimates = field(default_factory=Estimates)
@@ -140,7 +140,7 @@ class Handlers:
         try:
             creative = build_creative(form)
             self.belongings.note(owner, creative.image_path)
-            with self.seat.quick(timeout_s=READ_WAIT_S) as has_model:
+            with self.model_queue.quick(timeout_s=READ_WAIT_S) as has_model:
                 found = self.choices.studio_of(owner).read_words(creative) if has_model else creative
         except AdCreativeError:
             return "", {}
@@ -151,7 +151,7 @@ class Handlers:
 
     def _find_faces(self, owner: str, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""
-        with self.seat.quick(timeout_s=1.0) as has_model:
+        with self.model_queue.quick(timeout_s=1.0) as has_model:
             return self.choices.studio_of(owner).find_faces(creative) if has_model else None
 
     def find_brought(self, owner: str) -> AdState | None:
@@ -174,7 +174,7 @@ class Handlers:
             ad = self.desk.find(owner).ad
             usual = usual_rate_percent / 100 if usual_rate_percent else None
             studio = self.choices.studio_of(owner)
-            with self.seat.quick():
+            with self.model_queue.quick():
                 creative = studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
                 standing = studio.stand_one(creative, usual_rate=usual, read_pictures=False)
         except AdCreativeError as error:
@@ -199,7 +199,7 @@ class Handlers:
             self.bring(owner, form)
             self.belongings.note(owner, wish.brand_kit)
             ad = self.desk.find(owner).ad
-            ticket = self.seat.join()
+            ticket = self.model_queue.join()
         except AdCreativeError as error:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", **record_fault(error)})
             return
@@ -295,7 +295,7 @@ class Handlers:
     def _watch(self, owner: str, search: Search) -> Iterator[Screen]:
         for state in search.job.states():
             live = (search.watch.headline, search.watch.picture)
-            yield Screen(progress=fragments.progress(state, num_ahead=self.seat.ahead(search.ticket), live=live))
+            yield Screen(progress=fragments.progress(state, num_ahead=self.model_queue.ahead(search.ticket), live=live))
         screen = search.screen
         if screen is None:
             state = search.job.state
@@ -356,7 +356,7 @@ class Handlers:
         opened = self.outcomes.get(screen.key)
         if opened is None:
             raise AdCreativeError(GONE)
-        with self.seat.quick():
+        with self.model_queue.quick():
             outcome = change(opened)
         brought = Brought(ad=search.ad, creative=screen.creative, before_u8=None, wish=screen.wish)
         chosen = self.show(owner, brought, outcome)

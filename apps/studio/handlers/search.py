@@ -19,7 +19,7 @@ from adcreative.report.pictures import Preview, preview
 from ..html import fragments
 from ..sessions.ads import NO_AD
 from ..sessions.jobs import Job, JobState
-from ..sessions.seat import Ticket
+from ..sessions.model_queue import Ticket
 from ..sessions.wishes import measure_wish
 from .screens import Brought, Screen
 
@@ -99,10 +99,10 @@ class Task:
         def tell(done: int, total: int, best: float) -> None:
             told.append(JobState(done=done, total=total))
             report(done, total, best)
-            self.handlers.seat.let_short_pass(self.ticket)
+            self.handlers.model_queue.let_short_pass(self.ticket)
 
         try:
-            with self.handlers.seat.hold(self.ticket, should_stop=should_stop) as has_model:
+            with self.handlers.model_queue.hold(self.ticket, should_stop=should_stop) as has_model:
                 if not has_model or should_stop():
                     return Screen()
                 kinds, num_versions = self._measure()

@@ -69,7 +69,7 @@ class Sizes:
             stem = screen.download.stem  # such as "ad.edited", so that they are packed as its picture is
             with self._while_laid_out(owner, screen):
                 _forget_sizes(run)
-                with self.handlers.seat.quick():
+                with self.handlers.model_queue.quick():
                     studio = self.handlers.choices.studio_of(owner)
                     rows = studio.size_one(creative, outcome, wanted, run, stem=stem, tell=tell) if wanted else []
                 _note_sizes(run, rows)
@@ -119,7 +119,7 @@ class Sizes:
             folder = self.handlers.owner_dir(owner) / KEPT
             shutil.rmtree(folder, ignore_errors=True)
             stem = safe_stem(outcome.result.as_dict())
-            with self.handlers.seat.quick():
+            with self.handlers.model_queue.quick():
                 studio = self.handlers.choices.studio_of(owner)
                 rows = studio.size_one(creative, outcome, wanted, folder, stem=stem, tell=tell)
             files.extend(folder / row["image"] for row in rows)

@@ -22,7 +22,7 @@ from ..html import fragments
 from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
 from ..sessions.jobs import Job, JobBoard
-from ..sessions.seat import Ticket
+from ..sessions.model_queue import Ticket
 from .one_ad import Handlers
 from .steps import write_mapping
 from .uploads import gather
@@ -87,7 +87,7 @@ class Trainings:
             if not found.is_enough:
                 yield TrainingScreen(shown=step_fragments.few_ads(found), record={"status": "too few", **asdict(found)})
                 return
-            ticket = self.handlers.seat.join()
+            ticket = self.handlers.model_queue.join()
         except AdCreativeError as error:
             yield TrainingScreen(shown=fragments.problem(error), record={"error": str(error)})
             return
@@ -96,7 +96,7 @@ class Trainings:
         self.board.post(owner, job, job)
         job.start()
         for state in job.states():
-            ahead = self.handlers.seat.ahead(ticket)
+            ahead = self.handlers.model_queue.ahead(ticket)
             yield TrainingScreen(shown=step_fragments.training_progress(state, stages[-1] if stages else "", num_ahead=ahead))
         yield job.result()
 
@@ -144,10 +144,10 @@ class Trainings:
             def tell(stage: str, done: int, total: int) -> None:
                 stages.append(stage)
                 report(done, total, 0.0)
-                self.handlers.seat.let_short_pass(ticket)
+                self.handlers.model_queue.let_short_pass(ticket)
 
             studio = self.handlers.choices.general_of(owner)
-            with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
+            with self.handlers.model_queue.hold(ticket, should_stop=should_stop) as has_model:
                 if not has_model:
                     return STOPPED
                 summary = studio.train_account(

@@ -17,9 +17,9 @@ from adcreative.progress import Progress, Rounds, ShouldStop
 from ..html import fragments
 from ..html import steps as step_fragments
 from ..sessions.ads import OTHER_AD, AdState
-from ..sessions.ahead import Ahead
 from ..sessions.jobs import Job, JobBoard
-from ..sessions.seat import Ticket
+from ..sessions.model_queue import Ticket
+from ..sessions.read_ahead import ReadAhead
 from ..sessions.wishes import build_creative
 from .one_ad import Handlers
 
@@ -34,7 +34,7 @@ class Why:
     apart_s: at least so long lies between two reports of how far it is."""
 
     handlers: Handlers
-    ahead: Ahead[Answer] | None = None
+    ahead: ReadAhead[Answer] | None = None
     apart_s: float = APART_S
     board: JobBoard[Job[Answer | None]] = field(default_factory=JobBoard)
 
@@ -52,9 +52,9 @@ class Why:
             begun = self.ahead.take(owner, self._key(owner, ad)) if self.ahead is not None else None
             answer = None if begun is None else (yield from self._watch(owner, begun, lambda: 0))
             if answer is None:
-                ticket = self.handlers.seat.join()
+                ticket = self.handlers.model_queue.join()
                 job = Job(work=lambda report, should_stop: self._ask(owner, ad, creative, ticket, report, should_stop))
-                answer = yield from self._watch(owner, job.start(), lambda: self.handlers.seat.ahead(ticket))
+                answer = yield from self._watch(owner, job.start(), lambda: self.handlers.model_queue.ahead(ticket))
         except AdCreativeError as error:
             yield fragments.problem(error), None, {"error": str(error)}
             return
@@ -102,9 +102,9 @@ class Why:
 
         def tell(stage: str, done: int, total: int) -> None:
             report(done, total, 0.0)
-            self.handlers.seat.let_short_pass(ticket)
+            self.handlers.model_queue.let_short_pass(ticket)
 
-        with self.handlers.seat.hold(ticket, should_stop=should_stop) as has_model:
+        with self.handlers.model_queue.hold(ticket, should_stop=should_stop) as has_model:
             return self._find(owner, ad, creative, tell, should_stop) if has_model else None
 
     def _find(self, owner: str, ad: str, creative: Creative, tell: Progress, should_stop: ShouldStop) -> Answer | None:

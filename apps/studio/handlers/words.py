@@ -55,7 +55,7 @@ class Words:
             )
             source = choices.studio_of(owner).write_lines(creative, kind, choices.with_writer(owner, settings))
             while True:
-                with self.handlers.seat.quick():
+                with self.handlers.model_queue.quick():
                     line = next(source, None)
                 if line is None:
                     break

@@ -1,7 +1,7 @@
 """Which button of one ad calls which handler, up to the edit, and what the page shows of it then.
 
 Every event that does something has a name and is an endpoint of the API; what only moves the page about is private. Whoever
-needs the model waits for its one seat (`seat`), in order of arrival; a search waits there and not in Gradio's queue, which
+needs the model waits in its queue (`model_queue`), in order of arrival; a search waits there and not in Gradio's queue, which
 forgets a closed page.
 """
 
@@ -26,7 +26,7 @@ from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
 from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish
 from .one_ad import EMPTY_SCORE, Bring
-from .parts import MODEL_SEAT, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
+from .parts import MODEL_QUEUE, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
 from .pictures import Fillings, wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
@@ -87,15 +87,15 @@ class AdEvents:
 
         brought = bring.demo.click(
             demo, None, list(self.form.values()), inputs_kwargs={"visitor": self.visitor}, api_name="demo",
-            show_progress="minimal", **MODEL_SEAT,
+            show_progress="minimal", **MODEL_QUEUE,
         )  # fmt: skip
         brought.then(None, js=LEAVE_DEMO, **MOVES)
         fillings.after(brought)
         asked = {**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}
         # Who calls the API waits in Gradio's queue, where no connection is held open for a minute. The page asks without it: it
-        # answers each question twice, which takes longer than a score; the seat is line enough
+        # answers each question twice, which takes longer than a score; the queue is line enough
         gr.Button("Score", visible=False).click(
-            score, None, self.place.scored, inputs_kwargs=asked, api_name="score", **MODEL_SEAT
+            score, None, self.place.scored, inputs_kwargs=asked, api_name="score", **MODEL_QUEUE
         )
         scored = self.after_look(score_pressed).then(
             score, None, self.place.scored, inputs_kwargs=asked, **{**MOVES, "show_progress": "minimal"}
@@ -221,13 +221,13 @@ class AdEvents:
         settle = (self.settle, [place.outputs[-1], self.visitor], place.moved)
         taken = results["take"].click(
             choose, None, place.outputs, inputs_kwargs={"choice": results["choice"], "visitor": self.visitor},
-            api_name="choose", show_progress="minimal", **MODEL_SEAT,
+            api_name="choose", show_progress="minimal", **MODEL_QUEUE,
         )  # fmt: skip
         self.wire_bar(taken.then(*settle, **MOVES))
         for part in (results["map"], results["cards"]):
             picked = part.select(
                 pick, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_visibility="private",
-                show_progress="minimal", **MODEL_SEAT,
+                show_progress="minimal", **MODEL_QUEUE,
             )  # fmt: skip
             self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
 

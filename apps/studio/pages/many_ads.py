@@ -14,7 +14,7 @@ from ..html import fragments
 from ..html.steps import ORDERS
 from ..sessions.wishes import FORM_FIELDS
 from .parts import (
-    MODEL_SEAT,
+    MODEL_QUEUE,
     MOVES,
     QUICK,
     WATCHING,
@@ -136,9 +136,9 @@ def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form:
 
     return (
         take.click(_take(folders), None, list(form.values()), inputs_kwargs={"name": name, "visitor": visitor},
-                   api_name="take_ad", show_progress="minimal", **MODEL_SEAT),
+                   api_name="take_ad", show_progress="minimal", **MODEL_QUEUE),
         shown.select(pick, None, list(form.values()), inputs_kwargs={"visitor": visitor}, api_visibility="private",
-                     show_progress="minimal", **MODEL_SEAT),
+                     show_progress="minimal", **MODEL_QUEUE),
     )  # fmt: skip
 
 

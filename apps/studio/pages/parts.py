@@ -13,13 +13,13 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from ..handlers.steps import WRITTEN
+from ..sessions.model_queue import MAX_WAITING
 from ..sessions.privacy import private_dir
-from ..sessions.seat import MAX_WAITING
 
 RESULTS = "results"
 NOT_UPLOADED = "Files are uploaded: addresses and paths of this machine are not read."
 MOVES: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-MODEL_SEAT: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 WATCHING: dict[str, Any] = {"concurrency_id": "watch", "concurrency_limit": 2 * MAX_WAITING}
 QUICK: dict[str, Any] = {"concurrency_id": "steps", "concurrency_limit": 4, "show_progress": "minimal"}
 Fields = dict[str, gr.blocks.Block]

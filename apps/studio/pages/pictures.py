@@ -20,7 +20,7 @@ from ..html import fragments
 from ..sessions.came_with import CameWith
 from ..sessions.wishes import FACES_LEFT, FORM_FIELDS
 from .one_ad import Bring
-from .parts import MODEL_SEAT, MOVES, Fields, find_owner
+from .parts import MODEL_QUEUE, MOVES, Fields, find_owner
 
 _LAST = {"trigger_mode": "always_last"}
 READ = ("headline", "primary_text", "description", "cta")
@@ -139,7 +139,7 @@ class Fillings:
     def _fill(self, asked: Any, **named: str) -> None:
         asked(
             self._read, None, [self.bring.read_note, self.came], inputs_kwargs=self._asked, **named, **_LAST,
-            **{**MODEL_SEAT, "show_progress": "hidden"},
+            **{**MODEL_QUEUE, "show_progress": "hidden"},
         ).then(None, [self.came, self.form["image_path"], *self._words], self._words, js=FILL_EMPTY, **MOVES).then(
             lambda: gr.update(interactive=True), None, self.bring.score, **MOVES
         )  # fmt: skip

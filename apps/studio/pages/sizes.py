@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..handlers.sizes import RATIOS, Sizes
 from ..html import fragments
-from .parts import MODEL_SEAT, file_to_take, find_owner, fragment
+from .parts import MODEL_QUEUE, file_to_take, find_owner, fragment
 
 KEPT_HINT = "Your ad stays as it is, and can still run in other shapes: lay it out in them and take the pictures."
 HINT = "Will it run in other shapes too? Lay them out before you approve: your approval covers each of them."
@@ -29,7 +29,7 @@ def build_sizes(sizes: Sizes, visitor: gr.BrowserState) -> gr.HTML:
 
     button.click(
         lay_out, None, [shown, record], inputs_kwargs={"ratios": chosen, "visitor": visitor}, api_name="lay_out_sizes",
-        show_progress="minimal", **MODEL_SEAT,
+        show_progress="minimal", **MODEL_QUEUE,
     )  # fmt: skip
     return shown
 
@@ -51,6 +51,6 @@ def build_kept_sizes(sizes: Sizes, visitor: gr.BrowserState) -> list[gr.blocks.B
 
     button.click(
         lay_out, None, [shown, files, record], inputs_kwargs={"ratios": chosen, "visitor": visitor},
-        api_name="lay_out_kept", show_progress="minimal", **MODEL_SEAT,
+        api_name="lay_out_kept", show_progress="minimal", **MODEL_QUEUE,
     )  # fmt: skip
     return [box, shown, files]

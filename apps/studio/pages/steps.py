@@ -13,7 +13,7 @@ from ..handlers.words import KINDS, Words
 from ..html import fragments
 from ..html.steps import MARKETS
 from .parts import (
-    MODEL_SEAT,
+    MODEL_QUEUE,
     MOVES,
     QUICK,
     WATCHING,
@@ -126,7 +126,7 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
         use_button.click(
             use, None, [shown, is_taken, *outputs],
             inputs_kwargs={**fields, "own_picture_path": own_picture, "visitor": visitor}, api_name="use_words",
-            show_progress="minimal", **MODEL_SEAT,
+            show_progress="minimal", **MODEL_QUEUE,
         ).then(settle_words, [is_taken, outputs[-1], visitor, shown], moved, **MOVES)  # fmt: skip
 
     return {**fields, "shown": shown, "written": written, "lines": lines, "own_picture": own_picture}, wire_use

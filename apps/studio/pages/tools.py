@@ -23,7 +23,7 @@ from ..handlers.steps import Steps
 from ..handlers.why import Why
 from ..sessions.privacy import private_dir
 from ..sessions.wishes import CHANGES, FACES_LEFT, Wish, build_creative
-from .parts import MODEL_SEAT, QUICK, WATCHING, Fields, take_only_uploads
+from .parts import MODEL_QUEUE, QUICK, WATCHING, Fields, take_only_uploads
 
 TOOLS = ("score_ad", "check_ad", "explain_ad", "improve_ad", "plan_ad_test", "read_results")
 FOR_A_PERSON = "Nothing was approved. A person looks at the result in the page of this app, and approves and packs it there."
@@ -47,7 +47,7 @@ def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
     effort = gr.Radio(["quick", "normal", "thorough"], value="quick", visible=False)
     ad: Fields = {"image_path": image, **words}
     said, made = gr.JSON(visible=False), gr.File(visible=False)
-    _offer(_score(handlers), {**ad, "usual_rate_percent": usual, "session": session}, [said], MODEL_SEAT)
+    _offer(_score(handlers), {**ad, "usual_rate_percent": usual, "session": session}, [said], MODEL_QUEUE)
     _offer(_check, ad, [said], QUICK)
     _offer(_explain(Why(handlers=handlers)), {**ad, "session": session}, [said], WATCHING)
     wished: Fields = {**ad, "effort": effort, "usual_rate_percent": usual, "session": session}

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .model_queue import ModelQueue
 from .privacy import interrupt
-from .seat import ModelSeat
 
 WAIT_S = 3.0
 
@@ -34,7 +34,7 @@ class Worker(threading.Thread):
 
 
 @contextmanager
-def ending_tidily(seat: ModelSeat, wait_s: float = WAIT_S) -> Iterator[None]:
+def ending_tidily(queue: ModelQueue, wait_s: float = WAIT_S) -> Iterator[None]:
     """Serve inside the block; after it, however it ends, nothing is at work any more, or the process ends at once.
 
     Ctrl-C ends the block as SIGTERM does, without waiting for open pages first.
@@ -46,20 +46,20 @@ def ending_tidily(seat: ModelSeat, wait_s: float = WAIT_S) -> Iterator[None]:
     try:
         yield
     finally:
-        if not end_work(seat, wait_s):
+        if not end_work(queue, wait_s):
             _end_at_once(sys.exc_info()[1])
         if is_ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def end_work(seat: ModelSeat, wait_s: float = WAIT_S) -> bool:
+def end_work(queue: ModelQueue, wait_s: float = WAIT_S) -> bool:
     """Ask all work to stop, wait for it up to `wait_s`, and return whether it has."""
     until_s = time.monotonic() + wait_s
     workers = [thread for thread in threading.enumerate() if isinstance(thread, Worker)]
     asked = [worker for worker in workers if worker.ask_to_stop is not None]
     for worker in asked:
         worker.ask_to_stop()  # type: ignore[misc]
-    is_free = seat.close(wait_s)
+    is_free = queue.close(wait_s)
     for worker in asked:
         worker.join(max(until_s - time.monotonic(), 0.0))
     return is_free and not any(worker.is_alive() for worker in workers)

@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from .seat import MAX_WAITING
+from .model_queue import MAX_WAITING
 
 MAX_UPLOAD = "30mb"
 PREFIX, LOCK = "adcreative-studio-", ".lock"

@@ -32,8 +32,8 @@ def never() -> bool:
     return False
 
 
-class ModelSeat:
-    """One seat and its line of at most `max_waiting` searches."""
+class ModelQueue:
+    """The queue for the model: one user at a time, and a line of at most `max_waiting` searches."""
 
     def __init__(self, max_waiting: int = MAX_WAITING) -> None:
         self.max_waiting = max_waiting
@@ -63,20 +63,20 @@ class ModelSeat:
             return ticket
 
     def ahead(self, ticket: Ticket) -> int:
-        """Return how many are served before this one, who has the seat now included."""
+        """Return how many are served before this one, who has the model now included."""
         with self._changed:
             return sum(other < ticket for other in self._line) + (self._sitting not in (None, ticket))
 
     @property
     def num_searches(self) -> int:
-        """How many searches have the seat or wait for it; a short question is over before one feels it."""
+        """How many searches have the model or wait for it; a short question is over before one feels it."""
         with self._changed:
             sitting = () if self._sitting is None else (self._sitting,)
             return sum(ticket.is_long for ticket in (*self._line, *sitting))
 
     @property
     def is_taken(self) -> bool:
-        """Whether anybody has the seat."""
+        """Whether anybody has the model."""
         return self._sitting is not None
 
     @property
@@ -88,16 +88,16 @@ class ModelSeat:
     def hold(
         self, ticket: Ticket, *, should_stop: Callable[[], bool] = never, timeout_s: float | None = None
     ) -> Iterator[bool]:
-        """Wait for one's turn and keep the seat inside the block; False when it was given up waiting.
+        """Wait for one's turn and keep the model inside the block; False when it was given up waiting.
 
         Args:
-            timeout_s: how long to wait at least while a search has the seat; short questions are soon done and are waited for.
+            timeout_s: how long to wait at least while a search has the model; short questions are soon done and are waited for.
         """
-        has_seat = self._wait(ticket, should_stop, timeout_s)
+        has_model = self._wait(ticket, should_stop, timeout_s)
         try:
-            yield has_seat
+            yield has_model
         finally:
-            if has_seat:
+            if has_model:
                 with self._changed:
                     self._sitting = None
                     self._changed.notify_all()
@@ -105,12 +105,12 @@ class ModelSeat:
     @contextmanager
     def quick(self, timeout_s: float | None = None) -> Iterator[bool]:
         """Join as a short question and hold."""
-        with self.hold(self.join(is_quick=True), timeout_s=timeout_s) as has_seat:
-            yield has_seat
+        with self.hold(self.join(is_quick=True), timeout_s=timeout_s) as has_model:
+            yield has_model
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """Use the model inside the block without the seat, such as to load it; `close` tells of it."""
+        """Use the model inside the block without the queue, such as to load it; `close` tells of it."""
         with self._changed:
             self._check_open()
             self._num_beside += 1
@@ -122,7 +122,7 @@ class ModelSeat:
                 self._changed.notify_all()
 
     def close(self, wait_s: float) -> bool:
-        """Give the seat to nobody any more, wait up to `wait_s` for who has it, and return whether the model is free."""
+        """Give the model to nobody any more, wait up to `wait_s` for who has it, and return whether the model is free."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -133,7 +133,7 @@ class ModelSeat:
             raise AdCreativeError(CLOSED)
 
     def let_short_pass(self, ticket: Ticket) -> None:
-        """Leave the seat to the short questions that wait, and take it again after them; for who has it, between two rounds."""
+        """Let the short questions that wait pass, then take the model again; for who has it, between two rounds."""
         with self._changed:
             if all(other.is_long for other in self._line):
                 return

@@ -1,7 +1,7 @@
 """What a user asks of new words, told apart: facts to say, tone and other orders, and whom the ad is for.
 
 A brief such as "calm tone; for home owners over 50; mention free returns" is not text: only its facts may stand in a line.
-Clauses are read one by one by rules (rules/wishes.yaml); what is neither an order nor an audience is a fact.
+Clauses are read one by one by rules (rules/instructions.yaml); what is neither an order nor an audience is a fact.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CLAUSE_END = re.compile(
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Instructions:
     """facts: sentences that a line may use. tone: orders and tone, for a language model only. audience: whom it is for."""
 
     facts: str = ""
@@ -26,7 +26,7 @@ class Wishes:
     audience: str = ""
 
 
-def read_wishes(text: str) -> Wishes:
+def read_instructions(text: str) -> Instructions:
     """Tell a brief apart; nothing is lost, every clause is in one of the three."""
     facts, tone, audience = list[str](), list[str](), list[str]()
     clauses = (clean_text(raw).strip(" ,;").rstrip(".") for raw in _CLAUSE_END.split(text.replace("\r", "\n")))
@@ -37,11 +37,11 @@ def read_wishes(text: str) -> Wishes:
             audience.append(whom)
         elif (told := _behind("facts", clause)) is not None and not _is_tone(told):
             facts.append(_sentence(told))
-        elif _is_tone(clause) or any(compiled(pattern).search(clause) for pattern in rule_pack("wishes")["orders"]):
+        elif _is_tone(clause) or any(compiled(pattern).search(clause) for pattern in rule_pack("instructions")["orders"]):
             tone.append(clause)
         else:
             facts.append(_sentence(clause))
-    return Wishes(" ".join(facts), "; ".join(tone), "; ".join(audience))
+    return Instructions(" ".join(facts), "; ".join(tone), "; ".join(audience))
 
 
 def _without_tone(clause: str) -> list[str]:
@@ -53,7 +53,7 @@ def _without_tone(clause: str) -> list[str]:
 
 def _behind(kind: str, clause: str) -> str | None:
     """Return what stands behind the words that open a clause of a kind, None where none do."""
-    for pattern in rule_pack("wishes")[kind]:
+    for pattern in rule_pack("instructions")[kind]:
         if found := compiled(pattern).search(clause):
             return str(found.group("rest")).strip()
     return None
@@ -62,7 +62,7 @@ def _behind(kind: str, clause: str) -> str | None:
 def _is_tone(clause: str) -> bool:
     """Say whether a clause is nothing but words of tone: "young and cheeky, but not too loud"."""
     words = [word.casefold() for word in WORD.findall(clause)]
-    tones = word_set("wishes", "tones")
+    tones = word_set("instructions", "tones")
     return bool(words) and not any(character.isdigit() for character in clause) and all(word in tones for word in words)
 
 

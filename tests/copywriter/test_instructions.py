@@ -6,7 +6,7 @@ import pytest
 
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.engines.server import build_request
-from adcreative.copywriter.wishes import read_wishes
+from adcreative.copywriter.instructions import read_instructions
 from adcreative.creative import Creative
 from adcreative.editor.preparation.briefed import Briefed, write_lines
 
@@ -70,7 +70,7 @@ ROWS = [tuple(cell.strip() for cell in f"{row} |".split("|")[:4]) for row in BRI
 
 @pytest.mark.parametrize(("brief", "facts", "tone", "audience"), ROWS)
 def test_a_brief_is_told_apart(brief: str, facts: str, tone: str, audience: str) -> None:
-    found = read_wishes(brief)
+    found = read_instructions(brief)
     assert (found.facts, found.tone, found.audience) == (facts, tone, audience)
 
 

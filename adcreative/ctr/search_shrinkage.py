@@ -1,4 +1,4 @@
-"""What of a searched change comes true: its share, as measured elsewhere (searched.toml) and on an account's own ads. No torch.
+"""The share of a searched change that comes true: measured elsewhere (search_shrinkage.toml) and on an account's ads. No torch.
 
 The best of many versions by prediction is over-estimated, since what was picked was picked for its errors too (the optimiser's
 curse, Smith & Winkler 2006). Predicted changes are calibrated on pairs of ads that nobody picked (`ctr.changes`); what a search
@@ -25,7 +25,7 @@ UNEXPLAINED = 0.15  # log-odds that a difference between two ads of a group hold
 @lru_cache(maxsize=1)
 def read_searched_share() -> tuple[float, float]:
     """Return the measured share and its deviation between models and markets."""
-    found = tomllib.loads((files("adcreative") / "ctr" / "searched.toml").read_text(encoding="utf-8"))
+    found = tomllib.loads((files("adcreative") / "ctr" / "search_shrinkage.toml").read_text(encoding="utf-8"))
     return float(found["share"]), float(found["std"])
 
 

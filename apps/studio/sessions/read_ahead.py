@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from adcreative.progress import Rounds, ShouldStop
 
 from .jobs import Job
-from .seat import ModelSeat
+from .model_queue import ModelQueue
 
 Answer = TypeVar("Answer")
 
@@ -36,11 +36,11 @@ class _Begun(Generic[Answer]):
         return self.job.is_finished and self.job.result() is None
 
 
-class Ahead(Generic[Answer]):
+class ReadAhead(Generic[Answer]):
     """What was begun for the ads of the latest MAX_KEPT owners, for at most MAX_AT_ONCE of them at a time."""
 
-    def __init__(self, seat: ModelSeat, pause_s: float = PAUSE_S) -> None:
-        self._seat, self._pause_s = seat, pause_s
+    def __init__(self, queue: ModelQueue, pause_s: float = PAUSE_S) -> None:
+        self._queue, self._pause_s = queue, pause_s
         self._begun: OrderedDict[str, _Begun[Answer]] = OrderedDict()
         self._lock, self._following = threading.Lock(), threading.Lock()
 
@@ -71,10 +71,10 @@ class Ahead(Generic[Answer]):
                 waited_s += LOOK_S
                 if is_over():
                     return None
-            if self._seat.is_taken or self._seat.is_waited_for:
+            if self._queue.is_taken or self._queue.is_waited_for:
                 return None
-            with self._seat.hold(self._seat.join(is_quick=True), should_stop=is_over) as has_model:
-                return find(report, lambda: is_over() or self._seat.is_waited_for) if has_model else None
+            with self._queue.hold(self._queue.join(is_quick=True), should_stop=is_over) as has_model:
+                return find(report, lambda: is_over() or self._queue.is_waited_for) if has_model else None
 
         def follow() -> None:
             if self._following.acquire(blocking=False):  # one at a time: nobody waits for it
@@ -119,6 +119,6 @@ class Ahead(Generic[Answer]):
 
     def _wait_for_silence(self, is_over: ShouldStop) -> bool:
         """Wait while anybody uses the model; return whether to stop."""
-        while self._seat.is_taken and not is_over():
+        while self._queue.is_taken and not is_over():
             threading.Event().wait(LOOK_S)
         return is_over()

@@ -13,9 +13,9 @@ from adcreative.creative import Creative
 from adcreative.progress import Rounds, ShouldStop
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.why import Why
-from apps.studio.sessions.ahead import MAX_AT_ONCE, MAX_KEPT, Ahead
 from apps.studio.sessions.jobs import Job
-from apps.studio.sessions.seat import ModelSeat
+from apps.studio.sessions.model_queue import ModelQueue
+from apps.studio.sessions.read_ahead import MAX_AT_ONCE, MAX_KEPT, ReadAhead
 from tests.apps.fakes import FakeStudio
 from tests.apps.test_steps import WISH
 
@@ -23,16 +23,16 @@ ENOUGH_S = 20.0
 
 
 @pytest.fixture
-def seat() -> ModelSeat:
-    return ModelSeat()
+def queue() -> ModelQueue:
+    return ModelQueue()
 
 
 @pytest.fixture
-def ahead(seat: ModelSeat) -> Ahead[str]:
-    return Ahead(seat, pause_s=0.0)
+def ahead(queue: ModelQueue) -> ReadAhead[str]:
+    return ReadAhead(queue, pause_s=0.0)
 
 
-def begin(ahead: Ahead[str], owner: str, key: object, find: object = None, **options: object) -> None:
+def begin(ahead: ReadAhead[str], owner: str, key: object, find: object = None, **options: object) -> None:
     given = {"is_before": lambda: True, "then": lambda should_stop: None, **options}
     ahead.begin(owner, key, find or (lambda report, should_stop: f"of {key}"), **given)  # type: ignore[arg-type]
 
@@ -53,7 +53,7 @@ def finished(job: Job | None) -> Job:
     return job
 
 
-def test_an_answer_is_handed_out_once_and_for_what_it_was_begun_for_alone(ahead: Ahead[str]) -> None:
+def test_an_answer_is_handed_out_once_and_for_what_it_was_begun_for_alone(ahead: ReadAhead[str]) -> None:
     begin(ahead, "anna", "ad 1")
     assert ahead.take("anna", "ad 2") is None
     assert ahead.take("ben", "ad 1") is None
@@ -61,25 +61,27 @@ def test_an_answer_is_handed_out_once_and_for_what_it_was_begun_for_alone(ahead:
     assert ahead.take("anna", "ad 1") is None
 
 
-def test_it_gives_up_as_soon_as_anybody_wants_the_model(ahead: Ahead[str], seat: ModelSeat) -> None:
+def test_it_gives_up_as_soon_as_anybody_wants_the_model(ahead: ReadAhead[str], queue: ModelQueue) -> None:
     began = threading.Event()
     begin(ahead, "anna", "ad 1", until_stopped(began))
     assert began.wait(ENOUGH_S)
-    with seat.quick() as has_model:
+    with queue.quick() as has_model:
         assert has_model
     assert finished(ahead.take("anna", "ad 1")).result() is None
 
 
-def test_it_does_not_begin_while_somebody_has_the_model_and_what_follows_waits(ahead: Ahead[str], seat: ModelSeat) -> None:
+def test_it_does_not_begin_while_somebody_has_the_model_and_what_follows_waits(
+    ahead: ReadAhead[str], queue: ModelQueue
+) -> None:
     followed = threading.Event()
-    with seat.quick():
+    with queue.quick():
         begin(ahead, "anna", "ad 1", then=lambda should_stop: should_stop() or followed.set())
         assert finished(ahead.take("anna", "ad 1")).result() is None
         assert not followed.wait(0.2)
     assert followed.wait(ENOUGH_S)
 
 
-def test_another_ad_on_the_page_ends_it_and_what_follows(ahead: Ahead[str]) -> None:
+def test_another_ad_on_the_page_ends_it_and_what_follows(ahead: ReadAhead[str]) -> None:
     began, is_before, told = threading.Event(), threading.Event(), threading.Event()
     is_before.set()
     stops: list[bool] = []
@@ -93,7 +95,7 @@ def test_another_ad_on_the_page_ends_it_and_what_follows(ahead: Ahead[str]) -> N
     assert stops == [True]
 
 
-def test_an_owners_next_ad_takes_the_place_of_the_one_before_and_forgetting_stops_it(ahead: Ahead[str]) -> None:
+def test_an_owners_next_ad_takes_the_place_of_the_one_before_and_forgetting_stops_it(ahead: ReadAhead[str]) -> None:
     began = threading.Event()
     begin(ahead, "anna", "ad 1", until_stopped(began))
     assert began.wait(ENOUGH_S)
@@ -104,14 +106,14 @@ def test_an_owners_next_ad_takes_the_place_of_the_one_before_and_forgetting_stop
     assert ahead.take("anna", "ad 2") is None
 
 
-def test_no_more_than_a_few_are_at_it_at_once_and_few_answers_are_kept(seat: ModelSeat) -> None:
-    patient: Ahead[str] = Ahead(seat, pause_s=ENOUGH_S)
+def test_no_more_than_a_few_are_at_it_at_once_and_few_answers_are_kept(queue: ModelQueue) -> None:
+    patient: ReadAhead[str] = ReadAhead(queue, pause_s=ENOUGH_S)
     for number in range(MAX_AT_ONCE + 1):
         begin(patient, f"owner {number}", "ad")
     assert patient.take(f"owner {MAX_AT_ONCE}", "ad") is None
     for number in range(MAX_AT_ONCE):
         finished(patient.take(f"owner {number}", "ad"))  # who asks ends the pause
-    hurried: Ahead[str] = Ahead(seat, pause_s=0.0)
+    hurried: ReadAhead[str] = ReadAhead(queue, pause_s=0.0)
     for number in range(MAX_KEPT + 1):
         begin(hurried, f"owner {number}", "ad")
         finished(hurried._begun[f"owner {number}"].job)
@@ -119,7 +121,7 @@ def test_no_more_than_a_few_are_at_it_at_once_and_few_answers_are_kept(seat: Mod
     assert hurried.take("owner 1", "ad") is not None
 
 
-def test_what_follows_is_done_for_one_ad_at_a_time(ahead: Ahead[str]) -> None:
+def test_what_follows_is_done_for_one_ad_at_a_time(ahead: ReadAhead[str]) -> None:
     began, ends, goes_on, over = (threading.Event() for _ in range(4))
     seen: list[str] = []
     begin(ahead, "anna", "ad 1", then=lambda should_stop: (began.set(), ends.wait(ENOUGH_S)))
@@ -143,7 +145,7 @@ def test_why_shows_what_was_begun_for_this_ad_and_asks_anew_for_another(tmp_path
     studio.explain_one = lambda creative, out, **given: asked.append(creative.headline) or real(creative, out, **given)  # type: ignore[method-assign]
     studio.prepare_one = lambda creative, should_stop: asked.append(f"words of {creative.headline}")  # type: ignore[attr-defined]
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
-    why = Why(handlers=handlers, ahead=Ahead(handlers.seat, pause_s=0.0))
+    why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     expected = list(Why(handlers=handlers).explain("you", {"headline": "Coats"}))[-1]
     asked.clear()
     handlers.score("me", headline="Coats")
@@ -173,7 +175,7 @@ def test_asking_for_what_was_found_does_not_end_what_follows(tmp_path: Path) -> 
 
     studio.prepare_one = prepare  # type: ignore[attr-defined]
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
-    why = Why(handlers=handlers, ahead=Ahead(handlers.seat, pause_s=0.0))
+    why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     handlers.score("me", headline="Coats")
     assert why.ahead is not None
     finished(why.ahead._begun["me"].job)
@@ -185,7 +187,7 @@ def test_asking_for_what_was_found_does_not_end_what_follows(tmp_path: Path) -> 
 
 def test_an_answer_of_another_model_is_not_shown(tmp_path: Path) -> None:
     handlers = Handlers(studio=FakeStudio(), result_dir=tmp_path / "results")
-    why = Why(handlers=handlers, ahead=Ahead(handlers.seat, pause_s=0.0))
+    why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     handlers.score("me", headline="Coats")
     assert why.ahead is not None
     finished(why.ahead._begun["me"].job)
@@ -210,7 +212,7 @@ def test_an_explanation_that_made_way_for_a_search_is_begun_again_once_that_is_o
 
     studio.explain_one = explain  # type: ignore[assignment, method-assign]
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
-    why = Why(handlers=handlers, ahead=Ahead(handlers.seat, pause_s=0.0))
+    why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     handlers.score("me", headline="Coats")
     assert began.wait(ENOUGH_S)
     list(handlers.improve("me", {"headline": "Coats"}, WISH))
@@ -221,11 +223,11 @@ def test_an_explanation_that_made_way_for_a_search_is_begun_again_once_that_is_o
     assert "Coats" in again[0]
 
 
-def test_what_gave_up_is_begun_again_when_asked_and_what_has_an_answer_is_not(ahead: Ahead[str], seat: ModelSeat) -> None:
+def test_what_gave_up_is_begun_again_when_asked_and_what_has_an_answer_is_not(ahead: ReadAhead[str], queue: ModelQueue) -> None:
     began, asked = threading.Event(), list[str]()
     begin(ahead, "anna", "ad 1", until_stopped(began))
     assert began.wait(ENOUGH_S)
-    with seat.quick():
+    with queue.quick():
         finished(ahead._begun["anna"].job)
     for _ in range(2):
         begin(ahead, "anna", "ad 1", lambda report, should_stop: asked.append("again") or "found")

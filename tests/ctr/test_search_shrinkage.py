@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adcreative.ctr.changes import ChangeCalibration, ChannelCalibration
-from adcreative.ctr.searched import fit_searched_share, read_searched_share
+from adcreative.ctr.search_shrinkage import fit_searched_share, read_searched_share
 
 CHANNELS = {name: ChannelCalibration(1.0, 0.1) for name in ("words", "picture", "faces")}
 
