@@ -40,7 +40,7 @@ class Brief:
     """What to write about, in the user's own words; every field may be empty.
 
     headline and description are the words of the ad as it is; product says what is sold; tone and audience are told to a
-    language model and are never text; notes are facts beyond the ad that a line may say (`instructions`). platform and placement
+    language model and are never text; notes are further facts that a line may say (`instructions`). platform and placement
     decide the length limits. avoid and use list words of the brand kit: those that may not be said, and those that
     may be and are liked. disclaimers must stand under each description; see brand_kit. evidence: what raised or lowered real
     click rates in the ad's account (`features.line_features`), told to language models and used to order lines.

@@ -97,8 +97,8 @@ def without_said(facts: Facts, headline: str) -> str:
 def swap_lines(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the ad with a sentence of its description as headline, and its headline below: new headline, new description.
 
-    All that the ad said is said, in its own words. A question stays where it is, and so does what refers back to another sentence or
-    tells too little to open an ad.
+    All that the ad said is said, in its own words. A question stays where it is, and so does what refers back to another
+    sentence or tells too little to open an ad.
     """
     sentences = read_parts(facts).sentences
     old = [sentence_case(found.group(0).strip(), facts) for found in _SENTENCE.finditer(facts.headline)]
