@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
 from pathlib import Path
 
@@ -22,11 +23,12 @@ def test_each_run_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_run_that_keeps_its_pictures_is_seen() -> None:
-    kept: list[bytearray] = []
+    kept: list[mmap.mmap] = []  # pages of their own: what the process freed before is not used again for them
 
     def hoard(tell: object) -> None:
         for number in range(1000):
-            kept.append(bytearray(b"x") * (3 * SIDE_PX * SIDE_PX))
+            kept.append(mmap.mmap(-1, 3 * SIDE_PX * SIDE_PX))
+            kept[-1].write(b"x" * len(kept[-1]))
             tell("reading", number + 1, 1000)  # type: ignore[operator]
 
     held = measure("hoard", 1000, hoard)
