@@ -73,6 +73,11 @@ def cut_line(image_u8: np.ndarray, quad_xy_px: np.ndarray, rim: float = 0.0) -> 
     return np.asarray(turned)
 
 
+def has_letters_or_digits(text: str) -> bool:
+    """Return whether a text says more than marks."""
+    return any(char.isalnum() for char in text)
+
+
 def read_other(image_u8: np.ndarray, lines: Sequence[TextLine], script: str) -> list[tuple[str, float, str]]:
     """Return text, confidence and script of lines that tesseract reads, the surest of several trials.
 
@@ -103,10 +108,11 @@ def name_scripts(crops_u8: Sequence[np.ndarray], lines: Sequence[TextLine]) -> l
     is_other = np.array([script in LANGUAGES for script in SCRIPTS])
     names = []
     for line, row in zip(lines, weighted, strict=True):
-        is_number = bool(line.text) and not any(char.isalpha() for char in line.text)
-        row = np.where(is_other, row, 0.0) if not line.text else row
+        has_words = has_letters_or_digits(line.text)
+        is_number = has_words and not any(char.isalpha() for char in line.text)
+        row = row if has_words else np.where(is_other, row, 0.0)
         chance, best = float(row.max() / row.sum()), int(row.argmax())
-        is_read = line.confidence >= SURE_TEXT and bool(line.text)
+        is_read = line.confidence >= SURE_TEXT and has_words
         if is_number and is_read:
             names.append(("none", 1.0))
         elif is_read and is_other[best] and chance < SURE_SCRIPT:
@@ -262,11 +268,12 @@ class PictureReader:
             found = read_other(image_u8, [lines[place] for place in places], script)
             for place, (text, sure, read_as) in zip(places, found, strict=True):
                 line, chance = lines[place], named[place][1]
-                least = max(MIN_CONFIDENCE, line.confidence if line.text else 0.0)
+                is_mark = bool(line.text) and not has_letters_or_digits(line.text)  # such as a bullet, or the quotes of a line
+                least = max(MIN_CONFIDENCE, line.confidence if line.text and not is_mark else 0.0)
                 is_text = sum(char.isalpha() for char in text) >= MIN_LETTERS and sure >= least
                 if is_text and (sure >= SURE_OTHER or chance >= SURE_OTHER):
                     read.append(replace(line, text=text, confidence=sure, script=read_as))
-                elif line.confidence >= MIN_CONFIDENCE and line.text and chance < SURE_SCRIPT:
+                elif line.confidence >= MIN_CONFIDENCE and line.text and (is_mark or chance < SURE_SCRIPT):
                     read.append(replace(line, script="Latin"))
                 elif chance >= SURE_SCRIPT and not (script in ALIKE and languages_for(script)):
                     read.append(replace(line, text="", confidence=chance, script=script))
