@@ -98,7 +98,7 @@ ci-setup: .venv/.installed
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
-		else echo "missing:$$missing; install them, the tests of the app need them" >&2; exit 2; fi; \
+		else echo "missing:$$missing; install them, the tests need them" >&2; exit 2; fi; \
 	fi
 
 clean:

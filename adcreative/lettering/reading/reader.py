@@ -27,7 +27,7 @@ from PIL import Image
 
 from adcreative.artifacts import hash_bytes
 from adcreative.errors import ConfigError, WeightsError
-from adcreative.lettering.reading.scripts import SCRIPTS, load_scripts
+from adcreative.lettering.reading.scripts import SCRIPTS, hash_scripts, load_scripts
 from adcreative.lettering.reading.tesseract import LANGUAGES, installed_languages, languages_for, read_crops
 
 MODEL_VARIABLE = "ADCREATIVE_OCR"
@@ -323,7 +323,7 @@ def name_installed_reader() -> str:
     if named.endswith(".onnx") and Path(named).is_file():
         named = hash_bytes(Path(named).read_bytes())
     others = f"-tesseract-{'+'.join(sorted(installed_languages()))}" if installed_languages() else ""
-    return f"rapidocr-{version('rapidocr')}" + (f"-{named}" if named else f"-scripts-1{others}")
+    return f"rapidocr-{version('rapidocr')}" + (f"-{named}" if named else f"-scripts-{hash_scripts()[:12]}{others}")
 
 
 @lru_cache(maxsize=1)

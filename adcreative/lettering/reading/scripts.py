@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from adcreative.artifacts import load_artifact
+from adcreative.artifacts import load_artifact, read_manifest
 from adcreative.encoders.weights import find_weight
 
 SCRIPTS = (
@@ -87,6 +87,16 @@ def _log_softmax(scores: np.ndarray) -> np.ndarray:
     shifted = scores - scores.max(axis=-1, keepdims=True)
     logs: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return logs
+
+
+@cache
+def hash_scripts() -> str:
+    """Return the content hash of the shipped classifier: what is read depends on it.
+
+    Raises:
+        WeightsError: its weights are not on this machine. ArtifactError: they are damaged.
+    """
+    return read_manifest(find_weight("scripts"), kind=KIND, formats=(FORMAT,))[1]
 
 
 @cache

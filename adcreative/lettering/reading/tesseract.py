@@ -6,6 +6,7 @@ of single lines as files and is stopped after TIMEOUT_S. Knows pixels and texts;
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -28,11 +29,14 @@ TIMEOUT_S = 60.0  # for the lines of one picture in one script
 
 @cache
 def installed_languages() -> frozenset[str]:
-    """Return the languages that the program on the PATH can read; empty without it."""
+    """Return the languages that the program on the PATH can read; empty without it, or where it does not answer."""
     program = shutil.which("tesseract")
     if program is None:
         return frozenset()
-    told = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    try:
+        told = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return frozenset()
     return frozenset(told.stdout.split("\n")[1:]) - {""}
 
 
@@ -61,18 +65,13 @@ def read_crops(crops_u8: Sequence[np.ndarray], script: str) -> list[tuple[str, f
             _prepare(crop).save(names[-1])
         listed = Path(folder) / "lines.txt"
         listed.write_text("\n".join(names) + "\n", encoding="utf-8")
+        one_thread = {**os.environ, "OMP_THREAD_LIMIT": "1"}
         command = [program, str(listed), "stdout", "-l", "+".join(languages), "--psm", "7", "tsv"]
         try:
-            told = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S, env=_environment())
-        except subprocess.TimeoutExpired:
+            told = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S, env=one_thread)
+        except (OSError, subprocess.TimeoutExpired):
             return [("", 0.0)] * len(crops_u8)
     return _parse(told.stdout.decode("utf-8", "replace"), len(crops_u8))
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "OMP_THREAD_LIMIT": "1"}
 
 
 def _prepare(crop_u8: np.ndarray) -> Image.Image:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import LRScheduler
 
 from adcreative.artifacts import save_artifact
 from adcreative.lettering.reading.scripts import FORMAT, KIND, SCRIPTS, WINDOW_PX, normalise
@@ -81,12 +82,14 @@ def _batches(windows: np.ndarray, scripts: np.ndarray, rng: np.random.Generator)
         yield torch.from_numpy(normalise(windows[rows])), torch.from_numpy(scripts[rows])
 
 
-def _step(network: nn.Module, optimizer: torch.optim.Optimizer, schedule: object, windows: Tensor, scripts: Tensor) -> float:
+def _step(
+    network: nn.Module, optimizer: torch.optim.Optimizer, schedule: LRScheduler, windows: Tensor, scripts: Tensor
+) -> float:
     loss = F.cross_entropy(network(windows), scripts, label_smoothing=0.05)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    schedule.step()  # type: ignore[attr-defined]
+    schedule.step()
     return float(loss.detach())
 
 

@@ -143,3 +143,19 @@ def test_lines_keep_their_script_in_the_cache() -> None:
     again = unpack_lines(**pack_lines(lines))
     assert [(line.text, line.script) for line in again] == [("ab", "Latin"), ("", "Thai")]
     assert cut_line(np.zeros((20, 20, 3), np.uint8), quad).shape == (4, 9, 3)
+
+
+def test_other_weights_are_another_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = reader_module.name_installed_reader()
+    monkeypatch.setattr(reader_module, "hash_scripts", lambda: "0" * 64)
+    assert reader_module.name_installed_reader() != before
+
+
+def test_a_program_that_cannot_be_run_reads_no_language(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "tesseract"
+    broken.write_bytes(b"\x7fELF nothing")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert tesseract.installed_languages.__wrapped__() == frozenset()
+    monkeypatch.setattr(tesseract, "installed_languages", lambda: frozenset(("ara",)))
+    assert tesseract.read_crops([np.zeros((20, 60, 3), np.uint8)], "Arabic") == [("", 0.0)]
