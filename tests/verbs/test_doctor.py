@@ -29,6 +29,7 @@ def healthy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000_000_000))
     monkeypatch.setattr(module, "_available_bytes", lambda: 8_000_000_000)
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(module, "languages_for", lambda script: ["all"])  # a machine may lack some of tesseract's languages
     monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("ADCREATIVE_LLM_API_KEY", raising=False)
     return states
@@ -47,6 +48,13 @@ def test_a_healthy_machine_has_no_finding_to_act_on(healthy: dict[str, str]) -> 
     result = CliRunner().invoke(app, ["doctor", "--json"])
     assert result.exit_code == 0
     assert {row["status"] for row in json.loads(result.stdout)} == {"ok"}
+
+
+def test_a_script_that_is_not_read_is_named_with_its_package(healthy: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "languages_for", lambda script: [] if script == "Thai" else ["all"])
+    finding = found(doctor(), "words in pictures")
+    assert finding.status == "ok"
+    assert finding.remedy == "To have Thai read, on Debian: apt-get install tesseract-ocr tesseract-ocr-tha"
 
 
 @pytest.mark.parametrize(
