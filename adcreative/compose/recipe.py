@@ -1,0 +1,86 @@
+"""How one ad is composed, as plain data: with the same parts it renders the same bytes again. Also what may be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from adcreative.compose.parts import ROLES
+from adcreative.errors import ConfigError
+
+Density = Literal["airy", "normal", "full"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One composed ad.
+
+    layout: name of a file of `layouts/`. texts: role (of ROLES) to words; several proofs stand in lines of their own. photo,
+    palette, typefaces: which of the parts, None for no photo. cutout: set the photo's cut-out where there is one. emphasis: the
+    role that leads. accent: "#rrggbb" in place of the palette's accent.
+    """
+
+    layout: str
+    texts: Mapping[str, str] = field(default_factory=dict)
+    photo: int | None = 0
+    cutout: bool = False
+    palette: int = 0
+    typefaces: int = 0
+    density: Density = "normal"
+    emphasis: str = "headline"
+    accent: str | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted({*self.texts, self.emphasis} - set(ROLES))
+        if unknown:
+            raise ConfigError(f"an ad has no role {', '.join(unknown)}; name roles of {', '.join(ROLES)}.")
+        if self.density not in ("airy", "normal", "full"):
+            raise ConfigError(f"density is airy, normal or full, got {self.density!r}.")
+
+    def to_json(self) -> dict[str, object]:
+        """Return the recipe as JSON values, for ad.json."""
+        return {name: dict(value) if name == "texts" else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> Recipe:
+        """Return the recipe that `to_json` wrote.
+
+        Raises:
+            ConfigError: a field is unknown or of the wrong kind.
+        """
+        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+        if unknown or not isinstance(values.get("layout"), str) or not isinstance(values.get("texts", {}), Mapping):
+            raise ConfigError(
+                f"a recipe has the fields {', '.join(cls.__dataclass_fields__)} with a layout's name and texts by role; "
+                f"got {', '.join(unknown or map(str, values))}."
+            )
+        return cls(**values)  # type: ignore[arg-type]
+
+
+# code -> what is wrong, in words; {role} and the values of a Problem fill the gaps
+PROBLEMS = {
+    "no_room": "The {role} does not fit {shape} at {min_px:.0f} px; shorten it to about {characters} characters.",
+    "no_glyphs": "The font {font} lacks letters of the {role} ({letters}); name another font or install {package}.",
+    "too_long": "The {role} has {characters} characters; an ad's holds at most {limit}.",
+    "missing_part": "The layout {layout} needs a {part}; add one or take another layout.",
+    "overlap": "The {role} lies on the {other}.",
+    "cut": "The {role} is cut by the edge of the ad.",
+    "outside_safe": "The {role} lies where the app's own buttons lie ({shape}).",
+    "contrast": "The {role} has a contrast of {ratio:.1f}:1 with what lies behind it; {limit:.1f}:1 is needed.",
+    "small_type": "The {role} is set at {px:.1f} px; {min_px:.0f} px can be read.",
+    "missing_ink": "The {role} left no letters in the picture.",
+    "focus_cut": "The photo's crop cuts what must stay whole.",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with an ad: a code of PROBLEMS, the role it is about ("" for none), and values of its sentence."""
+
+    code: str
+    role: str = ""
+    values: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def __str__(self) -> str:
+        return PROBLEMS[self.code].format(role=self.role.replace("_", " "), **self.values)
