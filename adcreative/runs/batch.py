@@ -33,7 +33,7 @@ CHUNK = 32
 class RunSummary:
     """What a verb did: where the result is, how many rows it has, how many creatives failed, whether it was stopped.
 
-    seconds: how long it took. forecast: of a dry run, which has done nothing.
+    seconds: how long it took. forecast: of a dry run, which has done nothing. lines: sentences for a person to read.
     """
 
     path: Path
@@ -43,11 +43,7 @@ class RunSummary:
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     forecast: Forecast | None = None
-
-    @property
-    def lines(self) -> Sequence[str]:
-        """Sentences for a person to read, of verbs that have such."""
-        return ()
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,11 @@ from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
 from adcreative.provenance.seals import why_unsealed
 from adcreative.runs.archives import LEFT_OUT, is_archive
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.exports import note_archive
 from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_originals
 from adcreative.runs.outputs import own_outputs
-from adcreative.verbs.campaign import CampaignSummary
 
 __all__ = ["archive", "find_sources"]
 
@@ -26,7 +26,7 @@ __all__ = ["archive", "find_sources"]
 def archive(
     source: Path, out: Path, *, restore: bool = False, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Pack a run folder into one file, or give the folder back: every file as it was, byte for byte.
 
     Of the pictures of one ad the original is kept once and the others as what differs from it; equal files are kept once. The
@@ -75,16 +75,16 @@ def find_sources(run: Path) -> list[Path]:
     return find_originals(settings, rows, run) if isinstance(settings, dict) else []
 
 
-def _packed(summary: PackSummary, out: Path) -> CampaignSummary:
+def _packed(summary: PackSummary, out: Path) -> RunSummary:
     links = tuple(f"{name} is a link and was left out; pack what it leads to by itself" for name in summary.links)
     if summary.stopped:
-        return CampaignSummary(path=out, done=0, stopped=True, warnings=links)
+        return RunSummary(path=out, done=0, stopped=True, warnings=links)
     times = summary.num_bytes / max(summary.packed_bytes, 1)
     said = f"{summary.num_bytes:,} bytes are {summary.packed_bytes:,} in the archive ({times:.1f} times smaller)"
-    return CampaignSummary(path=out, done=summary.num_files, warnings=links, lines=(said,))
+    return RunSummary(path=out, done=summary.num_files, warnings=links, lines=(said,))
 
 
-def _restore(source: Path, out: Path, progress: Progress, should_stop: ShouldStop) -> CampaignSummary:
+def _restore(source: Path, out: Path, progress: Progress, should_stop: ShouldStop) -> RunSummary:
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise ConfigError(f"{out} is no folder; choose a folder as --out")
     make_private_dir(out)
@@ -96,4 +96,4 @@ def _restore(source: Path, out: Path, progress: Progress, should_stop: ShouldSto
         for name in summary.changed
     )
     done = summary.num_files + summary.num_there
-    return CampaignSummary(path=out, done=done, stopped=summary.stopped, warnings=warnings, lines=lines)
+    return RunSummary(path=out, done=done, stopped=summary.stopped, warnings=warnings, lines=lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from adcreative.delivery.experiment.read_out import ReadOut
     from adcreative.delivery.experiment.variants import Variant
 
-__all__ = ["CampaignSummary", "export", "import_results", "plan_test", "read_out"]
+__all__ = ["export", "import_results", "plan_test", "read_out"]
 
 OUTCOME_COLUMNS = (
     "variant_id", "campaign", "test", "arm", "name", "impressions", "clicks", "ctr_predicted", "ctr_real", "real_by_predicted",
@@ -33,17 +33,10 @@ OUTCOME_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class CampaignSummary(RunSummary):
-    """What a verb did: where the result is, how many arms or rows it has, how many failed, and lines a person reads."""
-
-    lines: tuple[str, ...] = ()
-
-
 @takes(PlanSettings)
 def plan_test(
     run: Path, out: Path, settings: PlanSettings, *, campaign: str, also: Sequence[Path] = (), restart: bool = False
-) -> CampaignSummary:
+) -> RunSummary:
     """Plan a test of the edits in a run folder; write plan.json and plan.csv into the folder `out`.
 
     `also` are further run folders, or packs of approved versions that were unpacked: their edits share the impressions, each
@@ -68,7 +61,7 @@ def plan_test(
     for arm in plan.arms:
         lines.append(f"{arm.variant.name}: {_say_planned(arm)}")
         warnings += [f"{arm.variant.name}: {warning}" for warning in arm.warnings]
-    return CampaignSummary(path=path, done=len(plan.arms), warnings=tuple(warnings), lines=tuple(lines))
+    return RunSummary(path=path, done=len(plan.arms), warnings=tuple(warnings), lines=tuple(lines))
 
 
 def _join_variants(runs: Sequence[Sequence[Variant]]) -> list[Variant]:
@@ -102,7 +95,7 @@ def _say_planned(arm: PlannedArm) -> str:
 def read_out(
     results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None,
     dates: str = "", metric: str = "ctr", restart: bool = False,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Say winner, loser or go on for each variant in a platform's export, at any time; write a JSON file.
 
     With a plan, rows are joined by variant id, every test is read on its own, and the level is the plan's. Without one,
@@ -155,7 +148,7 @@ def read_out(
         content = {"tests": [{"test": name, **answer.as_dict()} for name, answer in answers.items()]}
         file.write(dump_json(content, indent=1))
     done = sum(len(answer.arms) for answer in answers.values())
-    return CampaignSummary(path=out, done=done, warnings=tuple(warnings), lines=tuple(lines))
+    return RunSummary(path=out, done=done, warnings=tuple(warnings), lines=tuple(lines))
 
 
 def _say(arm: Any) -> str:
@@ -178,7 +171,7 @@ def _say_value(arm: Any, answer: Any) -> str:
 def export(
     run: Path, out: Path, settings: ExportSettings, *, format: str, campaign: str, approved_by: str | None = None,
     markets: Sequence[str] = (), restart: bool = False,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Write the variants of a run folder for a platform: google-editor, meta-bulk or adcp; X.failures.csv lies beside.
 
     Nothing leaves without an approval: of the app, of an earlier export, or the one that `approved_by` records in the run's
@@ -228,15 +221,13 @@ def export(
         result = export_variants(variants, out, format=format, settings=settings, leave=leave)
         trail.note_tables(out, failures_path(out))
     warnings = (*result.warnings, *filter(None, (why_unsealed(),)))
-    return CampaignSummary(
-        path=result.path, done=result.done, failed=len(result.failures), warnings=warnings, lines=tuple(lines)
-    )
+    return RunSummary(path=result.path, done=result.done, failed=len(result.failures), warnings=warnings, lines=tuple(lines))
 
 
 def import_results(
     results: Path, db: Path, *, run: Path | None = None, campaign: str = "", columns: Path | None = None,
     dates: str = "", training: Path | None = None, restart: bool = False,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Join a platform's export to variants in a DuckDB file; write predicted against real beside it, and a training folder.
 
     Args:
@@ -282,6 +273,6 @@ def import_results(
     if training is not None:
         with own_outputs(table, inputs, restart=restart):
             lines.append(f"{write_training_table(outcomes, Path(training))} rows to train on: {training}")
-    return CampaignSummary(
+    return RunSummary(
         path=db, done=taken.matched, failed=taken.refused, warnings=taken.warnings, lines=tuple(lines)
     )  # fmt: skip

@@ -43,15 +43,6 @@ class CompressSummary(RunSummary):
     points: tuple[dict[str, Any], ...] = ()
     recommendation: str = ""
 
-    @property
-    def lines(self) -> list[str]:
-        """One line a point, then the recommendation."""
-        return [
-            f"{one['name']}: {one['numbers']:,} numbers, {one['disk_bytes']:,} bytes on disk, "
-            f"{one['rows_per_s']:,.0f} rows a second, AUC {one['auc']:.4f}"
-            for one in self.points
-        ] + ([self.recommendation] if self.recommendation else [])
-
 
 def compress(
     model: Path,
@@ -185,4 +176,13 @@ def _write(out: Path, points: list[Point], rows: CompressionRows, model: Path, d
     write_atomically(out / PAGE, render_compression(report).encode())
     metrics = {rows.held_role: measure_impressions(labels, points[-1].predicted, users)}
     replace(last, metrics=metrics).save(out)
-    return CompressSummary(path=out, done=len(points) - 1, points=tuple(lines), recommendation=advice)
+    return CompressSummary(
+        path=out, done=len(points) - 1, points=tuple(lines), recommendation=advice, lines=(*map(_say, lines), advice)
+    )
+
+
+def _say(point: Mapping[str, Any]) -> str:
+    return (
+        f"{point['name']}: {point['numbers']:,} numbers, {point['disk_bytes']:,} bytes on disk, "
+        f"{point['rows_per_s']:,.0f} rows a second, AUC {point['auc']:.4f}"
+    )

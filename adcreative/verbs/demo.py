@@ -17,7 +17,6 @@ from adcreative.errors import ArtifactError, ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import is_ours, own_outputs
-from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.optimize import optimize
 from adcreative.verbs.train import train
@@ -103,7 +102,7 @@ def _is_trained(model_dir: Path) -> bool:
 
 def demo_account(
     out: Path, *, seed: int = 0, num: int = 200, progress: Progress = silent, should_stop: ShouldStop = never
-) -> CampaignSummary:
+) -> RunSummary:
     """Make a simulated account after launch in `out`/account: creatives, sixty days of log, results by day, queries, answers.
 
     What was planted is in `out`/account-truth.json. See `market.account` for the files.
@@ -127,7 +126,7 @@ def demo_account(
         market, drawn = load_demo_market(MARKET_SEED), count_stage(progress, "rendering ads")
         folder = write_account(market, out, num, seed + 1, progress=drawn)
     names = ", ".join(sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")))
-    return CampaignSummary(path=folder, done=num, lines=(f"in it: {names}",))
+    return RunSummary(path=folder, done=num, lines=(f"in it: {names}",))
 
 
 def realised_uplift(

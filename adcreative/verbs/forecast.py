@@ -23,8 +23,8 @@ from adcreative.errors import CatalogError, ConfigError
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.report.after_launch import render_forecast
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def forecast(
     account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0,
     also: Mapping[str, FitsLives] | None = None, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures beside it (JSON) and a page (HTML).
 
     For each running ad: the chance to be cut out within its first ten days, the chance to end within a week, the day by
@@ -103,7 +103,7 @@ def forecast(
             today = date.fromordinal(lives.last_day)
             file.write(render_forecast(answer.rows, _as_dict(answer, lives), _say(answer, lives), today))
     progress("forecasting", 1, 1)
-    return CampaignSummary(
+    return RunSummary(
         path=out, done=len(lives.names), warnings=(*log.notes, *log.warnings, *answer.warnings), lines=_say(answer, lives)
     )  # fmt: skip
 

@@ -91,14 +91,6 @@ class RankSummary(RunSummary):
     noise_line: float
     num_rows: int
 
-    @property
-    def lines(self) -> list[str]:
-        """The columns that say something, best first."""
-        said = [f"{one.column}: {one.score:.5f}" for one in self.ranks if one.says_something]
-        return (
-            [f"above the noise line of {max(self.noise_line, 0.0):.5f}:", *said[:15]] if said else ["no column says anything"]
-        )
-
 
 @dataclass
 class _Counted:
@@ -167,8 +159,14 @@ def rank_features(
         write_atomically(outputs[1], render_ranks(report).encode())
     return RankSummary(
         path=out, done=len([one for one in ranks if not one.is_noise]), ranks=tuple(ranks), noise_line=noise_line,
-        num_rows=num_rows, warnings=warnings, seconds=time.monotonic() - started_s,
+        num_rows=num_rows, warnings=warnings, lines=_say(ranks, noise_line), seconds=time.monotonic() - started_s,
     )  # fmt: skip
+
+
+def _say(ranks: Sequence[FeatureRank], noise_line: float) -> tuple[str, ...]:
+    """Return the columns that say something, best first."""
+    said = [f"{one.column}: {one.score:.5f}" for one in ranks if one.says_something][:15]
+    return (f"above the noise line of {max(noise_line, 0.0):.5f}:", *said) if said else ("no column says anything",)
 
 
 def _find_label(data: Path, label: str) -> str:

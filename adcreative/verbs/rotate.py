@@ -18,8 +18,8 @@ from adcreative.errors import ConfigError
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.after_launch import render_rotation
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.score_table import LEVEL_UNKNOWN
 from adcreative.verbs.settings import ReadSettings, RotateSettings
 
@@ -40,7 +40,7 @@ MAX_LINES = 12
 def rotate(
     account: Path, out: Path, settings: RotateSettings, *, log: Path, plan_by: Planner | None = None, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV), and a page to look at (HTML).
 
     For one slot, shares are the chance that a creative is the best in its context (Thompson sampling) and are the propensities
@@ -87,7 +87,7 @@ def rotate(
             file.write(render_rotation(planning.plan_as_rows(plan.rows), plan.lines, plan.warnings))
     progress("planning", 3, 3)
     more = (f"... and {len(plan.lines) - MAX_LINES} more contexts",) if len(plan.lines) > MAX_LINES else ()
-    return CampaignSummary(path=out, done=len(plan.rows), warnings=plan.warnings, lines=plan.lines[:MAX_LINES] + more)
+    return RunSummary(path=out, done=len(plan.rows), warnings=plan.warnings, lines=plan.lines[:MAX_LINES] + more)
 
 
 def _plan(creatives: Account, events: EventLog, settings: RotateSettings) -> Plan:
@@ -149,7 +149,7 @@ def _read_survival(path: Path | None) -> tuple[dict[str, float], dict[str, float
 def evaluate_policy(
     log: Path, out: Path, settings: ReadSettings, *, policy: Path | str = "uniform", clip: float = 100.0, seed: int = 0,
     restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Estimate from a log with propensities what another rotation would have earned; write `out` (JSON).
 
     Args:
@@ -178,7 +178,7 @@ def evaluate_policy(
     with own_outputs((out,), (log, plan), restart=restart), atomic_file(out) as file:
         file.write(dump_json(_as_dict(found, str(policy)), indent=1))
     progress("estimating", 2, 2)
-    return CampaignSummary(path=out, done=found.num_rows, warnings=found.warnings, lines=_say(found))
+    return RunSummary(path=out, done=found.num_rows, warnings=found.warnings, lines=_say(found))
 
 
 def _as_dict(found: Judgement, policy: str) -> dict[str, object]:

@@ -18,8 +18,8 @@ from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ TARGET_COLUMNS = ("creative", "rank", "label", "score", "is_known")
 def target(
     ads: Path, out: Path, settings: ReadSettings, *, labels: Path, num: int = 10, seed: int = 0, also: Also | None = None,
     restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Rank queries, keywords or interests for each creative; write `out` (CSV), and figures beside it (JSON).
 
     With known pairs of at least 40 creatives, popular labels, labels with like words and labels of like creatives are held
@@ -81,7 +81,7 @@ def target(
             file.write(dump_json(_as_dict(names, ranking, len(ordered)), indent=1))
     warnings = [f"{unknown} rows of {Path(labels).name} name creatives that are not in {Path(ads).name}."] if unknown else []
     progress("ranking", 2, 2)
-    return CampaignSummary(path=out, done=len(ordered), warnings=tuple(warnings), lines=_say(names, ranking))
+    return RunSummary(path=out, done=len(ordered), warnings=tuple(warnings), lines=_say(names, ranking))
 
 
 def _read_labels(

@@ -49,16 +49,6 @@ class LogSummary(RunSummary):
 
     metrics: dict[str, Any]
 
-    @property
-    def lines(self) -> list[str]:
-        """One sentence for each set of rows that was measured."""
-        return [
-            f"{role}: AUC {found['auc']:.4f} ({found['auc_low']:.4f} to {found['auc_high']:.4f}), "
-            f"log-loss {found['log_loss']:.4f}, calibration error {found['ece']:.4f}"
-            for role, found in self.metrics.items()
-            if found
-        ]
-
 
 def inspect_log(log: Path, out: Path | None = None) -> str:
     """Propose a schema for a log from its first rows, and write it to `out` when that is given.
@@ -157,8 +147,17 @@ def train_log(
     metrics = {role: measure_model(trained.model, file) for role, file in files.items() if role != "train"}
     replace(trained.model, metrics=metrics).save(out)
     _remove_state(out / STATE_DIR)
-    return LogSummary(
-        path=out, done=encoded.num_rows["train"], metrics=metrics, warnings=warned, seconds=time.monotonic() - started_s
+    seconds, done = time.monotonic() - started_s, encoded.num_rows["train"]
+    return LogSummary(path=out, done=done, metrics=metrics, warnings=warned, lines=_say(metrics), seconds=seconds)
+
+
+def _say(metrics: dict[str, Any]) -> tuple[str, ...]:
+    """Return one sentence for each set of rows that was measured."""
+    return tuple(
+        f"{role}: AUC {found['auc']:.4f} ({found['auc_low']:.4f} to {found['auc_high']:.4f}), "
+        f"log-loss {found['log_loss']:.4f}, calibration error {found['ece']:.4f}"
+        for role, found in metrics.items()
+        if found
     )
 
 

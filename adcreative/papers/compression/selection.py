@@ -19,8 +19,8 @@ from adcreative.catalog.tables import write_rows
 from adcreative.config import load_config
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
-from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def select(
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> CampaignSummary:
+) -> RunSummary:
     """Say which values of each field, and which pairs of fields, a network of this log needs.
 
     Values pass gates that a trained model learns (OptFS); pairs are memorised, factorised or dropped by a search of its own
@@ -87,14 +87,14 @@ def select(
             choices = _choose_pairs(files, seed, progress, should_stop)
             choices = choices and _name_noise(choices, work)
         if choices is None:
-            return CampaignSummary(path=out, done=0, stopped=True, seconds=time.monotonic() - started_s)
+            return RunSummary(path=out, done=0, stopped=True, seconds=time.monotonic() - started_s)
         kept = {name: (sum(row["kept"] for row in rows), len(rows)) for name, rows in values.items()}
         needed = {*schema.sequences.values(), schema.user}
         dropped = tuple(name for name, (now, _) in kept.items() if not now and name in schema.categories and name not in needed)
         dropped = () if len(dropped) == len(schema.categories) else dropped
         _write(out, schema, values, choices, dropped)
     said = [f"{name}: {now} of {of} values are worth a row" for name, (now, of) in kept.items()]
-    return CampaignSummary(
+    return RunSummary(
         path=out, done=sum(of for _, of in kept.values()), seconds=time.monotonic() - started_s,
         lines=(*said, *(f"{pair}: {choice}" for pair, choice in choices.items() if choice != DROP)),
     )  # fmt: skip

@@ -9,8 +9,8 @@ import numpy as np
 
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import RunSummary
 from adcreative.verbs import forecast as product
-from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["forecast_two_terms"]
 def forecast_two_terms(
     account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Forecast as `verbs.forecast` does, with the two-term hazard beside its models; arguments and errors are the same."""
     return product.forecast(
         account, out, settings, creatives=creatives, seed=seed, also={"two-term hazard": fit}, restart=restart,

@@ -14,9 +14,9 @@ from adcreative.catalog.images import picture
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.options import takes
 from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs import target as product
-from adcreative.verbs.campaign import CampaignSummary
 from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def target(
     ads: Path, out: Path, settings: ReadSettings, *, labels: Path, num: int = 10, index: Path | None = None,
     use_pictures: bool = True, seed: int = 0, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Rank queries, keywords or interests for each creative, as `verbs.target` does; with `index` by the encoder, too.
 
     Args:

@@ -24,7 +24,6 @@ from adcreative.runs.engines import BatchConfig
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.runs.survey import survey_catalog
 from adcreative.verbs import score as scoring
-from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +43,7 @@ ARRAYS = ("effects", "trait_mean", "trait_scale", "feature_mean", "feature_scale
 def audit_personas(
     answers: Path, out: Path, *, creatives: Path | None = None, personas: Path | None = None, seed: int = 0,
     restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Measure what declared profiles say about preferences; write `out` (JSON), its effects as CSV, and rankings by persona.
 
     Args:
@@ -96,7 +95,7 @@ def audit_personas(
     sure = [one for one in effects if one["is_sure"] == "yes"][:5] if found.is_useful else []
     lines += ["{trait} x {feature}: {effect:+.3f} ({low:+.3f} to {high:+.3f})".format(**one) for one in sure]
     warnings = (SMALL_WARNING.format(num=num_people),) if num_people < SMALL else ()
-    return CampaignSummary(path=out, done=num_people, warnings=warnings, lines=tuple(lines))
+    return RunSummary(path=out, done=num_people, warnings=warnings, lines=tuple(lines))
 
 
 def _read(answers: Path, creatives: Path | None) -> tuple[pd.DataFrame, tuple[Creative, ...]]:

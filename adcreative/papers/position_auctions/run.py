@@ -20,8 +20,8 @@ from adcreative.errors import CatalogError, ConfigError
 from adcreative.options import takes
 from adcreative.papers.position_auctions.settings import PlaceSettings
 from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
     from adcreative.creative import Creative
@@ -50,7 +50,7 @@ class _Market:
 def place(
     text: Path, out: Path, settings: PlaceSettings, *, creatives: Path, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Place sponsored creatives between the paragraphs of a text, each labelled; write `out` (Markdown) and `<out>.json`.
 
     Ads with a column `bid` (value per click) take part in an auction: the allocation is exact, and each pays per click what it
@@ -84,7 +84,7 @@ def place(
         with atomic_file(sheet) as file:
             file.write(dump_json(_as_dict(places, market, found, fit, settings), indent=1))
     progress("placing", 2, 2)
-    return CampaignSummary(
+    return RunSummary(
         path=out, done=len(found.ads), lines=_say(market, places, found), warnings=_warn(found, fit, settings.min_fit)
     )
 

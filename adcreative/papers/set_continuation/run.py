@@ -17,8 +17,8 @@ from adcreative.catalog.tables import atomic_file, beside, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.campaign import CampaignSummary
 
 if TYPE_CHECKING:
     from adcreative.papers.set_continuation.model import Extender
@@ -36,7 +36,7 @@ MIN_MEASURED = 20
 def extend(
     library: Path, out: Path, *, seeds: Sequence[str] = (), title: str = "", num: int = 20, creatives: Path | None = None,
     seed: int = 0, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Continue a set: rank the items of a library that belong to the seeds, or to a title; write `out` (CSV, JSON beside it).
 
     Stage one retrieves by shared sets, neighbours, factors and words; stage two re-ranks by trees that learnt on hidden items
@@ -85,7 +85,7 @@ def extend(
         with atomic_file(sheet) as file:
             file.write(dump_json({"seeds": list(seeds), "title": title, "num_sets": len(sets), "num_items": len(items),
                                   "method": _method(extender), "figures": figures}, indent=1))  # fmt: skip
-    return CampaignSummary(path=out, done=len(rows), lines=_say(figures, _method(extender), rows, len(sets)))
+    return RunSummary(path=out, done=len(rows), lines=_say(figures, _method(extender), rows, len(sets)))
 
 
 def _method(extender: Extender) -> str:

@@ -20,8 +20,8 @@ from adcreative.errors import ConfigError
 from adcreative.options import takes
 from adcreative.papers.slate_readers.settings import RotateSettings
 from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent, uncounted
+from adcreative.runs.batch import RunSummary
 from adcreative.verbs import rotate as product
-from adcreative.verbs.campaign import CampaignSummary
 
 __all__ = ["plan_reader_slates", "rotate"]
 
@@ -125,7 +125,7 @@ def _say(slates: np.ndarray, shares: np.ndarray, rates: np.ndarray, num_items: i
 def rotate(
     account: Path, out: Path, settings: RotateSettings, *, log: Path, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> CampaignSummary:  # fmt: skip
+) -> RunSummary:  # fmt: skip
     """Plan tomorrow's share of impressions as `verbs.rotate` does; with `readers`, slates for each reader who comes back.
 
     Raises:
