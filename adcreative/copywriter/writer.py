@@ -21,9 +21,9 @@ from adcreative.copywriter.candidates import (
 )
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
-from adcreative.copywriter.lint.problem import Problem
 from adcreative.encoders.language import LANGUAGES
 from adcreative.errors import CopywriterError
+from adcreative.problem import Problem
 
 _CACHE_SIZE = 512
 

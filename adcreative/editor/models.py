@@ -12,9 +12,7 @@ import numpy as np
 
 from adcreative.creative import Creative, Prediction
 from adcreative.errors import CreativeError
-from adcreative.lettering.erasing.hole_filling import FillHoles
-from adcreative.lettering.reading.reader import TextReading
-from adcreative.lettering.setting.prepared_cache import PreparedCache
+from adcreative.lettering import FillHoles, PreparedCache, TextReading
 from adcreative.provenance.consent import ConsentBook
 from stylegan.faces.visible_changes import VISIBLE_CHANGES
 

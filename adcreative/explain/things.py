@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.lettering.reading.reader import has_reader, load_reader
+from adcreative.lettering import has_reader, load_reader
 
 __all__ = ["find_things"]
 

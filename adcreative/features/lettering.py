@@ -9,8 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from adcreative.lettering.reading.ink import contrast_ratio, measure_ink
-from adcreative.lettering.reading.measures import PHONE_WIDTH_PT
+from adcreative.lettering import PHONE_WIDTH_PT, contrast_ratio, measure_ink
 
 LETTERING_STATS = ("share", "lines", "letters", "contrast", "smallest", "largest")
 NEUTRAL_CONTRAST, NEUTRAL_PT = 8.0, 14.0  # of a picture without words, so that their absence shows in the first three alone

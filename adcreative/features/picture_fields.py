@@ -15,9 +15,7 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
-from adcreative.lettering.reading.reader import TextReading
-from adcreative.lettering.reading.roles import is_same_text, says_words
-from adcreative.lettering.reading.words import PictureWords, read_words
+from adcreative.lettering import TextReading, Words, is_same_text, read, says_words
 
 READ_NOTE = "read from the picture"
 # field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
@@ -43,7 +41,7 @@ def _fill(creative: Creative, reader: TextReading) -> Creative:
         image_u8 = picture(creative)
     except CreativeError:
         return creative
-    return creative if image_u8 is None else fill_fields(creative, read_words(image_u8, reader, brand=creative.brand))
+    return creative if image_u8 is None else fill_fields(creative, read(image_u8, reader, brand=creative.brand))
 
 
 def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:
@@ -53,7 +51,7 @@ def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:
         CreativeError: its picture cannot be read.
     """
     image_u8 = None if creative.brand or reader is None else picture(creative)
-    return name_brand(creative, PictureWords() if image_u8 is None or reader is None else read_words(image_u8, reader))
+    return name_brand(creative, Words() if image_u8 is None or reader is None else read(image_u8, reader))
 
 
 def name_read_fields(creative: Creative) -> str:
@@ -66,7 +64,7 @@ def has_open_fields(creative: Creative) -> bool:
     return not (creative.headline and creative.body and creative.cta)
 
 
-def fill_fields(creative: Creative, words: PictureWords) -> Creative:
+def fill_fields(creative: Creative, words: Words) -> Creative:
     """Return the creative with its empty headline, description and button filled from the picture, and marked so.
 
     `read_fields` of the result names the fields that were filled. What the ad says itself is left as it is, and what the
@@ -116,7 +114,7 @@ def find_domain(*texts: str) -> str:
     return ""
 
 
-def name_brand(creative: Creative, words: PictureWords) -> str:
+def name_brand(creative: Creative, words: Words) -> str:
     """Return who an ad says it is from: its brand, else what stands as a logo in its picture, else the address that it tells.
 
     A logo that is one of several such lines, or was hardly read, is left out; "" where the ad does not say.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from adcreative.features.cache import FeatureCache, FeatureStore, cache_dir, hash_picture, picture_key
-from adcreative.lettering.reading.reader import (
+from adcreative.lettering import (
     TextLine,
     TextReading,
     has_reader,

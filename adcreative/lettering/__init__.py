@@ -1,1 +1,176 @@
-"""Words in pictures: read, taken out, set anew, and arranged in other shapes. Knows pixels and texts; no ads, no rates."""
+"""Words in pictures, through four doors; nothing outside imports what lies deeper. Knows pictures and words; no ads, no rates.
+
+    read(image) -> Words                   blocks of text with role, box, ink, ground, plate, and how sure
+    erase(image, words) -> image           the ground without their letters
+    set(image, words, texts) -> Change     new texts where the old ones stood, what was refused and why
+    arrange(image, words, shapes) -> list  the picture in other shapes, its words laid anew
+
+Who sets many texts into one picture keeps a `TextSetter`, which works out fonts and grounds once. Importing this loads nothing
+but names (PEP 562): a floor is loaded when one of its names is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from adcreative.lettering.arranging.protection import Protection, protect
+    from adcreative.lettering.arranging.sizes import RATIOS, SizedPicture, parse_ratios
+    from adcreative.lettering.erasing.hole_filling import FillHoles, fill_with_painter, load_lama
+    from adcreative.lettering.reading.blocks import BlockLine, Box, TextBlock
+    from adcreative.lettering.reading.ink import contrast_ratio, measure_ink
+    from adcreative.lettering.reading.line_breaks import wrap_evenly
+    from adcreative.lettering.reading.measures import PHONE_WIDTH_PT, text_notes
+    from adcreative.lettering.reading.reader import (
+        LineFinder,
+        TextLine,
+        TextReading,
+        has_reader,
+        load_reader,
+        name_installed_reader,
+        pack_lines,
+        unpack_lines,
+    )
+    from adcreative.lettering.reading.roles import is_same_text, says_words
+    from adcreative.lettering.reading.tesseract import LANGUAGES, languages_for, name_package
+    from adcreative.lettering.reading.words import PictureWords as Words
+    from adcreative.lettering.reading.words import forget_words, refuse_letters
+    from adcreative.lettering.setting.changes import Change
+    from adcreative.lettering.setting.fonts import Typeface, typefaces
+    from adcreative.lettering.setting.prepared_cache import PreparedCache
+    from adcreative.lettering.setting.setting import TextSetter
+    from adcreative.progress import Count
+
+# module -> its names, as imported above for type checkers
+_HOMES = {
+    "arranging.protection": "Protection protect",
+    "arranging.sizes": "RATIOS SizedPicture parse_ratios",
+    "erasing.hole_filling": "FillHoles fill_with_painter load_lama",
+    "reading.blocks": "BlockLine Box TextBlock",
+    "reading.ink": "contrast_ratio measure_ink",
+    "reading.line_breaks": "wrap_evenly",
+    "reading.measures": "PHONE_WIDTH_PT text_notes",
+    "reading.reader": "LineFinder TextLine TextReading has_reader load_reader name_installed_reader pack_lines unpack_lines",
+    "reading.roles": "is_same_text says_words",
+    "reading.tesseract": "LANGUAGES languages_for name_package",
+    "reading.words": "PictureWords forget_words refuse_letters",
+    "setting.changes": "Change",
+    "setting.fonts": "Typeface typefaces",
+    "setting.prepared_cache": "PreparedCache",
+    "setting.setting": "TextSetter",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+__all__ = ["arrange", "erase", "read", "set", "Words", *sorted(_HOME_OF.keys() - {"PictureWords"})]
+
+
+def read(image_u8: np.ndarray, reader: TextReading | None = None, *, brand: str = "") -> Words:
+    """Return the words of a picture [H, W, 3] uint8 as blocks with roles.
+
+    Args:
+        reader: None: the installed one. brand: whose ad it is, where that is known: its name is a logo.
+    Raises:
+        WeightsError: the packages that read are not installed.
+    """
+    from adcreative.lettering.reading.reader import load_reader
+    from adcreative.lettering.reading.words import read_words
+
+    return read_words(image_u8, reader or load_reader(), brand=brand)
+
+
+def erase(
+    image_u8: np.ndarray,
+    words: Words,
+    *,
+    faces_xyxy_px: Sequence[Sequence[float]] = (),
+    inpainter: FillHoles | None = None,
+) -> np.ndarray:
+    """Return the picture [H, W, 3] without the letters of these words; plates stay, and so do all pixels beside strokes.
+
+    Args:
+        faces_xyxy_px: boxes of what is no ground. inpainter: fills what is neither flat nor drawn; None: patches of what
+            is around.
+    """
+    from adcreative.lettering.erasing.erasing import erase_block, inpaint_strokes
+    from adcreative.lettering.setting.reflow import mask_things
+
+    for block in words.blocks:
+        others = [other for other in words.blocks if other.box != block.box]
+        beside = mask_things(image_u8.shape[:2], others, faces_xyxy_px)
+        image_u8 = erase_block(image_u8, block, inpainter or inpaint_strokes, beside)[0]
+    return image_u8
+
+
+def set(
+    image_u8: np.ndarray,
+    words: Words,
+    texts: Mapping[str, str],
+    *,
+    old: Mapping[str, str],
+    reader: TextReading | None = None,
+    faces_xyxy_px: Sequence[Sequence[float]] = (),
+    inpainter: FillHoles | None = None,
+) -> Change:
+    """Return what a picture [H, W, 3] becomes when texts of it are replaced.
+
+    Args:
+        texts: "headline", "description" or "cta" -> the new text; one that is not named stays. old: the same -> the text that
+            the picture says, by which its block is found. reader: reads the result back; None: the installed one.
+    """
+    from adcreative.lettering.reading.reader import load_reader
+    from adcreative.lettering.setting.fonts import typefaces
+    from adcreative.lettering.setting.setting import TextSetter
+
+    setter = TextSetter(
+        image_u8, words, old, reader=reader or load_reader(), typefaces=typefaces(), faces_xyxy_px=faces_xyxy_px,
+        inpainter=inpainter,
+    )  # fmt: skip
+    return setter.change({**old, **texts})
+
+
+def arrange(
+    image_u8: np.ndarray,
+    words: Words,
+    shapes: Sequence[str],
+    *,
+    texts: Mapping[str, str] | None = None,
+    reader: TextReading | None = None,
+    faces_xyxy_px: Sequence[Sequence[float]] = (),
+    inpainter: FillHoles | None = None,
+    tell: Count | None = None,
+) -> list[SizedPicture]:
+    """Return a picture [H, W, 3] laid out in shapes of RATIOS, in that order.
+
+    Args:
+        texts: "headline", "description", "cta" -> what the picture is known to say, in place of what was misread. reader: reads
+            words back that were laid anew; None: words stay where they stand. tell: how many shapes are laid out, of how many.
+    """
+    from adcreative.lettering.arranging.protection import protect
+    from adcreative.lettering.arranging.sizes import lay_out_sizes
+    from adcreative.lettering.erasing.erasing import inpaint_strokes
+    from adcreative.lettering.setting.field_blocks import find_field_blocks
+    from adcreative.progress import uncounted
+
+    faces = [box for box in faces_xyxy_px if not words.covers(box)]  # "e" has an eye and a mouth, too
+    unread = [line.box_xyxy_px for line in words.unread]  # words that are not read are not cut, either
+    content = protect(image_u8, [*faces, *unread]).frame()
+    known = {block.box: block for block in find_field_blocks(words, texts or {}).values()}
+    blocks = [known.get(block.box, block) for block in words.blocks]
+    return lay_out_sizes(image_u8, shapes, content, blocks, faces, reader, inpainter or inpaint_strokes, tell or uncounted)
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a name at its first use (PEP 562)."""
+    known = {"Words": "PictureWords"}.get(name, name)
+    if known not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOME_OF[known]}"), known)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from adcreative.lettering.reading.line_breaks import wrap_evenly
+from adcreative.lettering import wrap_evenly
 from adcreative.market.brands import RGB
 
 RGBA = tuple[int, int, int, int]

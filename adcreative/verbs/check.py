@@ -16,9 +16,7 @@ from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
 from adcreative.features.picture_fields import fill_fields, name_read_fields
 from adcreative.features.word_readings import find_reader
-from adcreative.lettering.reading.measures import text_notes
-from adcreative.lettering.reading.reader import TextReading
-from adcreative.lettering.reading.words import read_words
+from adcreative.lettering import TextReading, read, text_notes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -57,7 +55,7 @@ def read_text(creative: Creative, reader: TextReading | None = None) -> tuple[Cr
     image_u8 = picture(creative) if reader is not None else None
     if image_u8 is None or reader is None:
         return creative, []
-    words = read_words(image_u8, reader, brand=creative.brand)
+    words = read(image_u8, reader, brand=creative.brand)
     filled = fill_fields(creative, words)
     told = name_read_fields(filled)
     return filled, [*([told] if told else []), *text_notes(words)]

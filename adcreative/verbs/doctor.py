@@ -22,7 +22,7 @@ from adcreative.copywriter.engines.server_address import KEY_VARIABLE, check_key
 from adcreative.encoders.weights import WEIGHTS, check_weight, weight_table
 from adcreative.errors import AdCreativeError, ConfigError
 from adcreative.features.cache import cache_dir
-from adcreative.lettering.reading.tesseract import LANGUAGES, languages_for, name_package
+from adcreative.lettering import LANGUAGES, languages_for, name_package
 from adcreative.progress import Progress, silent
 
 __all__ = ["Finding", "doctor"]

@@ -10,7 +10,7 @@ from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import failures_path, read_our_rows
 from adcreative.creative import Creative
 from adcreative.features.picture_fields import fill_from_pictures
-from adcreative.lettering.reading.reader import TextReading
+from adcreative.lettering import TextReading
 from adcreative.progress import Progress, ShouldStop
 from adcreative.runs.engines import BatchConfig
 from adcreative.verbs.settings import ScoreSettings

@@ -13,8 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from adcreative.encoders.latest import LatestAnswers
 from adcreative.features.cache import FeatureCache, cache_dir
-from adcreative.lettering.reading.words import forget_words
-from adcreative.lettering.setting.prepared_cache import PreparedCache
+from adcreative.lettering import PreparedCache, forget_words
 
 if TYPE_CHECKING:
     from adcreative.copywriter import Copywriter

@@ -29,8 +29,7 @@ from adcreative.encoders.weights import embedded_dir
 from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.features.word_readings import find_reader
-from adcreative.lettering.erasing.hole_filling import FillHoles, fill_with_painter, load_lama
-from adcreative.lettering.reading.reader import LineFinder, has_reader
+from adcreative.lettering import FillHoles, LineFinder, fill_with_painter, has_reader, load_lama
 from adcreative.provenance.consent import ConsentBook
 from adcreative.verbs.directions import choose_directions
 from adcreative.verbs.model_folder import find_models, read_model_manifests

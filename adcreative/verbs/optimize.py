@@ -83,7 +83,7 @@ def optimize(
     """
     from adcreative.copywriter.build import build_copywriter
     from adcreative.editor.settings import fill_config
-    from adcreative.lettering.arranging.sizes import parse_ratios
+    from adcreative.lettering import parse_ratios
 
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
     check_base_rate(settings.base_rate)
@@ -313,8 +313,8 @@ def _doubts(text: str, brief: Brief, kind: str) -> Sequence[str]:
     """Return what the rules say of words of the user's own; of words in another language than the ad's that alone."""
     from adcreative.copywriter.brief import read_facts
     from adcreative.copywriter.lint.checks import check_own_words
-    from adcreative.copywriter.lint.problem import Problem
     from adcreative.encoders.language import LANGUAGES, detect_language
+    from adcreative.problem import Problem
 
     theirs, ours = detect_language(text), read_facts(brief).language
     if theirs in LANGUAGES and ours in LANGUAGES and theirs != ours:

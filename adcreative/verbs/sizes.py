@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 from adcreative.creative import Creative
 from adcreative.delivery.placements import fit_picture, placement_limit
 from adcreative.errors import CreativeError
-from adcreative.lettering.arranging.protection import protect
-from adcreative.lettering.arranging.sizes import SizedPicture, lay_out_sizes
-from adcreative.lettering.erasing.erasing import inpaint_strokes
-from adcreative.lettering.reading.blocks import TextBlock
-from adcreative.lettering.reading.words import PictureWords, read_words
-from adcreative.lettering.setting.field_blocks import find_field_blocks
+from adcreative.lettering import SizedPicture, Words, arrange, read
 from adcreative.progress import Count, uncounted
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
@@ -59,14 +54,11 @@ def write_sizes(
         delivered = replace(
             delivered, headline=result.headline_edited, description=result.description_edited, cta=result.cta_edited
         )
-    seen = PictureWords() if tools.text_reader is None else read_words(image_u8, tools.text_reader, brand=delivered.brand)
-    found = [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]
-    faces = [box for box in found if not seen.covers(box)]  # "e" has an eye and a mouth, too
-    unread = [line.box_xyxy_px for line in seen.unread]  # words that are not read are not cut, either
-    content = protect(image_u8, [*faces, *unread]).frame()
-    blocks = _known_blocks(seen, delivered)
-    inpainter = tools.inpainter or inpaint_strokes
-    sized = lay_out_sizes(image_u8, ratios, content, blocks, faces, tools.text_reader, inpainter, tell)
+    words = Words() if tools.text_reader is None else read(image_u8, tools.text_reader, brand=delivered.brand)
+    sized = arrange(
+        image_u8, words, ratios, texts=delivered.picture_texts, reader=tools.text_reader,
+        faces_xyxy_px=[face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)], inpainter=tools.inpainter, tell=tell,
+    )  # fmt: skip
     extracted = tools.extractor.extract([replace(delivered, image_u8=one.image_u8) for one in sized])
     rows = []
     for one, features in zip(sized, extracted, strict=True):
@@ -81,12 +73,6 @@ def write_sizes(
         )  # fmt: skip
         rows.append(_describe(one, features, delivered, name, (out / name).stat().st_size, tools))
     return rows
-
-
-def _known_blocks(words: PictureWords, delivered: Creative) -> list[TextBlock]:
-    """Return the text in a picture, with what the ad is known to say in place of what was misread."""
-    known = {block.box: block for block in find_field_blocks(words, delivered.picture_texts).values()}
-    return [known.get(block.box, block) for block in words.blocks]
 
 
 def _choose_file(one: SizedPicture) -> tuple[str, int | None]:

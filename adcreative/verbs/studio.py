@@ -297,7 +297,7 @@ class Studio:
         Raises:
             ConfigError: a shape is not known.
         """
-        from adcreative.lettering.arranging.sizes import parse_ratios
+        from adcreative.lettering import parse_ratios
         from adcreative.runs.folder import Makers
         from adcreative.verbs.sizes import write_sizes
 

@@ -9,7 +9,7 @@ import pytest
 
 from adcreative.creative import EditResult
 from adcreative.editor.preparation.lines import NO_OTHER_LINE
-from adcreative.lettering.setting.changes import TextChange
+from adcreative.lettering import Change
 from adcreative.verbs.directions import read_direction_names
 from apps.studio.handlers.steps import merge_notes
 from apps.studio.html.results import _has_new_words, cards, result, say_kept_words, say_looks
@@ -91,7 +91,7 @@ def test_a_card_says_a_description_only_where_it_is_new() -> None:
 def test_a_card_says_that_its_words_are_in_a_similar_font_and_where_the_own_is_brought() -> None:
     kept = EditResult(file_name="ad.png", status="kept", headline_original="Tea", enough_data=False)
     nothing = np.zeros((2, 2), bool)
-    change = TextChange(mask=nothing, pixels=np.zeros((2, 2, 3), np.uint8), done=("headline",), similar={"headline": "Lato"})
+    change = Change(mask=nothing, pixels=np.zeros((2, 2, 3), np.uint8), done=("headline",), similar={"headline": "Lato"})
     for words, is_said in ((change.note, True), (replace(change, similar={}).note, False)):
         one = FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Fresh tea", words_in_picture=words)
         shown = cards(FakeOutcome(result=kept, image_u8=None, control_u8=None, alternatives=(one,)))

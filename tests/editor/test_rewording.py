@@ -16,7 +16,7 @@ from adcreative.editor import editor
 from adcreative.editor.editor import EditorConfig, edit_creative
 from adcreative.editor.preparation.briefed import Briefed, write_lines
 from adcreative.editor.rewording import reword
-from adcreative.lettering.setting.setting import TextChange
+from adcreative.lettering import Change
 from tests.editor.fakes import FakePredictor, bumpy_surface, fake_ad, fake_tools
 
 AD = Creative(headline="Warm coats for winter", brand="Somnia")
@@ -180,11 +180,11 @@ class Setter:
     def __init__(self, words: str = "Shoes") -> None:
         self.words = words
 
-    def change(self, texts: Mapping[str, str]) -> TextChange:
+    def change(self, texts: Mapping[str, str]) -> Change:
         mask = np.zeros(fake_ad().image_u8.shape[:2], bool)
         mask[0, :] = texts["headline"] != self.words
         pixels = np.full((*mask.shape, 3), len(texts["headline"]), np.uint8)
-        return TextChange(mask=mask, pixels=pixels, done=("headline",) if mask.any() else ())
+        return Change(mask=mask, pixels=pixels, done=("headline",) if mask.any() else ())
 
 
 @pytest.mark.parametrize("is_kept", [False, True])

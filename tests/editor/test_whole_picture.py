@@ -19,8 +19,8 @@ from adcreative.editor import editor
 from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
 from adcreative.editor.preparation.lines import offer_buttons
 from adcreative.features.batch import CreativeFeatures
+from adcreative.lettering import Change
 from adcreative.lettering.reading.reader import load_reader
-from adcreative.lettering.setting.changes import TextChange
 from adcreative.lettering.setting.fonts import typefaces
 from tests.editor.fakes import HEADLINES, FakeAnalyzer, FakeCopywriter, FakePredictor, fake_ad, fake_tools
 
@@ -210,10 +210,10 @@ class Darkening:
 
     field_blocks = ("headline",)
 
-    def change(self, texts: Mapping[str, str]) -> TextChange:
+    def change(self, texts: Mapping[str, str]) -> Change:
         is_new, is_long = texts["headline"] != "Shoes", len(texts["headline"]) > 15
         mask = np.full(picture().shape[:2], is_new)
-        return TextChange(mask=mask, pixels=picture() // (4 if is_long else 1), done=("headline",) if is_new else ())
+        return Change(mask=mask, pixels=picture() // (4 if is_long else 1), done=("headline",) if is_new else ())
 
 
 @pytest.mark.parametrize("edit_look", [False, True])

@@ -19,11 +19,12 @@ import regex
 
 from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_word, neighbours, read_facts, stem, stems_of
 from adcreative.copywriter.lint.pairs import repeats, says_a_phrase_twice, says_twice
-from adcreative.copywriter.lint.problem import Problem, keep_first
+from adcreative.copywriter.lint.problem import keep_first
 from adcreative.copywriter.lint.sentences import sentence_problems
 from adcreative.copywriter.lint.substance import substance_problems
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.encoders.language import detect_language
+from adcreative.problem import Problem
 
 KINDS = ("headline", "description")
 _MIN_WORDS = {"headline": 2, "description": 4}

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from adcreative.copywriter.brief import Facts
-from adcreative.copywriter.lint.problem import Problem
 from adcreative.copywriter.lint.substance import lost_problems
 from adcreative.copywriter.rules import word_set
+from adcreative.problem import Problem
 
 LONG_RUN = 4  # words, or as many pairs of signs where a script has no spaces
 SHORT_RUN = 2  # all that both phrases say

@@ -1,41 +1,15 @@
-"""What is wrong with a line of copy, as a code with values; the sentence is for people alone."""
+"""Problems of lines of copy: which codes say that an ad's own words are missing, and a list without repeats."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Self
+from collections.abc import Iterable
 
-from adcreative.copywriter.rules import rule_pack
+from adcreative.problem import Problem
 
-__all__ = ["Problem", "keep_first"]
+__all__ = ["DROPS", "keep_first"]
 
 # codes of what a line lacks beside the ad that it is written for
 DROPS = frozenset(("drops_offer", "drops_number", "drops_proof", "drops_name"))
-
-
-class Problem(str):
-    """One problem of a line: its English sentence, with the code that decisions ask for and the values of the sentence.
-
-    Args:
-        code: a key of rules/problems.yaml.
-        values: what the sentence of that code names in braces.
-    """
-
-    __slots__ = ("code", "values")
-    code: str
-    values: dict[str, object]
-
-    def __new__(cls, code: str, **values: object) -> Self:
-        self = super().__new__(cls, rule_pack("problems")[code].format(**values))
-        self.code, self.values = code, values
-        return self
-
-    def __reduce__(self) -> tuple[Callable[..., Problem], tuple[str, dict[str, object]]]:
-        return _make, (self.code, self.values)
-
-
-def _make(code: str, values: dict[str, object]) -> Problem:
-    return Problem(code, **values)
 
 
 def keep_first(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 
 from adcreative.copywriter.brief import NUMBER, WORD, Facts, is_known_word, stem
-from adcreative.copywriter.lint.problem import Problem
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
+from adcreative.problem import Problem
 
 _LEAST_PROOF = 50  # from here on a number without a currency counts people, years, stars: a proof
 _SENTENCE_START = r"(?:^|[.!?:–—]\s+)"

@@ -17,11 +17,7 @@ from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.scene import Scenes, paint_scenes
 from adcreative.errors import CreativeError
 from adcreative.features.picture_fields import fill_fields
-from adcreative.lettering.arranging.protection import protect
-from adcreative.lettering.erasing.erasing import inpaint_strokes
-from adcreative.lettering.reading.words import PictureWords, read_words, refuse_letters
-from adcreative.lettering.setting.fonts import typefaces
-from adcreative.lettering.setting.setting import TextSetter
+from adcreative.lettering import TextSetter, Words, protect, read, refuse_letters, typefaces
 from adcreative.progress import ShouldStop, never
 from adcreative.provenance.consent import Permission
 
@@ -56,9 +52,9 @@ def open_creative(
         CreativeError: the picture cannot be read, or no features can be extracted.
     """
     image_u8 = picture(creative)
-    words = PictureWords()
+    words = Words()
     if image_u8 is not None and config.set_text and tools.text_reader is not None:
-        words = read_words(image_u8, tools.text_reader, brand=creative.brand)
+        words = read(image_u8, tools.text_reader, brand=creative.brand)
         creative = fill_fields(creative, words)
     (features,) = tools.extractor.extract([creative])
     if isinstance(features, CreativeError):
@@ -92,7 +88,7 @@ def prepare_words(creative: Creative, tools: EditorTools, config: EditorConfig, 
     image_u8 = picture(creative)
     if image_u8 is None or not config.set_text or tools.text_reader is None:
         return creative
-    words = read_words(image_u8, tools.text_reader, brand=creative.brand)
+    words = read(image_u8, tools.text_reader, brand=creative.brand)
     creative, faces = fill_fields(creative, words), tools.analyzer.analyze(image_u8)
     if should_stop():  # such as since the ad was deleted, of which nothing may be kept then
         return creative
@@ -112,7 +108,7 @@ def tools_for_versions(opened: EditableCreative, tools: EditorTools) -> EditorTo
 def _open_words(
     creative: Creative,
     image_u8: np.ndarray,
-    words: PictureWords,
+    words: Words,
     faces: Sequence[Any],
     others: tuple[FaceSession | None, Scenes | None],
     tools: EditorTools,
@@ -133,10 +129,9 @@ def _open_words(
         typefaces=typefaces(tools.fonts),
         faces_xyxy_px=boxes,
         fixed=fixed,
-        inpainter=tools.inpainter or inpaint_strokes,
+        inpainter=tools.inpainter,
+        cache=tools.prepared,
     )
-    if tools.prepared is not None:
-        setter.prepared = tools.prepared.share(setter.prepared)
     return setter if setter.field_blocks else None
 
 

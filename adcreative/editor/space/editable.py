@@ -11,7 +11,7 @@ from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import FaceSession
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.scene import Scenes
-from adcreative.lettering.setting.setting import TextSetter
+from adcreative.lettering import TextSetter
 
 
 @dataclass(frozen=True, kw_only=True)

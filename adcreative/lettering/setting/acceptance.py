@@ -25,6 +25,7 @@ from adcreative.lettering.reading.spelling import mend_capitals
 from adcreative.lettering.setting.changes import floor_tenth
 from adcreative.lettering.setting.room import SAFE_MARGIN
 from adcreative.lettering.setting.typesetting import Setting
+from adcreative.problem import Problem
 
 OLD_SHARE = 0.9  # of the old letters' contrast that new ones must have: the ground is nowhere quite the same
 MAX_NUDGE, INKS = 0.35, ((0, 0, 0), (255, 255, 255))
@@ -94,8 +95,8 @@ def find_faults(
     colour: tuple[int, int, int],
     reader: TextReading,
     least: float = MIN_CONTRAST,
-) -> list[str]:
-    """Return why a text that was set may not be delivered, one phrase each; empty when it may.
+) -> list[Problem]:
+    """Return why a text that was set may not be delivered; empty when it may.
 
     Args:
         erased_u8, after_u8: the picture [H, W, 3] without the old text, and with the new one.
@@ -107,18 +108,18 @@ def find_faults(
         *_seam_faults(erased_u8, mask),
     ]
     if not faults and is_smeared(erased_u8, mask):
-        faults.append("what was filled in behind the old text is smoother than the picture around it")
+        faults.append(Problem("smear"))
     if not faults:
         read = read_back(after_u8, setting, reader)
         if comparable(text) not in (comparable(read), comparable(mend_capitals(read))):
-            faults.append(f'it is read back as "{read}"')
+            faults.append(Problem("misread", read=read))
     return faults
 
 
 def find_lost_lines(
     before_u8: np.ndarray, after_u8: np.ndarray, old: Sequence[TextBlock], new: Sequence[TextBlock], reader: TextReading
-) -> list[str]:
-    """Return which lines of blocks that moved from `old` to `new` are not read as they were, one phrase each."""
+) -> list[Problem]:
+    """Return which lines of blocks that moved from `old` to `new` are not read as they were."""
     faults = []
     for first, second in zip(old, new, strict=True):
         for line, there in zip(first.lines, second.lines, strict=True):
@@ -127,7 +128,7 @@ def find_lost_lines(
                 for pad in CROP_PADS[:2]
             ]
             if not any(comparable(was) == comparable(now) for was, now in reads):
-                faults.append(f'"{line.text}", which it moves, is read as "{reads[0][1]}"')
+                faults.append(Problem("lost_line", line=line.text, read=reads[0][1]))
     return faults
 
 
@@ -189,10 +190,10 @@ def readable(
     return best
 
 
-def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int], needed: float) -> Iterator[str]:
+def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int, int, int], needed: float) -> Iterator[Problem]:
     least = least_contrast(erased_u8, [line.box for line in setting.lines], colour)
     if least < needed:
-        yield f"its colour has a contrast of {floor_tenth(least):.1f} with the ground; {needed:.1f} is needed"
+        yield Problem("low_contrast", contrast=floor_tenth(least), needed=needed)
 
 
 def least_contrast(erased_u8: np.ndarray, boxes: Sequence[Box], colour: tuple[int, int, int]) -> float:
@@ -205,17 +206,17 @@ def least_contrast(erased_u8: np.ndarray, boxes: Sequence[Box], colour: tuple[in
     return float(np.percentile(np.concatenate(ratios), GROUND_PERCENTILE))
 
 
-def _zone_faults(image_u8: np.ndarray, setting: Setting) -> Iterator[str]:
+def _zone_faults(image_u8: np.ndarray, setting: Setting) -> Iterator[Problem]:
     height, width = image_u8.shape[:2]
     rim_x, rim_y = 0.5 * SAFE_MARGIN * width, 0.5 * SAFE_MARGIN * height
     for line in setting.lines:
         x0, y0, x1, y1 = line.box
         if x0 < rim_x or y0 < rim_y or x1 > width - rim_x or y1 > height - rim_y:
-            yield "it would stand outside the safe zone"
+            yield Problem("outside_safe_zone")
             return
 
 
-def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[str]:
+def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[Problem]:
     """Compare the filled pixels with those around them: grain inside, and the step across the seam."""
     if not mask.any():
         return
@@ -231,10 +232,10 @@ def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[str]:
     inside, outside = float(np.median(grain[filled])), float(np.median(grain[around]))
     low, high = sorted((inside, outside))
     if high - low > GRAIN_ALLOWANCE and high > MAX_GRAIN_RATIO * low:
-        yield f"the filled ground has another texture than what is around it ({inside:.1f} against {outside:.1f})"
+        yield Problem("other_texture", inside=inside, outside=outside)
     steps = np.abs(np.diff(picture, axis=1)).mean(axis=2)
     across, beside = filled[:, 1:] != filled[:, :-1], around[:, 1:] & around[:, :-1]
     if across.any() and beside.any():
         seam, usual = float(np.percentile(steps[across], 75)), float(np.percentile(steps[beside], 75))
         if seam > MAX_GRAIN_RATIO * usual + 2 * GRAIN_ALLOWANCE:
-            yield f"the seam of the filled ground shows (a step of {seam:.1f} against {usual:.1f})"
+            yield Problem("seam", step=seam, usual=usual)

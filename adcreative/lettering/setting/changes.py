@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from adcreative.problem import Problem
+
 FIELDS = ("headline", "description", "cta")
 NAMES = {"headline": "headline", "description": "description", "cta": "button"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextChange:
+class Change:
     """What setting an ad's words does to its picture.
 
     mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. done: fields whose text was set; inked: those
     among them that took another ink, as the old one has less contrast where they stand now than it had; faint: those that kept
     an ink of less contrast than is advised, as the ad had it, with that contrast and what is advised; moved: roles of blocks
     that moved with a text that grew or shrank; similar: the font of fields whose own is not at hand; left: fields whose text
-    stands in the picture and could not be set, with the reason.
+    stands in the picture and could not be set, with what is wrong.
     """
 
     mask: np.ndarray = field(repr=False)
@@ -29,7 +31,7 @@ class TextChange:
     faint: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     moved: tuple[str, ...] = ()
     similar: Mapping[str, str] = field(default_factory=dict)
-    left: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
 
     def apply(self, image_u8: np.ndarray) -> np.ndarray:
         """Return the picture [H, W, 3] with the words set; the picture itself when nothing changes."""
@@ -38,7 +40,7 @@ class TextChange:
     @property
     def note(self) -> str:
         """What became of the words in the picture, in a sentence; "" when there is nothing to say."""
-        told = [f"the {NAMES[name]} in the picture stays as it was: {why}" for name, why in self.left.items()]
+        told = [f"the {NAMES[name]} in the picture stays as it was: {'; '.join(why)}" for name, why in self.left.items()]
         if self.done:
             ink = " (in another ink, as the old one had too little contrast)" if self.inked else ""
             told.insert(0, f"{list_words([NAMES[name] for name in self.done])} set into the picture{ink}")

@@ -34,13 +34,14 @@ from adcreative.lettering.setting.acceptance import (
     needed_contrast,
     readable,
 )
-from adcreative.lettering.setting.changes import FIELDS, TextChange
+from adcreative.lettering.setting.changes import FIELDS, Change
 from adcreative.lettering.setting.field_blocks import as_set, find_field_blocks
 from adcreative.lettering.setting.fonts import Typeface
 from adcreative.lettering.setting.glyphs import paste_coverage
 from adcreative.lettering.setting.matching import FontMatch
 from adcreative.lettering.setting.plates import can_be_bared, plate_alignment, resize_plate, widen_plate
 from adcreative.lettering.setting.preparation import PreparedPicture
+from adcreative.lettering.setting.prepared_cache import PreparedCache
 from adcreative.lettering.setting.reflow import (
     Reflow,
     column_of,
@@ -52,6 +53,7 @@ from adcreative.lettering.setting.reflow import (
 )
 from adcreative.lettering.setting.room import find_room
 from adcreative.lettering.setting.typesetting import IsFree, SetLine, Setting, keeps_all, lay_out, lay_out_label
+from adcreative.problem import Problem
 
 MAX_ANGLE_DEG = 2.0  # text that leans more is left alone
 MAX_LEAN_DEG = 20.0  # divided by a text's length in heights: the slope of a short text is not measured finer
@@ -91,6 +93,8 @@ class TextSetter:
     Args:
         image_u8: [H, W, 3]. words: what was read in it. texts: field -> the text of the ad, of FIELDS.
         faces_xyxy_px: boxes of its faces. fixed: [H, W] pixels that other edits change, on which no text may be set.
+        inpainter: fills what is neither flat nor drawn; None: patches of the picture.
+        cache: keeps fonts and grounds for the next setter of the same picture and texts.
     """
 
     def __init__(
@@ -103,19 +107,22 @@ class TextSetter:
         typefaces: Sequence[Typeface],
         faces_xyxy_px: Sequence[Sequence[float]] = (),
         fixed: np.ndarray | None = None,
-        inpainter: FillHoles = inpaint_strokes,
+        inpainter: FillHoles | None = None,
+        cache: PreparedCache | None = None,
     ) -> None:
+        inpainter = inpainter or inpaint_strokes
         self._image_u8, self.words, self._texts, self._reader = image_u8, words, texts, reader
         self._faces, self._fixed, self._inpainter = faces_xyxy_px, fixed, fill_once(inpainter)
         self.field_blocks = find_field_blocks(words, texts)
-        self.prepared = PreparedPicture(
+        prepared = PreparedPicture(
             image_u8, words, self.field_blocks, typefaces=typefaces, faces_xyxy_px=faces_xyxy_px, inpainter=inpainter
         )
+        self.prepared = prepared if cache is None else cache.share(prepared)
         self._compressions: dict[str, Compression] = {}
         self._reflows: dict[Box, Reflow | None] = {}
-        self._remembered: dict[tuple[str, ...], TextChange] = {}
+        self._remembered: dict[tuple[str, ...], Change] = {}
 
-    def change(self, texts: Mapping[str, str]) -> TextChange:
+    def change(self, texts: Mapping[str, str]) -> Change:
         """Return what the picture becomes when the ad's texts become these, of FIELDS."""
         key = tuple(texts.get(name, "") for name in FIELDS)
         if key not in self._remembered:
@@ -132,8 +139,9 @@ class TextSetter:
         nothing = Setting(lines=(), lettering=match.lettering, cost=0.0)
         return self._compression(name, match, erased).apply(erased, _grown(self.field_blocks[name], nothing))
 
-    def _set_all(self, texts: Mapping[str, str]) -> TextChange:
-        picture, left, inked = self._image_u8, {}, []
+    def _set_all(self, texts: Mapping[str, str]) -> Change:
+        picture, inked = self._image_u8, []
+        left: dict[str, tuple[Problem, ...]] = {}
         faint: dict[str, tuple[float, float]] = {}
         similar: dict[str, str] = {}
         own = {block.box: name for name, block in self.field_blocks.items()}
@@ -143,8 +151,8 @@ class TextSetter:
             text = as_set(texts[name], self.field_blocks[name])
             if texts[name] == self._texts.get(name, ""):
                 continue
-            found = self._set_one(picture, name, text, blocks) if text else "an empty text is not set"
-            if isinstance(found, str):
+            found = self._set_one(picture, name, text, blocks) if text else (Problem("no_text"),)
+            if isinstance(found, tuple):
                 left[name] = found
                 continue
             picture = found.picture
@@ -161,16 +169,18 @@ class TextSetter:
             done.append(name)
         if repeated := find_repeated(done, blocks):  # such as two texts that change places, where one cannot be set
             change = self._set_all({**texts, **{name: self._texts[name] for name in repeated}})
-            left = {**change.left, **dict.fromkeys(repeated, "the picture would say it twice")}
+            left = {**change.left, **dict.fromkeys(repeated, (Problem("said_twice_in_picture"),))}
             return replace(change, left={name: left[name] for name in FIELDS if name in left})
-        return TextChange(
+        return Change(
             mask=(picture != self._image_u8).any(axis=2), pixels=picture, done=_in_order(done), inked=_in_order(inked),
             faint={name: faint[name] for name in FIELDS if name in faint}, moved=tuple(movers),
             similar={name: similar[name] for name in FIELDS if name in similar},
             left={name: left[name] for name in FIELDS if name in left},
         )  # fmt: skip
 
-    def _set_one(self, picture: np.ndarray, name: str, text: str, blocks: Mapping[str, TextBlock]) -> _Set | str:
+    def _set_one(
+        self, picture: np.ndarray, name: str, text: str, blocks: Mapping[str, TextBlock]
+    ) -> _Set | tuple[Problem, ...]:
         """Set one text, or return why it was not set.
 
         Args:
@@ -178,32 +188,32 @@ class TextSetter:
         """
         block, others = self.field_blocks[name], [other for key, other in blocks.items() if key != name]
         if abs(block.angle_deg) > max(MAX_ANGLE_DEG, MAX_LEAN_DEG / max(1.0, (block.box[2] - block.box[0]) / block.size_px)):
-            return f"it leans by {abs(block.angle_deg):.0f} degrees"
+            return (Problem("leans", degrees=abs(block.angle_deg)),)
         if lacks_a_piece(block.text, self._texts[name]):
-            return "it was not found in the picture in one piece"
+            return (Problem("not_in_one_piece"),)
         if unread := self._reader.unread_letters(text):
-            return f'its letters cannot be read back ("{unread[:8]}"); name an OCR model that knows them with {MODEL_VARIABLE}'
+            return (Problem("unread_letters", letters=unread[:8], variable=MODEL_VARIABLE),)
         match = self._match(name, text)
         if match is None:
-            return "no font at hand has its letters"
+            return (Problem("no_letters"),)
         if not match.is_like:
-            return "no font at hand is like its letters"
+            return (Problem("no_font_alike"),)
         erased = self._erase(name, picture)
         plan = self._plan(erased, block, match, text, others)
         reflow = self._plan_reflow(picture, erased, block, match, text, others, plan)
-        why = ""
+        why: tuple[Problem, ...] = ()
         for one in filter(None, [reflow, plan]):
             found = self._draw_one(picture, name, text, match, one, blocks)
-            if not isinstance(found, str):
+            if isinstance(found, _Set):
                 return found
             why = why or found  # what moves others fits more, so what is wrong there tells more
         return why
 
     def _draw_one(
         self, picture: np.ndarray, name: str, text: str, match: FontMatch, plan: _Plan, blocks: Mapping[str, TextBlock]
-    ) -> _Set | str:
+    ) -> _Set | tuple[Problem, ...]:
         """Set a text as planned, or return what is wrong with it."""
-        block, faults = self.field_blocks[name], ["the new text does not fit where the old one stood"]
+        block, faults = self.field_blocks[name], [Problem("does_not_fit")]
         erased, shadow = self._erase(name, self._image_u8)[0], self.prepared.shadow(name)
         ground = _shaded(erased, _as_it_was(block, match), shadow)
         least = needed_contrast(ground, [line.box for line in block.lines], match.colour)
@@ -221,7 +231,7 @@ class TextSetter:
             after = self._compression(name, match, erased).apply(after, _grown(block, setting))
             changed = (after != picture).any(axis=2)
             if self._fixed is not None and (changed & self._fixed).any():
-                return "a face that is edited lies under it"
+                return (Problem("on_an_edited_face"),)
             # without what made way and hard shadows, whose outlines are no seam
             under_text = plan.canvas if shadow is not None and shadow.is_hard else _shaded(plan.canvas, setting, shadow)
             faults = find_faults(under_text, after, mask & ~letters, text, setting, colour, self._reader, least)
@@ -238,7 +248,7 @@ class TextSetter:
                     boxes = {follower.block.box: moved(follower.block, shift) for follower in plan.reflow.followers}
                     changed |= {key: boxes[other.box] for key, other in blocks.items() if other.box in boxes}
                 return _Set(picture=after, changed=changed, faint=faint)
-        return "; ".join(faults)
+        return tuple(faults)
 
     def _plan(
         self, erased: tuple[np.ndarray, np.ndarray], block: TextBlock, match: FontMatch, text: str, others: Sequence[TextBlock]

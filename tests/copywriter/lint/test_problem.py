@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from adcreative import problem as problem_module
 from adcreative.copywriter import Brief, check_copy
-from adcreative.copywriter.lint import problem as problem_module
-from adcreative.copywriter.lint.problem import DROPS, Problem
+from adcreative.copywriter.lint.problem import DROPS
 from adcreative.copywriter.rules import rule_pack
 from adcreative.editor.preparation.lines import _make_room
+from adcreative.problem import Problem, problem_texts
 
-SOURCE = Path(problem_module.__file__).parents[2]
+SOURCE = Path(problem_module.__file__).parent
 
 
 def test_a_problem_keeps_its_code_and_values_beside_its_sentence() -> None:
@@ -26,7 +27,7 @@ def test_a_problem_keeps_its_code_and_values_beside_its_sentence() -> None:
 
 
 def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
-    texts = rule_pack("problems")
+    texts = problem_texts()
     rules = [rule["problem"] for kind in ("marks", "hollow") for rule in rule_pack("language")[kind]]
     source = "".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
     used = {*rules, *re.findall(r'Problem\(\s*"(\w+)"', source)}
@@ -40,8 +41,7 @@ def test_a_sentence_said_otherwise_changes_no_decision(monkeypatch: pytest.Monke
     )
     expected = _make_room(["Free delivery this week on warm coats"], brief)
     assert expected == ("Made of wool for cold days.",)
-    said = {code: f"Fehler {number}" for number, code in enumerate(rule_pack("problems"))}
-    rule_packs = problem_module.rule_pack
-    monkeypatch.setattr(problem_module, "rule_pack", lambda name: said if name == "problems" else rule_packs(name))
+    said = {code: f"Fehler {number}" for number, code in enumerate(problem_texts())}
+    monkeypatch.setattr(problem_module, "problem_texts", lambda: said)
     assert Problem("drops_offer", words="free").startswith("Fehler")
     assert _make_room(["Free delivery this week on warm coats"], brief) == expected

@@ -1,0 +1,44 @@
+"""What is wrong with a line, a text in a picture or a shape, as a code with values; the sentence is for people alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import Self
+
+from adcreative.config import read_packaged_yaml
+
+__all__ = ["Problem"]
+
+
+class Problem(str):
+    """One problem: its English sentence, with the code that decisions ask for and the values of the sentence.
+
+    Args:
+        code: a key of problems.yaml.
+        values: what the sentence of that code names in braces.
+    """
+
+    __slots__ = ("code", "values")
+    code: str
+    values: dict[str, object]
+
+    def __new__(cls, code: str, **values: object) -> Self:
+        self = super().__new__(cls, problem_texts()[code].format(**values))
+        self.code, self.values = code, values
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Problem], tuple[str, dict[str, object]]]:
+        return _make, (self.code, self.values)
+
+
+def _make(code: str, values: dict[str, object]) -> Problem:
+    return Problem(code, **values)
+
+
+@cache
+def problem_texts() -> dict[str, str]:
+    """Return code -> its sentence, with names of values in braces; callers must not change it."""
+    texts: dict[str, str] = read_packaged_yaml(resources.files(__package__) / "problems.yaml")
+    return texts
