@@ -91,6 +91,11 @@ def _ours(name: str, purpose: str, licence: str = "Apache-2.0") -> WeightSource:
     )
 
 
+def _of_others(name: str, purpose: str, file: str) -> WeightSource:
+    """Return a small network of somebody else that is shipped as it is; its manifest says whose."""
+    return WeightSource(name=name, kind="folder", purpose=purpose, licence="Apache-2.0", checked_file=file, is_ours=True)
+
+
 def _face_network(name: str, purpose: str, member: str, sha256: str, size_bytes: int) -> WeightSource:
     return WeightSource(
         name=name,
@@ -165,6 +170,8 @@ WEIGHTS: Mapping[str, WeightSource] = {
     "directions": _ours("directions", "faces: measured edit directions"),
     "clip-projections": _ours("clip-projections", "pictures and words: projections of both towers into one space"),
     "scripts": _ours("scripts", "words in pictures: which script a line is in"),
+    "u2netp": _of_others("u2netp", "cut-outs: the small U-2-Net, which sees what stands out in a photograph", "u2netp.onnx"),
+    "selfie": _of_others("selfie", "cut-outs: MediaPipe's selfie segmentation, people", "selfie_segmentation.tflite"),
     "headline": _ours("headline", "words: headline appeal, fitted to real headline tests"),
     "predictor": _ours("predictor", "click rate: the shipped predictor"),
     "judge": _ours("judge", "click rate: a second predictor, of another seed and other data, which helps to choose"),

@@ -1,0 +1,107 @@
+"""Photos, cut-outs, palettes and logos, on pictures drawn here whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from adcreative.compose.assets import prepare_photo
+from adcreative.compose.colour import contrast, from_oklch, parse_colour, to_oklch
+from adcreative.compose.cutouts import Segmenter, cut_out, load_segmenter
+from adcreative.compose.logo import free_logo, read_logo
+from adcreative.compose.palettes import BUTTON_CONTRAST, derive_palettes, find_accents
+from adcreative.errors import ConfigError
+
+COLOURS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
+
+
+def draw_ball(ground: str = "white", ball: str = "#c03020") -> Image.Image:
+    image = Image.new("RGB", (320, 240), ground)
+    ImageDraw.Draw(image).ellipse((110, 60, 230, 180), fill=ball)
+    return image
+
+
+def iou(alpha: np.ndarray, truth: np.ndarray) -> float:
+    seen = alpha > 0.5
+    return float((seen & truth).sum() / (seen | truth).sum())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(COLOURS, max_size=3), st.booleans())
+def test_every_palette_can_be_read_and_its_button_stands_out(colours: list[str], are_given: bool) -> None:
+    for palette in derive_palettes(colours, are_given=are_given):
+        assert contrast(palette.ground, palette.ink) >= 4.5
+        assert contrast(palette.accent, palette.on_accent) >= 4.5
+        assert contrast(palette.accent, palette.ground) >= BUTTON_CONTRAST - 0.05
+
+
+def test_colours_of_the_brand_stay_and_oklch_goes_both_ways() -> None:
+    assert {palette.accent for palette in derive_palettes(["#00aa66"], are_given=True)[:2]} == {"#00aa66"}
+    assert from_oklch(*to_oklch("#3d7a12")) == "#3d7a12"
+    assert parse_colour("0a6") == parse_colour("#00aa66") == "#00aa66"
+    with pytest.raises(ConfigError, match='"reddish" is no colour; write one such as'):
+        parse_colour("reddish")
+
+
+def test_a_thing_on_plain_ground_is_cut_out_by_colour_and_its_accent_found() -> None:
+    image = draw_ball()
+    truth = np.asarray(image)[..., 1] < 128
+    rgba, edge = cut_out(np.asarray(image), None, has_person=False)
+    assert rgba is not None
+    assert edge.edge > 0.95
+    assert iou(rgba[..., 3] / 255, truth) > 0.97
+    prepared = prepare_photo(np.asarray(image), segment=None)
+    (box,) = prepared.photo.focus
+    assert np.allclose(box, (110 / 320, 60 / 240, 231 / 320, 181 / 240), atol=0.02)
+    colours, source = find_accents(None, [prepared.photo])
+    assert source == "photo"
+    assert abs(to_oklch(colours[0])[2] - to_oklch("#c03020")[2]) < 0.15
+
+
+def test_the_network_cuts_a_thing_off_a_ground_that_is_not_plain() -> None:
+    noise = np.random.default_rng(1).normal(0, 22, (240, 320, 1))
+    image_u8 = np.clip(np.asarray(draw_ball("#7a8a70", "#d02818")) + noise, 0, 255).astype(np.uint8)
+    truth = np.asarray(draw_ball())[..., 1] < 128
+    rgba, _ = cut_out(image_u8, load_segmenter()(image_u8), has_person=False)
+    assert rgba is not None
+    assert iou(rgba[..., 3] / 255, truth) > 0.9
+
+
+def test_a_picture_without_a_thing_stays_a_photo() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (240, 320, 3)).astype(np.uint8)
+    assert prepare_photo(noise, segment=load_segmenter()).photo.cutout is None
+
+
+def test_a_white_box_goes_from_a_logo_and_counters_with_it() -> None:
+    logo = Image.new("RGBA", (200, 100), "white")
+    draw = ImageDraw.Draw(logo)
+    draw.ellipse((20, 20, 80, 80), outline="#103080", width=10)
+    draw.rectangle((110, 20, 120, 80), fill="#103080")
+    freed = np.asarray(free_logo(logo))
+    assert freed.shape[:2] == (61, 101)
+    assert freed[30, 30, 3] == 0  # the counter
+    assert tuple(freed[30, 95]) == (16, 48, 128, 255)
+    badge = Image.new("RGBA", (200, 100), "white")
+    ImageDraw.Draw(badge).rectangle((20, 20, 180, 80), fill="#103080")
+    ImageDraw.Draw(badge).rectangle((80, 40, 120, 60), fill="white")
+    assert tuple(np.asarray(free_logo(badge))[30, 80]) == (255, 255, 255, 255)  # white letters of a badge stay
+
+
+def test_logos_are_drawn_from_svg_and_broken_ones_refused(tmp_path: Path) -> None:
+    file = tmp_path / "logo.svg"
+    drawn = '<ellipse cx="20" cy="10" rx="20" ry="10" fill="#0a6"/>'
+    file.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">{drawn}</svg>')
+    assert read_logo(file).size == (1024, 512)
+    for content in ("<svg><rect", "no picture", "<svg xmlns='http://www.w3.org/2000/svg'></svg>"):
+        file.write_text(content)
+        with pytest.raises(ConfigError, match=r"broken SVG|is empty"):
+            read_logo(file)
+    with pytest.raises(ConfigError, match=r"there is no file .*--cutout-model"):
+        load_segmenter(tmp_path / "none.onnx")
+    with pytest.raises(ConfigError, match="is no ONNX network"):
+        Segmenter(file)
