@@ -1,4 +1,4 @@
-"""How one ad is composed, as plain data: with the same parts it renders the same bytes again. Also what may be wrong."""
+"""How one ad is composed, as plain data: with the same parts it renders the same bytes again."""
 
 from __future__ import annotations
 
@@ -56,31 +56,3 @@ class Recipe:
                 f"got {', '.join(unknown or map(str, values))}."
             )
         return cls(**values)  # type: ignore[arg-type]
-
-
-# code -> what is wrong, in words; {role} and the values of a Problem fill the gaps
-PROBLEMS = {
-    "no_room": "The {role} does not fit {shape} at {min_px:.0f} px; shorten it to about {characters} characters.",
-    "no_glyphs": "The font {font} lacks letters of the {role} ({letters}); name another font or install {package}.",
-    "too_long": "The {role} has {characters} characters; an ad's holds at most {limit}.",
-    "missing_part": "The layout {layout} needs a {part}; add one or take another layout.",
-    "overlap": "The {role} lies on the {other}.",
-    "cut": "The {role} is cut by the edge of the ad.",
-    "outside_safe": "The {role} lies where the app's own buttons lie ({shape}).",
-    "contrast": "The {role} has a contrast of {ratio:.1f}:1 with what lies behind it; {limit:.1f}:1 is needed.",
-    "small_type": "The {role} is set at {px:.1f} px; {min_px:.0f} px can be read.",
-    "missing_ink": "The {role} left no letters in the picture.",
-    "focus_cut": "The photo's crop cuts what must stay whole.",
-}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with an ad: a code of PROBLEMS, the role it is about ("" for none), and values of its sentence."""
-
-    code: str
-    role: str = ""
-    values: Mapping[str, object] = field(default_factory=dict, hash=False)
-
-    def __str__(self) -> str:
-        return PROBLEMS[self.code].format(role=self.role.replace("_", " "), **self.values)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from adcreative.lettering.reading.words import PictureWords as Words
     from adcreative.lettering.reading.words import forget_words, refuse_letters
     from adcreative.lettering.setting.changes import Change
-    from adcreative.lettering.setting.fonts import Typeface, typefaces
+    from adcreative.lettering.setting.fonts import SYSTEM_FOLDERS, Typeface, typefaces
     from adcreative.lettering.setting.prepared_cache import PreparedCache
     from adcreative.lettering.setting.setting import TextSetter
     from adcreative.progress import Count
@@ -59,7 +59,7 @@ _HOMES = {
     "reading.tesseract": "LANGUAGES languages_for name_package",
     "reading.words": "PictureWords forget_words refuse_letters",
     "setting.changes": "Change",
-    "setting.fonts": "Typeface typefaces",
+    "setting.fonts": "SYSTEM_FOLDERS Typeface typefaces",
     "setting.prepared_cache": "PreparedCache",
     "setting.setting": "TextSetter",
 }

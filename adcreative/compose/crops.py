@@ -1,0 +1,152 @@
+"""Which part of a photo fills a box: what must stay whole stays whole, and away from where words lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from adcreative.compose.colours import as_hex
+from adcreative.compose.parts import Box, Photo
+
+ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window
+PLACES = 7  # tried along each free axis
+PLAIN_SPREAD = 7.0  # standard deviation of a plain edge, of 255
+AIR = 0.06  # kept around a thing on plain ground
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A photo cut to a box. focus: what must stay whole, in px of the box. kept: share of the first focus that is inside."""
+
+    pixels: Image.Image
+    focus: tuple[Box, ...]
+    kept: float
+
+
+def plain_edge(photo: Photo) -> str | None:
+    """Return the colour of a photo's edge where it is plain on all sides, else None."""
+    pixels = np.asarray(photo.pixels.resize((64, 64), Image.Resampling.BILINEAR), np.float32)
+    edge = np.concatenate(
+        [pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)]
+    )
+    return as_hex(np.median(edge, 0)) if edge.std(0).max() < PLAIN_SPREAD else None
+
+
+def _share(inner: Box, outer: Box) -> float:
+    """Return how much of a box lies in another."""
+    width = min(inner.x1, outer.x1) - max(inner.x0, outer.x0)
+    height = min(inner.y1, outer.y1) - max(inner.y0, outer.y0)
+    return max(0.0, width) * max(0.0, height) / max(1e-9, inner.width * inner.height)
+
+
+def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> Crop:
+    """Return a photo cut to width by height px. words: where words will lie, as fractions of the box."""
+    pixels = photo.pixels
+    focus = tuple(
+        Box(b.x0 * pixels.width, b.y0 * pixels.height, b.x1 * pixels.width, b.y1 * pixels.height) for b in photo.focus
+    )
+    window = max(
+        _windows(pixels.width, pixels.height, width / height),
+        key=lambda each: _score(each, focus, words, photo.quiet, pixels.size),
+    )
+    kept = _share(focus[0], window) if focus else 1.0
+    edge = (
+        plain_edge(photo)
+        if kept < 0.98 or any(_share(_within(f, window), w) > 0.02 for f in focus[:1] for w in words)
+        else None
+    )
+    if edge is not None and focus:
+        window = _around(focus[0], width / height, words)
+        kept = 1.0
+    return Crop(
+        _cut(pixels, window, width, height, edge), tuple(_scaled(_within(f, window), width, height) for f in focus), kept
+    )
+
+
+def _within(box: Box, window: Box) -> Box:
+    """Return a box as fractions of a window."""
+    return Box(
+        (box.x0 - window.x0) / window.width, (box.y0 - window.y0) / window.height,
+        (box.x1 - window.x0) / window.width, (box.y1 - window.y0) / window.height,
+    )  # fmt: skip
+
+
+def _scaled(box: Box, width: float, height: float) -> Box:
+    return Box(box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height)
+
+
+def _windows(width: int, height: int, aspect: float) -> list[Box]:
+    widest = (width, width / aspect) if width / aspect <= height else (height * aspect, height)
+    found = []
+    for zoom in ZOOMS:
+        wide, high = widest[0] * zoom, widest[1] * zoom
+        for x in np.linspace(0, width - wide, PLACES if width - wide > 1 else 1):
+            for y in np.linspace(0, height - high, PLACES if height - high > 1 else 1):
+                found.append(Box(float(x), float(y), float(x) + wide, float(y) + high))
+    return found
+
+
+def _score(
+    window: Box, focus: tuple[Box, ...], words: tuple[Box, ...], quiet: np.ndarray | None, size: tuple[int, int]
+) -> float:
+    score = -0.15 * (1 - window.width / size[0]) * (1 - window.height / size[1])  # the larger, the sharper
+    for number, box in enumerate(focus[:4]):
+        seen = _within(box, window)
+        score += (4.0 * _share(box, window) - 3.0 * max((_share(seen, each) for each in words), default=0.0)) / (
+            1 + number
+        ) ** 2
+    if focus:
+        seen = _within(focus[0], window)
+        free = 1 - max((each.y0 < 0.5 and each.y1 > 0.75) * 0.35 for each in words) if words else 1.0
+        score -= 0.3 * (abs((seen.x0 + seen.x1) / 2 - 0.5) + abs((seen.y0 + seen.y1) / 2 - 0.48 * free))
+    else:
+        score -= 0.3 * abs((window.y0 + window.y1) / 2 / size[1] - 0.45) + 0.3 * abs(
+            (window.x0 + window.x1) / 2 / size[0] - 0.5
+        )
+    if quiet is not None and words:
+        high, wide = quiet.shape
+        for each in words:
+            x0, x1 = (round((window.x0 + x * window.width) / size[0] * wide) for x in (each.x0, each.x1))
+            y0, y1 = (round((window.y0 + y * window.height) / size[1] * high) for y in (each.y0, each.y1))
+            part = quiet[max(0, y0) : max(y1, y0 + 1), max(0, x0) : max(x1, x0 + 1)]
+            score -= float(part.mean()) if part.size else 0.0
+    return score
+
+
+def _around(thing: Box, aspect: float, words: tuple[Box, ...]) -> Box:
+    """Return a window of that aspect around a thing on plain ground, larger than the photo where it must be; the thing stands
+    in the largest band that words leave free."""
+    free = max(_bands(words), key=lambda band: min(band.width * aspect, band.height))
+    wide, high = thing.width * (1 + 2 * AIR), thing.height * (1 + 2 * AIR)
+    width = max(wide / free.width, high / free.height * aspect)
+    height = width / aspect
+    x0 = (thing.x0 + thing.x1) / 2 - width * (free.x0 + free.x1) / 2
+    y0 = (thing.y0 + thing.y1) / 2 - height * (free.y0 + free.y1) / 2
+    return Box(x0, y0, x0 + width, y0 + height)
+
+
+def _bands(words: tuple[Box, ...]) -> list[Box]:
+    """Return the whole box where there are no words, else the bands above, below and beside all words."""
+    if not words:
+        return [Box(0, 0, 1, 1)]
+    x0, y0 = min(w.x0 for w in words), min(w.y0 for w in words)
+    x1, y1 = max(w.x1 for w in words), max(w.y1 for w in words)
+    bands = [Box(0, 0, 1, y0), Box(0, y1, 1, 1), Box(0, 0, x0, 1), Box(x1, 0, 1, 1)]
+    return [band for band in bands if band.width > 0.08 and band.height > 0.08] or [Box(0, 0, 1, 1)]
+
+
+def _cut(pixels: Image.Image, window: Box, width: int, height: int, edge: str | None) -> Image.Image:
+    inside = Box(
+        max(0.0, window.x0), max(0.0, window.y0), min(float(pixels.width), window.x1), min(float(pixels.height), window.y1)
+    )
+    if edge is None or inside == window:
+        return pixels.resize((width, height), Image.Resampling.BICUBIC, box=tuple(inside), reducing_gap=2.0)
+    ground = Image.new("RGB", (width, height), edge)
+    place = _scaled(_within(inside, window), width, height)
+    part = (max(1, round(place.x1) - round(place.x0)), max(1, round(place.y1) - round(place.y0)))
+    ground.paste(
+        pixels.resize(part, Image.Resampling.BICUBIC, box=tuple(inside), reducing_gap=2.0), (round(place.x0), round(place.y0))
+    )
+    return ground

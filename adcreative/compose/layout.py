@@ -1,0 +1,497 @@
+"""Layouts as data: boxes in rows, columns and stacks with roles, read from `layouts/*.toml`, and where they come to lie.
+
+A layout knows no colours and no pixels of photos: it says which box takes which colour role, and how large type may be.
+Lengths are in steps of the shape's grid (`Shape.unit`), shares in fractions of the box around, type sizes as a ratio to the
+headline's. The terms are those of CSS flex boxes.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from adcreative.compose.parts import ROLES, Box
+from adcreative.compose.shapes import SHAPES, Shape
+from adcreative.compose.typesetting import SLACK, Type, line_width, num_lines, rise_and_fall
+from adcreative.errors import ConfigError
+
+FOLDER = Path(__file__).parent / "layouts"
+PHOTOS = ("photo", "photo2", "photo3", "photo4")
+DECOR = ("rule", "mark", "disc")  # leaves that hold nothing of the brief: a short line, a quotation mark, a round ground
+NEEDS = (*ROLES, *PHOTOS, "cutout", "face", "words_on_photo", "pairs", "question")
+KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType({  # class of shapes -> the variants it takes, the general one first
+    "square": ("square",), "tall": ("tall",), "story": ("tall", "story"), "wide": ("wide",), "box": ("square", "box"),
+    "skyscraper": ("tall", "skyscraper"), "banner": ("wide", "banner"),
+})  # fmt: skip
+DISPLAY = ("headline", "offer", "price")  # set in the display face
+# type size of a role: ratio to the headline's, least in units of the shape's least type, most in steps of the grid
+SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType({
+    "headline": (1.0, 1.35, 40), "offer": (0.6, 1.3, 40), "price": (0.66, 1.3, 40), "old_price": (0.36, 1.1, 8),
+    "subline": (0.42, 1.25, 5), "proof": (0.4, 1.25, 4.6), "badge": (0.32, 1.05, 3.6), "button": (0.38, 1.2, 4.4),
+    "legal": (0.2, 1.0, 2.6), "brand": (0.38, 1.15, 4.4),
+})  # fmt: skip
+PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: above and below, beside
+BULLET = 1.55  # em that a bullet takes beside a proof
+PROOF_GAP = 0.75  # em between proofs
+NO_ROOM = 1e5  # px of excess where a word alone is too wide
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box: a row, column or stack of boxes, or a leaf that holds a role, a photo, the logo or an ornament.
+
+    gap, pad (top, right, bottom, left), radius, outline: steps of the grid. grow: share of what is left over; basis: fraction
+    of the box around, along its direction; least: the fraction that a photo keeps. align: of lines and small things, start,
+    center or end. cross: how a row aligns what is lower than it. justify: how a column spreads what is left over. fill, ink:
+    colour roles. size: ratio to the headline (a logo: steps of the grid). lines: most lines. fit: cover or contain. aspect:
+    width by height of a photo. bullet: check, number, dot, pairs or none. case: upper or none. scrim: words on a photo. bleed:
+    may lie where an app's own buttons do; safe: with its photos, it does not. most: fraction of the box around that it may be
+    high.
+    """
+
+    name: str
+    direction: str = ""
+    children: tuple[Node, ...] = ()
+    gap: float = 3.0
+    pad: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    align: str = ""
+    cross: str = "center"
+    justify: str = "start"
+    fill: str = ""
+    ink: str = ""
+    radius: float = 0.0
+    outline: float = 0.0
+    shadow: float = 0.0
+    grow: float = 0.0
+    basis: float = 0.0
+    least: float = 0.0
+    size: float = 0.0
+    lines: int = 0
+    fit: str = "cover"
+    aspect: float = 0.0
+    bullet: str = "check"
+    case: str = ""
+    scrim: bool = False
+    bleed: bool = False
+    safe: bool = False
+    most: float = 0.0
+
+    @property
+    def is_photo(self) -> bool:
+        return self.name in PHOTOS
+
+    @property
+    def is_pill(self) -> bool:
+        """A button or badge with a ground of its own, never wider than its words."""
+        return self.name in ROLES and bool(self.fill)
+
+    def walk(self) -> Iterator[Node]:
+        """Yield the box and all inside it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+CHOICES = {
+    "direction": ("row", "column", "stack", ""), "align": ("start", "center", "end", ""), "case": ("upper", ""),
+    "cross": ("start", "center", "end", "stretch"),
+    "justify": ("start", "center", "end", "between"), "fit": ("cover", "contain"),
+    "bullet": ("check", "number", "dot", "pairs", "none"), "ink": ("", "accent", "muted"),
+    "fill": ("", "ground", "accent", "soft", "ink", "photo", "white"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout. family: of the message, for "the best of each concept". needs: parts it cannot do without (NEEDS). drop: roles
+    in the order in which a small shape leaves them out. trees: a box for each kind of shape. most: the
+    largest headline, steps of the grid. room: how many messages beside headline, button and brand, at most."""
+
+    name: str
+    family: str
+    needs: tuple[str, ...]
+    drop: tuple[str, ...]
+    trees: Mapping[str, Node]
+    most: float
+    room: int
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The roles and parts that it has a place for in at least one shape."""
+        return frozenset(
+            node.name for tree in self.trees.values() for node in tree.walk() if node.name in (*ROLES, *PHOTOS, "logo")
+        )
+
+    @property
+    def words_on_photo(self) -> bool:
+        return any(node.scrim for node in self.trees["square"].walk())
+
+
+def layout_names(folder: Path = FOLDER) -> tuple[str, ...]:
+    """Return the names of the layouts of a folder; those that begin with "_" are ground for others."""
+    return tuple(sorted(path.stem for path in folder.glob("[!_]*.toml")))
+
+
+@lru_cache(maxsize=256)
+def load_layout(name: str, folder: Path = FOLDER) -> Layout:
+    """Return a layout by name.
+
+    Raises:
+        ConfigError: there is none, or its file says something that a layout cannot.
+    """
+    if name not in layout_names(folder):
+        raise ConfigError(f"there is no layout {name!r}; name one of {', '.join(layout_names(folder))}.")
+    table = _table(name, folder)
+    place = f"{folder / name}.toml"
+    needs, drop = tuple(table.get("needs", ())), tuple(table.get("drop", ()))
+    wrong = sorted(set(needs) - set(NEEDS)) + sorted(set(drop) - set(ROLES))
+    if wrong:
+        raise ConfigError(f"{place}: needs names parts of {', '.join(NEEDS)} and drop names roles; got {', '.join(wrong)}.")
+    trees = {}
+    for kind, variants in KINDS.items():
+        boxes = {key: dict(value) for key, value in table.items() if isinstance(value, dict) and key not in KINDS}
+        for variant in variants:
+            for key, value in table.get(variant, {}).items():
+                boxes[key] = {**boxes.get(key, {}), **value}
+        trees[kind] = _node("root", boxes, place, "start", ())
+    return Layout(
+        name,
+        str(table.get("family", name)),
+        needs,
+        drop,
+        MappingProxyType(trees),
+        float(table.get("most", 15)),
+        int(table.get("room", 3)),
+    )
+
+
+def _table(name: str, folder: Path) -> dict[str, Any]:
+    """Return a file's table on top of the one that it extends ("_base" where it names none)."""
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        path = FOLDER / f"{name}.toml"
+    try:
+        own = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: a layout is a TOML file ({error}).") from error
+    if name == "_base":
+        return own
+    return _merged(_table(str(own.get("extends", "_base")), folder), own)
+
+
+def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(below)
+    for key, value in above.items():
+        both[key] = _merged(both[key], value) if isinstance(value, dict) and isinstance(both.get(key), dict) else value
+    return both
+
+
+def _node(name: str, boxes: Mapping[str, Mapping[str, Any]], place: str, align: str, above: tuple[str, ...]) -> Node:
+    values = dict(boxes.get(name, {}))
+    known = {field.name for field in fields(Node)} - {"name"}
+    wrong = sorted(set(values) - known) + [key for key, names in CHOICES.items() if values.get(key, names[0]) not in names]
+    if wrong:
+        allowed = CHOICES.get(wrong[0], sorted(known))
+        raise ConfigError(f"{place}, box {name}: {wrong[0]} is none of {', '.join(filter(None, allowed))}.")
+    children = values.pop("children", ())
+    if name in above or (not children and name not in (*ROLES, *PHOTOS, *DECOR, "logo")):
+        raise ConfigError(
+            f"{place}: the box {name} holds nothing; give it children or name a role, a photo, the logo or {', '.join(DECOR)}."
+        )
+    pad = values.pop("pad", 0.0)
+    pads = {1: lambda p: (p[0],) * 4, 2: lambda p: (p[0], p[1]) * 2, 4: tuple}[len(pad) if isinstance(pad, list) else 1]
+    align = values.pop("align", "") or align
+    inside = tuple(_node(child, boxes, place, align, (*above, name)) for child in children)
+    node = Node(name, children=inside, pad=pads(pad if isinstance(pad, list) else [pad]), align=align, **values)
+    if node.is_photo and not node.basis and not node.grow and not node.aspect:
+        node = replace(node, grow=1.0)
+    return node
+
+
+@dataclass(frozen=True)
+class Text:
+    """The words of a role and how they are set."""
+
+    words: str
+    kind: Type
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is to be laid out: texts by role (several proofs), the photos at hand, the logo's width by height (0: none)."""
+
+    texts: Mapping[str, tuple[Text, ...]]
+    photos: int
+    logo: float
+    lead: str = "headline"
+
+    def shows(self, node: Node) -> bool:
+        """Return whether a box has something to show."""
+        if node.name in PHOTOS:
+            return PHOTOS.index(node.name) < self.photos
+        if node.name == "logo":
+            return self.logo > 0 or "brand" in self.texts
+        if node.name in ROLES:
+            return bool(self.texts.get(node.name))
+        return any(self.shows(child) for child in node.children if child.name not in DECOR)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A box of a layout and where it lies in px; ground: the colour role that it lies on; clear: no photo lies behind it."""
+
+    node: Node
+    box: Box
+    size: float
+    ground: str
+
+
+class Arranger:
+    """Lays the boxes of a layout out in a shape at one size of headline."""
+
+    def __init__(self, content: Content, shape: Shape, headline: float, spacing: float = 1.0) -> None:
+        """headline: px. spacing: factor of gaps and padding."""
+        self.content, self.shape, self.headline, self.unit = content, shape, headline, shape.unit
+        self.step = shape.unit * spacing
+        self.placements: list[Placement] = []
+
+    def arrange(self, tree: Node) -> tuple[float, tuple[Placement, ...]]:
+        """Return how many px of room are lacking (0: everything fits) and where each box lies."""
+        self.placements = []
+        excess = self._place(tree, Box(0, 0, self.shape.width, self.shape.height), "ground")
+        return excess, tuple(self.placements)
+
+    def size(self, node: Node) -> float:
+        """Return the type size of a role's box in px."""
+        name = "brand" if node.name == "logo" else node.name
+        ratio, least, most = SCALE[name]
+        if node.size and node.name != "logo":
+            ratio, most = node.size, most * max(1.0, node.size / ratio)
+        if self.content.lead != "headline" and name in ("headline", self.content.lead):
+            ratio = max(ratio, 0.95) if name == self.content.lead else 0.72 * ratio
+            most = max(most, 9.0) if name == self.content.lead else most
+        return max(least * self.shape.min_type, min(ratio * self.headline, most * self.unit))
+
+    # ---- sizes that boxes ask for
+
+    def _shown(self, node: Node) -> list[Node]:
+        return [child for child in node.children if child.name in DECOR or self.content.shows(child)]
+
+    def _pads(self, node: Node) -> tuple[float, float, float, float]:
+        top, right, bottom, left = node.pad
+        return top * self.step, right * self.step, bottom * self.step, left * self.step
+
+    def logo_size(self, node: Node, width: float) -> tuple[float, float]:
+        """Return width and height of the logo in px: logos of one area look alike, whatever their form."""
+        side = (node.size or 5.0) * self.unit
+        height = min(1.6 * side, side * (3.0 / self.content.logo) ** 0.5)
+        height = min(height, 0.9 * width / self.content.logo)
+        return height * self.content.logo, height
+
+    def _natural(self, node: Node) -> float:
+        """Return the width in px that a box takes when no line is broken."""
+        if node.name == "logo" and self.content.logo:
+            return self.logo_size(node, self.shape.width / 3)[0]
+        if node.name in ROLES or node.name == "logo":
+            texts = self.content.texts.get("brand" if node.name == "logo" else node.name, ())
+            width = max((line_width(text.words, text.kind) for text in texts), default=0.0) * SLACK * self.size(node) + 1
+            beside = 2 * PILL[1] if node.is_pill else BULLET if node.name == "proof" and node.bullet != "none" else 0.0
+            return width + beside * self.size(node)
+        if node.name in DECOR:
+            return 6 * self.unit
+        if node.is_photo:
+            return 0.0
+        _, right, _, left = self._pads(node)
+        widths = [self._natural(child) for child in self._shown(node)]
+        gaps = node.gap * self.step * (len(widths) - 1)
+        return left + right + (sum(widths) + gaps if node.direction == "row" else max(widths, default=0.0))
+
+    def text_height(self, node: Node, width: float) -> float:
+        """Return the height in px of a role's lines in a box of that width; NO_ROOM where a word is wider or lines too many."""
+        size, height = self.size(node), 0.0
+        texts = self.content.texts.get("brand" if node.name == "logo" else node.name, ())
+        pairs = node.name == "proof" and node.bullet == "pairs"
+        beside = (
+            2 * PILL[1] if node.is_pill else BULLET if node.name == "proof" and node.bullet not in ("none", "pairs") else 0.0
+        )
+        for text in texts:
+            columns = text.words.split("|") if pairs else [text.words]
+            rows = 0
+            for column in columns:
+                room = (width / size - (1.0 if pairs else 0.0)) / len(columns) - beside
+                count = num_lines(column, text.kind, room)
+                if count == 0 or (node.lines and count > node.lines):
+                    return NO_ROOM
+                rows = max(rows, count)
+            rise, fall = rise_and_fall(text.words, text.kind)
+            height += rise + fall * (not node.is_pill) + (rows - 1) * text.kind.leading
+        gap = 1.5 if pairs else PROOF_GAP
+        return (height + gap * (len(texts) - 1) + (2 * PILL[0] if node.is_pill else 0.0)) * size
+
+    def _height(self, node: Node, width: float, around: float) -> float:
+        """Return the height in px that a box needs at a width; around: the height of the box around it, for fractions."""
+        if node.name == "logo" and self.content.logo:
+            return self.logo_size(node, width)[1]
+        if node.name in ROLES or node.name == "logo":
+            return self.text_height(node, width)
+        if node.is_photo:
+            return width / node.aspect if node.aspect else node.least * around
+        if node.name in DECOR:
+            return {"rule": 0.75, "mark": 5.0, "disc": 0.0}[node.name] * self.unit
+        top, right, bottom, left = self._pads(node)
+        inner, shown = width - left - right, self._shown(node)
+        if node.direction == "row":
+            widths, excess = self._widths(node, inner)
+            return (
+                excess
+                + top
+                + bottom
+                + max((self._height(c, w, around) for c, w in zip(shown, widths, strict=True)), default=0.0)
+            )
+        heights = [child.basis * around if child.basis else self._height(child, inner, around) for child in shown]
+        if node.direction == "stack":
+            return top + bottom + max(heights, default=0.0)
+        return top + bottom + sum(heights) + node.gap * self.step * max(0, len(heights) - 1)
+
+    def _widths(self, node: Node, width: float) -> tuple[list[float], float]:
+        """Return the widths in px of what stands in a row, and how many px are lacking."""
+        shown = self._shown(node)
+        room = width - node.gap * self.step * max(0, len(shown) - 1)
+        widths = [child.basis * width if child.basis else 0.0 if child.grow else self._natural(child) for child in shown]
+        lacking = sum(widths) - room
+        if lacking > 0:  # what can be broken into lines gives way
+            soft = [
+                n
+                for n, c in enumerate(shown)
+                if not c.basis and not c.grow and c.direction != "row" and not c.is_pill and c.name != "logo"
+            ]
+            total = sum(widths[n] for n in soft)
+            for n in soft:
+                widths[n] -= min(lacking, 0.6 * total) * widths[n] / total
+            return widths, max(0.0, sum(widths) - room)
+        grown = sum(child.grow for child in shown)
+        if grown:
+            widths = [w - lacking * child.grow / grown if child.grow else w for w, child in zip(widths, shown, strict=True)]
+        return widths, 0.0
+
+    # ---- where boxes lie
+
+    def _place(self, node: Node, box: Box, ground: str) -> float:
+        ground = node.fill or ("photo" if node.scrim else ground)
+        self.placements.append(Placement(node, box, self.size(node) if node.name in (*ROLES, "logo") else 0.0, ground))
+        if not node.children:
+            if node.name in ROLES or (node.name == "logo" and not self.content.logo):
+                return max(0.0, self.text_height(node, box.width) - box.height - 0.5)
+            return 0.0
+        inner = self._inner(node, box)
+        if inner.width <= 0 or inner.height <= 0:
+            return NO_ROOM
+        if node.direction == "stack":
+            return sum(self._place(child, inner, ground) for child in self._shown(node))
+        return (self._place_row if node.direction == "row" else self._place_column)(node, inner, ground)
+
+    def _inner(self, node: Node, box: Box) -> Box:
+        """Return the room inside the padding, of which words take what no app covers."""
+        top, right, bottom, left = self._pads(node)
+        inner = Box(box.x0 + left, box.y0 + top, box.x1 - right, box.y1 - bottom)
+        if not node.safe and any(each.is_photo or each.bleed for each in node.walk()):
+            return inner
+        safe = self.shape.safe_px
+        return Box(max(inner.x0, safe.x0), max(inner.y0, safe.y0), min(inner.x1, safe.x1), min(inner.y1, safe.y1))
+
+    def _place_column(self, node: Node, inner: Box, ground: str) -> float:
+        shown, gap = self._shown(node), node.gap * self.step
+        heights = [c.basis * inner.height if c.basis else self._height(c, inner.width, inner.height) for c in shown]
+        heights = self._clear_of_apps(shown, heights, inner)
+        free = inner.height - sum(heights) - gap * max(0, len(shown) - 1)
+        excess = max(0.0, -free - 0.5)
+        excess += sum(max(0.0, h - c.most * inner.height) for c, h in zip(shown, heights, strict=True) if c.most)
+        grown = sum(child.grow for child in shown)
+        y = inner.y0
+        if free > 0 and grown:
+            heights = [h + free * child.grow / grown for h, child in zip(heights, shown, strict=True)]
+        elif free > 0 and node.justify == "between" and len(shown) > 1:
+            gap += free / (len(shown) - 1)
+        elif free > 0 and node.justify in ("center", "end"):
+            y += free / 2 if node.justify == "center" else free
+        for child, height in zip(shown, heights, strict=True):
+            x0, x1 = self._across(child, node, inner)
+            excess += self._place(child, Box(x0, y, x1, y + height), ground)
+            y += height + gap
+        return excess
+
+    def _clear_of_apps(self, shown: list[Node], heights: list[float], inner: Box) -> list[float]:
+        """Return heights with what an app covers added to the first and the last box, where these hold words."""
+        safe, heights = self.shape.safe_px, list(heights)
+        for at, child in enumerate(shown):
+            if not child.children or child.basis or any(each.is_photo or each.bleed for each in child.walk()):
+                continue
+            top, _, bottom, _ = self._pads(child)
+            heights[at] += max(0.0, safe.y0 - inner.y0 - top) if at == 0 else 0.0
+            heights[at] += max(0.0, inner.y1 - safe.y1 - bottom) if at == len(shown) - 1 else 0.0
+        return heights
+
+    def _across(self, child: Node, node: Node, inner: Box) -> tuple[float, float]:
+        """Return left and right of a box in a column: small things keep their width, the rest takes the column's."""
+        if not (
+            child.is_pill or child.name == "logo" or child.name in DECOR or (child.direction == "row" and not _stretches(child))
+        ):
+            return inner.x0, inner.x1
+        wide = min(inner.width, self._natural(child))
+        start = {"start": 0.0, "center": 0.5, "end": 1.0}[child.align] * (inner.width - wide)
+        return inner.x0 + start, inner.x0 + start + wide
+
+    def _place_row(self, node: Node, inner: Box, ground: str) -> float:
+        shown, gap = self._shown(node), node.gap * self.step
+        widths, excess = self._widths(node, inner.width)
+        x = inner.x0
+        free = inner.width - sum(widths) - gap * max(0, len(shown) - 1)
+        if free > 0 and node.justify == "between" and len(shown) > 1:
+            gap += free / (len(shown) - 1)
+        elif free > 0 and node.justify in ("center", "end"):
+            x += free / 2 if node.justify == "center" else free
+        for child, width in zip(shown, widths, strict=True):
+            height = self._height(child, width, inner.height)
+            excess += max(0.0, height - inner.height - 0.5)
+            whole = node.cross == "stretch" or child.is_photo or (child.fill and child.children)
+            y = (
+                inner.y0
+                if whole
+                else inner.y0 + {"start": 0.0, "center": 0.5, "end": 1.0}[node.cross] * (inner.height - height)
+            )
+            excess += self._place(child, Box(x, y, x + width, inner.y1 if whole else y + height), ground)
+            x += width + gap
+        return excess
+
+
+def _stretches(node: Node) -> bool:
+    return node.justify == "between" or any(child.grow or child.basis or child.is_photo for child in node.children)
+
+
+def fits(layout: Layout, content: Content, shape: Shape, headline: float, spacing: float) -> bool:
+    """Return whether everything finds room at that size of headline."""
+    return Arranger(content, shape, headline, spacing).arrange(layout.trees[shape.kind])[0] < 1.0
+
+
+def largest_headline(layout: Layout, content: Content, shape: Shape, spacing: float) -> float:
+    """Return the largest size of headline in px at which everything fits; 0 where nothing does."""
+    low, high = (
+        SCALE["headline"][1] * shape.min_type,
+        max(layout.most * shape.unit, 1.7 * SCALE["headline"][1] * shape.min_type),
+    )
+    if not fits(layout, content, shape, low, spacing):
+        return 0.0
+    for _ in range(7):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(layout, content, shape, middle, spacing) else (low, middle)
+    return low
+
+
+def kinds_of_shapes() -> tuple[str, ...]:
+    """Return the kinds of shapes that a layout file may have variants for."""
+    return tuple(dict.fromkeys(shape.kind for shape in SHAPES.values()))

@@ -1,0 +1,226 @@
+"""Lines of text: where a text may be broken (Unicode and ICU by Skia), its balanced lines, how large they are.
+
+Widths and heights are in em of the type's size, so a text is measured once for all sizes. Knows no ads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import regex
+import skia
+
+from adcreative.compose.fonts import Face, typeface
+
+MEASURED_AT = 100.0  # px, at which widths are measured
+SLACK = 1.012  # kerning across segments and rounding
+RIGHT_TO_LEFT = ("ar", "fa", "he", "iw", "ur", "ps", "yi", "dv", "ckb")
+TALL = r"[\p{Arabic}\p{Thai}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Lao}\p{Khmer}\p{Myanmar}]"  # marks above and below
+SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"  # scripts written without spaces
+IDEOGRAPHS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
+NEVER_FIRST = r"[ーっゃゅょぁぃぅぇぉッャュョァィゥェォ々〜]"  # JIS X 4051: no line begins with these
+SHORT_WORD = 3  # letters; a line that ends with an article or preposition reads badly
+
+
+@dataclass(frozen=True)
+class Type:
+    """How a text is set. faces: fonts, first choice first. tracking: em between letters. leading: em between lines."""
+
+    faces: tuple[Face, ...]
+    language: str = "en"
+    tracking: float = 0.0
+    leading: float = 1.1
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is never broken, its width in em, whether a space follows, and how badly a break after it reads (0: well)."""
+
+    text: str
+    width: float
+    space: bool
+    cost: float
+
+
+def is_right_to_left(language: str) -> bool:
+    """Return whether a language is written from right to left."""
+    return language.lower().split("-")[0] in RIGHT_TO_LEFT
+
+
+@lru_cache(maxsize=128)
+def _collection(faces: tuple[Face, ...]) -> skia.textlayout.FontCollection:
+    provider = skia.textlayout.TypefaceFontProvider()
+    for number, face in enumerate(faces):
+        provider.registerTypeface(typeface(face), f"face{number}")
+    collection = skia.textlayout.FontCollection()
+    collection.setDefaultFontManager(provider)
+    return collection
+
+
+@lru_cache(maxsize=1)
+def _icu() -> skia.Unicode:
+    return skia.Unicodes.ICU.Make()
+
+
+def paragraph(kind: Type, runs: tuple[tuple[str, float], ...], colour: int = 0xFF000000) -> skia.textlayout.Paragraph:
+    """Return one line of text in runs of (text, size in px), laid out without a limit of width."""
+    builder = skia.textlayout.ParagraphBuilder.make(skia.textlayout.ParagraphStyle(), _collection(kind.faces), _icu())
+    for text, size in runs:
+        style = skia.textlayout.TextStyle()
+        style.setFontSize(size)
+        style.setFontFamilies([f"face{number}" for number in range(len(kind.faces))])
+        style.setColor(colour)
+        style.setLocale(kind.language)
+        if kind.tracking:
+            style.setLetterSpacing(kind.tracking * size)
+        builder.pushStyle(style)
+        builder.addText(text)
+        builder.pop()
+    built = builder.Build()
+    built.layout(1e6)
+    return built
+
+
+def directed(text: str, kind: Type) -> str:
+    """Return a line with its direction said, so that numbers and Latin names stand where the language puts them."""
+    return f"\u202b{text}\u202c" if is_right_to_left(kind.language) else text
+
+
+@lru_cache(maxsize=8192)
+def line_width(text: str, kind: Type) -> float:
+    """Return the width of a line in em."""
+    if not text:
+        return 0.0
+    return paragraph(kind, ((directed(text, kind), MEASURED_AT),)).MaxIntrinsicWidth / MEASURED_AT
+
+
+@lru_cache(maxsize=2048)
+def segments(text: str, kind: Type) -> tuple[Segment, ...]:
+    """Return a text's unbreakable segments: words, and in scripts without spaces what ICU's dictionary keeps together."""
+    found: list[Segment] = []
+    for word in regex.split(r"[ \t\r\n\u200b]+", text.strip()):
+        pieces = _pieces(word, kind) if regex.search(SPACELESS, word) else [word]
+        for number, piece in enumerate(pieces):
+            last = number == len(pieces) - 1
+            following = "" if last else pieces[number + 1]
+            found.append(Segment(piece, line_width(piece, kind), last, _cost(piece, following, last)))
+    return tuple(found)
+
+
+def _pieces(word: str, kind: Type) -> list[str]:
+    """Return what ICU keeps together: a break is allowed where two letters set very large do not hold together."""
+    cuts = [0]
+    for at in range(1, len(word)):
+        pair = word[at - 1 : at + 1]
+        if regex.match(r"\X", pair).end() > 1 or regex.match(NEVER_FIRST, pair[1]):
+            continue
+        whole = paragraph(kind, ((word[: at - 1], 1.0), (pair, 200.0), (word[at + 1 :], 1.0)))
+        if whole.MinIntrinsicWidth < 0.9 * paragraph(kind, ((pair, 200.0),)).MaxIntrinsicWidth:
+            cuts.append(at)
+    return [word[a:b] for a, b in zip(cuts, [*cuts[1:], len(word)], strict=True)]
+
+
+def _cost(piece: str, following: str, space: bool) -> float:
+    if regex.search(r"[.!?。！？،,;:、—–]$", piece):
+        return -0.04
+    if space:
+        return 0.05 if len(piece) <= SHORT_WORD else 0.0
+    if regex.search(r"[\p{Hiragana}、。]$", piece) and regex.match(r"[\p{Han}\p{Katakana}\p{Latin}\d]", following):
+        return 0.0  # after a particle
+    return 0.02 if regex.search(r"\p{Thai}", piece) else 0.12
+
+
+@lru_cache(maxsize=65536)
+def num_lines(text: str, kind: Type, width: float) -> int:
+    """Return the least number of lines of at most `width` em; 0 where a word alone is wider."""
+    if text.strip() == "":
+        return 0
+    space, count, used = line_width(" ", kind), 1, 0.0
+    before = False
+    for segment in segments(text, kind):
+        if segment.width * SLACK > width:
+            return 0
+        wider = used + (space if before else 0.0) + segment.width
+        if used and wider * SLACK > width:
+            count, used = count + 1, segment.width
+        else:
+            used = wider
+        before = segment.space
+    return count
+
+
+@lru_cache(maxsize=8192)
+def balanced_lines(text: str, kind: Type, width: float) -> tuple[str, ...]:
+    """Return the lines of a text, as few as fit in `width` em and as even as can be, without a last line of one short word.
+
+    The least sum of squared differences from the mean line, plus the cost of each break, by dynamic programming.
+    """
+    count = num_lines(text, kind, width)
+    if count <= 1:
+        return (" ".join(text.split()),)
+    parts, space = segments(text, kind), line_width(" ", kind)
+    ends = np.cumsum([segment.width + space * segment.space for segment in parts])
+    starts = np.concatenate([[0.0], ends[:-1]])
+    target = ends[-1] / count
+
+    def cost(first: int, last: int) -> float:
+        run = ends[last] - space * parts[last].space - starts[first]
+        if run * SLACK > width:
+            return float("inf")
+        alone = 0.15 if last == len(parts) - 1 and first == last and run < 0.45 * target else 0.0
+        return ((run - target) / target) ** 2 + alone + (parts[last].cost if last < len(parts) - 1 else 0.0)
+
+    best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]
+    for _ in range(count):
+        row: dict[int, tuple[float, int]] = {}
+        for first, (so_far, _) in best[-1].items():
+            for last in range(first, len(parts)):
+                added = cost(first, last)
+                if added == float("inf"):
+                    break
+                if last + 1 not in row or so_far + added < row[last + 1][0]:
+                    row[last + 1] = (so_far + added, first)
+        best.append(row)
+    if len(parts) not in best[-1]:  # rounding left one segment over
+        return balanced_lines(text, kind, width * 0.98)
+    lines, end = [], len(parts)
+    for row in reversed(best[1:]):
+        first = row[end][1]
+        lines.append("".join(part.text + " " * part.space for part in parts[first:end]).strip())
+        end = first
+    return tuple(reversed(lines))
+
+
+@lru_cache(maxsize=4096)
+def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
+    """Return how far a line reaches above and below its baseline in em.
+
+    Capitals and descenders of the font for Latin, Greek and Cyrillic, so that lines of one size align whatever their letters;
+    the ink itself for scripts with marks.
+    """
+    if not regex.search(f"{TALL}|{IDEOGRAPHS}", text):
+        metrics = skia.Font(typeface(kind.faces[0]), MEASURED_AT).getMetrics()
+        accents = 0.16 if regex.search(r"[ÀÁÂÃÄÅÈÉÊËÌÍÎÏÒÓÔÕÖÙÚÛÜÝŻŹŚĆŃŐŰŠČŽĚŘŮЙЁΆΈΉΊΌΎΏ]", text) else 0.0
+        falls = 0.22 if regex.search(r"[gjpqyçşţąęQ,;(/@рудцщфζημξρφχψςβ]", text) else 0.02
+        return max(0.5, metrics.fCapHeight / MEASURED_AT) + accents, falls
+    line = paragraph(kind, ((text, MEASURED_AT),))
+    width, height = int(line.MaxIntrinsicWidth) + 200, int(MEASURED_AT * 4)
+    pixels = np.zeros((height, width, 4), np.uint8)
+    surface = skia.Surface(pixels)
+    line.paint(surface.getCanvas(), 100, MEASURED_AT)
+    rows = np.flatnonzero(pixels[..., 3].max(1) > 40)
+    baseline = MEASURED_AT + line.AlphabeticBaseline
+    if not rows.size:
+        return 0.7, 0.0
+    return (baseline - rows[0]) / MEASURED_AT + 0.02, max(0.0, (rows[-1] + 1 - baseline) / MEASURED_AT) + 0.02
+
+
+def leading_of(text: str, display: bool) -> float:
+    """Return em between baselines that a text's script needs."""
+    if regex.search(TALL, text):
+        return 1.42 if display else 1.5
+    if regex.search(IDEOGRAPHS, text):
+        return 1.25 if display else 1.5
+    return 1.06 if display else 1.34

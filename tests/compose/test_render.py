@@ -1,0 +1,102 @@
+"""Ads come out whole, the same each time, and what cannot be one is said."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from adcreative.compose.layout import load_layout
+from adcreative.compose.recipe import Recipe
+from adcreative.compose.render import compose_ad, layout_names
+from adcreative.compose.scene import encode
+from adcreative.compose.shapes import SHAPES, shape_named
+from adcreative.errors import ConfigError
+from tests.compose.drawn import TEXTS, parts, scenery, thing
+
+PAIRS = {**TEXTS, "headline": "Still cold feet?", "proof": "Ten winters | Two\nFull leather | Split"}
+
+
+@pytest.mark.parametrize("name", layout_names())
+def test_each_layout_gives_an_ad_in_each_shape(name):
+    for shape in SHAPES.values():
+        photo = scenery(0.3) if load_layout(name).words_on_photo else thing()
+        ad = compose_ad(Recipe(name, PAIRS, cutout=True), parts(*[photo] * 4), shape)
+        assert ad.image.size == (shape.width, shape.height)
+        assert {problem.code for problem in ad.problems} <= {"ad_subject_cut", "ad_words_on_subject"}, shape.name
+        shown = {each.role for each in ad.placed if not each.dropped}
+        assert shown & {"headline", "offer"}
+        assert all(each.size >= shape.min_type for each in ad.placed if not each.dropped and each.role != "logo")
+
+
+def test_there_are_twenty_layouts_of_many_families():
+    assert len(layout_names()) >= 20
+    assert len({load_layout(name).family for name in layout_names()}) >= 15
+
+
+def test_the_same_recipe_gives_the_same_bytes():
+    recipe = Recipe("split", TEXTS, palette=1)
+    again = Recipe.from_json(recipe.to_json())
+    one, other = (compose_ad(each, parts(), shape_named("4:5")) for each in (recipe, again))
+    assert np.array_equal(np.asarray(one.image), np.asarray(other.image))
+    assert one.svg == other.svg
+
+
+def test_svg_holds_text_as_text_where_the_picture_has_it():
+    ad = compose_ad(Recipe("type_only", TEXTS), parts(), shape_named("1:1"))
+    spans = [node for node in ElementTree.fromstring(ad.svg).iter() if node.tag.endswith("tspan")]
+    headline = next(each for each in ad.placed if each.role == "headline")
+    assert [span.text for span in spans][: len(headline.text.splitlines())] != []
+    assert headline.text.splitlines()[0] in [span.text for span in spans]
+    x = float(next(span.get("x") for span in spans if span.text == headline.text.splitlines()[0]))
+    assert abs(x - headline.box.x0) < 0.02
+
+
+def test_a_small_shape_drops_what_matters_least_and_keeps_the_headline():
+    ad = compose_ad(Recipe("type_only", TEXTS), parts(), shape_named("728x90"))
+    assert "legal" in ad.dropped
+    assert "headline" not in ad.dropped
+
+
+def test_right_to_left_mirrors_the_layout():
+    texts = {"headline": "حذاء جديد للشتاء", "button": "تسوق الآن"}
+    there = compose_ad(Recipe("split_side", TEXTS), parts(), shape_named("1:1"))
+    mirrored = compose_ad(Recipe("split_side", texts), parts(language="ar"), shape_named("1:1"))
+    x0, x1 = (next(each.box for each in ad.placed if each.role == "headline") for ad in (there, mirrored))
+    assert x0.x0 > 540
+    assert x1.x1 < 560
+    assert not mirrored.problems
+
+
+@pytest.mark.parametrize(
+    ("texts", "code"),
+    [
+        ({"headline": "word " * 80}, "ad_too_long"),
+        ({"headline": "Donaudampfschifffahrtsgesellschaftskapitänspatentinhaberverein"}, "ad_no_room"),
+        ({"headline": "Warm \U0001fabf boots \ue000"}, "ad_no_letters"),
+        ({"subline": "No headline"}, "ad_missing_part"),
+    ],
+)
+def test_what_cannot_be_an_ad_is_said(texts, code):
+    ad = compose_ad(Recipe("split", texts), parts(), shape_named("160x600"))
+    assert code in {problem.code for problem in ad.problems}
+
+
+def test_no_photo_is_said_by_layouts_that_need_one():
+    assert "needs a photo" in str(compose_ad(Recipe("split", TEXTS, photo=None), parts(), shape_named("1:1")).problems[0])
+    assert not compose_ad(Recipe("type_only", TEXTS, photo=None), parts(), shape_named("1:1")).problems
+
+
+def test_a_display_picture_is_lighter_than_its_limit():
+    noise = np.random.default_rng(0).integers(0, 255, (600, 160, 3)).astype(np.uint8)
+    from PIL import Image
+
+    data, suffix = encode(Image.fromarray(noise), 150_000)
+    assert len(data) <= 150_000
+    assert suffix == ".jpg"
+
+
+def test_recipes_refuse_unknown_roles():
+    with pytest.raises(ConfigError, match="no role slogan"):
+        Recipe("split", {"slogan": "x"})
