@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo test planted lint bench docs audit fuzz app train-embedded ci-setup clean
+.PHONY: demo test slow test-all lint bench docs audit fuzz app train-embedded ci-setup clean
 
 # Tests run in as many processes as there are cores, four at most, each with one thread (tests/conftest.py).
 PROCESSES ?= auto
@@ -20,11 +20,14 @@ demo: .venv/.installed
 
 # TESTS takes options and paths for pytest: make test TESTS="--no-skips tests/ctr"
 test: .venv/.installed
-	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile --ignore tests/real -m 'not planted' $(TESTS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/real \
+		-m 'not planted and not slow' $(TESTS)
 
-# Learning tests on planted data that take longer than 5 s each.
-planted: .venv/.installed
-	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist load --ignore tests/real -m planted $(TESTS)
+# What `make test` leaves out: learning on planted data, and tests of 5 s and more whose behaviour a quicker one guards too.
+slow: .venv/.installed
+	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4 --dist worksteal --ignore tests/real -m 'planted or slow' $(TESTS)
+
+test-all: test slow
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
@@ -40,7 +43,7 @@ lint: .venv/.installed
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	touch $@
 
-# BENCH names figures and options: make bench BENCH="ranks synthesis", make bench BENCH="--tiny --heavy"
+# BENCH names figures and options: make bench BENCH="loop synthesis", make bench BENCH=--tiny
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.bench $(BENCH)
 

@@ -1,14 +1,15 @@
 """Ratios measured in one run, printed as JSON; nothing here passes or fails.
 
 make bench                                  all figures (an hour or two)
-make bench BENCH="ranks synthesis"        some
-python -m tests.bench ranks --tiny          sizes at which every part runs in seconds and no figure means anything
+make bench BENCH="loop synthesis"         some
+make bench BENCH=--tiny                     sizes at which every part runs in seconds and no figure means anything
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -16,7 +17,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench.after_launch import after_launch_figures
 from tests.bench.app import app_figures, page_figures, score_figures
 from tests.bench.compression import compression_figures
 from tests.bench.editing import editing_figures
@@ -25,8 +25,6 @@ from tests.bench.log_memory import log_memory_figures
 from tests.bench.log_parity import log_parity_figures
 from tests.bench.long_history import long_history_figures
 from tests.bench.loop import loop_figures
-from tests.bench.memory import memory_figures
-from tests.bench.ranks import ranks_figures
 from tests.bench.scoring import all_cores_figures, scoring_figures
 from tests.bench.set_text import set_text_figures
 from tests.bench.sizes import sizes_figures
@@ -79,13 +77,10 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "synthesis": (rendering_figures, {"sizes": (32,), "repeats": 1}),
     "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
     "compression": (compression_figures, {"num": 5000, "methods": ("low-rank 0.5",)}),
-    "ranks": (ranks_figures, {"num": 2000, "num_columns": 8}),
     "log-parity": (log_parity_figures, {"num_seeds": 1, "num_steps": 3, "num_rows": 9000}),
     "log-memory": (log_memory_figures, {"sizes": (2000,)}),
     "long-history": (long_history_figures, {"repeats": 1}),
     "loop": (loop_figures, {"worlds": 2, "days": 4, "views": 200}),
-    "after-launch": (after_launch_figures, {"scale": 0.01, "repeats": 1}),
-    "memory": (memory_figures, {"num": 60, "survey_sizes": (20, 120)}),
     "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
     "set-text": (set_text_figures, {"num": 2}),
     "sizes": (sizes_figures, {"num": 1, "num_photographs": 0}),
@@ -94,22 +89,23 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "app-scores": (score_figures, {"num_people": 3, "is_tiny": True}),
 }
 
-HEAVY = ("app-page", "start-models", "scoring", "all-cores", "editing", "fuxictr", "log-parity")
-
 
 def main() -> None:
     """Measure what was asked for, all figures if nothing was."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(FIGURES)}; default: all")
     parser.add_argument("--tiny", action="store_true", help="only show that each part still runs")
-    parser.add_argument("--heavy", action="store_true", help="those that take both cores or load a second large model")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - FIGURES.keys():
         parser.error(f"no figures are named {', '.join(sorted(unknown))}; known: {', '.join(FIGURES)}")
     found: dict[str, Any] = {}
-    for name in arguments.names or (HEAVY if arguments.heavy else FIGURES):
+    for name in arguments.names or FIGURES:
         measure, tiny = FIGURES[name]
-        found |= measure(**tiny) if arguments.tiny else measure()
+        figures = measure(**tiny) if arguments.tiny else measure()
+        numbers = [value for value in figures.values() if isinstance(value, int | float)]
+        if not numbers or any(math.isinf(number) for number in numbers):
+            raise SystemExit(f"{name} measured nothing: {figures}")
+        found |= figures
     print(json.dumps(found, indent=1))
 
 

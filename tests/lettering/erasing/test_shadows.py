@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
 from adcreative.lettering.erasing.erasing import erase_block
@@ -12,7 +15,6 @@ from adcreative.lettering.reading.blocks import BlockLine, TextBlock
 from adcreative.lettering.reading.reader import load_reader
 from adcreative.lettering.setting.fonts import typefaces
 from adcreative.lettering.setting.glyphs import Lettering
-from tests.bench.erased_letters import compressed
 from tests.lettering.reading.drawn_ads import drawn_ad
 from tests.lettering.setting.test_setting import AD, needs_reader, setter
 
@@ -28,6 +30,13 @@ def cloth() -> np.ndarray:
     threads = ndimage.gaussian_filter(rng.normal(size=(HEIGHT, WIDTH)), 1.0)
     light = 150.0 + 40.0 * folds / folds.std() * 0.5 + 8.0 * threads / threads.std()
     return np.stack([light, 0.8 * light, 0.6 * light], axis=2).round().clip(0, 255).astype(np.uint8)
+
+
+def as_jpeg(image_u8: np.ndarray, quality: int) -> np.ndarray:
+    """Return a picture [H, W, 3] as it comes out of a JPEG file with halved colours."""
+    buffer = io.BytesIO()
+    Image.fromarray(image_u8).save(buffer, "JPEG", quality=quality, subsampling=2)
+    return np.asarray(Image.open(buffer).convert("RGB"))
 
 
 def letters() -> tuple[np.ndarray, TextBlock]:
@@ -63,7 +72,7 @@ def test_the_overshoot_of_compression_is_no_glow(quality: int) -> None:
     coverage, block = letters()
     picture = lettered(np.full((HEIGHT, WIDTH, 3), 235, np.uint8), coverage, None, np.array([20.0, 20.0, 30.0]))
     dark = TextBlock(lines=block.lines, colour=(20, 20, 30), ground=(235, 235, 235), residual=2.0)
-    assert find_shadow(compressed(picture, quality, 2), dark, coverage) is None
+    assert find_shadow(as_jpeg(picture, quality), dark, coverage) is None
     nothing = np.ones_like(coverage)  # of which nothing is ground
     assert find_shadow(picture, dark, nothing) is None
 
