@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ PROMISED = Path(__file__).with_name("promised.json")
 Names = dict[str, dict[str, list[str]]]
 
 
+@cache
 def read_names() -> Names:
     """Return what the code offers now: kind -> owner -> names. Private names and what a plain value is are left out."""
     commands: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]

@@ -35,7 +35,7 @@ def browser() -> Iterator[Any]:
     from tests.apps.browser import CHROMIUM, playwright_api
 
     with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
 

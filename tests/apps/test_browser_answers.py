@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.apps.browser import Visit, expect, needs_browser
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 
 # whatever the server says in its one stream of answers arrives late, so that its end crosses the next question

@@ -10,7 +10,7 @@ import pytest
 from tests.apps.browser import Served, Visit, find_edit, needs_browser
 from tests.apps.fakes import FakeStudio
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 LEAST = 4.5  # WCAG 2.2, 1.4.3
 # relative luminance and contrast as WCAG defines them; a background is the nearest one that is not see-through

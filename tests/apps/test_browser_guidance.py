@@ -11,7 +11,7 @@ import pytest
 from tests.apps.browser import Visit, approve, bring_other, expect, find_edit, needs_browser, wait_for_scroll
 from tests.apps.fakes import FakeFace, FakeStudio
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 
 def test_faces_are_asked_about_where_there_are_some_and_anew_for_each_picture(

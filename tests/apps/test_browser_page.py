@@ -13,7 +13,7 @@ from PIL import Image
 from tests.apps.browser import Served, Visit, approve, expect, find_edit, needs_browser
 from tests.apps.fakes import FakeStudio
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 WHOLE = """images => images.every((image) => {
   const {objectFit} = getComputedStyle(image), box = image.getBoundingClientRect();

@@ -19,7 +19,7 @@ from tests.apps.fakes import FakeStudio
 from tests.catalog.conftest import write_csv
 from tests.security.test_text import MARKUP, report_page
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 RUN = "window.ran.push(1)"
 HOSTILE = (

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.apps.browser import Visit, approve, bring_other, expect, find_edit, needs_browser
 from tests.apps.test_browser import fill_new
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -130,13 +130,13 @@ def test_uploads_go_with_the_process_however_it_ends(tmp_path: Path) -> None:
         process = _serve(tmp_path)
         assert len(list(tmp_path.rglob("upload.png"))) == 2
         process.send_signal(signum)
-        process.wait(timeout=30)
+        process.communicate(timeout=30)
     assert len(list(tmp_path.rglob("upload.png"))) == 2  # one of the running process, one of the killed one
     process = _serve(tmp_path)
     assert len(list(tmp_path.rglob("upload.png"))) == 2
     for one in (process, kept):
         one.send_signal(signal.SIGTERM)
-        one.wait(timeout=30)
+        one.communicate(timeout=30)
     deadline_s = time.monotonic() + 5
     while list(tmp_path.rglob("upload.png")) and time.monotonic() < deadline_s:
         time.sleep(0.05)

@@ -42,6 +42,7 @@ def place(shown: str) -> int:
     return int(many[1]) if many else 0
 
 
+@pytest.mark.slow
 def test_fifty_people_get_their_own_answers_in_the_order_in_which_they_came(served: Served) -> None:
     clients = [gradio_client.Client(served.url, verbose=False, httpx_kwargs={"timeout": 60}) for _ in range(NUM_PEOPLE)]
     jobs, places = [], []

@@ -127,6 +127,7 @@ def test_published_lines_read_what_the_paper_says() -> None:
     assert all(variant.against in by_name for variant in VARIANTS if variant.against)
 
 
+@pytest.mark.slow
 def test_planted_labels_help_where_they_are_read_and_nowhere_else(market: PlantedWorld) -> None:
     """Clicks that follow one class of the picture and nothing else: only networks that read labels find the order."""
     rng = np.random.default_rng(0)

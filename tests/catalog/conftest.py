@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 # Property tests share the machine with training runs: no stopwatch.
-RELAXED = settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
+RELAXED = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 Rows = Sequence[Mapping[str, Any]]
 
 

@@ -12,22 +12,13 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from adcreative import __version__, pipeline
+from adcreative import __version__
 from adcreative.cli import progress as cli_progress
 from adcreative.cli.app import PANELS, app
 from adcreative.cli.progress import Pace, duration
 
-VERBS = ("train", "score", "optimize", "evaluate", "explain", "demo", "app", "disclosures", "purge",
-         "plan-test", "read-out", "export", "import-results")  # fmt: skip
 NAMES_OF_TOOLS = "archive benchmark compress convert-weights evaluate-policy export-model inspect models rank-features"
 runner = CliRunner()
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
-    result = runner.invoke(app, [verb, "--help"])
-    assert result.exit_code == 0
-    assert f"Example: adcreative {verb}" in result.output
 
 
 def test_the_help_has_seven_panels_and_each_command_is_in_one_of_them() -> None:
@@ -64,12 +55,6 @@ def test_the_panels_stand_in_this_order() -> None:
     titles = list(dict.fromkeys(panel.PANEL for panel in PANELS))
     shown = runner.invoke(app, ["--help"]).output
     assert [shown.index(f"─ {title} ─") for title in titles] == sorted(shown.index(f"─ {title} ─") for title in titles)
-
-
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "app"])
-def test_each_verb_is_a_function_of_the_pipeline(verb: str) -> None:
-    assert callable(getattr(pipeline, verb.replace("-", "_")))
-    assert verb.replace("-", "_") in pipeline.__all__
 
 
 def test_version() -> None:
@@ -121,13 +106,6 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         app, ["evaluate", str(tmp_path / "ads.csv"), "--out", str(tmp_path / "m.json"), "--model", str(tmp_path / "none")]
     )
     assert "holds no model" in result.output
-
-
-def test_score_from_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "ads.csv").write_text("headline\nHello there\nTry it free today\n")
-    result = runner.invoke(app, ["score", str(tmp_path / "ads.csv"), "--out", str(tmp_path / "s.csv")])
-    assert result.exit_code == 0, result.output
-    assert len((tmp_path / "s.csv").read_text().splitlines()) == 3
 
 
 def test_models_lists_licences() -> None:

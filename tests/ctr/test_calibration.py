@@ -90,6 +90,7 @@ def heavy(num: int, seed: int) -> tuple[ScoredCounts, np.ndarray]:
     return count_anew(scored, impressions=impressions, clicks=rng.binomial(20_000, truth).astype(float)), truth
 
 
+@pytest.mark.slow
 def test_matched_intervals_cover_where_the_assumed_law_is_wrong() -> None:
     scored, _ = heavy(1200, 20)
     fresh, truth = heavy(4000, 21)

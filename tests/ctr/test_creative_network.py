@@ -68,6 +68,7 @@ class TestContract:
         if name == "qin":
             assert any(not torch.equal(states[0][key], other[key]) for key in other)
 
+    @pytest.mark.slow
     def test_thirty_two_rows_can_be_learnt_by_heart(self, name: str) -> None:
         world = plant_market(32, seed=5, dims=(16, 16))
         builder = FeatureBuilder.fit(world.creatives, world.features, np.arange(32))

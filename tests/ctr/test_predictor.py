@@ -67,6 +67,7 @@ def test_saved_and_loaded_are_bit_equal(predictor: Predictor, world: PlantedWorl
     assert loaded.save(tmp_path / "again") == saved
 
 
+@pytest.mark.slow
 def test_same_seed_same_model_in_another_process(tmp_path: Path, world: PlantedWorld) -> None:
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"

@@ -34,6 +34,7 @@ def error_of(predictor: Predictor, world: PlantedWorld) -> float:
     return float(np.sqrt(np.mean((found - world.true_log_odds) ** 2)))
 
 
+@pytest.mark.slow
 def test_a_small_account_keeps_what_was_learnt_elsewhere(broad: Predictor, small: PlantedWorld) -> None:
     fresh = plant_market(400, seed=3)
     alone = fit_predictor(small.creatives, small.features, CONFIG, seed=0)

@@ -69,6 +69,7 @@ def test_commands_of_the_program_exist_with_their_options(page: Path) -> None:
         assert {word for word in words if word.startswith("--")} <= known, line
 
 
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")  # other tests import what this one runs
 @pytest.mark.parametrize(("module", "options"), python_commands(), ids=lambda value: value if isinstance(value, str) else "")
 def test_modules_run_and_know_their_options(
     module: str, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -476,6 +476,7 @@ def summarise() -> str:
     return f"{ {**outcome.result.as_dict(), 'seconds': 0} } {outcome.image_u8.tobytes().hex()[:2000]}"
 
 
+@pytest.mark.slow
 def test_same_seed_same_result_in_another_process() -> None:
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONHASHSEED": "7"}

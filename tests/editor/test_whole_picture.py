@@ -187,6 +187,7 @@ def summarise() -> str:
     return str([(list(one.search.front), one.search.pairs, one.result.edits) for one in (outcome, faces)])
 
 
+@pytest.mark.slow
 def test_same_seed_same_front_and_edit_in_another_process() -> None:
     environment, root = {**os.environ, "PYTHONHASHSEED": "11"}, Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=root, env=environment)

@@ -129,6 +129,7 @@ def test_faces_without_table_or_captions_are_refused(tmp_path: Path) -> None:
         training.read_faces(tmp_path)
 
 
+@pytest.mark.slow
 def test_script_exports_projections_that_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     faces, out, exported = write_faces(tmp_path / "faces"), tmp_path / "run", tmp_path / "projections"
     ads = tmp_path / "ads"

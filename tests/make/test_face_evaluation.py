@@ -20,6 +20,7 @@ def test_encoder_error_is_the_mean_over_all_faces(tiny_face_model: FaceModel) ->
     assert encoder_error(tiny_face_model, faces) == pytest.approx(float((rendered - faces).abs().mean()), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_inversion_starts_at_the_encoders_error(tiny_face_model: FaceModel) -> None:
     faces = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     figures, renders = inversion_errors(tiny_face_model, faces)

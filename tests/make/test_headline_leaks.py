@@ -49,6 +49,7 @@ def test_labels_shuffled_within_tests_give_chance(planted: tuple[HeadlineTests, 
         assert found["pairwise_accuracy"] == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_split_by_row_flatters_where_near_copies_exist(planted: tuple[HeadlineTests, np.ndarray]) -> None:
     """Every test is run twice with the same wordings; the grouped folds keep both runs together, rows do not."""
     tests, _ = planted

@@ -55,7 +55,8 @@ def test_the_card_states_what_was_measured(predictor: Predictor, measured: dict[
         assert part in card
     picture = re.search(r"!\[[^\]]*\]\(([^)]+)\)", card)
     assert picture
-    assert Image.open(folder / picture.group(1)).format == "PNG"
+    with Image.open(folder / picture.group(1)) as opened:
+        assert opened.format == "PNG"
     assert json.loads((folder / "evaluation.json").read_text())["measured"] == measured
     assert max(map(len, card.splitlines())) < 400
     assert Predictor.load(folder).content_hash == predictor.content_hash  # the card is no part of the model

@@ -263,13 +263,13 @@ class TestDryRun:
 class TestKilled:
     """The real command, stopped in every way there is, started again until it is done."""
 
-    @pytest.mark.parametrize("workers", [1, 2])
+    @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
     def test_killed_in_a_loop_no_row_is_lost_and_none_comes_twice(self, tmp_path: Path, workers: int) -> None:
         ads, rng = write_ads(tmp_path / "ads", 60, broken=[11]), np.random.default_rng(workers)
         out, num_kills = tmp_path / "s.csv", 0
         for attempt in range(40):
-            run = start("score", ads, "--out", out, "--workers", workers, FAKE_DELAY_S=0.1 if attempt < 6 else 0.0)
-            if attempt < 6:
+            run = start("score", ads, "--out", out, "--workers", workers, FAKE_DELAY_S=0.1 if attempt < 4 else 0.0)
+            if attempt < 4:
                 time.sleep(float(rng.uniform(0.2, 2.5)))
                 num_kills += run.poll() is None
                 run.send_signal(signal.SIGKILL)
@@ -285,22 +285,7 @@ class TestKilled:
             "s.failures.csv",
         ]
 
-    def test_optimize_killed_in_a_loop(self, tmp_path: Path) -> None:
-        ads, rng, num_kills = write_ads(tmp_path / "ads", 30), np.random.default_rng(3), 0
-        for attempt in range(40):
-            run = start("optimize", ads, "--out", tmp_path / "out", FAKE_DELAY_S=0.15 if attempt < 5 else 0.0)
-            if attempt < 5:
-                time.sleep(float(rng.uniform(0.2, 2.0)))
-                num_kills += run.poll() is None
-                run.send_signal(signal.SIGKILL)
-            if ended(run)[0] == 0:
-                break
-        assert num_kills >= 2
-        assert [row["row"] for row in results(tmp_path / "out")] == list(range(1, 31))
-        assert (tmp_path / "out" / "report.html").exists()
-
-    @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-    @pytest.mark.parametrize("workers", [1, 2])
+    @pytest.mark.parametrize(("signum", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 2)])
     def test_asked_to_stop_it_says_so_and_goes_on_later(self, tmp_path: Path, signum: int, workers: int) -> None:
         ads, trace = write_ads(tmp_path / "ads", 60), tmp_path / "trace"
         arguments = ("optimize", ads, "--out", tmp_path / "out", "--workers", workers)
@@ -336,7 +321,7 @@ class TestKilled:
         succeed("score", ads, "--out", tmp_path / "s.csv", "--resume")
         assert scored(tmp_path / "s.csv") == HEADLINES
 
-    @pytest.mark.parametrize("workers", [1, 2])
+    @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
     def test_a_weight_that_vanishes_is_one_sentence_and_the_run_goes_on_later(self, tmp_path: Path, workers: int) -> None:
         ads, weights, trace = write_ads(tmp_path / "ads", 60), tmp_path / "weights", tmp_path / "trace"
         weights.write_text("")
@@ -423,6 +408,7 @@ class TestRay:
         for name in ("s.csv", "s.failures.csv"):
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
+    @pytest.mark.slow
     def test_a_full_object_store_costs_no_row(self, trace: Path, tmp_path: Path, fakes: None) -> None:
         import ray
 
@@ -444,6 +430,7 @@ class TestRay:
             list(apply_job(Work(), [1001], BatchConfig(engine="ray", workers=1), never))
 
 
+@pytest.mark.slow
 def test_a_head_that_dies_under_a_run_is_one_sentence_and_the_run_goes_on_later(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     ads, trace = write_ads(tmp_path / "ads", 40), tmp_path / "trace"

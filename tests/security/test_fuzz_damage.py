@@ -15,7 +15,7 @@ from tests.security.fuzz_models import small_gguf
 from tests.security.fuzz_readers import READERS, run_cases, try_bytes
 
 ROOT = Path(__file__).parents[2]
-NUM_CASES, NUM_GUIDED_CASES = 830, 1000  # 20,000 in all, in under two minutes; a longer run: make fuzz
+NUM_CASES, NUM_GUIDED_CASES = 830, 1000  # 20,000 in all, in under two minutes, a sixth of them in make test; more: make fuzz
 FEWER_CASES = {"weights": 150, "text encoder": 40, "plan": 400, "proposal": 40, "rotation plan": 200}  # each takes longer
 MIN_CASES = 20_000
 DEEP = {
@@ -26,9 +26,10 @@ DEEP = {
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("share", [pytest.param(1, marks=pytest.mark.slow), 6])
 @pytest.mark.parametrize("name", READERS)
-def test_damage_gives_a_result_or_one_of_our_errors(name: str) -> None:
-    num_cases = FEWER_CASES.get(name, NUM_CASES)
+def test_damage_gives_a_result_or_one_of_our_errors(name: str, share: int) -> None:
+    num_cases = FEWER_CASES.get(name, NUM_CASES) // share
     num_read, num_refused = run_cases(name, num_cases, seed=1)
     assert num_read + num_refused == num_cases
 
@@ -57,6 +58,7 @@ def test_disclosure_rules_of_another_shape_are_refused(rules: str, tmp_path: Pat
     assert not try_bytes(READERS["rules"], "a.yaml", f"market: eu\nname: EU\n{rules}\n".encode(), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mapping", "results", "consents", "rules"])
 def test_damage_led_by_coverage(name: str) -> None:
     pytest.importorskip("atheris")

@@ -14,6 +14,7 @@ from tests.security.kill_drill import drill, race, read_files, works
 
 
 @pytest.mark.parametrize("name", ["score", "optimize", "train"])
+@pytest.mark.slow
 def test_a_killed_command_ends_as_if_nothing_had_been(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (*fake_models.modules().values(), *training_stand_ins(lambda: 1, seconds=0.1).values()):
         monkeypatch.setitem(sys.modules, module.__name__, module)

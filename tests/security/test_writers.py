@@ -59,7 +59,8 @@ def test_a_run_killed_in_a_loop_loses_no_row_and_writes_none_twice(tmp_path: Pat
         if num_kills < 4 and process.poll() is None:
             process.send_signal(signal.SIGKILL)
             num_kills += 1
-        if process.wait() == 0:
+        process.communicate()
+        if process.returncode == 0:
             break
     rows = [json.loads(line)["row"] for line in path.read_text().splitlines()]
     assert num_kills >= 2

@@ -56,7 +56,7 @@ def test_markets_are_measured_and_written(tmp_path: Path) -> None:
     written = json.loads(found.path.read_text())
     assert written["lines"] == found.lines
     assert written["data"] == "simulated markets 1, 2: no real clicks"
-    rows = list(csv.DictReader((tmp_path / "adsee.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "adsee.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == [variant.name for variant in VARIANTS]
     assert float(rows[1]["mae_low"]) <= float(rows[1]["mae"]) <= float(rows[1]["mae_high"])
     assert rows[1]["added_spearman"] == "0.0"

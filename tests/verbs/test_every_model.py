@@ -40,8 +40,7 @@ def asked(request: pytest.FixtureRequest, general_dir: Path, own_model_dir: Path
     return dict(zip(KINDS, options, strict=True))[request.param]
 
 
-@pytest.mark.parametrize("asked", KINDS, indirect=True)
-@pytest.mark.parametrize("has_picture", [False, True])
+@pytest.mark.parametrize(("asked", "has_picture"), [(KINDS[0], False), *((kind, True) for kind in KINDS)], indirect=["asked"])
 def test_every_kind_of_model_fills_the_whole_page(
     asked: tuple[Path | None, float | None], has_picture: bool, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_run_with_other_own_words_is_another_run(words: Path, tmp_path: Path) 
         pipeline.optimize(words, tmp_path / "run", headline="Beds for bad nights", **SMALL)
 
 
+@pytest.mark.slow
 def test_a_language_model_that_does_not_answer_is_named_where_the_run_ends(words: Path, tmp_path: Path) -> None:
     summary = pipeline.optimize(words, tmp_path / "run", **{**SMALL, "copywriter": "http://127.0.0.1:9/v1"})
     (said,) = (warning for warning in summary.warnings if "language model" in warning)

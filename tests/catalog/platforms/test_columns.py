@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -46,9 +48,14 @@ def test_meta_and_google_are_known_in_fourteen_languages() -> None:
     assert {"tiktok", "linkedin", "pinterest", "snap", "microsoft", "spotify", "x", "amazon"} < known.keys()
 
 
+@cache
+def _languages(path_key: str) -> Any:
+    path = Path(columns.__file__).parent / f"{path_key or 'tables'}.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["languages"]
+
+
 def _spelling(path_key: str, language: str, field: str) -> str:
-    content = yaml.safe_load((Path(columns.__file__).parent / f"{path_key or 'tables'}.yaml").read_text(encoding="utf-8"))
-    return next(iter(content["languages"][language].get(field, {})), "")
+    return next(iter(_languages(path_key)[language].get(field, {})), "")
 
 
 @pytest.mark.parametrize(("platform", "language"), CASES, ids=lambda case: getattr(case, "name", case))

@@ -48,7 +48,12 @@ def test_card_states_each_floor_and_the_stack_is_worse_than_none(models: Models)
 
 @pytest.mark.parametrize(
     ("rate", "impressions", "giant"),
-    [(0.0005, (10.0, 1e7), False), (0.02, (10.0, 1e7), False), (0.3, (10.0, 1e6), False), (0.02, (100.0, 1e4), True)],
+    [
+        (0.0005, (10.0, 1e7), False),
+        pytest.param(0.02, (10.0, 1e7), False, marks=pytest.mark.slow),
+        pytest.param(0.3, (10.0, 1e6), False, marks=pytest.mark.slow),
+        (0.02, (100.0, 1e4), True),
+    ],
 )
 def test_level_and_coverage_hold_whatever_the_account(rate: float, impressions: tuple[float, float], giant: bool) -> None:
     account = plant_account(360, rate=rate, seed=3, impressions=impressions, giant=giant)

@@ -49,6 +49,7 @@ def find_marked(model: AccountModel, lines: tuple[str, ...]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_sensible_lines_carry_no_mark_and_others_do(studio: Studio) -> None:
     def is_marked(line: str) -> bool:
         ad = Creative(headline=line, platform="google")

@@ -144,6 +144,7 @@ def test_network_on_microlens_masks_padding_and_uses_the_history() -> None:
     assert float((network(levels, target, other) - plain).abs().min().detach()) > 1e-4
 
 
+@pytest.mark.slow
 def test_the_candidate_decides_what_counts_where_a_mean_cannot() -> None:
     """Polarity world: an unweighted mean of the history, the broken twin, is at least 0.05 behind."""
     world = planted_histories(12_000, seed=0)

@@ -53,6 +53,7 @@ def test_unknown_and_missing_choices_are_refused() -> None:
         OptInter(SHAPE, OptInterConfig(choices=("drop",)), generator=seeded())
 
 
+@pytest.mark.slow
 def test_the_planted_pair_is_memorised_the_rest_is_dropped_and_retraining_beats_factors() -> None:
     """Pair (0, 1) has a random effect for each crossed value. All-factorise is the broken twin."""
     world = planted_pairs(46_000, seed=0)

@@ -53,6 +53,7 @@ def weights_in(out: Path) -> dict[str, Tensor]:
     return torch.load(out / "state.pt", weights_only=True)["network"]  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_trains(folder: Path, tmp_path: Path) -> None:
     """In float64, so that rounding has no say: batch norm, dropout, ragged shares, clipping, the penalty, the last batch."""
     with socket.socket() as free:

@@ -89,6 +89,7 @@ def test_no_letter_stays_behind_where_words_moved_away() -> None:
     assert [piece.block.role for piece in parts.pieces] == ["logo", "headline", "body", "button"]
 
 
+@pytest.mark.slow
 def test_a_layout_that_is_not_read_back_leaves_the_words_where_they_stand() -> None:
     picture = ad_with_thing()
     words = read_words(picture, KnownReader(), brand=BRAND)
@@ -151,7 +152,7 @@ def test_a_photograph_beside_a_panel_is_cut_to_its_part_and_not_continued() -> N
         assert np.abs(drawn[outside].astype(int) - picture[2, 2]).max() <= 3  # the panel's own colour, to the rims
 
 
-@pytest.mark.parametrize("face", [(330, 120, 450, 260), (330, 8, 450, 140)])
+@pytest.mark.parametrize("face", [(330, 120, 450, 260), pytest.param((330, 8, 450, 140), marks=pytest.mark.slow)])
 def test_a_face_on_a_photograph_is_whole_in_every_shape_and_no_more_of_it_under_words(face: Box) -> None:
     picture = photograph(480, 480)
     sheet = Image.fromarray(drawn_ad(picture))
@@ -192,7 +193,7 @@ def test_a_face_half_behind_a_panel_stays_as_it_was_where_the_whole_ad_has_room(
         assert parts.is_cut == is_cut
 
 
-@pytest.mark.parametrize(("corner", "num"), [((350, 150), 1), ((380, 300), 0)])
+@pytest.mark.parametrize(("corner", "num"), [pytest.param((350, 150), 1, marks=pytest.mark.slow), ((380, 300), 0)])
 def test_a_small_thing_in_a_photograph_is_seen_whole_but_no_piece_of_its_corner(corner: tuple[int, int], num: int) -> None:
     picture, (x, y) = drawn_ad(photograph(480, 480)).copy(), corner
     checks = np.where(np.indices((180, 100)).sum(axis=0)[:, :, None] // 20 % 2, (190, 40, 60), (250, 250, 250))

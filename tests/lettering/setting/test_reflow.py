@@ -190,6 +190,7 @@ def test_logo_and_far_blocks_do_not_follow() -> None:
     assert list(find_followers(headline, footer)) == []
 
 
+@pytest.mark.slow
 def test_nothing_moves_on_a_ground_that_has_to_be_copied_from_elsewhere() -> None:
     y, x = np.mgrid[0:480, 0:480]
     waves = (200 + 22 * np.sin(x / 5.0) * np.sin(y / 5.0))[:, :, None].repeat(3, axis=2).round().astype(np.uint8)

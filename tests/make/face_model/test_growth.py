@@ -87,6 +87,7 @@ def new_trainer(base: FaceModel, faces: torch.Tensor, state: dict[str, torch.Ten
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_block_learns_and_nothing_else_changes(
     base: FaceModel, faces: torch.Tensor, backbone_state: dict[str, torch.Tensor]
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_crop_is_the_same_part_of_the_whole_picture(
         torch.testing.assert_close(crops, whole[:, :, y : y + 32, x : x + 32], atol=0.05, rtol=0.05)  # bfloat16
 
 
+@pytest.mark.slow
 def test_faces_are_fitted_together(base: FaceModel, faces: torch.Tensor, backbone_state: dict[str, torch.Tensor]) -> None:
     small = torch.nn.functional.avg_pool2d(faces, 2)
     tuner = JointTuner(base, small, JointTuningConfig(num_epochs=60, batch_size=3), backbone_state)

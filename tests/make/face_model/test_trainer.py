@@ -35,6 +35,7 @@ def new_trainer(backbone_state: dict[str, torch.Tensor], **changes: object) -> F
     return FaceModelTrainer(config, backbone_state)
 
 
+@pytest.mark.slow
 def test_reconstruction_improves(backbone_state: dict[str, torch.Tensor], faces: torch.Tensor) -> None:
     trainer = new_trainer(backbone_state, num_images=4000, generator_lr=1e-2, batch_size=8)
     first = np.mean([trainer.step(faces)["l1"] for _ in range(5)])

@@ -34,6 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_pair_that_matters_is_kept_noise_goes_and_the_schema_trains(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "values.toml").write_text("[values]\nepochs = 4\nstrength = 0.15\n[tuning]\nepochs = 0\nbatch_size = 256\n")
     summary = pipeline.select(folder / "model", folder / "log.parquet", tmp_path / "out", settings=tmp_path / "values.toml")

@@ -213,6 +213,7 @@ def learnt() -> CodecModel:
 
 
 @pytest.mark.parametrize("rate", [0, 1])
+@pytest.mark.slow
 def test_annealing_lowers_the_cost_of_a_held_out_picture(learnt: CodecModel, rate: int) -> None:
     image_u8 = smooth_picture(7)
     plain, annealed = (
@@ -274,6 +275,7 @@ def test_decoding_gives_the_models_own_rounding_bit_for_bit(model: CodecModel, s
     assert min(counts) > 10 or rate == 0 or size[0] < 64  # else the round trip would say nothing
 
 
+@pytest.mark.slow
 def test_another_process_decodes_the_same(model: CodecModel, network: ImageCodec, tmp_path: Path) -> None:
     coded = encode(model, picture(3, 70, 90, 3), 1)
     save_codec(model, network, tmp_path / "model", {})

@@ -178,6 +178,7 @@ class KillAfter(TrainerCallback):
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "sft", "dpo"])
+@pytest.mark.slow
 def test_a_killed_stage_ends_as_if_it_had_not_been(stage: str, tiny_model_dir: Path, tmp_path: Path, monkeypatch) -> None:
     rows = {"pretrain": [{"text": row["chosen"]} for row in pair_rows()], "sft": line_rows(), "dpo": pair_rows()}[stage]
     run = {"pretrain": pretrain, "sft": sft, "dpo": dpo}[stage]

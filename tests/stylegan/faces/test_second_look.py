@@ -23,7 +23,9 @@ class Credulous(FaceAnalyzer):
         return True
 
 
-@pytest.mark.parametrize(("draw", "num", "least"), [(draw_letters, 250, 1), (draw_icons, 100, 20)])
+@pytest.mark.parametrize(
+    ("draw", "num", "least"), [pytest.param(draw_letters, 250, 1, marks=pytest.mark.slow), (draw_icons, 40, 8)]
+)
 def test_letters_and_flat_drawings_are_no_faces(analyzer: FaceAnalyzer, draw: object, num: int, least: int) -> None:
     """`least`: so many pictures hold a face for the detector and the mesh alone, or there is nothing to refuse."""
     first, taken, found = Credulous(), 0, []

@@ -78,6 +78,7 @@ def test_a_refused_face_opens_no_session(
         FaceEditSession(drawing, faces, codec, directions, analyzer)
 
 
+@pytest.mark.slow
 def test_a_6000_px_picture_is_edited_in_full_size(
     analyzer: FaceAnalyzer, codec: FaceCodec, directions: DirectionSet, astronaut: np.ndarray
 ) -> None:

@@ -105,6 +105,7 @@ def test_what_neighbours_cannot_rebuild_ends_with_a_sentence(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("moment", ["forward", "backward", "apply"])
 @pytest.mark.parametrize("recover", MODES)
+@pytest.mark.slow
 def test_a_stage_may_die_at_any_moment_of_a_step(tmp_path: Path, recover: str, moment: str) -> None:
     """The step is done again: with checkpoints as if nothing had been, with neighbours by a stage that was rebuilt."""
     calm, _ = build_trainer(tmp_path / "calm", recover=recover, num_micro=4)
