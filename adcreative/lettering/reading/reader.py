@@ -27,16 +27,23 @@ from PIL import Image
 
 from adcreative.artifacts import hash_bytes
 from adcreative.errors import ConfigError, WeightsError
+from adcreative.lettering.reading.crops import HEIGHT_PX, cut_line, model_input, shape_line, stand_up
+from adcreative.lettering.reading.decoding import DecodedLine, decode_line
 from adcreative.lettering.reading.scripts import SCRIPTS, hash_scripts, load_scripts
 from adcreative.lettering.reading.tesseract import LANGUAGES, installed_languages, languages_for, read_crops
 
 MODEL_VARIABLE = "ADCREATIVE_OCR"
 NAMED_VERSION = "PP-OCRv5"  # of the models that are fetched by the name of a script
 MIN_CONFIDENCE = 0.6  # lines that the recognition is less sure of are not text that a reader would read
-MIN_SIDE_PX, MAX_SIDE_PX = 640, 1440  # sides that a picture is brought to before text is looked for; the longer one is a limit
+MIN_SIDE_PX, MAX_SIDE_PX = (
+    640,
+    1440,
+)  # sides that a picture is brought to before lines are looked for; the longer one is a limit
+MAX_AREA_PX = 800_000  # likewise: the search takes most of the time, and misses few lines for it
 FOUND_SIDE_PX = 320  # of the shorter side, where lines are found only
 SHARE_OF_NOBODY = 1.0  # line heights that each script is given before a line is seen
 MIN_LETTERS = 2  # of a text in another script
+WHOLE = 0.5  # of a line that is read from end to end
 SURE_TEXT, SURE_SCRIPT = 0.9, 0.9  # of the model of a text, of the classifier of a script
 RIMS = (0.08, 0.2)  # around a line that tesseract reads, of its height: at some it finds no line
 SURE_OTHER = 0.8  # of tesseract or of the classifier, for a text in another script
@@ -56,29 +63,14 @@ def narrow(text: str) -> str:
     return text if is_wide else "".join(chr(ord(char) - 0xFEE0) if "\uff01" <= char <= "\uff5e" else char for char in text)
 
 
-def cut_line(image_u8: np.ndarray, quad_xy_px: np.ndarray, rim: float = 0.0) -> np.ndarray:
-    """Return the upright picture [h, w, 3] uint8 of a line from its corners [4, 2] in a picture [H, W, 3].
-
-    Args:
-        rim: how much is shown around the line, of its height; what lies outside the picture is its nearest pixel.
-    """
-    along, down = quad_xy_px[1] - quad_xy_px[0], quad_xy_px[3] - quad_xy_px[0]
-    width, height = (max(1.0, float(np.linalg.norm(one))) for one in (along, down))
-    right, below = along / width * rim * height, down * rim
-    quad = quad_xy_px + np.array([-right - below, right - below, right + below, below - right])
-    quad = quad.clip(0, np.array(image_u8.shape[1::-1]) - 1)
-    width, height = max(1, round(width + 2 * rim * height)), max(1, round(height + 2 * rim * height))
-    corners = tuple(float(value) for place in (0, 3, 2, 1) for value in quad[place])
-    turned = Image.fromarray(image_u8).transform((width, height), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
-    return np.asarray(turned)
-
-
 def has_letters_or_digits(text: str) -> bool:
     """Return whether a text says more than marks."""
     return any(char.isalnum() for char in text)
 
 
-def read_other(image_u8: np.ndarray, lines: Sequence[TextLine], script: str) -> list[tuple[str, float, str]]:
+def read_other(
+    image_u8: np.ndarray, lines: Sequence[TextLine], found: Sequence[DecodedLine], script: str
+) -> list[tuple[str, float, str]]:
     """Return text, confidence and script of lines that tesseract reads, the surest of several trials.
 
     A line is tried at each of RIMS, since tesseract finds nothing at some; one in a script of ALIKE in the other of them, too.
@@ -87,17 +79,27 @@ def read_other(image_u8: np.ndarray, lines: Sequence[TextLine], script: str) -> 
     for trial in (script, *(one for one in ALIKE if script in ALIKE and one != script)):
         for rim in RIMS:
             places = [place for place, (_, sure, _) in enumerate(best) if sure < SURE_OTHER]
-            found = read_crops([cut_line(image_u8, lines[place].quad_xy_px, rim) for place in places], trial)
-            for place, (text, sure) in zip(places, found, strict=True):
+            crops = [cut_line(image_u8, lines[place].quad_xy_px, rim) for place in places]
+            blanks = [
+                [_within(share, crop, rim) for share in found[place].blanks] for place, crop in zip(places, crops, strict=True)
+            ]
+            for place, (text, sure) in zip(places, read_crops(crops, trial, blanks), strict=True):
                 best[place] = max(best[place], (text, sure, trial), key=lambda one: one[1])
     return best
 
 
-def name_scripts(crops_u8: Sequence[np.ndarray], lines: Sequence[TextLine]) -> list[tuple[str, float]]:
+def _within(share: float, crop_u8: np.ndarray, rim: float) -> float:
+    """Return a place along a line, a share of it, as a share of its crop with a rim around it."""
+    height, width = crop_u8.shape[:2]
+    edge = rim * height / (1 + 2 * rim)
+    return (edge + share * (width - 2 * edge)) / width
+
+
+def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -> list[tuple[str, float]]:
     """Return the script of each line and its probability, in view of all lines of the picture.
 
-    What the model reads surely is in a script that it knows, unless the classifier is as sure of another. A line that it reads
-    nothing in is in one of the others. A script that many lines of the picture are in is likelier for the rest.
+    What the model reads surely and from end to end is in a script that it knows, unless the classifier is as sure of another.
+    A line that it reads nothing in is in one of the others. A script that many lines are in is likelier for the rest.
     """
     chances = load_scripts().classify(crops_u8)
     if not len(chances):
@@ -107,12 +109,12 @@ def name_scripts(crops_u8: Sequence[np.ndarray], lines: Sequence[TextLine]) -> l
     weighted = chances * np.sqrt(shares / shares.max())
     is_other = np.array([script in LANGUAGES for script in SCRIPTS])
     names = []
-    for line, row in zip(lines, weighted, strict=True):
+    for line, row in zip(found, weighted, strict=True):
         has_words = has_letters_or_digits(line.text)
         is_number = has_words and not any(char.isalpha() for char in line.text)
         row = row if has_words else np.where(is_other, row, 0.0)
         chance, best = float(row.max() / row.sum()), int(row.argmax())
-        is_read = line.confidence >= SURE_TEXT and has_words
+        is_read = line.confidence >= SURE_TEXT and has_words and line.reach >= WHOLE
         if is_number and is_read:
             names.append(("none", 1.0))
         elif is_read and is_other[best] and chance < SURE_SCRIPT:
@@ -225,34 +227,35 @@ class PictureReader:
     def read(self, image_u8: np.ndarray) -> list[TextLine]:
         """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom."""
         height, width = image_u8.shape[:2]
-        scale = min(max(1.0, MIN_SIDE_PX / min(height, width)), MAX_SIDE_PX / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        scaled = image_u8 if size == (width, height) else np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
+        limits = MAX_SIDE_PX / max(height, width), (MAX_AREA_PX / (height * width)) ** 0.5
+        quads = self._find_quads(image_u8, min(max(1.0, MIN_SIDE_PX / min(height, width)), *limits))
+        crops = [stand_up(cut_line(image_u8, quad, least_px=HEIGHT_PX)) for quad in quads]
+        found = self._recognise(crops)
         lines = [
-            TextLine(text=narrow(text.strip()), quad_xy_px=quad / (size[0] / width), confidence=sure)
-            for quad, text, sure in self._recognise(scaled)
+            TextLine(text=narrow(one.text), quad_xy_px=quad, confidence=one.confidence)
+            for quad, one in zip(quads, found, strict=True)
         ]
-        lines = [line for line in self._other_scripts(image_u8, lines) if line.confidence >= MIN_CONFIDENCE or not line.text]
+        lines = [
+            line for line in self._other_scripts(image_u8, lines, found) if line.confidence >= MIN_CONFIDENCE or not line.text
+        ]
         return sorted(lines, key=lambda line: (line.box_xyxy_px[1], line.box_xyxy_px[0]))
 
-    def _recognise(self, image_u8: np.ndarray) -> Iterator[tuple[np.ndarray, str, float]]:
-        """Yield corners [4, 2] float32, text and confidence of every line found, those without text too.
+    def _find_quads(self, image_u8: np.ndarray, scale: float) -> np.ndarray:
+        """Return corners [N, 4, 2] float32 of the lines in a picture, looked for on a copy of `scale` times its size."""
+        height, width = image_u8.shape[:2]
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        scaled = image_u8 if size == (width, height) else np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
+        found = self._ask(scaled, use_det=True, use_rec=False)
+        quads = np.zeros((0, 4, 2)) if getattr(found, "boxes", None) is None else found.boxes
+        return np.asarray(quads, np.float32).reshape(-1, 4, 2) / (size[0] / width)
 
-        The engine's own call leaves out lines whose text is empty: those in scripts that its model has no letters of.
-        """
-        from rapidocr.utils.process_img import map_boxes_to_original
-
+    def _recognise(self, crops_u8: Sequence[np.ndarray]) -> list[DecodedLine]:
+        """Return what the model makes of upright lines [H, W, 3], each by itself: together, short ones are filled up."""
         with self._borrowed() as engine:
-            engine.update_params(use_det=True, use_cls=False, use_rec=True)
-            image, record = engine.preprocess_img(np.ascontiguousarray(image_u8[:, :, ::-1]))
-            found, _, read, _ = engine.run_ocr_steps(image, record)
-        if found.boxes is None or read.txts is None:
-            return
-        quads = map_boxes_to_original(found.boxes, record, *image_u8.shape[:2])
-        for quad, text, sure in zip(quads, read.txts, read.scores, strict=True):
-            yield np.asarray(quad, np.float32), text, float(sure)
+            letters = engine.text_rec.postprocess_op.character
+            return [decode_line(engine.text_rec.session(model_input(shape_line(crop)))[0], letters) for crop in crops_u8]
 
-    def _other_scripts(self, image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextLine]:
+    def _other_scripts(self, image_u8: np.ndarray, lines: Sequence[TextLine], found: Sequence[DecodedLine]) -> list[TextLine]:
         """Return the lines with their scripts, and those in scripts that the model does not know read by tesseract.
 
         A line in such a script comes back without text where tesseract cannot read it; other lines without text are left out.
@@ -260,16 +263,17 @@ class PictureReader:
         if not self._is_installed:
             return [line for line in lines if line.text]
         crops = [cut_line(image_u8, line.quad_xy_px) for line in lines]
-        named = name_scripts(crops, lines)
+        named = name_scripts(crops, found)
         known = zip(lines, named, strict=True)
         read = [replace(line, script=script) for line, (script, _) in known if line.text and script not in LANGUAGES]
         for script in dict.fromkeys(one for one, _ in named if one in LANGUAGES):
             places = [place for place, (one, _) in enumerate(named) if one == script]
-            found = read_other(image_u8, [lines[place] for place in places], script)
-            for place, (text, sure, read_as) in zip(places, found, strict=True):
+            others = read_other(image_u8, [lines[place] for place in places], [found[place] for place in places], script)
+            for place, (text, sure, read_as) in zip(places, others, strict=True):
                 line, chance = lines[place], named[place][1]
                 is_mark = bool(line.text) and not has_letters_or_digits(line.text)  # such as a bullet, or the quotes of a line
-                least = max(MIN_CONFIDENCE, line.confidence if line.text and not is_mark else 0.0)
+                is_whole = bool(line.text) and not is_mark and found[place].reach >= WHOLE
+                least = max(MIN_CONFIDENCE, line.confidence if is_whole else 0.0)
                 is_text = sum(char.isalpha() for char in text) >= MIN_LETTERS and sure >= least
                 if is_text and (sure >= SURE_OTHER or chance >= SURE_OTHER):
                     read.append(replace(line, text=text, confidence=sure, script=read_as))
@@ -282,22 +286,12 @@ class PictureReader:
     def find_lines(self, image_u8: np.ndarray) -> np.ndarray:
         """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, found on a copy FOUND_SIDE_PX high or wide, not read."""
         height, width = image_u8.shape[:2]
-        scale = min(FOUND_SIDE_PX / min(height, width), MAX_SIDE_PX / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        scaled = np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
-        found = self._ask(scaled, use_det=True, use_rec=False)
-        if getattr(found, "boxes", None) is None:
-            return np.zeros((0, 4), np.float32)
-        quads = np.asarray(found.boxes, np.float32).reshape(-1, 4, 2) / (size[0] / width)
+        quads = self._find_quads(image_u8, min(FOUND_SIDE_PX / min(height, width), MAX_SIDE_PX / max(height, width)))
         return np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
 
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
         """Return the text of pictures [H, W, 3] uint8 that hold one upright line each; empty where none is read."""
-        texts = []
-        for crop in crops_u8:
-            found = self._ask(crop, use_det=False, use_rec=True)
-            texts.append(narrow(" ".join(found.txts or ()).strip()))
-        return texts
+        return [narrow(found.text) for found in self._recognise(crops_u8)]
 
 
 class LineFinder:

@@ -7,10 +7,12 @@ of single lines as files and is stopped after TIMEOUT_S. Knows pixels and texts;
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +25,9 @@ LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "Devanagari": ("hin", "mar", "nep"), "Bengali": ("ben",), "Thai": ("tha",), "Hangul": ("kor",),
 }  # fmt: skip
 LINE_PX, RIM_PX = 48, 12  # height that a line is brought to, and the plain rim around it: what its models were made for
+_SIGNS = re.compile(r"[\u0610-\u061a\u0640\u064b-\u0652\u0670]")  # Arabic vowel signs, which ads leave out and dirt looks like
 BLANK = 0.25  # of a line's height, between two words of Thai or Korean
+NARROW = 0.6  # as wide as a syllable is a digit or a mark among them
 TIMEOUT_S = 60.0  # for the lines of one picture in one script
 
 
@@ -50,10 +54,14 @@ def name_package(script: str) -> str:
     return f"tesseract-ocr-{LANGUAGES[script][0]}" if script in LANGUAGES else ""
 
 
-def read_crops(crops_u8: Sequence[np.ndarray], script: str) -> list[tuple[str, float]]:
+def read_crops(crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Sequence[float]] = ()) -> list[tuple[str, float]]:
     """Return text and confidence (0..1) of pictures [H, W, 3] uint8 that hold one line each; ("", 0.0) where none is read.
 
     A line that is light on dark is inverted. A program that takes longer than TIMEOUT_S reads nothing.
+
+    Args:
+        blanks: where the words of each line part, shares of its width; known, they take the place of what tesseract sees in
+            Korean, whose syllables come apart or stick together.
     """
     languages, program = languages_for(script), shutil.which("tesseract")
     if not crops_u8 or not languages or program is None:
@@ -71,7 +79,31 @@ def read_crops(crops_u8: Sequence[np.ndarray], script: str) -> list[tuple[str, f
             told = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S, env=one_thread)
         except (OSError, subprocess.TimeoutExpired):
             return [("", 0.0)] * len(crops_u8)
-    return _parse(told.stdout.decode("utf-8", "replace"), len(crops_u8))
+    read = _parse(_SIGNS.sub("", told.stdout.decode("utf-8", "replace")), len(crops_u8))
+    if script != "Hangul" or not blanks:
+        return [(one.text, one.confidence) for one in read]
+    widths = [LINE_PX * crop.shape[1] / max(crop.shape[0], 1) for crop in crops_u8]
+    parted = zip(read, widths, blanks, strict=True)
+    return [(part_words(one, [RIM_PX + share * width for share in shares]), one.confidence) for one, width, shares in parted]
+
+
+@dataclass(frozen=True)
+class ReadWords:
+    """A line as tesseract read it; words: each with its left and its right end, px of the prepared line."""
+
+    text: str
+    confidence: float
+    words: tuple[tuple[str, int, int], ...] = ()
+
+
+def part_words(read: ReadWords, blanks_px: Sequence[float]) -> str:
+    """Return a line's syllables with blanks where these are, whatever words tesseract made of them."""
+    letters = [one for word, left, right in read.words for one in _places(word, left, right)]
+    text, last = "", 0.0
+    for middle, letter in letters:
+        text += (" " if text and any(last < blank < middle for blank in blanks_px) else "") + letter
+        last = middle
+    return text
 
 
 def _prepare(crop_u8: np.ndarray) -> Image.Image:
@@ -86,12 +118,13 @@ def _prepare(crop_u8: np.ndarray) -> Image.Image:
     return ImageOps.expand(grey.resize(size, Image.Resampling.BICUBIC), RIM_PX, fill=round(ground))
 
 
-def _parse(table: str, num: int) -> list[tuple[str, float]]:
-    """Return text and confidence for each page of tesseract's table of words.
+def _parse(table: str, num: int) -> list[ReadWords]:
+    """Return what each page of tesseract's table of words says.
 
     Words that stand closer than BLANK of a line's height are one: in Thai and Korean letters come apart.
     """
     texts, sure, ends = [""] * num, [list[float]() for _ in range(num)], [0] * num
+    words = [list[tuple[str, int, int]]() for _ in range(num)]
     for row in table.split("\n")[1:]:
         cells = row.split("\t")
         if len(cells) < 12 or not cells[11].strip() or not 1 <= int(cells[1]) <= num:
@@ -102,7 +135,16 @@ def _parse(table: str, num: int) -> list[tuple[str, float]]:
         texts[page] += blank + word
         sure[page].append(float(cells[10]) / 100)
         ends[page] = left if _is_leftward(word) else left + width
-    return [(text, float(np.mean(page)) if page else 0.0) for text, page in zip(texts, sure, strict=True)]
+        words[page].append((word, left, left + width))
+    pages = zip(texts, sure, words, strict=True)
+    return [ReadWords(text, float(np.mean(page)) if page else 0.0, tuple(parts)) for text, page, parts in pages]
+
+
+def _places(word: str, left: float, right: float) -> list[tuple[float, str]]:
+    """Return the middle of each letter of a word: a syllable is wider than a digit or a mark."""
+    ends = np.cumsum([1.0 if _comes_apart(letter) else NARROW for letter in word])
+    middles = left + (right - left) * (ends + np.concatenate([[0.0], ends[:-1]])) / (2 * ends[-1])
+    return list(zip(middles.tolist(), word, strict=True))
 
 
 def _comes_apart(word: str) -> bool:

@@ -59,18 +59,14 @@ def test_threads_that_read_at_once_have_an_engine_each() -> None:
 
     class Engine:
         is_busy = False
+        text_rec = SimpleNamespace(postprocess_op=SimpleNamespace(character=[]))
 
-        def update_params(self, **steps: bool) -> None:
+        def __call__(self, image_u8: np.ndarray, **steps: bool) -> SimpleNamespace:
             assert not self.is_busy
             self.is_busy = True
-
-        def preprocess_img(self, image_u8: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
             both.wait()
-            return image_u8, {}
-
-        def run_ocr_steps(self, image_u8: np.ndarray, record: dict[str, float]) -> list[SimpleNamespace]:
             self.is_busy = False
-            return [SimpleNamespace(boxes=None, txts=None)] * 4
+            return SimpleNamespace(boxes=None)
 
     asked = reader.PictureReader(Engine)
     with ThreadPoolExecutor(2) as pool:

@@ -105,7 +105,7 @@ def test_other_scripts_are_read_where_tesseract_is(script: str) -> None:
 
 @needs_fonts
 def test_a_latin_ad_is_read_as_before_and_asks_no_other_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "read_crops", lambda crops, script: pytest.fail(f"asked for {script}"))
+    monkeypatch.setattr(reader_module, "read_crops", lambda crops, script, blanks: pytest.fail(f"asked for {script}"))
     words = read_words(drawn("Latin"), load_reader())
     assert [block.text for block in words.blocks] == [TEXTS["Latin"][1], "Lund"]
     assert words.unread_note == ""
@@ -129,9 +129,12 @@ def test_letters_that_come_apart_are_joined_and_words_are_not() -> None:
     def read(*words: tuple[str, int, int]) -> Any:
         return tesseract._parse(table(*words), 1)[0]
 
-    assert read(("카", 0, 40), ("톡", 44, 40), ("맺고", 110, 80)) == ("카톡 맺고", pytest.approx(0.9))
-    assert read(("Скидка", 0, 90), ("50%", 92, 60))[0] == "Скидка 50%"
-    assert tesseract._parse("level", 2) == [("", 0.0), ("", 0.0)]
+    korean = read(("카", 0, 40), ("톡", 44, 40), ("맺고", 110, 80))
+    assert (korean.text, korean.confidence) == ("카톡 맺고", pytest.approx(0.9))
+    assert read(("Скидка", 0, 90), ("50%", 92, 60)).text == "Скидка 50%"
+    assert [one.text for one in tesseract._parse("level", 2)] == ["", ""]
+    assert tesseract.part_words(korean, [42.0]) == "카 톡맺고"
+    assert tesseract.part_words(korean, []) == "카톡맺고"
 
 
 def test_lines_keep_their_script_in_the_cache() -> None:

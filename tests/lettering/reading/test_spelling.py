@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from adcreative.lettering.reading.spelling import mend_capitals, mend_strokes
+from adcreative.lettering.reading.spelling import mend_capitals, mend_dots, mend_look_alikes, mend_strokes
 from tests.lettering.reading.test_words import block
 
 
@@ -63,3 +63,24 @@ def test_lines_of_a_block_are_mended_together() -> None:
     ]
     (one,) = mend_strokes([replace(first, lines=(*first.lines, *lines))])
     assert [line.text for line in one.lines] == ["Three reasons to say", "yes to money", "in one quiet place"]
+
+
+@pytest.mark.parametrize(
+    ("read", "mended"),
+    [
+        ("ΛCIBADEM", "ACIBADEM"), ("ΑΘΗΝΑ", "ΑΘΗΝΑ"), ("50十", "50+"), ("十周年", "十周年"),
+        ("双十一", "双十一"), ("HELL0 N0W", "HELL0 N0W"),
+        ("SH0ES", "SHOES"), ("MTE250H", "MTE250H"), ("1O0%", "100%"),
+        ("歌つて踊れる", "歌って踊れる"), ("ついて", "ついて"),
+        ("ャマハの教室", "ヤマハの教室"), ("キャンペーン", "キャンペーン"), ("月額·税込", "月額・税込"),
+        ("· Freshers", "• Freshers"),
+        ("|4 ГРУДНЯ", "4 ГРУДНЯ"), ("Living | Prime", "Living | Prime"), ("ActronAir°", "ActronAir"), ("20°", "20°"),
+    ],
+)  # fmt: skip
+def test_letters_that_look_alike_are_those_of_the_script_they_stand_in(read: str, mended: str) -> None:
+    assert mend_look_alikes(read) == mended
+
+
+def test_capitals_of_a_turkish_ad_have_their_dots() -> None:
+    assert mend_dots("%25'E VARAN iNDiRiMLER") == "%25'E VARAN İNDİRİMLER"
+    assert mend_dots("iOS ve iPhone") == "iOS ve iPhone"

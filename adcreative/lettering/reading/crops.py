@@ -1,0 +1,45 @@
+"""Lines cut out of a picture and shaped as the recognition takes them. Knows pixels; no models."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+HEIGHT_PX, STEP_PX = 48, 8  # of a line; of the recognition's steps along it
+UPRIGHT = 1.5  # times as high as wide: such a line runs down
+
+
+def cut_line(image_u8: np.ndarray, quad_xy_px: np.ndarray, rim: float = 0.0, least_px: int = 0) -> np.ndarray:
+    """Return the upright picture [h, w, 3] uint8 of a line from its corners [4, 2] in a picture [H, W, 3].
+
+    Args:
+        rim: how much is shown around the line, of its height; what lies outside the picture is its nearest pixel.
+        least_px: height that a lower line is enlarged to.
+    """
+    along, down = quad_xy_px[1] - quad_xy_px[0], quad_xy_px[3] - quad_xy_px[0]
+    width, height = (max(1.0, float(np.linalg.norm(one))) for one in (along, down))
+    right, below = along / width * rim * height, down * rim
+    quad = quad_xy_px + np.array([-right - below, right - below, right + below, below - right])
+    quad = quad.clip(0, np.array(image_u8.shape[1::-1]) - 1)
+    scale = max(1.0, least_px / min(width, height))
+    width, height = (max(1, round(scale * (one + 2 * rim * height))) for one in (width, height))
+    corners = tuple(float(value) for place in (0, 3, 2, 1) for value in quad[place])
+    turned = Image.fromarray(image_u8).transform((width, height), Image.Transform.QUAD, corners, Image.Resampling.BICUBIC)
+    return np.asarray(turned)
+
+
+def stand_up(crop_u8: np.ndarray) -> np.ndarray:
+    """Return a line [H, W, 3] turned by a quarter where it runs down the picture."""
+    return np.rot90(crop_u8) if crop_u8.shape[0] >= UPRIGHT * crop_u8.shape[1] else crop_u8
+
+
+def shape_line(crop_u8: np.ndarray, stretch: float = 1.0) -> np.ndarray:
+    """Return an upright line [H, W, 3] as the recognition takes it, [HEIGHT_PX, W', 3] uint8, `stretch` times as wide."""
+    height, width = crop_u8.shape[:2]
+    size = (max(2 * STEP_PX, round(HEIGHT_PX * stretch * width / max(height, 1))), HEIGHT_PX)
+    return np.asarray(Image.fromarray(np.ascontiguousarray(crop_u8)).resize(size, Image.Resampling.BICUBIC))
+
+
+def model_input(line_u8: np.ndarray) -> np.ndarray:
+    """Return a line [HEIGHT_PX, W, 3] as the model's input [1, 3, HEIGHT_PX, W] float32, blue first, -1..1."""
+    return (line_u8[None, :, :, ::-1].astype(np.float32) / 127.5 - 1.0).transpose(0, 3, 1, 2)
