@@ -52,11 +52,14 @@ if TYPE_CHECKING:
     from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
     from adcreative.verbs.campaign import export, import_results, plan_test, read_out
     from adcreative.verbs.check import check, check_picture, check_words, read_placements
+    from adcreative.verbs.compose import compose, new_brief
+    from adcreative.verbs.compose_many import compose_feed, compose_from
     from adcreative.verbs.compress import CompressSummary
     from adcreative.verbs.convert_weights import convert_weights
     from adcreative.verbs.demo import demo, demo_account
     from adcreative.verbs.describe import describe
     from adcreative.verbs.doctor import Finding, doctor
+    from adcreative.verbs.edit_composed import edit
     from adcreative.verbs.evaluate import evaluate
     from adcreative.verbs.explain import explain
     from adcreative.verbs.export_model import ExportedModel, export_model
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.rotate import evaluate_policy
     from adcreative.verbs.score import SCORE_COLUMNS
     from adcreative.verbs.settings import (
+        ComposeSettings,
         ImproveSettings,
         OptimizeSettings,
         RankSettings,
@@ -102,11 +106,14 @@ _HOMES = {
     "verbs.campaign": "export import_results plan_test read_out",
     "verbs.check": "check check_picture check_words read_placements",
     "papers.compression.run": "compress",
+    "verbs.compose": "compose new_brief",
+    "verbs.compose_many": "compose_feed compose_from",
     "verbs.compress": "CompressSummary",
     "verbs.convert_weights": "convert_weights",
     "verbs.demo": "demo demo_account",
     "verbs.describe": "describe",
     "verbs.doctor": "Finding doctor",
+    "verbs.edit_composed": "edit",
     "verbs.evaluate": "evaluate",
     "verbs.explain": "explain",
     "verbs.export_model": "ExportedModel export_model",
@@ -128,7 +135,7 @@ _HOMES = {
     "verbs.rotate": "evaluate_policy",
     "verbs.score": "SCORE_COLUMNS",
     "papers.compression.selection": "select",
-    "verbs.settings": "ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings WriteSettings",
+    "verbs.settings": "ComposeSettings ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings WriteSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",
     "verbs.train": "Trainable count_trainable train",

@@ -12,6 +12,7 @@ from adcreative import pipeline
 from adcreative.cli.columns import Export
 from adcreative.cli.commands import Done, shown
 from adcreative.cli.progress import EXIT_CODES, one_line_errors, verb
+from adcreative.errors import ConfigError
 from adcreative.options import (
     BrandKit,
     C2paCertificate,
@@ -21,10 +22,11 @@ from adcreative.options import (
     Data,
     Llm,
     Model,
+    Overwrite,
     Seed,
     Settings,
 )
-from adcreative.pipeline import BatchConfig, OptimizeSettings
+from adcreative.pipeline import BatchConfig, ComposeSettings, OptimizeSettings
 
 PANEL = "Improve"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -49,6 +51,50 @@ def optimize(
     columns = table.confirm(data, out, settings.columns, needs_results=False)
     settings = replace(settings, columns=columns, signing=pipeline.signing_config(c2pa_certificate, c2pa_key))
     return pipeline.optimize(data, out, settings, batch=batch, **told), "creative{s} optimized"
+
+
+@commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
+@shown
+def compose(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the ads, a folder each, and report.html.")] = Path("ads"),
+    brief: Annotated[Path | None, typer.Argument(help="brief.toml, or the folder that holds it.")] = None,
+    settings: ComposeSettings = ComposeSettings(),  # noqa: B008  # frozen
+    from_ad: Annotated[Path | None, typer.Option("--from", help="Take the parts from this ad, a picture.")] = None,
+    feed: Annotated[
+        Path | None, typer.Option(help="Product feed (CSV, XML, ...), an ad set a row; a brief says what rows share.")
+    ] = None,
+    new: Annotated[Path | None, typer.Option("--new", help="Write a brief to fill in into this folder, nothing else.")] = None,
+    **told: Any,
+) -> Done:
+    """Compose new ads from a brief, a product feed or the parts of an ad, in every shape, a set of concepts to test.
+
+    Example: adcreative compose brief.toml --out ads/ --num 12
+    """
+    if new is not None:
+        return pipeline.new_brief(new), "brief{s} written"
+    if from_ad is not None:
+        return pipeline.compose_from(from_ad, out, settings, **told), "ad{s} composed"
+    if feed is not None:
+        return pipeline.compose_feed(feed, out, settings, brief=brief, **told), "ad{s} composed"
+    if brief is None:
+        raise ConfigError("compose needs a brief, --from, --feed, or --new to write a brief; see adcreative compose --help")
+    return pipeline.compose(brief, out, settings, **told), "ad{s} composed"
+
+
+@commands.command(rich_help_panel=PANEL)
+@shown
+def edit(
+    ad: Annotated[Path, typer.Argument(help="Folder of a composed ad, such as ads/03.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help='Field and value: headline="...", accent="#0a6", layout=split; repeat.')
+    ] = None,
+    restart: Overwrite = False,
+) -> Done:
+    """Change words, colours or layout of a composed ad; all its shapes are rendered anew.
+
+    Example: adcreative edit ads/03 --set headline="Sleep better" --set accent="#0a6"
+    """
+    return pipeline.edit(ad, changes or [], restart=restart), "ad{s} rendered"
 
 
 @commands.command(rich_help_panel=PANEL)

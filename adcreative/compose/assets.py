@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from adcreative.compose.cutouts import EdgeQuality, Segmenter, cut_out
+from adcreative.compose.cutouts import EdgeQuality, Segmenter, cut_out, find_plain_ground
 from adcreative.compose.parts import Box, Photo
 
 MAX_PX = 2160  # of the longer side: no shape shows more
@@ -37,6 +37,7 @@ def prepare_photo(
 
     Args:
         segment: says what stands out; None leaves the photo without a cut-out, and the middle as its focus.
+        words_may_lie: no words lie on a thing on plain ground, whatever this says: cut out it looks better.
     """
     image_u8 = _at_most(image_u8, MAX_PX)
     height, width = image_u8.shape[:2]
@@ -52,7 +53,7 @@ def prepare_photo(
         pixels=Image.fromarray(image_u8),
         focus=tuple(focus),
         cutout=None if rgba is None else Image.fromarray(rgba, "RGBA"),
-        words_may_lie=words_may_lie,
+        words_may_lie=words_may_lie and (rgba is None or find_plain_ground(image_u8) is None),
         quiet=_busyness(image_u8, thing),
     )
     return PreparedPhoto(photo=photo, edge=edge, num_faces=len(faces))
@@ -97,4 +98,5 @@ def _busyness(image_u8: np.ndarray, thing: np.ndarray | None) -> np.ndarray:
     edges = cv2.morphologyEx(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     edges = cv2.blur(cv2.resize(edges, size, interpolation=cv2.INTER_AREA), (5, 5)) / 40.0
     own = np.zeros_like(edges) if thing is None else cv2.resize(thing.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return np.clip(np.maximum(own, edges), 0.0, 1.0).astype(np.float32)
+    steps = np.rint(np.clip(np.maximum(own, edges), 0.0, 1.0) * 255)  # as it comes back from a file
+    return (steps / 255).astype(np.float32)

@@ -25,6 +25,7 @@ from adcreative.options import (
     Images,
     Llm,
     Model,
+    Overwrite,
     Rates,
     ReadPictures,
     Seed,
@@ -37,6 +38,7 @@ else:
     EditorConfig = SigningConfig = Path  # the command line names files
 
 __all__ = [
+    "ComposeSettings",
     "ImproveSettings",
     "OptimizeSettings",
     "RankSettings",
@@ -162,6 +164,22 @@ class ImproveSettings(SearchSettings, WriteSettings):
     boldness: float = 1.0
     usual_rate: float | None = None
     changes: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeSettings:
+    """How ads are composed. seed None: 0. cutout_model: ONNX network of the U-2-Net kind that says what stands out."""
+
+    model: Model = None
+    num: Annotated[int, typer.Option(min=1, help="How many ads, each a concept of its own where there are enough.")] = 12
+    shapes: Annotated[str, typer.Option(help="Shapes of each ad: some of 1:1,4:5,9:16,1.91:1,300x250,160x600,728x90.")] = (
+        "1:1,4:5,9:16,1.91:1"
+    )
+    seed: Annotated[int | None, typer.Option(help="Same seed, same ads.")] = None
+    cutout_model: Annotated[
+        Path | None, typer.Option(help="ONNX network of the U-2-Net kind for cut-outs, in place of the shipped one.")
+    ] = None
+    restart: Overwrite = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.picture_fields import fill_from_pictures, name_brand_of
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
-from adcreative.progress import Count, Progress, Rounds, ShouldStop, uncounted
+from adcreative.progress import Count, Progress, Rounds, ShouldStop, never, silent, uncounted
 from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
@@ -26,7 +26,7 @@ from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.folder_scores import FolderScores, score_folder
 from adcreative.verbs.loaded import FoundFace, Loaded, draw_first_look
 from adcreative.verbs.model_folder import read_model_manifests
-from adcreative.verbs.settings import ImproveSettings, ScoreSettings, WriteSettings
+from adcreative.verbs.settings import ComposeSettings, ImproveSettings, ScoreSettings, WriteSettings
 from adcreative.verbs.standing import Standing, find_standing, state_untested
 
 # seconds that the first search and the first explanation need not wait for
@@ -34,6 +34,7 @@ LATE_MODULES = ("adcreative.editor.editor", "scipy.stats.qmc", "adcreative.verbs
                 "adcreative.explain.word_gradients", "adcreative.explain.attribution")  # fmt: skip
 
 if TYPE_CHECKING:
+    from adcreative.compose.brief import Brief
     from adcreative.editor.editor import EditOutcome
     from adcreative.editor.settings import EditorConfig
     from adcreative.verbs.loading import Tools
@@ -304,6 +305,26 @@ class Studio:
         tools = self._loaded.tools.editor_tools(self._loaded.judges, None, self._consents)
         makers = Makers(models=self.model_hashes, signing=self.signing)
         return write_sizes(creative, outcome, parse_ratios(",".join(ratios)), tools, out, stem=stem, makers=makers, tell=tell)
+
+    @takes(ComposeSettings)
+    def compose(
+        self,
+        brief: Path | Brief,
+        out: Path,
+        settings: ComposeSettings,
+        *,
+        progress: Progress = silent,
+        should_stop: ShouldStop = never,
+    ) -> RunSummary:
+        """Compose ads from a brief into the folder `out`, by this studio's model, as the command `compose` does.
+
+        Raises:
+            ConfigError: the brief or a setting is wrong. CatalogError: no ad can be composed of it.
+        """
+        from adcreative.verbs.compose import compose
+
+        settings = replace(settings, model=settings.model or self._model_dir)
+        return compose(brief, out, settings, progress=progress, should_stop=should_stop)
 
     def find_faces(self, creative: Creative) -> list[FoundFace]:
         """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.

@@ -1,0 +1,267 @@
+"""Searches layouts, leading messages, facts, colours and crops for a set of ads, each worth a test of its own.
+
+A candidate is a list of genes (`Genes`), scored on its final pixels in one shape: what is predicted for it, how far it is from
+what ran, how well it is laid out. Survivors by NSGA-II (Deb et al. 2002, from DEAP); all without faults dominate those with
+some. Delivered is the best of each concept, a message in a family of layouts; near-twins never together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from deap import base, tools
+
+from adcreative.compose.layout import layout_names, load_layout
+from adcreative.compose.measures import LEADS, Measures, design_score, likeness, measure, picture_likeness
+from adcreative.compose.parts import Parts
+from adcreative.compose.recipe import Recipe
+from adcreative.compose.render import Composed, compose_ad
+from adcreative.compose.shapes import Shape
+from adcreative.creative import Creative
+from adcreative.encoders.threads import iter_in_threads
+from adcreative.progress import Count, ShouldStop, never, uncounted
+
+POPULATION, GENERATIONS = 36, 3
+TWIN = 0.88  # likeness (0..1) from which two ads are near-twins
+SAME_PICTURE = 0.93  # likeness of pictures alone, whatever they say
+CROSSED, SPREAD = 0.9, 0.45  # chance that parents are crossed; how much a place among the delivered costs what is like others
+DENSITIES = ("normal", "airy", "full")
+MAX_PROOFS = 3
+
+Score = Callable[[Sequence[Creative]], np.ndarray]  # ads with their final pixels -> lower bound of what is predicted, [N]
+Check = Callable[[Composed, Shape], Sequence[object]]  # what is wrong with an ad, by somebody who did not lay it out
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A composed ad with its score. predicted: lower bound, None without a model; novelty: 0..1, distance to what ran."""
+
+    recipe: Recipe
+    measures: Measures
+    design: float
+    novelty: float
+    predicted: float | None = None
+
+    @property
+    def concept(self) -> tuple[str, str]:
+        """What the ad tests: the line that leads, in a family of layouts."""
+        return self.measures.lead, self.measures.family
+
+    @property
+    def worth(self) -> float:
+        """By what ads of one concept are compared: what is predicted, else the design."""
+        return self.design if self.predicted is None else self.predicted
+
+
+class Genes:
+    """The choices that make an ad of given parts and messages, as whole numbers; gene i is 0..sizes[i]-1."""
+
+    def __init__(self, parts: Parts, messages: Mapping[str, tuple[str, ...]], shape: Shape) -> None:
+        self.parts, self.messages = parts, messages
+        self.leads = [role for role in LEADS if messages.get(role)]
+        proofs = messages.get("proof", ())
+        self.proofs = [()] + [proofs[k : k + n] for n in range(1, MAX_PROOFS + 1) for k in range(len(proofs) - n + 1)]
+        self.layouts = [name for name in layout_names() if self._can(name, shape)]
+        optional = [role for role in ("subline", "offer", "badge", "price") if messages.get(role)]
+        self.optional = optional
+        self.names = ("layout", "lead", "headline", "subline", "offer", "button", "proofs", "shown", "palette", "typefaces",
+                      "photo", "cutout", "density")  # fmt: skip
+        lines = [max(1, len(messages.get(role, ()))) for role in ("headline", "subline", "offer", "button")]
+        self.sizes = (
+            max(1, len(self.layouts)), max(1, len(self.leads)), *lines, len(self.proofs), 2 ** len(optional),
+            len(parts.palettes), len(parts.typefaces), max(1, len(parts.photos)), 2, len(DENSITIES),
+        )  # fmt: skip
+
+    def _can(self, name: str, shape: Shape) -> bool:
+        """Return whether some ad of these parts has all that a layout needs."""
+        texts = {role: "\n".join(lines[:MAX_PROOFS]) if role == "proof" else lines[0] for role, lines in self.messages.items()}
+        recipe = Recipe(layout=name, texts=texts, photo=0 if self.parts.photos else None, cutout=True)
+        problems = compose_ad(recipe, self.parts, shape).problems
+        return not any(getattr(one, "code", "") == "ad_missing_part" for one in problems)
+
+    def decode(self, genes: Sequence[int]) -> Recipe:
+        """Return the ad that genes stand for; roles that the layout has no place for are left out."""
+        chosen = dict(zip(self.names, genes, strict=True))
+        layout = load_layout(self.layouts[chosen["layout"]])
+        lead = self.leads[chosen["lead"]] if self.leads else "headline"
+        texts = {role: lines[chosen.get(role, 0)] for role, lines in self.messages.items()}
+        texts["proof"] = "\n".join(self.proofs[chosen["proofs"]])
+        for place, role in enumerate(self.optional):
+            if not chosen["shown"] >> place & 1 and role != lead and role not in layout.needs:
+                texts[role] = ""
+        if "proof" in layout.needs and "\n" not in texts["proof"]:  # a list of one is none
+            texts["proof"] = "\n".join(self.messages.get("proof", ())[:MAX_PROOFS])
+        if not texts.get("price"):
+            texts["old_price"] = ""
+        texts = {role: words for role, words in texts.items() if words and role in layout.takes}
+        needs_photo = any(need in layout.needs for need in ("photo", "cutout")) or "photo" in layout.takes
+        photo = chosen["photo"] if self.parts.photos and needs_photo else None
+        has_cutout = photo is not None and self.parts.photos[photo].cutout is not None
+        free = has_cutout and bool(
+            chosen["cutout"] or "cutout" in layout.needs or not self.parts.photos[photo or 0].words_may_lie
+        )
+        return Recipe(
+            layout=layout.name, texts=texts, photo=photo, cutout=free,
+            palette=chosen["palette"], typefaces=chosen["typefaces"], density=DENSITIES[chosen["density"]],
+            emphasis=lead if lead in texts else "headline" if "headline" in texts else next(iter(texts), "headline"),
+        )  # fmt: skip
+
+    def sample(self, number: int, rng: np.random.Generator) -> list[list[int]]:
+        """Return candidates that show each layout and each leading message about equally often."""
+        drawn = [[int(rng.integers(size)) for size in self.sizes] for _ in range(number)]
+        order, everything = rng.permutation(self.sizes[0]), 2 ** len(self.optional) - 1
+        for place, genes in enumerate(drawn):
+            genes[0], genes[1] = int(order[place % self.sizes[0]]), (place // self.sizes[0]) % self.sizes[1]
+            genes[7] = everything if place % 2 else genes[7]
+        return drawn
+
+
+@dataclass(eq=False)
+class _Individual:
+    """Genes with what DEAP sorts by."""
+
+    genes: list[int]
+    fitness: base.Fitness = field(default_factory=lambda: _Fitness())
+    candidate: Candidate | None = None
+
+
+class _Fitness(base.Fitness):
+    weights = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """A search over the ads of some parts and messages.
+
+    score: predicts ads from final pixels and words; None: by design alone. ran: grids (`measures.grid_of`) of ads that ran.
+    check: finds faults in pixels. shape: in which candidates are looked at.
+    """
+
+    parts: Parts
+    messages: Mapping[str, tuple[str, ...]]
+    shape: Shape
+    check: Check
+    score: Score | None = None
+    ran: Sequence[np.ndarray] = ()
+    population: int = POPULATION
+    generations: int = GENERATIONS
+
+    def run(self, seed: int, *, tell: Count = uncounted, should_stop: ShouldStop = never) -> list[Candidate]:
+        """Return every ad without faults that was found, the best first by `Candidate.worth`."""
+        rng = np.random.default_rng(seed)
+        genes = Genes(self.parts, self.messages, self.shape)
+        if not genes.layouts:
+            return []
+        seen: dict[tuple[int, ...], _Individual] = {}
+        asked, population = genes.sample(self.population, rng), list[_Individual]()
+        for generation in range(self.generations + 1):
+            fresh = [one for one in dict.fromkeys(map(tuple, asked)) if one not in seen]
+            scored = self._score(genes, [_Individual(list(one)) for one in fresh])
+            seen |= dict(zip(fresh, scored, strict=True))
+            population = tools.selNSGA2(population + scored, min(self.population, len(population) + len(scored)))
+            tell(generation + 1, self.generations + 1)
+            if should_stop() or generation == self.generations:
+                break
+            asked = list(_children(population, genes.sizes, self.population, rng))
+        found = [one.candidate for one in seen.values() if one.candidate is not None]
+        distinct = {repr(one.recipe): one for one in found}
+        return sorted(distinct.values(), key=lambda one: -one.worth)
+
+    def _score(self, genes: Genes, individuals: list[_Individual]) -> list[_Individual]:
+        """Compose, check, measure and score candidates; those with faults keep none."""
+        recipes = [genes.decode(one.genes) for one in individuals]
+        looked = list(iter_in_threads(self._look, recipes))
+        clean = [(place, found[1], found[2]) for place, found in enumerate(looked) if found[1] is not None]
+        if self.score is not None and clean:
+            predicted: Sequence[float | None] = self.score([one for _, _, one in clean]).tolist()
+        else:
+            predicted = [None] * len(clean)
+        for one, (num_faults, _, _) in zip(individuals, looked, strict=True):
+            one.fitness.values = (-100.0 - num_faults,) * 3
+        for (place, measures, _), value in zip(clean, predicted, strict=True):
+            novelty = 1.0 - max((picture_likeness(measures.grid, one) for one in self.ran), default=0.0)
+            found = Candidate(recipes[place], measures, design_score(measures), novelty, value)
+            individuals[place].candidate = found
+            individuals[place].fitness.values = (found.worth, found.novelty, found.design)
+        return individuals
+
+    def _look(self, recipe: Recipe) -> tuple[int, Measures | None, Creative]:
+        composed = compose_ad(recipe, self.parts, self.shape)
+        problems = composed.problems or self.check(composed, self.shape)
+        if problems:
+            return len(problems), None, Creative()
+        return 0, measure(recipe, composed), as_creative(recipe, composed, self.parts)
+
+
+def as_creative(recipe: Recipe, composed: Composed, parts: Parts) -> Creative:
+    """Return a composed ad as what is scored: its words by the fields that a model knows, and its final pixels."""
+    texts = recipe.texts
+    body = [texts[role].replace("\n", ". ") for role in ("subline", "offer", "price", "proof") if texts.get(role)]
+    return Creative(
+        headline=texts.get("headline", "") or texts.get(recipe.emphasis, ""), description=" ".join(body),
+        cta=texts.get("button", ""), brand=parts.brand, image_u8=np.asarray(composed.image),
+    )  # fmt: skip
+
+
+def _children(
+    population: Sequence[_Individual], sizes: Sequence[int], number: int, rng: np.random.Generator
+) -> Iterator[list[int]]:
+    """Yield genes of children: binary tournaments by domination, uniform crossover, one gene in ten drawn anew."""
+
+    def parent() -> list[int]:
+        first, second = (population[int(rng.integers(len(population)))] for _ in range(2))
+        return second.genes if second.fitness.dominates(first.fitness) else first.genes
+
+    for _ in range(number):
+        one, other = parent(), parent()
+        takes = rng.random(len(sizes)) < (0.5 if rng.random() < CROSSED else 1.0)
+        child = [a if take else b for a, b, take in zip(one, other, takes, strict=True)]
+        renewed = rng.random(len(sizes)) < max(0.1, 1.0 / len(sizes))
+        yield [int(rng.integers(size)) if again else gene for gene, size, again in zip(child, sizes, renewed, strict=True)]
+
+
+def choose(
+    candidates: Sequence[Candidate], number: int, fits: Callable[[Candidate], bool] = lambda one: True
+) -> list[Candidate]:
+    """Return at most `number` ads, each of a concept of its own as long as there are concepts; no two near-twins.
+
+    The best of all is first. Each further one is the best by worth less its likeness to those that are chosen, so that the set
+    spreads over messages, families, colours and photos.
+
+    Args:
+        fits: whether an ad can be had in every shape that is asked for; asked as late as possible.
+    """
+    if not candidates:
+        return []
+    worth = np.array([one.worth for one in candidates])
+    span = float(np.ptp(worth)) or 1.0
+    left, chosen = list(range(len(candidates))), list[Candidate]()
+    alike = np.zeros(len(candidates))
+    for only_new in (True, False):
+        while left and len(chosen) < number:
+            concepts = {one.concept for one in chosen}
+            families, leads = [one.measures.family for one in chosen], [one.measures.lead for one in chosen]
+            open_ = [k for k in left if not only_new or candidates[k].concept not in concepts]
+            if not open_:
+                break
+            seen = [candidates[k].measures for k in open_]
+            repeated = [0.3 * families.count(one.family) + 0.15 * leads.count(one.lead) for one in seen]
+            cost = [alike[k] + again for k, again in zip(open_, repeated, strict=True)]
+            best = max(zip(open_, cost, strict=True), key=lambda one: (worth[one[0]] - worth.min()) / span - SPREAD * one[1])[0]
+            left.remove(best)
+            if not fits(candidates[best]):
+                continue
+            chosen.append(candidates[best])
+            near = partial(_is_twin, candidates[best])
+            left = [k for k in left if not near(candidates[k])]
+            for k in left:
+                alike[k] = max(alike[k], likeness(candidates[k].measures, candidates[best].measures))
+    return chosen
+
+
+def _is_twin(first: Candidate, second: Candidate) -> bool:
+    one, other = first.measures, second.measures
+    return likeness(one, other) >= TWIN or picture_likeness(one.grid, other.grid) >= SAME_PICTURE

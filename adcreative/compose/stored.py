@@ -1,0 +1,105 @@
+"""Parts of composed ads on disk: written once for all ads of a folder, read again to render the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from adcreative.artifacts import dump_json, write_atomically
+from adcreative.compose.fonts import bold_cut
+from adcreative.compose.parts import Box, Palette, Parts, Photo, Typefaces
+from adcreative.errors import ConfigError
+
+PARTS, FOLDER, FORMAT = "parts.json", "parts", 1
+
+
+def part_files(parts: Parts, folder: Path) -> list[Path]:
+    """Return every file that `write_parts` writes."""
+    photos = [folder / f"photo-{number}{kind}.png" for number, photo in enumerate(parts.photos) for kind in _kinds(photo)]
+    logo = [] if parts.logo is None else [folder / "logo.png"]
+    return [folder / PARTS, *photos, *logo, *(folder / name for name in _font_names(parts).values())]
+
+
+def _kinds(photo: Photo) -> list[str]:
+    return ["", *([] if photo.cutout is None else [".cutout"]), *([] if photo.quiet is None else [".quiet"])]
+
+
+def _font_names(parts: Parts) -> dict[Path, str]:
+    """Return font file, and the bold cut beside it -> its name in the folder; others of one name get a number in front."""
+    named = dict.fromkeys(path for pair in parts.typefaces for path in (pair.display, pair.text))
+    files = dict.fromkeys(one for path in named for one in (path, bold_cut(path)))
+    names: dict[Path, str] = {}
+    for path in files:
+        name = path.name if path.name not in names.values() else f"{len(names)}-{path.name}"
+        names[path] = name
+    return names
+
+
+def write_parts(parts: Parts, folder: Path, told: Mapping[str, Any]) -> Path:
+    """Write parts into a folder and return the path of parts.json. told: what else it says, such as the messages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fonts = _font_names(parts)
+    for path, name in fonts.items():
+        if (folder / name).resolve() != path.resolve():
+            write_atomically(folder / name, path.read_bytes())
+    for number, photo in enumerate(parts.photos):
+        photo.pixels.save(folder / f"photo-{number}.png", compress_level=1)
+        if photo.cutout is not None:
+            photo.cutout.save(folder / f"photo-{number}.cutout.png", compress_level=1)
+        if photo.quiet is not None:
+            Image.fromarray(np.rint(photo.quiet * 255).astype(np.uint8)).save(folder / f"photo-{number}.quiet.png")
+    if parts.logo is not None:
+        parts.logo.save(folder / "logo.png")
+    content = {
+        "format": FORMAT, "brand": parts.brand, "language": parts.language,
+        "palettes": [asdict(one) for one in parts.palettes],
+        "typefaces": [{"display": fonts[one.display], "text": fonts[one.text]} for one in parts.typefaces],
+        "photos": [
+            {"focus": [list(box) for box in photo.focus], "words_may_lie": photo.words_may_lie} for photo in parts.photos
+        ],
+        **told,
+    }  # fmt: skip
+    write_atomically(folder / PARTS, (dump_json(content, indent=1) + "\n").encode())
+    return folder / PARTS
+
+
+def read_parts(path: Path) -> tuple[Parts, dict[str, Any]]:
+    """Read parts.json with its files; return the parts and all that it says.
+
+    Raises:
+        ConfigError: it is none of ours, or a file of it is missing.
+    """
+    folder = path.parent
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise ValueError(f"format {content.get('format')!r}, expected {FORMAT}")
+        photos = []
+        for number, told in enumerate(content["photos"]):
+            cutout, quiet = (folder / f"photo-{number}.{kind}.png" for kind in ("cutout", "quiet"))
+            photos.append(
+                Photo(
+                    pixels=Image.open(folder / f"photo-{number}.png").convert("RGB"),
+                    focus=tuple(Box(*box) for box in told["focus"]),
+                    cutout=Image.open(cutout).convert("RGBA") if cutout.is_file() else None,
+                    words_may_lie=bool(told["words_may_lie"]),
+                    quiet=(np.asarray(Image.open(quiet)) / 255).astype(np.float32) if quiet.is_file() else None,
+                )
+            )
+        logo = folder / "logo.png"
+        return Parts(
+            photos=tuple(photos),
+            logo=Image.open(logo).convert("RGBA") if logo.is_file() else None,
+            brand=content["brand"],
+            palettes=tuple(Palette(**one) for one in content["palettes"]),
+            typefaces=tuple(Typefaces(folder / one["display"], folder / one["text"]) for one in content["typefaces"]),
+            language=content["language"],
+        ), content
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} does not hold the parts of composed ads ({error}). Compose them again.") from error

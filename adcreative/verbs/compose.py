@@ -1,0 +1,352 @@
+"""The verb `compose`: new ads from a brief, in every shape, as a set of concepts that are worth a test each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adcreative.artifacts import dump_json, hash_file, write_atomically
+from adcreative.catalog.images import read_image
+from adcreative.catalog.tables import write_rows
+from adcreative.compose.brief import NAME, Brief, Prepared, prepare, read_brief, write_template
+from adcreative.compose.cutouts import load_segmenter
+from adcreative.compose.measures import grid_of, likeness
+from adcreative.compose.parts import Parts
+from adcreative.compose.recipe import Recipe
+from adcreative.compose.render import Composed, compose_ad
+from adcreative.compose.search import Candidate, Score, Search, as_creative, choose
+from adcreative.compose.shapes import Shape, shape_named
+from adcreative.compose.stored import FOLDER, PARTS, part_files, write_parts
+from adcreative.creative import Creative
+from adcreative.encoders.faces import LatestFaces, load_face_analyzer
+from adcreative.errors import CatalogError, ConfigError
+from adcreative.options import takes
+from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
+from adcreative.provenance.disclosure import disclosures_of_run
+from adcreative.provenance.export import export_picture
+from adcreative.provenance.marks import encode_picture
+from adcreative.provenance.sidecar import sidecar_path
+from adcreative.provenance.weight import fit_bytes
+from adcreative.report.wall import render_wall
+from adcreative.runs.batch import RunSummary
+from adcreative.runs.outputs import own_outputs
+from adcreative.verbs.settings import ComposeSettings
+
+__all__ = ["compose", "new_brief", "write_ad"]
+
+AD, REPORT, TABLE = "ad.json", "report.html", "metadata.csv"
+FORMAT = 1
+RISK_AVERSION = 1.0  # standard deviations of the pooled opinion that an ad must be sure of
+QUALITY, ROOM_FOR_MARKS = 93, 0.01  # of a JPEG; of a file's limit, for what is stated inside
+UNTESTED = (
+    "The models have seen no results of this account: the order is that of the design rules, each ad is untested and worth a "
+    "test, not a promise. Learn from your own results first: adcreative train DATA --out model/, then --model model/."
+)
+TESTED = "The order is that of the account's model, by the lower bound of what two models expect of the final pixels and words."
+COLUMNS = ("file_name", "ad_name", "headline", "description", "cta", "brand")
+
+
+def new_brief(folder: Path) -> RunSummary:
+    """Write a brief to be filled in into a folder.
+
+    Raises:
+        ConfigError: there is one already.
+    """
+    return RunSummary(path=write_template(Path(folder)), done=1)
+
+
+@takes(ComposeSettings)
+def compose(
+    brief: Path | Brief, out: Path, settings: ComposeSettings, *, progress: Progress = silent, should_stop: ShouldStop = never
+) -> RunSummary:
+    """Compose ads from a brief into the folder `out`: a folder an ad, parts/, report.html, and metadata.csv for other verbs.
+
+    Without `model` the order is that of the design rules, and each ad untested. The same brief, settings and seed give the same
+    files.
+
+    Args:
+        brief: brief.toml, its folder, or a `Brief`. settings: its fields may be given as keywords.
+    Raises:
+        ConfigError: the brief or a setting is wrong, or `out` holds what somebody else wrote.
+        CatalogError: no ad can be composed of these parts. CreativeError: a photo cannot be read.
+    """
+    started_s = time.monotonic()
+    shapes = parse_shapes(settings.shapes)
+    if settings.num < 1:
+        raise ConfigError(f"--num must be at least 1, got {settings.num}")
+    given = brief if isinstance(brief, Brief) else read_brief(brief)
+    progress("preparing the parts", 0, 1)
+    prepared = prepare(given, segment=load_segmenter(settings.cutout_model), find_faces=find_faces if given.photos else None)
+    ran = [grid_of(read_image(path)) for path in given.ran]
+    progress("preparing the parts", 1, 1)
+    chosen = search_ads(prepared, shapes, settings, ran, progress=progress, should_stop=should_stop)
+    if not chosen:
+        raise CatalogError(_why_none(prepared, shapes))
+    files = given.files if isinstance(brief, Brief) else (*given.files, Path(brief))
+    ads = write_set(chosen, prepared, given, Path(out), shapes, settings, inputs=files)
+    warnings = () if settings.model else (UNTESTED,)
+    if len(chosen) < settings.num:
+        warnings += (
+            f"{len(chosen)} ads of {settings.num} are worth a test of their own; give more messages, photos or facts.",
+        )
+    return RunSummary(
+        path=Path(out) / REPORT, done=len(ads), stopped=should_stop(), warnings=warnings,
+        seconds=round(time.monotonic() - started_s, 1), lines=prepared.notes,
+    )  # fmt: skip
+
+
+def parse_shapes(text: str) -> tuple[Shape, ...]:
+    """Return the shapes that a list names: "1:1,4:5". Raises ConfigError for one that is not known, or none."""
+    shapes = tuple(shape_named(name.strip()) for name in text.split(",") if name.strip())
+    if not shapes:
+        raise ConfigError('--shapes names no shape; write some, such as "1:1,4:5,9:16".')
+    return tuple(dict.fromkeys(shapes))
+
+
+def find_faces(image_u8: np.ndarray) -> list[tuple[float, float, float, float]]:
+    """Return the boxes of faces in a picture [H, W, 3] uint8, px, largest first."""
+    return [face.box_xyxy_px for face in _face_finder().analyze(image_u8)]
+
+
+@lru_cache(maxsize=1)
+def _face_finder() -> LatestFaces:
+    return load_face_analyzer()
+
+
+def scorer(model: Path | None) -> Score | None:
+    """Return what scores ads: the lower bound of two models' pooled log-odds; None without a model of an account.
+
+    Raises:
+        ArtifactError: the folder holds no models.
+    """
+    if model is None:
+        return None
+    from adcreative.editor.scoring.uplift import pool_opinions
+    from adcreative.verbs.loading import load_model, load_tools
+
+    judges = load_model(model)
+    pair = (judges.predictor, judges.judge)
+    extractor = load_tools().extractor_for(pair)
+
+    def score(creatives: Sequence[Creative]) -> np.ndarray:
+        features = extractor.extract(creatives)
+        opinions = [one.predict_log_odds(creatives, features) for one in pair]  # type: ignore[arg-type]
+        mean, std = pool_opinions(np.stack([mean for mean, _ in opinions]), np.stack([std for _, std in opinions]))
+        return mean - RISK_AVERSION * std
+
+    return score
+
+
+def search_ads(
+    prepared: Prepared, shapes: Sequence[Shape], settings: ComposeSettings, ran: Sequence[np.ndarray] = (), *,
+    progress: Progress = silent, should_stop: ShouldStop = never,
+) -> list[Candidate]:  # fmt: skip
+    """Return the set of ads that is chosen, each without faults in every shape but the banner, which few messages fit."""
+    search = Search(
+        parts=prepared.parts, messages=prepared.messages, shape=shapes[0], check=faults, score=scorer(settings.model), ran=ran
+    )
+    found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
+
+    def fits(candidate: Candidate) -> bool:
+        return all(not find_faults(candidate.recipe, prepared.parts, shape) for shape in shapes[1:] if shape.kind != "banner")
+
+    return choose(found, settings.num, fits)
+
+
+def faults(composed: Composed, shape: Shape) -> tuple[object, ...]:
+    return composed.problems
+
+
+def find_faults(recipe: Recipe, parts: Parts, shape: Shape) -> tuple[object, ...]:
+    """Return what stands against an ad in a shape; empty when it can run."""
+    composed = compose_ad(recipe, parts, shape)
+    return tuple(composed.problems) or tuple(faults(composed, shape))
+
+
+def _why_none(prepared: Prepared, shapes: Sequence[Shape]) -> str:
+    """Return one sentence on why no ad came out, from the plainest layout's problems."""
+    texts = {role: lines[0] for role, lines in prepared.messages.items() if role in ("headline", "button")}
+    for layout in ("type_only", "announcement"):
+        problems = find_faults(Recipe(layout=layout, texts=texts, photo=None), prepared.parts, shapes[0])
+        if problems:
+            return f"no ad can be composed of this brief: {problems[0]}"
+    return "no ad can be composed of this brief that keeps the rules of its shape; shorten the messages."
+
+
+def write_set(
+    chosen: Sequence[Candidate], prepared: Prepared, brief: Brief, out: Path, shapes: Sequence[Shape],
+    settings: ComposeSettings, *, inputs: Sequence[Path],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Write a set of ads with parts, table and report into `out`, and return what ad.json says of each."""
+    stems = [f"{number:02d}" for number in range(1, len(chosen) + 1)]
+    outputs = [out / REPORT, out / TABLE, *part_files(prepared.parts, out / FOLDER)]
+    outputs += [file for stem in stems for file in ad_files(out / stem, shapes)]
+    with own_outputs(outputs, [path if path.is_file() else path / NAME for path in inputs], restart=settings.restart):
+        told = {"notes": list(prepared.notes), "messages": prepared.messages, "shows": [one.shows for one in brief.photos]}
+        write_parts(prepared.parts, out / FOLDER, told)
+        ads = []
+        for stem, one in zip(stems, chosen, strict=True):
+            others = [likeness(one.measures, other.measures) for other in chosen if other is not one]
+            facts = {
+                "family": one.measures.family, "lead": one.measures.lead, "measures": one.measures.as_dict(),
+                "design": one.design, "novelty": one.novelty,
+                "predicted_log_odds": one.predicted,
+                "is_untested": settings.model is None,
+                "nearest": max(others, default=None), "seed": settings.seed or 0,
+                "models": {} if settings.model is None else model_hashes(settings.model),
+            }  # fmt: skip
+            ads.append(write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts))
+        write_table(out, ads)
+        title = f"{len(ads)} new ads" + (f" for {prepared.parts.brand}" if prepared.parts.brand else "")
+        rows = [{"status": "edited", "edits": [WORDS], "consent_id": ""}]
+        page = render_wall(
+            ads, out, title=title, notes=prepared.notes, standing=TESTED if settings.model else UNTESTED,
+            disclosures=[duty.as_dict() for duty in disclosures_of_run(rows, date.today())],
+        )  # fmt: skip
+        write_atomically(out / REPORT, page.encode())
+    return ads
+
+
+WORDS: Mapping[str, Any] = {"face": -1, "direction": "composed", "strength": 0.0}
+
+
+def model_hashes(model: Path) -> dict[str, str]:
+    """Return role -> hash of the models that scored."""
+    from adcreative.verbs.model_folder import read_model_manifests
+
+    return {role: found.content_hash for role, found in read_model_manifests(model).items()}
+
+
+def ad_files(folder: Path, shapes: Sequence[Shape]) -> list[Path]:
+    """Return every file that an ad's folder may get."""
+    pictures = [folder / f"{stem_of(shape)}{suffix}" for shape in shapes for suffix in (".png", ".jpg")]
+    return [folder / AD, *pictures, *map(sidecar_path, pictures), *(folder / f"{stem_of(shape)}.svg" for shape in shapes)]
+
+
+def stem_of(shape: Shape) -> str:
+    """Return what the files of a shape are called: 1x1 of 1:1."""
+    return shape.name.replace(":", "x")
+
+
+def write_ad(
+    recipe: Recipe, parts: Parts, told: Mapping[str, Any], folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Render an ad in each shape into its folder, with SVG, sidecars and ad.json; return what ad.json says, with its folder.
+
+    A shape in which it has faults is left out, and named in "missing" with the first of them. What other shapes left in the
+    folder is removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, Any] = {}
+    missing: dict[str, str] = {}
+    alt = describe_ad(recipe, parts, told)
+    for shape in shapes:
+        composed = compose_ad(recipe, parts, shape)
+        for suffix in (".png", ".jpg"):
+            stale = folder / f"{stem_of(shape)}{suffix}"
+            stale.unlink(missing_ok=True)
+            sidecar_path(stale).unlink(missing_ok=True)
+        if problems := tuple(composed.problems) or tuple(faults(composed, shape)):
+            missing[shape.name] = str(problems[0])
+            (folder / f"{stem_of(shape)}.svg").unlink(missing_ok=True)
+            continue
+        name, quality = _choose_file(np.asarray(composed.image), shape, recipe)
+        path = folder / f"{stem_of(shape)}{name}"
+        result = _row_of(recipe, composed, parts, folder.name, facts)
+        export_picture(
+            path, np.asarray(composed.image), is_edited=False, result=result, models=facts.get("models") or {}, quality=quality
+        )
+        write_atomically(folder / f"{stem_of(shape)}.svg", composed.svg.encode())
+        written[shape.name] = {
+            "picture": path.name, "svg": f"{stem_of(shape)}.svg", "width": shape.width, "height": shape.height,
+            "bytes": path.stat().st_size, "sha256": hash_file(path), "dropped": list(composed.dropped),
+        }  # fmt: skip
+    content = {
+        "format": FORMAT, "layout": recipe.layout, **facts, "recipe": recipe.to_json(), "parts": f"../{FOLDER}/{PARTS}",
+        "alt": alt, "shapes": written, "missing": missing,
+    }  # fmt: skip
+    write_atomically(folder / AD, (dump_json(content, indent=1) + "\n").encode())
+    return {**content, "folder": folder.name, "rate": ""}
+
+
+def _choose_file(image_u8: np.ndarray, shape: Shape, recipe: Recipe) -> tuple[str, int | None]:
+    """Return suffix and quality: PNG of type alone, JPEG of photographs, the best that fits where the shape has a limit."""
+    if shape.max_bytes is None:
+        return (".png", None) if recipe.photo is None else (".jpg", QUALITY)
+
+    def encode(file_format: str, quality: int) -> bytes:
+        return encode_picture(image_u8, file_format, is_edited=False, quality=quality or None)
+
+    fitted = fit_bytes(image_u8, int(shape.max_bytes * (1 - ROOM_FOR_MARKS)), encode)
+    return (".png", None) if fitted.file_format == "PNG" else (".jpg", fitted.quality)
+
+
+def _row_of(recipe: Recipe, composed: Composed, parts: Parts, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the sidecar of a composed ad says, in the fields of a row of results.jsonl."""
+    shown = as_creative(recipe, composed, parts)
+    return {
+        "file_name": "", "ad_name": name, "headline_original": "", "headline_edited": shown.headline,
+        "description_original": "", "description_edited": shown.description, "edits": [dict(WORDS)], "seed": facts["seed"],
+        "consent_id": "",
+    }  # fmt: skip
+
+
+def describe_ad(recipe: Recipe, parts: Parts, told: Mapping[str, Any]) -> str:
+    """Return the alternative text of an ad: whose it is, what is seen, what it says (WCAG 2.2, 1.1.1)."""
+    shows = told.get("shows") or []
+    seen = shows[recipe.photo] if recipe.photo is not None and recipe.photo < len(shows) else ""
+    order = ("badge", "headline", "subline", "offer", "price", "proof", "button")
+    said = ". ".join(recipe.texts[role].replace("\n", ". ").rstrip(".") for role in order if recipe.texts.get(role))
+    return ". ".join(part for part in (f"{parts.brand}: {seen}" if parts.brand and seen else parts.brand or seen, said) if part)
+
+
+def write_table(out: Path, ads: Sequence[Mapping[str, Any]]) -> None:
+    """Write metadata.csv, so that `out` is a catalogue that score, check and plan-test read: the first shape of each ad."""
+    rows = []
+    for ad in ads:
+        if not ad["shapes"]:
+            continue
+        texts, first = ad["recipe"]["texts"], next(iter(ad["shapes"].values()))
+        rows.append({
+            "file_name": f"{ad['folder']}/{first['picture']}", "ad_name": ad["folder"],
+            "headline": texts.get("headline", ad["lead"]),
+            "description": texts.get("subline", ""), "cta": texts.get("button", ""), "brand": texts.get("brand", ""),
+        })  # fmt: skip
+    write_rows(out / TABLE, rows, COLUMNS)
+
+
+def with_words(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
+    """Return a recipe with words by role, or layout, accent, density, palette, photo, emphasis, cutout changed.
+
+    Raises:
+        ConfigError: there is no such field, or a value is of the wrong kind.
+    """
+    from adcreative.compose.colour import parse_colour
+    from adcreative.compose.parts import ROLES
+    from adcreative.config import did_you_mean
+
+    for name, value in changes.items():
+        if name in ROLES:
+            words = value.replace("\\n", "\n")
+            recipe = replace(recipe, texts={**recipe.texts, name: words})
+        elif name == "accent":
+            recipe = replace(recipe, accent=parse_colour(value) if value else None)
+        elif name in ("palette", "photo", "typefaces"):
+            if not value.isdigit():
+                raise ConfigError(f"{name} is the number of one of the parts, from 0; got {value!r}.")
+            recipe = replace(recipe, **{name: int(value)})  # type: ignore[arg-type]
+        elif name in ("layout", "density", "emphasis"):
+            recipe = replace(recipe, **{name: value})  # type: ignore[arg-type]
+        elif name == "cutout":
+            recipe = replace(recipe, cutout=value.casefold() in ("true", "yes", "1"))
+        else:
+            known = (*ROLES, "accent", "palette", "photo", "typefaces", "layout", "density", "emphasis", "cutout")
+            raise ConfigError(f'an ad has no "{name}". {did_you_mean(name, known)}')
+    return recipe

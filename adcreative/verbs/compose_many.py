@@ -1,0 +1,132 @@
+"""The verb `compose` over more than a brief: each row of a product feed, and an ad that exists."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from adcreative.artifacts import dump_json, hash_bytes, write_atomically
+from adcreative.catalog.images import read_image
+from adcreative.catalog.sources import open_product_feed, open_source
+from adcreative.catalog.tables import write_failures
+from adcreative.compose.brief import read_brief
+from adcreative.compose.cutouts import load_segmenter
+from adcreative.compose.feed import FeedRow, brief_of, shared_brief, with_known_columns
+from adcreative.compose.from_ad import take_parts, write_taken
+from adcreative.config import config_as_dict
+from adcreative.creative import FailedCreative
+from adcreative.errors import CatalogError, ConfigError, CreativeError
+from adcreative.lettering import read
+from adcreative.options import takes
+from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.runs.batch import RunSummary
+from adcreative.verbs.compose import UNTESTED, compose, parse_shapes
+from adcreative.verbs.settings import ComposeSettings
+
+__all__ = ["compose_feed", "compose_from"]
+
+DONE, FAILURES = "done.json", "compose.failures.csv"
+
+
+@takes(ComposeSettings)
+def compose_feed(
+    feed: Path, out: Path, settings: ComposeSettings, *, brief: Path | None = None, progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:  # fmt: skip
+    """Compose ads of each row of a product feed into a folder of its own in `out`; rows that cannot be used are listed.
+
+    A row that was done with the same cells, brief and settings is not done again, so a killed run goes on where it was. One row
+    is in memory at a time.
+
+    Args:
+        feed: CSV, TSV, JSONL, parquet or XML with the columns of Google Merchant: title, brand, price, sale_price, description,
+            image (a file beside the feed), and facts ("a; b; c"). brief: what all rows share: logo, colours, fonts, button.
+    Raises:
+        CatalogError: the feed cannot be read, or no row can be used. ConfigError: as `compose`.
+    """
+    feed, out, started_s = Path(feed), Path(out), time.monotonic()
+    parse_shapes(settings.shapes)
+    shared = shared_brief() if brief is None else read_brief(brief)
+    rows = list(_read_rows(feed))
+    failures: list[FailedCreative] = []
+    num_ads, stopped = 0, False
+    for place, row in enumerate(rows):
+        progress("composing rows", place, len(rows))
+        if should_stop():
+            stopped = True
+            break
+        folder = out / row.name
+        told = dump_json([dict(row.cells), config_as_dict(shared), {k: str(v) for k, v in asdict(settings).items()}])
+        key = hash_bytes(told.encode())
+        if (folder / DONE).is_file() and (folder / DONE).read_text() == key:
+            num_ads += sum(1 for _ in folder.glob("*/ad.json"))
+            continue
+        try:
+            summary = compose(brief_of(row, feed.parent, shared), folder, settings, should_stop=should_stop)
+        except CreativeError as error:
+            failures.append(_failed(row, error.problem, error.remedy))
+            continue
+        except (ConfigError, CatalogError) as error:
+            failures.append(_failed(row, str(error), "Correct the row."))
+            continue
+        if should_stop():
+            stopped = True
+            break
+        write_atomically(folder / DONE, key.encode())
+        num_ads += summary.done
+    progress("composing rows", len(rows), len(rows))
+    out.mkdir(parents=True, exist_ok=True)
+    write_failures(out / FAILURES, failures)
+    if failures and len(failures) == len(rows):
+        raise CatalogError(f"no row of {feed.name} could be used; {out / FAILURES} says why")
+    return RunSummary(
+        path=out, done=num_ads, failed=len(failures), stopped=stopped, warnings=() if settings.model else (UNTESTED,),
+        seconds=round(time.monotonic() - started_s, 1),
+    )  # fmt: skip
+
+
+def _read_rows(feed: Path) -> Iterator[FeedRow]:
+    if not feed.is_file():
+        raise CatalogError(f"{feed} is not a file. Give a product feed: CSV, TSV, JSONL, parquet or XML, one product a row.")
+    source = open_product_feed(feed) if feed.suffix.casefold() == ".xml" else open_source(feed)
+    header = [str(column) for column in source.header]
+    folded = {column.strip().casefold().removeprefix("g:") for column in header}
+    if "title" not in folded and "headline" not in folded:
+        raise CatalogError(f"{feed.name} has no column title. Name the column that says what each product is.")
+    return with_known_columns(
+        dict(zip(header, row.cells, strict=False)) if row.fault is None else {} for row in source.read_rows()
+    )
+
+
+def _failed(row: FeedRow, problem: str, remedy: str) -> FailedCreative:
+    named = row.cells.get("image") or row.cells.get("image_link", "")
+    return FailedCreative(file_name=named, ad_name=row.name, problem=f"row {row.number}: {problem}", remedy=remedy)
+
+
+@takes(ComposeSettings)
+def compose_from(
+    ad: Path, out: Path, settings: ComposeSettings, *, progress: Progress = silent, should_stop: ShouldStop = never
+) -> RunSummary:
+    """Compose new ads from the parts of one that exists; the parts are written as a brief into `out`/brief.
+
+    Parts that are not sure are not guessed: they are named, with the brief in which they can be filled in.
+
+    Raises:
+        ConfigError: no line that leads was read for sure. CreativeError: the picture cannot be read.
+        WeightsError: the packages that read words are not installed. Otherwise as `compose`.
+    """
+    out, image_u8 = Path(out), read_image(Path(ad))
+    progress("taking the ad apart", 0, 1)
+    taken = take_parts(image_u8, read(image_u8), load_segmenter(settings.cutout_model))
+    path = write_taken(taken, out / "brief")
+    progress("taking the ad apart", 1, 1)
+    asked = "; ".join(f"{name} ({why})" for name, why in taken.missing.items())
+    if "headline" not in taken.messages:
+        raise ConfigError(f"{Path(ad).name} does not tell for sure: {asked}. Fill in {path}, then: adcreative compose {path}")
+    summary = compose(path, out, settings, progress=progress, should_stop=should_stop)
+    sure = ", ".join(f"{name} {share:.0%}" for name, share in taken.sure.items())
+    lines = (f"taken from {Path(ad).name}: {sure}.", *summary.lines)
+    missing = (f"not sure, so left out: {asked}. Fill in {path} and compose it for ads with them.",) if asked else ()
+    return replace(summary, lines=lines, warnings=(*missing, *summary.warnings))

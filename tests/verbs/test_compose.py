@@ -1,0 +1,97 @@
+"""compose and edit from the command line, on a photo drawn here: what is written, that it renders the same bytes again."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from adcreative.artifacts import hash_file
+from adcreative.catalog import read_catalog
+from adcreative.cli.app import app
+from adcreative.compose.search import Search
+from adcreative.provenance.sidecar import read_sidecar
+
+SHAPES = "300x250,160x600"
+
+
+@pytest.fixture(autouse=True)
+def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adcreative.verbs.compose.Search", partial(Search, population=14, generations=0))
+    monkeypatch.setattr("adcreative.verbs.compose.load_segmenter", lambda path: None)
+
+
+def write_brief(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    image = Image.new("RGB", (400, 300), "white")
+    ImageDraw.Draw(image).ellipse((120, 60, 280, 220), fill="#d2691e")
+    image.save(folder / "photo.png")
+    (folder / "brief.toml").write_text(
+        '[brand]\nname = "Orchard"\n[[photos]]\nfile = "photo.png"\nshows = "an orange ball"\n[messages]\n'
+        'headline = ["Picked this morning", "Taste July again"]\nbutton = "Order a box"\n'
+    )
+    return folder / "brief.toml"
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+def test_a_brief_becomes_ads_that_render_the_same_again_and_can_be_edited(tmp_path: Path) -> None:
+    brief, out = write_brief(tmp_path / "in"), tmp_path / "ads"
+    said = run("compose", brief, "--out", out, "--num", 2, "--shapes", SHAPES)
+    assert "each ad is untested" in said
+    assert "2 ads composed" in said
+    ad = json.loads((out / "01" / "ad.json").read_text())
+    assert ad["is_untested"]
+    assert ad["alt"].startswith(("Orchard: an orange ball. ", "Orchard. "))
+    for name, told in ad["shapes"].items():
+        picture = out / "01" / told["picture"]
+        with Image.open(picture) as image:
+            assert image.size == tuple(map(int, name.split("x")))
+        assert picture.stat().st_size <= 150_000
+        assert read_sidecar(picture)["words"]["headline"]["delivered"] == ad["recipe"]["texts"]["headline"]
+        svg = (out / "01" / told["svg"]).read_text()
+        assert svg.startswith(("<?xml", "<svg"))
+        assert ad["recipe"]["texts"]["headline"].split()[0] in svg
+    page = (out / "report.html").read_text()
+    assert 'src="data:image/jpeg' in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert [one.ad_name for one in read_catalog(out).creatives] == ["01", "02"]
+
+    before = {told["picture"]: told["sha256"] for told in ad["shapes"].values()}
+    run("edit", out / "01")
+    assert {name: hash_file(out / "01" / name) for name in before} == before
+    run("edit", out / "01", "--set", "headline=Fresh at noon", "--set", "accent=#0a6")
+    edited = json.loads((out / "01" / "ad.json").read_text())
+    assert edited["recipe"]["texts"]["headline"] == "Fresh at noon"
+    assert edited["recipe"]["accent"] == "#00aa66"
+    assert {told["sha256"] for told in edited["shapes"].values()}.isdisjoint(before.values())
+    assert 'an ad has no "hedline". Did you mean "headline"?' in run("edit", out / "01", "--set", "hedline=x", code=2)
+    assert "holds no composed ad" in run("edit", tmp_path, code=2)
+
+
+def test_a_feed_becomes_a_set_a_row_goes_on_and_lists_what_failed(tmp_path: Path) -> None:
+    write_brief(tmp_path)
+    feed, out = tmp_path / "products.csv", tmp_path / "ads"
+    feed.write_text("title,brand,price,image\nOrange ball,Orchard,19.00 EUR,photo.png\nBlue ball,Orchard,9.00 EUR,none.png\n")
+    said = run("compose", "--feed", feed, "--out", out, "--num", 1, "--shapes", "300x250")
+    assert "1 ad composed, 1 failed" in said
+    assert "row 2: There is no picture" in (out / "compose.failures.csv").read_text()
+    ad = out / "0001-orange-ball" / "01" / "ad.json"
+    first = ad.stat().st_mtime_ns
+    assert "1 ad composed" in run("compose", "--feed", feed, "--out", out, "--num", 1, "--shapes", "300x250")
+    assert ad.stat().st_mtime_ns == first
+
+
+def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:
+    assert "compose needs a brief" in run("compose", code=2)
+    assert "brief written" in run("compose", "--new", tmp_path / "new")
+    assert '"messages.headline" is empty' in run("compose", tmp_path / "new", "--out", tmp_path / "out", code=2)
+    assert "there is no shape '2:1'" in run("compose", write_brief(tmp_path), "--shapes", "2:1", code=2)
