@@ -207,6 +207,8 @@ def _node(name: str, boxes: Mapping[str, Mapping[str, Any]], place: str, align: 
     pads = {1: lambda p: (p[0],) * 4, 2: lambda p: (p[0], p[1]) * 2, 4: tuple}[len(pad) if isinstance(pad, list) else 1]
     align = values.pop("align", "") or align
     inside = tuple(_node(child, boxes, place, align, (*above, name)) for child in children)
+    if values.get("basis"):
+        values["grow"] = 0.0
     node = Node(name, children=inside, pad=pads(pad if isinstance(pad, list) else [pad]), align=align, **values)
     if node.is_photo and not node.basis and not node.grow and not node.aspect:
         node = replace(node, grow=1.0)
@@ -458,7 +460,12 @@ class Arranger:
         for child, width in zip(shown, widths, strict=True):
             height = self._height(child, width, inner.height)
             excess += max(0.0, height - inner.height - 0.5)
-            whole = node.cross == "stretch" or child.is_photo or (child.fill and child.children)
+            holds_photo = any(each.is_photo for each in child.walk())
+            whole = (
+                node.cross == "stretch"
+                or holds_photo
+                or (child.children and ((child.fill and child.direction == "column") or child.justify == "between"))
+            )
             y = (
                 inner.y0
                 if whole

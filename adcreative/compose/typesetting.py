@@ -201,10 +201,11 @@ def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
     the ink itself for scripts with marks.
     """
     if not regex.search(f"{TALL}|{IDEOGRAPHS}", text):
-        metrics = skia.Font(typeface(kind.faces[0]), MEASURED_AT).getMetrics()
+        font = skia.Font(typeface(kind.faces[0]), MEASURED_AT)
+        high = max(font.getMetrics().fCapHeight, *(-bounds.top() for bounds in font.getBounds(font.textToGlyphs("dl"))))
         accents = 0.16 if regex.search(r"[ÀÁÂÃÄÅÈÉÊËÌÍÎÏÒÓÔÕÖÙÚÛÜÝŻŹŚĆŃŐŰŠČŽĚŘŮЙЁΆΈΉΊΌΎΏ]", text) else 0.0
         falls = 0.22 if regex.search(r"[gjpqyçşţąęQ,;(/@рудцщфζημξρφχψςβ]", text) else 0.02
-        return max(0.5, metrics.fCapHeight / MEASURED_AT) + accents, falls
+        return max(0.5, high / MEASURED_AT) + accents, falls
     line = paragraph(kind, ((text, MEASURED_AT),))
     width, height = int(line.MaxIntrinsicWidth) + 200, int(MEASURED_AT * 4)
     pixels = np.zeros((height, width, 4), np.uint8)
