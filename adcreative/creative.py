@@ -45,7 +45,8 @@ class Creative:
     picture that is not on disk, such as an edited one, and wins over image_path. Counts are None when unknown. row is the
     1-based data row the creative came from, for messages. context holds further categorical columns of its table, name to
     value, such as {"age": "25-34", "device": "mobile"}; ";" or "|" stands between several values of one column. read_fields
-    names the fields that were empty and were filled with words read from the picture.
+    names the fields that were empty and were filled with words read from the picture. words: what a words file says of its
+    picture (`features.known_words`); "": it is read.
     """
 
     file_name: str = ""
@@ -72,6 +73,7 @@ class Creative:
     row: int = 0
     context: Mapping[str, str] = field(default_factory=dict, hash=False)
     read_fields: tuple[str, ...] = ()
+    words: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:

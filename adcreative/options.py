@@ -53,6 +53,9 @@ Decimals = Annotated[str, typer.Option("--decimals", help="What stands before de
 ReadPictures = Annotated[
     bool, typer.Option("--read-pictures/--no-read-pictures", help="Read the words that stand in a picture.")
 ]
+Words = Annotated[
+    Path | None, typer.Option("--words", help="What adcreative read wrote, corrected: the words of these pictures.")
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]

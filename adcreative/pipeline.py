@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.models import models
     from adcreative.verbs.optimize import optimize
     from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
+    from adcreative.verbs.read import read
     from adcreative.verbs.rotate import evaluate_policy
     from adcreative.verbs.score import SCORE_COLUMNS
     from adcreative.verbs.settings import (
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         RankSettings,
         ReadSettings,
         TrainSettings,
+        WordsSettings,
         WriteSettings,
     )
     from adcreative.verbs.standing import Standing
@@ -132,10 +134,12 @@ _HOMES = {
     "papers.position_auctions.run": "place",
     "papers.position_auctions.settings": "PlaceSettings",
     "verbs.rank_features": "FeatureRank RankSummary rank_features",
+    "verbs.read": "read",
     "verbs.rotate": "evaluate_policy",
     "verbs.score": "SCORE_COLUMNS",
     "papers.compression.selection": "select",
-    "verbs.settings": "ComposeSettings ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings WriteSettings",
+    "verbs.settings": "ComposeSettings ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings"
+    " WordsSettings WriteSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",
     "verbs.train": "Trainable count_trainable train",

@@ -25,6 +25,7 @@ class GuardedSource:
         self.header: tuple[str, ...] = source.header
         self.preamble: tuple[str, ...] = tuple(getattr(source, "preamble", ()))
         self.is_1904 = bool(getattr(source, "is_1904", False))
+        self.is_ours = bool(getattr(source, "is_ours", False))  # this program wrote it, and escaping is undone
         self.picture_dir: Path | None = getattr(source, "picture_dir", None)
 
     @property

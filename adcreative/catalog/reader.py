@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ from adcreative.catalog.sources import SOURCES, open_source
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 
+Item = Creative | FailedCreative
+Amend = Callable[[Item], Item]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
@@ -48,7 +51,12 @@ class Catalog:
 
 
 def read_catalog(
-    source: Path, *, columns: Path | TableSettings | None = None, images: Path | None = None, with_days: bool = True
+    source: Path,
+    *,
+    columns: Path | TableSettings | None = None,
+    images: Path | None = None,
+    with_days: bool = True,
+    amend: Amend | None = None,
 ) -> Catalog:
     """Read a folder, a table, an export or a picture into memory (words and counts only, no pixels).
 
@@ -56,11 +64,12 @@ def read_catalog(
         columns: a mapping file for tables whose columns have other names, or its content (see `mapping`).
         images: a folder with the pictures of an export's ads, joined by name, id or hash; default: the folder of the table.
         with_days: False for who needs no days: they stay texts, and no table is refused because they can be read two ways.
+        amend: adds to each ad what is known of it elsewhere, or refuses it.
     Raises:
         CatalogError: the path is missing, empty, of unknown kind, or has no usable column; or nothing tells which of day and
             month stands first; all faults in one message.
     """
-    reader = CatalogReader(source, columns=columns, images=images, with_days=with_days)
+    reader = CatalogReader(source, columns=columns, images=images, with_days=with_days, amend=amend)
     creatives, failures = [], []
     for item in reader:
         if isinstance(item, Creative):
@@ -94,9 +103,15 @@ class CatalogReader:
     """
 
     def __init__(
-        self, source: Path, *, columns: Path | TableSettings | None = None, images: Path | None = None, with_days: bool = True
+        self,
+        source: Path,
+        *,
+        columns: Path | TableSettings | None = None,
+        images: Path | None = None,
+        with_days: bool = True,
+        amend: Amend | None = None,
     ) -> None:
-        source = Path(source)
+        source, self._amend = Path(source), amend
         settings = read_settings(columns)
         self._pattern = read_pattern(settings.name_pattern) if settings.name_pattern else None
         self._tables: tuple[_Table, ...] = ()
@@ -134,7 +149,10 @@ class CatalogReader:
         headers = [note for table in self._tables for note in (*table.source.warnings, *table.header.warnings)]
         return (*self._notes, *headers, *self._found)
 
-    def __iter__(self) -> Iterator[Creative | FailedCreative]:
+    def __iter__(self) -> Iterator[Item]:
+        return self._read() if self._amend is None else map(self._amend, self._read())
+
+    def _read(self) -> Iterator[Item]:
         self._found, self.dropped = [], Counter()
         if self._tables:
             yield from self._read_tables()

@@ -13,7 +13,7 @@ from adcreative.cli.columns import Numbers
 from adcreative.cli.commands import Done, shown
 from adcreative.cli.progress import verb
 from adcreative.cli.terminal import say, say_json
-from adcreative.options import BrandKit, Columns, Csv, Data, Overwrite, ReadPictures
+from adcreative.options import BrandKit, Columns, Csv, Data, Overwrite, ReadPictures, Words
 
 PANEL = "Keep the rules"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -28,6 +28,7 @@ def check(
     columns: Columns = None,
     brand_kit: BrandKit = None,
     read_pictures: ReadPictures = True,
+    words: Words = None,
     restart: Overwrite = False,
     **told: Any,
 ) -> Done:
@@ -35,10 +36,8 @@ def check(
 
     Example: adcreative check ads/ --out checks.csv
     """
-    summary = pipeline.check(
-        data, out, columns=table.keep(out, columns), brand_kit=brand_kit, read_pictures=read_pictures, restart=restart, **told
-    )
-    return summary, "creative{s} checked"
+    told |= {"brand_kit": brand_kit, "read_pictures": read_pictures, "words": words, "restart": restart}
+    return pipeline.check(data, out, columns=table.keep(out, columns), **told), "creative{s} checked"
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from adcreative import pipeline
-from adcreative.cli.columns import Export, Numbers
+from adcreative.cli.columns import Export
 from adcreative.cli.commands import Done, flags, shown
 from adcreative.cli.progress import EXIT_CODES, verb
-from adcreative.cli.terminal import say, say_json
+from adcreative.cli.terminal import say
 from adcreative.creative import Creative
-from adcreative.options import BaseRate, Columns, Csv, Data, Dates, Json, Model, Overwrite
-from adcreative.pipeline import BatchConfig, ScoreSettings
+from adcreative.options import BaseRate, Csv, Data, Model, Overwrite, Words
+from adcreative.pipeline import BatchConfig, ScoreSettings, WordsSettings
 
 PANEL = "Score"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -32,6 +32,17 @@ def score(data: Data, out: Csv, settings: ScoreSettings, table: Export, batch: B
         return pipeline.score_log(data, out, model=settings.model, restart=batch.restart, **told), "row{s} scored"
     settings = replace(settings, columns=table.confirm(data, out, settings.columns, needs_results=False))
     return pipeline.score(data, out, settings, batch=batch, **told), "creative{s} scored"
+
+
+@commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
+@shown
+def read(data: Data, out: Csv, settings: WordsSettings, table: Export, batch: BatchConfig, **told: Any) -> Done:
+    """Read the words in pictures into a table to correct: one row a block, with its role; --words hands it to other commands.
+
+    Example: adcreative read ads/ --out words.csv
+    """
+    settings = replace(settings, columns=table.confirm(data, out, settings.columns, needs_results=False))
+    return pipeline.read(data, out, settings, batch=batch, **told), "creative{s} read"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +68,7 @@ def explain(
     out: Annotated[Path, typer.Option("--out", help="Folder for heat.png, explanation.json and .html.")] = Path("why"),
     model: Model = None,
     base_rate: BaseRate = None,
+    words_file: Words = None,
     restart: Overwrite = False,
 ) -> None:
     """Say why an ad has the rate it has: parts, words, regions of the picture, nearest known creatives.
@@ -76,7 +88,14 @@ def explain(
     creative = Creative(file_name=ad.name if ad else "", image_path=ad, **asdict(words))
     with verb() as (progress, should_stop):
         summary = pipeline.explain(
-            creative, out, model=model, base_rate=base_rate, restart=restart, progress=progress, should_stop=should_stop
+            creative,
+            out,
+            model=model,
+            base_rate=base_rate,
+            words=words_file,
+            restart=restart,
+            progress=progress,
+            should_stop=should_stop,
         )
     if summary.stopped:
         say("stopped; nothing was written", err=True)
@@ -93,36 +112,3 @@ def explain(
         slope = "" if word["gradient"] is None else f" ({word['gradient']:+.1%} by gradients)"
         say(f"  “{word['word']}”: {word['change']:+.1%}{slope}")
     say(str(summary.path))
-
-
-@commands.command(rich_help_panel=PANEL)
-@flags
-def evaluate(
-    data: Data,
-    out: Json,
-    table: Numbers,
-    model: Model = None,
-    columns: Columns = None,
-    dates: Dates = "",
-    restart: Overwrite = False,
-) -> None:
-    """Measure a model on creatives with results, or on rows of a log, that it was not trained on.
-
-    Example: adcreative evaluate held-out.parquet --out metrics.json
-    """
-    if model is not None and pipeline.is_log_model(model):
-        with verb() as (progress, should_stop):
-            figures = pipeline.evaluate_log(data, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
-        say_json(figures, indent=1)
-        if figures.get("note"):
-            say(f"warning: {figures['note']}", err=True)
-        return
-    with verb() as (progress, should_stop):
-        columns = table.keep(out, columns)
-        metrics = pipeline.evaluate(
-            data, out, columns=columns, dates=dates, model=model, restart=restart, progress=progress, should_stop=should_stop
-        )
-    say_json(metrics, indent=1)
-    for gap in metrics["gaps"]:
-        say(gap, err=True)
-    say(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)

@@ -16,7 +16,7 @@ from adcreative.cli.columns import Numbers
 from adcreative.cli.commands import Done, flags, in_group, shown
 from adcreative.cli.progress import EXIT_CODES, verb
 from adcreative.cli.terminal import say, say_json
-from adcreative.options import AsJson, Dates, Engine, Json, LogModel, Overwrite, Seed, Workers
+from adcreative.options import AsJson, Columns, Data, Dates, Engine, Json, LogModel, Model, Overwrite, Seed, Workers
 from adcreative.pipeline import RankSettings, ReadSettings
 
 PANEL = "Research"
@@ -268,3 +268,36 @@ def benchmark(
         )
     say(found.table)
     say(f"{found.num_creatives} creatives: {found.path}")
+
+
+@tool("evaluate")
+@flags
+def evaluate(
+    data: Data,
+    out: Json,
+    table: Numbers,
+    model: Model = None,
+    columns: Columns = None,
+    dates: Dates = "",
+    restart: Overwrite = False,
+) -> None:
+    """Measure a model on creatives with results, or on rows of a log, that it was not trained on.
+
+    Example: adcreative tools evaluate held-out.parquet --out metrics.json
+    """
+    if model is not None and pipeline.is_log_model(model):
+        with verb() as (progress, should_stop):
+            figures = pipeline.evaluate_log(data, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
+        say_json(figures, indent=1)
+        if figures.get("note"):
+            say(f"warning: {figures['note']}", err=True)
+        return
+    with verb() as (progress, should_stop):
+        columns = table.keep(out, columns)
+        metrics = pipeline.evaluate(
+            data, out, columns=columns, dates=dates, model=model, restart=restart, progress=progress, should_stop=should_stop
+        )
+    say_json(metrics, indent=1)
+    for gap in metrics["gaps"]:
+        say(gap, err=True)
+    say(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)

@@ -15,7 +15,8 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
-from adcreative.lettering import TextReading, Words, is_same_text, read, says_words
+from adcreative.features.known_words import words_of, words_without_picture
+from adcreative.lettering import TextReading, Words, is_same_text, says_words
 
 READ_NOTE = "read from the picture"
 # field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
@@ -28,20 +29,24 @@ def fill_from_pictures(creatives: Iterable[Creative], reader: TextReading | None
     """Yield the creatives, in order; those with empty fields have them filled from their pictures.
 
     About a second of one core for each such picture that was not read before, on all cores; the others are not opened, and come
-    back as the same objects. A picture that cannot be opened is left to whoever needs its pixels. Without `reader` nothing is
-    read.
+    back as the same objects, and so are those that bring their words from a words file. A picture that cannot be opened is left
+    to whoever needs its pixels. Without `reader` nothing is read.
     """
-    yield from creatives if reader is None else iter_in_threads(partial(_fill, reader=reader), creatives)
+    yield from iter_in_threads(partial(_fill, reader=reader), creatives)
 
 
-def _fill(creative: Creative, reader: TextReading) -> Creative:
+def _fill(creative: Creative, reader: TextReading | None) -> Creative:
     if not creative.has_image or not has_open_fields(creative):
+        return creative
+    if (known := words_without_picture(creative)) is not None:
+        return fill_fields(creative, known)
+    if reader is None:
         return creative
     try:
         image_u8 = picture(creative)
     except CreativeError:
         return creative
-    return creative if image_u8 is None else fill_fields(creative, read(image_u8, reader, brand=creative.brand))
+    return creative if image_u8 is None else fill_fields(creative, words_of(creative, image_u8, reader))
 
 
 def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:
@@ -50,8 +55,8 @@ def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:
     Raises:
         CreativeError: its picture cannot be read.
     """
-    image_u8 = None if creative.brand or reader is None else picture(creative)
-    return name_brand(creative, Words() if image_u8 is None or reader is None else read(image_u8, reader))
+    image_u8 = None if creative.brand else picture(creative)
+    return name_brand(creative, Words() if image_u8 is None else words_of(creative, image_u8, reader))
 
 
 def name_read_fields(creative: Creative) -> str:

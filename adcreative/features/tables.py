@@ -13,6 +13,7 @@ from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.tables import failed_creative
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
+from adcreative.features.known_words import load_known_words
 from adcreative.progress import Count, Progress, ShouldStop
 
 CHUNK = 32
@@ -25,14 +26,17 @@ class Extractor(Protocol):
         """Return features, or the CreativeError that says why there are none, one for each creative."""
 
 
-def read_usable(data: Path, columns: Path | TableSettings | None = None, *, images: Path | None = None) -> Catalog:
+def read_usable(
+    data: Path, columns: Path | TableSettings | None = None, *, images: Path | None = None, words: Path | None = None
+) -> Catalog:
     """Read a catalogue with at least one usable creative; `columns` is a mapping file or its content, `images` a folder
-    with the pictures of an export's ads.
+    with the pictures of an export's ads, `words` a words file.
 
     Raises:
         CatalogError: nothing in it can be used; the first failure is named.
     """
-    catalog = read_catalog(data, columns=columns, images=images)
+    amend = None if words is None else load_known_words(words).attach
+    catalog = read_catalog(data, columns=columns, images=images, amend=amend)
     if not catalog.creatives:
         first = f": {catalog.failures[0].problem} {catalog.failures[0].remedy}" if catalog.failures else ""
         raise CatalogError(f"nothing in {data} can be used ({len(catalog.failures)} rows failed){first}")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from adcreative.lettering.reading.line_breaks import wrap_evenly
     from adcreative.lettering.reading.measures import PHONE_WIDTH_PT, text_notes
     from adcreative.lettering.reading.reader import (
+        NEEDS_PACKAGES,
         LineFinder,
         TextLine,
         TextReading,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
         pack_lines,
         unpack_lines,
     )
-    from adcreative.lettering.reading.roles import is_same_text, says_words
+    from adcreative.lettering.reading.roles import ROLES, is_same_text, says_words
+    from adcreative.lettering.reading.rows import UNREAD, WORD_COLUMNS, find_fault, is_measured, rows_of_words, words_of_rows
     from adcreative.lettering.reading.tesseract import LANGUAGES, languages_for, name_package
     from adcreative.lettering.reading.words import PictureWords as Words
     from adcreative.lettering.reading.words import forget_words, refuse_letters
@@ -54,8 +56,10 @@ _HOMES = {
     "reading.ink": "contrast_ratio measure_ink",
     "reading.line_breaks": "wrap_evenly",
     "reading.measures": "PHONE_WIDTH_PT text_notes",
-    "reading.reader": "LineFinder TextLine TextReading has_reader load_reader name_installed_reader pack_lines unpack_lines",
-    "reading.roles": "is_same_text says_words",
+    "reading.reader": "NEEDS_PACKAGES LineFinder TextLine TextReading has_reader load_reader name_installed_reader pack_lines"
+    " unpack_lines",
+    "reading.roles": "ROLES is_same_text says_words",
+    "reading.rows": "UNREAD WORD_COLUMNS find_fault is_measured rows_of_words words_of_rows",
     "reading.tesseract": "LANGUAGES languages_for name_package",
     "reading.words": "PictureWords forget_words refuse_letters",
     "setting.changes": "Change",

@@ -77,6 +77,8 @@ def find_kept(
 def hash_creative(creative: Creative, *more: str) -> str:
     """Return a hash of an ad's names, words, context and the bytes of its picture, and of whatever else decides about it."""
     told = {name: value for name, value in vars(creative).items() if name not in _NOT_MEANT}
+    if not creative.words:
+        del told["words"]  # runs that knew no words files go on
     return hash_told(told | {"context": dict(creative.context)}, _hash_picture(creative), *more)
 
 

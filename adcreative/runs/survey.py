@@ -15,6 +15,7 @@ from adcreative.catalog import CatalogReader
 from adcreative.catalog.mapping import TableSettings
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError
+from adcreative.features.known_words import load_known_words
 from adcreative.progress import Progress
 
 HISTORY_PER_BRAND = 16
@@ -65,18 +66,20 @@ class Survey:
 
 def survey_catalog(
     data: Path, columns: Path | TableSettings | None = None, limit: int | None = None, *, images: Path | None = None,
-    with_days: bool = True,
+    with_days: bool = True, words: Path | None = None,
 ) -> Survey:  # fmt: skip
     """Look over a catalogue once, under its absolute path, which workers with another working folder understand too.
 
-    images is the folder with the pictures of an export's ads; with_days is as for `read_catalog`.
+    images is the folder with the pictures of an export's ads; with_days is as for `read_catalog`; words is a words file, with
+    which each ad brings the words of its picture (`features.known_words`).
 
     Raises:
-        CatalogError: it cannot be read, or nothing in it can be used; the first failure is named.
+        CatalogError: it cannot be read, or nothing in it can be used; the first failure is named. Or the words file is none.
     """
     reader = CatalogReader(
-        Path(data).absolute(), columns=columns, images=images and Path(images).absolute(), with_days=with_days
-    )
+        Path(data).absolute(), columns=columns, images=images and Path(images).absolute(), with_days=with_days,
+        amend=None if words is None else load_known_words(words).attach,
+    )  # fmt: skip
     num_creatives, num_beyond, num_failures, last_row = 0, 0, 0, 0
     first_failure: FailedCreative | None = None
     by_brand: dict[str, list[Creative]] = {}

@@ -14,9 +14,10 @@ from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture, read_placements
 from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
+from adcreative.features.known_words import words_of
 from adcreative.features.picture_fields import fill_fields, name_read_fields
 from adcreative.features.word_readings import find_reader
-from adcreative.lettering import TextReading, read, text_notes
+from adcreative.lettering import TextReading, text_notes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -46,16 +47,16 @@ def read_text(creative: Creative, reader: TextReading | None = None) -> tuple[Cr
     """Read the words in a creative's picture.
 
     Args:
-        reader: None reads nothing.
+        reader: None reads nothing; the words that a creative brings from a words file count all the same.
     Returns:
         the creative, its empty fields filled from the picture, and what may keep the words there from being read.
     Raises:
         CreativeError: the picture cannot be read.
     """
-    image_u8 = picture(creative) if reader is not None else None
-    if image_u8 is None or reader is None:
+    image_u8 = picture(creative) if reader is not None or creative.words else None
+    if image_u8 is None:
         return creative, []
-    words = read(image_u8, reader, brand=creative.brand)
+    words = words_of(creative, image_u8, reader)
     filled = fill_fields(creative, words)
     told = name_read_fields(filled)
     return filled, [*([told] if told else []), *text_notes(words)]
@@ -112,6 +113,7 @@ def check(
     columns: Path | None = None,
     brand_kit: Path | None = None,
     read_pictures: bool = True,
+    words: Path | None = None,
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -121,16 +123,17 @@ def check(
     Words: length, marks, capitals and personal attributes, by platform, and the brand kit's words to avoid. Pictures: which
     formats of the platform they fit (shape, size, weight; `delivery/rules/placements.yaml`). Words in pictures, unless
     `read_pictures` is False (about a second each): share of the picture, contrast with the ground, size on a phone, as notes;
-    fields that an ad leaves empty are read there, and held to the rules, too. A row says "passes" or "problems".
+    fields that an ad leaves empty are read there, and held to the rules, too. `words` is a file that `read` wrote and you may
+    have corrected: of the pictures in it those words are taken. A row says "passes" or "problems".
 
     Raises:
-        CatalogError: nothing in `data` can be used.
+        CatalogError: nothing in `data` can be used, or `words` is no words file.
         ConfigError: `brand_kit` is no brand manifest, or `out` is what is read or, without `restart`, somebody else's file.
     """
     started_s, out = time.monotonic(), Path(out)
-    outputs, inputs = (out, failures_path(out)), (data, columns, brand_kit)
+    outputs, inputs = (out, failures_path(out)), (data, columns, brand_kit, words)
     check_outputs(outputs, inputs, restart=restart)
-    survey = survey_catalog(Path(data), columns, with_days=False)
+    survey = survey_catalog(Path(data), columns, with_days=False, words=words)
     failures: list[FailedCreative] = []
     num_flagged, reader = 0, find_reader() if read_pictures else None
 

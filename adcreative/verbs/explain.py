@@ -15,6 +15,7 @@ from PIL import Image
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
+from adcreative.features.known_words import load_known_words, with_known_words
 from adcreative.features.picture_fields import fill_from_pictures, name_read_fields
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Count, Progress, ShouldStop, never, silent, uncounted
@@ -57,6 +58,7 @@ def explain(
     base_rate: float | None = None,
     restart: bool = False,
     features: Path | None = None,
+    words: Path | None = None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> ExplanationSummary:
@@ -68,7 +70,7 @@ def explain(
 
     Without `model` the models have seen no results of the account: then no rate is stated (ctr is None, level_unknown True),
     but how its odds compare with those of an ad of which nothing is known. `base_rate`, the account's mean click rate (0.021:
-    2.1 %), is taken as the rate of the latter, and brings the rate back. features: as for `score`.
+    2.1 %), is taken as the rate of the latter, and brings the rate back. features, words: as for `score`.
 
     Raises:
         CreativeError: its picture cannot be read, or it has neither picture nor words. ArtifactError: as `load_model`.
@@ -81,8 +83,9 @@ def explain(
     from adcreative.verbs.loading import load_scorer
 
     out, outputs = Path(out), tuple(Path(out) / name for name in OUTPUTS)
-    inputs = (creative.image_path, model)
+    inputs = (creative.image_path, model, words)
     check_outputs(outputs, inputs, restart=restart)
+    creative = creative if words is None else with_known_words(creative, load_known_words(words))
     image_u8 = picture(creative)
     extractor, predictor = load_scorer(model, features)
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))

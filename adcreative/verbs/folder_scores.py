@@ -9,6 +9,7 @@ from typing import Any
 from adcreative.catalog import read_catalog
 from adcreative.catalog.tables import failures_path, read_our_rows
 from adcreative.creative import Creative
+from adcreative.features.known_words import load_known_words
 from adcreative.features.picture_fields import fill_from_pictures
 from adcreative.lettering import TextReading
 from adcreative.progress import Progress, ShouldStop
@@ -49,7 +50,8 @@ def score_folder(
     summary = score(folder, out, settings, batch=BatchConfig(restart=True), progress=progress, should_stop=should_stop)
     if summary.stopped:
         return None
-    catalog = read_catalog(folder, columns=settings.columns, with_days=False)
+    known = None if settings.words is None else load_known_words(settings.words)
+    catalog = read_catalog(folder, columns=settings.columns, with_days=False, amend=known and known.attach)
     rows = read_our_rows(out)
     waiting, scored = fill_from_pictures(catalog.creatives, reader), []
     for row in rows:  # in the order of the catalogue, less those that failed

@@ -101,15 +101,16 @@ def optimize(
         ratios=parse_ratios(settings.sizes),
     )  # fmt: skip
     survey = survey_catalog(
-        data, read_table_settings(settings.columns, dates=settings.dates), batch.limit, images=settings.images
-    )
+        data, read_table_settings(settings.columns, dates=settings.dates), batch.limit, images=settings.images,
+        words=settings.words,
+    )  # fmt: skip
     if settings.model is None and settings.base_rate is None:
         job = replace(job, settings=replace(settings, base_rate=mean_of_results(survey.reader)))
     if batch.engine == "local" and (batch.workers or 1) == 1:
         job = replace(job, progress=progress)
     named, signing = settings.config, settings.signing
     inputs = (
-        data, settings.columns, settings.images, settings.model, settings.consent, settings.brand_kit,
+        data, settings.columns, settings.images, settings.model, settings.consent, settings.brand_kit, settings.words,
         None if not isinstance(named, str | Path) else Path(named),
         *((signing.certificate, signing.key) if signing is not None else ()), Path(settings.copywriter),
     )  # fmt: skip

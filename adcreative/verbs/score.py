@@ -63,7 +63,7 @@ def score(
     ads, or against a reference set of the trade, and its evidence says so. The shipped model does not know an account's
     level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
     results do. Headline, text and button that an ad leaves empty are read in its picture, unless `read_pictures` is False; its
-    evidence says so.
+    evidence says so. `words` is a file that `read` wrote: of the pictures in it those words are taken.
 
     Rows are kept in a log beside `out` until all are done; a killed run goes on from there, and rows that changed since are
     done anew. `batch` says how it is worked through (workers, engine, limit, dry run); the rows do not depend on it.
@@ -79,7 +79,9 @@ def score(
     check_base_rate(settings.base_rate)
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
     model, columns, images, by = settings.model, settings.columns, settings.images, settings.by
-    survey = survey_catalog(data, read_table_settings(columns, dates=settings.dates), batch.limit, images=images)
+    survey = survey_catalog(
+        data, read_table_settings(columns, dates=settings.dates), batch.limit, images=images, words=settings.words
+    )
     identity: dict[str, Any] = {
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
         **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
@@ -94,7 +96,7 @@ def score(
     else:
         level = Level(base_rate=mean_of_results(survey.reader) if settings.base_rate is None else settings.base_rate)
     work = Batch(
-        stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=(data, columns, images, model),
+        stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=(data, columns, images, model, settings.words),
         log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=identity, job=job,
         rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
@@ -157,7 +159,8 @@ class _Scorer:
     """Scores chunks; remembers features of the brands it saw last, so that their history is read once."""
 
     def __init__(self, extractor: FeatureExtractor, predictor: ClickModel, out: Path, by: str = "", read: bool = False) -> None:
-        self.extractor, self.predictor, self.out, self.by, self.read = extractor, predictor, out, by, read
+        self.extractor, self.predictor, self.out, self.by = extractor, predictor, out, by
+        self._reader = find_reader(lambda: self.extractor.cache) if read else None
         self._features: OrderedDict[str, dict[int, tuple[Creative, Any]]] = OrderedDict()
         self._history: tuple[tuple[int, ...], AccountHistory] | None = None
 
@@ -167,8 +170,7 @@ class _Scorer:
         with disk_faults(self.out):
             if ahead:
                 self.extractor.read_ahead(ahead)
-            if self.read:
-                creatives = tuple(fill_from_pictures(creatives, find_reader(lambda: self.extractor.cache)))
+            creatives = tuple(fill_from_pictures(creatives, self._reader))
             history = self._read_history(earlier)
             known = {one.row: one for one in history.creatives}  # a creative is told apart from its own result by identity
             return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history, self.by)
@@ -190,12 +192,10 @@ class _Scorer:
 
     def _read_brands(self, by_brand: dict[str, list[Creative]]) -> None:
         """Extract the features of the brands not yet known, all in one go, and mark all of them as seen last."""
-        if self.read:
-            known = self._features
-            reader = find_reader(lambda: self.extractor.cache)
-            by_brand = {
-                name: ones if name in known else list(fill_from_pictures(ones, reader)) for name, ones in by_brand.items()
-            }
+        known = self._features
+        by_brand = {
+            name: ones if name in known else list(fill_from_pictures(ones, self._reader)) for name, ones in by_brand.items()
+        }
         new = [one for brand, ones in by_brand.items() if brand not in self._features for one in ones]
         extracted = iter(self.extractor.extract(new))
         for brand, creatives in by_brand.items():

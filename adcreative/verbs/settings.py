@@ -29,6 +29,7 @@ from adcreative.options import (
     Rates,
     ReadPictures,
     Seed,
+    Words,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ __all__ = [
     "RotateSettings",
     "ScoreSettings",
     "TrainSettings",
+    "WordsSettings",
     "WriteSettings",
 ]
 
@@ -64,6 +66,20 @@ class ScoreSettings:
     base_rate: BaseRate = None
     by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = ""
     read_pictures: ReadPictures = True
+    words: Words = None
+    features: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordsSettings:
+    """How the words in pictures are read and shown. features: as for `ScoreSettings`."""
+
+    columns: Columns = None
+    images: Images = None
+    dates: Dates = ""
+    boxes: Annotated[
+        bool, typer.Option("--boxes/--no-boxes", help="Write each picture with the boxes of its words into OUT.boxes.")
+    ] = True
     features: Path | None = None
 
 
@@ -130,6 +146,7 @@ class OptimizeSettings(SearchSettings):
     ] = ""
     description: Annotated[str, typer.Option(help="A description of your own for every edit, likewise.")] = ""
     consent: Consent = None
+    words: Words = None
     columns: Columns = None
     images: Images = None
     dates: Dates = ""
@@ -189,6 +206,7 @@ class TrainSettings:
     seed: Seed = 0
     columns: Columns = None
     images: Images = None
+    words: Words = None
     dates: Dates = ""
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from adcreative.creative import Creative
 from adcreative.delivery.placements import fit_picture, placement_limit
 from adcreative.errors import CreativeError
-from adcreative.lettering import SizedPicture, Words, arrange, read
+from adcreative.features.known_words import words_of
+from adcreative.lettering import SizedPicture, arrange
 from adcreative.progress import Count, uncounted
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
@@ -52,9 +53,9 @@ def write_sizes(
     delivered = replace(creative, image_u8=image_u8)
     if result.status == "edited":
         delivered = replace(
-            delivered, headline=result.headline_edited, description=result.description_edited, cta=result.cta_edited
-        )
-    words = Words() if tools.text_reader is None else read(image_u8, tools.text_reader, brand=delivered.brand)
+            delivered, headline=result.headline_edited, description=result.description_edited, cta=result.cta_edited, words=""
+        )  # its picture is another one
+    words = words_of(delivered, image_u8, tools.text_reader)
     sized = arrange(
         image_u8, words, ratios, texts=delivered.picture_texts, reader=tools.text_reader,
         faces_xyxy_px=[face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)], inpainter=tools.inpainter, tell=tell,

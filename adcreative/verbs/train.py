@@ -9,7 +9,6 @@ from typing import Any
 
 from adcreative.artifacts import check_replaceable, write_atomically
 from adcreative.catalog import Catalog
-from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.creative import Creative
@@ -94,7 +93,7 @@ def train(
         TrainingError: too few creatives with results, or their clicks say nothing.
     """
     data, out, text_encoder = Path(data), Path(out), settings.text_encoder
-    inputs = (data, settings.columns, settings.images, *((Path(text_encoder),) if text_encoder else ()))
+    inputs = (data, settings.columns, settings.images, settings.words, *((Path(text_encoder),) if text_encoder else ()))
     outputs = _check_place(out, inputs, restart)
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.config import PredictorConfig
@@ -105,7 +104,7 @@ def train(
 
     encoder = TextEncoder.load(text_encoder) if text_encoder else None
     progress("reading results", 0, 1)
-    catalog, with_results = _read_trainable(data, read_table_settings(settings.columns, dates=settings.dates), settings.images)
+    catalog, with_results = _read_trainable(data, settings)
     extractor = load_tools(features=settings.features).extractor
     wanted: list[Creative] = []
     tell_words = count_stage(progress, "reading words in pictures")
@@ -135,12 +134,13 @@ def train(
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
 
 
-def _read_trainable(data: Path, columns: TableSettings, images: Path | None) -> tuple[Catalog, list[Creative]]:
+def _read_trainable(data: Path, settings: TrainSettings) -> tuple[Catalog, list[Creative]]:
     """Return what is in `data` and its creatives with results; too few are refused before pictures are read for minutes."""
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.fitting import check_trainable
 
-    catalog = read_usable(data, columns, images=images)
+    columns = read_table_settings(settings.columns, dates=settings.dates)
+    catalog = read_usable(data, columns, images=settings.images, words=settings.words)
     with_results = keep_with_results(catalog, data)
     check_trainable(with_results, PredictorConfig())
     return catalog, with_results

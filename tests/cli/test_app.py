@@ -17,7 +17,7 @@ from adcreative.cli import progress as cli_progress
 from adcreative.cli.app import PANELS, app
 from adcreative.cli.progress import Pace, duration
 
-NAMES_OF_TOOLS = "archive benchmark compress convert-weights evaluate-policy export-model inspect models rank-features"
+NAMES_OF_TOOLS = "archive benchmark compress convert-weights evaluate evaluate-policy export-model inspect models rank-features"
 runner = CliRunner()
 
 

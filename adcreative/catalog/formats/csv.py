@@ -51,7 +51,7 @@ class CsvSource:
             raise CatalogError(f"{path.name} is not a text table. Save it as CSV (UTF-8).")
         self._delimiter = detect_delimiter(first_line, is_known)
         self.header: tuple[str, ...] = tuple(_split(first_line, self._delimiter))
-        self._is_ours = self._delimiter == "," and not self.preamble and is_our_header(first_line)
+        self.is_ours = self._delimiter == "," and not self.preamble and is_our_header(first_line)
         if len(self.header) > MAX_COLUMNS or len(first_line) == _MAX_LINE_CHARS:
             raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
 
@@ -87,7 +87,7 @@ class CsvSource:
         doubt = None
         if 1 < len(cells) < width and any(name.strip() for name in self.header[len(cells) :]):
             doubt = (f"it has {len(cells)} cells, the header has {width}.", "Write a separator for each empty cell, too.")
-        if self._is_ours:
+        if self.is_ours:
             cells = [unescape_cell(cell) for cell in cells]
         return RawRow(row=row, cells=cells + [""] * (width - len(cells)), doubt=doubt)
 

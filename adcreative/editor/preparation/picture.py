@@ -16,8 +16,9 @@ from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.scene import Scenes, paint_scenes
 from adcreative.errors import CreativeError
+from adcreative.features.known_words import words_of
 from adcreative.features.picture_fields import fill_fields
-from adcreative.lettering import TextSetter, Words, protect, read, refuse_letters, typefaces
+from adcreative.lettering import TextSetter, Words, protect, refuse_letters, typefaces
 from adcreative.progress import ShouldStop, never
 from adcreative.provenance.consent import Permission
 
@@ -54,7 +55,7 @@ def open_creative(
     image_u8 = picture(creative)
     words = Words()
     if image_u8 is not None and config.set_text and tools.text_reader is not None:
-        words = read(image_u8, tools.text_reader, brand=creative.brand)
+        words = words_of(creative, image_u8, tools.text_reader)
         creative = fill_fields(creative, words)
     (features,) = tools.extractor.extract([creative])
     if isinstance(features, CreativeError):
@@ -88,7 +89,7 @@ def prepare_words(creative: Creative, tools: EditorTools, config: EditorConfig, 
     image_u8 = picture(creative)
     if image_u8 is None or not config.set_text or tools.text_reader is None:
         return creative
-    words = read(image_u8, tools.text_reader, brand=creative.brand)
+    words = words_of(creative, image_u8, tools.text_reader)
     creative, faces = fill_fields(creative, words), tools.analyzer.analyze(image_u8)
     if should_stop():  # such as since the ad was deleted, of which nothing may be kept then
         return creative
