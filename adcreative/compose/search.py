@@ -32,7 +32,6 @@ DENSITIES = ("normal", "airy", "full")
 MAX_PROOFS = 3
 
 Score = Callable[[Sequence[Creative]], np.ndarray]  # ads with their final pixels -> lower bound of what is predicted, [N]
-Check = Callable[[Composed, Shape], Sequence[object]]  # what is wrong with an ad, by somebody who did not lay it out
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +136,12 @@ class Search:
     """A search over the ads of some parts and messages.
 
     score: predicts ads from final pixels and words; None: by design alone. ran: grids (`measures.grid_of`) of ads that ran.
-    check: finds faults in pixels. shape: in which candidates are looked at.
+    shape: in which candidates are looked at. Faults here are those that the layouter tells; who delivers looks at pixels, too.
     """
 
     parts: Parts
     messages: Mapping[str, tuple[str, ...]]
     shape: Shape
-    check: Check
     score: Score | None = None
     ran: Sequence[np.ndarray] = ()
     population: int = POPULATION
@@ -171,7 +169,7 @@ class Search:
         return sorted(distinct.values(), key=lambda one: -one.worth)
 
     def _score(self, genes: Genes, individuals: list[_Individual]) -> list[_Individual]:
-        """Compose, check, measure and score candidates; those with faults keep none."""
+        """Compose, measure and score candidates; those with faults keep none."""
         recipes = [genes.decode(one.genes) for one in individuals]
         looked = list(iter_in_threads(self._look, recipes))
         clean = [(place, found[1], found[2]) for place, found in enumerate(looked) if found[1] is not None]
@@ -190,9 +188,8 @@ class Search:
 
     def _look(self, recipe: Recipe) -> tuple[int, Measures | None, Creative]:
         composed = compose_ad(recipe, self.parts, self.shape)
-        problems = composed.problems or self.check(composed, self.shape)
-        if problems:
-            return len(problems), None, Creative()
+        if composed.problems:
+            return len(composed.problems), None, Creative()
         return 0, measure(recipe, composed), as_creative(recipe, composed, self.parts)
 
 
@@ -232,7 +229,7 @@ def choose(
     spreads over messages, families, colours and photos.
 
     Args:
-        fits: whether an ad can be had in every shape that is asked for; asked as late as possible.
+        fits: whether an ad can be had in every shape that is asked for; takes a while, so it is asked as late as possible.
     """
     if not candidates:
         return []

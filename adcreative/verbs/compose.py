@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from adcreative.compose.shapes import Shape, shape_named
 from adcreative.compose.stored import FOLDER, PARTS, part_files, write_parts
 from adcreative.creative import Creative
 from adcreative.encoders.faces import LatestFaces, load_face_analyzer
+from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
@@ -149,15 +150,19 @@ def search_ads(
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> list[Candidate]:  # fmt: skip
     """Return the set of ads that is chosen, each without faults in every shape but the banner, which few messages fit."""
-    search = Search(
-        parts=prepared.parts, messages=prepared.messages, shape=shapes[0], check=faults, score=scorer(settings.model), ran=ran
-    )
+    search = Search(parts=prepared.parts, messages=prepared.messages, shape=shapes[0], score=scorer(settings.model), ran=ran)
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
 
     def fits(candidate: Candidate) -> bool:
-        return all(not find_faults(candidate.recipe, prepared.parts, shape) for shape in shapes[1:] if shape.kind != "banner")
+        found = iter_in_threads(partial(find_faults, candidate.recipe, prepared.parts), needed_of(shapes))
+        return not any(list(found))
 
     return choose(found, settings.num, fits)
+
+
+def needed_of(shapes: Sequence[Shape]) -> list[Shape]:
+    """Return the shapes in which an ad must be without faults to be chosen: all but the banner, which few messages fit."""
+    return [shape for shape in shapes if shape.kind != "banner"] or list(shapes)
 
 
 def faults(composed: Composed, shape: Shape) -> tuple[object, ...]:
@@ -191,8 +196,8 @@ def write_set(
     with own_outputs(outputs, [path if path.is_file() else path / NAME for path in inputs], restart=settings.restart):
         told = {"notes": list(prepared.notes), "messages": prepared.messages, "shows": [one.shows for one in brief.photos]}
         write_parts(prepared.parts, out / FOLDER, told)
-        ads = []
-        for stem, one in zip(stems, chosen, strict=True):
+
+        def write(stem: str, one: Candidate) -> dict[str, Any]:
             others = [likeness(one.measures, other.measures) for other in chosen if other is not one]
             facts = {
                 "family": one.measures.family, "lead": one.measures.lead, "measures": one.measures.as_dict(),
@@ -202,7 +207,9 @@ def write_set(
                 "nearest": max(others, default=None), "seed": settings.seed or 0,
                 "models": {} if settings.model is None else model_hashes(settings.model),
             }  # fmt: skip
-            ads.append(write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts))
+            return write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts, checked=needed_of(shapes))
+
+        ads = list(iter_in_threads(lambda place: write(stems[place], chosen[place]), range(len(chosen))))
         write_table(out, ads)
         title = f"{len(ads)} new ads" + (f" for {prepared.parts.brand}" if prepared.parts.brand else "")
         rows = [{"status": "edited", "edits": [WORDS], "consent_id": ""}]
@@ -236,12 +243,13 @@ def stem_of(shape: Shape) -> str:
 
 
 def write_ad(
-    recipe: Recipe, parts: Parts, told: Mapping[str, Any], folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any]
-) -> dict[str, Any]:
+    recipe: Recipe, parts: Parts, told: Mapping[str, Any], folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any], *,
+    checked: Sequence[Shape] = (),
+) -> dict[str, Any]:  # fmt: skip
     """Render an ad in each shape into its folder, with SVG, sidecars and ad.json; return what ad.json says, with its folder.
 
     A shape in which it has faults is left out, and named in "missing" with the first of them. What other shapes left in the
-    folder is removed.
+    folder is removed. checked: shapes whose pixels were looked at already.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, Any] = {}
@@ -253,7 +261,8 @@ def write_ad(
             stale = folder / f"{stem_of(shape)}{suffix}"
             stale.unlink(missing_ok=True)
             sidecar_path(stale).unlink(missing_ok=True)
-        if problems := tuple(composed.problems) or tuple(faults(composed, shape)):
+        problems = tuple(composed.problems) or (() if shape in checked else tuple(faults(composed, shape)))
+        if problems:
             missing[shape.name] = str(problems[0])
             (folder / f"{stem_of(shape)}.svg").unlink(missing_ok=True)
             continue

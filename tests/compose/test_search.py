@@ -41,8 +41,7 @@ def test_a_search_gives_a_set_of_concepts_without_near_twins(tmp_path: Path) -> 
     prepared = prepare(brief_with_photo(tmp_path), segment=None, find_faces=None)
     assert prepared.messages["offer"] == ("First box 30% off",)
     search = Search(
-        parts=prepared.parts, messages=prepared.messages, shape=SHAPES["300x250"], check=lambda composed, shape: (),
-        population=20, generations=0,
+        parts=prepared.parts, messages=prepared.messages, shape=SHAPES["300x250"], population=20, generations=0,
     )  # fmt: skip
     found = search.run(seed=1)
     chosen = choose(found, 6)
@@ -62,7 +61,8 @@ def test_a_search_gives_a_set_of_concepts_without_near_twins(tmp_path: Path) -> 
     assert [one.recipe for one in scored] == [one.recipe for one in small.run(seed=1)]
     assert scored[0].predicted == 1.0
     assert scored[0].recipe.texts.get("offer") == "First box 30% off"
-    assert not replace(search, check=lambda composed, shape: ("a fault",), population=2).run(seed=1)
+    long = {"headline": ("A line that nobody reads " * 8,)}
+    assert not replace(search, messages=long, population=2).run(seed=1)  # what the layouter refuses is no ad
 
 
 def test_an_ad_is_measured_on_its_pixels(tmp_path: Path) -> None:
