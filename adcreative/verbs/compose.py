@@ -16,6 +16,7 @@ from adcreative.artifacts import dump_json, hash_file, write_atomically
 from adcreative.catalog.images import read_image
 from adcreative.catalog.tables import write_rows
 from adcreative.compose.brief import NAME, Brief, Prepared, prepare, read_brief, write_template
+from adcreative.compose.checks import faults
 from adcreative.compose.cutouts import load_segmenter
 from adcreative.compose.measures import grid_of, likeness
 from adcreative.compose.parts import Parts
@@ -45,6 +46,7 @@ __all__ = ["compose", "new_brief", "write_ad"]
 AD, REPORT, TABLE = "ad.json", "report.html", "metadata.csv"
 FORMAT = 1
 RISK_AVERSION = 1.0  # standard deviations of the pooled opinion that an ad must be sure of
+SMALL_PX = 150_000  # an ad whose pixels are looked at in no time
 QUALITY, ROOM_FOR_MARKS = 93, 0.01  # of a JPEG; of a file's limit, for what is stated inside
 UNTESTED = (
     "The models have seen no results of this account: the order is that of the design rules, each ad is untested and worth a "
@@ -154,8 +156,11 @@ def search_ads(
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
 
     def fits(candidate: Candidate) -> bool:
-        found = iter_in_threads(partial(find_faults, candidate.recipe, prepared.parts), needed_of(shapes))
-        return not any(list(found))
+        recipe, parts = candidate.recipe, prepared.parts
+        if any(compose_ad(recipe, parts, shape).problems for shape in needed_of(shapes)):
+            return False
+        looked = [shape for shape in looked_at(shapes) if shape in needed_of(shapes)]
+        return not any(list(iter_in_threads(partial(find_faults, recipe, parts), looked)))
 
     return choose(found, settings.num, fits)
 
@@ -165,8 +170,13 @@ def needed_of(shapes: Sequence[Shape]) -> list[Shape]:
     return [shape for shape in shapes if shape.kind != "banner"] or list(shapes)
 
 
-def faults(composed: Composed, shape: Shape) -> tuple[object, ...]:
-    return composed.problems
+def looked_at(shapes: Sequence[Shape]) -> list[Shape]:
+    """Return the shapes whose pixels are looked at before an ad is delivered: the first, and all small ones.
+
+    A second a look is too long for every large shape; in those what the layouter tells must do, which `tests/compose` holds
+    against the pixels.
+    """
+    return [shape for place, shape in enumerate(shapes) if not place or shape.width * shape.height <= SMALL_PX]
 
 
 def find_faults(recipe: Recipe, parts: Parts, shape: Shape) -> tuple[object, ...]:
@@ -207,7 +217,7 @@ def write_set(
                 "nearest": max(others, default=None), "seed": settings.seed or 0,
                 "models": {} if settings.model is None else model_hashes(settings.model),
             }  # fmt: skip
-            return write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts, checked=needed_of(shapes))
+            return write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts)
 
         ads = list(iter_in_threads(lambda place: write(stems[place], chosen[place]), range(len(chosen))))
         write_table(out, ads)
@@ -243,13 +253,12 @@ def stem_of(shape: Shape) -> str:
 
 
 def write_ad(
-    recipe: Recipe, parts: Parts, told: Mapping[str, Any], folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any], *,
-    checked: Sequence[Shape] = (),
-) -> dict[str, Any]:  # fmt: skip
+    recipe: Recipe, parts: Parts, told: Mapping[str, Any], folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Render an ad in each shape into its folder, with SVG, sidecars and ad.json; return what ad.json says, with its folder.
 
     A shape in which it has faults is left out, and named in "missing" with the first of them. What other shapes left in the
-    folder is removed. checked: shapes whose pixels were looked at already.
+    folder is removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, Any] = {}
@@ -261,8 +270,8 @@ def write_ad(
             stale = folder / f"{stem_of(shape)}{suffix}"
             stale.unlink(missing_ok=True)
             sidecar_path(stale).unlink(missing_ok=True)
-        problems = tuple(composed.problems) or (() if shape in checked else tuple(faults(composed, shape)))
-        if problems:
+        is_small = shape.width * shape.height <= SMALL_PX  # looked at again: edit comes this way, too
+        if problems := tuple(composed.problems) or (tuple(faults(composed, shape)) if is_small else ()):
             missing[shape.name] = str(problems[0])
             (folder / f"{stem_of(shape)}.svg").unlink(missing_ok=True)
             continue
