@@ -21,7 +21,8 @@ class PlacementRule:
     """One format of a platform. ratio, min_px and advised_px are (width, height); min_px is (0, 0) where none is stated.
 
     placements: words of a `placement` that ask for this format and no other of the platform. keep_free: "top" and "bottom" to
-    the share of the height (0..1) that the platform's own controls cover.
+    the share of the height (0..1) that the platform's own controls cover. is_exact: advised_px is the only size that is taken.
+    ratio_to: the other end where every shape between two ratios is taken.
     """
 
     name: str
@@ -32,11 +33,21 @@ class PlacementRule:
     min_px: tuple[int, int] = (0, 0)
     placements: tuple[str, ...] = ()
     keep_free: dict[str, float] = field(default_factory=dict)
+    is_exact: bool = False
+    ratio_to: tuple[float, float] | None = None
     sources: tuple[str, ...] = ()
 
     @property
     def width_per_height(self) -> float:
         return self.ratio[0] / self.ratio[1]
+
+    def takes_shape(self, size_px: tuple[int, int], tolerance: float) -> bool:
+        """Return whether a width and height are of this shape, or of this size where only one is taken."""
+        if self.is_exact:
+            return size_px == self.advised_px
+        ratio, last = size_px[0] / size_px[1], self.ratio_to or self.ratio
+        edges = sorted((self.width_per_height, last[0] / last[1]))
+        return edges[0] * (1 - tolerance) - 1e-9 <= ratio <= edges[1] * (1 + tolerance) + 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +89,7 @@ def fit_picture(
     rules, tolerance = read_placements()
     wanted = _select(rules, platform, placement)
     width, height = size_px
-    near = [rule for rule in wanted if abs(width / height / rule.width_per_height - 1) <= tolerance + 1e-9]
+    near = _near(size_px, wanted, tolerance)
     if not near:
         return PictureFit(problems=(_describe_crop(size_px, wanted),))
     fits, problems, notes = [], [], []
@@ -87,9 +98,7 @@ def fit_picture(
         if width < rule.min_px[0] or height < rule.min_px[1]:
             problems.append(f"is too small for {rule.name}: {width}x{height} px, at least {_size(rule.min_px)} are needed")
         elif num_bytes is not None and num_bytes > rule.max_bytes:
-            problems.append(
-                f"is too heavy for {rule.name}: {num_bytes / 2**20:.1f} MB, at most {rule.max_bytes / 2**20:.0f} MB are taken"
-            )
+            problems.append(f"is too heavy for {rule.name}: {_weights(num_bytes, rule.max_bytes)} are taken")
         else:
             fits.append(rule.name)
             if width < rule.advised_px[0]:
@@ -97,6 +106,8 @@ def fit_picture(
             if rule.keep_free and not is_clear:
                 free = " and ".join(f"the {place} {share:.0%}" for place, share in rule.keep_free.items())
                 notes.append(f"{rule.name} cover {free} with their own controls: keep words and faces out of there")
+    if any(rule.is_exact and rule.name in fits for rule in near):  # a banner need not be what a feed takes, too
+        problems = []
     sizes = [f"{_size(size)} are advised for {' and '.join(names)}" for size, names in advised.items()]
     return PictureFit(fits=tuple(fits), problems=tuple(problems), notes=(*sizes, *notes))
 
@@ -104,11 +115,14 @@ def fit_picture(
 def placement_limit(size_px: tuple[int, int], *, platform: str = "") -> int:
     """Return how many bytes a picture of this shape may have at most wherever it fits; 0 where it fits nowhere."""
     rules, tolerance = read_placements()
-    near = [
-        rule.max_bytes for rule in _select(rules, platform, "")
-        if abs(size_px[0] / size_px[1] / rule.width_per_height - 1) <= tolerance + 1e-9
-    ]  # fmt: skip
-    return min(near, default=0)
+    return min((rule.max_bytes for rule in _near(size_px, _select(rules, platform, ""), tolerance)), default=0)
+
+
+def _near(size_px: tuple[int, int], rules: Sequence[PlacementRule], tolerance: float) -> list[PlacementRule]:
+    """Return the formats of a shape; those that take many shapes only where their platform has none of this one."""
+    found = [rule for rule in rules if rule.takes_shape(size_px, tolerance)]
+    named = {rule.platform for rule in found if rule.ratio_to is None}
+    return [rule for rule in found if rule.ratio_to is None or rule.platform not in named]
 
 
 def _select(rules: Sequence[PlacementRule], platform: str, placement: str) -> list[PlacementRule]:
@@ -119,15 +133,25 @@ def _select(rules: Sequence[PlacementRule], platform: str, placement: str) -> li
 
 
 def _describe_crop(size_px: tuple[int, int], rules: Sequence[PlacementRule]) -> str:
-    """Say that none of the formats has this shape, and how to cut the picture to the nearest one."""
+    """Say that none of the formats has this shape, and how to cut the picture to the nearest one that takes what is left."""
     width, height = size_px
-    nearest = min(rules, key=lambda rule: max(width / height / rule.width_per_height, rule.width_per_height * height / width))
-    cut = (min(width, round(height * nearest.width_per_height)), min(height, round(width / nearest.width_per_height)))
+    shapes = [rule for rule in rules if not rule.is_exact and rule.ratio_to is None]
+    shapes.sort(key=lambda rule: max(width / height / rule.width_per_height, rule.width_per_height * height / width))
     platforms = " or ".join(dict.fromkeys(rule.platform.capitalize() for rule in rules))
-    return (
-        f"has no usual {platforms} shape ({width}x{height} px), so the platform may cut it; "
-        f"cut it to {_size(cut)} yourself for {nearest.name}"
-    )
+    said = f"has no usual {platforms} shape ({width}x{height} px), so the platform may cut it; "
+    for rule in shapes:
+        cut = (min(width, round(height * rule.width_per_height)), min(height, round(width / rule.width_per_height)))
+        if cut[0] >= rule.min_px[0] and cut[1] >= rule.min_px[1]:
+            return f"{said}cut it to {_size(cut)} yourself for {rule.name}"
+    least = max(shapes[0].min_px, shapes[0].advised_px)
+    return f"{said}it is too small to be cut: make it anew in {_size(least)} for {shapes[0].name}"
+
+
+def _weights(num_bytes: int, max_bytes: int) -> str:
+    """Return the weight of a file and the most that is taken, in MB, or in kB where that is less than one."""
+    if max_bytes >= 2**20:
+        return f"{num_bytes / 2**20:.1f} MB, at most {max_bytes / 2**20:.0f} MB"
+    return f"{num_bytes / 2**10:.0f} kB, at most {max_bytes / 2**10:.0f} kB"
 
 
 def _size(size_px: Sequence[int]) -> str:
