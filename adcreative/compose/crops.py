@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -25,6 +27,7 @@ class Crop:
     kept: float
 
 
+@lru_cache(maxsize=16)
 def plain_edge(photo: Photo) -> str | None:
     """Return the colour of a photo's edge where it is plain on all sides, else None."""
     pixels = np.asarray(photo.pixels.resize((64, 64), Image.Resampling.BILINEAR), np.float32)
@@ -137,16 +140,22 @@ def _bands(words: tuple[Box, ...]) -> list[Box]:
     return [band for band in bands if band.width > 0.08 and band.height > 0.08] or [Box(0, 0, 1, 1)]
 
 
+def resize(pixels: Image.Image, part: Box, width: int, height: int) -> Image.Image:
+    """Return a part of a picture (px) at width by height px: means of areas where it shrinks, cubic where it grows."""
+    x0, y0 = int(part.x0), int(part.y0)
+    cut = pixels.crop((x0, y0, max(x0 + 1, round(part.x1)), max(y0 + 1, round(part.y1))))
+    how = cv2.INTER_AREA if width < cut.width else cv2.INTER_CUBIC
+    return Image.fromarray(cv2.resize(np.asarray(cut), (width, height), interpolation=how))
+
+
 def _cut(pixels: Image.Image, window: Box, width: int, height: int, edge: str | None) -> Image.Image:
     inside = Box(
         max(0.0, window.x0), max(0.0, window.y0), min(float(pixels.width), window.x1), min(float(pixels.height), window.y1)
     )
     if edge is None or inside == window:
-        return pixels.resize((width, height), Image.Resampling.BICUBIC, box=tuple(inside), reducing_gap=2.0)
+        return resize(pixels, inside, width, height)
     ground = Image.new("RGB", (width, height), edge)
     place = _scaled(_within(inside, window), width, height)
     part = (max(1, round(place.x1) - round(place.x0)), max(1, round(place.y1) - round(place.y0)))
-    ground.paste(
-        pixels.resize(part, Image.Resampling.BICUBIC, box=tuple(inside), reducing_gap=2.0), (round(place.x0), round(place.y0))
-    )
+    ground.paste(resize(pixels, inside, *part), (round(place.x0), round(place.y0)))
     return ground

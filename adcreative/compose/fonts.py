@@ -110,7 +110,8 @@ def _script_of(letter: str) -> str:
 
 @lru_cache(maxsize=512)
 def faces_for(path: Path, text: str, language: str, bold: bool) -> tuple[Face, ...]:
-    """Return the faces that set a text: the font itself, then the machine's Noto fonts for the letters that it lacks."""
+    """Return the faces that set a text: the font itself, then the machine's Noto fonts for letters that it lacks;
+    these first where it lacks most."""
     faces: list[Face] = [(path, 0)]
     for letter in dict.fromkeys(filter(is_drawn, text)):
         if any(_has_letter(face, letter) for face in faces):
@@ -127,6 +128,9 @@ def faces_for(path: Path, text: str, language: str, bold: bool) -> tuple[Face, .
             if face and _has_letter(face, letter):
                 faces.append(face)
                 break
+    lacking = [letter for letter in filter(is_drawn, text) if not _has_letter(faces[0], letter)]
+    if 2 * len(lacking) > sum(map(is_drawn, text)):  # digits and names in the face of the rest
+        faces = [*faces[1:], faces[0]]
     return tuple(faces)
 
 

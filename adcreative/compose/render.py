@@ -24,7 +24,7 @@ from adcreative.compose.colours import (
     rgb,
     sound,
 )
-from adcreative.compose.crops import crop, plain_edge
+from adcreative.compose.crops import crop, plain_edge, resize
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters
 from adcreative.compose.layout import (
     BULLET,
@@ -373,7 +373,7 @@ class _Painter:
         part = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         scale = min(box.width / (part[2] - part[0]), box.height / (part[3] - part[1]))
         size = (max(1, round((part[2] - part[0]) * scale)), max(1, round((part[3] - part[1]) * scale)))
-        pixels = cutout.resize(size, Image.Resampling.BICUBIC, box=part, reducing_gap=2.0)
+        pixels = resize(cutout, Box(*part), *size)
         x0, y0 = round((box.x0 + box.x1 - size[0]) / 2), round((box.y0 + box.y1 - size[1]) / 2)
         where = Box(x0, y0, x0 + size[0], y0 + size[1])
         return [Picture(where, pixels)], [where], 1.0
@@ -403,11 +403,11 @@ class _Painter:
         """Return the darkest and the lightest grey (0..255) of what lies behind a box, but for a half per cent."""
         unit = self.shape.unit
         over = [item for item in items if isinstance(item, Picture)]
-        plate, x, y = np.asarray(over[-1].pixels, np.float32), over[-1].box.x0, over[-1].box.y0
+        plate, x, y = over[-1].pixels, over[-1].box.x0, over[-1].box.y0
         x0, y0, x1, y1 = (
             max(0, round(v)) for v in (box.x0 - x - unit, box.y0 - y - unit, box.x1 - x + unit, box.y1 - y + unit)
         )
-        levels = luminance(plate[y0:y1:3, x0:x1:3, :3])
+        levels = luminance(np.asarray(plate.crop((x0, y0, min(x1, plate.width), min(y1, plate.height))))[::3, ::3, :3])
         grey = 255 * np.where(levels <= 0.0031308, 12.92 * levels, 1.055 * levels ** (1 / 2.4) - 0.055)
         low, high = np.percentile(grey, (0.5, 99.5)) if grey.size else (0.0, 255.0)
         return float(low), float(high)
@@ -432,7 +432,9 @@ class _Painter:
             steps = [*steps[:-2], (1.0, 1.0)]
         inside = [(min(1.0, max(0.0, at)), strength * share) for at, share in steps]
         stops = [each for number, each in enumerate(inside) if number == 0 or each[0] > inside[number - 1][0]]
-        return Scrim(Box(0, 0, width, height), self.on_photo[0], tuple(stops), vertical)
+        low, high = stops[0][0], stops[-1][0]  # nothing is drawn where nothing is darkened
+        reach = Box(0, low * height, width, high * height) if vertical else Box(low * width, 0, high * width, height)
+        return Scrim(reach, self.on_photo[0], tuple(((at - low) / (high - low), share) for at, share in stops), vertical)
 
     def _on_focus(self, focus: list[Box]) -> list[Problem]:
         if not focus:

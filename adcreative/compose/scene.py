@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
+import cv2
 import numpy as np
 import skia
 from PIL import Image
@@ -95,7 +96,7 @@ class Scene:
         for item in self.items:
             if keep(item):
                 _PAINTERS[type(item)](canvas, item)
-        return Image.fromarray(pixels[..., :3].copy())
+        return Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB))
 
     def svg(self) -> str:
         """Return the drawing as SVG 1.1: text as text, a line a tspan; pictures embedded."""
@@ -138,16 +139,23 @@ def _paint_scrim(canvas: skia.Canvas, item: Scrim) -> None:
     box = item.box
     ends = [skia.Point(box.x0, box.y0), skia.Point(box.x0, box.y1) if item.vertical else skia.Point(box.x1, box.y0)]
     colours = [argb(item.colour, opacity) for _, opacity in item.stops]
-    paint = skia.Paint(Shader=skia.GradientShader.MakeLinear(ends, colours, [place for place, _ in item.stops]), Dither=True)
+    paint = skia.Paint(Shader=skia.GradientShader.MakeLinear(ends, colours, [place for place, _ in item.stops]))
     canvas.drawRect(skia.Rect.MakeLTRB(*box), paint)
 
 
 def _paint_picture(canvas: skia.Canvas, item: Picture) -> None:
-    image = skia.Image.fromarray(np.ascontiguousarray(item.pixels.convert("RGBA")), colorType=skia.kRGBA_8888_ColorType)
+    rgba = np.asarray(item.pixels)
+    rgba = cv2.cvtColor(rgba, cv2.COLOR_RGB2RGBA) if rgba.shape[2] == 3 else np.ascontiguousarray(rgba)
+    image = skia.Image.fromarray(rgba, colorType=skia.kRGBA_8888_ColorType)
+    between = item.box.x0 % 1 or item.box.y0 % 1 or (item.box.width, item.box.height) != item.pixels.size
     canvas.save()
     if item.radius:
         canvas.clipRRect(_rounded(item.box, item.radius), doAntiAlias=True)
-    canvas.drawImageRect(image, skia.Rect.MakeLTRB(*item.box), skia.SamplingOptions(skia.FilterMode.kLinear))
+    canvas.drawImageRect(
+        image,
+        skia.Rect.MakeLTRB(*item.box),
+        skia.SamplingOptions(skia.FilterMode.kLinear if between else skia.FilterMode.kNearest),
+    )
     canvas.restore()
 
 
