@@ -186,13 +186,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--keep", type=Path, help="folder for pictures of ads with faults")
+    parser.add_argument("--layout", choices=layout_names(), help="this one alone")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     files = sorted(options.photos.glob("*.jpg")) if options.photos else []
     found: Counter[str] = Counter()
     said: Counter[str] = Counter()
     seconds: list[float] = []
-    jobs = [(layout, shape, language) for layout in layout_names() for shape in SHAPES.values() for language in WORDS]
+    jobs = [
+        (layout, shape, language)
+        for layout in ([options.layout] if options.layout else layout_names())
+        for shape in SHAPES.values()
+        for language in WORDS
+    ]
     rng.shuffle(jobs)
     for number, (layout, shape, language) in enumerate((jobs * (options.num // len(jobs) + 1))[: options.num]):
         made, material = recipe(rng, layout, language), parts(*photos(rng, layout, files), language=language)

@@ -147,7 +147,7 @@ def test_impression_logs(desk: Path) -> None:
     assert "AUC changed by" in (desk / "small" / "compression.html").read_text()
 
 
-@pytest.mark.parametrize("thing", [pytest.param("network", marks=pytest.mark.slow), "platform", "metric"])
+@pytest.mark.parametrize("thing", [pytest.param("network", marks=pytest.mark.slow), "platform", "metric", "layout"])
 def test_adding_to_the_source(thing: str, tmp_path: Path) -> None:
     assert "passed" in follow_in_source(f"how-to-add-a-{thing}.md", tmp_path)
 
