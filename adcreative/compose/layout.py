@@ -347,6 +347,8 @@ class Arranger:
             return {"rule": 0.75, "mark": 5.0, "disc": 0.0}[node.name] * self.unit
         top, right, bottom, left = self._pads(node)
         inner, shown = width - left - right, self._shown(node)
+        if node.safe or not any(each.is_photo or each.bleed for each in node.walk()):
+            inner = min(inner, self.shape.safe_px.width)
         if node.direction == "row":
             widths, excess = self._widths(node, inner)
             return (
@@ -493,7 +495,10 @@ def largest_headline(layout: Layout, content: Content, shape: Shape, spacing: fl
     )
     if not fits(layout, content, shape, low, spacing):
         return 0.0
-    for _ in range(7):
+    steps = [high * (low / high) ** (step / 8) for step in range(9)]  # a larger size may fit where a smaller one breaks badly
+    best = next((step for step, size in enumerate(steps) if fits(layout, content, shape, size, spacing)), 8)
+    low, high = steps[best], steps[max(0, best - 1)]
+    for _ in range(3):
         middle = (low + high) / 2
         low, high = (middle, high) if fits(layout, content, shape, middle, spacing) else (low, middle)
     return low

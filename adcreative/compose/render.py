@@ -132,6 +132,8 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
     _, placements = arranger.arrange(layout.trees[shape.kind])
     painter = _Painter(arranger, placements, palette, photos, parts, recipe)
     items, focus, problems = painter.paint()
+    if problems and photos and not set(PHOTOS) & set(layout.needs):  # better no photo than one that is cut
+        return compose_ad(replace(recipe, photo=None), parts, shape)
     shown = {item.role for item in items if isinstance(item, Words)}
     dropped = [
         Placed(role, texts[role], Box(0, 0, 0, 0), 0.0, "", True) for role in ROLES if role in texts and role not in shown
