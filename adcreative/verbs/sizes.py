@@ -95,7 +95,7 @@ def _describe(
 ) -> dict[str, Any]:
     height, width = one.image_u8.shape[:2]
     fit, ctr = fit_picture((width, height), num_bytes, platform=delivered.platform, is_clear=one.is_clear), None
-    notes = [one.note] if one.note else []
+    notes = [*([one.note] if one.note else []), *one.problems]
     if isinstance(features, CreativeError):
         notes.append(f"it cannot be scored: {features.problem}")
     else:
@@ -103,5 +103,5 @@ def _describe(
         ctr = tools.predictor.predict([shown], [features])[0].ctr
     return {
         "ratio": one.ratio, "image": name, "width": width, "height": height, "ctr": ctr, "extended": one.extended,
-        "arranged": one.arranged, "fits": list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
+        "arranged": one.arranged, "fits": [] if one.problems else list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
     }  # fmt: skip

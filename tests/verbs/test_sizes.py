@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from adcreative.creative import Creative, EditResult
+from adcreative.lettering import SizedPicture, arrange
+from adcreative.problem import Problem
 from adcreative.progress import Count, uncounted
 from adcreative.report.sizes import list_sizes
 from adcreative.runs.folder import Makers
+from adcreative.verbs import sizes
 from adcreative.verbs.sizes import write_sizes
 from tests.lettering.reading.drawn_ads import drawn_ad
 from tests.verbs.test_read_pictures import Extractor, Predictor
@@ -41,6 +47,16 @@ def test_each_shape_is_written_scored_by_its_words_and_checked(tmp_path: Path) -
     assert wide["ctr"] == len("Sleep well") / 1000
     for row in (square, story, wide):
         assert np.asarray(Image.open(tmp_path / row["image"])).shape[:2] == (row["height"], row["width"])
+
+
+def test_a_shape_that_fails_says_why_and_fits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def arrange_cut(*args: Any, **options: Any) -> list[SizedPicture]:
+        return [replace(one, problems=(Problem("words_cut", words="Sleep"),)) for one in arrange(*args, **options)]
+
+    monkeypatch.setattr(sizes, "arrange", arrange_cut)
+    for row in write(tmp_path):
+        assert row["fits"] == []
+        assert 'the shape cuts words ("Sleep")' in row["notes"]
 
 
 def test_an_ad_that_is_kept_is_laid_out_with_its_own_words(tmp_path: Path) -> None:
