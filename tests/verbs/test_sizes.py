@@ -18,7 +18,8 @@ from adcreative.progress import Count, uncounted
 from adcreative.report.sizes import list_sizes
 from adcreative.runs.folder import Makers
 from adcreative.verbs import sizes
-from adcreative.verbs.sizes import write_sizes
+from adcreative.verbs.score_table import move_rate
+from adcreative.verbs.sizes import state_rate, write_sizes
 from tests.lettering.reading.drawn_ads import drawn_ad
 from tests.verbs.test_read_pictures import Extractor, Predictor
 
@@ -64,6 +65,13 @@ def test_an_ad_that_is_kept_is_laid_out_with_its_own_words(tmp_path: Path) -> No
     assert [row["ratio"] for row in kept] == ["1:1", "9:16", "1.91:1"]
     assert {row["ctr"] for row in kept} == {len("Sleep") / 1000}
     assert all((tmp_path / row["image"]).is_file() for row in kept)
+
+
+def test_no_rate_is_stated_by_models_that_know_no_level() -> None:
+    known = EditResult(file_name="ad.png", status="edited")
+    untested, moved = replace(known, is_untested=True), replace(known, is_untested=True, level_shift=0.5)
+    assert (state_rate(0.02, known), state_rate(0.02, untested), state_rate(None, moved)) == (0.02, None, None)
+    assert state_rate(0.02, moved) == pytest.approx(move_rate(0.02, 0.5))
 
 
 def test_an_ad_that_failed_has_no_further_shapes(tmp_path: Path) -> None:
