@@ -415,10 +415,15 @@ class Arranger:
         free = inner.height - sum(heights) - gap * max(0, len(shown) - 1)
         excess = max(0.0, -free - 0.5)
         excess += sum(max(0.0, h - c.most * inner.height) for c, h in zip(shown, heights, strict=True) if c.most)
-        grown = sum(child.grow for child in shown)
+        grows = [child.grow for child in shown]
+        if not any(grows) and any(
+            child.grow for child in node.children
+        ):  # there is no photo: what else has a ground takes its room
+            grows = [1.0 if child.children and child.fill else 0.0 for child in shown]
+        grown = sum(grows)
         y = inner.y0
         if free > 0 and grown:
-            heights = [h + free * child.grow / grown for h, child in zip(heights, shown, strict=True)]
+            heights = [h + free * grow / grown for h, grow in zip(heights, grows, strict=True)]
         elif free > 0 and node.justify == "between" and len(shown) > 1:
             gap += free / (len(shown) - 1)
         elif free > 0 and node.justify in ("center", "end"):
