@@ -240,7 +240,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("doc", COMMANDS, ids=lambda doc: doc.name)
+FIT_LONG = ("adcreative papers slates", "adcreative papers target")  # 7 to 10 s of processor time each
+
+
+@pytest.mark.parametrize(
+    "doc", [pytest.param(doc, marks=[pytest.mark.slow] * (doc.name in FIT_LONG)) for doc in COMMANDS], ids=lambda doc: doc.name
+)
 def test_the_example_runs_as_it_is_written(
     doc: DocumentedCommand, workshop: Path, slow_files: SlowFiles, monkeypatch: pytest.MonkeyPatch, launched: Any
 ) -> None:
