@@ -46,7 +46,7 @@ class Creative:
     1-based data row the creative came from, for messages. context holds further categorical columns of its table, name to
     value, such as {"age": "25-34", "device": "mobile"}; ";" or "|" stands between several values of one column. read_fields
     names the fields that were empty and were filled with words read from the picture. words: what a words file says of its
-    picture (`features.known_words`); "": it is read.
+    picture (`features.known_words`); "": it is read. read_note: what could not be read there, or not for sure, and what to do.
     """
 
     file_name: str = ""
@@ -74,6 +74,7 @@ class Creative:
     context: Mapping[str, str] = field(default_factory=dict, hash=False)
     read_fields: tuple[str, ...] = ()
     words: str = field(default="", repr=False)
+    read_note: str = ""
 
     @property
     def name(self) -> str:

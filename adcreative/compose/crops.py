@@ -15,7 +15,7 @@ from adcreative.compose.parts import Box, Photo
 ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window
 PLACES = 7  # tried along each free axis
 PLAIN_SPREAD = 7.0  # standard deviation of a plain edge, of 255
-AIR = 0.06  # kept around a thing on plain ground
+AIR = 0.1  # kept around a thing on plain ground
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _score(
 def _around(thing: Box, aspect: float, words: tuple[Box, ...]) -> Box:
     """Return a window of that aspect around a thing on plain ground, larger than the photo where it must be; the thing stands
     in the largest band that words leave free."""
-    free = max(_bands(words), key=lambda band: min(band.width * aspect, band.height))
+    free = max(_bands(words), key=lambda band: min(band.width * aspect, band.height) * (1.2 if band.y0 == 0 else 1.0))
     wide, high = thing.width * (1 + 2 * AIR), thing.height * (1 + 2 * AIR)
     width = max(wide / free.width, high / free.height * aspect)
     height = width / aspect

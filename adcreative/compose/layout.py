@@ -347,6 +347,8 @@ class Arranger:
             return {"rule": 0.75, "mark": 5.0, "disc": 0.0}[node.name] * self.unit
         top, right, bottom, left = self._pads(node)
         inner, shown = width - left - right, self._shown(node)
+        if node.safe or not any(each.is_photo or each.bleed for each in node.walk()):
+            inner = min(inner, self.shape.safe_px.width)
         if node.direction == "row":
             widths, excess = self._widths(node, inner)
             return (
@@ -413,10 +415,15 @@ class Arranger:
         free = inner.height - sum(heights) - gap * max(0, len(shown) - 1)
         excess = max(0.0, -free - 0.5)
         excess += sum(max(0.0, h - c.most * inner.height) for c, h in zip(shown, heights, strict=True) if c.most)
-        grown = sum(child.grow for child in shown)
+        grows = [child.grow for child in shown]
+        if not any(grows) and any(
+            child.grow for child in node.children
+        ):  # there is no photo: what else has a ground takes its room
+            grows = [1.0 if child.children and child.fill else 0.0 for child in shown]
+        grown = sum(grows)
         y = inner.y0
         if free > 0 and grown:
-            heights = [h + free * child.grow / grown for h, child in zip(heights, shown, strict=True)]
+            heights = [h + free * grow / grown for h, grow in zip(heights, grows, strict=True)]
         elif free > 0 and node.justify == "between" and len(shown) > 1:
             gap += free / (len(shown) - 1)
         elif free > 0 and node.justify in ("center", "end"):
@@ -493,7 +500,10 @@ def largest_headline(layout: Layout, content: Content, shape: Shape, spacing: fl
     )
     if not fits(layout, content, shape, low, spacing):
         return 0.0
-    for _ in range(7):
+    steps = [high * (low / high) ** (step / 8) for step in range(9)]  # a larger size may fit where a smaller one breaks badly
+    best = next((step for step, size in enumerate(steps) if fits(layout, content, shape, size, spacing)), 8)
+    low, high = steps[best], steps[max(0, best - 1)]
+    for _ in range(3):
         middle = (low + high) / 2
         low, high = (middle, high) if fits(layout, content, shape, middle, spacing) else (low, middle)
     return low

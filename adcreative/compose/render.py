@@ -132,6 +132,8 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
     _, placements = arranger.arrange(layout.trees[shape.kind])
     painter = _Painter(arranger, placements, palette, photos, parts, recipe)
     items, focus, problems = painter.paint()
+    if problems and photos and not set(PHOTOS) & set(layout.needs):  # better no photo than one that is cut
+        return compose_ad(replace(recipe, photo=None), parts, shape)
     shown = {item.role for item in items if isinstance(item, Words)}
     dropped = [
         Placed(role, texts[role], Box(0, 0, 0, 0), 0.0, "", True) for role in ROLES if role in texts and role not in shown
@@ -283,6 +285,8 @@ class _Painter:
         self.to_left = is_right_to_left(self.parts.language)
         self.placed: list[Placed] = []
         self.photo_ground = (plain_edge(self.photos[0]) if self.photos else None) or self.palette.soft
+        if self.photos and self._stands_free(self.photos[0]):
+            self.photo_ground = self.palette.soft
         self.on_photo: dict[int, str] = {}
 
     def paint(self) -> tuple[list[Item], list[Box], list[Problem]]:
@@ -330,6 +334,10 @@ class _Painter:
 
     # ---- photos
 
+    def _stands_free(self, photo: Photo) -> bool:
+        """Return whether a thing that was photographed on plain ground is set without it."""
+        return self.recipe.cutout and photo.cutout is not None and not photo.words_may_lie
+
     def _photo(self, node: Node, box: Box) -> tuple[list[Item], list[Box], float]:
         photo = self.photos[PHOTOS.index(node.name)]
         whole = Box(round(box.x0), round(box.y0), round(box.x1), round(box.y1))
@@ -337,6 +345,11 @@ class _Painter:
             return [], [], 0.0
         if node.fit == "contain" and self.recipe.cutout and photo.cutout is not None:
             return self._cutout(photo.cutout, whole)
+        if self._stands_free(photo) and photo.cutout is not None and not self._over(whole):
+            air = 0.06 * min(whole.width, whole.height)
+            inner = Box(whole.x0 + air, whole.y0 + air, whole.x1 - air, whole.y1 - air)
+            drawn, focus, kept = self._cutout(photo.cutout, inner)
+            return [Fill(whole, self.photo_ground, node.radius * self.shape.unit), *drawn], focus, kept
         words = tuple(
             Box(
                 (b.x0 - whole.x0) / whole.width,

@@ -58,8 +58,8 @@ class Candidate:
 class Genes:
     """The choices that make an ad of given parts and messages, as whole numbers; gene i is 0..sizes[i]-1."""
 
-    def __init__(self, parts: Parts, messages: Mapping[str, tuple[str, ...]], shape: Shape) -> None:
-        self.parts, self.messages = parts, messages
+    def __init__(self, parts: Parts, messages: Mapping[str, tuple[str, ...]], shape: Shape, *, has_faces: bool = False) -> None:
+        self.parts, self.messages, self.has_faces = parts, messages, has_faces
         self.leads = [role for role in LEADS if messages.get(role)]
         proofs = messages.get("proof", ())
         self.proofs = [()] + [proofs[k : k + n] for n in range(1, MAX_PROOFS + 1) for k in range(len(proofs) - n + 1)]
@@ -76,6 +76,8 @@ class Genes:
 
     def _can(self, name: str, shape: Shape) -> bool:
         """Return whether some ad of these parts has all that a layout needs."""
+        if "face" in load_layout(name).needs and not self.has_faces:
+            return False
         texts = {role: "\n".join(lines[:MAX_PROOFS]) if role == "proof" else lines[0] for role, lines in self.messages.items()}
         recipe = Recipe(layout=name, texts=texts, photo=0 if self.parts.photos else None, cutout=True)
         problems = compose_ad(recipe, self.parts, shape).problems
@@ -136,7 +138,8 @@ class Search:
     """A search over the ads of some parts and messages.
 
     score: predicts ads from final pixels and words; None: by design alone. ran: grids (`measures.grid_of`) of ads that ran.
-    shape: in which candidates are looked at. Faults here are those that the layouter tells; who delivers looks at pixels, too.
+    shape: in which candidates are looked at. has_faces: whether a photo shows somebody.
+    Faults here are those that the layouter tells; who delivers looks at pixels, too.
     """
 
     parts: Parts
@@ -144,13 +147,14 @@ class Search:
     shape: Shape
     score: Score | None = None
     ran: Sequence[np.ndarray] = ()
+    has_faces: bool = False
     population: int = POPULATION
     generations: int = GENERATIONS
 
     def run(self, seed: int, *, tell: Count = uncounted, should_stop: ShouldStop = never) -> list[Candidate]:
         """Return every ad without faults that was found, the best first by `Candidate.worth`."""
         rng = np.random.default_rng(seed)
-        genes = Genes(self.parts, self.messages, self.shape)
+        genes = Genes(self.parts, self.messages, self.shape, has_faces=self.has_faces)
         if not genes.layouts:
             return []
         seen: dict[tuple[int, ...], _Individual] = {}

@@ -19,6 +19,10 @@ from adcreative.features.known_words import words_of, words_without_picture
 from adcreative.lettering import TextReading, Words, is_same_text, says_words
 
 READ_NOTE = "read from the picture"
+NO_HEADLINE = (
+    "no headline was read for sure{guess}: type it; of a folder correct what adcreative read writes, and give that as --words"
+)
+MAX_GUESS = 60  # characters of what was read and is not sure
 # field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
 # text beside it: with both in one field neither could be found, and set anew, in one piece
 FIELD_ROLES = (("headline", ("headline",)), ("description", ("body", "price")), ("cta", ("button",)))
@@ -64,6 +68,11 @@ def name_read_fields(creative: Creative) -> str:
     return f"{', '.join(creative.read_fields)} {READ_NOTE}" if creative.read_fields else ""
 
 
+def describe_reading(creative: Creative) -> str:
+    """Return what was read in an ad's picture and what could not be, in phrases; "" when there is nothing to say."""
+    return "; ".join(filter(None, (name_read_fields(creative), creative.read_note)))
+
+
 def has_open_fields(creative: Creative) -> bool:
     """Return whether headline, text (primary text and description) or button are left empty."""
     return not (creative.headline and creative.body and creative.cta)
@@ -72,12 +81,19 @@ def has_open_fields(creative: Creative) -> bool:
 def fill_fields(creative: Creative, words: Words) -> Creative:
     """Return the creative with its empty headline, description and button filled from the picture, and marked so.
 
-    `read_fields` of the result names the fields that were filled. What the ad says itself is left as it is, and what the
-    picture says again is not filled in another field. Where large words were not read nothing is filled: what was read is a
-    logo then, or a print on a shirt.
+    `read_fields` of the result names the fields that were filled, `read_note` says what could not be read. What the ad says
+    itself is left as it is, and what the picture says again is not filled in another field. Where large words were not read
+    nothing is filled: what was read is a logo then, or a print on a shirt.
     """
-    if words.hides_words:
-        return creative
+    filled = creative if words.hides_words else _with_sure_words(creative, words)
+    has_words = bool(words.blocks or words.unread)
+    guess = next((f', perhaps "{block.text[:MAX_GUESS]}"' for block in words.with_role("headline")), "")
+    notes = (words.unread_note, NO_HEADLINE.format(guess=guess) if has_words and not filled.headline else "")
+    note = "; ".join(filter(None, notes))
+    return filled if note == filled.read_note else replace(filled, read_note=note)
+
+
+def _with_sure_words(creative: Creative, words: Words) -> Creative:
     found: dict[str, Any] = {}
     own = {"headline": creative.headline, "description": creative.body, "cta": creative.cta}
     said = [creative.headline, creative.primary_text, creative.description, creative.cta]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from adcreative.lettering.reading.tesseract import LANGUAGES, languages_for, name_package
     from adcreative.lettering.reading.words import PictureWords as Words
     from adcreative.lettering.reading.words import forget_words, refuse_letters
-    from adcreative.lettering.setting.changes import Change
+    from adcreative.lettering.setting.changes import Change, Placed
     from adcreative.lettering.setting.fonts import SYSTEM_FOLDERS, Typeface, typefaces
     from adcreative.lettering.setting.prepared_cache import PreparedCache
     from adcreative.lettering.setting.setting import TextSetter
@@ -62,7 +62,7 @@ _HOMES = {
     "reading.rows": "UNREAD WORD_COLUMNS find_fault is_measured rows_of_words words_of_rows",
     "reading.tesseract": "LANGUAGES languages_for name_package",
     "reading.words": "PictureWords forget_words refuse_letters",
-    "setting.changes": "Change",
+    "setting.changes": "Change Placed",
     "setting.fonts": "SYSTEM_FOLDERS Typeface typefaces",
     "setting.prepared_cache": "PreparedCache",
     "setting.setting": "TextSetter",
@@ -152,17 +152,18 @@ def arrange(
         texts: "headline", "description", "cta" -> what the picture is known to say, in place of what was misread. reader: reads
             words back that were laid anew; None: words stay where they stand. tell: how many shapes are laid out, of how many.
     """
-    from adcreative.lettering.arranging.protection import protect
+    from adcreative.lettering.arranging.protection import frame_content
     from adcreative.lettering.arranging.sizes import lay_out_sizes
     from adcreative.lettering.erasing.erasing import inpaint_strokes
-    from adcreative.lettering.setting.field_blocks import find_field_blocks
+    from adcreative.lettering.setting.field_blocks import find_field_blocks, regroup
     from adcreative.progress import uncounted
 
     faces = [box for box in faces_xyxy_px if not words.covers(box)]  # "e" has an eye and a mouth, too
     unread = [line.box_xyxy_px for line in words.unread]  # words that are not read are not cut, either
-    content = protect(image_u8, [*faces, *unread]).frame()
-    known = {block.box: block for block in find_field_blocks(words, texts or {}).values()}
-    blocks = [known.get(block.box, block) for block in words.blocks]
+    content = frame_content(image_u8, [*faces, *unread], [block.plate or block.box for block in words.blocks])
+    found = find_field_blocks(words, texts or {})
+    known = {block.box: block for block in found.values()}
+    blocks = [known.get(block.box, block) for block in regroup(words, found).blocks]
     return lay_out_sizes(image_u8, shapes, content, blocks, faces, reader, inpainter or inpaint_strokes, tell or uncounted)
 
 

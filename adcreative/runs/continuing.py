@@ -21,6 +21,7 @@ from adcreative.errors import ConfigError
 from adcreative.provenance.run_records import MADE_FROM
 
 _NOT_MEANT = ("row", "image_path", "image_u8", *NUMBER_COLUMNS)  # where an ad stands, and what became of it
+_LATER = ("words", "read_note")  # fields that earlier versions did not know: empty they change no hash
 
 Names = tuple[str, str]  # file_name and ad_name
 
@@ -76,9 +77,7 @@ def find_kept(
 
 def hash_creative(creative: Creative, *more: str) -> str:
     """Return a hash of an ad's names, words, context and the bytes of its picture, and of whatever else decides about it."""
-    told = {name: value for name, value in vars(creative).items() if name not in _NOT_MEANT}
-    if not creative.words:
-        del told["words"]  # runs that knew no words files go on
+    told = {name: value for name, value in vars(creative).items() if name not in _NOT_MEANT and (value or name not in _LATER)}
     return hash_told(told | {"context": dict(creative.context)}, _hash_picture(creative), *more)
 
 

@@ -152,7 +152,10 @@ def search_ads(
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> list[Candidate]:  # fmt: skip
     """Return the set of ads that is chosen, each without faults in every shape but the banner, which few messages fit."""
-    search = Search(parts=prepared.parts, messages=prepared.messages, shape=shapes[0], score=scorer(settings.model), ran=ran)
+    search = Search(
+        parts=prepared.parts, messages=prepared.messages, shape=shapes[0], score=scorer(settings.model), ran=ran,
+        has_faces=prepared.num_faces > 0,
+    )  # fmt: skip
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
 
     def fits(candidate: Candidate) -> bool:

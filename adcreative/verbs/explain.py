@@ -16,7 +16,7 @@ from adcreative.artifacts import dump_json, write_atomically
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 from adcreative.features.known_words import load_known_words, with_known_words
-from adcreative.features.picture_fields import fill_from_pictures, name_read_fields
+from adcreative.features.picture_fields import describe_reading, fill_from_pictures
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Count, Progress, ShouldStop, never, silent, uncounted
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -159,7 +159,7 @@ def explain_rate(
     explanation = {
         "name": creative.name, "ctr": prediction.ctr, "ctr_low": prediction.ctr_low, "ctr_high": prediction.ctr_high,
         "enough_data": prediction.enough_data, "evidence": prediction.evidence,
-        "read": name_read_fields(creative), "reasons": list(prediction.reasons),
+        "read": describe_reading(creative), "reasons": list(prediction.reasons),
         "log_odds": found.log_odds, "base_log_odds": found.base, "base_odds": math.exp(found.base), "rest_log_odds": found.rest,
         "level_unknown": False, "base_rate": None, "against_nothing_known": _change(found.log_odds - found.base),
         "parts": parts, "field_shares": found.field_shares, "words": weighed,

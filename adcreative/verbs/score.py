@@ -15,7 +15,7 @@ from adcreative.catalog.tables import failed_creative, failures_path, write_fail
 from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
 from adcreative.ctr.trade import find_peers
 from adcreative.errors import CatalogError, ConfigError, CreativeError
-from adcreative.features.picture_fields import fill_from_pictures, name_read_fields
+from adcreative.features.picture_fields import describe_reading, fill_from_pictures
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -230,7 +230,7 @@ def score_rows(
             continue
         prediction = next(predictions)
         row = {name: getattr(prediction, name) for name in ("ctr", "ctr_low", "ctr_high", "enough_data", "evidence")}
-        if told := name_read_fields(creative):
+        if told := describe_reading(creative):
             row["evidence"] = f"{row['evidence'].rstrip('.')}; {told}."
         row |= {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name}
         row |= {"grade": predictor.grade(creative, features)["row"], "reasons": "; ".join(prediction.reasons)}

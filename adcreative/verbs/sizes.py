@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.creative import Creative
+from adcreative.creative import Creative, EditResult
 from adcreative.delivery.placements import fit_picture, placement_limit
 from adcreative.errors import CreativeError
 from adcreative.features.known_words import words_of
@@ -17,6 +17,7 @@ from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
 from adcreative.provenance.weight import fit_bytes
 from adcreative.runs.folder import Makers
+from adcreative.verbs.score_table import move_rate
 
 if TYPE_CHECKING:
     from adcreative.editor.editor import EditOutcome
@@ -72,8 +73,17 @@ def write_sizes(
             out / name, one.image_u8, is_edited=has_made_parts, original_path=creative.image_path, result=result.as_dict(),
             models=makers.models, signing=makers.signing, quality=quality,
         )  # fmt: skip
-        rows.append(_describe(one, features, delivered, name, (out / name).stat().st_size, tools))
+        row = _describe(one, features, delivered, name, (out / name).stat().st_size, tools)
+        rows.append({**row, "ctr": state_rate(row["ctr"], result)})
     return rows
+
+
+def state_rate(rate: float | None, result: EditResult) -> float | None:
+    """Return a rate as a result states its own: none by models that have seen no results of the account, unless a usual rate
+    says at which level."""
+    if rate is None or not result.is_untested:
+        return rate
+    return move_rate(rate, result.level_shift) if result.level_shift else None
 
 
 def _choose_file(one: SizedPicture) -> tuple[str, int | None]:
@@ -95,7 +105,7 @@ def _describe(
 ) -> dict[str, Any]:
     height, width = one.image_u8.shape[:2]
     fit, ctr = fit_picture((width, height), num_bytes, platform=delivered.platform, is_clear=one.is_clear), None
-    notes = [one.note] if one.note else []
+    notes = [*([one.note] if one.note else []), *one.problems]
     if isinstance(features, CreativeError):
         notes.append(f"it cannot be scored: {features.problem}")
     else:
@@ -103,5 +113,5 @@ def _describe(
         ctr = tools.predictor.predict([shown], [features])[0].ctr
     return {
         "ratio": one.ratio, "image": name, "width": width, "height": height, "ctr": ctr, "extended": one.extended,
-        "arranged": one.arranged, "fits": list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
+        "arranged": one.arranged, "fits": [] if one.problems else list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
     }  # fmt: skip

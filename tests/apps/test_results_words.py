@@ -14,6 +14,7 @@ from adcreative.verbs.directions import read_direction_names
 from apps.studio.handlers.steps import merge_notes
 from apps.studio.html.results import _has_new_words, cards, result, say_kept_words, say_looks
 from tests.apps.fakes import FakeAlternative, FakeOutcome
+from tests.lettering.reading.drawn_ads import placed
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,9 @@ def test_a_card_says_a_description_only_where_it_is_new() -> None:
 def test_a_card_says_that_its_words_are_in_a_similar_font_and_where_the_own_is_brought() -> None:
     kept = EditResult(file_name="ad.png", status="kept", headline_original="Tea", enough_data=False)
     nothing = np.zeros((2, 2), bool)
-    change = Change(mask=nothing, pixels=np.zeros((2, 2, 3), np.uint8), done=("headline",), similar={"headline": "Lato"})
-    for words, is_said in ((change.note, True), (replace(change, similar={}).note, False)):
+    for is_said in (True, False):
+        texts = {"headline": placed("Fresh tea", is_own_font=not is_said)}
+        words = Change(mask=nothing, pixels=np.zeros((2, 2, 3), np.uint8), placed=texts).note
         one = FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Fresh tea", words_in_picture=words)
         shown = cards(FakeOutcome(result=kept, image_u8=None, control_u8=None, alternatives=(one,)))
         assert ("in a font like yours" in shown) == is_said

@@ -240,12 +240,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-FIT_LONG = ("adcreative papers slates", "adcreative papers target")  # 7 to 10 s of processor time each
-
-
-@pytest.mark.parametrize(
-    "doc", [pytest.param(doc, marks=[pytest.mark.slow] * (doc.name in FIT_LONG)) for doc in COMMANDS], ids=lambda doc: doc.name
-)
+@pytest.mark.parametrize("doc", COMMANDS, ids=lambda doc: doc.name)
 def test_the_example_runs_as_it_is_written(
     doc: DocumentedCommand, workshop: Path, slow_files: SlowFiles, monkeypatch: pytest.MonkeyPatch, launched: Any
 ) -> None:

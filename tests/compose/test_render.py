@@ -99,3 +99,8 @@ def test_a_display_picture_is_lighter_than_its_limit():
 def test_recipes_refuse_unknown_roles():
     with pytest.raises(ConfigError, match="no role slogan"):
         Recipe("split", {"slogan": "x"})
+
+
+def test_without_its_photo_a_panel_takes_the_whole_picture():
+    ad = compose_ad(Recipe("steps", TEXTS, photo=None), parts(), shape_named("1:1"))
+    assert np.asarray(ad.image)[-4, 4].tolist() == np.asarray(ad.image)[4, 4].tolist() == [0xEE, 0xF2, 0xF0]

@@ -18,6 +18,7 @@ from adcreative.editor.preparation.briefed import Briefed, write_lines
 from adcreative.editor.rewording import reword
 from adcreative.lettering import Change
 from tests.editor.fakes import FakePredictor, bumpy_surface, fake_ad, fake_tools
+from tests.lettering.reading.drawn_ads import placed
 
 AD = Creative(headline="Warm coats for winter", brand="Somnia")
 LINES = (
@@ -184,7 +185,7 @@ class Setter:
         mask = np.zeros(fake_ad().image_u8.shape[:2], bool)
         mask[0, :] = texts["headline"] != self.words
         pixels = np.full((*mask.shape, 3), len(texts["headline"]), np.uint8)
-        return Change(mask=mask, pixels=pixels, done=("headline",) if mask.any() else ())
+        return Change(mask=mask, pixels=pixels, placed={"headline": placed(texts["headline"])} if mask.any() else {})
 
 
 @pytest.mark.parametrize("is_kept", [False, True])

@@ -23,6 +23,7 @@ from adcreative.lettering import Change
 from adcreative.lettering.reading.reader import load_reader
 from adcreative.lettering.setting.fonts import typefaces
 from tests.editor.fakes import HEADLINES, FakeAnalyzer, FakeCopywriter, FakePredictor, fake_ad, fake_tools
+from tests.lettering.reading.drawn_ads import placed
 
 QUICK = EditorConfig(edit_look=False, look_reach=1.0, population_size=12, generations=5, seed=3, identity_floor=-1.0)
 SIDE = 48
@@ -214,7 +215,11 @@ class Darkening:
     def change(self, texts: Mapping[str, str]) -> Change:
         is_new, is_long = texts["headline"] != "Shoes", len(texts["headline"]) > 15
         mask = np.full(picture().shape[:2], is_new)
-        return Change(mask=mask, pixels=picture() // (4 if is_long else 1), done=("headline",) if is_new else ())
+        return Change(
+            mask=mask,
+            pixels=picture() // (4 if is_long else 1),
+            placed={"headline": placed(texts["headline"])} if is_new else {},
+        )
 
 
 @pytest.mark.parametrize("edit_look", [False, True])

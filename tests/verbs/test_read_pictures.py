@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +18,7 @@ from PIL import Image
 from adcreative import pipeline
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative
-from adcreative.features.picture_fields import fill_from_pictures, name_read_fields
+from adcreative.features.picture_fields import NO_HEADLINE, describe_reading, fill_from_pictures, name_read_fields
 from adcreative.lettering.reading.reader import TextLine, has_reader
 from adcreative.runs.batch import RunSummary
 from adcreative.verbs import score
@@ -25,7 +26,7 @@ from adcreative.verbs.folder_scores import score_folder
 from adcreative.verbs.score import _Scorer
 from adcreative.verbs.score_table import SCORE_COLUMNS
 from adcreative.verbs.settings import ScoreSettings
-from tests.lettering.reading.drawn_ads import BODY, HEADLINE, LABEL, KnownReader, drawn_ad
+from tests.lettering.reading.drawn_ads import BODY, HEADLINE, LABEL, LINES, KnownReader, drawn_ad, line
 
 needs_reader = pytest.mark.skipif(not has_reader(), reason="reads pictures")
 
@@ -80,6 +81,24 @@ def test_an_ad_with_some_words_keeps_them_and_gets_the_others_once() -> None:
     told = Creative(image_u8=drawn_ad(), primary_text=HEADLINE.upper())
     (filled,) = fill_from_pictures([told], KnownReader())
     assert (filled.headline, filled.description, filled.cta) == ("", "", LABEL)  # the picture says again what the text says
+
+
+def test_what_could_not_be_read_is_said_with_what_to_do() -> None:
+    unsure = replace(LINES[1], confidence=0.65), replace(LINES[2], confidence=0.65)
+    silent = Creative(image_u8=drawn_ad())
+    (half,) = fill_from_pictures([silent], KnownReader([LINES[0], *unsure, *LINES[3:]]))
+    assert (half.headline, half.cta) == ("", LABEL)
+    assert half.read_note == NO_HEADLINE.format(guess=f', perhaps "{HEADLINE}"')
+    assert describe_reading(half) == f"description, cta read from the picture; {half.read_note}"
+    thai = replace(line("", 24, 108, 318, 166, 0.97), script="Thai")
+    (hidden,) = fill_from_pictures([silent], KnownReader([LINES[0], thai]))
+    assert hidden.read_note.startswith("the picture holds words in Thai script that could not be read")
+    assert "no headline was read for sure" in hidden.read_note
+    (typed,) = fill_from_pictures([replace(silent, headline="Mine")], KnownReader([LINES[0], thai]))
+    assert "no headline" not in typed.read_note
+    assert "Thai" in typed.read_note
+    (wordless,) = fill_from_pictures([silent], KnownReader([]))
+    assert wordless is silent
 
 
 def test_a_picture_that_cannot_be_opened_is_left_to_others(tmp_path: Path) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from adcreative.creative import Creative, EditResult
+from adcreative.lettering import SizedPicture, arrange
+from adcreative.problem import Problem
 from adcreative.progress import Count, uncounted
 from adcreative.report.sizes import list_sizes
 from adcreative.runs.folder import Makers
-from adcreative.verbs.sizes import write_sizes
+from adcreative.verbs import sizes
+from adcreative.verbs.score_table import move_rate
+from adcreative.verbs.sizes import state_rate, write_sizes
 from tests.lettering.reading.drawn_ads import drawn_ad
 from tests.verbs.test_read_pictures import Extractor, Predictor
 
@@ -43,11 +50,28 @@ def test_each_shape_is_written_scored_by_its_words_and_checked(tmp_path: Path) -
         assert np.asarray(Image.open(tmp_path / row["image"])).shape[:2] == (row["height"], row["width"])
 
 
+def test_a_shape_that_fails_says_why_and_fits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def arrange_cut(*args: Any, **options: Any) -> list[SizedPicture]:
+        return [replace(one, problems=(Problem("words_cut", words="Sleep"),)) for one in arrange(*args, **options)]
+
+    monkeypatch.setattr(sizes, "arrange", arrange_cut)
+    for row in write(tmp_path):
+        assert row["fits"] == []
+        assert 'the shape cuts words ("Sleep")' in row["notes"]
+
+
 def test_an_ad_that_is_kept_is_laid_out_with_its_own_words(tmp_path: Path) -> None:
     kept = write(tmp_path, "kept")
     assert [row["ratio"] for row in kept] == ["1:1", "9:16", "1.91:1"]
     assert {row["ctr"] for row in kept} == {len("Sleep") / 1000}
     assert all((tmp_path / row["image"]).is_file() for row in kept)
+
+
+def test_no_rate_is_stated_by_models_that_know_no_level() -> None:
+    known = EditResult(file_name="ad.png", status="edited")
+    untested, moved = replace(known, is_untested=True), replace(known, is_untested=True, level_shift=0.5)
+    assert (state_rate(0.02, known), state_rate(0.02, untested), state_rate(None, moved)) == (0.02, None, None)
+    assert state_rate(0.02, moved) == pytest.approx(move_rate(0.02, 0.5))
 
 
 def test_an_ad_that_failed_has_no_further_shapes(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def _write_lines(
 ) -> tuple[tuple[str, ...], tuple[str, ...], str, Brief | None]:
     """Return new headlines and new descriptions, crossed ones last, a note for the user (else ""), and the brief, if any."""
     num_headlines = config.num_headlines if creative.headline else 0
-    num_descriptions = config.num_descriptions if creative.description else 0
+    is_doubtful = bool(creative.read_note) and not creative.headline  # of an ad that was half read nothing is made
+    num_descriptions = config.num_descriptions if creative.description and not is_doubtful else 0
     if tools.copywriter is None or not num_headlines + num_descriptions:
         return (), (), "", None
     from adcreative.copywriter import Brief

@@ -75,7 +75,7 @@ def open_creative(
     return EditableCreative(
         creative=creative, image_u8=image_u8, features=features, session=session, face_rows=tuple(rows),
         faces=FaceReport(found=len(faces), refused=tuple(refused)), adjuster=adjuster, scenes=scenes, setter=setter,
-        unread=words.unread_note,
+        unread=creative.read_note,
     )  # fmt: skip
 
 

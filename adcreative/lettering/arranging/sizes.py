@@ -12,7 +12,7 @@ as it fits. Knows pixels and boxes; no models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,17 +25,36 @@ from adcreative.lettering.erasing.erasing import inpaint_strokes
 from adcreative.lettering.erasing.hole_filling import FillHoles
 from adcreative.lettering.reading.blocks import TextBlock
 from adcreative.lettering.reading.reader import TextReading
+from adcreative.lettering.setting.gate import find_foreign_lines
+from adcreative.problem import Problem
 from adcreative.progress import Count, uncounted
 
 RATIOS = {"1:1": 1.0, "4:5": 0.8, "9:16": 0.5625, "1.91:1": 1.91}
 KEEP_FREE = {"9:16": (0.14, 0.35)}  # shares of the height, top and bottom, that stories and reels cover at least
-SAME_RATIO = 0.01  # relative difference up to which two shapes are one, as platforms count
-MARGIN = 0.04  # of the content's shorter side, kept around it when the picture is cut
-MIN_CONTENT = 0.30  # of the new picture's area: less is told as a weakness
-MOST_FOOT = 0.3  # of the height that may be empty below words
-MOST_AROUND = 0.5  # of a shape's area around the whole ad, up to which that is better than a poor arrangement
-MOST_COST, MOST_COST_OF_SMALL = 1.45, 2.2  # of an arrangement, where the whole ad would fill more than that, and less
-MAX_EXTENDED = 0.15  # of a shape's area: with more new ground than that, words are arranged anew
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Bounds of a shape, chosen by eye on drawn ads (`tests/bench/sizes.py`).
+
+    same_ratio: relative difference up to which two shapes are one, as platforms count. margin: of the content's shorter side,
+    kept around it when the picture is cut. least_content: of the new picture's area: less is told as a weakness. most_extended:
+    of a shape's area: with more new ground, words are arranged anew. most_foot: of the height that may be empty below words.
+    most_around: of a shape's area around the whole ad, up to which that is better than a poor arrangement. most_cost,
+    most_cost_of_small: of an arrangement, where the whole ad would fill more than that, and less.
+    """
+
+    same_ratio: float = 0.01
+    margin: float = 0.04
+    least_content: float = 0.30
+    most_extended: float = 0.15
+    most_foot: float = 0.3
+    most_around: float = 0.5
+    most_cost: float = 1.45
+    most_cost_of_small: float = 2.2
+
+
+THRESHOLDS = Thresholds()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +64,7 @@ class SizedPicture:
     extended: share of its area that is none of the old picture. note: a weakness of the layout, "" when there is none.
     arranged: where the words moved to, from what is shown ("below", "above", "right", "left") or on it ("over top", ...), ""
     when they stand where they stood. scale: of the old picture. is_plain: no blurred copy of it lies around it. is_clear: words
-    and faces keep clear of what platforms cover.
+    and faces keep clear of what platforms cover. problems: what the finished shape fails by: it may not be delivered then.
     """
 
     ratio: str
@@ -57,6 +76,7 @@ class SizedPicture:
     scale: float = 1.0
     is_plain: bool = True
     is_clear: bool = True
+    problems: tuple[Problem, ...] = ()
 
 
 def parse_ratios(text: str) -> tuple[str, ...]:
@@ -90,10 +110,10 @@ def lay_out_sizes(
             one words stay where they stand. tell: how many shapes are laid out, of how many.
     """
     tell(0, len(ratios))
-    plain = [lay_out_size(image_u8, ratio, content_xyxy_px) for ratio in ratios]
+    plain = [_checked(lay_out_size(image_u8, ratio, content_xyxy_px), blocks) for ratio in ratios]
     wanting = [
         one.image_u8 is not image_u8
-        and (one.extended > MAX_EXTENDED or not one.is_plain or bool(one.note) or not one.is_clear)
+        and (one.extended > THRESHOLDS.most_extended or not one.is_plain or bool(one.note or one.problems) or not one.is_clear)
         for one in plain
     ]  # fmt: skip
     parts = take_apart(image_u8, blocks, faces_xyxy_px, inpainter) if any(wanting) and reader is not None else None
@@ -102,19 +122,21 @@ def lay_out_sizes(
         return plain
     sized = []
     for one, is_wanting in zip(plain, wanting, strict=True):
-        sized.append(_arranged(one, parts, reader) if is_wanting else one)
+        sized.append(_arranged(one, parts, blocks, reader) if is_wanting else one)
         tell(len(sized), len(ratios))
     return sized
 
 
-def _arranged(plain: SizedPicture, parts: Parts, reader: TextReading) -> SizedPicture:
+def _arranged(plain: SizedPicture, parts: Parts, blocks: Sequence[TextBlock], reader: TextReading) -> SizedPicture:
+    """Return the first arrangement whose finished picture says all that the ad says and nothing else; without one the plain."""
+    said = [block.text for block in blocks]
     for one in find_arrangements(parts, RATIOS[plain.ratio], KEEP_FREE.get(plain.ratio, (0.0, 0.0))):
-        has_room = plain.extended < MOST_AROUND
-        is_poor = parts.is_cut or (one.foot > MOST_FOOT and parts.scene.kind != "inset")
-        if (is_poor and has_room) or one.cost > (MOST_COST if has_room else MOST_COST_OF_SMALL):
+        has_room = plain.extended < THRESHOLDS.most_around
+        is_poor = parts.is_cut or (one.foot > THRESHOLDS.most_foot and parts.scene.kind != "inset")
+        if (is_poor and has_room) or one.cost > (THRESHOLDS.most_cost if has_room else THRESHOLDS.most_cost_of_small):
             continue
-        drawn = draw(parts, one)
-        if drawn is not None and reads_back(one, drawn, reader):
+        drawn = draw(parts, one) if _keeps_whole(one, parts, blocks) else None
+        if drawn is not None and reads_back(one, drawn, reader) and not find_foreign_lines(drawn, said, reader):
             (x, y), (dx, dy) = one.origin, parts.scene.origin
             origin = (round(x - one.scale * dx), round(y - one.scale * dy))
             return SizedPicture(
@@ -122,6 +144,32 @@ def _arranged(plain: SizedPicture, parts: Parts, reader: TextReading) -> SizedPi
                 scale=one.scale, is_clear=_keeps_clear(faces_at(parts, one), plain.ratio, drawn.shape[0]),
             )  # fmt: skip
     return plain
+
+
+def _keeps_whole(one: Arrangement, parts: Parts, blocks: Sequence[TextBlock]) -> bool:
+    """Return whether words that stay in the picture, such as on a product, stand whole in its part of a shape."""
+    laid = {placed.piece.block.box for placed in one.words}
+    bands = [ribbon.rows for ribbon, _, _ in one.ribbons]
+    stays = [box for box in (block.box for block in blocks) if box not in laid]
+    stays = [box for box in stays if not any(start <= box[1] and box[3] <= end for start, end in bands)]
+    x, y = (at - one.scale * start for at, start in zip(one.origin, parts.scene.origin, strict=True))
+    left, top, right, bottom = one.shown
+    return all(
+        x + one.scale * x0 >= left - 1 and y + one.scale * y0 >= top - 1
+        and x + one.scale * x1 <= right + 1 and y + one.scale * y1 <= bottom + 1
+        for x0, y0, x1, y1 in stays
+    )  # fmt: skip
+
+
+def _checked(plain: SizedPicture, blocks: Sequence[TextBlock]) -> SizedPicture:
+    """Return a shape whose words stand as they stood, with the lines that its edges cut."""
+    (x, y), (height, width) = plain.origin, plain.image_u8.shape[:2]
+    cut = [
+        line.text
+        for block in blocks for line in block.lines
+        if line.box[0] + x < 0 or line.box[1] + y < 0 or line.box[2] + x > width or line.box[3] + y > height
+    ]  # fmt: skip
+    return replace(plain, problems=(Problem("words_cut", words=" ".join(cut)),)) if cut else plain
 
 
 def _keeps_clear(boxes: Sequence[Sequence[float]], ratio: str, height: int) -> bool:
@@ -149,7 +197,7 @@ def lay_out_size(image_u8: np.ndarray, ratio: str, content_xyxy_px: Sequence[int
     """
     height, width = image_u8.shape[:2]
     wanted = RATIOS[ratio]
-    if abs(width / height / wanted - 1.0) <= SAME_RATIO:
+    if abs(width / height / wanted - 1.0) <= THRESHOLDS.same_ratio:
         is_clear = _keeps_clear([content_xyxy_px], ratio, height)
         return SizedPicture(ratio=ratio, image_u8=image_u8, origin=(0, 0), extended=0.0, is_clear=is_clear)
     x0, y0, x1, y1 = _keep(content_xyxy_px, height, width)
@@ -168,7 +216,7 @@ def lay_out_size(image_u8: np.ndarray, ratio: str, content_xyxy_px: Sequence[int
     shown = (min(window[2], width) * min(window[3], height)) / (window[2] * window[3])
     content = (x1 - x0) * (y1 - y0) / (window[2] * window[3])
     note = ""
-    if content < MIN_CONTENT:
+    if content < THRESHOLDS.least_content:
         note = f"the ad's content fills {content:.0%} of this shape; an ad made for it would use more"
     content_box = (x0, window[1] + content_xyxy_px[1], x1, window[1] + content_xyxy_px[3])
     return SizedPicture(
@@ -182,7 +230,7 @@ def _keep(content: Sequence[int], height: int, width: int) -> tuple[int, int, in
     x0, y0, x1, y1 = content
     if x1 <= x0 or y1 <= y0:
         return width // 4, height // 4, width - width // 4, height - height // 4
-    margin = round(MARGIN * min(x1 - x0, y1 - y0))
+    margin = round(THRESHOLDS.margin * min(x1 - x0, y1 - y0))
     return max(0, x0 - margin), max(0, y0 - margin), min(width, x1 + margin), min(height, y1 + margin)
 
 

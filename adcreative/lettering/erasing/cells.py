@@ -33,18 +33,6 @@ FINE = 3  # points across a pixel at which regions are asked, so that edges are 
 RINGING_PX = 8  # how far from strokes compression shows
 
 
-def continue_outlines(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fill what of a mask [H, W] lies on a ground of straight and round outlines, and smooth compression's ringing around it.
-
-    Args:
-        image_u8: [H, W, 3]. keep_out: [H, W] what is no ground.
-    Returns:
-        the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it, nor those that
-        an outline may not reach, as it may have ended or turned before.
-    """
-    return OutlinedGround(image_u8, mask, keep_out).fill(image_u8, mask, is_sure=True)
-
-
 class OutlinedGround:
     """The ground of straight and round outlines behind a mask [H, W] of a picture [H, W, 3], drawn once.
 

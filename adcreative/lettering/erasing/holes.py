@@ -1,6 +1,8 @@
-"""Where the holes of a picture lie that are to be filled. Knows masks; no pictures."""
+"""Where boxes and the holes of a picture lie that are to be filled. Knows boxes and masks; no pictures."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,3 +17,11 @@ def window_of(mask: np.ndarray, pad_px: int = 0) -> Window | None:
     first, last = (max(0, int(rows[0]) - pad_px), max(0, int(columns[0]) - pad_px)), (int(rows[-1]), int(columns[-1]))
     height, width = mask.shape
     return slice(first[0], min(height, last[0] + 1 + pad_px)), slice(first[1], min(width, last[1] + 1 + pad_px))
+
+
+def cut_box(box: Sequence[float], height: int, width: int, rim_px: float = 0.0) -> Window:
+    """Return the whole pixels of a box x0, y0, x1, y1, grown by a rim and cut to a picture, as rows and columns."""
+    low = (max(0, int(np.floor(edge - rim_px))) for edge in box[:2])
+    high = (max(0, int(np.ceil(edge + rim_px))) for edge in box[2:])
+    (x0, y0), (x1, y1) = low, high
+    return slice(min(height, y0), min(height, y1)), slice(min(width, x0), min(width, x1))

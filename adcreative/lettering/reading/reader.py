@@ -45,8 +45,11 @@ SHARE_OF_NOBODY = 1.0  # line heights that each script is given before a line is
 MIN_LETTERS = 2  # of a text in another script
 WHOLE = 0.5  # of a line that is read from end to end
 SURE_TEXT, SURE_SCRIPT = 0.9, 0.9  # of the model of a text, of the classifier of a script
-RIMS = (0.08, 0.2)  # around a line that tesseract reads, of its height: at some it finds no line
+TRIALS = ((0.0, 36), (0.0, 64), (0.08, 48))  # rim around a line that tesseract reads, of its height, and the height in px
 SURE_OTHER = 0.8  # of tesseract or of the classifier, for a text in another script
+SURE_LATIN = 0.97  # of the model, against a classifier that is sure of a script of ALIKE
+LEAST_OF_WEAK = 0.75  # of tesseract, for a line that the model itself is unsure of
+LEAST_LED, SHARE_LED = 4.0, 0.5  # of a leading script: line heights, and as much of those of ALIKE
 ALIKE = ("Cyrillic", "Greek")  # decorated Latin letters are taken for them: what cannot be read is none of their words
 _RESAMPLING = Image.Resampling.BICUBIC
 NEEDS_PACKAGES = (
@@ -73,17 +76,17 @@ def read_other(
 ) -> list[tuple[str, float, str]]:
     """Return text, confidence and script of lines that tesseract reads, the surest of several trials.
 
-    A line is tried at each of RIMS, since tesseract finds nothing at some; one in a script of ALIKE in the other of them, too.
+    A line is tried in each of TRIALS, since tesseract finds nothing in some; one in a script of ALIKE in the other, too.
     """
     best = [("", 0.0, script)] * len(lines)
     for trial in (script, *(one for one in ALIKE if script in ALIKE and one != script)):
-        for rim in RIMS:
+        for rim, line_px in TRIALS:
             places = [place for place, (_, sure, _) in enumerate(best) if sure < SURE_OTHER]
             crops = [cut_line(image_u8, lines[place].quad_xy_px, rim) for place in places]
             blanks = [
                 [_within(share, crop, rim) for share in found[place].blanks] for place, crop in zip(places, crops, strict=True)
             ]
-            for place, (text, sure) in zip(places, read_crops(crops, trial, blanks), strict=True):
+            for place, (text, sure) in zip(places, read_crops(crops, trial, blanks, line_px), strict=True):
                 best[place] = max(best[place], (text, sure, trial), key=lambda one: one[1])
     return best
 
@@ -99,7 +102,8 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
     """Return the script of each line and its probability, in view of all lines of the picture.
 
     What the model reads surely and from end to end is in a script that it knows, unless the classifier is as sure of another.
-    A line that it reads nothing in is in one of the others. A script that many lines are in is likelier for the rest.
+    A line that it reads nothing in is in one of the others. A script that many lines are in is likelier for the rest, and takes
+    those that the model is unsure of: letters without loops or serifs look Latin one by one.
     """
     chances = load_scripts().classify(crops_u8)
     if not len(chances):
@@ -108,20 +112,41 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
     shares = (chances * widths[:, None]).sum(axis=0) + SHARE_OF_NOBODY
     weighted = chances * np.sqrt(shares / shares.max())
     is_other = np.array([script in LANGUAGES for script in SCRIPTS])
+    is_sure = [line.confidence >= SURE_TEXT and has_letters_or_digits(line.text) and line.reach >= WHOLE for line in found]
+    leading = _leading_script(np.where(np.array(is_sure), 0.0, widths) @ chances)
     names = []
-    for line, row in zip(found, weighted, strict=True):
+    for line, row, is_read in zip(found, weighted, is_sure, strict=True):
         has_words = has_letters_or_digits(line.text)
         is_number = has_words and not any(char.isalpha() for char in line.text)
         row = row if has_words else np.where(is_other, row, 0.0)
         chance, best = float(row.max() / row.sum()), int(row.argmax())
-        is_read = line.confidence >= SURE_TEXT and has_words and line.reach >= WHOLE
         if is_number and is_read:
             names.append(("none", 1.0))
-        elif is_read and is_other[best] and chance < SURE_SCRIPT:
+        elif leading and not is_read:
+            least = SURE_OTHER if languages_for(leading) else SURE_SCRIPT
+            names.append((leading, max(least, chance if SCRIPTS[best] == leading else 0.0)))
+        elif (
+            is_read and is_other[best] and (chance < SURE_SCRIPT or (SCRIPTS[best] in ALIKE and line.confidence >= SURE_LATIN))
+        ):
             names.append(("Latin", line.confidence))
         else:
             names.append((SCRIPTS[best], chance))
     return names
+
+
+def _leading_script(masses: np.ndarray) -> str:
+    """Return which script lines that the model is unsure of are in, from their length in each of SCRIPTS, in line heights [S].
+
+    "" where none is plain. Decorated Latin letters look like those of ALIKE, which are never it.
+    """
+    of = dict(zip(SCRIPTS, masses.tolist(), strict=True))
+    best = max((script for script in LANGUAGES if script not in ALIKE), key=lambda script: of[script])
+    return best if of[best] >= max(LEAST_LED, SHARE_LED * sum(of[script] for script in ALIKE)) else ""
+
+
+def _count_letters(text: str, script: str) -> int:
+    """Return how many letters of a script a text has."""
+    return sum(unicodedata.name(char, "").startswith(script.upper()) for char in text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +299,8 @@ class PictureReader:
                 is_mark = bool(line.text) and not has_letters_or_digits(line.text)  # such as a bullet, or the quotes of a line
                 is_whole = bool(line.text) and not is_mark and found[place].reach >= WHOLE
                 least = max(MIN_CONFIDENCE, line.confidence if is_whole else 0.0)
-                is_text = sum(char.isalpha() for char in text) >= MIN_LETTERS and sure >= least
+                least = least if line.confidence >= SURE_TEXT or chance < SURE_OTHER else min(least, LEAST_OF_WEAK)
+                is_text = _count_letters(text, read_as) >= MIN_LETTERS and sure >= least
                 if is_text and (sure >= SURE_OTHER or chance >= SURE_OTHER):
                     read.append(replace(line, text=text, confidence=sure, script=read_as))
                 elif line.confidence >= MIN_CONFIDENCE and line.text and (is_mark or chance < SURE_SCRIPT):

@@ -28,6 +28,7 @@ _ALIKE = (
     (re.compile(r"(?<=[\u3041-\u9fff])·(?=[\u3041-\u9fff])"), "・"),
     (re.compile(r"^· (?=\S)"), "• "),
     (re.compile(r"^\|(?=\d)"), ""),  # a rule beside a date
+    (re.compile(r"(?<=[A-Za-z])\((?=[A-Za-z][^()]*$)"), " "),  # the swash of a capital
     (re.compile(r"(?<=[a-z])°$"), ""),  # a trade mark's sign
 )
 _TURKISH, _DOTLESS = re.compile(r"[ğışĞİŞ]"), re.compile(r"\b(?=\w*i)[A-ZÇĞİÖŞÜi]{4,}\b")

@@ -24,8 +24,9 @@ LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "Arabic": ("ara", "fas", "urd"), "Cyrillic": ("rus", "ukr", "bul", "srp"), "Greek": ("ell",), "Hebrew": ("heb",),
     "Devanagari": ("hin", "mar", "nep"), "Bengali": ("ben",), "Thai": ("tha",), "Hangul": ("kor",),
 }  # fmt: skip
-LINE_PX, RIM_PX = 48, 12  # height that a line is brought to, and the plain rim around it: what its models were made for
+LINE_PX, RIM_PX = 48, 12  # usual height that a line is brought to, and the plain rim around it: what its models were made for
 _SIGNS = re.compile(r"[\u0610-\u061a\u0640\u064b-\u0652\u0670]")  # Arabic vowel signs, which ads leave out and dirt looks like
+_EDGES = " |[]{}_~"  # what edges of plates are read as
 BLANK = 0.25  # of a line's height, between two words of Thai or Korean
 NARROW = 0.6  # as wide as a syllable is a digit or a mark among them
 TIMEOUT_S = 60.0  # for the lines of one picture in one script
@@ -54,7 +55,9 @@ def name_package(script: str) -> str:
     return f"tesseract-ocr-{LANGUAGES[script][0]}" if script in LANGUAGES else ""
 
 
-def read_crops(crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Sequence[float]] = ()) -> list[tuple[str, float]]:
+def read_crops(
+    crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Sequence[float]] = (), line_px: int = LINE_PX
+) -> list[tuple[str, float]]:
     """Return text and confidence (0..1) of pictures [H, W, 3] uint8 that hold one line each; ("", 0.0) where none is read.
 
     A line that is light on dark is inverted. A program that takes longer than TIMEOUT_S reads nothing.
@@ -62,6 +65,7 @@ def read_crops(crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Seq
     Args:
         blanks: where the words of each line part, shares of its width; known, they take the place of what tesseract sees in
             Korean, whose syllables come apart or stick together.
+        line_px: height that a line is brought to.
     """
     languages, program = languages_for(script), shutil.which("tesseract")
     if not crops_u8 or not languages or program is None:
@@ -70,7 +74,7 @@ def read_crops(crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Seq
         names = []
         for number, crop in enumerate(crops_u8):
             names.append(str(Path(folder) / f"{number}.png"))
-            _prepare(crop).save(names[-1])
+            _prepare(crop, line_px).save(names[-1])
         listed = Path(folder) / "lines.txt"
         listed.write_text("\n".join(names) + "\n", encoding="utf-8")
         one_thread = {**os.environ, "OMP_THREAD_LIMIT": "1"}
@@ -79,10 +83,10 @@ def read_crops(crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Seq
             told = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S, env=one_thread)
         except (OSError, subprocess.TimeoutExpired):
             return [("", 0.0)] * len(crops_u8)
-    read = _parse(_SIGNS.sub("", told.stdout.decode("utf-8", "replace")), len(crops_u8))
+    read = _parse(_SIGNS.sub("", told.stdout.decode("utf-8", "replace")), len(crops_u8), line_px)
     if script != "Hangul" or not blanks:
         return [(one.text, one.confidence) for one in read]
-    widths = [LINE_PX * crop.shape[1] / max(crop.shape[0], 1) for crop in crops_u8]
+    widths = [line_px * crop.shape[1] / max(crop.shape[0], 1) for crop in crops_u8]
     parted = zip(read, widths, blanks, strict=True)
     return [(part_words(one, [RIM_PX + share * width for share in shares]), one.confidence) for one, width, shares in parted]
 
@@ -106,19 +110,19 @@ def part_words(read: ReadWords, blanks_px: Sequence[float]) -> str:
     return text
 
 
-def _prepare(crop_u8: np.ndarray) -> Image.Image:
-    """Return a line dark on light, LINE_PX high, with a rim of its ground."""
+def _prepare(crop_u8: np.ndarray, line_px: int) -> Image.Image:
+    """Return a line dark on light, `line_px` high, with a rim of its ground."""
     grey = Image.fromarray(crop_u8).convert("L")
     values = np.asarray(grey, np.float32)
     edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     ground = float(np.median(edge))
     if ground < float(values.mean()) or ground < 100:
         grey, ground = ImageOps.invert(grey), 255.0 - ground
-    size = (max(8, round(grey.width * LINE_PX / max(grey.height, 1))), LINE_PX)
+    size = (max(8, round(grey.width * line_px / max(grey.height, 1))), line_px)
     return ImageOps.expand(grey.resize(size, Image.Resampling.BICUBIC), RIM_PX, fill=round(ground))
 
 
-def _parse(table: str, num: int) -> list[ReadWords]:
+def _parse(table: str, num: int, line_px: int = LINE_PX) -> list[ReadWords]:
     """Return what each page of tesseract's table of words says.
 
     Words that stand closer than BLANK of a line's height are one: in Thai and Korean letters come apart.
@@ -131,13 +135,13 @@ def _parse(table: str, num: int) -> list[ReadWords]:
             continue
         page, left, width, word = int(cells[1]) - 1, int(cells[6]), int(cells[8]), cells[11].strip()
         gap = max(left - ends[page], ends[page] - left - width)  # the next word stands right or, in Arabic, left of the last
-        blank = " " if texts[page] and (gap >= BLANK * LINE_PX or not _comes_apart(word)) else ""
+        blank = " " if texts[page] and (gap >= BLANK * line_px or not _comes_apart(word)) else ""
         texts[page] += blank + word
         sure[page].append(float(cells[10]) / 100)
         ends[page] = left if _is_leftward(word) else left + width
         words[page].append((word, left, left + width))
     pages = zip(texts, sure, words, strict=True)
-    return [ReadWords(text, float(np.mean(page)) if page else 0.0, tuple(parts)) for text, page, parts in pages]
+    return [ReadWords(text.strip(_EDGES), float(np.mean(page)) if page else 0.0, tuple(parts)) for text, page, parts in pages]
 
 
 def _places(word: str, left: float, right: float) -> list[tuple[float, str]]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from adcreative.artifacts import hash_bytes
 from adcreative.encoders.latest import LatestAnswers
+from adcreative.lettering.erasing.compression import Compression, find_compression
 from adcreative.lettering.erasing.erasing import erase_block
 from adcreative.lettering.erasing.hole_filling import FillHoles, fill_once
 from adcreative.lettering.erasing.inks import Colour
@@ -23,10 +24,11 @@ from adcreative.lettering.erasing.layers import Layer, lift_shape
 from adcreative.lettering.erasing.shadows import Shadow, find_shadow, measure_coverage
 from adcreative.lettering.reading.blocks import Box, TextBlock
 from adcreative.lettering.reading.words import PictureWords
+from adcreative.lettering.setting.drawing import as_it_was, draw, grown, shaded
 from adcreative.lettering.setting.fonts import Typeface
 from adcreative.lettering.setting.matching import FontMatch, Look, looking, match_fonts
 from adcreative.lettering.setting.plates import Lift
-from adcreative.lettering.setting.reflow import mask_things
+from adcreative.lettering.setting.reflow import Reflow, mask_things, plan_reflow
 from adcreative.progress import ShouldStop, never
 
 __all__ = ["PreparedPicture"]
@@ -51,8 +53,8 @@ class PreparedPicture:
         faces_xyxy_px: Sequence[Sequence[float]],
         inpainter: FillHoles,
     ) -> None:
-        self._image_u8, self._words, self._field_blocks, self._typefaces = image_u8, words, field_blocks, typefaces
-        self._faces, self._inpainter = [list(map(float, box)) for box in faces_xyxy_px], inpainter
+        self.image_u8, self._words, self.field_blocks, self._typefaces = image_u8, words, field_blocks, typefaces
+        self.faces, self._inpainter = [list(map(float, box)) for box in faces_xyxy_px], inpainter
         self._fill = fill_once(inpainter)
         self._looking: dict[str, Generator[None, None, Look]] = {}
         self._looked: dict[str, Look] = {}
@@ -60,26 +62,28 @@ class PreparedPicture:
         self._erased: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._shadows: dict[str, Shadow | None] = {}
         self._lifts: dict[Box, LatestAnswers[tuple[Layer, np.ndarray, np.ndarray] | None]] = {}
+        self._compressions: dict[str, Compression] = {}
+        self._reflows: dict[str, Reflow | None] = {}
         self._lock = RLock()
 
     @property
     def num_pixels(self) -> int:
-        return self._image_u8.shape[0] * self._image_u8.shape[1]
+        return self.image_u8.shape[0] * self.image_u8.shape[1]
 
     @cached_property
     def key(self) -> str:
         """What all answers hang on: the picture, its texts, fonts, faces, and what fills holes."""
-        seen = (self._words.blocks, sorted(self._field_blocks.items()), self._typefaces, self._faces, self._inpainter)
-        return hash_bytes(repr(self._image_u8.shape).encode(), self._image_u8.tobytes(), repr(seen).encode())
+        seen = (self._words.blocks, sorted(self.field_blocks.items()), self._typefaces, self.faces, self._inpainter)
+        return hash_bytes(repr(self.image_u8.shape).encode(), self.image_u8.tobytes(), repr(seen).encode())
 
     def match(self) -> dict[str, list[FontMatch]]:
         """Return for each field the fonts whose letters are nearest to its own (`match_fonts`)."""
         with self._lock:
             if self._matches is None:
-                for name in self._field_blocks:
+                for name in self.field_blocks:
                     while self._look_on(name):
                         pass
-                self._matches = match_fonts(self._image_u8, self._field_blocks, self._typefaces, self._looked)
+                self._matches = match_fonts(self.image_u8, self.field_blocks, self._typefaces, self._looked)
                 self._looked.clear()
             return self._matches
 
@@ -88,7 +92,7 @@ class PreparedPicture:
         with self._lock:
             if name in self._looked or self._matches is not None:
                 return False
-            steps = self._looking.pop(name, None) or looking(self._image_u8, self._field_blocks[name], self._typefaces)
+            steps = self._looking.pop(name, None) or looking(self.image_u8, self.field_blocks[name], self._typefaces)
             try:
                 next(steps)
             except StopIteration as end:
@@ -105,18 +109,58 @@ class PreparedPicture:
         """Return the picture without the letters of a field, and the mask [H, W] of the pixels that were replaced."""
         with self._lock:
             if name not in self._erased:
-                others = [block for block in self._words.blocks if block.box != self._field_blocks[name].box]
-                beside = mask_things(self._image_u8.shape[:2], others, self._faces)
+                beside = self.mask_others(name)
                 letters, shadow, ink = self.letters(name), self.shadow(name), self._ink(name)
                 self._erased[name] = erase_block(
-                    self._image_u8, self._field_blocks[name], self._fill, beside, letters=letters, shadow=shadow, ink=ink
+                    self.image_u8, self.field_blocks[name], self._fill, beside, letters=letters, shadow=shadow, ink=ink
                 )
             return self._erased[name]
+
+    def erase_on(self, picture: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return this picture [H, W, 3] as other texts have changed it without the letters of a field, and the mask [H, W]."""
+        ground, mask = self.erase(name)
+        return np.where(mask[:, :, None], ground, picture), mask
+
+    def others(self, block: TextBlock) -> list[TextBlock]:
+        """Return all blocks of the picture as it came but one."""
+        return [other for other in self._words.blocks if other.box != block.box]
+
+    def mask_others(self, name: str) -> np.ndarray:
+        """Return the mask [H, W] of faces and of all text but a field's in the picture as it came."""
+        return mask_things(self.image_u8.shape[:2], self.others(self.field_blocks[name]), self.faces)
+
+    def compression(self, name: str, match: FontMatch) -> Compression:
+        """Return how the picture was compressed, as a block's letters show that are drawn again where they stand."""
+        with self._lock:
+            if name not in self._compressions:
+                block, erased = self.field_blocks[name], self.erase_on(self.image_u8, name)[0]
+                setting = as_it_was(block, match)
+                drawn, _ = draw(shaded(erased, setting, self.shadow(name)), setting, match.colour)
+                self._compressions[name] = find_compression(self.image_u8, drawn, grown(block, setting))
+            return self._compressions[name]
+
+    def plan_reflow(self, picture: np.ndarray, name: str, match: FontMatch, others: Sequence[TextBlock]) -> Reflow | None:
+        """Return how what follows a field's text makes way for it; None where nothing can.
+
+        Args:
+            picture: [H, W, 3] as it is now. others: all other blocks where they stand now.
+        """
+        block, faces = self.field_blocks[name], self.faces
+        with self._lock:
+            if name not in self._reflows:
+                known = {place.box: place for place in self.field_blocks.values()}
+                first = [known.get(other.box, other) for other in self.others(block)]
+                self._reflows[name] = plan_reflow(self.image_u8, self.erase(name), block, match, first, faces, self._fill)
+            before = self._reflows[name]
+        if picture is self.image_u8:
+            return before
+        reflow = plan_reflow(picture, self.erase_on(picture, name), block, match, others, faces, self._fill)
+        return None if reflow is None else replace(reflow, before=before)
 
     def letters(self, name: str) -> np.ndarray | None:
         """Return how far a field's letters cover the picture [H, W]; None when no font at hand is surely theirs."""
         match = next(iter(self.match()[name]), None)
-        return None if match is None else match.cover(self._field_blocks[name], self._image_u8.shape)
+        return None if match is None else match.cover(self.field_blocks[name], self.image_u8.shape)
 
     def _ink(self, name: str) -> Colour | None:
         match = next(iter(self.match()[name]), None)
@@ -126,10 +170,10 @@ class PreparedPicture:
         """Return the shadow that a field's letters cast; None when there is none, as on a button."""
         with self._lock:
             if name not in self._shadows:
-                block, letters, ink = self._field_blocks[name], self.letters(name), self._ink(name)
+                block, letters, ink = self.field_blocks[name], self.letters(name), self._ink(name)
                 block = block if ink is None else replace(block, colour=ink)
-                letters = measure_coverage(self._image_u8, block) if letters is None else letters
-                self._shadows[name] = None if block.plate else find_shadow(self._image_u8, block, letters)
+                letters = measure_coverage(self.image_u8, block) if letters is None else letters
+                self._shadows[name] = None if block.plate else find_shadow(self.image_u8, block, letters)
             return self._shadows[name]
 
     def lifter(self, block: TextBlock, beside: np.ndarray) -> Lift:
@@ -155,13 +199,13 @@ class PreparedPicture:
     def prepare(self, should_stop: ShouldStop = never) -> None:
         """Work out the fonts and the grounds of every field, from the foot of the ad upward, as texts are set; `should_stop` is
         asked in between, and before each of the fonts that are looked at. Who needs one meanwhile waits for it."""
-        for name in self._field_blocks:
+        for name in self.field_blocks:
             is_looking = True
             while is_looking:
                 if should_stop():
                     return
                 is_looking = self._look_on(name)
-        upward = sorted(self._field_blocks, key=lambda name: -self._field_blocks[name].box[1])
+        upward = sorted(self.field_blocks, key=lambda name: -self.field_blocks[name].box[1])
         names = [name for name in upward if self.can_be_set(name)]
         steps: list[Callable[[], object]] = [partial(work, name) for name in names for work in (self.shadow, self.erase)]
         steps += [partial(self._lift, name) for name in names]
@@ -172,9 +216,7 @@ class PreparedPicture:
 
     def _lift(self, name: str) -> None:
         """Lift a field's button off the picture on which it is the first text that is set."""
-        block = self._field_blocks[name]
+        block = self.field_blocks[name]
         if block.plate is not None:
-            others = [other for other in self._words.blocks if other.box != block.box]
-            ground, mask = self.erase(name)
-            picture = np.where(mask[:, :, None], ground, self._image_u8)
-            self.lifter(block, mask_things(picture.shape[:2], others, self._faces))(picture)
+            picture = self.erase_on(self.image_u8, name)[0]
+            self.lifter(block, self.mask_others(name))(picture)

@@ -6,24 +6,45 @@ The ground is what has the colours around the old text and hangs together with i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from adcreative.lettering.erasing.holes import cut_box
 from adcreative.lettering.reading.blocks import Box, TextBlock
 from adcreative.lettering.setting.typesetting import IsFree
 
-SAFE_MARGIN = 0.03  # of either side: platforms cut and cover the rim
-FACE_MARGIN = 0.12  # of a face's box, on each side
-GROUND_TOLERANCE, EDGE = 28.0, 34.0  # of colours 0..255: how near to the ground's, and what is an edge in it
-PALETTE, MIN_PALETTE_SHARE = 8, 0.02
-SPECK_SHARE, FAINT = 0.6, 60.0  # of the height of capitals; distance of colours: smaller and fainter dots are ground,
-# and for a button, which needs no calm one, all that is fainter
-BEARING, DESCENT = 0.1, 0.3  # heights of capitals by which letters may pass the old ones' box: at each side, and below for "g"
-MARGIN = 0.45  # heights of capitals kept to other text, products and the edge of a panel
-PLATE_EDGE_PX = 3  # how far the edge of a button goes, which parts it from the ground around it
-REACH = 3.0  # heights of the block above and below in which room is looked for
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Bounds of the room that a text has, chosen by eye on drawn ads (`tests/bench/set_text.py`).
+
+    safe_margin: of either side of the picture: platforms cut and cover the rim. face_margin: of a face's box, on each side.
+    tolerance, edge: of colours, 0..255: how near to the ground's, and an edge in it; faint: of dots that are ground, and
+    of all that a button, which needs no calm ground, may cover. palette, least_share: colours of a ground, and of its pixels
+    that each has. speck: heights of capitals: what is smaller is a dot. bearing, descent: heights of capitals by which letters
+    may pass the old ones' box, at each side and below. margin: heights of capitals kept to other text, products and the edge of
+    a panel; reach: that are looked at above and below. plate_edge: px that the edge of a button parts it from the ground.
+    """
+
+    safe_margin: float = 0.03
+    face_margin: float = 0.12
+    tolerance: float = 28.0
+    edge: float = 34.0
+    faint: float = 60.0
+    palette: int = 8
+    least_share: float = 0.02
+    speck: float = 0.6
+    bearing: float = 0.1
+    descent: float = 0.3
+    margin: float = 0.45
+    reach: float = 3.0
+    plate_edge: int = 3
+
+
+THRESHOLDS = Thresholds()
 
 
 def find_room(
@@ -40,27 +61,27 @@ def find_room(
     Args:
         erased_u8: the picture [H, W, 3] without the block's letters. others: the other blocks of the picture.
         faces_xyxy_px: boxes of faces. plate: room for this, a button, is wanted in place of room for letters.
-        reach_px: how far above and below room is looked for; None: REACH.
+        reach_px: how far above and below room is looked for; None: as far as usual.
     """
     height, width = erased_u8.shape[:2]
     size = block.size_px
-    (x0, y0, x1, y1), rim_px = (block.box, 1) if plate is None else (plate, round(MARGIN * size) + 4)
+    (x0, y0, x1, y1), rim_px = (block.box, 1) if plate is None else (plate, round(THRESHOLDS.margin * size) + 4)
     free = np.zeros((height, width), bool)
-    reach = REACH * size if reach_px is None else max(reach_px, REACH * size)
+    reach = THRESHOLDS.reach * size if reach_px is None else max(reach_px, THRESHOLDS.reach * size)
     top, bottom = max(0, int(y0 - reach)), min(height, int(np.ceil(y1 + reach)))
-    tolerance = GROUND_TOLERANCE if plate is None else FAINT
-    edge = 0 if plate is None else PLATE_EDGE_PX
+    tolerance = THRESHOLDS.tolerance if plate is None else THRESHOLDS.faint
+    edge = 0 if plate is None else THRESHOLDS.plate_edge
     own = (max(0, x0 - edge), max(0, y0 - top - edge), x1 + edge, y1 - top + edge)
     free[top:bottom] = ground_of(erased_u8[top:bottom], own, size, tolerance)
-    free = ndimage.minimum_filter(free, size=2 * max(1, round(MARGIN * size)) + 1)
-    for box in _obstacles(MARGIN * size, others, faces_xyxy_px):
-        free[_cut(box, height, width)] = False
-    side_px, below_px = (round(BEARING * size), round(DESCENT * size)) if plate is None else (0, 0)
+    free = ndimage.minimum_filter(free, size=2 * max(1, round(THRESHOLDS.margin * size)) + 1)
+    for box in _obstacles(THRESHOLDS.margin * size, others, faces_xyxy_px):
+        free[cut_box(box, height, width)] = False
+    side_px, below_px = (round(THRESHOLDS.bearing * size), round(THRESHOLDS.descent * size)) if plate is None else (0, 0)
     side_px, below_px = max(rim_px, side_px), max(rim_px, below_px)
-    free[_cut((x0 - side_px, y0 - side_px, x1 + side_px, y1 + below_px), height, width)] = True
-    for box in _obstacles(BEARING * size if plate is None else MARGIN * size, others, faces_xyxy_px):
-        free[_cut(box, height, width)] = False  # nearer to others than MARGIN stand only letters in the old ones' place
-    dx, dy = round(SAFE_MARGIN * width), round(SAFE_MARGIN * height)
+    free[cut_box((x0 - side_px, y0 - side_px, x1 + side_px, y1 + below_px), height, width)] = True
+    for box in _obstacles(THRESHOLDS.bearing * size if plate is None else THRESHOLDS.margin * size, others, faces_xyxy_px):
+        free[cut_box(box, height, width)] = False  # so near stand only letters in the place of old ones
+    dx, dy = round(THRESHOLDS.safe_margin * width), round(THRESHOLDS.safe_margin * height)
     rim = np.ones_like(free)
     rim[min(dy, y0) : max(height - dy, y1), min(dx, x0) : max(width - dx, x1)] = False
     taken = np.zeros((height + 1, width + 1), np.int64)
@@ -76,7 +97,7 @@ def find_room(
 
 
 def ground_of(
-    image_u8: np.ndarray, box: Box, size: float, tolerance: float = GROUND_TOLERANCE, edge: float = EDGE
+    image_u8: np.ndarray, box: Box, size: float, tolerance: float = THRESHOLDS.tolerance, edge: float = THRESHOLDS.edge
 ) -> np.ndarray:
     """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge.
 
@@ -86,10 +107,10 @@ def ground_of(
     x0, y0, x1, y1 = box
     pad = max(4, round(0.3 * size))
     window = image_u8[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
-    reduced = Image.fromarray(window).quantize(PALETTE)
-    counts = np.bincount(np.asarray(reduced).ravel(), minlength=PALETTE)
+    reduced = Image.fromarray(window).quantize(THRESHOLDS.palette)
+    counts = np.bincount(np.asarray(reduced).ravel(), minlength=THRESHOLDS.palette)
     palette = np.array(reduced.getpalette() or [], np.float32).reshape(-1, 3)
-    kept = [colour for colour, count in zip(palette, counts, strict=False) if count >= MIN_PALETTE_SHARE * counts.sum()]
+    kept = [colour for colour, count in zip(palette, counts, strict=False) if count >= THRESHOLDS.least_share * counts.sum()]
     pixels = image_u8.astype(np.float32)
     distance = np.min([np.linalg.norm(pixels - colour, axis=2) for colour in kept], axis=0)
     edges = ndimage.morphological_gradient(pixels.mean(axis=2), size=(3, 3)) > edge
@@ -108,9 +129,9 @@ def _without_specks(ground: np.ndarray, distance: np.ndarray, size: float) -> np
     labels, _ = ndimage.label(~ground)
     covered = ground.copy()
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
-        if max(rows.stop - rows.start, columns.stop - columns.start) <= SPECK_SHARE * size:
+        if max(rows.stop - rows.start, columns.stop - columns.start) <= THRESHOLDS.speck * size:
             speck = labels[rows, columns] == label
-            if float(distance[rows, columns][speck].max()) <= FAINT:
+            if float(distance[rows, columns][speck].max()) <= THRESHOLDS.faint:
                 covered[rows, columns] |= speck
     return covered
 
@@ -128,12 +149,6 @@ def _obstacles(
             boxes.append((a0 - gap, b0 - gap, a1 + gap, b1 + gap))
     for face in faces_xyxy_px:
         left, top, right, bottom = (float(edge) for edge in face)
-        dx, dy = FACE_MARGIN * (right - left), FACE_MARGIN * (bottom - top)
+        dx, dy = THRESHOLDS.face_margin * (right - left), THRESHOLDS.face_margin * (bottom - top)
         boxes.append((left - dx, top - dy, right + dx, bottom + dy))
     return boxes
-
-
-def _cut(box: Sequence[float], height: int, width: int) -> tuple[slice, slice]:
-    x0, y0, x1, y1 = box
-    rows = slice(min(height, max(0, int(np.floor(y0)))), max(0, min(height, int(np.ceil(y1)))))
-    return rows, slice(min(width, max(0, int(np.floor(x0)))), max(0, min(width, int(np.ceil(x1)))))

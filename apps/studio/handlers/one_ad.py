@@ -147,7 +147,7 @@ class Handlers:
         if has_model and (found.read_fields or not creative.has_words):
             self.estimates.note_lettering(creative, bool(found.read_fields))
         fields = {name: getattr(found, name) for name in found.read_fields}
-        return fragments.read_fields(tuple(fields), has_accents=is_accented(fields.values())), fields
+        return fragments.read_fields(tuple(fields), found.read_note, has_accents=is_accented(fields.values())), fields
 
     def _find_faces(self, owner: str, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""

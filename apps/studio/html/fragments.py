@@ -66,19 +66,22 @@ def good(text: str) -> str:
     return _render("good", text=text)
 
 
-def read_fields(names: Sequence[str], *, has_accents: bool = False) -> str:
+def read_fields(names: Sequence[str], doubt: str = "", *, has_accents: bool = False) -> str:
     """Say which fields of the form were read from the picture, and where they stand; nothing when none was.
+
+    doubt: what could not be read, or not for sure, and what to do.
 
     has_accents: whether letters with accents or dots were read; others may have lost theirs where letters are small.
     """
+    doubtful = note(f"{doubt[0].upper()}{doubt[1:]}.") if doubt else ""
     if not names:
-        return ""
+        return doubtful
     labels = [FIELD_LABELS[name] for name in names]
     listed = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
     was = "was" if len(names) == 1 else "were"
     accents = ", marks on letters (é, ö) above all" if has_accents else ""
     hidden = "" if tuple(names) == ("headline",) else " Open “More about the ad” to see all of it."
-    return note(f"The {listed} {was} read from the picture. Correct what was read wrong{accents}.{hidden}")
+    return note(f"The {listed} {was} read from the picture. Correct what was read wrong{accents}.{hidden}") + doubtful
 
 
 def placeholder(text: str) -> str:

@@ -143,3 +143,12 @@ def test_words_that_make_no_other_line_are_told(headline: str, description: str,
     lines, note = build_lines(ad, features, tools, EditorConfig(), None)
     assert (len(lines.headlines) == 1) == is_told
     assert (NO_OTHER_LINE in note) == is_told
+
+
+def test_of_an_ad_whose_headline_was_not_read_for_sure_no_line_is_made() -> None:
+    tools, config = fake_tools(copywriter=build_copywriter("template")), EditorConfig(num_descriptions=12)
+    ad = replace(fake_ad(), brand="Somnia", category="mattress", headline="", cta="",
+                 description="Cool wool, firm sides. Quick delivery by bike. A cover to wash.")  # fmt: skip
+    (features,) = FakeExtractor().extract([ad])
+    doubtful = replace(ad, read_note="no headline was read for sure")
+    assert [len(build_lines(one, features, tools, config, None)[0].descriptions) > 1 for one in (ad, doubtful)] == [True, False]

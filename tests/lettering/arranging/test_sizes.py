@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from adcreative.errors import ConfigError
-from adcreative.lettering.arranging.sizes import KEEP_FREE, RATIOS, lay_out_size, parse_ratios
+from adcreative.lettering import arrange
+from adcreative.lettering.arranging.sizes import KEEP_FREE, RATIOS, lay_out_size, lay_out_sizes, parse_ratios
+from adcreative.lettering.reading.words import read_words
+from tests.lettering.reading.drawn_ads import KnownReader, drawn_ad
 
 CONTENT = (60, 50, 200, 170)
 
@@ -79,3 +82,13 @@ def test_sizes_are_named_once_and_unknown_ones_refused() -> None:
         ConfigError, match=r'no size is named "3:2"; name some of 1:1, .*, 1.91:1, separated by commas, or "all"'
     ):
         parse_ratios("1:1,3:2")
+
+
+def test_a_shape_that_cuts_words_is_told_and_the_door_cuts_none() -> None:
+    picture, ratios = drawn_ad(width=480, height=700), ("1:1", "9:16")
+    words = read_words(picture, KnownReader())
+    lower = (200, 600, 300, 680)  # all that is said to matter: the words above are cut off
+    for one in lay_out_sizes(picture, ratios, lower, words.blocks, [], None):
+        assert [problem.code for problem in one.problems] == ["words_cut"]
+        assert "Sleep better tonight" in one.problems[0]
+    assert [one.problems for one in arrange(picture, words, ratios)] == [(), ()]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from adcreative.lettering.erasing.cells import OutlinedGround, coherent_misses, continue_outlines
+from adcreative.lettering.erasing.cells import OutlinedGround, coherent_misses
 from adcreative.lettering.erasing.erasing import LEAST_DRAWN, SURELY_DRAWN, fill_hole
 from adcreative.lettering.erasing.tones import share_drawn
 
@@ -44,11 +44,15 @@ def letters() -> np.ndarray:
     return np.asarray(image) > 0
 
 
+def outline(picture: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return OutlinedGround(picture, hole, np.zeros_like(hole)).fill(picture, hole, is_sure=True)
+
+
 @pytest.mark.parametrize("kind", ["bars", "rings", "rays", "plain"])
 def test_outlines_go_on_behind_letters_without_a_kink(kind: str) -> None:
     written = compressed(np.where(letters()[:, :, None], np.uint8(255), ground(kind)))
     hole = ndimage.binary_dilation(letters(), iterations=3)
-    filled, done = continue_outlines(written, hole, np.zeros_like(hole))
+    filled, done = outline(written, hole)
     assert done[hole].mean() > 0.9
     off = np.abs(ndimage.gaussian_filter(filled.astype(float) - ground(kind), (1.5, 1.5, 0.0))).max(axis=2)
     assert np.percentile(off[hole & done], 99.0) < 3.0  # the tones are 14 apart
@@ -62,7 +66,7 @@ def test_an_outline_that_may_have_ended_is_left_and_only_guessed() -> None:
     picture[150:, 140:170] -= 14
     hole = np.zeros((SIDE, SIDE), bool)
     hole[80:190, 60:250] = True
-    _, sure = continue_outlines(picture, hole, np.zeros_like(hole))
+    _, sure = outline(picture, hole)
     _, guessed = OutlinedGround(picture, hole, np.zeros_like(hole)).fill(picture, hole, is_sure=False)
     assert not sure[100:170, 140].any()
     assert guessed[hole].all()
@@ -80,13 +84,13 @@ def test_a_photograph_is_left_to_other_ways() -> None:
     from skimage import data
 
     picture = np.asarray(data.astronaut())[:SIDE, 100 : 100 + SIDE].copy()
-    filled, done = continue_outlines(picture, letters(), np.zeros((SIDE, SIDE), bool))
+    filled, done = outline(picture, letters())
     assert done[letters()].mean() < 0.3
     assert (filled[~done] == picture[~done]).all()
 
 
 def test_an_empty_hole_changes_nothing() -> None:
-    filled, done = continue_outlines(ground("rings"), np.zeros((SIDE, SIDE), bool), np.zeros((SIDE, SIDE), bool))
+    filled, done = outline(ground("rings"), np.zeros((SIDE, SIDE), bool))
     assert (filled == ground("rings")).all()
     assert not done.any()
 

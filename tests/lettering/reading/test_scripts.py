@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from adcreative.creative import Creative
 from adcreative.features.picture_fields import fill_fields
 from adcreative.lettering.reading import reader as reader_module
 from adcreative.lettering.reading import tesseract
+from adcreative.lettering.reading.decoding import DecodedLine
 from adcreative.lettering.reading.reader import TextLine, cut_line, load_reader, pack_lines, unpack_lines
 from adcreative.lettering.reading.scripts import SCRIPTS, WINDOW_PX, ScriptClassifier, cut_windows, load_scripts
 from adcreative.lettering.reading.words import read_words
@@ -103,9 +105,25 @@ def test_other_scripts_are_read_where_tesseract_is(script: str) -> None:
     assert fill_fields(Creative(file_name="ad.png"), words).headline == TEXTS[script][1]
 
 
+def test_a_script_of_many_lines_takes_those_that_nothing_reads_surely(monkeypatch: pytest.MonkeyPatch) -> None:
+    def named(*lines: tuple[str, float, str]) -> list[str]:
+        chances = np.full((len(lines), len(SCRIPTS)), 0.1 / len(SCRIPTS))
+        for row, (_, _, script) in zip(chances, lines, strict=True):
+            row[SCRIPTS.index(script)] = 0.9
+        monkeypatch.setattr(reader_module, "load_scripts", lambda: SimpleNamespace(classify=lambda crops: chances))
+        found = [DecodedLine(text, sure, 1.0) for text, sure, _ in lines]
+        return [one for one, _ in reader_module.name_scripts([np.zeros((20, 80, 3), np.uint8)] * len(lines), found)]
+
+    thai = [("unu", 0.6, "Thai"), ("nenc", 0.7, "Thai")]
+    assert named(*thai, ("TUsuq", 0.8, "Latin"), ("uIWu", 0.7, "Cyrillic"), ("Forex", 0.99, "Latin")) == ["Thai"] * 4 + [
+        "Latin"
+    ]
+    assert named(("Corner", 0.7, "Cyrillic"), ("Cafe", 0.7, "Latin")) == ["Cyrillic", "Latin"]
+
+
 @needs_fonts
 def test_a_latin_ad_is_read_as_before_and_asks_no_other_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "read_crops", lambda crops, script, blanks: pytest.fail(f"asked for {script}"))
+    monkeypatch.setattr(reader_module, "read_crops", lambda crops, script, *_: pytest.fail(f"asked for {script}"))
     words = read_words(drawn("Latin"), load_reader())
     assert [block.text for block in words.blocks] == [TEXTS["Latin"][1], "Lund"]
     assert words.unread_note == ""

@@ -75,6 +75,7 @@ def test_lines_of_a_block_are_mended_together() -> None:
         ("ャマハの教室", "ヤマハの教室"), ("キャンペーン", "キャンペーン"), ("月額·税込", "月額・税込"),
         ("· Freshers", "• Freshers"),
         ("|4 ГРУДНЯ", "4 ГРУДНЯ"), ("Living | Prime", "Living | Prime"), ("ActronAir°", "ActronAir"), ("20°", "20°"),
+        ("Black(Friday", "Black Friday"), ("Sale(now)", "Sale(now)"),
     ],
 )  # fmt: skip
 def test_letters_that_look_alike_are_those_of_the_script_they_stand_in(read: str, mended: str) -> None:

@@ -87,7 +87,7 @@ def test_grounds_are_shared_by_setters_of_the_same_picture_and_words_alone() -> 
 def test_large_pictures_are_not_kept() -> None:
     kept = PreparedCache()
     large = setter(drawn_ad()).prepared
-    large._image_u8 = np.zeros((MAX_KEPT_PIXELS // 1000 + 1, 1000, 3), np.uint8)
+    large.image_u8 = np.zeros((MAX_KEPT_PIXELS // 1000 + 1, 1000, 3), np.uint8)
     assert kept.share(large) is large
     assert not kept._kept
 

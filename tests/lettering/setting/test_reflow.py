@@ -11,7 +11,7 @@ from adcreative.lettering.erasing.erasing import erase_block, inpaint_strokes
 from adcreative.lettering.erasing.layers import lift_block, lift_shape
 from adcreative.lettering.reading.reader import has_reader, load_reader
 from adcreative.lettering.reading.words import read_words
-from adcreative.lettering.setting import setting
+from adcreative.lettering.setting import placing
 from adcreative.lettering.setting.fonts import typefaces
 from adcreative.lettering.setting.matching import match_fonts
 from adcreative.lettering.setting.reflow import KEPT_ROOM, column_of, find_followers, lowest_baseline, plan_reflow
@@ -59,8 +59,8 @@ def test_outlines_of_what_made_way_are_no_seam_of_the_filled_ground(monkeypatch:
         grounds.append(ground)
         return []
 
-    monkeypatch.setattr(setting, "find_faults", find_faults)
-    monkeypatch.setattr(setting, "find_lost_lines", lambda *lines: [])
+    monkeypatch.setattr(placing, "find_faults", find_faults)
+    monkeypatch.setattr(placing, "find_lost_lines", lambda *lines: [])
     change = TextSetter(picture, read_words(picture, KnownReader()), AD, reader=KnownReader(), typefaces=typefaces()).change(
         AD | {"headline": LONG}
     )

@@ -191,7 +191,7 @@ def test_lines_that_stand_in_another_order_are_read_so_and_a_little_word_may_be_
 def test_a_text_keeps_a_faint_ink_that_the_ad_has_and_says_so() -> None:
     picture = drawn_ad(np.full((480, 480, 3), 95, np.uint8))  # dark ink on grey: 2.6
     change = setter(picture, reader=KnownReader(said=["Rest"] * 9)).change(AD | {"headline": "Rest"})
-    assert change.inked == ()
+    assert not change.placed["headline"].is_new_ink
     assert change.note.startswith(
         "headline set into the picture; body and button moved with it; the headline keeps the ad's ink"
     )
@@ -231,8 +231,8 @@ def test_a_text_takes_another_ink_where_the_old_one_has_less_contrast_than_it_ha
 
 
 def test_a_text_without_contrast_in_any_ink_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(acceptance, "INKS", ((95, 95, 95),))
-    monkeypatch.setattr(acceptance, "OLD_SHARE", 2.0)
+    bounds = replace(acceptance.THRESHOLDS, inks=((95, 95, 95),), old_share=2.0)
+    monkeypatch.setattr(acceptance, "THRESHOLDS", bounds)
     change = setter(drawn_ad(np.full((480, 480, 3), 95, np.uint8))).change(AD | {"headline": "Rest"})
     assert change.left["headline"] == ("its colour has a contrast of 1.0 with the ground; 4.5 is needed",)
 

@@ -1,0 +1,49 @@
+"""Lines of text drawn on a picture, with the shadow that they cast. Knows settings and pixels; no blocks beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adcreative.lettering.erasing.compression import RINGING_PX
+from adcreative.lettering.erasing.shadows import Shadow
+from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.setting.glyphs import paste_coverage
+from adcreative.lettering.setting.matching import FontMatch
+from adcreative.lettering.setting.typesetting import SetLine, Setting
+
+
+def grown(block: TextBlock, setting: Setting) -> list[Box]:
+    """Return the boxes of old and new lines with the room that the noise around letters takes."""
+    return [
+        (x0 - RINGING_PX, y0 - RINGING_PX, x1 + RINGING_PX, y1 + RINGING_PX)
+        for x0, y0, x1, y1 in (*(line.box for line in block.lines), *(line.box for line in setting.lines))
+    ]
+
+
+def as_it_was(block: TextBlock, match: FontMatch) -> Setting:
+    """Return a block's old lines as text that is set in the font that was found."""
+    lines = tuple(
+        SetLine(text=line.text, x=x, y=y, box=line.box) for line, (x, y) in zip(block.lines, match.places, strict=True)
+    )
+    return Setting(lines=lines, lettering=match.lettering, cost=0.0)
+
+
+def _cover(setting: Setting, shape: tuple[int, ...]) -> np.ndarray:
+    """Return how far lines cover a picture [H, W], 0..1."""
+    coverage = np.zeros(shape[:2], np.float32)
+    for line in setting.lines:
+        paste_coverage(coverage, *setting.lettering.draw(line.text, line.x, line.y))
+    return coverage
+
+
+def shaded(picture: np.ndarray, setting: Setting, shadow: Shadow | None) -> np.ndarray:
+    """Return the picture with the shadow that lines cast, where the old ones did."""
+    return picture if shadow is None else shadow.cast(picture, _cover(setting, picture.shape))
+
+
+def draw(picture: np.ndarray, setting: Setting, colour: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the picture with the lines drawn in a colour, and the mask [H, W] of the pixels they touch."""
+    coverage = _cover(setting, picture.shape)
+    touched = coverage > 0
+    mixed = picture.astype(np.float32) * (1.0 - coverage[:, :, None]) + np.array(colour, np.float32) * coverage[:, :, None]
+    return np.where(touched[:, :, None], mixed.round().astype(np.uint8), picture), touched

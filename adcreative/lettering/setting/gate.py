@@ -1,0 +1,196 @@
+"""Reads a finished picture: old words gone, new words exact, all others as they were, nothing cut, nothing covered.
+
+    ground   the erased ground is looked at alone: no letter of the old text is read there, no edge of one is left
+    picture  what changed is read again with a margin: each line belongs to the new text or to one that stood there before
+    beside   a text that changed pixels touch, such as a brand, is read as it was
+    inside   new lines stand in the picture, and on their plate
+
+Knows blocks, pixels and a reader; no fonts, no fields of an ad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+import numpy as np
+from scipy import ndimage
+
+from adcreative.lettering.erasing.holes import cut_box
+from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.reading.reader import TextLine, TextReading
+from adcreative.lettering.reading.roles import letters_of
+from adcreative.lettering.setting.acceptance import find_lost_lines
+from adcreative.problem import Problem
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Bounds of the gate, fitted on headlines set into the labelled real ads (`python -m tests.real.set_lines`).
+
+    margin, least_side: what is shown around what is read again, heights of capitals, and at least this share of the picture's
+    sides. belongs: share of a read line's letters, in order, that a known text has. least_letters: of a line that is no speck.
+    sure: confidence of a line that counts. edge: step of light, 0..255, at a letter's edge; faint_edge: that can be seen.
+    same_way: cosine of two gradients of one edge; by_chance: share of all directions that are so near. ghost: share of the old
+    text's box that kept edges, beyond ghost_times what its ground has.
+    """
+
+    margin: float = 1.5
+    least_side: float = 0.3
+    belongs: float = 0.75
+    least_letters: int = 2
+    sure: float = 0.75
+    edge: float = 20.0
+    faint_edge: float = 8.0
+    same_way: float = 0.7
+    by_chance: float = 0.25
+    ghost: float = 0.01
+    ghost_times: float = 1.5
+
+
+THRESHOLDS = Thresholds()
+
+
+def find_residue(
+    before_u8: np.ndarray, ground_u8: np.ndarray, old: TextBlock, beside: np.ndarray, reader: TextReading
+) -> tuple[Problem, ...]:
+    """Return what an erased ground [H, W, 3] still shows of a text of the picture [H, W, 3].
+
+    Args:
+        beside: [H, W] other text and faces, which are no ground.
+    """
+    kept, usual = measure_ghost(before_u8, ground_u8, old, beside)
+    found = [Problem("ghost")] if kept > THRESHOLDS.ghost + THRESHOLDS.ghost_times * usual else []
+    read = [line.text for line in _read_around(ground_u8, [old.box], old.size_px, reader) if _lies_in(line, [old.box])]
+    left = [text for text in read if _belongs(text, old.text)]
+    return (*found, *([Problem("old_words_left", words=" ".join(left))] if left else []))
+
+
+def measure_ghost(before_u8: np.ndarray, ground_u8: np.ndarray, old: TextBlock, beside: np.ndarray) -> tuple[float, float]:
+    """Return the share of a text's boxes whose edges an erased ground kept, and the share that a ground like that around keeps.
+
+    Letters' edges are gone from a ground that was erased well. A photograph's own are as frequent inside as around, and some of
+    what is behind a letter's edge lies along it by chance.
+    """
+    height, width = before_u8.shape[:2]
+    own, reach = np.zeros((height, width), bool), np.zeros((height, width), bool)
+    for line in old.lines:
+        for mask, rim in ((own, 0.1 * line.height), (reach, 1.5 * line.height)):
+            mask[cut_box(line.box, height, width, rim)] = True
+    rows, columns = (slice(*np.flatnonzero(reach.any(axis=axis))[[0, -1]] + (0, 1)) for axis in (1, 0))
+    own, reach = own[rows, columns], reach[rows, columns] & ~beside[rows, columns]
+    was, now = (_gradient(one[rows, columns]) for one in (before_u8, ground_u8))
+    strength = np.hypot(*was)
+    is_edge = strength > THRESHOLDS.edge
+    left = np.hypot(*now)
+    is_same = was[0] * now[0] + was[1] * now[1] >= THRESHOLDS.same_way * strength * left
+    kept = float((is_edge & is_same & (left > THRESHOLDS.faint_edge))[own].mean())
+    around = reach & ~ndimage.binary_dilation(own, iterations=2)
+    if not around.any():
+        return kept, 0.0
+    by_chance = THRESHOLDS.by_chance * float(is_edge[own].mean()) * float((strength > THRESHOLDS.faint_edge)[around].mean())
+    return kept, float(is_edge[around].mean()) + by_chance
+
+
+def find_failures(
+    before_u8: np.ndarray,
+    after_u8: np.ndarray,
+    old: TextBlock,
+    new: TextBlock,
+    others: Sequence[TextBlock],
+    before_lines: Sequence[TextLine],
+    reader: TextReading,
+) -> tuple[Problem, ...]:
+    """Return what is wrong in a finished picture with one text that was set.
+
+    Args:
+        before_u8, after_u8: the picture [H, W, 3] as it came, and finished. old, new: the text's block in either.
+        others: all other blocks of the finished picture. before_lines: what was read in the picture as it came.
+    """
+    height, width = after_u8.shape[:2]
+    left, top, right, bottom = new.plate or (0, 0, width, height)
+    boxes = [line.box for line in new.lines]
+    is_cut = any(x0 < left or y0 < top or x1 > right or y1 > bottom for x0, y0, x1, y1 in boxes)
+    return (*([Problem("cut")] if is_cut else []), *_foreign_lines(after_u8, old, new, others, before_lines, reader))
+
+
+def _foreign_lines(
+    after_u8: np.ndarray,
+    old: TextBlock,
+    new: TextBlock,
+    others: Sequence[TextBlock],
+    before_lines: Sequence[TextLine],
+    reader: TextReading,
+) -> Iterator[Problem]:
+    """Yield lines of the finished picture that belong neither to the new text nor to one that stood there before."""
+    boxes = [old.box, new.box]
+    stood = [line.text for line in before_lines if not _belongs(line.text, old.text)]
+    known = [new.text, *(other.text for other in others), *stood]
+    for line in _read_around(after_u8, boxes, new.size_px, reader):
+        if _lies_in(line, boxes) and not any(_belongs(line.text, text) for text in known):
+            is_old = _belongs(line.text, old.text)
+            yield Problem("old_words_left", words=line.text) if is_old else Problem("stray_words", words=line.text)
+
+
+def find_foreign_lines(image_u8: np.ndarray, known: Sequence[str], reader: TextReading) -> list[str]:
+    """Return the lines that are read in a picture [H, W, 3] and belong to none of the known texts."""
+    return [line.text for line in _sure_lines(image_u8, reader) if not any(_belongs(line.text, text) for text in known)]
+
+
+def find_touched(
+    before_u8: np.ndarray, after_u8: np.ndarray, blocks: Sequence[TextBlock], reader: TextReading
+) -> list[Problem]:
+    """Return the lines of blocks that should stand as they stood, and whose pixels changed, that are not read as they were."""
+    touched = []
+    for block in blocks:
+        for x0, y0, x1, y1 in (line.box for line in block.lines):
+            if (before_u8[max(0, y0) : y1, max(0, x0) : x1] != after_u8[max(0, y0) : y1, max(0, x0) : x1]).any():
+                touched.append(block)
+                break
+    return find_lost_lines(before_u8, after_u8, touched, touched, reader)
+
+
+def _read_around(image_u8: np.ndarray, boxes: Sequence[Box], size_px: float, reader: TextReading) -> list[TextLine]:
+    """Return the lines that are read in a part of a picture, with its margin, where they stand in the picture."""
+    height, width = image_u8.shape[:2]
+    corners = np.array(boxes)
+    (x0, y0), (x1, y1) = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    pad_x, pad_y = (
+        max(THRESHOLDS.margin * size_px, (THRESHOLDS.least_side * side - length) / 2)
+        for side, length in ((width, x1 - x0), (height, y1 - y0))
+    )
+    rows, columns = cut_box((x0 - pad_x, y0 - pad_y, x1 + pad_x, y1 + pad_y), height, width)
+    offset = np.array([columns.start, rows.start], np.float32)
+    return [
+        TextLine(text=line.text, quad_xy_px=line.quad_xy_px + offset, confidence=line.confidence)
+        for line in _sure_lines(np.ascontiguousarray(image_u8[rows, columns]), reader)
+    ]
+
+
+def _sure_lines(image_u8: np.ndarray, reader: TextReading) -> list[TextLine]:
+    """Return the lines of a picture that were read for sure and are no speck."""
+    return [
+        line
+        for line in reader.read(image_u8)
+        if line.confidence >= THRESHOLDS.sure and len(letters_of(line.text)) >= THRESHOLDS.least_letters
+    ]
+
+
+def _lies_in(line: TextLine, boxes: Sequence[Box]) -> bool:
+    """Return whether the middle of a line lies in one of some boxes."""
+    a0, b0, a1, b1 = line.box_xyxy_px
+    x, y = (a0 + a1) / 2, (b0 + b1) / 2
+    return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
+
+
+def _belongs(read: str, text: str) -> bool:
+    """Return whether most letters of a line that was read stand in a text, in order."""
+    first, second = letters_of(read), letters_of(text)
+    blocks = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks if block.size > 1 or len(first) == 1) >= THRESHOLDS.belongs * len(first)
+
+
+def _gradient(image_u8: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    light = image_u8.astype(np.float32).mean(axis=2)
+    return ndimage.sobel(light, axis=0) / 4.0, ndimage.sobel(light, axis=1) / 4.0
