@@ -16,7 +16,6 @@ expect = playwright_api.expect
 expect.set_options(timeout=40_000)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SCREENSHOTS = Path(__file__).parents[2] / "out" / "screenshots"
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH; install it with: apt-get install chromium")
 
 
@@ -46,10 +45,6 @@ class Visit:
     def improve(self, effort: str = "Quick look") -> None:
         self.page.get_by_label(effort).check()
         self.page.get_by_role("button", name="Improve it").click()
-
-    def shoot(self, name: str) -> None:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 def bring_other(page: Any, path: Path) -> None:

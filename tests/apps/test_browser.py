@@ -43,7 +43,6 @@ def test_score_says_number_interval_and_reasons(visit: Visit, image_path: Path) 
     fill_new(usual, "2")
     visit.page.get_by_role("button", name="Score it").click()
     expect(score).to_contain_text("2.20%")
-    visit.shoot("score")
 
 
 def test_improve_shows_rounds_then_before_and_after_and_asks_no_other_host(
@@ -54,13 +53,11 @@ def test_improve_shows_rounds_then_before_and_after_and_asks_no_other_host(
     visit.page.get_by_label("nobody real is shown").check()
     visit.improve()
     expect(visit.page.locator("#progress")).to_contain_text(re.compile("Round [1-4] of 4"))
-    visit.shoot("progress")
     expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     expect(visit.page.locator("#slider img").first).to_be_visible()
     sizes = visit.page.locator("#slider img").evaluate_all("images => images.map(i => [i.naturalWidth, i.naturalHeight])")
     assert len(sizes) >= 2
     assert {tuple(size) for size in sizes} == {(200, 300)}
-    visit.shoot("result")
     assert visit.hosts == {visit.url.split("/")[2]}
 
 
@@ -69,7 +66,6 @@ def test_picture_left_out_or_refused_is_said(visit: Visit, tmp_path: Path) -> No
     path.write_bytes(b"\x89PNG broken")
     visit.page.locator("#picture input[type=file]").set_input_files(path)
     expect(visit.page.locator("#picture-note [role=alert]")).to_contain_text("That did not work yet")
-    visit.shoot("refused")
 
 
 def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: FakeStudio) -> None:
@@ -88,6 +84,7 @@ def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: Fak
     assert studio.rounds_done == done
 
 
+@pytest.mark.slow
 def test_second_visitor_waits_and_gets_their_own_result(browser: Any, visit: Visit, studio: FakeStudio) -> None:
     studio.stay_after, studio.most_at_once = 2, 0
     visit.bring(None, "First coat")
@@ -105,6 +102,7 @@ def test_second_visitor_waits_and_gets_their_own_result(browser: Any, visit: Vis
     other.context.close()
 
 
+@pytest.mark.slow
 def test_closed_tab_finds_its_search_again(visit: Visit, studio: FakeStudio) -> None:
     studio.stay_after = 2
     visit.bring(None, "Rain coat")
@@ -121,7 +119,7 @@ def test_closed_tab_finds_its_search_again(visit: Visit, studio: FakeStudio) -> 
     expect(visit.page.locator("#result")).to_contain_text("Rain coat")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_phone_shows_everything_without_sideways_scrolling(
     browser: Any, served: Served, studio: FakeStudio, image_path: Path, scheme: str
 ) -> None:
@@ -132,7 +130,6 @@ def test_phone_shows_everything_without_sideways_scrolling(
     visit.page.get_by_label("nobody real is shown").check()
     visit.improve()
     expect(visit.page.locator("#slider img").first).to_be_visible()
-    visit.shoot(f"phone-{scheme}")
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
     for part in ("#picture", "#score", "#result", "#faces", "#plan-button", "#pack-button"):
         assert visit.page.locator(part).bounding_box()["width"] > 300, f"{part} is squeezed"
@@ -146,7 +143,6 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     expect(page.locator("#picture-note")).to_contain_text("3 faces found")
     page.get_by_label("nobody real is shown").check()
     page.get_by_label("Face 2").uncheck()
-    visit.shoot("faces")
     visit.improve()
     page.get_by_role("button", name="Use my own words").click()
     expect(page.get_by_label("New headline")).to_have_value("Try me today today")
@@ -171,7 +167,6 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     page.get_by_role("button", name="Pack everything").click()
     expect(page.locator("#packed")).to_contain_text("files are ready")
     expect(page.locator("#files")).to_contain_text("ad-package")
-    visit.shoot("steps")
     with page.expect_download() as download:
         page.locator("#files a").first.click()
     package = tmp_path / "package.zip"
@@ -188,9 +183,7 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     page.get_by_role("button", name="Read the results").click()
     expect(page.locator("#account")).to_contain_text("Did the predictions hold?")
     expect(page.locator("#account tbody tr").last).to_contain_text("too little data")
-    visit.shoot("account")
     visit.page.set_viewport_size({"width": 390, "height": 844})
-    visit.shoot("account-phone")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("button", name="Make it my next ad").press("Enter")  # it has won: the next version has to beat it
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Try me today today")
@@ -200,6 +193,7 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     assert visit.hosts == {visit.url.split("/")[2]}
 
 
+@pytest.mark.slow
 def test_a_card_or_a_dot_on_the_map_takes_another_version(visit: Visit, image_path: Path) -> None:
     find_edit(visit, image_path)
     page = visit.page
@@ -212,7 +206,6 @@ def test_a_card_or_a_dot_on_the_map_takes_another_version(visit: Visit, image_pa
     page.get_by_role("button", name="Use version 2").press("Enter")  # the same without a mouse
     expect(page.locator("#cards .ac-card-taken")).to_contain_text("Words 2")
     expect(page.locator("#result")).to_contain_text("Words 2")
-    visit.shoot("cards")
     page.reload()
     expect(page.locator("#cards .ac-card-taken")).to_contain_text("Words 2")
 
@@ -248,12 +241,12 @@ def test_consent_is_added_and_checked_in_the_page(visit: Visit, studio: FakeStud
     page.get_by_label("Until when").fill("2999-06-30")
     page.get_by_role("button", name="Add this record").click()
     expect(page.locator("#consent-note")).to_contain_text("“ada-example” covers this ad today")
-    visit.shoot("consent")
     visit.improve()
     expect(page.locator("#result")).to_contain_text("A version worth testing")
     assert studio.asked[-1]["creative"].consent_id == "ada-example"
 
 
+@pytest.mark.slow
 def test_words_are_written_one_after_another_and_own_words_are_scored_again(
     visit: Visit, studio: FakeStudio, image_path: Path
 ) -> None:
@@ -275,7 +268,6 @@ def test_words_are_written_one_after_another_and_own_words_are_scored_again(
     page.get_by_role("button", name="Use mine").click()
     expect(page.locator("#word-checks")).to_contain_text("Your line is on the ad now: +14%")
     expect(page.locator("#result")).to_contain_text("Written headline 2")
-    visit.shoot("words")
     page.get_by_label("New headline").fill("much worse words")
     page.get_by_role("button", name="Use mine").click()
     expect(page.locator("#word-checks")).to_contain_text("−2.0% (−8.0% to +4.0%)")
@@ -287,9 +279,9 @@ def test_the_heat_map_is_shown_beside_the_score(visit: Visit, image_path: Path) 
     visit.page.get_by_role("button", name="Why? Show").click()
     expect(visit.page.locator("#why img")).to_be_visible()
     expect(visit.page.locator("#why")).to_contain_text("orange raises")
-    visit.shoot("why")
 
 
+@pytest.mark.slow
 def test_a_search_that_waits_is_found_again_by_its_closed_tab(browser: Any, visit: Visit, studio: FakeStudio) -> None:
     studio.stay_after = 2
     visit.bring(None, "First coat")
@@ -326,7 +318,6 @@ def test_many_ads_are_ranked_and_one_is_taken_on(visit: Visit, image_path: Path,
     for text in ("It is damaged", "a path that leads elsewhere"):
         expect(page.locator("#folder")).to_contain_text(text)
     expect(page.locator("#folder-table")).to_contain_text("scores")
-    visit.shoot("folder")
     page.get_by_label("Find").fill("coat")
     expect(ads).to_have_count(1)
     page.get_by_label("Find").fill("")
@@ -350,12 +341,10 @@ def test_unknown_columns_are_asked_for(visit: Visit, tmp_path: Path) -> None:
     for ours, theirs in (("ad_name", "Werbemittel"), ("impressions", "Einblendungen"), ("clicks", "Besuche")):
         page.locator(f"#column-{ours} input").click()
         page.locator(f"#column-{ours}").get_by_role("option", name=theirs).click()
-    visit.shoot("columns")
     page.get_by_role("button", name="Read the results").click()
     expect(page.locator("#account")).to_contain_text("Ad fatigue")
     expect(page.locator("#account")).to_contain_text("falling")
     expect(page.locator("#account")).to_contain_text("1 × total row")
-    visit.shoot("fatigue")
 
 
 def test_everything_can_be_deleted(visit: Visit, image_path: Path) -> None:

@@ -109,6 +109,7 @@ def test_the_whole_story_with_the_keyboard_alone(visit: Visit, complaints: list[
     assert visit.hosts == {visit.url.split("/")[2]}
 
 
+@pytest.mark.slow
 def test_over_a_slow_network_nothing_of_another_ad_is_shown(
     visit: Visit, studio: FakeStudio, image_path: Path, complaints: list[str]
 ) -> None:

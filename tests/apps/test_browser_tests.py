@@ -50,7 +50,6 @@ def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
     expect(page.locator("#training-ready")).to_contain_text("3 ads have results here")
     page.get_by_role("button", name="Read the results").click()
     expect(page.locator("#account")).to_contain_text("The new version wins.")
-    visit.shoot(f"next-test-{width}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("button", name="Make it my next ad").press("Enter")
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Coats for rain today")

@@ -153,8 +153,8 @@ def _write_creatives(folder: Path, num: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     rng, rows = np.random.default_rng(0), []
     for number in range(num):
-        name = f"ad{number}.png"  # without anything that might be letters, which takes seconds to read
-        Image.linear_gradient("L").resize((80, 64)).rotate(10 * number).convert("RGB").save(folder / name)
+        name = f"ad{number}.png"  # all alike: what is seen in a picture is looked for once
+        Image.linear_gradient("L").resize((80, 64)).convert("RGB").save(folder / name)
         rows.append({"file_name": name, "ad_name": f"Ad {number}", "headline": f"Sleep better {number}{'?' * (number % 2)}",
                      "brand": "Somnia",
                      "test_id": f"t{number // 2}", "impressions": 5000, "clicks": int(rng.integers(40, 160))})  # fmt: skip
@@ -240,7 +240,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("doc", COMMANDS, ids=lambda doc: doc.name)
+FIT_LONG = ("adcreative papers slates", "adcreative papers target")  # 7 to 10 s of processor time each
+
+
+@pytest.mark.parametrize(
+    "doc", [pytest.param(doc, marks=[pytest.mark.slow] * (doc.name in FIT_LONG)) for doc in COMMANDS], ids=lambda doc: doc.name
+)
 def test_the_example_runs_as_it_is_written(
     doc: DocumentedCommand, workshop: Path, slow_files: SlowFiles, monkeypatch: pytest.MonkeyPatch, launched: Any
 ) -> None:

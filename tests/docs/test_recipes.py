@@ -103,6 +103,7 @@ def test_archive(desk: Path) -> None:
     assert [path.name for path in (desk / "last" / "images").iterdir()] == ["00003-three.original.png"]
 
 
+@pytest.mark.slow
 def test_own_account(desk: Path) -> None:
     account = plant_account(110, rate=0.05, seed=1)
     rows = [

@@ -71,7 +71,7 @@ REFUSED = {
     "": "has no consent_id", "c-old": "expired on 2020-01-01", "c-gone": "is not in consents.toml",
     "c-brand": "covers the brands Somnia", "c-folder": r"covers the files ada-\*\.jpg", "synthetic-person; c-old": "expired on",
 }  # fmt: skip
-IN_FOLDER = ("", "c-old", "c-brand", "c-smile", SYNTHETIC_PERSON)  # the folder's rows: refused, for one edit, for all
+IN_FOLDER = ("", "c-brand", "c-smile", SYNTHETIC_PERSON)  # the folder's rows: refused, for one edit, for all
 SEARCH = {"population_size": 6, "generations": 1}
 EXACT, JPEG = 2, 24  # levels of 255 by which a box may differ: of rounding, and of a JPEG of quality 95
 

@@ -96,6 +96,7 @@ def test_saved_and_loaded_it_says_the_same_to_the_bit(models: Models, account: P
     assert not list((tmp_path / "model").glob("*.pkl"))
 
 
+@pytest.mark.slow
 def test_same_seed_same_model_and_rows_do_not_influence_each_other(account: PlantedAccount, models: Models) -> None:
     again, _, _ = fit_account(account.creatives[:300], account.features[:300], seed=0)
     assert again.content_hash == models[0].content_hash
