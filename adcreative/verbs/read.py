@@ -100,18 +100,21 @@ def read(
     return run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
 
 
-def read_rows(creative: Creative, reader: TextReading) -> list[dict[str, Any]]:
+def read_rows(creative: Creative, reader: TextReading | None) -> list[dict[str, Any]]:
     """Return the rows of one ad's table, with TABLE_COLUMNS.
 
     Raises:
-        CreativeError: it has no picture on the disk, or one that cannot be read.
+        CreativeError: it has no picture, or one that cannot be read. WeightsError: there is no reader.
     """
+    if reader is None:
+        raise WeightsError(f"{NEEDS_PACKAGES}.")
     image_u8 = picture(creative)
-    if image_u8 is None or creative.image_path is None:
+    if image_u8 is None:
         raise CreativeError(UNREADABLE, "Add a picture, or leave it out.")
     words = lettering.read(image_u8, reader, brand=creative.brand)
     rows = rows_of_words(words, detect_language(". ".join(block.text for block in words.blocks)))
-    return [{"file_name": creative.file_name, "picture": hash_of_picture(creative.image_path), **row} for row in rows]
+    digest = "" if creative.image_path is None else hash_of_picture(creative.image_path)
+    return [{"file_name": creative.file_name, "picture": digest, **row} for row in rows]
 
 
 @dataclass(frozen=True)

@@ -344,6 +344,18 @@ class Studio:
         (found,) = fill_from_pictures([creative], find_reader(lambda: self._loaded.tools.extractor.cache))
         return found
 
+    def read(self, creative: Creative) -> list[dict[str, Any]]:
+        """Return the words in an ad's picture, a row a block, as the verb `read` writes them: role, text, sureness, box, ink.
+
+        Rows that were corrected go back as the `words` of the ad, as JSON: replace(creative, words=json.dumps(rows)).
+
+        Raises:
+            CreativeError: it has no picture, or one that cannot be read. WeightsError: what reads pictures is not installed.
+        """
+        from adcreative.verbs.read import read_rows
+
+        return read_rows(creative, find_reader(lambda: self._loaded.tools.extractor.cache))
+
     def name_brand(self, creative: Creative) -> str:
         """Return who an ad says it is from; "" where neither its words nor its picture do. Raises as `read_words`."""
         return name_brand_of(creative, find_reader(lambda: self._loaded.tools.extractor.cache))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +151,15 @@ def test_a_stopped_run_goes_on_and_a_table_among_the_ads_is_refused(
     with pytest.raises(ConfigError, match="choose another --out"):
         pipeline.read(ads, ads / "words.csv")
     assert reader.num_read == asked + 2
+
+
+def test_a_studio_reads_one_ad_and_takes_it_back_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adcreative.verbs.studio.find_reader", lambda cache: KnownReader())
+    studio, ad = pipeline.Studio(), Creative(image_u8=drawn_ad())
+    rows = studio.read(ad)
+    headline = next(row for row in rows if row["role"] == "headline")
+    assert (headline["text"], headline["picture"]) == (HEADLINE, "")
+    headline["text"] = "Sleep well tonight"
+    assert studio.read_words(replace(ad, words=json.dumps(rows))).headline == "Sleep well tonight"
+    with pytest.raises(CreativeError, match="it has no picture"):
+        studio.read(Creative(headline="words alone"))
