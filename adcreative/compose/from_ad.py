@@ -27,8 +27,8 @@ CELLS = 64  # of the longer side, in which the photograph is looked for
 MIN_PHOTO, MIN_PHOTO_PX = 0.10, 180  # of the ad's pixels; of the shorter side
 TEXTURE = 5.0  # 0..255: spread of greys in a cell of a photograph
 FLAT = 9.0  # 0..255: residual of a ground on which a logo can be cut out
-MAX_PROOF, MAX_LOGO = 60, 3  # characters; words
-ROLE_OF = {"headline": "headline", "button": "button", "badge": "badge", "disclaimer": "legal"}
+MAX_LOGO = 3  # words
+TAKEN = ("headline", "subline", "offer", "price", "proof", "badge", "button", "legal")  # roles whose words are taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +64,12 @@ def take_parts(image_u8: np.ndarray, words: Words, segment: Segmenter | None) ->
 def _messages(words: Words, sure: dict[str, float], missing: dict[str, str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[TextBlock]] = {}
     for block in words.blocks:
-        for role in _roles_of(block):
-            found.setdefault(role, []).append(block)
+        if block.role in TAKEN:
+            found.setdefault(block.role, []).append(block)
     messages = {}
     for role, blocks in found.items():
         least = min(block.confidence for block in blocks)
-        if least < SURE or words.hides_words:
+        if least < SURE or words.hides_words or not all(block.is_sure for block in blocks):
             missing[f"messages.{role}"] = f'it was read as "{blocks[0].text[:60]}", not for sure'
             continue
         sure[f"messages.{role}"] = least
@@ -81,20 +81,10 @@ def _messages(words: Words, sure: dict[str, float], missing: dict[str, str]) -> 
     return messages
 
 
-def _roles_of(block: TextBlock) -> tuple[str, ...]:
-    if block.role in ROLE_OF:
-        return (ROLE_OF[block.role],)
-    if block.role == "price":
-        return ("offer",) if "%" in block.text else ("price",)
-    if block.role == "body":
-        return ("proof",) if len(block.lines) == 1 and len(block.text) <= MAX_PROOF else ("subline",)
-    return ()
-
-
 def _brand(
     image_u8: np.ndarray, words: Words, sure: dict[str, float], missing: dict[str, str]
 ) -> tuple[str, Image.Image | None]:
-    logos = [block for block in words.with_role("logo") if len(block.text.split()) <= MAX_LOGO]
+    logos = [block for block in words.with_role("brand") if len(block.text.split()) <= MAX_LOGO]
     if len(logos) != 1 or logos[0].confidence < SURE:
         missing["brand.name"] = "no single line stands as a logo" if len(logos) != 1 else "the logo was not read for sure"
         return "", None

@@ -172,6 +172,7 @@ WEIGHTS: Mapping[str, WeightSource] = {
     "scripts": _ours("scripts", "words in pictures: which script a line is in"),
     "u2netp": _of_others("u2netp", "cut-outs: the small U-2-Net, which sees what stands out in a photograph", "u2netp.onnx"),
     "selfie": _of_others("selfie", "cut-outs: MediaPipe's selfie segmentation, people", "selfie_segmentation.tflite"),
+    "roles": _ours("roles", "words in pictures: which lines are one block, and what a block is for"),
     "headline": _ours("headline", "words: headline appeal, fitted to real headline tests"),
     "predictor": _ours("predictor", "click rate: the shipped predictor"),
     "judge": _ours("judge", "click rate: a second predictor, of another seed and other data, which helps to choose"),

@@ -25,7 +25,8 @@ NO_HEADLINE = (
 MAX_GUESS = 60  # characters of what was read and is not sure
 # field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
 # text beside it: with both in one field neither could be found, and set anew, in one piece
-FIELD_ROLES = (("headline", ("headline",)), ("description", ("body", "price")), ("cta", ("button",)))
+FIELD_ROLES = (("headline", ("headline",)), ("description", ("subline", "offer", "price")), ("cta", ("button",)))
+AMOUNTS = ("offer", "price")
 MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
 
 
@@ -105,7 +106,8 @@ def _with_sure_words(creative: Creative, words: Words) -> Creative:
                 block.text
                 for block in words.with_role(role)
                 if block.confidence >= MIN_FIELD_CONFIDENCE
-                and (role == "price" or says_words(block.text))
+                and block.is_sure
+                and (role in AMOUNTS or says_words(block.text))
                 and not any(is_same_text(block.text, other) for other in said)
             ]
             if texts:
@@ -145,7 +147,7 @@ def name_brand(creative: Creative, words: Words) -> str:
     said = [creative.headline, creative.primary_text, creative.description, creative.cta]
     logos = [
         block.text
-        for block in words.with_role("logo")
+        for block in words.with_role("brand")
         if block.confidence >= MIN_FIELD_CONFIDENCE and says_words(block.text) and not find_domain(block.text)
         and not any(is_same_text(block.text, other) for other in said)
     ]  # fmt: skip

@@ -26,7 +26,10 @@ FACES = {"adult", "child", "statue or drawing", "bystander"}
 LABELS, ROOT = Path(__file__).with_name("ads.jsonl"), Path(__file__).resolve().parents[3]
 FOLDERS = (ROOT / "shared" / "data" / "real-ads", ROOT / "shared" / "data" / "real-ads-more")
 _UNSPACED = r"[\u0e00-\u0e7f\u2e80-\u9fff\uff00-\uffef]"  # Thai, Han, kana: a break of lines is no blank
-_FOLDS = ((r"[\u0640\u200b-\u200f]", ""), (r"\s+", " "), (rf"(?<={_UNSPACED}) (?={_UNSPACED})", ""))
+_FOLDS = (
+    (r"[\u0640\u200b-\u200f]", ""), (r"\s+", " "), (rf"(?<={_UNSPACED}) (?={_UNSPACED})", ""),
+    ("[‘’‚‛´`]", "'"), ("[“”„‟«»]", '"'), ("[‐‑‒–—−]", "-"), (r" (?=[%!?:;,.])", ""),
+)  # fmt: skip
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
 
@@ -89,7 +92,10 @@ def mask(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return a text in NFKC with blanks folded and addresses masked: what must be equal for words to be exact."""
+    """Return a text in NFKC with blanks folded and addresses masked: what must be equal for words to be exact.
+
+    Kinds of quotes, kinds of dashes and a blank before a mark ("20 %", "Oui !") are no difference: each language has its own.
+    """
     text = mask(unicodedata.normalize("NFKC", text))
     for pattern, replacement in _FOLDS:
         text = re.sub(pattern, replacement, text)

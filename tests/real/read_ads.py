@@ -18,7 +18,6 @@ from adcreative.lettering.reading.reader import load_reader
 from adcreative.lettering.reading.words import read_words
 from tests.real.labels import Block, Box, LabelledAd, character_error, fold, read_ads
 
-MEANS = {"body": "subline", "disclaimer": "legal", "logo": "brand"}  # roles of the reader that labels name otherwise
 AMOUNTS = {"offer", "price"}
 UNSPACED = {"Han", "kana", "Thai"}  # scripts whose lines are joined without a blank
 SAME_PLACE = 0.5  # of a read box that lies in a labelled one
@@ -49,7 +48,7 @@ def read_picture(path: Path) -> list[ReadBlock]:
     return [
         ReadBlock(
             block.text,
-            MEANS.get(block.role, block.role),
+            block.role,
             shares(block.box),
             tuple((line.text, shares(line.box)) for line in block.lines),
         )

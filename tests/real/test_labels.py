@@ -47,6 +47,8 @@ def test_words_are_compared_without_what_no_eye_sees() -> None:
     assert fold("Life didn't come\nwith a  walkthrough.") == "Life didn't come with a walkthrough."
     assert fold("شگفت\u200cانگیز") == fold("شگفتانگیز") != fold("شگفت انگیز")
     assert fold("Sale") != fold("SALE")
+    assert fold("C’est « lui » !") == fold('C\'est " lui "!')
+    assert fold("–20 %") == fold("-20%") != fold("20%")
     assert character_error("Shop\nnow", "Shop now") == 0
     assert character_error("ЗНИЖКИ", "3НИЖК") == pytest.approx(2 / 6)
     assert character_error("Sale", "") == 1

@@ -40,7 +40,7 @@ COST_OF_FOOT, USUAL_FOOT = 2.0, 0.12  # of plain ground below all words, in heig
 COST_OF_ACROSS = 3.0  # of words beside in a high shape, above or below in a wide one
 COST_OF_FACE, COST_OF_LOW_FACE, COST_OF_OFF_FACE = 4.0, 1.0, 0.1
 COST_OF_LOGO, HAIR = 0.4, (0.25, 0.4)  # of a logo all on a head; of a face's sides: how far its hair reaches aside and above
-USUAL_LINES = {"headline": 3, "body": 4}
+USUAL_LINES = {"headline": 3, "subline": 4}
 FACE_MARGIN = 0.06  # of a face's height, kept around it
 
 

@@ -21,7 +21,7 @@ FLAT_CARD, FAINT_EDGE = 0.3, 8.0  # residual of a card's ground, and step of lig
 NARROWEST = 0.25  # width of a letter, blanks included, in heights of capitals: no typeface is narrower
 TILT_DEG, TILTED_RIM = 3.0, 0.25  # from which a text is aslant; share of its box, on each side, that is left out then
 ROUND = 1.6  # width over height of a plate: what is longer is a strip or a button, which can stand elsewhere
-ON_THINGS = ("body", "price", "badge", "logo")
+ON_THINGS = ("subline", "offer", "price", "proof", "badge", "tag", "brand")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ def _is_on_thing(block: TextBlock) -> bool:
     if block.plate is None:
         return block.role in ON_THINGS
     x0, y0, x1, y1 = block.plate
-    return block.role in ("price", "badge") and x1 - x0 <= ROUND * (y1 - y0)
+    return block.role in ("offer", "price", "badge") and x1 - x0 <= ROUND * (y1 - y0)
 
 
 def _find_own_ground(image_u8: np.ndarray, block: TextBlock) -> Box | None:

@@ -28,7 +28,7 @@ MARK_SHARE = 2.4  # of a logo's letters' height: how far beside and above them i
 PANEL_SHARES, PANEL_FILL = (0.04, 0.6), 0.8  # of the picture's area that a panel has; of its box that it fills
 USUAL_BLANK, USUAL_LEADING = 0.38, 1.75  # of the height of capitals
 PLAIN_RESIDUAL = 3.0  # of the ground under a logo, 0..255: on other grounds it stays where it is
-NEEDED = ("headline", "body", "button", "disclaimer")  # without one of these the others do not move
+NEEDED = ("headline", "subline", "offer", "button", "legal")  # without one of these the others do not move
 THING_AIR, MOST_AIR = 0.25, 0.04  # of a thing's shorter side, kept around it; of the picture's side
 LEAST_VISUAL, SMALL_VISUAL = 0.01, 0.45  # of the picture's area: a thing that fills less is seen whole, like a face
 FRAMED_VISUAL = 0.8  # and one in a picture beside a panel, which stands free in it
@@ -123,7 +123,7 @@ def take_apart(
     for block in own:
         others = [*foreign, *(one for one in own if one is not block and one.box not in layers)]
         barred = mask_things((height, width), others, [face for face in faces_xyxy_px if not _is_near(box_of(block), face)])
-        if block.role == "logo":
+        if block.role == "brand":
             lifted = _lift_logo(clean, block, barred & ~_around(block, (height, width)), inpainter)
             if lifted is None:
                 fixed.append(block)
@@ -132,11 +132,11 @@ def take_apart(
             lifted = lift_block(clean, block, inpainter, barred)
         if lifted is None or (block.plate is not None and is_smeared(lifted[1], lifted[2])):
             return None
-        if block.plate is None and block.role != "logo" and leaves_ink(lifted[1], lifted[2], block):
+        if block.plate is None and block.role != "brand" and leaves_ink(lifted[1], lifted[2], block):
             return None
         layers[block.box], clean = lifted[0], lifted[1]
     own = [block for block in own if block not in fixed]
-    stack = [block for block in own if block.role != "logo"]
+    stack = [block for block in own if block.role != "brand"]
     visual = find_visual(clean, faces_xyxy_px)
     scene = find_scene(image_u8, clean, blocks, _find_panel(clean, stack), visual)
     staying = [*(thing.box for thing in things), *(box_of(block) for block in fixed)]
@@ -200,7 +200,7 @@ def _find_fixed(image_u8: np.ndarray, own: Sequence[TextBlock]) -> list[TextBloc
     stack = find_stack(own)
     return [
         block for block in own
-        if (block.role == "logo" and block.residual > PLAIN_RESIDUAL)
+        if (block.role == "brand" and block.residual > PLAIN_RESIDUAL)
         or (
             block.role == "button" and block not in stack and block.plate is not None and is_on_texture(image_u8, block.plate)
             and find_plate_coverage(image_u8.astype(np.float32), block.plate, block.ground) is None
@@ -215,7 +215,7 @@ def _with_mark(block: TextBlock) -> Box:
     if not is_found_whole(block):
         half = round(0.5 * block.size_px * len(block.text))
         x0, x1 = min(x0, (x0 + x1) // 2 - half), max(x1, (x0 + x1) // 2 + half)
-    reach = round(MARK_SHARE * (y1 - y0)) if block.role == "logo" else 0
+    reach = round(MARK_SHARE * (y1 - y0)) if block.role == "brand" else 0
     return x0 - reach, y0 - reach // 2, x1, y1 + reach // 4
 
 
@@ -304,7 +304,7 @@ def _piece(block: TextBlock, layer: Layer, gap_px: float) -> Piece:
     if block.plate is None and block.residual > PLAIN_RESIDUAL:
         cleaned = without_blobs(layer.alpha) if block.size_px >= LEAST_CLEANED_PX else layer.alpha
         layer = replace(layer, alpha=cleaned).inked(block.colour)
-    if block.plate is not None or block.role == "logo":
+    if block.plate is not None or block.role == "brand":
         return Piece(block=block, gap_px=gap_px, solid=layer)
     words, blanks, baselines = [], [], []
     for line, own in zip(block.lines, part_lines(layer, block.lines), strict=True):

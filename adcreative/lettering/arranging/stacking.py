@@ -22,11 +22,12 @@ def find_words(blocks: Sequence[TextBlock], width: int) -> list[TextBlock]:
     Those that hang together with the headline, its button, logo and small print, and what lines up with one of these, stands
     beside it, or is a text of some words; lettering on things in the picture is none of these.
     """
-    free = sorted((block for block in blocks if not block.is_ribbon(width)), key=lambda block: box_of(block)[1])
+    said = [block for block in blocks if not block.is_ribbon(width) and block.role != "product_print"]
+    free = sorted(said, key=lambda block: box_of(block)[1])
     own = find_stack(free)
     if not own:
         return []
-    own += [block for block in free if block not in own and block.role in ("button", "logo", "disclaimer")]
+    own += [block for block in free if block not in own and block.role in ("button", "brand", "legal", "address")]
     own += [
         block for block in free
         if block not in own
@@ -41,7 +42,7 @@ def find_stack(blocks: Sequence[TextBlock]) -> list[TextBlock]:
     if head is None:
         return []
     stack = [head]
-    ordered = sorted((block for block in blocks if block is not head and block.role != "logo"), key=lambda one: box_of(one)[1])
+    ordered = sorted((block for block in blocks if block is not head and block.role != "brand"), key=lambda one: box_of(one)[1])
     for below in (True, False):
         for block in ordered if below else reversed(ordered):
             first, last = (stack[-1], block) if below else (block, stack[0])
@@ -76,7 +77,7 @@ def measure_gap(upper: Sequence[TextBlock], lower: Sequence[TextBlock]) -> float
 def find_corner(rows: Sequence[Sequence[TextBlock]]) -> tuple[TextBlock | None, bool]:
     """Return a logo that stands apart above or below all other rows, and whether below."""
     for row, other, is_low in ((rows[0], rows[1:2], False), (rows[-1], rows[-2:-1], True)):
-        if len(row) == 1 and row[0].role == "logo" and other:
+        if len(row) == 1 and row[0].role == "brand" and other:
             size = max(block.size_px for block in other[0])
             gap = box_of(other[0][0])[1] - box_of(row[0])[3] if not is_low else box_of(row[0])[1] - box_of(other[0][0])[3]
             if gap > STACK_GAP * size:

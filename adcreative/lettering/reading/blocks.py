@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adcreative.lettering.reading.block_features import Piece, share_of
 from adcreative.lettering.reading.ink import contrast_ratio, measure_ink, measure_letters
 from adcreative.lettering.reading.reader import TextLine
+from adcreative.lettering.reading.role_models import load_roles
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, end exclusive
 
 ALIGNMENTS = ("left", "centre", "right")
-MAX_SIZE_RATIO = 1.35  # of the heights of two lines of one block
-MAX_COLOUR_DISTANCE = 60.0
+SAME_ROW, SAME_HEIGHT = 0.5, 1.6  # of two lines: share of the lower one's height in the other's; ratio of their heights
+SAME_PANEL = 0.8  # of a line's plate that lies in the one of all lines
+SURE = 0.5  # chance of a role from which it is sure
 PLATE_TOLERANCE = 26.0  # of colours: pixels nearer than this to a label's ground belong to its plate
 STRICT_TOLERANCE, PLATE_EDGE = 10.0, 0.7  # the same on a photograph of nearly its colour; the share of its rim that differs
 MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of its label; its share of the picture
@@ -31,12 +34,16 @@ RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
 
 @dataclass(frozen=True, kw_only=True)
 class BlockLine:
-    """A line of a block: its text and the tight box around its letters (px), or the detected one where no ink was found."""
+    """A line of a block: its text and the tight box around its letters (px), or the detected one where no ink was found.
+
+    colour: RGB 0..255 of its letters, which are not those of the whole block where it is emphasised; None where none was found.
+    """
 
     text: str
     box: Box
     confidence: float
     angle_deg: float = 0.0
+    colour: tuple[int, int, int] | None = None
 
     @property
     def height(self) -> int:
@@ -54,7 +61,8 @@ class TextBlock:
 
     colour, ground: RGB 0..255 of letters and of what they stand on; contrast: 1..21 (WCAG). residual: how far the ground is
     from a flat one or a gradient, 0..255. alignment: one of ALIGNMENTS. plate: box of the coloured shape behind the only line,
-    as of a button. role: one of roles.ROLES, "" before it is given.
+    as of a button; panel: the same behind several lines. role: one of role_models.ROLES, "" before it is given; chance: 0..1,
+    that it is this role.
     """
 
     lines: tuple[BlockLine, ...]
@@ -63,7 +71,9 @@ class TextBlock:
     residual: float
     alignment: str = "left"
     plate: Box | None = None
+    panel: Box | None = None
     role: str = ""
+    chance: float = 1.0
 
     @property
     def text(self) -> str:
@@ -86,12 +96,22 @@ class TextBlock:
         return self.plate is not None and self.plate[0] <= 0 and self.plate[2] >= width
 
     @property
+    def is_sure(self) -> bool:
+        """Whether its role is sure; one that is not fills no field of an ad."""
+        return self.chance >= SURE
+
+    @property
     def contrast(self) -> float:
         return contrast_ratio(self.colour, self.ground)
 
     @property
     def confidence(self) -> float:
         return min(line.confidence for line in self.lines)
+
+    @property
+    def sureness(self) -> float:
+        """How sure the block is, 0..1: the less sure of its words and its role."""
+        return min(self.confidence, self.chance)
 
     @property
     def angle_deg(self) -> float:
@@ -113,20 +133,107 @@ def hangs_below(text: str) -> bool:
 
 def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:
     """Return the blocks of the lines found in the picture [H, W, 3], from top to bottom; their roles are not given yet."""
-    single = [_measure_line(image_u8, line) for line in _join_pieces(lines)]
-    blocks: list[TextBlock] = []
-    for one in sorted(single, key=lambda block: (block.box[1], block.box[0])):
-        plate = find_plate(image_u8, one)
-        if plate is not None and not _is_panel(plate, single, image_u8.shape[1]):
-            blocks.append(replace(one, plate=plate))
-            continue
-        home = next((idx for idx in reversed(range(len(blocks))) if _belongs(blocks[idx], one)), None)
-        if home is None:
-            blocks.append(one)
-        else:
-            first = blocks[home]
-            blocks[home] = replace(first, lines=(*first.lines, *one.lines), residual=max(first.residual, one.residual))
+    single = measure_lines(image_u8, lines)
+    groups = load_roles().join([piece_of(block) for block in single], image_u8.shape[:2])
+    blocks = sorted(
+        (join_lines([single[place] for place in group]) for group in groups), key=lambda one: (one.box[1], one.box[0])
+    )
     return _align(blocks, image_u8.shape[1])
+
+
+def measure_lines(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:
+    """Return each line found in the picture [H, W, 3] as a block of its own, with its plate."""
+    single = [_measure_line(image_u8, line) for line in _join_pieces(lines)]
+    plates = [find_plate(image_u8, one) for one in single]
+    return [
+        replace(one, plate=plate) if plate is not None and not _is_panel(plate, single, image_u8.shape[1]) else one
+        for one, plate in zip(single, plates, strict=True)
+    ]
+
+
+def join_lines(blocks: Sequence[TextBlock]) -> TextBlock:
+    """Return blocks of one message as one, its lines in reading order; its ink is that of most letters.
+
+    A plate stands behind a single line; one behind all lines is their panel.
+    """
+    if len(blocks) == 1:
+        return blocks[0]
+    lines = order_lines([line for block in blocks for line in block.lines])
+    most = max(blocks, key=lambda block: len(block.text) * block.size_px)
+    shapes = [block.plate or block.panel for block in blocks]
+    panel = max((shape for shape in shapes if shape), key=lambda shape: shape[2] - shape[0], default=None)
+    if panel is not None and any(shape is None or share_of(shape, panel) < SAME_PANEL for shape in shapes):
+        panel = None
+    is_single = len(lines) == 1
+    return replace(
+        most,
+        lines=lines,
+        residual=max(block.residual for block in blocks),
+        plate=panel if is_single else None,
+        panel=None if is_single else panel,
+    )
+
+
+def order_lines(lines: Sequence[BlockLine]) -> tuple[BlockLine, ...]:
+    """Return the lines of a block in reading order, pieces of one row and of nearly one height as one line."""
+    is_from_right = sum(map(_leads_left, "".join(line.text for line in lines))) > sum(len(line.text) for line in lines) / 4
+    rows: list[list[BlockLine]] = []
+    for line in sorted(lines, key=lambda one: (one.box[1] + one.box[3]) / 2):
+        last = rows[-1] if rows else []
+        if last and all(_is_beside(line.box, other.box) for other in last):
+            last.append(line)
+        else:
+            rows.append([line])
+    ordered: list[BlockLine] = []
+    for row in rows:
+        row.sort(key=lambda one: -one.box[2] if is_from_right else one.box[0])
+        ordered.append(row[0])
+        for line in row[1:]:
+            if max(line.height, ordered[-1].height) <= SAME_HEIGHT * min(line.height, ordered[-1].height):
+                ordered[-1] = _one_line(ordered[-1], line)
+            else:
+                ordered.append(line)
+    return tuple(ordered)
+
+
+def _one_line(first: BlockLine, second: BlockLine) -> BlockLine:
+    a, b = first.box, second.box
+    box = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+    joint = "" if is_unspaced(first.text[-1:]) or is_unspaced(second.text[:1]) else " "
+    sure, colour = (
+        min(first.confidence, second.confidence),
+        first.colour if len(first.text) >= len(second.text) else second.colour,
+    )
+    return replace(first, text=f"{first.text}{joint}{second.text}", box=box, confidence=sure, colour=colour)
+
+
+def _is_beside(a: Box, b: Box) -> bool:
+    """Return whether two boxes stand in one row: most of the lower one's height is the other's, and they share little width."""
+    shared = min(a[3], b[3]) - max(a[1], b[1])
+    return shared > SAME_ROW * min(a[3] - a[1], b[3] - b[1]) and min(a[2], b[2]) - max(a[0], b[0]) < SAME_ROW * min(
+        a[2] - a[0], b[2] - b[0]
+    )
+
+
+def _leads_left(char: str) -> bool:
+    return unicodedata.bidirectional(char) in ("R", "AL")
+
+
+def is_unspaced(text: str) -> bool:
+    """Return whether a text is in letters that stand without blanks between words: Chinese, Japanese, Thai."""
+    return any("\u2e80" <= char <= "\u9fff" or "\u0e00" <= char <= "\u0e7f" or "\uff00" <= char <= "\uffef" for char in text)
+
+
+def piece_of(block: TextBlock) -> Piece:
+    """Return what the models of blocks and roles are told of a block."""
+    heights = [line.cap_px for line in block.lines]
+    return Piece(
+        text="\n".join(line.text for line in block.lines), box=block.box,
+        cap_px=max(heights) if len(heights) < 3 else block.size_px, ink=block.colour, ground=block.ground,
+        contrast=block.contrast, roughness=block.residual, angle_deg=block.angle_deg,
+        plate=block.plate or block.panel, num_lines=len(heights),
+        evenness=min(heights) / max(*heights, 1.0),
+    )  # fmt: skip
 
 
 def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:
@@ -136,7 +243,8 @@ def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:
     if ink.box is not None and not ink.is_flat:  # what shines through between letters makes a line higher than they are
         letters = measure_letters(image_u8, (x0, y0, x1, y1), 0.0).box
         box = letters if letters and letters[2] - letters[0] >= WHOLE_WIDTH * (box[2] - box[0]) else box
-    found = BlockLine(text=line.text, box=box, confidence=line.confidence, angle_deg=line.angle_deg)
+    found = BlockLine(text=line.text, box=box, confidence=line.confidence, angle_deg=line.angle_deg,
+                      colour=ink.colour if ink.box is not None else None)  # fmt: skip
     return TextBlock(lines=(found,), colour=ink.colour, ground=ink.ground_colour, residual=ink.residual)
 
 
@@ -159,25 +267,6 @@ def _join_pieces(lines: Sequence[TextLine]) -> list[TextLine]:
         else:
             joined.append(line)
     return joined
-
-
-def _belongs(block: TextBlock, other: TextBlock) -> bool:
-    """Return whether a line goes on a block: below its last line, of its size and colour, and aligned with it."""
-    if block.plate is not None:
-        return False
-    last, new = block.lines[-1], other.lines[0]
-    size = max(block.size_px, 1.0)
-    least = 0.0 if not any(char.isalnum() for char in new.text) else size / MAX_SIZE_RATIO  # a sign alone may be of any height
-    has_size = least <= new.cap_px <= MAX_SIZE_RATIO * size
-    gap = new.box[1] - last.box[3]
-    is_near = -0.5 * size <= gap <= 1.2 * size and new.box[1] > last.box[1]
-    is_same_colour = float(np.linalg.norm(np.subtract(block.colour, other.colour))) <= MAX_COLOUR_DISTANCE
-    slack = 0.6 * size
-    middle, new_middle = (last.box[0] + last.box[2]) / 2, (new.box[0] + new.box[2]) / 2
-    is_aligned = (
-        abs(block.box[0] - new.box[0]) <= slack or abs(middle - new_middle) <= slack or abs(block.box[2] - new.box[2]) <= slack
-    )
-    return has_size and is_near and is_same_colour and is_aligned
 
 
 def _align(blocks: list[TextBlock], width: int) -> list[TextBlock]:

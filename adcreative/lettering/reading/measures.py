@@ -31,7 +31,7 @@ def measure_text(words: PictureWords) -> TextMeasures:
     height, width = words.size
     boxes = [line.box for block in words.blocks for line in block.lines]
     share = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) / (height * width)
-    read = [block for block in words.blocks if block.role != "logo"]
+    read = [block for block in words.blocks if block.role != "brand"]
     return TextMeasures(
         share=round(share, 4),
         contrast=round(min((block.contrast for block in read), default=0.0), 2) if read else None,
@@ -46,7 +46,7 @@ def text_notes(words: PictureWords) -> list[str]:
     if share > MAX_TEXT_SHARE:
         notes.append(f"text covers {share:.0%} of the picture; {MAX_TEXT_SHARE:.0%} or less is advised")
     for block in words.blocks:
-        if block.role == "logo":
+        if block.role == "brand":
             continue
         name, size_pt = f'{block.role} "{_shorten(block.text)}"', block.size_px * PHONE_WIDTH_PT / width
         least = MIN_LARGE_CONTRAST if size_pt >= LARGE_PT else MIN_CONTRAST

@@ -1,4 +1,4 @@
-"""What a block of text is for: headline, body, button, badge, price, disclaimer or logo; by size, place, shape and words."""
+"""What a block of text is for: the likeliest of `role_models.ROLES` for all blocks of a picture together, and its chance."""
 
 from __future__ import annotations
 
@@ -7,79 +7,34 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from adcreative.lettering.reading.blocks import TextBlock
+import numpy as np
 
-ROLES = ("headline", "body", "button", "badge", "price", "disclaimer", "logo")
-MAX_BUTTON_WORDS, MAX_LOGO_WORDS = 5, 3
-SMALL_SHARE = 0.024  # of the shorter side: letters lower than this are small print where larger ones stand above
+from adcreative.lettering.reading.blocks import TextBlock, piece_of
+from adcreative.lettering.reading.role_models import ROLES, choose_roles, load_roles
+
 PIECE = 3  # letters: fewer that are missing were misread
-EDGE_SHARE = 0.16  # of the picture's height: where logos stand
-STORY_RATIO, STORY_TOP = 1.5, 0.14  # height to width of a story, and what of its top its own controls cover
-_PRICE = re.compile(
-    r"^\W*(?:(?:from|ab|dès|desde|vanaf|da|only|nur|now)\s+)?(?:[$€£¥₹₽₩]|(?:usd|eur|gbp|chf|kr)\b)?\s?\d+(?:[.,' ]\d+)*"
-    r"\s?(?:[$€£¥₹₽₩%]|(?:usd|eur|gbp|chf|kr|zł)\b)?(?:\s?(?:off|/\s?\w+))?\W*$",
-    re.IGNORECASE,
-)
-_MONEY = re.compile(r"[$€£¥₹₽₩%]|(?<![^\W\d_])(?:usd|eur|gbp|chf|kr|zł|off)\b", re.IGNORECASE)
-_SMALL_PRINT = re.compile(
-    r"\b(?:terms|conditions|t&cs?|apply|agb|gelten|voorwaarden|conditions|conditions g|mentions|condizioni|términos|"
-    r"vorbehalten|excl|incl|subject to|reserved)\b|^\*|[©®]",
-    re.IGNORECASE,
-)
 
 
 def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: str = "") -> list[TextBlock]:
-    """Return the blocks with their roles, in order; at most one is the headline."""
-    unit = min(height, width)
-    named = [replace(block, role=_obvious_role(block, height, unit, brand)) for block in blocks]
-    if any(block.role == "button" and not block.is_ribbon(width) for block in named):  # then what runs from rim to rim is none
-        named = [replace(one, role="badge") if one.role == "button" and one.is_ribbon(width) else one for one in named]
-    free = [idx for idx, block in enumerate(named) if not block.role]
-    worded = [idx for idx in free if says_words(named[idx].text)]
-    if not worded:  # a picture with nothing but a logo or a price has no headline
-        return [replace(block, role=block.role or "body") for block in named]
-    head = max(worded, key=lambda idx: named[idx].size_px * min(len(named[idx].text), 20) ** 0.5)
-    largest = named[head].size_px
-    for idx in free:
-        block = named[idx]
-        if idx == head:
-            role = "headline"
-        elif _is_logo_like(block, height, width) and block.size_px < largest and not brand:
-            role = "logo"
-        elif block.size_px <= SMALL_SHARE * unit and block.box[1] > 0.75 * height and block.size_px < 0.5 * largest:
-            role = "disclaimer"
-        else:
-            role = "body"
-        named[idx] = replace(block, role=role)
-    if not any(block.role in ("body", "price") for block in named):  # what is small but alone, and no small print, is the text
-        small = [one.role == "disclaimer" and not _SMALL_PRINT.search(one.text) for one in named]
-        return [replace(one, role="body") if is_small else one for one, is_small in zip(named, small, strict=True)]
-    return named
+    """Return the blocks with their roles and chances, in order; at most one is the headline.
 
-
-def _obvious_role(block: TextBlock, height: int, unit: int, brand: str) -> str:
-    num_words = len(block.text.split())
-    if brand and is_same_text(block.text, brand, 0.8):
-        return "logo"
-    if _PRICE.match(block.text) and _MONEY.search(block.text):
-        return "price"
-    if block.plate is not None and num_words <= MAX_BUTTON_WORDS:
-        return "button"
-    if _SMALL_PRINT.search(block.text) and block.size_px <= 2 * SMALL_SHARE * unit:
-        return "disclaimer"
-    return ""
-
-
-def _is_logo_like(block: TextBlock, height: int, width: int) -> bool:
-    middle = (block.box[1] + block.box[3]) / 2
-    top = EDGE_SHARE + (STORY_TOP if height >= STORY_RATIO * width else 0.0)
-    is_at_edge = middle < top * height or middle > (1.0 - EDGE_SHARE) * height
-    return (
-        is_at_edge
-        and len(block.lines) == 1
-        and len(block.text.split()) <= MAX_LOGO_WORDS
-        and not block.text.endswith((".", "!", "?"))
-    )
+    Args:
+        brand: who the ad is from, where it is known: what says no more is the brand for sure.
+    """
+    is_read = np.array([says_words(block.text) or any(map(str.isdigit, block.text)) for block in blocks], bool)
+    chances = np.tile(np.eye(len(ROLES))[ROLES.index("product_print")], (len(blocks), 1))  # a round thing is read as a letter
+    pieces = [piece_of(block) for block, is_text in zip(blocks, is_read, strict=True) if is_text]
+    chances[is_read] = load_roles().chances(pieces, (height, width))
+    for place, block in enumerate(blocks):
+        if brand and is_same_text(block.text, brand, 0.8):
+            chances[place] = np.eye(len(ROLES))[ROLES.index("brand")]
+        elif not says_words(block.text):
+            chances[place, ROLES.index("headline")] = 0.0
+    chosen = choose_roles(chances)
+    return [
+        replace(block, role=ROLES[role], chance=float(chances[place, role]))
+        for place, (block, role) in enumerate(zip(blocks, chosen, strict=True))
+    ]
 
 
 def says_words(text: str) -> bool:

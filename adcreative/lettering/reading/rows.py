@@ -41,7 +41,7 @@ def rows_of_words(words: PictureWords, language: str = "") -> list[dict[str, Any
         x0, y0, x1, y1 = block.box
         rows.append({
             "role": block.role, "text": block.text, "script": next((line.script for _, line in lines if line.script), ""),
-            "language": language, "sureness": round(block.confidence, 3), "box": f"{x0} {y0} {x1} {y1}",
+            "language": language, "sureness": round(block.sureness, 3), "box": f"{x0} {y0} {x1} {y1}",
             "ink": "#{:02x}{:02x}{:02x}".format(*block.colour),
             "measured": _pack(words, block=config_as_dict(block), lines=[[number, _pack_line(line)] for number, line in lines]),
         })  # fmt: skip
@@ -138,13 +138,13 @@ def _unpack_line(line: Mapping[str, Any]) -> TextLine:
 def _corrected(block: TextBlock, row: Row) -> TextBlock | None:
     """Return a block as its row says it is: as it was read, or sure, in other words or another role; None without text."""
     text = " ".join(row["text"].split())
-    was_read = (" ".join(block.text.split()), block.role, round(block.confidence, 3))
+    was_read = (" ".join(block.text.split()), block.role, round(block.sureness, 3))
     if (text, row["role"], _parse_sureness(row["sureness"]) or 0.0) == was_read:
         return block
     if not text:
         return None
     said = block if text == was_read[0] else _say(block, text)
-    return replace(said, role=row["role"], lines=tuple(replace(line, confidence=SURE) for line in said.lines))
+    return replace(said, role=row["role"], chance=SURE, lines=tuple(replace(line, confidence=SURE) for line in said.lines))
 
 
 def _say(block: TextBlock, text: str) -> TextBlock:

@@ -151,7 +151,7 @@ def find_repeated(done: Sequence[str], blocks: Mapping[str, TextBlock]) -> list[
 
 
 def _may_not_be_repeated(block: TextBlock) -> bool:
-    return block.plate is None and block.role != "logo" and len(letters_of(block.text)) >= THRESHOLDS.least_repeated
+    return block.plate is None and block.role != "brand" and len(letters_of(block.text)) >= THRESHOLDS.least_repeated
 
 
 def needed_contrast(erased_u8: np.ndarray, old: Sequence[Box], colour: tuple[int, int, int]) -> float:

@@ -45,7 +45,7 @@ def find_field_blocks(words: PictureWords, texts: Mapping[str, str]) -> dict[str
             continue
         taken = {line.box for block in found.values() for line in block.lines}
         free = [block for block in words.blocks if block.lines[0].box not in taken]
-        said = next((block for block in free if block.role != "logo" and is_same_text(block.text, text)), None)
+        said = next((block for block in free if block.role != "brand" and is_same_text(block.text, text)), None)
         joined = _join_lines(free, text) if said is None or lacks_a_piece(said.text, text) else None
         if (block := joined or said) is not None:
             found[name] = block if lacks_a_piece(block.text, text) else _with_text(block, as_set(text, block))

@@ -18,7 +18,7 @@ from adcreative.lettering.setting.matching import FontMatch
 from adcreative.lettering.setting.room import find_room
 from adcreative.lettering.setting.typesetting import CAP_SHARE, IsFree, Setting, TextColumn
 
-PINNED_ROLES = ("logo", "disclaimer")
+PINNED_ROLES = ("brand", "legal", "address", "product_print")
 CHAIN_GAP = 3.0  # heights of capitals: what stands farther below is another group and stays
 MAX_SHIFT = 4.0  # of the distance of the growing text's baselines
 COST_OF_PUSH, COST_OF_SHIFT = 0.06, 0.04  # of moving others at all, and of each baseline that they move
@@ -168,7 +168,7 @@ def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]
     x0, y0, x1, y1 = block.box
     beside = [other for other in others if other.box[0] < x1 and other.box[2] > x0]
     near = NEAR * match.leading_px
-    is_headed = any(-2 <= y0 - other.box[3] <= near and other.role != "logo" for other in beside)
+    is_headed = any(-2 <= y0 - other.box[3] <= near and other.role != "brand" for other in beside)
     return is_headed, any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
 
 

@@ -63,7 +63,7 @@ def test_words_stand_beside_or_below_and_are_read_as_before() -> None:
             continue
         free_top, free_bottom = KEEP_FREE.get(ratio, (0.0, 0.0))
         boxes = {block.role: block.plate or block.box for block in words.blocks}
-        assert boxes["logo"][1] < boxes["headline"][1] < boxes["body"][1] < boxes["button"][1]  # in the ad's own order
+        assert boxes["brand"][1] < boxes["headline"][1] < boxes["subline"][1] < boxes["button"][1]  # in the ad's own order
         for a0, b0, a1, b1 in boxes.values():
             assert b0 >= free_top * height - 2
             assert b1 <= (1 - free_bottom) * height + 2
@@ -86,7 +86,7 @@ def test_no_letter_stays_behind_where_words_moved_away() -> None:
     assert np.abs(parts.scene.picture.astype(int) - ground).max(axis=2)[rest].max() <= 2
     assert (parts.scene.picture[y0:y1, x0:x1] == picture[y0:y1, x0:x1]).all()
     assert np.abs(np.subtract(parts.scene.visual, THING)).max() <= 8
-    assert [piece.block.role for piece in parts.pieces] == ["logo", "headline", "body", "button"]
+    assert [piece.block.role for piece in parts.pieces] == ["brand", "headline", "subline", "button"]
 
 
 @pytest.mark.slow
@@ -100,7 +100,7 @@ def test_a_layout_that_is_not_read_back_leaves_the_words_where_they_stand() -> N
 def test_words_are_broken_over_lines_one_by_one() -> None:
     picture = ad_with_thing()
     words = read_words(picture, KnownReader(), brand=BRAND)
-    assert [block.role for block in find_stack(words.blocks)] == ["headline", "body", "button"]
+    assert [block.role for block in find_stack(words.blocks)] == ["headline", "subline", "button"]
     parts = take_apart(picture, words.blocks, [THING], inpaint_strokes)
     assert parts is not None
     headline = parts.head
@@ -158,7 +158,7 @@ def test_a_face_on_a_photograph_is_whole_in_every_shape_and_no_more_of_it_under_
     sheet = Image.fromarray(drawn_ad(picture))
     words = read_words(np.asarray(sheet), KnownReader(), brand=BRAND)
     blocks = [replace(block, colour=(255, 255, 255)) if block.plate is None else block for block in words.blocks]
-    blocks = [block for block in blocks if block.role != "logo"]  # on a photograph it stays, and has to be seen, too
+    blocks = [block for block in blocks if block.role != "brand"]  # on a photograph it stays, and has to be seen, too
     parts = take_apart(np.asarray(sheet), blocks, [face], inpaint_strokes)
     assert parts is not None
     assert parts.scene.kind == "whole"
@@ -198,7 +198,7 @@ def test_a_small_thing_in_a_photograph_is_seen_whole_but_no_piece_of_its_corner(
     picture, (x, y) = drawn_ad(photograph(480, 480)).copy(), corner
     checks = np.where(np.indices((180, 100)).sum(axis=0)[:, :, None] // 20 % 2, (190, 40, 60), (250, 250, 250))
     picture[y : y + 180, x : x + 100] = checks
-    blocks = [block for block in read_words(picture, KnownReader(), brand=BRAND).blocks if block.role != "logo"]
+    blocks = [block for block in read_words(picture, KnownReader(), brand=BRAND).blocks if block.role != "brand"]
     parts = take_apart(picture, blocks, [], inpaint_strokes)
     assert parts is not None
     assert parts.scene.kind == "whole"

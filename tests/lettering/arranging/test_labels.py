@@ -29,7 +29,7 @@ def ad(card: Box) -> np.ndarray:
 @pytest.mark.parametrize("card", [(380, 100, 520, 220), (320, 60, 600, 340)])  # a label, and a screen that reaches a rim
 def test_all_texts_of_a_card_stay_on_it(card: Box) -> None:
     image_u8, head = ad(card), text("headline", (40, 60, 260, 100))
-    inside = [text("body", (card[0] + 20, 120, card[0] + 110, 134)), text("body", (card[0] + 20, 150, card[0] + 80, 160))]
+    inside = [text("subline", (card[0] + 20, 120, card[0] + 110, 134)), text("subline", (card[0] + 20, 150, card[0] + 80, 160))]
     (thing,) = find_things(image_u8, [head, *inside])
     assert list(thing.texts) == inside
     assert np.abs(np.subtract(thing.box, card)).max() <= 3
@@ -38,7 +38,7 @@ def test_all_texts_of_a_card_stay_on_it(card: Box) -> None:
 def test_a_card_with_a_picture_on_it_is_a_thing_too() -> None:
     image_u8 = ad((200, 60, 420, 340))
     image_u8[75:290, 215:405] = np.random.default_rng(0).integers(60, 250, (215, 190, 3))
-    body = text("body", (260, 305, 350, 320))
+    body = text("subline", (260, 305, 350, 320))
     (thing,) = find_things(image_u8, [text("headline", (40, 60, 160, 100)), body])
     assert thing.texts == (body,)
     assert np.abs(np.subtract(thing.box, (200, 60, 420, 340))).max() <= 3
@@ -48,16 +48,16 @@ def test_a_card_with_a_picture_on_it_is_a_thing_too() -> None:
     "other", [text("headline", (350, 200, 500, 240)), text("button", (350, 200, 400, 210), (340, 190, 420, 220))]
 )
 def test_a_panel_with_what_an_ad_is_built_of_is_no_thing(other: TextBlock) -> None:
-    assert find_things(ad((320, 60, 600, 340)), [text("body", (340, 120, 430, 134)), other]) == []
+    assert find_things(ad((320, 60, 600, 340)), [text("subline", (340, 120, 430, 134)), other]) == []
 
 
 def test_a_panel_at_three_rims_is_no_card() -> None:
-    assert find_things(ad((390, 0, 600, 400)), [text("body", (410, 120, 500, 134))]) == []
+    assert find_things(ad((390, 0, 600, 400)), [text("subline", (410, 120, 500, 134))]) == []
 
 
 def test_what_stands_on_a_round_price_stays_on_it() -> None:
     price = text("price", (420, 150, 480, 180), (400, 100, 500, 200))
-    small = text("body", (430, 120, 470, 132))
+    small = text("subline", (430, 120, 470, 132))
     (thing,) = find_things(ad((0, 0, 1, 1)), [small, price])
     assert thing.box == (400, 100, 500, 200)
     assert set(thing.texts) == {small, price}

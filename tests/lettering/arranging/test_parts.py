@@ -50,7 +50,7 @@ def lines_of(logo: float = 0.0, button: tuple[int, int] = (30, 300)) -> list[Tex
     """Blocks of a drawn ad; logo: residual of the ground under it; button: where it stands."""
     x, y = button
     return [
-        block("logo", "SOMNIA", (60, 30, 140, 50), logo),
+        block("brand", "SOMNIA", (60, 30, 140, 50), logo),
         block("headline", "Sleep better", (30, 120, 310, 160), 20.0),
         block("button", "Order now", (x + 40, y + 16, x + 120, y + 32), plate=(x, y, x + 160, y + 48)),
     ]
@@ -103,7 +103,7 @@ def test_a_logo_whose_mark_cannot_be_taken_off_stays_with_it(has_mark: bool, mon
     parts = take_apart(np.asarray(drawn), blocks, (), inpaint_strokes)
     assert parts is not None
     moved = [piece.block.role for piece in (*parts.pieces, parts.corner) if piece is not None]
-    assert ("logo" in moved) != has_mark
+    assert ("brand" in moved) != has_mark
     assert bool(parts.faces) == has_mark
 
 

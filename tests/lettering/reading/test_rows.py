@@ -30,7 +30,7 @@ def words() -> PictureWords:
 def test_rows_that_nobody_touched_are_the_words_themselves(words: PictureWords) -> None:
     rows = as_table(words)
     assert [(row["block"], row["role"], row["text"]) for row in rows[1:]] == [
-        ("2", "headline", HEADLINE), ("3", "body", BODY), ("4", "button", LABEL), ("5", UNREAD, ""),
+        ("2", "headline", HEADLINE), ("3", "subline", BODY), ("4", "button", LABEL), ("5", UNREAD, ""),
     ]  # fmt: skip
     assert (rows[0]["script"], rows[1]["box"], rows[1]["ink"], rows[4]["script"]) == (
         "Latin", "30 120 279 219", "#{:02x}{:02x}{:02x}".format(*INK), "Thai",

@@ -37,8 +37,8 @@ def test_body_and_button_move_down_together_when_the_headline_needs_more_lines()
         AD | {"headline": LONG}
     )
     assert change.done == ("headline",)
-    assert set(change.moved) == {"body", "button"}
-    assert change.note == "headline set into the picture; body and button moved with it"
+    assert set(change.moved) == {"subline", "button"}
+    assert change.note == "headline set into the picture; subline and button moved with it"
     after = change.apply(picture)
     (old_top, old_bottom), (top, bottom) = button_rows(picture), button_rows(after)
     shift = top - old_top
@@ -64,7 +64,7 @@ def test_outlines_of_what_made_way_are_no_seam_of_the_filled_ground(monkeypatch:
     change = TextSetter(picture, read_words(picture, KnownReader()), AD, reader=KnownReader(), typefaces=typefaces()).change(
         AD | {"headline": LONG}
     )
-    assert set(change.moved) == {"body", "button"}
+    assert set(change.moved) == {"subline", "button"}
     (ground,) = grounds
     assert np.abs(ground[110:460, 20:340].astype(int) - GROUND).max() < 12  # no letters, no button, old or new
 
@@ -98,7 +98,7 @@ def test_a_stack_that_gets_lower_keeps_its_gaps_and_the_proportion_of_the_room_a
     change = TextSetter(picture, read_words(picture, KnownReader()), AD, reader=load_reader(), typefaces=typefaces()).change(
         AD | {"headline": "Rest"}
     )
-    assert set(change.moved) == {"body", "button"}
+    assert set(change.moved) == {"subline", "button"}
     after = change.apply(picture)
     up = button_rows(picture)[0] - button_rows(after)[0]
     old, new = (np.flatnonzero((one[60:280, 26:200].max(axis=2) < 80).any(axis=1)) + 60 for one in (picture, after))
@@ -182,11 +182,12 @@ def test_logo_and_far_blocks_do_not_follow() -> None:
     words = read_words(drawn_ad(), KnownReader(), brand="Somnia")
     headline = next(block for block in words.blocks if block.role == "headline")
     others = [block for block in words.blocks if block is not headline]
-    assert [block.role for block in find_followers(headline, others)] == ["body", "button"]
-    far = [replace(block, lines=tuple(replace(line, box=(30, 460, 200, 476)) for line in block.lines)) if block.role == "body"
+    assert [block.role for block in find_followers(headline, others)] == ["subline", "button"]
+    low = (30, 460, 200, 476)
+    far = [replace(block, lines=tuple(replace(line, box=low) for line in block.lines)) if block.role == "subline"
            else block for block in others]  # fmt: skip
     assert [block.role for block in find_followers(headline, far)] == ["button"]
-    footer = [replace(block, role="logo") if block.role == "body" else block for block in others]
+    footer = [replace(block, role="brand") if block.role == "subline" else block for block in others]
     assert list(find_followers(headline, footer)) == []
 
 
@@ -211,7 +212,7 @@ def test_a_column_is_as_wide_as_its_widest_text() -> None:
     """A short headline above a long line is broken where that line ends, not where the old headline did."""
     picture = drawn_ad()
     words = read_words(picture, KnownReader())
-    headline, body = (next(block for block in words.blocks if block.role == role) for role in ("headline", "body"))
+    headline, body = (next(block for block in words.blocks if block.role == role) for role in ("headline", "subline"))
     match = match_fonts(picture, {"headline": headline}, typefaces())["headline"][0]
     wide = replace(body, lines=(replace(body.lines[0], box=(body.box[0], 240, 440, 270)),))
 

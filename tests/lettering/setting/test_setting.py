@@ -193,7 +193,7 @@ def test_a_text_keeps_a_faint_ink_that_the_ad_has_and_says_so() -> None:
     change = setter(picture, reader=KnownReader(said=["Rest"] * 9)).change(AD | {"headline": "Rest"})
     assert not change.placed["headline"].is_new_ink
     assert change.note.startswith(
-        "headline set into the picture; body and button moved with it; the headline keeps the ad's ink"
+        "headline set into the picture; subline and button moved with it; the headline keeps the ad's ink"
     )
     assert change.note.endswith("whose contrast with the ground is 2.4 (3 is advised)")
     rows = slice(100, 232)  # of the headline; the button's label is white

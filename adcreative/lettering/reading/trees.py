@@ -1,0 +1,51 @@
+"""Boosted trees run in numpy, from arrays that lie in safetensors; `data/make/roles` grows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoostedTrees:
+    """Trees of R rounds and K outputs in one table of N nodes.
+
+    feature [N]: column that a node asks for, -1 at a leaf. threshold [N]: values up to it go left. left, right [N]: the next
+    node. value [N]: what a leaf adds to its output. roots [R, K]: first node of each tree.
+    """
+
+    feature: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    value: np.ndarray
+    roots: np.ndarray
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray], name: str) -> BoostedTrees:
+        """Return the trees whose arrays are named `name.feature`, `name.threshold` and so on."""
+        return cls(**{field: tensors[f"{name}.{field}"] for field in cls.__dataclass_fields__})
+
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        """Return the sums over all rounds [B, K] for rows of features [B, F]."""
+        rows = np.asarray(rows, np.float32)
+        nodes = np.repeat(self.roots.reshape(1, -1).astype(np.int64), len(rows), axis=0)  # [B, R K]
+        at = np.arange(len(rows))[:, None]
+        while True:
+            asked = self.feature[nodes]
+            is_inner = asked >= 0
+            if not is_inner.any():
+                break
+            goes_left = rows[at, np.maximum(asked, 0)] <= self.threshold[nodes]
+            nodes = np.where(is_inner, np.where(goes_left, self.left[nodes], self.right[nodes]), nodes)
+        sums: np.ndarray = self.value[nodes].reshape(len(rows), *self.roots.shape).sum(axis=1, dtype=np.float64)
+        return sums
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Return probabilities [B, K] of scores [B, K]."""
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    chances: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
+    return chances

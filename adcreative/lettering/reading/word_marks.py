@@ -1,0 +1,69 @@
+"""What a text's words say of its role, whatever the language: amounts, addresses, marks, and beginnings of known words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+WORD_FILE = Path(__file__).with_name("role_words.yaml")
+SHORT = 3  # letters: known words of no more are whole words, not beginnings
+_CURRENCY = re.compile(
+    r"[$€£¥₹₽₩₺₫৳฿₪₴]|(?<![^\W\d_])(?:usd|eur|gbp|chf|kr|zł|dh|rp|tl|r\$|руб|грн|р\.|บาท|تومان|ريال|جنيه|درهم|টাকা)|元|円|원|\d\s?\.-"
+)
+_NUMBER = re.compile(r"\d+(?:[.,' ]\d+)*")
+_AMOUNT = re.compile(r"^\W*(?:[^\W\d_]{1,7}\s)?\W*\d+(?:[.,' ]\d+)*\s?\W*(?:[^\W\d_]{1,3}\b)?\W*(?:[^\W\d_]{1,4})?\W*$")
+_DOMAIN = re.compile(
+    r"(?:https?:|www\.)|[a-z0-9-]{2,}\.(?:[a-z]{2,3}\.)?(?:com|net|org|shop|store|io|co|app|[a-z]{2})(?![a-z])"
+)
+_HANDLE = re.compile(r"@\w{3}|#\w{3}|\bfacebook\b|\binstagram\b")
+_PHONE = re.compile(r"\+?\d[\d ()./-]{6,}\d")
+_DATE = re.compile(r"\b\d{1,2}[.:/]\d{2}\b|\b\d{4}[./-]\d{1,2}|\d\s?月|\d\s?월|\b(?:19|20)\d\d\b")
+_SMALL = re.compile(r"^\s*[*※©®]|[©®]")
+_LIST = re.compile(r"^\s*[•·.\-–—✓✔►>]\s?\w")
+
+
+@cache
+def _known() -> dict[str, re.Pattern[str]]:
+    """Return role -> what finds a known word of it."""
+    found = {}
+    for role, words in yaml.safe_load(WORD_FILE.read_text(encoding="utf-8")).items():
+        parts = []
+        for word in words:
+            is_unspaced = any(unicodedata.east_asian_width(char) == "W" or "\u0e00" <= char <= "\u0e7f" for char in word)
+            begin = "" if is_unspaced or not word[0].isalnum() else r"(?<!\w)"
+            end = r"(?!\w)" if len(word) <= SHORT and not is_unspaced and word[-1].isalnum() else ""
+            parts.append(begin + re.escape(word) + end)
+        found[role] = re.compile("|".join(parts))
+    return found
+
+
+KNOWN = ("button", "offer", "price", "legal", "address", "proof", "badge", "tag", "common")
+MARKS = (
+    "words", "letters", "upper", "digits", "percent", "currency", "number", "amount", "domain", "handle", "phone", "email",
+    "date", "small", "list", "closed", "asks", "latin", "wordless", *(f"known {name}" for name in KNOWN),
+)  # fmt: skip
+
+
+def mark_words(text: str) -> np.ndarray:
+    """Return the MARKS of a text [M] float32: counts are logarithms, shares are 0..1, the others 0 or 1."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    letters = [char for char in text if char.isalpha()]
+    cased = [char for char in letters if char.lower() != char.upper()]
+    digits = sum(char.isdigit() for char in text)
+    filled = max(sum(not char.isspace() for char in text), 1)
+    values = [
+        np.log1p(len(text.split())), np.log1p(filled), sum(map(str.isupper, cased)) / max(len(cased), 1), digits / filled,
+        "%" in folded or "٪" in folded, _CURRENCY.search(folded) is not None, _NUMBER.search(folded) is not None,
+        _AMOUNT.match(folded) is not None, _DOMAIN.search(folded) is not None, _HANDLE.search(folded) is not None,
+        _PHONE.search(folded) is not None, re.search(r"\w@\w", folded) is not None, _DATE.search(folded) is not None,
+        _SMALL.search(text) is not None, _LIST.search(text) is not None, text.rstrip().endswith((".", "!", "。", "！")),
+        text.rstrip().endswith(("?", "？", ":", "：")),
+        sum("LATIN" in unicodedata.name(char, "") for char in letters) / max(len(letters), 1), len(letters) < 2,
+        *(pattern.search(folded) is not None for pattern in (_known()[name] for name in KNOWN)),
+    ]  # fmt: skip
+    return np.array(values, np.float32)

@@ -1,0 +1,51 @@
+"""The maker of the models of blocks and roles: drawn ads say what is in them, and trees in numpy give LightGBM's scores."""
+
+from __future__ import annotations
+
+import lightgbm
+import numpy as np
+import pytest
+
+from adcreative.lettering.reading.role_models import ROLES, RoleModels
+from adcreative.lettering.reading.trees import BoostedTrees
+from data.make.roles import __main__ as maker
+from data.make.roles.drawn_ads import draw_ad
+
+PHOTO = np.random.default_rng(0).integers(0, 255, (80, 80, 3), np.uint8)
+
+
+def test_a_drawn_ad_is_the_same_for_a_seed_and_says_what_each_line_is() -> None:
+    first, again = (draw_ad(np.random.default_rng(3), [PHOTO]) for _ in range(2))
+    assert np.array_equal(first.image_u8, again.image_u8)
+    assert [line.text for line in first.lines] == [line.text for line in again.lines]
+    assert {*first.block} <= {*range(len(first.roles))}
+    assert {*first.roles} <= {*ROLES}
+    height, width = first.image_u8.shape[:2]
+    boxes = np.array([line.box_xyxy_px for line in first.lines])
+    assert boxes.min() > -0.05 * width
+    assert boxes[:, 2].max() < 1.05 * width
+    assert boxes[:, 3].max() < 1.05 * height
+
+
+def test_trees_in_numpy_give_the_scores_of_lightgbm() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 6)).astype(np.float32)
+    numbers = (rows[:, 0] + rows[:, 1] * rows[:, 2] > 0).astype(int) + (rows[:, 3] > 1)
+    settings = {**maker.SETTINGS, "objective": "multiclass", "num_class": 3}
+    booster = lightgbm.train(settings, lightgbm.Dataset(rows, numbers), 7)
+    trees = BoostedTrees.from_tensors(maker.pack_trees(booster, "some", 3), "some")
+    assert trees.score(rows) == pytest.approx(booster.predict(rows, raw_score=True), abs=1e-5)
+
+
+def test_models_trained_on_a_few_ads_join_lines_and_know_roles_better_than_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maker, "LINK_ROUNDS", 20)
+    monkeypatch.setattr(maker, "ROLE_ROUNDS", 10)
+    monkeypatch.setitem(maker.SETTINGS, "min_data_in_leaf", 4)
+    samples = list(maker.draw_samples(18, seed=1, photos=[PHOTO]))
+    models = RoleModels(maker.train(samples[:12], seed=1))
+    rows, truth = maker.link_data(samples[12:])
+    chances = models.link_chances(rows)
+    assert chances[truth > 0].mean() > chances[truth == 0].mean() + 0.1
+    rows, numbers = maker.role_data(samples[12:])
+    named = models.role_chances(rows)[np.arange(len(rows)), numbers]
+    assert named.mean() > 1.5 / len(ROLES)
