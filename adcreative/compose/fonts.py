@@ -42,7 +42,7 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "Cyrillic": (("NotoSans",), 0, "fonts-noto-core"),
     "Greek": (("NotoSans",), 0, "fonts-noto-core"),
     "Latin": (("NotoSans",), 0, "fonts-noto-core"),
-    "Common": (("NotoSans", "NotoSansSymbols", "NotoSansSymbols2", "NotoSansCJK"), 0, "fonts-noto-core"),
+    "Common": (("NotoSans", "NotoSansSymbols", "NotoSansSymbols2", "NotoSansCJK", "NotoColorEmoji"), 0, "fonts-noto-core"),
 }
 HAN_FACES = {"ja": 0, "ko": 1, "zh": 2, "zh-hant": 3, "zh-tw": 3, "zh-hk": 4}  # faces of the collection NotoSansCJK
 EMOJI_PACKAGE = "fonts-noto-color-emoji"
@@ -118,11 +118,8 @@ def faces_for(path: Path, text: str, language: str, bold: bool) -> tuple[Face, .
             continue
         stems, index, _ = SCRIPTS[_script_of(letter)]
         for stem in stems:
-            names = [
-                f"{stem}-{cut}.{kind}"
-                for cut in (("Bold", "Regular") if bold else ("Regular",))
-                for kind in ("ttf", "ttc", "otf")
-            ]
+            cuts = ("-Bold", "-Regular", "") if bold else ("-Regular", "")
+            names = [f"{stem}{cut}.{kind}" for cut in cuts for kind in ("ttf", "ttc", "otf")]
             file = next((_machine_fonts()[name] for name in names if name in _machine_fonts()), None)
             face = (file, _han_face(language, index) if "CJK" in stem else index) if file else None
             if face and _has_letter(face, letter):

@@ -5,6 +5,7 @@ Widths and heights are in em of the type's size, so a text is measured once for 
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ SLACK = 1.012  # kerning across segments and rounding
 RIGHT_TO_LEFT = ("ar", "fa", "he", "iw", "ur", "ps", "yi", "dv", "ckb")
 TALL = r"[\p{Arabic}\p{Thai}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Lao}\p{Khmer}\p{Myanmar}]"  # marks above and below
 SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"  # scripts written without spaces
+OTHER_SCRIPTS = r"[^\p{Latin}\p{Greek}\p{Cyrillic}\p{Common}\p{Inherited}]|\p{Extended_Pictographic}"
 IDEOGRAPHS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
 NEVER_FIRST = r"[ーっゃゅょぁぃぅぇぉッャュョァィゥェォ々〜]"  # JIS X 4051: no line begins with these
 SHORT_WORD = 3  # letters; a line that ends with an article or preposition reads badly
@@ -200,10 +202,11 @@ def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
     Capitals and descenders of the font for Latin, Greek and Cyrillic, so that lines of one size align whatever their letters;
     the ink itself for scripts with marks.
     """
-    if not regex.search(f"{TALL}|{IDEOGRAPHS}", text):
+    if not regex.search(OTHER_SCRIPTS, text):
         font = skia.Font(typeface(kind.faces[0]), MEASURED_AT)
         high = max(font.getMetrics().fCapHeight, *(-bounds.top() for bounds in font.getBounds(font.textToGlyphs("dl"))))
-        accents = 0.16 if regex.search(r"[ÀÁÂÃÄÅÈÉÊËÌÍÎÏÒÓÔÕÖÙÚÛÜÝŻŹŚĆŃŐŰŠČŽĚŘŮЙЁΆΈΉΊΌΎΏ]", text) else 0.0
+        marked = [letter for letter in text if len(unicodedata.normalize("NFD", letter)) > 1]
+        accents = 0.16 if any(map(str.isupper, marked)) else 0.06 if marked else 0.0
         falls = 0.22 if regex.search(r"[gjpqyçşţąęQ,;(/@рудцщфζημξρφχψςβ]", text) else 0.02
         return max(0.5, high / MEASURED_AT) + accents, falls
     line = paragraph(kind, ((text, MEASURED_AT),))
