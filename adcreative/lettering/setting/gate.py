@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from adcreative.lettering.erasing.holes import cut_box
 from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.reading.ink import FLAT_RESIDUAL
 from adcreative.lettering.reading.reader import TextLine, TextReading
 from adcreative.lettering.reading.roles import letters_of
 from adcreative.lettering.setting.acceptance import find_lost_lines
@@ -33,7 +34,9 @@ class Thresholds:
     sides. belongs: share of a read line's letters, in order, that a known text has. least_letters: of a line that is no speck.
     sure: confidence of a line that counts. edge: step of light, 0..255, at a letter's edge; faint_edge: that can be seen.
     same_way: cosine of two gradients of one edge; by_chance: share of all directions that are so near. ghost: share of the old
-    text's box that kept edges, beyond ghost_times what its ground has.
+    text's box that kept edges, beyond ghost_times what its ground has; flat_ghost: of one on a flat ground. thing_edge: step of
+    light, 0..255, at the edge of a thing; covered: share of new ground with such edges, beyond ghost_times what the old text's
+    has; own_rim: heights of the old text's capitals that belong to its ground.
     """
 
     margin: float = 1.5
@@ -47,6 +50,10 @@ class Thresholds:
     by_chance: float = 0.25
     ghost: float = 0.01
     ghost_times: float = 1.5
+    flat_ghost: float = 1e-4
+    thing_edge: float = 30.0
+    covered: float = 0.004
+    own_rim: float = 0.15
 
 
 THRESHOLDS = Thresholds()
@@ -61,7 +68,8 @@ def find_residue(
         beside: [H, W] other text and faces, which are no ground.
     """
     kept, usual = measure_ghost(before_u8, ground_u8, old, beside)
-    found = [Problem("ghost")] if kept > THRESHOLDS.ghost + THRESHOLDS.ghost_times * usual else []
+    most = THRESHOLDS.flat_ghost if old.residual <= FLAT_RESIDUAL else THRESHOLDS.ghost + THRESHOLDS.ghost_times * usual
+    found = [Problem("ghost")] if kept > most else []
     read = [line.text for line in _read_around(ground_u8, [old.box], old.size_px, reader) if _lies_in(line, [old.box])]
     left = [text for text in read if _belongs(text, old.text)]
     return (*found, *([Problem("old_words_left", words=" ".join(left))] if left else []))
@@ -93,26 +101,50 @@ def measure_ghost(before_u8: np.ndarray, ground_u8: np.ndarray, old: TextBlock, 
     return kept, float(is_edge[around].mean()) + by_chance
 
 
+def measure_covered(ground_u8: np.ndarray, old: TextBlock, new: TextBlock, beside: np.ndarray) -> tuple[float, float]:
+    """Return the share of edges of things in an erased ground under new lines beside the old ones, and under the old ones.
+
+    Other text of the picture as it came, mask `beside` [H, W], is no thing: it may have moved, else it is looked at by itself.
+    """
+    height, width = ground_u8.shape[:2]
+    under, was = np.zeros((height, width), bool), np.zeros((height, width), bool)
+    for mask, block, rim in ((under, new, 0.0), (was, old, THRESHOLDS.own_rim)):
+        for line in block.lines:
+            mask[cut_box(line.box, height, width, rim * old.size_px)] = True
+    under &= ~(was | beside)
+    if not under.any():
+        return 0.0, 0.0
+    is_edge = np.hypot(*_gradient(ground_u8)) > THRESHOLDS.thing_edge
+    return float(is_edge[under].mean()), float(is_edge[was].mean())
+
+
 def find_failures(
-    before_u8: np.ndarray,
+    ground_u8: np.ndarray,
     after_u8: np.ndarray,
     old: TextBlock,
     new: TextBlock,
     others: Sequence[TextBlock],
     before_lines: Sequence[TextLine],
     reader: TextReading,
+    beside: np.ndarray | None = None,
 ) -> tuple[Problem, ...]:
     """Return what is wrong in a finished picture with one text that was set.
 
     Args:
-        before_u8, after_u8: the picture [H, W, 3] as it came, and finished. old, new: the text's block in either.
+        ground_u8, after_u8: the picture [H, W, 3] as it came without the old text, and finished. old, new: the text's block in
+            the picture as it came, and finished.
         others: all other blocks of the finished picture. before_lines: what was read in the picture as it came.
+        beside: [H, W] where other text stood in it; None: nowhere.
     """
     height, width = after_u8.shape[:2]
     left, top, right, bottom = new.plate or (0, 0, width, height)
     boxes = [line.box for line in new.lines]
     is_cut = any(x0 < left or y0 < top or x1 > right or y1 > bottom for x0, y0, x1, y1 in boxes)
-    return (*([Problem("cut")] if is_cut else []), *_foreign_lines(after_u8, old, new, others, before_lines, reader))
+    beside = np.zeros((height, width), bool) if beside is None else beside
+    covered, usual = measure_covered(ground_u8, old, new, beside)
+    is_covering = new.plate is None and covered > THRESHOLDS.covered + THRESHOLDS.ghost_times * usual
+    found = [*([Problem("cut")] if is_cut else []), *([Problem("covers_a_thing")] if is_covering else [])]
+    return (*found, *_foreign_lines(after_u8, old, new, others, before_lines, reader))
 
 
 def _foreign_lines(

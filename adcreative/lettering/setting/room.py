@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from adcreative.lettering.erasing.holes import cut_box
 from adcreative.lettering.reading.blocks import Box, TextBlock
+from adcreative.lettering.reading.ink import FLAT_RESIDUAL
 from adcreative.lettering.setting.typesetting import IsFree
 
 
@@ -78,7 +79,9 @@ def find_room(
         free[cut_box(box, height, width)] = False
     side_px, below_px = (round(THRESHOLDS.bearing * size), round(THRESHOLDS.descent * size)) if plate is None else (0, 0)
     side_px, below_px = max(rim_px, side_px), max(rim_px, below_px)
-    free[cut_box((x0 - side_px, y0 - side_px, x1 + side_px, y1 + below_px), height, width)] = True
+    is_ragged = plate is None and block.residual <= FLAT_RESIDUAL  # beside a short line a thing may stand, which is seen there
+    for a0, b0, a1, b1 in [line.box for line in block.lines] if is_ragged else [(x0, y0, x1, y1)]:
+        free[cut_box((a0 - side_px, b0 - side_px, a1 + side_px, b1 + below_px), height, width)] = True
     for box in _obstacles(THRESHOLDS.bearing * size if plate is None else THRESHOLDS.margin * size, others, faces_xyxy_px):
         free[cut_box(box, height, width)] = False  # so near stand only letters in the place of old ones
     dx, dy = round(THRESHOLDS.safe_margin * width), round(THRESHOLDS.safe_margin * height)

@@ -144,9 +144,16 @@ class TextSetter:
         stood = {block.box for block in self.words.blocks}
         touched = find_touched(before, picture, [one for one in blocks.values() if one.box in stood], self._reader)
         for name, one in placed.items():
-            others = [other for key, other in blocks.items() if key != name]
+            others, ground = [other for key, other in blocks.items() if key != name], self.prepared.erase(name)[0]
             failures = find_failures(
-                before, picture, self.field_blocks[name], one.block, others, self.words.lines, self._reader
+                ground,
+                picture,
+                self.field_blocks[name],
+                one.block,
+                others,
+                self.words.lines,
+                self._reader,
+                self.prepared.mask_others(name),
             )
             if found := tuple(dict.fromkeys((*self._find_residue(name), *failures, *touched))):
                 refused[name] = found

@@ -35,3 +35,17 @@ def test_letters_do_not_hang_into_another_text() -> None:
     )  # fmt: skip
     x0, y0, x1, y1 = BOX
     assert not find_room(wild, _block(), (below,), ())((x0, y0, x1, y1 + round(0.28 * CAP_PX)))
+
+
+def test_a_thing_beside_a_short_line_is_no_room_where_the_ground_is_flat() -> None:
+    lines = tuple(
+        BlockLine(text="Aim for stars", box=(40, 60 + 50 * row, right, 100 + 50 * row), confidence=1.0)
+        for row, right in enumerate((140, 240))
+    )
+    block = TextBlock(lines=lines, colour=(255, 255, 255), ground=(60, 60, 60), residual=0.0)
+    badge = np.full((200, 300, 3), 60, np.uint8)
+    badge[40:98, 190:] = (56, 182, 255)
+    beside = (150, 60, 230, 100)
+    assert find_room(np.full_like(badge, 60), block, (), ())(beside)
+    assert not find_room(badge, block, (), ())(beside)
+    assert find_room(badge, block, (), ())(lines[1].box)
