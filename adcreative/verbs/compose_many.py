@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from adcreative.artifacts import dump_json, hash_bytes, write_atomically
 from adcreative.catalog.images import read_image
 from adcreative.catalog.sources import open_product_feed, open_source
@@ -16,9 +18,10 @@ from adcreative.compose.cutouts import load_segmenter
 from adcreative.compose.feed import FeedRow, brief_of, shared_brief, with_known_columns
 from adcreative.compose.from_ad import take_parts, write_taken
 from adcreative.config import config_as_dict
-from adcreative.creative import FailedCreative
+from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
-from adcreative.lettering import read
+from adcreative.features.known_words import load_known_words, with_known_words, words_of
+from adcreative.lettering import Words, read
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
@@ -105,6 +108,13 @@ def _failed(row: FeedRow, problem: str, remedy: str) -> FailedCreative:
     return FailedCreative(file_name=named, ad_name=row.name, problem=f"row {row.number}: {problem}", remedy=remedy)
 
 
+def _words_of(ad: Path, image_u8: np.ndarray, words: Path | None) -> Words:
+    """Return the words of an ad, those of a words file where it holds the picture."""
+    creative = Creative(file_name=ad.name, image_path=ad)
+    creative = creative if words is None else with_known_words(creative, load_known_words(words))
+    return words_of(creative, image_u8, None) if creative.words else read(image_u8)
+
+
 @takes(ComposeSettings)
 def compose_from(
     ad: Path, out: Path, settings: ComposeSettings, *, progress: Progress = silent, should_stop: ShouldStop = never
@@ -119,7 +129,7 @@ def compose_from(
     """
     out, image_u8 = Path(out), read_image(Path(ad))
     progress("taking the ad apart", 0, 1)
-    taken = take_parts(image_u8, read(image_u8), load_segmenter(settings.cutout_model))
+    taken = take_parts(image_u8, _words_of(Path(ad), image_u8, settings.words), load_segmenter(settings.cutout_model))
     path = write_taken(taken, out / "brief")
     progress("taking the ad apart", 1, 1)
     asked = "; ".join(f"{name} ({why})" for name, why in taken.missing.items())

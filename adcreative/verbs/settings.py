@@ -185,7 +185,8 @@ class ImproveSettings(SearchSettings, WriteSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ComposeSettings:
-    """How ads are composed. seed None: 0. cutout_model: ONNX network of the U-2-Net kind that says what stands out."""
+    """How ads are composed. seed None: 0. cutout_model: ONNX network of the U-2-Net kind that says what stands out.
+    words: of the ad that parts are taken from."""
 
     model: Model = None
     num: Annotated[int, typer.Option(min=1, help="How many ads, each a concept of its own where there are enough.")] = 12
@@ -196,6 +197,7 @@ class ComposeSettings:
     cutout_model: Annotated[
         Path | None, typer.Option(help="ONNX network of the U-2-Net kind for cut-outs, in place of the shipped one.")
     ] = None
+    words: Words = None
     restart: Overwrite = False
 
 

@@ -21,7 +21,7 @@ from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.known_words import TABLE_COLUMNS, load_known_words, with_known_words
 from adcreative.features.picture_fields import fill_from_pictures
-from adcreative.lettering.reading.reader import TextLine
+from adcreative.lettering import TextLine, Words
 from adcreative.runs.continuing import hash_creative
 from tests.lettering.reading.drawn_ads import BODY, BRAND, HEADLINE, LABEL, KnownReader, drawn_ad
 
@@ -163,3 +163,15 @@ def test_a_studio_reads_one_ad_and_takes_it_back_corrected(monkeypatch: pytest.M
     assert studio.read_words(replace(ad, words=json.dumps(rows))).headline == "Sleep well tonight"
     with pytest.raises(CreativeError, match="it has no picture"):
         studio.read(Creative(headline="words alone"))
+
+
+def test_an_ad_is_taken_apart_by_corrected_words(folder: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ads, words, _ = folder
+    correct(words, lambda row: row.update(text="Sleep well tonight") if row["role"] == "headline" else None)
+
+    def take_parts(image_u8: np.ndarray, found: Words, segment: object) -> None:
+        raise LookupError(*(block.text for block in found.with_role("headline")))
+
+    monkeypatch.setattr("adcreative.verbs.compose_many.take_parts", take_parts)
+    with pytest.raises(LookupError, match="Sleep well tonight"):
+        pipeline.compose_from(ads / "a.png", tmp_path / "new", words=words)
