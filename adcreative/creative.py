@@ -1,6 +1,6 @@
 """The records that travel between the stages: Creative in, Prediction and EditResult out, FailedCreative beside them.
 
-Frozen, without torch and without files: anything may import this module, it imports nothing of ours.
+Frozen, without torch and without files: nearly anything may import this module, it imports `problem` alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from adcreative.problem import Problem
 
 TEXT_COLUMNS = (
     "file_name", "ad_name", "headline", "primary_text", "description", "cta", "brand", "category", "platform",
@@ -155,7 +157,7 @@ class Alternative:
     that guide the search; the third, which must have no part in a choice, is asked when the edit is chosen. identity (-1..1),
     realism (0..1): of the worst face; None when no face was opened. edit_strength: as in EditResult. size: of the edit, in
     standard deviations. Figures are None in a run whose models have seen no results of the account (EditResult.is_untested).
-    words_in_picture: as in EditResult.
+    words_in_picture, picture_problems: as in EditResult.
     """
 
     uplift: float | None
@@ -172,6 +174,7 @@ class Alternative:
     edits: tuple[Edit, ...]
     edit_strength: float | None = None
     words_in_picture: str = ""
+    picture_problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,8 +211,10 @@ class EditResult:
     praises what does nothing. None where no face was edited or none of the changes is measured.
     alternatives: the best distinct edits that were found, the delivered one among them, also of an ad that is kept; the largest
     lower bound first. consent_id: what the creative names, whether or not it permitted the edit. read_fields: as in Creative.
-    words_in_picture: what became of the words that stand in the picture, "" when none of the ad's do. enough_data: as in
-    Prediction; where it is False the rates order candidates of one creative at best, and a report must not state them.
+    reason: why it is edited or kept, in sentences; problems: the same as codes with values, which decisions ask for.
+    words_in_picture: what became of the words that stand in the picture, "" when none of the ad's do; picture_problems: the
+    same as codes. enough_data: as in Prediction; where it is False the rates order candidates of one creative at best, and a
+    report must not state them.
     change_by_words: what of the predictor's change of log-odds the new words bring alone; None unless edited.
     is_own_choice: the user took this edit or typed its words, whatever the models say of it; the change is what they say.
     is_untested: the models have seen no results of the account. Then an edit is worth a test and no promise: without a base
@@ -252,7 +257,9 @@ class EditResult:
     reason: str = ""
     consent_id: str = ""
     read_fields: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     words_in_picture: str = ""
+    picture_problems: tuple[Problem, ...] = ()
     enough_data: bool = True
     is_untested: bool = False
     rank_score: float | None = None
@@ -265,7 +272,17 @@ class EditResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types, ready for one line of results.jsonl."""
-        return asdict(self)
+        row: dict[str, Any] = _with_codes(asdict(self))
+        return row
+
+
+def _with_codes(value: Any) -> Any:
+    """Return nested plain types with code and values in place of each Problem's sentence."""
+    if isinstance(value, Problem):
+        return value.as_dict()
+    if isinstance(value, dict):
+        return {name: _with_codes(one) for name, one in value.items()}
+    return type(value)(map(_with_codes, value)) if isinstance(value, tuple | list) else value
 
 
 @dataclass(frozen=True, kw_only=True)

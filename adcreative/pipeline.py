@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
+    from adcreative.editor.session import EditOutcome, Session
     from adcreative.papers.compression.run import compress
     from adcreative.papers.compression.selection import select
     from adcreative.papers.discontinuation.run import forecast_two_terms
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from adcreative.provenance.run_records import forget_paths
     from adcreative.runs.batch import RunSummary
     from adcreative.runs.engines import BatchConfig
-    from adcreative.runs.folder import Outcome, save_run
+    from adcreative.runs.folder import Outcome
     from adcreative.verbs.account import (
         METRICS,
         NEEDED_COLUMNS,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.evaluate import evaluate
     from adcreative.verbs.explain import explain
     from adcreative.verbs.export_model import ExportedModel, export_model
+    from adcreative.verbs.finish import save_run
     from adcreative.verbs.forecast import forecast
     from adcreative.verbs.governance import disclosures, purge, signing_config
     from adcreative.verbs.language_model import check_language_model, list_language_models, models_dir
@@ -91,13 +93,14 @@ if TYPE_CHECKING:
 # module -> its names, as imported above for type checkers
 _HOMES = {
     "copywriter.brand_kit": "read_brand_kit",
+    "editor.session": "EditOutcome Session",
     "delivery.experiment.settings": "ExportSettings PlanSettings",
     "provenance.approval": "note_event read_events",
     "provenance.disclosure": "NOT_LEGAL_ADVICE",
     "provenance.run_records": "forget_paths",
     "runs.batch": "RunSummary",
     "runs.engines": "BatchConfig",
-    "runs.folder": "Outcome save_run",
+    "runs.folder": "Outcome",
     "verbs.account": "METRICS NEEDED_COLUMNS AccountView ColumnView MappingProposal propose_mapping read_account read_columns"
     " read_result_rows read_settings write_mapping write_settings",
     "verbs.app": "launch_app",
@@ -122,6 +125,7 @@ _HOMES = {
     "papers.set_continuation.run": "extend",
     "papers.slate_readers.run": "rotate",
     "papers.slate_readers.settings": "RotateSettings",
+    "verbs.finish": "save_run",
     "verbs.forecast": "forecast",
     "verbs.governance": "disclosures purge signing_config",
     "verbs.language_model": "check_language_model list_language_models models_dir",

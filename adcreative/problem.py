@@ -1,15 +1,15 @@
-"""What is wrong with a line, a text in a picture or a shape, as a code with values; the sentence is for people alone."""
+"""What is said of a line, a text in a picture, a shape or an edit, as a code with values; the sentence is for people alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Self
+from typing import Any, Self
 
 from adcreative.config import read_packaged_yaml
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "find_problem"]
 
 
 class Problem(str):
@@ -29,8 +29,17 @@ class Problem(str):
         self.code, self.values = code, values
         return self
 
+    def as_dict(self) -> dict[str, object]:
+        """Return code and values, as plain JSON types."""
+        return {"code": self.code, "values": dict(self.values)}
+
     def __reduce__(self) -> tuple[Callable[..., Problem], tuple[str, dict[str, object]]]:
         return _make, (self.code, self.values)
+
+
+def find_problem(told: Iterable[Mapping[str, Any]], code: str) -> Problem | None:
+    """Return the first problem of a code among those of a row (`Problem.as_dict`); None without one."""
+    return next((Problem(code, **one["values"]) for one in told if one["code"] == code), None)
 
 
 def _make(code: str, values: dict[str, object]) -> Problem:

@@ -91,7 +91,11 @@ class Outcome:
     verdict: None = None
 
 
-def edit_creative(creative: Creative, *, tools: Any, config: Any, should_stop: Any) -> Outcome:
+def open_session(creative: Creative, settings: Any, models: Any, should_stop: Any) -> SimpleNamespace:
+    return SimpleNamespace(search=lambda should_stop: edit_creative(creative), picture=lambda idx: None, creative=creative)
+
+
+def edit_creative(creative: Creative) -> Outcome:
     rate = ask_model(creative)
     if "broken" in creative.headline:
         raise CreativeError("broken", "Mend it.")
@@ -122,8 +126,8 @@ def modules() -> dict[str, Any]:
     )
     loading.load_model = lambda model=None: SimpleNamespace(predictor=PREDICTOR)
     loading.load_scorer = lambda model=None, features=None: (Extractor(), PREDICTOR)
-    editor: Any = ModuleType("adcreative.editor.editor")
-    editor.edit_creative = edit_creative
+    editor: Any = ModuleType("adcreative.editor.session")
+    editor.open_session = open_session
     builder: Any = ModuleType("adcreative.features.builder")
     builder.AccountHistory = History
     return {module.__name__: module for module in (loading, editor, builder)}

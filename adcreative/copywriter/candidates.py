@@ -8,9 +8,8 @@ from typing import Protocol, runtime_checkable
 
 from adcreative.copywriter.brief import Brief
 from adcreative.errors import CopywriterError
+from adcreative.problem import Problem
 from adcreative.progress import ShouldStop as ShouldStop
-
-FELL_BACK = "failed, so the template grammar wrote instead"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +17,7 @@ class CopyCandidates:
     """Lines that passed the lint, best first within an engine, and what became of the others.
 
     engines is parallel to headlines + descriptions and names what wrote each line; engine names them all ("smollm2+template").
-    dropped holds (text, why) of proposed lines that were refused. notes are sentences for the user: a fallback, instructions
+    dropped holds (text, why) of proposed lines that were refused. notes are for the user: a fallback, instructions
     left out of the brief. is_cancelled: the work was stopped, so lines may be missing. brief: what the lines were written from
     and held against, with all that was added to it on the way (a brand's rules, words to avoid).
     """
@@ -28,7 +27,7 @@ class CopyCandidates:
     engines: tuple[str, ...]
     engine: str
     dropped: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Problem, ...] = ()
     is_cancelled: bool = False
     brief: Brief = field(default_factory=Brief)
 

@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator, Mapping
 
 from adcreative.copywriter.brief import Brief, clean_text, expect_of, read_facts
 from adcreative.copywriter.candidates import (
-    FELL_BACK,
     CopyCandidates,
     CutShortError,
     FreshLine,
@@ -103,11 +102,12 @@ class LintedCopywriter:
                     lines = source.propose(draft.brief, kind, wanted, seed=seed, should_stop=should_stop)
             except CutShortError as error:
                 lines = list(error.lines)
-                draft.note(f"{source.engine} finished {len(lines)} line{'s' * (len(lines) > 1)} and then failed: {error}")
+                finished = f"{len(lines)} line{'s' * (len(lines) > 1)}"
+                draft.note(Problem("writer_cut_short", engine=source.engine, count=finished, error=str(error)))
             except CopywriterError as error:
                 if self._fallback is None:
                     raise
-                draft.note(f"{source.engine} {FELL_BACK}: {error}")
+                draft.note(Problem("writer_failed", engine=source.engine, error=str(error)))
                 continue
             taken = draft.take(lines, kind, wanted, source.engine)
             if not isinstance(source, StreamingSource):
@@ -140,28 +140,25 @@ class _Draft:
         self.is_cancelled = False
         self._accepted: dict[str, list[tuple[str, str]]] = {kind: [] for kind in KINDS}  # kind -> (line, engine)
         self._dropped: list[tuple[str, str]] = []
-        self._notes: list[str] = []
+        self._notes: list[Problem] = []
         facts = read_facts(brief)
         if facts.ignored:
             num = len(facts.ignored)
-            self.note(f"left out {num} sentence{'s' * (num > 1)} of the brief that would instruct a language model")
+            self.note(Problem("instructions_left_out", count=f"{num} sentence{'s' * (num > 1)}"))
 
     def num_lines(self, kind: str) -> int:
         return len(self._accepted[kind])
 
-    def note(self, sentence: str) -> None:
-        if sentence not in self._notes:
-            self._notes.append(sentence)
+    def note(self, problem: Problem) -> None:
+        if problem not in self._notes:
+            self._notes.append(problem)
 
     def note_language(self) -> None:
         """Say what is possible in another language than English without a language model that knows it."""
         facts = read_facts(self.brief)
         if not facts.is_english:
             name = LANGUAGES.get(facts.language, "another language than English")
-            self.note(
-                f"the ad is in {name}: its own phrases are put together anew; for new words in {name} give a chat server "
-                "that knows it (--llm)"
-            )
+            self.note(Problem("ad_language", language=name))
 
     def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> list[str]:
         """Accept clean, new lines until there are `num_lines`; return them.

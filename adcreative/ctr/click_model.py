@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -18,10 +18,16 @@ class ClickModel(Protocol):
     """A fitted model (ctr.predictor.Predictor, ctr.account.model.AccountModel); rows never influence each other.
 
     ood_scores: modality -> out-of-distribution score. notes: what fitting wrote down, with "grades" and "metrics".
+    has_gradients: whether it is a network, which gradients go through. searched_share (0..1): of the change predicted for the
+    best of many versions, what comes true.
     """
 
     ood_scores: dict[str, OODScore]
     notes: dict[str, Any]
+    has_gradients: ClassVar[bool]
+
+    @property
+    def searched_share(self) -> float: ...
 
     @property
     def content_hash(self) -> str:

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -213,6 +213,13 @@ class Predictor:
                     f"the predictor was fitted with {name} {expected[:12]}, here it is {encoder_hashes[name][:12]}; "
                     "use the same weights or fit it again"
                 )
+
+    has_gradients: ClassVar[bool] = True
+
+    @property
+    def searched_share(self) -> float:
+        """Share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`)."""
+        return self.changes.searched_share
 
     @cached_property
     def content_hash(self) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -16,26 +15,36 @@ from adcreative.lettering import FillHoles, PreparedCache, TextReading
 from adcreative.provenance.consent import ConsentBook
 from stylegan.faces.visible_changes import VISIBLE_CHANGES
 
+BUTTON_STD = 0.1  # log-odds that a new button leaves unexplained, assumed: ctr/changes.py calibrates words and picture only
+
 
 class Extractor(Protocol):
     """Turns creatives into features (features.extraction.FeatureExtractor)."""
 
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """Name to hash of each encoder."""
+
     def extract(self, creatives: Sequence[Creative]) -> list[Any]:
         """Return CreativeFeatures or CreativeError per creative."""
 
+    def for_versions(self, image_u8: np.ndarray) -> Extractor:
+        """Return one that is quicker on versions of a picture [H, W, 3] uint8."""
 
-@runtime_checkable
-class ExtractsVersions(Protocol):
-    """An extractor that has a quicker one for versions of a picture [H, W, 3] uint8."""
-
-    def for_versions(self, image_u8: np.ndarray) -> Extractor: ...
+    def for_models(self, models: Iterable[Any]) -> Extractor:
+        """Return a cheaper one, which skips features that none of these models reads."""
 
 
-@runtime_checkable
-class MeasuresForModels(Protocol):
-    """An extractor that can make a cheaper copy of itself: the copy skips features that none of the given models reads."""
+class Directions(Protocol):
+    """Edits of a face (stylegan.latents.directions.labelled.DirectionSet): names, and the safe range of each, [K]."""
 
-    def for_models(self, models: Iterable[Any]) -> Extractor: ...
+    names: tuple[str, ...]
+    low: np.ndarray
+    high: np.ndarray
+    limits: Any
+
+    def select(self, names: Any) -> Any:
+        """Return these directions alone."""
 
 
 class ClickPredictor(Protocol):
@@ -43,6 +52,13 @@ class ClickPredictor(Protocol):
 
     @property
     def content_hash(self) -> str: ...
+    @property
+    def searched_share(self) -> float:
+        """Share (0..1) of the change predicted for the best of many versions that comes true."""
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What fitting wrote down; "word_effects" of a model that learnt from an account."""
 
     def predict(self, creatives: Sequence[Creative], features: Sequence[Any]) -> list[Prediction]:
         """Return one Prediction per creative."""
@@ -105,8 +121,37 @@ class ScenePainter(Protocol):
         """Return up to num_pictures pictures [H, W, 3] uint8, painted where mask [H, W] is True; fewer when stopped."""
 
 
-def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> FaceSession:
-    """Open the embedded face editor on a picture.
+def predict_uplift(
+    predictor: ClickPredictor, creatives: Sequence[Creative], features: Sequence[Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of the change in log-odds against the first creative, [N-1] each.
+
+    They are the predictor's own, which was calibrated on real pairs of ads. No predictor has learnt how far the effect of a
+    new button comes true, so BUTTON_STD^2 is added to the variance where the button differs.
+    """
+    mean, std = (np.asarray(part, dtype=np.float64) for part in predictor.predict_change(creatives, features))
+    has_new_button = np.array([one.cta != creatives[0].cta for one in creatives[1:]], dtype=np.float64)
+    return mean, np.sqrt(np.maximum(std**2 + BUTTON_STD**2 * has_new_button, 0.0))
+
+
+def pool_opinions(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of several models' predicted changes, [J, N] each -> [N].
+
+        mean = average of the means,   variance = average of the variances + variance of the means
+
+    the moments of their equal mixture: what one model does not know the others do not know either (all see the same kind of
+    data), and where they contradict each other less is known.
+    """
+    return means.mean(axis=0), np.sqrt(np.square(stds).mean(axis=0) + means.var(axis=0))
+
+
+def searched_share(models: Sequence[ClickPredictor]) -> float:
+    """Return the share (0..1) of the change predicted for the best of many versions that comes true: the models' mean."""
+    return float(np.mean([one.searched_share for one in models]))
+
+
+def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], models: EditorTools, directions: Directions) -> FaceSession:
+    """Open the embedded face editor on a picture, for these directions.
 
     Raises:
         CreativeError: one of the faces cannot be edited.
@@ -115,18 +160,18 @@ def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorT
     from stylegan.photo.session import FaceEditSession
 
     try:
-        return FaceEditSession(image_u8, faces, tools.codec, tools.directions, cast(Any, tools.analyzer))
+        return FaceEditSession(image_u8, faces, models.codec, cast(Any, directions), cast(Any, models.analyzer))
     except InversionError as error:
         raise CreativeError(f"{error}.", "Leave that face out.") from error
 
 
-def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], tools: EditorTools) -> Sequence[Any]:
+def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], codec: Any, directions: Directions) -> Sequence[Any]:
     """Return the faces, with a refusal on those that the directions were not made for (sunglasses, drawings)."""
-    if getattr(tools.directions, "limits", None) is None:
+    if directions.limits is None:
         return faces
     from stylegan.photo.session import refuse_unfit
 
-    return refuse_unfit(image_u8, faces, tools.codec, tools.directions)
+    return refuse_unfit(image_u8, faces, codec, cast(Any, directions))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +180,7 @@ class EditorTools:
 
     predictor and judge guide the search and choose among what it found; the auditor, which has no part in the choice, reports
     on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays,
-    without a text_reader the words in a picture are not read and not set. fonts: files of the brand, in place of those at hand.
+    without a text_reader the words in a picture are not read and not set.
     visible_changes: direction -> least change of its measure that people see (`scoring/visibility.py`).
     prepared: cache of fonts and grounds of the latest pictures; with it a thread works these out beside a search.
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
@@ -147,14 +192,14 @@ class EditorTools:
     auditor: ClickPredictor
     analyzer: FaceFinder
     codec: Any
-    directions: Any
+    directions: Directions
     copywriter: Any = None
     scene_painter: ScenePainter | None = None
     inpainter: FillHoles | None = None
     text_reader: TextReading | None = None
-    fonts: tuple[Path, ...] = ()
     prepared: PreparedCache | None = None
     visible_changes: Mapping[str, float] = field(default_factory=lambda: VISIBLE_CHANGES)
-    open_session: Callable[[np.ndarray, Sequence[Any], EditorTools], FaceSession] = open_face_session
+    open_faces: Callable[[np.ndarray, Sequence[Any], EditorTools, Directions], FaceSession] = open_face_session
+    refuse_faces: Callable[[np.ndarray, Sequence[Any], Any, Directions], Sequence[Any]] = refuse_faces
     consents: ConsentBook = field(default_factory=ConsentBook)
     today: Callable[[], date] = date.today

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.config import load_config
+from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording
 from adcreative.editor.search.config import SearchConfig
 from adcreative.errors import ConfigError, is_address
 
@@ -84,6 +85,45 @@ class EditorConfig(SearchConfig):
         if negative := [name for name in counts if getattr(self, name) < 0]:
             faults.append(f"{', '.join(negative)} must not be negative")
         return faults + super().find_faults()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """What is known of the level of the rates.
+
+    is_known: the models learnt from this account's results; otherwise an edit is worth a test and no promise
+    (`decision/untested.py`). usual_rate: the account's mean click rate (0..1), which brings rates back. is_of_run: that rate is
+    the mean of many ads, which move to its level together once all are edited; otherwise it is that of this ad as it came.
+    """
+
+    is_known: bool = True
+    usual_rate: float | None = None
+    is_of_run: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionSettings:
+    """All that is asked for of the edit of one ad.
+
+    faces: which may be edited, counted from the largest, 0 first; None: all. boldness: how much of the safe range of each
+    direction may be used, above 0 and at most 1. wording: what new lines are like, brand kit included.
+    """
+
+    config: EditorConfig = EditorConfig()
+    faces: frozenset[int] | None = None
+    boldness: float = 1.0
+    wording: Wording = ANY_WORDING
+    level: Level = Level()
+
+    @property
+    def edit_look(self) -> bool:
+        """Whether light, colour and crop may change."""
+        return self.config.edit_look and not (self.wording.kit is not None and self.wording.kit.lock_look)
+
+    @property
+    def fonts(self) -> tuple[Path, ...]:
+        """Font files of the brand, in place of those at hand; none: those at hand."""
+        return () if self.wording.kit is None else tuple(map(Path, self.wording.kit.fonts))
 
 
 def limit_changes(config: EditorConfig, changes: Sequence[str]) -> EditorConfig:

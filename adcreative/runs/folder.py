@@ -8,29 +8,35 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import numpy as np
 
-from adcreative.artifacts import dump_json, make_private_dir, remove_drafts, write_atomically
+from adcreative.artifacts import make_private_dir, remove_drafts
 from adcreative.catalog.images import picture
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, EditResult
-from adcreative.provenance.approval import AUDIT, note_event
-from adcreative.provenance.disclosure import disclosures_of_run
+from adcreative.provenance.approval import AUDIT
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.run_records import RESULTS, SETTINGS
 from adcreative.provenance.sidecar import SUFFIX
 from adcreative.provenance.signing import SigningConfig
-from adcreative.report import write_report
 from adcreative.runs.continuing import hash_creative
 from adcreative.runs.people import told_pictures
 
-__all__ = ["RESULT_COLUMNS", "Makers", "Outcome", "picture_stem", "remove_untold", "safe_stem", "save_run", "write_pictures"]
+__all__ = [
+    "RESULT_COLUMNS",
+    "Makers",
+    "Outcome",
+    "picture_stem",
+    "remove_untold",
+    "safe_stem",
+    "write_original",
+    "write_pictures",
+]
 
 FAILURES = ("results.failures.csv", "failures.csv")  # the second of earlier versions
 RUN_FILES = (
@@ -119,42 +125,7 @@ def remove_untold(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             path.unlink(missing_ok=True)
 
 
-def save_run(
-    creative: Creative,
-    outcome: Outcome,
-    out: Path,
-    *,
-    stem: str,
-    settings: Mapping[str, Any],
-    cards: Sequence[Mapping[str, Any]] = (),
-    models: Mapping[str, str] | None = None,
-    signing: SigningConfig | None = None,
-) -> dict[str, Any]:
-    """Write one edited ad as a run folder `out`, as `optimize` writes many, and return its line of results.jsonl.
-
-    Args:
-        stem: what its pictures are called, such as "autumn" for images/autumn.edited.png.
-        settings: what it was made with; part of the ids of its variants.
-        cards: model cards for the report. models: name to hash of every model that took part, for the sidecar.
-        signing: who signs the pictures; they are not signed without it.
-    """
-    make_private_dir(out)
-    row = {"row": 1, **outcome.result.as_dict(), "remedy": ""}
-    row |= write_pictures(creative, outcome, out, stem=stem, makers=Makers(models=models or {}, signing=signing))
-    settings = {"verb": "studio", **settings, "data": str(_write_original(creative, out / "original").resolve())}
-    write_atomically(out / SETTINGS, dump_json(settings).encode(), is_private=True)
-    write_atomically(out / RESULTS, dump_json(row).encode(), is_private=True)
-    write_rows(out / "results.csv", [{name: row.get(name, "") for name in RESULT_COLUMNS}], RESULT_COLUMNS)
-    duties = [duty.as_dict() for duty in disclosures_of_run([row], date.today())]
-    shown = {name: value for name, value in settings.items() if name != "data"}
-    write_report(
-        out / "report.html", [row], settings=shown, image_dir=out / "images", cards=cards, failures=[], disclosures=duties
-    )
-    note_event(out, "made", status=row["status"], seed=row["seed"], models=dict(models or {}))
-    return row
-
-
-def _write_original(creative: Creative, directory: Path) -> Path:
+def write_original(creative: Creative, directory: Path) -> Path:
     """Write the ad as it was brought, its picture byte for byte, as a catalogue that plan_test and export read."""
     make_private_dir(directory)
     if creative.image_path is not None and creative.file_name:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.provenance.export import export_picture
-from adcreative.runs.folder import Makers
-
-if TYPE_CHECKING:
-    from adcreative.editor.editor import EditOutcome
+from adcreative.runs.folder import Makers, Outcome
 
 QUALITY = 95  # of the JPEG
 WORDS = ("headline", "description", "cta")
 
 
 def write_alternatives(
-    creative: Creative, outcome: EditOutcome, num: int, out: Path, *, stem: str, makers: Makers
-) -> list[dict[str, Any]]:
+    creative: Creative, outcome: Outcome, picture_of: Callable[[int], np.ndarray | None], num: int, out: Path, *, stem: str,
+    makers: Makers,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Write the pictures of the first `num` alternatives of an ad into `out`/images, and return all alternatives as rows.
+
+    Args:
+        picture_of: the picture [H, W, 3] uint8 of an alternative by its index; None without one.
 
     Returns:
         the alternatives as in EditResult.as_dict(), with `image` (path relative to `out`) where a picture was written: none for
@@ -30,7 +32,7 @@ def write_alternatives(
     result = outcome.result.as_dict()
     rows: list[dict[str, Any]] = result["alternatives"]
     for idx, (row, one) in enumerate(zip(rows[:num], outcome.result.alternatives, strict=False)):
-        image_u8 = outcome.picture_of(idx) if outcome.picture_of is not None else None
+        image_u8 = picture_of(idx)
         if image_u8 is None or outcome.image_u8 is None or np.array_equal(image_u8, outcome.image_u8):
             continue
         told = {**result, "edits": row["edits"], **{f"{name}_edited": row[name] for name in WORDS}}

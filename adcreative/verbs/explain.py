@@ -224,34 +224,30 @@ def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[st
 
 def _attribute(predictor: ClickModel, creative: Creative, features: Any, earlier: Any) -> Any:
     """Return an Attribution: integrated gradients through networks, Shapley values of an account's model."""
-    from adcreative.ctr.predictor import Predictor
-
-    if isinstance(predictor, Predictor):
+    if predictor.has_gradients:
         from adcreative.explain.attribution import attribute
 
-        return attribute(predictor, creative, features, earlier)
+        return attribute(predictor, creative, features, earlier)  # type: ignore[arg-type]
     from adcreative.explain.shapley import attribute_by_parts  # brings scikit-learn
 
     return attribute_by_parts(predictor, creative, features)  # type: ignore[arg-type]
 
 
 def _methods(predictor: ClickModel) -> dict[str, str]:
-    from adcreative.ctr.predictor import Predictor
     from adcreative.report.explanation import METHODS, SHAPLEY
 
-    return dict(METHODS) if isinstance(predictor, Predictor) else {**METHODS, "share": SHAPLEY}
+    return dict(METHODS) if predictor.has_gradients else {**METHODS, "share": SHAPLEY}
 
 
 def _integrate_words(
     creative: Creative, features: Any, predictor: ClickModel, extractor: FeatureExtractor, earlier: Any
 ) -> dict[tuple[str, int], float]:
     """Return (field, position) -> what the word adds by integrated gradients; empty for encoders without token embeddings."""
-    from adcreative.ctr.predictor import Predictor
     from adcreative.explain.word_gradients import has_gradients, integrate_words
 
-    if not isinstance(predictor, Predictor) or not has_gradients(extractor):
+    if not predictor.has_gradients or not has_gradients(extractor):
         return {}
-    found = integrate_words(creative, features, predictor, extractor, earlier)
+    found = integrate_words(creative, features, predictor, extractor, earlier)  # type: ignore[arg-type]
     return {(word.field, word.position): word.log_odds for word in found}
 
 
@@ -262,12 +258,10 @@ def _change(log_odds: float) -> float:
 
 def find_base(predictor: ClickModel, creative: Creative, features: Any) -> float:
     """Return the log-odds that the model gives a creative of which it knows nothing, against which `creative` is weighed."""
-    from adcreative.ctr.predictor import Predictor
-
-    if isinstance(predictor, Predictor):
+    if predictor.has_gradients:
         from adcreative.explain.attribution import base_log_odds
 
-        return base_log_odds(predictor, creative, features)
+        return base_log_odds(predictor, creative, features)  # type: ignore[arg-type]
     from adcreative.explain.shapley import base_by_parts
 
     return base_by_parts(predictor, creative, features)  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ from adcreative.encoders.weights import embedded_dir
 from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
 from adcreative.features.word_readings import find_reader
-from adcreative.lettering import FillHoles, LineFinder, fill_with_painter, has_reader, load_lama
+from adcreative.lettering import FillHoles, LineFinder, PreparedCache, fill_with_painter, has_reader, load_lama
 from adcreative.provenance.consent import ConsentBook
 from adcreative.verbs.directions import choose_directions
 from adcreative.verbs.model_folder import find_models, read_model_manifests
@@ -74,6 +74,7 @@ class Tools:
         consents: ConsentBook | None = None,
         scene_model: str = "",
         inpaint_model: str = "",
+        prepared: PreparedCache | None = None,
     ) -> EditorTools:
         """Bundle for the editor, with the allowed directions only; without `consents` only synthetic persons are edited.
 
@@ -89,7 +90,7 @@ class Tools:
             directions=directions, copywriter=self.copywriter, consents=consents,
             scene_painter=_load_painter(scene_model) if scene_model else None,
             inpainter=_load_inpainter(inpaint_model) if inpaint_model else None,
-            text_reader=find_reader(lambda: self.extractor.cache),
+            text_reader=find_reader(lambda: self.extractor.cache), prepared=prepared,
         )  # fmt: skip
 
 

@@ -15,11 +15,12 @@ from adcreative.artifacts import hash_file
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
-from adcreative.copywriter.candidates import FELL_BACK
+from adcreative.copywriter.fresh_lines import Wording
 from adcreative.creative import Creative, EditResult, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
+from adcreative.problem import find_problem
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.provenance.consent import ConsentBook, read_consents
 from adcreative.provenance.disclosure import disclosures_of_run
@@ -28,20 +29,18 @@ from adcreative.runs.batch import Batch, RunSummary, check_seen, disk_faults, ru
 from adcreative.runs.continuing import hash_named
 from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.exports import note_sources
-from adcreative.runs.folder import Makers, picture_stem, remove_untold, write_pictures
+from adcreative.runs.folder import Makers, picture_stem, remove_untold
 from adcreative.runs.log import RowsInOrder, RunLog
 from adcreative.runs.survey import Survey, survey_catalog
-from adcreative.verbs.alternatives import write_alternatives
 from adcreative.verbs.directions import choose_directions, read_direction_names
+from adcreative.verbs.finish import Delivery, finish, use_own_words
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.score_table import check_base_rate, find_shift, mean_of_results, measure_strength
 from adcreative.verbs.settings import OptimizeSettings
 
 if TYPE_CHECKING:
-    from adcreative.copywriter import Brief
-    from adcreative.editor.editor import EditOutcome
     from adcreative.editor.models import EditorTools
-    from adcreative.editor.settings import EditorConfig
+    from adcreative.editor.settings import EditorConfig, SessionSettings
 
 __all__ = ["optimize"]
 
@@ -207,26 +206,24 @@ class OptimizeJob:
 
     def load(self, should_stop: ShouldStop) -> Apply:
         """Load all models; the language model itself loads at its first line."""
-        from adcreative.editor.preparation.branded import with_kit
-        from adcreative.editor.preparation.briefed import Briefed
+        from adcreative.editor.settings import Level, SessionSettings
         from adcreative.verbs.loading import load_model, load_tools
 
         check_seen(self.data, *(() if self.is_rehearsal else (self.out,)))
         with disk_faults(self.out):
-            tools = load_tools(self.settings.copywriter).editor_tools(
+            models = load_tools(self.settings.copywriter).editor_tools(
                 load_model(self.settings.model), self.settings.directions, self.consents, self.config.scene_model,
                 self.config.inpaint_model,
             )  # fmt: skip
-        if self.brand_kit is not None:
-            tools = replace(tools, copywriter=Briefed(tools.copywriter, kit=self.brand_kit))
         if self.is_rehearsal:
-            extractor = tools.extractor.without_cache()  # type: ignore[attr-defined]
-            tools = replace(tools, extractor=extractor, text_reader=find_reader(lambda: None))
-        roles = {"predictor": tools.predictor, "judge": tools.judge, "auditor": tools.auditor}
-        models = {name: model.content_hash for name, model in roles.items()} | dict(getattr(tools.extractor, "hashes", {}))
-        tools, config = with_kit(tools, self.config, self.brand_kit)
-        job = replace(self, config=config)
-        return _Editor(job, tools, Makers(models=models, signing=self.settings.signing), should_stop).edit
+            models = replace(models, extractor=models.extractor.without_cache(), text_reader=find_reader(lambda: None))  # type: ignore[attr-defined]
+        roles = {"predictor": models.predictor, "judge": models.judge, "auditor": models.auditor}
+        hashes = {name: one.content_hash for name, one in roles.items()} | dict(models.extractor.hashes)
+        asked = SessionSettings(
+            config=self.config, wording=Wording(kit=self.brand_kit),
+            level=Level(is_known=bool(self.settings.model), usual_rate=self.settings.base_rate, is_of_run=True),
+        )  # fmt: skip
+        return _Editor(self, models, asked, Makers(models=hashes, signing=self.settings.signing), should_stop).edit
 
 
 @dataclass(frozen=True)
@@ -234,7 +231,8 @@ class _Editor:
     """A job with its models loaded."""
 
     job: OptimizeJob
-    tools: EditorTools
+    models: EditorTools
+    asked: SessionSettings
     makers: Makers
     should_stop: ShouldStop
 
@@ -244,92 +242,36 @@ class _Editor:
         Returns:
             no line when the search was cut short: that is no result.
         """
-        from adcreative.editor.editor import edit_creative
+        from adcreative.editor.session import open_session
 
-        config, started_s = self.job.config, time.monotonic()
+        started_s = time.monotonic()
         with disk_faults(self.job.out):
             try:
-                outcome = edit_creative(creative, tools=self.tools, config=config, should_stop=self.should_stop)
+                session = open_session(creative, self.asked, self.models, self.should_stop)
+                outcome = session.search(should_stop=self.should_stop)
                 if any(self.job.own_words):
-                    outcome = self._with_own_words(creative, outcome)
-                if not self.job.settings.model:
-                    outcome = replace(outcome, result=self._state_untested(outcome))
-                row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
-                if not self.job.is_rehearsal:
-                    stem = picture_stem(creative)
-                    row |= write_pictures(
-                        creative, outcome, self.job.out, stem=stem, makers=self.makers, keep_control=config.keep_controls
-                    )
-                    row["alternatives"] = write_alternatives(
-                        creative, outcome, self.job.settings.alternatives, self.job.out, stem=stem, makers=self.makers
-                    )
-                    if self.job.ratios:
-                        row["sizes"] = self._write_sizes(creative, outcome, stem)
+                    outcome = use_own_words(session, outcome, *self.job.own_words)
+                row = finish(session, outcome, None if self.job.is_rehearsal else self._delivery(creative))
             except CreativeError as error:
                 failed = EditResult(
                     file_name=creative.file_name, ad_name=creative.ad_name, status="failed", reason=error.problem,
-                    consent_id=creative.consent_id, seconds=round(time.monotonic() - started_s, 3), seed=config.seed,
+                    consent_id=creative.consent_id, seconds=round(time.monotonic() - started_s, 3), seed=self.job.config.seed,
                 )  # fmt: skip
                 row = {"row": creative.row, **failed.as_dict(), "remedy": error.remedy}
         return [] if self.should_stop() else [row]
 
-    def _with_own_words(self, creative: Creative, outcome: EditOutcome) -> EditOutcome:
-        from adcreative.copywriter import Brief
-        from adcreative.editor.rewording import reword
-
-        headline, description = self.job.own_words
-        outcome = reword(
-            creative, outcome, headline or outcome.result.headline_edited, description or outcome.result.description_edited,
-            self.tools,
+    def _delivery(self, creative: Creative) -> Delivery:
+        job = self.job
+        return Delivery(
+            out=job.out, stem=picture_stem(creative), makers=self.makers, alternatives=job.settings.alternatives,
+            ratios=job.ratios, keep_control=job.config.keep_controls, tell=count_stage(job.progress, "laying out shapes"),
         )  # fmt: skip
-        brief = Brief.of_ad(creative)
-        brief = brief if self.job.brand_kit is None else self.job.brand_kit.brief(brief)
-        doubts = [
-            f"the rules say of your {kind}: {', '.join(problems)}"
-            for kind, text in (("headline", headline), ("description", description))
-            if text and (problems := _doubts(text, brief, kind))
-        ]
-        reason = "; ".join([outcome.result.reason, *doubts])
-        return replace(outcome, result=replace(outcome.result, reason=reason))
-
-    def _write_sizes(self, creative: Creative, outcome: EditOutcome, stem: str) -> list[dict[str, Any]]:
-        from adcreative.verbs.sizes import write_sizes
-
-        tell = count_stage(self.job.progress, "laying out shapes")
-        return write_sizes(
-            creative, outcome, self.job.ratios, self.tools, self.job.out, stem=stem, makers=self.makers, tell=tell
-        )
-
-    def _state_untested(self, outcome: EditOutcome) -> EditResult:
-        """Return the result with what may be said of it by models that have seen no results of the account."""
-        from adcreative.ctr.transfer import read_transfer
-        from adcreative.editor.decision.untested import claim_transferred, withhold_rates
-
-        if self.job.settings.base_rate is None:
-            return withhold_rates(outcome.result, outcome.verdict)
-        return claim_transferred(outcome.result, outcome.verdict, read_transfer())
-
-
-def _doubts(text: str, brief: Brief, kind: str) -> Sequence[str]:
-    """Return what the rules say of words of the user's own; of words in another language than the ad's that alone."""
-    from adcreative.copywriter.brief import read_facts
-    from adcreative.copywriter.lint.checks import check_own_words
-    from adcreative.encoders.language import LANGUAGES, detect_language
-    from adcreative.problem import Problem
-
-    theirs, ours = detect_language(text), read_facts(brief).language
-    if theirs in LANGUAGES and ours in LANGUAGES and theirs != ours:
-        return [Problem("other_language", language=LANGUAGES[theirs], ad_language=LANGUAGES[ours])]
-    return check_own_words(text, brief, kind)
 
 
 def _writer_failures(results: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return one sentence about the language model when it failed for some of the ads, with the first reason."""
-    failed = [result["reason"] for result in results if FELL_BACK in result["reason"]]
-    if not failed:
-        return ()
-    first = next(said for said in failed[0].split("; ") if FELL_BACK in said)
-    return (f"For {len(failed)} of {len(results)} creatives {first}",)
+    failed = [found for one in results if (found := find_problem(one.get("problems", ()), "writer_failed")) is not None]
+    return (f"For {len(failed)} of {len(results)} creatives {failed[0]}",) if failed else ()
 
 
 class _Placed(Sequence[dict[str, Any]]):

@@ -16,11 +16,10 @@ from adcreative.progress import Count, uncounted
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
 from adcreative.provenance.weight import fit_bytes
-from adcreative.runs.folder import Makers
+from adcreative.runs.folder import Makers, Outcome
 from adcreative.verbs.score_table import move_rate
 
 if TYPE_CHECKING:
-    from adcreative.editor.editor import EditOutcome
     from adcreative.editor.models import EditorTools
 
 ROOM_FOR_MARKS = 0.01  # of a file's limit, for marks, profile and signature
@@ -28,7 +27,7 @@ ROOM_FOR_MARKS = 0.01  # of a file's limit, for marks, profile and signature
 
 def write_sizes(
     creative: Creative,
-    outcome: EditOutcome,
+    outcome: Outcome,
     ratios: Sequence[str],
     tools: EditorTools,
     out: Path,

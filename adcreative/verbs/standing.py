@@ -7,14 +7,11 @@ comparison is not: what is known of an ad is held against an ad of which nothing
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from adcreative.creative import Creative, Prediction
 from adcreative.verbs.score_table import check_base_rate
-
-if TYPE_CHECKING:
-    from adcreative.editor.editor import EditOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,36 +58,6 @@ def find_standing(
         prediction=prediction, change=change, change_low=low, change_high=high, rate=rates[0], rate_low=rates[1],
         rate_high=rates[2],
     )  # fmt: skip
-
-
-def state_untested(outcome: EditOutcome, usual_rate: float | None = None) -> EditOutcome:
-    """Return an outcome with what may be said by models that have seen no results of the account; its other edits alike.
-
-    With a usual rate, rates are moved to its level (it is taken as that of the ad as it came) and changes are shrunk to what
-    was found to come true elsewhere; without one there are none.
-
-    Raises:
-        ConfigError: `usual_rate` is no rate between 0 and 1.
-    """
-    from adcreative.ctr.transfer import read_transfer
-    from adcreative.editor.decision.untested import claim_transferred, shift_level, withhold_rates
-
-    check_base_rate(usual_rate)
-    choose, result = outcome.choose, outcome.result
-    if usual_rate is None:
-        result = withhold_rates(result, outcome.verdict)
-    else:
-        shift = 0.0 if not result.ctr_original else _log_odds(usual_rate) - _log_odds(result.ctr_original)
-        claimed = claim_transferred(result, outcome.verdict, read_transfer())
-        moved = shift_level(claimed.as_dict(), shift)
-        result = replace(claimed, **{name: moved[name] for name in moved if name.startswith("ctr_")}, level_shift=shift)
-    if choose is None:
-        return replace(outcome, result=result)
-
-    def choose_untested(index: int, *, is_forced: bool = False) -> EditOutcome:
-        return state_untested(choose(index, is_forced=is_forced), usual_rate)
-
-    return replace(outcome, result=result, choose=choose_untested)
 
 
 def _log_odds(rate: float) -> float:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
+from adcreative.copywriter.fresh_lines import Wording
 from adcreative.creative import Creative, Prediction
+from adcreative.editor.settings import EditorConfig, Level, SessionSettings, fill_config, limit_changes
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.picture_fields import fill_from_pictures, name_brand_of
 from adcreative.features.word_readings import find_reader
@@ -21,22 +23,21 @@ from adcreative.progress import Count, Progress, Rounds, ShouldStop, never, sile
 from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_consents
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
-from adcreative.verbs.chosen_faces import ChosenFaces
 from adcreative.verbs.directions import choose_directions, read_direction_names
 from adcreative.verbs.folder_scores import FolderScores, score_folder
 from adcreative.verbs.loaded import FoundFace, Loaded, draw_first_look
 from adcreative.verbs.model_folder import read_model_manifests
+from adcreative.verbs.score_table import check_base_rate
 from adcreative.verbs.settings import ComposeSettings, ImproveSettings, ScoreSettings, WriteSettings
-from adcreative.verbs.standing import Standing, find_standing, state_untested
+from adcreative.verbs.standing import Standing, find_standing
 
 # seconds that the first search and the first explanation need not wait for
-LATE_MODULES = ("adcreative.editor.editor", "scipy.stats.qmc", "adcreative.verbs.explain", "captum.attr",
+LATE_MODULES = ("adcreative.editor.session", "scipy.stats.qmc", "adcreative.verbs.explain", "captum.attr",
                 "adcreative.explain.word_gradients", "adcreative.explain.attribution")  # fmt: skip
 
 if TYPE_CHECKING:
     from adcreative.compose.brief import Brief
-    from adcreative.editor.editor import EditOutcome
-    from adcreative.editor.settings import EditorConfig
+    from adcreative.editor.session import EditOutcome, Session
     from adcreative.verbs.loading import Tools
 
 
@@ -63,8 +64,6 @@ class Studio:
         signing: SigningConfig | None = None,
         config: EditorConfig | Path | None = None,
     ) -> None:
-        from adcreative.editor.settings import fill_config
-
         self.config = fill_config(config)
         self.signing, self._model_dir = signing, model_dir
         self._loaded = Loaded(model_dir)
@@ -257,16 +256,14 @@ class Studio:
         Raises:
             ConfigError: `brand_kit` is no brand manifest.
         """
-        from adcreative.editor.preparation.briefed import Briefed, write_lines
+        from adcreative.copywriter.fresh_lines import write_lines
         from adcreative.editor.preparation.lines import known_effects
 
-        kit = None if settings.brand_kit is None else read_brand_kit(settings.brand_kit)
         writer = self._tools_with(settings.copywriter, settings.llm_key).copywriter
-        writer, evidence = (
-            Briefed(writer, settings.brief, tuple(settings.avoid), kit),
-            known_effects(self._loaded.judges.predictor),
-        )
-        return write_lines(creative, writer, kind, evidence=evidence, seed=settings.seed or 0, should_stop=should_stop)
+        return write_lines(
+            creative, writer, kind, wording=_read_wording(settings), evidence=known_effects(self._loaded.judges.predictor),
+            seed=settings.seed or 0, should_stop=should_stop,
+        )  # fmt: skip
 
     def reword_one(
         self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = True,
@@ -274,21 +271,25 @@ class Studio:
     ) -> EditOutcome:  # fmt: skip
         """Put the user's own words on an edit, and state the change that all three models expect, whatever it is.
 
-        is_forced: False keeps the ad when they see no gain. own_picture: a file in place of the edit's picture. usual_rate: as
-        for `improve_one`.
+        The ad is opened anew; the Session of `open_one` that found the edit does the same at once.
 
+        Args:
+            is_forced: False keeps the ad when they see no gain. own_picture: a file in place of the edit's picture.
+            usual_rate: as for `improve_one`.
         Raises:
             CreativeError: a picture cannot be read.
         """
-        from adcreative.editor.rewording import reword
+        from adcreative.editor.session import open_session
 
+        check_base_rate(usual_rate)
         own_u8 = None if own_picture is None else picture(Creative(image_path=own_picture))
-        tools = self._loaded.tools.editor_tools(self._loaded.judges, None, self._consents)
-        reworded = reword(creative, outcome, headline, description, tools, is_forced=is_forced, own_u8=own_u8)
-        if self.knows_level:
-            return reworded
-        stated = state_untested(reworded, usual_rate)
-        return replace(stated, result=replace(stated.result, alternatives=outcome.result.alternatives))
+        models = self._loaded.tools.editor_tools(self._loaded.judges, outcome.directions, self._consents)
+        asked = replace(outcome.asked, config=limit_changes(outcome.config, ("text", "look")), level=self._level(usual_rate))
+        session = open_session(creative, asked, models)
+        return session.reword(outcome, headline, description, is_forced=is_forced, own_u8=own_u8)
+
+    def _level(self, usual_rate: float | None) -> Level:
+        return Level(is_known=self.knows_level, usual_rate=usual_rate)
 
     def size_one(
         self, creative: Creative, outcome: EditOutcome, ratios: Sequence[str], out: Path, *, stem: str, tell: Count = uncounted
@@ -377,9 +378,39 @@ class Studio:
         from adcreative.editor.preparation.lines import prepare_lines
         from adcreative.editor.preparation.picture import prepare_words
 
-        tools = self._loaded.tools.editor_tools(self._loaded.judges, (), inpaint_model=self.config.inpaint_model)
-        opened = prepare_words(creative, replace(tools, prepared=self._loaded.prepared), self.config, should_stop)
-        prepare_lines(opened, tools, self.config, should_stop)
+        models = self._loaded.tools.editor_tools(
+            self._loaded.judges, (), inpaint_model=self.config.inpaint_model, prepared=self._loaded.prepared
+        )
+        opened = prepare_words(creative, models, SessionSettings(config=self.config), should_stop)
+        prepare_lines(opened, models, self.config, should_stop)
+
+    @takes(ImproveSettings)
+    def open_one(self, creative: Creative, settings: ImproveSettings, *, should_stop: ShouldStop | None = None) -> Session:
+        """Open one creative for editing: `search()` finds an edit, `choose(i)` takes another, `reword(...)` sets other words.
+
+        Args:
+            settings: as for `improve_one`. should_stop: asked now and then; True opens with what is there until then.
+        Raises:
+            ConfigError, CreativeError: as `improve_one`.
+        """
+        from adcreative.editor.session import open_session
+
+        config = fill_config(
+            self.config, seed=settings.seed, population_size=settings.population_size, generations=settings.generations
+        )
+        config = config if settings.changes is None else limit_changes(config, settings.changes)
+        if not 0 < settings.boldness <= 1:
+            raise ConfigError(f"boldness must be above 0 and at most 1, got {settings.boldness}")
+        check_base_rate(settings.usual_rate)
+        asked = SessionSettings(
+            config=config, faces=None if settings.faces is None else frozenset(settings.faces), boldness=settings.boldness,
+            wording=_read_wording(settings), level=self._level(settings.usual_rate),
+        )  # fmt: skip
+        models = self._tools_with(settings.copywriter, settings.llm_key).editor_tools(
+            self._loaded.judges, settings.directions, self._consents, config.scene_model, config.inpaint_model,
+            self._loaded.prepared,
+        )  # fmt: skip
+        return open_session(creative, asked, models, should_stop)
 
     @takes(ImproveSettings)
     def improve_one(
@@ -399,30 +430,12 @@ class Studio:
             show_best: called with the best edit so far, at full size, whenever the search finds a better one.
         Raises:
             ConfigError: boldness is out of range, a direction is unknown, or `brand_kit` is no brand manifest.
+            CreativeError: its picture cannot be read.
         """
-        from adcreative.editor.editor import edit_creative
-        from adcreative.editor.preparation.branded import with_kit
-        from adcreative.editor.preparation.briefed import Briefed
-        from adcreative.editor.settings import fill_config, limit_changes
+        session = self.open_one(creative, settings, should_stop=should_stop)
+        return session.search(progress=progress, should_stop=should_stop, show_best=show_best)
 
-        config = fill_config(
-            self.config, seed=settings.seed, population_size=settings.population_size, generations=settings.generations
-        )
-        config = config if settings.changes is None else limit_changes(config, settings.changes)
-        boldness, faces, brief, avoid = settings.boldness, settings.faces, settings.brief, tuple(settings.avoid)
-        if not 0 < boldness <= 1:
-            raise ConfigError(f"boldness must be above 0 and at most 1, got {boldness}")
-        tools, judges = self._tools_with(settings.copywriter, settings.llm_key), self._loaded.judges
-        editor_tools = tools.editor_tools(judges, settings.directions, self._consents, config.scene_model, config.inpaint_model)
-        ranges = editor_tools.directions
-        ranges = replace(ranges, low=ranges.low * boldness, high=ranges.high * boldness)
-        analyzer = editor_tools.analyzer if faces is None else ChosenFaces(editor_tools.analyzer, frozenset(faces))
-        kit = None if settings.brand_kit is None else read_brand_kit(settings.brand_kit)
-        writer = editor_tools.copywriter
-        writer = Briefed(writer, brief, avoid, kit) if writer is not None and (brief or avoid or kit) else writer
-        edits = replace(editor_tools, directions=ranges, analyzer=analyzer, copywriter=writer, prepared=self._loaded.prepared)
-        editor_tools, config = with_kit(edits, config, kit)
-        outcome = edit_creative(
-            creative, tools=editor_tools, config=config, progress=progress, should_stop=should_stop, show_best=show_best
-        )
-        return outcome if self.knows_level else state_untested(outcome, settings.usual_rate)
+
+def _read_wording(settings: WriteSettings) -> Wording:
+    kit = None if settings.brand_kit is None else read_brand_kit(settings.brand_kit)
+    return Wording(text=settings.brief, avoid=tuple(settings.avoid), kit=kit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -37,12 +37,14 @@ from .pages.sizes import build_kept_sizes
 from .pages.steps import build_steps, build_words
 from .pages.theme import build_theme
 from .pages.tools import build_tools
-from .port import Studio
 from .sessions.ads import NO_AD
 from .sessions.belongings import FEATURES
 from .sessions.model_queue import MAX_WAITING, ModelQueue
 from .sessions.privacy import private_dir, safe_settings, silence_network
 from .sessions.read_ahead import ReadAhead
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import Studio
 
 
 class StudioPage(CheckedCalls):
@@ -66,7 +68,7 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
     """
     silence_network()
     pipeline = pipeline.with_features_in(private_dir() / FEATURES / "everybody")
-    handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(getattr(pipeline, "cards", ())))
+    handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(pipeline.cards))
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
     with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         # who this browser is to us: a random name kept in the browser, so that a closed page finds its search again
@@ -82,9 +84,7 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
                     page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, fillings, tabs, account
                 )
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
-            build_settings(
-                Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, getattr(pipeline, "weights", ())
-            )
+            build_settings(Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, pipeline.weights)
         if is_for_agents:
             build_tools(page, handlers, steps)
     page.model_queue = handlers.model_queue

@@ -19,7 +19,7 @@ from .sessions.ending import Worker, ending_tidily
 from .sessions.privacy import end_tidily
 
 if TYPE_CHECKING:
-    from .port import Studio
+    from adcreative.pipeline import Studio
 
 log = logging.getLogger(__name__)
 EXPOSED = (
@@ -38,13 +38,10 @@ def compile_all() -> None:
 def load_behind(studio: Studio) -> None:
     """Load the models, then compile the templates, while the page opens already; who asks for a score before then waits for the
     models."""
-    load = getattr(studio, "load", None)
-    if load is None:
-        return
 
     def work() -> None:
         try:
-            load()
+            studio.load()
             compile_all()
         except AdCreativeError as error:  # said again, in the page, to whoever asks for a score
             log.error("the models cannot be loaded: %s", error)

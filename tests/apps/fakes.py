@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -18,6 +19,7 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
 from adcreative.errors import TrainingError
 from adcreative.pipeline import ImproveSettings, Standing, WriteSettings
+from adcreative.problem import Problem
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.export import export_picture
 from adcreative.verbs.explain import ExplanationSummary
@@ -40,7 +42,7 @@ class FakeAlternative:
     headline: str
     description: str = ""
     cta: str = ""
-    words_in_picture: str = "headline set into the picture"
+    picture_problems: tuple[Problem, ...] = (Problem("words_set", words="headline", ink=""),)
     change: float = 0.12
     change_low: float = -0.02
     change_high: float = 0.27
@@ -59,12 +61,47 @@ class FakeOutcome:
     front: tuple[tuple[float, float], ...] = ((0.3, 0.02), (0.8, 0.05))
     settings: dict = field(default_factory=dict)
 
-    def choose(self, index: int, *, is_forced: bool = False) -> FakeOutcome:
-        status = "edited" if is_forced else self.result.status
-        return replace(self, result=replace(self.result, status=status, headline_edited=self.alternatives[index].headline))
 
-    def picture_of(self, index: int) -> np.ndarray | None:
-        return self.image_u8
+@dataclass
+class FakeSession:
+    """An ad that is open; its search is as slow as its studio."""
+
+    studio: FakeStudio
+    creative: Creative
+    settings: ImproveSettings
+    found: FakeOutcome | None = None
+
+    def search(
+        self, *, progress: Callable[[int, int, float], None] | None, should_stop: Callable[[], bool] | None,
+        show_best: Callable[[Creative], None] | None = None,
+    ) -> FakeOutcome:  # fmt: skip
+        self.found = self.studio.search(self.creative, self.settings, progress, should_stop, show_best)
+        return self.found
+
+    def choose(self, index: int, *, is_forced: bool = False) -> FakeOutcome:
+        assert self.found is not None
+        status = "edited" if is_forced else self.found.result.status
+        result = replace(self.found.result, status=status, headline_edited=self.found.alternatives[index].headline)
+        return replace(self.found, result=result)
+
+    def picture(self, index: int) -> np.ndarray | None:
+        assert self.found is not None
+        return self.found.image_u8
+
+    def reword(
+        self, outcome: FakeOutcome, headline: str, description: str, *, is_forced: bool = True,
+        own_u8: np.ndarray | None = None,
+    ) -> FakeOutcome:  # fmt: skip
+        """Words with "worse" in them have no gain."""
+        is_worse = "worse" in headline
+        self.studio.asked.append({"own_u8": own_u8})
+        result = replace(
+            outcome.result, status="kept" if is_worse and not is_forced else "edited",
+            ctr_edited=0.0149 if is_worse else outcome.result.ctr_edited, uplift_low=-0.08 if is_worse else 0.03,
+            uplift_high=0.04 if is_worse else 0.25, headline_edited=headline, description_edited=description,
+            reason="words written by hand; no gain",
+        )  # fmt: skip
+        return replace(outcome, result=result)
 
 
 @dataclass
@@ -99,6 +136,16 @@ class FakeStudio:
             prediction=prediction, change=0.1, change_low=-0.2, change_high=0.5, rate=rates[0], rate_low=rates[1],
             rate_high=rates[2],
         )  # fmt: skip
+
+    model_hashes: ClassVar[dict[str, str]] = {}
+    signing: ClassVar[None] = None
+    consents: ClassVar[tuple] = ()
+
+    def load(self) -> None:
+        """Nothing has to be loaded."""
+
+    def prepare_one(self, creative: Creative, should_stop: Callable[[], bool]) -> None:
+        """Nothing is worked out ahead."""
 
     @property
     def consent_ids(self) -> tuple[str, ...]:
@@ -145,21 +192,6 @@ class FakeStudio:
         for number in (1, 2, 3):
             time.sleep(self.round_s)
             yield f"Written {kind} {number}"
-
-    def reword_one(
-        self, creative: Creative, outcome: FakeOutcome, *, headline: str, description: str, is_forced: bool = False,
-        usual_rate: float | None = None, own_picture: Path | None = None,
-    ) -> FakeOutcome:  # fmt: skip
-        """Words with "worse" in them have no gain."""
-        is_worse = "worse" in headline
-        self.asked.append({"own_picture": own_picture})
-        result = replace(
-            outcome.result, status="kept" if is_worse and not is_forced else "edited",
-            ctr_edited=0.0149 if is_worse else outcome.result.ctr_edited, uplift_low=-0.08 if is_worse else 0.03,
-            uplift_high=0.04 if is_worse else 0.25, headline_edited=headline, description_edited=description,
-            reason="words written by hand; no gain",
-        )  # fmt: skip
-        return replace(outcome, result=result)
 
     def size_one(
         self, creative: Creative, outcome: FakeOutcome, ratios: Sequence[str], out: Path, *, stem: str,
@@ -243,9 +275,14 @@ class FakeStudio:
     def weights(self) -> list[dict]:
         return [{"name": "clip", "purpose": "sees pictures", "licence": "Apache-2.0", "sha256": "ab" * 32}]
 
-    def improve_one(
-        self, creative: Creative, settings: ImproveSettings, *, progress: Callable[[int, int, float], None] | None,
-        should_stop: Callable[[], bool] | None, show_best: Callable[[Creative], None] | None = None,
+    def open_one(
+        self, creative: Creative, settings: ImproveSettings, *, should_stop: Callable[[], bool] | None = None
+    ) -> FakeSession:
+        return FakeSession(self, creative, settings)
+
+    def search(
+        self, creative: Creative, settings: ImproveSettings, progress: Callable[[int, int, float], None] | None,
+        should_stop: Callable[[], bool] | None, show_best: Callable[[Creative], None] | None,
     ) -> FakeOutcome:  # fmt: skip
         self.asked.append({"creative": creative, **vars(settings)})
         generations = settings.generations

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adcreative.problem import Problem
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.steps import Steps
 from apps.studio.html.plain import plain, unwritten_language
@@ -82,6 +83,6 @@ def test_sentences_of_the_pipeline_lose_their_flags(said: str, shown: str) -> No
 
 
 def test_the_language_that_cannot_be_written_is_named() -> None:
-    reason = "none is better; the ad is in German: its own phrases are put together anew"
-    assert unwritten_language(reason) == "German"
-    assert unwritten_language("none is better") == ""
+    told = {"problems": [Problem("none_surely_better", count=9).as_dict(), Problem("ad_language", language="German").as_dict()]}
+    assert unwritten_language(told) == "German"
+    assert unwritten_language({"problems": told["problems"][:1]}) == ""

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from adcreative.creative import EditResult
-from adcreative.editor.preparation.lines import NO_OTHER_LINE
 from adcreative.lettering import Change
+from adcreative.problem import Problem
 from adcreative.verbs.directions import read_direction_names
 from apps.studio.handlers.steps import merge_notes
 from apps.studio.html.results import _has_new_words, cards, result, say_kept_words, say_looks
@@ -62,7 +62,7 @@ def test_phrases_are_put_together_anew_only_where_a_card_has_new_words(
 ) -> None:
     row = EditResult(
         file_name="ad.png", status="kept", headline_original="Frisch", headline_edited="Frisch", enough_data=False,
-        reason="the ad is in German: its own phrases are put together anew",
+        problems=(Problem("ad_language", language="German"),),
     )  # fmt: skip
     found = tuple(FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline=headline) for headline in headlines)
     shown = result(FakeOutcome(result=row, image_u8=None, control_u8=None, alternatives=found), None, ())
@@ -73,7 +73,7 @@ def test_phrases_are_put_together_anew_only_where_a_card_has_new_words(
 
 @pytest.mark.parametrize(("status", "is_said"), [("kept", True), ("edited", False)])
 def test_an_ad_whose_words_make_no_other_line_is_asked_for_facts(status: str, is_said: bool) -> None:
-    row = EditResult(file_name="ad.png", status=status, enough_data=False, reason=f"kept; {NO_OTHER_LINE}")
+    row = EditResult(file_name="ad.png", status=status, enough_data=False, problems=(Problem("no_other_line"),))
     shown = result(FakeOutcome(result=row, image_u8=None, control_u8=None), None, ()).split("<details>")[0]
     assert ("Write a fact or two" in shown) == is_said
 
@@ -84,7 +84,7 @@ def test_a_card_says_a_description_only_where_it_is_new() -> None:
         FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Coffee", description=below)
         for below in ("Posted the same day", "Roasted in Leeds <b>")
     )
-    shown = cards(FakeOutcome(result=result, image_u8=None, control_u8=None, alternatives=found))
+    shown = cards(FakeOutcome(result=result, image_u8=None, control_u8=None, alternatives=found), lambda idx: None)
     assert "Posted the same day" not in shown
     assert "Roasted in Leeds &lt;b&gt;" in shown
 
@@ -94,9 +94,9 @@ def test_a_card_says_that_its_words_are_in_a_similar_font_and_where_the_own_is_b
     nothing = np.zeros((2, 2), bool)
     for is_said in (True, False):
         texts = {"headline": placed("Fresh tea", is_own_font=not is_said)}
-        words = Change(mask=nothing, pixels=np.zeros((2, 2, 3), np.uint8), placed=texts).note
-        one = FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Fresh tea", words_in_picture=words)
-        shown = cards(FakeOutcome(result=kept, image_u8=None, control_u8=None, alternatives=(one,)))
+        words = Change(mask=nothing, pixels=np.zeros((2, 2, 3), np.uint8), placed=texts).problems
+        one = FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Fresh tea", picture_problems=words)
+        shown = cards(FakeOutcome(result=kept, image_u8=None, control_u8=None, alternatives=(one,)), lambda idx: None)
         assert ("in a font like yours" in shown) == is_said
         assert ("Your own font, under Settings" in shown) == is_said
 
@@ -104,16 +104,16 @@ def test_a_card_says_that_its_words_are_in_a_similar_font_and_where_the_own_is_b
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ("headline set into the picture", ""),
-        ("the headline in the picture stays as it was: no font is like it", "The picture keeps the old headline"),
-        ("", "New words beside the picture only"),
+        ((Problem("words_set", words="headline", ink=""),), ""),
+        ((Problem("words_stay", word="headline", why="no font is like it"),), "The picture keeps the old headline"),
+        ((), "New words beside the picture only"),
     ],
 )
-def test_a_card_says_where_its_picture_keeps_the_old_words(told: str, said: str) -> None:
+def test_a_card_says_where_its_picture_keeps_the_old_words(told: tuple[Problem, ...], said: str) -> None:
     result = EditResult(file_name="ad.png", status="kept", headline_original="Tea", enough_data=False)
-    found = FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Coffee", words_in_picture=told)
+    found = FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline="Coffee", picture_problems=told)
     picture = np.zeros((20, 20, 3), np.uint8)
-    shown = cards(FakeOutcome(result=result, image_u8=picture, control_u8=None, alternatives=(found,)))
+    shown = cards(FakeOutcome(result=result, image_u8=picture, control_u8=None, alternatives=(found,)), lambda idx: picture)
     assert said in shown
     assert ("ac-amber" in shown) == bool(said)
     assert say_kept_words(replace(found, headline="Tea"), result) == ""

@@ -7,8 +7,11 @@ import zipfile
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
 
+from adcreative.catalog.images import picture
+from adcreative.creative import Creative
 from adcreative.errors import ConfigError
 from adcreative.pipeline import check_approved
 from adcreative.progress import Count
@@ -112,5 +115,6 @@ def test_an_ad_that_is_kept_is_laid_out_too_and_an_edit_is_not_without_approval(
 def test_a_picture_of_one_s_own_takes_the_place_of_the_edit(handlers: Handlers, image_path: Path) -> None:
     said, screen = Words(handlers=handlers).use("me", "My line", "", str(image_path))
     assert screen is not None, said
-    assert handlers.studio.asked[-1] == {"own_picture": image_path}  # type: ignore[attr-defined]
+    brought = handlers.studio.asked[-1]["own_u8"]  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(brought, picture(Creative(image_path=image_path)))
     assert handlers.belongings.has_any("me")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adcreative.problem import Problem
 from adcreative.provenance.signing import SigningConfig
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.why import Why
@@ -55,7 +56,7 @@ def test_lines_come_one_after_another(words: Words) -> None:
 def test_where_nothing_can_be_written_that_is_said(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words.handlers.studio, "write_lines", lambda *args, **asked: iter(()))
     assert "No further line is good enough" in list(words.write("me", "headline", 0))[-1][0]
-    words.handlers.find_screen("me").record["reason"] = "kept; the ad is in German: its own phrases"  # type: ignore[union-attr]
+    words.handlers.find_screen("me").record["problems"] = [Problem("ad_language", language="German").as_dict()]  # type: ignore[union-attr]
     words.handlers.choose("me", "Version 2")  # whose reason tells of another thing
     assert "We can’t write German yet" in list(words.write("me", "headline", 0))[-1][0]
 

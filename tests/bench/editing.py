@@ -21,13 +21,14 @@ import numpy as np
 
 from adcreative.catalog.images import picture
 from adcreative.creative import SYNTHETIC_PERSON, Creative
-from adcreative.editor import editor as editing
-from adcreative.editor.editor import EditorConfig, EditorTools, edit_creative
+from adcreative.editor import session as editing
 from adcreative.editor.preparation.lines import build_lines
 from adcreative.editor.preparation.picture import open_creative
 from adcreative.editor.preparation.search_space import measure_space
 from adcreative.editor.scoring.final_pixels import PixelScorer
 from adcreative.editor.scoring.objectives import CandidateScorer
+from adcreative.editor.session import EditorConfig, EditorTools, SessionSettings
+from tests.editor.fakes import edit_creative
 
 POPULATION, GENERATIONS = 60, 40
 NUM_ONE_BY_ONE = 6
@@ -67,7 +68,7 @@ def ad_with_two_faces(market: Any, tools: EditorTools) -> Creative:
             if image_u8 is None or len(tools.analyzer.analyze(image_u8)) != 2:
                 continue
             ad = replace(ad, consent_id=SYNTHETIC_PERSON)
-            if len(open_creative(ad, tools, FACES_AND_WORDS).face_rows) == 2:
+            if len(open_creative(ad, tools, SessionSettings(config=FACES_AND_WORDS)).face_rows) == 2:
                 return ad
     raise RuntimeError("no simulated ad has two faces that may be edited")
 
@@ -77,10 +78,10 @@ def evaluation_figures(
 ) -> dict[str, float]:
     """Return candidates a second: batched (without and with the probes' cost), one at a time, and their ratios."""
     config = FACES_AND_WORDS
-    opened = open_creative(ad, tools, config)
+    opened = open_creative(ad, tools, SessionSettings(config=config))
     lines, _ = build_lines(ad, opened.features, tools, config, None)
     started_s = time.process_time()
-    space, surrogate = measure_space(opened, lines, tools)
+    space, surrogate = measure_space(opened, lines, tools.visible_changes)
     probes_s = time.process_time() - started_s
     scorer = CandidateScorer(
         ad, opened.features, space=space, lines=lines, predictors=(tools.predictor, tools.judge), surrogate=surrogate
@@ -88,7 +89,7 @@ def evaluation_figures(
     rng = np.random.default_rng(0)
     population = [space.sample(rng=rng) for _ in range(population_size)]
     batched_s = _seconds(lambda: scorer(population)) / population_size
-    pixels, few = PixelScorer(opened, lines, scorer, tools.extractor), population[:num_one_by_one]
+    pixels, few = PixelScorer(opened, lines, scorer), population[:num_one_by_one]
     one_by_one_s = _seconds(lambda: [pixels([genome]) for genome in few], repeats=1) / len(few)
     with_probes_s = batched_s + probes_s / (population_size * (generations + 1))
     return {

@@ -24,7 +24,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.ctr.account.fitting import fit_account
 from adcreative.editor.decision.opinions import ask_choosers, bound_of_third
-from adcreative.editor.scoring.uplift import predict_uplift
+from adcreative.editor.models import predict_uplift
 from adcreative.editor.settings import EditorConfig
 from adcreative.features.batch import CreativeFeatures
 from tests.bench.accounts import is_held_out

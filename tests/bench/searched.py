@@ -40,7 +40,7 @@ from adcreative.editor.decision.opinions import THIRD_SHARE, Opinion, ask_choose
 from adcreative.editor.models import EditorTools
 from adcreative.editor.preparation.lines import build_lines, offer_buttons
 from adcreative.editor.preparation.picture import open_creative
-from adcreative.editor.settings import EditorConfig
+from adcreative.editor.settings import EditorConfig, SessionSettings
 from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CreativeFeatures
@@ -136,7 +136,7 @@ def prepare(creative: Creative, *, seed: int) -> Editable:
     """Return an ad with its lines and with pictures in which faces and look were edited, one by one and together, at random."""
     tools = load_tools().editor_tools(load_model(None), None)
     tools = replace(tools, text_reader=None)
-    opened = open_creative(creative, tools, CONFIG)
+    opened = open_creative(creative, tools, SessionSettings(config=CONFIG))
     lines, _ = build_lines(opened.creative, opened.features, tools, CONFIG, None)
     pictures = [replace(opened.creative, image_u8=pixels) for pixels in _compose(opened, tools, np.random.default_rng(seed))]
     seen = read_ads(pictures)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.editor import EditorConfig, edit_creative
+from adcreative.editor.session import EditorConfig
 from adcreative.features.batch import CreativeFeatures
 from tests.bench.uplift import (
     KINDS,
@@ -22,7 +22,7 @@ from tests.bench.uplift import (
     run_trials,
     tabulate,
 )
-from tests.editor.fakes import FakeExtractor, bumpy_surface, fake_ad, fake_tools
+from tests.editor.fakes import FakeExtractor, bumpy_surface, edit_creative, fake_ad, fake_tools
 
 CONFIG = EditorConfig(edit_look=False, population_size=16, generations=5, identity_floor=0.0)
 

@@ -25,10 +25,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.decision.finalists import compose_edit
-from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
-from adcreative.editor.preparation.picture import open_creative
-from adcreative.editor.preparation.search_space import measure_space
+from adcreative.editor.scoring.final_pixels import compose_creative
+from adcreative.editor.session import EditorConfig, EditorTools, EditOutcome, Session, SessionSettings, open_session
 from adcreative.errors import CreativeError
 
 ALGORITHMS = ("nsga2", "adsee", "cma-es", "hill-climbing", "random")
@@ -143,11 +141,12 @@ def run_trials(
     for creative in creatives:
         for algorithm in algorithms:
             try:
-                outcome = edit_creative(creative, tools=tools, config=replace(config, algorithm=algorithm))
+                session = open_session(creative, SessionSettings(config=replace(config, algorithm=algorithm)), tools)
+                outcome = session.search()
             except CreativeError as error:
                 log(f"{creative.name}: left out, {error}")
                 break
-            trials.append(_trial(algorithm, creative, outcome, market))
+            trials.append(_trial(algorithm, creative, session, outcome, market))
             log(f"{creative.name} {algorithm} {trials[-1].status}: true {trials[-1].true_uplift:+.3f}, "
                 f"predicted {trials[-1].predicted_uplift:+.3f}, {trials[-1].seconds:.1f} s; {trials[-1].reason}")  # fmt: skip
     return trials
@@ -172,11 +171,11 @@ def run_kinds(
     return trials
 
 
-def _trial(algorithm: str, creative: Creative, outcome: EditOutcome, market: KnowsTruth) -> Trial:
+def _trial(algorithm: str, creative: Creative, session: Session, outcome: EditOutcome, market: KnowsTruth) -> Trial:
     result, is_edited = outcome.result, outcome.result.status == "edited"
     final = replace(creative, headline=result.headline_edited, description=result.description_edited, cta=result.cta_edited)
     before, after = market.true_ctr(creative), market.true_ctr(final, outcome.image_u8)
-    offered = [_true_rate(creative, outcome, number, market) for number in range(len(outcome.alternatives))]
+    offered = [_true_rate(creative, session, outcome, number, market) for number in range(len(outcome.alternatives))]
     return Trial(
         algorithm=algorithm, name=creative.name, status=result.status,
         true_uplift=after / before - 1 if is_edited else 0.0,
@@ -189,11 +188,11 @@ def _trial(algorithm: str, creative: Creative, outcome: EditOutcome, market: Kno
     )  # fmt: skip
 
 
-def _true_rate(creative: Creative, outcome: EditOutcome, number: int, market: KnowsTruth) -> float:
+def _true_rate(creative: Creative, session: Session, outcome: EditOutcome, number: int, market: KnowsTruth) -> float:
     """Return the planted rate of one of the versions that are offered, by its final pixels and words."""
-    one, picture_of = outcome.alternatives[number], outcome.picture_of
+    one = outcome.alternatives[number]
     words = replace(creative, headline=one.headline, description=one.description, cta=one.cta)
-    return market.true_ctr(words, None if picture_of is None else picture_of(number))
+    return market.true_ctr(words, session.picture(number))
 
 
 def _change(before: float | None, after: float | None) -> float:
@@ -257,14 +256,14 @@ def measure_hacking(
     Predicted and second opinion are the search's and the judge's means; the truth is that of the candidate composed at full
     size. When the first goes on rising and the last does not, the search has begun to exploit its predictor.
     """
-    outcome = edit_creative(creative, tools=tools, config=config)
-    opened = open_creative(creative, tools, config)
-    space, _ = measure_space(opened, outcome.lines, tools)
+    session = open_session(creative, SessionSettings(config=config), tools)
+    outcome, space = session.search(), session.space
     start, truths, curve = _log_odds(market.true_ctr(creative)), {}, []
     for best, second in zip(outcome.search.best_so_far, outcome.search.logbook.select("second"), strict=True):
         key = space.key(best)
         if key not in truths:
-            truths[key] = _log_odds(market.true_ctr(compose_edit(opened, best, space, outcome.lines).creative)) - start
+            composed = compose_creative(session.opened, space.plans([best])[0], session.lines)
+            truths[key] = _log_odds(market.true_ctr(composed)) - start
         curve.append((best.score.uplift_mean if best.score else 0.0, second, truths[key]))
     return curve
 

@@ -117,7 +117,10 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(account_fitting, "fit_account", lambda *_, **__: fitted_account)
     monkeypatch.setattr("adcreative.ctr.fitting.check_trainable", lambda *_: None)  # of accounts with few ads
     monkeypatch.setattr(benchmark, "compare_inputs", lambda *_, **__: [_line()])
-    monkeypatch.setattr("adcreative.editor.editor.edit_creative", _keep)
+    monkeypatch.setattr(
+        "adcreative.editor.session.open_session",
+        lambda creative, *_: SimpleNamespace(search=lambda **_: _keep(creative), picture=lambda idx: None, creative=creative),
+    )
     monkeypatch.setattr(products, "build_source", lambda llm: None)
     server = create_autospec(pipeline.launch_app)
     monkeypatch.setattr(pipeline, "launch_app", server)
@@ -140,7 +143,7 @@ def _line() -> dict[str, Any]:
             "added": {"spearman": figure, "mae": figure}}  # fmt: skip
 
 
-def _keep(creative: Any, **_: Any) -> Outcome:
+def _keep(creative: Any) -> Outcome:
     values = result_row(
         creative.row, file_name=creative.file_name, ad_name=creative.ad_name, status="kept", edits=(), edited_image=""
     )

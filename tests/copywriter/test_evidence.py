@@ -10,7 +10,7 @@ import numpy as np
 from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.engines.server import build_request
 from adcreative.copywriter.engines.template import TemplateSource
-from adcreative.editor.preparation.briefed import write_lines
+from adcreative.copywriter.fresh_lines import write_lines
 from adcreative.editor.preparation.lines import build_lines, known_effects
 from adcreative.editor.settings import EditorConfig
 from adcreative.features.line_features import LineEffect

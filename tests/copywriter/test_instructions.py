@@ -6,9 +6,9 @@ import pytest
 
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.engines.server import build_request
+from adcreative.copywriter.fresh_lines import Wording, write_lines
 from adcreative.copywriter.instructions import read_instructions
 from adcreative.creative import Creative
-from adcreative.editor.preparation.briefed import Briefed, write_lines
 
 # brief | facts | tone | audience
 BRIEFS = """
@@ -83,18 +83,19 @@ AD = Creative(headline="Find jeans that fit", description="Free returns for 60 d
 
 @pytest.mark.parametrize("row", ROWS)
 def test_tone_and_audience_are_never_text(row: tuple[str, str, str, str]) -> None:
-    copywriter = Briefed(build_copywriter("template"), row[0])
-    lines = " | ".join([*write_lines(AD, copywriter, "headline"), *write_lines(AD, copywriter, "description")]).casefold()
+    copywriter, wording = build_copywriter("template"), Wording(text=row[0])
+    found = [line for kind in ("headline", "description") for line in write_lines(AD, copywriter, kind, wording=wording)]
+    lines = " | ".join(found).casefold()
     assert lines
     for said in (*row[2].split("; "), *row[3].split("; ")):
         assert not said or said.casefold() not in lines
 
 
 def test_a_fact_of_the_brief_may_be_said_and_a_server_is_told_tone_and_audience() -> None:
-    copywriter = Briefed(build_copywriter("template"), "calm tone; for tall people; mention that we mend them for life")
-    lines = list(write_lines(AD, copywriter, "headline", num=9))
+    wording = Wording(text="calm tone; for tall people; mention that we mend them for life")
+    lines = list(write_lines(AD, build_copywriter("template"), "headline", wording=wording, num=9))
     assert any("mend them for life" in line for line in lines)
-    request = build_request(copywriter._told(Brief.of_ad(AD)), "headline", 3)
+    request = build_request(wording.apply(Brief.of_ad(AD)), "headline", 3)
     assert '"tone": "calm tone"' in request
     assert '"audience": "tall people"' in request
     assert '"facts": "We mend them for life."' in request

@@ -6,15 +6,15 @@ again, rounding included, as with real pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from adcreative.creative import SYNTHETIC_PERSON, Creative, Prediction
-from adcreative.editor.editor import EditorTools
+from adcreative.editor.session import EditorConfig, EditorTools, EditOutcome, Session, SessionSettings, open_session
 from adcreative.errors import CreativeError
 from adcreative.features.batch import FACE_ATTRIBUTES, CreativeFeatures
 from stylegan.latents.realism import measure_realism
@@ -33,6 +33,7 @@ class FakeDirections:
     names: tuple[str, ...]
     low: np.ndarray
     high: np.ndarray
+    limits: None = None
 
     def select(self, chosen: Sequence[str]) -> FakeDirections:
         rows = [self.names.index(name) for name in chosen]
@@ -104,12 +105,20 @@ class FakeSession:
 class FakeExtractor:
     """Reads the fake picture and looks headlines up; a picture of only zeros cannot be read."""
 
+    hashes: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self) -> None:
         self.num_extracted = 0
 
     def extract(self, creatives: Sequence[Creative]) -> list[Any]:
         self.num_extracted += len(creatives)
         return [self._one(creative) for creative in creatives]
+
+    def for_versions(self, image_u8: np.ndarray) -> FakeExtractor:
+        return self
+
+    def for_models(self, models: Any) -> FakeExtractor:
+        return self
 
     def _one(self, creative: Creative) -> CreativeFeatures | CreativeError:
         if "unreadable" in creative.headline:
@@ -136,6 +145,8 @@ class FakePredictor:
     surface: Callable[[CreativeFeatures], float]
     spread: Callable[[CreativeFeatures], float] = lambda features: 0.0
     content_hash: str = "fake"
+    searched_share: float = 1.0
+    notes: Mapping[str, Any] = field(default_factory=dict)
     num_asked: int = field(default=0)
 
     def predict_log_odds(self, creatives: Sequence[Creative], features: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -194,7 +205,7 @@ def fake_tools(surface: Any = bumpy_surface, judge: Any = None, auditor: Any = N
         "auditor": FakePredictor(auditor or judge or surface),
         "visible_changes": {},
         "analyzer": FakeAnalyzer(), "codec": None, "directions": fake_directions(), "copywriter": FakeCopywriter(),
-        "open_session": lambda image_u8, faces, tools: FakeSession(image_u8, [face.row for face in faces]),
+        "open_faces": lambda image_u8, faces, *_: FakeSession(image_u8, [face.row for face in faces]),
     }  # fmt: skip
     return EditorTools(**{**parts, **changes})
 
@@ -203,3 +214,18 @@ def fake_ad(num_faces: int = 2, **changes: Any) -> Creative:
     image_u8 = ad_picture(np.zeros((num_faces, NUM_ATTRIBUTES)))
     values = {"file_name": "ad.png", "image_u8": image_u8, "headline": "Shoes", "brand": "Acme", "consent_id": SYNTHETIC_PERSON}
     return Creative(**{**values, **changes})
+
+
+PLAIN = EditorConfig()
+
+
+def open_ad(ad: Creative, tools: EditorTools, config: EditorConfig, **asked: Any) -> Session:
+    return open_session(ad, SessionSettings(config=config, **asked), tools)
+
+
+def edit_creative(
+    creative: Creative, *, tools: EditorTools, config: EditorConfig = PLAIN, should_stop: Any = None, **told: Any
+) -> EditOutcome:
+    """Open an ad and search an edit of it."""
+    session = open_session(creative, SessionSettings(config=config), tools, should_stop)
+    return session.search(should_stop=should_stop, **told)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,9 +17,11 @@ import pytest
 
 from adcreative.copywriter.writer import LintedCopywriter
 from adcreative.creative import Creative, Edit
-from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
+from adcreative.editor import session as session_module
+from adcreative.editor.session import EditorConfig, EditOutcome
 from adcreative.errors import ConfigError, CopywriterError, CreativeError
 from adcreative.features.batch import CreativeFeatures
+from adcreative.problem import Problem
 from adcreative.provenance.consent import ConsentBook, ConsentRecord
 from tests.editor.fakes import (
     NAMES,
@@ -29,9 +33,11 @@ from tests.editor.fakes import (
     ad_picture,
     attributes_in,
     bumpy_surface,
+    edit_creative,
     fake_ad,
     fake_directions,
     fake_tools,
+    open_ad,
 )
 
 QUICK = EditorConfig(edit_look=False, population_size=12, generations=5, identity_floor=0.5, seed=3)
@@ -102,13 +108,15 @@ def test_models_that_contradict_each_other_widen_the_interval() -> None:
 
 def test_another_finalist_can_be_chosen_and_meets_the_same_verdict() -> None:
     ad = fake_ad()
-    outcome = edit_creative(ad, tools=fake_tools(), config=replace(QUICK, seed=3))
+    session = open_ad(ad, fake_tools(), replace(QUICK, seed=3))
+    with pytest.raises(ConfigError, match="searched nothing yet; call search"):
+        session.choose(0)
+    outcome = session.search()
     lows = [one.uplift_low for one in outcome.alternatives if one.uplift_low is not None]
     assert len(lows) > 1
     assert lows == sorted(lows, reverse=True)
-    assert outcome.choose is not None
     last = max(number for number, low in enumerate(lows) if low > 0.0)
-    other, chosen = outcome.choose(last), outcome.alternatives[last]
+    other, chosen = session.choose(last), outcome.alternatives[last]
     assert other.result.status == "edited"
     assert (other.result.edits, other.result.headline_edited) == (chosen.edits, chosen.headline)
     assert true_uplift(other, ad) == pytest.approx(chosen.uplift)
@@ -120,9 +128,9 @@ def test_another_finalist_can_be_chosen_and_meets_the_same_verdict() -> None:
 def test_a_chosen_finalist_that_the_auditor_refuses_is_not_delivered() -> None:
     ad = fake_ad()
     tools = fake_tools(judge=bumpy_surface, auditor=lambda features: -bumpy_surface(features))
-    outcome = edit_creative(ad, tools=tools, config=QUICK)
-    assert outcome.choose is not None
-    other = outcome.choose(0)
+    session = open_ad(ad, tools, QUICK)
+    session.search()
+    other = session.choose(0)
     assert other.result.status == "kept"
     assert other.result.edits == ()
 
@@ -190,7 +198,7 @@ def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None
 
     tools = fake_tools(
         lambda f: -3.0 + float(f.face_attributes[0, :3].sum()), copywriter=None,
-        open_session=lambda image_u8, faces, tools: Together(image_u8, [face.row for face in faces]),
+        open_faces=lambda image_u8, faces, *_: Together(image_u8, [face.row for face in faces]),
     )  # fmt: skip
     config = replace(QUICK, pick="best", num_finalists=1)
     blind = edit_creative(fake_ad(1), tools=tools, config=replace(config, num_rendered=0))
@@ -206,7 +214,7 @@ def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None
 def test_a_direction_that_loses_a_face_is_left_out() -> None:
     tools = fake_tools(
         lambda f: -3.0 + float(f.face_attributes[:, 0].sum() + 0.1 * f.face_attributes[:, 1].sum()), copywriter=None,
-        open_session=lambda image_u8, faces, tools: FakeSession(image_u8, [face.row for face in faces], blind_to=0),
+        open_faces=lambda image_u8, faces, *_: FakeSession(image_u8, [face.row for face in faces], blind_to=0),
     )  # fmt: skip
     result = edit_creative(fake_ad(), tools=tools, config=QUICK).result
     assert result.status == "edited"
@@ -329,12 +337,12 @@ def test_a_record_permits_until_its_last_day() -> None:
 def test_only_edits_in_the_record_are_searched() -> None:
     seen = []
 
-    def open_session(image_u8: np.ndarray, faces: Any, tools: Any) -> FakeSession:
-        seen.append(tools.directions.names)
+    def open_faces(image_u8: np.ndarray, faces: Any, models: Any, directions: Any) -> FakeSession:
+        seen.append(directions.names)
         return FakeSession(image_u8, [face.row for face in faces])
 
     tools = fake_tools(
-        consents=book(edits=(NAMES[2], NAMES[0])), today=lambda: date(2026, 6, 1), open_session=open_session
+        consents=book(edits=(NAMES[2], NAMES[0])), today=lambda: date(2026, 6, 1), open_faces=open_faces
     )  # fmt: skip
     outcome = edit_creative(fake_ad(consent_id="c-7"), tools=tools, config=QUICK)
     assert seen == [(NAMES[0], NAMES[2])]
@@ -391,11 +399,46 @@ def test_what_the_copywriter_notes_reaches_the_reason() -> None:
     class Noting(FakeCopywriter):
         def write(self, *args: Any, **kwargs: Any) -> Any:
             written = super().write(*args, **kwargs)
-            written.notes = ("the embedded model knows English only",)
+            written.notes = (Problem("writer_failed", engine="smollm2", error="the embedded model knows English only"),)
             return written
 
     outcome = edit_creative(fake_ad(), tools=fake_tools(copywriter=Noting()), config=QUICK)
     assert "the embedded model knows English only" in outcome.result.reason
+
+
+def test_an_outcome_is_data_that_another_session_goes_on_with() -> None:
+    ad = fake_ad(description="Good shoes.")
+    session = open_ad(ad, fake_tools(), QUICK)
+    sent = pickle.loads(pickle.dumps(session.search()))
+    here, there = (one.reword(sent, "Shoes for rain", "Good shoes.") for one in (session, open_ad(ad, fake_tools(), QUICK)))
+    assert here.result == there.result
+    assert here.result.faces.edited == 2
+    np.testing.assert_array_equal(here.image_u8, there.image_u8)
+    assert (here.image_u8 != ad.image_u8).any()
+    picture = session.picture(0)
+    assert picture is not None
+    assert len(sent.plans) == len(sent.alternatives)
+
+
+class Failing:
+    """Words in a picture whose fonts and grounds cannot be worked out."""
+
+    field_blocks = ("headline",)
+
+    @property
+    def prepared(self) -> Failing:
+        return self
+
+    def prepare(self, should_stop: Any) -> None:
+        raise OSError("no font could be read")
+
+
+def test_what_fails_beside_the_opening_is_said_and_no_thread_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = session_module.open_creative
+    monkeypatch.setattr(session_module, "open_creative", lambda *asked: replace(opened(*asked), setter=Failing()))
+    with pytest.raises(OSError, match="no font could be read"):
+        open_ad(fake_ad(), fake_tools(prepared=object()), QUICK)
+    assert not [one for one in threading.enumerate() if one.name.startswith("adcreative-grounds")]
 
 
 def test_a_creative_that_cannot_be_read_is_an_error() -> None:
@@ -408,9 +451,7 @@ def test_finalists_below_the_identity_floor_are_dropped() -> None:
         def identity(self, strengths: np.ndarray) -> float:
             return 0.4 if strengths.any() else 1.0
 
-    tools = fake_tools(
-        copywriter=None, open_session=lambda image_u8, faces, tools: Stranger(image_u8, [face.row for face in faces])
-    )
+    tools = fake_tools(copywriter=None, open_faces=lambda image_u8, faces, *_: Stranger(image_u8, [face.row for face in faces]))
     result = edit_creative(fake_ad(), tools=tools, config=QUICK).result
     assert (result.status, result.identity_similarity) == ("kept", 1.0)
     assert "no edit that the search found is usable in the finished picture" in result.reason
@@ -421,7 +462,7 @@ def test_finalists_below_the_realism_floor_are_dropped() -> None:
         def realism(self, strengths: np.ndarray) -> np.ndarray:
             return np.where(strengths.any(axis=(1, 2)), 0.6, 1.0)
 
-    tools = fake_tools(copywriter=None, open_session=lambda image_u8, faces, tools: Odd(image_u8, [face.row for face in faces]))
+    tools = fake_tools(copywriter=None, open_faces=lambda image_u8, faces, *_: Odd(image_u8, [face.row for face in faces]))
     no_render = replace(QUICK, num_rendered=0)  # a rendered candidate below the floor would not lead in the first place
     kept = edit_creative(fake_ad(), tools=tools, config=no_render).result
     assert (kept.status, kept.realism) == ("kept", 1.0)
@@ -435,7 +476,7 @@ def test_rendered_candidates_below_the_realism_floor_do_not_lead() -> None:
         def realism(self, strengths: np.ndarray) -> np.ndarray:
             return np.where(strengths.any(axis=(1, 2)), 0.6, 1.0)
 
-    tools = fake_tools(copywriter=None, open_session=lambda image_u8, faces, tools: Odd(image_u8, [face.row for face in faces]))
+    tools = fake_tools(copywriter=None, open_faces=lambda image_u8, faces, *_: Odd(image_u8, [face.row for face in faces]))
     found = edit_creative(fake_ad(), tools=tools, config=QUICK).search
     assert found.pairs == ()  # all that were rendered turned out not to be allowed
     assert found.best.fitness.values[0] == 0.0

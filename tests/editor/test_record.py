@@ -8,16 +8,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adcreative.editor.editor import EditorConfig, EditOutcome, edit_creative
+from adcreative.editor.session import EditorConfig, EditOutcome, Session
 from adcreative.features.batch import CreativeFeatures
-from tests.editor.fakes import fake_ad, fake_tools
+from tests.editor.fakes import edit_creative, fake_ad, fake_tools, open_ad
 
 QUICK = EditorConfig(edit_look=False, population_size=12, generations=5, identity_floor=0.5, seed=3)
 
 
 @pytest.fixture(scope="module")
-def outcome() -> EditOutcome:
-    return edit_creative(fake_ad(), tools=fake_tools(), config=QUICK)
+def session() -> Session:
+    return open_ad(fake_ad(), fake_tools(), QUICK)
+
+
+@pytest.fixture(scope="module")
+def outcome(session: Session) -> EditOutcome:
+    return session.search()
 
 
 def test_a_result_carries_the_front_the_delivered_edit_and_the_curve(outcome: EditOutcome) -> None:
@@ -41,9 +46,9 @@ def test_a_large_front_is_thinned_evenly_over_its_sizes(outcome: EditOutcome, mo
     assert few == (whole[0], whole[round((len(whole) - 1) / 2)], whole[-1])
 
 
-def test_the_edit_chosen_by_hand_is_the_one_marked(outcome: EditOutcome) -> None:
+def test_the_edit_chosen_by_hand_is_the_one_marked(session: Session, outcome: EditOutcome) -> None:
     last = outcome.alternatives[-1]
-    other = outcome.choose(len(outcome.alternatives) - 1, is_forced=True).result  # type: ignore[misc]
+    other = session.choose(len(outcome.alternatives) - 1, is_forced=True).result
     assert other.search.front == outcome.result.search.front
     assert other.status == "edited"
     assert other.search.delivered[0] == round(last.size, 4) != outcome.result.search.delivered[0]
@@ -71,7 +76,8 @@ def test_a_kept_ad_lists_the_best_distinct_edits_with_their_expected_change() ->
         return -3.0 - float(np.abs(f.face_attributes).sum()) - 0.5 * abs((f.appeal or 0.0) - 0.01)
 
     ad = fake_ad(cta="Shop now")
-    kept = edit_creative(ad, tools=fake_tools(harm), config=QUICK)
+    session = open_ad(ad, fake_tools(harm), QUICK)
+    kept = session.search()
     found = kept.result.alternatives
     assert kept.result.status == "kept"
     assert len(found) == QUICK.num_finalists
@@ -89,14 +95,14 @@ def test_a_kept_ad_lists_the_best_distinct_edits_with_their_expected_change() ->
         assert change == pytest.approx(one.uplift)
     written = json.loads(json.dumps(kept.result.as_dict()))["alternatives"]
     assert [one["headline"] for one in written] == [one.headline for one in found]
-    chosen = kept.choose(0)  # type: ignore[misc]
+    chosen = session.choose(0)
     assert (chosen.result.status, chosen.result.alternatives) == ("kept", found)
     assert "is not certain" in chosen.result.reason
-    forced = kept.choose(len(found) - 1, is_forced=True).result  # type: ignore[misc]
+    forced = session.choose(len(found) - 1, is_forced=True).result
     assert (forced.status, forced.headline_edited) == ("edited", found[-1].headline)
     assert forced.ctr_edited <= forced.ctr_original
     assert "is not certain" in forced.reason
-    assert kept.picture_of(0) is not None  # type: ignore[misc]
+    assert session.picture(0) is not None
 
 
 def test_an_edited_ad_lists_what_was_delivered_among_its_alternatives(outcome: EditOutcome) -> None:

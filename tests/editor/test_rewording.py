@@ -11,13 +11,12 @@ import pytest
 
 from adcreative.copywriter.brief import Brief
 from adcreative.copywriter.candidates import CopyCandidates, FreshLine
+from adcreative.copywriter.fresh_lines import Wording, write_lines
 from adcreative.creative import Creative, Edit
-from adcreative.editor import editor
-from adcreative.editor.editor import EditorConfig, edit_creative
-from adcreative.editor.preparation.briefed import Briefed, write_lines
-from adcreative.editor.rewording import reword
+from adcreative.editor import session as editing
+from adcreative.editor.session import EditorConfig
 from adcreative.lettering import Change
-from tests.editor.fakes import FakePredictor, bumpy_surface, fake_ad, fake_tools
+from tests.editor.fakes import FakePredictor, bumpy_surface, fake_ad, fake_tools, open_ad
 from tests.lettering.reading.drawn_ads import placed
 
 AD = Creative(headline="Warm coats for winter", brand="Somnia")
@@ -59,7 +58,8 @@ class Streamer(Writer):
 @pytest.mark.parametrize("is_briefed", [False, True])
 def test_lines_come_while_others_are_being_written(is_briefed: bool) -> None:
     writer = Streamer()
-    lines = write_lines(AD, Briefed(writer, "Waterproof.", ("cheap",)) if is_briefed else writer, "headline", num=3, seed=7)
+    wording = Wording(text="Waterproof.", avoid=("cheap",)) if is_briefed else Wording()
+    lines = write_lines(AD, writer, "headline", wording=wording, num=3, seed=7)
     assert next(lines) == LINES[0]
     assert writer.num_begun == 1
     assert list(lines) == [LINES[2], LINES[4]]
@@ -74,10 +74,9 @@ def test_what_only_the_final_candidates_hold_is_given_too_and_nothing_twice() ->
     assert [seed for *_, seed in writer.asked] == list(range(8))
 
 
-@pytest.mark.parametrize("is_briefed", [False, True])
-def test_a_copywriter_that_only_writes_is_asked_for_a_few_at_a_time(is_briefed: bool) -> None:
+def test_a_copywriter_that_only_writes_is_asked_for_a_few_at_a_time() -> None:
     writer = Writer()
-    lines = list(write_lines(AD, Briefed(writer) if is_briefed else writer, "headline", num=2))
+    lines = list(write_lines(AD, writer, "headline", num=2))
     assert lines == [LINES[0], LINES[2]]
     assert [tuple(asked[1:]) for asked in writer.asked] == [(2, 0, 0)]
 
@@ -90,13 +89,10 @@ def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools()
     for model in (tools.predictor, tools.judge, tools.auditor):
         model.spread = lambda features: 0.1  # type: ignore[attr-defined]
-    found = edit_creative(
-        ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4, identity_floor=0.0)
-    )
+    session = open_ad(ad, tools, EditorConfig(edit_look=False, population_size=12, generations=4, identity_floor=0.0))
+    found = session.search()
     for headline, status in (("Dry feet all day", "edited"), ("Buy shoes", "kept")):
-        result = reword(
-            ad, replace(found, image_u8=ad.image_u8, set_words=None), headline, "Good shoes.", tools, is_forced=False
-        ).result
+        result = session.reword(replace(found, plan=None), headline, "Good shoes.", is_forced=False).result
         assert result.status == status
         assert (result.uplift_low is None) == (result.uplift_high is None) == (status == "kept")
         if status == "edited":
@@ -120,29 +116,29 @@ def test_new_words_stand_beside_the_edited_button_picture_and_scene() -> None:
     ad, tools = fake_ad(description="Good shoes.", cta="Shop now"), fake_tools()
     predictor = Buttons(bumpy_surface)
     tools = replace(tools, predictor=predictor, judge=predictor, auditor=predictor)
-    found = edit_creative(
-        ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4, identity_floor=0.0)
-    )
+    session = open_ad(ad, tools, EditorConfig(edit_look=False, population_size=12, generations=4, identity_floor=0.0))
+    found = session.search()
     others = tuple(
         Edit(face=-1, direction=name, strength=strength) for name, strength in (("exposure", 0.5), ("scene", 2.0), ("cta", 0.0))
     )
     face, words = Edit(face=0, direction="smile", strength=1.0), Edit(face=-1, direction="headline", strength=0.0)
     edited = replace(found.result, status="edited", cta_edited="Sign up", edits=(face, *others, words))
-    reworded = reword(ad, replace(found, result=edited), "Shoes for rain", "Good shoes.", tools)
+    reworded = session.reword(replace(found, result=edited), "Shoes for rain", "Good shoes.")
     final = replace(ad, image_u8=found.image_u8, headline="Shoes for rain", cta="Sign up")
     before, after = tools.extractor.extract([ad, final])
     assert reworded.result.cta_edited == "Sign up"
     assert reworded.verdict.chosen == pytest.approx(bumpy_surface(after) - bumpy_surface(before) + 0.4)
     exposure, scene, button = others
     assert reworded.result.edits == (face, exposure, scene, words, button)
-    again = reword(ad, reworded, "Shoes", "Good shoes.", tools)  # the ad's own headline: no edit of it
+    again = session.reword(reworded, "Shoes", "Good shoes.")  # the ad's own headline: no edit of it
     assert again.result.edits == (face, exposure, scene, button)
 
 
 def test_words_that_bring_no_gain_keep_the_ad_as_it_was() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools(lambda features: -3.0 + (features.appeal or 0.0))
-    found = edit_creative(ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4))
-    kept = reword(ad, found, "Buy shoes", "Good shoes.", tools, is_forced=False)
+    session = open_ad(ad, tools, EditorConfig(edit_look=False, population_size=12, generations=4))
+    found = session.search()
+    kept = session.reword(found, "Buy shoes", "Good shoes.", is_forced=False)
     assert (kept.result.status, kept.result.edits, kept.result.headline_edited) == ("kept", (), "Shoes")
     assert kept.result.ctr_edited == kept.result.ctr_original
     assert kept.result.reason.startswith("words written by hand; ")
@@ -152,8 +148,9 @@ def test_words_that_bring_no_gain_keep_the_ad_as_it_was() -> None:
 def test_new_words_are_judged_by_the_settings_of_the_edit() -> None:
     ad, tools = fake_ad(description="Good shoes."), fake_tools(lambda features: -3.0 + (features.appeal or 0.0))
     config = EditorConfig(edit_look=False, population_size=12, generations=4, min_uplift=0.3)
-    found = edit_creative(ad, tools=tools, config=config)
-    refused = reword(ad, found, "Shoes for rain", "Good shoes.", tools, is_forced=False).result  # worth 0.2
+    session = open_ad(ad, tools, config)
+    found = session.search()
+    refused = session.reword(found, "Shoes for rain", "Good shoes.", is_forced=False).result  # worth 0.2
     assert refused.status == "kept"
     assert "not more than the +35.0 % asked for" in refused.reason
 
@@ -163,8 +160,9 @@ def test_own_words_are_used_whatever_the_models_say_and_the_row_says_what_they_e
     ad = fake_ad(description="Good shoes.")
     own = {"Shoes for rain": worth}
     tools = fake_tools(lambda features: -3.0 + own.get("Shoes for rain", 0.0) * float((features.appeal or 0.0) > 0.1))
-    found = edit_creative(ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4))
-    mine = reword(ad, found, "Shoes for rain", "Good shoes.", tools)
+    session = open_ad(ad, tools, EditorConfig(edit_look=False, population_size=12, generations=4))
+    found = session.search()
+    mine = session.reword(found, "Shoes for rain", "Good shoes.")
     result = mine.result
     assert (result.status, result.headline_edited, result.is_own_choice) == ("edited", "Shoes for rain", True)
     assert result.reason.startswith("words written by hand; ")
@@ -194,17 +192,18 @@ def test_own_words_are_set_into_the_picture_in_place_of_those_that_were_found(
 ) -> None:
     ad = fake_ad(description="Good shoes.")
     tools = fake_tools((lambda features: -3.0) if is_kept else (lambda features: -3.0 + (features.appeal or 0.0)))
-    opened = editor.open_creative
-    monkeypatch.setattr(editor, "open_creative", lambda *words, **more: replace(opened(*words, **more), setter=Setter()))
-    found = edit_creative(ad, tools=tools, config=EditorConfig(edit_look=False, population_size=12, generations=4))
+    opened = editing.open_creative
+    monkeypatch.setattr(editing, "open_creative", lambda *words, **more: replace(opened(*words, **more), setter=Setter()))
+    session = open_ad(ad, tools, EditorConfig(edit_look=False, population_size=12, generations=4))
+    found = session.search()
     assert found.result.status == ("kept" if is_kept else "edited")
     searched = int(found.image_u8[0, 0, 0])
     assert searched == (ad.image_u8[0, 0, 0] if is_kept else len(found.result.headline_edited))
-    mine = reword(ad, found, "Shoes for long rain", "Good shoes.", tools)
+    mine = session.reword(found, "Shoes for long rain", "Good shoes.")
     assert (mine.image_u8[0] == len("Shoes for long rain")).all()
     np.testing.assert_array_equal(mine.image_u8[1:], found.image_u8[1:])
     assert mine.result.words_in_picture == "headline set into the picture"
-    again = reword(ad, mine, "Shoes", "Good shoes.", tools)  # the ad's own words stand as they stood
+    again = session.reword(mine, "Shoes", "Good shoes.")  # the ad's own words stand as they stood
     np.testing.assert_array_equal(again.image_u8[0], ad.image_u8[0])
-    brought = reword(ad, found, "Shoes for rain", "Good shoes.", tools, own_u8=np.full_like(ad.image_u8, 7))
+    brought = session.reword(found, "Shoes for rain", "Good shoes.", own_u8=np.full_like(ad.image_u8, 7))
     assert (brought.image_u8 == 7).all()

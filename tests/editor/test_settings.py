@@ -142,7 +142,9 @@ def painters(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         copywriter: Any = None
         directions: Any = fake_tools().directions
 
-        def editor_tools(self, judges: Any, names: Any, consents: Any, scene_model: str, inpaint_model: str) -> Any:
+        def editor_tools(
+            self, judges: Any, names: Any, consents: Any, scene_model: str, inpaint_model: str, prepared: Any
+        ) -> Any:
             asked.extend((scene_model, inpaint_model))
             return fake_tools(copywriter=None)
 
@@ -167,12 +169,12 @@ def test_a_file_given_at_launch_reaches_every_search_of_the_app(tmp_path: Path, 
 
 @pytest.mark.usefixtures("painters")
 def test_boldness_is_the_share_of_each_range_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    def edit(creative: Creative, *, tools: Any, **options: Any) -> Any:
-        ranges.append(tools.directions)
+    def measure(opened: Any, *_: Any) -> Any:
+        ranges.append(opened.directions)
         raise InterruptedError
 
     ranges: list[Any] = []
-    monkeypatch.setattr("adcreative.editor.editor.edit_creative", edit)
+    monkeypatch.setattr("adcreative.editor.session.measure_space", measure)
     for boldness in (1.0, 0.25):
         with pytest.raises(InterruptedError):
             pipeline.Studio().improve_one(Creative(headline="Shoes"), boldness=boldness)

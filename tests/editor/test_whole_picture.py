@@ -15,14 +15,14 @@ import pytest
 from PIL import Image, ImageDraw
 
 from adcreative.creative import SYNTHETIC_PERSON, Creative
-from adcreative.editor import editor
-from adcreative.editor.editor import EditorConfig, EditorTools, EditOutcome, edit_creative
+from adcreative.editor import session as editing
 from adcreative.editor.preparation.lines import offer_buttons
+from adcreative.editor.session import EditorConfig, EditorTools, EditOutcome
 from adcreative.features.batch import CreativeFeatures
 from adcreative.lettering import Change
 from adcreative.lettering.reading.reader import load_reader
 from adcreative.lettering.setting.fonts import typefaces
-from tests.editor.fakes import HEADLINES, FakeAnalyzer, FakeCopywriter, FakePredictor, fake_ad, fake_tools
+from tests.editor.fakes import HEADLINES, FakeAnalyzer, FakeCopywriter, FakePredictor, edit_creative, fake_ad, fake_tools
 from tests.lettering.reading.drawn_ads import placed
 
 QUICK = EditorConfig(edit_look=False, look_reach=1.0, population_size=12, generations=5, seed=3, identity_floor=-1.0)
@@ -36,6 +36,12 @@ class NoFaces(FakeAnalyzer):
 
 class Extractor:
     """Sees brightness and redness of the whole picture, and no faces."""
+
+    def for_versions(self, image_u8: np.ndarray) -> Extractor:
+        return self
+
+    def for_models(self, models: Any) -> Extractor:
+        return self
 
     def extract(self, creatives: Any) -> list[CreativeFeatures]:
         return [self._one(creative) for creative in creatives]
@@ -227,11 +233,11 @@ def test_a_line_is_worth_what_it_is_worth_set_into_the_picture(edit_look: bool, 
     def worth(features: CreativeFeatures) -> float:
         return bright(features) + (features.appeal or 0.0)
 
-    lines, opened = ["Dry feet all day", "Shoes for rain"], editor.open_creative  # worth 0.35 and 0.2 beside the picture
+    lines, opened = ["Dry feet all day", "Shoes for rain"], editing.open_creative  # worth 0.35 and 0.2 beside the picture
     config, writer = replace(QUICK, edit_look=edit_look), FakeCopywriter(lines)
     beside = run(config, worth, copywriter=writer)
     assert beside.result.headline_edited == "Dry feet all day"
-    monkeypatch.setattr(editor, "open_creative", lambda *words, **more: replace(opened(*words, **more), setter=Darkening()))
+    monkeypatch.setattr(editing, "open_creative", lambda *words, **more: replace(opened(*words, **more), setter=Darkening()))
     within = run(config, worth, copywriter=writer)
     assert within.result.headline_edited == "Shoes for rain"
     best = within.search.best  # the search itself knows, not the verdict alone
@@ -264,7 +270,7 @@ def test_what_the_surrogate_does_not_know_is_not_measured_for_it() -> None:
 def test_what_is_surely_better_in_its_final_pixels_is_delivered_whatever_list_it_comes_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(editor, "choose_finalists", lambda front, space, num_finalists: [])
+    monkeypatch.setattr(editing, "choose_finalists", lambda front, num_finalists: [])
     outcome = run(replace(QUICK, edit_look=True))
     assert outcome.result.status == "edited"
     assert outcome.verdict.low > 0.0

@@ -175,14 +175,14 @@ def test_python_leaves_faces_without_consent(studio: pipeline.Studio, face: Face
     ad = Creative(
         image_path=face.path, file_name="face.jpg", headline="Run further tonight", brand=BRAND, consent_id=consent_id
     )
-    outcome = studio.improve_one(ad, **SEARCH)  # type: ignore[arg-type]
+    session = studio.open_one(ad, **SEARCH)  # type: ignore[arg-type]
+    outcome = session.search()
     result = outcome.result.as_dict()
     assert all(re.search(REFUSED[consent_id], one) for one in result["faces"]["refused"])
     assert result["faces"]["edited"] == 0
     assert outcome.control_u8 is None
     versions = [(result["edits"], outcome.image_u8)]
-    assert outcome.picture_of is not None
-    versions += [(one["edits"], outcome.picture_of(number)) for number, one in enumerate(result["alternatives"])]
+    versions += [(one["edits"], session.picture(number)) for number, one in enumerate(result["alternatives"])]
     assert len(versions) > 1
     print(f"Python: {len(versions)} versions of an ad without consent")
     for edits, image_u8 in versions:

@@ -105,13 +105,14 @@ def test_ad_text_never_becomes_markup_in_the_app() -> None:
         edit = SimpleNamespace(
             uplift=0.1, uplift_low=0.0, change=0.1, change_low=0.0, change_high=0.2, headline=text, description=text, size=1.0,
             identity=None, realism=None, edit_strength=None, edits=(Edit(face=0, direction=text, strength=1.0),),
-            words_in_picture=text,
+            picture_problems=(),
         )  # fmt: skip
         outcome = SimpleNamespace(alternatives=[edit], result=SimpleNamespace(enough_data=True, description_original=""))
         ad = Creative(headline=text, primary_text=text, description=text, cta=text, brand=text)
         shown = [
             fragments.score(standing, [{"calibration": text}], {"headline": [text]}, doubts=[text]),
-            fragments.ad_bar(state), fragments.good(text), results.cards(outcome, 1), results.alternatives([edit], []),
+            fragments.ad_bar(state), fragments.good(text), results.cards(outcome, lambda idx: None, 1),
+            results.alternatives([edit], []),
             fragments.progress(JobState(done=1, total=2), live=(text, None)), placements.mockups(ad),
             fragments.problem(CreativeError(text, text)),
             fragments.note(text), fragments.header(text), fragments.step(1, text, text), fragments.placeholder(text),

@@ -34,8 +34,10 @@ def write(tmp_path: Path, num: int) -> list[dict]:
     result = EditResult(
         file_name="ad.png", status="kept", headline_original="Sleep", headline_edited="Sleep", alternatives=found
     )
-    outcome = SimpleNamespace(result=result, alternatives=found, image_u8=grey(50), picture_of=lambda idx: pictures[idx])
-    return write_alternatives(Creative(file_name="ad.png"), outcome, num, tmp_path, stem="00001-ad", makers=Makers())
+    outcome = SimpleNamespace(result=result, alternatives=found, image_u8=grey(50))
+    return write_alternatives(
+        Creative(file_name="ad.png"), outcome, pictures.__getitem__, num, tmp_path, stem="00001-ad", makers=Makers()
+    )
 
 
 def test_versions_whose_pictures_differ_are_written_with_their_own_words(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from adcreative.creative import Creative, Prediction
-from adcreative.editor.editor import EditorConfig, edit_creative
+from adcreative.editor.settings import EditorConfig, Level
 from adcreative.errors import ConfigError
 from adcreative.verbs import explain
-from adcreative.verbs.standing import Standing, find_standing, state_untested
-from tests.editor.fakes import fake_ad, fake_tools
+from adcreative.verbs.standing import Standing, find_standing
+from tests.editor.fakes import fake_ad, fake_tools, open_ad
 
+SMALL = EditorConfig(population_size=12, generations=4)
 BASE = math.log(0.01 / 0.99)
 
 
@@ -51,18 +52,17 @@ def test_the_rates_of_an_account_stand_and_those_of_too_little_data_do_not(monke
 
 
 def test_an_edit_of_models_without_own_results_promises_nothing_however_it_is_chosen() -> None:
-    outcome = edit_creative(fake_ad(), tools=fake_tools(), config=EditorConfig(population_size=12, generations=4))
-    assert outcome.result.uplift_low is not None
-    stated = state_untested(outcome)
-    for one in (stated, stated.choose(1, is_forced=True)):  # type: ignore[misc]
+    session = open_ad(fake_ad(), fake_tools(), SMALL, level=Level(is_known=False))
+    stated = session.search()
+    for one in (stated, session.choose(1, is_forced=True), session.reword(stated, "Shoes for rain", "")):
         assert one.result.is_untested
         assert (one.result.ctr_original, one.result.ctr_edited, one.result.uplift_low) == (None, None, None)
         assert {alternative.change for alternative in one.alternatives} == {None}
 
 
 def test_a_usual_rate_sets_the_level_of_an_untested_edit() -> None:
-    outcome = edit_creative(fake_ad(), tools=fake_tools(), config=EditorConfig(population_size=12, generations=4))
-    stated = state_untested(outcome, 0.03).result
+    outcome = open_ad(fake_ad(), fake_tools(), SMALL).search()
+    stated = open_ad(fake_ad(), fake_tools(), SMALL, level=Level(is_known=False, usual_rate=0.03)).search().result
     assert stated.ctr_original == pytest.approx(0.03, rel=1e-4)
     assert stated.is_untested
     assert stated.ctr_edited >= 0.03

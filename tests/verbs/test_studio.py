@@ -5,15 +5,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from adcreative.catalog.tables import write_failures, write_rows
 from adcreative.creative import Creative, FailedCreative
+from adcreative.editor.preparation.picture import leave_out
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.pipeline import SCORE_COLUMNS, BatchConfig, RunSummary, ScoreSettings
 from adcreative.provenance.consent import read_consents
-from adcreative.verbs.chosen_faces import ChosenFaces
 from adcreative.verbs.studio import Studio
 
 
@@ -22,18 +21,11 @@ class Face:
     refusal: str | None = None
 
 
-class Finder:
-    name = "finder"
-
-    def analyze(self, image_u8: np.ndarray) -> list[Face]:
-        return [Face(), Face(), Face("it is turned away")]
-
-
 def test_faces_that_were_not_chosen_are_refused_and_keep_their_place() -> None:
-    chosen = ChosenFaces(Finder(), frozenset({1}))
-    faces = chosen.analyze(np.zeros((4, 4, 3), np.uint8))
+    found = [Face(), Face(), Face("it is turned away")]
+    faces = leave_out(found, frozenset({1}))
     assert [face.refusal for face in faces] == ["it was not chosen", None, "it is turned away"]
-    assert chosen.name == "finder"
+    assert leave_out(found, None) == found
 
 
 def test_a_scored_folder_pairs_each_row_with_its_creative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

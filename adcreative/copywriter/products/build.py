@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from adcreative.copywriter.brief import clean_field, clean_text
 from adcreative.copywriter.build import kind_of_engine
-from adcreative.copywriter.candidates import FELL_BACK, ShouldStop
+from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.products.plain import MAX_FACTS, PlainForm, plain_form
 from adcreative.copywriter.products.product import Product, kind_of
 from adcreative.copywriter.rules import rule_pack
 from adcreative.errors import CopywriterError
+from adcreative.problem import Problem
 
 if TYPE_CHECKING:
     from adcreative.copywriter.products.prose import ProseSource
@@ -71,12 +72,13 @@ def describe_product(
         try:
             raw = source.propose(record, NUM_CANDIDATES, seed=seed, max_chars=limit, should_stop=should_stop)
             passed, why = _backed(raw, plain, brand, others, limit)
+            told = f"{source.engine} {why}"
         except CopywriterError as error:
-            passed, why = [], f"{FELL_BACK}: {error}"
+            passed, told = [], Problem("writer_failed", engine=source.engine, error=str(error))
         if passed:
             best = passed[0] if rank is None else max(zip(rank(passed, product), passed, strict=True))[1]
             return Description(text=best, engine=source.engine, notes=tuple(notes), **told)
-        notes.append(f"{source.engine} {why}")
+        notes.append(told)
     elif source is not None:
         notes.append("prose is checked in English alone, so the plain form is given")
     return Description(text=plain.text(limit), engine="template", notes=tuple(notes), **told)

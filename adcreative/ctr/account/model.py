@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special
@@ -202,6 +202,13 @@ class AccountModel:
                     f"the model was fitted with {name} {expected[:12]}, here it is {encoder_hashes[name][:12]}; "
                     "use the same weights or fit it again"
                 )
+
+    has_gradients: ClassVar[bool] = False
+
+    @property
+    def searched_share(self) -> float:
+        """Share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`)."""
+        return self.changes.searched_share
 
     @cached_property
     def content_hash(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from adcreative.editor.scoring.visibility import edit_strength
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.editable import EditableCreative
-from adcreative.editor.space.genome import GeneSpace, Individual
+from adcreative.editor.space.genome import EditPlan
 from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
 
@@ -29,19 +29,17 @@ from adcreative.errors import CreativeError
 class Finalist:
     """One of the best edits: the creative with its final pixels and words, features extracted from them, and its scores.
 
-    strengths [F, K] of the faces, adjustments [L] of the whole picture. predicted, low, std: mean, lower bound and standard
+    predicted, low, std: mean, lower bound and standard
     deviation of predictor and judge together (log-odds); judged: mean of the judge alone. identity (-1..1), realism (0..1): of
     the worst face; None when no face was opened.
     """
 
-    genome: Individual
+    plan: EditPlan
     creative: Creative
     features: Any
-    strengths: np.ndarray
     identity: float | None
     realism: float | None = None
     edit_strength: float | None = None
-    adjustments: np.ndarray = field(default_factory=lambda: np.zeros(0))
     predicted: float = 0.0
     low: float = 0.0
     judged: float = 0.0
@@ -53,7 +51,7 @@ class Finalist:
 
     @property
     def size(self) -> float:
-        return self.genome.fitness.values[2]
+        return self.plan.size
 
     @property
     def cost(self) -> float:
@@ -62,21 +60,16 @@ class Finalist:
 
 
 def score_finalists(
-    opened: EditableCreative,
-    genomes: Sequence[Individual],
-    space: GeneSpace,
-    lines: Lines,
-    tools: EditorTools,
-    config: EditorConfig,
+    opened: EditableCreative, plans: Sequence[EditPlan], lines: Lines, models: EditorTools, config: EditorConfig
 ) -> list[Finalist]:
     """Compose edits at full size, extract them from final pixels and words, and score them again with predictor and judge.
 
     One that cannot be extracted any more, or whose faces are below a floor, is dropped.
     """
-    seen = [compose_edit(opened, genome, space, lines) for genome in genomes]
-    extracted = tools.extractor.extract([finalist.creative for finalist in seen]) if seen else []
+    seen = [compose_edit(opened, plan, lines) for plan in plans]
+    extracted = opened.extractor.extract([finalist.creative for finalist in seen]) if seen else []
     finalists = [
-        replace(finalist, features=features, edit_strength=_edit_strength(opened, finalist, features, tools))
+        replace(finalist, features=features, edit_strength=_edit_strength(opened, finalist.plan, features, models))
         for finalist, features in zip(seen, extracted, strict=True)
         if not isinstance(features, CreativeError)
         and (finalist.identity is None or finalist.identity >= config.identity_floor)
@@ -86,7 +79,7 @@ def score_finalists(
         return []
     creatives = [opened.creative, *(finalist.creative for finalist in finalists)]
     features = [opened.features, *(f.features for f in finalists)]
-    opinions = ask_choosers(creatives, features, tools, config, is_searched=True)
+    opinions = ask_choosers(creatives, features, models, config, is_searched=True)
     return [
         replace(finalist, predicted=opinion.chosen, low=opinion.low, judged=opinion.judged, std=opinion.std)
         for finalist, opinion in zip(finalists, opinions, strict=True)
@@ -94,32 +87,28 @@ def score_finalists(
     ]
 
 
-def _edit_strength(opened: EditableCreative, finalist: Finalist, features: Any, tools: EditorTools) -> float | None:
-    """Return how strongly the face edits of a finalist show in its finished picture; None without any."""
+def _edit_strength(opened: EditableCreative, plan: EditPlan, features: Any, models: EditorTools) -> float | None:
+    """Return how strongly the face edits of a plan show in its finished picture; None without any."""
     before, rows = opened.features, list(opened.face_rows)
-    if isinstance(features, CreativeError) or len(features.face_codes) != len(before.face_codes):
+    if len(features.face_codes) != len(before.face_codes):
         return None
     matched = match_faces(before.face_codes, features.face_codes)[rows]
     seen = before.face_attributes[rows], features.face_attributes[matched]
-    found = edit_strength(*seen, finalist.strengths, tools.directions.names, tools.visible_changes)
+    found = edit_strength(*seen, plan.faces, opened.directions.names, models.visible_changes)
     return None if found is None else round(found, 3)
 
 
-def compose_edit(opened: EditableCreative, genome: Individual, space: GeneSpace, lines: Lines) -> Finalist:
-    """Compose a genome's edit at full size; features are not extracted and scores not set yet."""
-    strengths, edited = space.strengths([genome])[0], compose_creative(opened, genome, space, lines)
+def compose_edit(opened: EditableCreative, plan: EditPlan, lines: Lines) -> Finalist:
+    """Compose a plan's edit at full size; features are not extracted and scores not set yet."""
+    edited = compose_creative(opened, plan, lines)
     identity, realism = None, None
     if opened.session is not None:
         realism = identity = 1.0
-        if strengths.any():
-            realism = float(opened.session.realism(strengths[None].astype(np.float32))[0])
-            identity = float(opened.session.identity(strengths.astype(np.float32)))
+        if plan.faces.any():
+            realism = float(opened.session.realism(plan.faces[None].astype(np.float32))[0])
+            identity = float(opened.session.identity(plan.faces.astype(np.float32)))
             realism, identity = round(realism, LIKENESS_DECIMALS), round(identity, LIKENESS_DECIMALS)
-    adjustments = space.adjustments([genome])[0]
-    return Finalist(
-        genome=genome, creative=edited, features=None, strengths=strengths, identity=identity, realism=realism,
-        adjustments=adjustments,
-    )  # fmt: skip
+    return Finalist(plan=plan, creative=edited, features=None, identity=identity, realism=realism)
 
 
 def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist | None:
@@ -134,25 +123,25 @@ def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist |
     return useful[pick_knee([f.low for f in useful], [f.cost for f in useful], share=share)]
 
 
-def finish_edit(opened: EditableCreative, finalist: Finalist, direction_names: tuple[str, ...]) -> FinalEdit:
+def finish_edit(opened: EditableCreative, finalist: Finalist) -> FinalEdit:
     """Return a finalist as it would be delivered, with every change listed.
 
     Face numbers count the faces of the picture from the largest, refused ones included.
     """
     edits = [
         Edit(face=row, direction=name, strength=round(float(strength), 4))
-        for row, strengths in zip(opened.face_rows, finalist.strengths, strict=True)
-        for name, strength in zip(direction_names, strengths, strict=True)
+        for row, strengths in zip(opened.face_rows, finalist.plan.faces, strict=True)
+        for name, strength in zip(opened.directions.names, strengths, strict=True)
         if strength
     ]
-    adjusted = zip(ADJUSTMENTS, finalist.adjustments, strict=False)
+    adjusted = zip(ADJUSTMENTS, finalist.plan.look, strict=False)
     edits += [Edit(face=-1, direction=name, strength=round(float(strength), 4)) for name, strength in adjusted if strength]
-    if finalist.genome[-1]:
-        edits.append(Edit(face=-1, direction="scene", strength=finalist.genome[-1]))
+    if finalist.plan.scene:
+        edits.append(Edit(face=-1, direction="scene", strength=float(finalist.plan.scene)))
     edits += list_word_edits(opened.creative, finalist.creative)
     return FinalEdit(
         creative=finalist.creative, features=finalist.features, edits=tuple(edits), identity=finalist.identity,
-        realism=finalist.realism, edit_strength=finalist.edit_strength, text_note=opened.text_note(finalist.creative),
+        realism=finalist.realism, edit_strength=finalist.edit_strength, text_problems=opened.text_problems(finalist.creative),
     )  # fmt: skip
 
 
@@ -167,5 +156,5 @@ def describe_alternative(finalist: Finalist, final: FinalEdit, rate: float) -> A
         identity=finalist.identity, realism=finalist.realism, edit_strength=finalist.edit_strength, size=finalist.size,
         headline=finalist.creative.headline,
         description=finalist.creative.description, cta=finalist.creative.cta, edits=final.edits,
-        words_in_picture=final.text_note,
+        words_in_picture="; ".join(final.text_problems), picture_problems=final.text_problems,
     )  # fmt: skip

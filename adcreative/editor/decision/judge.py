@@ -2,7 +2,7 @@
 
 The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so the model that
 picked an edit does not report its gain alone. Three models of different seeds, splits and data score the same final pixels and
-words: predictor and judge choose together (`scoring/uplift.py`), the auditor, which had no part in the choice, reports. It
+words: predictor and judge choose together (`models.py`), the auditor, which had no part in the choice, reports. It
 has to be sure of a gain, too, by half as many deviations (`decision/opinions.py`): the bound of those who chose was searched
 for and is too high, the auditor's was not. The two answers, c of those that chose and a of the auditor, are shrunk by how far
 they disagree:
@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adcreative.editor.space.genome import NUM_COARSE, GeneSpace, Individual
+from adcreative.editor.space.genome import NUM_COARSE, EditPlan
+from adcreative.problem import Problem
 
 KNEE_SHARE = 0.8  # the knee is looked for among edits that keep this share of the largest lower bound
 INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
@@ -39,7 +40,7 @@ class Verdict:
 
     chosen, low: mean and lower bound of the two models that chose; judged: the second of them alone; audited, audited_low: mean
     and lower bound of the third; expected: those who chose and the third, shrunk as above: the figure to report; std: deviation
-    of the true change around it. reason: one sentence, for the user.
+    of the true change around it. reason: for the user.
     """
 
     chosen: float
@@ -50,7 +51,7 @@ class Verdict:
     expected: float
     std: float
     is_delivered: bool
-    reason: str
+    reason: Problem
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -78,46 +79,46 @@ def pick_knee(low: Sequence[float], size: Sequence[float], *, share: float = KNE
     return int(order[np.argmax(np.where(allowed, above, -np.inf)[order])])
 
 
-def choose_finalists(front: Sequence[Individual], space: GeneSpace, *, num_finalists: int) -> list[Individual]:
+def choose_finalists(front: Sequence[EditPlan], *, num_finalists: int) -> list[EditPlan]:
     """Return up to num_finalists useful edits of a front that differ visibly: its knee first, then by lower bound.
 
     Sizes count for more the less real the faces look, as in the choice among the finalists.
 
     At most MOST_ALIKE have the same words. Empty when no edit on the front promises a positive lower bound.
     """
-    useful = [individual for individual in front if individual.fitness.values[0] > 0.0 and not individual.fitness.violation]
+    useful = [(one, one.score) for one in front if one.score is not None and one.low > 0.0 and not one.score.violation]
     if not useful:
         return []
-    lows, _, sizes, realism = zip(*(individual.fitness.values for individual in useful), strict=True)
-    costs = [size / max(real, 1e-6) for size, real in zip(sizes, realism, strict=True)]
-    order = [pick_knee(lows, costs), *np.argsort(-np.array(lows), kind="stable")]
-    chosen: list[Individual] = []
-    for idx in order:
-        is_new = all(space.distance(useful[idx], other) > MIN_DISTANCE for other in chosen)
-        if len(chosen) < num_finalists and is_new and _num_alike(useful[idx], chosen, space) < MOST_ALIKE:
-            chosen.append(useful[idx])
+    lows = [one.low for one, _ in useful]
+    costs = [score.size / max(score.realism, 1e-6) for _, score in useful]
+    chosen: list[EditPlan] = []
+    for idx in (pick_knee(lows, costs), *np.argsort(-np.array(lows), kind="stable")):
+        one = useful[idx][0]
+        is_new = all(_distance(one, other) > MIN_DISTANCE for other in chosen)
+        num_alike = sum(one.lines[:2] == other.lines[:2] for other in chosen)
+        if len(chosen) < num_finalists and is_new and num_alike < MOST_ALIKE:
+            chosen.append(one)
     return chosen
 
 
-def _num_alike(edit: Individual, others: Sequence[Individual], space: GeneSpace) -> int:
-    return sum(space.words(edit) == space.words(other) for other in others)
+def _distance(first: EditPlan, second: EditPlan) -> float:
+    """Return how far apart two finalists are: infinite when any line, button or background differs."""
+    return float("inf") if first.lines != second.lines else first.distance(second)
 
 
 def choose_alternatives(
-    edits: Sequence[Individual], finalists: Sequence[Individual], space: GeneSpace, *, num_alternatives: int
-) -> list[Individual]:
+    edits: Sequence[EditPlan], finalists: Sequence[EditPlan], *, num_alternatives: int, reach: float
+) -> list[EditPlan]:
     """Return the edits to score beside the finalists, so that num_alternatives of both can be listed that differ in kind.
 
     Args:
-        edits: what the search found, the largest lower bound first, whatever its sign.
+        edits: what the search found, the largest lower bound first, whatever its sign. reach: `GeneSpace.look_reach`.
     """
-    num_kinds = len({space.kind(one)[:NUM_COARSE] for one in finalists})
-    return choose_distinct(edits, finalists, space, num=num_alternatives - num_kinds)
+    num_kinds = len({one.kind[:NUM_COARSE] for one in finalists})
+    return choose_distinct(edits, finalists, num=num_alternatives - num_kinds, reach=reach)
 
 
-def choose_distinct(
-    edits: Sequence[Individual], listed: Sequence[Individual], space: GeneSpace, *, num: int
-) -> list[Individual]:
+def choose_distinct(edits: Sequence[EditPlan], listed: Sequence[EditPlan], *, num: int, reach: float) -> list[EditPlan]:
     """Return up to `num` edits that a person sees and says to be something else than those listed, and than each other.
 
     The kind of a change counts before its gain: the best edit of each kind comes first, MOST_OF_A_HEADLINE with one headline;
@@ -126,48 +127,34 @@ def choose_distinct(
     one from VISIBLE on, and two of these are APART where there are others to list.
 
     Args:
-        edits: the best first.
+        edits: the best first. reach: as in `choose_alternatives`.
     """
-    kinds, chosen = [space.kind(one) for one in listed], list[Individual]()
-    candidates = [(edit, space.kind(edit)) for edit in edits if not _is_faint(edit, space)]
+    kinds, chosen = [one.kind for one in listed], list[EditPlan]()
+    candidates = [(edit, edit.kind) for edit in edits if not _is_faint(edit, reach)]
     passes = ((MOST_OF_A_HEADLINE, NUM_COARSE), (None, NUM_COARSE), (None, None), (None, None), (None, 0))
     for number, (most, depth) in enumerate(passes):
         for edit, kind in candidates:
-            if number < len(passes) - 2 and _looks_like(edit, (*listed, *chosen), space):
+            if number < len(passes) - 2 and _looks_like(edit, (*listed, *chosen), reach):
                 continue
             is_known = depth != 0 and kind[:depth] in [one[:depth] for one in kinds]
             is_frequent = most is not None and sum(one[0] == kind[0] for one in kinds) >= most
             if len(chosen) >= num or is_known or is_frequent:
                 continue
-            if all(space.distance(edit, one, ignore=("button",)) > MIN_DISTANCE for one in (*listed, *chosen)):
+            if all(edit.distance(one) > MIN_DISTANCE for one in (*listed, *chosen)):
                 chosen.append(edit)
                 kinds.append(kind)
     return chosen
 
 
-def _is_look_alone(edit: Individual, space: GeneSpace) -> bool:
-    """Return whether an edit changes light, colour and crop, and neither words nor faces nor background."""
-    headline, description, _, scene = space.choices([edit])[0]
-    return not (headline or description or scene) and not space.strengths([edit]).any()
-
-
-def _reach(space: GeneSpace) -> float:
-    """Return how strong the strongest change of light, colour or crop can be; 0 where these stay."""
-    return float(np.max([-space.adjustment_low, space.adjustment_high], initial=0.0))
-
-
-def _is_faint(edit: Individual, space: GeneSpace) -> bool:
+def _is_faint(edit: EditPlan, reach: float) -> bool:
     """Return whether an edit changes light, colour and crop alone, and by less than is seen."""
-    strongest = np.abs(space.adjustments([edit])[0]).max(initial=0.0)
-    return bool(_is_look_alone(edit, space) and 0.0 < strongest < VISIBLE * _reach(space) - 1e-9)
+    strongest = np.abs(edit.look).max(initial=0.0)
+    return bool(edit.is_look_alone and 0.0 < strongest < VISIBLE * reach - 1e-9)
 
 
-def _looks_like(edit: Individual, others: Sequence[Individual], space: GeneSpace) -> bool:
+def _looks_like(edit: EditPlan, others: Sequence[EditPlan], reach: float) -> bool:
     """Return whether an edit of light, colour and crop alone is nearer to another such one than is told apart."""
-    if not _is_look_alone(edit, space):
-        return False
-    alike = [one for one in others if _is_look_alone(one, space)]
-    return any(space.distance(edit, one, ignore=("button",)) < APART * _reach(space) for one in alike)
+    return edit.is_look_alone and any(one.is_look_alone and edit.distance(one) < APART * reach for one in others)
 
 
 def shrink_uplift(chosen: float, audited: float) -> float:
@@ -186,31 +173,20 @@ def give_verdict(
     three is above min_uplift.
     """
     expected = shrink_uplift(chosen, audited)
+    said = {"chosen": as_percent(chosen), "low": as_percent(low), "audited": as_percent(audited)}
     if low <= 0.0:
-        reason = (
-            f"the best version is expected to bring {as_percent(chosen)}, which is not certain, its lower bound is "
-            f"{as_percent(low)}"
-        )
+        reason = Problem("gain_uncertain", chosen=said["chosen"], low=said["low"])
     elif audited <= 0.0:
-        reason = (
-            f"the two models that chose expect {as_percent(chosen)} from the best edit, the third {as_percent(audited)}, "
-            "so the gain does not survive another opinion"
-        )
+        reason = Problem("third_sees_loss", chosen=said["chosen"], audited=said["audited"])
     elif audited_low <= 0.0:
-        reason = (
-            f"the two models that chose expect {as_percent(chosen)} from the best edit, the third {as_percent(audited)}, "
-            f"but is not certain of a gain, its lower bound is {as_percent(audited_low)}"
-        )
+        reason = Problem("third_uncertain", chosen=said["chosen"], audited=said["audited"], audited_low=as_percent(audited_low))
     elif expected <= min_uplift:
-        reason = (
-            f"the best version is expected to bring {as_percent(expected)}, not more than the {as_percent(min_uplift)} asked "
-            f"for (the two models that chose {as_percent(chosen)}, the third {as_percent(audited)})"
-        )
+        reason = Problem(
+            "gain_too_small", chosen=said["chosen"], audited=said["audited"], expected=as_percent(expected),
+            least=as_percent(min_uplift),
+        )  # fmt: skip
     else:
-        reason = (
-            f"two models chose it and expect {as_percent(chosen)} (cautiously {as_percent(low)}), a third that had no part in "
-            f"the choice {as_percent(audited)}; together {as_percent(expected)} odds of a click"
-        )
+        reason = Problem("gain_agreed", **said, expected=as_percent(expected))
     return Verdict(
         chosen=chosen, low=low, judged=judged, audited=audited, audited_low=audited_low, expected=expected, std=std,
         is_delivered=min(low, audited, audited_low) > 0.0 and expected > min_uplift, reason=reason,
@@ -227,6 +203,6 @@ def accept(verdict: Verdict) -> Verdict:
     return replace(verdict, is_delivered=True, expected=expected)
 
 
-def as_percent(log_odds: float) -> str:
-    """Return a change of log-odds as a percentage change of the odds, such as "+12.3 %"."""
-    return f"{100 * np.expm1(log_odds):+.1f} %"
+def as_percent(log_odds: float) -> float:
+    """Return a change of log-odds as a change of the odds in percent."""
+    return float(100 * np.expm1(log_odds))

@@ -10,8 +10,7 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.editor.decision.judge import Verdict, give_verdict
-from adcreative.editor.models import EditorTools
-from adcreative.editor.scoring.uplift import pool_opinions, predict_uplift, searched_share
+from adcreative.editor.models import EditorTools, pool_opinions, predict_uplift, searched_share
 from adcreative.editor.settings import EditorConfig
 
 THIRD_SHARE = 0.5  # of risk_aversion: the bar of the third model, for whose errors nothing was picked (`docs/measured.md`)

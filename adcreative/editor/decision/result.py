@@ -9,12 +9,13 @@ import numpy as np
 
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, SearchRecord
 from adcreative.editor.decision.judge import Verdict
-from adcreative.editor.models import EditorTools
-from adcreative.editor.scoring.uplift import predict_uplift
+from adcreative.editor.models import ClickPredictor, EditorTools, predict_uplift
 from adcreative.editor.search.registry import SearchResult
 from adcreative.editor.settings import EditorConfig
-from adcreative.editor.space.genome import Individual
+from adcreative.editor.space.editable import EditableCreative
+from adcreative.editor.space.genome import CandidateScore, EditPlan
 from adcreative.errors import CreativeError
+from adcreative.problem import Problem
 
 MAX_FRONT = 60  # edits of a front that a result lists
 WORDS = ("headline", "description", "cta")  # what an edit may replace beside pixels
@@ -40,7 +41,7 @@ class FinalEdit:
     """An edit as it would be delivered: final pixels and words, features extracted from them, and every change.
 
     identity (-1..1), realism (0..1): of the worst face; None when no face was opened. edit_strength: as in EditResult.
-    text_note: what became of the words in the picture.
+    text_problems: what became of the words in the picture.
     """
 
     creative: Creative
@@ -49,7 +50,7 @@ class FinalEdit:
     identity: float | None
     realism: float | None
     edit_strength: float | None = None
-    text_note: str = ""
+    text_problems: tuple[Problem, ...] = ()
 
 
 def build_result(
@@ -90,7 +91,8 @@ def build_result(
         edit_strength=delivered.edit_strength if delivered else None,
         faces=replace(original.faces, edited=len({edit.face for edit in edits if edit.face >= 0})), edits=edits,
         seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
-        read_fields=creative.read_fields, words_in_picture=delivered.text_note if delivered else "",
+        read_fields=creative.read_fields, words_in_picture="; ".join(delivered.text_problems) if delivered else "",
+        picture_problems=delivered.text_problems if delivered else (),
         enough_data=before.enough_data,
         change_by_words=by_words,
     )  # fmt: skip
@@ -120,13 +122,13 @@ def uplift_interval(rate: float, verdict: Verdict) -> tuple[float, float]:
     return low, high
 
 
-def predict_control_change(creative: Creative, features: Any, control_u8: np.ndarray, tools: EditorTools) -> float | None:
+def predict_control_change(opened: EditableCreative, control_u8: np.ndarray, predictor: ClickPredictor) -> float | None:
     """Return the predicted change of log-odds when the faces are inverted and not edited; None when extraction fails."""
-    control = replace(creative, image_u8=control_u8)
-    (of_control,) = tools.extractor.extract([control])
+    control = replace(opened.creative, image_u8=control_u8)
+    (of_control,) = opened.extractor.extract([control])
     if isinstance(of_control, CreativeError):
         return None
-    change, _ = predict_uplift(tools.predictor, [creative, control], [features, of_control])
+    change, _ = predict_uplift(predictor, [opened.creative, control], [opened.features, of_control])
     return float(change[0])
 
 
@@ -135,23 +137,23 @@ def list_word_edits(before: Creative, after: Creative) -> list[Edit]:
     return [Edit(face=-1, direction=kind, strength=0.0) for kind in WORDS if getattr(after, kind) != getattr(before, kind)]
 
 
-def record_search(found: SearchResult, delivered: Individual | None) -> SearchRecord:
+def record_search(found: SearchResult, delivered: EditPlan | None) -> SearchRecord:
     """Return what a result says of its search; of a front larger than MAX_FRONT, edits spread evenly over the sizes."""
     correlation = found.rank_correlation
-    front = sorted({_size_and_bound(member) for member in found.front})
+    front = sorted({_size_and_bound(member.score) for member in found.front if member.score is not None})
     spread = np.linspace(0, len(front) - 1, min(len(front), MAX_FRONT)).round().astype(int)
     seconds = found.logbook.select("second")
     predicted = [one.score.uplift_mean if one.score else 0.0 for one in found.best_so_far]
     return SearchRecord(
         hypervolume=tuple(round(volume, 6) for volume in found.hypervolume), rendered=len(found.pairs),
         rank_correlation=None if correlation is None else round(correlation, 4), elite_changes=found.best_changes,
-        front=tuple(front[idx] for idx in spread), delivered=None if delivered is None else _size_and_bound(delivered),
+        front=tuple(front[idx] for idx in spread),
+        delivered=_size_and_bound(delivered.score) if delivered is not None and delivered.score is not None else None,
         curve=tuple((round(one, 4), round(said, 4)) for one, said in zip(predicted, seconds, strict=True) if said is not None),
         stopped_itself=found.is_stopped,
     )  # fmt: skip
 
 
-def _size_and_bound(edit: Individual) -> tuple[float, float]:
+def _size_and_bound(score: CandidateScore) -> tuple[float, float]:
     """Return an edit's size (standard deviations) and lower bound of uplift (log-odds), as the search saw it."""
-    low, _, size, _ = edit.fitness.values
-    return round(size, 4) + 0.0, round(low, 4) + 0.0  # no -0.0
+    return round(score.size, 4) + 0.0, round(score.uplift_low, 4) + 0.0  # no -0.0

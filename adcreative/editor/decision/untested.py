@@ -7,47 +7,55 @@ had not learnt from (`ctr.transfer`). Loads no torch.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from adcreative.creative import Alternative, EditResult, SearchRecord
-from adcreative.ctr.transfer import ChangeTransfer
+from adcreative.ctr.transfer import ChangeTransfer, read_transfer
 from adcreative.editor.decision.judge import INTERVAL_Z, Verdict
 from adcreative.editor.decision.result import WORDS, move_rate
+from adcreative.editor.settings import Level
+from adcreative.problem import Problem
 
-UNTESTED_EDIT = (
-    "untested, worth a test: the models prefer this version, but they have seen no results of this account, so how much it "
-    "changes the click rate is not known"
-)
-UNTESTED_CHOICE = (
-    "untested, worth a test: the models have seen no results of this account, so how much it changes the click rate is not "
-    "known"
-)
-UNTESTED_CHANGE = (
-    "untested, worth a test: models that have seen no results of this account expect a change of {:+.1%} ({:+.1%} to {:+.1%})"
-)
-UNTESTED_AD = "the models, which have seen no results of this account, agree on no better version"
 _RATES = (
     "ctr_original", "ctr_original_judge", "ctr_original_auditor", "ctr_control", "ctr_edited", "ctr_edited_low",
     "ctr_edited_high", "ctr_edited_judge", "ctr_edited_auditor", "uplift_low", "uplift_high",
 )  # fmt: skip
 
 
+def state_level(result: EditResult, verdict: Verdict | None, level: Level) -> EditResult:
+    """Return a result with what may be said of it where the level of the rates is known, or is not.
+
+    With a usual rate of this ad, rates are moved to its level and changes are shrunk to what was found to come true elsewhere;
+    without one there are none.
+    """
+    if level.is_known:
+        return result
+    if level.usual_rate is None:
+        return withhold_rates(result, verdict)
+    claimed = claim_transferred(result, verdict, read_transfer())
+    if level.is_of_run:
+        return claimed
+    before, usual = _bounded_score(result.ctr_original), _bounded_score(level.usual_rate)
+    shift = 0.0 if not result.ctr_original else usual - before
+    moved = shift_level(claimed.as_dict(), shift)
+    return replace(claimed, **{name: moved[name] for name in moved if name.startswith("ctr_")}, level_shift=shift)
+
+
 def withhold_rates(result: EditResult, verdict: Verdict | None) -> EditResult:
     """Return the result without rates, changes and what the search predicted; rank_score alone orders the ads of one run.
 
     Args:
-        verdict: of the edit, whose sentence states changes; None when there is none.
+        verdict: of the edit, which states changes; None when there is none.
     """
-    said = result.reason
-    if verdict is not None:
-        edited = UNTESTED_CHOICE if result.is_own_choice else UNTESTED_EDIT
-        said = said.replace(verdict.reason, edited if result.status == "edited" else UNTESTED_AD)
+    edited = "untested_choice" if result.is_own_choice else "untested_edit"
+    result = _in_place_of(verdict, Problem(edited if result.status == "edited" else "untested_ad"), result)
     nothing: dict[str, Any] = dict.fromkeys(_RATES)
     return replace(
-        result, **nothing, reason=said, is_untested=True, change_by_words=None, rank_score=_score(result.ctr_original),
+        result, **nothing, is_untested=True, change_by_words=None, rank_score=_score(result.ctr_original),
         search=SearchRecord(rendered=result.search.rendered, stopped_itself=result.search.stopped_itself),
         alternatives=tuple(
             replace(one, uplift=None, uplift_low=None, change=None, change_low=None, change_high=None)
@@ -75,10 +83,11 @@ def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: Cha
     low, high = (move_rate(result.ctr_original, change + side * width) / result.ctr_original - 1 for side in (-1, 1))
     back = -verdict.expected
     rate = move_rate(result.ctr_original, change)
-    told = UNTESTED_CHANGE.format(rate / result.ctr_original - 1, low, high) if result.is_own_choice else UNTESTED_EDIT
+    told = Problem("untested_edit")
+    if result.is_own_choice:
+        told = Problem("untested_change", change=rate / result.ctr_original - 1, low=low, high=high)
     return replace(
-        found,
-        reason=result.reason.replace(verdict.reason, told),
+        _in_place_of(verdict, told, found),
         ctr_edited=rate,
         ctr_edited_low=_moved(result.ctr_edited_low, back + change),
         ctr_edited_high=_moved(result.ctr_edited_high, back + change),
@@ -88,6 +97,12 @@ def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: Cha
         uplift_low=low,
         uplift_high=high,
     )
+
+
+def _in_place_of(verdict: Verdict | None, told: Problem, result: EditResult) -> EditResult:
+    """Return the result with `told` in place of what the verdict says."""
+    said = tuple(told if verdict is not None and one == verdict.reason else one for one in result.problems)
+    return replace(result, problems=said, reason="; ".join(said))
 
 
 def shift_level(row: dict[str, Any], shift: float) -> dict[str, Any]:
@@ -132,6 +147,12 @@ def _claim_control(result: EditResult, transfer: ChangeTransfer) -> float | None
 def _score(rate: float | None) -> float | None:
     """Return the log-odds of a rate, to six digits."""
     return None if rate is None or not 0 < rate < 1 else round(float(np.log(rate / (1 - rate))), 6)
+
+
+def _bounded_score(rate: float | None) -> float:
+    """Return the log-odds of a rate, of 0 and 1 those of a rate beside them."""
+    rate = min(max(rate or 0.0, 1e-9), 1 - 1e-9)
+    return math.log(rate / (1 - rate))
 
 
 def _moved(rate: float | None, change: float) -> float | None:

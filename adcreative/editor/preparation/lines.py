@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording
 from adcreative.copywriter.lint.problem import DROPS
 from adcreative.creative import Creative
-from adcreative.editor.models import ClickPredictor, EditorTools, Extractor
+from adcreative.editor.models import ClickPredictor, EditorTools, Extractor, predict_uplift
 from adcreative.editor.preparation.line_crossover import cross_lines
-from adcreative.editor.scoring.uplift import predict_uplift
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.lines import Lines
 from adcreative.encoders.language import detect_language
 from adcreative.errors import CopywriterError, CreativeError
+from adcreative.problem import Problem
 from adcreative.progress import ShouldStop, never
 
 if TYPE_CHECKING:
@@ -25,27 +26,27 @@ if TYPE_CHECKING:
     from adcreative.features.line_features import LineEffect
 
 
-NO_OTHER_LINE = "its words make no other line; facts in its notes or in a brief would"
 READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
 # problems of one of two lines that changed places: the other line has what it drops, and said it before
 SWAPPED = DROPS | {"repeats_original"}
 
 
 def build_lines(
-    creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
-) -> tuple[Lines, str]:
-    """Write, cross, encode and rank the lines to choose from; return them with the buttons, and a note for the user.
+    creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None,
+    wording: Wording = ANY_WORDING,
+) -> tuple[Lines, tuple[Problem, ...]]:  # fmt: skip
+    """Write, cross, encode and rank the lines to choose from; return them with the buttons, and notes for the user.
 
     The creative's own line is first, the others follow by predicted rate.
 
     New lines are the copywriter's, and crossings of two of them that pass the rules for copy. A line or button is only
     replaced where there is one: nothing is added to a creative that has none.
     """
-    headlines, descriptions, note, brief = _write_lines(creative, tools, config, should_stop)
+    headlines, descriptions, notes, brief = _write_lines(creative, tools, config, should_stop, wording)
     buttons = offer_buttons(creative, tools.predictor, config.num_buttons)
     lines = replace(encode_lines(creative, headlines, descriptions, tools.extractor), buttons=buttons)
     lines = replace(lines, unfit=find_unfit(lines.headlines, lines.descriptions, brief))
-    return _ranked(lines, creative, features, tools), note
+    return _ranked(lines, creative, features, tools), notes
 
 
 def prepare_lines(creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: ShouldStop = never) -> None:
@@ -53,7 +54,7 @@ def prepare_lines(creative: Creative, tools: EditorTools, config: EditorConfig, 
     `should_stop` is asked every few lines."""
     if should_stop():
         return
-    headlines, descriptions, _, _ = _write_lines(creative, tools, config, should_stop)
+    headlines, descriptions, _, _ = _write_lines(creative, tools, config, should_stop, ANY_WORDING)
     for first in range(0, max(len(headlines), len(descriptions)), READ_AHEAD):
         if should_stop():
             return
@@ -62,21 +63,21 @@ def prepare_lines(creative: Creative, tools: EditorTools, config: EditorConfig, 
 
 
 def _write_lines(
-    creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None
-) -> tuple[tuple[str, ...], tuple[str, ...], str, Brief | None]:
-    """Return new headlines and new descriptions, crossed ones last, a note for the user (else ""), and the brief, if any."""
+    creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None, wording: Wording
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Problem, ...], Brief | None]:
+    """Return new headlines and new descriptions, crossed ones last, notes for the user, and the brief, if any."""
     num_headlines = config.num_headlines if creative.headline else 0
     is_doubtful = bool(creative.read_note) and not creative.headline  # of an ad that was half read nothing is made
     num_descriptions = config.num_descriptions if creative.description and not is_doubtful else 0
     if tools.copywriter is None or not num_headlines + num_descriptions:
-        return (), (), "", None
+        return (), (), (), None
     from adcreative.copywriter import Brief
 
-    brief = replace(Brief.of_ad(creative), evidence=known_effects(tools.predictor))
+    told = wording.apply(replace(Brief.of_ad(creative), evidence=known_effects(tools.predictor)))
     try:
-        written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
+        written = tools.copywriter.write(told, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
     except CopywriterError as error:
-        return (), (), f"no new words: {error}", None
+        return (), (), (Problem("no_new_words", error=str(error)),), None
     headlines = tuple(written.headlines)[:num_headlines]
     descriptions = tuple(written.descriptions)[:num_descriptions]
     brief = written.brief  # a brand's rules hold for crossed lines too
@@ -86,8 +87,8 @@ def _write_lines(
     swaps = _swap(brief) if num_headlines and num_descriptions else []
     heads, room = heads + tuple(head for head, _ in swaps), room + tuple(below for _, below in swaps)
     below = descriptions + crossed[1] + room
-    notes = written.notes if heads or below else (*written.notes, NO_OTHER_LINE)
-    return heads, below, "; ".join(notes), brief
+    notes = written.notes if heads or below else (*written.notes, Problem("no_other_line"))
+    return heads, below, tuple(notes), brief
 
 
 def find_unfit(headlines: Sequence[str], descriptions: Sequence[str], brief: Brief | None) -> frozenset[tuple[str, str]]:
@@ -140,11 +141,11 @@ def _swap(brief: Brief) -> list[tuple[str, str]]:
     return found
 
 
-def known_effects(predictor: Any) -> tuple[LineEffect, ...]:
+def known_effects(predictor: ClickPredictor) -> tuple[LineEffect, ...]:
     """Return what the model of an account found in its headlines; empty for a model that learnt from no account."""
     from adcreative.features.line_features import read_effects
 
-    return read_effects((getattr(predictor, "notes", None) or {}).get("word_effects", ()))
+    return read_effects(predictor.notes.get("word_effects", ()))
 
 
 def _cross(lines: tuple[str, ...], kind: str, brief: Brief, config: EditorConfig) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from adcreative.editor.models import EditorTools, MeasuresForModels
+from adcreative.editor.models import Extractor
 from adcreative.editor.scoring.first_order import (
     PROBE_SHARE,
     FaceSurrogate,
@@ -22,32 +23,33 @@ from adcreative.editor.space.genome import GeneSpace
 from adcreative.editor.space.lines import Lines
 
 
-def measure_space(opened: EditableCreative, lines: Lines, tools: EditorTools) -> tuple[GeneSpace, FirstOrderSurrogate | None]:
+def measure_space(
+    opened: EditableCreative, lines: Lines, visible_changes: Mapping[str, float]
+) -> tuple[GeneSpace, FirstOrderSurrogate | None]:
     """Return the search space, and the first-order surrogate of the picture; a change that loses a face is left out of both,
     and of the space a change of a face that would not show. Strengths of the session are calibrated on the way.
 
     The surrogate is None when the picture stays as it is. It knows nothing of words that are set into the picture: what these
-    do is seen where a candidate is rendered.
+    do is seen where a candidate is rendered. visible_changes: as in EditorTools.
     """
-    if isinstance(tools.extractor, MeasuresForModels):  # the surrogate knows no lettering and no complexity
-        tools = replace(tools, extractor=tools.extractor.for_models(()))
-    low, high = np.asarray(tools.directions.low), np.asarray(tools.directions.high)
+    extractor = opened.extractor.for_models(())  # the surrogate knows no lettering and no complexity
+    low, high = np.asarray(opened.directions.low), np.asarray(opened.directions.high)
     adjustment_low, adjustment_high, least = np.zeros(0), np.zeros(0), None
     faces: FaceSurrogate | None = None
     if opened.session is not None:
         faces = measure_faces(
-            opened.creative, opened.features, opened.session, tools.extractor,
+            opened.creative, opened.features, opened.session, extractor,
             face_rows=opened.face_rows, low=low, high=high,
         )  # fmt: skip
-        reach = measure_reach(faces.probes, faces.attributes, tools.directions.names, tools.visible_changes)
+        reach = measure_reach(faces.probes, faces.attributes, opened.directions.names, visible_changes)
         opened.session.calibrate(reach.gains)
         faces = replace(faces, gains=reach.gains)
         low, high = reach.limits(*faces.limits(low, high))
         least = reach.least
-    adjustments = _measure_adjustments(opened, tools)
+    adjustments = _measure_adjustments(opened, extractor)
     if adjustments is not None and opened.adjuster is not None:
         adjustment_low, adjustment_high = adjustments.limits(opened.adjuster.low, opened.adjuster.high)
-    num_scenes, scenes = _measure_scenes(opened, tools)
+    num_scenes, scenes = _measure_scenes(opened, extractor)
     space = GeneSpace(
         num_faces=len(opened.face_rows), low=low, high=high, adjustment_low=adjustment_low, adjustment_high=adjustment_high,
         num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
@@ -71,7 +73,7 @@ def _in_picture(opened: EditableCreative) -> frozenset[str]:
     return frozenset(("scene", *({"cta": "button"}.get(name, name) for name in field_blocks)))
 
 
-def _measure_adjustments(opened: EditableCreative, tools: EditorTools) -> PictureSurrogate | None:
+def _measure_adjustments(opened: EditableCreative, extractor: Extractor) -> PictureSurrogate | None:
     """Return how the picture reacts to each adjustment on either side; None when there is none."""
     adjuster, image_u8 = opened.adjuster, opened.image_u8
     if adjuster is None or image_u8 is None:
@@ -81,17 +83,17 @@ def _measure_adjustments(opened: EditableCreative, tools: EditorTools) -> Pictur
         return adjuster.apply(image_u8, np.where(np.arange(len(ADJUSTMENTS)) == idx, strength, 0.0))
 
     probes = PROBE_SHARE * np.stack([adjuster.low, adjuster.high])
-    return measure_picture(opened.creative, opened.features, compose, tools.extractor, probes=probes)
+    return measure_picture(opened.creative, opened.features, compose, extractor, probes=probes)
 
 
-def _measure_scenes(opened: EditableCreative, tools: EditorTools) -> tuple[int, PictureSurrogate | None]:
+def _measure_scenes(opened: EditableCreative, extractor: Extractor) -> tuple[int, PictureSurrogate | None]:
     """Return how many scenes there are beside the picture's own, and how the picture's features differ in each."""
     scenes, image_u8 = opened.scenes, opened.image_u8
     if scenes is None or image_u8 is None:
         return 0, None
     num = len(scenes.pictures)
     surrogate = measure_picture(
-        opened.creative, opened.features, lambda idx, _: scenes.paste(image_u8, idx + 1), tools.extractor,
+        opened.creative, opened.features, lambda idx, _: scenes.paste(image_u8, idx + 1), extractor,
         probes=np.stack([np.zeros(num), np.ones(num)]),
     )  # fmt: skip
     return num, surrogate

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.models import ClickPredictor
+from adcreative.editor.models import ClickPredictor, pool_opinions, predict_uplift
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
-from adcreative.editor.scoring.uplift import pool_opinions, predict_uplift
 from adcreative.editor.space.genome import CHOICE_SIZES, CandidateScore, GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
 

@@ -1,4 +1,4 @@
-"""A creative ready to be edited: what was found in it, and the tools that change its pixels."""
+"""A creative opened for editing: what was found in it, what may change, and what changes its pixels."""
 
 from __future__ import annotations
 
@@ -8,33 +8,41 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative, FaceReport
-from adcreative.editor.models import FaceSession
+from adcreative.editor.models import Directions, Extractor, FaceSession
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.scene import Scenes
 from adcreative.lettering import TextSetter
+from adcreative.problem import Problem
+from adcreative.provenance.consent import Permission
 
 
 @dataclass(frozen=True, kw_only=True)
 class EditableCreative:
     """A creative with its features, its opened faces, and whatever else of its picture may change.
 
+    directions: of the face edits that are asked for and permitted, with the range that may be used; permission: what consent
+    says of its faces. extractor: for versions of its picture.
+
     image_u8: None without a picture. features: CreativeFeatures of the creative as it is. session: its opened faces; None when
     no face may be edited. face_rows: which faces of the picture (largest first) the session edits. faces: how many were found,
     and why some are not edited. adjuster: None when exposure, colour and crop stay; scenes: None when the background stays;
-    setter: None when the words in the picture stay. unread: what is said of words that were not read; "" when all were.
+    setter: None when the words in the picture stay. unread: what is said of words that were not read; None when all were.
     """
 
     creative: Creative
     image_u8: np.ndarray | None
     features: Any
+    extractor: Extractor
+    permission: Permission
+    directions: Directions
     session: FaceSession | None
     face_rows: tuple[int, ...]
     faces: FaceReport
     adjuster: PictureAdjuster | None = None
     scenes: Scenes | None = None
     setter: TextSetter | None = None
-    unread: str = ""
+    unread: Problem | None = None
 
-    def text_note(self, edited: Creative) -> str:
-        """Return what became of the words in the picture with the words of `edited`, in a sentence; "" for nothing to say."""
-        return self.setter.change(edited.picture_texts).note if self.setter is not None else ""
+    def text_problems(self, edited: Creative) -> tuple[Problem, ...]:
+        """Return what becomes of the words in the picture with the words of `edited`; nothing when there is nothing to say."""
+        return self.setter.change(edited.picture_texts).problems if self.setter is not None else ()

@@ -13,7 +13,7 @@ Shapes: P population, G genes, F faces, K directions, L adjustments, S = F * K +
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ from adcreative.errors import ConfigError
 STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
 MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, so it is left out
 CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
-NUM_COARSE = 5  # how many numbers of a kind (`GeneSpace.kind`) tell kinds of change apart, whatever their direction
+NUM_COARSE = 5  # how many numbers of a kind (`EditPlan.kind`) tell kinds of change apart, whatever their direction
 CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
 
 
@@ -95,6 +95,62 @@ class Individual(list[float]):
         self.fitness.violation = score.violation
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EditPlan:
+    """What an edit does, read once from its genome: all that judging, composing and telling it need.
+
+    lines: numbers of headline, description and button, 0 for the creative's own; scene: number of the background. faces [F, K]:
+    strengths of the directions of each face; look [L]: of the adjustments of the whole picture (standard deviations, 0 leaves
+    as it is). score: what the search says of it; None before it was scored.
+    """
+
+    lines: tuple[int, int, int]
+    scene: int
+    faces: np.ndarray
+    look: np.ndarray
+    score: CandidateScore | None = None
+
+    @property
+    def strengths(self) -> np.ndarray:
+        """Strengths of all faces, then of the look, [S]."""
+        return np.concatenate([self.faces.ravel(), self.look])
+
+    @property
+    def low(self) -> float:
+        """Lower bound of the uplift (log-odds), as the search saw it."""
+        return self.score.uplift_low if self.score is not None else 0.0
+
+    @property
+    def size(self) -> float:
+        """Length of the edit (standard deviations, words included)."""
+        return self.score.size if self.score is not None else 0.0
+
+    @property
+    def kind(self) -> tuple[int, ...]:
+        """What a person would call the change.
+
+        First NUM_COARSE numbers: headline, description and scene, whether a face changes, and whether light, colour or crop do.
+        Then the strongest change of a face and of the look, by its number from 1, with its sign; 0 is none.
+        """
+        strongest = []
+        for strengths in (self.faces.ravel(), self.look):
+            place = int(np.argmax(np.abs(strengths))) if strengths.any() else -1
+            strongest.append(0 if place < 0 else (place + 1) * int(np.sign(strengths[place])))
+        return *self.lines[:2], self.scene, *(int(one != 0) for one in strongest), *strongest
+
+    @property
+    def is_look_alone(self) -> bool:
+        """Whether it changes neither lines nor faces nor background, a button aside."""
+        return not (any(self.lines[:2]) or self.scene or self.faces.any())
+
+    def distance(self, other: EditPlan) -> float:
+        """Return how far apart two edits are, in standard deviations; infinite when a line or the background differs. A button
+        alone is no difference."""
+        if (self.lines[:2], self.scene) != (other.lines[:2], other.scene):
+            return float("inf")
+        return float(np.linalg.norm(self.strengths - other.strengths))
+
+
 @dataclass(frozen=True, kw_only=True)
 class GeneSpace:
     """The search space: which genes a genome has, and the range of each.
@@ -152,6 +208,11 @@ class GeneSpace:
     @property
     def num_choices(self) -> tuple[int, int, int, int]:
         return self.num_headlines, self.num_descriptions, self.num_buttons, self.num_scenes
+
+    @property
+    def look_reach(self) -> float:
+        """How strong the strongest change of light, colour or crop can be; 0 where these stay."""
+        return float(np.max([-self.adjustment_low, self.adjustment_high], initial=0.0))
 
     @property
     def is_single(self) -> bool:
@@ -237,6 +298,14 @@ class GeneSpace:
         num = len(CHOICES)
         return np.array([genome[-num:] for genome in genomes], dtype=np.int64).reshape(len(genomes), num)
 
+    def plans(self, genomes: Sequence[Individual]) -> list[EditPlan]:
+        """Return what each genome does, with its score."""
+        of_faces, looks, chosen = self.strengths(genomes), self.adjustments(genomes), self.choices(genomes)
+        return [
+            EditPlan(lines=(int(head), int(below), int(button)), scene=int(scene), faces=faces, look=look, score=one.score)
+            for one, faces, look, (head, below, button, scene) in zip(genomes, of_faces, looks, chosen, strict=True)
+        ]
+
     def changes_picture(self, genome: Individual) -> bool:
         """Return whether pixels change, not words and button beside the picture alone."""
         chosen = zip(CHOICES, genome[-len(CHOICES) :], strict=True)
@@ -265,32 +334,9 @@ class GeneSpace:
                     edits.setdefault(self.key(edit), edit)
         return list(edits.values())
 
-    def distance(self, first: Individual, second: Individual, *, ignore: Collection[str] = ()) -> float:
-        """Return how far apart two edits are, in standard deviations; infinite when a choice outside `ignore` differs."""
-        pairs = zip(CHOICES, first[-len(CHOICES) :], second[-len(CHOICES) :], strict=True)
-        if any(one != other for kind, one, other in pairs if kind not in ignore):
-            return float("inf")
-        a, b = self.decode([first, second])
-        return float(np.linalg.norm(a - b))
-
     def words(self, genome: Individual) -> tuple[float, ...]:
         """Return which headline and description a genome chooses; equal for genomes with the same words."""
         return tuple(genome[-len(CHOICES) :][: CHOICES.index("description") + 1])
-
-    def kind(self, genome: Individual) -> tuple[int, ...]:
-        """Return what a person would call a change.
-
-        First NUM_COARSE numbers: the headline, the description and the scene it chooses, whether a face changes, and whether
-        light, colour or crop do. Then the strongest change of a face and of the look, by its number from 1, with its sign; 0 is
-        none.
-        """
-        headline, description, _, scene = (int(gene) for gene in genome[-len(CHOICES) :])
-        num = self.num_faces * self.num_directions
-        strongest = []
-        for strengths in np.split(self.decode([genome])[0], [num]):
-            place = int(np.argmax(np.abs(strengths))) if strengths.any() else -1
-            strongest.append(0 if place < 0 else (place + 1) * int(np.sign(strengths[place])))
-        return headline, description, scene, *(int(one != 0) for one in strongest), *strongest
 
     def key(self, genome: Individual) -> tuple[float, ...]:
         """Return the decoded genome as a hashable key; genomes with equal keys are the same candidate."""

@@ -57,22 +57,30 @@ class Change:
     @property
     def note(self) -> str:
         """What became of the words in the picture, in a sentence; "" when there is nothing to say."""
-        told = [f"the {NAMES[name]} in the picture stays as it was: {'; '.join(why)}" for name, why in self.left.items()]
+        return "; ".join(self.problems)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What became of the words in the picture; nothing when there is nothing to say."""
+        told = []
         if self.placed:
             has_new_ink = any(one.is_new_ink for one in self.placed.values())
             ink = " (in another ink, as the old one had too little contrast)" if has_new_ink else ""
-            told.insert(0, f"{list_words([NAMES[name] for name in self.placed])} set into the picture{ink}")
+            told.append(Problem("words_set", words=list_words([NAMES[name] for name in self.placed]), ink=ink))
         if self.moved:
-            told.insert(1, f"{list_words(self.moved)} moved with it")
-        for name, one in self.placed.items():
-            if not one.is_own_font:
-                similar = f"{one.font}, the most similar font at hand (a brand kit may name the ad's own)"
-                told.append(f"the {NAMES[name]} is in {similar}")
-        for name, one in self.placed.items():
-            if one.faint is not None:
-                figures = f"{floor_tenth(one.faint[0]):.1f} ({one.faint[1]:g} is advised)"
-                told.append(f"the {NAMES[name]} keeps the ad's ink, whose contrast with the ground is {figures}")
-        return "; ".join(told)
+            told.append(Problem("words_moved", words=list_words(self.moved)))
+        told += [Problem("words_stay", word=NAMES[name], why="; ".join(why)) for name, why in self.left.items()]
+        told += [
+            Problem("similar_font", word=NAMES[name], family=one.font)
+            for name, one in self.placed.items()
+            if not one.is_own_font
+        ]
+        told += [
+            Problem("faint_ink", word=NAMES[name], contrast=floor_tenth(one.faint[0]), advised=one.faint[1])
+            for name, one in self.placed.items()
+            if one.faint is not None
+        ]
+        return tuple(told)
 
 
 def list_words(names: Sequence[str]) -> str:

@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from adcreative.pipeline import WriteSettings
 
-from ..port import Studio
 from ..sessions.belongings import folder_name
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import Studio
 
 Written = TypeVar("Written", bound=WriteSettings)
 
@@ -26,7 +28,7 @@ class Writer:
     called: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Choices:
     """The choices of all owners; whoever chose nothing has the studio's models, with features in a folder of their own.
 
@@ -77,7 +79,7 @@ class Choices:
     def cards_of(self, owner: str) -> tuple[dict[str, Any], ...]:
         """Return the model cards of the owner's studio."""
         own = self.own.get(owner)
-        return self.cards if own is None else tuple(getattr(own, "cards", ()))
+        return self.cards if own is None else tuple(own.cards)
 
     def with_writer(self, owner: str, settings: Written) -> Written:
         """Return the settings of a search, or of writing, with the writer that the owner chose for all ads, if any."""

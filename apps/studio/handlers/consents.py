@@ -35,7 +35,7 @@ class Consents:
 
     def listed(self, owner: str) -> str:
         """Show the records that the owner may choose among: name, what may be changed, until when; never the person."""
-        return step_fragments.consents(getattr(self.handlers.choices.studio_of(owner), "consents", ()))
+        return step_fragments.consents(self.handlers.choices.studio_of(owner).consents)
 
     def add(self, owner: str, person: str | None, expires: str | None, edits: Sequence[str] | None, form: Mapping) -> Answer:
         """Make a record of a form; return a fragment, the names of all records, and the name of this one ("" if refused)."""
@@ -101,7 +101,7 @@ class Consents:
         Raises:
             AdCreativeError: a record of that name is of another person, or of who started the app.
         """
-        lent = {one.consent_id: one for one in getattr(self.handlers.studio, "consents", ())}
+        lent = {one.consent_id: one for one in self.handlers.studio.consents}
         known = self._known(owner)
         renewed = []
         for name, record in found.items():
@@ -117,7 +117,7 @@ class Consents:
         """Return the records that the owner may choose among, by name."""
         path = self.handlers.owner_dir(owner) / FILE
         own = read_consents(path).records if path.is_file() else {}
-        return {one.consent_id: one for one in getattr(self.handlers.studio, "consents", ())} | dict(own)
+        return {one.consent_id: one for one in self.handlers.studio.consents} | dict(own)
 
     def _take(self, owner: str, records: Mapping[str, Any]) -> None:
         """Put records beside those that the owner has added before; nothing is kept when one of them is wrong."""

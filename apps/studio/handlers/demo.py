@@ -25,7 +25,7 @@ class Demo:
         """Return the picture of the ad, once the models have loaded; None while the model is busy for the first time."""
         if not self._kept:
             with self.handlers.model_queue.beside():  # a score may want the model meanwhile
-                getattr(self.handlers.studio, "load", lambda: None)()
+                self.handlers.studio.load()
             with self.handlers.model_queue.quick(timeout_s=0.5) as has_model:
                 if not has_model:
                     return None

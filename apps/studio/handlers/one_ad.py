@@ -11,14 +11,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 
 from ..html import fragments
-from ..port import Studio
 from ..sessions.ads import NO_AD, OTHER_AD, AdState, Desk, identify
 from ..sessions.belongings import FEATURES, Belongings
 from ..sessions.departures import Departures
@@ -36,8 +35,11 @@ from ..sessions.wishes import (
 )
 from .choices import Choices
 from .scores import forget_pictures, is_accented, label_ad, say_picture, say_score
-from .screens import Brought, Look, Screen, show_outcome
+from .screens import Brought, Look, Opened, Screen, show_outcome
 from .search import Search, Task, Watch
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import EditOutcome, Studio
 
 log = logging.getLogger(__name__)
 Answer = tuple[str, dict[str, Any]]
@@ -70,7 +72,7 @@ class Handlers:
     keep_s: float = KEEP_S
     board: JobBoard[Search] = field(default_factory=JobBoard)
     model_queue: ModelQueue = field(default_factory=ModelQueue)
-    outcomes: dict[str, Any] = field(default_factory=dict)
+    outcomes: dict[str, Opened] = field(default_factory=dict)
     desk: Desk = field(default_factory=Desk)
     estimates: Estimates = field(default_factory=Estimates)
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
@@ -314,7 +316,7 @@ class Handlers:
         if screen is None or choice not in screen.choices:
             raise AdCreativeError("There is no such version. Press “Improve it” first (step 3).")
         number = screen.choices.index(choice)
-        return self._replace(owner, lambda outcome: outcome.choose(number, is_forced=True))
+        return self._replace(owner, lambda opened: opened.session.choose(number, is_forced=True))
 
     def use_words(self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None) -> Screen:
         """Put words, and a picture, of the user's own on the edit, scored again; the result states what three models say.
@@ -322,20 +324,10 @@ class Handlers:
         Raises:
             AdCreativeError: there is no result yet.
         """
-        creative = self.find_creative(owner)
-        words = {
-            "headline": (headline or "").strip()[:MAX_TEXT_CHARS],
-            "description": (description or "").strip()[:MAX_TEXT_CHARS],
-        }
+        words = [(text or "").strip()[:MAX_TEXT_CHARS] for text in (headline, description)]
         self.belongings.note(owner, own_picture)
-        studio, usual = self.choices.studio_of(owner), (self.find_screen(owner) or Screen()).wish.usual_rate
-        return self._replace(
-            owner,
-            lambda outcome: studio.reword_one(
-                creative, outcome, **words, is_forced=True, usual_rate=usual,
-                own_picture=Path(own_picture) if own_picture else None,
-            ),
-        )  # fmt: skip
+        own_u8 = picture(Creative(image_path=Path(own_picture))) if own_picture else None
+        return self._replace(owner, lambda opened: opened.session.reword(opened.outcome, *words, own_u8=own_u8))
 
     def find_creative(self, owner: str) -> Creative:
         """Return the ad that the owner's result is of, as it was brought.
@@ -348,7 +340,7 @@ class Handlers:
             raise AdCreativeError(NO_EDIT)
         return screen.creative
 
-    def _replace(self, owner: str, change: Callable[[Any], Any]) -> Screen:
+    def _replace(self, owner: str, change: Callable[[Opened], EditOutcome]) -> Screen:
         """Show what `change` makes of the owner's open outcome in place of it."""
         search, screen = self.board.find(owner), self.find_screen(owner)
         if search is None or screen is None or screen.creative is None:
@@ -357,9 +349,9 @@ class Handlers:
         if opened is None:
             raise AdCreativeError(GONE)
         with self.model_queue.quick():
-            outcome = change(opened)
+            opened = replace(opened, outcome=change(opened))
         brought = Brought(ad=search.ad, creative=screen.creative, before_u8=None, wish=screen.wish)
-        chosen = self.show(owner, brought, outcome)
+        chosen = self.show(owner, brought, opened)
         self.desk.move(owner, search.ad, "find", shown=chosen.shown)
         search.chosen = chosen
         return chosen
@@ -380,12 +372,12 @@ class Handlers:
             raise AdCreativeError(NO_EDIT)
         return screen.run, screen.creative
 
-    def show(self, owner: str, brought: Brought, outcome: Any) -> Screen:
+    def show(self, owner: str, brought: Brought, opened: Opened) -> Screen:
         """Write the folder of an outcome, keep it open for other choices, and return the last screen."""
         brought = replace(brought, before_u8=picture(brought.creative))
         studio, cards = self.choices.studio_of(owner), self.choices.cards_of(owner)
-        screen = show_outcome(brought, outcome, self.owner_dir(owner), studio=studio, cards=cards)
-        self.outcomes[screen.key] = outcome
+        screen = show_outcome(brought, opened, self.owner_dir(owner), studio=studio, cards=cards)
+        self.outcomes[screen.key] = opened
         while len(self.outcomes) > MAX_OPEN:
             self.outcomes.pop(next(iter(self.outcomes)))
         return screen

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -16,9 +16,11 @@ from adcreative.creative import Creative
 from adcreative.pipeline import save_run
 
 from ..html import results
-from ..port import Studio
 from ..sessions.ads import NO_AD, identify_shown
 from ..sessions.wishes import Wish
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import EditOutcome, Session, Studio
 
 PREVIEW_PX = 1280
 Pair = tuple[Path, Path]
@@ -74,9 +76,18 @@ class Brought:
     wish: Wish
 
 
-def show_outcome(brought: Brought, outcome: Any, folder: Path, *, studio: Studio, cards: Sequence[dict[str, Any]]) -> Screen:
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """An edit that other versions can still be taken of: the session that found it, and its outcome as it is shown."""
+
+    session: Session
+    outcome: EditOutcome
+
+
+def show_outcome(brought: Brought, opened: Opened, folder: Path, *, studio: Studio, cards: Sequence[dict[str, Any]]) -> Screen:
     """Write an outcome of `brought` into a new folder below `folder` and return the last screen."""
-    result, creative = outcome.result.as_dict(), brought.creative
+    outcome, creative = opened.outcome, brought.creative
+    result = outcome.result.as_dict()
     key = uuid4().hex[:12]
     run = folder / key
     pair, download, is_edited = None, None, result["status"] == "edited"
@@ -84,20 +95,20 @@ def show_outcome(brought: Brought, outcome: Any, folder: Path, *, studio: Studio
         settings = {"seed": result["seed"], "model_hash": result["model_hash"]}
         row = save_run(
             creative, outcome, run, stem=safe_stem(result), settings=settings, cards=cards,
-            models=getattr(studio, "model_hashes", {}), signing=getattr(studio, "signing", None),
+            models=studio.model_hashes, signing=studio.signing,
         )  # fmt: skip
         if brought.before_u8 is not None and outcome.image_u8 is not None:
             download = run / row["edited_image"]
             if not np.array_equal(brought.before_u8, outcome.image_u8):
                 pair = _save_pair(brought.before_u8, outcome.image_u8, run / "preview")
-    alternatives = tuple(getattr(outcome, "alternatives", ()))
+    alternatives = outcome.alternatives
     taken = _find_taken(alternatives, result)
     shown = identify_shown(brought.ad, result, download)
     return Screen(
         pair=pair, result=results.result(outcome, brought.before_u8, cards, creative), download=download,
         record={**result, "shown": shown}, shown=shown, ad=brought.ad,
-        alternatives=results.alternatives(alternatives, getattr(outcome, "front", ()), taken),
-        cards=results.cards(outcome, taken),
+        alternatives=results.alternatives(alternatives, outcome.front, taken),
+        cards=results.cards(outcome, opened.session.picture, taken),
         choices=tuple(results.name_alternative(number) for number in range(1, len(alternatives) + 1)),
         run=run if is_edited else None, creative=creative, key=key, wish=brought.wish,
     )  # fmt: skip
@@ -124,7 +135,7 @@ def _save_pair(before: np.ndarray, after: np.ndarray, directory: Path) -> Pair:
 def _find_taken(alternatives: Sequence[Any], result: Mapping[str, Any]) -> int | None:
     """Return which of the alternatives the result is, counted from 1, or None."""
     for number, one in enumerate(alternatives, 1):
-        words = {"headline": one.headline, "description": getattr(one, "description", result["description_edited"])}
+        words = {"headline": one.headline, "description": one.description}
         has_words = all(text == result[f"{kind}_edited"] for kind, text in words.items())
         if result["status"] == "edited" and has_words and [asdict(edit) for edit in one.edits] == list(result["edits"]):
             return number

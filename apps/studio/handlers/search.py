@@ -21,7 +21,7 @@ from ..sessions.ads import NO_AD
 from ..sessions.jobs import Job, JobState
 from ..sessions.model_queue import Ticket
 from ..sessions.wishes import measure_wish
-from .screens import Brought, Screen
+from .screens import Brought, Opened, Screen
 
 log = logging.getLogger(__name__)
 LIVE_PX = 360
@@ -107,14 +107,15 @@ class Task:
                     return Screen()
                 kinds, num_versions = self._measure()
                 started_s = time.monotonic()
-                outcome = self.handlers.choices.studio_of(self.owner).improve_one(
-                    self.brought.creative, self.settings, progress=tell, should_stop=should_stop, show_best=self.watch.show
+                session = self.handlers.choices.studio_of(self.owner).open_one(
+                    self.brought.creative, self.settings, should_stop=should_stop
                 )
+                outcome = session.search(progress=tell, should_stop=should_stop, show_best=self.watch.show)
             if should_stop() and not self.watch.is_cancelled:
                 return Screen()
             if not should_stop():
                 self.handlers.estimates.note(kinds[0], num_versions, time.monotonic() - started_s)
-            screen = self.handlers.show(self.owner, self.brought, outcome)
+            screen = self.handlers.show(self.owner, self.brought, Opened(session=session, outcome=outcome))
             return replace(screen, progress=fragments.stopped_early(told[-1])) if should_stop() and told else screen
         except AdCreativeError as error:
             return Screen(progress=fragments.problem(error), record={"status": "failed", "error": str(error)})

@@ -63,15 +63,15 @@ class Sizes:
                 raise AdCreativeError("This ad has no picture to lay out.")
             if self.handlers.desk.find(owner).stage in (Stage.APPROVED, Stage.PACKED):
                 raise AdCreativeError(APPROVED)
-            outcome = self.handlers.outcomes.get(screen.key)
-            if outcome is None:
+            opened = self.handlers.outcomes.get(screen.key)
+            if opened is None:
                 raise AdCreativeError(GONE)
             stem = screen.download.stem  # such as "ad.edited", so that they are packed as its picture is
             with self._while_laid_out(owner, screen):
                 _forget_sizes(run)
                 with self.handlers.model_queue.quick():
                     studio = self.handlers.choices.studio_of(owner)
-                    rows = studio.size_one(creative, outcome, wanted, run, stem=stem, tell=tell) if wanted else []
+                    rows = studio.size_one(creative, opened.outcome, wanted, run, stem=stem, tell=tell) if wanted else []
                 _note_sizes(run, rows)
                 self._note_shown(owner, screen, [run / row["image"] for row in rows])
             return size_fragments.sizes(_view(rows, run)), {"sizes": rows}
@@ -106,12 +106,13 @@ class Sizes:
 
         def work() -> Answer:
             creative, screen = self.handlers.find_creative(owner), self.handlers.find_screen(owner)
-            outcome = None if screen is None else self.handlers.outcomes.get(screen.key)
+            opened = None if screen is None else self.handlers.outcomes.get(screen.key)
             wanted = _choose_shapes(ratios)
             if not creative.has_image:
                 raise AdCreativeError("This ad has no picture to lay out.")
-            if outcome is None:
+            if opened is None:
                 raise AdCreativeError(GONE)
+            outcome = opened.outcome
             if outcome.result.status != "kept":
                 raise AdCreativeError("This is a new version: choose its shapes in step 4, so that your approval covers them.")
             if not wanted:

@@ -202,7 +202,7 @@ class Trainings:
 
 def _show(summary: Any, own: Any, card: Path) -> TrainingScreen:
     """Say what was learnt and how well it did on ads that it had not seen."""
-    card_of: dict[str, Any] = next(iter(getattr(own, "cards", ())), {})
+    card_of: dict[str, Any] = next(iter(own.cards), {})
     figures = card_of.get("calibration", {})
     record = {"ads": summary.done, "failed": summary.failed, "warnings": list(summary.warnings)}
     record |= {name: figures.get(name) for name in ("level", "coverage", "spearman")}

@@ -70,7 +70,7 @@ class Why:
             return
 
         def prepare(should_stop: ShouldStop) -> None:
-            if hasattr(studio, "prepare_one") and not should_stop():
+            if not should_stop():
                 with contextlib.suppress(AdCreativeError):  # it is said when the search is asked for
                     studio.prepare_one(creative, should_stop)
 

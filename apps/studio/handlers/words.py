@@ -75,7 +75,7 @@ class Words:
         """Return the language of the owner's ad in which the search could write nothing, such as "German"; "" for none."""
         search = self.handlers.board.find(owner)
         found = search.job.result() if search is not None and search.job.is_finished else None
-        return "" if found is None else unwritten_language(str(found.record.get("reason", "")))
+        return "" if found is None else unwritten_language(found.record)
 
     def use(
         self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None

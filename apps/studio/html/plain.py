@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from adcreative.creative import Creative
+from adcreative.problem import find_problem
 
 _COMMANDS = {
     " or --base-rate states it": "",
@@ -28,12 +31,12 @@ def call_ad(creative: Creative) -> str:
     return creative.headline or creative.primary_text or creative.file_name
 
 
-def unwritten_language(reason: str) -> str:
+def unwritten_language(row: Mapping[str, Any]) -> str:
     """Return the language of an ad for which no new words could be written, such as "German"; "" when there was none."""
-    found = re.search(r"the ad is in ([A-Z]\w+)", reason)
-    return found[1] if found else ""
+    found = find_problem(row.get("problems") or (), "ad_language")
+    return "" if found is None else str(found.values["language"])
 
 
-def lacks_facts(reason: str) -> bool:
+def lacks_facts(row: Mapping[str, Any]) -> bool:
     """Return whether an ad's words, and what is known beside them, made no other line."""
-    return "its words make no other line" in reason
+    return find_problem(row.get("problems") or (), "no_other_line") is not None

@@ -5,7 +5,7 @@ The rate chart and the word comparison are the report's own, so that the app and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -69,29 +69,28 @@ def span(change: float | None, low: float | None, high: float | None) -> str:
     return said if low is None or high is None else f"{said} ({words.signed_percent(low)} to {words.signed_percent(high)})"
 
 
-def cards(outcome: Any, taken: int | None = None) -> str:
+def cards(outcome: Any, see: Callable[[int], np.ndarray | None], taken: int | None = None) -> str:
     """Show the best distinct edits as cards, plainly ranked, each with a button that takes it.
 
     A card names the description where it is new.
 
     Args:
-        outcome: with alternatives (change, change_low, change_high, headline, description, edits) and picture_of(index).
+        outcome: an EditOutcome. see: the picture [H, W, 3] uint8 of an alternative by its index; None without one.
         taken: the number of the edit that is shown now, counted from 1.
     """
-    found = tuple(getattr(outcome, "alternatives", ()))
+    found = outcome.alternatives
     if not found:
         return ""
     has_gains, own = outcome.result.enough_data, outcome.result.description_original
-    see = getattr(outcome, "picture_of", None)
     rows = []
     for number, one in enumerate(found, 1):
-        image_u8 = see(number - 1) if see is not None else None
+        image_u8 = see(number - 1)
         rows.append({
             "number": number, "picture": None if image_u8 is None else pictures.preview(Image.fromarray(image_u8), CARD_PX),
             "gain": span(one.change, one.change_low, one.change_high) if has_gains else "",
             "headline": one.headline, "below": one.description if one.description != own else "",
             "kept": "" if image_u8 is None else say_kept_words(one, outcome.result),
-            "is_in_similar_font": "the most similar font at hand" in one.words_in_picture,
+            "is_in_similar_font": any(told.code == "similar_font" for told in one.picture_problems),
             "looks": say_looks([asdict(edit) for edit in one.edits]),
         })  # fmt: skip
     return _render("cards", rows=rows, taken=taken)
@@ -105,11 +104,11 @@ def say_kept_words(one: Any, result: Any) -> str:
     """
     names = {"headline": "headline", "description": "description", "cta": "button"}
     changed = [name for name in names if getattr(one, name) != getattr(result, f"{name}_original")]
-    told = one.words_in_picture
-    left = [names[name] for name in changed if f"the {names[name]} in the picture stays" in told]
+    stay = [told.values["word"] for told in one.picture_problems if told.code == "words_stay"]
+    left = [names[name] for name in changed if names[name] in stay]
     if left:
         return f"The picture keeps the old {' and '.join(left)}"
-    if changed and "set into the picture" not in told:
+    if changed and not any(told.code == "words_set" for told in one.picture_problems):
         return "New words beside the picture only"
     return ""
 
@@ -161,9 +160,9 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
     title, sentence = say_result(row, lift)
     return _render(
         "result", row=row, ad=None if creative is None else (call_ad(creative), thumbnail), lift=lift, title=title,
-        sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row["reason"]),
-        lacks_facts=row["status"] != "edited" and lacks_facts(row["reason"]),
-        has_new_words=any(_differs(one, outcome.result) for one in getattr(outcome, "alternatives", ())),
+        sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row),
+        lacks_facts=row["status"] != "edited" and lacks_facts(row),
+        has_new_words=any(_differs(one, outcome.result) for one in outcome.alternatives),
         chart=build_chart(rate_rows(row)),
         texts=[text for text in texts if row["status"] == "edited" and (text.before or text.after)],
         looks=say_looks(row["edits"]), faces=words.describe_faces(row["faces"]),

@@ -19,7 +19,7 @@ CHOSEN = Opinion(chosen=0.3, low=0.2, judged=0.3, std=0.1)
 class Says:
     """Predicts a change of 0.2 with a deviation; half of such changes comes true once they were searched."""
 
-    changes = Namespace(searched_share=0.5)
+    searched_share = 0.5
 
     def __init__(self, std: float) -> None:
         self.std = std

@@ -12,6 +12,7 @@ from adcreative.ctr.transfer import ChangeTransfer
 from adcreative.editor.decision.judge import Verdict, give_verdict
 from adcreative.editor.decision.result import move_rate
 from adcreative.editor.decision.untested import claim_transferred, shift_level, withhold_rates
+from adcreative.problem import Problem
 
 VERDICT: Verdict = give_verdict(chosen=0.3, low=0.1, judged=0.28, audited=0.25, audited_low=0.1, std=0.1)
 LINE = Alternative(
@@ -23,7 +24,7 @@ RESULT = EditResult(
     ctr_original_judge=0.021, ctr_original_auditor=0.019, ctr_control=0.0201,
     ctr_edited=move_rate(0.02, VERDICT.expected), ctr_edited_low=0.01, ctr_edited_high=0.05, ctr_edited_judge=0.028,
     ctr_edited_auditor=0.025, uplift_low=0.05, uplift_high=0.6, change_by_words=VERDICT.expected,
-    reason=f"{VERDICT.reason}; a note", search=SearchRecord(curve=((0.1, 0.1),), rendered=2),
+    problems=(VERDICT.reason, Problem("no_other_line")), search=SearchRecord(curve=((0.1, 0.1),), rendered=2),
     alternatives=(LINE, replace(LINE, edits=(Edit(face=0, direction="smile", strength=1.0),))),
 )  # fmt: skip
 HALF = ChangeTransfer(words=0.5, words_between=0.0, picture=0.0, picture_between=0.0)
@@ -39,7 +40,8 @@ def test_without_a_level_no_rate_and_no_change_is_left() -> None:
     assert found.rank_score == pytest.approx(np.log(0.02 / 0.98), abs=1e-5)
     assert "%" not in found.reason
     assert found.reason.startswith("untested, worth a test")
-    assert found.reason.endswith("; a note")
+    assert [one.code for one in found.problems] == ["untested_edit", "no_other_line"]
+    assert found.reason == "; ".join(found.problems)
     assert (found.headline_edited, found.status) == ("new", "edited")
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brand_kit import BrandKit, Disclaimer
+from adcreative.copywriter.fresh_lines import Wording
 from adcreative.creative import Creative
-from adcreative.editor.preparation.briefed import Briefed
-from adcreative.editor.preparation.lines import NO_OTHER_LINE, READ_AHEAD, _swap, build_lines, keeps_disclaimers, prepare_lines
+from adcreative.editor.preparation.lines import READ_AHEAD, _swap, build_lines, keeps_disclaimers, prepare_lines
 from adcreative.editor.settings import EditorConfig
 from tests.editor.fakes import FakeExtractor, fake_ad, fake_tools
 
@@ -29,10 +29,11 @@ def test_crossed_lines_keep_the_brands_rules() -> None:
         cta="",
     )
     kit = BrandKit(name="Somnia", avoid=("your kind",), disclaimers=(Disclaimer(text=TERMS),))
-    tools = fake_tools(copywriter=Briefed(build_copywriter("template"), kit=kit))
+    tools = fake_tools(copywriter=build_copywriter("template"))
     (features,) = FakeExtractor().extract([ad])
     found, crossed = (
-        build_lines(ad, features, tools, EditorConfig(num_crossed=num, num_descriptions=12), None)[0] for num in (0, 40)
+        build_lines(ad, features, tools, EditorConfig(num_crossed=num, num_descriptions=12), None, Wording(kit=kit))[0]
+        for num in (0, 40)
     )
     new = set(crossed.descriptions) - set(found.descriptions)
     assert len(new) >= 3
@@ -140,9 +141,9 @@ def test_words_that_make_no_other_line_are_told(headline: str, description: str,
     ad = Creative(file_name="a.png", headline=headline, description=description)
     tools = fake_tools(copywriter=build_copywriter("template"))
     (features,) = FakeExtractor().extract([ad])
-    lines, note = build_lines(ad, features, tools, EditorConfig(), None)
+    lines, notes = build_lines(ad, features, tools, EditorConfig(), None)
     assert (len(lines.headlines) == 1) == is_told
-    assert (NO_OTHER_LINE in note) == is_told
+    assert ("no_other_line" in [one.code for one in notes]) == is_told
 
 
 def test_of_an_ad_whose_headline_was_not_read_for_sure_no_line_is_made() -> None:

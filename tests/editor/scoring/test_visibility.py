@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adcreative.editor.editor import edit_creative
 from adcreative.editor.scoring.visibility import MAX_GAIN, STRONG_STEPS, STRONG_STRENGTH, edit_strength, measure_reach
 from adcreative.editor.space.genome import MIN_STRENGTH, GeneSpace, Individual
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.faces.visible_changes import VISIBLE_CHANGES
-from tests.editor.fakes import NAMES, FakeSession, attributes_in, bumpy_surface, fake_ad, fake_tools
+from tests.editor.fakes import NAMES, FakeSession, attributes_in, bumpy_surface, edit_creative, fake_ad, fake_tools
 
 LOW, HIGH = np.full(2, -2.0), np.full(2, 2.0)
 VISIBLE = {"smile": 0.1, "head_yaw": 3.0}
@@ -87,11 +86,11 @@ def test_the_shipped_thresholds_name_measures() -> None:
 def test_an_edit_that_shows_nothing_is_not_found_and_one_that_does_says_how_strongly() -> None:
     sessions: list[FakeSession] = []
 
-    def open_session(image_u8: np.ndarray, faces: Any, tools: Any) -> FakeSession:
+    def open_faces(image_u8: np.ndarray, faces: Any, *_: Any) -> FakeSession:
         sessions.append(FakeSession(image_u8, [face.row for face in faces]))
         return sessions[-1]
 
-    tools = fake_tools(bumpy_surface, open_session=open_session)
+    tools = fake_tools(bumpy_surface, open_faces=open_faces)
     outcome = edit_creative(fake_ad(), tools=replace(tools, visible_changes={NAMES[0]: 0.4}))
     shown = outcome.result
     assert shown.status == "edited"

@@ -186,7 +186,7 @@ def test_nsga2_asks_for_each_candidate_once() -> None:
 SCRIPT = """
 from tests.editor.search.test_registry import summarise
 print(summarise())
-import sys, adcreative.editor.editor
+import sys, adcreative.editor.session
 print("torch" in sys.modules)
 """
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adcreative.editor.editor import EditorConfig, edit_creative
 from adcreative.editor.search.stopping import StoppingRule
+from adcreative.editor.session import EditorConfig
 from adcreative.features.batch import CreativeFeatures
-from tests.editor.fakes import fake_ad, fake_tools
+from tests.editor.fakes import edit_creative, fake_ad, fake_tools
 
 
 def stops_after(curve: list[tuple[float, float]], patience: int) -> int | None:

@@ -103,10 +103,11 @@ def test_lines_that_may_not_stand_in_one_ad_give_way_and_the_headline_stays_if_i
     assert [one.words(edit) for edit in space(num_descriptions=2).single_lines()] == [(1, 0), (2, 0), (0, 1)]
 
 
-def test_distance_is_in_standard_deviations_and_infinite_between_choices() -> None:
+def test_distance_is_in_standard_deviations_and_infinite_between_lines_and_scenes() -> None:
     one, other = Individual([0.5, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]), Individual([0.9, 0.3, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0])
-    assert space().distance(one, other) == pytest.approx(0.5)
-    assert space().distance(one, Individual([*one[:-1], 1])) == float("inf")
+    first, second, scene = space().plans([one, other, Individual([*one[:-1], 1])])
+    assert first.distance(second) == pytest.approx(0.5)
+    assert first.distance(scene) == float("inf")
 
 
 def test_a_range_without_zero_is_refused() -> None:

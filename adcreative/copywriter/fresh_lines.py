@@ -1,4 +1,4 @@
-"""A copywriter that is told what the user asks for, and new lines from it one after another."""
+"""What the user asks of new lines, and lines from a copywriter one after another."""
 
 from __future__ import annotations
 
@@ -18,33 +18,20 @@ if TYPE_CHECKING:
 LINES_AT_ONCE, MAX_ROUNDS = 2, 8
 
 
-@dataclass(frozen=True)
-class Briefed:
-    """A copywriter that is also told what the user asks for.
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """What the user asks of new lines.
 
     text: what the lines should be like; its facts may be said, tone and audience are told to a language model (see
-    `copywriter.instructions`). avoid: words that may not be used. kit: brand rules that
-    hold for every line.
+    `copywriter.instructions`). avoid: words that may not be used. kit: brand rules that hold for every line.
     """
 
-    copywriter: Any
     text: str = ""
     avoid: tuple[str, ...] = ()
     kit: BrandKit | None = None
 
-    def write(
-        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
-    ) -> CopyCandidates:
-        told = self._told(brief)
-        written: CopyCandidates = self.copywriter.write(told, num_headlines, num_descriptions, seed, should_stop=should_stop)
-        return written
-
-    def stream(
-        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None = None
-    ) -> Iterator[FreshLine | CopyCandidates]:
-        return _stream(self.copywriter, self._told(brief), num_headlines, num_descriptions, seed, should_stop)
-
-    def _told(self, brief: Brief) -> Brief:
+    def apply(self, brief: Brief) -> Brief:
+        """Return the brief of an ad with what is asked for."""
         instructions = read_instructions(self.text)
         told = replace(
             brief, notes=f"{brief.notes} {instructions.facts}".strip(), tone=instructions.tone or brief.tone,
@@ -52,8 +39,8 @@ class Briefed:
         )  # fmt: skip
         return told if self.kit is None else self.kit.brief(told)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.copywriter, name)
+
+ANY_WORDING = Wording()  # nothing is asked for
 
 
 def write_lines(
@@ -61,6 +48,7 @@ def write_lines(
     copywriter: Any,
     kind: str,
     *,
+    wording: Wording = ANY_WORDING,
     evidence: tuple[LineEffect, ...] = (),
     num: int = 6,
     seed: int = 0,
@@ -79,7 +67,7 @@ def write_lines(
     from adcreative.copywriter.candidates import FreshLine
     from adcreative.copywriter.lint.checks import is_near_duplicate
 
-    brief, original = replace(Brief.of_ad(creative), evidence=evidence), getattr(creative, kind)
+    brief, original = wording.apply(replace(Brief.of_ad(creative), evidence=evidence)), getattr(creative, kind)
     at_once = num if _can_stream(copywriter) else LINES_AT_ONCE
     wanted = (at_once, 0) if kind == "headline" else (0, at_once)
     given: list[str] = []
@@ -94,7 +82,7 @@ def write_lines(
 
 
 def _can_stream(copywriter: Any) -> bool:
-    return hasattr(copywriter.copywriter if isinstance(copywriter, Briefed) else copywriter, "stream")
+    return hasattr(copywriter, "stream")
 
 
 def _stream(

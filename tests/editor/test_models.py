@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adcreative.editor.scoring.uplift import BUTTON_STD, pool_opinions, predict_uplift
+from adcreative.editor.models import BUTTON_STD, pool_opinions, predict_uplift
 from tests.editor.fakes import FakeExtractor, FakePredictor, fake_ad
 
 

@@ -1,0 +1,390 @@
+"""One ad, opened for editing once: search an edit of it, take another one, put words of one's own on it.
+
+    1. open       read its words, open its faces, write lines, measure how the picture reacts to each edit (preparation/)
+    2. search     propose candidates, score them, render those that could be the best (search/, scoring/)
+    3. decide     compose the finalists at full size, extract and score them again with two models, ask the third (decision/)
+
+Predictor and judge guide the search together (their pooled lower bound), so that what only one of them believes is not
+followed. Every rate in a result comes from final pixels and words, never from the search's own estimates; that of an edit
+is the original's, moved by the change that the three models together let expect, so that rates and uplift say the same.
+Loads no torch by itself; models come in through EditorTools.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from adcreative.config import config_as_dict
+from adcreative.creative import Alternative, Creative, EditResult
+from adcreative.editor.decision.finalists import (
+    Finalist,
+    describe_alternative,
+    finish_edit,
+    pick_finalist,
+    score_finalists,
+)
+from adcreative.editor.decision.judge import Verdict, accept, choose_alternatives, choose_distinct, choose_finalists
+from adcreative.editor.decision.opinions import ask_choosers, audit
+from adcreative.editor.decision.result import (
+    WORDS,
+    FinalEdit,
+    Original,
+    build_result,
+    list_word_edits,
+    predict_control_change,
+    record_search,
+)
+from adcreative.editor.decision.untested import state_level
+from adcreative.editor.models import ClickPredictor, EditorTools
+from adcreative.editor.preparation.lines import build_lines
+from adcreative.editor.preparation.picture import open_creative
+from adcreative.editor.preparation.search_space import measure_space
+from adcreative.editor.scoring.final_pixels import PixelScorer, compose_creative, with_pixels
+from adcreative.editor.scoring.first_order import FirstOrderSurrogate
+from adcreative.editor.scoring.objectives import CandidateScorer, ScoringConfig
+from adcreative.editor.search.config import Scorer
+from adcreative.editor.search.registry import SearchResult, search_edits
+from adcreative.editor.settings import EditorConfig, SessionSettings
+from adcreative.editor.space.editable import EditableCreative
+from adcreative.editor.space.genome import EditPlan, GeneSpace, Individual
+from adcreative.editor.space.lines import Lines
+from adcreative.editor.space.looks import sweep_looks
+from adcreative.errors import ConfigError, CreativeError
+from adcreative.problem import Problem
+from adcreative.progress import Rounds, ShouldStop, never
+
+__all__ = ["EditOutcome", "EditorConfig", "EditorTools", "Session", "SessionSettings", "open_session"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditOutcome:
+    """An edit and its evidence: data alone, which can be pickled, kept and sent. Its Session draws the pictures of its plans.
+
+    image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
+    inverted and not edited; None when no face was opened. verdict: None when no edit reached the auditor. plan: what was done
+    to the picture; None when the ad is kept, or the picture is the user's own. plans: of the alternatives, in their order.
+    search: what the search found. lines: what it chose among. asked: the settings it was made with; directions: the names of
+    the face edits that were asked for and permitted.
+    """
+
+    result: EditResult
+    image_u8: np.ndarray | None = field(repr=False)
+    control_u8: np.ndarray | None = field(repr=False)
+    verdict: Verdict | None
+    plan: EditPlan | None = field(default=None, repr=False)
+    plans: tuple[EditPlan, ...] = field(default=(), repr=False)
+    search: SearchResult = field(repr=False)
+    lines: Lines = field(repr=False)
+    asked: SessionSettings = field(repr=False)
+    directions: tuple[str, ...] = ()
+
+    @property
+    def config(self) -> EditorConfig:
+        """The settings of the search."""
+        return self.asked.config
+
+    @property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """The best distinct edits that were found, the largest lower bound first; also when the ad is kept."""
+        return self.result.alternatives
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings it was made with, as plain JSON types, for the record of a run."""
+        return config_as_dict(self.config)
+
+    @property
+    def front(self) -> tuple[tuple[float, float], ...]:
+        """Size and lower bound of uplift (log-odds) of every edit on the search's front."""
+        return tuple((one.fitness.values[2], one.fitness.values[0]) for one in self.search.front)
+
+
+def open_session(
+    creative: Creative, settings: SessionSettings, models: EditorTools, should_stop: ShouldStop | None = None
+) -> Session:
+    """Open a creative for editing: its words, permission and faces, the lines to choose from, and what may change how far.
+
+    Args:
+        should_stop: asked now and then; True leaves out what is not written, painted or measured yet.
+    Raises:
+        CreativeError: the creative cannot be read, or a face session cannot be opened.
+    """
+    started_s = time.monotonic()
+    opened = open_creative(creative, models, settings, should_stop)
+    with _words_prepared(opened, models, should_stop or never):
+        lines, notes = build_lines(
+            opened.creative, opened.features, models, settings.config, should_stop, settings.wording
+        )  # fmt: skip
+        space, surrogate = measure_space(opened, lines, models.visible_changes)
+    return Session(
+        opened=opened, lines=lines, space=space, surrogate=surrogate, models=models, settings=settings,
+        notes=(*filter(None, [opened.unread]), *notes), seconds=time.monotonic() - started_s,
+    )  # fmt: skip
+
+
+@contextmanager
+def _words_prepared(opened: EditableCreative, models: EditorTools, should_stop: ShouldStop) -> Iterator[None]:
+    """Have a thread work out fonts and grounds of the picture's words during the block, where they are kept. What it raises is
+    raised at the end of the block."""
+    if opened.setter is None or models.prepared is None:
+        yield
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="adcreative-grounds") as pool:
+        work = pool.submit(opened.setter.prepared.prepare, should_stop)
+        yield
+    work.result()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a search left: its result, and the edits that were scored from final pixels, those to deliver first and others of
+    other kinds. picked: the one to put before the auditor; None when there is no finalist and nothing is surely better.
+    ranked: it, and those that are something else than it and than each other, the largest lower bound first."""
+
+    search: SearchResult
+    picked: Finalist | None
+    ranked: tuple[Finalist, ...]
+    seconds: float
+
+
+@dataclass(kw_only=True, eq=False)
+class Session:
+    """A creative opened for editing, by `open_session`: what may change in it, with which models, as asked for by the settings.
+
+    lines, space: what the search chooses among. surrogate: None when the picture stays as it is. notes: what the user should
+    know of the opening. seconds: what it took.
+    """
+
+    opened: EditableCreative
+    lines: Lines
+    space: GeneSpace
+    surrogate: FirstOrderSurrogate | None
+    models: EditorTools
+    settings: SessionSettings
+    notes: tuple[Problem, ...] = ()
+    seconds: float = 0.0
+    _found: _Found | None = field(default=None, repr=False)
+
+    def search(
+        self, *, progress: Rounds | None = None, should_stop: ShouldStop | None = None,
+        show_best: Callable[[Creative], None] | None = None,
+    ) -> EditOutcome:  # fmt: skip
+        """Search an edit that should raise the click rate; keep the creative as it was when none survives.
+
+        Args:
+            progress: called as progress(generation, generations, best lower bound of uplift so far, in log-odds).
+            should_stop: asked between generations; True ends the search, and what was found until then is judged as usual.
+            show_best: called with the best edit so far, composed at full size, whenever the search finds a better one.
+        """
+        started_s, config = time.monotonic(), self.settings.config
+        guide, second = self._scorer(self.models.predictor, self.models.judge), self._scorer(self.models.judge)
+        render = PixelScorer(self.opened, self.lines, guide) if self.surrogate is not None else None
+        found = search_edits(
+            guide, self.space, config, rng=np.random.default_rng(config.seed), render=render, progress=progress,
+            second_opinion=second if show_best is None else self._showing(second, show_best), should_stop=should_stop,
+        )  # fmt: skip
+        picked, ranked = self._rank(found, guide)
+        self._found = _Found(search=found, picked=picked, ranked=ranked, seconds=0.0)
+        verdict = self._audit(picked) if picked is not None else None
+        outcome = self._deliver(picked, verdict, self._explain(verdict))
+        seconds = self.seconds + time.monotonic() - started_s
+        self._found = replace(self._found, seconds=round(seconds, 3))
+        return replace(outcome, result=replace(outcome.result, seconds=self._found.seconds))
+
+    def choose(self, idx: int, *, is_forced: bool = False) -> EditOutcome:
+        """Deliver one of the alternatives of the search instead, or keep the ad when it does not survive the same verdict.
+
+        Args:
+            is_forced: deliver it whatever the verdict says, which the result then states.
+        """
+        chosen = self._searched.ranked[idx]
+        verdict = self._audit(chosen)
+        verdict = accept(verdict) if is_forced else verdict
+        told = (Problem("chosen_by_hand"), verdict.reason)
+        outcome = self._deliver(chosen, verdict, told, is_own_choice=verdict.is_delivered)
+        return replace(outcome, result=replace(outcome.result, seconds=self._searched.seconds))
+
+    def picture(self, idx: int) -> np.ndarray | None:
+        """Return the picture [H, W, 3] uint8 of one of the alternatives of the search; None without a picture."""
+        return self._searched.ranked[idx].creative.image_u8
+
+    def reword(
+        self, outcome: EditOutcome, headline: str, description: str, *, is_forced: bool = True,
+        own_u8: np.ndarray | None = None,
+    ) -> EditOutcome:  # fmt: skip
+        """Put other words on an edit, and ask all three models about its final pixels and words again.
+
+        Button and every other change of the edit stay; words that stand in the picture become the new ones, or the result says
+        why not. The user's words are used whatever the models say, and the result states the change that they expect, with its
+        interval, a loss as a loss.
+
+        Args:
+            outcome: an edit of this session's creative; not modified.
+            is_forced: False keeps the creative as it came when the models see no gain, and the reason says so.
+            own_u8: a picture [H, W, 3] of the user's own in place of the edit's, of which nothing is left then.
+        Raises:
+            CreativeError: the picture cannot be read.
+        """
+        edited, opened = outcome.result, self.opened
+        creative = opened.creative
+        final = replace(creative, headline=headline, description=description, cta=edited.cta_edited or creative.cta)
+        if own_u8 is None:
+            final, text_problems = with_pixels(opened, outcome.plan, final), opened.text_problems(final)
+        else:
+            final, text_problems = replace(final, image_u8=own_u8), ()
+        (features,) = (opened.extractor if own_u8 is None else self.models.extractor).extract([final])
+        if isinstance(features, CreativeError):
+            raise features
+        pair, seen = [creative, final], [opened.features, features]
+        (opinion,) = ask_choosers(pair, seen, self.models, self.settings.config)
+        verdict = audit(pair, seen, opinion, self.models, self.settings.config)
+        verdict = accept(verdict) if is_forced else verdict
+        others = [edit for edit in edited.edits if edit.direction not in WORDS] if own_u8 is None else []
+        new = FinalEdit(
+            creative=final, features=features, edits=(*others, *list_word_edits(creative, final)),
+            identity=edited.identity_similarity if own_u8 is None else None,
+            realism=edited.realism if own_u8 is None else None,
+            edit_strength=edited.edit_strength if own_u8 is None else None, text_problems=text_problems,
+        )  # fmt: skip
+        told = (
+            Problem("words_by_hand" if own_u8 is None else "words_and_picture_by_hand"),
+            Problem("words_unchanged") if own_u8 is None and not new.edits else verdict.reason,
+        )
+        is_delivered = verdict.is_delivered
+        result = replace(
+            build_result(self._original, new, verdict, self.models, self.settings.config), evaluations=edited.evaluations,
+            search=edited.search if is_delivered else replace(edited.search, delivered=None), seconds=edited.seconds,
+            is_own_choice=is_delivered, problems=told, reason="; ".join(told),
+        )  # fmt: skip
+        result = replace(state_level(result, verdict, self.settings.level), alternatives=edited.alternatives)
+        return replace(
+            outcome, result=result, image_u8=final.image_u8 if is_delivered else opened.image_u8, verdict=verdict,
+            plan=outcome.plan if is_delivered and own_u8 is None else None,
+        )  # fmt: skip
+
+    @property
+    def creative(self) -> Creative:
+        """The ad as it came, its empty fields read in its picture."""
+        return self.opened.creative
+
+    @property
+    def _searched(self) -> _Found:
+        if self._found is None:
+            raise ConfigError("this session has searched nothing yet; call search() first")
+        return self._found
+
+    @cached_property
+    def _control_u8(self) -> np.ndarray | None:
+        """The picture with its faces inverted and not edited; None when no face was opened."""
+        return self.opened.session.control() if self.opened.session is not None else None
+
+    @cached_property
+    def _original(self) -> Original:
+        opened, change, control_u8 = self.opened, 0.0, self._control_u8
+        if control_u8 is not None:
+            change = predict_control_change(opened, control_u8, self.models.predictor)
+        return Original(
+            creative=opened.creative, features=opened.features, faces=opened.faces, has_open_faces=opened.session is not None,
+            control_change=change,
+        )  # fmt: skip
+
+    def _scorer(self, *predictors: ClickPredictor) -> CandidateScorer:
+        """Return what scores candidates by the pooled opinion of these models."""
+        config = self.settings.config
+        scoring = ScoringConfig(
+            risk_aversion=config.risk_aversion, identity_floor=config.identity_floor, realism_floor=config.realism_floor
+        )
+        return CandidateScorer(
+            self.opened.creative, self.opened.features, space=self.space, lines=self.lines, predictors=predictors,
+            surrogate=self.surrogate, config=scoring,
+        )  # fmt: skip
+
+    def _showing(self, second_opinion: Scorer, show: Callable[[Creative], None]) -> Scorer:
+        """Return the second opinion, which is asked about the best candidate after each generation, showing each new one."""
+        shown: list[list[float]] = []
+
+        def ask(candidates: list[Individual]) -> list[Any]:
+            if list(candidates[0]) not in shown[-1:]:
+                shown.append(list(candidates[0]))
+                show(compose_creative(self.opened, self.space.plans(candidates[:1])[0], self.lines))
+            return second_opinion(candidates)
+
+        return ask
+
+    def _rank(self, found: SearchResult, scorer: CandidateScorer) -> tuple[Finalist | None, tuple[Finalist, ...]]:
+        """Score the best of what was found from final pixels; return the edit to put before the auditor, and all that can be
+        chosen instead."""
+        config, reach = self.settings.config, self.space.look_reach
+        chosen = choose_finalists(self.space.plans(found.front), num_finalists=config.num_finalists)
+        finalists = score_finalists(self.opened, chosen, self.lines, self.models, config)
+        edits = self.space.plans(self._with_looks(found.edits, scorer))
+        others = choose_alternatives(edits, chosen, num_alternatives=config.num_finalists, reach=reach)
+        alternatives = score_finalists(self.opened, others, self.lines, self.models, config)
+        picked = pick_finalist([*finalists, *(one for one in alternatives if one.low > 0.0)], config)
+        scored = sorted([*finalists, *alternatives], key=lambda finalist: -finalist.low)
+        listed = [] if picked is None else [picked.plan]
+        plans = [one.plan for one in scored if one is not picked]
+        listed += choose_distinct(plans, listed, num=config.num_finalists - len(listed), reach=reach)
+        return picked, tuple(one for one in scored if any(one.plan is plan for plan in listed))
+
+    def _with_looks(self, edits: Sequence[Individual], scorer: CandidateScorer) -> list[Individual]:
+        """Return the edits of a search and the looks that the picture can be given, the largest lower bound first."""
+        looks = sweep_looks(self.space)
+        for look, score in zip(looks, scorer(looks) if looks else (), strict=True):
+            look.set_fitness(score)
+        allowed = [look for look in looks if look.fitness.violation == 0.0]
+        return sorted([*edits, *allowed], key=lambda edit: -edit.fitness.values[0])
+
+    def _audit(self, finalist: Finalist) -> Verdict:
+        pair, seen = [self.opened.creative, finalist.creative], [self.opened.features, finalist.features]
+        return audit(pair, seen, finalist.opinion, self.models, self.settings.config, is_searched=True)
+
+    def _deliver(
+        self, edit: Finalist | None, verdict: Verdict | None, told: tuple[Problem, ...], *, is_own_choice: bool = False
+    ) -> EditOutcome:
+        """Return the outcome with an edit, or with the original when there is none or the verdict keeps it."""
+        found, opened = self._searched, self.opened
+        final = finish_edit(opened, edit) if edit is not None else None
+        result = build_result(self._original, final, verdict, self.models, self.settings.config)
+        delivered = edit if edit is not None and verdict is not None and verdict.is_delivered else None
+        alternatives = tuple(
+            describe_alternative(one, finish_edit(opened, one), result.ctr_original or 0.0) for one in found.ranked
+        )
+        result = replace(
+            result, evaluations=found.search.evaluations, alternatives=alternatives, is_own_choice=is_own_choice, problems=told,
+            reason="; ".join(told),
+            search=record_search(found.search, None if delivered is None else delivered.plan),
+        )  # fmt: skip
+        return EditOutcome(
+            result=state_level(result, verdict, self.settings.level),
+            image_u8=opened.image_u8 if delivered is None else delivered.creative.image_u8, control_u8=self._control_u8,
+            verdict=verdict, plan=None if delivered is None else delivered.plan, plans=tuple(one.plan for one in found.ranked),
+            search=found.search, lines=self.lines, asked=self.settings, directions=tuple(opened.directions.names),
+        )  # fmt: skip
+
+    def _explain(self, verdict: Verdict | None) -> tuple[Problem, ...]:
+        """Return why the edit is delivered or the ad kept."""
+        found, planned = self._searched.search, self.settings.config.generations + 1
+        told = [verdict.reason if verdict is not None else self._why_no_finalist(found), *self.notes]
+        if self.opened.faces.found and not self.opened.permission.is_granted:
+            told.append(Problem("faces_left", refusal=self.opened.permission.refusal))
+        if found.is_stopped:
+            told.append(Problem("search_ended_itself", done=len(found.best_so_far), planned=planned))
+        if not found.is_complete:
+            told.append(Problem("stopped_early", done=len(found.best_so_far), planned=planned))
+        return tuple(told)
+
+    def _why_no_finalist(self, found: SearchResult) -> Problem:
+        if self.space.is_single:
+            return Problem("nothing_may_change")
+        if any(individual.fitness.values[0] > 0.0 for individual in found.front):
+            return Problem("unusable_when_finished")
+        return Problem("none_surely_better", count=found.evaluations)

@@ -1,0 +1,144 @@
+"""What leaves with an edit: its row, its pictures with marks and sidecars, other versions, other shapes. Loads no torch.
+
+Command line, Studio and app write edits through `finish` alone, so that none of them says or marks anything the others do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adcreative.artifacts import dump_json, make_private_dir, write_atomically
+from adcreative.catalog.tables import write_rows
+from adcreative.creative import Creative
+from adcreative.problem import Problem
+from adcreative.progress import Count, uncounted
+from adcreative.provenance.approval import note_event
+from adcreative.provenance.disclosure import disclosures_of_run
+from adcreative.provenance.run_records import RESULTS, SETTINGS
+from adcreative.provenance.signing import SigningConfig
+from adcreative.report import write_report
+from adcreative.runs.folder import RESULT_COLUMNS, Makers, Outcome, write_original, write_pictures
+from adcreative.verbs.alternatives import write_alternatives
+
+if TYPE_CHECKING:
+    from adcreative.copywriter import Brief
+    from adcreative.editor.session import EditOutcome, Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Where the files of one edit go, and which there are.
+
+    out: a run's folder; pictures go to images/ in it. stem: what they are called. alternatives: of how many other versions
+    pictures are written; ratios: further shapes, such as "9:16"; keep_control: whether the rebuilt, unedited faces are written.
+    tell: told how many shapes are laid out, of how many.
+    """
+
+    out: Path
+    stem: str
+    makers: Makers = field(default_factory=Makers)
+    alternatives: int = 0
+    ratios: tuple[str, ...] = ()
+    keep_control: bool = False
+    tell: Count = uncounted
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The ad of an outcome whose session is not at hand."""
+
+    creative: Creative
+
+
+def finish(session: Session | Closed, outcome: Outcome, delivery: Delivery | None) -> dict[str, Any]:
+    """Write the files of an edit, or of an ad that is kept, and return its line of results.jsonl.
+
+    Args:
+        session: that found it, and draws other versions and shapes; of a closed one there are none. delivery: None writes
+            nothing.
+    """
+    creative = session.creative
+    row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
+    if delivery is None:
+        return row
+    out, stem, makers = delivery.out, delivery.stem, delivery.makers
+    row |= write_pictures(creative, outcome, out, stem=stem, makers=makers, keep_control=delivery.keep_control)
+    if not isinstance(session, Closed) and delivery.alternatives:
+        row["alternatives"] = write_alternatives(
+            creative, outcome, session.picture, delivery.alternatives, out, stem=stem, makers=makers
+        )
+    if not isinstance(session, Closed) and delivery.ratios:
+        from adcreative.verbs.sizes import write_sizes  # reads and sets words
+
+        row["sizes"] = write_sizes(
+            creative, outcome, delivery.ratios, session.models, out, stem=stem, makers=makers, tell=delivery.tell
+        )
+    return row
+
+
+def save_run(
+    creative: Creative,
+    outcome: Outcome,
+    out: Path,
+    *,
+    stem: str,
+    settings: Mapping[str, Any],
+    cards: Sequence[Mapping[str, Any]] = (),
+    models: Mapping[str, str] | None = None,
+    signing: SigningConfig | None = None,
+) -> dict[str, Any]:
+    """Write one edited ad as a run folder `out`, as `optimize` writes many, and return its line of results.jsonl.
+
+    Args:
+        stem: what its pictures are called, such as "autumn" for images/autumn.edited.png.
+        settings: what it was made with; part of the ids of its variants.
+        cards: model cards for the report. models: name to hash of every model that took part, for the sidecar.
+        signing: who signs the pictures; they are not signed without it.
+    """
+    make_private_dir(out)
+    makers = Makers(models=models or {}, signing=signing)
+    row = {**finish(Closed(creative), outcome, Delivery(out=out, stem=stem, makers=makers)), "row": 1}
+    settings = {"verb": "studio", **settings, "data": str(write_original(creative, out / "original").resolve())}
+    write_atomically(out / SETTINGS, dump_json(settings).encode(), is_private=True)
+    write_atomically(out / RESULTS, dump_json(row).encode(), is_private=True)
+    write_rows(out / "results.csv", [{name: row.get(name, "") for name in RESULT_COLUMNS}], RESULT_COLUMNS)
+    duties = [duty.as_dict() for duty in disclosures_of_run([row], date.today())]
+    shown = {name: value for name, value in settings.items() if name != "data"}
+    write_report(
+        out / "report.html", [row], settings=shown, image_dir=out / "images", cards=cards, failures=[], disclosures=duties
+    )
+    note_event(out, "made", status=row["status"], seed=row["seed"], models=dict(models or {}))
+    return row
+
+
+def use_own_words(session: Session, outcome: EditOutcome, headline: str, description: str) -> EditOutcome:
+    """Return an edit with words of the user's own ("": those of the edit), and what the rules say of them in its reason."""
+    from adcreative.copywriter import Brief
+
+    result, kit = outcome.result, session.settings.wording.kit
+    outcome = session.reword(outcome, headline or result.headline_edited, description or result.description_edited)
+    brief = Brief.of_ad(session.creative)
+    brief = brief if kit is None else kit.brief(brief)
+    doubts = [
+        Problem("rules_say", kind=kind, problems=", ".join(problems))
+        for kind, text in (("headline", headline), ("description", description))
+        if text and (problems := _doubts(text, brief, kind))
+    ]
+    told = (*outcome.result.problems, *doubts)
+    return replace(outcome, result=replace(outcome.result, problems=told, reason="; ".join(told)))
+
+
+def _doubts(text: str, brief: Brief, kind: str) -> Sequence[str]:
+    """Return what the rules say of words of the user's own; of words in another language than the ad's that alone."""
+    from adcreative.copywriter.brief import read_facts
+    from adcreative.copywriter.lint.checks import check_own_words
+    from adcreative.encoders.language import LANGUAGES, detect_language
+
+    theirs, ours = detect_language(text), read_facts(brief).language
+    if theirs in LANGUAGES and ours in LANGUAGES and theirs != ours:
+        return [Problem("other_language", language=LANGUAGES[theirs], ad_language=LANGUAGES[ours])]
+    return check_own_words(text, brief, kind)
