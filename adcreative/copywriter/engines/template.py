@@ -40,6 +40,10 @@ _FOREIGN_MARKS = {"fr": "[:?]", "es": r"\?", "ar": r"\?", "fa": r"\?", "ja": "[?
 _COMPOUND_LETTERS = 4  # of a word that ends a compound
 _LEAST_LONE_WORDS = 3  # of a headline's part that is a line by itself; "Irons flat" is half a line
 _MOST_BRAND_WORDS = 6  # a phrase behind which "with Brand" still reads well
+_NEEDS = {
+    "infinitive", "with_brand", "at_brand", "no_article", "article", "sought", "own_product", "telling", "alone", "few_words",
+    "answered", "unrated",
+}  # fmt: skip
 Ranked = tuple[int, str]  # place of the pattern among its kind, and the line
 _OTHER_SENTENCE = Part("", "thing", is_offer=False, is_proof=False, refers_back=False)
 
@@ -185,11 +189,11 @@ class _Words:
     ) -> Iterator[Ranked]:
         """Yield the place of each pattern and what it makes of a phrase of the old line (H) and another of the ad (D)."""
         values = self._values(old, new) | (more or {})
-        for place, pattern in enumerate(patterns):
+        for place, (pattern, needs) in enumerate(map(_read_pattern, patterns)):
             if re.search(_FOREIGN_MARKS.get(self._facts.language, "$^"), pattern):
                 continue
             names = _slot_names(pattern)
-            if all(values.get(name) for name in names) and self._reads_well(pattern, names, old, new, values):
+            if all(values.get(name) for name in names) and self._reads_well(needs, names, old, new, values):
                 filled = re.sub(r"([?!.。？！])\.", r"\1", pattern.format_map(values))
                 filled = filled.replace(". ", "。").replace("。 ", "。") if self._facts.language in ("ja", "zh") else filled
                 is_name = bool(self._facts.brand) and filled.startswith(self._facts.brand)
@@ -207,44 +211,36 @@ class _Words:
         return values
 
     def _reads_well(
-        self, pattern: str, names: tuple[str, ...], old: Part | None, new: Part | None, values: dict[str, str]
+        self, needs: frozenset[str], names: tuple[str, ...], old: Part | None, new: Part | None, values: dict[str, str]
     ) -> bool:
-        if old is not None and not self._old_reads_well(pattern, old):
+        if old is not None and not self._old_reads_well(needs, old):
             return False
-        if new is not None and {"D", "d"} & set(names) and not self._new_reads_well(pattern, names, new):
+        if new is not None and {"D", "d"} & set(names) and not self._new_reads_well(needs, names, new):
             return False
-        is_asked = pattern.endswith("? {D}") or pattern == "{H} {D}"  # the latter is of questions alone
-        if is_asked and new is not None and new.text.partition(" ")[0].casefold() in word_set("phrases", "terms"):
+        if "answered" in needs and new is not None and new.text.partition(" ")[0].casefold() in word_set("phrases", "terms"):
             return False  # "Bike stolen? Cancel any time"
         is_named = self._facts.brand.casefold() in (values.get("S", "") + (old.text if old else "")).casefold()
         if "B" in names and self._facts.brand and is_named:
             return False
-        return not {"P", "p", "A_P", "a_p"} & set(names) or self._product_reads_well(pattern, old, new)
+        return not {"P", "p", "A_P", "a_p"} & set(names) or self._product_reads_well(needs, old, new)
 
-    def _old_reads_well(self, pattern: str, old: Part) -> bool:
+    def _old_reads_well(self, needs: frozenset[str], old: Part) -> bool:
         words = old.text.casefold().replace("’", "'").split()
         is_short = len(words) <= _MOST_BRAND_WORDS and not {"with", "without", "from", "at", "not"} & set(words)
         second = words[1] if len(words) > 1 else ""
         is_at = words[0] in word_set("phrases", "at_brand") and not is_participle(second)  # "get paid" with a brand
-        if pattern.startswith(("Want to", "How to")):
-            return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
-        if "with {B}" in pattern:
-            return is_short and not is_at
-        if "at {B}" in pattern:
-            return is_short and is_at
         has_article = words[0] in ("a", "an", "the")
-        if pattern.startswith("No more"):
-            return not has_article and words[0] not in ("my", "your", "our", "this", "that", "these", "those")
-        if pattern.startswith("Meet {h}"):
-            return has_article and not old.is_offer
-        if "Looking for" in pattern:
-            is_own = bool({"i", "i've", "i'm", "my", "worst"} & set(words))  # somebody's story, and not what anybody looks for
-            return (has_article or self._is_many(old)) and not words[0][:1].isdigit() and not is_own
-        if "helps you {h}" in pattern:
-            return not old.is_proof and words[0] not in word_set("phrases", "without_how_to")
-        if ", from {B}" in pattern:
-            return is_short and self._is_the_product(old) and not old.is_offer
-        return True
+        is_own = bool({"i", "i've", "i'm", "my", "worst"} & set(words))  # somebody's story, and not what anybody looks for
+        holds = {
+            "infinitive": not old.is_proof and words[0] not in word_set("phrases", "without_how_to"),
+            "with_brand": is_short and not is_at,
+            "at_brand": is_short and is_at,
+            "no_article": not has_article and words[0] not in ("my", "your", "our", "this", "that", "these", "those"),
+            "article": has_article and not old.is_offer,
+            "sought": (has_article or self._is_many(old)) and not words[0][:1].isdigit() and not is_own,
+            "own_product": is_short and self._is_the_product(old) and not old.is_offer,
+        }
+        return all(holds[one] for one in needs & holds.keys())
 
     def _is_the_product(self, old: Part) -> bool:
         """Say whether a phrase is about the product itself: its noun is the product's, not a word before another noun."""
@@ -255,17 +251,17 @@ class _Words:
         noun = noun_of(old.text).casefold()
         return self._is_the_product(old) and (is_plural(noun) or noun in word_set("grammar", "mass_nouns"))
 
-    def _new_reads_well(self, pattern: str, names: tuple[str, ...], new: Part) -> bool:
+    def _new_reads_well(self, needs: frozenset[str], names: tuple[str, ...], new: Part) -> bool:
         place = names.index("D" if "D" in names else "d")
         if new.refers_back:
             return place > 0 and names[0] != "B" and (names[0] in ("H", "h") or self._agrees(new))
-        if pattern.startswith("{D}. {H}"):
+        if "telling" in needs:
             return new.is_offer or new.is_proof
-        if pattern == "{D}":
+        if "alone" in needs:
             return is_about_subject(new.text, self._facts)
         if new.kind == "question":
             return False
-        return not (pattern == "{P} from {B}: {d}" and new.num_words > _MOST_BRAND_WORDS)
+        return not ("few_words" in needs and new.num_words > _MOST_BRAND_WORDS)
 
     def _agrees(self, new: Part) -> bool:
         """Say whether "it" or "them" in a phrase may mean the product."""
@@ -274,15 +270,25 @@ class _Words:
         speaks_of_many = bool(words & word_set("phrases", "plural_leaning"))
         return self._facts.is_english and is_many == speaks_of_many and bool(words & {"it", "them", "they", "its", "their"})
 
-    def _product_reads_well(self, pattern: str, old: Part | None, new: Part | None) -> bool:
+    def _product_reads_well(self, needs: frozenset[str], old: Part | None, new: Part | None) -> bool:
         said = {stem(word) for part in (old, new) if part is not None for word in WORD.findall(part.text)}
         if self._head & said or any(
             head.endswith(word) for head in self._head for word in said if len(word) >= _COMPOUND_LETTERS
         ):
             return False  # "Berghütten: 200 Hütten" says one thing twice
-        if new is not None and pattern.startswith("{A_P} "):
+        if new is not None and "unrated" in needs:
             return new.text.split()[0].casefold() not in ("rated", "trusted", "loved", "recommended")
         return True
+
+
+@cache
+def _read_pattern(written: str) -> tuple[str, frozenset[str]]:
+    """Return a pattern and what it needs, of one that is written as "Meet {h} [article]"."""
+    pattern, _, needs = written.removesuffix("]").partition(" [")
+    unknown = set(filter(None, needs.split(", "))) - _NEEDS
+    if unknown:
+        raise ValueError(f'the pattern "{pattern}" of phrases.yaml needs "{min(unknown)}"; known: {", ".join(sorted(_NEEDS))}')
+    return pattern, frozenset(filter(None, needs.split(", ")))
 
 
 @cache

@@ -13,7 +13,7 @@ from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.engines.ad_parts import _SENTENCE, lower_first, noun_of, read_part, swap_lines
 from adcreative.copywriter.engines.ad_phrases import with_article
-from adcreative.copywriter.engines.template import TemplateSource
+from adcreative.copywriter.engines.template import TemplateSource, _read_pattern
 
 EMPTY = Brief()
 BRIEFS = (
@@ -388,3 +388,10 @@ def test_a_line_that_takes_the_descriptions_place_ends_as_that_did(mark: str, be
 )
 def test_the_point_of_a_day_before_its_month_ends_no_sentence(text: str, sentences: list[str]) -> None:
     assert [found.group(0).strip() for found in _SENTENCE.finditer(text)] == sentences
+
+
+def test_a_pattern_that_needs_what_nobody_knows_is_refused() -> None:
+    assert _read_pattern("Meet {h} [article]") == ("Meet {h}", frozenset({"article"}))
+    assert _read_pattern("{B}: {h}") == ("{B}: {h}", frozenset())
+    with pytest.raises(ValueError, match=r'the pattern "Meet \{h\}" of phrases\.yaml needs "artcle"; known: alone, '):
+        _read_pattern("Meet {h} [artcle]")
