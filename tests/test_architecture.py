@@ -15,7 +15,7 @@ MAX_PARAMETERS = 8
 LOOSE_FILES = 9  # modules that may stand in adcreative/ itself
 
 # Public verbs list their settings one by one, since a person types them: in Python, or as options of a command.
-PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/papers/", "adcreative/cli/", "apps/studio/port.py")
+PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/papers/", "adcreative/cli/")
 
 
 # Where modules of our own may be imported inside a function: so that `--help`, the catalogue and the report load no torch, or

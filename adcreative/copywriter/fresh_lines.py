@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from adcreative.copywriter.brief import Brief
+from adcreative.copywriter.candidates import CopyCandidates, FreshLine
 from adcreative.copywriter.instructions import read_instructions
+from adcreative.copywriter.lint.checks import is_near_duplicate
 from adcreative.creative import Creative
 
 if TYPE_CHECKING:
-    from adcreative.copywriter import Brief, CopyCandidates
     from adcreative.copywriter.brand_kit import BrandKit
-    from adcreative.copywriter.candidates import FreshLine
     from adcreative.features.line_features import LineEffect
 
 LINES_AT_ONCE, MAX_ROUNDS = 2, 8
@@ -63,10 +64,6 @@ def write_lines(
     Raises:
         CopywriterError: the engine cannot write and has no fallback.
     """
-    from adcreative.copywriter.brief import Brief
-    from adcreative.copywriter.candidates import FreshLine
-    from adcreative.copywriter.lint.checks import is_near_duplicate
-
     brief, original = wording.apply(replace(Brief.of_ad(creative), evidence=evidence)), getattr(creative, kind)
     at_once = num if _can_stream(copywriter) else LINES_AT_ONCE
     wanted = (at_once, 0) if kind == "headline" else (0, at_once)

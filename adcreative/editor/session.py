@@ -255,7 +255,7 @@ class Session:
             edit_strength=edited.edit_strength if own_u8 is None else None, text_problems=text_problems,
         )  # fmt: skip
         told = (
-            Problem("words_by_hand" if own_u8 is None else "words_and_picture_by_hand"),
+            Problem("words_by_hand") if own_u8 is None else Problem("words_and_picture_by_hand"),
             Problem("words_unchanged") if own_u8 is None and not new.edits else verdict.reason,
         )
         is_delivered = verdict.is_delivered

@@ -23,7 +23,7 @@ import numpy as np
 from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.engines.ad_parts import swap_lines
-from adcreative.editor.preparation.lines import SWAPPED
+from adcreative.copywriter.variants import SWAPPED
 
 ADS = Path(__file__).with_name("reading_ads.csv")
 SHARED = Path(__file__).parents[2].with_name("shared") / "data"
@@ -96,7 +96,7 @@ def swap_sentences(brief: Brief, num: int) -> list[str]:
     """Return sentences of the description that may stand in place of the headline, which then moves below."""
     facts = read_facts(brief)
     heads = [head for head, _ in swap_lines(facts)]
-    return [head for head in heads if all(one.startswith(SWAPPED) for one in check_copy(head, brief, "headline"))][:num]
+    return [head for head in heads if all(one.code in SWAPPED for one in check_copy(head, brief, "headline"))][:num]
 
 
 def build_writer(name: str) -> Writer:

@@ -66,7 +66,7 @@ def test_the_account_model_of_an_edit_is_the_source() -> None:
     tools = fake_tools(copywriter=build_copywriter("template"))
     setattr(tools.predictor, "notes", {"word_effects": [NUMBER.as_dict()]})  # noqa: B010
     assert known_effects(tools.predictor) == (NUMBER,)
-    assert known_effects(object()) == ()
+    assert known_effects(fake_tools().predictor) == ()
     asked: list[Brief] = []
     write = tools.copywriter.write
 

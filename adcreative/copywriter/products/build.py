@@ -72,13 +72,13 @@ def describe_product(
         try:
             raw = source.propose(record, NUM_CANDIDATES, seed=seed, max_chars=limit, should_stop=should_stop)
             passed, why = _backed(raw, plain, brand, others, limit)
-            told = f"{source.engine} {why}"
+            refused = f"{source.engine} {why}"
         except CopywriterError as error:
-            passed, told = [], Problem("writer_failed", engine=source.engine, error=str(error))
+            passed, refused = [], Problem("writer_failed", engine=source.engine, error=str(error))
         if passed:
             best = passed[0] if rank is None else max(zip(rank(passed, product), passed, strict=True))[1]
             return Description(text=best, engine=source.engine, notes=tuple(notes), **told)
-        notes.append(told)
+        notes.append(refused)
     elif source is not None:
         notes.append("prose is checked in English alone, so the plain form is given")
     return Description(text=plain.text(limit), engine="template", notes=tuple(notes), **told)

@@ -51,8 +51,8 @@ def withhold_rates(result: EditResult, verdict: Verdict | None) -> EditResult:
     Args:
         verdict: of the edit, which states changes; None when there is none.
     """
-    edited = "untested_choice" if result.is_own_choice else "untested_edit"
-    result = _in_place_of(verdict, Problem(edited if result.status == "edited" else "untested_ad"), result)
+    told = Problem("untested_choice") if result.is_own_choice else Problem("untested_edit")
+    result = _in_place_of(verdict, told if result.status == "edited" else Problem("untested_ad"), result)
     nothing: dict[str, Any] = dict.fromkeys(_RATES)
     return replace(
         result, **nothing, is_untested=True, change_by_words=None, rank_score=_score(result.ctr_original),

@@ -6,13 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording
-from adcreative.copywriter.lint.problem import DROPS
 from adcreative.creative import Creative
 from adcreative.editor.models import ClickPredictor, EditorTools, Extractor, predict_uplift
-from adcreative.editor.preparation.line_crossover import cross_lines
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.lines import Lines
 from adcreative.encoders.language import detect_language
@@ -27,8 +23,6 @@ if TYPE_CHECKING:
 
 
 READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
-# problems of one of two lines that changed places: the other line has what it drops, and said it before
-SWAPPED = DROPS | {"repeats_original"}
 
 
 def build_lines(
@@ -45,7 +39,10 @@ def build_lines(
     headlines, descriptions, notes, brief = _write_lines(creative, tools, config, should_stop, wording)
     buttons = offer_buttons(creative, tools.predictor, config.num_buttons)
     lines = replace(encode_lines(creative, headlines, descriptions, tools.extractor), buttons=buttons)
-    lines = replace(lines, unfit=find_unfit(lines.headlines, lines.descriptions, brief))
+    if brief is not None:
+        from adcreative.copywriter.variants import find_unfit
+
+        lines = replace(lines, unfit=find_unfit(lines.headlines, lines.descriptions, brief))
     return _ranked(lines, creative, features, tools), notes
 
 
@@ -72,6 +69,7 @@ def _write_lines(
     if tools.copywriter is None or not num_headlines + num_descriptions:
         return (), (), (), None
     from adcreative.copywriter import Brief
+    from adcreative.copywriter.variants import vary_lines
 
     told = wording.apply(replace(Brief.of_ad(creative), evidence=known_effects(tools.predictor)))
     try:
@@ -81,64 +79,10 @@ def _write_lines(
     headlines = tuple(written.headlines)[:num_headlines]
     descriptions = tuple(written.descriptions)[:num_descriptions]
     brief = written.brief  # a brand's rules hold for crossed lines too
-    crossed = (_cross(headlines, "headline", brief, config), _cross(descriptions, "description", brief, config))
-    heads = headlines + crossed[0]
-    room = _make_room(heads, brief) if num_descriptions else ()
-    swaps = _swap(brief) if num_headlines and num_descriptions else []
-    heads, room = heads + tuple(head for head, _ in swaps), room + tuple(below for _, below in swaps)
-    below = descriptions + crossed[1] + room
+    kinds = [kind for kind, num in (("headline", num_headlines), ("description", num_descriptions)) if num]
+    heads, below = vary_lines(headlines, descriptions, brief, num_crossed=config.num_crossed, seed=config.seed, kinds=kinds)
     notes = written.notes if heads or below else (*written.notes, Problem("no_other_line"))
     return heads, below, tuple(notes), brief
-
-
-def find_unfit(headlines: Sequence[str], descriptions: Sequence[str], brief: Brief | None) -> frozenset[tuple[str, str]]:
-    """Return the pairs of lines that may not stand in one ad (`copywriter.lint.pairs`); none without a brief."""
-    if brief is None:
-        return frozenset()
-    from adcreative.copywriter.brief import read_facts
-    from adcreative.copywriter.lint.pairs import pair_problems
-
-    facts = read_facts(brief)
-    own = (headlines[0], descriptions[0])
-    pairs = [(head, below) for head in headlines for below in descriptions if (head, below) != own]
-    return frozenset(pair for pair in pairs if pair_problems(*pair, facts))
-
-
-def _make_room(headlines: Sequence[str], brief: Brief) -> tuple[str, ...]:
-    """Return the ad's description without what a new headline says of it, for each headline that says some of it."""
-    from adcreative.copywriter import check_copy
-    from adcreative.copywriter.brief import read_facts
-    from adcreative.copywriter.engines.ad_parts import without_said
-    from adcreative.copywriter.lint.pairs import pair_problems
-
-    facts, found = read_facts(brief), []
-    for headline in headlines:
-        shorter = without_said(facts, headline)
-        # the headline has what the description drops
-        is_clean = bool(shorter) and all(one.code in DROPS for one in check_copy(shorter, brief, "description"))
-        is_clean = is_clean and keeps_disclaimers(shorter, [facts.description], brief.disclaimers)
-        if is_clean and not pair_problems(headline, shorter, facts):
-            found.append(shorter)
-    return tuple(dict.fromkeys(found))
-
-
-def _swap(brief: Brief) -> list[tuple[str, str]]:
-    """Return pairs of lines that say what the ad says, with a sentence of its description as headline (`swap_lines`)."""
-    from adcreative.copywriter import check_copy
-    from adcreative.copywriter.brief import read_facts
-    from adcreative.copywriter.engines.ad_parts import swap_lines
-    from adcreative.copywriter.lint.checks import writing_problems
-    from adcreative.copywriter.lint.pairs import pair_problems
-
-    facts, found = read_facts(brief), []
-    for head, below in swap_lines(facts):
-        faults = [one for one in check_copy(head, brief, "headline") if one.code not in SWAPPED]
-        may_run = not check_copy(below, brief, "description", is_new=False)
-        may_run = may_run and not any(writing_problems(below, facts, "description"))
-        may_run = may_run and keeps_disclaimers(below, [facts.description], brief.disclaimers)
-        if not faults and may_run and not pair_problems(head, below, facts):
-            found.append((head, below))
-    return found
 
 
 def known_effects(predictor: ClickPredictor) -> tuple[LineEffect, ...]:
@@ -146,22 +90,6 @@ def known_effects(predictor: ClickPredictor) -> tuple[LineEffect, ...]:
     from adcreative.features.line_features import read_effects
 
     return read_effects(predictor.notes.get("word_effects", ()))
-
-
-def _cross(lines: tuple[str, ...], kind: str, brief: Brief, config: EditorConfig) -> tuple[str, ...]:
-    """Return crossings of the lines that pass the rules for copy and keep every disclaimer."""
-    from adcreative.copywriter import check_copy
-    from adcreative.copywriter.rules import word_set
-
-    return cross_lines(
-        lines, config.num_crossed, joints=word_set("language", "dangling"), rng=np.random.default_rng(config.seed),
-        is_fit=lambda line: not check_copy(line, brief, kind) and keeps_disclaimers(line, lines, brief.disclaimers),
-    )  # fmt: skip
-
-
-def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[str]) -> bool:
-    """Return whether a line holds every disclaimer, word for word, that any of the others holds."""
-    return all(one in line for one in disclaimers if any(one in other for other in others))
 
 
 def offer_buttons(creative: Creative, predictor: ClickPredictor, num_buttons: int) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from adcreative import problem as problem_module
 from adcreative.copywriter import Brief, check_copy
 from adcreative.copywriter.lint.problem import DROPS
 from adcreative.copywriter.rules import rule_pack
-from adcreative.editor.preparation.lines import _make_room
+from adcreative.copywriter.variants import make_room
 from adcreative.problem import Problem, problem_texts
 
 SOURCE = Path(problem_module.__file__).parent
@@ -39,9 +39,9 @@ def test_a_sentence_said_otherwise_changes_no_decision(monkeypatch: pytest.Monke
     brief = Brief(
         brand="Lund", headline="Warm coats for winter", description="Free delivery this week. Made of wool for cold days."
     )
-    expected = _make_room(["Free delivery this week on warm coats"], brief)
+    expected = make_room(["Free delivery this week on warm coats"], brief)
     assert expected == ("Made of wool for cold days.",)
     said = {code: f"Fehler {number}" for number, code in enumerate(problem_texts())}
     monkeypatch.setattr(problem_module, "problem_texts", lambda: said)
     assert Problem("drops_offer", words="free").startswith("Fehler")
-    assert _make_room(["Free delivery this week on warm coats"], brief) == expected
+    assert make_room(["Free delivery this week on warm coats"], brief) == expected

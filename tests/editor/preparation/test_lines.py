@@ -11,8 +11,9 @@ import pytest
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.brand_kit import BrandKit, Disclaimer
 from adcreative.copywriter.fresh_lines import Wording
+from adcreative.copywriter.variants import keeps_disclaimers, swap
 from adcreative.creative import Creative
-from adcreative.editor.preparation.lines import READ_AHEAD, _swap, build_lines, keeps_disclaimers, prepare_lines
+from adcreative.editor.preparation.lines import READ_AHEAD, build_lines, prepare_lines
 from adcreative.editor.settings import EditorConfig
 from tests.editor.fakes import FakeExtractor, fake_ad, fake_tools
 
@@ -78,11 +79,11 @@ def trip(**changes: object) -> Brief:
 
 
 def test_headline_and_description_change_places_and_nothing_is_lost() -> None:
-    assert _swap(trip()) == [("Small hotels, fair prices, people who answer the phone", "The off season, your way.")]
+    assert swap(trip()) == [("Small hotels, fair prices, people who answer the phone", "The off season, your way.")]
     spanish = trip(headline="Tu fin de semana junto al mar", description="Reserva hoy y paga cuando llegues.")
-    assert _swap(spanish) == [("Reserva hoy y paga cuando llegues", "Tu fin de semana junto al mar.")]
+    assert swap(spanish) == [("Reserva hoy y paga cuando llegues", "Tu fin de semana junto al mar.")]
     offers = trip(headline="Sleep by the sea for $49", description="Free breakfast. Rooms for every kind of family.")
-    assert ("Rooms for every kind of family", "Sleep by the sea for $49. Free breakfast.") in _swap(offers)
+    assert ("Rooms for every kind of family", "Sleep by the sea for $49. Free breakfast.") in swap(offers)
 
 
 @pytest.mark.parametrize(
@@ -100,20 +101,20 @@ def test_headline_and_description_change_places_and_nothing_is_lost() -> None:
 def test_a_short_offer_leads_where_one_word_says_what_takes_several_in_english(
     headline: str, description: str, heads: list[str]
 ) -> None:
-    assert [head for head, _ in _swap(Brief(headline=headline, description=description))] == heads
+    assert [head for head, _ in swap(Brief(headline=headline, description=description))] == heads
 
 
 def test_what_leans_on_another_sentence_stays_where_it_is() -> None:
-    assert _swap(trip(description="A room by the sea. It is yours for a week.")) == []
-    assert _swap(trip(description="Want a room by the sea?")) == []
+    assert swap(trip(description="A room by the sea. It is yours for a week.")) == []
+    assert swap(trip(description="Want a room by the sea?")) == []
     sports = {"brand": "Roveen", "product": "fitness", "headline": "You may not have met Roveen yet"}
-    (pair,) = _swap(trip(**sports, description="See progress in weeks, keep it for years."))
+    (pair,) = swap(trip(**sports, description="See progress in weeks, keep it for years."))
     assert pair[0] == "See progress in weeks, keep it for years"  # "it" is progress
 
 
 def test_a_disclaimer_does_not_become_a_headline() -> None:
     terms = "Prices for two people. See all terms."
-    heads = [head for head, _ in _swap(trip(description=f"Rooms for every kind of family. {terms}", disclaimers=(terms,)))]
+    heads = [head for head, _ in swap(trip(description=f"Rooms for every kind of family. {terms}", disclaimers=(terms,)))]
     assert heads == ["Rooms for every kind of family"]
 
 

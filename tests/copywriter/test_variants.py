@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adcreative.editor.preparation.line_crossover import cross_lines
+from adcreative.copywriter.variants import cross_lines
 
 JOINTS = frozenset({"a", "at", "for", "of", "the", "your"})
 
