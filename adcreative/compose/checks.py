@@ -12,8 +12,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from adcreative.compose.colours import LARGE_CONTRAST, TEXT_CONTRAST, luminance
+from adcreative.compose.colour import MIN_CONTRAST, luminance
 from adcreative.compose.fonts import is_drawn
+from adcreative.compose.inks import LARGE_CONTRAST
 from adcreative.compose.parts import Box
 from adcreative.compose.render import Composed
 from adcreative.compose.scene import Fill, Picture, Scene, Words
@@ -97,7 +98,7 @@ def _contrast(
     ground = luminance(plate[part][near])
     ratios = (np.maximum(ground, own) + 0.05) / (np.minimum(ground, own) + 0.05)
     ratio = float(np.percentile(ratios, WORST))
-    limit = LARGE_CONTRAST if item.size >= 2 * shape.min_type else TEXT_CONTRAST
+    limit = LARGE_CONTRAST if item.size >= 2 * shape.min_type else MIN_CONTRAST
     return [] if ratio >= ROUNDING * limit else [Problem("ad_contrast", role=item.role, ratio=ratio, limit=limit)]
 
 

@@ -46,6 +46,11 @@ def to_rgb(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
+def as_hex(values: tuple[float, ...] | np.ndarray) -> str:
+    """Return red, green, blue (0..255) as "#rrggbb"."""
+    return "#" + "".join(f"{int(np.clip(round(float(value)), 0, 255)):02x}" for value in values[:3])
+
+
 def to_oklab(rgb: np.ndarray) -> np.ndarray:
     """Return [..., 3] lightness (0..1), a and b of colours [..., 3] sRGB 0..255."""
     lab: np.ndarray = np.cbrt(_light(rgb) @ _TO_LMS.T) @ _TO_LAB.T
@@ -91,9 +96,15 @@ def _is_shown(lightness: float, chroma: float, hue: float) -> bool:
     return bool(linear.min() >= -1e-4 and linear.max() <= 1 + 1e-4)
 
 
+def luminance(rgb: np.ndarray) -> np.ndarray:
+    """Return the relative luminance 0..1 of sRGB values [..., 3] in 0..255 (WCAG 2.2)."""
+    levels: np.ndarray = _light(rgb) @ _LUMINANCE
+    return levels
+
+
 def contrast(first: str, second: str) -> float:
     """Return the contrast of two "#rrggbb", 1..21 (WCAG 2.2)."""
-    low, high = sorted(float(_light(np.array(to_rgb(one))) @ _LUMINANCE) for one in (first, second))
+    low, high = sorted(float(luminance(np.array(to_rgb(one)))) for one in (first, second))
     return (high + 0.05) / (low + 0.05)
 
 

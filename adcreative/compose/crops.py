@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from adcreative.compose.colours import as_hex
+from adcreative.compose.colour import as_hex
 from adcreative.compose.parts import Box, Photo
 
 ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window

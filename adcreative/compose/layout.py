@@ -204,12 +204,15 @@ def _node(name: str, boxes: Mapping[str, Mapping[str, Any]], place: str, align: 
             f"{place}: the box {name} holds nothing; give it children or name a role, a photo, the logo or {', '.join(DECOR)}."
         )
     pad = values.pop("pad", 0.0)
-    pads = {1: lambda p: (p[0],) * 4, 2: lambda p: (p[0], p[1]) * 2, 4: tuple}[len(pad) if isinstance(pad, list) else 1]
+    pad = [float(each) for each in (pad if isinstance(pad, list) else [pad])]
+    if len(pad) not in (1, 2, 4):
+        raise ConfigError(f"{place}, box {name}: pad is one number, two or four (top, right, bottom, left); got {len(pad)}.")
+    top, right, bottom, left = pad * (4 // len(pad))
     align = values.pop("align", "") or align
     inside = tuple(_node(child, boxes, place, align, (*above, name)) for child in children)
     if values.get("basis"):
         values["grow"] = 0.0
-    node = Node(name, children=inside, pad=pads(pad if isinstance(pad, list) else [pad]), align=align, **values)
+    node = Node(name, children=inside, pad=(top, right, bottom, left), align=align, **values)
     if node.is_photo and not node.basis and not node.grow and not node.aspect:
         node = replace(node, grow=1.0)
     return node

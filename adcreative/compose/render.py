@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
-from adcreative.compose.colours import (
-    BLACK,
-    LARGE_CONTRAST,
-    TEXT_CONTRAST,
-    WHITE,
-    as_hex,
-    contrast,
-    ground_colour,
-    ink_on,
-    luminance,
-    mix,
-    readable,
-    rgb,
-    sound,
-)
+from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, luminance, to_rgb
 from adcreative.compose.crops import crop, plain_edge, resize
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters
+from adcreative.compose.inks import BLACK, LARGE_CONTRAST, WHITE, ground_colour, mix, palette_ink, readable, sound
 from adcreative.compose.layout import (
     BULLET,
     DISPLAY,
@@ -53,6 +41,7 @@ from adcreative.problem import Problem
 
 __all__ = ["Composed", "Placed", "compose_ad", "layout_names", "load_layout"]
 
+Part = TypeVar("Part")
 MOST_CHARACTERS = {
     "headline": 120, "subline": 220, "offer": 50, "price": 30, "old_price": 30, "proof": 110, "badge": 40, "button": 36,
     "legal": 320, "brand": 40,
@@ -144,7 +133,7 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
     return Composed(Scene(shape.width, shape.height, tuple(items)), placed, tuple(focus), tuple(problems))
 
 
-def _nth(values: tuple, number: int, name: str):  # type: ignore[no-untyped-def, type-arg]
+def _nth(values: Sequence[Part], number: int, name: str) -> Part:
     if not 0 <= number < len(values):
         raise ConfigError(f"the recipe names {name} {number}; the parts have {len(values)}.")
     return values[number]
@@ -402,9 +391,9 @@ class _Painter:
         greys = [self._greys(items, box) for box in groups]
         if not groups:
             return []
-        dark = min((self.palette.ink, self.palette.ground, BLACK), key=lambda c: float(luminance(np.array(rgb(c)))))
+        dark = min((self.palette.ink, self.palette.ground, BLACK), key=lambda c: float(luminance(np.array(to_rgb(c)))))
         dark = dark if contrast(dark, WHITE) > 15 else mix(dark, BLACK, 0.75)
-        shade = float(np.mean(rgb(dark)))
+        shade = float(np.mean(to_rgb(dark)))
         down = [max(0.0, (bright - WHITE_READS_ON) / max(1.0, bright - shade)) for _, bright in greys]
         up = [max(0.0, (DARK_READS_ON - dim) / max(1.0, 255 - dim)) for dim, _ in greys]
         is_dark = max(down) <= max(up) + 0.1
@@ -464,8 +453,8 @@ class _Painter:
     # ---- words and the logo
 
     def _ink(self, placement: Placement, ground: str, size: float) -> str:
-        least = LARGE_CONTRAST if size >= 2 * self.shape.min_type else TEXT_CONTRAST
-        plain = readable((WHITE,) if placement.ground == "photo" else (ink_on(ground, self.palette),), ground)
+        least = LARGE_CONTRAST if size >= 2 * self.shape.min_type else MIN_CONTRAST
+        plain = readable((WHITE,) if placement.ground == "photo" else (palette_ink(ground, self.palette),), ground)
         if placement.node.ink == "accent" and placement.ground != "photo":
             return readable((self.palette.accent, plain), ground, least)
         if placement.node.ink == "muted" and placement.ground != "photo":
@@ -489,7 +478,7 @@ class _Painter:
                 ),
                 fill,
             )
-        return fill, ink_on(fill, self.palette)
+        return fill, palette_ink(fill, self.palette)
 
     def _behind(self, placement: Placement) -> str:
         """Return the colour role of the box around a pill."""
@@ -581,7 +570,7 @@ class _Painter:
         columns = [Box(box.x0, y, box.x0 + half, box.y1), Box(box.x1 - half, y, box.x1, box.y1)]
         columns = columns[::-1] if self.to_left else columns
         ground = self._colour(placement.ground)
-        muted = readable((mix(ink, ground, 0.35), mix(ink, ground, 0.2), ink), ground, TEXT_CONTRAST)
+        muted = readable((mix(ink, ground, 0.35), mix(ink, ground, 0.2), ink), ground, MIN_CONTRAST)
         for number, text in enumerate(self.content.texts["proof"]):
             if number:
                 items.append(
@@ -616,7 +605,7 @@ class _Painter:
         plate: list[Item] = []
         if drawn.size and contrast(as_hex(np.median(drawn, 0)), ground) < LARGE_CONTRAST:
             if float(drawn.std(0).max()) < 28:
-                tint = np.asarray(rgb(readable((ink_on(ground, self.palette),), ground)), np.float32)
+                tint = np.asarray(to_rgb(readable((palette_ink(ground, self.palette),), ground)), np.float32)
                 pixels = Image.fromarray(
                     np.dstack([np.broadcast_to(tint, (*solid.shape[:2], 3)), solid[..., 3]]).astype(np.uint8), "RGBA"
                 )
@@ -635,7 +624,7 @@ class _Painter:
 
     def _ornament(self, placement: Placement, box: Box) -> list[Item]:
         node, ground = placement.node, self._colour(placement.ground)
-        colour = readable((self.palette.accent, ink_on(ground, self.palette)), ground, 1.4)
+        colour = readable((self.palette.accent, palette_ink(ground, self.palette)), ground, 1.4)
         if node.name == "rule":
             return [Fill(box, colour, box.height / 2)]
         if node.name == "disc":
