@@ -26,6 +26,7 @@ SURE = 0.9  # of the reader, for words to be taken
 CELLS = 64  # of the longer side, in which the photograph is looked for
 MIN_PHOTO, MIN_PHOTO_PX = 0.10, 180  # of the ad's pixels; of the shorter side
 TEXTURE = 5.0  # 0..255: spread of greys in a cell of a photograph
+KEPT = 0.8  # of what stands out beside words, for the photograph to be whole
 FLAT = 9.0  # 0..255: residual of a ground on which a logo can be cut out
 MAX_LOGO = 3  # words
 TAKEN = ("headline", "subline", "offer", "price", "proof", "badge", "button", "legal")  # roles whose words are taken
@@ -120,12 +121,14 @@ def _photo(
     x0, y0, x1, y1 = box
     crop = np.ascontiguousarray(image_u8[y0:y1, x0:x1])
     if segment is not None:
-        standing_out = segment(crop)
-        _, edge = cut_out(crop, standing_out, has_person=False)
-        whole = float((segment(image_u8) > 0.6).sum())
-        kept = float((segment(image_u8)[y0:y1, x0:x1] > 0.6).sum()) / whole if whole else 1.0
-        if kept < 0.9 or (edge.rim > 0.3 and edge.area > 0.05):
-            missing["photos"] = "words stand on what the photograph shows"
+        _, edge = cut_out(crop, segment(crop), has_person=False)
+        seen = segment(image_u8) > 0.6
+        drawn = [block.plate or block.box for block in words.blocks]  # letters and plates stand out, too
+        for left, top, right, bottom in [*drawn, *(tuple(map(round, line.box_xyxy_px)) for line in words.unread)]:
+            seen[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = False
+        kept = float(seen[y0:y1, x0:x1].sum()) / max(float(seen.sum()), 1.0)
+        if kept < KEPT or (edge.rim > 0.3 and edge.area > 0.05):
+            missing["photos"] = f"what the photograph shows is cut by words or rim ({kept:.0%} of it stands free)"
             return None
         sure["photos"] = kept
     else:

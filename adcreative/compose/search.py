@@ -30,6 +30,7 @@ SAME_PICTURE = 0.93  # likeness of pictures alone, whatever they say
 CROSSED, SPREAD = 0.9, 0.45  # chance that parents are crossed; how much a place among the delivered costs what is like others
 DENSITIES = ("normal", "airy", "full")
 MAX_PROOFS = 3
+SCORED_PX = 480  # of the longer side, of what is scored in the search: order as at full size, in a third of the time
 
 Score = Callable[[Sequence[Creative]], np.ndarray]  # ads with their final pixels -> lower bound of what is predicted, [N]
 
@@ -194,16 +195,22 @@ class Search:
         composed = compose_ad(recipe, self.parts, self.shape)
         if composed.problems:
             return len(composed.problems), None, Creative()
-        return 0, measure(recipe, composed), as_creative(recipe, composed, self.parts)
+        return 0, measure(recipe, composed), as_creative(recipe, composed, self.parts, SCORED_PX)
 
 
-def as_creative(recipe: Recipe, composed: Composed, parts: Parts) -> Creative:
-    """Return a composed ad as what is scored: its words by the fields that a model knows, and its final pixels."""
+def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: int | None = None) -> Creative:
+    """Return a composed ad as what is scored: its words by the fields that a model knows, and its final pixels.
+
+    longest_px: smaller pixels, for a quicker score.
+    """
+    image = composed.image.copy()
+    if longest_px is not None:
+        image.thumbnail((longest_px, longest_px), reducing_gap=2.0)
     texts = recipe.texts
     body = [texts[role].replace("\n", ". ") for role in ("subline", "offer", "price", "proof") if texts.get(role)]
     return Creative(
         headline=texts.get("headline", "") or texts.get(recipe.emphasis, ""), description=" ".join(body),
-        cta=texts.get("button", ""), brand=parts.brand, image_u8=np.asarray(composed.image),
+        cta=texts.get("button", ""), brand=parts.brand, image_u8=np.asarray(image),
     )  # fmt: skip
 
 

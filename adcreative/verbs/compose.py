@@ -152,8 +152,9 @@ def search_ads(
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> list[Candidate]:  # fmt: skip
     """Return the set of ads that is chosen, each without faults in every shape but the banner, which few messages fit."""
+    score = scorer(settings.model)
     search = Search(
-        parts=prepared.parts, messages=prepared.messages, shape=shapes[0], score=scorer(settings.model), ran=ran,
+        parts=prepared.parts, messages=prepared.messages, shape=shapes[0], score=score, ran=ran,
         has_faces=prepared.num_faces > 0,
     )  # fmt: skip
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
@@ -165,7 +166,12 @@ def search_ads(
         looked = [shape for shape in looked_at(shapes) if shape in needed_of(shapes)]
         return not any(list(iter_in_threads(partial(find_faults, recipe, parts), looked)))
 
-    return choose(found, settings.num, fits)
+    chosen = choose(found, settings.num, fits)
+    if score is None or not chosen:
+        return chosen
+    finals = [as_creative(one.recipe, compose_ad(one.recipe, prepared.parts, shapes[0]), prepared.parts) for one in chosen]
+    rescored = [replace(one, predicted=value) for one, value in zip(chosen, score(finals).tolist(), strict=True)]
+    return sorted(rescored, key=lambda one: -one.worth)
 
 
 def needed_of(shapes: Sequence[Shape]) -> list[Shape]:
