@@ -131,7 +131,7 @@ def scorer(model: Path | None) -> Score | None:
     """
     if model is None:
         return None
-    from adcreative.editor.scoring.uplift import pool_opinions
+    from adcreative.editor.models import pool_opinions
     from adcreative.verbs.loading import load_model, load_tools
 
     judges = load_model(model)
