@@ -1,0 +1,85 @@
+"""Lines break where their language allows, are even, and are measured as they are drawn."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from adcreative.compose.fonts import bold_cut, faces_for, missing_letters, open_pairs
+from adcreative.compose.layout import load_layout
+from adcreative.compose.typesetting import Type, balanced_lines, line_width, num_lines, segments
+from adcreative.errors import ConfigError
+
+
+def setting(text: str, language: str) -> Type:
+    return Type(faces_for(open_pairs()[0].display, text, language, True), language)
+
+
+def test_lines_are_as_even_as_words_allow_and_no_word_stands_alone():
+    text = "The coat that was made for the longest of winters"
+    kind = setting(text, "en")
+    lines = balanced_lines(text, kind, 14.0)
+    assert " ".join(lines) == text
+    assert len(lines) == num_lines(text, kind, 14.0)
+    widths = [line_width(line, kind) for line in lines]
+    assert max(widths) <= 14.0
+    assert min(widths) > 0.6 * max(widths)
+    assert len(lines[-1].split()) > 1
+
+
+def test_no_word_is_broken():
+    text = "Wohnungseinrichtungsgegenstände heute"
+    assert num_lines(text, setting(text, "de"), 8.0) == 0
+
+
+def test_thai_breaks_between_words_of_the_dictionary():
+    text = "รองเท้าวิ่งใหม่"
+    assert [segment.text for segment in segments(text, setting(text, "th"))] == ["รองเท้า", "วิ่ง", "ใหม่"]
+
+
+def test_japanese_lines_begin_with_no_mark_or_small_kana():
+    text = "コーヒーは、ちょっとずつ。"
+    starts = [segment.text[0] for segment in segments(text, setting(text, "ja"))]
+    assert not set(starts) & set("、。ーょっ")
+    assert len(starts) > 5
+
+
+def test_a_line_of_arabic_keeps_its_latin_name():
+    text = "حذاء Nordhem الجديد"
+    kind = setting(text, "ar")
+    assert not missing_letters(kind.faces, text)[0]
+    assert abs(line_width(text, kind) - sum(segment.width for segment in segments(text, kind))) < 1.0
+
+
+def test_a_missing_script_names_its_package():
+    assert missing_letters(((open_pairs()[0].display, 0),), "สวัสดี")[1] == "fonts-noto-core"
+
+
+def test_buttons_take_the_bold_cut():
+    path = open_pairs()[0].text
+    assert bold_cut(path) != path
+    assert bold_cut(bold_cut(path)) == bold_cut(path)
+
+
+def test_steps_of_size_never_add_lines_to_a_wider_box():
+    text = "Shoes that survive a Nordic winter"
+    kind = setting(text, "en")
+    counts = [num_lines(text, kind, width) for width in (6.0, 8.0, 12.0, 20.0)]
+    assert all(wide <= narrow for narrow, wide in pairwise(counts))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[root]\nchildren = ['headline']\ndirection = 'colum'", "box root: direction is none of row, column, stack"),
+        ("[root]\nchildren = ['headline']\nfil = 'accent'", "fil is none of"),
+        ("[root]\nchildren = ['slogan']", "the box slogan holds nothing"),
+        ("needs = ['slogan']", "got slogan"),
+        ("[root", "a layout is a TOML file"),
+    ],
+)
+def test_a_layout_with_a_mistake_is_refused_by_name(tmp_path, text, said):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_layout("mine", tmp_path)
