@@ -21,7 +21,7 @@ from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.known_words import TABLE_COLUMNS, load_known_words, with_known_words
 from adcreative.features.picture_fields import fill_from_pictures
-from adcreative.lettering import TextLine, Words
+from adcreative.lettering import ROLES, TextLine, Words
 from adcreative.runs.continuing import hash_creative
 from tests.lettering.reading.drawn_ads import BODY, BRAND, HEADLINE, LABEL, KnownReader, drawn_ad
 
@@ -175,3 +175,8 @@ def test_an_ad_is_taken_apart_by_corrected_words(folder: Folder, monkeypatch: py
     monkeypatch.setattr("adcreative.verbs.compose_many.take_parts", take_parts)
     with pytest.raises(LookupError, match="Sleep well tonight"):
         pipeline.compose_from(ads / "a.png", tmp_path / "new", words=words)
+
+
+def test_the_page_about_correcting_names_every_role() -> None:
+    page = (Path(pipeline.__file__).parent / "docs" / "how-to-correct-words.md").read_text()
+    assert f"{', '.join(ROLES[:-1])} or {ROLES[-1]}" in page
