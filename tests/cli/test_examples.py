@@ -156,8 +156,8 @@ def _write_creatives(folder: Path, num: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     rng, rows = np.random.default_rng(0), []
     for number in range(num):
-        name = f"ad{number}.png"  # all alike: what is seen in a picture is looked for once
-        Image.linear_gradient("L").resize((80, 64)).convert("RGB").save(folder / name)
+        name = f"ad{number}.png"
+        Image.linear_gradient("L").resize((80, 64)).rotate(10 * number).convert("RGB").save(folder / name)
         rows.append({"file_name": name, "ad_name": f"Ad {number}", "headline": f"Sleep better {number}{'?' * (number % 2)}",
                      "brand": "Somnia",
                      "test_id": f"t{number // 2}", "impressions": 5000, "clicks": int(rng.integers(40, 160))})  # fmt: skip
