@@ -128,7 +128,10 @@ def _photo(
             seen[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = False
         kept = float(seen[y0:y1, x0:x1].sum()) / max(float(seen.sum()), 1.0)
         if kept < KEPT or (edge.rim > 0.3 and edge.area > 0.05):
-            missing["photos"] = f"what the photograph shows is cut by words or rim ({kept:.0%} of it stands free)"
+            missing["photos"] = (
+                f"{1 - kept:.0%} of what the photograph shows lies under words or beyond them" if kept < KEPT
+                else "what the photograph shows is cut by its rim"
+            )  # fmt: skip
             return None
         sure["photos"] = kept
     else:

@@ -22,7 +22,7 @@ from adcreative.compose.measures import grid_of, likeness
 from adcreative.compose.parts import Parts
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import Composed, compose_ad
-from adcreative.compose.search import Candidate, Score, Search, as_creative, choose
+from adcreative.compose.search import POPULATION, Candidate, Score, Search, as_creative, choose
 from adcreative.compose.shapes import Shape, shape_named
 from adcreative.compose.stored import FOLDER, PARTS, part_files, write_parts
 from adcreative.creative import Creative
@@ -46,6 +46,7 @@ __all__ = ["compose", "new_brief", "write_ad"]
 AD, REPORT, TABLE = "ad.json", "report.html", "metadata.csv"
 FORMAT = 1
 RISK_AVERSION = 1.0  # standard deviations of the pooled opinion that an ad must be sure of
+LEAST_POPULATION = 12  # of the search, where few ads are asked for, as of each row of a feed
 SMALL_PX = 150_000  # an ad whose pixels are looked at in no time
 QUALITY, ROOM_FOR_MARKS = 93, 0.01  # of a JPEG; of a file's limit, for what is stated inside
 UNTESTED = (
@@ -155,7 +156,7 @@ def search_ads(
     score = scorer(settings.model)
     search = Search(
         parts=prepared.parts, messages=prepared.messages, shape=shapes[0], score=score, ran=ran,
-        has_faces=prepared.num_faces > 0,
+        has_faces=prepared.num_faces > 0, population=min(POPULATION, max(LEAST_POPULATION, 3 * settings.num)),
     )  # fmt: skip
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
 

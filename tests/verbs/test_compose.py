@@ -21,7 +21,7 @@ SHAPES = "300x250,160x600"
 
 @pytest.fixture(autouse=True)
 def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adcreative.verbs.compose.Search", partial(Search, population=14, generations=0))
+    monkeypatch.setattr("adcreative.verbs.compose.Search", partial(Search, generations=0))
     monkeypatch.setattr("adcreative.verbs.compose.load_segmenter", lambda path: None)
 
 
