@@ -79,7 +79,8 @@ def _write_lines(
     headlines = tuple(written.headlines)[:num_headlines]
     descriptions = tuple(written.descriptions)[:num_descriptions]
     brief = written.brief  # a brand's rules hold for crossed lines too
-    kinds = [kind for kind, num in (("headline", num_headlines), ("description", num_descriptions)) if num]
+    asked = {"headline": config.num_headlines, "description": config.num_descriptions}
+    kinds = [kind for kind, num in asked.items() if num and getattr(brief, kind)]
     heads, below = vary_lines(headlines, descriptions, brief, num_crossed=config.num_crossed, seed=config.seed, kinds=kinds)
     notes = written.notes if heads or below else (*written.notes, Problem("no_other_line"))
     return heads, below, tuple(notes), brief
