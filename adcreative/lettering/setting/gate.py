@@ -48,7 +48,7 @@ class Thresholds:
     faint_edge: float = 8.0
     same_way: float = 0.7
     by_chance: float = 0.25
-    ghost: float = 0.01
+    ghost: float = 0.002
     ghost_times: float = 1.5
     flat_ghost: float = 1e-4
     thing_edge: float = 30.0
