@@ -71,6 +71,11 @@ def has_letters_or_digits(text: str) -> bool:
     return any(char.isalnum() for char in text)
 
 
+def is_sign(text: str) -> bool:
+    """Return whether a text is but signs of an interface: the crosses and circled letters that ad networks put in corners."""
+    return all(char in "× " or unicodedata.category(char) in ("No", "So") for char in text)
+
+
 def read_other(
     image_u8: np.ndarray, lines: Sequence[TextLine], found: Sequence[DecodedLine], script: str
 ) -> list[tuple[str, float, str]]:
@@ -261,7 +266,9 @@ class PictureReader:
             for quad, one in zip(quads, found, strict=True)
         ]
         lines = [
-            line for line in self._other_scripts(image_u8, lines, found) if line.confidence >= MIN_CONFIDENCE or not line.text
+            line
+            for line in self._other_scripts(image_u8, lines, found)
+            if not line.text or (line.confidence >= MIN_CONFIDENCE and not is_sign(line.text))
         ]
         return sorted(lines, key=lambda line: (line.box_xyxy_px[1], line.box_xyxy_px[0]))
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from adcreative.errors import ConfigError, WeightsError
 from adcreative.lettering.reading import reader
-from adcreative.lettering.reading.reader import load_reader, narrow
+from adcreative.lettering.reading.reader import is_sign, load_reader, narrow
 from tests.lettering.reading.drawn_ads import BODY, BRAND, LABEL, drawn_ad, letters
 
 pytest.importorskip("rapidocr")
@@ -121,3 +121,10 @@ def test_letters_of_full_width_are_usual_ones_but_in_scripts_of_that_width() -> 
     assert narrow("SIN COMISIONES\uff01") == "SIN COMISIONES!"
     japanese = "\u56fd\u7523\uff11\uff10\uff10\uff05"
     assert narrow(japanese) == japanese
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"), [("①×", True), ("× ×", True), ("ⓘ", True), ("50 %", False), ("+", False), ("€", False), ("X", False)]
+)
+def test_signs_of_an_ad_network_are_no_words(text: str, sign: bool) -> None:
+    assert is_sign(text) is sign
