@@ -95,8 +95,8 @@ def _busyness(image_u8: np.ndarray, thing: np.ndarray | None) -> np.ndarray:
     scale = QUIET_PX / max(image_u8.shape[:2])
     size = (max(1, round(image_u8.shape[1] * scale)), max(1, round(image_u8.shape[0] * scale)))
     grey = cv2.cvtColor(image_u8, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    edges = cv2.morphologyEx(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    edges = cv2.blur(cv2.resize(edges, size, interpolation=cv2.INTER_AREA), (5, 5)) / 40.0
+    lines = cv2.morphologyEx(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    edges = cv2.blur(cv2.resize(lines, size, interpolation=cv2.INTER_AREA), (5, 5)) / 40.0
     own = np.zeros_like(edges) if thing is None else cv2.resize(thing.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     steps = np.rint(np.clip(np.maximum(own, edges), 0.0, 1.0) * 255)  # as it comes back from a file
     return (steps / 255).astype(np.float32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeGuard
 
 import numpy as np
 from scipy import ndimage
@@ -58,7 +59,7 @@ def faults(composed: Composed, shape: Shape) -> tuple[Problem, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _is_read(item: object) -> bool:
+def _is_read(item: object) -> TypeGuard[Words | Picture]:
     return isinstance(item, Words) or (isinstance(item, Picture) and item.role == "logo")
 
 

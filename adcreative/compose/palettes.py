@@ -39,7 +39,7 @@ def main_colours(image: Image.Image, weight: np.ndarray | None = None) -> list[t
     spread = (lab * [1.0, 2.0, 2.0]).astype(np.float32)  # hues are told apart before lights and shadows of one are
     cv2.setRNGSeed(1)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1e-4)
-    _, labels, _ = cv2.kmeans(spread, NUM_CLUSTERS, None, criteria, 2, cv2.KMEANS_PP_CENTERS)
+    _, labels, _ = cv2.kmeans(spread, NUM_CLUSTERS, np.empty(0, np.int32), criteria, 2, cv2.KMEANS_PP_CENTERS)
     found = []
     for cluster in range(NUM_CLUSTERS):
         own = labels[:, 0] == cluster

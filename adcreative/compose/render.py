@@ -565,7 +565,8 @@ class _Painter:
 
     def _pairs(self, placement: Placement, box: Box, ink: str, mark: str) -> list[Item]:
         """Return two columns of facts that stand against each other, a thin rule between the rows."""
-        size, items, y = placement.size, [], box.y0
+        size, y = placement.size, box.y0
+        items: list[Item] = []
         half = (box.width - size) / 2
         columns = [Box(box.x0, y, box.x0 + half, box.y1), Box(box.x1 - half, y, box.x1, box.y1)]
         columns = columns[::-1] if self.to_left else columns

@@ -17,7 +17,7 @@ from deap import base, tools
 from adcreative.compose.layout import layout_names, load_layout
 from adcreative.compose.measures import LEADS, Measures, design_score, likeness, measure, picture_likeness
 from adcreative.compose.parts import Parts
-from adcreative.compose.recipe import Recipe
+from adcreative.compose.recipe import Density, Recipe
 from adcreative.compose.render import Composed, compose_ad
 from adcreative.compose.shapes import Shape
 from adcreative.creative import Creative
@@ -28,7 +28,7 @@ POPULATION, GENERATIONS = 36, 3
 TWIN = 0.88  # likeness (0..1) from which two ads are near-twins
 SAME_PICTURE = 0.93  # likeness of pictures alone, whatever they say
 CROSSED, SPREAD = 0.9, 0.45  # chance that parents are crossed; how much a place among the delivered costs what is like others
-DENSITIES = ("normal", "airy", "full")
+DENSITIES: tuple[Density, ...] = ("normal", "airy", "full")
 MAX_PROOFS = 3
 SCORED_PX = 480  # of the longer side, of what is scored in the search: order as at full size, in a third of the time
 

@@ -191,14 +191,14 @@ class _Draft:
         longer = " ".join([text, *missing])
         if text_length(longer, self.brief) <= length_limit(self.brief, kind):
             return longer
-        self.note(f"show elsewhere in the ad, since it is too long for its description: {' '.join(missing)}")
+        self.note(Problem("long_disclaimer", text=" ".join(missing)))
         return text
 
     def finished(self) -> CopyCandidates:
         headlines, descriptions = (self._accepted[kind] for kind in KINDS)
         if self._dropped and not headlines and not descriptions:
             text, why = self._dropped[0]
-            self.note(f'none of {len(self._dropped)} written lines passed the rules; "{text[:60]}", for one, {why}')
+            self.note(Problem("none_passed", num=len(self._dropped), text=text[:60], why=why))
         engines = tuple(engine for _, engine in (*headlines, *descriptions))
         return CopyCandidates(
             headlines=tuple(line for line, _ in headlines),

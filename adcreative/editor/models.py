@@ -38,10 +38,14 @@ class Extractor(Protocol):
 class Directions(Protocol):
     """Edits of a face (stylegan.latents.directions.labelled.DirectionSet): names, and the safe range of each, [K]."""
 
-    names: tuple[str, ...]
-    low: np.ndarray
-    high: np.ndarray
-    limits: Any
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def low(self) -> np.ndarray: ...
+    @property
+    def high(self) -> np.ndarray: ...
+    @property
+    def limits(self) -> Any: ...
 
     def select(self, names: Any) -> Any:
         """Return these directions alone."""

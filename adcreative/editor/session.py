@@ -288,7 +288,8 @@ class Session:
 
     @cached_property
     def _original(self) -> Original:
-        opened, change, control_u8 = self.opened, 0.0, self._control_u8
+        opened, control_u8 = self.opened, self._control_u8
+        change: float | None = 0.0
         if control_u8 is not None:
             change = predict_control_change(opened, control_u8, self.models.predictor)
         return Original(

@@ -95,7 +95,7 @@ def compose(
         raise CatalogError(_why_none(prepared, shapes))
     files = given.files if isinstance(brief, Brief) else (*given.files, Path(brief))
     ads = write_set(chosen, prepared, given, Path(out), shapes, settings, inputs=files)
-    warnings = () if settings.model else (UNTESTED,)
+    warnings: tuple[str, ...] = () if settings.model else (UNTESTED,)
     if len(chosen) < settings.num:
         warnings += (
             f"{len(chosen)} ads of {settings.num} are worth a test of their own; give more messages, photos or facts.",

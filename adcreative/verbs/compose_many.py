@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adcreative.artifacts import dump_json, hash_bytes, write_atomically
+from adcreative.artifacts import dump_json, hash_bytes, hash_file, write_atomically
 from adcreative.catalog.images import read_image
 from adcreative.catalog.sources import open_product_feed, open_source
 from adcreative.catalog.tables import write_failures
@@ -61,8 +61,9 @@ def compose_feed(
             stopped = True
             break
         folder = out / row.name
-        told = dump_json([dict(row.cells), config_as_dict(shared), {k: str(v) for k, v in asdict(settings).items()}])
-        key = hash_bytes(told.encode())
+        pictures = [hash_file(path) for path in (*shared.files, feed.parent / _picture_of(row)) if path.is_file()]
+        given = {name: str(value) for name, value in asdict(settings).items()}
+        key = hash_bytes(dump_json([dict(row.cells), config_as_dict(shared), given, pictures]).encode())
         if (folder / DONE).is_file() and (folder / DONE).read_text() == key:
             num_ads += sum(1 for _ in folder.glob("*/ad.json"))
             continue
@@ -103,9 +104,13 @@ def _read_rows(feed: Path) -> Iterator[FeedRow]:
     )
 
 
+def _picture_of(row: FeedRow) -> str:
+    """Return what a row names as its picture, "" where it names none."""
+    return row.cells.get("image") or row.cells.get("image_link", "")
+
+
 def _failed(row: FeedRow, problem: str, remedy: str) -> FailedCreative:
-    named = row.cells.get("image") or row.cells.get("image_link", "")
-    return FailedCreative(file_name=named, ad_name=row.name, problem=f"row {row.number}: {problem}", remedy=remedy)
+    return FailedCreative(file_name=_picture_of(row), ad_name=row.name, problem=f"row {row.number}: {problem}", remedy=remedy)
 
 
 def _words_of(ad: Path, image_u8: np.ndarray, words: Path | None) -> Words:

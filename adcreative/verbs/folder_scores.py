@@ -50,8 +50,8 @@ def score_folder(
     summary = score(folder, out, settings, batch=BatchConfig(restart=True), progress=progress, should_stop=should_stop)
     if summary.stopped:
         return None
-    known = None if settings.words is None else load_known_words(settings.words)
-    catalog = read_catalog(folder, columns=settings.columns, with_days=False, amend=known and known.attach)
+    attach = None if settings.words is None else load_known_words(settings.words).attach
+    catalog = read_catalog(folder, columns=settings.columns, with_days=False, amend=attach)
     rows = read_our_rows(out)
     waiting, scored = fill_from_pictures(catalog.creatives, reader), []
     for row in rows:  # in the order of the catalogue, less those that failed

@@ -139,7 +139,7 @@ class FakeStudio:
 
     model_hashes: ClassVar[dict[str, str]] = {}
     signing: ClassVar[None] = None
-    consents: ClassVar[tuple] = ()
+    consents: tuple = ()
 
     def load(self) -> None:
         """Nothing has to be loaded."""

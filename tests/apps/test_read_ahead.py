@@ -143,7 +143,7 @@ def test_why_shows_what_was_begun_for_this_ad_and_asks_anew_for_another(tmp_path
     studio, asked = FakeStudio(round_s=0.01), []
     real = studio.explain_one
     studio.explain_one = lambda creative, out, **given: asked.append(creative.headline) or real(creative, out, **given)  # type: ignore[method-assign]
-    studio.prepare_one = lambda creative, should_stop: asked.append(f"words of {creative.headline}")  # type: ignore[attr-defined]
+    studio.prepare_one = lambda creative, should_stop: asked.append(f"words of {creative.headline}")  # type: ignore[method-assign]
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
     why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     expected = list(Why(handlers=handlers).explain("you", {"headline": "Coats"}))[-1]
@@ -173,7 +173,7 @@ def test_asking_for_what_was_found_does_not_end_what_follows(tmp_path: Path) -> 
         stops.append(should_stop())
         told.set()
 
-    studio.prepare_one = prepare  # type: ignore[attr-defined]
+    studio.prepare_one = prepare  # type: ignore[method-assign]
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
     why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     handlers.score("me", headline="Coats")

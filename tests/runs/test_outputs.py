@@ -247,6 +247,6 @@ def test_every_verb_that_writes_asks_the_guard() -> None:
         if inspect.isfunction(verb := getattr(pipeline, name)) and places & set(inspect.signature(verb).parameters)
     ]  # fmt: skip
     assert len(writing) > 20
-    guards = re.compile(r"own_outputs\(|run_batch\(|optimize\(|product\.(rotate|forecast|compress)\(")
+    guards = re.compile(r"own_outputs\(|run_batch\(|write_set\(|= compose\(|optimize\(|product\.(rotate|forecast|compress)\(")
     unguarded = {verb.__name__ for verb in writing if not guards.search(inspect.getsource(verb))}
     assert unguarded == set(OF_THEIR_OWN)

@@ -88,6 +88,9 @@ def test_a_feed_becomes_a_set_a_row_goes_on_and_lists_what_failed(tmp_path: Path
     first = ad.stat().st_mtime_ns
     assert "1 ad composed" in run("compose", "--feed", feed, "--out", out, "--num", 1, "--shapes", "300x250")
     assert ad.stat().st_mtime_ns == first
+    Image.new("RGB", (400, 300), "navy").save(tmp_path / "photo.png")
+    run("compose", "--feed", feed, "--out", out, "--num", 1, "--shapes", "300x250")
+    assert ad.stat().st_mtime_ns != first, "another picture under the same name is composed anew"
 
 
 def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def link_rows(pieces: Sequence[Piece], pairs: Sequence[tuple[int, int]], size: t
         apart = np.abs([a.box[0] - b.box[0], (a.box[0] + a.box[2] - b.box[0] - b.box[2]) / 2, a.box[2] - b.box[2]]) / small
         hull = (min(a.box[0], b.box[0]), min(a.box[1], b.box[1]), max(a.box[2], b.box[2]), max(a.box[3], b.box[3]))
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-        within = (middles >= hull[:2]).all(axis=1) & (middles <= hull[2:]).all(axis=1)
+        within = np.all((middles >= hull[:2]) & (middles <= hull[2:]), axis=1)
         one_plate = a.plate is not None and b.plate is not None and share_of(a.plate, b.plate) > 0.8
         rows[place, : len(LINK_FEATURES) - 2 * len(_WORD_MARKS)] = (
             np.log(large / small), gap_y / small, gap_x / small, -gap_x / max(min(width_a, width_b), 1.0),

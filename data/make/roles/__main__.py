@@ -104,7 +104,7 @@ def hide_words(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return rows of blocks with the marks of known words taken from a share of them."""
     known = [place for place, name in enumerate(BLOCK_FEATURES) if name in MARKS and name.startswith("known ")]
     hidden = rows.copy()
-    hidden[np.ix_(rng.random(len(rows)) < HIDDEN_WORDS, known)] = 0.0
+    hidden[np.ix_(np.flatnonzero(rng.random(len(rows)) < HIDDEN_WORDS), np.array(known))] = 0.0
     return hidden
 
 
@@ -124,7 +124,7 @@ def pack_trees(booster: lightgbm.Booster, name: str, num_outputs: int) -> dict[s
 
     roots = [add(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
     feature, threshold, left, right, value = zip(*nodes, strict=True)
-    arrays = {"feature": np.array(feature, np.int16), "threshold": np.array(threshold, np.float32),
+    arrays: dict[str, np.ndarray] = {"feature": np.array(feature, np.int16), "threshold": np.array(threshold, np.float32),
               "left": np.array(left, np.int32), "right": np.array(right, np.int32), "value": np.array(value, np.float32),
               "roots": np.array(roots, np.int32).reshape(-1, num_outputs)}  # fmt: skip
     return {f"{name}.{part}": array for part, array in arrays.items()}

@@ -21,6 +21,7 @@ from adcreative.lettering.setting.fonts import typefaces
 from adcreative.lettering.setting.matching import match_fonts
 from adcreative.lettering.setting.setting import TextSetter
 from adcreative.lettering.setting.typesetting import SetLine, Setting
+from adcreative.problem import Problem
 from tests.lettering.reading.drawn_ads import BODY, BUTTON, GROUND, HEADLINE, LABEL, KnownReader, drawn_ad
 
 AD = {"headline": HEADLINE, "description": BODY, "cta": LABEL}
@@ -178,7 +179,7 @@ def test_lines_that_stand_in_another_order_are_read_so_and_a_little_word_may_be_
         def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
             return [self.said[int(crop.mean() > 225)] for crop in crops_u8]
 
-    def faults(said: list[str], first: Box, second: Box) -> list[str]:
+    def faults(said: list[str], first: Box, second: Box) -> list[Problem]:
         lines = (SetLine(text="This is", x=20.0, y=0.0, box=first), SetLine(text="why", x=20.0, y=0.0, box=second))
         setting = Setting(lines=lines, lettering=lettering, cost=0.0)
         nothing = np.zeros(picture.shape[:2], bool)
