@@ -68,7 +68,7 @@ def compose(
 ) -> Done:
     """Compose new ads from a brief, a product feed or the parts of an ad, in every shape, a set of concepts to test.
 
-    Example: adcreative compose brief.toml --out ads/ --num 12
+    Example: adcreative compose brief.toml --out new-ads/
     """
     if new is not None:
         return pipeline.new_brief(new), "brief{s} written"
@@ -92,7 +92,7 @@ def edit(
 ) -> Done:
     """Change words, colours or layout of a composed ad; all its shapes are rendered anew.
 
-    Example: adcreative edit ads/03 --set headline="Sleep better" --set accent="#0a6"
+    Example: adcreative edit new-ads/03 --set headline="Sleep better" --set accent="#0a6"
     """
     return pipeline.edit(ad, changes or [], restart=restart), "ad{s} rendered"
 

@@ -41,6 +41,12 @@ class Served:
         launch(studio, port=self.port, prevent_thread_lock=True, **options)
 
 
+@pytest.fixture(autouse=True)
+def loaded_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is loaded behind a page: a process that loads when its app ends is ended at once, and it would be this one."""
+    monkeypatch.setattr("apps.studio.launch.load_behind", lambda studio: None)
+
+
 @pytest.fixture
 def client(served: Served) -> Any:
     served.studio.round_s = 0.01
@@ -202,7 +208,8 @@ def test_account_reads_uploads_only(served: Served, tmp_path: Path, is_declared:
 
 def test_demo_ad_fills_the_form(client: Any) -> None:
     image, *words = client.predict(api_name="/demo")
-    assert Image.open(image if isinstance(image, str) else image["path"]).size == (256, 256)
+    with Image.open(image if isinstance(image, str) else image["path"]) as opened:
+        assert opened.size == (256, 256)
     assert words == ["Try me today", "", "", "", "Demo", "", ""]
 
 

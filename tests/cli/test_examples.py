@@ -237,13 +237,18 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
             log.append(row)
     pipeline.plan_test(root / "improved", root / "plan", campaign="spring", daily_impressions=20000)
     write_results(root / "results.csv", root / "plan", {"control": 60, "edited": 90})
+    (root / "brief.toml").write_text(
+        '[brand]\nname = "Somnia"\n[messages]\nheadline = ["Sleep through the night", "Wake up rested", "As at home"]\n'
+        'button = "Try it"\noffer = ["30 nights free"]\nproof = ["Rated 4.8", "Free delivery", "Ten years of warranty"]\n'
+    )
+    pipeline.compose(root / "brief.toml", root / "new-ads", num=3, shapes="300x250")
     state = originals.random_rosinality(16, depth=2, seed=0)
     weights = root / "stylegan2-ffhq-config-f.pkl"
     originals.save_rosinality(weights, state, torch.ones(originals.W_DIM), is_training_state=False)
     return root
 
 
-FIT_LONG = ("adcreative papers slates", "adcreative papers target")  # 7 to 10 s of processor time each
+FIT_LONG = ("adcreative compose", "adcreative papers slates", "adcreative papers target")  # 7 to 10 s of processor time each
 
 
 @pytest.mark.parametrize(
@@ -277,7 +282,7 @@ def prepare_example(
     return program, arguments
 
 
-READ_LITTLE = ("app", "models", "doctor", "convert-weights", "export-model", "inspect", "disclosures")
+READ_LITTLE = ("app", "edit", "models", "doctor", "convert-weights", "export-model", "inspect", "disclosures")
 WRITERS = (
     "archive",
     "plan-test",

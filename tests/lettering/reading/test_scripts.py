@@ -90,8 +90,9 @@ def test_words_that_cannot_be_read_are_said_and_fill_no_field(monkeypatch: pytes
     assert words.hides_words
     expected = "the picture holds words in Arabic script that could not be read; install tesseract-ocr-ara to read them"
     assert words.unread_note == expected
-    ad = Creative(file_name="ad.png")
-    assert fill_fields(ad, words) is ad  # the brand is no headline
+    filled = fill_fields(Creative(file_name="ad.png"), words)
+    assert (filled.headline, filled.read_fields) == ("", ())  # the brand is no headline
+    assert filled.read_note.startswith(expected)
     x0, y0, x1, y1 = words.unread[0].box_xyxy_px
     assert words.covers((x0 + 5, y0 + 5, x1 - 5, y1 - 5))  # letters are no face, whether they are read or not
 
