@@ -28,7 +28,7 @@ from adcreative.problem import Problem
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bounds of the gate, fitted on headlines set into the labelled real ads (`python -m tests.real.set_lines`).
+    """Bounds of the gate, chosen on drawn ads and on three real ones (`python -m tests.real.set_lines`); not yet on a sample.
 
     margin, least_side: what is shown around what is read again, heights of capitals, and at least this share of the picture's
     sides. belongs: share of a read line's letters, in order, that a known text has. least_letters: of a line that is no speck.
