@@ -38,11 +38,11 @@ class CachedReader:
     def content_hash(self) -> str:
         return self._content_hash
 
-    def read(self, image_u8: np.ndarray) -> list[TextLine]:
-        """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom."""
-        cache = self._find_cache()
+    def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
+        """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom; a part of a picture is not kept."""
+        cache = None if whole else self._find_cache()
         if cache is None:
-            return self._load().read(image_u8)
+            return self._load().read(image_u8, whole)
         key = picture_key(hash_picture(image_u8), FORMAT, self.content_hash)
         known = cache.load(key)
         if known is None:

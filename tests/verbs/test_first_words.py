@@ -38,7 +38,7 @@ def test_training_tells_of_each_picture_that_is_read_and_stops_between_two(
     class Reader:
         content_hash = "slow"
 
-        def read(self, image_u8: np.ndarray) -> list[TextLine]:
+        def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
             told_before_reading.append(len(told))
             return []
 

@@ -29,7 +29,7 @@ Folder = tuple[Path, Path, KnownReader]
 
 
 class NoReader(KnownReader):
-    def read(self, image_u8: np.ndarray) -> list[TextLine]:
+    def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
         raise AssertionError("a picture of the words file is read")
 
 

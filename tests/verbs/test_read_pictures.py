@@ -61,7 +61,7 @@ def test_two_pictures_are_read_at_once() -> None:
     both, num_threads = threading.Barrier(2, timeout=30), torch.get_num_threads()
 
     class Reader(KnownReader):
-        def read(self, image_u8: np.ndarray) -> list[TextLine]:
+        def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
             both.wait()
             return super().read(image_u8)
 

@@ -206,8 +206,8 @@ class TextReading(Protocol):
     def content_hash(self) -> str:
         """What is read depends on this and on the pixels alone."""
 
-    def read(self, image_u8: np.ndarray) -> list[TextLine]:
-        """Return the lines found in the picture [H, W, 3]."""
+    def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
+        """Return the lines found in the picture [H, W, 3], or in a part of one; whole: height and width of that one."""
 
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
         """Return the text of pictures that hold one line each."""
@@ -254,9 +254,13 @@ class PictureReader:
         unknown = dict.fromkeys(char for char in text if unicodedata.category(char)[0] == "L" and char not in known)
         return "".join(unknown)
 
-    def read(self, image_u8: np.ndarray) -> list[TextLine]:
-        """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom."""
-        height, width = image_u8.shape[:2]
+    def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
+        """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom.
+
+        Args:
+            whole: height and width of the picture that this is a part of: it is looked at as large as that would be.
+        """
+        height, width = whole or image_u8.shape[:2]
         limits = MAX_SIDE_PX / max(height, width), (MAX_AREA_PX / (height * width)) ** 0.5
         quads = self._find_quads(image_u8, min(max(1.0, MIN_SIDE_PX / min(height, width)), *limits))
         crops = [stand_up(cut_line(image_u8, quad, least_px=HEIGHT_PX)) for quad in quads]

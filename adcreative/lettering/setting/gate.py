@@ -196,15 +196,15 @@ def _read_around(image_u8: np.ndarray, boxes: Sequence[Box], size_px: float, rea
     offset = np.array([columns.start, rows.start], np.float32)
     return [
         TextLine(text=line.text, quad_xy_px=line.quad_xy_px + offset, confidence=line.confidence)
-        for line in _sure_lines(np.ascontiguousarray(image_u8[rows, columns]), reader)
+        for line in _sure_lines(np.ascontiguousarray(image_u8[rows, columns]), reader, (height, width))
     ]
 
 
-def _sure_lines(image_u8: np.ndarray, reader: TextReading) -> list[TextLine]:
-    """Return the lines of a picture that were read for sure and are no speck."""
+def _sure_lines(image_u8: np.ndarray, reader: TextReading, whole: tuple[int, int] | None = None) -> list[TextLine]:
+    """Return the lines of a picture, or of a part of a whole one, that were read for sure and are no speck."""
     return [
         line
-        for line in reader.read(image_u8)
+        for line in reader.read(image_u8, whole)
         if line.confidence >= THRESHOLDS.sure and len(letters_of(line.text)) >= THRESHOLDS.least_letters
     ]
 

@@ -54,7 +54,7 @@ class KnownReader:
     def unread_letters(self, text: str) -> str:
         return "".join(char for char in text if "\u0400" <= char <= "\u04ff")
 
-    def read(self, image_u8: np.ndarray) -> list[TextLine]:
+    def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
         self.num_read += 1
         corners = np.concatenate([line.quad_xy_px for line in self.lines] or [np.zeros((1, 2))])
         height, width = image_u8.shape[:2]

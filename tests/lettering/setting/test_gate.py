@@ -23,7 +23,7 @@ NOTHING_BESIDE = np.zeros((480, 480), bool)
 class Seeing(KnownReader):
     """Reads given lines in whatever part of a picture is shown to it, at its middle."""
 
-    def read(self, image_u8: np.ndarray) -> list[TextLine]:
+    def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
         height, width = image_u8.shape[:2]
         return [line(text, width / 2 - 9, height / 2 - 5, width / 2 + 9, height / 2 + 5) for text in self.said]
 
@@ -88,7 +88,7 @@ def test_a_brand_whose_pixels_changed_must_read_as_before() -> None:
 
 def test_a_text_that_fails_leaves_the_picture_and_the_others_are_set() -> None:
     class Haunted(KnownReader):
-        def read(self, image_u8: np.ndarray) -> list[TextLine]:
+        def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
             return Seeing(said=["tonight"]).read(image_u8)
 
         def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
