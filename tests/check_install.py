@@ -19,15 +19,23 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 
-# Only these need an extra to load: the app (extra app), and a trainer that extends one of trl (extra posttrain).
-NEED_AN_EXTRA = ("adcreative._studio", "adcreative.papers.post_training.head")
+# Only these need an extra to load: the app (extra app), a trainer that extends one of trl (extra posttrain), and what composes
+# ads (extra picture).
+NEED_AN_EXTRA = (
+    "adcreative._studio", "adcreative.papers.post_training.head", "adcreative.compose", "adcreative.verbs.compose",
+    "adcreative.verbs.edit_composed",
+)  # fmt: skip
 
 CHILD = """
 import importlib, pkgutil, sys
 import adcreative, stylegan
+need_an_extra = %r
+def passed_over(name):
+    if not name.startswith(need_an_extra):
+        importlib.import_module(name)
 names = [module.name for package in (adcreative, stylegan)
-         for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".", onerror=importlib.import_module)]
-names = [name for name in names if not name.endswith("__main__") and not name.startswith(%r)]
+         for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".", onerror=passed_over)]
+names = [name for name in names if not name.endswith("__main__") and not name.startswith(need_an_extra)]
 for name in names:
     importlib.import_module(name)
 from adcreative.cli.app import app

@@ -52,7 +52,7 @@ def set_text_figures(num: int = 100, folder: Path | None = None, *, hides_fonts:
     found = [_measure(ad, headline, folder, k, hides_fonts) for k, (ad, headline) in enumerate(simulated)]
     photographs = list(photograph_ads())[: max(1, num // 10)]
     on_photographs = [_measure(ad, headline, folder, f"photo-{k}", hides_fonts) for k, (ad, headline) in enumerate(photographs)]
-    refusals = Counter(one["why"].split(" (")[0].split(' "')[0] for one in (*found, *on_photographs) if one["why"])
+    refusals = Counter(one["why"] for one in (*found, *on_photographs) if one["why"])
     return {
         "ads": len(found), "set": sum(one["is_set"] for one in found), "read_back": sum(one["is_read"] for one in found),
         "originals_read": sum(one["is_original_read"] for one in found),
@@ -143,7 +143,7 @@ def _measure(ad: Creative, headline: str, folder: Path | None, name: object, hid
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.concatenate([image_u8, after], axis=1)).save(folder / f"{name}-{'set' if is_set else 'kept'}.png")
-    why = "" if is_set else change.left.get("headline", "the headline was not found in the picture")
+    why = "" if is_set else " ".join(problem.code for problem in change.left.get("headline", ())) or "not_found"
     return {
         "is_original_read": _says(words, ad.headline), "is_set": is_set,
         "is_read": is_set and _says(read_words(after, reader, brand=ad.brand), headline),
