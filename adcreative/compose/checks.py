@@ -13,7 +13,7 @@ from typing import TypeGuard
 import numpy as np
 from scipy import ndimage
 
-from adcreative.compose.colour import MIN_CONTRAST, luminance
+from adcreative.compose.colour import MIN_CONTRAST
 from adcreative.compose.fonts import is_drawn
 from adcreative.compose.inks import LARGE_CONTRAST
 from adcreative.compose.parts import Box
@@ -21,6 +21,7 @@ from adcreative.compose.render import Composed
 from adcreative.compose.scene import Fill, Picture, Scene, Words
 from adcreative.compose.shapes import Shape
 from adcreative.compose.typesetting import Type
+from adcreative.lettering import luminance
 from adcreative.problem import Problem
 
 COVERED = 0.5  # share of a pixel that ink covers to count as ink

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import ImageColor
 
 from adcreative.errors import ConfigError
+from adcreative.lettering import contrast_ratio
 
 MIN_CONTRAST = 4.5  # WCAG 2.2, 1.4.3, for text of any size
 _TO_LMS = np.array([
@@ -21,7 +22,6 @@ _TO_LAB = np.array([
     [0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
     [0.0259040371, 0.7827717662, -0.8086757660],
 ])  # fmt: skip
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _FROM_LAB, _FROM_LMS = np.linalg.inv(_TO_LAB), np.linalg.inv(_TO_LMS)
 
 
@@ -96,16 +96,9 @@ def _is_shown(lightness: float, chroma: float, hue: float) -> bool:
     return bool(linear.min() >= -1e-4 and linear.max() <= 1 + 1e-4)
 
 
-def luminance(rgb: np.ndarray) -> np.ndarray:
-    """Return the relative luminance 0..1 of sRGB values [..., 3] in 0..255 (WCAG 2.2)."""
-    levels: np.ndarray = _light(rgb) @ _LUMINANCE
-    return levels
-
-
 def contrast(first: str, second: str) -> float:
     """Return the contrast of two "#rrggbb", 1..21 (WCAG 2.2)."""
-    low, high = sorted(float(luminance(np.array(to_rgb(one)))) for one in (first, second))
-    return (high + 0.05) / (low + 0.05)
+    return contrast_ratio(to_rgb(first), to_rgb(second))
 
 
 def legible(colour: str, ground: str, ratio: float = MIN_CONTRAST) -> str:

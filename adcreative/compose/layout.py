@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adcreative.compose.parts import ROLES, Box
-from adcreative.compose.shapes import SHAPES, Shape
+from adcreative.compose.shapes import Shape
 from adcreative.compose.typesetting import SLACK, Type, line_width, num_lines, rise_and_fall
 from adcreative.errors import ConfigError
 
@@ -510,8 +510,3 @@ def largest_headline(layout: Layout, content: Content, shape: Shape, spacing: fl
         middle = (low + high) / 2
         low, high = (middle, high) if fits(layout, content, shape, middle, spacing) else (low, middle)
     return low
-
-
-def kinds_of_shapes() -> tuple[str, ...]:
-    """Return the kinds of shapes that a layout file may have variants for."""
-    return tuple(dict.fromkeys(shape.kind for shape in SHAPES.values()))

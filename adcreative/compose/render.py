@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, luminance, to_rgb
+from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, to_rgb
 from adcreative.compose.crops import crop, plain_edge, resize
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters
 from adcreative.compose.inks import BLACK, LARGE_CONTRAST, WHITE, ground_colour, mix, palette_ink, readable, sound
@@ -37,6 +37,7 @@ from adcreative.compose.scene import Fill, Item, Line, Picture, Scene, Scrim, Wo
 from adcreative.compose.shapes import Shape
 from adcreative.compose.typesetting import Type, balanced_lines, is_right_to_left, leading_of, line_width, rise_and_fall
 from adcreative.errors import ConfigError
+from adcreative.lettering import luminance
 from adcreative.problem import Problem
 
 __all__ = ["Composed", "Placed", "compose_ad", "layout_names", "load_layout"]

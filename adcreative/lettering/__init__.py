@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from adcreative.lettering.arranging.sizes import RATIOS, SizedPicture, parse_ratios
     from adcreative.lettering.erasing.hole_filling import FillHoles, fill_with_painter, load_lama
     from adcreative.lettering.reading.blocks import BlockLine, Box, TextBlock
-    from adcreative.lettering.reading.ink import contrast_ratio, measure_ink
+    from adcreative.lettering.reading.ink import contrast_ratio, luminance, measure_ink
     from adcreative.lettering.reading.line_breaks import wrap_evenly
     from adcreative.lettering.reading.measures import PHONE_WIDTH_PT, text_notes
     from adcreative.lettering.reading.reader import (
@@ -53,7 +53,7 @@ _HOMES = {
     "arranging.sizes": "RATIOS SizedPicture parse_ratios",
     "erasing.hole_filling": "FillHoles fill_with_painter load_lama",
     "reading.blocks": "BlockLine Box TextBlock",
-    "reading.ink": "contrast_ratio measure_ink",
+    "reading.ink": "contrast_ratio luminance measure_ink",
     "reading.line_breaks": "wrap_evenly",
     "reading.measures": "PHONE_WIDTH_PT text_notes",
     "reading.reader": "NEEDS_PACKAGES LineFinder TextLine TextReading has_reader load_reader name_installed_reader pack_lines"

@@ -78,18 +78,6 @@ def check_own_words(text: str, brief: Brief, kind: str) -> tuple[Problem, ...]:
     return keep_first(problems)
 
 
-def check_sentence(text: str, facts: Facts, avoid: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return what is wrong with one sentence of a longer text, apart from claims and numbers; empty when it may stand there."""
-    problems = [*_mark_problems(text, facts), *(Problem("avoided", word=word) for word in used_words(avoid, text))]
-    if facts.is_english:
-        problems += [
-            *_opener_problems(text, facts),
-            *_people_problems(text, facts, speaks_of_things=True),
-            *sentence_problems(text, facts, "sentence"),
-        ]
-    return keep_first(problems)
-
-
 def length_limit(brief: Brief, kind: str) -> int:
     """Return the longest line, in characters, for the brief's platform and placement."""
     return int(_limits(brief)[kind])
@@ -262,8 +250,8 @@ def _reversal_problems(text: str, facts: Facts) -> Iterable[Problem]:
             yield Problem("without_product", word=line[word])
 
 
-def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False) -> Iterable[Problem]:
-    """Yield problems with who speaks and of whom; speaks_of_things: "they" means the shoes, so pronouns are not checked."""
+def _people_problems(text: str, facts: Facts) -> Iterable[Problem]:
+    """Yield problems with who speaks and of whom."""
     pack = rule_pack("people")
     personal = pack["personal_attributes"]
     refused = [pattern.replace("WORD", personal["ambiguous"]) for pattern in personal["of_people"]]
@@ -277,7 +265,7 @@ def _people_problems(text: str, facts: Facts, *, speaks_of_things: bool = False)
             yield Problem("before_after")
     for found_text in _unbacked(pack["harm"]["patterns"], text, facts):
         yield Problem("unpleasant", words=found_text)
-    for found_text in () if speaks_of_things else _unbacked(pack["speaker"]["patterns"], text, facts):
+    for found_text in _unbacked(pack["speaker"]["patterns"], text, facts):
         yield Problem("other_speaker", words=found_text)
 
 
