@@ -1,7 +1,6 @@
 """Gradient-boosted trees over the condensed encoding, fitted by scikit-learn and kept as plain arrays.
 
-Poisson loss on the rate with an ad's weight capped. Trees are walked here, in one way before saving and after loading, so that
-predictions are bit-equal; a test holds the walk against scikit-learn's own.
+Poisson loss on the rate with an ad's weight capped. A test holds the walk over the arrays against scikit-learn's own.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from scipy import special
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from adcreative.ctr.account.encoder import Encoded
+from adcreative.encoders.networks.trees import leaf_values
 
 CAP_IMPRESSIONS = 1_000.0
 NUM_TREES, LEARNING_RATE, MIN_LEAF_ADS = 200, 0.03, 10
@@ -41,13 +41,8 @@ class BoostedTrees:
     def log_odds(self, encoded: Encoded) -> np.ndarray:
         """Return log-odds [N] of the rate that the trees predict."""
         inputs = encoded.condensed.astype(np.float64)
-        rows = np.arange(len(inputs))[:, None]
-        node = np.broadcast_to(self.first, (len(inputs), len(self.first))).copy()  # [N, T]
-        for _ in range(self.depth):
-            is_inner = self.left[node] >= 0
-            goes_left = inputs[rows, np.where(is_inner, self.feature[node], 0)] <= self.threshold[node]
-            node = np.where(is_inner, np.where(goes_left, self.left[node], self.right[node]), node)
-        log_rate = self.baseline + self.value[node].sum(axis=1)
+        values = leaf_values(inputs, self.first, self.feature, self.threshold, self.left, self.right, self.value)
+        log_rate = self.baseline + values.sum(axis=1)
         return special.logit(np.clip(np.exp(log_rate), MIN_RATE, MAX_RATE))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

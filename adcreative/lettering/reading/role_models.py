@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from adcreative.artifacts import load_artifact
 from adcreative.encoders.weights import find_weight
 from adcreative.lettering.reading.block_features import Piece, block_rows, find_pairs, link_rows
-from adcreative.lettering.reading.trees import BoostedTrees, softmax
+from adcreative.lettering.reading.trees import BoostedTrees
 
 ROLES = (
     "headline", "subline", "offer", "price", "proof", "badge", "button", "brand", "product_print", "legal", "address", "tag",
@@ -51,12 +52,13 @@ class RoleModels:
 
     def link_chances(self, rows: np.ndarray) -> np.ndarray:
         """Return the chance of one block [P] for pairs of lines, by their LINK_FEATURES [P, F]."""
-        chances: np.ndarray = 1.0 / (1.0 + np.exp(-self._link.score(rows)[:, 0]))
+        chances: np.ndarray = expit(self._link.score(rows)[:, 0])
         return chances
 
     def role_chances(self, rows: np.ndarray) -> np.ndarray:
         """Return the chance of each of ROLES [B, K] for blocks, by their BLOCK_FEATURES [B, F]."""
-        return softmax((self._role.score(rows) + self._shift) / self._flatness)
+        chances: np.ndarray = softmax((self._role.score(rows) + self._shift) / self._flatness, axis=1)
+        return chances
 
     def chances(self, pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
         """Return the chance of each of ROLES [B, K] for the blocks of a picture."""

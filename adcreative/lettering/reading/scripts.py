@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 from PIL import Image
+from scipy.special import log_softmax
 
 from adcreative.artifacts import load_artifact, read_manifest
 from adcreative.encoders.weights import find_weight
@@ -40,10 +41,10 @@ class ScriptClassifier:
         windows = [cut_windows(crop) for crop in crops_u8]
         if not windows:
             return np.zeros((0, len(SCRIPTS)))
-        logs = _log_softmax(self._scores(np.concatenate(windows)))
+        logs = log_softmax(self._scores(np.concatenate(windows)), axis=1)
         ends = np.cumsum([len(part) for part in windows])[:-1]
         means = np.stack([part.mean(axis=0) for part in np.split(logs, ends)])
-        chances: np.ndarray = np.exp(_log_softmax(means))
+        chances: np.ndarray = np.exp(log_softmax(means, axis=1))
         return chances
 
     def _scores(self, windows_u8: np.ndarray) -> np.ndarray:
@@ -81,12 +82,6 @@ def _convolve(seen: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndar
     patches = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[:, :, ::2, ::2]  # [N, I, h, w, 3, 3]
     summed: np.ndarray = np.tensordot(patches, weight, axes=((1, 4, 5), (1, 2, 3)))  # [N, h, w, O]
     return np.moveaxis(summed + bias, 3, 1)
-
-
-def _log_softmax(scores: np.ndarray) -> np.ndarray:
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    logs: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return logs
 
 
 @cache

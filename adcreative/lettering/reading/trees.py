@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adcreative.encoders.networks.trees import leaf_values
+
 
 @dataclass(frozen=True, kw_only=True)
 class BoostedTrees:
@@ -31,21 +33,7 @@ class BoostedTrees:
     def score(self, rows: np.ndarray) -> np.ndarray:
         """Return the sums over all rounds [B, K] for rows of features [B, F]."""
         rows = np.asarray(rows, np.float32)
-        nodes = np.repeat(self.roots.reshape(1, -1).astype(np.int64), len(rows), axis=0)  # [B, R K]
-        at = np.arange(len(rows))[:, None]
-        while True:
-            asked = self.feature[nodes]
-            is_inner = asked >= 0
-            if not is_inner.any():
-                break
-            goes_left = rows[at, np.maximum(asked, 0)] <= self.threshold[nodes]
-            nodes = np.where(is_inner, np.where(goes_left, self.left[nodes], self.right[nodes]), nodes)
-        sums: np.ndarray = self.value[nodes].reshape(len(rows), *self.roots.shape).sum(axis=1, dtype=np.float64)
+        left = np.where(self.feature >= 0, self.left, -1)
+        values = leaf_values(rows, self.roots.ravel(), self.feature, self.threshold, left, self.right, self.value)
+        sums: np.ndarray = values.reshape(len(rows), *self.roots.shape).sum(axis=1, dtype=np.float64)
         return sums
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Return probabilities [B, K] of scores [B, K]."""
-    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    chances: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
-    return chances
