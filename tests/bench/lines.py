@@ -69,7 +69,7 @@ def raw_writer(temperature: float, spec: str) -> Writer:
         with source.loaded() as loaded:
             prompt = loaded.examples("headline").extended(loaded.encode(brief_prompt(read_facts(brief), "headline") + "-")[:-1])
             rows = prompt.sample(
-                [loaded.encode("-")] * num, gate=loaded.open_gate(), stop_ids=loaded.stop_ids("headline"),
+                [loaded.encode("-")] * num, allowed=loaded.allowed, stop_ids=loaded.stop_ids("headline"),
                 config=SamplingConfig(max_new_tokens=20, temperature=temperature), generator=torch.Generator().manual_seed(0),
             )  # fmt: skip
             return [loaded.decode(row.token_ids).strip() for row in rows]

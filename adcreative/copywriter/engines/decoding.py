@@ -10,7 +10,7 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,47 +36,12 @@ class SamplingConfig:
 class SampledRow:
     """New token ids of one row without the stop token, their mean log-likelihood in nats, and whether the row ended.
 
-    The likelihood is the model's own, stop token included, before tempering and before the gate.
+    The likelihood is the model's own, stop token included, before tempering and before the others are shut out.
     """
 
     token_ids: tuple[int, ...]
     mean_log_prob: float
     is_finished: bool
-
-
-class TokenGate(Protocol):
-    """Which tokens may come next; a node is where a row stands, () at its start."""
-
-    def mask(self, node: tuple[int, ...]) -> Tensor:
-        """Return [V] bool, true for tokens that may follow."""
-
-    def step(self, node: tuple[int, ...], token: int) -> tuple[int, ...]:
-        """Return the node after `token`."""
-
-    def may_stop(self, node: tuple[int, ...]) -> bool:
-        """Say whether a row may end at `node`."""
-
-    def repeatable(self) -> Tensor:
-        """Return [V] bool: the tokens that a row may draw again."""
-
-
-class OpenGate:
-    """A TokenGate that allows the same tokens [V] everywhere."""
-
-    def __init__(self, allowed: Tensor) -> None:
-        self._allowed = allowed
-
-    def mask(self, node: tuple[int, ...]) -> Tensor:
-        return self._allowed
-
-    def step(self, node: tuple[int, ...], token: int) -> tuple[int, ...]:
-        return ()
-
-    def may_stop(self, node: tuple[int, ...]) -> bool:
-        return True
-
-    def repeatable(self) -> Tensor:
-        return self._allowed
 
 
 class SharedPrompt:
@@ -135,7 +100,7 @@ class SharedPrompt:
         self,
         starts: Sequence[Sequence[int]],
         *,
-        gate: TokenGate,
+        allowed: Tensor,
         stop_ids: Sequence[int],
         config: SamplingConfig,
         generator: torch.Generator,
@@ -145,12 +110,14 @@ class SharedPrompt:
 
         Args:
             starts: B token lists, appended to the shared prompt row by row.
-            gate: which tokens may follow which; a stop token may follow where the gate lets a row end.
+            allowed: [V] bool, true for tokens that may be drawn; stop tokens may be once a row is long enough.
             should_stop: asked before every decoding step; when true the rows end where they are, unfinished.
         Returns:
             B rows in the order of `starts`.
         """
-        events = self.stream(starts, gate=gate, stop_ids=stop_ids, config=config, generator=generator, should_stop=should_stop)
+        events = self.stream(
+            starts, allowed=allowed, stop_ids=stop_ids, config=config, generator=generator, should_stop=should_stop
+        )
         rows = dict(events)
         return [rows[place] for place in range(len(starts))]
 
@@ -159,7 +126,7 @@ class SharedPrompt:
         self,
         starts: Sequence[Sequence[int]],
         *,
-        gate: TokenGate,
+        allowed: Tensor,
         stop_ids: Sequence[int],
         config: SamplingConfig,
         generator: torch.Generator,
@@ -176,10 +143,11 @@ class SharedPrompt:
                 break
             logits = self._forward(next_ids, cache, mask=state.mask, positions=state.positions(next_ids.shape[1]))
             log_probs = logits.float().log_softmax(dim=-1)  # [B, V]
-            biased = log_probs.masked_fill(~state.allowed(gate, can_stop=step >= config.min_new_tokens), -torch.inf)
+            can_stop = step >= config.min_new_tokens or not bool(allowed.any())
+            biased = log_probs.masked_fill(~allowed.index_fill(0, torch.tensor(stop_ids), can_stop), -torch.inf)
             biased[:, list(stop_ids)] += config.stop_push * max(step - config.min_new_tokens, 0)
             drawn = _draw(biased, config, generator)  # [B]
-            state.append(drawn, log_probs.gather(1, drawn[:, None])[:, 0], gate)
+            state.append(drawn, log_probs.gather(1, drawn[:, None])[:, 0])
             next_ids = drawn[:, None]  # [B, 1]
             for place in state.finished() - told:
                 told.add(place)
@@ -204,7 +172,6 @@ class _Rows:
         self._tokens: list[list[int]] = [[] for _ in range(len(start_ids))]
         self._log_probs: list[list[float]] = [[] for _ in range(len(start_ids))]
         self._finished = [False] * len(start_ids)
-        self._nodes: list[tuple[int, ...]] = [()] * len(start_ids)
 
     @classmethod
     def begin(cls, starts: Sequence[Sequence[int]], num_shared: int, stop_ids: Sequence[int]) -> _Rows:
@@ -225,18 +192,7 @@ class _Rows:
         """Return the positions [B, width] of the last tokens, not counting padding."""
         return (self.mask.cumsum(dim=1) - 1).clamp(min=0)[:, -width:]
 
-    def allowed(self, gate: TokenGate, *, can_stop: bool) -> Tensor:
-        """Return [B, V] bool: what each row may draw now; the stop token when nothing else is left."""
-        allowed = torch.stack([gate.mask(node) for node in self._nodes])  # [B, V]
-        spent = ~gate.repeatable()
-        for row, node in enumerate(self._nodes):
-            used = [token for token in (*self._tokens[row], *self.start_ids[row].tolist()) if spent[token]]
-            allowed[row, used] = False
-            is_stuck = not bool(allowed[row].any())
-            allowed[row, list(self._stop_ids)] = is_stuck or (can_stop and gate.may_stop(node))
-        return allowed
-
-    def append(self, drawn: Tensor, log_probs: Tensor, gate: TokenGate) -> None:
+    def append(self, drawn: Tensor, log_probs: Tensor) -> None:
         for row, (token, log_prob) in enumerate(zip(drawn.tolist(), log_probs.tolist(), strict=True)):
             if self._finished[row]:
                 continue
@@ -245,7 +201,6 @@ class _Rows:
                 self._finished[row] = True
             else:
                 self._tokens[row].append(token)
-                self._nodes[row] = gate.step(self._nodes[row], token)
         self.mask = torch.cat([self.mask, torch.ones(len(self.mask), 1, dtype=torch.long)], dim=1)  # [B, T + 1]
 
     def finished(self) -> set[int]:

@@ -13,16 +13,18 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
 from adcreative.copywriter.candidates import ShouldStop, drain
 from adcreative.copywriter.engines.adapter import is_adapter_folder, merge_adapter
-from adcreative.copywriter.engines.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt
+from adcreative.copywriter.engines.decoding import SampledRow, SamplingConfig, SharedPrompt
 from adcreative.copywriter.engines.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate
@@ -176,7 +178,7 @@ class LocalSource:
         prompt = loaded.examples(kind).extended(loaded.encode(brief_prompt(facts, kind)))
         events = prompt.stream(
             [loaded.encode(f"- {start.text}" if start.text else "-") for start in starts],
-            gate=loaded.open_gate(),
+            allowed=loaded.allowed,
             stop_ids=loaded.stop_ids(kind),
             config=config.sampling(kind),
             generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
@@ -197,7 +199,6 @@ class LoadedModel:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.model, self._tokenizer = model, tokenizer
         self._examples: dict[str, SharedPrompt] = {}
-        self._open_gate: OpenGate | None = None
         eos = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
         self._stop_ids = {"headline": [self.encode("\n")[-1], *eos]}
         self._stop_ids["description"] = [*self._stop_ids["headline"], self.encode(".")[-1]]
@@ -218,19 +219,13 @@ class LoadedModel:
             self._examples[kind] = SharedPrompt(self.model, self.encode(examples_prompt(kind)))
         return self._examples[kind]
 
-    @property
-    def vocabulary_size(self) -> int:
-        return int(self.model.config.get_text_config().vocab_size)
-
-    def open_gate(self) -> OpenGate:
-        """Return the gate that shuts out control tokens only."""
-        if self._open_gate is None:
-            size = self.vocabulary_size
-            allowed = torch.ones(size, dtype=torch.bool)
-            allowed[[token for token in self._tokenizer.all_special_ids if token < size]] = False
-            allowed[len(self._tokenizer) :] = False
-            self._open_gate = OpenGate(allowed)
-        return self._open_gate
+    @cached_property
+    def allowed(self) -> Tensor:
+        """The tokens that may be written, [V] bool: all but control tokens."""
+        allowed = torch.ones(int(self.model.config.get_text_config().vocab_size), dtype=torch.bool)
+        allowed[[token for token in self._tokenizer.all_special_ids if token < len(allowed)]] = False
+        allowed[len(self._tokenizer) :] = False
+        return allowed
 
 
 def num_shared_words(text: str, facts: Facts) -> int:

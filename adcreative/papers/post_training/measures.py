@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from adcreative.copywriter.brief import WORD
-from adcreative.copywriter.engines.decoding import OpenGate, SampledRow, SamplingConfig, SharedPrompt
+from adcreative.copywriter.engines.decoding import SampledRow, SamplingConfig, SharedPrompt
 from adcreative.copywriter.rules import word_set
 from adcreative.encoders.headline_tests import HeadlineTests, build_pairs
 
@@ -137,7 +137,7 @@ def sample_lines(
     allowed[[token for token in tokenizer.all_special_ids if token < len(allowed)]] = False
     ids = encode(prompt)
     rows: list[SampledRow] = SharedPrompt(model, ids[:-1]).sample(
-        [ids[-1:]] * num_lines, gate=OpenGate(allowed), stop_ids=[encode("\n")[-1], int(tokenizer.eos_token_id)], config=config,
+        [ids[-1:]] * num_lines, allowed=allowed, stop_ids=[encode("\n")[-1], int(tokenizer.eos_token_id)], config=config,
         generator=torch.Generator().manual_seed(seed),
     )  # fmt: skip
     return [(str(tokenizer.decode(list(row.token_ids))).strip(), row.is_finished) for row in rows]

@@ -1,4 +1,4 @@
-"""Batched sampling on a tiny random model: rows are independent, gated, seeded and stoppable."""
+"""Batched sampling on a tiny random model: rows are independent, seeded and stoppable."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from adcreative.copywriter.engines.decoding import OpenGate, SamplingConfig, SharedPrompt, _draw  # noqa: E402
-from adcreative.copywriter.engines.vocabulary import WordTrie  # noqa: E402
+from adcreative.copywriter.engines.decoding import SamplingConfig, SharedPrompt, _draw  # noqa: E402
 from adcreative.encoders.gguf_cache import load_language_model  # noqa: E402
 
 SIZE = 14
@@ -18,11 +17,11 @@ def model(tiny_model_dir, tmp_path_factory):
     return load_language_model(tiny_model_dir, tmp_path_factory.mktemp("cache"))[0]
 
 
-def _sample(prompt, starts, seed=0, gate=None, should_stop=None, **settings):
-    gate = gate or OpenGate(torch.ones(SIZE, dtype=torch.bool))
+def _sample(prompt, starts, seed=0, allowed=None, should_stop=None, **settings):
+    allowed = torch.ones(SIZE, dtype=torch.bool) if allowed is None else allowed
     config = SamplingConfig(**{"max_new_tokens": 6, **settings})
     generator = torch.Generator().manual_seed(seed)
-    return prompt.sample(starts, gate=gate, stop_ids=[0, 2], config=config, generator=generator, should_stop=should_stop)
+    return prompt.sample(starts, allowed=allowed, stop_ids=[0, 2], config=config, generator=generator, should_stop=should_stop)
 
 
 def test_the_same_seed_gives_the_same_rows(model) -> None:
@@ -61,7 +60,7 @@ def test_extending_leaves_the_first_prompt_alone(model) -> None:
 def test_only_allowed_tokens_are_drawn(model) -> None:
     allowed = torch.zeros(SIZE, dtype=torch.bool)
     allowed[[4, 9]] = True
-    for row in _sample(SharedPrompt(model, [3]), [[6]] * 8, gate=OpenGate(allowed)):
+    for row in _sample(SharedPrompt(model, [3]), [[6]] * 8, allowed=allowed):
         assert set(row.token_ids) <= {4, 9}
 
 
@@ -83,20 +82,3 @@ def test_draws_follow_the_nucleus() -> None:
     counts = torch.bincount(drawn, minlength=3) / 4000
     assert counts[2] == 0
     assert counts[0] == pytest.approx(2 / 3, abs=0.03)
-
-
-def test_words_of_several_tokens_can_only_be_finished() -> None:
-    tokens = {" run": [5], " running": [5, 6], " Fellrunner": [7, 8, 9], "?": [10]}
-    trie = WordTrie(["run", "running", "Fellrunner"], ["?"], lambda text: tokens[text], 12)
-    assert trie.mask(()).nonzero().flatten().tolist() == [5, 7, 10]
-    assert trie.mask(trie.step((), 7)).nonzero().flatten().tolist() == [8]
-    assert not trie.may_stop(trie.step((), 7))
-    assert trie.mask(trie.step((), 5)).nonzero().flatten().tolist() == [5, 6, 7, 10]
-    assert trie.may_stop(trie.step((), 5))
-    assert trie.step(trie.step((), 5), 6) == ()
-
-
-def test_a_subword_inside_a_word_may_come_again() -> None:
-    tokens = {" washable": [5, 6], " reusable": [7, 6], " 2.4 mm": [8, 9, 9]}
-    trie = WordTrie(["washable", "reusable", "2.4 mm"], [], lambda text: tokens[text], 12)
-    assert trie.repeatable().nonzero().flatten().tolist() == [6, 8, 9]
