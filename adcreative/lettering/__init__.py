@@ -3,7 +3,6 @@
     read(image) -> Words                   blocks of text with role, box, ink, ground, plate, and how sure
     erase(image, words) -> image           the ground without their letters
     set(image, words, texts) -> Change     new texts where the old ones stood, what was refused and why
-    arrange(image, words, shapes) -> list  the picture in other shapes, its words laid anew
 
 Who sets many texts into one picture keeps a `TextSetter`, which works out fonts and grounds once. Importing this loads nothing
 but names (PEP 562): a floor is loaded when one of its names is first asked for.
@@ -18,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from adcreative.lettering.arranging.protection import Protection, protect
-    from adcreative.lettering.arranging.sizes import RATIOS, SizedPicture, parse_ratios
     from adcreative.lettering.erasing.hole_filling import FillHoles, fill_with_painter, load_lama
     from adcreative.lettering.reading.blocks import BlockLine, Box, TextBlock
     from adcreative.lettering.reading.ink import contrast_ratio, luminance, measure_ink
@@ -45,12 +42,9 @@ if TYPE_CHECKING:
     from adcreative.lettering.setting.fonts import SYSTEM_FOLDERS, Typeface, typefaces
     from adcreative.lettering.setting.prepared_cache import PreparedCache
     from adcreative.lettering.setting.setting import TextSetter
-    from adcreative.progress import Count
 
 # module -> its names, as imported above for type checkers
 _HOMES = {
-    "arranging.protection": "Protection protect",
-    "arranging.sizes": "RATIOS SizedPicture parse_ratios",
     "erasing.hole_filling": "FillHoles fill_with_painter load_lama",
     "reading.blocks": "BlockLine Box TextBlock",
     "reading.ink": "contrast_ratio luminance measure_ink",
@@ -68,7 +62,7 @@ _HOMES = {
     "setting.setting": "TextSetter",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-__all__ = ["arrange", "erase", "read", "set", "Words", *sorted(_HOME_OF.keys() - {"PictureWords"})]
+__all__ = ["erase", "read", "set", "Words", *sorted(_HOME_OF.keys() - {"PictureWords"})]
 
 
 def read(image_u8: np.ndarray, reader: TextReading | None = None, *, brand: str = "") -> Words:
@@ -133,38 +127,6 @@ def set(
         inpainter=inpainter,
     )  # fmt: skip
     return setter.change({**old, **texts})
-
-
-def arrange(
-    image_u8: np.ndarray,
-    words: Words,
-    shapes: Sequence[str],
-    *,
-    texts: Mapping[str, str] | None = None,
-    reader: TextReading | None = None,
-    faces_xyxy_px: Sequence[Sequence[float]] = (),
-    inpainter: FillHoles | None = None,
-    tell: Count | None = None,
-) -> list[SizedPicture]:
-    """Return a picture [H, W, 3] laid out in shapes of RATIOS, in that order.
-
-    Args:
-        texts: "headline", "description", "cta" -> what the picture is known to say, in place of what was misread. reader: reads
-            words back that were laid anew; None: words stay where they stand. tell: how many shapes are laid out, of how many.
-    """
-    from adcreative.lettering.arranging.protection import frame_content
-    from adcreative.lettering.arranging.sizes import lay_out_sizes
-    from adcreative.lettering.erasing.erasing import inpaint_strokes
-    from adcreative.lettering.setting.field_blocks import find_field_blocks, regroup
-    from adcreative.progress import uncounted
-
-    faces = [box for box in faces_xyxy_px if not words.covers(box)]  # "e" has an eye and a mouth, too
-    unread = [line.box_xyxy_px for line in words.unread]  # words that are not read are not cut, either
-    content = frame_content(image_u8, [*faces, *unread], [block.plate or block.box for block in words.blocks])
-    found = find_field_blocks(words, texts or {})
-    known = {block.box: block for block in found.values()}
-    blocks = [known.get(block.box, block) for block in regroup(words, found).blocks]
-    return lay_out_sizes(image_u8, shapes, content, blocks, faces, reader, inpainter or inpaint_strokes, tell or uncounted)
 
 
 def __getattr__(name: str) -> Any:

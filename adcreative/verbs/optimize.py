@@ -81,8 +81,8 @@ def optimize(
         ProvenanceError: the consent file cannot be used. CatalogError, EngineError: as `score`.
     """
     from adcreative.copywriter.build import build_copywriter
+    from adcreative.delivery.padding import parse_ratios
     from adcreative.editor.settings import fill_config
-    from adcreative.lettering import parse_ratios
 
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
     check_base_rate(settings.base_rate)

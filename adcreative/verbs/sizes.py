@@ -1,17 +1,26 @@
-"""The delivered picture of an ad, edited or kept as it was, in further shapes: laid out, scored, checked, written beside it."""
+"""The delivered picture of an ad, edited or kept as it was, in further shapes: laid out, scored, checked, written beside it.
+
+composed   laid out anew: from the parts of a composed ad (`ad.json` beside it), or of a flat ad where they are sure
+padded     whole on the ad's own ground colour, where a part is not sure
+as it is   where the shape is the ad's own
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from adcreative.creative import Creative, EditResult
+from adcreative.delivery.padding import has_shape, pad
 from adcreative.delivery.placements import fit_picture, placement_limit
 from adcreative.errors import CreativeError
 from adcreative.features.known_words import words_of
-from adcreative.lettering import SizedPicture, arrange
+from adcreative.lettering import Words
 from adcreative.progress import Count, uncounted
 from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import encode_picture
@@ -23,6 +32,21 @@ if TYPE_CHECKING:
     from adcreative.editor.models import EditorTools
 
 ROOM_FOR_MARKS = 0.01  # of a file's limit, for marks, profile and signature
+WORDS = ("headline", "description", "cta")
+LAID_OUT_ANEW = "laid out anew from the ad's own parts"
+PADDED = "the whole ad on its own ground colour, since it could not be laid out anew: {why}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedPicture:
+    """A picture in a shape. made: how. added: share (0..1) that is new ground. note: how it was made, for the row."""
+
+    ratio: str
+    image_u8: np.ndarray = field(repr=False)
+    made: Literal["as it is", "padded", "composed"]
+    added: float = 0.0
+    note: str = ""
+    is_clear: bool = False
 
 
 def write_sizes(
@@ -44,8 +68,8 @@ def write_sizes(
         tell: how many shapes are laid out, of how many.
     Returns:
         a row for each shape: ratio, image (path relative to `out`), width, height (px), ctr, extended (share of new ground),
-        arranged (the side to which its words moved, "" where they stand as they stood), fits (formats), notes. Empty for an ad
-        without a picture, and for one that failed.
+        made ("as it is", "composed" or "padded"), fits (formats), notes. Empty for an ad without a picture, and for one that
+        failed.
     """
     result, image_u8 = outcome.result, outcome.image_u8
     if image_u8 is None or result.status not in ("edited", "kept"):
@@ -55,19 +79,17 @@ def write_sizes(
         delivered = replace(
             delivered, headline=result.headline_edited, description=result.description_edited, cta=result.cta_edited, words=""
         )  # its picture is another one
-    words = words_of(delivered, image_u8, tools.text_reader)
-    sized = arrange(
-        image_u8, words, ratios, texts=delivered.picture_texts, reader=tools.text_reader,
-        faces_xyxy_px=[face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)], inpainter=tools.inpainter, tell=tell,
-    )  # fmt: skip
+    sized = []
+    tell(0, len(ratios))
+    for one in _lay_out(creative, delivered, result, ratios, tools):
+        sized.append(one)
+        tell(len(sized), len(ratios))
     extracted = tools.extractor.extract([replace(delivered, image_u8=one.image_u8) for one in sized])
     rows = []
     for one, features in zip(sized, extracted, strict=True):
         suffix, quality = _choose_file(one)
         name = f"images/{stem}.{one.ratio.replace(':', 'x')}{suffix}"
-        has_made_parts = (
-            one.extended > 0 or bool(one.arranged) or any(edit.face >= 0 or edit.direction == "scene" for edit in result.edits)
-        )
+        has_made_parts = any(edit.face >= 0 or edit.direction == "scene" for edit in result.edits)
         export_picture(
             out / name, one.image_u8, is_edited=has_made_parts, original_path=creative.image_path, result=result.as_dict(),
             models=makers.models, signing=makers.signing, quality=quality,
@@ -75,6 +97,57 @@ def write_sizes(
         row = _describe(one, features, delivered, name, (out / name).stat().st_size, tools)
         rows.append({**row, "ctr": state_rate(row["ctr"], result)})
     return rows
+
+
+def _lay_out(
+    creative: Creative, delivered: Creative, result: EditResult, ratios: Sequence[str], tools: EditorTools
+) -> Iterator[SizedPicture]:
+    """Yield the delivered picture in each shape."""
+    image_u8 = delivered.image_u8
+    assert image_u8 is not None
+    others = [ratio for ratio in ratios if not has_shape(image_u8, ratio)]
+    composed, why, clear = dict[str, np.ndarray](), "", list[Sequence[float]]()
+    if others:
+        words = words_of(delivered, image_u8, tools.text_reader) if tools.text_reader is not None else Words()
+        composed, why = _compose(creative, delivered, result, others, words)
+        clear = [*(block.plate or block.box for block in words.blocks), *(line.box_xyxy_px for line in words.unread)]
+        clear += [face.box_xyxy_px for face in tools.analyzer.analyze(image_u8)]
+    for ratio in ratios:
+        if ratio in composed:
+            anew = composed[ratio]
+            yield SizedPicture(ratio=ratio, image_u8=anew, made="composed", note=LAID_OUT_ANEW, is_clear=True)
+            continue
+        one = pad(image_u8, ratio, clear)
+        is_own = ratio not in others
+        yield SizedPicture(
+            ratio=ratio, image_u8=one.image_u8, made="as it is" if is_own else "padded", added=one.added,
+            note="" if is_own else PADDED.format(why=why), is_clear=one.is_clear,
+        )  # fmt: skip
+
+
+def _compose(
+    creative: Creative, delivered: Creative, result: EditResult, ratios: Sequence[str], words: Words
+) -> tuple[dict[str, np.ndarray], str]:
+    """Return the shapes in which the ad can be laid out anew from its parts, by name, and why the others cannot."""
+    if find_spec("skia") is None:
+        return {}, 'composing needs pip install "adcreative[picture]"'
+    from adcreative.compose.shapes import shape_named
+    from adcreative.verbs.new_layouts import read_composed, render, take_ad
+
+    assert delivered.image_u8 is not None
+    shapes = [shape_named(ratio) for ratio in ratios]
+    edited = {name: getattr(delivered, name) for name in WORDS if getattr(delivered, name) != getattr(creative, name)}
+    is_of_words = all(edit.direction in WORDS for edit in result.edits)
+    if is_of_words and (known := read_composed(creative, edited)) is not None:
+        recipe, parts = known
+    else:
+        layouts = take_ad(delivered.image_u8, words, creative.brand)
+        found = layouts.search(shapes, 1, result.seed)
+        if layouts.prepared is None or not found:
+            return {}, "; ".join(f"{part}: {told}" for part, told in layouts.missing.items()) or "its words do not fit"
+        recipe, parts = found[0].recipe, layouts.prepared.parts
+    drawn = {shape.name: render(recipe, parts, shape) for shape in shapes}
+    return {name: image_u8 for name, image_u8 in drawn.items() if image_u8 is not None}, "its words do not fit"
 
 
 def state_rate(rate: float | None, result: EditResult) -> float | None:
@@ -104,13 +177,13 @@ def _describe(
 ) -> dict[str, Any]:
     height, width = one.image_u8.shape[:2]
     fit, ctr = fit_picture((width, height), num_bytes, platform=delivered.platform, is_clear=one.is_clear), None
-    notes = [*([one.note] if one.note else []), *one.problems]
+    notes = [one.note] if one.note else []
     if isinstance(features, CreativeError):
         notes.append(f"it cannot be scored: {features.problem}")
     else:
         shown = replace(delivered, image_u8=one.image_u8)
         ctr = tools.predictor.predict([shown], [features])[0].ctr
     return {
-        "ratio": one.ratio, "image": name, "width": width, "height": height, "ctr": ctr, "extended": one.extended,
-        "arranged": one.arranged, "fits": [] if one.problems else list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
+        "ratio": one.ratio, "image": name, "width": width, "height": height, "ctr": ctr, "extended": one.added,
+        "made": one.made, "fits": list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
     }  # fmt: skip

@@ -299,7 +299,7 @@ class Studio:
         Raises:
             ConfigError: a shape is not known.
         """
-        from adcreative.lettering import parse_ratios
+        from adcreative.delivery.padding import parse_ratios
         from adcreative.runs.folder import Makers
         from adcreative.verbs.sizes import write_sizes
 

@@ -27,7 +27,6 @@ from tests.bench.long_history import long_history_figures
 from tests.bench.loop import loop_figures
 from tests.bench.scoring import all_cores_figures, scoring_figures
 from tests.bench.set_text import set_text_figures
-from tests.bench.sizes import sizes_figures
 from tests.bench.synthesis import synthesis_figures
 
 
@@ -83,7 +82,6 @@ FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
     "loop": (loop_figures, {"worlds": 2, "days": 4, "views": 200}),
     "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
     "set-text": (set_text_figures, {"num": 2}),
-    "sizes": (sizes_figures, {"num": 1, "num_photographs": 0}),
     "app-page": (page_figures, {"is_tiny": True}),
     "app": (app_figures, {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
     "app-scores": (score_figures, {"num_people": 3, "is_tiny": True}),

@@ -34,7 +34,7 @@ from adcreative.cli.app import app
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS, PictureAdjuster
-from adcreative.lettering.arranging.protection import protect
+from adcreative.editor.space.protection import protect
 from apps.studio.sessions.wishes import FACES_ALLOWED, FACES_LEFT
 
 gradio = pytest.importorskip("gradio")

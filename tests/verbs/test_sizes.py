@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adcreative.compose.recipe import Recipe
+from adcreative.compose.render import compose_ad
+from adcreative.compose.shapes import shape_named
+from adcreative.compose.stored import read_parts, write_parts
 from adcreative.creative import Creative, EditResult
-from adcreative.lettering import SizedPicture, arrange
-from adcreative.problem import Problem
 from adcreative.progress import Count, uncounted
 from adcreative.report.sizes import list_sizes
 from adcreative.runs.folder import Makers
-from adcreative.verbs import sizes
+from adcreative.verbs.compose import write_ad
 from adcreative.verbs.score_table import move_rate
 from adcreative.verbs.sizes import state_rate, write_sizes
+from tests.compose.drawn import TEXTS, parts
 from tests.lettering.reading.drawn_ads import drawn_ad
 from tests.verbs.test_read_pictures import Extractor, Predictor
 
@@ -29,13 +32,15 @@ def outcome(status: str) -> SimpleNamespace:
     return SimpleNamespace(result=result, image_u8=drawn_ad())
 
 
+def tools() -> Any:
+    return SimpleNamespace(
+        analyzer=SimpleNamespace(analyze=lambda image_u8: []), extractor=Extractor(), predictor=Predictor(), text_reader=None
+    )
+
+
 def write(tmp_path: Path, status: str = "edited", tell: Count = uncounted) -> list[dict]:
-    tools = SimpleNamespace(
-        analyzer=SimpleNamespace(analyze=lambda image_u8: []), extractor=Extractor(), predictor=Predictor(), text_reader=None,
-        inpainter=None,
-    )  # fmt: skip
     ad, ratios = Creative(file_name="ad.png", headline="Sleep", platform="meta"), ("1:1", "9:16", "1.91:1")
-    return write_sizes(ad, outcome(status), ratios, tools, tmp_path, stem="00001-ad", makers=Makers(), tell=tell)
+    return write_sizes(ad, outcome(status), ratios, tools(), tmp_path, stem="00001-ad", makers=Makers(), tell=tell)
 
 
 def test_each_shape_is_written_scored_by_its_words_and_checked(tmp_path: Path) -> None:
@@ -50,14 +55,32 @@ def test_each_shape_is_written_scored_by_its_words_and_checked(tmp_path: Path) -
         assert np.asarray(Image.open(tmp_path / row["image"])).shape[:2] == (row["height"], row["width"])
 
 
-def test_a_shape_that_fails_says_why_and_fits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def arrange_cut(*args: Any, **options: Any) -> list[SizedPicture]:
-        return [replace(one, problems=(Problem("words_cut", words="Sleep"),)) for one in arrange(*args, **options)]
+def test_a_flat_ad_whose_parts_are_not_sure_stands_whole_and_says_which(tmp_path: Path) -> None:
+    rows = write(tmp_path)
+    assert [row["made"] for row in rows] == ["as it is", "padded", "padded"]
+    assert all("could not be laid out anew: messages.headline: no line leads the ad" in row["notes"][0] for row in rows[1:])
+    shown = np.asarray(Image.open(tmp_path / rows[1]["image"]))
+    at = (shown.shape[0] - 480) // 2
+    assert any((shown[top : top + 480] == drawn_ad()).all() for top in range(at + 1))
 
-    monkeypatch.setattr(sizes, "arrange", arrange_cut)
-    for row in write(tmp_path):
-        assert row["fits"] == []
-        assert 'the shape cuts words ("Sleep")' in row["notes"]
+
+def test_an_ad_that_was_composed_is_laid_out_anew_with_its_words(tmp_path: Path) -> None:
+    told = {"notes": [], "messages": TEXTS, "shows": []}
+    write_parts(parts(), tmp_path / "ads" / "parts", told)
+    recipe = Recipe("split", TEXTS)
+    facts = {"lead": TEXTS["headline"], "seed": 0, "models": {}}
+    ad = write_ad(recipe, parts(), told, tmp_path / "ads" / "01", [shape_named("1:1")], facts)
+    path = tmp_path / "ads" / "01" / ad["shapes"]["1:1"]["picture"]
+    image_u8 = np.asarray(Image.open(path).convert("RGB"))
+    creative = Creative(file_name="01/1x1.jpg", image_path=path, headline=TEXTS["headline"])
+    result = EditResult(file_name="01/1x1.jpg", status="kept")
+    outcome = SimpleNamespace(result=result, image_u8=image_u8, control_u8=None)
+    square, story = write_sizes(creative, outcome, ("1:1", "9:16"), tools(), tmp_path, stem="ad", makers=Makers())
+    assert (square["made"], story["made"], story["extended"]) == ("as it is", "composed", 0.0)
+    assert (story["width"], story["height"]) == (1080, 1920)
+    drawn = np.asarray(compose_ad(recipe, read_parts(tmp_path / "ads" / "parts" / "parts.json")[0], shape_named("9:16")).image)
+    shown = np.asarray(Image.open(tmp_path / story["image"]).convert("RGB"))
+    assert np.abs(shown.astype(int) - drawn).mean() < 3  # a JPEG's
 
 
 def test_an_ad_that_is_kept_is_laid_out_with_its_own_words(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from adcreative.editor.models import Directions, EditorTools, FaceSession
 from adcreative.editor.settings import SessionSettings
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.editable import EditableCreative
+from adcreative.editor.space.protection import protect
 from adcreative.editor.space.scene import Scenes, paint_scenes
 from adcreative.errors import CreativeError
 from adcreative.features.known_words import words_of
 from adcreative.features.picture_fields import fill_fields
-from adcreative.lettering import TextSetter, Words, protect, refuse_letters, typefaces
+from adcreative.lettering import TextSetter, Words, refuse_letters, typefaces
 from adcreative.problem import Problem
 from adcreative.progress import ShouldStop, never
 from adcreative.provenance.consent import Permission

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from adcreative.lettering import Protection
+from adcreative.editor.space.protection import Protection
 
 ADJUSTMENTS = ("exposure", "warmth", "contrast", "saturation", "crop")
 EXPOSURE_STOPS = 0.4  # per unit of strength; a stop doubles the values

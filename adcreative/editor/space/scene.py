@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from adcreative.creative import Creative
 from adcreative.editor.models import ScenePainter
-from adcreative.lettering import Protection
+from adcreative.editor.space.protection import Protection
 
 FADE_SHARE = 0.03  # of the shorter side: over this distance from what is protected the new ground fades in
 MIN_GROUND_SHARE = 0.1  # of the picture; less ground than this is not worth painting

@@ -1,5 +1,4 @@
-"""Whether a hole that was filled in a picture shows: its texture is weaker there than around it, or it was filled with pieces
-of letters. Knows pixels and masks."""
+"""Whether a hole that was filled in a picture shows: its texture is weaker there than around it. Knows pixels and masks."""
 
 from __future__ import annotations
 
@@ -7,28 +6,12 @@ import numpy as np
 from scipy import ndimage
 
 from adcreative.lettering.erasing.holes import window_of
-from adcreative.lettering.reading.blocks import TextBlock
 
 TILES = 4  # along a hole's height: so high are the pieces that are looked at
 LEAST_TEXTURE = 4.0  # mean step of light, 0..255: what is calmer than this is filled without a trace
 EVEN, WEAK = 0.5, 0.55  # of the middle texture around: what its calmest tenth has at least, where a hole can show; and a piece
 # of a hole, from which it shows
 WEAK_PART = 0.25  # of a hole's pieces, beyond what is so weak around it
-
-INK_OFF, MOST_INK, RARE_INK = 30.0, 0.015, 0.015  # distance of colours, 0..255, of a text's ink; of its hole; of what is around
-# it, where more is so and nothing is told
-
-
-def leaves_ink(filled_u8: np.ndarray, mask: np.ndarray, block: TextBlock) -> bool:
-    """Return whether the hole, mask [H, W], from which a text was taken was filled with pieces of its letters."""
-    x0, y0, x1, y1 = block.box
-    rim = max(4, (y1 - y0) // (2 * len(block.lines)))
-    window = (slice(max(0, y0 - rim), y1 + rim), slice(max(0, x0 - rim), x1 + rim))
-    hole = mask[window]
-    ink = np.linalg.norm(filled_u8[window].astype(np.float32) - np.array(block.colour, np.float32), axis=2) <= INK_OFF
-    around = ink & ~hole
-    is_rare = float(around.sum()) <= RARE_INK * float((~hole).sum())
-    return is_rare and bool(hole.any()) and float(ink[hole].mean()) > MOST_INK
 
 
 def is_smeared(filled_u8: np.ndarray, mask: np.ndarray) -> bool:

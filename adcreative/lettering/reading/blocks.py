@@ -26,7 +26,6 @@ PLATE_TOLERANCE = 26.0  # of colours: pixels nearer than this to a label's groun
 STRICT_TOLERANCE, PLATE_EDGE = 10.0, 0.7  # the same on a photograph of nearly its colour; the share of its rim that differs
 MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of its label; its share of the picture
 MAX_PLATE_LINES = 3  # on a badge ("20 %", "off", "all coats")
-BELOW = (202, 220)  # Unicode's classes of marks that stand below a letter, attached and not
 RIBBON_STEP = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
 WHOLE_WIDTH = 0.97  # of what looks like ink: letters that are as wide are all of them
 RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
@@ -91,10 +90,6 @@ class TextBlock:
         """Height of capitals, the median of the lines."""
         return float(np.median([line.cap_px for line in self.lines]))
 
-    def is_ribbon(self, width: int) -> bool:
-        """Return whether it stands on a plate from rim to rim of a picture `width` px wide."""
-        return self.plate is not None and self.plate[0] <= 0 and self.plate[2] >= width
-
     @property
     def is_sure(self) -> bool:
         """Whether its role is sure; one that is not fills no field of an ad."""
@@ -123,12 +118,6 @@ def ink_height(text: str) -> float:
     is_latin = any("a" <= char <= "z" for char in text)
     is_high = not is_latin or any(char.isdigit() or char.isupper() or char in "bdfhijklt!?$€£%|/()\"'" for char in text)
     return (1.0 if is_high else 0.74) + 0.28 * (is_latin and any(char in "gjpqy,;()Q$" for char in text))
-
-
-def hangs_below(text: str) -> bool:
-    """Return whether a letter of a text, or a mark of one such as an ogonek or a cedilla, may reach below the baseline."""
-    marks = unicodedata.normalize("NFD", text)
-    return any(char in "gjpqyJ,;()Q$@/|" or unicodedata.combining(char) in BELOW for char in marks)
 
 
 def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:

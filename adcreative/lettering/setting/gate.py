@@ -165,11 +165,6 @@ def _foreign_lines(
             yield Problem("old_words_left", words=line.text) if is_old else Problem("stray_words", words=line.text)
 
 
-def find_foreign_lines(image_u8: np.ndarray, known: Sequence[str], reader: TextReading) -> list[str]:
-    """Return the lines that are read in a picture [H, W, 3] and belong to none of the known texts."""
-    return [line.text for line in _sure_lines(image_u8, reader) if not any(_belongs(line.text, text) for text in known)]
-
-
 def find_touched(
     before_u8: np.ndarray, after_u8: np.ndarray, blocks: Sequence[TextBlock], reader: TextReading
 ) -> list[Problem]:

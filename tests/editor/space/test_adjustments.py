@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from adcreative.editor.space.adjustments import ADJUSTMENTS, MAX_CROP, SAFE_MARGIN, PictureAdjuster, tightest_crop, warm
+from adcreative.editor.space.protection import Protection
 from adcreative.features.batch import LOOK_STATS
 from adcreative.features.extraction import look_stats
-from adcreative.lettering.arranging.protection import Protection
 
 
 def picture(height: int = 60, width: int = 80) -> np.ndarray:

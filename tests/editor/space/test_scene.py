@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
+from adcreative.editor.space.protection import Protection
 from adcreative.editor.space.scene import paint_scenes, scene_prompt
 from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.errors import ConfigError
-from adcreative.lettering.arranging.protection import Protection
 
 AD = Creative(category="Running shoes", headline="Shoes")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from adcreative.lettering.erasing.smears import is_smeared, leaves_ink
-from adcreative.lettering.reading.blocks import BlockLine, TextBlock
+from adcreative.lettering.erasing.smears import is_smeared
 from adcreative.lettering.setting.acceptance import find_faults
 from adcreative.lettering.setting.fonts import typefaces
 from adcreative.lettering.setting.glyphs import Lettering
@@ -38,17 +37,6 @@ def test_a_hole_on_calm_or_uneven_ground_is_not_judged() -> None:
     uneven[:, :200] = 120
     assert not is_smeared(uneven, hole())
     assert not is_smeared(gravel(), np.zeros((240, 400), bool))
-
-
-def test_a_hole_that_was_filled_with_pieces_of_its_letters_shows_unless_the_ground_has_their_colour() -> None:
-    line = BlockLine(text="Ride on", box=(120, 90, 280, 150), confidence=1.0)
-    block = TextBlock(lines=(line,), colour=(255, 212, 0), ground=(120, 120, 120), residual=40.0)
-    filled = gravel()
-    assert not leaves_ink(filled, hole(), block)
-    filled[100:112, 150:200] = block.colour
-    assert leaves_ink(filled, hole(), block)
-    filled[60:88] = block.colour
-    assert not leaves_ink(filled, hole(), block)
 
 
 def test_words_are_not_set_where_a_smear_of_the_old_ones_would_be_left() -> None:

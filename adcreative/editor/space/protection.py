@@ -50,18 +50,6 @@ def protect(image_u8: np.ndarray, faces_xyxy_px: Sequence[Any] = (), extra: np.n
     return Protection(mask if extra is None else mask | extra)
 
 
-def frame_content(
-    image_u8: np.ndarray, things_xyxy_px: Sequence[Any], words_xyxy_px: Sequence[Sequence[int]]
-) -> tuple[int, int, int, int]:
-    """Return the box around all that a shape keeps whole: what `protect` finds, and words as they were read."""
-    boxes = [box for box in (protect(image_u8, things_xyxy_px).frame(), *words_xyxy_px) if box[2] > box[0]]
-    if not boxes:
-        return Protection(np.zeros(image_u8.shape[:2], bool)).frame()
-    x0, y0, x1, y1 = zip(*boxes, strict=True)
-    height, width = image_u8.shape[:2]
-    return max(0, min(x0)), max(0, min(y0)), min(width, max(x1)), min(height, max(y1))
-
-
 def salient_mask(image_u8: np.ndarray) -> np.ndarray:
     """Return a mask [H, W] of salient things in the picture [H, W, 3]: unusual texture, or colours unlike the background's.
 

@@ -1,0 +1,86 @@
+"""A finished picture in another shape: whole, on the ad's own ground colour. Nothing of it is cut, blurred or drawn out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from adcreative.delivery.placements import read_placements
+from adcreative.errors import ConfigError
+
+RATIOS = {"1:1": 1.0, "4:5": 0.8, "9:16": 0.5625, "1.91:1": 1.91}  # shapes of feeds and stories, width over height
+RIM = 0.02  # of the shorter side: the rim whose most frequent colour is the ground's
+STEP = 16  # levels of 0..255 that count as one colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class Padded:
+    """A picture in a shape. origin: x, y of the old picture's upper left corner, px. added: share (0..1) that is new ground.
+    is_clear: what was to be kept clear lies out of what platforms cover."""
+
+    image_u8: np.ndarray = field(repr=False)
+    origin: tuple[int, int]
+    added: float
+    is_clear: bool
+
+
+def parse_ratios(text: str) -> tuple[str, ...]:
+    """Return the shapes that a list such as "1:1,4:5" or "1:1 4:5" names, each once; "all" names every one.
+
+    Raises:
+        ConfigError: one is not among RATIOS.
+    """
+    names = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if names == ("all",):
+        return tuple(RATIOS)
+    if unknown := [name for name in names if name not in RATIOS]:
+        raise ConfigError(f'no size is named "{unknown[0]}"; name some of {", ".join(RATIOS)}, separated by commas, or "all"')
+    return names
+
+
+def has_shape(image_u8: np.ndarray, ratio: str) -> bool:
+    """Return whether a picture [H, W, 3] has a shape of RATIOS, as platforms count."""
+    return abs(image_u8.shape[1] / image_u8.shape[0] / RATIOS[ratio] - 1.0) <= read_placements()[1]
+
+
+def pad(image_u8: np.ndarray, ratio: str, clear_xyxy_px: Sequence[Sequence[float]] = ()) -> Padded:
+    """Return a picture [H, W, 3] uint8 with ground added on two sides, as much as a shape of RATIOS asks; its pixels stay.
+
+    Args:
+        clear_xyxy_px: words and faces, which are laid as far out of what platforms cover as the ground lets.
+    """
+    height, width = image_u8.shape[:2]
+    new_width, new_height = max(width, round(height * RATIOS[ratio])), max(height, round(width / RATIOS[ratio]))
+    if has_shape(image_u8, ratio):
+        new_width, new_height = width, height
+    first, last = (round(share * new_height) for share in _free_rows(ratio))
+    top = min((box[1] for box in clear_xyxy_px), default=0.0)
+    low = max((box[3] for box in clear_xyxy_px), default=float(height))
+    added = new_height - height
+    above = int(np.clip(added / 2 if last - low < first - top else np.clip(added / 2, first - top, last - low), 0, added))
+    left = (new_width - width) // 2
+    laid = np.empty((new_height, new_width, 3), np.uint8)
+    laid[:] = find_ground_colour(image_u8, is_beside=new_width > width)
+    laid[above : above + height, left : left + width] = image_u8
+    return Padded(
+        image_u8=laid, origin=(left, above), added=round(1.0 - width * height / (new_width * new_height), 4),
+        is_clear=above + top >= first - 1 and above + low <= last + 1,
+    )  # fmt: skip
+
+
+def find_ground_colour(image_u8: np.ndarray, *, is_beside: bool) -> tuple[int, ...]:
+    """Return the most frequent colour of the rims that ground is added to: left and right ones, else upper and lower ones."""
+    turned = image_u8.swapaxes(0, 1) if is_beside else image_u8
+    depth = max(1, round(RIM * min(image_u8.shape[:2])))
+    rim = np.concatenate([turned[:depth], turned[-depth:]]).reshape(-1, 3)
+    _, place, count = np.unique(rim // STEP @ np.array([1, STEP, STEP**2]), return_inverse=True, return_counts=True)
+    return tuple(int(level) for level in np.median(rim[place.ravel() == count.argmax()], axis=0).round())
+
+
+def _free_rows(ratio: str) -> tuple[float, float]:
+    """Return from where to where (shares of the height) no platform covers a shape with its own controls."""
+    covers = [rule.keep_free for rule in read_placements()[0] if abs(rule.width_per_height - RATIOS[ratio]) < 1e-9]
+    top, bottom = (max((one.get(side, 0.0) for one in covers), default=0.0) for side in ("top", "bottom"))
+    return top, 1.0 - bottom
