@@ -58,11 +58,6 @@ class BucketServing:
         self.columns = [f"history.{name}" for name in model.encoding.spec.sequences]
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
 
-    @property
-    def num_users(self) -> int:
-        """How many users' buckets are kept."""
-        return len(self._kept)
-
     @torch.no_grad()
     def predict(self, rows: LogRows) -> dict[str, np.ndarray]:
         """Return ctr [N], as `LogModel.predict`; rows of one user must stand in the order in which the history grew.

@@ -5,35 +5,25 @@ Source: Jain, Prabhu & Varma, KDD 2016 (propensity model, eq. 4; PSP@k); Dahiya 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from adcreative.errors import ConfigError
 
-
-class PropensityShape(NamedTuple):
-    """The two numbers of the propensity curve, which belong to a kind of data set."""
-
-    a: float
-    b: float
+A, B = 0.55, 1.5  # of the propensity curve, for data sets other than Wikipedia's and Amazon's
 
 
-AMAZON, WIKIPEDIA, OTHERS = PropensityShape(0.6, 2.6), PropensityShape(0.5, 0.4), PropensityShape(0.55, 1.5)
-
-
-def inverse_propensities(train_counts: np.ndarray, num_points: int, shape: PropensityShape = OTHERS) -> np.ndarray:
+def inverse_propensities(train_counts: np.ndarray, num_points: int) -> np.ndarray:
     """Return [L] weights of labels: 1 over the chance that a relevant label was noted at all.
 
-        w_l = 1 + C (N_l + B)^-A,   C = (ln N - 1) (B + 1)^A
+        w_l = 1 + C (N_l + B)^-A,   C = (ln N - 1) (B + 1)^A                                eq. 4
 
     Args:
         train_counts: [L] points of the TRAINING set that have the label; test counts would leak.
         num_points: N of the training set.
     """
-    scale = (np.log(max(num_points, 3)) - 1) * (shape.b + 1) ** shape.a
-    weights: np.ndarray = 1 + scale * (np.asarray(train_counts, np.float64) + shape.b) ** -shape.a
+    scale = (np.log(max(num_points, 3)) - 1) * (B + 1) ** A
+    weights: np.ndarray = 1 + scale * (np.asarray(train_counts, np.float64) + B) ** -A
     return weights
 
 
@@ -46,19 +36,14 @@ def precision_at(predicted: np.ndarray, truth: csr_matrix, k: int) -> float:
     return float(_hits(predicted, truth, k).sum() / (k * truth.shape[0]))
 
 
-def propensity_scored_precision(
-    predicted: np.ndarray, truth: csr_matrix, weights: np.ndarray, k: int, *, is_normalised: bool = True
-) -> float:
+def propensity_scored_precision(predicted: np.ndarray, truth: csr_matrix, weights: np.ndarray, k: int) -> float:
     """Return PSP@k over the whole test set: the weights of the hits over those of the best lists that could be made.
 
     Args:
         weights: [L] from `inverse_propensities` of the training set.
-        is_normalised: without, the hits' weights over k and the number of points, which may exceed 1.
     """
     places = np.clip(predicted[:, :k], 0, truth.shape[1] - 1)
     won = float((_hits(predicted, truth, k) * weights[places]).sum())
-    if not is_normalised:
-        return won / (k * truth.shape[0])
     best = 0.0
     for point in range(truth.shape[0]):
         relevant = weights[truth.indices[truth.indptr[point] : truth.indptr[point + 1]]]

@@ -72,11 +72,6 @@ class Alignment:
         """Side of the square in picture pixels."""
         return 2.0 * math.hypot(*self.x_axis)
 
-    @property
-    def roll_degrees(self) -> float:
-        """Rotation of the square in the picture; positive is clockwise as seen."""
-        return math.degrees(math.atan2(self.x_axis[1], self.x_axis[0]))
-
     def matrix(self, size: float = 1.0) -> np.ndarray:
         """Return the [3, 3] float64 affine map from a `size`-pixel crop's coordinates to picture coordinates."""
         x, y, c = np.array(self.x_axis), np.array(self.y_axis), np.array(self.centre)
@@ -95,10 +90,6 @@ class Alignment:
     def to_picture(self, points_xy: np.ndarray, size: float = 1.0) -> np.ndarray:
         """Map points [N, 2] of a `size`-pixel crop to the picture, float64."""
         return transform_points(self.matrix(size), points_xy)
-
-    def to_aligned(self, points_xy: np.ndarray, size: float = 1.0) -> np.ndarray:
-        """Map picture points [N, 2] into a `size`-pixel crop, float64; the exact inverse of `to_picture`."""
-        return transform_points(self.inverse_matrix(size), points_xy)
 
     def outside_fraction(self, height: int, width: int) -> float:
         """Return the share (0..1) of the square's area that lies outside a picture of this size."""

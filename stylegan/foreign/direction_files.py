@@ -7,14 +7,14 @@ Sources: Shen et al. 2020 (InterFaceGAN), Haerkoenen et al. 2020 (GANSpace).
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan.errors import CheckpointError, ShapeError
+from stylegan.errors import CheckpointError
 from stylegan.foreign.messages import printable
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import file_sha256
@@ -28,33 +28,14 @@ class ForeignDirections:
     """K directions over codes of R rows.
 
     names: from the file's name (age), or by rank (ffhq_pca_0). vectors [K, R * w_dim] float32: one unit of strength. unit:
-    what that is. mean: [w_dim], the point from which GANSpace measures coordinates, else None. provenance: format, file name
-    and sha256.
+    what that is. provenance: format, file name and sha256.
     """
 
     names: tuple[str, ...]
     vectors: np.ndarray
     num_rows: int
     unit: str
-    mean: np.ndarray | None
     provenance: dict[str, str]
-
-    @property
-    def w_dim(self) -> int:
-        return self.vectors.shape[1] // self.num_rows
-
-    def on_rows(self, start: int, stop: int) -> ForeignDirections:
-        """Return the directions on W+ rows start..stop-1 only, zero elsewhere.
-
-        Raises:
-            ShapeError: the range is empty or reaches outside the rows.
-        """
-        if not 0 <= start < stop <= self.num_rows:
-            raise ShapeError(f"expected rows within 0..{self.num_rows}, got {start}..{stop}")
-        vectors = np.zeros_like(self.vectors)
-        columns = slice(start * self.w_dim, stop * self.w_dim)
-        vectors[:, columns] = self.vectors[:, columns]
-        return replace(self, vectors=vectors)
 
     def as_set(self, *, reach: float = 3.0) -> DirectionSet:
         """Return them for `stylegan.photo.session`, with strengths of -reach..reach; nobody has measured a safer range here."""
@@ -83,7 +64,7 @@ def read_direction_file(path: Path, *, num_rows: int = 18) -> ForeignDirections:
         rows = rows.reshape(1, -1, rows.shape[-1])
         vectors = np.broadcast_to(rows, (1, num_rows, rows.shape[2])).reshape(1, -1).copy()
         return ForeignDirections(
-            names=(Path(path).stem,), vectors=vectors, num_rows=num_rows, unit=UNIT_LENGTH, mean=None,
+            names=(Path(path).stem,), vectors=vectors, num_rows=num_rows, unit=UNIT_LENGTH,
             provenance={"format": "interfacegan", **provenance},
         )  # fmt: skip
     if isinstance(content, dict) and {"comp", "mean", "std"} <= content.keys():
@@ -97,30 +78,11 @@ def read_direction_file(path: Path, *, num_rows: int = 18) -> ForeignDirections:
         return ForeignDirections(
             names=tuple(f"{Path(path).stem}_{i}" for i in range(num)),
             vectors=np.broadcast_to(units, (num, num_rows, w_dim)).reshape(num, -1).copy(),
-            num_rows=num_rows, unit=UNIT_DEVIATION, mean=mean.reshape(w_dim),
+            num_rows=num_rows, unit=UNIT_DEVIATION,
             provenance={"format": "ganspace", **provenance},
         )  # fmt: skip
     found = printable(", ".join(sorted(map(str, content)))) if isinstance(content, dict) else type(content).__name__
     raise CheckpointError(f"{str(path)!r} holds {found}, expected a boundary tensor or a dict with comp, mean and std")
-
-
-def ganspace_coordinates(directions: ForeignDirections, w: np.ndarray) -> np.ndarray:
-    """Return where latents lie along GANSpace directions, in standard deviations.
-
-        coordinate = (w - mean) . component / deviation
-
-    GANSpace edits set a coordinate: the step is (strength - coordinate) units of the direction.
-
-    Args:
-        w: [B, w_dim]; for a W+ latent its row 0.
-    Returns:
-        [B, K].
-    """
-    if directions.mean is None or w.ndim != 2 or w.shape[1] != directions.w_dim:
-        raise ShapeError(f"expected w [B, {directions.w_dim}] and GANSpace directions, got {list(w.shape)}")
-    units = directions.vectors.reshape(len(directions.names), directions.num_rows, -1)
-    steps = units[np.arange(len(units)), np.abs(units).sum(axis=2).argmax(axis=1)]  # [K, w_dim], a row that is not zero
-    return (w - directions.mean) @ steps.T / np.square(steps).sum(axis=1)
 
 
 def _read_tensors(path: Path) -> object:

@@ -20,7 +20,6 @@ from adcreative.ctr import onnx_export
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, draw_rows, fit_crossed, fit_encoding
 from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
-from adcreative.ctr.networks.din import DIN
 from adcreative.ctr.networks.registry import NETWORKS
 from adcreative.ctr.nn.layers import SharedBatchNorm
 from adcreative.errors import ArtifactError
@@ -108,20 +107,6 @@ def test_replaced_tables_must_be_folded_first() -> None:
         model.fold()
     tables.fold()
     model.fold()
-
-
-def test_kept_histories_give_the_logits_of_din() -> None:
-    model, rows = built("din")
-    one_user, history = {name: values.copy() for name, values in rows.arrays.items()}, rows.arrays["history.style_history"]
-    longest = int((history > 0).sum(axis=1).argmax())
-    one_user["history.style_history"][:] = history[longest]
-    batch = build_batch(replace(rows, arrays=one_user))
-    network, inputs = model.network.network, model.network.inputs(batch)
-    assert isinstance(network, DIN)
-    with torch.no_grad():
-        kept = network.encode_history(inputs.sequence[0][inputs.mask[0] > 0])
-        assert len(kept.keys) > 4
-        torch.testing.assert_close(network.score_kept(inputs, kept), network(inputs), rtol=1e-5, atol=1e-5)
 
 
 def check_export(name: str, tmp_path: Path) -> None:

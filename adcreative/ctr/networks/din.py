@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.config import check_sizes
-from adcreative.ctr.inputs.network_inputs import InputShape, KeyValueCache, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
 from adcreative.ctr.nn.layers import SeededDropout, build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP, Dice, build_activation
 from adcreative.errors import ConfigError
@@ -92,14 +92,6 @@ class InterestAttention(nn.Module):
         _, of_item, of_difference, _, of_extra = self._first_layer(items.shape[-1])
         once = F.linear(items, of_item - of_difference)
         return once if extra is None else once + F.linear(extra, of_extra)
-
-    def attend_kept(self, target: Tensor, kept: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
-        """Return [B, E + X] from what `encode_items` kept [B, T, H], padding computed along: no data-dependent shapes.
-
-        Args:
-            vectors: items and extras side by side, [B, T, E + X]. mask: [B, T], 1 = real.
-        """
-        return torch.einsum("bt,bts->bs", self.weigh_kept(target, kept, vectors[..., : target.shape[1]], mask), vectors)
 
     def weigh_kept(self, target: Tensor, kept: Tensor, items: Tensor, mask: Tensor) -> Tensor:
         """Return the weights [B, T] of items [B, T, E]; 0 on padding, and not normalised."""
@@ -195,20 +187,7 @@ class DIN(Network):
         vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=1)
         return self.attention.attend(target, vectors, place, inputs.mask, extra if extra.shape[1] else None)
 
-    def encode_history(self, items: Tensor) -> KeyValueCache:
-        """Return what scoring needs of history items [..., S], for any number of targets."""
-        vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=-1)
-        return KeyValueCache(self.attention.encode_items(vectors, extra if extra.shape[-1] else None), items)
-
-    def score_kept(self, inputs: NetworkInputs, kept: KeyValueCache) -> Tensor:
-        """Return logits [B] of candidates against one user's kept real items [T, H]; `inputs.sequence` is not read."""
-        target = inputs.find_target()
-        keys, values = (one.expand(len(inputs), *one.shape) for one in (kept.keys, kept.values))
-        return self._classify(inputs, self.attention.attend_kept(target, keys, values, keys.new_ones(keys.shape[:2])))
-
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""
-        return self._classify(inputs, self.pool(inputs))
-
-    def _classify(self, inputs: NetworkInputs, interest: Tensor) -> Tensor:
-        return self.head(self.tower(torch.cat([inputs.fields.flatten(1), inputs.find_target(), interest], dim=1)))[:, 0]
+        joined = torch.cat([inputs.fields.flatten(1), inputs.find_target(), self.pool(inputs)], dim=1)
+        return self.head(self.tower(joined))[:, 0]

@@ -21,8 +21,6 @@ from adcreative.features.outcomes import Counts
 from adcreative.progress import Count, ShouldStop
 
 HANDFUL = 16
-# names of parameters that read wide embeddings
-READS_INPUTS = ("inputs.fields.projections.", "inputs.views.", "inputs.dense.projections.", "wide.weights.")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,14 +15,6 @@ from adcreative.ctr.inputs.log import CROSSED_FIELD
 from adcreative.ctr.inputs.small_tables import SmallTable, as_small
 from adcreative.ctr.log_network import LogModel
 from adcreative.errors import ConfigError
-
-
-class Wrapper(Protocol):
-    """An embedding table that is trained in the form it will be compressed to."""
-
-    def shrink(self) -> SmallTable:
-        """Return the small table with the same vectors."""
-
 
 Wrapped = TypeVar("Wrapped", bound=nn.Module)
 
