@@ -11,8 +11,6 @@ from PIL import Image
 from adcreative.market.brands import RGB, Palette
 from adcreative.market.pen import Pen, fade, luma, mix
 
-Motif = Callable[[Pen, RGB, RGB, np.random.Generator], None]
-
 
 def draw_ground(palette: Palette, rng: np.random.Generator) -> tuple[Image.Image, RGB, RGB]:
     """Draw a small gradient, to be stretched over the ad, and return it with its main colour and a tint for the motif.
@@ -115,15 +113,9 @@ def draw_motif(name: str, pen: Pen, ground: RGB, tint: RGB, rng: np.random.Gener
     MOTIFS[name](pen, ground, tint, rng)
 
 
-MOTIFS: Mapping[str, Motif] = {
-    "hills": draw_hills,
-    "waves": draw_waves,
-    "sun": draw_sun,
-    "blobs": draw_blobs,
-    "stripes": draw_stripes,
-    "blocks": draw_blocks,
-    "arches": draw_arches,
-    "bars": draw_bars,
-    "grid": draw_grid,
-    "rings": draw_rings,
-}
+MOTIFS: Mapping[str, Callable[[Pen, RGB, RGB, np.random.Generator], None]] = {
+    draw.__name__.removeprefix("draw_"): draw
+    for draw in (
+        draw_hills, draw_waves, draw_sun, draw_blobs, draw_stripes, draw_blocks, draw_arches, draw_bars, draw_grid, draw_rings,
+    )
+}  # fmt: skip

@@ -1,7 +1,4 @@
-"""Categories of advertised things and the invented brands in them, from categories.yaml; no pictures and no response.
-
-A brand belongs to one category.
-"""
+"""Categories of advertised things, how their ads talk, and the invented brands in them, from categories.yaml."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +17,7 @@ RGB = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """What a category's brands are called, sell and look like.
-
-    products are drawn shapes (see `products.PRODUCTS`); motifs are drawn backgrounds (see `backdrops.MOTIFS`).
-    """
+    """What a category's brands are called, sell (`products.PRODUCTS`) and are drawn on (`backdrops.MOTIFS`)."""
 
     name_starts: tuple[str, ...]
     name_ends: tuple[str, ...]
@@ -56,21 +50,31 @@ class Brand:
         return self.name.lower().replace(" ", "-").replace("&", "and")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """Word lists of one category; categories.yaml says what fits where."""
+
+    benefits: tuple[str, ...]
+    things: tuple[str, ...]
+    topics: tuple[str, ...]
+    people: tuple[str, ...]
+    pains: tuple[str, ...]
+    gains: tuple[str, ...]
+    offers: tuple[str, ...]
+    bodies: tuple[str, ...]
+    buttons: tuple[str, ...]
+
+
 @cache
-def _read_words() -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", read_packaged_yaml(files("adcreative.market") / "categories.yaml"))
+def read_market(name: str) -> Any:
+    """Return the plain values of one of the market's own files: "categories", "words", "planting" or "shapes"."""
+    return read_packaged_yaml(files("adcreative.market") / f"{name}.yaml")
 
 
-def read_categories() -> Mapping[str, Mapping[str, Mapping[str, list[str]]]]:
-    """Return category -> "category" and "voice" -> the fields of `Category` and of `voices.Voice`."""
-    return cast("Mapping[str, Mapping[str, Mapping[str, list[str]]]]", _read_words()["categories"])
-
-
-CATEGORIES: Mapping[str, Category] = {
-    name: build_config(Category, words["category"], where=f"categories.yaml, {name}")
-    for name, words in read_categories().items()
-}
-PALETTES = tuple(build_config(Palette, one, where="categories.yaml, palettes") for one in _read_words()["palettes"])
+_KINDS: Mapping[str, Any] = read_market("categories")["categories"]
+CATEGORIES = {name: build_config(Category, kind["category"], where=f"categories.yaml, {name}") for name, kind in _KINDS.items()}
+VOICES = {name: build_config(Voice, kind["voice"], where=f"categories.yaml, {name}") for name, kind in _KINDS.items()}
+PALETTES = tuple(build_config(Palette, one, where="categories.yaml, palettes") for one in read_market("categories")["palettes"])
 NUM_MARKS = 6
 
 

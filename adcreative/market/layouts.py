@@ -156,20 +156,11 @@ def mirrored(layout: Layout, width: float) -> Layout:
     )
 
 
-def place_side_left(width: float, height: float, num_faces: int, *, with_product: bool) -> Layout:
-    return mirrored(place_side(width, height, num_faces, with_product=with_product), width)
-
-
-def place_wide_left(width: float, height: float, num_faces: int, *, with_product: bool) -> Layout:
-    return mirrored(place_wide(width, height, num_faces, with_product=with_product), width)
+def _mirrored(place: Callable[..., Layout]) -> Callable[..., Layout]:
+    return lambda width, *rest, **options: mirrored(place(width, *rest, **options), width)
 
 
 TEMPLATES: Mapping[str, Callable[..., Layout]] = {
-    "side": place_side,
-    "side_left": place_side_left,
-    "row": place_row,
-    "card": place_card,
-    "hero": place_hero,
-    "wide": place_wide,
-    "wide_left": place_wide_left,
-}
+    "side": place_side, "side_left": _mirrored(place_side), "row": place_row, "card": place_card, "hero": place_hero,
+    "wide": place_wide, "wide_left": _mirrored(place_wide),
+}  # fmt: skip

@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 import re
 
+from adcreative.market.brands import read_market
+
 SPECIFIC_WORDS = 1.5  # so many words about the product make specificity 1 - 1/e
 _EMPTY_OPENING = re.compile(
     r"^\W*(?:this is how(?: you)?|this is what|here is (?:how|what|why)(?: you)?|you (?:may|might) not (?:have met|know)"
@@ -26,37 +28,10 @@ _EMPTY_END = re.compile(
     r"|than you think)\b(?: yet)?[.!?]*\s*$",
     re.IGNORECASE,
 )
-_ANY_AD_WORDS = """
-    a an the and or but of to in on at by for from with without is are was be been it its this that these those there here you
-    your yours we our us they them their i my me he she his her not no yes do does did can could may might will would should
-    have has had how what why when where who which if so as than then more most less just only very too also all any every
-    some one ones new now today yet ever never get got make made makes take find see know need want like love best better good
-    great right easy simple simply way ways thing things people time day life something everything anything nothing meet
-    introducing discover try start ready learn help helps helping choose join finally say hello goodbye deserve really much
-    many about into out up down over before after back again look secret secrets truth nobody tells reasons reason because
-    think
-"""
-_ANY_AD = frozenset(_ANY_AD_WORDS.split())
+_ANY_AD = frozenset(read_market("words")["any_ad"].split())
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
-_PATTERNS: dict[str, str] = {
-    "free": r"\bfree\b",
-    "how": r"\bhow\b",
-    "question": r"\?",
-    "number": r"\b\d[\d,.]*\b|\b(?:three|four|five|six|seven|eight|nine|ten)\b",
-    "saving": r"\d\s?%|\boff\b|\bsave\b|\bhalf price\b|\bfor the price of\b|\$\d",
-    "urgency": r"\btoday\b|\btonight\b|\bnow\b|\blast chance\b|\bonly this week\b|\bends\b|\bdo not miss\b|\bdon['’]t miss\b",
-    "novelty": r"\bnew\b|\bmeet\b|\bintroducing\b|\bis here\b|\bfinally\b",
-    "you": r"\byou\b|\byour\b|\byours\b",
-    "proof": r"\bloved?\b|\brated\b|\bjoin\b|\bcannot be wrong\b|\btrusted\b|\bchoose\b|\breviews?\b",
-    "ease": r"\beasy\b|\bsimple[rs]?\b|\bsimply\b|\bin minutes\b|\bwithout\b|\bno more\b|\bsmall changes?\b",
-    "curiosity": r"\bsecrets?\b|\btruth\b|\bnobody tells\b|\bnever guess\b|\bwhat \w+ know\b|\bhere is why\b|\bthis is what\b",
-    "reason": r"\bwhy\b|\bbecause\b|\breasons?\b",
-    "superlative": r"\bbest\b|\bbetter\b|\bmost\b|\bright\b|\bperfect\b",
-    "negative": r"\btired of\b|\bstop\b|\bgoodbye\b|\bnever\b|\bmiss\b|\bwrong\b|\bstill\b",
-    "exclamation": r"!",
-}
-_COMPILED = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _PATTERNS.items()}
+_PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in read_market("words")["phrases"].items()}
 PHRASES: tuple[str, ...] = (*_PATTERNS, "brand_named", "shouting")
 
 
@@ -82,13 +57,8 @@ def read_phrases(text: str, brand_name: str = "") -> dict[str, float]:
     "number" takes digits and small number words; "brand_named" is the brand's name
     as a whole; "shouting" is the share of words of three or more letters set in capitals.
     """
-    found = {name: float(bool(pattern.search(text))) for name, pattern in _COMPILED.items()}
+    found = {name: float(bool(pattern.search(text))) for name, pattern in _PATTERNS.items()}
     found["brand_named"] = float(bool(brand_name) and brand_name.casefold() in text.casefold())
     words = [word for word in re.findall(r"[^\W\d_]{3,}", text) if word.casefold() != brand_name.casefold()]
     found["shouting"] = sum(word.isupper() for word in words) / len(words) if words else 0.0
     return found
-
-
-def count_words(text: str) -> int:
-    """Count the words of a line, as the length term does."""
-    return len(text.split())

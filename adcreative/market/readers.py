@@ -34,6 +34,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from adcreative.market.brands import read_market
+
 SHARE_SPREAD = 0.6  # of the log-odds between the shares of two kinds of readers
 
 
@@ -49,15 +51,7 @@ class Reader:
     tastes: Mapping[str, float] = field(default_factory=dict)
 
 
-READERS: Mapping[str, Reader] = {
-    "shoppers": Reader(share=0.25, tastes={"free": 0.10, "saving": 0.10, "urgency": 0.05, "number": 0.04, "curiosity": -0.06}),
-    "careful": Reader(
-        share=0.2,
-        tastes={"proof": 0.12, "number": 0.08, "reason": 0.05, "superlative": -0.06, "curiosity": -0.10, "urgency": -0.06},
-    ),
-    "hurried": Reader(share=0.25, tastes={"ease": 0.10, "how": -0.04, "question": -0.06, "you": 0.04, "negative": -0.04}),
-    "curious": Reader(share=0.3, appeal=1.0),
-}
+READERS: Mapping[str, Reader] = {name: Reader(**one) for name, one in read_market("planting")["readers"].items()}
 
 
 def draw_shares(draw: Callable[[str, str], float]) -> dict[str, float]:

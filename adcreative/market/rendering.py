@@ -14,7 +14,7 @@ from adcreative.market.brands import CATEGORIES, RGB, Brand
 from adcreative.market.layouts import PLACEMENTS, TEMPLATES, Bounds, Layout
 from adcreative.market.lines import AdWords
 from adcreative.market.pen import Pen, fade, font, luma, mix, set_text, wrap
-from adcreative.market.products import INK, PRODUCTS, WHITE, Stage
+from adcreative.market.products import INK, WHITE, draw_product
 
 FRAMES = ("circle", "rounded", "arch", "leaf")
 _SHARPEN = ImageFilter.UnsharpMask(radius=1.6, percent=60, threshold=2)
@@ -135,7 +135,7 @@ def _draw_product(picture: Image.Image, layout: Layout, product: str, design: Ad
     size = max(8, min(size, picture.width - x, picture.height - y))
     region = picture.crop((x, y, x + size, y + size))
     pen = Pen(size, size, region)
-    PRODUCTS[product](Stage(pen, 0.0, 0.0, size, design.brand.palette))
+    draw_product(product, pen, design.brand.palette, 0.0, 0.0, size)
     picture.paste(pen.finish(), (x, y))
     return picture
 

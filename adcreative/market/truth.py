@@ -11,7 +11,7 @@ from functools import cached_property
 
 from adcreative.market import planting
 from adcreative.market.measures import FACE_ATTRIBUTES, LOOKS, PictureMeasures
-from adcreative.market.phrases import PHRASES, count_words, read_phrases, read_specificity, skip_empty_opening
+from adcreative.market.phrases import PHRASES, read_phrases, read_specificity, skip_empty_opening
 from adcreative.market.planting import CurvePlan, draw_normal
 from adcreative.market.readers import draw_shares, mean_appeal, mean_taste
 
@@ -86,15 +86,15 @@ class PlantedTruth:
         )
 
     def _taste(self, plan: CurvePlan, quantity: str, category: str) -> float:
-        core = dict(plan.by_category).get(category, 1.0)
+        core = plan.by_category.get(category, 1.0)
         return core * math.exp(planting.TASTE_SPREAD * self._draw("taste", quantity, category))
 
     def phrase_weight(self, phrase: str, category: str) -> float:
         """Return what a phrase feature adds to the headline's log-odds in a category."""
-        core, spread, by_category = planting.PHRASE_PLANS[phrase]
-        weight = core + spread * self._draw("phrase", phrase) + mean_taste(self.shares, phrase)
+        plan = planting.PHRASE_PLANS[phrase]
+        weight = plan.weight + plan.spread * self._draw("phrase", phrase) + mean_taste(self.shares, phrase)
         taste = math.exp(planting.TASTE_SPREAD * self._draw("taste", phrase, category))
-        return weight * by_category.get(category, 1.0) * taste
+        return weight * plan.by_category.get(category, 1.0) * taste
 
     def terms(
         self, context: AdContext, *, headline: str, body: str, appeal: float, picture: PictureMeasures | None
@@ -139,7 +139,7 @@ class PlantedTruth:
             return 0.0
         said, empty = skip_empty_opening(headline)
         best = self._around(planting.LENGTH_BEST_WORDS, "length", "best")
-        away = (count_words(headline) - best) / planting.LENGTH_WIDTH_WORDS
+        away = (len(headline.split()) - best) / planting.LENGTH_WIDTH_WORDS
         length = self._around(planting.LENGTH_WEIGHT, "length", "weight") * (math.exp(-(away**2) / 2.0) - 0.5)
         taste = mean_appeal(self.shares) * _limit(appeal, planting.APPEAL_LIMIT)
         told = self.specificity_weight * (read_specificity(said, context.brand) - 0.5)

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from adcreative.market.backdrops import MOTIFS
-from adcreative.market.brands import CATEGORIES, PALETTES, brand_names, draw_brands
+from adcreative.market.brands import CATEGORIES, PALETTES, VOICES, brand_names, draw_brands
 from adcreative.market.lines import Speaker, draw_speaker, title_case
 from adcreative.market.products import PRODUCTS
-from adcreative.market.voices import VOICES
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

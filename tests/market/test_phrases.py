@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from adcreative.market.phrases import PHRASES, count_words, read_phrases
+from adcreative.market.phrases import PHRASES, read_phrases
 
 EXAMPLES = {
     "free": "Free returns for 60 days",
@@ -48,4 +48,3 @@ def test_a_brand_set_in_capitals_does_not_shout():
 def test_empty_and_endless_lines_are_read():
     assert not any(read_phrases("").values())
     assert 0.0 <= read_phrases("word " * 10_000)["shouting"] <= 1.0
-    assert count_words("  two   words ") == 2

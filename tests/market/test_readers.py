@@ -7,11 +7,11 @@ import pytest
 
 from adcreative.copywriter import Brief, check_copy
 from adcreative.market import readers
+from adcreative.market.brands import VOICES
 from adcreative.market.lines import EMPTY_FRAMES, FRAMES, Speaker
 from adcreative.market.phrases import read_specificity, skip_empty_opening
 from adcreative.market.planting import PHRASE_PLANS
 from adcreative.market.truth import AdContext, PlantedTruth
-from adcreative.market.voices import VOICES
 
 BRAND = "Tern & Co"
 SEEDS = range(120)

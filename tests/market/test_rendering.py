@@ -9,7 +9,7 @@ from adcreative.market.brands import PALETTES, Brand
 from adcreative.market.layouts import PLACEMENTS, TEMPLATES
 from adcreative.market.lines import AdWords
 from adcreative.market.pen import Pen, wrap
-from adcreative.market.products import PRODUCTS, Stage
+from adcreative.market.products import PRODUCTS, draw_product
 from adcreative.market.rendering import FRAMES, AdDesign, render_ad
 
 WORDS = AdWords(
@@ -84,7 +84,7 @@ def test_the_portrait_is_in_the_picture():
 def test_every_product_draws_inside_its_square(name: str):
     ground = Image.new("RGB", (200, 200), (120, 130, 140))
     pen = Pen(200, 200, ground)
-    PRODUCTS[name](Stage(pen, 50.0, 50.0, 100.0, PALETTES[1]))
+    draw_product(name, pen, PALETTES[1], 50.0, 50.0, 100.0)
     changed = (np.asarray(pen.finish()) != np.asarray(ground)).any(axis=2)
     assert changed.sum() > 1500
     assert not changed[:45].any()
