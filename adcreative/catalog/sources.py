@@ -13,7 +13,7 @@ from adcreative.catalog.columns import normalise_column
 from adcreative.catalog.datasets import upworthy
 from adcreative.catalog.formats.header import IsKnown
 from adcreative.catalog.formats.raw_rows import TableSource
-from adcreative.catalog.platforms.columns import fold_column, is_known_column
+from adcreative.catalog.platforms.columns import MAX_NAME_CHARS, fold_column, is_known_column
 from adcreative.config import did_you_mean
 from adcreative.creative import COLUMNS
 from adcreative.errors import CatalogError
@@ -45,6 +45,8 @@ def open_product_feed(path: Path) -> GuardedSource:
 
 
 def _is_known(name: str, known: frozenset[str]) -> bool:
+    if len(name) > MAX_NAME_CHARS and not (known and len(name) <= MAX_MAPPED_CHARS):
+        return False  # cells are asked under many encodings and delimiters, and one may hold a whole text
     ours = normalise_column(name)
     return ours in COLUMNS or ours in upworthy.COLUMNS or is_known_column(name) or fold_column(name) in known
 
@@ -103,6 +105,7 @@ def _open_xlsx(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
     return XlsxSource(path, is_known, sheet)
 
 
+MAX_MAPPED_CHARS = 1000  # of a column's name in a mapping file by which a header line is found
 _SHEETS = (".ods", ".numbers", ".xlsb", ".gsheet")
 _TEXT_SUFFIXES = (".txt", ".tab", ".xls")  # text under these names: platforms call tab-separated text .xls
 _ZIP = b"PK\x03\x04"

@@ -50,3 +50,20 @@ def test_wide_headers_in_an_unknown_encoding_are_judged_quickly(tmp_path: Path) 
     with pytest.raises(CatalogError, match=r"a\.csv"):
         read_results(tmp_path / "a.csv")
     assert time.process_time() - started < MAX_SECONDS
+
+
+def test_a_giant_cell_is_folded_once_and_not_under_every_encoding_and_delimiter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"ad {number},100,{number},{'x é ' * 25_000 if number < 3 else ''}\n" for number in range(9))
+    (tmp_path / "a.csv").write_bytes(f"Ad name,Impressions,Clicks,Note\n{rows}".encode("latin-1"))
+    folded: list[str] = []
+
+    def fold(name: str) -> str:
+        folded.append(name)
+        return fold_column(name)
+
+    for module in ("sources", "platforms.columns"):
+        monkeypatch.setattr(f"adcreative.catalog.{module}.fold_column", fold)
+    assert len(read_results(tmp_path / "a.csv").rows) == 9
+    assert sum(len(name) > 10_000 for name in folded) <= 3
