@@ -8,6 +8,7 @@ DATA ?= ../shared/data
 # Tests run in as many processes as there are cores, four at most, each with one thread (tests/conftest.py).
 PROCESSES ?= auto
 TESTS ?=
+unexport PYTHONDONTWRITEBYTECODE # tests start some hundred processes, each of which would compile what it imports
 
 .venv/.installed: pyproject.toml requirements-embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture(scope="session")
+def make_cache(request: pytest.FixtureRequest) -> Callable[[Path], Path]:
+    """Make a user's cache in a folder. The language model, which takes 20 s to unpack, is shared by all processes and runs."""
+    models = request.config.cache.mkdir("language-models") if request.config.cache else None
+
+    def make(folder: Path) -> Path:
+        folder.mkdir(exist_ok=True)
+        if models:
+            (folder / "language-models").symlink_to(models)
+        return folder
+
+    return make
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_cache(make_cache: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep features of tests out of the user's cache, and the key of their seals out of the user's configuration."""
-    os.environ["ADCREATIVE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["ADCREATIVE_CACHE"] = str(make_cache(tmp_path_factory.mktemp("cache")))
     os.environ["ADCREATIVE_CONFIG"] = str(tmp_path_factory.mktemp("config"))
 
 

@@ -2,7 +2,7 @@
 
 A network is taken as `folding.fold_batch_norms` leaves it: convolutions, ReLU6, sums and an average at the end, such as timm's
 EfficientNet-Lite. Knows modules; knows neither pictures nor files. Milliseconds of EfficientNet-Lite0 for one picture, one
-thread of an EPYC with AVX-512 (`python -m tests.bench.runtimes`):
+thread of an EPYC with AVX-512:
 
                                 128 px    224 px
     plain torch                   6.3      13.5

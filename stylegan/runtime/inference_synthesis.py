@@ -10,7 +10,7 @@ order of the arithmetic differs:
     activation    noise and leaky ReLU in place; sqrt(2) has moved into the kernel, the noise and the bias
     memory        above 64 px a resolution is computed in bands of rows that fit in the cache
 
-Milliseconds for one picture, one thread of an EPYC with AVX-512 BF16 (`python -m tests.bench.runtimes`):
+Milliseconds for one picture, one thread of an EPYC with AVX-512 BF16:
 
                                   shipped, 128 px    config-f, 256 px
     the network, float32               20.0                877

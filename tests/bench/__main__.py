@@ -10,24 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import pkgutil
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
-
-from tests.bench.app import app_figures, page_figures, score_figures
-from tests.bench.compression import compression_figures
-from tests.bench.editing import editing_figures
-from tests.bench.fuxictr import fuxictr_figures
-from tests.bench.log_memory import log_memory_figures
-from tests.bench.log_parity import log_parity_figures
-from tests.bench.long_history import long_history_figures
-from tests.bench.loop import loop_figures
-from tests.bench.scoring import all_cores_figures, scoring_figures
-from tests.bench.set_text import set_text_figures
-from tests.bench.synthesis import synthesis_figures
 
 
 def start_figures(repeats: int = 3) -> dict[str, float]:
@@ -64,27 +52,29 @@ def models_figures(repeats: int = 3) -> dict[str, float]:
 
 def rendering_figures(sizes: tuple[int, ...] = (256, 1024), repeats: int = 3) -> dict[str, float]:
     """Return the figures of each picture size, in px."""
+    from tests.bench.synthesis import synthesis_figures
+
     return {name: value for size in sizes for name, value in synthesis_figures(size, repeats).items()}
 
 
-# name -> (what measures it, settings at which it runs in seconds)
-FIGURES: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
-    "start": (start_figures, {"repeats": 1}),
-    "start-models": (models_figures, {"repeats": 1}),
-    "scoring": (scoring_figures, {"num": 4, "num_straight": 1, "repeats": 1}),
-    "all-cores": (all_cores_figures, {"num": 4, "repeats": 1}),
-    "synthesis": (rendering_figures, {"sizes": (32,), "repeats": 1}),
-    "fuxictr": (fuxictr_figures, {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
-    "compression": (compression_figures, {"num": 5000, "methods": ("low-rank 0.5",)}),
-    "log-parity": (log_parity_figures, {"num_seeds": 1, "num_steps": 3, "num_rows": 9000}),
-    "log-memory": (log_memory_figures, {"sizes": (2000,)}),
-    "long-history": (long_history_figures, {"repeats": 1}),
-    "loop": (loop_figures, {"worlds": 2, "days": 4, "views": 200}),
-    "editing": (editing_figures, {"population": 4, "generations": 1, "num_one_by_one": 1}),
-    "set-text": (set_text_figures, {"num": 2}),
-    "app-page": (page_figures, {"is_tiny": True}),
-    "app": (app_figures, {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
-    "app-scores": (score_figures, {"num_people": 3, "is_tiny": True}),
+# name -> (what measures it, imported when it is asked for; settings at which it runs in seconds)
+FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "start": ("tests.bench.__main__:start_figures", {"repeats": 1}),
+    "start-models": ("tests.bench.__main__:models_figures", {"repeats": 1}),
+    "scoring": ("tests.bench.scoring:scoring_figures", {"num": 4, "num_straight": 1, "repeats": 1}),
+    "all-cores": ("tests.bench.scoring:all_cores_figures", {"num": 4, "repeats": 1}),
+    "synthesis": ("tests.bench.__main__:rendering_figures", {"sizes": (32,), "repeats": 1}),
+    "fuxictr": ("tests.bench.fuxictr:fuxictr_figures", {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
+    "compression": ("tests.bench.compression:compression_figures", {"num": 5000, "methods": ("low-rank 0.5",)}),
+    "log-parity": ("tests.bench.log_parity:log_parity_figures", {"num_seeds": 1, "num_steps": 3, "num_rows": 9000}),
+    "log-memory": ("tests.bench.log_memory:log_memory_figures", {"sizes": (2000,)}),
+    "long-history": ("tests.bench.long_history:long_history_figures", {"repeats": 1}),
+    "loop": ("tests.bench.loop:loop_figures", {"worlds": 2, "days": 4, "views": 200}),
+    "editing": ("tests.bench.editing:editing_figures", {"population": 4, "generations": 1, "num_one_by_one": 1}),
+    "set-text": ("tests.bench.set_text:set_text_figures", {"num": 2}),
+    "app-page": ("tests.bench.app:page_figures", {"is_tiny": True}),
+    "app": ("tests.bench.app:app_figures", {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
+    "app-scores": ("tests.bench.app:score_figures", {"num_people": 3, "is_tiny": True}),
 }
 
 
@@ -99,7 +89,7 @@ def main() -> None:
     found: dict[str, Any] = {}
     for name in arguments.names or FIGURES:
         measure, tiny = FIGURES[name]
-        figures = measure(**tiny) if arguments.tiny else measure()
+        figures = pkgutil.resolve_name(measure)(**(tiny if arguments.tiny else {}))
         numbers = [value for value in figures.values() if isinstance(value, int | float)]
         if not numbers or any(math.isinf(number) for number in numbers):
             raise SystemExit(f"{name} measured nothing: {figures}")

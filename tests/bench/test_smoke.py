@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,9 +35,9 @@ from tests.ctr.account.accounts import plant_groups
 
 
 @pytest.fixture(autouse=True)
-def _as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def _as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make_cache: Callable[[Path], Path]) -> Any:
     """Benches set threads and a cache of their own; none may lie in the working folder, as an empty path would mean."""
-    monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path))
+    monkeypatch.setenv("ADCREATIVE_CACHE", str(make_cache(tmp_path / "cache")))
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
