@@ -15,7 +15,7 @@ from adcreative.compose.parts import Box, Photo
 MAX_PX = 2160  # of the longer side: no shape shows more
 QUIET_PX = 96  # of the longer side of the map of saliency
 MIN_FACE = 0.04  # of the photograph's height: smaller ones are bystanders
-FACE_MARGIN = 0.35  # of a face's box, for hair and chin
+FACE_MARGIN = 0.15  # of a face's box, for hair and chin; more of it and no crop of a portrait keeps it whole
 HELD = 0.995  # of what stands out that a focus box holds
 
 FindFaces = Callable[[np.ndarray], Sequence[Sequence[float]]]  # picture [H, W, 3] -> boxes x0, y0, x1, y1 in px, largest first

@@ -237,12 +237,13 @@ def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | 
         prepare_photo(read_image(one.file), segment=segment, find_faces=find_faces, words_may_lie=one.words_may_lie)
         for one in brief.photos
     ]
-    photos = tuple(one.photo for one in seen)
+    photos = tuple(replace(one.photo, shows=given.shows) for one, given in zip(seen, brief.photos, strict=True))
     for one, given in zip(seen, brief.photos, strict=True):
         if one.photo.cutout is None:
             notes.append(
                 f"{given.file.name} stays a photo: a cut-out's edge would be poor ({one.edge.edge:.0%} of it can be seen, "
-                f"{one.edge.rim:.0%} is cut by the photo's rim, {one.edge.soft:.0%} is blurred)."
+                f"{one.edge.rim:.0%} is cut by the photo's rim, {one.edge.soft:.0%} is blurred, {one.edge.pale:.0%} is as pale "
+                "as the ground)."
             )
     logo = None if brand.logo is None else read_logo(brand.logo)
     colours, source = [parse_colour(one) for one in brand.colours], "brief"

@@ -14,7 +14,7 @@ from adcreative.compose.parts import Box, Photo
 
 ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window
 PLACES = 7  # tried along each free axis
-PLAIN_SPREAD = 7.0  # standard deviation of a plain edge, of 255
+PLAIN_SPREAD, PLAIN_SHARE = 14.0, 0.75  # of 255 from the median, and how much of a plain edge is as near
 AIR = 0.1  # kept around a thing on plain ground
 
 
@@ -29,12 +29,13 @@ class Crop:
 
 @lru_cache(maxsize=16)
 def plain_edge(photo: Photo) -> str | None:
-    """Return the colour of a photo's edge where it is plain on all sides, else None."""
+    """Return the colour of a photo's edge where most of it is plain, but for a thing that touches it; else None."""
     pixels = np.asarray(photo.pixels.resize((64, 64), Image.Resampling.BILINEAR), np.float32)
     edge = np.concatenate(
         [pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)]
     )
-    return as_hex(np.median(edge, 0)) if edge.std(0).max() < PLAIN_SPREAD else None
+    ground = np.median(edge, 0)
+    return as_hex(ground) if (np.abs(edge - ground).max(1) < PLAIN_SPREAD).mean() >= PLAIN_SHARE else None
 
 
 def _share(inner: Box, outer: Box) -> float:
@@ -55,12 +56,8 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
         key=lambda each: _score(each, focus, words, photo.quiet, pixels.size),
     )
     kept = _share(focus[0], window) if focus else 1.0
-    edge = (
-        plain_edge(photo)
-        if kept < 0.98 or any(_share(_within(f, window), w) > 0.02 for f in focus[:1] for w in words)
-        else None
-    )
-    if edge is not None and focus:
+    edge = plain_edge(photo)
+    if edge is not None and focus:  # a thing on plain ground is shown whole, whatever the box
         window = _around(focus[0], width / height, words)
         kept = 1.0
     return Crop(

@@ -10,7 +10,7 @@ estimation (blur fusion).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,22 +32,27 @@ MIN_AREA, MAX_AREA = 0.03, 0.92  # of the photograph
 MAX_SOFT = 0.045  # share of the cut-out's pixels that are half seen, beyond the width of an edge
 MAX_RIM = 0.10  # share of its outline on the rim of the photograph: what is cut there cannot stand free
 MAX_RIM_PLAIN = 0.20  # on plain ground, which shops crop closely
+MAX_PALE = 0.1  # share of the band within its outline that has nearly the ground's colour: a shadow, or a white thing on white
+PALE, BAND = 0.17, 40  # OKLab from the ground; the band's width is the shorter side of the thing by this
 MIN_EDGE = 0.6  # share of its outline where inside and outside differ
 
 
 @dataclass(frozen=True)
 class EdgeQuality:
     """How good the edge of a cut-out is. soft: share of half-seen pixels; rim: share of the outline on the photograph's rim;
-    edge: share of the outline at which the colours change; area: share of the photograph."""
+    edge: share of the outline at which the colours change; area: share of the photograph; pale: share of the band within the
+    outline that has nearly the colour of a plain ground, as shadows have: on another ground it would stand out."""
 
     soft: float
     rim: float
     edge: float
     area: float
+    pale: float = 0.0
 
     def is_good(self, max_rim: float = MAX_RIM) -> bool:
         """Return whether the cut-out may stand free."""
-        return MIN_AREA <= self.area <= MAX_AREA and self.soft <= MAX_SOFT and self.rim <= max_rim and self.edge >= MIN_EDGE
+        is_clean = self.soft <= MAX_SOFT and self.rim <= max_rim and self.pale <= MAX_PALE
+        return MIN_AREA <= self.area <= MAX_AREA and is_clean and self.edge >= MIN_EDGE
 
 
 class Segmenter:
@@ -215,6 +220,18 @@ def measure_edge(image_u8: np.ndarray, alpha: np.ndarray) -> EdgeQuality:
     return EdgeQuality(soft=soft, rim=at_rim, edge=edge, area=area / solid.size)
 
 
+def pale_share(image_u8: np.ndarray, alpha: np.ndarray, ground: np.ndarray) -> float:
+    """Return the share of the band within a cut-out's outline that has nearly the ground's colour [3], 0..1."""
+    solid = (alpha > 0.5).astype(np.uint8)
+    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
+    if not rows.size:
+        return 1.0
+    width = max(2, min(int(np.ptp(rows)), int(np.ptp(columns))) // BAND)
+    band = (solid > 0) & (cv2.erode(solid, np.ones((3, 3), np.uint8), iterations=width) == 0)
+    away = np.linalg.norm(to_oklab(image_u8[band]) - to_oklab(ground), axis=1)
+    return float((away < PALE).mean()) if away.size else 1.0
+
+
 def unmix(image_u8: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Return RGBA [H, W, 4] uint8: at its edge the thing's own colour without its ground (blur fusion, Forte 2021)."""
     image, share = image_u8.astype(np.float32), alpha[..., None]
@@ -250,6 +267,7 @@ def cut_out(
     best = EdgeQuality(1.0, 1.0, 0.0, 0.0)
     for alpha, max_rim in tried:
         best = measure_edge(image_u8, alpha)
+        best = best if ground is None else replace(best, pale=pale_share(image_u8, alpha, ground))
         if best.is_good(max_rim):
             return unmix(image_u8, alpha), best
     return None, best

@@ -23,11 +23,12 @@ from adcreative.errors import ConfigError
 FOLDER = Path(__file__).parent / "layouts"
 PHOTOS = ("photo", "photo2", "photo3", "photo4")
 DECOR = ("rule", "mark", "disc")  # leaves that hold nothing of the brief: a short line, a quotation mark, a round ground
-NEEDS = (*ROLES, *PHOTOS, "cutout", "face", "words_on_photo", "pairs", "question")
+NEEDS = (*ROLES, *PHOTOS, "cutout", "face", "words_on_photo", "pairs", "steps", "question")
 KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType({  # class of shapes -> the variants it takes, the general one first
     "square": ("square",), "tall": ("tall",), "story": ("tall", "story"), "wide": ("wide",), "box": ("square", "box"),
     "skyscraper": ("tall", "skyscraper"), "banner": ("wide", "banner"),
 })  # fmt: skip
+LEGAL_STANDS = ("square", "tall", "wide")  # kinds of shapes with room for small print; smaller ones link to it
 DISPLAY = ("headline", "offer", "price")  # set in the display face
 # type size of a role: ratio to the headline's, least in units of the shape's least type, most in steps of the grid
 SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType({
@@ -38,6 +39,7 @@ SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType({
 PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: above and below, beside
 BULLET = 1.55  # em that a bullet takes beside a proof
 PROOF_GAP = 0.75  # em between proofs
+ROOMY = 1.6  # how much larger type and gaps may be where no photo takes room
 NO_ROOM = 1e5  # px of excess where a word alone is too wide
 
 
@@ -158,7 +160,8 @@ def load_layout(name: str, folder: Path = FOLDER) -> Layout:
         for variant in variants:
             for key, value in table.get(variant, {}).items():
                 boxes[key] = {**boxes.get(key, {}), **value}
-        trees[kind] = _node("root", boxes, place, "start", ())
+        tree = _node("root", boxes, place, "start", ())
+        trees[kind] = _with_legal(tree, boxes, place) if kind in LEGAL_STANDS else tree
     return Layout(
         name,
         str(table.get("family", name)),
@@ -168,6 +171,14 @@ def load_layout(name: str, folder: Path = FOLDER) -> Layout:
         float(table.get("most", 15)),
         int(table.get("room", 3)),
     )
+
+
+def _with_legal(tree: Node, boxes: Mapping[str, Mapping[str, Any]], place: str) -> Node:
+    """Return the boxes of an ad with a strip for the small print at its foot, on the ground that the ad has there."""
+    legal = _node("legal", boxes, place, "start", ())
+    lowest = tree.children[-1].fill if tree.direction == "column" else ""
+    strip = Node("small", "column", (legal,), pad=(1.5, 7.0, 3.0, 7.0), fill=tree.fill or lowest or "ground")
+    return Node("page", "column", (replace(tree, grow=1.0), strip), gap=0.0, fill=tree.fill, bleed=True)
 
 
 def _table(name: str, folder: Path) -> dict[str, Any]:
@@ -262,7 +273,7 @@ class Arranger:
     def __init__(self, content: Content, shape: Shape, headline: float, spacing: float = 1.0) -> None:
         """headline: px. spacing: factor of gaps and padding."""
         self.content, self.shape, self.headline, self.unit = content, shape, headline, shape.unit
-        self.step = shape.unit * spacing
+        self.step = shape.unit * spacing * (1.0 if content.photos else ROOMY)
         self.placements: list[Placement] = []
 
     def arrange(self, tree: Node) -> tuple[float, tuple[Placement, ...]]:
@@ -275,6 +286,7 @@ class Arranger:
         """Return the type size of a role's box in px."""
         name = "brand" if node.name == "logo" else node.name
         ratio, least, most = SCALE[name]
+        most *= 1.0 if self.content.photos or name in ("brand", "legal") else ROOMY
         if node.size and node.name != "logo":
             ratio, most = node.size, most * max(1.0, node.size / ratio)
         if self.content.lead != "headline" and name in ("headline", self.content.lead):
@@ -289,7 +301,8 @@ class Arranger:
 
     def _pads(self, node: Node) -> tuple[float, float, float, float]:
         top, right, bottom, left = node.pad
-        return top * self.step, right * self.step, bottom * self.step, left * self.step
+        step = min(max(self.step, self.unit), 1.2 * self.unit)  # margins stay, whatever the spacing
+        return top * step, right * step, bottom * step, left * step
 
     def logo_size(self, node: Node, width: float) -> tuple[float, float]:
         """Return width and height of the logo in px: logos of one area look alike, whatever their form."""
@@ -499,7 +512,7 @@ def largest_headline(layout: Layout, content: Content, shape: Shape, spacing: fl
     """Return the largest size of headline in px at which everything fits; 0 where nothing does."""
     low, high = (
         SCALE["headline"][1] * shape.min_type,
-        max(layout.most * shape.unit, 1.7 * SCALE["headline"][1] * shape.min_type),
+        max(layout.most * (1.0 if content.photos else ROOMY) * shape.unit, 1.7 * SCALE["headline"][1] * shape.min_type),
     )
     if not fits(layout, content, shape, low, spacing):
         return 0.0

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from adcreative.compose.colour import contrast, to_oklab
-from adcreative.compose.layout import load_layout
+from adcreative.compose.layout import PHOTOS, load_layout
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import Composed
+from adcreative.compose.scene import Picture
 
 GRID = 12  # cells a side of what is compared of two pictures
 LEADS = ("headline", "offer", "price")  # roles that may be the largest of an ad
@@ -27,6 +28,7 @@ GOOD = {
     "off_middle": (-0.1, 0.0, 0.07, 0.3),
     "button_contrast": (1.0, 2.2, 22.0, 23.0),
     "num_messages": (0.5, 2.0, 5.0, 9.0),
+    "thing_share": (0.0, 0.14, 0.6, 1.2),
 }
 WEIGHTS = {
     "lead_size": 2.0,
@@ -35,6 +37,7 @@ WEIGHTS = {
     "off_middle": 0.7,
     "button_contrast": 0.8,
     "num_messages": 0.8,
+    "thing_share": 1.6,
 }
 DROPPED = 0.12  # of the score, for a message that found no room
 
@@ -46,7 +49,8 @@ class Measures:
     family: of its layout. lead_size: largest type, of the geometric mean of the sides. text_share: boxes of words, of the ad.
     empty_share: ground on which nothing happens. off_middle: distance of the middle of what is drawn from the ad's, of its
     diagonal. button_contrast: 1..21 of the button with what lies around it, 1 without one. num_facts: proofs, offer, price,
-    badge. num_messages: roles shown. num_dropped: messages without room. grid: [GRID, GRID, 3] OKLab, for `likeness`.
+    badge. num_messages: roles shown. num_dropped: messages without room. thing_share: what the photo shows, a face or the thing
+    that is sold, of the ad; 0 without a photo. grid: [GRID, GRID, 3] OKLab, for `likeness`.
     """
 
     family: str
@@ -58,6 +62,7 @@ class Measures:
     num_facts: int
     num_messages: int
     num_dropped: int
+    thing_share: float
     lead: str
     grid: np.ndarray
 
@@ -95,9 +100,17 @@ def measure(recipe: Recipe, composed: Composed) -> Measures:
         num_facts=sum(len(one.text.split("\n")) for one in shown if one.role in ("proof", "offer", "price", "badge")),
         num_messages=len({one.role for one in shown}),
         num_dropped=len(set(composed.dropped) - {"brand", "legal"}),
+        thing_share=_thing_share(composed),
         lead=recipe.texts.get(recipe.emphasis) or recipe.texts.get("headline", ""),
         grid=to_oklab(cv2.resize(image_u8, (GRID, GRID), interpolation=cv2.INTER_AREA)),
     )
+
+
+def _thing_share(composed: Composed) -> float:
+    photos = [item.box for item in composed.scene.items if isinstance(item, Picture) and item.role in PHOTOS]
+    things = composed.focus if photos else ()
+    largest = max((box.width * box.height for box in things or photos), default=0.0)
+    return min(1.0, largest / (composed.scene.width * composed.scene.height))
 
 
 def _button_contrast(composed: Composed, image_u8: np.ndarray) -> float:

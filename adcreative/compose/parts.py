@@ -39,7 +39,7 @@ class Photo:
 
     pixels: RGB. focus: what must not be cut, faces and the thing that is sold, as fractions of the picture, best first.
     cutout: RGBA of the same size, None where its edge is poor. words_may_lie: whether words may lie on the photo.
-    quiet: [H', W'] saliency in 0..1, low where words disturb nothing; None when unknown.
+    quiet: [H', W'] saliency in 0..1, low where words disturb nothing; None when unknown. shows: what is seen, in words.
     """
 
     pixels: Image.Image
@@ -47,6 +47,7 @@ class Photo:
     cutout: Image.Image | None = None
     words_may_lie: bool = True
     quiet: np.ndarray | None = field(default=None, repr=False)
+    shows: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -49,9 +50,15 @@ MOST_CHARACTERS = {
 }  # fmt: skip
 SPACING = {"airy": 1.2, "normal": 1.0, "full": 0.82}
 WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: the headline that optional roles are dropped for
+SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that may do without a photo of the recipe
 BOLD = ("button", "badge", "brand", "old_price")
-FOCUS_KEPT = 0.85  # share of a photo's first focus that a crop must keep
+FOCUS_KEPT = 0.92  # share of a photo's first focus that a crop must keep
+LEAST_FRAMED = 0.4  # of a box, that a photo takes which is shown whole on a panel
+INSET_RADIUS = 2.0  # steps of the grid
 FOCUS_COVERED = 0.12  # share of it that words may cover
+MUTED_FROM = 11.0  # contrast of ink and ground from which a paler ink still reads well
+STEP = re.compile(r"\d+[.)]\s+")  # how a proof begins that is a step
+RAGGED, NARROWER = 0.42, (0.92, 0.84, 0.76, 0.68, 0.62)  # shortest line of a headline by its longest; sizes tried to mend it
 WHITE_READS_ON, DARK_READS_ON = 108.0, 172.0  # greys (0..255) on which white and dark words have 4.5:1, with something to spare
 
 
@@ -119,10 +126,16 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
             shape, palette, texts, (Problem("ad_no_room", role=lead, shape=shape.name, least=least, characters=room),)
         )
     arranger = Arranger(content, shape, headline, spacing)
-    _, placements = arranger.arrange(layout.trees[shape.kind])
+    placements = arranger.arrange(layout.trees[shape.kind])[1]
+    for share in NARROWER if _is_ragged(content, placements) else ():
+        smaller = Arranger(content, shape, share * headline, spacing)
+        excess, others = smaller.arrange(layout.trees[shape.kind])
+        if excess < 1.0 and not _is_ragged(content, others):
+            arranger, placements = smaller, others
+            break
     painter = _Painter(arranger, placements, palette, photos, parts, recipe)
     items, focus, problems = painter.paint()
-    if problems and photos and not set(PHOTOS) & set(layout.needs):  # better no photo than one that is cut
+    if problems and photos and shape.kind in SMALL and not set(PHOTOS) & set(layout.needs):  # better none than one that is cut
         return compose_ad(replace(recipe, photo=None), parts, shape)
     shown = {item.role for item in items if isinstance(item, Words)}
     dropped = [
@@ -132,6 +145,17 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
         dropped = [each for each in dropped if each.role != "brand"]
     placed = (*painter.placed, *dropped)
     return Composed(Scene(shape.width, shape.height, tuple(items)), placed, tuple(focus), tuple(problems))
+
+
+def _is_ragged(content: Content, placements: Sequence[Placement]) -> bool:
+    """Return whether the leading line is broken into lines of which one is much shorter than another."""
+    for placement in placements:
+        if placement.node.name == content.lead and placement.size:
+            text = content.texts[content.lead][0]
+            lines = balanced_lines(text.words, text.kind, placement.box.width / placement.size)
+            widths = [line_width(line, text.kind) for line in lines]
+            return min(widths) < RAGGED * max(widths)
+    return False
 
 
 def _nth(values: Sequence[Part], number: int, name: str) -> Part:
@@ -173,9 +197,13 @@ def _missing_parts(
         "face": bool(photos and photos[0].focus),
         "words_on_photo": bool(photos and photos[0].words_may_lie),
         "pairs": len(proofs) >= 2 and all(line.count("|") == 1 for line in proofs),
+        "steps": len(proofs) >= 2 and all(STEP.match(line) for line in proofs),
         "question": texts.get("headline", "").rstrip().endswith(("?", "？", "؟", ";")),
     }
-    names = {"words_on_photo": "photo that words may lie on", "pairs": 'pair of facts ("ours | theirs", two lines or more)'}
+    names = {
+        "words_on_photo": "photo that words may lie on", "pairs": 'pair of facts ("ours | theirs", two lines or more)',
+        "steps": 'list of steps ("1. Pour", "2. Stir" as proofs)',
+    }  # fmt: skip
     if layout.words_on_photo and photos and not there["words_on_photo"]:
         return [Problem("ad_missing_part", layout=layout.name, part=names["words_on_photo"])]
     return [
@@ -211,6 +239,8 @@ def _content(
             problems.append(Problem("ad_no_letters", role=_name(role), font=path.name, letters=letters[:12], package=package))
             continue
         lines = _proofs(words) if role == "proof" else [words]
+        if role == "proof" and "steps" in layout.needs:
+            lines = [STEP.sub("", line) for line in lines]  # the layout draws the number
         spaced = 0.06 if role in upper and words.isascii() else -0.012 if display and words.isascii() else 0.0
         built[role] = tuple(Text(line, Type(faces, parts.language, spaced, leading_of(line, display))) for line in lines)
     logo = parts.logo.width / parts.logo.height if parts.logo is not None else 0.0
@@ -229,7 +259,7 @@ def _fitted(layout: Layout, content: Content, shape: Shape, recipe: Recipe) -> t
     """Return what is shown and the headline's size in px (0: no room): the fullest ad with a good headline."""
     spacing, floor = SPACING[recipe.density], SCALE["headline"][1] * shape.min_type
     wish = max(1.25 * floor, WISH[recipe.density] * shape.unit)
-    kept = {*layout.needs, recipe.emphasis, "headline", "brand"}
+    kept = {*layout.needs, recipe.emphasis, "headline", "brand", "legal"}
     queue = [role for role in layout.drop if role not in kept and role in content.texts]
     tries: list[tuple[Content, float]] = []
     room = max(1, layout.room + {"airy": -1, "normal": 0, "full": 2}[recipe.density] - (shape.kind in ("box", "banner")))
@@ -350,9 +380,28 @@ class _Painter:
             for b in self._over(whole)
         )
         cut = crop(photo, int(whole.width), int(whole.height), words)
+        if cut.kept < FOCUS_KEPT and not words and (framed := self._framed(photo, node, whole)):
+            return framed
         seen = [Box(f.x0 + whole.x0, f.y0 + whole.y0, f.x1 + whole.x0, f.y1 + whole.y0) for f in cut.focus]
-        radius = max(node.radius, 2.0 if node.fit == "contain" else 0.0) * self.shape.unit
-        return [Picture(whole, cut.pixels, radius, node.name)], seen, cut.kept
+        return [Picture(whole, cut.pixels, self._radius(node, whole), node.name)], seen, cut.kept
+
+    def _radius(self, node: Node, box: Box) -> float:
+        """Return the radius in px of a photo's corners: never none for one that stands in the ad's ground."""
+        stands_in = box.x0 > 0 and box.y0 > 0 and box.x1 < self.shape.width and box.y1 < self.shape.height
+        return max(node.radius, INSET_RADIUS if stands_in or node.fit == "contain" else 0.0) * self.shape.unit
+
+    def _framed(self, photo: Photo, node: Node, box: Box) -> tuple[list[Item], list[Box], float] | None:
+        """Return the whole photo on a panel, for a thing that fills its photo; None where too little of the box would be it."""
+        air = 0.06 * min(box.width, box.height)
+        scale = min((box.width - 2 * air) / photo.pixels.width, (box.height - 2 * air) / photo.pixels.height)
+        width, height = (max(1, int(side * scale)) for side in photo.pixels.size)
+        if width * height < LEAST_FRAMED * box.width * box.height:
+            return None
+        x0, y0 = round((box.x0 + box.x1 - width) / 2), round((box.y0 + box.y1 - height) / 2)
+        where = Box(x0, y0, x0 + width, y0 + height)
+        pixels = resize(photo.pixels, Box(0, 0, *photo.pixels.size), width, height)
+        picture = Picture(where, pixels, INSET_RADIUS * self.shape.unit, node.name)
+        return [Fill(box, self.palette.soft, self._radius(node, box)), picture], [where], 1.0
 
     def _over(self, box: Box) -> list[Box]:
         """Return the boxes of filled cards and words that lie over a photo's box."""
@@ -459,7 +508,8 @@ class _Painter:
         if placement.node.ink == "accent" and placement.ground != "photo":
             return readable((self.palette.accent, plain), ground, least)
         if placement.node.ink == "muted" and placement.ground != "photo":
-            return readable((mix(plain, ground, 0.3), mix(plain, ground, 0.15), plain), ground, 5.2)
+            muted = (mix(plain, ground, 0.3), mix(plain, ground, 0.15)) if contrast(plain, ground) >= MUTED_FROM else ()
+            return readable((*muted, plain), ground, 5.2)
         return plain
 
     def _pill(self, placement: Placement) -> tuple[str, str]:

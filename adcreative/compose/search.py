@@ -7,6 +7,7 @@ some. Delivered is the best of each concept, a message in a family of layouts; n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,7 @@ SAME_PICTURE = 0.93  # likeness of pictures alone, whatever they say
 CROSSED, SPREAD = 0.9, 0.45  # chance that parents are crossed; how much a place among the delivered costs what is like others
 DENSITIES: tuple[Density, ...] = ("normal", "airy", "full")
 MAX_PROOFS = 3
+BARE = 6  # of so many ads one may do without a photo, where there are photos
 SCORED_PX = 480  # of the longer side, of what is scored in the search: order as at full size, in a third of the time
 
 Score = Callable[[Sequence[Creative]], np.ndarray]  # ads with their final pixels -> lower bound of what is predicted, [N]
@@ -100,7 +102,7 @@ class Genes:
             texts["old_price"] = ""
         texts = {role: words for role, words in texts.items() if words and role in layout.takes}
         needs_photo = any(need in layout.needs for need in ("photo", "cutout")) or "photo" in layout.takes
-        photo = chosen["photo"] if self.parts.photos and needs_photo else None
+        photo = self._suited(chosen["photo"], texts) if self.parts.photos and needs_photo else None
         has_cutout = photo is not None and self.parts.photos[photo].cutout is not None
         free = has_cutout and bool(
             chosen["cutout"] or "cutout" in layout.needs or not self.parts.photos[photo or 0].words_may_lie
@@ -110,6 +112,12 @@ class Genes:
             palette=chosen["palette"], typefaces=chosen["typefaces"], density=DENSITIES[chosen["density"]],
             emphasis=lead if lead in texts else "headline" if "headline" in texts else next(iter(texts), "headline"),
         )  # fmt: skip
+
+    def _suited(self, photo: int, texts: Mapping[str, str]) -> int:
+        """Return the photo, or the one that shows what the headline names and this one does not."""
+        words = [word.rstrip("sn") for word in re.findall(r"\w{4,}", texts.get("headline", "").casefold())]
+        named = [any(word in one.shows.casefold() for word in words) for one in self.parts.photos]
+        return photo if named[photo] or not any(named) else named.index(True)
 
     def sample(self, number: int, rng: np.random.Generator) -> list[list[int]]:
         """Return candidates that show each layout and each leading message about equally often."""
@@ -248,11 +256,16 @@ def choose(
     span = float(np.ptp(worth)) or 1.0
     left, chosen = list(range(len(candidates))), list[Candidate]()
     alike = np.zeros(len(candidates))
-    for only_new in (True, False):
+    num_bare = max(1, number // BARE) if any(one.measures.thing_share for one in candidates) else number
+    for only_new, most_bare in ((True, num_bare), (False, num_bare), (False, number)):
         while left and len(chosen) < number:
             concepts = {one.concept for one in chosen}
             families, leads = [one.measures.family for one in chosen], [one.measures.lead for one in chosen]
-            open_ = [k for k in left if not only_new or candidates[k].concept not in concepts]
+            full = sum(not one.measures.thing_share for one in chosen) >= most_bare
+            open_ = [
+                k for k in left
+                if not (only_new and candidates[k].concept in concepts) and (candidates[k].measures.thing_share or not full)
+            ]  # fmt: skip
             if not open_:
                 break
             seen = [candidates[k].measures for k in open_]

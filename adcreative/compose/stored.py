@@ -61,7 +61,8 @@ def write_parts(parts: Parts, folder: Path, told: Mapping[str, Any]) -> Path:
         "palettes": [asdict(one) for one in parts.palettes],
         "typefaces": [{"display": fonts[one.display], "text": fonts[one.text]} for one in parts.typefaces],
         "photos": [
-            {"focus": [list(box) for box in photo.focus], "words_may_lie": photo.words_may_lie} for photo in parts.photos
+            {"focus": [list(box) for box in photo.focus], "words_may_lie": photo.words_may_lie, "shows": photo.shows}
+            for photo in parts.photos
         ],
         **told,
     }  # fmt: skip
@@ -89,6 +90,7 @@ def read_parts(path: Path) -> tuple[Parts, dict[str, Any]]:
                     focus=tuple(Box(*box) for box in told["focus"]),
                     cutout=Image.open(cutout).convert("RGBA") if cutout.is_file() else None,
                     words_may_lie=bool(told["words_may_lie"]),
+                    shows=str(told.get("shows", "")),
                     quiet=(np.asarray(Image.open(quiet)) / 255).astype(np.float32) if quiet.is_file() else None,
                 )
             )

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from adcreative.compose.assets import prepare_photo
 from adcreative.compose.colour import contrast, from_oklch, parse_colour, to_oklch
-from adcreative.compose.cutouts import Segmenter, cut_out, load_segmenter
+from adcreative.compose.cutouts import MAX_PALE, Segmenter, cut_from_ground, cut_out, load_segmenter, pale_share
 from adcreative.compose.logo import free_logo, read_logo
 from adcreative.compose.palettes import BUTTON_CONTRAST, derive_palettes, find_accents
 from adcreative.errors import ConfigError
@@ -105,3 +105,13 @@ def test_logos_are_drawn_from_svg_and_broken_ones_refused(tmp_path: Path) -> Non
         load_segmenter(tmp_path / "none.onnx")
     with pytest.raises(ConfigError, match="is no ONNX network"):
         Segmenter(file)
+
+
+def test_a_shadow_or_a_white_thing_on_white_is_not_cut_out() -> None:
+    image = Image.new("RGB", (300, 300), "white")
+    ImageDraw.Draw(image).ellipse((60, 180, 260, 250), fill="#dcdcdc")  # a shadow
+    ImageDraw.Draw(image).ellipse((80, 40, 220, 220), fill="#c2472b")
+    shaded = np.asarray(image)
+    alpha = cut_from_ground(shaded, np.array([255, 255, 255]))
+    assert pale_share(shaded, alpha, np.array([255, 255, 255])) > MAX_PALE
+    assert prepare_photo(shaded, segment=None).photo.cutout is None

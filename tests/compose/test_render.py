@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from adcreative.compose.layout import load_layout
+from adcreative.compose.parts import Box, Photo
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import compose_ad, layout_names
-from adcreative.compose.scene import encode
+from adcreative.compose.scene import Picture, encode
 from adcreative.compose.shapes import SHAPES, shape_named
 from adcreative.errors import ConfigError
 from tests.compose.drawn import TEXTS, parts, scenery, thing
 
+STEPS = "1. Pour\n2. Stir\n3. Wait an hour"
 PAIRS = {**TEXTS, "headline": "Still cold feet?", "proof": "Ten winters | Two\nFull leather | Split"}
 
 
@@ -22,7 +25,8 @@ PAIRS = {**TEXTS, "headline": "Still cold feet?", "proof": "Ten winters | Two\nF
 def test_each_layout_gives_an_ad_in_each_shape(name):
     for shape in SHAPES.values():
         photo = scenery(0.3) if load_layout(name).words_on_photo else thing()
-        ad = compose_ad(Recipe(name, PAIRS, cutout=True), parts(*[photo] * 4), shape)
+        texts = PAIRS | {"proof": STEPS} if "steps" in load_layout(name).needs else PAIRS
+        ad = compose_ad(Recipe(name, texts, cutout=True), parts(*[photo] * 4), shape)
         assert {problem.code for problem in ad.problems} <= {"ad_subject_cut", "ad_words_on_subject"}, shape.name
         shown = {each.role for each in ad.placed if not each.dropped}
         assert shown & {"headline", "offer"}
@@ -102,5 +106,39 @@ def test_recipes_refuse_unknown_roles():
 
 
 def test_without_its_photo_a_panel_takes_the_whole_picture():
-    ad = compose_ad(Recipe("steps", TEXTS, photo=None), parts(), shape_named("1:1"))
+    ad = compose_ad(Recipe("steps", TEXTS | {"proof": STEPS}, photo=None), parts(), shape_named("1:1"))
     assert np.asarray(ad.image)[-4, 4].tolist() == np.asarray(ad.image)[4, 4].tolist() == [0xEE, 0xF2, 0xF0]
+
+
+def test_facts_are_numbered_only_where_they_are_steps():
+    assert [p.code for p in compose_ad(Recipe("steps", TEXTS), parts(), shape_named("1:1")).problems] == ["ad_missing_part"]
+    ad = compose_ad(Recipe("steps", TEXTS | {"proof": STEPS}), parts(), shape_named("1:1"))
+    assert [each.text for each in ad.placed if each.role == "proof"] == ["Pour", "Stir", "Wait an hour"]
+
+
+@pytest.mark.parametrize("name", ["split", "full_bleed", "seasonal_frame", "card_over_photo", "note_like"])
+def test_small_print_stands_in_every_shape_with_room(name):
+    for shape in ("1:1", "4:5", "1.91:1"):
+        photo = scenery(0.3) if load_layout(name).words_on_photo else thing()
+        legal = next(
+            one for one in compose_ad(Recipe(name, TEXTS), parts(photo), shape_named(shape)).placed if one.role == "legal"
+        )
+        assert not legal.dropped
+        assert legal.box.y1 <= shape_named(shape).height
+
+
+def test_a_thing_on_plain_ground_is_shown_whole_and_one_that_fills_its_photo_on_a_panel():
+    wide = compose_ad(Recipe("split", TEXTS), parts(replace(thing(), cutout=None)), shape_named("1.91:1"))
+    assert not wide.problems
+    full = Photo(scenery(0.3, 640, 480).pixels, (Box(0.02, 0.02, 0.98, 0.98),))
+    panel = next(item for item in compose_ad(Recipe("split_side", TEXTS), parts(full), shape_named("1.91:1")).scene.items
+                 if isinstance(item, Picture) and item.role == "photo")  # fmt: skip
+    assert abs(panel.box.width / panel.box.height - 640 / 480) < 0.02
+
+
+def test_a_headline_with_one_very_short_line_is_set_smaller():
+    ad = compose_ad(
+        Recipe("type_only", {"headline": "Jouw cappuccino kan zonder koe"}, photo=None), parts(), shape_named("4:5")
+    )
+    lengths = [len(line) for line in next(one for one in ad.placed if one.role == "headline").text.split("\n")]
+    assert min(lengths) >= 0.4 * max(lengths)

@@ -16,7 +16,7 @@ from adcreative.compose.from_ad import find_photograph
 from adcreative.compose.measures import design_score, likeness, measure, picture_likeness
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import compose_ad
-from adcreative.compose.search import TWIN, Search, choose
+from adcreative.compose.search import TWIN, Genes, Search, choose
 from adcreative.compose.shapes import SHAPES
 from adcreative.errors import ConfigError, CreativeError
 
@@ -133,3 +133,22 @@ def test_the_photograph_of_an_ad_is_its_largest_part_without_words() -> None:
     assert 200 <= y0 <= 260
     assert 500 <= y1 <= 540
     assert find_photograph(np.full((600, 600, 3), 240, np.uint8), []) is None
+
+
+def test_a_photo_shows_what_the_headline_names_and_few_ads_do_without_one(tmp_path: Path) -> None:
+    brief = brief_with_photo(tmp_path)
+    photo = brief.photos[0]
+    prepared = prepare(
+        replace(brief, photos=(replace(photo, shows="a pear"), replace(photo, shows="a ripe melon"))),
+        segment=None,
+        find_faces=None,
+    )
+    genes = Genes(prepared.parts, prepared.messages, SHAPES["1:1"])
+    recipes = [genes.decode(one) for one in genes.sample(60, np.random.default_rng(0))]
+    melons = {one.photo for one in recipes if one.texts.get("headline", "").startswith("Melons") and one.photo is not None}
+    assert melons == {1}
+    assert {one.photo for one in recipes if "Taste" in one.texts.get("headline", "")} >= {0, 1}
+    found = Search(
+        parts=prepared.parts, messages=prepared.messages, shape=SHAPES["300x250"], population=30, generations=0
+    ).run(seed=2)  # fmt: skip
+    assert sum(not one.measures.thing_share for one in choose(found, 6)) <= 1
