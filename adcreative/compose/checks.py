@@ -6,19 +6,20 @@ read off drawings.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeGuard
 
+import cv2
 import numpy as np
-from scipy import ndimage
 
 from adcreative.compose.colour import MIN_CONTRAST
 from adcreative.compose.fonts import is_drawn
 from adcreative.compose.inks import LARGE_CONTRAST
 from adcreative.compose.parts import Box
 from adcreative.compose.render import Composed
-from adcreative.compose.scene import Fill, Picture, Scene, Words
+from adcreative.compose.scene import Picture, Scene, Words, draw_alpha
 from adcreative.compose.shapes import Shape
 from adcreative.compose.typesetting import Type
 from adcreative.lettering import luminance
@@ -26,34 +27,62 @@ from adcreative.problem import Problem
 
 COVERED = 0.5  # share of a pixel that ink covers to count as ink
 SEEN = 0.9  # share of its ink that must be found in the ad
+WITHIN = 0.995  # share of its ink that must lie within the ad
 DIFFERS = 10  # levels of 255 by which ink differs from its ground
 WORST = 3.0  # per cent of the ground around ink that may have less contrast
 ROUNDING = 0.97  # of a limit, for smoothed edges
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 UNKNOWN = "\U0010fffd"  # a letter that no font has
+
+
+@dataclass(frozen=True, eq=False)
+class _Ink:
+    """Where the ink of an item lies: its box x0, y0, x1, y1 in px of the ad, and in it the share of each pixel that is covered.
+
+    is_cut: whether some of it lies beyond the ad.
+    """
+
+    item: Words | Picture
+    box: tuple[int, int, int, int]
+    cover: np.ndarray
+    is_cut: bool
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """The box as an index of pixels."""
+        x0, y0, x1, y1 = self.box
+        return np.s_[y0:y1, x0:x1]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Which pixels of the box are ink."""
+        found: np.ndarray = self.cover >= COVERED
+        return found
+
+    def within(self, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+        """Return which pixels of a box in the ad are ink; the box lies in that of the ink."""
+        left, top = self.box[:2]
+        return self.mask[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
 def faults(composed: Composed, shape: Shape) -> tuple[Problem, ...]:
     """Return what is wrong with an ad's pixels; empty where nothing is."""
     scene = composed.scene
-    ad = np.asarray(composed.image, np.int16)
-    plate = np.asarray(scene.draw(lambda item: not _is_read(item)), np.int16)
+    ad, plate = composed.pixels, scene.draw(lambda item: not _is_read(item))
+    differs = cv2.inRange(cv2.absdiff(ad, plate), (0, 0, 0), (DIFFERS,) * 3) == 0
     found: list[Problem] = []
-    inks: list[tuple[str, np.ndarray]] = []
-    margin = max(scene.width, scene.height) // 16  # beyond the edge
+    inks: list[_Ink] = []
     for item in filter(_is_read, scene.items):
-        cover = _coverage(item, scene, margin)
-        whole = cover >= COVERED
-        cover, ink = cover[margin:-margin, margin:-margin], whole[margin:-margin, margin:-margin]
-        inks.append((item.role, ink))
-        if not ink.any():
+        ink = _find_ink(item, scene)
+        if ink is None:
             found.append(Problem("ad_no_ink", role=item.role))
             continue
-        differs = np.abs(ad - plate).max(-1) > DIFFERS
-        if ink.sum() < 0.995 * whole.sum() or (differs & ink).sum() < SEEN * ink.sum():
+        inks.append(ink)
+        if ink.is_cut or differs[ink.part][ink.mask].mean() < SEEN:
             found.append(Problem("ad_words_cut", role=item.role))
-        found += _outside(item.role, ink, shape)
+        found += _outside(ink, shape)
         if isinstance(item, Words):
-            found += _contrast(item, ink, cover, ad, plate, shape)
+            found += _contrast(item, ink, ad, plate, shape)
             found += _size(item, scene, shape)
             found += _letters(item)
     found += _overlaps(inks)
@@ -64,40 +93,53 @@ def _is_read(item: object) -> TypeGuard[Words | Picture]:
     return isinstance(item, Words) or (isinstance(item, Picture) and item.role == "logo")
 
 
-def _coverage(item: Words | Picture, scene: Scene, margin: int = 0) -> np.ndarray:
-    """Return how much ink covers each pixel, 0 to 1, of the ad and a margin around it."""
-    width, height = scene.width + 2 * margin, scene.height + 2 * margin
-    box = Box(item.box.x0 + margin, item.box.y0 + margin, item.box.x1 + margin, item.box.y1 + margin)
+def _find_ink(item: Words | Picture, scene: Scene) -> _Ink | None:
+    """Return the ink of an item within the ad; None where it has none there."""
+    margin = max(scene.width, scene.height) // 16  # beyond the edge
+    cover = _coverage(item, scene.width, scene.height, margin)
+    whole = cover >= 255 * COVERED
+    inside = whole[margin:-margin, margin:-margin]
+    x, y, width, height = cv2.boundingRect(inside.view(np.uint8))
+    if not width:
+        return None
+    part = np.s_[margin + y : margin + y + height, margin + x : margin + x + width]
+    is_cut = int(np.count_nonzero(inside)) < WITHIN * int(np.count_nonzero(whole))
+    return _Ink(item, (x, y, x + width, y + height), cover[part].astype(np.float32) / 255, is_cut)
+
+
+def _coverage(item: Words | Picture, width: int, height: int, margin: int = 0) -> np.ndarray:
+    """Return how much ink covers each pixel, 0 to 255, of an ad of that size and a margin around it."""
+    cover = np.zeros((height + 2 * margin, width + 2 * margin), np.uint8)
     if isinstance(item, Words):
         lines = tuple((text, x + margin, y + margin) for text, x, y in item.lines)
-        moved: Words | Picture = replace(item, lines=lines, colour="#000000", box=box)
-        drawn = Scene(width, height, (Fill(Box(0, 0, width, height), "#ffffff"), moved)).draw()
-        return 1 - np.asarray(drawn.convert("L"), np.float32) / 255
-    cover = np.zeros((height, width), np.float32)
-    alpha = np.asarray(item.pixels.getchannel("A"), np.float32) / 255
-    y, x = round(box.y0), round(box.x0)
-    cover[y : y + alpha.shape[0], x : x + alpha.shape[1]] = alpha[: height - y, : width - x]
+        draw_alpha(replace(item, lines=lines, colour="#000000"), cover)
+        return cover
+    alpha = np.asarray(item.pixels.getchannel("A"))
+    y, x = round(item.box.y0) + margin, round(item.box.x0) + margin
+    top, left = max(0, -y), max(0, -x)
+    seen = alpha[top : max(0, len(cover) - y), left : max(0, cover.shape[1] - x)]
+    cover[y + top : y + top + seen.shape[0], x + left : x + left + seen.shape[1]] = seen
     return cover
 
 
-def _outside(role: str, ink: np.ndarray, shape: Shape) -> list[Problem]:
-    rows, columns, safe = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0)), shape.safe_px
-    inside = rows[0] >= safe.y0 - 1 and rows[-1] <= safe.y1 and columns[0] >= safe.x0 - 1 and columns[-1] <= safe.x1
-    return [] if inside else [Problem("ad_outside_safe", role=role, shape=shape.name)]
+def _outside(ink: _Ink, shape: Shape) -> list[Problem]:
+    (x0, y0, x1, y1), safe = ink.box, shape.safe_px
+    inside = y0 >= safe.y0 - 1 and y1 - 1 <= safe.y1 and x0 >= safe.x0 - 1 and x1 - 1 <= safe.x1
+    return [] if inside else [Problem("ad_outside_safe", role=ink.item.role, shape=shape.name)]
 
 
-def _contrast(
-    item: Words, ink: np.ndarray, cover: np.ndarray, ad: np.ndarray, plate: np.ndarray, shape: Shape
-) -> list[Problem]:
+def _contrast(item: Words, ink: _Ink, ad: np.ndarray, plate: np.ndarray, shape: Shape) -> list[Problem]:
     """Compare the ink's own colour with the ground under and around it."""
     reach = max(1, round(0.1 * item.size))
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    part = np.s_[max(0, rows[0] - reach) : rows[-1] + reach + 1, max(0, columns[0] - reach) : columns[-1] + reach + 1]
-    mask = ink[part]
-    near = ndimage.binary_dilation(mask, iterations=reach)
-    behind, share = plate[part][mask], cover[part][mask][:, None]  # of a thin stroke, no pixel has the ink's own colour
-    own = float(luminance(np.median(behind + (ad[part][mask] - behind) / share, 0).clip(0, 255)))
-    ground = luminance(plate[part][near])
+    (x0, y0, x1, y1), mask = ink.box, ink.mask
+    share = ink.cover[mask][:, None]  # of a thin stroke, no pixel has the ink's own colour
+    behind = plate[ink.part][mask].astype(np.float32)
+    own = float(luminance(np.median(behind + (ad[ink.part][mask] - behind) / share, 0).clip(0, 255)))
+    around = plate[max(0, y0 - reach) : y1 + reach, max(0, x0 - reach) : x1 + reach]
+    top, left = min(y0, reach), min(x0, reach)
+    near = np.zeros(around.shape[:2], np.uint8)
+    near[top : top + y1 - y0, left : left + x1 - x0] = mask
+    ground = luminance(around[cv2.dilate(near, CROSS, iterations=reach) > 0])
     ratios = (np.maximum(ground, own) + 0.05) / (np.minimum(ground, own) + 0.05)
     ratio = float(np.percentile(ratios, WORST))
     limit = LARGE_CONTRAST if item.size >= 2 * shape.min_type else MIN_CONTRAST
@@ -107,12 +149,11 @@ def _contrast(
 def _size(item: Words, scene: Scene, shape: Shape) -> list[Problem]:
     """Compare the words' width with that of the same words at the least size."""
     text = max((text for text, _, _ in item.lines), key=len)
-    canvas = Scene(scene.width * 2, max(64, int(4 * item.size)), ())
     widths = []
     for size in (item.size, shape.min_type):
-        line = replace(item, lines=((text, 8.0, 2.5 * max(item.size, size)),), size=size)
-        columns = np.flatnonzero((_coverage(line, canvas) > 0.3).any(0))
-        widths.append(float(np.ptp(columns)) if columns.size else 0.0)
+        line = replace(item, lines=((text, 8.0, 2.5 * size),), size=size)
+        _, _, width, _ = cv2.boundingRect((_coverage(line, scene.width * 2, max(64, int(4 * size))) > 76).view(np.uint8))
+        widths.append(float(width))
     if not widths[1] or widths[0] >= ROUNDING * widths[1]:
         return []
     return [Problem("ad_small_type", role=item.role, size=shape.min_type * widths[0] / widths[1], least=shape.min_type)]
@@ -137,23 +178,17 @@ def _is_unknown(letter: str, kind: Type) -> bool:
 @lru_cache(maxsize=8192)
 def _drawn(letter: str, kind: Type) -> np.ndarray:
     words = Words(((letter, 40.0, 60.0),), 32.0, replace(kind, language="en"), "#000000", "", Box(0, 0, 0, 0))
-    return np.asarray(Scene(120, 100, (words,)).draw().convert("L"))
+    return Scene(120, 100, (words,)).draw()
 
 
-def _overlaps(inks: list[tuple[str, np.ndarray]]) -> list[Problem]:
+def _overlaps(inks: Sequence[_Ink]) -> list[Problem]:
     found = []
-    boxes = [_extent(ink) for _, ink in inks]
-    for second, (role, ink) in enumerate(inks):
-        for first, (other, under) in enumerate(inks[:second]):
-            a, b = boxes[first], boxes[second]
-            if a is None or b is None:
+    for second, ink in enumerate(inks):
+        for under in inks[:second]:
+            x0, y0, x1, y1 = (*np.maximum(ink.box[:2], under.box[:2]), *np.minimum(ink.box[2:], under.box[2:]))
+            if x0 >= x1 or y0 >= y1:
                 continue
-            part = np.s_[max(a[0], b[0]) : min(a[1], b[1]) + 1, max(a[2], b[2]) : min(a[3], b[3]) + 1]
-            if ink[part].size and (ink[part] & ndimage.binary_dilation(under[part])).any():
-                found.append(Problem("ad_overlap", role=role, other=other))
+            own, other = (one.within(x0, y0, x1, y1) for one in (ink, under))
+            if (own & (cv2.dilate(other.astype(np.uint8), CROSS) > 0)).any():
+                found.append(Problem("ad_overlap", role=ink.item.role, other=under.item.role))
     return found
-
-
-def _extent(ink: np.ndarray) -> tuple[int, int, int, int] | None:
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    return (int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])) if rows.size else None

@@ -75,7 +75,7 @@ class Measures:
 
 def measure(recipe: Recipe, composed: Composed) -> Measures:
     """Measure a composed ad."""
-    image_u8 = np.asarray(composed.image)
+    image_u8 = composed.pixels
     height, width = image_u8.shape[:2]
     shown = [one for one in composed.placed if not one.dropped and one.role != "legal"]
     words = np.zeros((height, width), bool)

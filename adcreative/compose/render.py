@@ -89,9 +89,14 @@ class Composed:
         return tuple(each.role for each in self.placed if each.dropped)
 
     @cached_property
-    def image(self) -> Image.Image:
-        """The ad's pixels, RGB."""
+    def pixels(self) -> np.ndarray:
+        """The ad's pixels [H, W, 3] uint8."""
         return self.scene.draw()
+
+    @property
+    def image(self) -> Image.Image:
+        """The ad as a picture, RGB."""
+        return Image.fromarray(self.pixels)
 
     @cached_property
     def svg(self) -> str:

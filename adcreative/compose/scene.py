@@ -89,14 +89,14 @@ class Scene:
     height: int
     items: tuple[Item, ...]
 
-    def draw(self, keep: Callable[[Item], bool] = lambda item: True) -> Image.Image:
-        """Return the picture of the items that `keep` takes, RGB."""
+    def draw(self, keep: Callable[[Item], bool] = lambda item: True) -> np.ndarray:
+        """Return the picture [H, W, 3] uint8 of the items that `keep` takes."""
         pixels = np.full((self.height, self.width, 4), 255, np.uint8)
         canvas = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType).getCanvas()
         for item in self.items:
             if keep(item):
                 _PAINTERS[type(item)](canvas, item)
-        return Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB))
+        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
 
     def svg(self) -> str:
         """Return the drawing as SVG 1.1: text as text, a line a tspan; pictures embedded."""
@@ -105,6 +105,11 @@ class Scene:
             f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{self.width}" '
             f'height="{self.height}" viewBox="0 0 {self.width} {self.height}">\n{body}\n</svg>\n'
         )
+
+
+def draw_alpha(item: Item, cover_u8: np.ndarray) -> None:
+    """Draw one item into [H, W] uint8: how much of each pixel it covers, 0..255."""
+    _PAINTERS[type(item)](skia.Surface(cover_u8, colorType=skia.kAlpha_8_ColorType).getCanvas(), item)
 
 
 def argb(colour: str, opacity: float = 1.0) -> int:

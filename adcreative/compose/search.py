@@ -203,7 +203,8 @@ class Search:
         composed = compose_ad(recipe, self.parts, self.shape)
         if composed.problems:
             return len(composed.problems), None, Creative()
-        return 0, measure(recipe, composed), as_creative(recipe, composed, self.parts, SCORED_PX)
+        pixels_too = self.score is not None
+        return 0, measure(recipe, composed), as_creative(recipe, composed, self.parts, SCORED_PX) if pixels_too else Creative()
 
 
 def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: int | None = None) -> Creative:
@@ -211,7 +212,7 @@ def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: in
 
     longest_px: smaller pixels, for a quicker score.
     """
-    image = composed.image.copy()
+    image = composed.image
     if longest_px is not None:
         image.thumbnail((longest_px, longest_px), reducing_gap=2.0)
     texts = recipe.texts

@@ -47,7 +47,6 @@ AD, REPORT, TABLE = "ad.json", "report.html", "metadata.csv"
 FORMAT = 1
 RISK_AVERSION = 1.0  # standard deviations of the pooled opinion that an ad must be sure of
 LEAST_POPULATION = 12  # of the search, where few ads are asked for, as of each row of a feed
-SMALL_PX = 150_000  # an ad whose pixels are looked at in no time
 QUALITY, ROOM_FOR_MARKS = 93, 0.01  # of a JPEG; of a file's limit, for what is stated inside
 UNTESTED = (
     "The models have seen no results of this account: the order is that of the design rules, each ad is untested and worth a "
@@ -161,11 +160,7 @@ def search_ads(
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
 
     def fits(candidate: Candidate) -> bool:
-        recipe, parts = candidate.recipe, prepared.parts
-        if any(compose_ad(recipe, parts, shape).problems for shape in needed_of(shapes)):
-            return False
-        looked = [shape for shape in looked_at(shapes) if shape in needed_of(shapes)]
-        return not any(list(iter_in_threads(partial(find_faults, recipe, parts), looked)))
+        return not any(list(iter_in_threads(partial(find_faults, candidate.recipe, prepared.parts), needed_of(shapes))))
 
     chosen = choose(found, settings.num, fits)
     if score is None or not chosen:
@@ -180,19 +175,10 @@ def needed_of(shapes: Sequence[Shape]) -> list[Shape]:
     return [shape for shape in shapes if shape.kind != "banner"] or list(shapes)
 
 
-def looked_at(shapes: Sequence[Shape]) -> list[Shape]:
-    """Return the shapes whose pixels are looked at before an ad is delivered: the first, and all small ones.
-
-    A second a look is too long for every large shape; in those what the layouter tells must do, which `tests/compose` holds
-    against the pixels.
-    """
-    return [shape for place, shape in enumerate(shapes) if not place or shape.width * shape.height <= SMALL_PX]
-
-
 def find_faults(recipe: Recipe, parts: Parts, shape: Shape) -> tuple[object, ...]:
     """Return what stands against an ad in a shape; empty when it can run."""
     composed = compose_ad(recipe, parts, shape)
-    return tuple(composed.problems) or tuple(faults(composed, shape))
+    return composed.problems or faults(composed, shape)
 
 
 def _why_none(prepared: Prepared, shapes: Sequence[Shape]) -> str:
@@ -227,7 +213,7 @@ def write_set(
                 "nearest": max(others, default=None), "seed": settings.seed or 0,
                 "models": {} if settings.model is None else model_hashes(settings.model),
             }  # fmt: skip
-            return write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts)
+            return write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts, checked=needed_of(shapes))
 
         ads = list(iter_in_threads(lambda place: write(stems[place], chosen[place]), range(len(chosen))))
         write_table(out, ads)
@@ -263,12 +249,16 @@ def stem_of(shape: Shape) -> str:
 
 
 def write_ad(
-    recipe: Recipe, parts: Parts, told: Mapping[str, Any], folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any]
-) -> dict[str, Any]:
+    recipe: Recipe, parts: Parts, told: Mapping[str, Any], folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any], *,
+    checked: Sequence[Shape] = (),
+) -> dict[str, Any]:  # fmt: skip
     """Render an ad in each shape into its folder, with SVG, sidecars and ad.json; return what ad.json says, with its folder.
 
     A shape in which it has faults is left out, and named in "missing" with the first of them. What other shapes left in the
     folder is removed.
+
+    Args:
+        checked: shapes whose pixels were looked at already.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, Any] = {}
@@ -280,17 +270,14 @@ def write_ad(
             stale = folder / f"{stem_of(shape)}{suffix}"
             stale.unlink(missing_ok=True)
             sidecar_path(stale).unlink(missing_ok=True)
-        is_small = shape.width * shape.height <= SMALL_PX  # looked at again: edit comes this way, too
-        if problems := tuple(composed.problems) or (tuple(faults(composed, shape)) if is_small else ()):
+        if problems := composed.problems or (faults(composed, shape) if shape not in checked else ()):
             missing[shape.name] = str(problems[0])
             (folder / f"{stem_of(shape)}.svg").unlink(missing_ok=True)
             continue
-        name, quality = _choose_file(np.asarray(composed.image), shape, recipe)
+        name, quality = _choose_file(composed.pixels, shape, recipe)
         path = folder / f"{stem_of(shape)}{name}"
         result = _row_of(recipe, composed, parts, folder.name, facts)
-        export_picture(
-            path, np.asarray(composed.image), is_edited=False, result=result, models=facts.get("models") or {}, quality=quality
-        )
+        export_picture(path, composed.pixels, is_edited=False, result=result, models=facts.get("models") or {}, quality=quality)
         write_atomically(folder / f"{stem_of(shape)}.svg", composed.svg.encode())
         written[shape.name] = {
             "picture": path.name, "svg": f"{stem_of(shape)}.svg", "width": shape.width, "height": shape.height,

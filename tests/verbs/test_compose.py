@@ -13,7 +13,10 @@ from typer.testing import CliRunner
 from adcreative.artifacts import hash_file
 from adcreative.catalog import read_catalog
 from adcreative.cli.app import app
+from adcreative.compose.render import Composed
 from adcreative.compose.search import Search
+from adcreative.compose.shapes import Shape
+from adcreative.problem import Problem
 from adcreative.provenance.sidecar import read_sidecar
 
 SHAPES = "300x250,160x600"
@@ -75,6 +78,25 @@ def test_a_brief_becomes_ads_that_render_the_same_again_and_can_be_edited(tmp_pa
     assert {told["sha256"] for told in edited["shapes"].values()}.isdisjoint(before.values())
     assert 'an ad has no "hedline". Did you mean "headline"?' in run("edit", out / "01", "--set", "hedline=x", code=2)
     assert "holds no composed ad" in run("edit", tmp_path, code=2)
+
+
+def test_every_large_shape_is_looked_at_before_it_is_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brief, out = write_brief(tmp_path / "in"), tmp_path / "ads"
+    looked: list[str] = []
+
+    def find(composed: Composed, shape: Shape) -> tuple[Problem, ...]:
+        looked.append(shape.name)
+        return (Problem("ad_subject_cut"),) if shape.name == "4:5" and len(looked) == 2 else ()
+
+    monkeypatch.setattr("adcreative.verbs.compose.faults", find)
+    monkeypatch.setattr("adcreative.verbs.compose.iter_in_threads", map)
+    run("compose", brief, "--out", out, "--num", 1, "--shapes", "1:1,4:5")
+    assert looked == ["1:1", "4:5", "1:1", "4:5"], "the first ad fails in 4:5, so another is taken"
+    faults_of = {"4:5": (Problem("ad_subject_cut"),)}
+    monkeypatch.setattr("adcreative.verbs.compose.faults", lambda _, shape: faults_of.get(shape.name, ()))
+    run("edit", out / "01", "--set", "headline=Fresh at noon")
+    ad = json.loads((out / "01" / "ad.json").read_text())
+    assert set(ad["missing"]) == {"4:5"}, "an edit is looked at, too"
 
 
 def test_a_feed_becomes_a_set_a_row_goes_on_and_lists_what_failed(tmp_path: Path) -> None:
