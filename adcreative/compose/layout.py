@@ -17,7 +17,7 @@ from typing import Any
 
 from adcreative.compose.parts import ROLES, Box
 from adcreative.compose.shapes import Shape
-from adcreative.compose.typesetting import SLACK, Type, line_width, num_lines, rise_and_fall
+from adcreative.compose.typesetting import Type, num_lines, rise_and_fall, unbroken_width
 from adcreative.errors import ConfigError
 
 FOLDER = Path(__file__).parent / "layouts"
@@ -317,7 +317,7 @@ class Arranger:
             return self.logo_size(node, self.shape.width / 3)[0]
         if node.name in ROLES or node.name == "logo":
             texts = self.content.texts.get("brand" if node.name == "logo" else node.name, ())
-            width = max((line_width(text.words, text.kind) for text in texts), default=0.0) * SLACK * self.size(node) + 1
+            width = max((unbroken_width(text.words, text.kind) for text in texts), default=0.0) * self.size(node) + 1
             beside = 2 * PILL[1] if node.is_pill else BULLET if node.name == "proof" and node.bullet != "none" else 0.0
             return width + beside * self.size(node)
         if node.name in DECOR:

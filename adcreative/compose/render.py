@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
+import cv2
 import numpy as np
 from PIL import Image
 
-from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, to_rgb
+from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, to_oklab, to_rgb
 from adcreative.compose.crops import crop, plain_edge, resize
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters
 from adcreative.compose.inks import BLACK, LARGE_CONTRAST, WHITE, ground_colour, mix, palette_ink, readable, sound
@@ -53,6 +54,7 @@ WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: the headl
 SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that may do without a photo of the recipe
 BOLD = ("button", "badge", "brand", "old_price")
 FOCUS_KEPT = 0.92  # share of a photo's first focus that a crop must keep
+LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
 LEAST_FRAMED = 0.4  # of a box, that a photo takes which is shown whole on a panel
 INSET_RADIUS = 2.0  # steps of the grid
 FOCUS_COVERED = 0.12  # share of it that words may cover
@@ -326,6 +328,10 @@ class _Painter:
                 focus += seen
                 if kept < FOCUS_KEPT:
                     problems.append(Problem("ad_subject_cut"))
+                photo = self.photos[PHOTOS.index(node.name)]
+                stands = node.fit == "contain" and self.recipe.cutout and photo.cutout is not None
+                if stands and stands_off(photo, self._colour(placement.ground)) < LEAST_OFF:
+                    problems.append(Problem("ad_subject_drowns"))
             elif node.scrim:
                 items += self._scrim(items, placement)
             elif node.children:
@@ -370,7 +376,8 @@ class _Painter:
             return [], [], 0.0
         if node.fit == "contain" and self.recipe.cutout and photo.cutout is not None:
             return self._cutout(photo.cutout, whole)
-        if self._stands_free(photo) and photo.cutout is not None and not self._over(whole):
+        drowns = photo.cutout is not None and stands_off(photo, self.photo_ground) < LEAST_OFF
+        if self._stands_free(photo) and photo.cutout is not None and not self._over(whole) and not drowns:
             air = 0.06 * min(whole.width, whole.height)
             inner = Box(whole.x0 + air, whole.y0 + air, whole.x1 - air, whole.y1 - air)
             drawn, focus, kept = self._cutout(photo.cutout, inner)
@@ -690,6 +697,23 @@ class _Painter:
             fill = ground_colour(node.fill or "accent", self.palette, self.photo_ground)
             return [Fill(Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2), fill, side / 2)]
         return _quotation_mark(box, colour, self.to_left)
+
+
+@lru_cache(maxsize=64)
+def _outline_colours(photo: Photo) -> np.ndarray:
+    """Return OKLab [N, 3] of the pixels within the outline of a photo's cut-out, at 128 px."""
+    assert photo.cutout is not None
+    small = np.asarray(photo.cutout.resize((128, 128), Image.Resampling.BILINEAR))
+    solid = (small[..., 3] > 200).astype(np.uint8)
+    band = (solid > 0) & (cv2.erode(solid, np.ones((3, 3), np.uint8), iterations=4, borderValue=0) == 0)
+    return to_oklab(small[..., :3][band])
+
+
+def stands_off(photo: Photo, ground: str) -> float:
+    """Return how far the outline of a photo's cut-out is from a ground's colour: the median in OKLab, 0..1."""
+    colours = _outline_colours(photo)
+    ground_lab = to_oklab(np.array(to_rgb(ground), np.float32))
+    return float(np.median(np.linalg.norm(colours - ground_lab, axis=-1))) if len(colours) else 0.0
 
 
 def _around(boxes: list[Box]) -> Box:

@@ -98,6 +98,14 @@ def line_width(text: str, kind: Type) -> float:
     return paragraph(kind, ((directed(text, kind), MEASURED_AT),)).MaxIntrinsicWidth / MEASURED_AT
 
 
+def unbroken_width(text: str, kind: Type) -> float:
+    """Return the width in em of a box in which a text stands in one line; at least `line_width`, which kerns across words."""
+    parts, space = segments(text, kind), line_width(" ", kind)
+    return SLACK * max(
+        line_width(text, kind), sum(part.width for part in parts) + space * sum(part.space for part in parts[:-1])
+    )
+
+
 @lru_cache(maxsize=2048)
 def segments(text: str, kind: Type) -> tuple[Segment, ...]:
     """Return a text's unbreakable segments: words, and in scripts without spaces what ICU's dictionary keeps together."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adcreative.compose.layout import load_layout
-from adcreative.compose.parts import Box, Photo
+from adcreative.compose.parts import Box, Palette, Photo
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import compose_ad, layout_names
 from adcreative.compose.scene import Picture, encode
@@ -142,3 +142,17 @@ def test_a_headline_with_one_very_short_line_is_set_smaller():
     )
     lengths = [len(line) for line in next(one for one in ad.placed if one.role == "headline").text.split("\n")]
     assert min(lengths) >= 0.4 * max(lengths)
+
+
+def test_a_thing_never_stands_on_its_own_colour():
+    red = Palette("#ffffff", "#1b2430", "#c2472b", "#ffffff", "#c2472b")
+    on_accent = compose_ad(Recipe("product_on_colour", TEXTS, cutout=True), parts(thing(), palettes=(red,)), shape_named("1:1"))
+    assert [problem.code for problem in on_accent.problems] == ["ad_subject_drowns"]
+    free = replace(thing(), words_may_lie=False)
+    panel = compose_ad(Recipe("split", TEXTS, cutout=True), parts(free, palettes=(red,)), shape_named("1:1"))
+    assert np.asarray(panel.image)[20, 20].tolist() == [255, 255, 255]
+
+
+def test_a_brand_of_three_words_stands_in_one_line():
+    ad = compose_ad(Recipe("split", TEXTS), replace(parts(brand="Ridge & Rain"), logo=None), shape_named("1:1"))
+    assert [one.text for one in ad.placed if one.role == "brand"] == ["Ridge & Rain"]
