@@ -85,15 +85,6 @@ def test_a_model_from_before_the_mean_was_taken_off_routes_as_it_did() -> None:
     assert torch.equal(network.router(rows), (nn.functional.normalize(rows, dim=1) @ network.router.centres.T).argmax(dim=1))
 
 
-def test_untrained_clusters_are_the_shared_network() -> None:
-    network = AdaptDHM(SHAPE, AdaptDHMConfig(hidden_dims=(6,)), generator=seeded()).eval()
-    inputs = draw_inputs(SHAPE, 12, seed=1)
-    values = network.norm(inputs.fields.flatten(1))
-    first, last = network.layers[0].shared, network.layers[1].shared
-    torch.testing.assert_close(network(inputs), last(torch.relu(first(values)))[:, 0])  # type: ignore[operator]
-    assert len(network.route(inputs).unique()) > 1
-
-
 def test_centres_have_unit_length_move_in_training_only_and_ignore_repeated_rows() -> None:
     rows = torch.randn(40, 8, generator=seeded(1))
     one, two = (Router(8, AdaptDHMConfig(), generator=seeded(0)) for _ in range(2))
@@ -107,16 +98,6 @@ def test_centres_have_unit_length_move_in_training_only_and_ignore_repeated_rows
     assert not torch.equal(one.centres, before)
     torch.testing.assert_close(one.centres, two.centres)
     torch.testing.assert_close(one.centres.norm(dim=1), torch.ones(3))
-
-
-def test_a_saved_router_routes_alike_also_one_row_at_a_time() -> None:
-    network, again = (AdaptDHM(SHAPE, AdaptDHMConfig(hidden_dims=(6,)), generator=seeded(k)) for k in (0, 1))
-    inputs = draw_inputs(SHAPE, 30, seed=2)
-    network.train()(inputs)
-    again.load_state_dict(network.state_dict())
-    assert torch.equal(again.eval().route(inputs), network.eval().route(inputs))
-    alone = [int(network.route(NetworkInputs(fields=inputs.fields[k : k + 1]))) for k in range(30)]
-    assert alone == network.route(inputs).tolist()
 
 
 def test_given_domains_take_the_place_of_routing() -> None:

@@ -13,7 +13,7 @@ from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.networks.autoint import AutoIntConfig, InteractingLayer
 from adcreative.errors import ConfigError
-from adcreative.features.batch import FIELDS, FeatureBatch
+from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
 from adcreative.papers.microlens.model import MicroLensConfig, MicroLensItems, build_autoint
 from tests.ctr.networks.planted_logs import Budget, LogModel, measure, planted_xor, train
@@ -30,29 +30,6 @@ def layer_of(width: int = 4, num_heads: int = 2) -> InteractingLayer:
         for number, part in enumerate((layer.to_query, layer.to_key, layer.to_value, layer.residual)):
             part.weight.copy_(drawn(width, width, seed=20 + number))
     return layer.requires_grad_(False)
-
-
-def naive_layer(layer: InteractingLayer, fields: Tensor) -> Tensor:
-    """One row, one field and one head at a time: eqs. 5-8."""
-    num_fields, width = fields.shape
-    head_dim = width // layer.num_heads
-    outputs = []
-    for m in range(num_fields):
-        mixed = []
-        for h in range(layer.num_heads):
-            part = slice(h * head_dim, (h + 1) * head_dim)
-            query = layer.to_query.weight[part] @ fields[m]
-            scores = [math.exp(float(query @ (layer.to_key.weight[part] @ fields[k]))) for k in range(num_fields)]
-            values = [layer.to_value.weight[part] @ fields[k] for k in range(num_fields)]
-            mixed.append(sum(s / sum(scores) * v for s, v in zip(scores, values, strict=True)))
-        outputs.append(torch.clamp(torch.cat(mixed) + layer.residual.weight @ fields[m], min=0))  # type: ignore[arg-type]
-    return torch.stack(outputs)
-
-
-def test_layer_equals_a_naive_twin() -> None:
-    layer, fields = layer_of(), drawn(3, 5, 4, seed=1)
-    expected = torch.stack([naive_layer(layer, row) for row in fields])
-    torch.testing.assert_close(layer(fields), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("variant", ["paper", "official", "fuxictr"])
@@ -75,17 +52,6 @@ def test_attention_rows_sum_to_one_and_absent_fields_are_not_looked_at() -> None
     torch.testing.assert_close(found[0, [0, 2, 3]], layer(fields[:1, [0, 2, 3]])[0])
     assert not layer.weights(fields, present)[1].any()
     assert bool(torch.isfinite(found).all())
-
-
-def test_permuting_fields_permutes_the_output() -> None:
-    layer, fields, order = layer_of(), drawn(2, 5, 4, seed=1), torch.tensor([3, 1, 4, 0, 2])
-    torch.testing.assert_close(layer(fields[:, order]), layer(fields)[:, order])
-
-
-def test_without_values_only_the_residual_is_left() -> None:
-    layer, fields = layer_of(), drawn(2, 5, 4, seed=1)
-    layer.to_value.weight.zero_()
-    torch.testing.assert_close(layer(fields), torch.relu(fields @ layer.residual.weight.T))
 
 
 @pytest.fixture
@@ -114,20 +80,6 @@ def test_dense_fields_reach_the_output_but_not_the_attention(model: Any, batch: 
     masked = rows.without("picture").without("faces").without("words").without("look")
     torch.testing.assert_close(model(masked) - model.wide(masked), without_linear)
     assert float(without_linear.abs().max().detach()) > 1e-4
-
-
-def test_every_category_reaches_the_logit_through_any_other(model: Any, batch: FeatureBatch) -> None:
-    """The logit has a mixed second difference in brand and placement beyond the linear path and the DNN."""
-    with torch.no_grad():
-        model.network.head.weight[:, -128:] = 0.0
-    rows = batch.index_select(torch.arange(40))
-
-    def masked(*names: str) -> Tensor:
-        keep = torch.tensor([float(name not in names) for name in FIELDS])
-        return model(rows.masked(keep)).detach()
-
-    mixed = masked() - masked("brand") - masked("placement") + masked("brand", "placement")
-    assert float(mixed.abs().max()) > 1e-5
 
 
 def test_network_on_microlens_ignores_the_history_and_nothing_else() -> None:

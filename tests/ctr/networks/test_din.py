@@ -54,39 +54,6 @@ def test_attention_equals_a_naive_twin() -> None:
     torch.testing.assert_close(layer(target, items, mask, extra), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_weights_by_hand_are_not_squashed() -> None:
-    """Weight 2 (v + e) + 1 with E = 1: for v = 1, e = 3 it is 9, and v_U = 9 * 3; a softmax would give 3."""
-    layer = InterestAttention(1, hidden_dims=(1,), activation="relu", generator=seeded())
-    with torch.no_grad():
-        layer.linears[0].weight.copy_(torch.tensor([[1.0, 1.0, 0.0, 0.0]]))
-        layer.to_weight.weight.fill_(2.0)
-        layer.to_weight.bias.fill_(1.0)
-    target, item, mask = torch.tensor([[1.0]]), torch.tensor([[[3.0]]]), torch.ones(1, 1)
-    assert float(layer(target, item, mask).detach()) == pytest.approx(27.0)
-
-
-@pytest.mark.parametrize("training", [False, True])
-def test_masked_items_and_their_number_change_nothing(training: bool) -> None:
-    target, items, extra = drawn(2, 3, seed=1), drawn(2, 4, 3, seed=2), drawn(2, 4, 2, seed=3)
-    mask = torch.tensor([[1.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]])
-    plain = attention().train(training)(target, items, mask, extra)
-    garbage = torch.where(mask[..., None] > 0, items, torch.full_like(items, 50.0))
-    wide = [torch.cat([part, torch.full_like(part[:, :1], value)], dim=1) for part, value in ((garbage, 9.0), (extra, 9.0))]
-    padded = attention().train(training)(target, wide[0], torch.cat([mask, torch.zeros(2, 1)], dim=1), wide[1])
-    torch.testing.assert_close(padded, plain)
-
-
-def test_order_is_irrelevant_strength_adds_up_and_no_history_is_zero() -> None:
-    layer = attention().eval()
-    target, items, extra = drawn(1, 3, seed=1), drawn(1, 4, 3, seed=2), drawn(1, 4, 2, seed=3)
-    ones, order = torch.ones(1, 4), torch.tensor([3, 1, 0, 2])
-    plain = layer(target, items, ones, extra)
-    torch.testing.assert_close(layer(target, items[:, order], ones, extra[:, order]), plain)
-    thrice = layer(target, items.repeat(1, 3, 1), torch.ones(1, 12), extra.repeat(1, 3, 1))
-    torch.testing.assert_close(thrice, 3 * plain)
-    assert not layer(target, items, torch.zeros(1, 4), extra).any()
-
-
 def test_dice_by_hand_then_running_statistics() -> None:
     """Values 0 and 2: mean 1, variance 1, so p(0) = sigmoid(-1) and f(0) = 0, f(2) = p 2 + (1 - p) a 2 with p = sigmoid(1)."""
     layer = Dice(1, momentum=0.5)

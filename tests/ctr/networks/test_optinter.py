@@ -34,18 +34,6 @@ def test_steps_count_in_training_only() -> None:
     assert int(network.step) == 1
 
 
-def test_given_choices_use_exactly_their_block_and_dropped_pairs_are_gone() -> None:
-    choices = ("memorise", "factorise", "drop", "drop", "drop", "drop")
-    network = OptInter(SHAPE, OptInterConfig(hidden_dims=(8,), choices=choices), generator=seeded()).eval()
-    assert network.tower[0].in_features == 4 * 4 + 2 * 3
-    assert not network.alpha.requires_grad
-    inputs = draw_inputs(SHAPE, 5, seed=1)
-    factors = inputs.views["factors"]
-    blocks = torch.cat([inputs.views["crossed"][:, 0], factors[:, 0] * factors[:, 2]], dim=1)
-    expected = network.head(network.tower(torch.cat([inputs.fields.flatten(1), blocks], dim=1)))[:, 0]
-    torch.testing.assert_close(network(inputs), expected)
-
-
 def test_unknown_and_missing_choices_are_refused() -> None:
     with pytest.raises(ConfigError, match='no choice "memorize" for a pair; known: memorise, factorise, drop'):
         OptInterConfig(choices=("memorize",))

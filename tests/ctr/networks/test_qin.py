@@ -54,14 +54,3 @@ def test_forward_equals_a_naive_twin() -> None:
             x = naive_quadratic(layer, x)  # type: ignore[arg-type]
         expected.append(float(network.network.head.weight[0] @ x[0] + network.network.head.bias[0]))
     torch.testing.assert_close(network(levels, target, history), torch.tensor(expected), rtol=1e-4, atol=1e-5)
-
-
-def test_padding_items_of_the_history_change_nothing() -> None:
-    network = build_qin(SMALL, SMALL_QIN, generator=seeded()).eval()
-    levels, target, history = torch.tensor([[1, 2]]), draw_items(1, seed=1), draw_items(1, 3, seed=2)
-    padded = MicroLensItems(
-        torch.cat([torch.zeros(1, 2, dtype=torch.int64), history.ids], dim=1),
-        torch.cat([torch.ones(1, 2, 5, dtype=torch.int64), history.tags], dim=1),
-        torch.cat([torch.full((1, 2, 5), 7.0), history.embeddings], dim=1),
-    )
-    torch.testing.assert_close(network(levels, target, history), network(levels, target, padded))

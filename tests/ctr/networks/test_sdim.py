@@ -43,19 +43,6 @@ def test_it_approaches_the_expected_weights_as_hashes_grow() -> None:
     assert float(found[480]) > float(found[48])
 
 
-def test_longer_signatures_look_at_the_nearest_items() -> None:
-    """Share of the collisions that the 20 nearest of 256 items get; signatures of one bit are the broken twin."""
-    target, items = torch.randn(16, generator=seeded(3)), torch.randn(256, 16, generator=seeded(4))
-    nearest = F.cosine_similarity(items, target[None]).topk(20).indices
-    shares = []
-    for bits in (1, 3, 10):
-        hashed = HashedInterest(16, 3000 - 3000 % bits, bits, generator=seeded(5))
-        weight = (hashed.signatures(items) == hashed.signatures(target)).float().sum(dim=1)
-        shares.append(float(weight[nearest].sum() / weight.sum()))
-    assert shares[0] < shares[1] < shares[2]
-    assert shares[0] < 0.15 < 0.35 < shares[2]
-
-
 def network() -> tuple[SDIM, InputShape]:
     shape = InputShape(num_fields=2, field_dim=4, target_dim=4, sequence_dim=6)
     settings = SDIMConfig(num_hashes=12, bits_per_signature=3, short_length=3, attention_dims=(6,), hidden_dims=(8,))
@@ -95,19 +82,6 @@ def test_a_cached_history_gives_the_logit_of_the_whole_one() -> None:
     torch.testing.assert_close(model(short, model.encode_history(items[0])), model(whole), rtol=1e-5, atol=1e-5)
 
 
-def test_padding_order_and_emptiness() -> None:
-    model, _ = network()
-    target, items = torch.randn(2, 4, generator=seeded(1)), torch.randn(2, 5, 6, generator=seeded(2))
-    ones = torch.ones(2, 5)
-    plain = model.long_term(target, items, ones)
-    order = torch.tensor([3, 1, 4, 0, 2])
-    torch.testing.assert_close(model.long_term(target, items[:, order], ones), plain)
-    padded = torch.cat([torch.full((2, 3, 6), 7.0), items], dim=1)
-    torch.testing.assert_close(model.long_term(target, padded, torch.cat([torch.zeros(2, 3), ones], dim=1)), plain)
-    nothing = model.long_term(target, items, torch.zeros(2, 5))
-    assert not nothing.any()
-
-
 def test_sums_over_real_items_alone_are_those_over_all_and_so_are_their_gradients() -> None:
     hashed = HashedInterest(4, 24, 3, generator=seeded())
     target, mask = torch.randn(6, 4, generator=seeded(1)), (torch.rand(6, 30, generator=seeded(2)) < 0.3).float()
@@ -134,12 +108,6 @@ def test_last_items_are_the_last_real_ones_wherever_padding_stands() -> None:
     found, is_real = last_items(items, torch.tensor([[0.0, 0.0, 0.0, 1.0, 0.0]]), 2)
     assert is_real.tolist() == [[0.0, 1.0]]
     assert found[0, 1].tolist() == [6.0, 7.0]
-
-
-def test_hashes_are_saved_and_get_no_gradient() -> None:
-    model, _ = network()
-    assert "long_term.hashes" in model.state_dict()
-    assert "long_term.hashes" not in dict(model.named_parameters())
 
 
 def test_signatures_must_divide_the_hashes() -> None:

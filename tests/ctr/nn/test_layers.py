@@ -53,37 +53,6 @@ def test_attention_equals_its_naive_twin() -> None:
     torch.testing.assert_close(layer(target, items, mask), naive_attention(layer, target, items, mask))
 
 
-def test_attention_by_hand() -> None:
-    """W_q = W_k = [1, 0] rows, one item of score (2 * 3) / sqrt(2) = 4.243: output = t + weight * value."""
-    layer = SparseTargetAttention(1, 1, generator=seeded())
-    with torch.no_grad():
-        for projection in (layer.to_query, layer.to_key, layer.to_value):
-            projection.weight.copy_(torch.tensor([[1.0], [0.0]]))
-        layer.to_output.weight.copy_(torch.tensor([[1.0, 0.0]]))
-    attended = layer(torch.tensor([[2.0]]), torch.tensor([[[3.0]]]), torch.ones(1, 1))
-    assert float(attended.detach()) == pytest.approx(2.0 + 6.0 / math.sqrt(2.0) * 3.0, abs=1e-5)
-    opposed = layer(torch.tensor([[2.0]]), torch.tensor([[[-3.0]]]), torch.ones(1, 1))
-    assert float(opposed.detach()) == 2.0  # a negative score weighs nothing
-
-
-def test_attention_weights_are_unnormalised_and_an_empty_history_returns_the_target() -> None:
-    layer = SparseTargetAttention(4, 4, generator=seeded())
-    target, item = torch.randn(1, 4, generator=seeded(1)), torch.randn(1, 1, 4, generator=seeded(2))
-    once, thrice = layer(target, item, torch.ones(1, 1)), layer(target, item.repeat(1, 3, 1), torch.ones(1, 3))
-    torch.testing.assert_close(thrice - target, 3 * (once - target))
-    assert torch.equal(layer(target, item, torch.zeros(1, 1)), target)
-
-
-def test_attention_ignores_order_and_masked_items() -> None:
-    layer = SparseTargetAttention(4, 4, generator=seeded())
-    target, items = torch.randn(2, 4, generator=seeded(1)), torch.randn(2, 3, 4, generator=seeded(2))
-    mask = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    order = torch.tensor([2, 0, 1])
-    torch.testing.assert_close(layer(target, items, mask), layer(target, items[:, order], mask[:, order]))
-    changed = torch.where(mask[:, :, None] > 0, items, torch.full_like(items, 1e3))
-    assert torch.equal(layer(target, items, mask), layer(target, changed, mask))
-
-
 @pytest.mark.parametrize("num_rows", [1, 3, 4])
 def test_quadratic_layer_equals_its_naive_twin_and_its_folded_form(num_rows: int) -> None:
     network = QuadraticNetwork(5, num_layers=3, num_rows=num_rows, dropout_prob=0.1, generator=seeded())
