@@ -10,7 +10,6 @@ import torch
 
 from adcreative.ctr.inputs.log_encoding import FIRST
 from adcreative.ctr.inputs.small_tables import SmallTable, pack_zeros, unpack_zeros
-from adcreative.ctr.log_network import build_batch
 from adcreative.errors import ConfigError
 from adcreative.papers.compression.dims import (
     DimsConfig,
@@ -22,15 +21,7 @@ from adcreative.papers.compression.dims import (
     split_blocks,
 )
 from adcreative.papers.compression.wrapping import count_values, wrap_tables
-from tests.ctr.compression.worlds import build, held_auc, planted_zipf_ranks, trained
-
-
-def test_alpha_of_one_is_the_plain_model() -> None:
-    world = planted_zipf_ranks(500, seed=0)
-    model, batch = build("fm", world), build_batch(world.rows(slice(0, 100)))
-    before = model.network(batch)
-    wrap_tables(model.network, lambda _, table: SoftTable(table, np.zeros(len(table.weight), np.int64), 1))
-    torch.testing.assert_close(model.network(batch), before)
+from tests.ctr.compression.worlds import planted_zipf_ranks, trained
 
 
 def test_soft_folded_and_small_tables_have_the_same_vectors() -> None:
@@ -125,13 +116,3 @@ def test_frequent_values_keep_more_dimensions_only_with_normalised_gradients() -
     assert head >= 2 * tail, (head, tail)
     head, tail = block_sums(normalises=False)
     assert head < 1.5 * tail, (head, tail)  # the broken twin
-
-
-@pytest.mark.planted
-def test_a_quarter_of_the_numbers_loses_little() -> None:
-    world = planted_zipf_ranks(40_000, seed=0)
-    work = world.work(epochs=2)
-    model = trained("fm", world, work, epochs=4)
-    before = held_auc(model.network, work)
-    compress_dims(model, work, DimsConfig(budget=0.25, epochs=8))
-    assert held_auc(model.network, work) > before - 0.02

@@ -50,22 +50,6 @@ def test_planted_coclusters_are_found_and_a_high_resolution_breaks_them(planted,
     assert (found.first == again.first).all()
 
 
-def modularity(graph: sparse.csr_matrix, found: Clusters) -> float:
-    """Barber's, written out pair by pair."""
-    dense = graph.toarray()
-    total, of_rows, of_columns = dense.sum(), dense.sum(axis=1), dense.sum(axis=0)
-    is_same = found.first[:, None] == found.second[None]
-    return float(((dense - np.outer(of_rows, of_columns) / total) * is_same).sum() / total)
-
-
-def test_the_clusters_have_a_modularity_that_chance_has_not(graph) -> None:  # type: ignore[no-untyped-def]
-    found = cluster_ids(graph[0], 1.0, seed=0)
-    rng = np.random.default_rng(0)
-    shuffled = replace(found, first=rng.permutation(found.first), second=rng.permutation(found.second))
-    assert modularity(graph[0], found) > 0.5
-    assert abs(modularity(graph[0], shuffled)) < 0.05
-
-
 def test_a_budget_is_met_and_one_that_cannot_be_is_said(graph) -> None:  # type: ignore[no-untyped-def]
     for most in (100, 250):
         assert 0.5 * most < find_clusters(graph[0], most, seed=0).num_rows <= most

@@ -13,7 +13,6 @@ import torch
 
 from adcreative.ctr.inputs.log_encoding import FIRST
 from adcreative.ctr.inputs.small_tables import SmallTable
-from adcreative.ctr.log_network import build_batch
 from adcreative.errors import ConfigError
 from adcreative.papers.compression.rows_dims import (
     BinaryStep,
@@ -24,8 +23,8 @@ from adcreative.papers.compression.rows_dims import (
     evolve_widths,
     mutate_widths,
 )
-from adcreative.papers.compression.wrapping import iter_tables, wrap_tables
-from tests.ctr.compression.worlds import build, held_auc, planted_noise_values, planted_widths, trained
+from adcreative.papers.compression.wrapping import iter_tables
+from tests.ctr.compression.worlds import held_auc, planted_noise_values, planted_widths, trained
 
 
 def table(rows: int = 9, width: int = 4) -> ThresholdTable:
@@ -52,18 +51,6 @@ def test_narrow_masks_lie_in_wide_ones() -> None:
         torch.testing.assert_close(small(ids)[1:], one(ids)[1:])
         assert small.weight.shape[1] == width
     assert all((narrow <= wide).all() for narrow, wide in itertools.pairwise(seen))
-
-
-def test_full_width_and_no_threshold_is_the_plain_model() -> None:
-    world = planted_widths(500, seed=0)
-    model, batch = build("fm", world), build_batch(world.rows(slice(0, 100)))
-    before = model.network(batch)
-    tables = wrap_tables(model.network, lambda _, one: ThresholdTable(one, torch.Generator()))
-    with torch.no_grad():
-        for one in tables.values():
-            one.threshold.fill_(-1.0)
-    model.network.eval()
-    torch.testing.assert_close(model.network(batch), before)
 
 
 def test_each_row_of_a_batch_draws_its_own_width() -> None:

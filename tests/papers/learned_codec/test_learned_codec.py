@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import subprocess
 import sys
@@ -13,8 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy.fft import dct
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from adcreative.errors import ArtifactError, ConfigError, TrainingError
@@ -22,16 +20,13 @@ from adcreative.papers.learned_codec import annealing
 from adcreative.papers.learned_codec import run as training
 from adcreative.papers.learned_codec.annealing import _draw, anneal, rate_distortion_cost
 from adcreative.papers.learned_codec.entropy import (
-    ACTIVATION_STEPS,
     PRECISION,
     LocalContext,
-    SliceContext,
     anchor_mask,
     gaussian_bits,
     gaussian_table,
     make_exact,
     max_symbol,
-    scale_idx,
     scale_table,
     snap,
 )
@@ -39,16 +34,15 @@ from adcreative.papers.learned_codec.model import (
     CodecModel,
     ImageCodec,
     Pass,
-    first_coded_idx,
     freeze,
     load_codec,
     quantise,
     quantise_z,
     save_codec,
 )
-from adcreative.papers.learned_codec.run import CROP_PX, Crops, TrainingOptions, learning_rate, train
+from adcreative.papers.learned_codec.run import Crops, TrainingOptions, train
 from adcreative.papers.learned_codec.stream import HEADER, decode, encode, picture_latents
-from adcreative.papers.learned_codec.transforms import CodecConfig, published_config
+from adcreative.papers.learned_codec.transforms import CodecConfig
 from tests.bench.codec import bd_rate
 
 SMALL = CodecConfig(
@@ -130,12 +124,6 @@ def test_convolutions_on_the_grid_do_not_depend_on_the_order_of_addition() -> No
     assert torch.equal(*outputs(torch.float64))
 
 
-def test_snap() -> None:
-    values = torch.tensor([0.1, -2000.0, 3.0], dtype=torch.float64)
-    assert snap(values).tolist() == [round(0.1 * ACTIVATION_STEPS) / ACTIVATION_STEPS, -1024.0, 3.0]
-    assert torch.equal(snap(values.float()), values.float())
-
-
 def test_local_context_against_a_loop() -> None:
     torch.manual_seed(3)
     context = LocalContext(6, 8, 5)
@@ -168,24 +156,6 @@ def test_tables_of_frequencies(idx: int) -> None:
     symbols = torch.arange(-2, 3, dtype=torch.float64)
     bits = gaussian_bits(symbols, torch.full((5,), float(np.log(scale_table()[idx])), dtype=torch.float64)).clamp(max=20)
     assert np.allclose(np.minimum(-np.log2(table[bound - 2 : bound + 3] / 2**PRECISION), 20), bits, atol=0.01)
-
-
-def test_scales_are_rounded_to_the_nearest_entry() -> None:
-    log_scales = torch.from_numpy(np.log(scale_table()))
-    assert scale_idx(log_scales).tolist() == list(range(64))
-    assert scale_idx(torch.tensor([-99.0, 99.0])).tolist() == [0, 63]
-
-
-def test_published_size() -> None:
-    with torch.device("meta"):
-        network = ImageCodec(published_config())
-    names = {name.split(".")[0] for name in network.state_dict()}
-    assert names == {
-        "analysis", "synthesis", "hyper_analysis", "hyper_synthesis", "prior", "contexts", "log_steps", "log_gains",
-        "rate_bias",
-    }  # fmt: skip
-    assert network.analysis(torch.zeros(1, 3, 64, 64, device="meta")).shape == (1, 320, 4, 4)
-    assert network.contexts[9].channel_context[0].weight.shape == (224, 576, 3, 3)
 
 
 def smooth_picture(seed: int) -> np.ndarray:
@@ -328,16 +298,6 @@ def test_a_stream_of_another_model_is_refused_by_name(model: CodecModel) -> None
         decode(other, content)
 
 
-def test_symbols_below_the_skip_scale_are_not_coded(model: CodecModel) -> None:
-    first = first_coded_idx(SMALL.skip_scale)
-    assert scale_table()[first - 1] < SMALL.skip_scale <= scale_table()[first]
-    mean = torch.zeros(1, 8, 2, 2, dtype=torch.float64)
-    one = Pass(slice(0, 8), torch.ones(1, 1, 2, 2), mean, torch.full_like(mean, float(np.log(0.2))), torch.ones(1, 8, 1, 1))
-    symbols, _, is_coded = quantise(one, torch.full((1, 24, 2, 2), 5.0), SMALL.skip_scale)
-    assert not is_coded.any()
-    assert not symbols.any()
-
-
 def test_what_cannot_be_coded(model: CodecModel) -> None:
     with pytest.raises(ConfigError, match=r"uint8 \[H, W, 3\], got float64"):
         encode(model, np.zeros((4, 4, 3)), 0)
@@ -394,29 +354,9 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_picture_gives_crops(pictures: Path) -> None:
-    crops = Crops(pictures, 6, np.random.default_rng(0)).draw(60, np.random.default_rng(1))
-    assert crops.shape == (60, 3, CROP_PX, CROP_PX)
-    assert crops.dtype == torch.float32
-    levels = (crops[:, 0, 64, 64] * 255).round()
-    assert {10, 120, 240} == {10 * round(float(level) / 10) for level in levels}
-    assert [float((levels.sub(level).abs() < 3).float().mean()) for level in (10, 120, 240)] == pytest.approx(
-        [1 / 3] * 3, abs=0.2
-    )
-
-
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"holds no picture \(\.png, \.jpg, \.jpeg, \.webp\); name a folder that does"):
         Crops(tmp_path, 2, np.random.default_rng(0))
-
-
-def test_learning_rate_rises_stays_and_falls() -> None:
-    course = replace(OPTIONS, steps=2000, decay=500, learning_rate=1e-3)
-    rates = [learning_rate(step, course) for step in range(2001)]
-    assert rates[0] == pytest.approx(1e-3 / 200)
-    assert rates[199] == rates[1500] == 1e-3
-    assert rates[1750] == pytest.approx(5e-4)
-    assert rates[2000] == 0
 
 
 def test_a_stopped_run_goes_on_from_its_checkpoint(pictures: Path, tmp_path: Path) -> None:
@@ -463,88 +403,3 @@ def test_delta_rates() -> None:
     straight = np.exp(0.2 * psnr)  # the same line, two decibels further up
     assert bd_rate(straight, psnr, np.exp(0.2 * (psnr + 2.0)), psnr + 2.0) == pytest.approx(0.0, abs=1e-9)
     assert np.isnan(bd_rate(rates, psnr, rates, psnr + 100))
-
-
-CONFIG = CodecConfig(
-    widths=(8, 12, 16), depths=(1, 1, 1), slices=(8, 24, 64), hyper_channels=8, context_channels=32,
-    lambdas=(0.05,),
-)  # fmt: skip
-
-
-class HyperOnly(SliceContext):
-    """Predicts from the hyper latents alone: decoded slices and anchors are hidden from it."""
-
-    def known(self, hyper: Tensor, decoded: list[Tensor], sizes: list[Tensor]) -> tuple[Tensor, Tensor]:
-        return super().known(hyper, [torch.zeros_like(one) for one in decoded], [torch.zeros_like(one) for one in sizes])
-
-    def predict_others(self, known: Tensor, guide: Tensor, anchors: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-        return super().predict_others(known, guide, torch.zeros_like(anchors), torch.zeros_like(sizes))
-
-
-def draw_pictures(num: int, rng: np.random.Generator) -> Tensor:
-    """Return [num, 3, 128, 128]: overlapping boxes and stripes of two colours each, whose edges go on from block to block."""
-    rows, columns = np.mgrid[:128, :128].astype(np.float32)
-    pictures = np.empty((num, 3, 128, 128), np.float32)
-    for picture in pictures:
-        picture[:] = rng.random((3, 1, 1))
-        for _ in range(6):
-            angle, offset, period = rng.uniform(0, np.pi), rng.uniform(0, 128), rng.uniform(16, 64)
-            height = np.cos(angle) * rows + np.sin(angle) * columns - offset
-            inside = (height > 0) if rng.random() < 0.5 else (height % period < period / 2)
-            top, left = rng.integers(0, 96, 2)
-            inside &= (rows >= top) & (rows < top + 64) & (columns >= left) & (columns < left + 64)
-            picture[:, inside] = rng.random((3, 1))
-    return torch.from_numpy(pictures)
-
-
-class Cosines(nn.Module):
-    """Transforms that are not trained: the strongest cosines of 16x16 blocks in three colour directions, and back."""
-
-    def __init__(self, num: int, *, is_way_back: bool) -> None:
-        super().__init__()
-        cosines = torch.from_numpy(dct(np.eye(16), norm="ortho", axis=0)).float()
-        colours = functional.normalize(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]))
-        functions = torch.einsum("kc,ui,vj->kuvcij", colours, cosines, cosines).reshape(-1, 3, 16, 16)
-        frequency = torch.arange(16)[:, None] ** 2 + torch.arange(16) ** 2
-        order = torch.cat([weight * frequency.flatten() for weight in (1, 4, 8)]).argsort(stable=True)
-        self.register_buffer("functions", functions[order[:num]])
-        self.is_way_back = is_way_back
-
-    def forward(self, values: Tensor) -> Tensor:
-        if self.is_way_back:
-            return functional.conv_transpose2d(values, self.functions, stride=16) / 2 + 0.5
-        return 2 * functional.conv2d(values - 0.5, self.functions, stride=16)
-
-
-def learn(pictures: Tensor, held_out: Tensor, num_steps: int, *, has_contexts: bool) -> tuple[float, float]:
-    """Return bits a pixel and mean squared error on held-out pictures after training the entropy model alone."""
-    torch.manual_seed(0)
-    network = ImageCodec(CONFIG)
-    network.analysis = Cosines(CONFIG.latent_channels, is_way_back=False)  # type: ignore[assignment]
-    network.synthesis = Cosines(CONFIG.latent_channels, is_way_back=True)  # type: ignore[assignment]
-    network.log_steps.requires_grad_(False).fill_(math.log(0.2))
-    if not has_contexts:
-        for context in network.contexts:
-            context.__class__ = HyperOnly
-    optimizer = torch.optim.Adam([one for one in network.parameters() if one.requires_grad], lr=3e-3)
-    generator, rates = torch.Generator().manual_seed(1), torch.zeros(4, dtype=torch.int64)
-    for step in range(num_steps):
-        optimizer.param_groups[0]["lr"] = 3e-3 * min(1.0, 2 * (1 - step / num_steps))
-        found = network(pictures[torch.randint(len(pictures), (4,), generator=generator)], rates, generator=generator)
-        optimizer.zero_grad()
-        (found.y_bits + found.z_bits).mean().backward()
-        optimizer.step()
-    with torch.no_grad():
-        found = network(held_out, torch.zeros(len(held_out), dtype=torch.int64), generator=generator)
-    bits = (found.y_bits + found.z_bits).mean() / 128**2
-    return float(bits), float((found.image - held_out).square().mean())
-
-
-@pytest.mark.planted
-def test_contexts_save_bits_at_the_same_error() -> None:
-    torch.set_num_threads(1)
-    rng = np.random.default_rng(0)
-    pictures, held_out = draw_pictures(64, rng), draw_pictures(16, rng)
-    (bits, error), (hyper_bits, hyper_error) = (learn(pictures, held_out, 150, has_contexts=has) for has in (True, False))
-    assert error < 1.02 * hyper_error
-    assert bits < 0.97 * hyper_bits

@@ -18,7 +18,7 @@ from adcreative.ctr.training.streamed import RunConfig, TrainConfig, add_penalty
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.binary import area_under_curve, log_loss
 from adcreative.metrics.impressions import measure_impressions
-from adcreative.papers.microlens.model import MODELS, PARTS, find_entry
+from adcreative.papers.microlens.model import MODELS, PARTS
 from adcreative.papers.microlens.run import (
     MicroLensData,
     MicroLensTraining,
@@ -51,21 +51,6 @@ def train(
 ) -> MicroLensTraining:
     run = RunConfig(**options)  # type: ignore[arg-type]
     return MicroLensTraining(name, data, out, schedule, run=run, log=lambda line: None)
-
-
-def test_published_schedules() -> None:
-    qin, din, autoint = (
-        find_entry(n, num_items=9, num_tags=9, item_embedding_dim=9).training for n in ("qin", "din", "autoint")
-    )
-    assert (qin.learning_rate, qin.batch_size, qin.embedding_regularizer, qin.factor, qin.patience) == (
-        2e-3,
-        8192,
-        2e-4,
-        0.5,
-        8,
-    )
-    assert (qin.max_gradient_norm, qin.max_epochs, qin.min_learning_rate) == (10.0, 100, 1e-6)
-    assert (din.learning_rate, din.patience, autoint.batch_size, autoint.max_epochs) == (1e-3, 3, 256, 18)
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(data: MicroLensData, tmp_path: Path) -> None:

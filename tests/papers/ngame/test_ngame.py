@@ -17,7 +17,7 @@ from adcreative.delivery.targeting import ranking
 from adcreative.errors import ArtifactError, ConfigError
 from adcreative.metrics.labels import precision_at
 from adcreative.papers.ngame import model
-from adcreative.papers.ngame.batches import cluster_points, doubling_schedule, draw_batches, draw_positives, positive_mask
+from adcreative.papers.ngame.batches import cluster_points, doubling_schedule, draw_batches
 from adcreative.papers.ngame.index import LabelIndex
 from adcreative.papers.ngame.model import (
     Inputs,
@@ -52,28 +52,6 @@ def test_every_point_comes_once_an_epoch_and_sizes_differ_by_at_most_one(size: i
     assert max(sizes) <= size
     assert max(sizes) - min(sizes) <= 1
     assert np.array_equal(np.sort(np.concatenate(draw_batches(clusters, 256, rng=rng))), np.arange(len(points)))
-
-
-def test_larger_clusters_bring_harder_negatives_and_the_full_mask_no_false_ones() -> None:
-    points, labels, truth = topics()
-    shares, gaps = [], []
-    for size in (1, 8, 32):
-        rng = np.random.default_rng(2)
-        false, gap = 0, []
-        for batch in draw_batches(cluster_points(points, size, rng=rng), 256, rng=rng)[:12]:
-            chosen = draw_positives(truth, batch, rng=rng)
-            mask = positive_mask(truth, batch, chosen)
-            similarity = points[batch] @ labels[chosen].T
-            everything = points[batch] @ labels.T - 9.0 * truth[batch].toarray()
-            gap.append(everything.max(axis=1) - np.where(mask, -9, similarity).max(axis=1))
-            is_true = truth[batch][:, chosen].toarray() > 0
-            assert np.array_equal(mask, is_true)
-            false += (~np.eye(len(batch), dtype=bool) & is_true).any(axis=1).sum()
-        shares.append(false / (12 * 256))
-        gaps.append(float(np.mean(np.concatenate(gap))))
-    assert gaps[0] > gaps[1] > gaps[2]
-    assert shares[0] < shares[1] < shares[2]  # what a mask of the diagonal alone would take for negatives
-    assert shares[2] > 0.4
 
 
 def test_the_schedule_starts_uniform_and_doubles() -> None:

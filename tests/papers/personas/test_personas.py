@@ -17,7 +17,7 @@ from adcreative import pipeline
 from adcreative.catalog import read_catalog
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.papers.personas.answers import describe_ads, measure_features
-from adcreative.papers.personas.model import Audit, Responses, audit_personas, effect_intervals, fit_persona_model, person_aucs
+from adcreative.papers.personas.model import Audit, Responses, audit_personas, effect_intervals, fit_persona_model
 from tests import fake_models
 
 
@@ -45,17 +45,6 @@ def test_profiles_tell_what_new_people_prefer_and_shuffled_ones_do_not(audit: Au
     assert audit.figures["shuffled_profiles"].value <= 0.55
     assert audit.figures["without_profiles"].value <= 0.58
     assert audit.is_useful
-
-
-def test_main_effects_alone_cannot_rank_ads_for_a_person() -> None:
-    """The toy joins traits and features in a linear model: every person gets the same order."""
-    responses, _ = plant()
-    held_out = np.arange(0, 120, 4)
-    learn, test = responses.of_people(np.setdiff1d(np.arange(120), held_out)), responses.of_people(held_out)
-    design = np.hstack([learn.traits[learn.person], learn.features[learn.ad], np.ones((len(learn.value), 1))])
-    weights = np.linalg.lstsq(design, learn.value, rcond=None)[0]
-    predicted = (responses.traits @ weights[:5])[:, None] + responses.features @ weights[5:11]
-    assert np.mean(person_aucs(test, predicted)) <= 0.6
 
 
 def test_without_interaction_the_audit_says_so() -> None:

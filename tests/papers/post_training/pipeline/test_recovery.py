@@ -23,18 +23,6 @@ def test_every_tensor_is_the_weighted_mean() -> None:
             assert torch.allclose(merged[number][name], 0.25 * left[number][name] + 0.75 * right[number][name])
 
 
-def test_equal_neighbours_return_themselves() -> None:
-    left = layers(0)
-    for merged, layer in zip(merge_layers(2, [left, left], [0.3, 0.9]), left, strict=True):
-        assert all(torch.allclose(merged[name], layer[name]) for name in layer)
-
-
-def test_weight_zero_copies_the_other() -> None:
-    left, right = layers(0), layers(1)
-    for merged, layer in zip(merge_layers(2, [left, right], [1.0, 0.0]), left, strict=True):
-        assert all(torch.equal(merged[name], layer[name]) for name in layer)
-
-
 def test_unequal_stages_are_paired_by_depth() -> None:
     left = layers(0, 3)
     merged = merge_layers(2, [left], [1.0])
