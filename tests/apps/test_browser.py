@@ -85,24 +85,6 @@ def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: Fak
 
 
 @pytest.mark.slow
-def test_second_visitor_waits_and_gets_their_own_result(browser: Any, visit: Visit, studio: FakeStudio) -> None:
-    studio.stay_after, studio.most_at_once = 2, 0
-    visit.bring(None, "First coat")
-    visit.improve()
-    expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 4")
-    other = Visit(browser, visit.url)
-    other.bring(None, "Second coat")
-    other.improve()
-    expect(other.page.locator("#progress")).to_contain_text("1 ad before yours")
-    studio.stay_after = None
-    expect(visit.page.locator("#result")).to_contain_text("First coat")
-    expect(other.page.locator("#result")).to_contain_text("Second coat")
-    expect(visit.page.locator("#result")).not_to_contain_text("Second coat")
-    assert studio.most_at_once == 1
-    other.context.close()
-
-
-@pytest.mark.slow
 def test_closed_tab_finds_its_search_again(visit: Visit, studio: FakeStudio) -> None:
     studio.stay_after = 2
     visit.bring(None, "Rain coat")
@@ -279,26 +261,6 @@ def test_the_heat_map_is_shown_beside_the_score(visit: Visit, image_path: Path) 
     visit.page.get_by_role("button", name="Why? Show").click()
     expect(visit.page.locator("#why img")).to_be_visible()
     expect(visit.page.locator("#why")).to_contain_text("orange raises")
-
-
-@pytest.mark.slow
-def test_a_search_that_waits_is_found_again_by_its_closed_tab(browser: Any, visit: Visit, studio: FakeStudio) -> None:
-    studio.stay_after = 2
-    visit.bring(None, "First coat")
-    visit.improve()
-    expect(visit.page.locator("#progress")).to_contain_text("Round 2 of 4")
-    other = Visit(browser, visit.url)
-    other.bring(None, "Second coat")
-    other.improve()
-    expect(other.page.locator("#progress")).to_contain_text("1 ad before yours")
-    other.page.close()
-    assert len(studio.asked) == 1
-    other.open()
-    expect(other.page.locator("#progress")).to_contain_text("1 ad before yours")
-    studio.stay_after = None
-    expect(other.page.locator("#result")).to_contain_text("Second coat")
-    assert len(studio.asked) == 2
-    other.context.close()
 
 
 def test_many_ads_are_ranked_and_one_is_taken_on(visit: Visit, image_path: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
 from apps.studio.html import fragments, results
 from apps.studio.sessions.model_queue import MAX_WAITING
-from apps.studio.sessions.wishes import EFFORTS, Wish, build_creative, search_settings
+from apps.studio.sessions.wishes import Wish, build_creative, search_settings
 from tests.apps.fakes import FakeAlternative, FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -229,10 +229,6 @@ def test_the_download_says_that_a_model_edited_it(handlers: Handlers, image_path
 def test_unknown_wishes_are_named(wish: Wish, message: str) -> None:
     with pytest.raises(AdCreativeError, match=message):
         search_settings(Creative(headline="a"), wish, ("smile",))
-
-
-def test_normal_effort_is_what_the_command_line_does() -> None:
-    assert EFFORTS["normal"] == {"population_size": None, "generations": None}
 
 
 def test_cancel_stops_the_work_itself(handlers: Handlers, studio: FakeStudio) -> None:

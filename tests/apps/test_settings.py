@@ -11,7 +11,6 @@ from PIL import Image
 
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.creative import Creative
-from adcreative.editor.settings import EditorConfig
 from adcreative.errors import ConfigError
 from adcreative.pipeline import WriteSettings
 from adcreative.provenance.consent import ConsentRecord
@@ -329,7 +328,3 @@ def test_a_search_learns_whether_its_picture_has_words(handlers: Handlers, tmp_p
     assert handlers.estimates.find_lettering(Creative(image_path=path)) is True
     assert handlers.estimates.guess([LETTERED_PICTURE], 60).is_measured
     assert not handlers.estimates.guess([PICTURE], 60).is_measured
-
-
-def test_normal_is_what_the_command_line_uses() -> None:
-    assert (EditorConfig().population_size, EditorConfig().generations) == NORMAL_SIZES

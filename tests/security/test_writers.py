@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,71 +13,10 @@ import pytest
 
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import EditResult
-from adcreative.errors import AdCreativeError, CatalogError, ConfigError
+from adcreative.errors import AdCreativeError, CatalogError
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.export import export_picture
 from adcreative.runs.log import RunLog
-
-NUM_ROWS = 400
-# A run as `optimize` makes it: skip what is there, work, append.
-RUN = f"""
-import sys
-from pathlib import Path
-from adcreative.runs.log import RunLog
-with RunLog(Path(sys.argv[1]), {{"verb": "optimize"}}, key_field="row") as log:
-    print("open", flush=True)
-    for row in range({NUM_ROWS}):
-        if row not in log.rows:
-            log.append({{"row": row, "text": "x" * (row % 7) * 1000}})
-"""
-
-
-def run(path: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-
-
-def test_a_run_killed_in_a_loop_loses_no_row_and_writes_none_twice(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    rng, num_kills = np.random.default_rng(0), 0
-    for _ in range(30):
-        process = run(path)
-        assert process.stdout is not None
-        process.stdout.readline()
-        seen = path.stat().st_size
-        deadline_s = time.monotonic() + 10
-        while process.poll() is None and path.stat().st_size == seen and time.monotonic() < deadline_s:
-            pass  # wait for one new row at least, then a random moment
-        time.sleep(float(rng.uniform(0, 0.01)))
-        if num_kills < 4 and process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            num_kills += 1
-        process.communicate()
-        if process.returncode == 0:
-            break
-    rows = [json.loads(line)["row"] for line in path.read_text().splitlines()]
-    assert num_kills >= 2
-    assert rows == list(range(NUM_ROWS))
-
-
-def test_two_processes_do_not_write_one_folder(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    with RunLog(path, {"verb": "optimize"}, key_field="row") as log:
-        log.append({"row": 0, "text": ""})
-        second = run(path)
-        said = second.communicate()[1]
-        assert second.returncode != 0
-        assert "another process is writing" in said
-        assert "choose another --out" in said
-        with pytest.raises(ConfigError, match="another process is writing"):
-            RunLog(path, {"verb": "optimize"}, key_field="row", restart=True)
-        log.append({"row": 1, "text": ""})
-    assert len(path.read_text().splitlines()) == 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["results.jsonl", "results.run.json"]  # the lock is gone
-    with RunLog(path, {"verb": "optimize"}, key_field="row") as log:
-        assert set(log.rows) == {0, 1}
 
 
 class FullDisk:

@@ -52,12 +52,6 @@ def test_no_rate_and_no_gain_is_written(run: Path) -> None:
     assert not re.search(r"[+-]\d+(?:\.\d+)?\s?%", shown)
 
 
-def test_a_finished_run_given_again_says_the_same(run: Path, words: Path) -> None:
-    before = read(run)
-    pipeline.optimize(words, run, **SMALL)
-    assert read(run) == before
-
-
 def test_a_base_rate_is_the_mean_of_the_originals_and_gains_are_shrunk(words: Path, tmp_path: Path) -> None:
     pipeline.optimize(words, tmp_path / "run", base_rate=0.04, **SMALL)
     rows = read(tmp_path / "run")

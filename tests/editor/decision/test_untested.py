@@ -11,7 +11,7 @@ from adcreative.creative import Alternative, Edit, EditResult, SearchRecord
 from adcreative.ctr.transfer import ChangeTransfer
 from adcreative.editor.decision.judge import Verdict, give_verdict
 from adcreative.editor.decision.result import move_rate
-from adcreative.editor.decision.untested import claim_transferred, shift_level, withhold_rates
+from adcreative.editor.decision.untested import claim_transferred, shift_level
 from adcreative.problem import Problem
 
 VERDICT: Verdict = give_verdict(chosen=0.3, low=0.1, judged=0.28, audited=0.25, audited_low=0.1, std=0.1)
@@ -28,21 +28,6 @@ RESULT = EditResult(
     alternatives=(LINE, replace(LINE, edits=(Edit(face=0, direction="smile", strength=1.0),))),
 )  # fmt: skip
 HALF = ChangeTransfer(words=0.5, words_between=0.0, picture=0.0, picture_between=0.0)
-
-
-def test_without_a_level_no_rate_and_no_change_is_left() -> None:
-    found = withhold_rates(RESULT, VERDICT)
-    assert [name for name, value in found.as_dict().items() if name.startswith(("ctr_", "uplift_")) and value is not None] == []
-    assert [one.change for one in found.alternatives] == [None, None]
-    assert found.search.curve == ()
-    assert found.search.rendered == 2
-    assert found.is_untested
-    assert found.rank_score == pytest.approx(np.log(0.02 / 0.98), abs=1e-5)
-    assert "%" not in found.reason
-    assert found.reason.startswith("untested, worth a test")
-    assert [one.code for one in found.problems] == ["untested_edit", "no_other_line"]
-    assert found.reason == "; ".join(found.problems)
-    assert (found.headline_edited, found.status) == ("new", "edited")
 
 
 def test_a_stated_change_is_shrunk_by_what_transfers_and_its_interval_keeps_its_width() -> None:
