@@ -51,16 +51,3 @@ def test_guesses_are_counted_and_a_pair_without_one_is_left_out(folder: Path) ->
 def test_as_many_guesses_as_pairs_are_needed(folder: Path) -> None:
     with pytest.raises(ValueError, match="3 guesses for 9 pairs"):
         count_right(folder, "ABA")
-
-
-def test_all_words_are_of_letters_that_the_market_can_draw() -> None:
-    texts = [
-        text
-        for pairs in LANGUAGES.values()
-        for pair in pairs
-        for words in pair
-        for text in (words.headline, words.description, words.cta)
-    ]
-    assert len(LANGUAGES) == 8
-    assert all(text.isascii() for text in texts)
-    assert len(set(texts)) == len(texts)

@@ -13,10 +13,8 @@ from adcreative.features.batch import CreativeFeatures
 from tests.bench.uplift import (
     KINDS,
     Trial,
-    average_curves,
     measure_hacking,
     measure_uplift,
-    render_curve,
     render_table,
     run_kinds,
     run_trials,
@@ -105,9 +103,3 @@ def test_hacking_curve_ends_at_what_was_found() -> None:
     assert (np.diff(predicted) >= 0).all()
     np.testing.assert_allclose(predicted, true, atol=0.1)  # pixels are rounded
     np.testing.assert_allclose(second, predicted, atol=0.1)  # the judge is the same formula
-
-
-def test_a_curve_that_ended_early_goes_on_at_its_last_point() -> None:
-    mean = average_curves([[(0.1, 0.1, 0.1)], [(0.3, 0.1, 0.1), (0.5, 0.1, -0.1)]])
-    np.testing.assert_allclose(mean, [[0.2, 0.1, 0.1], [0.3, 0.1, 0.0]])
-    assert "| 1 | +35.0 % | +10.5 % | +0.0 % |" in render_curve(mean)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from adcreative.catalog import read_catalog, reader
+from adcreative.catalog import read_catalog
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.formats import csv as csv_format
 from adcreative.catalog.images import read_image
@@ -130,15 +130,6 @@ def test_names_longer_than_the_system_takes(tmp_path: Path, length: int) -> None
     assert len(failure.problem) < 300
     (tmp_path / "meta.csv").write_text(f"Ad name,Impressions,Link clicks\n{name},1000,10\n")
     assert read_results(tmp_path / "meta.csv").rows[0].clicks == 10
-
-
-def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path) -> list[Path]:
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    monkeypatch.setattr(reader, "find_metadata", refuse)
-    with pytest.raises(CatalogError, match=r"cannot be read \(Permission denied\)"):
-        read_catalog(tmp_path)
 
 
 def test_deeply_nested_mapping_files(tmp_path: Path) -> None:

@@ -22,20 +22,6 @@ def build(**cells: Any) -> Creative | FailedCreative:
 
 
 @pytest.mark.parametrize(
-    ("cell", "count"),
-    [
-        ("12", 12), (" 12 ", 12), ("12.0", 12), ("1e3", 1000), ("1,234", 1234), ("1 234 567", 1234567), ("0", 0), (12, 12),
-        (12.0, 12), (Decimal("12"), 12), ("", None), (None, None), (float("nan"), None), ("N/A", None), ("--", None),
-        ("+5", 5), ("-0", 0),
-    ],
-)  # fmt: skip
-def test_counts_as_exports_write_them(cell: Any, count: int | None) -> None:
-    creative = build(impressions=cell)
-    assert isinstance(creative, Creative)
-    assert creative.impressions == count
-
-
-@pytest.mark.parametrize(
     ("cells", "problem"),
     [
         ({"impressions": "10", "clicks": "30"}, r"clicks (30) are more than impressions (10)."),

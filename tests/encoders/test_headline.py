@@ -129,10 +129,6 @@ def test_surface_features_see_what_an_uncased_model_does_not() -> None:
     assert np.abs(surface_features("A. " * 5000)).max() <= 10
 
 
-def test_only_the_heads_and_scales_are_fitted(model: HeadlineModel) -> None:
-    assert {name.split(".")[0] for name in model.net.fitted_state()} == FITTED
-
-
 def test_saved_and_loaded_twice_is_bit_equal(saved_dir: Path, model: HeadlineModel, tmp_path: Path) -> None:
     once = HeadlineModel.load(saved_dir)
     np.testing.assert_allclose(once.score(HEADLINES), model.score(HEADLINES), atol=5e-3)  # fp16 on disk
@@ -166,18 +162,6 @@ def test_missing_and_unknown_tensors_are_named(saved_dir: Path, tmp_path: Path) 
     changed = rewrite(saved_dir, tmp_path / "changed", {"head.bias": None, "tail.bias": np.zeros(1, np.float16)})
     with pytest.raises(ArtifactError, match=r"misses \['head.bias'\] and has no place for \['tail.bias'\]"):
         HeadlineModel.load(changed)
-
-
-def test_truncated_file_is_refused(saved_dir: Path) -> None:
-    file = saved_dir / json.loads((saved_dir / "manifest.json").read_text())["file"]
-    file.write_bytes(file.read_bytes()[:-10])
-    with pytest.raises(ArtifactError, match="it was changed or cut short"):
-        HeadlineModel.load(saved_dir)
-
-
-def test_a_folder_without_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"no headline-model in .*: it has no manifest.json"):
-        HeadlineModel.load(tmp_path)
 
 
 def test_absent_minilm_is_a_weights_error(saved_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from adcreative.features.batch import (
     FACE_ATTRIBUTES,
     FIELDS,
     LOOK_STATS,
-    MODALITIES,
     CreativeFeatures,
     modality_mask,
 )
@@ -247,11 +246,6 @@ class TestExtraction:
         assert hash_of(WithModel(model)) == "abc"
         assert hash_of(WithModel(replace(model, manifest={"sha256": "def", "codes_sha256": "abc"}))) == "abc"
 
-    def test_attribute_names_are_those_of_the_analyzer(self) -> None:
-        from stylegan.faces.attributes import ATTRIBUTES
-
-        assert FACE_ATTRIBUTES == ATTRIBUTES
-
 
 class TestCache:
     def test_nothing_is_encoded_twice(self, tmp_path: Path) -> None:
@@ -443,15 +437,6 @@ class TestBuilder:
         expected = np.log((clicks + 0.5) / (impressions + 0.5 - clicks))
         assert builder.spec.base_log_odds == pytest.approx(expected, abs=1e-6)
 
-    def test_state_round_trip(self) -> None:
-        creatives, features = make_rows(30)
-        builder = FeatureBuilder.fit(creatives, features, np.arange(30))
-        again = FeatureBuilder.from_state(*builder.state())
-        assert again.spec == builder.spec
-        ours, theirs = builder.encode(creatives, features), again.encode(creatives, features)
-        assert all(torch.equal(ours.dense[name], theirs.dense[name]) for name in ours.dense)
-        assert torch.equal(ours.categories, theirs.categories)
-
     def test_broken_features_are_refused_by_name(self) -> None:
         creatives, features = make_rows(30)
         builder = FeatureBuilder.fit(creatives, features, np.arange(30))
@@ -469,18 +454,6 @@ class TestBuilder:
             AccountHistory([Creative(headline="x")], features[:1])
         with pytest.raises(FeatureError, match="no modality named 'smell'; known: picture, look, faces, words, context"):
             modality_mask("smell")
-
-    def test_modalities_partition_the_fields(self) -> None:
-        assert sorted(sum(MODALITIES.values(), ())) == sorted(FIELDS)
-
-    def test_rows_of_a_batch_are_selected_in_the_order_asked_for(self) -> None:
-        creatives, features = make_rows(10)
-        builder = FeatureBuilder.fit(creatives, features, np.arange(10))
-        batch, order = builder.encode(creatives, features), torch.tensor([7, 2, 9])
-        chosen = batch.index_select(order)
-        assert torch.equal(chosen.present, batch.present[order])
-        assert torch.equal(chosen.dense["text"], batch.dense["text"][order])
-        assert len(chosen) == 3
 
 
 class TestHistory:

@@ -12,7 +12,7 @@ import torch
 
 from adcreative.encoders import weights
 from adcreative.encoders.headline import HeadlineModel, HeadlineNet, read_language, read_minilm
-from adcreative.encoders.headline_tests import HeadlineTests, evaluate_scores
+from adcreative.encoders.headline_tests import HeadlineTests
 from data.make import headline_training as training
 
 GOOD, BAD = ("free", "puppy", "secret"), ("report", "budget", "quarterly")
@@ -65,39 +65,10 @@ def test_loss_is_the_multinomial_likelihood_of_a_naive_loop() -> None:
     assert float(found) == pytest.approx(expected / clicks.sum(), rel=1e-5)
 
 
-def test_loss_ignores_what_a_whole_test_shares() -> None:
-    scores, zeros, clicks = torch.randn(4), torch.zeros(4), torch.tensor([3.0, 1.0, 2.0, 0.0])
-    test_idx = torch.tensor([0, 0, 1, 1])
-    moved = scores + torch.tensor([5.0, 5.0, -2.0, -2.0])
-    arguments = (zeros, clicks, test_idx)
-    torch.testing.assert_close(training.multinomial_loss(scores, *arguments), training.multinomial_loss(moved, *arguments))
-
-
 def test_effective_clicks_are_clicks_without_overdispersion_and_bounded_with_it() -> None:
     tests = planted_tests(5)
     assert np.array_equal(training.effective_clicks(tests, 0.0), tests.clicks)
     assert np.bincount(tests.test_idx, training.effective_clicks(tests, 0.1)).max() < 3 / 0.1
-
-
-def test_heads_order_planted_words_and_agree_with_the_ridge(model: HeadlineModel, seen: training.ReadHeadlines) -> None:
-    tests = planted_tests()
-    training.fit_heads(model.net, seen, tests, CONFIG)
-    scores = training.score_seen(model.net, seen).numpy()
-    assert evaluate_scores(tests, scores, num_resamples=2)["pairwise_accuracy_significant"] > 0.9
-    features = training.head_features(model.net, seen, CONFIG)
-    slopes = training.fit_slopes(features, tests, ridge=CONFIG.ridge, overdispersion=CONFIG.overdispersion)
-    np.testing.assert_allclose(scores - scores.mean(), features @ slopes - (features @ slopes).mean(), atol=1e-3)
-
-
-def test_scale_is_found_and_the_mean_becomes_zero(model: HeadlineModel, seen: training.ReadHeadlines) -> None:
-    tests, net = planted_tests(), model.net
-    training.fit_heads(net, seen, tests, CONFIG)
-    training.set_scale(net, (seen, tests), seen, CONFIG.overdispersion)
-    for linear in (net.head, net.language_head, net.surface_head):
-        linear.weight.data.mul_(2)
-    assert training.set_scale(net, (seen, tests), seen, CONFIG.overdispersion) == pytest.approx(0.5, abs=0.01)
-    assert training.set_scale(net, (seen, tests), seen, CONFIG.overdispersion) == pytest.approx(1.0, abs=0.01)
-    assert float(training.score_seen(net, seen).mean()) == pytest.approx(0.0, abs=1e-4)
 
 
 def test_tests_that_share_a_headline_with_another_part_are_dropped() -> None:

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,7 +15,7 @@ from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.report.model_card import render_model_card
 from data.make import model_card
-from data.make.model_card import ADS, HEADLINES, facts_of, main, pick, write_card
+from data.make.model_card import ADS, HEADLINES, facts_of, main, write_card
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_tests
 
@@ -161,9 +160,3 @@ def test_no_table_and_figures_of_another_model_are_refused(
         with pytest.raises(SystemExit, match=r"adsee\.json is no table of adcreative benchmark adsee .*; make it anew"):
             main([str(folder), "--benchmark", str(table)])
     assert (folder / "README.md").read_text() == before
-
-
-def test_picks_are_spread_over_the_list() -> None:
-    assert pick(list(range(10)), 3) == [0, 3, 6]  # type: ignore[arg-type]
-    assert pick(list(range(2)), 5) == [0, 1]  # type: ignore[arg-type]
-    assert np.array_equal(pick([], 5), [])

@@ -79,61 +79,6 @@ def test_google_export_with_title_dates_tabs_and_totals_in_utf16(tmp_path: Path)
     assert not [note for note in results.warnings if "does not fit" in note]
 
 
-LOCAL = {
-    "de": (
-        "Berichtsstart;Berichtsende;Anzeigenname;Impressionen;Link-Klicks;Klicks (alle);CTR (Link-Klickrate);"
-        "Ausgegebener Betrag (EUR);Name der Anzeigengruppe\n01.11.2026;07.11.2026;Strand;12.345;185;300;1,5;1.234,50;Frauen\n"
-    ),
-    "fr": (
-        "Début des rapports;Fin des rapports;Nom de la publicité;Impressions;Clics sur un lien;Clics (tous);"
-        "Montant dépensé (EUR);Nom de l’ensemble de publicités\n01/11/2026;07/11/2026;Strand;12\u202f345;185;300;"
-        "1\u202f234,50;Frauen\n"
-    ),
-    "es": (
-        "Inicio del informe;Fin del informe;Nombre del anuncio;Impresiones;Clics en el enlace;Clics (todos);"
-        "Importe gastado (EUR);Nombre del conjunto de anuncios\n2026-11-01;2026-11-07;Strand;12.345;185;300;1.234,50;Frauen\n"
-    ),
-    "ja": (
-        "レポート開始日,レポート終了日,広告の名前,インプレッション,リンクのクリック,"
-        "クリック（すべて）,消化金額 (EUR),広告セット名\n"
-        '2026/11/01,2026/11/07,Strand,"12,345",185,300,"1,234.50",Frauen\n'
-    ),
-}
-
-
-@pytest.mark.parametrize("language", LOCAL)
-def test_localised_meta_headers(tmp_path: Path, language: str) -> None:
-    encoding = "cp1252" if language == "es" else "utf-8-sig"
-    row = read_results(write(tmp_path / "meta.csv", LOCAL[language], encoding)).rows[0]
-    assert (row.ad_name, row.impressions, row.clicks, row.spend, row.currency, row.ad_set, row.platform) == (
-        "Strand", 12345, 185, 1234.5, "EUR", "Frauen", "meta",
-    )  # fmt: skip
-    assert (row.date_start, row.date_end) == ("2026-11-01", "2026-11-07")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Anzeigenbericht\n1. November 2026\nKampagne;Anzeigengruppe;Anzeige;Impr.;Klicks;CTR;Kosten\n"
-        "Marke;Schuhe;Lauf;1.234.567;12.345;1,00 %;4.938,00\nGesamt: Konto; --; --;1.234.567;12.345;1,00 %;4.938,00\n",
-        "Rapport\nCampagne;Groupe d'annonces;Annonce;Impr.;Clics;Taux de clics;Coût\n"
-        "Marke;Schuhe;Lauf;1 234 567;12 345;1,00 %;4 938,00\nTotal : Compte; --; --;1 234 567;12 345;1,00 %;4 938,00\n",
-        "Informe\nCampaña;Grupo de anuncios;Anuncio;Impr.;Clics;CTR;Coste\n"
-        "Marke;Schuhe;Lauf;1.234.567;12.345;1,00 %;4.938,00\nTotal: cuenta; --; --;1.234.567;12.345;1,00 %;4.938,00\n",
-        "広告レポート\nキャンペーン\t広告グループ\t広告\t表示回数\tクリック数\tクリック率\t費用\n"
-        "Marke\tSchuhe\tLauf\t1,234,567\t12,345\t1.00%\t4,938\n合計: アカウント\t --\t --\t1,234,567\t12,345\t1.00%\t4,938\n",
-    ],
-)
-def test_localised_google_exports(tmp_path: Path, text: str) -> None:
-    results = read_results(write(tmp_path / "google.csv", text))
-    row = results.rows[0]
-    assert (row.ad_name, row.ad_set, row.impressions, row.clicks, row.spend, row.platform) == (
-        "Lauf", "Schuhe", 1234567, 12345, 4938.0, "google",
-    )  # fmt: skip
-    assert results.dropped == {"total row": 1}
-    assert not [note for note in results.warnings if "does not fit" in note]
-
-
 def test_an_ad_may_be_called_total(tmp_path: Path) -> None:
     text = "Ad name,Headline,Impr.,Clicks\nTotal comfort,Sleep,100,1\nTotal: the film,Watch it,100,2\nTotal,,200,3\n"
     results = read_results(write(tmp_path / "google.csv", text))

@@ -71,12 +71,6 @@ def test_sbx_spread_follows_its_density_far_from_bounds(eta: float) -> None:
     assert np.mean(beta < 1.2) == pytest.approx(1 - 0.5 * 1.2 ** -(eta + 1), abs=0.01)
 
 
-def test_sbx_of_twins_is_the_twins() -> None:
-    twin, rng = np.array([0.3, -0.2]), np.random.default_rng(0)
-    for child in simulated_binary_crossover(twin, twin, twin - 1, twin + 1, eta=2.0, rng=rng):
-        np.testing.assert_array_equal(child, twin)
-
-
 def test_polynomial_step_closed_form() -> None:
     low, high = np.array([-2.0]), np.array([3.0])
     at = lambda x, u, eta=4.0: float(polynomial_step(np.array([x]), low, high, np.array([u]), eta=eta)[0])  # noqa: E731

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from adcreative.editor.search.config import SearchConfig
 from adcreative.editor.search.registry import ALGORITHMS, SearchResult, _statistics, search_edits
-from adcreative.editor.space.genome import CandidateScore, EditFitness, GeneSpace, Individual
+from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 from adcreative.errors import ConfigError
 
 SPACE = GeneSpace(num_faces=2, low=np.full(3, -2.0), high=np.full(3, 2.0), num_headlines=3, num_descriptions=2)
@@ -210,12 +209,6 @@ def test_wrong_settings_are_named_together() -> None:
         SearchConfig(population_size=0, generations=-1, algorithm="nsga")
 
 
-def test_the_search_costs_less_than_two_milliseconds_per_candidate() -> None:
-    started_s = time.process_time()  # CPU time: other programs share the machine
-    result = search_edits(hill, SPACE, SearchConfig(population_size=40, generations=10), rng=np.random.default_rng(0))
-    assert (time.process_time() - started_s) / result.evaluations < 0.002
-
-
 def test_cma_es_without_its_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adcreative.editor.search.config.has_cmaes", lambda: False)
     with pytest.raises(ConfigError, match=r'needs the package cmaes; install it with: pip install "adcreative\[bench\]"'):
@@ -234,25 +227,6 @@ def test_cma_es_converges_on_a_smooth_hill_and_uses_choices() -> None:
     best = search_edits(score, space, config, rng=np.random.default_rng(0)).best
     assert best.fitness.values[0] > 1.28
     np.testing.assert_allclose(space.strengths([best])[0, 0], [1.2, -0.5], atol=0.1)
-
-
-def test_a_realism_that_never_differs_leaves_the_search_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four objectives of which one is constant are three: the same candidates, fronts and leaders, bit for bit."""
-    four = run("nsga2", seed=7, population_size=24, generations=8)
-    monkeypatch.setattr(EditFitness, "weights", (1.0, 1.0, -1.0))
-    monkeypatch.setattr(Individual, "set_fitness", _set_three)
-    monkeypatch.setattr(
-        "adcreative.editor.search.registry._statistics",
-        lambda front, best: {"best": best.fitness.values[0], "hypervolume": 0.0},
-    )
-    three = run("nsga2", seed=7, population_size=24, generations=8)
-    assert [list(one) for one in three.best_so_far] == [list(one) for one in four.best_so_far]
-    assert [list(one) for one in three.front] == [list(one) for one in four.front]
-
-
-def _set_three(one: Individual, score: CandidateScore) -> None:
-    one.score = score
-    one.fitness.values, one.fitness.violation = (score.uplift_low, score.identity, score.size), score.violation
 
 
 def test_of_two_edits_that_are_alike_otherwise_the_more_real_one_wins() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from data.make.face_model import grow, tune
-from data.make.face_model.growth import GrowthConfig, GrowthTrainer, Renders, _Window, grow_face_model, with_grown_block
+from data.make.face_model.growth import GrowthConfig, GrowthTrainer, Renders, grow_face_model, with_grown_block
 from data.make.face_model.joint_tuning import JointTuner, JointTuningConfig
 from data.make.face_model.state_files import read_state
 from stylegan.errors import CheckpointError, ShapeError
@@ -60,15 +60,6 @@ def test_a_grown_model_draws_the_old_picture_enlarged(base: FaceModel) -> None:
     torch.testing.assert_close(latent[:, 8:], latent[:, 7:8].expand(-1, 2, -1))
 
 
-def test_a_grown_model_keeps_its_prior_and_its_file(base: FaceModel, tmp_path: Path) -> None:
-    grown = grow_face_model(base, channels=6)
-    save_face_model(tmp_path, grown.generator, grown.encoder, dtype=torch.float32)
-    loaded = load_face_model(tmp_path)
-    assert (loaded.generator.config.size, loaded.encoder.config.size) == (64, 32)
-    prior = GaussianPrior.read_from(loaded.generator.mapping, loaded.encoder)  # type: ignore[arg-type]
-    np.testing.assert_allclose(prior.factor, np.eye(12), atol=1e-4)
-
-
 def renders(model: FaceModel, grown: FaceModel, faces: torch.Tensor, *, with_target: bool) -> Renders:
     code = torch.randn(len(faces), 12, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -87,22 +78,6 @@ def new_trainer(base: FaceModel, faces: torch.Tensor, state: dict[str, torch.Ten
     )  # fmt: skip
 
 
-@pytest.mark.slow
-def test_the_block_learns_and_nothing_else_changes(
-    base: FaceModel, faces: torch.Tensor, backbone_state: dict[str, torch.Tensor]
-) -> None:
-    trainer = new_trainer(base, faces, backbone_state, adversarial_from=10**9, lr=1e-2)
-    below = {
-        k: v.clone() for k, v in trainer.synthesis.state_dict().items() if not k.startswith(("convs.7", "convs.8", "to_rgbs.4"))
-    }
-    first = np.mean([trainer.step()["l1"] for _ in range(5)])
-    for _ in range(60):
-        trainer.step()
-    last = np.mean([trainer.step()["l1"] for _ in range(5)])
-    assert last < 0.97 * first
-    assert all(torch.equal(value, trainer.synthesis.state_dict()[name]) for name, value in below.items())
-
-
 def test_a_resumed_run_takes_the_same_step(
     base: FaceModel, faces: torch.Tensor, backbone_state: dict[str, torch.Tensor]
 ) -> None:
@@ -114,23 +89,6 @@ def test_a_resumed_run_takes_the_same_step(
     resumed = new_trainer(base, faces, backbone_state, seed=9)
     resumed.load_state(state)
     assert resumed.step() == pytest.approx(expected, rel=1e-4)
-
-
-def test_a_crop_is_the_same_part_of_the_whole_picture(
-    base: FaceModel, faces: torch.Tensor, backbone_state: dict[str, torch.Tensor]
-) -> None:
-    trainer = new_trainer(base, faces, backbone_state)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        trainer.block[2].weight.normal_()  # type: ignore[operator, union-attr]
-    for seed in range(6):
-        window, trainer.rng = _Window.draw(32, 16, np.random.default_rng(seed)), np.random.default_rng(seed)
-        rows = np.random.default_rng(seed).integers(6, size=2)
-        with torch.no_grad():
-            crops, _, _ = trainer._render(trainer.others, 2, window)
-            whole = trainer.synthesis(trainer.others.w_plus[rows])
-        y, x = 2 * (window.top + window.before_y), 2 * (window.left + window.before_x)
-        torch.testing.assert_close(crops, whole[:, :, y : y + 32, x : x + 32], atol=0.05, rtol=0.05)  # bfloat16
 
 
 @pytest.mark.slow
