@@ -100,33 +100,6 @@ def test_every_variant_runs_and_the_same_seed_gives_the_same_table(market: Plant
     assert [line["spearman"] for line in first[-8:]] == [line["spearman"] for line in again]
 
 
-def test_published_lines_read_what_the_paper_says() -> None:
-    """Table 3 of AdSEE: C1 to C5 on face count, product, class labels, face latents and image embedding."""
-    by_name = {variant.name: variant for variant in VARIANTS}
-    inputs = {
-        "C1: FC CL FL IE": {"face_count", "face_mean", "face_max", "image"},
-        "C2: PN CL FL IE": {"category", "brand", "face_mean", "face_max", "image"},
-        "C3: FC PN CL FL": {"face_count", "category", "brand", "face_mean", "face_max"},
-        "C4: FC PN CL IE": {"face_count", "category", "brand", "image"},
-        "C5: FC PN CL FL IE": {"face_count", "category", "brand", "face_mean", "face_max", "image"},
-    }
-    for name, fields in inputs.items():
-        found = by_name[name]
-        assert (found.model, found.pooling, found.labels, set(found.fields)) == ("autoint", "max", True, fields)
-        assert found.against == "C5: FC PN CL FL IE"
-    assert by_name["Q3: FC C CL FL IE T"].fields == ("image", "text", "body", "face_mean", "face_max", "face_count", "category")
-    assert not by_name["C5 without CL: FC PN FL IE"].labels
-    assert not by_name["Q1: IE"].labels
-    published = {name: dict(zip(METRICS, v.published, strict=True)) for name, v in by_name.items() if v.published}
-    assert len(published) == 8
-    assert published["C5: FC PN CL FL IE"] == {
-        "mae": 0.0132, "mape": 0.5947, "ndcg_at_10": 0.5065, "ndcg_at_50": 0.5256, "spearman": 0.3609, "kendall": 0.2468,
-    }  # fmt: skip
-    best = max(published, key=lambda name: published[name]["spearman"])
-    assert best == "Q3: FC C CL FL IE T"
-    assert all(variant.against in by_name for variant in VARIANTS if variant.against)
-
-
 @pytest.mark.slow
 def test_planted_labels_help_where_they_are_read_and_nowhere_else(market: PlantedWorld) -> None:
     """Clicks that follow one class of the picture and nothing else: only networks that read labels find the order."""

@@ -51,7 +51,7 @@ def test_parameters_are_recovered() -> None:
     assert fitted.num_rows == 1500
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_intervals_cover_true_rates_and_coverage_from_counts_agrees(seed: int) -> None:
     scored, _ = draw(800, seed=seed)
     calibrator = fit_calibrator(scored, seed=0)

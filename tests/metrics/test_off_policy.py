@@ -54,13 +54,6 @@ def test_slate_estimates_by_hand() -> None:
     assert ope.slate_cascade_dr(weights, rewards, q_logged, q_policy) == pytest.approx(by_hand)
 
 
-def test_cascade_dr_without_a_model_is_reward_interaction() -> None:
-    rng = np.random.default_rng(1)
-    weights, rewards, nothing = rng.uniform(0, 3, (50, 4)), rng.integers(0, 2, (50, 4)), np.zeros((50, 4))
-    found = ope.slate_cascade_dr(weights, rewards, nothing, nothing)
-    assert found == pytest.approx(ope.slate_reward_interaction(weights, rewards))
-
-
 def test_effective_sample_size_counts_rows_that_matter() -> None:
     assert ope.effective_sample_size(np.ones(10)) == pytest.approx(10)
     assert ope.effective_sample_size(np.array([5.0, 0, 0])) == pytest.approx(1)

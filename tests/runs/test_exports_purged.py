@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from adcreative import pipeline
 from adcreative.artifacts import hash_file
-from adcreative.cli.app import app
 from adcreative.creative import Creative, Edit, EditResult
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import AUDIT, note_event
@@ -461,18 +459,6 @@ def test_a_damaged_trail_is_no_traceback(tmp_path: Path, field: str, value: Any)
     purge(run, consent_id="c-1")
     assert (tmp_path / "x.csv").exists()
     assert (tmp_path / "run.adc").exists()
-
-
-def test_from_the_command_line(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", (LONG, "", "c-1"), ("other.png", "Other", "c-2"))
-    export(run, tmp_path / "x.csv", max_bytes=12_000)
-    (run / AUDIT).unlink()
-    asked = ["purge", str(run), "--consent-id", "c-1", "--keep-cache", "--also", str(tmp_path / "x.csv")]
-    result = CliRunner().invoke(app, asked)
-    assert result.exit_code == 0, result.output
-    assert len(pictures(tmp_path / "x-images")) == 2
-    result = CliRunner().invoke(app, [*asked[:-1], str(tmp_path / "none.csv")])
-    assert (result.exit_code, "there is no" in result.output) == (2, True)
 
 
 def test_without_a_place_for_the_key_an_export_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,16 +86,13 @@ class SlateModel:
         return chances
 
 
-def fit_slate_model(
-    slates: Slates, groups: np.ndarray | None = None, *, has_no_click: bool = True, prior: SlateModel | None = None
-) -> SlateModel:
+def fit_slate_model(slates: Slates, groups: np.ndarray | None = None, *, prior: SlateModel | None = None) -> SlateModel:
     """Fit attractions to slates.
 
     Args:
         groups: [N] int, the family of each creative; one family when None.
         prior: what the slates of other contexts say: attractions then lie around its own instead of their family's, with
             a spread that is fitted.
-        has_no_click: False leaves "no click" out and slates without a click with it: then levels are not known, only the order.
     Raises:
         TrainingError: fewer than 20 clicks.
     """
@@ -103,7 +100,7 @@ def fit_slate_model(
     num_clicks = int(slates.clicked.sum())
     if num_clicks < MIN_CLICKS:
         raise TrainingError(f"the slates hold {num_clicks} clicks; at least {MIN_CLICKS} are needed to learn from")
-    fit = _Fit(slates, has_no_click)
+    fit = _Fit(slates)
     num_groups = int(groups.max()) + 1
     mean, spread, values = np.zeros(num_groups), FIRST_SPREAD, fit.start()
     known = np.zeros(slates.num_items) if prior is None else prior.spread**2
@@ -133,23 +130,17 @@ def fit_slate_model(
 class _Fit:
     """The penalised likelihood of slates, its slope, and its curvature in the attractions."""
 
-    def __init__(self, slates: Slates, has_no_click: bool) -> None:
+    def __init__(self, slates: Slates) -> None:
         starts, lengths = slates.starts, slates.lengths
-        which = np.repeat(np.arange(len(starts)), lengths)
-        places = np.where(slates.clicked, np.arange(len(which)), len(which))
+        self.which = np.repeat(np.arange(len(starts)), lengths)
+        places = np.where(slates.clicked, np.arange(len(self.which)), len(self.which))
         first = np.minimum.reduceat(places, starts)  # the first click of each slate, or M
-        chosen = np.zeros(len(which), bool)
-        chosen[first[first < len(which)]] = True
-        keep = np.ones(len(which), bool) if has_no_click else (first < len(which))[which]
-        kept = np.unique(which[keep], return_inverse=True)[1]
-        self.item, self.position, self.chosen = slates.item[keep], slates.position[keep], chosen[keep]
-        self.which, self.num_slates = kept, int(kept[-1]) + 1
-        self.length = np.bincount(kept)
-        self.clicked = np.bincount(kept, self.chosen) > 0
-        self.has_no_click = has_no_click
-        weight = np.ones(len(which)) if slates.weight is None else slates.weight
-        self.weight = weight[keep]  # of rows
-        self.slate_weight = self.weight[np.flatnonzero(np.diff(kept, prepend=-1))]
+        self.chosen = np.zeros(len(self.which), bool)
+        self.chosen[first[first < len(self.which)]] = True
+        self.item, self.position, self.length = slates.item, slates.position, lengths
+        self.clicked = np.bincount(self.which, self.chosen) > 0
+        self.weight = np.ones(len(self.which)) if slates.weight is None else slates.weight  # of rows
+        self.slate_weight = self.weight[starts]
         self.num_items, self.width = slates.num_items, int(max(slates.position.max() + 1, lengths.max()))
 
     def start(self) -> np.ndarray:
@@ -166,7 +157,7 @@ class _Fit:
         """Return the chance of each row [M] and of no click [B], and the log of the sum [B]."""
         attraction, no_click, position = self.unpack(values)
         appeal = np.exp(np.clip(attraction[self.item] + position[self.position], -30, 30))
-        nothing = np.exp(np.clip(no_click[self.length], -30, 30)) if self.has_no_click else np.zeros(self.num_slates)
+        nothing = np.exp(np.clip(no_click[self.length], -30, 30))
         total = np.bincount(self.which, appeal) + nothing
         return appeal / total[self.which], nothing / total, np.log(total)
 
@@ -177,15 +168,14 @@ class _Fit:
             attraction, no_click, position = self.unpack(now)
             rows, nothing, log_total = self.chances(now)
             won = float((self.weight * (attraction[self.item] + position[self.position]))[self.chosen].sum())
-            won += float((self.slate_weight * no_click[self.length])[~self.clicked].sum()) if self.has_no_click else 0.0
+            won += float((self.slate_weight * no_click[self.length])[~self.clicked].sum())
             away = (attraction - prior_mean, no_click - middle, position)
             widths = (spread, np.array(NO_CLICK_SPREAD), np.array(POSITION_SPREAD))
             penalty = sum(float(((one / width) ** 2).sum()) / 2 for one, width in zip(away, widths, strict=True))
             missed = self.weight * (self.chosen - rows)
             pulls = [one / width**2 for one, width in zip(away, widths, strict=True)]
             pulls[0] = pulls[0] - np.bincount(self.item, missed, self.num_items)
-            if self.has_no_click:
-                pulls[1] = pulls[1] - np.bincount(self.length, self.slate_weight * (~self.clicked - nothing), self.width + 1)
+            pulls[1] = pulls[1] - np.bincount(self.length, self.slate_weight * (~self.clicked - nothing), self.width + 1)
             pulls[2] = pulls[2] - np.bincount(self.position, missed, self.width)
             pulls[2][0] = 0.0
             return penalty + float(self.slate_weight @ log_total) - won, np.concatenate(pulls)

@@ -52,7 +52,7 @@ def test_card_states_each_floor_and_the_stack_is_worse_than_none(models: Models)
         (0.0005, (10.0, 1e7), False),
         pytest.param(0.02, (10.0, 1e7), False, marks=pytest.mark.slow),
         pytest.param(0.3, (10.0, 1e6), False, marks=pytest.mark.slow),
-        (0.02, (100.0, 1e4), True),
+        pytest.param(0.02, (100.0, 1e4), True, marks=pytest.mark.slow),
     ],
 )
 def test_level_and_coverage_hold_whatever_the_account(rate: float, impressions: tuple[float, float], giant: bool) -> None:

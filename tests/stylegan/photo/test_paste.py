@@ -154,36 +154,12 @@ def test_where_the_inversion_saw_something_else_light_is_withheld(
     assert np.abs(doubtful).sum() < 0.75 * np.abs(likely).sum()
 
 
-def test_a_common_drift_of_all_points_is_no_edit(region: FaceRegion) -> None:
-    turn = np.array([[np.cos(0.1), -np.sin(0.1)], [np.sin(0.1), np.cos(0.1)]]) * 1.07
-    drifted = region.points @ turn.T + [0.03, -0.05]
-    np.testing.assert_allclose(paste._without_drift(region.points, drifted), 0.0, atol=1e-9)
-    lengths = np.linalg.norm(paste._limited(np.array([[0.001, 0.0], [0.0, 5.0], [0.0, 0.0]])), axis=1)
-    assert lengths[0] == pytest.approx(0.001, rel=1e-3)
-    assert lengths[1] <= paste.MAX_MOVE
-    assert lengths[2] == 0.0
-
-
 def test_a_render_replaces_the_face_inside_its_mask(region: FaceRegion, portrait: np.ndarray) -> None:
     picture_f32 = portrait.astype(np.float32)
     paste_render(picture_f32, region, np.full((128, 128, 3), 200, dtype=np.uint8))
     mask = full_mask(region, portrait)
     np.testing.assert_array_equal(picture_f32[mask == 0.0], portrait[mask == 0.0])
     np.testing.assert_allclose(picture_f32[mask == 1.0], 200.0, atol=1e-2)
-
-
-def test_seam_measures_the_step_at_the_edge_alone() -> None:
-    ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 100, axis=0).repeat(3, axis=2)
-    mask = np.zeros((100, 100), dtype=bool)
-    mask[:, 50:] = True
-    lifted = ramp.copy()
-    lifted[:, 50:] += 2  # the step across the edge grows from 2 to 4
-    assert seam(ramp, lifted, mask) == pytest.approx(1.0)
-    inner = ramp.copy()
-    inner[:, 60:80] += 30
-    assert seam(ramp, inner, mask) == 0.0
-    flat = np.full_like(ramp, 9)
-    assert seam(flat, flat + np.uint8(1) * mask[:, :, None], mask) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["smile", "eyes_open", "head_yaw"])
