@@ -185,7 +185,8 @@ def _overlaps(inks: Sequence[_Ink]) -> list[Problem]:
     found = []
     for second, ink in enumerate(inks):
         for under in inks[:second]:
-            x0, y0, x1, y1 = (*np.maximum(ink.box[:2], under.box[:2]), *np.minimum(ink.box[2:], under.box[2:]))
+            x0, y0 = (max(own, other) for own, other in zip(ink.box[:2], under.box[:2], strict=True))
+            x1, y1 = (min(own, other) for own, other in zip(ink.box[2:], under.box[2:], strict=True))
             if x0 >= x1 or y0 >= y1:
                 continue
             own, other = (one.within(x0, y0, x1, y1) for one in (ink, under))
