@@ -36,6 +36,7 @@ SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType({
     "subline": (0.42, 1.25, 5), "proof": (0.4, 1.25, 4.6), "badge": (0.32, 1.05, 3.6), "button": (0.38, 1.2, 4.4),
     "legal": (0.2, 1.0, 2.6), "brand": (0.38, 1.15, 4.4),
 })  # fmt: skip
+QUOTES = ("“", "„", "«", "»", "「", "『", "‹", '"')  # with which a quotation begins
 PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: above and below, beside
 BULLET = 1.55  # em that a bullet takes beside a proof
 PROOF_GAP = 0.75  # em between proofs
@@ -246,6 +247,11 @@ class Content:
     logo: float
     lead: str = "headline"
 
+    @property
+    def is_quote(self) -> bool:
+        """Whether the line that leads is somebody's words, in quotation marks."""
+        return any(text.words.startswith(QUOTES) for text in self.texts.get(self.lead, ()))
+
     def shows(self, node: Node) -> bool:
         """Return whether a box has something to show."""
         if node.name in PHOTOS:
@@ -297,7 +303,10 @@ class Arranger:
     # ---- sizes that boxes ask for
 
     def _shown(self, node: Node) -> list[Node]:
-        return [child for child in node.children if child.name in DECOR or self.content.shows(child)]
+        return [
+            child for child in node.children
+            if (child.name in DECOR and (child.name != "mark" or self.content.is_quote)) or self.content.shows(child)
+        ]  # fmt: skip
 
     def _pads(self, node: Node) -> tuple[float, float, float, float]:
         top, right, bottom, left = node.pad
@@ -382,6 +391,8 @@ class Arranger:
         """Return the widths in px of what stands in a row, and how many px are lacking."""
         shown = self._shown(node)
         room = width - node.gap * self.step * max(0, len(shown) - 1)
+        if len(shown) == 1 and shown[0].is_photo:  # a photo that stands alone takes the row
+            return [width], 0.0
         widths = [child.basis * width if child.basis else 0.0 if child.grow else self._natural(child) for child in shown]
         lacking = sum(widths) - room
         if lacking > 0:  # what can be broken into lines gives way

@@ -12,7 +12,7 @@ from adcreative.compose.layout import load_layout
 from adcreative.compose.parts import Box, Palette, Photo
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import compose_ad, layout_names
-from adcreative.compose.scene import Picture, encode
+from adcreative.compose.scene import Line, Picture, encode
 from adcreative.compose.shapes import SHAPES, shape_named
 from adcreative.errors import ConfigError
 from tests.compose.drawn import TEXTS, parts, scenery, thing
@@ -156,3 +156,12 @@ def test_a_thing_never_stands_on_its_own_colour():
 def test_a_brand_of_three_words_stands_in_one_line():
     ad = compose_ad(Recipe("split", TEXTS), replace(parts(brand="Ridge & Rain"), logo=None), shape_named("1:1"))
     assert [one.text for one in ad.placed if one.role == "brand"] == ["Ridge & Rain"]
+
+
+@pytest.mark.parametrize(("headline", "has_mark"), [("“They kept me dry all winter”", True), ("Dry all winter", False)])
+def test_a_quotation_mark_stands_over_a_quotation_only(headline, has_mark):
+    ad = compose_ad(Recipe("quote_with_face", {"headline": headline}), parts(thing()), shape_named("1:1"))
+    assert not ad.problems
+    assert any(isinstance(item, Line) for item in ad.scene.items) is has_mark
+    photo = next(item for item in ad.scene.items if isinstance(item, Picture) and item.role == "photo")
+    assert photo.box.width > 0.8 * 1080
