@@ -208,7 +208,7 @@ class OneAd(RuleBasedStateMachine):
 
 
 OneAd.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=20, deadline=None, derandomize=True, database=None,
+    max_examples=30, stateful_step_count=20, deadline=None, derandomize=True, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 TestOneAd = OneAd.TestCase

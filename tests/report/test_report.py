@@ -171,15 +171,6 @@ def test_hostile_text_stays_text(image_dir: Path) -> None:
     assert "&lt;script&gt;alert" in page
 
 
-def test_nothing_outside_the_image_folder_is_embedded(image_dir: Path) -> None:
-    Image.new("RGB", (80, 80)).save(image_dir.parent / "secret.edited.png")
-    for name in ("../secret.edited.png", str(image_dir.parent / "secret.edited.png"), "secret.edited.png"):
-        assert pictures.picture_path({"edited_image": name}, "edited", image_dir) is None
-    link = image_dir / "link.edited.png"
-    link.symlink_to(image_dir.parent / "secret.edited.png")
-    assert pictures.picture_path({"edited_image": "images/link.edited.png"}, "edited", image_dir) is None
-
-
 def test_missing_and_broken_pictures_do_not_stop_the_report(image_dir: Path) -> None:
     (image_dir / "a.edited.png").write_bytes(b"not a picture")
     (image_dir / "a.control.png").unlink()

@@ -38,13 +38,6 @@ def sentinel(tmp_path: Path) -> Path:
     return path
 
 
-def test_torch_itself_refuses(sentinel: Path, tmp_path: Path) -> None:
-    torch.save({"w": Evil(sentinel)}, tmp_path / "w.pt")
-    with pytest.raises(pickle.UnpicklingError):
-        torch.load(tmp_path / "w.pt", weights_only=True)
-    assert not sentinel.exists()
-
-
 @pytest.mark.parametrize("file_name", ["model.safetensors", "model.pt", "model.pkl"])
 def test_a_predictor_folder_with_a_pickle(sentinel: Path, tmp_path: Path, file_name: str) -> None:
     """The manifest names the pickle, with the right hash, under an honest and under a false suffix."""
