@@ -38,11 +38,11 @@ from tests.apps.fakes import FakeStudio
 
 @pytest.fixture(autouse=True)
 def _frugal() -> Iterator[None]:
-    """No bomb of this file may take more than five seconds or 200 MB."""
+    """No bomb of this file may take more than five seconds of processor time or 200 MB."""
     tracemalloc.start()
-    started_s = time.monotonic()
+    started_s = time.process_time()
     yield
-    assert time.monotonic() - started_s < 5
+    assert time.process_time() - started_s < 5
     assert tracemalloc.get_traced_memory()[1] < 200e6
     tracemalloc.stop()
 
@@ -152,7 +152,7 @@ def test_a_yaml_bomb_is_one_sentence_in_time(text: str, problem: str, tmp_path: 
     """Before, 200,000 brackets took minutes, and a rule whose condition is an alias was written out whole."""
     (tmp_path / "rules.yaml").write_text(f"market: eu\nname: EU\n{text}\n")
     (tmp_path / "grid.yaml").write_text(text)
-    started_s = time.monotonic()
+    started_s = time.process_time()
     with pytest.raises(ValueError, match=problem.replace("[", r"\[").replace("]", r"\]")):
         parse_yaml(text)
     with pytest.raises(ProvenanceError, match=r"\.yaml is not valid YAML: "):
@@ -160,7 +160,7 @@ def test_a_yaml_bomb_is_one_sentence_in_time(text: str, problem: str, tmp_path: 
     for read in (read_grid, lambda name: read_fuxictr_schema(Path(name))):
         with pytest.raises(ConfigError, match=r"cannot be read"):
             read(str(tmp_path / "grid.yaml"))
-    assert time.monotonic() - started_s < 5
+    assert time.process_time() - started_s < 5
 
 
 def test_yaml_with_a_few_aliases_is_read() -> None:
