@@ -11,43 +11,7 @@ import argparse
 import json
 import math
 import pkgutil
-import resource
-import subprocess
-import sys
-import time
 from typing import Any
-
-
-def start_figures(repeats: int = 3) -> dict[str, float]:
-    """Return how long `adcreative --help` takes, alone and against a bare Python; the fastest of the repeats."""
-
-    def seconds_of(arguments: list[str]) -> float:
-        times = []
-        for _ in range(repeats):
-            started_s = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-            times.append(time.perf_counter() - started_s)
-        return min(times)
-
-    bare, help_s = seconds_of(["-c", "pass"]), seconds_of(["-m", "adcreative", "--help"])
-    return {"help_s": round(help_s, 3), "help_over_bare_python": round(help_s / bare, 1)}
-
-
-def models_figures(repeats: int = 3) -> dict[str, float]:
-    """Return the processor time in which a process has imported, loaded and used every model once, alone and against torch's
-    import; the least of the repeats."""
-
-    def processor_s(code: str) -> float:
-        spent = []
-        for _ in range(repeats):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        return min(spent)
-
-    torch_s, models_s = processor_s("import torch"), processor_s("from adcreative.pipeline import Studio; Studio().load()")
-    return {"models_processor_s": round(models_s, 2), "models_over_import_torch": round(models_s / torch_s, 2)}
 
 
 def rendering_figures(sizes: tuple[int, ...] = (256, 1024), repeats: int = 3) -> dict[str, float]:
@@ -59,10 +23,7 @@ def rendering_figures(sizes: tuple[int, ...] = (256, 1024), repeats: int = 3) ->
 
 # name -> (what measures it, imported when it is asked for; settings at which it runs in seconds)
 FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
-    "start": ("tests.bench.__main__:start_figures", {"repeats": 1}),
-    "start-models": ("tests.bench.__main__:models_figures", {"repeats": 1}),
     "scoring": ("tests.bench.scoring:scoring_figures", {"num": 4, "num_straight": 1, "repeats": 1}),
-    "all-cores": ("tests.bench.scoring:all_cores_figures", {"num": 4, "repeats": 1}),
     "synthesis": ("tests.bench.__main__:rendering_figures", {"sizes": (32,), "repeats": 1}),
     "fuxictr": ("tests.bench.fuxictr:fuxictr_figures", {"num_seeds": 2, "auc_steps": 3, "race_steps": 2}),
     "compression": ("tests.bench.compression:compression_figures", {"num": 5000, "methods": ("low-rank 0.5",)}),
@@ -73,7 +34,6 @@ FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
     "editing": ("tests.bench.editing:editing_figures", {"population": 4, "generations": 1, "num_one_by_one": 1}),
     "set-text": ("tests.bench.set_text:set_text_figures", {"num": 2}),
     "app-page": ("tests.bench.app:page_figures", {"is_tiny": True}),
-    "app": ("tests.bench.app:app_figures", {"num_people": 3, "num_waves": 1, "round_s": 0.02}),
     "app-scores": ("tests.bench.app:score_figures", {"num_people": 3, "is_tiny": True}),
 }
 

@@ -1,9 +1,10 @@
-"""python -m tests.bench.app: fifty people press Improve at once; who waits how long, and what it costs in memory.
+"""What waiting for the app takes: fifty people who ask for a score at once, and one person's page, place by place.
 
-The app runs in a process of its own over a studio without models, whose searches take a known time: what is measured is the
-line, not the search. Each person brings a picture and a headline of their own and reads the page until their result is there.
-Several waves of the same people show whether the server's memory grows. (That nobody overtakes is a test:
-tests/apps/test_fifty_people.py.)
+    python -m tests.bench.app --scores
+    python -m tests.bench.app --page --picture AD.png
+
+The app runs in a process of its own; each person brings a picture and a headline of their own. (That nobody overtakes is a
+test: tests/apps/test_fifty_people.py.)
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import socket
 import statistics
@@ -20,9 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,45 +41,22 @@ window.acSeen = (place) => new Promise((resolve) => {
 });
 window.acFirst = window.acSeen('#score-button');
 """
-NUM_PEOPLE, NUM_WAVES, ROUND_S = 50, 3, 0.05  # a search has four rounds
+NUM_PEOPLE = 50
 START_S = 60.0
-_PLACE = re.compile(r"(\d+) ads? before yours")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Visit:
-    """What one person saw: when they pressed and when their result was there (seconds), the places in the line that the page
-    told them, and the record of their result."""
-
-    name: str
-    pressed_s: float
-    answered_s: float
-    places: tuple[int, ...]
-    record: dict[str, Any]
-
-    @property
-    def waited_s(self) -> float:
-        return self.answered_s - self.pressed_s
-
-    @property
-    def is_own(self) -> bool:
-        """Return whether the answer is about what this person brought."""
-        return self.record.get("headline_original") == self.name
 
 
 @contextmanager
-def serve(round_s: float, *, is_real: bool = False) -> Iterator[tuple[str, int]]:
+def serve(*, is_real: bool) -> Iterator[tuple[str, int]]:
     """Serve the app in a process of its own; yield its address and the id of the process.
 
-    is_real: over the shipped models, loaded when the first question is answered.
+    is_real: over the shipped models, loaded when the first question is answered; else over a studio without models.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     studio = "adcreative.pipeline import Studio" if is_real else "tests.apps.fakes import FakeStudio as Studio"
-    given = "" if is_real else "round_s=float(sys.argv[1])"
-    code = f"import sys; from apps.studio.launch import launch; from {studio}; launch(Studio({given}), port=int(sys.argv[2]))"
-    server = subprocess.Popen([sys.executable, "-c", code, str(round_s), str(port)], stdout=subprocess.DEVNULL)
+    code = f"import sys; from apps.studio.launch import launch; from {studio}; launch(Studio(), port=int(sys.argv[1]))"
+    server = subprocess.Popen([sys.executable, "-c", code, str(port)], stdout=subprocess.DEVNULL)
     try:
         wait_for(port)
         yield f"http://127.0.0.1:{port}", server.pid
@@ -125,76 +101,13 @@ def draw_pictures(folder: Path, num: int, side_px: int = 640) -> list[Path]:
     return paths
 
 
-def crowd(clients: Sequence[Any], pictures: Sequence[Path]) -> list[Visit]:
-    """Let all press Improve at once, and wait until each has an answer; in the order in which they pressed."""
-    from gradio_client import handle_file
-
-    pressed = []
-    for number, (client, path) in enumerate(zip(clients, pictures, strict=True)):
-        name = f"Headline of person {number}"
-        job = client.submit(
-            image_path=handle_file(path),
-            headline=name,
-            effort="quick",
-            faces="synthetic",
-            visitor=f"{number:032x}",
-            api_name="/improve",
-        )
-        pressed.append((name, time.monotonic(), job))
-    answered: dict[str, float] = {}
-
-    def wait(name: str, job: Any) -> None:
-        job.result()
-        answered[name] = time.monotonic()
-
-    threads = [threading.Thread(target=wait, args=(name, job)) for name, _, job in pressed]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [
-        Visit(
-            name=name, pressed_s=at_s, answered_s=answered[name], places=_places(job.outputs()), record=job.outputs()[-1][-1]
-        )
-        for name, at_s, job in pressed
-        if name in answered
-    ]  # fmt: skip
-
-
-def _places(outputs: Sequence[Sequence[Any]]) -> tuple[int, ...]:
-    """Return how many were before this person, each time that the page said so."""
-    found = [_PLACE.search(str(shown[0])) for shown in outputs]
-    return tuple(int(match[1]) for match in found if match)
-
-
-def app_figures(num_people: int = NUM_PEOPLE, num_waves: int = NUM_WAVES, round_s: float = ROUND_S) -> dict[str, Any]:
-    """Return waiting times (of the last wave) and memory (before, and after each wave) of waves of people who come at once."""
-    with serve(round_s) as (url, pid), tempfile.TemporaryDirectory() as folder:
-        pictures = draw_pictures(Path(folder), num_people)
-        clients = meet(url, num_people)
-        alone = crowd(clients[:1], pictures[:1])[0].waited_s
-        waves, memory = [], [resident_mib(pid)]
-        for _ in range(num_waves):
-            waves.append(crowd(clients, pictures))
-            memory.append(resident_mib(pid))
-    everyone = [visit for wave in waves for visit in wave]
-    waited = sorted(visit.waited_s for visit in waves[-1])
-    return {
-        "app_people": num_people, "app_answered": len(everyone), "app_own_answers": sum(v.is_own for v in everyone),
-        "app_told_their_place": sum(bool(v.places) for v in everyone), "app_search_s": 4 * round_s,
-        "app_alone_s": round(alone, 2), "app_first_s": round(waited[0], 2),
-        "app_median_s": round(statistics.median(waited), 2), "app_last_s": round(waited[-1], 2),
-        "app_memory_mib": [round(mib) for mib in memory],
-    }  # fmt: skip
-
-
 def score_figures(num_people: int = NUM_PEOPLE, *, is_tiny: bool = False) -> dict[str, Any]:
     """Return waiting times and memory of people who ask for a score of an ad of their own at once, with the shipped models.
 
     Args:
         is_tiny: over a studio without models.
     """
-    with serve(0.0, is_real=not is_tiny) as (url, pid), tempfile.TemporaryDirectory() as folder:
+    with serve(is_real=not is_tiny) as (url, pid), tempfile.TemporaryDirectory() as folder:
         pictures = draw_pictures(Path(folder), num_people + 1)
         clients = meet(url, num_people)
         _ask_score(clients[0], pictures[-1], num_people)  # the models are loaded with this one
@@ -289,77 +202,21 @@ def page_figures(picture: Path | None = None, *, read_s: float = 0.0, is_tiny: b
     return {name: round(seconds, 2) for name, seconds in figures.items()}
 
 
-def call_figures(picture: Path | None = None, *, is_ready: bool = False, is_tiny: bool = False) -> dict[str, float]:
-    """Return processor seconds of what the page asks for, without a page: a picture, two scores, a heat map, a quick search.
-
-    Models are loaded and templates compiled before, as the app does when it starts.
-
-    Args:
-        picture: as for `page_figures`. is_ready: what a search needs of the words in the picture is worked out before it, as
-            the app does while a score is read; what that takes is told apart. is_tiny: as there.
-    """
-    from adcreative.pipeline import Studio
-    from apps.studio.handlers.one_ad import Handlers
-    from apps.studio.handlers.why import Why
-    from apps.studio.launch import compile_all
-    from apps.studio.sessions.wishes import FORM_FIELDS, Wish, build_creative
-    from tests.apps.fakes import FakeStudio
-
-    studio: Any = FakeStudio() if is_tiny else Studio()
-    figures: dict[str, float] = {}
-
-    def measure(name: str, call: Any) -> Any:
-        begun_s = time.process_time()
-        found = call()
-        figures[name] = round(time.process_time() - begun_s, 2)
-        return found
-
-    with tempfile.TemporaryDirectory() as folder:
-        if not is_tiny:
-            studio.load()
-            compile_all()
-            studio.keep_features_in(Path(folder) / "features")
-        path = str(picture or draw_pictures(Path(folder), 1)[0])
-        handlers = Handlers(studio=studio, result_dir=Path(folder) / "results")
-        measure("calls_picture_s", lambda: handlers.inspect(path, "me"))
-        read = measure("calls_words_s", lambda: handlers.read_words("me", {"image_path": path}))[1]
-        form = {**{name: read.get(name, "") for name in FORM_FIELDS}, "image_path": path, "headline": "Coats for rain"}
-        measure("calls_first_score_s", lambda: handlers.score("me", **form))
-        form["headline"] = "Coats for every rain"
-        measure("calls_score_s", lambda: handlers.score("me", **form))
-        measure("calls_heat_map_s", lambda: list(Why(handlers=handlers).explain("me", form)))
-        if is_ready and not is_tiny:
-            measure("calls_ready_s", lambda: studio.prepare_one(build_creative(form), lambda: False))
-        wish = Wish(effort="quick", faces="leave")
-        measure("calls_quick_search_s", lambda: list(handlers.improve("me", form, wish)))
-    return figures
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=NUM_PEOPLE)
-    parser.add_argument("--waves", type=int, default=NUM_WAVES)
-    parser.add_argument("--round-s", type=float, default=ROUND_S, help="seconds of one round of a search")
-    parser.add_argument("--page", action="store_true", help="times of the page in Chromium instead, with the shipped models")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--page", action="store_true", help="times of the page in Chromium, with the shipped models")
+    what.add_argument("--scores", action="store_true", help="a score each at once, with the shipped models")
     parser.add_argument("--picture", type=Path, help="picture of the ad that the page is timed with")
-    parser.add_argument("--calls", action="store_true", help="processor seconds of the same without a page instead")
-    parser.add_argument("--ready", action="store_true", help="with what a search needs worked out before it, for --calls")
     parser.add_argument("--read-s", type=float, default=0.0, help="seconds for which the page's score is read before “Why?”")
-    parser.add_argument("--scores", action="store_true", help="a score each at once instead, with the shipped models")
-    parser.add_argument("--tiny", action="store_true", help="without models, three people, one wave")
+    parser.add_argument("--tiny", action="store_true", help="without models, three people")
     arguments = parser.parse_args()
     if arguments.page:
-        print(json.dumps(page_figures(arguments.picture, read_s=arguments.read_s, is_tiny=arguments.tiny), indent=1))
-        return
-    if arguments.calls:
-        print(json.dumps(call_figures(arguments.picture, is_ready=arguments.ready, is_tiny=arguments.tiny), indent=1))
-        return
-    if arguments.tiny:
-        arguments.people, arguments.waves = 3, 1
-    if arguments.scores:
-        print(json.dumps(score_figures(arguments.people, is_tiny=arguments.tiny), indent=1))
-        return
-    print(json.dumps(app_figures(arguments.people, arguments.waves, arguments.round_s), indent=1))
+        found: dict[str, Any] = page_figures(arguments.picture, read_s=arguments.read_s, is_tiny=arguments.tiny)
+    else:
+        found = score_figures(3 if arguments.tiny else arguments.people, is_tiny=arguments.tiny)
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

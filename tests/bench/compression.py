@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch import nn
 
 from adcreative import pipeline
+from adcreative.catalog.log_schema import LogSchema, render_schema
 from adcreative.ctr.compression.distillation import DistilConfig, compress_distil
-from tests.bench.logs import write_frappe
 from tests.ctr.compression.worlds import held_auc, planted_histories, trained
 from tests.verbs.test_train_log import make_log
 
@@ -43,6 +44,17 @@ FRAPPE = (
 )
 SMALL = "[training]\nembedding_regularizer = 1e-4\nmax_epochs = 3\nbatch_size = 2048\n[network]\nhidden_dims = [64, 64]\n"
 SCHEMA = 'label = "click"\nuser = "user_id"\ncategorical = ["placement", "style"]\nnumeric = ["bid"]\n'
+
+
+def write_frappe(logs: Path, folder: Path) -> tuple[Path, Path]:
+    """Write the log with a split column, and its schema; return both paths."""
+    learnt, test = (pd.read_parquet(logs / f"frappe-{part}.parquet") for part in ("train", "test"))
+    is_valid = np.random.default_rng(0).random(len(learnt)) < 0.1
+    table = pd.concat([learnt.assign(split=np.where(is_valid, "valid", "train")), test.assign(split="test")])
+    table.to_parquet(folder / "frappe.parquet")
+    fields = tuple(name for name in learnt.columns if name != "label")
+    (folder / "schema.toml").write_text(render_schema(LogSchema(label="label", split="split", categorical=fields)))
+    return folder / "frappe.parquet", folder / "schema.toml"
 
 
 def compression_figures(num: int = 60_000, methods: Sequence[str] = ("low-rank 0.25", "distil")) -> dict[str, Any]:

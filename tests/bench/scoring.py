@@ -1,15 +1,11 @@
 """What `score` costs: cold and warm, against its encoders alone, and against a script that anyone would write.
 
-One run; the fastest of a few repeats each. `scoring_figures` takes processor time of one thread (a shared machine hardly
-disturbs it), `all_cores_figures` the time that passes while both may use every core, as who waits for them sees it.
+One run; the fastest of a few repeats each; processor time of one thread, which a shared machine hardly disturbs.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -57,51 +53,6 @@ def scoring_figures(num: int = 128, num_straight: int = 32, repeats: int = 2) ->
             figures[f"straight_{label}_ads_per_cpu_s"] = round(num_straight / min(spent_s), 1)
             figures[f"score_over_straight_{label}"] = round(min(spent_s) / num_straight / (min(cold_s) / num), 2)
         return figures
-
-
-def all_cores_figures(num: int = 128, repeats: int = 3) -> dict[str, float | str]:
-    """Score `num` simulated ads with an empty feature cache; return its rate and its ratio to the scripts' on the same ads.
-
-    Time that passes, `score` and scripts each with as many threads as this machine has cores: once started and warmed up, and
-    (command_*) of the whole commands, their start and the reading of their weights included.
-    """
-    with _warmed_up(num, len(os.sched_getaffinity(0))) as (folder, extractor, scripts):
-        cold_s, straight_s = [], {label: [] for label, *_ in scripts}
-        for turn in range(repeats):
-            extractor.cache = FeatureCache(folder / f"cache{turn}")
-            cold_s.append(_seconds(lambda: _score(folder), time.perf_counter))
-            for label, *parts in scripts:
-                straight_s[label].append(straight_seconds(folder / "ads", num, *parts, clock=time.perf_counter))
-        command_s, script_s = _command_seconds(folder, scripts[0][1], repeats)
-    figures: dict[str, float | str] = {"all_cores_score_ads_per_s": round(num / min(cold_s), 1)}
-    for label, spent_s in straight_s.items():
-        figures[f"all_cores_straight_{label}_ads_per_s"] = round(num / min(spent_s), 1)
-        figures[f"all_cores_score_over_straight_{label}"] = round(min(spent_s) / min(cold_s), 2)
-    figures |= {"command_score_s": round(command_s, 1), "command_straight_vit_b_32_s": round(script_s, 1)}
-    return figures | {"command_score_over_straight_vit_b_32": round(script_s / command_s, 2)}
-
-
-def _command_seconds(folder: Path, vit_b_32: Any, repeats: int) -> tuple[float, float]:
-    """Return the time of `adcreative score` and of the straight script as commands on the same ads, the fastest of each.
-
-    Features are read anew each time; what is made of a weight once on a machine (the unpacked language model) is there.
-    """
-    checkpoint, cache = folder / "vit-b-32.pt", folder / "command-cache"
-    torch.save(vit_b_32.state_dict(), checkpoint)
-    environment = {**os.environ, "ADCREATIVE_CACHE": str(cache)}
-    score = ["-m", "adcreative", "score", "--restart", "--out", str(folder / "command.csv")]
-    script = [straight_script.__file__, str(folder / "ads"), str(checkpoint), str(folder / "straight.csv")]
-    _run([*score, str(folder / "few")], environment)
-    spent_s: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats):
-        shutil.rmtree(cache / "features")
-        spent_s[0].append(_seconds(lambda: _run([*score, str(folder / "ads")], environment), time.perf_counter))
-        spent_s[1].append(_seconds(lambda: _run(script, environment), time.perf_counter))
-    return min(spent_s[0]), min(spent_s[1])
-
-
-def _run(arguments: list[str], environment: dict[str, str]) -> None:
-    subprocess.run([sys.executable, *arguments], env=environment, check=True, capture_output=True)
 
 
 @contextmanager

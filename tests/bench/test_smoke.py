@@ -47,7 +47,7 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr(sys, "argv", ["bench", "speed"])
     with pytest.raises(SystemExit, match="2"):
         bench.main()
-    assert "no figures are named speed; known: start, start-models" in capsys.readouterr().err
+    assert "no figures are named speed; known: scoring, synthesis" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("module", [codec, recovery, transfer, weight])
