@@ -82,12 +82,7 @@ def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[st
 
 
 def cross_lines(
-    lines: Sequence[str],
-    num_children: int,
-    *,
-    joints: Collection[str],
-    rng: np.random.Generator,
-    is_fit: Callable[[str], bool],
+    lines: Sequence[str], num_children: int, *, joints: Collection[str], rng: np.random.Generator, is_fit: Callable[[str], bool]
 ) -> tuple[str, ...]:
     """Return up to num_children new lines, each the head of one line and the tail of another.
 

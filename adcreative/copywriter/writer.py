@@ -10,14 +10,7 @@ from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping
 
 from adcreative.copywriter.brief import Brief, clean_text, expect_of, read_facts
-from adcreative.copywriter.candidates import (
-    CopyCandidates,
-    CutShortError,
-    FreshLine,
-    LineSource,
-    ShouldStop,
-    StreamingSource,
-)
+from adcreative.copywriter.candidates import CopyCandidates, CutShortError, FreshLine, LineSource, ShouldStop, StreamingSource
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
 from adcreative.encoders.language import LANGUAGES

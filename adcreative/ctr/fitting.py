@@ -277,12 +277,7 @@ def _continue_config(config: PredictorConfig, start: Predictor) -> PredictorConf
 
 
 def _train_members(
-    trained: _Trained,
-    splits: Sequence[np.ndarray],
-    *,
-    config: PredictorConfig,
-    seed: int,
-    callbacks: Callbacks,
+    trained: _Trained, splits: Sequence[np.ndarray], *, config: PredictorConfig, seed: int, callbacks: Callbacks
 ) -> tuple[list[torch.nn.Module], list[TrainingSummary]]:
     members, summaries = [], []
     for number in range(config.num_members):

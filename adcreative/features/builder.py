@@ -108,10 +108,7 @@ class FeatureBuilder:
         )  # fmt: skip
 
     def encode(
-        self,
-        creatives: Sequence[Creative],
-        features: Sequence[CreativeFeatures],
-        history: AccountHistory | None = None,
+        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None = None
     ) -> FeatureBatch:
         """Encode creatives, with the earlier creatives of their own brand when the account's history is given.
 

@@ -10,15 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from adcreative.features.cache import FeatureCache, FeatureStore, cache_dir, hash_picture, picture_key
-from adcreative.lettering import (
-    TextLine,
-    TextReading,
-    has_reader,
-    load_reader,
-    name_installed_reader,
-    pack_lines,
-    unpack_lines,
-)
+from adcreative.lettering import TextLine, TextReading, has_reader, load_reader, name_installed_reader, pack_lines, unpack_lines
 
 FORMAT = "words in pictures 2"
 

@@ -95,15 +95,7 @@ def read_apart(source: Path, out_dir: Path, *, timeout_s: int) -> None:
     """
     package_root = Path(__file__).resolve().parents[2]
     # -P: nothing in the working folder is imported; the package is found by its own path
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        READER,
-        str(source.resolve()),
-        str(out_dir.resolve()),
-        str(timeout_s),
-    ]
+    command = [sys.executable, "-P", "-m", READER, str(source.resolve()), str(out_dir.resolve()), str(timeout_s)]
     # one thread: the fences hold for all of them, and none may be older than the fences
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = {**os.environ, **threads, "PYTHONPATH": str(package_root), "CUDA_VISIBLE_DEVICES": ""}

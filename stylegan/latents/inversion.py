@@ -120,12 +120,7 @@ def _features(face_model: FaceModel, image_f32: Tensor) -> list[Tensor]:
 
 
 def _descend(
-    loss: Callable[[], Tensor],
-    parameters: list[Tensor],
-    *,
-    lr: float,
-    steps: int,
-    should_stop: Callable[[], bool] | None,
+    loss: Callable[[], Tensor], parameters: list[Tensor], *, lr: float, steps: int, should_stop: Callable[[], bool] | None
 ) -> None:
     """Run Adam with a cosine fall of the step size; stop early when asked."""
     optimizer = torch.optim.Adam(parameters, lr=lr)

@@ -27,10 +27,7 @@ _CHUNK_BYTES = 1 << 20
 _ENCODINGS = ("cp1252", "cp1250", "cp1254", "cp932", "gb18030", "big5", "cp949", "latin-1")
 _MAX_JUDGED_CELLS = 300
 _MULTIBYTE = ("cp932", "gb18030", "big5", "cp949")
-_UNCLOSED = (
-    "a quotation mark is opened and not closed.",
-    'Close it, and write a quotation mark inside a cell twice ("").',
-)
+_UNCLOSED = ("a quotation mark is opened and not closed.", 'Close it, and write a quotation mark inside a cell twice ("").')
 
 
 class CsvSource:

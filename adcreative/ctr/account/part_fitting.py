@@ -194,12 +194,7 @@ def _fit_members(
 
 
 def _predict_out_of_fold(
-    table: AccountTable,
-    encoder: AccountEncoder,
-    fitted: Mapping[str, Member],
-    setting: _Setting,
-    *,
-    seed: int,
+    table: AccountTable, encoder: AccountEncoder, fitted: Mapping[str, Member], setting: _Setting, *, seed: int
 ) -> _OutOfFold:
     num = len(table)
     encoded = [encoder.encode(table.without(parts)) for parts in VERSIONS]

@@ -93,11 +93,7 @@ def fit_shift(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray)
 
 
 def cross_fitted(
-    predictions: np.ndarray,
-    clicks: np.ndarray,
-    impressions: np.ndarray,
-    fold: np.ndarray,
-    upper: np.ndarray | None = None,
+    predictions: np.ndarray, clicks: np.ndarray, impressions: np.ndarray, fold: np.ndarray, upper: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the stack's log-odds [N], each fold's with weights and shift that the other folds alone decided."""
     stacked = np.zeros(len(clicks))

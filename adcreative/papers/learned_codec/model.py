@@ -41,12 +41,7 @@ from adcreative.papers.learned_codec.entropy import (
     snap,
     symbol_sizes,
 )
-from adcreative.papers.learned_codec.transforms import (
-    NUM_SCALES,
-    Analysis,
-    CodecConfig,
-    Synthesis,
-)
+from adcreative.papers.learned_codec.transforms import NUM_SCALES, Analysis, CodecConfig, Synthesis
 
 KIND, FORMAT_VERSION = "image-codec", 1
 NUM_BYTES_OF_HASH = 8

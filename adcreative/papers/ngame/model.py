@@ -18,13 +18,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from adcreative.papers.ngame.batches import (
-    cluster_points,
-    doubling_schedule,
-    draw_batches,
-    draw_positives,
-    positive_mask,
-)
+from adcreative.papers.ngame.batches import cluster_points, doubling_schedule, draw_batches, draw_positives, positive_mask
 from adcreative.progress import Count, ShouldStop, never, uncounted
 
 NUM_HARDEST, TEMPERATURE, MARGIN = 10, 0.1, 0.3

@@ -13,12 +13,7 @@ from transformers import PreTrainedModel
 from adcreative.papers.post_training.data import read_corpus
 from adcreative.papers.post_training.model import Model, load_base
 from adcreative.papers.post_training.pipeline.recovery import MODES
-from adcreative.papers.post_training.pipeline.trainer import (
-    PipelineConfig,
-    PipelineTrainer,
-    packed_batches,
-    stage_builder,
-)
+from adcreative.papers.post_training.pipeline.trainer import PipelineConfig, PipelineTrainer, packed_batches, stage_builder
 from adcreative.papers.post_training.pipeline.workers import LocalWorkers, RayWorkers, Workers, draw_failures, kill_by_schedule
 
 __all__ = ["add_pipeline_options", "leave_out", "load_trainable", "run_pipeline"]

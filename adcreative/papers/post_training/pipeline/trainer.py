@@ -26,14 +26,7 @@ from transformers import PreTrainedModel
 from adcreative.artifacts import open_atomically
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.papers.post_training.pipeline.ends import Ends, end_parameters
-from adcreative.papers.post_training.pipeline.recovery import (
-    LR_FACTOR,
-    MODES,
-    Recovery,
-    merge_layers,
-    plan_ends,
-    plan_recovery,
-)
+from adcreative.papers.post_training.pipeline.recovery import LR_FACTOR, MODES, Recovery, merge_layers, plan_ends, plan_recovery
 from adcreative.papers.post_training.pipeline.stage import Stage, StageConfig
 from adcreative.papers.post_training.pipeline.workers import StageLostError, Workers
 from adcreative.progress import Progress, ShouldStop, never, silent
