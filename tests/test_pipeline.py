@@ -207,7 +207,7 @@ def test_a_model_fitted_with_other_encoders_is_refused(tmp_path: Path) -> None:
         model.config = dataclasses.replace(model.config, encoder_hashes=hashes)
         model.__dict__.pop("content_hash", None)
         model.save(tmp_path / name)
-    with pytest.raises(ArtifactError, match=r"the predictor was fitted with .* 000000000000, here it is"):
+    with pytest.raises(ArtifactError, match=r"the model was fitted with .* 000000000000, here it is"):
         load_model(tmp_path)
 
 

@@ -15,5 +15,6 @@ ctr/
 |-- account/             the model of an account: floors, mixed effects, trees, shipped score, stacked; what `train` makes
 |-- evaluation.py        a model on creatives it has not seen: intervals over groups, deciles, verdict
 |-- fitting.py           split, train the ensemble, calibrate, measure
+|-- saved_model.py       the base of saved models: folder, hash, card, encoders it was fitted with
 `-- predictor.py         builder + ensemble + calibrator + evidence = one artefact
 """

@@ -26,9 +26,7 @@ class PredictorManifest:
 
     def card(self, name: str) -> dict[str, Any]:
         """Return the model card, as the model's own `card`."""
-        if self.kind == ACCOUNT_KIND:
-            return build_account_card(name, self.notes, self.content_hash)
-        return build_card(name, self.notes, self.content_hash)
+        return build_card(name, self.notes, self.content_hash, kind=self.kind)
 
 
 def read_predictor_manifest(model_dir: Path) -> PredictorManifest:
@@ -47,42 +45,31 @@ def read_predictor_manifest(model_dir: Path) -> PredictorManifest:
     return PredictorManifest(content_hash, notes, manifest["kind"])
 
 
-def build_card(name: str, notes: Mapping[str, Any], content_hash: str) -> dict[str, Any]:
-    """Return the model card of a predictor as plain values: purpose, source, limits, held-out figures."""
-    grades = {modality: f"{grade} ({phrase})" for modality, (grade, phrase) in notes["grades"].items()}
-    return {
+def build_card(name: str, notes: Mapping[str, Any], content_hash: str, *, kind: str) -> dict[str, Any]:
+    """Return the model card as plain values: purpose, source, limits, held-out figures, and an account's members."""
+    is_account = kind == ACCOUNT_KIND
+    known = (
+        "It knows this account alone; ads of another one, or column values it has not seen, are extrapolations."
+        if is_account
+        else "A rate for a kind of creative that it was not trained on is an extrapolation; each row's evidence says so."
+    )
+    judged = (
+        "groups of ads (same words or test) left out of the fit, in turn"
+        if is_account
+        else "a test split by group that no fitting step has seen"
+    )
+    card = {
         "name": name,
-        "purpose": "click rate of an ad creative, with a 90 % interval",
-        "source": "; ".join(f"{modality}: {text}" for modality, text in grades.items()),
+        "purpose": f"click rate of an ad {'of this account' if is_account else 'creative'}, with a 90 % interval",
+        "source": "; ".join(f"{modality}: {grade} ({phrase})" for modality, (grade, phrase) in notes["grades"].items()),
         "licence": "that of the data it was fitted to",
-        "limits": [
-            "A rate for a kind of creative that it was not trained on is an extrapolation; each row's evidence says so.",
-            "It predicts clicks, not sales, and knows no audience beyond the columns given.",
-        ],
-        "calibration": {**notes["metrics"], "data": "a test split by group that no fitting step has seen"},
-        "content_hash": content_hash,
-        "training": notes["training"],
+        "limits": [known, "It predicts clicks, not sales, and knows no audience beyond the columns given."],
+        "calibration": {
+            **notes["metrics"],
+            "data": judged if is_account else "a test split by group that no fitting step has seen",
+        },
     }
-
-
-def build_account_card(name: str, notes: Mapping[str, Any], content_hash: str) -> dict[str, Any]:
-    """Return the card of an account's model as plain values: purpose, source, limits, members and floors, held-out figures."""
-    grades = {modality: f"{grade} ({phrase})" for modality, (grade, phrase) in notes["grades"].items()}
-    return {
-        "name": name,
-        "purpose": "click rate of an ad of this account, with a 90 % interval",
-        "source": "; ".join(f"{modality}: {text}" for modality, text in grades.items()),
-        "licence": "that of the data it was fitted to",
-        "limits": [
-            "It knows this account alone; ads of another one, or column values it has not seen, are extrapolations.",
-            "It predicts clicks, not sales, and knows no audience beyond the columns given.",
-        ],
-        "calibration": {**notes["metrics"], "data": "groups of ads (same words or test) left out of the fit, in turn"},
-        "members": notes["members"],
-        "new_groups": notes.get("new_groups"),
-        "word_effects": notes.get("word_effects", []),
-        "seen_effects": notes.get("seen_effects", []),
-        "num_pictures": notes.get("num_pictures", 0),
-        "content_hash": content_hash,
-        "training": notes["training"],
-    }
+    if is_account:
+        empty: dict[str, Any] = {"new_groups": None, "word_effects": [], "seen_effects": [], "num_pictures": 0}
+        card |= {"members": notes["members"], **{key: notes.get(key, value) for key, value in empty.items()}}
+    return {**card, "content_hash": content_hash, "training": notes["training"]}

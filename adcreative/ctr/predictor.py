@@ -5,10 +5,8 @@ What everything else optimises. Knows no pixels, no training (`fitting.py` makes
 
 from __future__ import annotations
 
-import hashlib
 import weakref
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,11 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
 from adcreative.config import build_config, config_as_dict
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.calibration import Calibrator, ScoredCounts
-from adcreative.ctr.card import FORMAT, KIND, build_card
+from adcreative.ctr.card import FORMAT, KIND
 from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equal
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
@@ -28,6 +25,7 @@ from adcreative.ctr.creative_network import CreativeNetwork, restore_ctr_model
 from adcreative.ctr.evidence import OODScore, find_far, grade_row, note_foreign_words, render_evidence, render_reasons
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
 from adcreative.ctr.rates import HeldOutRates
+from adcreative.ctr.saved_model import SavedModel, read_ood_scores, with_prefix
 from adcreative.errors import ArtifactError
 from adcreative.features.batch import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import AccountHistory, FeatureBuilder
@@ -41,7 +39,7 @@ _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
 History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
 
 
-class Predictor:
+class Predictor(SavedModel):
     """Predicts click rates of creatives with intervals, reasons and evidence.
 
     predictor = fit_predictor(creatives, features, PredictorConfig(), seed=0)          # adcreative.ctr.fitting
@@ -49,6 +47,8 @@ class Predictor:
     Predictor.load(Path("model")).predict(creatives, features)[0].ctr
     """
 
+    KIND, FORMAT = KIND, FORMAT
+    has_gradients: ClassVar[bool] = True
     optional_features: frozenset[str] = frozenset()
 
     def __init__(
@@ -201,39 +201,9 @@ class Predictor:
         domain = int(features.image is not None or features.look is not None)
         return self.calibrator.domains[domain].skill > 0
 
-    def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
-        """Refuse encoders other than those the model was fitted with.
-
-        Raises:
-            ArtifactError: a hash that both sides name differs.
-        """
-        for name, expected in self.config.encoder_hashes.items():
-            if encoder_hashes.get(name, expected) != expected:
-                raise ArtifactError(
-                    f"the predictor was fitted with {name} {expected[:12]}, here it is {encoder_hashes[name][:12]}; "
-                    "use the same weights or fit it again"
-                )
-
-    has_gradients: ClassVar[bool] = True
-
     @property
-    def searched_share(self) -> float:
-        """Share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`)."""
-        return self.changes.searched_share
-
-    @cached_property
-    def content_hash(self) -> str:
-        """sha256 of the manifest, which holds the hash of the tensors: the same before saving and after loading."""
-        tensors, notes = self.state()
-        manifest, _ = build_manifest(KIND, FORMAT, tensors, notes)
-        return hashlib.sha256(pack_manifest(manifest)).hexdigest()
-
-    def save(self, model_dir: Path) -> str:
-        """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
-        tensors, notes = self.state()
-        content_hash = save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
-        self.__dict__["content_hash"] = content_hash  # notes may have been added since it was last asked for
-        return content_hash
+    def encoder_hashes(self) -> Mapping[str, str]:
+        return self.config.encoder_hashes
 
     @classmethod
     def load(cls, model_dir: Path) -> Predictor:
@@ -242,7 +212,7 @@ class Predictor:
         Raises:
             ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
         """
-        artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
+        artifact = cls.open(model_dir)
         predictor = cls.from_state(artifact.manifest, artifact.tensors, where=str(model_dir))
         predictor.__dict__["content_hash"] = artifact.content_hash
         return predictor
@@ -252,22 +222,15 @@ class Predictor:
         """Rebuild what `state` returned; `where` is the folder that messages name. Raises ArtifactError as `load`."""
         try:
             config = build_config(PredictorConfig, manifest["config"], where=where)
-            builder = FeatureBuilder.from_state(manifest["builder"], _with_prefix(tensors, "builder."))
+            builder = FeatureBuilder.from_state(manifest["builder"], with_prefix(tensors, "builder."))
             calibrator = Calibrator.from_dict(manifest["calibration"])
             changes = ChangeCalibration.from_dict(manifest["changes"])
-            ood_scores = {
-                name: OODScore(tensors[f"reference.{name}"], threshold)
-                for name, threshold in manifest["ood_thresholds"].items()
-            }
+            ood_scores = read_ood_scores(manifest, tensors)
             members = [_load_member(config, builder, tensors, number) for number in range(config.num_members)]
             notes = manifest["notes"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"the parts of the predictor in {where} do not fit together ({error}); re-fit") from error
         return cls(builder, members, calibrator, config=config, changes=changes, ood_scores=ood_scores, notes=notes)
-
-    def card(self, name: str) -> dict[str, Any]:
-        """Return the model card as plain values: purpose, source, limits, held-out figures."""
-        return build_card(name, self.notes, self.content_hash)
 
     def _predict_block(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
@@ -375,11 +338,7 @@ def domain_of(batch: FeatureBatch) -> np.ndarray:
     return (batch.present[:, _PICTURE_COLUMNS].sum(dim=1) > 0).long().numpy()
 
 
-def _with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
-
-
 def _load_member(config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int) -> nn.Module:
     """Rebuild one network of the ensemble; strict."""
-    state = {name: torch.from_numpy(values).float() for name, values in _with_prefix(tensors, f"member{number}.").items()}
+    state = {name: torch.from_numpy(values).float() for name, values in with_prefix(tensors, f"member{number}.").items()}
     return restore_ctr_model(config.model_name, builder.spec, config.model, state)

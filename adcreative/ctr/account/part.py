@@ -19,6 +19,7 @@ from adcreative.ctr.account.members import BLIND, MEMBERS, MIXED, UNGROUPED, Mem
 from adcreative.ctr.account.mixed_model import MixedModel
 from adcreative.ctr.account.table import AccountTable
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
+from adcreative.ctr.saved_model import with_prefix
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +152,3 @@ def change_vectors(encoded: Encoded) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
     faces = rows(("faces",))
     return rows(("meaning", "body")), rows(("picture",)), faces * np.sqrt(faces.shape[1])  # faces in standard deviations
-
-
-def with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Return the tensors whose names begin with a prefix, without it."""
-    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}

@@ -27,9 +27,8 @@ import torch
 from transformers import PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import hash_file, write_atomically
 from adcreative.copywriter.engines.adapter import WEIGHTS_FILE
-from adcreative.encoders.weights import hash_file
 from adcreative.errors import TrainingError
 from adcreative.papers.post_training.data import Example
 from adcreative.papers.post_training.model import Model, load_base, save_adapter
