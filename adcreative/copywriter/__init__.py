@@ -1,9 +1,9 @@
 """Headlines and descriptions for an ad, from a brief: written by an engine, passed by a lint.
 
     brief.py          Brief (the user's words), Facts (what may be used of them)
-    candidates.py     CopyCandidates, FreshLine, LineSource, StreamingSource, Copywriter
+    candidates.py     CopyCandidates, LineSource, Copywriter
     build.py          build_copywriter: "smollm2", "template", "http://...", a model folder or hub id
-    writer.py         LintedCopywriter: source -> lint -> top-up; in-memory cache; lines as they come
+    writer.py         LintedCopywriter: source -> lint -> top-up; in-memory cache
     brand_kit.py      a brand manifest: words to use and avoid, tone, disclaimers
     engines/          who writes lines: template grammar, local language model, chat server
     lint/             what each line must pass: checks, sentences, substance

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from adcreative.copywriter.brief import Brief
 from adcreative.errors import CopywriterError
@@ -36,15 +35,6 @@ class CopyCandidates:
         return self.headlines + self.descriptions
 
 
-@dataclass(frozen=True)
-class FreshLine:
-    """A line that passed the lint, handed out as soon as it is written; the final candidates may replace it."""
-
-    text: str
-    kind: str
-    engine: str
-
-
 class LineSource(Protocol):
     """Proposes raw lines, which the lint checks afterwards."""
 
@@ -54,22 +44,6 @@ class LineSource(Protocol):
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
         """Return lines of `kind`, best first; more than `num_lines` when that is cheap, fewer when it cannot do better.
-
-        Raises:
-            CopywriterError: the engine cannot write.
-        """
-
-
-@runtime_checkable
-class StreamingSource(Protocol):
-    """A LineSource that hands out lines while others are still being written."""
-
-    engine: str
-
-    def stream(
-        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
-    ) -> Generator[str, None, list[str]]:
-        """Yield lines as they are finished; return what `propose` returns.
 
         Raises:
             CutShortError: the engine failed after some lines, which the error holds.
@@ -83,16 +57,6 @@ class CutShortError(CopywriterError):
     def __init__(self, message: str, lines: tuple[str, ...]) -> None:
         super().__init__(message)
         self.lines = lines
-
-
-def drain(events: Generator[str, None, list[str]]) -> list[str]:
-    """Run a source's stream to its end, ignore what it yields, and return what it returns."""
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            lines: list[str] = end.value
-            return lines
 
 
 class Copywriter(Protocol):

@@ -1,13 +1,13 @@
-"""What the user asks of new lines, and lines from a copywriter one after another."""
+"""What the user asks of new lines, and lines from a copywriter, a few at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adcreative.copywriter.brief import Brief
-from adcreative.copywriter.candidates import CopyCandidates, FreshLine
+from adcreative.copywriter.candidates import Copywriter
 from adcreative.copywriter.instructions import read_instructions
 from adcreative.copywriter.lint.checks import is_near_duplicate
 from adcreative.creative import Creative
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import BrandKit
     from adcreative.features.line_features import LineEffect
 
-LINES_AT_ONCE, MAX_ROUNDS = 2, 8
+LINES_AT_ONCE, MAX_ROUNDS = 3, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ ANY_WORDING = Wording()  # nothing is asked for
 
 def write_lines(
     creative: Creative,
-    copywriter: Any,
+    copywriter: Copywriter,
     kind: str,
     *,
     wording: Wording = ANY_WORDING,
@@ -55,37 +55,20 @@ def write_lines(
     seed: int = 0,
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[str]:
-    """Yield up to `num` different lines of `kind` that pass the rules, each as soon as it is written.
+    """Yield up to `num` different lines of `kind` that pass the rules, LINES_AT_ONCE after each other.
 
     kind is "headline" or "description". evidence: what was worth a higher rate in the account, see `known_effects`.
-    A copywriter that has `stream` is asked for all lines at once and yields them one by one; another is asked for a few at a
-    time.
 
     Raises:
         CopywriterError: the engine cannot write and has no fallback.
     """
     brief, original = wording.apply(replace(Brief.of_ad(creative), evidence=evidence)), getattr(creative, kind)
-    at_once = num if _can_stream(copywriter) else LINES_AT_ONCE
-    wanted = (at_once, 0) if kind == "headline" else (0, at_once)
+    wanted = (LINES_AT_ONCE, 0) if kind == "headline" else (0, LINES_AT_ONCE)
     given: list[str] = []
     for number in range(MAX_ROUNDS):
-        for event in _stream(copywriter, brief, *wanted, seed + number, should_stop):
-            for line in (event.text,) if isinstance(event, FreshLine) else event.lines:
-                if len(given) >= num or (should_stop is not None and should_stop()):
-                    return
-                if line != original and not is_near_duplicate(line, given):
-                    given.append(line)
-                    yield line
-
-
-def _can_stream(copywriter: Any) -> bool:
-    return hasattr(copywriter, "stream")
-
-
-def _stream(
-    copywriter: Any, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: Callable[[], bool] | None
-) -> Iterator[FreshLine | CopyCandidates]:
-    """Yield the events of a copywriter's `stream`; one without `stream` yields its candidates once, at the end."""
-    write = copywriter.stream if _can_stream(copywriter) else copywriter.write
-    events = write(brief, num_headlines, num_descriptions, seed, should_stop=should_stop)
-    yield from events if _can_stream(copywriter) else (events,)
+        if len(given) >= num or (should_stop is not None and should_stop()):
+            return
+        for line in copywriter.write(brief, *wanted, seed + number, should_stop=should_stop).lines:
+            if len(given) < num and line != original and not is_near_duplicate(line, given):
+                given.append(line)
+                yield line

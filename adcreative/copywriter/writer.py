@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Mapping
 
 from adcreative.copywriter.brief import Brief, clean_text, expect_of, read_facts
-from adcreative.copywriter.candidates import CopyCandidates, CutShortError, FreshLine, LineSource, ShouldStop, StreamingSource
+from adcreative.copywriter.candidates import CopyCandidates, CutShortError, LineSource, ShouldStop
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
 from adcreative.encoders.language import LANGUAGES
@@ -48,51 +48,32 @@ class LintedCopywriter:
             CopywriterError: the engine failed and there is no fallback.
             ValueError: a wanted number is negative.
         """
-        events = self.stream(brief, num_headlines, num_descriptions, seed, should_stop)
-        (result,) = (event for event in events if isinstance(event, CopyCandidates))
-        return result
-
-    def stream(
-        self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: ShouldStop | None = None
-    ) -> Iterator[FreshLine | CopyCandidates]:
-        """Yield clean lines as they come, and at the end the CopyCandidates that `write` returns.
-
-        What comes early is not always kept: the best lines are chosen once all are there. Lines from memory come at once.
-        """
         if num_headlines < 0 or num_descriptions < 0:
             raise ValueError(f"numbers of lines must be 0 or more, got {num_headlines} and {num_descriptions}")
         key = (brief, num_headlines, num_descriptions, seed)
         with self._lock:
             if key in self._cache:
                 self._cache.move_to_end(key)
-                remembered = self._cache[key]
-            else:
-                remembered = None
-        if remembered is not None:
-            yield remembered
-            return
+                return self._cache[key]
         draft = _Draft(brief)
         for kind, num_lines in zip(KINDS, (num_headlines, num_descriptions), strict=True):
-            yield from self._fill(draft, kind, num_lines, seed, should_stop)
+            self._fill(draft, kind, num_lines, seed, should_stop)
         result = draft.finished()
         if not result.is_cancelled:
             with self._lock:
                 self._cache[key] = result
                 while len(self._cache) > _CACHE_SIZE:
                     self._cache.popitem(last=False)
-        yield result
+        return result
 
-    def _fill(self, draft: _Draft, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None) -> Iterator[FreshLine]:
+    def _fill(self, draft: _Draft, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None) -> None:
         """Take lines of one kind from the source, then from the fallback, until there are enough."""
         most = min(num_lines, (self._most_lines or {}).get(kind, num_lines))
         for source, wanted in ((self._source, most), (self._fallback, num_lines)):
             if source is None or draft.num_lines(kind) >= wanted or draft.is_cancelled:
                 continue
             try:
-                if isinstance(source, StreamingSource):
-                    lines = yield from _fresh(source, draft.brief, kind, wanted, seed, should_stop)
-                else:
-                    lines = source.propose(draft.brief, kind, wanted, seed=seed, should_stop=should_stop)
+                lines = source.propose(draft.brief, kind, wanted, seed=seed, should_stop=should_stop)
             except CutShortError as error:
                 lines = list(error.lines)
                 finished = f"{len(lines)} line{'s' * (len(lines) > 1)}"
@@ -102,27 +83,10 @@ class LintedCopywriter:
                     raise
                 draft.note(Problem("writer_failed", engine=source.engine, error=str(error)))
                 continue
-            taken = draft.take(lines, kind, wanted, source.engine)
-            if not isinstance(source, StreamingSource):
-                yield from (FreshLine(line, kind, source.engine) for line in taken)
+            draft.take(lines, kind, wanted, source.engine)
             draft.is_cancelled = should_stop is not None and should_stop()
             if source.engine == TemplateSource.engine and not draft.is_cancelled:
                 draft.note_language()
-
-
-def _fresh(
-    source: StreamingSource, brief: Brief, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
-) -> Generator[FreshLine, None, list[str]]:
-    """Yield the clean ones of a source's lines as they come; return all of them, best first."""
-    events = source.stream(brief, kind, num_lines, seed=seed, should_stop=should_stop)
-    while True:
-        try:
-            text = clean_text(next(events))
-        except StopIteration as end:
-            lines: list[str] = end.value
-            return lines
-        if not check_copy(text, brief, kind):
-            yield FreshLine(text, kind, source.engine)
 
 
 class _Draft:
@@ -153,14 +117,11 @@ class _Draft:
             name = LANGUAGES.get(facts.language, "another language than English")
             self.note(Problem("ad_language", language=name))
 
-    def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> list[str]:
-        """Accept clean, new lines until there are `num_lines`; return them.
+    def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> None:
+        """Accept clean, new lines until there are `num_lines`, and remember why the others were dropped.
 
         Those with the brand's words come first, then those that the account's evidence speaks for.
-
-        Why the others were dropped is remembered.
         """
-        taken: list[str] = []
         liked = read_facts(self.brief).liked
         for line in sorted(lines, key=lambda line: (not used_words(liked, line), -expect_of(line, self.brief))):
             text = clean_text(line)
@@ -173,8 +134,6 @@ class _Draft:
                 self._dropped.append((text[:300], "; ".join(problems)))
             else:
                 self._accepted[kind].append((self._with_disclaimers(text, kind), engine))
-                taken.append(self._accepted[kind][-1][0])
-        return taken
 
     def _with_disclaimers(self, text: str, kind: str) -> str:
         """Put the brand's disclaimers under a description where they fit; a note says so where they don't."""

@@ -1,8 +1,8 @@
-"""Lines one after another: as a copywriter makes them where it can stream, and the same promises where it cannot."""
+"""Lines a few at a time, none twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adcreative.copywriter.brief import Brief
-from adcreative.copywriter.candidates import CopyCandidates, FreshLine
+from adcreative.copywriter.candidates import CopyCandidates
 from adcreative.copywriter.fresh_lines import Wording, write_lines
 from adcreative.creative import Creative, Edit
 from adcreative.editor import session as editing
@@ -41,48 +41,24 @@ class Writer:
         return CopyCandidates(headlines=LINES, descriptions=(), engines=("w",) * len(LINES), engine="w")
 
 
-class Streamer(Writer):
-    def stream(
-        self, brief: Brief, headlines: int, descriptions: int, seed: int, should_stop: Any = None
-    ) -> Iterator[FreshLine | CopyCandidates]:
-        self.asked.append((brief, headlines, descriptions, seed))
-        for line in LINES:
-            self.num_begun += 1
-            yield FreshLine(line, "headline", "w")
-        yield CopyCandidates(headlines=(*LINES, "Found at the end"), descriptions=(), engines=("w",) * 6, engine="w")
-
-    def write(self, *asked: Any, **others: Any) -> CopyCandidates:
-        raise AssertionError("a copywriter that can stream is not asked to write")
-
-
 @pytest.mark.parametrize("is_briefed", [False, True])
-def test_lines_come_while_others_are_being_written(is_briefed: bool) -> None:
-    writer = Streamer()
+def test_a_copywriter_is_asked_for_a_few_at_a_time(is_briefed: bool) -> None:
+    writer = Writer()
     wording = Wording(text="Waterproof.", avoid=("cheap",)) if is_briefed else Wording()
-    lines = write_lines(AD, writer, "headline", wording=wording, num=3, seed=7)
-    assert next(lines) == LINES[0]
-    assert writer.num_begun == 1
-    assert list(lines) == [LINES[2], LINES[4]]
+    assert list(write_lines(AD, writer, "headline", wording=wording, num=2, seed=7)) == [LINES[0], LINES[2]]
     ((brief, *asked),) = writer.asked
     assert asked == [3, 0, 7]
     assert (brief.notes, brief.avoid) == (("Waterproof.", ("cheap",)) if is_briefed else ("", ()))
 
 
-def test_what_only_the_final_candidates_hold_is_given_too_and_nothing_twice() -> None:
-    writer = Streamer()
-    assert list(write_lines(AD, writer, "headline", num=6)) == [LINES[0], LINES[2], LINES[4], "Found at the end"]
+def test_nothing_is_given_twice_and_rounds_end() -> None:
+    writer = Writer()
+    assert list(write_lines(AD, writer, "headline", num=6)) == [LINES[0], LINES[2], LINES[4]]
     assert [seed for *_, seed in writer.asked] == list(range(8))
 
 
-def test_a_copywriter_that_only_writes_is_asked_for_a_few_at_a_time() -> None:
-    writer = Writer()
-    lines = list(write_lines(AD, writer, "headline", num=2))
-    assert lines == [LINES[0], LINES[2]]
-    assert [tuple(asked[1:]) for asked in writer.asked] == [(2, 0, 0)]
-
-
 def test_stopping_ends_the_lines() -> None:
-    assert not list(write_lines(AD, Streamer(), "headline", should_stop=lambda: True))
+    assert not list(write_lines(AD, Writer(), "headline", should_stop=lambda: True))
 
 
 def test_words_of_ones_own_bring_their_own_interval_of_the_change() -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from adcreative.copywriter.engines.answer_lines import stream_answer
+from adcreative.copywriter.engines.answer_lines import read_answer
 from adcreative.copywriter.engines.answer_pieces import AnswerError, read_pieces
 from adcreative.creative import EditResult
 from adcreative.errors import CopywriterError
@@ -122,7 +122,7 @@ def read_answer_stream(path: Path) -> object:
     starts = range(0, len(content), 1 + len(content) % 17)
     step = starts.step if len(starts) else 1
     try:
-        return list(stream_answer(read_pieces(content[start : start + step] for start in starts)))
+        return read_answer("".join(read_pieces(content[start : start + step] for start in starts)))
     except AnswerError as error:
         raise CopywriterError(str(error)) from error
 

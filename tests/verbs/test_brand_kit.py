@@ -29,13 +29,13 @@ def kit(tmp_path: Path) -> Path:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Brief]:
     """What the copywriter was told, in order."""
     heard: list[Brief] = []
-    stream = LintedCopywriter.stream
+    write = LintedCopywriter.write
 
     def listen(self: LintedCopywriter, brief: Brief, *args: Any, **options: Any) -> Any:
         heard.append(brief)
-        return stream(self, brief, *args, **options)
+        return write(self, brief, *args, **options)
 
-    monkeypatch.setattr(LintedCopywriter, "stream", listen)
+    monkeypatch.setattr(LintedCopywriter, "write", listen)
     return heard
 
 

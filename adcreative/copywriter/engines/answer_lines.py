@@ -1,18 +1,17 @@
-"""Read the lines out of a chat server's answer: all at once, or each as soon as it is complete while the rest still streams.
+"""Read the lines out of a chat server's answer; of one that broke off, those that were finished.
 
 Knows text only; which answer is asked for is server's business, how it travels is chat's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.):])\s+")
-_CLOSED_BY = {"]": "[", "}": "{"}
-_TARGETS = ("{[", "[")  # where lines are: a list directly in the outer object, or the outer list itself
+_ITEM = re.compile(r'\s*+,?\s*+("(?:[^"\\]|\\.)*")', re.DOTALL)  # a text of a JSON list that is closed
 
 
 class Answer(NamedTuple):
@@ -20,76 +19,6 @@ class Answer(NamedTuple):
 
     lines: list[str]
     is_whole: bool
-
-
-class LineScanner:
-    """Finds the lines of a JSON answer in pieces of it; every character is looked at once.
-
-    Follows {"lines": ["...", "..."]} and ["...", "..."], also behind other text. The first list with a text counts, as in
-    `read_answer`. is_whole turns true when the object around that list is closed, so that nothing more need be waited for; a
-    bare list never says so, since an object that counts more may follow.
-    """
-
-    def __init__(self) -> None:
-        self.is_whole = False
-        self._nesting = ""  # brackets that are open, outermost first
-        self._text: list[str] | None = None  # characters of the string that is open
-        self._is_escaped = self._may_begin = self._has_lines = self._is_past = False
-
-    def feed(self, piece: str) -> list[str]:
-        """Return the lines that end in `piece`."""
-        return [line for character in piece for line in self._step(character)]
-
-    def _step(self, character: str) -> list[str]:
-        if self._text is not None:
-            self._text.append(character)
-            if self._is_escaped or character == "\\":
-                self._is_escaped = not self._is_escaped
-            elif character == '"':
-                return self._close_text()
-        elif character == '"' and self._nesting:
-            self._text = [character]
-        elif character in _CLOSED_BY:
-            self._close(character)
-        elif character in "[{" and not (self._is_past and not self._nesting):
-            self._nesting += character
-            self._may_begin = True
-        elif not character.isspace():
-            self._may_begin = character == ","
-        return []
-
-    def _close_text(self) -> list[str]:
-        raw, self._text = "".join(self._text or []), None
-        is_item = self._may_begin and self._nesting in _TARGETS and not self._is_past
-        self._may_begin = False
-        if not is_item:
-            return []
-        try:
-            line: str = json.loads(raw).strip()
-        except ValueError:  # an escape that is none, a raw line break
-            return []
-        self._has_lines = self._has_lines or bool(line)
-        return [line] if line else []
-
-    def _close(self, character: str) -> None:
-        if not self._nesting.endswith(_CLOSED_BY[character]):
-            self._nesting = ""  # no JSON after all: begin again at the next bracket
-            return
-        self._is_past = self._is_past or (self._has_lines and self._nesting in _TARGETS)
-        self.is_whole = self.is_whole or (self._is_past and self._nesting == "{")
-        self._nesting = self._nesting[:-1]
-        self._may_begin = False
-
-
-def stream_answer(pieces: Iterable[str]) -> Iterator[str | Answer]:
-    """Yield each line of an answer as soon as it is complete; return what `read_answer` finds in the whole."""
-    scanner, content = LineScanner(), []
-    for piece in pieces:
-        content.append(piece)
-        yield from scanner.feed(piece)
-        if scanner.is_whole:
-            break
-    yield read_answer("".join(content))
 
 
 def read_answer(content: str) -> Answer:
@@ -104,11 +33,23 @@ def read_answer(content: str) -> Answer:
                 return Answer(_lines_in(json.loads(content[first : last + 1])), is_whole=True)
             except (ValueError, RecursionError):  # also a number of thousands of digits
                 continue
-    scanner = LineScanner()
-    if finished := scanner.feed(content):
-        return Answer(finished, scanner.is_whole)
+    if finished := read_finished(content):
+        return Answer(finished, is_whole=False)
     plain = [_BULLET.sub("", line).strip().strip('"“”') for line in content.splitlines() if "```" not in line]
     return Answer([line for line in plain if line], is_whole=True)
+
+
+def read_finished(content: str) -> list[str]:
+    """Return the texts that are closed in the first list with a text, of JSON that broke off."""
+    for opened in re.finditer(r"\[", content):
+        lines, place = [], opened.end()
+        while found := _ITEM.match(content, place):
+            place = found.end()
+            with contextlib.suppress(ValueError):  # an escape that is none, a raw line break
+                lines.append(json.loads(found[1]).strip())
+        if any(lines):
+            return [line for line in lines if line]
+    return []
 
 
 def _lines_in(value: Any) -> list[str]:

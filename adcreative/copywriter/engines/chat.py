@@ -37,7 +37,7 @@ from adcreative.copywriter.engines.server_address import (
 )
 from adcreative.errors import CopywriterError
 
-_Part = TypeVar("_Part")
+_Found = TypeVar("_Found")
 _Trace = Callable[[str, Mapping[str, Any]], None]
 _MAX_WIRE_BYTES = 16 * MAX_ANSWER_BYTES  # in a stream every word travels in an envelope of its own
 _MAX_REFUSAL_CHARS = 2000
@@ -77,7 +77,15 @@ class ChatConfig:
 
 
 class StoppedError(Exception):
-    """The caller asked to stop while waiting; never leaves the copywriter."""
+    """The caller asked to stop while waiting; never leaves the copywriter. text: of the answer so far."""
+
+    text = ""
+
+
+class BrokenOffError(CopywriterError):
+    """The server failed in the middle of an answer worth keeping. text: of the answer so far."""
+
+    text = ""
 
 
 class _StatusError(Exception):
@@ -110,48 +118,51 @@ class ChatClient:
         self.config = config
         self._sleep = sleep
 
-    def ask(
-        self, body: dict[str, Any], read: Callable[[Iterator[str]], Iterable[_Part]], should_stop: ShouldStop | None = None
-    ) -> Iterator[_Part]:
-        """POST to /chat/completions and yield what `read` makes of the answer's text.
+    def ask(self, body: dict[str, Any], is_kept: Callable[[str], bool], should_stop: ShouldStop | None = None) -> str:
+        """POST to /chat/completions and return the answer's text.
 
         Args:
             body: with "stream": true the text comes in pieces; a server that answers in one piece is read as well.
-            read: from the pieces of one answer to its parts; called anew for every attempt. Once it has yielded a part there is
-                no further attempt, and once it ends the rest of the answer is not waited for.
+            is_kept: whether the text of an answer that broke off is of use; there is no further attempt then.
         Raises:
-            CopywriterError: the server cannot be reached, refuses, or does not answer JSON, after all attempts; or it broke off
-                after the first part.
+            BrokenOffError: the server broke off, and `is_kept` held.
+            CopywriterError: the server cannot be reached, refuses, or does not answer JSON, after all attempts.
             StoppedError: `should_stop` turned true, between attempts or while the server was thinking.
         """
-        return self._attempt("/chat/completions", body, lambda chunks: read(read_pieces(chunks)), should_stop)
+        pieces: list[str] = []
+
+        def read(chunks: Iterator[bytes]) -> str:
+            pieces.clear()
+            for piece in read_pieces(chunks):
+                pieces.append(piece)
+            return "".join(pieces)
+
+        try:
+            return self._attempt("/chat/completions", body, read, should_stop, lambda: is_kept("".join(pieces)))
+        except (StoppedError, BrokenOffError) as error:
+            error.text = "".join(pieces)
+            raise
 
     def first_model(self, should_stop: ShouldStop | None = None) -> str:
         """Return the id of the first model the server lists, or "default" when it lists none."""
         try:
-            (answer,) = self._attempt("/models", None, lambda chunks: [read_object(chunks)], should_stop)
+            answer = self._attempt("/models", None, read_object, should_stop)
             return str(answer["data"][0]["id"])
         except (RefusedError, KeyError, IndexError, TypeError):
             return "default"
 
     def _attempt(
-        self,
-        path: str,
-        body: dict[str, Any] | None,
-        read: Callable[[Iterator[bytes]], Iterable[_Part]],
-        should_stop: ShouldStop | None,
-    ) -> Iterator[_Part]:
-        problem, has_begun = "", False
+        self, path: str, body: dict[str, Any] | None, read: Callable[[Iterator[bytes]], _Found], should_stop: ShouldStop | None,
+        is_kept: Callable[[], bool] = lambda: False,
+    ) -> _Found:  # fmt: skip
+        problem = ""
         for attempt in range(self.config.max_attempts):
             if should_stop is not None and should_stop():
                 raise StoppedError
             wait_s = min(self.config.backoff_s * 2**attempt, self.config.max_backoff_s)
             try:
                 with contextlib.closing(self._chunks(path, body, should_stop)) as chunks:
-                    for part in read(chunks):
-                        has_begun = True
-                        yield part
-                return
+                    return read(chunks)
             except _StatusError as error:
                 if error.status not in _RETRY_STATUS:
                     raise self._refused(error.status, error.body) from None
@@ -162,8 +173,8 @@ class ChatClient:
             except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:  # refused, reset, cut short, no such name
                 is_late = isinstance(error, httpx2.TimeoutException | TimeoutError)
                 problem = "it took too long" if is_late else self._clean(str(error) or type(error).__name__).rstrip(".")
-            if has_begun:
-                raise CopywriterError(f"the language model server at {self.config.base_url} broke off: {problem}.")
+            if is_kept():
+                raise BrokenOffError(f"the language model server at {self.config.base_url} broke off: {problem}.")
             if attempt + 1 < self.config.max_attempts:
                 self._wait(wait_s, should_stop)
         raise CopywriterError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,25 +115,6 @@ class SharedPrompt:
         Returns:
             B rows in the order of `starts`.
         """
-        events = self.stream(
-            starts, allowed=allowed, stop_ids=stop_ids, config=config, generator=generator, should_stop=should_stop
-        )
-        rows = dict(events)
-        return [rows[place] for place in range(len(starts))]
-
-    @torch.inference_mode()
-    def stream(
-        self,
-        starts: Sequence[Sequence[int]],
-        *,
-        allowed: Tensor,
-        stop_ids: Sequence[int],
-        config: SamplingConfig,
-        generator: torch.Generator,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> Iterator[tuple[int, SampledRow]]:
-        """Do what `sample` does, and yield (place in `starts`, row) once for each row, as soon as it ends."""
-        told: set[int] = set()
         state = _Rows.begin(starts, self.num_tokens, stop_ids)
         cache = copy.deepcopy(self._cache)
         cache.batch_repeat_interleave(len(starts))
@@ -149,10 +130,7 @@ class SharedPrompt:
             drawn = _draw(biased, config, generator)  # [B]
             state.append(drawn, log_probs.gather(1, drawn[:, None])[:, 0])
             next_ids = drawn[:, None]  # [B, 1]
-            for place in state.finished() - told:
-                told.add(place)
-                yield place, state.rows()[place]
-        yield from ((place, row) for place, row in enumerate(state.rows()) if place not in told)
+        return state.rows()
 
     @torch.inference_mode()
     def _forward(self, token_ids: Tensor, cache: Any, *, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
@@ -202,10 +180,6 @@ class _Rows:
             else:
                 self._tokens[row].append(token)
         self.mask = torch.cat([self.mask, torch.ones(len(self.mask), 1, dtype=torch.long)], dim=1)  # [B, T + 1]
-
-    def finished(self) -> set[int]:
-        """Return the places of the rows that have ended."""
-        return {place for place, is_finished in enumerate(self._finished) if is_finished}
 
     def rows(self) -> list[SampledRow]:
         return [

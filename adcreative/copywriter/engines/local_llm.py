@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,10 +22,10 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from adcreative.copywriter.brief import WORD, Brief, Facts, read_facts, stem
-from adcreative.copywriter.candidates import ShouldStop, drain
+from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.adapter import is_adapter_folder, merge_adapter
 from adcreative.copywriter.engines.decoding import SampledRow, SamplingConfig, SharedPrompt
-from adcreative.copywriter.engines.prompts import Start, brief_prompt, choose_starts, example_lines, examples_prompt
+from adcreative.copywriter.engines.prompts import brief_prompt, choose_starts, example_lines, examples_prompt
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate
 from adcreative.copywriter.rules import word_set
@@ -88,42 +88,20 @@ class LocalSource:
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Return the finished rows of one batch, best first.
+        """Return the usable rows of one batch, best first.
 
         Raises:
             CopywriterError: the model cannot be had or loaded, memory ran out, or the brief is in a language that the
                 embedded model does not know.
-        """
-        return drain(self.stream(brief, kind, num_lines, seed=seed, should_stop=should_stop))
-
-    def stream(
-        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
-    ) -> Generator[str, None, list[str]]:
-        """Yield usable rows as each is finished; return all of them, best first. Other threads may write in between.
-
-        Raises:
-            CopywriterError: as `propose`.
         """
         facts = read_facts(brief)
         self.check_language(facts)
         if num_lines < 1 or (should_stop is not None and should_stop()):
             return []
         if self.is_small:
-            lines = self._ranked(brief, facts, kind, num_lines, seed, should_stop)
-            yield from lines
-            return lines
+            return self._ranked(brief, facts, kind, num_lines, seed, should_stop)
         with self.loaded() as loaded:
-            starts, events = self._sample(loaded, facts, kind, num_lines, seed, should_stop)
-        scored: list[tuple[float, int, str]] = []
-        while True:
-            with self.loaded() as loaded:
-                place, row = next(events, (-1, None))
-            if row is None:
-                return [text for _, _, text in sorted(scored)]
-            text = starts[place].finish(loaded.decode(row.token_ids), kind)
-            if (score := self._score(text, row, facts)) is not None:
-                scored.append((-score, place, text))
-                yield text
+            return self._written(loaded, facts, kind, num_lines, seed, should_stop)
 
     def _ranked(
         self, brief: Brief, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
@@ -166,9 +144,9 @@ class LocalSource:
             self._loaded = LoadedModel(model, tokenizer)
         return self._loaded
 
-    def _sample(
+    def _written(
         self, loaded: LoadedModel, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
-    ) -> tuple[list[Start], Iterator[tuple[int, SampledRow]]]:
+    ) -> list[str]:
         config = self._config
         num_rows = min(max(round(config.rows_per_line * num_lines), config.min_rows), config.max_rows)
         words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
@@ -176,7 +154,7 @@ class LocalSource:
         rng = np.random.default_rng([seed % 2**32, KINDS.index(kind), digest])
         starts = choose_starts(facts, kind, num_rows, rng)
         prompt = loaded.examples(kind).extended(loaded.encode(brief_prompt(facts, kind)))
-        events = prompt.stream(
+        rows = prompt.sample(
             [loaded.encode(f"- {start.text}" if start.text else "-") for start in starts],
             allowed=loaded.allowed,
             stop_ids=loaded.stop_ids(kind),
@@ -184,7 +162,10 @@ class LocalSource:
             generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
             should_stop=should_stop,
         )
-        return starts, events
+        texts = [start.finish(loaded.decode(row.token_ids), kind) for start, row in zip(starts, rows, strict=True)]
+        scores = [self._score(text, row, facts) for text, row in zip(texts, rows, strict=True)]
+        usable = [(-score, place) for place, score in enumerate(scores) if score is not None]
+        return [texts[place] for _, place in sorted(usable)]
 
     def _score(self, text: str, row: SampledRow, facts: Facts) -> float | None:
         """Return how good a line seems, larger is better; None for what is unfinished, unlikely, off the subject or a leak."""

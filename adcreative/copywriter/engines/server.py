@@ -1,4 +1,4 @@
-"""An OpenAI-compatible chat server as a line source: one request per kind of line, JSON in and out, lines as they are closed.
+"""An OpenAI-compatible chat server as a line source: one request per kind of line, JSON in and out.
 
 The brief travels as one JSON object between marks, with the marks' characters escaped, under instructions that call it data.
 Whatever comes back is only a proposal: the lint behind every engine decides.
@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from adcreative.copywriter.brief import Brief, clean_field, read_facts, tell_evidence
-from adcreative.copywriter.candidates import CutShortError, ShouldStop, drain
-from adcreative.copywriter.engines.answer_lines import Answer, stream_answer
-from adcreative.copywriter.engines.chat import ChatClient, ChatConfig, RefusedError, StoppedError
+from adcreative.copywriter.candidates import CutShortError, ShouldStop
+from adcreative.copywriter.engines.answer_lines import read_answer, read_finished
+from adcreative.copywriter.engines.chat import BrokenOffError, ChatClient, ChatConfig, RefusedError, StoppedError
 from adcreative.copywriter.engines.server_address import KEY_VARIABLE, check_key, check_key_may_travel, clean_said, read_address
 from adcreative.copywriter.lint.checks import length_limit
 from adcreative.errors import CopywriterError
@@ -49,7 +48,7 @@ _NAMED_BY = {"stream": r"\bstream", "response_format": "response_format|schema"}
 
 
 class ServerSource:
-    """A LineSource and StreamingSource over a chat server. The engine is called "server:<model>"."""
+    """A LineSource over a chat server. The engine is called "server:<model>"."""
 
     def __init__(self, client: ChatClient) -> None:
         self._client = client
@@ -84,45 +83,27 @@ class ServerSource:
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Return the lines that `stream` ends with.
+        """Ask for twice the wanted lines, since the lint drops some; when stopped, return the lines so far.
 
-        Raises:
-            CutShortError, CopywriterError: as `stream`.
-        """
-        return drain(self.stream(brief, kind, num_lines, seed=seed, should_stop=should_stop))
-
-    def stream(
-        self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
-    ) -> Generator[str, None, list[str]]:
-        """Ask for twice the wanted lines, since the lint drops some; yield each when its text is closed, return all.
-
-        A server that does not stream answers in one piece, and all lines come together. When stopped, the lines so far.
+        The answer is streamed where the server can, so that what it finished is kept when it breaks off.
 
         Raises:
             CutShortError: the server broke off after the first line, or its answer is not whole.
             CopywriterError: the server cannot be used, or answers without a single line.
         """
         num_asked = min(2 * num_lines, _MAX_LINES)
-        request = build_request(brief, kind, num_asked)
-        options = ("stream", "response_format")
-        return self._lines(_SYSTEM, request, options, max_tokens=60 * num_asked + 100, seed=seed, should_stop=should_stop)
+        request, max_tokens = build_request(brief, kind, num_asked), 60 * num_asked + 100
+        return self.ask_lines(_SYSTEM, request, max_tokens=max_tokens, seed=seed, should_stop=should_stop)
 
     def ask_lines(
         self, system: str, request: str, *, max_tokens: int, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Send one request with the JSON schema of a list of texts and return the texts, unstreamed; none when stopped.
+        """Send one request with the JSON schema of a list of texts and return the texts; when stopped, those so far.
 
         Raises:
             CutShortError: the answer is not whole; the error holds the finished texts.
             CopywriterError: the server cannot be used, or answers without a single text.
         """
-        options = ("response_format",)
-        return drain(self._lines(system, request, options, max_tokens=max_tokens, seed=seed, should_stop=should_stop))
-
-    def _lines(
-        self, system: str, request: str, options: Sequence[str], *, max_tokens: int, seed: int, should_stop: ShouldStop | None
-    ) -> Generator[str, None, list[str]]:
-        url, given, answer = self._client.config.base_url, list[str](), Answer([], is_whole=True)
         try:
             if not self._model:
                 self._model = self._client.first_model(should_stop)
@@ -131,35 +112,26 @@ class ServerSource:
                 "model": self._model, "messages": messages, "temperature": self._client.config.temperature,
                 "max_tokens": max_tokens, "seed": seed % 2**31,
             }  # fmt: skip
-            for part in self._ask(body, options, should_stop):
-                if isinstance(part, Answer):
-                    answer = part
-                elif len(given) < _MAX_LINES:
-                    given.append(part)
-                    yield part
-        except StoppedError:
-            return given
-        except CopywriterError as error:
-            if given:
-                raise CutShortError(str(error), tuple(given)) from error
-            raise
-        lines = answer.lines[:_MAX_LINES]
+            answer = read_answer(self._ask(body, should_stop))
+        except StoppedError as stop:
+            return read_finished(stop.text)[:_MAX_LINES]
+        except BrokenOffError as error:
+            raise CutShortError(str(error), tuple(read_finished(error.text)[:_MAX_LINES])) from error
+        url, lines = self._client.config.base_url, answer.lines[:_MAX_LINES]
         if not lines:
             raise CopywriterError(f"the language model server at {url} answered without any line.")
-        yield from (line for line in lines if line not in given)
         if not answer.is_whole:
             raise CutShortError(f"the answer of the language model server at {url} is not whole JSON.", tuple(lines))
         return lines
 
-    def _ask(self, body: dict[str, Any], options: Sequence[str], should_stop: ShouldStop | None) -> Iterator[str | Answer]:
+    def _ask(self, body: dict[str, Any], should_stop: ShouldStop | None) -> str:
         """Ask with those options that the server takes; one that it refuses is left out, now and later."""
         while True:
-            taken = [name for name in options if name not in self._refused]
+            options = {name: value for name, value in _OPTIONS.items() if name not in self._refused}
             try:
-                yield from self._client.ask(body | {name: _OPTIONS[name] for name in taken}, stream_answer, should_stop)
-                return
+                return self._client.ask(body | options, lambda text: bool(read_finished(text)), should_stop)
             except RefusedError as error:
-                refused = [name for name in taken if re.search(_NAMED_BY[name], error.body, re.IGNORECASE)]
+                refused = [name for name in options if re.search(_NAMED_BY[name], error.body, re.IGNORECASE)]
                 if error.status not in (400, 422, 501) or not refused:
                     raise
                 self._refused.add(refused[0])

@@ -105,7 +105,7 @@ def test_memory_that_runs_out_is_one_sentence(tiny_model_dir: Path, shoe_brief: 
     def fail(*_args: object, **_kwargs: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(local_llm.SharedPrompt, "stream", fail)
+    monkeypatch.setattr(local_llm.SharedPrompt, "sample", fail)
     with pytest.raises(CopywriterError, match=r"the language model .* ran out of memory: no room"):
         source.propose(shoe_brief, "headline", 2, seed=0)
 
