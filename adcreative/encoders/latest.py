@@ -12,8 +12,6 @@ import numpy as np
 
 Answer = TypeVar("Answer")
 
-__all__ = ["LatestAnswers"]
-
 
 class LatestAnswers(Generic[Answer]):
     """A function of arrays that is not called again for one of its latest inputs; safe to share between threads.

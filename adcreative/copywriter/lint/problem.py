@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from adcreative.problem import Problem
 
-__all__ = ["DROPS", "keep_first"]
-
 # codes of what a line lacks beside the ad that it is written for
 DROPS = frozenset(("drops_offer", "drops_number", "drops_proof", "drops_name"))
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.verbs import compress as product
 
-__all__ = ["compress"]
-
 
 def compress(
     model: Path,

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from adcreative.ctr.compression.tuning import Work
     from adcreative.ctr.log_network import LogModel
 
-__all__ = ["select"]
-
 FILES = ("values.csv", "pairs.csv", "schema.toml", "optinter.toml")
 DROP, NOISE = "drop", "noise"
 PAIR_BATCHES, PAIR_BATCH_ROWS = 4, 65_536

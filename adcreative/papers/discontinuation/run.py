@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from adcreative.delivery.forecast.lifetimes import Lifetimes
     from adcreative.papers.discontinuation.model import TwoTermHazard
 
-__all__ = ["forecast_two_terms"]
-
 
 @takes(ReadSettings)
 def forecast_two_terms(

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from adcreative.delivery.targeting.ranking import Method, Task
     from adcreative.papers.ngame.index import LabelIndex
 
-__all__ = ["target"]
-
 SENTENCE_LABELS = 20_000  # more labels are read by their n-grams alone
 
 

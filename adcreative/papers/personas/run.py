@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from adcreative.papers.personas.model import Audit, PersonaModel
 
-__all__ = ["audit_personas", "score"]
-
 EFFECT_COLUMNS = ("trait", "feature", "effect", "low", "high", "is_sure")
 SMALL = 300
 SMALL_WARNING = (

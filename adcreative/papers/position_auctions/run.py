@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from adcreative.papers.position_auctions.model import Price
     from adcreative.papers.position_auctions.text import SponsoredText
 
-__all__ = ["place"]
-
 READERS, OBJECTIVES = ("compare", "cascade"), ("welfare", "revenue")
 DEFAULT_CTR = 0.02
 MAX_TEXT_BYTES = 2_000_000

@@ -23,8 +23,6 @@ from adcreative.runs.outputs import check_outputs, own_outputs
 if TYPE_CHECKING:
     from adcreative.papers.set_continuation.model import Extender
 
-__all__ = ["extend"]
-
 ITEM_NAMES = ("item", "asset", "creative", "ad_name", "keyword", "query")
 SET_NAMES = ("set", "set_id", "list", "playlist", "collection", "ad_group", "campaign")
 TITLE_NAMES = ("title", "set_title", "set_name", "name")

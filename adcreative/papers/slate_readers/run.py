@@ -23,8 +23,6 @@ from adcreative.progress import Count, Progress, ShouldStop, count_stage, never,
 from adcreative.runs.batch import RunSummary
 from adcreative.verbs import rotate as product
 
-__all__ = ["plan_reader_slates", "rotate"]
-
 READER_COLUMNS = ("user", *SLATE_COLUMNS)
 MAX_READERS, NUM_SLATES = 200, 200
 

@@ -8,15 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
-
 from adcreative.papers.post_training.data import read_corpus
 from adcreative.papers.post_training.model import Model, load_base
 from adcreative.papers.post_training.pipeline.recovery import MODES
 from adcreative.papers.post_training.pipeline.trainer import PipelineConfig, PipelineTrainer, packed_batches, stage_builder
-from adcreative.papers.post_training.pipeline.workers import LocalWorkers, RayWorkers, Workers, draw_failures, kill_by_schedule
-
-__all__ = ["add_pipeline_options", "leave_out", "load_trainable", "run_pipeline"]
+from adcreative.papers.post_training.pipeline.workers import LocalWorkers, RayWorkers, draw_failures, kill_by_schedule
 
 LEAVE_OUT_EVERY, HELD_OUT_SEQUENCES = 20, 32
 
@@ -49,10 +45,6 @@ def load_trainable() -> Model:
     return model.requires_grad_(True), tokenizer
 
 
-def _load_decoder() -> PreTrainedModel:
-    return load_trainable()[0]
-
-
 def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
     """Train, and return the losses at both ends, the recoveries, and where the model lies."""
     config = PipelineConfig(
@@ -64,7 +56,8 @@ def run_pipeline(options: argparse.Namespace) -> dict[str, Any]:
     learnt, left_out = leave_out(rows, options.length)
     batch = packed_batches(learnt, config.num_micro, options.batch, options.length, options.seed)
     held_out = packed_batches(left_out or learnt, 1, HELD_OUT_SEQUENCES, options.length, options.seed)(0)[0]
-    workers = _start_workers(options.engine, config)
+    engine = RayWorkers if options.engine == "ray" else LocalWorkers
+    workers = engine(stage_builder(lambda: load_trainable()[0], config), config.num_workers)
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = PipelineTrainer(model, workers, batch, config, options.out)
     failures = {} if options.drill is None else draw_failures(config.num_steps, config.num_workers, options.failure_rate,
@@ -94,8 +87,3 @@ def leave_out(rows: Sequence[list[int]], length: int) -> tuple[list[list[int]], 
 def _say(stage: str, done: int, total: int) -> None:
     if done % 10 == 0:
         print(f"{stage}: {done} of {total}", flush=True)
-
-
-def _start_workers(engine: str, config: PipelineConfig) -> Workers:
-    build = stage_builder(_load_decoder, config)
-    return RayWorkers(build, config.num_workers) if engine == "ray" else LocalWorkers(build, config.num_workers)

@@ -22,8 +22,6 @@ from torch import Tensor
 
 from adcreative.errors import ConfigError, TrainingError
 
-__all__ = ["LR_FACTOR", "MODES", "Recovery", "merge_layers", "plan_ends", "plan_recovery"]
-
 MODES = ("checkpoint", "neighbours", "neighbours+")
 LR_FACTOR = 1.1  # of a rebuilt stage, afterwards (the authors' code; 1.2 for their 500M model)
 Layers = list[dict[str, Tensor]]

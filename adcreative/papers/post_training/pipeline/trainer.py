@@ -1,6 +1,6 @@
 """Trains a language model over pipeline stages, and goes on when stages die: a step is done, or done again, never skipped.
 
-The embedding, the final norm and the head are a worker of their own (`ends`), numbered after the last stage. The trainer
+The embedding, the final norm and the head are a worker of their own (`Ends`), numbered after the last stage. The trainer
 itself holds no weights; when its process dies, the same command goes on from the last checkpoint. With neighbours none is
 written unless asked for.
 
@@ -25,13 +25,10 @@ from transformers import PreTrainedModel
 
 from adcreative.artifacts import open_atomically
 from adcreative.errors import ConfigError, TrainingError
-from adcreative.papers.post_training.pipeline.ends import Ends, end_parameters
 from adcreative.papers.post_training.pipeline.recovery import LR_FACTOR, MODES, Recovery, merge_layers, plan_ends, plan_recovery
-from adcreative.papers.post_training.pipeline.stage import Stage, StageConfig
+from adcreative.papers.post_training.pipeline.stage import Ends, Stage, StageConfig, end_parameters
 from adcreative.papers.post_training.pipeline.workers import StageLostError, Workers
 from adcreative.progress import Progress, ShouldStop, never, silent
-
-__all__ = ["PipelineConfig", "PipelineTrainer", "cut_stages", "gpipe", "packed_batches", "stage_builder"]
 
 CHECKPOINT, LOG = "pipeline.pt", "recoveries.jsonl"
 EVERY = 20  # steps between checkpoints, where they are what a lost stage comes from

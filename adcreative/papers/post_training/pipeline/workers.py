@@ -7,15 +7,12 @@ Both answer the same calls; a stage that died raises StageLostError at the next 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from adcreative.errors import AdCreativeError, EngineError, TrainingError
-from adcreative.papers.post_training.pipeline.ends import Ends
-from adcreative.papers.post_training.pipeline.stage import Stage
-
-__all__ = ["LocalWorkers", "RayWorkers", "StageLostError", "Workers", "draw_failures", "kill_by_schedule"]
+from adcreative.papers.post_training.pipeline.stage import Ends, Stage
 
 Build = Callable[[int, bool], Stage | Ends]  # number of the stage; whether its weights are those to begin with
 NEED_NO_WEIGHTS = ("has_state", "load", "restore", "reset")
@@ -25,31 +22,6 @@ class StageLostError(AdCreativeError, RuntimeError):
     """A stage's process died, or is a new one without weights."""
 
 
-class Workers(Protocol):
-    """Stages that can be called by number, and that may die."""
-
-    def start(self, stage: int, name: str, *arguments: Any) -> Any:
-        """Begin a call, and return a ticket for what the stage's method gives; tickets of other calls may be arguments.
-
-        A stage's calls are answered in the order of their start. Raises StageLostError when its process is known to be dead.
-        """
-
-    def wait(self, tickets: Sequence[Any]) -> list[Any]:
-        """Return what the calls gave. Raises StageLostError when a process died meanwhile, or has no weights."""
-
-    def call(self, stage: int, name: str, *arguments: Any) -> Any:
-        """Return what the stage's method gives. Raises StageLostError."""
-
-    def call_all(self, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Return what the method gives on every stage, all at once. Raises StageLostError."""
-
-    def kill(self, stage: int) -> None:
-        """End the process of a stage, without warning it: for drills."""
-
-    def revive(self, stage: int) -> None:
-        """Wait until a stage that died answers again, without weights."""
-
-
 def _answer(worker: Stage | Ends, number: int, name: str, arguments: Sequence[Any]) -> Any:
     """Call a method. A worker that was made anew does no part of a step before it has weights: it would pass on zeros."""
     if name not in NEED_NO_WEIGHTS and not worker.has_state():
@@ -57,17 +29,38 @@ def _answer(worker: Stage | Ends, number: int, name: str, arguments: Sequence[An
     return getattr(worker, name)(*arguments)
 
 
-class _Calls:
-    """Whole calls, made of `start` and `wait`."""
+class Workers:
+    """Stages that can be called by number, and that may die."""
 
-    def call(self: Workers, stage: int, name: str, *arguments: Any) -> Any:
+    def start(self, stage: int, name: str, *arguments: Any) -> Any:
+        """Begin a call, and return a ticket for what the stage's method gives; tickets of other calls may be arguments.
+
+        A stage's calls are answered in the order of their start. Raises StageLostError when its process is known to be dead.
+        """
+        raise NotImplementedError
+
+    def wait(self, tickets: Sequence[Any]) -> list[Any]:
+        """Return what the calls gave. Raises StageLostError when a process died meanwhile, or has no weights."""
+        raise NotImplementedError
+
+    def kill(self, stage: int) -> None:
+        """End the process of a stage, without warning it: for drills."""
+        raise NotImplementedError
+
+    def revive(self, stage: int) -> None:
+        """Wait until a stage that died answers again, without weights."""
+        raise NotImplementedError
+
+    def call(self, stage: int, name: str, *arguments: Any) -> Any:
+        """Return what the stage's method gives. Raises StageLostError."""
         return self.wait([self.start(stage, name, *arguments)])[0]
 
-    def call_all(self: Workers, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def call_all(self, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Return what the method gives on every stage, all at once. Raises StageLostError."""
         return self.wait([self.start(stage, name, *given) for stage, given in enumerate(arguments)])
 
 
-class LocalWorkers(_Calls):
+class LocalWorkers(Workers):
     """All stages in this process, one call after another."""
 
     def __init__(self, build: Build, num_workers: int) -> None:
@@ -91,13 +84,13 @@ class LocalWorkers(_Calls):
             self._stages[stage] = self._build(stage, False)
 
 
-class RayWorkers(_Calls):
+class RayWorkers(Workers):
     """Each stage as a Ray actor, which Ray starts again, on another node if need be, when its process dies.
 
     Tickets are references to objects: what one stage gives goes straight to the next, and stages work at the same time.
     """
 
-    def __init__(self, build: Build, num_workers: int, *, restarts: int = -1, timeout_s: float = 300.0) -> None:
+    def __init__(self, build: Build, num_workers: int, *, timeout_s: float = 300.0) -> None:
         try:
             import ray
         except ImportError as error:
@@ -111,7 +104,7 @@ class RayWorkers(_Calls):
             def call(self, name: str, *arguments: Any) -> Any:
                 return _answer(self._stage, self._number, name, arguments)
 
-        remote: Any = ray.remote(max_restarts=restarts, max_task_retries=0, num_cpus=0, scheduling_strategy="SPREAD")(Actor)
+        remote: Any = ray.remote(max_restarts=-1, max_task_retries=0, num_cpus=0, scheduling_strategy="SPREAD")(Actor)
         self._actors: list[Any] = [remote.remote(number) for number in range(num_workers)]
 
     def start(self, stage: int, name: str, *arguments: Any) -> Any:

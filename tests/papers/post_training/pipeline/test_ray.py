@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from adcreative.papers.post_training.pipeline.ends import Ends
-from adcreative.papers.post_training.pipeline.stage import Stage
+from adcreative.papers.post_training.pipeline.stage import Ends, Stage
 from adcreative.papers.post_training.pipeline.trainer import (
     PipelineConfig,
     PipelineTrainer,
