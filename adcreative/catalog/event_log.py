@@ -125,7 +125,7 @@ def _read_event_log(path: Path, settings: TableSettings) -> EventLog:
         return _read_export(path, settings)
     is_csv = path.is_file() and path.suffix.casefold() in (".csv", ".tsv", ".txt")
     try:
-        parts = [*iter_log(path, is_text=_is_text)] or [pd.DataFrame()]
+        parts = [*iter_log(path, is_text=lambda name: _fold(name) in KNOWN or name.startswith(FEATURES))] or [pd.DataFrame()]
     except CatalogError as error:
         if not is_csv or (_WIDTH.search(str(error)) and _is_log(log_names(path))):
             raise
@@ -146,10 +146,6 @@ def _is_log(columns: Iterable[Any]) -> bool:
 
 def _fold(name: object) -> str:
     return str(name).strip().casefold().replace(" ", "_")
-
-
-def _is_text(name: str) -> bool:
-    return _fold(name) in KNOWN or name.startswith(FEATURES)
 
 
 def build_event_log(

@@ -86,7 +86,7 @@ class XlsxSource:
             )
             formats: dict[int, str] = {}
             for cells in lines:
-                padded = _pad([_read_shown(cell, formats) for cell in cells], width)
+                padded = [_read_shown(cell, formats) for cell in cells[:width]] + [None] * (width - len(cells))
                 texts = next(written[0], ()) if written else ()
                 formulas = [at for at, cell in enumerate(texts[:width]) if getattr(cell, "data_type", "") == "f"]
                 yield padded, [at for at in formulas if cells[at].value is None]
@@ -195,10 +195,6 @@ def _pad_zeros(shape: str, value: int) -> str:
 def _strip_end(cells: Sequence[str]) -> tuple[str, ...]:
     end = max((at + 1 for at, cell in enumerate(cells) if cell.strip()), default=0)
     return tuple(cells[:end])
-
-
-def _pad(values: Sequence[Any], width: int) -> list[Any]:
-    return [*values[:width], *[None] * (width - len(values))]
 
 
 def _plain(value: Any) -> Any:

@@ -90,37 +90,26 @@ def _fit_mean(job: Job) -> Member:
     return MeanRate(float(special.logit((job.clicks.sum() + 0.5) / (job.impressions.sum() + 1.0))))
 
 
-def _fit_mixed(job: Job, blocks: Sequence[str], max_rows: int | None = None) -> Member | None:
+def _fit_mixed(
+    job: Job, encoded: Encoded, blocks: Sequence[str], *, max_rows: int | None = None, ignored: Sequence[str] = ()
+) -> Member | None:
     if not blocks:
         return None
     start = job.start if isinstance(job.start, MixedModel) else None
     return fit_mixed_model(
-        job.encoded, job.clicks, job.impressions, blocks, start=start, seed=job.seed, max_rows=max_rows
-    )  # fmt: skip
-
-
-def _fit_columns(job: Job) -> Member | None:
-    return _fit_mixed(job, list_blocks(job.encoded, only="columns"))
+        encoded, job.clicks, job.impressions, blocks, start=start, seed=job.seed, max_rows=max_rows, ignored=ignored
+    )
 
 
 def _fit_shipped(job: Job) -> Member | None:
-    return _fit_mixed(job, [name for name in SHIPPED_BLOCKS if name in job.encoded.dense], MAX_SHIPPED_ROWS)
-
-
-def _fit_all(job: Job) -> Member | None:
-    return _fit_mixed(job, list_blocks(job.encoded))
+    blocks = [name for name in SHIPPED_BLOCKS if name in job.encoded.dense]
+    return _fit_mixed(job, job.encoded, blocks, max_rows=MAX_SHIPPED_ROWS)
 
 
 def _fit_ungrouped(job: Job) -> Member | None:
     """Without the groups' own effects, words say what tells groups apart; with them, what tells ads of one group apart."""
     encoded = job.encoded.without(job.group_column)
-    if not (blocks := list_blocks(encoded)):
-        return None
-    start = job.start if isinstance(job.start, MixedModel) else None
-    ignored = (job.group_column,) if job.group_column else ()
-    return fit_mixed_model(
-        encoded, job.clicks, job.impressions, blocks, start=start, seed=job.seed, ignored=ignored
-    )  # fmt: skip
+    return _fit_mixed(job, encoded, list_blocks(encoded), ignored=(job.group_column,) if job.group_column else ())
 
 
 def _fit_logistic(job: Job, blocks: Sequence[str]) -> Member | None:
@@ -157,10 +146,6 @@ def _fit_from_shipped(job: Job) -> Member | None:
     return _fit_network(job, job.shipped) if has_qin else None
 
 
-def _fit_from_nothing(job: Job) -> Member | None:
-    return _fit_network(job, None)
-
-
 @dataclass(frozen=True)
 class Kind:
     """How a member is fitted (None: these ads have nothing for it to learn from) and rebuilt from its state."""
@@ -171,13 +156,13 @@ class Kind:
 
 MEMBERS: Mapping[str, Kind] = {
     MEAN: Kind(_fit_mean, MeanRate.from_state),
-    COLUMNS: Kind(_fit_columns, MixedModel.from_state),
+    COLUMNS: Kind(lambda job: _fit_mixed(job, job.encoded, list_blocks(job.encoded, only="columns")), MixedModel.from_state),
     WORDS: Kind(_fit_words, CappedLogistic.from_state),
     BOTH: Kind(_fit_both, CappedLogistic.from_state),
     TREES: Kind(_fit_trees, BoostedTrees.from_state),
     SHIPPED: Kind(_fit_shipped, MixedModel.from_state),
-    MIXED: Kind(_fit_all, MixedModel.from_state),
+    MIXED: Kind(lambda job: _fit_mixed(job, job.encoded, list_blocks(job.encoded)), MixedModel.from_state),
     UNGROUPED: Kind(_fit_ungrouped, MixedModel.from_state),
     QIN_SHIPPED: Kind(_fit_from_shipped, AccountNetwork.from_state),
-    QIN_OWN: Kind(_fit_from_nothing, AccountNetwork.from_state),
+    QIN_OWN: Kind(lambda job: _fit_network(job, None), AccountNetwork.from_state),
 }

@@ -109,7 +109,7 @@ class FinalMLP(Network):
         super().__init__()
         self.gates = None
         if config.gated:
-            widths = [_flat(shape.views.get(name, (0, 0))) for name in CONTEXTS]
+            widths = [math.prod(shape.views.get(name, (0, 0))) for name in CONTEXTS]
             self.gates = nn.ModuleList(
                 ContextGate(width, config.gate_dims, shape.flat_dim, generator=generator) for width in widths
             )
@@ -143,7 +143,3 @@ class FinalMLP(Network):
         gates = self.gate_values(inputs) or (1.0, 1.0)
         one, two = ((gate * inputs.fields).flatten(1) for gate in gates)
         return self.fusion(self.tower_1(one), self.tower_2(two))
-
-
-def _flat(view: tuple[int, int]) -> int:
-    return view[0] * view[1]
