@@ -314,9 +314,9 @@ def _rounded(member: torch.nn.Module) -> torch.nn.Module:
 
 
 @torch.no_grad()
-def _logits(member: torch.nn.Module, batch: FeatureBatch, chunk_rows: int = 1024) -> np.ndarray:
+def _logits(member: torch.nn.Module, batch: FeatureBatch) -> np.ndarray:
     """Return [N] float64 in chunks, so that memory stays flat."""
-    chunks = torch.arange(len(batch)).split(chunk_rows)
+    chunks = torch.arange(len(batch)).split(1024)
     return torch.cat([member(batch.index_select(idx)) for idx in chunks]).double().numpy()
 
 

@@ -100,14 +100,12 @@ class Predictor(SavedModel):
         mean = self.calibrator.log_odds(logits.mean(axis=0), domain)
         return mean, self.calibrator.epistemic_std(logits.std(axis=0), domain)
 
-    def predict_member_log_odds(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
-    ) -> np.ndarray:
+    def predict_member_log_odds(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
         """Return each member's calibrated log-odds [num_members, N]; their mean is that of `predict_log_odds`.
 
         For differences between creatives: what all members get wrong about both cancels inside each.
         """
-        batch, caches = self._encode(creatives, features, as_history(history))
+        batch, caches = self._encode(creatives, features, None)
         domain = domain_of(batch)
         return np.stack([self.calibrator.log_odds(row, domain) for row in self._member_logits(batch, caches)])
 

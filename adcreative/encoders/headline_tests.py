@@ -144,7 +144,7 @@ def build_pairs(tests: HeadlineTests) -> Pairs:
     return Pairs(first[keep], second[keep], tests.test_idx[first[keep]], z[keep] > SIGNIFICANT_Z)
 
 
-def evaluate_scores(tests: HeadlineTests, scores: np.ndarray, *, num_resamples: int = 1000, seed: int = 0) -> dict[str, float]:
+def evaluate_scores(tests: HeadlineTests, scores: np.ndarray, *, num_resamples: int = 1000) -> dict[str, float]:
     """Return how often the arm clicked more has the higher score (an equal score counts half), with 95 % intervals.
 
     Keys: tests, pairs, pairs_significant, pairwise_accuracy, pairwise_accuracy_significant and both with _low and _high from
@@ -153,7 +153,7 @@ def evaluate_scores(tests: HeadlineTests, scores: np.ndarray, *, num_resamples: 
     pairs = build_pairs(tests)
     right = (scores[pairs.first] > scores[pairs.second]) + 0.5 * (scores[pairs.first] == scores[pairs.second])
     result: dict[str, float] = {"tests": len(tests.test_ids)}
-    draws = np.random.default_rng(seed).multinomial(
+    draws = np.random.default_rng(0).multinomial(
         len(tests.test_ids), np.full(len(tests.test_ids), 1 / len(tests.test_ids)), size=num_resamples
     )  # [resamples, T]
     for suffix, mask in (("", np.ones(len(right), bool)), ("_significant", pairs.significant)):

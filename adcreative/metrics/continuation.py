@@ -23,9 +23,9 @@ PER_PAGE = 10
 ARTIST_CREDIT = 0.25
 
 
-def cut_list(predicted: Sequence[Hashable], length: int = LIST_LENGTH) -> list[Hashable]:
-    """Return the first `length` entries without repeats: cut first, then repeats dropped, as the challenge does."""
-    return list(dict.fromkeys(predicted[:length]))
+def cut_list(predicted: Sequence[Hashable]) -> list[Hashable]:
+    """Return the first LIST_LENGTH entries without repeats: cut first, then repeats dropped, as the challenge does."""
+    return list(dict.fromkeys(predicted[:LIST_LENGTH]))
 
 
 def r_precision(

@@ -53,9 +53,9 @@ def evaluate_predictions(creatives: Sequence[Creative], ctr: np.ndarray) -> dict
 
 
 def bootstrap_metrics(
-    creatives: Sequence[Creative], ctr: np.ndarray, *, seed: int, num_draws: int = 200, level: float = 0.9
+    creatives: Sequence[Creative], ctr: np.ndarray, *, seed: int, num_draws: int = 200
 ) -> dict[str, tuple[float, float] | None]:
-    """Return an interval per metric by drawing whole groups (test, else brand, else creative) with replacement.
+    """Return a 90 % interval per metric by drawing whole groups (test, else brand, else creative) with replacement.
 
     With fewer than two groups nothing is known about how much another draw would differ: every interval is None.
     """
@@ -75,7 +75,7 @@ def bootstrap_metrics(
         for name, value in _measure(drawn).items():
             if name != "n" and value is not None:
                 draws[name].append(value)
-    return {name: percentile_interval(values, level) for name, values in draws.items()}
+    return {name: percentile_interval(values, 0.9) for name, values in draws.items()}
 
 
 def pool_arms(creatives: Sequence[Creative], ctr: np.ndarray) -> Arms:

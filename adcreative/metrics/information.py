@@ -82,9 +82,7 @@ def score_by_margins(totals: np.ndarray, clicks: np.ndarray, *, rng: np.random.G
     return Score(information, float(null.mean()), float(null.std(ddof=1)))
 
 
-def score_by_rows(
-    codes: np.ndarray, totals: np.ndarray, clicks: np.ndarray, *, rng: np.random.Generator, num_draws: int = NUM_DRAWS
-) -> Score:
+def score_by_rows(codes: np.ndarray, totals: np.ndarray, clicks: np.ndarray, *, rng: np.random.Generator) -> Score:
     """Score a column whose rows each stand for many impressions; rows are shuffled as wholes.
 
     Args:
@@ -95,7 +93,7 @@ def score_by_rows(
     def count(of_codes: np.ndarray) -> float:
         return information_of_counts(np.bincount(of_codes, totals, size), np.bincount(of_codes, clicks, size))
 
-    null = [count(rng.permutation(codes)) for _ in range(num_draws)]
+    null = [count(rng.permutation(codes)) for _ in range(NUM_DRAWS)]
     return Score(count(codes), float(np.mean(null)), float(np.std(null, ddof=1)))
 
 
@@ -115,10 +113,10 @@ def shift_score(codes: np.ndarray, labels: np.ndarray) -> float:
     return float(total)
 
 
-def shift_score_in_batches(codes: np.ndarray, labels: np.ndarray, *, batch_rows: int = SHIFT_ROWS) -> float:
+def shift_score_in_batches(codes: np.ndarray, labels: np.ndarray) -> float:
     """Return the median of `shift_score` over batches of rows, as published; a short last batch counts like the others."""
-    starts = range(0, len(codes), batch_rows)
-    return float(np.median([shift_score(codes[at : at + batch_rows], labels[at : at + batch_rows]) for at in starts]))
+    starts = range(0, len(codes), SHIFT_ROWS)
+    return float(np.median([shift_score(codes[at : at + SHIFT_ROWS], labels[at : at + SHIFT_ROWS]) for at in starts]))
 
 
 def _entropy_of(codes: np.ndarray) -> float:

@@ -25,6 +25,8 @@ import numpy as np
 from adcreative.errors import ConfigError
 from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
 
+NUM_DRAWS = 400
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
@@ -100,11 +102,8 @@ def effective_sample_size(weights: np.ndarray) -> float:
     return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
-def estimate(
-    name: str, values: np.ndarray, groups: np.ndarray, *, over: np.ndarray | None = None, level: float = 0.95,
-    num_draws: int = 400, seed: int = 0,
-) -> Estimate:  # fmt: skip
-    """Return the mean of `values` with a bootstrap interval over whole groups (users, or slates).
+def estimate(name: str, values: np.ndarray, groups: np.ndarray, *, over: np.ndarray | None = None, seed: int = 0) -> Estimate:
+    """Return the mean of `values` with a 95 % bootstrap interval over whole groups (users, or slates).
 
     Args:
         values: [N]. groups: [N] whose row it is.
@@ -113,9 +112,9 @@ def estimate(
     over = np.ones(len(values)) if over is None else over
     _, member = np.unique(groups, return_inverse=True)
     above, below = np.bincount(member, values), np.bincount(member, over)
-    counts = draw_group_counts(len(above), num_draws, rng=np.random.default_rng(seed))
+    counts = draw_group_counts(len(above), NUM_DRAWS, rng=np.random.default_rng(seed))
     with np.errstate(invalid="ignore", divide="ignore"):
         draws = (counts @ above) / (counts @ below)
         value = float(above.sum() / below.sum())
-    low, high = percentile_interval(draws, level) or (value, value)
+    low, high = percentile_interval(draws, 0.95) or (value, value)
     return Estimate(name=name, value=value, low=low, high=high)

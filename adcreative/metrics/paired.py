@@ -13,7 +13,7 @@ FIGURES = ("auc", "log_loss", "ece")
 
 
 def compare_predictions(
-    labels: np.ndarray, before: np.ndarray, after: np.ndarray, users: np.ndarray, *, seed: int = 0, num_draws: int = NUM_DRAWS
+    labels: np.ndarray, before: np.ndarray, after: np.ndarray, users: np.ndarray, *, num_draws: int = NUM_DRAWS
 ) -> dict[str, dict[str, float]]:
     """Return auc, log_loss and ece of both models and of their difference, after minus before, with its 95 % interval.
 
@@ -41,7 +41,7 @@ def compare_predictions(
     ones = np.ones(len(labels))
     whole = [measure(ones, number) for number in range(2)]
     draws = []
-    for of_users in iter_group_counts(len(names), num_draws, rng=np.random.default_rng(seed)):
+    for of_users in iter_group_counts(len(names), num_draws, rng=np.random.default_rng(0)):
         weights = of_users[member].astype(np.float64)
         if weights[labels > 0].sum() and weights[labels <= 0].sum():
             draws.append(np.subtract(measure(weights, 1), measure(weights, 0)))

@@ -1,9 +1,9 @@
 """Capped logistic regression: the floor that a model of an account must beat, on words, columns, or both.
 
-Each ad is as many clicks and non-clicks as it had, scaled down so that it counts for at most `cap` impressions:
+Each ad is as many clicks and non-clicks as it had, scaled down so that it counts for at most CAP_IMPRESSIONS impressions:
 
     minimise  |w|^2 / (2 C)  +  sum_i s_i (clicks_i l(1, x_i) + (impressions_i - clicks_i) l(0, x_i))
-    with      s_i = min(1, cap / impressions_i)
+    with      s_i = min(1, CAP_IMPRESSIONS / impressions_i)
 """
 
 from __future__ import annotations
@@ -46,21 +46,13 @@ class CappedLogistic:
         return cls(notes["blocks"], notes["intercept"], tensors["weights"])
 
 
-def fit_capped_logistic(
-    encoded: Encoded,
-    clicks: np.ndarray,
-    impressions: np.ndarray,
-    blocks: Sequence[str],
-    *,
-    cap: float = CAP_IMPRESSIONS,
-    inverse_penalty: float = INVERSE_PENALTY,
-) -> CappedLogistic:
+def fit_capped_logistic(encoded: Encoded, clicks: np.ndarray, impressions: np.ndarray, blocks: Sequence[str]) -> CappedLogistic:
     """Fit on the sparse blocks named; both kinds of outcome must occur."""
     design = _design(encoded, blocks)
-    share = np.minimum(1.0, cap / np.maximum(impressions, 1.0))
+    share = np.minimum(1.0, CAP_IMPRESSIONS / np.maximum(impressions, 1.0))
     num = len(clicks)
     outcome = np.r_[np.ones(num), np.zeros(num)]
-    fitted = LogisticRegression(C=inverse_penalty, max_iter=MAX_ITERATIONS).fit(
+    fitted = LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_ITERATIONS).fit(
         sparse.vstack([design, design]).tocsr(), outcome, sample_weight=np.r_[clicks * share, (impressions - clicks) * share]
     )
     return CappedLogistic(list(blocks), float(fitted.intercept_[0]), fitted.coef_[0].astype(np.float64))

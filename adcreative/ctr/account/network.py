@@ -167,18 +167,18 @@ def _logits(network: CreativeNetwork, batch: FeatureBatch) -> np.ndarray:
     return found
 
 
-def extend_builder(
-    builder: FeatureBuilder, creatives: Sequence[Creative], *, ignored: Sequence[str] = (), least: int = MIN_CATEGORY_ROWS
-) -> FeatureBuilder:
+def extend_builder(builder: FeatureBuilder, creatives: Sequence[Creative], *, ignored: Sequence[str] = ()) -> FeatureBuilder:
     """Return the same encoding with the account's own values behind the known ones in each vocabulary.
 
     Args:
-        ignored: columns that get none. least: ads that a value must have.
+        ignored: columns that get none. A value must have MIN_CATEGORY_ROWS ads.
     """
     vocabularies = {}
     for name, known in builder.vocabularies.items():
         counts = Counter(fold(getattr(creative, name)) for creative in creatives if name not in ignored)
-        new = sorted(value for value, count in counts.items() if value and count >= least and value not in set(known))
+        new = sorted(
+            value for value, count in counts.items() if value and count >= MIN_CATEGORY_ROWS and value not in set(known)
+        )
         vocabularies[name] = (*known, *new)
     spec = replace(builder.spec, vocab_sizes={name: len(values) + 1 for name, values in vocabularies.items()})
     return replace(builder, spec=spec, vocabularies=vocabularies, _ids={})

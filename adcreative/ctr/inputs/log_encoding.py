@@ -233,8 +233,8 @@ def _crossed_names(schema: LogSchema) -> tuple[str, ...]:
     return tuple(f"{a} x {b}" for a, b in combinations(schema.categories, 2))
 
 
-def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows], *, min_count: int = 2) -> LogEncoding:
-    """Return the encoding with the crossed values of every pair of categorical fields that training has min_count times."""
+def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows]) -> LogEncoding:
+    """Return the encoding with the crossed values of every pair of categorical fields that training has twice."""
     names = list(combinations(encoding.schema.categories, 2))
     counts: list[Counter[int]] = [Counter() for _ in names]
     for rows in parts:
@@ -243,7 +243,7 @@ def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows], *, min_count: i
             values, found = np.unique(ids[:, a] * encoding._size(names[number][1]) + ids[:, b], return_counts=True)
             counts[number].update(dict(zip(values.tolist(), found.tolist(), strict=True)))
     crossed = {
-        name: tuple(sorted(key for key, count in one.items() if count >= min_count))
+        name: tuple(sorted(key for key, count in one.items() if count >= 2))
         for name, one in zip(_crossed_names(encoding.schema), counts, strict=True)
     }
     return replace(encoding, crossed=crossed)

@@ -15,6 +15,7 @@ from adcreative.ctr.nn.layers import SeededDropout, SharedBatchNorm, build_linea
 from adcreative.errors import ConfigError
 
 ACTIVATIONS = ("relu", "dice", "prelu", "tanh")
+EPS, MOMENTUM = 1e-8, 0.1  # of the statistics of Dice
 
 
 class Dice(nn.Module):
@@ -28,9 +29,8 @@ class Dice(nn.Module):
         Zhou et al., Deep Interest Network, KDD 2018, eqs. 4-5.
     """
 
-    def __init__(self, width: int, *, eps: float = 1e-8, momentum: float = 0.1) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.eps, self.momentum = eps, momentum
         self.slope = nn.Parameter(torch.zeros(width))
         self.running_mean: Tensor
         self.running_var: Tensor
@@ -45,9 +45,9 @@ class Dice(nn.Module):
             if len(rows):
                 mean, variance = rows.mean(dim=0), rows.var(dim=0, unbiased=False)
                 with torch.no_grad():
-                    self.running_mean.lerp_(mean, self.momentum)
-                    self.running_var.lerp_(variance, self.momentum)
-        share = torch.sigmoid((values - mean) / torch.sqrt(variance + self.eps))
+                    self.running_mean.lerp_(mean, MOMENTUM)
+                    self.running_var.lerp_(variance, MOMENTUM)
+        share = torch.sigmoid((values - mean) / torch.sqrt(variance + EPS))
         return share * values + (1 - share) * self.slope * values
 
 

@@ -34,18 +34,14 @@ class TokenReader:
         return [ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], ids[-1]] for ids in found]
 
 
-def read_tokens(folder: Path, bos_token: str = "") -> TokenReader:
-    """Read the tokenizer of a folder.
+def read_tokens(folder: Path) -> TokenReader:
+    """Read the tokenizer of a folder; config.json says which mark begins a text.
 
-    Args:
-        bos_token: the mark that begins a text; "": as config.json says.
     Raises:
         ArtifactError: there is none, or it is damaged.
     """
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        if bos_token:
-            return TokenReader(tokenizer, tokenizer.token_to_id(bos_token))
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except Exception as error:  # tokenizers raises plain exceptions
         raise ArtifactError(f"{folder} holds no tokenizer that can be read ({error}). Restore it.") from error

@@ -40,15 +40,12 @@ Drafts = dict[str, list[list[Draft]]]  # by writer and brief
 LineScorer = Callable[[Sequence[str]], np.ndarray]  # lines [N] -> scores [N], larger is better
 
 
-def evaluate_and_export(
-    parquet_path: Path, adapter: Path, export: Path | None, *, part: str = "held-out", num_briefs: int = NUM_BRIEFS
-) -> dict[str, Any]:
+def evaluate_and_export(parquet_path: Path, adapter: Path, export: Path | None) -> dict[str, Any]:
     """Return every figure of the card that needs no click predictor; with `export`, write the adapter there and its card.
 
     adapter: a stage's adapter, or one of its checkpoints.
-    part: which part of the split; anything but "held-out" is for trying things out.
     """
-    tests, prompts = read_tests(parquet_path, part)
+    tests, prompts = read_tests(parquet_path, "held-out")
     arm_prompts = [prompts[test] for test in tests.test_idx]
     model, tokenizer = load_base()
     likelihoods: dict[str, LineLikelihoods] = {}
@@ -57,7 +54,7 @@ def evaluate_and_export(
         if name == "tuned":
             merge_adapter(model, adapter)
         likelihoods[name] = line_likelihoods(model, tokenizer, arm_prompts, tests.headlines, is_bf16=True)
-        drafts[name] = write_drafts((model, tokenizer), prompts[:num_briefs])
+        drafts[name] = write_drafts((model, tokenizer), prompts[:NUM_BRIEFS])
     figures = likelihood_figures(tests, likelihoods["base"], likelihoods["tuned"])
     figures |= draft_figures(drafts, tests, {"win_rate": HeadlineModel.load().score})
     if export is not None:
