@@ -51,11 +51,15 @@ class Brand:
 
 @dataclass(frozen=True, kw_only=True)
 class BriefPhoto:
-    """A photograph of the brief. words_may_lie: whether words may be set on it. shows: for the alternative text."""
+    """A photograph of the brief. words_may_lie: whether words may be set on it. shows: for the alternative text.
+
+    consent_id: the consent records of those shown, "c-17; c-18", by which `purge` finds them.
+    """
 
     file: Path
     shows: str = ""
     words_may_lie: bool = True
+    consent_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +136,7 @@ voice = ""             # how the brand speaks
 file = "photo.jpg"
 shows = ""             # what is seen, for the alternative text
 words_may_lie = true   # may words be set on it?
+consent_id = ""        # the record of whom it shows, by which adcreative purge finds it
 
 [messages]             # one line, or several to choose from: ["Sleep better", "Wake up rested"]
 headline = ""          # needed: a line of at most about 60 characters
@@ -237,7 +242,10 @@ def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | 
         prepare_photo(read_image(one.file), segment=segment, find_faces=find_faces, words_may_lie=one.words_may_lie)
         for one in brief.photos
     ]
-    photos = tuple(replace(one.photo, shows=given.shows) for one, given in zip(seen, brief.photos, strict=True))
+    photos = tuple(
+        replace(one.photo, shows=given.shows, consent_id=given.consent_id)
+        for one, given in zip(seen, brief.photos, strict=True)
+    )
     for one, given in zip(seen, brief.photos, strict=True):
         if one.photo.cutout is None:
             notes.append(

@@ -10,7 +10,8 @@ from pathlib import Path
 from adcreative.compose.brief import Brief, BriefPhoto, Messages
 from adcreative.errors import CreativeError
 
-COLUMNS = ("id", "title", "brand", "price", "sale_price", "description", "image", "image_link", "facts", "headline", "button")
+COLUMNS = ("id", "title", "brand", "price", "sale_price", "description", "image", "image_link", "facts", "headline", "button",
+           "consent_id")  # fmt: skip
 MAX_HEADLINE, MAX_SUBLINE = 60, 110
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
 
@@ -61,7 +62,7 @@ def brief_of(row: FeedRow, folder: Path, brand: Brief) -> Brief:
         subline=own.subline or first_sentence(cells.get("description", "")), price=price or own.price,
         old_price=old_price, button=cells.get("button") or own.button, facts=facts or own.facts,
     )  # fmt: skip
-    photo = BriefPhoto(file=_find_picture(cells, folder), shows=title)
+    photo = BriefPhoto(file=_find_picture(cells, folder), shows=title, consent_id=cells.get("consent_id", ""))
     who = brand.brand if brand.brand.name else replace(brand.brand, name=cells.get("brand", ""))
     return replace(brand, brand=who, photos=(photo,), messages=messages)
 

@@ -6,35 +6,51 @@ Each part comes with how sure it is; what is not sure is left out and asked for 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from adcreative.artifacts import make_private_dir, write_atomically
 from adcreative.compose.brief import NAME
-from adcreative.compose.colour import to_oklch
-from adcreative.compose.cutouts import Segmenter, cut_out
+from adcreative.compose.colour import as_hex, to_oklab, to_oklch, to_rgb
+from adcreative.compose.cutouts import Segmenter
 from adcreative.compose.logo import free_logo
 from adcreative.compose.palettes import MIN_CHROMA
+from adcreative.compose.stored import write_picture
 from adcreative.errors import ConfigError
-from adcreative.lettering import TextBlock, Words
+from adcreative.lettering import TextBlock, TextReading, Words, erase, read
 
 SURE = 0.9  # of the reader, for words to be taken
+LARGE_PX, AGAIN_SMALLER, AGAIN_LARGER = 800, 0.8, 1.5  # longer side of an ad that is read again smaller; what others grow by
+SURE_BRAND = 0.7  # chance that a line is the brand, for it to be taken: what a product says is taken for one, too
 CELLS = 64  # of the longer side, in which the photograph is looked for
-MIN_PHOTO, MIN_PHOTO_PX = 0.10, 180  # of the ad's pixels; of the shorter side
+MIN_PHOTO, MIN_PHOTO_PX = 0.10, 240  # of the ad's pixels; of the shorter side: smaller ones are blurred in an ad of 1080 px
 TEXTURE = 5.0  # 0..255: spread of greys in a cell of a photograph
-KEPT = 0.8  # of what stands out beside words, for the photograph to be whole
-FLAT = 9.0  # 0..255: residual of a ground on which a logo can be cut out
+SEEN = 0.6  # 0..1 of what stands out
+KEPT = 0.8  # of each thing that stands out in the photograph, for it to be whole
+MAX_CUT, MAX_CUT_BELOW = 0.15, 0.6  # of a side within the ad, that a thing may reach: people are cut at the waist
+HOLDS = 0.25  # of a photograph's cells that are textured: less is a drawn bar or plate
+CALM = 9.0  # 0..255: residual of a ground from which letters can be erased, and on which a logo can be cut out
+STILL_THERE = 0.3  # share of a line found in the photograph that lies on erased words
 MAX_LOGO = 3  # words
+MIN_LOGO_PX = 40  # height: a lower one is blurred in an ad of 1080 px
+MAX_BOX = 0.3  # share of a logo's rim that is drawn on: more is the ground that it stood on
+SAME_COLOUR = 0.08  # OKLab
+TAKEN_FILES = (NAME, "photo.png", "logo.png")
 TAKEN = ("headline", "subline", "offer", "price", "proof", "badge", "button", "legal")  # roles whose words are taken
 
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """What was taken from an ad. sure: part -> 0..1; missing: parts that are asked for, with the reason."""
+    """What was taken from an ad. sure: part -> 0..1; missing: parts that are asked for, with the reason.
+
+    proposals: role -> words that were read, not for sure.
+    """
 
     messages: Mapping[str, tuple[str, ...]]
     brand: str
@@ -43,55 +59,84 @@ class Taken:
     colours: tuple[str, ...]
     sure: Mapping[str, float]
     missing: Mapping[str, str]
+    proposals: Mapping[str, str] = field(default_factory=dict)
 
 
-def take_parts(image_u8: np.ndarray, words: Words, segment: Segmenter | None) -> Taken:
+_ADDRESS = re.compile(r"@|www\.|https?:", re.I)  # a message that holds one was joined of two blocks
+FindLines = Callable[[np.ndarray], np.ndarray]  # picture [H, W, 3] -> boxes x0, y0, x1, y1 of lines of text [N, 4], px
+
+
+def take_parts(image_u8: np.ndarray, words: Words, segment: Segmenter | None, find_lines: FindLines | None = None) -> Taken:
     """Take an ad [H, W, 3] uint8 apart.
 
     Args:
         words: what was read in it. segment: says what stands out, so that no thing is taken that words or rim cut.
+        find_lines: says whether words that were erased are gone; None: none are erased.
     """
     sure: dict[str, float] = {}
     missing: dict[str, str] = {}
-    messages = _messages(words, sure, missing)
+    messages, proposals = _messages(words, sure, missing)
     brand, logo = _brand(image_u8, words, sure, missing)
-    photo = _photo(image_u8, words, segment, sure, missing)
+    photo = _photo(image_u8, words, segment, find_lines, sure, missing)
     colours = _colours(image_u8, words)
     if colours:
         sure["brand.colours"] = 0.9
-    return Taken(messages, brand, photo, logo, colours, sure, missing)
+    return Taken(messages, brand, photo, logo, colours, sure, missing, proposals)
 
 
-def _messages(words: Words, sure: dict[str, float], missing: dict[str, str]) -> dict[str, tuple[str, ...]]:
+def read_twice(image_u8: np.ndarray, reader: TextReading | None = None) -> Words:
+    """Return the words of an ad [H, W, 3] uint8, of which lines are sure only where another size reads alike."""
+    words = read(image_u8, reader)
+    scale = AGAIN_SMALLER if max(image_u8.shape[:2]) >= LARGE_PX else AGAIN_LARGER
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    again = read(cv2.resize(image_u8, None, fx=scale, fy=scale, interpolation=how), reader)
+    seen = {line.text for line in again.lines}
+
+    def doubt(block: TextBlock) -> TextBlock:
+        lines = (one if one.text in seen else replace(one, confidence=0.0) for one in block.lines)
+        return replace(block, lines=tuple(lines))
+
+    return replace(words, blocks=tuple(map(doubt, words.blocks)))
+
+
+def _messages(
+    words: Words, sure: dict[str, float], missing: dict[str, str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     found: dict[str, list[TextBlock]] = {}
     for block in words.blocks:
         if block.role in TAKEN:
             found.setdefault(block.role, []).append(block)
-    messages = {}
+    messages, proposals = {}, {}
     for role, blocks in found.items():
-        least = min(block.confidence for block in blocks)
-        if least < SURE or words.hides_words or not all(block.is_sure for block in blocks):
-            missing[f"messages.{role}"] = f'it was read as "{blocks[0].text[:60]}", not for sure'
-            continue
-        sure[f"messages.{role}"] = least
-        messages[role] = tuple(block.text for block in blocks)
+        taken = (
+            []
+            if words.hides_words
+            else [one for one in blocks if one.confidence >= SURE and one.is_sure and not _ADDRESS.search(one.text)]
+        )
+        unsure = next((one for one in blocks if one not in taken), None)
+        if unsure is not None:
+            missing[f"messages.{role}"] = f'it was read as "{unsure.text[:60]}", not for sure'
+            proposals[role] = unsure.text
+        if taken:
+            sure[f"messages.{role}"] = min(one.confidence for one in taken)
+            messages[role] = tuple(one.text for one in taken)
     if words.hides_words:
         missing["messages.headline"] = words.unread_note or "large words could not be read"
     elif "headline" not in found:
         missing["messages.headline"] = "no line leads the ad"
-    return messages
+    return messages, proposals
 
 
 def _brand(
     image_u8: np.ndarray, words: Words, sure: dict[str, float], missing: dict[str, str]
 ) -> tuple[str, Image.Image | None]:
-    logos = [block for block in words.with_role("brand") if len(block.text.split()) <= MAX_LOGO]
-    if len(logos) != 1 or logos[0].confidence < SURE:
+    logos = [one for one in words.with_role("brand") if len(one.lines) == 1 and len(one.text.split()) <= MAX_LOGO]
+    if len(logos) != 1 or logos[0].confidence < SURE or logos[0].chance < SURE_BRAND:
         missing["brand.name"] = "no single line stands as a logo" if len(logos) != 1 else "the logo was not read for sure"
         return "", None
     block = logos[0]
     sure["brand.name"] = block.confidence
-    if block.residual > FLAT:
+    if block.residual > CALM:
         missing["brand.logo"] = "it stands on a photograph, from which it cannot be freed"
         return block.text, None
     height, width = image_u8.shape[:2]
@@ -103,7 +148,11 @@ def _brand(
     except ConfigError:
         missing["brand.logo"] = "it has the colour of its ground"
         return block.text, None
-    if logo.height < 24:
+    alpha = np.asarray(logo.getchannel("A"))
+    if np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]]).mean() > 255 * MAX_BOX:
+        missing["brand.logo"] = "its ground cannot be told from it"
+        return block.text, None
+    if logo.height < MIN_LOGO_PX:
         missing["brand.logo"] = f"it is {logo.height} px high, too small to be set anew"
         return block.text, None
     sure["brand.logo"] = block.confidence
@@ -111,32 +160,73 @@ def _brand(
 
 
 def _photo(
-    image_u8: np.ndarray, words: Words, segment: Segmenter | None, sure: dict[str, float], missing: dict[str, str]
-) -> Image.Image | None:
-    """Return the largest rectangle of the photograph without words; None where the thing in it is cut."""
-    box = find_photograph(image_u8, [line.box_xyxy_px for line in (*words.lines, *words.unread)])
-    if box is None:
-        missing["photos"] = "no part of the ad without words is a photograph that is large enough"
-        return None
+    image_u8: np.ndarray, words: Words, segment: Segmenter | None, find_lines: FindLines | None, sure: dict[str, float],
+    missing: dict[str, str],
+) -> Image.Image | None:  # fmt: skip
+    """Return the largest rectangle of the photograph without words; None where the thing in it is cut.
+
+    Words on calm ground are erased first, and the rectangle is taken where none of them can be found any more.
+    """
+    said = [block for block in words.blocks if block.role != "product_print" or not block.is_sure]
+    calm = [one for one in said if one.residual <= CALM and one.plate is None and one.panel is None and one.role != "brand"]
+    unread = [tuple(map(round, line.box_xyxy_px)) for line in words.unread]
+    tries: list[tuple[np.ndarray, list[TextBlock], list[TextBlock]]] = [(image_u8, said, [])]
+    if calm and find_lines is not None:
+        erased = erase(image_u8, replace(words, blocks=tuple(calm)))
+        tries.insert(0, (erased, [block for block in said if block not in calm], calm))
+    for picture, left, gone in tries:
+        drawn = [*(block.plate or block.panel or block.box for block in left), *unread]
+        box = find_photograph(picture, drawn)
+        if box is None:
+            missing.setdefault("photos", "no part of the ad without words is a photograph that is large enough")
+            continue
+        x0, y0, x1, y1 = box
+        crop = np.ascontiguousarray(picture[y0:y1, x0:x1])
+        if gone and find_lines is not None and _are_seen(find_lines(crop), gone, (x0, y0)):
+            continue
+        kept = 0.7 if segment is None else _wholeness(segment(picture), box, drawn)
+        if kept >= KEPT or segment is None:
+            missing.pop("photos", None)
+            sure["photos"] = kept
+            return Image.fromarray(crop)
+        missing["photos"] = f"{1 - kept:.0%} of what its photograph shows lies under words or beyond them"
+    return None
+
+
+def _are_seen(lines_xyxy_px: np.ndarray, gone: Sequence[TextBlock], at: tuple[int, int]) -> bool:
+    """Return whether a line that was found in a part of a picture, whose corner lies `at`, lies on words that were erased."""
+    for x0, y0, x1, y1 in np.asarray(lines_xyxy_px) + np.array([*at, *at]):
+        for block in gone:
+            left, top, right, bottom = block.box
+            shared = max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, bottom) - max(y0, top))
+            if shared > STILL_THERE * (x1 - x0) * (y1 - y0):
+                return True
+    return False
+
+
+def _wholeness(standing_out: np.ndarray, box: Sequence[int], drawn: Sequence[Sequence[int]]) -> float:
+    """Return how much of the things [H, W] 0..1 that a box shows lies in it, but for letters and plates."""
+    seen = (standing_out > SEEN).astype(np.uint8)
+    for left, top, right, bottom in drawn:
+        seen[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = 0
     x0, y0, x1, y1 = box
-    crop = np.ascontiguousarray(image_u8[y0:y1, x0:x1])
-    if segment is not None:
-        _, edge = cut_out(crop, segment(crop), has_person=False)
-        seen = segment(image_u8) > 0.6
-        drawn = [block.plate or block.box for block in words.blocks]  # letters and plates stand out, too
-        for left, top, right, bottom in [*drawn, *(tuple(map(round, line.box_xyxy_px)) for line in words.unread)]:
-            seen[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = False
-        kept = float(seen[y0:y1, x0:x1].sum()) / max(float(seen.sum()), 1.0)
-        if kept < KEPT or (edge.rim > 0.3 and edge.area > 0.05):
-            missing["photos"] = (
-                f"{1 - kept:.0%} of what the photograph shows lies under words or beyond them" if kept < KEPT
-                else "what the photograph shows is cut by its rim"
-            )  # fmt: skip
-            return None
-        sure["photos"] = kept
-    else:
-        sure["photos"] = 0.7
-    return Image.fromarray(crop)
+    if _is_cut(seen, box):
+        return 0.0
+    _, labels = cv2.connectedComponents(seen)
+    inside = np.bincount(labels[y0:y1, x0:x1].ravel(), minlength=int(labels.max()) + 1)[1:]
+    whole = np.bincount(labels.ravel())[1:]
+    return float(inside.sum() / max(1, whole[inside > 0].sum()))
+
+
+def _is_cut(seen: np.ndarray, box: Sequence[int]) -> bool:
+    """Return whether what is seen [H, W] goes on beyond a side of a box; the rim of the ad cuts nothing anew."""
+    (height, width), (x0, y0, x1, y1) = seen.shape, box
+    rim = max(2, round(0.01 * max(height, width)))
+    sides = (
+        (y0 > rim, seen[y0 : y0 + rim, x0:x1], MAX_CUT), (x0 > rim, seen[y0:y1, x0 : x0 + rim], MAX_CUT),
+        (x1 < width - rim, seen[y0:y1, x1 - rim : x1], MAX_CUT), (y1 < height - rim, seen[y1 - rim : y1, x0:x1], MAX_CUT_BELOW),
+    )  # fmt: skip
+    return any(is_inner and part.mean() > most for is_inner, part, most in sides)
 
 
 def find_photograph(image_u8: np.ndarray, words_xyxy_px: Sequence[Sequence[float]]) -> tuple[int, int, int, int] | None:
@@ -171,7 +261,7 @@ def find_photograph(image_u8: np.ndarray, words_xyxy_px: Sequence[Sequence[float
     )  # fmt: skip
     sides = box[2] - box[0], box[3] - box[1]
     holds = float(is_textured[top:bottom, left:right].mean()) if right > left and bottom > top else 0.0
-    if sides[0] * sides[1] < MIN_PHOTO * height * width or min(sides) < MIN_PHOTO_PX or holds < 0.15:
+    if sides[0] * sides[1] < MIN_PHOTO * height * width or min(sides) < MIN_PHOTO_PX or holds < HOLDS:
         return None
     return box
 
@@ -196,10 +286,14 @@ def _largest_rectangle(free: np.ndarray) -> tuple[int, int, int, int]:
 def _colours(image_u8: np.ndarray, words: Words) -> tuple[str, ...]:
     """Return the colours that the ad was drawn in, the button's first: plates, letters and flat grounds that are no grey."""
     blocks = sorted(words.blocks, key=lambda block: (block.plate is None, -block.size_px))
-    drawn = [block.ground for block in blocks if block.plate is not None or block.residual <= FLAT]
+    drawn = [block.ground for block in blocks if block.plate is not None or block.residual <= CALM]
     drawn += [block.colour for block in blocks]
-    colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in drawn]
-    return tuple(dict.fromkeys(one for one in colours if to_oklch(one)[1] >= MIN_CHROMA))[:2]
+    colours: list[str] = []
+    for colour in map(as_hex, drawn):
+        away = [np.linalg.norm(to_oklab(np.array(to_rgb(colour))) - to_oklab(np.array(to_rgb(one)))) for one in colours]
+        if to_oklch(colour)[1] >= MIN_CHROMA and min(away, default=1.0) > SAME_COLOUR:
+            colours.append(colour)
+    return tuple(colours[:2])
 
 
 def write_taken(taken: Taken, folder: Path) -> Path:
@@ -207,22 +301,25 @@ def write_taken(taken: Taken, folder: Path) -> Path:
 
     What is missing stands in it as a comment that says why.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_dir(folder)
     lines = ["# Taken from an ad; what was not sure is asked for below.", ""]
     lines += [f"# {name}: {why}" for name, why in taken.missing.items()]
     lines += ["", "[brand]", f"name = {_toml(taken.brand)}", f"colours = {_toml(list(taken.colours))}"]
     if taken.logo is not None:
-        taken.logo.save(folder / "logo.png")
+        write_picture(taken.logo, folder / "logo.png")
         lines.append('logo = "logo.png"')
     if taken.photo is not None:
-        taken.photo.save(folder / "photo.png", compress_level=1)
+        write_picture(taken.photo, folder / "photo.png")
         lines += ["", "[[photos]]", 'file = "photo.png"']
     lines += ["", "[messages]"]
     for role, texts in taken.messages.items():
         single = role in ("price", "old_price", "badge", "legal")
         lines.append(f"{role} = {_toml(' '.join(texts) if single else list(texts))}")
+    lines += [
+        f"# {role} = {_toml(text)}  # as it was read" for role, text in taken.proposals.items() if role not in taken.messages
+    ]
     path = folder / NAME
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(path, ("\n".join(lines) + "\n").encode(), is_private=True)
     return path
 
 

@@ -40,6 +40,7 @@ class Photo:
     pixels: RGB. focus: what must not be cut, faces and the thing that is sold, as fractions of the picture, best first.
     cutout: RGBA of the same size, None where its edge is poor. words_may_lie: whether words may lie on the photo.
     quiet: [H', W'] saliency in 0..1, low where words disturb nothing; None when unknown. shows: what is seen, in words.
+    consent_id: records of those shown.
     """
 
     pixels: Image.Image
@@ -48,6 +49,7 @@ class Photo:
     words_may_lie: bool = True
     quiet: np.ndarray | None = field(default=None, repr=False)
     shows: str = ""
+    consent_id: str = ""
 
 
 @dataclass(frozen=True)

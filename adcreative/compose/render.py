@@ -78,12 +78,16 @@ class Placed:
 
 @dataclass(frozen=True, eq=False)
 class Composed:
-    """A composed ad. focus: what of the photos must stay whole and free of words, px. problems: why it cannot run."""
+    """A composed ad. focus: what of the photos must stay whole and free of words, px. problems: why it cannot run.
+
+    photos: numbers of the parts' photos that it shows.
+    """
 
     scene: Scene
     placed: tuple[Placed, ...]
     focus: tuple[Box, ...]
     problems: tuple[Problem, ...]
+    photos: tuple[int, ...] = ()
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -151,7 +155,9 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
     if "logo" in {item.role for item in items}:
         dropped = [each for each in dropped if each.role != "brand"]
     placed = (*painter.placed, *dropped)
-    return Composed(Scene(shape.width, shape.height, tuple(items)), placed, tuple(focus), tuple(problems))
+    places = {PHOTOS.index(item.role) for item in items if isinstance(item, Picture) and item.role in PHOTOS}
+    numbers = tuple(sorted({((recipe.photo or 0) + place) % len(parts.photos) for place in places}))
+    return Composed(Scene(shape.width, shape.height, tuple(items)), placed, tuple(focus), tuple(problems), numbers)
 
 
 def _is_ragged(content: Content, placements: Sequence[Placement]) -> bool:
@@ -375,12 +381,12 @@ class _Painter:
         if whole.width < 8 or whole.height < 8:
             return [], [], 0.0
         if node.fit == "contain" and self.recipe.cutout and photo.cutout is not None:
-            return self._cutout(photo.cutout, whole)
+            return self._cutout(photo.cutout, whole, node.name)
         drowns = photo.cutout is not None and stands_off(photo, self.photo_ground) < LEAST_OFF
         if self._stands_free(photo) and photo.cutout is not None and not self._over(whole) and not drowns:
             air = 0.06 * min(whole.width, whole.height)
             inner = Box(whole.x0 + air, whole.y0 + air, whole.x1 - air, whole.y1 - air)
-            drawn, focus, kept = self._cutout(photo.cutout, inner)
+            drawn, focus, kept = self._cutout(photo.cutout, inner, node.name)
             return [Fill(whole, self.photo_ground, node.radius * self.shape.unit), *drawn], focus, kept
         words = tuple(
             Box(
@@ -429,7 +435,7 @@ class _Painter:
                 found.append(each)
         return found
 
-    def _cutout(self, cutout: Image.Image, box: Box) -> tuple[list[Item], list[Box], float]:
+    def _cutout(self, cutout: Image.Image, box: Box, role: str) -> tuple[list[Item], list[Box], float]:
         alpha = np.asarray(cutout.getchannel("A").resize((cutout.width, cutout.height))) > 24
         rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
         if not rows.size:
@@ -440,7 +446,7 @@ class _Painter:
         pixels = resize(cutout, Box(*part), *size)
         x0, y0 = round((box.x0 + box.x1 - size[0]) / 2), round((box.y0 + box.y1 - size[1]) / 2)
         where = Box(x0, y0, x0 + size[0], y0 + size[1])
-        return [Picture(where, pixels)], [where], 1.0
+        return [Picture(where, pixels, role=role)], [where], 1.0
 
     def _scrim(self, items: list[Item], placement: Placement) -> list[Item]:
         """Return the lightest gradients that let words on a photo be read, dark or light: one for each group of words."""

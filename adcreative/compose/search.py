@@ -220,6 +220,7 @@ def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: in
     return Creative(
         headline=texts.get("headline", "") or texts.get(recipe.emphasis, ""), description=" ".join(body),
         cta=texts.get("button", ""), brand=parts.brand, image_u8=np.asarray(image),
+        consent_id="; ".join(filter(None, (parts.photos[number].consent_id for number in composed.photos))),
     )  # fmt: skip
 
 

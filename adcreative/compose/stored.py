@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adcreative.artifacts import dump_json, write_atomically
+from adcreative.artifacts import dump_json, make_private_dir, open_atomically, write_atomically
 from adcreative.compose.fonts import bold_cut
 from adcreative.compose.parts import Box, Palette, Parts, Photo, Typefaces
 from adcreative.errors import ConfigError
@@ -43,31 +43,38 @@ def _font_names(parts: Parts) -> dict[Path, str]:
 
 def write_parts(parts: Parts, folder: Path, told: Mapping[str, Any]) -> Path:
     """Write parts into a folder and return the path of parts.json. told: what else it says, such as the messages."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_dir(folder)
     fonts = _font_names(parts)
     for path, name in fonts.items():
         if (folder / name).resolve() != path.resolve():
             write_atomically(folder / name, path.read_bytes())
     for number, photo in enumerate(parts.photos):
-        photo.pixels.save(folder / f"photo-{number}.png", compress_level=1)
+        write_picture(photo.pixels, folder / f"photo-{number}.png")
         if photo.cutout is not None:
-            photo.cutout.save(folder / f"photo-{number}.cutout.png", compress_level=1)
+            write_picture(photo.cutout, folder / f"photo-{number}.cutout.png")
         if photo.quiet is not None:
-            Image.fromarray(np.rint(photo.quiet * 255).astype(np.uint8)).save(folder / f"photo-{number}.quiet.png")
+            write_picture(Image.fromarray(np.rint(photo.quiet * 255).astype(np.uint8)), folder / f"photo-{number}.quiet.png")
     if parts.logo is not None:
-        parts.logo.save(folder / "logo.png")
+        write_picture(parts.logo, folder / "logo.png")
     content = {
         "format": FORMAT, "brand": parts.brand, "language": parts.language,
         "palettes": [asdict(one) for one in parts.palettes],
         "typefaces": [{"display": fonts[one.display], "text": fonts[one.text]} for one in parts.typefaces],
         "photos": [
-            {"focus": [list(box) for box in photo.focus], "words_may_lie": photo.words_may_lie, "shows": photo.shows}
+            {"focus": [list(box) for box in photo.focus], "words_may_lie": photo.words_may_lie, "shows": photo.shows,
+             "consent_id": photo.consent_id}
             for photo in parts.photos
         ],
         **told,
     }  # fmt: skip
-    write_atomically(folder / PARTS, (dump_json(content, indent=1) + "\n").encode())
+    write_atomically(folder / PARTS, (dump_json(content, indent=1) + "\n").encode(), is_private=True)
     return folder / PARTS
+
+
+def write_picture(image: Image.Image, path: Path) -> None:
+    """Write a picture as a PNG that only its owner may read: it may show people."""
+    with open_atomically(path, is_durable=False, is_private=True) as file:
+        image.save(file, "PNG", compress_level=1)
 
 
 def read_parts(path: Path) -> tuple[Parts, dict[str, Any]]:
@@ -90,6 +97,7 @@ def read_parts(path: Path) -> tuple[Parts, dict[str, Any]]:
                     focus=tuple(Box(*box) for box in told["focus"]),
                     cutout=Image.open(cutout).convert("RGBA") if cutout.is_file() else None,
                     words_may_lie=bool(told["words_may_lie"]),
+                    consent_id=str(told.get("consent_id", "")),
                     shows=str(told.get("shows", "")),
                     quiet=(np.asarray(Image.open(quiet)) / 255).astype(np.float32) if quiet.is_file() else None,
                 )

@@ -15,7 +15,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -76,7 +76,7 @@ def find_runs(folder: Path) -> list[Path]:
         return [folder]
     found = sorted(path.parent for path in walk(folder) if path.name == MARKER and read_json(path).get("verb") in VERBS)
     if not found:
-        raise ConfigError(f"{folder} was not written by optimize or demo (no {MARKER} of theirs); nothing was removed")
+        raise ConfigError(f"{folder} was not written by optimize, demo or compose (no {MARKER} of theirs); nothing was removed")
     return found
 
 
@@ -293,12 +293,17 @@ def _filter_failures(path: Path, person: Person) -> int:
     """Take the rows that name the person out of a failure table; return how many there were."""
     if not is_plain_file(path) or not person.names or not person.is_in(path):
         return 0
+    return drop_rows(path, person.is_spelled)
+
+
+def drop_rows(path: Path, is_meant: Callable[[str], bool]) -> int:
+    """Take the rows out of a table that have a cell of which that is said; return how many there were."""
     lines = list(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
     reader, kept, num_gone, start = csv.reader(lines), [], 0, 0
     for cells in reader:  # a row may take several lines; those that stay are kept byte for byte
-        is_meant = start > 0 and any(person.is_spelled(unescape_cell(cell)) for cell in cells)
-        kept += [] if is_meant else lines[start : reader.line_num]
-        num_gone, start = num_gone + is_meant, reader.line_num
+        is_gone = start > 0 and any(is_meant(unescape_cell(cell)) for cell in cells)
+        kept += [] if is_gone else lines[start : reader.line_num]
+        num_gone, start = num_gone + is_gone, reader.line_num
     write_whole(path, "".join(kept).encode())
     return num_gone
 
@@ -311,7 +316,9 @@ def _is_ours(run_dir: Path) -> bool:
         return False
     settings = read_json(run_dir / MARKER) if is_plain_file(run_dir / MARKER) else {}
     if settings.get("verb") not in VERBS:
-        raise ConfigError(f"{run_dir} was not written by optimize or demo (no {MARKER} of theirs); nothing was removed")
+        raise ConfigError(
+            f"{run_dir} was not written by optimize, demo or compose (no {MARKER} of theirs); nothing was removed"
+        )
     return True
 
 

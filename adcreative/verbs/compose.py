@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.artifacts import dump_json, hash_file, write_atomically
+from adcreative.artifacts import dump_json, hash_file, make_private_dir, write_atomically
 from adcreative.catalog.images import read_image
 from adcreative.catalog.tables import write_rows
 from adcreative.compose.brief import NAME, Brief, Prepared, prepare, read_brief, write_template
@@ -199,8 +199,15 @@ def write_set(
     stems = [f"{number:02d}" for number in range(1, len(chosen) + 1)]
     outputs = [out / REPORT, out / TABLE, *part_files(prepared.parts, out / FOLDER)]
     outputs += [file for stem in stems for file in ad_files(out / stem, shapes)]
+    make_private_dir(out)  # photos may show people
+    for stem in stems:
+        make_private_dir(out / stem)
+    make_private_dir(out / FOLDER)
     with own_outputs(outputs, [path if path.is_file() else path / NAME for path in inputs], restart=settings.restart):
-        told = {"notes": list(prepared.notes), "messages": prepared.messages, "shows": [one.shows for one in brief.photos]}
+        told = {
+            "notes": list(prepared.notes), "messages": prepared.messages, "shows": [one.shows for one in brief.photos],
+            "sources": [str(one.file.resolve()) for one in brief.photos],
+        }  # fmt: skip
         write_parts(prepared.parts, out / FOLDER, told)
 
         def write(stem: str, one: Candidate) -> dict[str, Any]:
@@ -223,7 +230,7 @@ def write_set(
             ads, out, title=title, notes=prepared.notes, standing=TESTED if settings.model else UNTESTED,
             disclosures=[duty.as_dict() for duty in disclosures_of_run(rows, date.today())],
         )  # fmt: skip
-        write_atomically(out / REPORT, page.encode())
+        write_atomically(out / REPORT, page.encode(), is_private=True)
     return ads
 
 
@@ -260,8 +267,9 @@ def write_ad(
     Args:
         checked: shapes whose pixels were looked at already.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_dir(folder)
     written: dict[str, Any] = {}
+    shown: set[int] = set()
     missing: dict[str, str] = {}
     alt = describe_ad(recipe, parts, told)
     for shape in shapes:
@@ -278,16 +286,17 @@ def write_ad(
         path = folder / f"{stem_of(shape)}{name}"
         result = _row_of(recipe, composed, parts, folder.name, facts)
         export_picture(path, composed.pixels, is_edited=False, result=result, models=facts.get("models") or {}, quality=quality)
-        write_atomically(folder / f"{stem_of(shape)}.svg", composed.svg.encode())
+        write_atomically(folder / f"{stem_of(shape)}.svg", composed.svg.encode(), is_private=True)
+        shown.update(composed.photos)
         written[shape.name] = {
             "picture": path.name, "svg": f"{stem_of(shape)}.svg", "width": shape.width, "height": shape.height,
             "bytes": path.stat().st_size, "sha256": hash_file(path), "dropped": list(composed.dropped),
         }  # fmt: skip
     content = {
         "format": FORMAT, "layout": recipe.layout, **facts, "recipe": recipe.to_json(), "parts": f"../{FOLDER}/{PARTS}",
-        "alt": alt, "shapes": written, "missing": missing,
+        "alt": alt, "shapes": written, "missing": missing, "photos": sorted(shown),
     }  # fmt: skip
-    write_atomically(folder / AD, (dump_json(content, indent=1) + "\n").encode())
+    write_atomically(folder / AD, (dump_json(content, indent=1) + "\n").encode(), is_private=True)
     return {**content, "folder": folder.name, "rate": ""}
 
 
@@ -309,7 +318,7 @@ def _row_of(recipe: Recipe, composed: Composed, parts: Parts, name: str, facts: 
     return {
         "file_name": "", "ad_name": name, "headline_original": "", "headline_edited": shown.headline,
         "description_original": "", "description_edited": shown.description, "edits": [dict(WORDS)], "seed": facts["seed"],
-        "consent_id": "",
+        "consent_id": shown.consent_id,
     }  # fmt: skip
 
 

@@ -9,22 +9,24 @@ from pathlib import Path
 
 import numpy as np
 
-from adcreative.artifacts import dump_json, hash_bytes, hash_file, write_atomically
+from adcreative.artifacts import dump_json, hash_bytes, hash_file, make_private_dir, write_atomically
 from adcreative.catalog.images import read_image
 from adcreative.catalog.sources import open_product_feed, open_source
 from adcreative.catalog.tables import write_failures
 from adcreative.compose.brief import read_brief
 from adcreative.compose.cutouts import load_segmenter
 from adcreative.compose.feed import FeedRow, brief_of, shared_brief, with_known_columns
-from adcreative.compose.from_ad import take_parts, write_taken
+from adcreative.compose.from_ad import TAKEN_FILES, read_twice, take_parts, write_taken
 from adcreative.config import config_as_dict
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.known_words import load_known_words, with_known_words, words_of
-from adcreative.lettering import Words, read
+from adcreative.lettering import LineFinder, Words, has_reader
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
+from adcreative.runs.composed import TAKEN
+from adcreative.runs.outputs import own_outputs
 from adcreative.verbs.compose import UNTESTED, compose, parse_shapes
 from adcreative.verbs.settings import ComposeSettings
 
@@ -78,7 +80,8 @@ def compose_feed(
         if should_stop():
             stopped = True
             break
-        write_atomically(folder / DONE, key.encode())
+        with own_outputs([folder / DONE], (), restart=True):
+            write_atomically(folder / DONE, key.encode())
         num_ads += summary.done
     progress("composing rows", len(rows), len(rows))
     out.mkdir(parents=True, exist_ok=True)
@@ -117,7 +120,7 @@ def _words_of(ad: Path, image_u8: np.ndarray, words: Path | None) -> Words:
     """Return the words of an ad, those of a words file where it holds the picture."""
     creative = Creative(file_name=ad.name, image_path=ad)
     creative = creative if words is None else with_known_words(creative, load_known_words(words))
-    return words_of(creative, image_u8, None) if creative.words else read(image_u8)
+    return words_of(creative, image_u8, None) if creative.words else read_twice(image_u8)
 
 
 @takes(ComposeSettings)
@@ -129,16 +132,22 @@ def compose_from(
     Parts that are not sure are not guessed: they are named, with the brief in which they can be filled in.
 
     Raises:
-        ConfigError: no line that leads was read for sure. CreativeError: the picture cannot be read.
+        ConfigError: no line that leads was read for sure; or there is no photo, and not known whose ad it is in which colours;
+            or the brief was changed since. CreativeError: the picture cannot be read.
         WeightsError: the packages that read words are not installed. Otherwise as `compose`.
     """
     out, image_u8 = Path(out), read_image(Path(ad))
     progress("taking the ad apart", 0, 1)
-    taken = take_parts(image_u8, _words_of(Path(ad), image_u8, settings.words), load_segmenter(settings.cutout_model))
-    path = write_taken(taken, out / "brief")
+    words, find_lines = _words_of(Path(ad), image_u8, settings.words), LineFinder().find_lines if has_reader() else None
+    taken = take_parts(image_u8, words, load_segmenter(settings.cutout_model), find_lines)
+    folder = out / TAKEN
+    make_private_dir(folder)
+    with own_outputs([folder / name for name in TAKEN_FILES], [Path(ad), settings.words], restart=settings.restart):
+        path = write_taken(taken, folder)
     progress("taking the ad apart", 1, 1)
     asked = "; ".join(f"{name} ({why})" for name, why in taken.missing.items())
-    if "headline" not in taken.messages:
+    is_known = bool(taken.colours) and bool(taken.brand or taken.logo)  # whose ad it is, where type stands alone
+    if "headline" not in taken.messages or (taken.photo is None and not is_known):
         raise ConfigError(f"{Path(ad).name} does not tell for sure: {asked}. Fill in {path}, then: adcreative compose {path}")
     summary = compose(path, out, settings, progress=progress, should_stop=should_stop)
     sure = ", ".join(f"{name} {share:.0%}" for name, share in taken.sure.items())

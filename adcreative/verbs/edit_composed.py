@@ -39,7 +39,7 @@ def edit(ad: Path, changes: Sequence[str], *, restart: bool = False) -> RunSumma
     facts = {
         name: value
         for name, value in content.items()
-        if name not in ("format", "layout", "recipe", "parts", "alt", "shapes", "missing")
+        if name not in ("format", "layout", "recipe", "parts", "alt", "shapes", "missing", "photos")
     }
     if changed != recipe:
         lead = changed.texts.get(changed.emphasis) or changed.texts.get("headline", "")

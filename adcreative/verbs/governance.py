@@ -16,6 +16,7 @@ from adcreative.provenance.disclosure import disclosures as list_disclosures
 from adcreative.provenance.run_records import read_rows
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.archives import is_archive, list_archives, purge_archive
+from adcreative.runs.composed import find_sets, purge_person_of_set, purge_set
 from adcreative.runs.exports import note_archive
 from adcreative.runs.purging import PurgeSummary, find_runs, purge_cache, purge_person, purge_run
 
@@ -58,6 +59,16 @@ def disclosures(
     return list_disclosures(markets, edits, on, is_synthetic=is_synthetic, rules_dir=rules_dir)
 
 
+def _runs_beside(folder: Path, sets: Sequence[Path]) -> list[Path]:
+    """Return the runs of a folder; none where composed ads are all that it holds, or held."""
+    try:
+        return find_runs(folder)
+    except ConfigError:
+        if sets:
+            return []
+        raise
+
+
 def purge(
     run: Path | None = None,
     *,
@@ -68,6 +79,8 @@ def purge(
     also: Sequence[Path] = (),
 ) -> PurgeSummary:
     """Remove faces, face codes and caches: of a person or a creative in a run folder, of a whole run, or the cache alone.
+
+    Of composed ads a creative is a photo of the brief, by its file's name; every ad that shows it goes, and so does the report.
 
     `run` may be a folder of runs too, such as that of the app, or an archive of a run. What the run exported, and its archives,
     go with it where this user noted them and they are unchanged; of one person, archives are written anew without the person.
@@ -95,7 +108,13 @@ def purge(
     summary = PurgeSummary(removes_originals=originals, also=tuple(path for path in places if path not in named))
     if run is not None and is_archive(Path(run)):
         named, run = [Path(run), *named], None
-    for folder in find_runs(Path(run)) if run is not None else ():
+    sets = find_sets(Path(run)) if run is not None else []
+    for folder in sets:
+        if consent_id or creative:
+            purge_person_of_set(folder, summary, consent_id=consent_id, creative=creative)
+        else:
+            purge_set(folder, summary)
+    for folder in _runs_beside(Path(run), sets) if run is not None else ():
         archives = list_archives(folder, summary)
         if consent_id or creative:
             purge_person(folder, summary, consent_id=consent_id, creative=creative)

@@ -131,7 +131,7 @@ def test_a_folder_that_no_run_wrote_is_refused(tmp_path: Path, cache: FeatureCac
     if settings is not None:
         (tmp_path / "photos" / "results.run.json").write_text(settings)
     for arguments in ({}, {"consent_id": "c-ada"}):
-        with pytest.raises(ConfigError, match="was not written by optimize or demo"):
+        with pytest.raises(ConfigError, match="was not written by optimize, demo or compose"):
             pipeline.purge(tmp_path / "photos", **arguments)
     assert len(files(tmp_path / "photos")) == 2 + (settings is not None)
     assert cache.load("aa1") is not None

@@ -1,0 +1,95 @@
+"""Parts of an ad that exists: words read twice, words erased from the photograph, and what is asked for by name."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from adcreative.compose.from_ad import read_twice, take_parts, write_taken
+from adcreative.errors import ConfigError
+from adcreative.lettering import BlockLine, TextBlock, TextLine, Words
+from adcreative.verbs.compose_many import compose_from
+
+NOTHING = np.zeros((0, 4), np.float32)
+
+
+class Reader:
+    """Reads one line, which says something else where the picture has another size."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+
+    def read(self, image_u8: np.ndarray) -> list[TextLine]:
+        height, width = image_u8.shape[:2]
+        box = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.2], [0.1, 0.2]], np.float32) * (width, height)
+        return [TextLine(text=self.texts.pop(0), quad_xy_px=box.astype(np.float32), confidence=0.99)]
+
+
+def drawn_ad() -> np.ndarray:
+    """Return an ad of 600 x 600 px: words on white above a patterned photograph."""
+    image = Image.new("RGB", (600, 600), "white")
+    ImageDraw.Draw(image).text((60, 60), "Taste July", fill="#c02020", font_size=60)
+    pixels = np.array(image)
+    pixels[200:] = np.random.default_rng(1).integers(0, 255, (50, 75, 3)).repeat(8, 0).repeat(8, 1)
+    return pixels
+
+
+def said(*, confidence: float = 0.99, residual: float = 1.0, role: str = "headline") -> Words:
+    line = BlockLine(text="Taste July", box=(60, 66, 380, 130), confidence=confidence)
+    block = TextBlock(lines=(line,), colour=(192, 32, 32), ground=(255, 255, 255), residual=residual, role=role)
+    return Words(blocks=(block,), size=(600, 600))
+
+
+def test_words_that_two_sizes_read_otherwise_are_proposed_and_not_used(tmp_path: Path) -> None:
+    image_u8 = drawn_ad()
+    assert read_twice(image_u8, Reader("Taste July", "Taste July")).blocks[0].confidence == 0.99
+    assert read_twice(image_u8, Reader("Taste July", "Taste Juiy")).blocks[0].confidence == 0.0
+    taken = take_parts(image_u8, said(confidence=0.0), None)
+    assert "headline" not in taken.messages
+    assert taken.missing["messages.headline"] == 'it was read as "Taste July", not for sure'
+    text = write_taken(taken, tmp_path).read_text()
+    assert '# headline = "Taste July"  # as it was read' in text
+    assert tomllib.loads(text)["messages"] == {}
+
+
+def test_words_on_calm_ground_are_erased_and_looked_for() -> None:
+    image_u8 = drawn_ad()
+    photograph = np.random.default_rng(2).integers(0, 255, (75, 75, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    photograph[40:160, 40:420] = image_u8[40:160, 40:420]
+    whole = take_parts(photograph, said(), None, lambda picture: NOTHING).photo
+    still_there = take_parts(photograph, said(), None, lambda picture: np.array([[60, 60, 380, 130]], np.float32)).photo
+    busy = take_parts(photograph, said(residual=30.0), None, lambda picture: NOTHING).photo
+    assert whole is not None
+    assert still_there is not None
+    assert busy is not None
+    assert whole.height == 600
+    assert busy.height == still_there.height < 480
+    assert np.asarray(whole)[60:135, 55:390].min() > 235, "no stroke is left"
+
+
+def test_a_thing_that_goes_on_beyond_the_photograph_is_not_taken() -> None:
+    def segment(image_u8: np.ndarray) -> np.ndarray:
+        seen = np.zeros(image_u8.shape[:2], np.float32)
+        seen[100:500, 200:400] = 1.0  # under the words, too
+        return seen
+
+    taken = take_parts(drawn_ad(), said(residual=30.0), segment)
+    assert taken.photo is None
+    assert "of what its photograph shows lies under words" in taken.missing["photos"]
+
+
+def test_without_photo_and_brand_both_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (600, 400), "#20a060").save(tmp_path / "ad.png")
+    monkeypatch.setattr("adcreative.verbs.compose_many.load_segmenter", lambda path: None)
+    monkeypatch.setattr("adcreative.verbs.compose_many.read_twice", lambda image_u8: said())
+    monkeypatch.setattr("adcreative.verbs.compose_many.has_reader", lambda: False)
+    with pytest.raises(ConfigError, match=r"ad.png does not tell for sure: brand.name .*; photos .*brief.toml"):
+        compose_from(tmp_path / "ad.png", tmp_path / "ads")
+    (tmp_path / "ads" / "brief" / "brief.toml").write_text("[messages]\nheadline = 'Mine'\n")
+    with pytest.raises(ConfigError, match=r"brief\.toml"):
+        compose_from(tmp_path / "ad.png", tmp_path / "ads")
+    assert "Mine" in (tmp_path / "ads" / "brief" / "brief.toml").read_text(), "what was filled in is not written over"
