@@ -13,6 +13,7 @@ from pathlib import Path
 from adcreative.catalog.images import read_image
 from adcreative.compose.assets import FindFaces, prepare_photo
 from adcreative.compose.colour import parse_colour
+from adcreative.compose.crops import MAX_ENLARGED
 from adcreative.compose.cutouts import Segmenter
 from adcreative.compose.fonts import open_pairs
 from adcreative.compose.logo import read_logo
@@ -32,6 +33,9 @@ _OFFER = re.compile(
 _MONEY = re.compile(
     r"^\W*(?:from|ab|dès|desde)?\s?(?:[$€£¥₹₽₩]\s?\d[\d.,' ]*|\d[\d.,' ]*\s?(?:[$€£¥₹₽₩]|usd|eur|gbp|chf|kr|zł))\W*$", re.I
 )
+
+
+SHARP_PX = round(1080 / MAX_ENLARGED)  # shorter side of a photo that fills a square ad
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +251,8 @@ def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | 
         for one, given in zip(seen, brief.photos, strict=True)
     )
     for one, given in zip(seen, brief.photos, strict=True):
+        if min(one.photo.pixels.size) < SHARP_PX:
+            notes.append(f"{given.file.name} is {one.photo.pixels.width} px wide; from {SHARP_PX} px on it can be shown large.")
         if one.photo.cutout is None:
             notes.append(
                 f"{given.file.name} stays a photo: a cut-out's edge would be poor ({one.edge.edge:.0%} of it can be seen, "

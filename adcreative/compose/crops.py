@@ -15,6 +15,7 @@ from adcreative.compose.parts import Box, Photo
 ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window
 PLACES = 7  # tried along each free axis
 PLAIN_SPREAD, PLAIN_SHARE = 14.0, 0.75  # of 255 from the median, and how much of a plain edge is as near
+MAX_ENLARGED = 2.5  # of a photo's own pixels, for a thing that may be shown smaller: beyond that it is seen to be blurred
 AIR = 0.1  # kept around a thing on plain ground
 
 
@@ -58,7 +59,7 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
     kept = _share(focus[0], window) if focus else 1.0
     edge = plain_edge(photo)
     if edge is not None and focus:  # a thing on plain ground is shown whole, whatever the box
-        window = _around(focus[0], width / height, words)
+        window = _around(focus[0], width / height, words, width / MAX_ENLARGED)
         kept = 1.0
     return Crop(
         _cut(pixels, window, width, height, edge), tuple(_scaled(_within(f, window), width, height) for f in focus), kept
@@ -115,12 +116,12 @@ def _score(
     return score
 
 
-def _around(thing: Box, aspect: float, words: tuple[Box, ...]) -> Box:
+def _around(thing: Box, aspect: float, words: tuple[Box, ...], least: float) -> Box:
     """Return a window of that aspect around a thing on plain ground, larger than the photo where it must be; the thing stands
-    in the largest band that words leave free."""
+    in the largest band that words leave free. least: width of the window in px, so that nothing is enlarged too far."""
     free = max(_bands(words), key=lambda band: min(band.width * aspect, band.height) * (1.2 if band.y0 == 0 else 1.0))
     wide, high = thing.width * (1 + 2 * AIR), thing.height * (1 + 2 * AIR)
-    width = max(wide / free.width, high / free.height * aspect)
+    width = max(wide / free.width, high / free.height * aspect, least)
     height = width / aspect
     x0 = (thing.x0 + thing.x1) / 2 - width * (free.x0 + free.x1) / 2
     y0 = (thing.y0 + thing.y1) / 2 - height * (free.y0 + free.y1) / 2

@@ -30,7 +30,7 @@ SEEN, UNSEEN = 0.6, 0.35  # of what stands out: certainly the thing, certainly n
 MIN_HOLE = 0.002  # of the photograph, for ground seen through the thing
 MIN_AREA, MAX_AREA = 0.03, 0.92  # of the photograph
 MAX_SOFT = 0.045  # share of the cut-out's pixels that are half seen, beyond the width of an edge
-MAX_RIM = 0.10  # share of its outline on the rim of the photograph: what is cut there cannot stand free
+MAX_RIM = 0.02  # share of its outline on the rim of the photograph: what is cut there cannot stand free
 MAX_RIM_PLAIN = 0.20  # on plain ground, which shops crop closely
 MAX_PALE = 0.1  # share of the band within its outline that has nearly the ground's colour: a shadow, or a white thing on white
 PALE, BAND = 0.17, 40  # OKLab from the ground; the band's width is the shorter side of the thing by this
@@ -136,7 +136,8 @@ def cut_from_ground(image_u8: np.ndarray, ground: np.ndarray, standing_out: np.n
     Ground is what has its colour and reaches the rim. Where a network looked too (`standing_out`, [H, W] 0..1), white parts of
     the thing stay although they have the ground's colour, and ground seen through the thing goes.
     """
-    away = np.linalg.norm(to_oklab(image_u8) - to_oklab(ground), axis=2).astype(np.float32)
+    calm = cv2.medianBlur(image_u8, 3)  # specks of JPEG files around a thing are no part of it
+    away = np.linalg.norm(to_oklab(calm) - to_oklab(ground), axis=2).astype(np.float32)
     is_ground = (away <= GROUND_STEP).astype(np.uint8)
     _, labels = cv2.connectedComponents(cv2.copyMakeBorder(is_ground, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1), connectivity=4)
     labels = labels[1:-1, 1:-1]
@@ -147,7 +148,7 @@ def cut_from_ground(image_u8: np.ndarray, ground: np.ndarray, standing_out: np.n
             own = (labels == hole) & (is_ground > 0)
             if own.mean() >= MIN_HOLE and float(standing_out[own].mean()) < UNSEEN:
                 thing[own] = 0
-    thing = _largest_parts(thing)
+    thing = cv2.erode(_largest_parts(thing), np.ones((3, 3), np.uint8))  # the outermost pixel is half ground
     reach = max(1, round(min(image_u8.shape[:2]) / 400))
     inner = cv2.erode(thing, np.ones((3, 3), np.uint8), iterations=reach)
     # at the edge a pixel is as much the thing as it is away from the ground, of what the thing is away there

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, to_oklab, to_rgb
-from adcreative.compose.crops import crop, plain_edge, resize
+from adcreative.compose.crops import MAX_ENLARGED, crop, plain_edge, resize
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters
 from adcreative.compose.inks import BLACK, LARGE_CONTRAST, WHITE, ground_colour, mix, palette_ink, readable, sound
 from adcreative.compose.layout import (
@@ -51,11 +51,12 @@ MOST_CHARACTERS = {
 }  # fmt: skip
 SPACING = {"airy": 1.2, "normal": 1.0, "full": 0.82}
 WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: the headline that optional roles are dropped for
+STAND_INS = ("split", "split_side", "minimal")  # layouts that take over in a shape in which another cuts the photo
 SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that may do without a photo of the recipe
 BOLD = ("button", "badge", "brand", "old_price")
-FOCUS_KEPT = 0.92  # share of a photo's first focus that a crop must keep
+FOCUS_KEPT = 0.88  # share of a photo's first focus that a crop must keep
 LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
-LEAST_FRAMED = 0.4  # of a box, that a photo takes which is shown whole on a panel
+LEAST_FRAMED = 0.25  # of a box, that a photo takes which is shown whole on a panel
 INSET_RADIUS = 2.0  # steps of the grid
 FOCUS_COVERED = 0.12  # share of it that words may cover
 MUTED_FROM = 11.0  # contrast of ink and ground from which a paler ink still reads well
@@ -110,8 +111,11 @@ class Composed:
         return self.scene.svg()
 
 
-def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
+def compose_ad(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = False) -> Composed:
     """Return the ad of a recipe in a shape. What stands against running it is in `problems`; the same in gives the same out.
+
+    strict: in its own layout only; else a layout that cuts or covers the photo in this shape gives way to another, in a small
+    shape the photo does.
 
     Raises:
         ConfigError: the layout does not exist, a part's number is beyond the parts, a colour or a font cannot be read.
@@ -146,8 +150,8 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
             break
     painter = _Painter(arranger, placements, palette, photos, parts, recipe)
     items, focus, problems = painter.paint()
-    if problems and photos and shape.kind in SMALL and not set(PHOTOS) & set(layout.needs):  # better none than one that is cut
-        return compose_ad(replace(recipe, photo=None), parts, shape)
+    if problems and photos and not strict and (other := _instead(recipe, parts, shape)) is not None:
+        return other
     shown = {item.role for item in items if isinstance(item, Words)}
     dropped = [
         Placed(role, texts[role], Box(0, 0, 0, 0), 0.0, "", True) for role in ROLES if role in texts and role not in shown
@@ -158,6 +162,14 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape) -> Composed:
     places = {PHOTOS.index(item.role) for item in items if isinstance(item, Picture) and item.role in PHOTOS}
     numbers = tuple(sorted({((recipe.photo or 0) + place) % len(parts.photos) for place in places}))
     return Composed(Scene(shape.width, shape.height, tuple(items)), placed, tuple(focus), tuple(problems), numbers)
+
+
+def _instead(recipe: Recipe, parts: Parts, shape: Shape) -> Composed | None:
+    """Return the ad in the first layout that shows the photo whole in a shape, a small one without it; None if none does."""
+    others = [replace(recipe, layout=name) for name in STAND_INS if name != recipe.layout]
+    if shape.kind in SMALL and not set(PHOTOS) & set(load_layout(recipe.layout).needs):
+        others.append(replace(recipe, photo=None))
+    return next((ad for other in others if not (ad := compose_ad(other, parts, shape, strict=True)).problems), None)
 
 
 def _is_ragged(content: Content, placements: Sequence[Placement]) -> bool:
@@ -441,7 +453,7 @@ class _Painter:
         if not rows.size:
             return [], [], 0.0
         part = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        scale = min(box.width / (part[2] - part[0]), box.height / (part[3] - part[1]))
+        scale = min(box.width / (part[2] - part[0]), box.height / (part[3] - part[1]), MAX_ENLARGED)
         size = (max(1, round((part[2] - part[0]) * scale)), max(1, round((part[3] - part[1]) * scale)))
         pixels = resize(cutout, Box(*part), *size)
         x0, y0 = round((box.x0 + box.x1 - size[0]) / 2), round((box.y0 + box.y1 - size[1]) / 2)

@@ -83,7 +83,7 @@ class Genes:
             return False
         texts = {role: "\n".join(lines[:MAX_PROOFS]) if role == "proof" else lines[0] for role, lines in self.messages.items()}
         recipe = Recipe(layout=name, texts=texts, photo=0 if self.parts.photos else None, cutout=True)
-        problems = compose_ad(recipe, self.parts, shape).problems
+        problems = compose_ad(recipe, self.parts, shape, strict=True).problems
         return not any(getattr(one, "code", "") == "ad_missing_part" for one in problems)
 
     def decode(self, genes: Sequence[int]) -> Recipe:
@@ -200,7 +200,7 @@ class Search:
         return individuals
 
     def _look(self, recipe: Recipe) -> tuple[int, Measures | None, Creative]:
-        composed = compose_ad(recipe, self.parts, self.shape)
+        composed = compose_ad(recipe, self.parts, self.shape, strict=True)
         if composed.problems:
             return len(composed.problems), None, Creative()
         pixels_too = self.score is not None

@@ -54,7 +54,7 @@ def test_a_thing_on_plain_ground_is_cut_out_by_colour_and_its_accent_found() -> 
     rgba, edge = cut_out(np.asarray(image), None, has_person=False)
     assert rgba is not None
     assert edge.edge > 0.95
-    assert iou(rgba[..., 3] / 255, truth) > 0.97
+    assert iou(rgba[..., 3] / 255, truth) > 0.95  # the outermost pixel is left out
     prepared = prepare_photo(np.asarray(image), segment=None)
     (box,) = prepared.photo.focus
     assert np.allclose(box, (110 / 320, 60 / 240, 231 / 320, 181 / 240), atol=0.02)

@@ -146,7 +146,8 @@ def test_a_headline_with_one_very_short_line_is_set_smaller():
 
 def test_a_thing_never_stands_on_its_own_colour():
     red = Palette("#ffffff", "#1b2430", "#c2472b", "#ffffff", "#c2472b")
-    on_accent = compose_ad(Recipe("product_on_colour", TEXTS, cutout=True), parts(thing(), palettes=(red,)), shape_named("1:1"))
+    recipe = Recipe("product_on_colour", TEXTS, cutout=True)
+    on_accent = compose_ad(recipe, parts(thing(), palettes=(red,)), shape_named("1:1"), strict=True)
     assert [problem.code for problem in on_accent.problems] == ["ad_subject_drowns"]
     free = replace(thing(), words_may_lie=False)
     panel = compose_ad(Recipe("split", TEXTS, cutout=True), parts(free, palettes=(red,)), shape_named("1:1"))
@@ -165,3 +166,13 @@ def test_a_quotation_mark_stands_over_a_quotation_only(headline, has_mark):
     assert any(isinstance(item, Line) for item in ad.scene.items) is has_mark
     photo = next(item for item in ad.scene.items if isinstance(item, Picture) and item.role == "photo")
     assert photo.box.width > 0.8 * 1080
+
+
+def test_a_layout_that_cuts_the_photo_in_one_shape_gives_way_there():
+    tall = Photo(scenery(0.3, 400, 533).pixels, (Box(0.1, 0.18, 0.99, 0.82),))
+    recipe = Recipe("full_bleed_top", TEXTS)
+    assert not compose_ad(recipe, parts(tall), shape_named("4:5"), strict=True).problems
+    assert "ad_subject_cut" in {p.code for p in compose_ad(recipe, parts(tall), shape_named("1.91:1"), strict=True).problems}
+    wide = compose_ad(recipe, parts(tall), shape_named("1.91:1"))
+    assert not wide.problems
+    assert any(isinstance(item, Picture) and item.role == "photo" for item in wide.scene.items)
