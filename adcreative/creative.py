@@ -140,7 +140,8 @@ class FaceReport:
 class Edit:
     """One change: face index (-1 for words and the whole picture), direction, strength (standard deviations).
 
-    Besides a face's directions: "headline", "description", "cta" (strength 0), a look such as "exposure", "scene" (its number).
+    Besides a face's directions: "headline", "description", "cta" (strength 0), a look such as "exposure", "scene", "layout" or
+    "message" (a new layout, in which another message leads; its number).
     """
 
     face: int
@@ -157,7 +158,8 @@ class Alternative:
     that guide the search; the third, which must have no part in a choice, is asked when the edit is chosen. identity (-1..1),
     realism (0..1): of the worst face; None when no face was opened. edit_strength: as in EditResult. size: of the edit, in
     standard deviations. Figures are None in a run whose models have seen no results of the account (EditResult.is_untested).
-    words_in_picture, picture_problems: as in EditResult.
+    words_in_picture, picture_problems: as in EditResult. kind: what it tries: "line", "layout", "message" (another message of
+    the ad first), "picture" (another face, crop or background) or "look" (light and colour).
     """
 
     uplift: float | None
@@ -175,6 +177,7 @@ class Alternative:
     edit_strength: float | None = None
     words_in_picture: str = ""
     picture_problems: tuple[Problem, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,6 +116,8 @@ class EditorTools:
     predictor: Any = PREDICTOR
     judge: Any = PREDICTOR
     auditor: Any = PREDICTOR
+    text_reader: Any = None
+    compose_layouts: Any = None
 
 
 def modules() -> dict[str, Any]:

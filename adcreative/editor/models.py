@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol, cast
 
@@ -15,6 +15,8 @@ from adcreative.lettering import FillHoles, PreparedCache, TextReading
 from adcreative.provenance.consent import ConsentBook
 from stylegan.faces.visible_changes import VISIBLE_CHANGES
 
+MIN_FACE_PX, MAX_YAW = 96, 30  # of a face's longer side; degrees: of smaller ones no edit could be seen on real ads
+LEAST_OF_LARGEST = 0.25  # of the largest face's area: on four real ads a bystander and a child were edited
 BUTTON_STD = 0.1  # log-odds that a new button leaves unexplained, assumed: ctr/changes.py calibrates words and picture only
 
 
@@ -125,6 +127,30 @@ class ScenePainter(Protocol):
         """Return up to num_pictures pictures [H, W, 3] uint8, painted where mask [H, W] is True; fewer when stopped."""
 
 
+class NewLayout(Protocol):
+    """A new layout of an ad, composed from its parts. creative: its words; is_message: another message of the ad leads."""
+
+    @property
+    def creative(self) -> Creative: ...
+    @property
+    def is_message(self) -> bool: ...
+
+    def draw(self, creative: Creative) -> np.ndarray:
+        """Return its picture [H, W, 3] uint8 with the words of a creative.
+
+        Raises:
+            CreativeError: they do not fit.
+        """
+
+
+@dataclass(frozen=True)
+class FoundLayouts:
+    """New layouts of an ad, and why there are no more: parts that are not sure."""
+
+    layouts: tuple[NewLayout, ...] = ()
+    why: str = ""
+
+
 def predict_uplift(
     predictor: ClickPredictor, creatives: Sequence[Creative], features: Sequence[Any]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -169,8 +195,31 @@ def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], models: Editor
         raise CreativeError(f"{error}.", "Leave that face out.") from error
 
 
+def spare_bystanders(faces: Sequence[Any]) -> list[Any]:
+    """Return the faces, with a refusal on those that are small, or turned away, or small beside the largest: these may be
+    anybody, a child among them."""
+    largest = max((_area(face) for face in faces), default=0.0)
+
+    def refusal(face: Any) -> str | None:
+        x0, y0, x1, y1 = face.box_xyxy_px
+        side, yaw = max(x1 - x0, y1 - y0), abs(face.attributes["head_yaw"])
+        if side < MIN_FACE_PX:
+            return f"face is too small: it measures {side:.0f} px, at least {MIN_FACE_PX} px are edited"
+        if _area(face) < LEAST_OF_LARGEST * largest:
+            return "face is small beside the largest: bystanders and children are left alone"
+        return f"face is turned away: {yaw:.0f} degrees, at most {MAX_YAW} are edited" if yaw > MAX_YAW else None
+
+    return [face if face.refusal is not None else replace(face, refusal=refusal(face)) for face in faces]
+
+
+def _area(face: Any) -> float:
+    x0, y0, x1, y1 = face.box_xyxy_px
+    return float((x1 - x0) * (y1 - y0))
+
+
 def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], codec: Any, directions: Directions) -> Sequence[Any]:
-    """Return the faces, with a refusal on those that the directions were not made for (sunglasses, drawings)."""
+    """Return the faces, with a refusal on bystanders and on those that the directions were not made for, such as drawings."""
+    faces = spare_bystanders(faces)
     if directions.limits is None:
         return faces
     from stylegan.photo.session import refuse_unfit
@@ -185,6 +234,7 @@ class EditorTools:
     predictor and judge guide the search and choose among what it found; the auditor, which has no part in the choice, reports
     on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays,
     without a text_reader the words in a picture are not read and not set.
+    compose_layouts: makes new layouts of an ad from its parts; None: there are none.
     visible_changes: direction -> least change of its measure that people see (`scoring/visibility.py`).
     prepared: cache of fonts and grounds of the latest pictures; with it a thread works these out beside a search.
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
@@ -202,6 +252,7 @@ class EditorTools:
     inpainter: FillHoles | None = None
     text_reader: TextReading | None = None
     prepared: PreparedCache | None = None
+    compose_layouts: Callable[[Creative, np.ndarray, int], FoundLayouts] | None = None
     visible_changes: Mapping[str, float] = field(default_factory=lambda: VISIBLE_CHANGES)
     open_faces: Callable[[np.ndarray, Sequence[Any], EditorTools, Directions], FaceSession] = open_face_session
     refuse_faces: Callable[[np.ndarray, Sequence[Any], Any, Directions], Sequence[Any]] = refuse_faces

@@ -31,7 +31,7 @@ from adcreative.editor.decision.finalists import (
     pick_finalist,
     score_finalists,
 )
-from adcreative.editor.decision.judge import Verdict, accept, choose_alternatives, choose_distinct, choose_finalists
+from adcreative.editor.decision.judge import Verdict, accept, choose_finalists, choose_versions
 from adcreative.editor.decision.opinions import ask_choosers, audit
 from adcreative.editor.decision.result import (
     WORDS,
@@ -44,7 +44,7 @@ from adcreative.editor.decision.result import (
 )
 from adcreative.editor.decision.untested import state_level
 from adcreative.editor.models import ClickPredictor, EditorTools
-from adcreative.editor.preparation.lines import build_lines
+from adcreative.editor.preparation.lines import build_lines, keep_settable
 from adcreative.editor.preparation.picture import open_creative
 from adcreative.editor.preparation.search_space import measure_space
 from adcreative.editor.scoring.final_pixels import PixelScorer, compose_creative, with_pixels
@@ -56,7 +56,6 @@ from adcreative.editor.settings import EditorConfig, SessionSettings
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import EditPlan, GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
-from adcreative.editor.space.looks import sweep_looks
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.problem import Problem
 from adcreative.progress import Rounds, ShouldStop, never
@@ -123,10 +122,11 @@ def open_session(
         lines, notes = build_lines(
             opened.creative, opened.features, models, settings.config, should_stop, settings.wording
         )  # fmt: skip
+        lines, unset = keep_settable(lines, opened, should_stop or never)
         space, surrogate = measure_space(opened, lines, models.visible_changes)
     return Session(
         opened=opened, lines=lines, space=space, surrogate=surrogate, models=models, settings=settings,
-        notes=(*filter(None, [opened.unread]), *notes), seconds=time.monotonic() - started_s,
+        notes=(*filter(None, [opened.unread]), *notes), unset=unset, seconds=time.monotonic() - started_s,
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ class Session:
     """A creative opened for editing, by `open_session`: what may change in it, with which models, as asked for by the settings.
 
     lines, space: what the search chooses among. surrogate: None when the picture stays as it is. notes: what the user should
-    know of the opening. seconds: what it took.
+    know of the opening. unset: why new lines cannot stand in the picture. seconds: what the opening took.
     """
 
     opened: EditableCreative
@@ -170,6 +170,7 @@ class Session:
     models: EditorTools
     settings: SessionSettings
     notes: tuple[Problem, ...] = ()
+    unset: tuple[Problem, ...] = ()
     seconds: float = 0.0
     _found: _Found | None = field(default=None, repr=False)
 
@@ -191,10 +192,11 @@ class Session:
             guide, self.space, config, rng=np.random.default_rng(config.seed), render=render, progress=progress,
             second_opinion=second if show_best is None else self._showing(second, show_best), should_stop=should_stop,
         )  # fmt: skip
+        why = self._compose_layouts(should_stop or never)
         picked, ranked = self._rank(found, guide)
         self._found = _Found(search=found, picked=picked, ranked=ranked, seconds=0.0)
         verdict = self._audit(picked) if picked is not None else None
-        outcome = self._deliver(picked, verdict, self._explain(verdict))
+        outcome = self._deliver(picked, verdict, (*self._explain(verdict), *self._why_nothing(ranked, why)))
         seconds = self.seconds + time.monotonic() - started_s
         self._found = replace(self._found, seconds=round(seconds, 3))
         return replace(outcome, result=replace(outcome.result, seconds=self._found.seconds))
@@ -323,25 +325,54 @@ class Session:
     def _rank(self, found: SearchResult, scorer: CandidateScorer) -> tuple[Finalist | None, tuple[Finalist, ...]]:
         """Score the best of what was found from final pixels; return the edit to put before the auditor, and all that can be
         chosen instead."""
-        config, reach = self.settings.config, self.space.look_reach
-        chosen = choose_finalists(self.space.plans(found.front), num_finalists=config.num_finalists)
+        config = self.settings.config
+        chosen = choose_finalists(self._plans(found.front), num_finalists=config.num_finalists)
         finalists = score_finalists(self.opened, chosen, self.lines, self.models, config)
-        edits = self.space.plans(self._with_looks(found.edits, scorer))
-        others = choose_alternatives(edits, chosen, num_alternatives=config.num_finalists, reach=reach)
+        layouts = [
+            EditPlan(
+                lines=(0, 0, 0), scene=0, faces=np.zeros((self.space.num_faces, self.space.num_directions)),
+                look=np.zeros(len(self.space.adjustment_low)), is_message=one.is_message, layout=number,
+            )
+            for number, one in enumerate(self.opened.layouts, 1)
+        ]  # fmt: skip
+        edits = [*layouts, *self._plans(self._with_looks(found.edits, scorer))]
+        others = choose_versions(edits, chosen, config.num_finalists)
         alternatives = score_finalists(self.opened, others, self.lines, self.models, config)
-        picked = pick_finalist([*finalists, *(one for one in alternatives if one.low > 0.0)], config)
+        found_out = [one for one in alternatives if one.low > 0.0 and one.plan.kind != "look" and not one.plan.layout]
+        picked = pick_finalist([*finalists, *found_out], config)
         scored = sorted([*finalists, *alternatives], key=lambda finalist: -finalist.low)
         listed = [] if picked is None else [picked.plan]
-        plans = [one.plan for one in scored if one is not picked]
-        listed += choose_distinct(plans, listed, num=config.num_finalists - len(listed), reach=reach)
-        return picked, tuple(one for one in scored if any(one.plan is plan for plan in listed))
+        listed += choose_versions([one.plan for one in scored], listed, config.num_finalists - len(listed))
+        ranked = [one for one in scored if any(one.plan is plan for plan in listed)]
+        return picked, tuple(sorted(ranked, key=lambda one: one.plan.kind == "look"))  # a look comes last
+
+    def _plans(self, edits: Sequence[Individual]) -> list[EditPlan]:
+        """Return what edits do; where no results tell the worth of light and colour, without these beside what they try."""
+        plans = self.space.plans(edits)
+        return plans if self.settings.level.is_known else [plan.without_look() for plan in plans]
+
+    def _compose_layouts(self, should_stop: ShouldStop) -> str:
+        """Compose new layouts of the ad, and return why there are no more."""
+        opened, num = self.opened, self.settings.config.num_layouts
+        if self.models.compose_layouts is None or opened.image_u8 is None or not num or should_stop():
+            return ""
+        found = self.models.compose_layouts(opened.creative, opened.image_u8, num)
+        self.opened = replace(opened, layouts=found.layouts)
+        return found.why
+
+    def _why_nothing(self, ranked: Sequence[Finalist], why: str) -> tuple[Problem, ...]:
+        """Return why there is nothing but a look to be tested; nothing where there is, or where the ad has no picture."""
+        if self.opened.image_u8 is None or any(one.plan.kind != "look" for one in ranked):
+            return ()
+        whys = dict.fromkeys([*map(str, self.unset[:1]), *filter(None, [why])])
+        return (Problem("nothing_to_test", why="; ".join(whys)),) if whys else ()
 
     def _with_looks(self, edits: Sequence[Individual], scorer: CandidateScorer) -> list[Individual]:
-        """Return the edits of a search and the looks that the picture can be given, the largest lower bound first."""
-        looks = sweep_looks(self.space)
-        for look, score in zip(looks, scorer(looks) if looks else (), strict=True):
-            look.set_fitness(score)
-        allowed = [look for look in looks if look.fitness.violation == 0.0]
+        """Return the edits of a search and a look for each end of each adjustment, the best bound first."""
+        looks = self.space.single_looks()
+        for one, score in zip(looks, scorer(looks) if looks else (), strict=True):
+            one.set_fitness(score)
+        allowed = [one for one in looks if one.fitness.violation == 0.0]
         return sorted([*edits, *allowed], key=lambda edit: -edit.fitness.values[0])
 
     def _audit(self, finalist: Finalist) -> Verdict:
@@ -386,6 +417,6 @@ class Session:
     def _why_no_finalist(self, found: SearchResult) -> Problem:
         if self.space.is_single:
             return Problem("nothing_may_change")
-        if any(individual.fitness.values[0] > 0.0 for individual in found.front):
+        if any(plan.low > 0.0 and plan.kind != "look" for plan in self._plans(found.front)):
             return Problem("unusable_when_finished")
         return Problem("none_surely_better", count=found.evaluations)

@@ -37,7 +37,7 @@ class EditorConfig(SearchConfig):
     exposure, warmth, contrast, saturation and crop are searched too, look_reach of each range. inpaint_model: what fills the
     ground behind letters that go: a LaMa export (.onnx), or a pipeline as of scene_model ("": examples). scene_model: folder or
     hub id of an inpainting pipeline; num_scenes, scene_prompt: grounds painted before the search when there is one, and what
-    it is asked for ("": a plain one for the category).
+    it is asked for ("": a plain one for the category). num_layouts: new layouts of the ad's own parts, where these are sure.
     """
 
     seed: int = 0
@@ -57,6 +57,7 @@ class EditorConfig(SearchConfig):
     inpaint_model: str = ""
     edit_look: bool = True
     look_reach: float = 0.5
+    num_layouts: int = 2
     scene_model: str = ""
     num_scenes: int = 3
     scene_prompt: str = ""
@@ -81,7 +82,16 @@ class EditorConfig(SearchConfig):
             for name in ("inpaint_model", "scene_model")
             if is_address(getattr(self, name))
         ]
-        counts = ("seed", "max_faces", "num_headlines", "num_descriptions", "num_crossed", "num_buttons", "num_scenes")
+        counts = (
+            "seed",
+            "max_faces",
+            "num_headlines",
+            "num_descriptions",
+            "num_crossed",
+            "num_buttons",
+            "num_layouts",
+            "num_scenes",
+        )
         if negative := [name for name in counts if getattr(self, name) < 0]:
             faults.append(f"{', '.join(negative)} must not be negative")
         return faults + super().find_faults()
@@ -136,6 +146,7 @@ def limit_changes(config: EditorConfig, changes: Sequence[str]) -> EditorConfig:
     if unknown:
         raise ConfigError(f'nothing named "{unknown[0]}" can be changed; known: {", ".join(CHANGES)}.')
     config = replace(config, set_text="text" in changes, edit_look="look" in changes)
+    config = config if "text" in changes else replace(config, num_layouts=0)
     if "words" in changes:
         return config
     return replace(config, num_headlines=0, num_descriptions=0, num_crossed=0, num_buttons=0)

@@ -33,6 +33,10 @@ DIRECTION_WORDS: Mapping[str, tuple[str, str, str]] = {
     "saturation": ("saturation", "stronger colours", "paler colours"),
     "crop": ("crop", "cropped closer", "cropped closer"),
 }
+# edits that are another picture, not more or less of something
+NEW_PICTURES: Mapping[str, str] = {
+    "scene": "another background", "layout": "a new layout", "message": "a new layout with another message first",
+}  # fmt: skip
 # part of an ad that a rate owes something to, as the predictor names it -> as people do
 PART_WORDS: Mapping[str, str] = {
     "words": "words", "picture": "what the picture shows", "look": "colours and light", "faces": "faces",
@@ -164,8 +168,8 @@ def direction_label(name: str) -> str:
 
 def describe_edit(direction: str, strength: float) -> str:
     """Say one picture edit, such as "more smile (clear, +1.2)"."""
-    if direction == "scene":
-        return f"another background (number {strength:.0f})"
+    if direction in NEW_PICTURES:
+        return f"{NEW_PICTURES[direction]} (number {strength:.0f})"
     size = "slight" if abs(strength) < 0.5 else "clear" if abs(strength) < 1.5 else "strong"
     label = direction_label(direction)
     number = f"{strength:+.1f}".replace("-", "\N{MINUS SIGN}")

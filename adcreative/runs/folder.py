@@ -76,7 +76,8 @@ class Makers:
 def write_pictures(
     creative: Creative, outcome: Outcome, out: Path, *, stem: str, makers: Makers, keep_control: bool = False
 ) -> dict[str, str]:
-    """Write original and edited picture of an edit losslessly into `out`/images, and the control if it is to be kept.
+    """Write original and edited picture of an edit losslessly into `out`/images, and the control if it is to be kept; an ad
+    that is kept has no edited one.
 
     Control and edit say that a model made parts of them, and are signed if somebody signs; the edit has a sidecar. The control,
     a face rebuilt without an edit, is a technical check that nobody should take for an ad.
@@ -88,7 +89,7 @@ def write_pictures(
     pictures = (
         ("original", picture(creative), False),
         ("control", outcome.control_u8 if keep_control else None, True),
-        ("edited", outcome.image_u8, has_made_parts),
+        ("edited", outcome.image_u8 if outcome.result.status == "edited" else None, has_made_parts),
     )
     paths = {}
     for kind, image_u8, is_made in pictures:

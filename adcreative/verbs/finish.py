@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from adcreative.verbs.alternatives import write_alternatives
 
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief
+    from adcreative.editor.models import EditorTools, FoundLayouts
     from adcreative.editor.session import EditOutcome, Session
 
 
@@ -45,6 +47,19 @@ class Delivery:
     ratios: tuple[str, ...] = ()
     keep_control: bool = False
     tell: Count = uncounted
+
+
+def composing(models: EditorTools) -> EditorTools:
+    """Return models that also compose new layouts of an ad, where the packages for it are installed."""
+    if find_spec("skia") is None or find_spec("cv2") is None:
+        return models
+
+    def compose(*asked: Any) -> FoundLayouts:
+        from adcreative.verbs.new_layouts import compose_layouts  # draws
+
+        return compose_layouts(models.text_reader, *asked)
+
+    return replace(models, compose_layouts=compose)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ What is not sure is not guessed: `NewLayouts.missing` names it. A composed ad ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,14 +20,19 @@ from adcreative.compose.parts import Parts
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import compose_ad
 from adcreative.compose.search import Candidate
-from adcreative.compose.shapes import Shape
+from adcreative.compose.shapes import Shape, shape_named
 from adcreative.compose.stored import read_parts
 from adcreative.creative import Creative
-from adcreative.lettering import Words
+from adcreative.delivery.padding import RATIOS
+from adcreative.editor.models import FoundLayouts
+from adcreative.errors import CreativeError
+from adcreative.features.known_words import words_of
+from adcreative.lettering import TextReading, Words
 from adcreative.verbs.compose import AD, find_faces, find_faults, search_ads, with_words
 from adcreative.verbs.edit_composed import read_ad
 from adcreative.verbs.settings import ComposeSettings
 
+MOST_TOLD = 2  # parts that a sentence names
 NEEDED = ("messages.", "photos", "brand.name")  # parts without which a new layout would say or show less than the ad does
 FIELDS = {"headline": "headline", "description": "subline", "cta": "button"}  # of an ad -> role of its words when composed
 
@@ -66,6 +72,60 @@ def take_ad(image_u8: np.ndarray, words: Words, brand: str = "") -> NewLayouts:
 def render(recipe: Recipe, parts: Parts, shape: Shape) -> np.ndarray | None:
     """Return the pixels [H, W, 3] uint8 of a composed ad; None where it has faults in this shape."""
     return None if find_faults(recipe, parts, shape) else np.asarray(compose_ad(recipe, parts, shape).image)
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """A new layout of an ad, composed of its parts in a shape."""
+
+    candidate: Candidate
+    parts: Parts
+    shape: Shape
+    ad: Creative
+
+    @property
+    def is_message(self) -> bool:
+        """Whether another line than the headline leads it."""
+        return self.candidate.recipe.emphasis != "headline"
+
+    @property
+    def creative(self) -> Creative:
+        """The ad with its own words; with the line first that leads."""
+        recipe = self.candidate.recipe
+        if not self.is_message:
+            return self.ad
+        below = " ".join(filter(None, [self.ad.headline, self.ad.description]))
+        return replace(self.ad, headline=recipe.texts[recipe.emphasis].replace("\n", " "), description=below)
+
+    def draw(self, creative: Creative) -> np.ndarray:
+        """Return its picture with the words of a creative. Raises CreativeError where they do not fit."""
+        own, recipe = self.creative.picture_texts, self.candidate.recipe
+        lead = {"headline": recipe.emphasis} if self.is_message else {}
+        roles = {**FIELDS, **lead}
+        new = {roles[field]: text for field, text in creative.picture_texts.items() if text != own[field]}
+        new = {role: text for role, text in new.items() if recipe.texts.get(role)}
+        image_u8 = render(with_words(recipe, new), self.parts, self.shape)
+        if image_u8 is None:
+            raise CreativeError("the words do not fit this layout.", "Shorten them, or take another version.")
+        return image_u8
+
+
+def compose_layouts(reader: TextReading | None, ad: Creative, image_u8: np.ndarray, num: int) -> FoundLayouts:
+    """Compose up to `num` new layouts of an ad with this picture [H, W, 3] uint8, in the shape that is nearest to its own.
+
+    Args:
+        reader: reads its words; None: nothing is composed.
+    """
+    if reader is None:
+        return FoundLayouts()
+    found = take_ad(image_u8, words_of(ad, image_u8, reader), ad.brand)
+    wide = math.log(image_u8.shape[1] / image_u8.shape[0])
+    shape = min(map(shape_named, RATIOS), key=lambda one: abs(math.log(one.width / one.height) - wide))
+    candidates = found.search([shape], num)
+    why = "; ".join(f"{part}: {told}" for part, told in list(found.missing.items())[:MOST_TOLD])
+    if found.prepared is None or not candidates:
+        return FoundLayouts(why=why or "its words do not fit a new layout")
+    return FoundLayouts(tuple(_Layout(one, found.prepared.parts, shape, ad) for one in candidates))
 
 
 def read_composed(ad: Creative, edited: Mapping[str, str]) -> tuple[Recipe, Parts] | None:

@@ -33,7 +33,7 @@ from adcreative.runs.folder import Makers, picture_stem, remove_untold
 from adcreative.runs.log import RowsInOrder, RunLog
 from adcreative.runs.survey import Survey, survey_catalog
 from adcreative.verbs.directions import choose_directions, read_direction_names
-from adcreative.verbs.finish import Delivery, finish, use_own_words
+from adcreative.verbs.finish import Delivery, composing, finish, use_own_words
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.score_table import check_base_rate, find_shift, mean_of_results, measure_strength
 from adcreative.verbs.settings import OptimizeSettings
@@ -217,6 +217,7 @@ class OptimizeJob:
             )  # fmt: skip
         if self.is_rehearsal:
             models = replace(models, extractor=models.extractor.without_cache(), text_reader=find_reader(lambda: None))  # type: ignore[attr-defined]
+        models = composing(models)
         roles = {"predictor": models.predictor, "judge": models.judge, "auditor": models.auditor}
         hashes = {name: one.content_hash for name, one in roles.items()} | dict(models.extractor.hashes)
         asked = SessionSettings(

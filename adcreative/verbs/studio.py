@@ -24,6 +24,7 @@ from adcreative.provenance.consent import ConsentBook, ConsentRecord, read_conse
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.batch import RunSummary
 from adcreative.verbs.directions import choose_directions, read_direction_names
+from adcreative.verbs.finish import composing
 from adcreative.verbs.folder_scores import FolderScores, score_folder
 from adcreative.verbs.loaded import FoundFace, Loaded, draw_first_look
 from adcreative.verbs.model_folder import read_model_manifests
@@ -410,7 +411,7 @@ class Studio:
             self._loaded.judges, settings.directions, self._consents, config.scene_model, config.inpaint_model,
             self._loaded.prepared,
         )  # fmt: skip
-        return open_session(creative, asked, models, should_stop)
+        return open_session(creative, asked, composing(models), should_stop)
 
     @takes(ImproveSettings)
     def improve_one(

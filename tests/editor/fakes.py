@@ -1,6 +1,6 @@
 """A small world with known answers: faces are rows of pixels, directions are linear, the click surface is a formula.
 
-Pixel [f, k] of the fake picture holds attribute k of face f as 128 + 20 * value, so that what is composed can be extracted
+Pixel [f, k] of the fake picture holds attribute k of face f as 128 + 40 * value, so that what is composed can be extracted
 again, rounding included, as with real pixels.
 """
 
@@ -21,7 +21,7 @@ from stylegan.latents.realism import measure_realism
 
 NUM_DIRECTIONS, CODE_DIM, NUM_ATTRIBUTES = 6, 16, len(FACE_ATTRIBUTES)
 NAMES = FACE_ATTRIBUTES[:NUM_DIRECTIONS]
-SCALE = 20.0
+SCALE = 40.0  # a change of 0.6 is seen: 24 levels
 HEADLINES = {"Shoes": 0.0, "Shoes for rain": 0.2, "Buy shoes": -0.3, "Dry feet all day": 0.35, "Shoes, shoes": -0.1}
 VECTORS = np.random.default_rng(5).standard_normal((NUM_DIRECTIONS, CODE_DIM)) / 4
 
@@ -205,6 +205,7 @@ def fake_tools(surface: Any = bumpy_surface, judge: Any = None, auditor: Any = N
         "auditor": FakePredictor(auditor or judge or surface),
         "visible_changes": {},
         "analyzer": FakeAnalyzer(), "codec": None, "directions": fake_directions(), "copywriter": FakeCopywriter(),
+        "refuse_faces": lambda image_u8, faces, *_: faces,
         "open_faces": lambda image_u8, faces, *_: FakeSession(image_u8, [face.row for face in faces]),
     }  # fmt: skip
     return EditorTools(**{**parts, **changes})

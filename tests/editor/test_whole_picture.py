@@ -22,7 +22,16 @@ from adcreative.features.batch import CreativeFeatures
 from adcreative.lettering import Change
 from adcreative.lettering.reading.reader import load_reader
 from adcreative.lettering.setting.fonts import typefaces
-from tests.editor.fakes import HEADLINES, FakeAnalyzer, FakeCopywriter, FakePredictor, edit_creative, fake_ad, fake_tools
+from tests.editor.fakes import (
+    HEADLINES,
+    FakeAnalyzer,
+    FakeCopywriter,
+    FakePredictor,
+    edit_creative,
+    fake_ad,
+    fake_tools,
+    open_ad,
+)
 from tests.lettering.reading.drawn_ads import placed
 
 QUICK = EditorConfig(edit_look=False, look_reach=1.0, population_size=12, generations=5, seed=3, identity_floor=-1.0)
@@ -65,7 +74,7 @@ class Painter:
 
 
 def picture() -> np.ndarray:
-    image_u8 = np.full((SIDE, SIDE, 3), 100, np.uint8)
+    image_u8 = np.full((SIDE, SIDE, 3), (50, 100, 150), np.uint8)  # a colour that is not locked
     image_u8[20:28, 20:28] = (200, 40, 40)
     return image_u8
 
@@ -96,14 +105,17 @@ def test_by_default_nothing_outside_the_faces_changes() -> None:
     assert not changed[2:].any()  # a fake face is one of the first two rows
 
 
-def test_a_look_that_helps_is_found_and_named() -> None:
-    outcome = run(replace(QUICK, edit_look=True))
-    assert outcome.result.status == "edited"
-    assert outcome.image_u8.mean() > picture().mean() + 5
-    assert any(edit.direction == "exposure" and edit.strength > 0.5 for edit in outcome.result.edits)
-    assert all(edit.face == -1 for edit in outcome.result.edits)
-    before, after = Extractor().extract([ad(), ad(image_u8=outcome.image_u8)])
-    assert outcome.verdict.chosen == pytest.approx(bright(after) - bright(before), abs=1e-6)
+def test_a_look_that_helps_is_offered_once_and_never_delivered() -> None:
+    session = open_ad(ad(), tools(bright), replace(QUICK, edit_look=True))
+    outcome = session.search()
+    assert outcome.result.status == "kept"
+    np.testing.assert_array_equal(outcome.image_u8, picture())
+    (version,) = outcome.alternatives
+    assert any(edit.direction == "exposure" and edit.strength > 0.5 for edit in version.edits)
+    shown = session.picture(0)
+    assert shown.mean() > picture().mean() + 5
+    before, after = Extractor().extract([ad(), ad(image_u8=shown)])
+    assert version.uplift == pytest.approx(bright(after) - bright(before), abs=1e-6)
 
 
 def test_measured_answers_rank_like_final_pixels_and_the_log_says_so() -> None:
@@ -271,7 +283,7 @@ def test_what_is_surely_better_in_its_final_pixels_is_delivered_whatever_list_it
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(editing, "choose_finalists", lambda front, num_finalists: [])
-    outcome = run(replace(QUICK, edit_look=True))
+    outcome = run(QUICK, scene_painter=Painter())
     assert outcome.result.status == "edited"
     assert outcome.verdict.low > 0.0
     dark = run(replace(QUICK, edit_look=True), lambda features: 0.0)

@@ -16,7 +16,7 @@ from adcreative.editor.models import EditorTools
 from adcreative.editor.scoring.final_pixels import compose_creative
 from adcreative.editor.scoring.first_order import match_faces
 from adcreative.editor.scoring.objectives import LIKENESS_DECIMALS
-from adcreative.editor.scoring.visibility import edit_strength
+from adcreative.editor.scoring.visibility import SEEN_LEVELS, edit_strength, measure_seen
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.editable import EditableCreative
@@ -64,9 +64,9 @@ def score_finalists(
 ) -> list[Finalist]:
     """Compose edits at full size, extract them from final pixels and words, and score them again with predictor and judge.
 
-    One that cannot be extracted any more, or whose faces are below a floor, is dropped.
+    One that cannot be extracted any more, whose faces are below a floor, or that nobody could see, is dropped.
     """
-    seen = [compose_edit(opened, plan, lines) for plan in plans]
+    seen = [one for plan in plans if is_version(opened, one := compose_edit(opened, plan, lines))]
     extracted = opened.extractor.extract([finalist.creative for finalist in seen]) if seen else []
     finalists = [
         replace(finalist, features=features, edit_strength=_edit_strength(opened, finalist.plan, features, models))
@@ -85,6 +85,24 @@ def score_finalists(
         for finalist, opinion in zip(finalists, opinions, strict=True)
         if np.isfinite(opinion.low)
     ]
+
+
+def is_version(opened: EditableCreative, finalist: Finalist) -> bool:
+    """Return whether a person can see what an edit changes: words that were read stand new in the picture, an edited face or a
+    look differs by SEEN_LEVELS, and not all pixels and words beside them are the ad's own."""
+    before_u8, after_u8, plan = opened.image_u8, finalist.creative.image_u8, finalist.plan
+    if before_u8 is None or after_u8 is None or plan.layout:
+        return True
+    if opened.find_unset(finalist.creative):
+        return False
+    if opened.session is not None and plan.faces.any():
+        faces_u8 = opened.session.compose(plan.faces.astype(np.float32))
+        edited = [box for box, face in zip(opened.face_boxes, plan.faces, strict=True) if face.any()]
+        if any(measure_seen(before_u8, faces_u8, box) < SEEN_LEVELS for box in edited):
+            return False
+    if plan.kind == "look":
+        return measure_seen(before_u8, after_u8) >= SEEN_LEVELS
+    return bool(list_word_edits(opened.creative, finalist.creative)) or not np.array_equal(before_u8, after_u8)
 
 
 def _edit_strength(opened: EditableCreative, plan: EditPlan, features: Any, models: EditorTools) -> float | None:
@@ -138,6 +156,9 @@ def finish_edit(opened: EditableCreative, finalist: Finalist) -> FinalEdit:
     edits += [Edit(face=-1, direction=name, strength=round(float(strength), 4)) for name, strength in adjusted if strength]
     if finalist.plan.scene:
         edits.append(Edit(face=-1, direction="scene", strength=float(finalist.plan.scene)))
+    if finalist.plan.layout:
+        name = "message" if finalist.plan.is_message else "layout"
+        edits.append(Edit(face=-1, direction=name, strength=float(finalist.plan.layout)))
     edits += list_word_edits(opened.creative, finalist.creative)
     return FinalEdit(
         creative=finalist.creative, features=finalist.features, edits=tuple(edits), identity=finalist.identity,
@@ -156,5 +177,5 @@ def describe_alternative(finalist: Finalist, final: FinalEdit, rate: float) -> A
         identity=finalist.identity, realism=finalist.realism, edit_strength=finalist.edit_strength, size=finalist.size,
         headline=finalist.creative.headline,
         description=finalist.creative.description, cta=finalist.creative.cta, edits=final.edits,
-        words_in_picture="; ".join(final.text_problems), picture_problems=final.text_problems,
+        words_in_picture="; ".join(final.text_problems), picture_problems=final.text_problems, kind=finalist.plan.kind,
     )  # fmt: skip

@@ -22,16 +22,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adcreative.editor.space.genome import NUM_COARSE, EditPlan
+from adcreative.editor.space.genome import EditPlan
 from adcreative.problem import Problem
 
 KNEE_SHARE = 0.8  # the knee is looked for among edits that keep this share of the largest lower bound
 INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
 MOST_ALIKE = 3  # finalists with the same words, so that what is offered for a test differs in more than the picture
-MOST_OF_A_HEADLINE = 2  # edits of different kinds with one headline, where there are others to list
 MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standard deviations); less cannot be told apart
-VISIBLE = 0.8  # part of the range of light and colour from which on a change of these alone is seen in a card
-APART = 1.3  # part of that range by which two such changes differ that are told apart side by side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +81,12 @@ def choose_finalists(front: Sequence[EditPlan], *, num_finalists: int) -> list[E
 
     Sizes count for more the less real the faces look, as in the choice among the finalists.
 
-    At most MOST_ALIKE have the same words. Empty when no edit on the front promises a positive lower bound.
+    At most MOST_ALIKE have the same words; light and colour alone are no edit. Empty when none promises a positive lower bound.
     """
-    useful = [(one, one.score) for one in front if one.score is not None and one.low > 0.0 and not one.score.violation]
+    useful = [
+        (one, one.score) for one in front
+        if one.score is not None and one.low > 0.0 and not one.score.violation and one.kind != "look"
+    ]  # fmt: skip
     if not useful:
         return []
     lows = [one.low for one, _ in useful]
@@ -106,55 +106,23 @@ def _distance(first: EditPlan, second: EditPlan) -> float:
     return float("inf") if first.lines != second.lines else first.distance(second)
 
 
-def choose_alternatives(
-    edits: Sequence[EditPlan], finalists: Sequence[EditPlan], *, num_alternatives: int, reach: float
-) -> list[EditPlan]:
-    """Return the edits to score beside the finalists, so that num_alternatives of both can be listed that differ in kind.
+def choose_versions(edits: Sequence[EditPlan], listed: Sequence[EditPlan], num: int) -> list[EditPlan]:
+    """Return up to `num` edits to offer beside those listed: the best of each kind, then other ideas, at last one look.
 
     Args:
-        edits: what the search found, the largest lower bound first, whatever its sign. reach: `GeneSpace.look_reach`.
+        edits: the best first. listed: what is offered anyway.
     """
-    num_kinds = len({one.kind[:NUM_COARSE] for one in finalists})
-    return choose_distinct(edits, finalists, num=num_alternatives - num_kinds, reach=reach)
-
-
-def choose_distinct(edits: Sequence[EditPlan], listed: Sequence[EditPlan], *, num: int, reach: float) -> list[EditPlan]:
-    """Return up to `num` edits that a person sees and says to be something else than those listed, and than each other.
-
-    The kind of a change counts before its gain: the best edit of each kind comes first, MOST_OF_A_HEADLINE with one headline;
-    then kinds of a headline that is listed more often; then other changes of a face or of the look with the same words; then
-    the best of the rest. No two are nearer than MIN_DISTANCE; a button alone is no difference, light or colour alone is
-    one from VISIBLE on, and two of these are APART where there are others to list.
-
-    Args:
-        edits: the best first. reach: as in `choose_alternatives`.
-    """
-    kinds, chosen = [one.kind for one in listed], list[EditPlan]()
-    candidates = [(edit, edit.kind) for edit in edits if not _is_faint(edit, reach)]
-    passes = ((MOST_OF_A_HEADLINE, NUM_COARSE), (None, NUM_COARSE), (None, None), (None, None), (None, 0))
-    for number, (most, depth) in enumerate(passes):
-        for edit, kind in candidates:
-            if number < len(passes) - 2 and _looks_like(edit, (*listed, *chosen), reach):
-                continue
-            is_known = depth != 0 and kind[:depth] in [one[:depth] for one in kinds]
-            is_frequent = most is not None and sum(one[0] == kind[0] for one in kinds) >= most
-            if len(chosen) >= num or is_known or is_frequent:
-                continue
-            if all(edit.distance(one) > MIN_DISTANCE for one in (*listed, *chosen)):
+    tried = [one for one in edits if one.kind == "look" or any(one.lines[:2]) or one.kind != "line"]  # a button is no idea
+    has_look = any(one.kind == "look" for one in listed)
+    looks = [one for one in tried if one.kind == "look" and one.look.any()][: int(not has_look)]
+    chosen: list[EditPlan] = []
+    for most in (1, len(edits)):  # kinds that are not listed yet, then others
+        for edit in tried:
+            known = [*listed, *chosen]
+            is_new = all(edit.idea != one.idea for one in known) and sum(one.kind == edit.kind for one in known) < most
+            if is_new and edit.kind != "look" and len(chosen) < num - len(looks):
                 chosen.append(edit)
-                kinds.append(kind)
-    return chosen
-
-
-def _is_faint(edit: EditPlan, reach: float) -> bool:
-    """Return whether an edit changes light, colour and crop alone, and by less than is seen."""
-    strongest = np.abs(edit.look).max(initial=0.0)
-    return bool(edit.is_look_alone and 0.0 < strongest < VISIBLE * reach - 1e-9)
-
-
-def _looks_like(edit: EditPlan, others: Sequence[EditPlan], reach: float) -> bool:
-    """Return whether an edit of light, colour and crop alone is nearer to another such one than is told apart."""
-    return edit.is_look_alone and any(one.is_look_alone and edit.distance(one) < APART * reach for one in others)
+    return [*chosen, *looks][: max(0, num)]
 
 
 def shrink_uplift(chosen: float, audited: float) -> float:

@@ -10,6 +10,7 @@ from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording
 from adcreative.creative import Creative
 from adcreative.editor.models import ClickPredictor, EditorTools, Extractor, predict_uplift
 from adcreative.editor.settings import EditorConfig
+from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.lines import Lines
 from adcreative.encoders.language import detect_language
 from adcreative.errors import CopywriterError, CreativeError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
+MOST_TRIED, ENOUGH = 10, 4  # lines that are tried in the picture, the likeliest first; how many that can be set are enough
 
 
 def build_lines(
@@ -44,6 +46,27 @@ def build_lines(
 
         lines = replace(lines, unfit=find_unfit(lines.headlines, lines.descriptions, brief))
     return _ranked(lines, creative, features, tools), notes
+
+
+def keep_settable(lines: Lines, opened: EditableCreative, should_stop: ShouldStop = never) -> tuple[Lines, tuple[Problem, ...]]:
+    """Return the lines without those that would replace words read in the picture and cannot be set there, and why not.
+
+    What the table says of an ad may change beside the picture; words that were read stand in it and nowhere else.
+    """
+    why: dict[Problem, None] = {}
+    kept = []
+    for field, texts in (("headline", lines.headlines), ("description", lines.descriptions), ("cta", lines.buttons)):
+        places = list(range(len(texts)))
+        if field in opened.creative.read_fields:
+            places = places[:1]
+            for place in range(1, min(len(texts), 1 + MOST_TRIED)):
+                if should_stop() or len(places) > ENOUGH:
+                    break
+                unset = opened.find_unset(replace(opened.creative, **{field: texts[place]}))
+                why |= dict.fromkeys(unset)
+                places += [place] * (not unset)
+        kept.append(places)
+    return lines.only(*kept), tuple(why)
 
 
 def prepare_lines(creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: ShouldStop = never) -> None:

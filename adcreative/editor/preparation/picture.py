@@ -24,6 +24,8 @@ from adcreative.problem import Problem
 from adcreative.progress import ShouldStop, never
 from adcreative.provenance.consent import Permission
 
+FLAT_GROUND = 9.0  # residual (0..255) of a ground that is one colour, as `compose.from_ad` takes it
+
 
 def open_creative(
     creative: Creative, models: EditorTools, settings: SessionSettings, should_stop: ShouldStop | None = None
@@ -43,21 +45,23 @@ def open_creative(
         raise features
     faces: Sequence[Any] = []
     if image_u8 is not None:
-        found = leave_out(models.analyzer.analyze(image_u8), settings.faces)
-        faces = refuse_letters(models.refuse_faces(image_u8, found, models.codec, directions), words)
+        found = refuse_letters(leave_out(models.analyzer.analyze(image_u8), settings.faces), words)
+        faces = models.refuse_faces(image_u8, found, models.codec, directions)
     rows, refused = _editable_rows(permission, faces, settings)
     if not len(directions.names):  # no direction allowed
         rows = []
     session, adjuster, scenes, setter, extractor = None, None, None, None, models.extractor
     if image_u8 is not None:
         session = models.open_faces(image_u8, [faces[row] for row in rows], models, directions) if rows else None
-        adjuster, scenes = _open_whole_picture(creative, image_u8, faces, session, models, settings, should_stop)
+        opened = (session, drawn_colours(words))
+        adjuster, scenes = _open_whole_picture(creative, image_u8, faces, opened, models, settings, should_stop)
         setter = _open_words(creative, image_u8, words, faces, (session, scenes), models, settings)
         if scenes is None:  # painted ones may add faces
             extractor = extractor.for_versions(image_u8)
     return EditableCreative(
         creative=creative, image_u8=image_u8, features=features, extractor=extractor, permission=permission,
         directions=directions, session=session, face_rows=tuple(rows),
+        face_boxes=tuple(faces[row].box_xyxy_px for row in rows),
         faces=FaceReport(found=len(faces), refused=tuple(refused)), adjuster=adjuster, scenes=scenes, setter=setter,
         unread=Problem("unread_words", told=creative.read_note) if creative.read_note else None,
     )  # fmt: skip
@@ -145,18 +149,18 @@ def _open_whole_picture(
     creative: Creative,
     image_u8: np.ndarray,
     faces: Sequence[Any],
-    session: FaceSession | None,
+    found: tuple[FaceSession | None, list[tuple[int, int, int]]],
     models: EditorTools,
     settings: SessionSettings,
     should_stop: ShouldStop | None,
 ) -> tuple[PictureAdjuster | None, Scenes | None]:
     """Return what adjusts the whole picture and its painted scenes; None for each that is switched off."""
-    config = settings.config
+    config, (session, drawn) = settings.config, found
     if not settings.edit_look and models.scene_painter is None:
         return None, None
     boxes = [face.box_xyxy_px for face in faces]
     protection = protect(image_u8, boxes, session.mask() if session is not None else None)
-    adjuster = PictureAdjuster(image_u8, protection, config.look_reach) if settings.edit_look else None
+    adjuster = PictureAdjuster(image_u8, protection, config.look_reach, drawn) if settings.edit_look else None
     if models.scene_painter is None:
         return adjuster, None
     scenes = paint_scenes(
@@ -164,6 +168,12 @@ def _open_whole_picture(
         prompt=config.scene_prompt, should_stop=should_stop,
     )  # fmt: skip
     return adjuster, scenes
+
+
+def drawn_colours(words: Words) -> list[tuple[int, int, int]]:
+    """Return the colours that an ad is drawn in, RGB: its letters, plates and flat grounds."""
+    grounds = [block.ground for block in words.blocks if block.plate is not None or block.residual <= FLAT_GROUND]
+    return list(dict.fromkeys([*grounds, *(block.colour for block in words.blocks)]))
 
 
 def _editable_rows(permission: Permission, faces: Sequence[Any], settings: SessionSettings) -> tuple[list[int], list[str]]:

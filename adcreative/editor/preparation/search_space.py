@@ -39,9 +39,9 @@ def measure_space(
     if opened.session is not None:
         faces = measure_faces(
             opened.creative, opened.features, opened.session, extractor,
-            face_rows=opened.face_rows, low=low, high=high,
+            face_rows=opened.face_rows, low=low, high=high, boxes_xyxy_px=opened.face_boxes,
         )  # fmt: skip
-        reach = measure_reach(faces.probes, faces.attributes, opened.directions.names, visible_changes)
+        reach = measure_reach(faces.probes, faces.attributes, opened.directions.names, visible_changes, faces.seen)
         opened.session.calibrate(reach.gains)
         faces = replace(faces, gains=reach.gains)
         low, high = reach.limits(*faces.limits(low, high))
@@ -54,6 +54,7 @@ def measure_space(
         num_faces=len(opened.face_rows), low=low, high=high, adjustment_low=adjustment_low, adjustment_high=adjustment_high,
         num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
         num_scenes=1 + num_scenes, least=least, fits=_fitting(lines), in_picture=_in_picture(opened),
+        messages=lines.find_messages(),
     )  # fmt: skip
     is_fixed = faces is None and adjustments is None and scenes is None and opened.setter is None
     return space, None if is_fixed else FirstOrderSurrogate(faces=faces, adjustments=adjustments, scenes=scenes)

@@ -16,6 +16,8 @@ from adcreative.errors import CreativeError
 
 def compose_creative(opened: EditableCreative, plan: EditPlan, lines: Lines) -> Creative:
     """Return the creative with a plan's final pixels and words; pixels that it does not reach are the original's exactly."""
+    if plan.layout:
+        return with_pixels(opened, plan, opened.layouts[plan.layout - 1].creative)
     return with_pixels(opened, plan, lines.apply(opened.creative, *plan.lines))
 
 
@@ -23,6 +25,8 @@ def with_pixels(opened: EditableCreative, plan: EditPlan | None, edited: Creativ
     """Return `edited` with a plan's final pixels (None: the original's), and its own words in them in place of the plan's."""
     if opened.image_u8 is None:
         return edited
+    if plan is not None and plan.layout:
+        return replace(edited, image_u8=opened.layouts[plan.layout - 1].draw(edited))
     image_u8 = opened.image_u8
     if opened.session is not None and plan is not None and plan.faces.any():
         image_u8 = opened.session.compose(plan.faces.astype(np.float32))

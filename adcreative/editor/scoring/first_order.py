@@ -21,7 +21,7 @@ C code width, Di width of the picture's vector, Ds number of image statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from scipy.optimize import linear_sum_assignment
 
 from adcreative.creative import Creative
 from adcreative.editor.models import Extractor, FaceSession
+from adcreative.editor.scoring.visibility import measure_seen
 from adcreative.errors import CreativeError
 from stylegan.latents.realism import measure_realism
 
@@ -50,7 +51,7 @@ class FaceSurrogate:
     face_weights [F]: the share of each face in what the picture as a whole does, by area. unedited_atypicality [F, 2, C]: how
     atypical the faces are unedited; atypicality [S, K, F, 2, C]: what the end of each direction's safe range adds to that
     (stylegan/latents/realism.py). gains [S, F, K]: what the strengths of a face are multiplied by (`visibility.py`);
-    probes were composed without.
+    probes were composed without. seen [S, K, F]: by how many levels the pixels of each face change (`measure_seen`).
     """
 
     probes: np.ndarray
@@ -63,6 +64,7 @@ class FaceSurrogate:
     unedited_atypicality: np.ndarray
     atypicality: np.ndarray
     gains: np.ndarray
+    seen: np.ndarray | None = None
 
     def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the safe range low [K], high [K], with 0 on the sides that cannot be used."""
@@ -202,11 +204,13 @@ def measure_faces(
     face_rows: tuple[int, ...],
     low: np.ndarray,
     high: np.ndarray,
+    boxes_xyxy_px: Sequence[Sequence[float]] = (),
 ) -> FaceSurrogate:
     """Measure how a picture's features react to each face direction, by composing and extracting it on either side.
 
     Args:
-        face_rows: rows of the session's faces in `features`. low, high [K]: safe range of each direction.
+        face_rows: rows of the session's faces in `features`. low, high [K]: safe range of each direction. boxes_xyxy_px: of
+            the session's faces; none: what is seen of their pixels is not measured.
     """
     rows, num_directions = np.array(face_rows, dtype=np.int64), len(low)
     probes = PROBE_SHARE * np.stack([np.asarray(low, np.float64), np.asarray(high, np.float64)])  # [S, K]
@@ -216,8 +220,14 @@ def measure_faces(
         strengths[:, k] = strength
         return strengths
 
+    unchanged = session.compose(on_all_faces(0, 0.0)) if len(boxes_xyxy_px) else None
+    seen = np.zeros((*probes.shape, len(rows)))
+
     def compose(k: int, strength: float) -> np.ndarray:
-        return session.compose(on_all_faces(k, strength), is_draft=True)
+        picture = session.compose(on_all_faces(k, strength), is_draft=True)
+        if unchanged is not None:
+            seen[int(strength > 0), k] = [measure_seen(unchanged, picture, box) for box in boxes_xyxy_px]
+        return picture
 
     usable, differences = _probe(creative, features, extractor, probes, compose, rows)
     shares = features.face_shares[rows].astype(np.float64)
@@ -228,7 +238,8 @@ def measure_faces(
     added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
     return FaceSurrogate(
         probes=usable, face_rows=rows, face_weights=weights, unedited_atypicality=unedited, atypicality=added,
-        gains=np.ones((2, len(rows), num_directions)), **differences,
+        gains=np.ones((2, len(rows), num_directions)), seen=None if unchanged is None else seen,
+        **differences,
     )  # fmt: skip
 
 

@@ -23,6 +23,10 @@ from adcreative.editor.space.genome import MIN_STRENGTH
 STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
 STRONG_STEPS = 1.5  # least visible changes that "strong" is meant to be
 MAX_GAIN = 1.5  # meshes hold to strength 3
+SEEN_LEVELS, SEEN_SHARE = (
+    24,
+    0.01,
+)  # levels of 0..255 by which so much of a face or picture must change to be seen at the ad's size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +46,28 @@ class FaceReach:
         return np.where(shows_low, low, 0.0), np.where(shows_high, high, 0.0)
 
 
-def measure_reach(probes: np.ndarray, changes: np.ndarray, names: Sequence[str], visible: Mapping[str, float]) -> FaceReach:
+def measure_seen(before_u8: np.ndarray, after_u8: np.ndarray, box_xyxy_px: Sequence[float] | None = None) -> float:
+    """Return by how many levels (0..255) the most changed SEEN_SHARE of a picture [H, W, 3], or of a box in it, changes."""
+    x0, y0, x1, y1 = (0, 0, before_u8.shape[1], before_u8.shape[0]) if box_xyxy_px is None else map(round, box_xyxy_px)
+    part = np.s_[max(0, y0) : y1, max(0, x0) : x1]
+    change = np.abs(after_u8[part].astype(np.int16) - before_u8[part]).max(axis=2)
+    return float(np.quantile(change, 1.0 - SEEN_SHARE)) if change.size else 0.0
+
+
+def measure_reach(
+    probes: np.ndarray,
+    changes: np.ndarray,
+    names: Sequence[str],
+    visible: Mapping[str, float],
+    seen: np.ndarray | None = None,
+) -> FaceReach:
     """Measure which edits show, from one composed probe a side.
 
     Args:
         probes: [S, K], strengths that were composed; 0 where there is none. changes: [S, K, F, A], what they did to the
             measured attributes. names: [K] of the directions. visible: direction -> least visible change of the attribute of
-            that name; a direction without one has gain 1 and shows from MIN_STRENGTH on.
+            that name; a direction without one has gain 1 and shows from MIN_STRENGTH on. seen: [S, K, F], by how many levels
+            the pixels of each face change (`measure_seen`); a weaker edit than SEEN_LEVELS asks for does not show either.
     """
     from stylegan.faces.attributes import ATTRIBUTES  # torch
 
@@ -64,6 +83,9 @@ def measure_reach(probes: np.ndarray, changes: np.ndarray, names: Sequence[str],
             gains[:, :, k] = np.clip(wanted, 1.0, MAX_GAIN)
             steps = np.where(shown > 0.0, visible[name] / (shown * gains[:, :, k]), np.inf)
         least[:, :, k] = np.maximum(steps, MIN_STRENGTH)
+    if seen is not None:
+        levels, needed = seen.swapaxes(1, 2) * gains, SEEN_LEVELS * np.broadcast_to(np.abs(probes)[:, None, :], least.shape)
+        least = np.maximum(least, np.divide(needed, levels, out=np.full(least.shape, np.inf), where=levels > 0.0))
     return FaceReach(gains=gains, least=least)
 
 

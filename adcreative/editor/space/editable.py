@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Creative, FaceReport
-from adcreative.editor.models import Directions, Extractor, FaceSession
+from adcreative.editor.models import Directions, Extractor, FaceSession, NewLayout
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.scene import Scenes
 from adcreative.lettering import TextSetter
@@ -24,9 +24,10 @@ class EditableCreative:
     says of its faces. extractor: for versions of its picture.
 
     image_u8: None without a picture. features: CreativeFeatures of the creative as it is. session: its opened faces; None when
-    no face may be edited. face_rows: which faces of the picture (largest first) the session edits. faces: how many were found,
-    and why some are not edited. adjuster: None when exposure, colour and crop stay; scenes: None when the background stays;
-    setter: None when the words in the picture stay. unread: what is said of words that were not read; None when all were.
+    no face may be edited. face_rows: which faces of the picture (largest first) the session edits; face_boxes: theirs, px.
+    faces: how many were found, and why some are not edited. adjuster: None when exposure, colour and crop stay; scenes: None
+    when the background stays; setter: None when the words in the picture stay. unread: what is said of words that were not
+    read; None when all were. layouts: new ones of the ad's parts.
     """
 
     creative: Creative
@@ -37,11 +38,25 @@ class EditableCreative:
     directions: Directions
     session: FaceSession | None
     face_rows: tuple[int, ...]
+    face_boxes: tuple[tuple[float, ...], ...]
     faces: FaceReport
     adjuster: PictureAdjuster | None = None
     scenes: Scenes | None = None
     setter: TextSetter | None = None
     unread: Problem | None = None
+    layouts: tuple[NewLayout, ...] = ()
+
+    def find_unset(self, edited: Creative) -> tuple[Problem, ...]:
+        """Return why words of `edited` cannot be shown that replace words read in the picture; nothing when all can."""
+        changed = [
+            field for field, text in edited.picture_texts.items()
+            if field in self.creative.read_fields and text != self.creative.picture_texts[field]
+        ]  # fmt: skip
+        if not changed or self.setter is None:
+            return (Problem("words_not_found"),) * bool(changed)
+        change = self.setter.change(edited.picture_texts)
+        unset = [change.left.get(field, (Problem("words_not_found"),)) for field in changed if field not in change.done]
+        return tuple(problem for problems in unset for problem in problems)
 
     def text_problems(self, edited: Creative) -> tuple[Problem, ...]:
         """Return what becomes of the words in the picture with the words of `edited`; nothing when there is nothing to say."""

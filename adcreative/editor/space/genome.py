@@ -14,18 +14,21 @@ Shapes: P population, G genes, F faces, K directions, L adjustments, S = F * K +
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from deap import base
 
+from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.errors import ConfigError
 
 STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
 MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, so it is left out
 CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
-NUM_COARSE = 5  # how many numbers of a kind (`EditPlan.kind`) tell kinds of change apart, whatever their direction
+KINDS = ("line", "layout", "message", "picture", "look")  # what a version tries: a new line, a new layout of the ad's parts,
+# another message of the ad first, another face, crop or background, another light or colour
+CROP = ADJUSTMENTS.index("crop")
 CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
 
 
@@ -101,7 +104,8 @@ class EditPlan:
 
     lines: numbers of headline, description and button, 0 for the creative's own; scene: number of the background. faces [F, K]:
     strengths of the directions of each face; look [L]: of the adjustments of the whole picture (standard deviations, 0 leaves
-    as it is). score: what the search says of it; None before it was scored.
+    as it is). score: what the search says of it; None before it was scored. is_message: its headline is another message of the
+    ad. layout: number of a new layout, which has its own pixels and words; 0 for the ad's own.
     """
 
     lines: tuple[int, int, int]
@@ -109,6 +113,8 @@ class EditPlan:
     faces: np.ndarray
     look: np.ndarray
     score: CandidateScore | None = None
+    is_message: bool = False
+    layout: int = 0
 
     @property
     def strengths(self) -> np.ndarray:
@@ -126,27 +132,32 @@ class EditPlan:
         return self.score.size if self.score is not None else 0.0
 
     @property
-    def kind(self) -> tuple[int, ...]:
-        """What a person would call the change.
-
-        First NUM_COARSE numbers: headline, description and scene, whether a face changes, and whether light, colour or crop do.
-        Then the strongest change of a face and of the look, by its number from 1, with its sign; 0 is none.
-        """
-        strongest = []
-        for strengths in (self.faces.ravel(), self.look):
-            place = int(np.argmax(np.abs(strengths))) if strengths.any() else -1
-            strongest.append(0 if place < 0 else (place + 1) * int(np.sign(strengths[place])))
-        return *self.lines[:2], self.scene, *(int(one != 0) for one in strongest), *strongest
+    def kind(self) -> str:
+        """What it tries, of KINDS: words count before pixels, all else before light and colour, these before a button."""
+        if self.layout or any(self.lines[:2]):
+            return "message" if self.is_message else "layout" if self.layout else "line"
+        if self.faces.any() or self.scene or (self.look.any() and not np.delete(self.look, CROP).any()):
+            return "picture"
+        return "look" if self.look.any() or not self.lines[2] else "line"
 
     @property
-    def is_look_alone(self) -> bool:
-        """Whether it changes neither lines nor faces nor background, a button aside."""
-        return not (any(self.lines[:2]) or self.scene or self.faces.any())
+    def idea(self) -> tuple[object, ...]:
+        """What tells it from others of its kind: its words; else layout or background; else its strongest change, with sign."""
+        place = int(np.argmax(np.abs(self.faces))) if self.faces.any() else -1
+        sign = 0 if place < 0 else int(np.sign(self.faces.ravel()[place]))
+        return (self.kind, *self.lines[:2], self.layout, self.scene, *(() if any(self.lines[:2]) else (place, sign)))
+
+    def without_look(self) -> EditPlan:
+        """Return it with light, colour and crop as they were, unless it changes nothing else; of these a crop stays alone."""
+        if self.kind != "look" and (any(self.lines) or self.faces.any() or self.scene):
+            return replace(self, look=np.zeros_like(self.look))
+        keep = np.arange(len(self.look)) == CROP
+        return replace(self, look=np.where(keep, self.look, 0.0)) if self.look[CROP : CROP + 1].any() else self
 
     def distance(self, other: EditPlan) -> float:
         """Return how far apart two edits are, in standard deviations; infinite when a line or the background differs. A button
         alone is no difference."""
-        if (self.lines[:2], self.scene) != (other.lines[:2], other.scene):
+        if (self.lines[:2], self.scene, self.layout) != (other.lines[:2], other.scene, other.layout):
             return float("inf")
         return float(np.linalg.norm(self.strengths - other.strengths))
 
@@ -159,7 +170,8 @@ class GeneSpace:
     standard deviations, with low <= 0 <= high. least [2, F, K]: the weakest strength below and above 0 that shows, positive;
     None: MIN_STRENGTH. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
     own included. adjustment_low, adjustment_high [L]: range of each global
-    adjustment (adjustments.ADJUSTMENTS), empty when exposure, colour and crop stay as they are.
+    adjustment (adjustments.ADJUSTMENTS), empty when exposure, colour and crop stay as they are. messages: numbers of the
+    headlines that say another message of the ad.
     """
 
     num_faces: int
@@ -174,6 +186,7 @@ class GeneSpace:
     least: np.ndarray | None = None
     fits: np.ndarray | None = None
     in_picture: frozenset[str] = frozenset(("scene",))
+    messages: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         for name, low_name, high_name in (("directions", "low", "high"), ("adjustments", "adjustment_low", "adjustment_high")):
@@ -208,11 +221,6 @@ class GeneSpace:
     @property
     def num_choices(self) -> tuple[int, int, int, int]:
         return self.num_headlines, self.num_descriptions, self.num_buttons, self.num_scenes
-
-    @property
-    def look_reach(self) -> float:
-        """How strong the strongest change of light, colour or crop can be; 0 where these stay."""
-        return float(np.max([-self.adjustment_low, self.adjustment_high], initial=0.0))
 
     @property
     def is_single(self) -> bool:
@@ -302,7 +310,14 @@ class GeneSpace:
         """Return what each genome does, with its score."""
         of_faces, looks, chosen = self.strengths(genomes), self.adjustments(genomes), self.choices(genomes)
         return [
-            EditPlan(lines=(int(head), int(below), int(button)), scene=int(scene), faces=faces, look=look, score=one.score)
+            EditPlan(
+                lines=(int(head), int(below), int(button)),
+                scene=int(scene),
+                faces=faces,
+                look=look,
+                score=one.score,
+                is_message=int(head) in self.messages,
+            )
             for one, faces, look, (head, below, button, scene) in zip(genomes, of_faces, looks, chosen, strict=True)
         ]
 
@@ -333,6 +348,17 @@ class GeneSpace:
                 if any(self.words(edit)):
                     edits.setdefault(self.key(edit), edit)
         return list(edits.values())
+
+    def single_looks(self) -> list[Individual]:
+        """Return an edit for each end of each adjustment: it and nothing else."""
+        edits, first = [], self.num_faces * self.num_directions
+        for place, ends in enumerate(zip(self.adjustment_low, self.adjustment_high, strict=True)):
+            for strength in ends:
+                if abs(strength) >= MIN_STRENGTH:
+                    edit = self.original()
+                    edit[first + place], edit[self.num_strengths + first + place] = float(strength), 1.0
+                    edits.append(edit)
+        return edits
 
     def words(self, genome: Individual) -> tuple[float, ...]:
         """Return which headline and description a genome chooses; equal for genomes with the same words."""

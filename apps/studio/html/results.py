@@ -53,8 +53,8 @@ def say_looks(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         if direction in words.WORD_LABELS:
             continue
         size = next((text for limit, text in _SIZES if abs(strength) < limit), "strongly")
-        if direction == "scene":
-            said.append("another background")
+        if direction in words.NEW_PICTURES:
+            said.append(words.NEW_PICTURES[direction])
         else:
             up, down = _LOOKS.get(direction, ("", ""))
             said.append((up if strength > 0 else down).format(size) if up else f"{size} {words.direction_label(direction)}")

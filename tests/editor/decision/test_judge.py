@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,19 +12,16 @@ from hypothesis import strategies as st
 from adcreative.creative import Creative
 from adcreative.editor.decision.finalists import Finalist, pick_finalist
 from adcreative.editor.decision.judge import (
-    MOST_ALIKE,
     accept,
-    choose_alternatives,
-    choose_distinct,
     choose_finalists,
+    choose_versions,
     give_verdict,
     pick_knee,
     shrink_uplift,
 )
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS
-from adcreative.editor.space.genome import CandidateScore, EditPlan, GeneSpace, Individual
-from adcreative.editor.space.looks import LOOKS, sweep_looks
+from adcreative.editor.space.genome import KINDS, CandidateScore, EditPlan, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
 POSITIVE = st.floats(1e-3, 3.0)
@@ -114,49 +113,6 @@ def test_verdicts_say_why() -> None:
     assert "not more than the +5.1 % asked for" in small.reason
 
 
-def look_space(reach: float = 0.5) -> GeneSpace:
-    """One other headline, no face, and the five adjustments of a picture, which cannot be cropped."""
-    high = np.array([reach] * 4 + [0.0])
-    return GeneSpace(
-        num_faces=0, low=np.zeros(0), high=np.zeros(0), num_headlines=2, adjustment_low=-high, adjustment_high=high
-    )
-
-
-def look(headline: int = 0, **strengths: float) -> EditPlan:
-    return look_space().plans([genome_of_look(headline, **strengths)])[0]
-
-
-def genome_of_look(headline: int = 0, **strengths: float) -> Individual:
-    found = [strengths.get(name, 0.0) for name in ADJUSTMENTS]
-    return Individual([*found, *(float(one != 0) for one in found), headline, 0, 0, 0])
-
-
-def test_light_alone_is_listed_only_where_it_is_seen_and_told_from_what_is_listed() -> None:
-    """A search of an ad whose lines stay ends beside the ad as it was: five cards that nobody could tell apart."""
-    reach = look_space().look_reach
-    faint = [look(exposure=0.2), look(warmth=-0.3), look(contrast=0.39)]
-    assert choose_distinct(faint, [], reach=reach, num=5) == []
-    line = look(headline=1, exposure=0.2)
-    assert choose_distinct([*faint, line], [], reach=reach, num=5) == [line]  # its words are seen
-    bright, brighter = look(exposure=0.5), look(exposure=0.45, saturation=0.5)
-    cool, warm = look(warmth=-0.5, saturation=-0.3), look(warmth=0.5, exposure=-0.2)
-    assert choose_distinct([bright, brighter, cool, warm], [], reach=reach, num=3) == [bright, cool, warm]
-    assert choose_distinct([bright, brighter], [], reach=reach, num=3) == [bright, brighter]  # where there is nothing else
-    weak = [look(exposure=0.2), look(exposure=0.3)]
-    assert choose_distinct(weak, [], reach=0.3, num=5) == weak[1:]
-
-
-def test_every_look_is_another_one_and_five_can_be_listed() -> None:
-    space = look_space()
-    looks = sweep_looks(space)
-    assert len(looks) == len(LOOKS) - 1  # the picture cannot be cropped
-    assert looks[0] == genome_of_look(warmth=0.5, exposure=0.3)
-    assert len({one.kind for one in space.plans(looks)}) == len(looks)
-    assert len(choose_distinct(space.plans(looks), [], reach=space.look_reach, num=5)) == 5
-    assert sweep_looks(GeneSpace(num_faces=0, low=np.zeros(0), high=np.zeros(0))) == []
-    assert sweep_looks(look_space(0.1)) == []  # nobody would see it
-
-
 def test_the_interval_of_a_change_is_ninety_percent_around_what_is_expected() -> None:
     verdict = give_verdict(chosen=0.3, low=0.2, judged=0.28, audited=0.25, audited_low=0.01, std=0.1)
     low, high = verdict.interval
@@ -165,68 +121,51 @@ def test_the_interval_of_a_change_is_ninety_percent_around_what_is_expected() ->
     assert ((low <= drawn) & (drawn <= high)).mean() == pytest.approx(0.9, abs=3e-3)
 
 
-def test_alternatives_fill_up_the_finalists_and_differ_in_more_than_a_button() -> None:
-    space = GeneSpace(num_faces=1, low=np.array([-2.0]), high=np.array([2.0]), num_headlines=3, num_buttons=2)
-
-    def edit(strength: float, headline: float, button: float = 0.0) -> EditPlan:
-        return space.plans([Individual([strength, float(strength != 0.0), headline, 0.0, button, 0.0])])[0]
-
-    finalists = [edit(0.0, 1.0)]
-    other_button, close, other_line, face = edit(0.0, 1.0, 1.0), edit(0.2, 1.0), edit(0.0, 2.0), edit(1.5, 1.0)
-    found = choose_alternatives([other_button, close, other_line, face], finalists, reach=0.0, num_alternatives=5)
-    assert found == [other_line, face]
-    assert choose_alternatives([other_line, face], finalists, reach=0.0, num_alternatives=2) == [other_line]
-    assert choose_alternatives([other_line], finalists, reach=0.0, num_alternatives=1) == []
-
-
-def test_what_is_offered_differs_in_words_where_it_can() -> None:
-    looks = [edit(0.5 * k, 0.9 - 0.1 * k, 1.0, headline=0) for k in range(5)]
-    line = edit(0.0, 0.1, 1.0, headline=1)
-    finalists = choose_finalists([*looks, line], num_finalists=5)
-    assert [one.lines[0] for one in finalists].count(0) == MOST_ALIKE
-    assert line in finalists
-    found = choose_alternatives([*looks, line], finalists, reach=0.0, num_alternatives=5)
-    assert found  # where no other line is left, the same words are shown again
-    assert all(one in looks for one in found)
-    assert len(choose_distinct([*finalists, *found], [], reach=0.0, num=5)) == 5
-
-
-def test_a_new_line_is_listed_before_a_fourth_picture_of_the_same_words() -> None:
-    looks = [edit(0.5 * k, 0.9 - 0.1 * k, 1.0, headline=0) for k in range(5)]
-    line = edit(0.0, -0.3, 1.0, headline=1)
-    assert choose_alternatives([*looks, line], looks[:3], reach=0.0, num_alternatives=4)[0] == line
-
-
-def test_cards_are_of_different_kinds_before_they_are_of_the_largest_gain() -> None:
-    space = GeneSpace(
-        num_faces=1, low=np.array([-2.0]), high=np.array([2.0]), num_headlines=3, num_descriptions=2,
-        adjustment_low=np.full(2, -0.6), adjustment_high=np.full(2, 0.6),
-    )  # fmt: skip
-
-    def change(face: float = 0.0, warm: float = 0.0, bright: float = 0.0, headline: int = 0, description: int = 0) -> EditPlan:
-        strengths = [face, warm, bright]
-        genome = Individual([*strengths, *(float(one != 0) for one in strengths), headline, description, 0, 0])
-        return space.plans([genome])[0]
-
-    warmer, warmest, brighter = change(warm=0.5), change(warm=0.6, bright=0.3), change(bright=0.6, warm=0.2)
-    smiling, line, told, both = (
-        change(face=1.0),
-        change(headline=1),
-        change(headline=1, description=1),
-        change(1.0, 0.9, 0.0, 2),
+def plan(
+    line: int = 0, below: int = 0, button: int = 0, smile: float = 0.0, *, is_message: bool = False, layout: int = 0,
+    **look: float,
+) -> EditPlan:  # fmt: skip
+    strengths = np.array([look.get(name, 0.0) for name in ADJUSTMENTS])
+    return EditPlan(
+        lines=(line, below, button), scene=0, faces=np.array([[smile]]), look=strengths, is_message=is_message, layout=layout
     )
-    reach = space.look_reach
-    best_first = [warmer, warmest, brighter, smiling, line, told, both]
-    assert choose_distinct(best_first, [], reach=reach, num=5) == [warmer, smiling, line, told, both]
-    assert choose_distinct(best_first, [warmest], reach=reach, num=2) == [smiling, line]
-    third = change(headline=1, warm=0.9)
-    assert choose_distinct([line, told, third, both], [], reach=reach, num=3) == [line, told, both]  # no third of one headline
-    assert choose_distinct([warmer, warmest, brighter], [], reach=reach, num=2) == [
-        warmer,
-        brighter,
-    ]  # another look
-    assert choose_distinct([warmer, warmest, brighter], [], reach=reach, num=3) == [warmer, brighter, warmest]
-    assert choose_distinct([warmer, change(warm=0.51)], [], reach=reach, num=2) == [warmer]  # nobody tells these apart
+
+
+def test_what_an_edit_tries_is_its_words_before_its_picture_and_that_before_light() -> None:
+    kinds = {
+        "line": [plan(1), plan(0, 1, smile=1.0, warmth=0.5), plan(button=1)],
+        "message": [plan(2, is_message=True), plan(layout=1, is_message=True)],
+        "layout": [plan(layout=1)],
+        "picture": [plan(smile=1.0, exposure=0.5), plan(crop=0.4)],
+        "look": [plan(exposure=0.5), plan(button=1, warmth=0.3), plan(crop=0.4, warmth=0.3)],
+    }
+    assert tuple(sorted(kinds)) == tuple(sorted(KINDS))
+    for kind, plans in kinds.items():
+        assert [one.kind for one in plans] == [kind] * len(plans)
+    assert not plan(1, warmth=0.5, crop=0.4).without_look().look.any()
+    assert plan(warmth=0.5, crop=0.4).without_look().look.tolist() == [0, 0, 0, 0, 0.4]
+    assert plan(warmth=0.5).without_look().look.any()
+
+
+def test_versions_are_of_five_kinds_and_a_look_comes_last() -> None:
+    looks = [plan(exposure=0.5), plan(warmth=0.5), plan(contrast=-0.5)]
+    line, second, message, layout = plan(1), plan(2), plan(3, is_message=True), plan(layout=1)
+    face, button = plan(smile=1.0), plan(button=1)
+    best_first = [*looks, button, line, second, face, message, layout]
+    assert choose_versions(best_first, [], 5) == [line, face, message, layout, looks[0]]
+    assert choose_versions(best_first, [line], 5) == [face, message, layout, second, looks[0]]
+    assert choose_versions(best_first, [looks[1]], 2) == [line, face]
+    assert choose_versions([*looks, button], [], 5) == looks[:1], "never five tints"
+    assert choose_versions([plan(), button], [], 5) == []
+    assert choose_versions([line, plan(1, warmth=0.5), plan(1, smile=1.0)], [], 5) == [line], "one line is one version"
+    sad = plan(smile=-1.0)
+    assert choose_versions([face, plan(smile=1.5), sad], [], 5) == [face, sad]
+
+
+def test_light_alone_is_no_finalist() -> None:
+    score = CandidateScore(uplift_mean=0.5, uplift_std=0, uplift_low=0.5, identity=1, size=1.0)
+    bright, smiling = (replace(one, score=score) for one in (plan(exposure=0.5), plan(smile=1.0)))
+    assert choose_finalists([bright, smiling], num_finalists=5) == [smiling]
 
 
 def test_a_choice_of_the_users_is_delivered_and_a_loss_is_said_to_be_one() -> None:

@@ -12,7 +12,10 @@ from adcreative.features.extraction import look_stats
 
 
 def picture(height: int = 60, width: int = 80) -> np.ndarray:
-    return np.random.default_rng(0).integers(60, 190, (height, width, 3), dtype=np.uint8)
+    """Return greens and blues, which no lock holds."""
+    image_u8 = np.random.default_rng(0).integers(60, 190, (height, width, 3), dtype=np.uint8)
+    image_u8[..., 0] = image_u8[..., 1:].min(axis=2) - 50
+    return image_u8
 
 
 def free(height: int = 60, width: int = 80) -> Protection:
@@ -40,6 +43,22 @@ def test_each_look_moves_what_it_names_both_ways(name: str) -> None:
     down, up = (stat(editor.apply(image_u8, look(**{name: s})), measured) for s in (-1.0, 1.0))
     assert down < stat(image_u8, measured) - 0.01 < up - 0.02
     assert editor.apply(image_u8, look(**{name: 1.0})).shape == image_u8.shape
+
+
+LOCKED = {"white": (255, 255, 255), "paper": (250, 248, 243), "grey": (128, 130, 126), "black": (8, 6, 10),
+          "light skin": (236, 188, 160), "dark skin": (120, 74, 54), "brand": (0, 120, 220)}  # fmt: skip
+
+
+@pytest.mark.parametrize("strength", [-1.0, 1.0])
+@pytest.mark.parametrize("name", ["exposure", "warmth", "contrast", "saturation"])
+def test_white_neutrals_skin_and_the_brand_stay_and_the_rest_moves(name: str, strength: float) -> None:
+    image_u8 = picture(80, 80)
+    for row, colour in enumerate(LOCKED.values()):
+        image_u8[10 * row : 10 * row + 10, :40] = colour
+    editor = PictureAdjuster(image_u8, free(80, 80), drawn=[LOCKED["brand"]])
+    moved = np.abs(editor.apply(image_u8, look(**{name: strength})).astype(int) - image_u8).max(axis=2)
+    assert moved[: 10 * len(LOCKED), :40].max() <= 1  # levels of 255
+    assert moved[:, 40:].mean() > 4
 
 
 def test_warmth_keeps_the_luma_of_grey() -> None:
