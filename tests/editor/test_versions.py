@@ -11,6 +11,7 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.editor.models import FoundLayouts, spare_bystanders
+from adcreative.editor.preparation.lines import ENOUGH, HOPELESS, MOST_TRIED, keep_settable
 from adcreative.editor.scoring.visibility import SEEN_LEVELS, SEEN_SHARE, measure_reach, measure_seen
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.lines import Lines
@@ -108,6 +109,24 @@ def test_nothing_worth_a_test_is_said_with_what_would_help() -> None:
     found = edit_creative(fake_ad(0), tools=tools, config=QUICK).result
     assert found.alternatives == ()
     assert found.reason.endswith("(photos: none is large enough): give its photo, logo and words to adcreative compose")
+
+
+@pytest.mark.parametrize(("last", "kept", "tried"), [(0, 0, HOPELESS), (2, 2, MOST_TRIED), (MOST_TRIED, ENOUGH, ENOUGH)])
+def test_lines_are_tried_in_the_picture_until_enough_can_be_set_or_the_first_cannot(last: int, kept: int, tried: int) -> None:
+    heads, asked = tuple(f"line {number}" for number in range(14)), list[str]()
+
+    def find_unset(ad: Creative) -> tuple[str, ...]:
+        asked.append(ad.headline)
+        return () if heads.index(ad.headline) <= last else ("no font",)
+
+    lines = Lines(
+        headlines=heads, descriptions=("",), headline_features=(None,) * 14, description_features=(None,), buttons=("Go", "Buy")
+    )
+    opened: Any = SimpleNamespace(creative=fake_ad(0, read_fields=("headline",)), find_unset=find_unset)
+    found, why = keep_settable(lines, opened)
+    assert (found.headlines, found.buttons) == (heads[: kept + 1], lines.buttons)
+    assert len(asked) == tried
+    assert why == (() if last == MOST_TRIED else ("no font",))
 
 
 def test_a_line_that_was_read_and_cannot_be_set_is_not_offered() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
 MOST_TRIED, ENOUGH = 10, 4  # lines that are tried in the picture, the likeliest first; how many that can be set are enough
+HOPELESS = 3  # of the first that cannot be set: no font or ground will do for the next one either
 
 
 def build_lines(
@@ -60,7 +61,7 @@ def keep_settable(lines: Lines, opened: EditableCreative, should_stop: ShouldSto
         if field in opened.creative.read_fields:
             places = places[:1]
             for place in range(1, min(len(texts), 1 + MOST_TRIED)):
-                if should_stop() or len(places) > ENOUGH:
+                if should_stop() or len(places) > ENOUGH or (len(places) == 1 and place > HOPELESS):
                     break
                 unset = opened.find_unset(replace(opened.creative, **{field: texts[place]}))
                 why |= dict.fromkeys(unset)
