@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from adcreative.compose.brief import Brand, Brief, BriefPhoto, Messages, check_brief, read_brief, roles_of
+    from adcreative.compose.parts import ROLES
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
     from adcreative.editor.session import EditOutcome, Session
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.demo import demo, demo_account
     from adcreative.verbs.describe import describe
     from adcreative.verbs.doctor import Finding, doctor
-    from adcreative.verbs.edit_composed import edit
+    from adcreative.verbs.edit_composed import edit, read_ad, report_ads
     from adcreative.verbs.evaluate import evaluate
     from adcreative.verbs.explain import explain
     from adcreative.verbs.export_model import ExportedModel, export_model
@@ -92,6 +94,8 @@ if TYPE_CHECKING:
 
 # module -> its names, as imported above for type checkers
 _HOMES = {
+    "compose.brief": "Brand Brief BriefPhoto Messages check_brief read_brief roles_of",
+    "compose.parts": "ROLES",
     "copywriter.brand_kit": "read_brand_kit",
     "editor.session": "EditOutcome Session",
     "delivery.experiment.settings": "ExportSettings PlanSettings",
@@ -118,7 +122,7 @@ _HOMES = {
     "verbs.demo": "demo demo_account",
     "verbs.describe": "describe",
     "verbs.doctor": "Finding doctor",
-    "verbs.edit_composed": "edit",
+    "verbs.edit_composed": "edit read_ad report_ads",
     "verbs.evaluate": "evaluate",
     "verbs.explain": "explain",
     "verbs.export_model": "ExportedModel export_model",

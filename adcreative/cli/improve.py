@@ -86,7 +86,8 @@ def compose(
 def edit(
     ad: Annotated[Path, typer.Argument(help="Folder of a composed ad, such as ads/03.")],
     changes: Annotated[
-        list[str] | None, typer.Option("--set", help='Field and value: headline="...", accent="#0a6", layout=split; repeat.')
+        list[str] | None,
+        typer.Option("--set", help='Field and value: headline="...", accent="#0a6", layout=split (or another); repeat.'),
     ] = None,
     restart: Overwrite = False,
 ) -> Done:
@@ -94,7 +95,9 @@ def edit(
 
     Example: adcreative edit new-ads/03 --set headline="Sleep better" --set accent="#0a6"
     """
-    return pipeline.edit(ad, changes or [], restart=restart), "ad{s} rendered"
+    summary = pipeline.edit(ad, changes or [], restart=restart)
+    pipeline.report_ads(ad.resolve().parent)
+    return summary, "ad{s} rendered"
 
 
 @commands.command(rich_help_panel=PANEL)

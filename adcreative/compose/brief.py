@@ -27,6 +27,8 @@ from adcreative.errors import ConfigError
 Lines = str | tuple[str, ...]
 NAME = "brief.toml"
 MAX_PHOTOS, MAX_LINES, MAX_COLOURS = 12, 8, 5
+LEAST_WITH_BUTTON = 3  # lines that are neither sums nor offers, of which the last may be a button: fewer are messages
+_BUTTON = re.compile(r"^(?!.*[\d.,:;?!])\S+(?: \S+){0,3}$")  # at most four words; those of Meta have three at most
 _OFFER = re.compile(
     r"\d\s?%|\b(free|off|save|sale|deal|gratis|kostenlos|rabatt|sparen|gratuit|offert|gratuito|oferta|korting)\b", re.I
 )
@@ -167,7 +169,7 @@ def read_brief(path: Path) -> Brief:
     path = path / NAME if path.is_dir() else path
     brief = load_config(Brief, path)
     brief = _found_beside(brief, path.parent)
-    _check(brief, str(path))
+    check_brief(brief, str(path))
     return brief
 
 
@@ -181,7 +183,7 @@ def _found_beside(brief: Brief, folder: Path) -> Brief:
     return replace(brief, brand=brand, photos=photos, ran=tuple(folder / one for one in brief.ran))
 
 
-def _check(brief: Brief, where: str) -> None:
+def check_brief(brief: Brief, where: str) -> None:
     """Raise ConfigError with every field that cannot be used."""
     faults = []
     if not (brief.messages.lines("headline") or brief.messages.lines("facts")):
@@ -216,11 +218,32 @@ def sort_facts(facts: Iterable[str]) -> dict[str, list[str]]:
     return sorted_facts
 
 
+def roles_of(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Return role and words of each line of a text as somebody types it, each line once.
+
+    Sums and offers as `sort_facts` tells them, a second sum being the old price. Of the rest the first is the headline, the
+    last one the button where it is as short as one, a sentence with its full stop the subline, and all else a proof.
+    """
+    found = list(dict.fromkeys(" ".join(line.split()) for line in lines if line.strip()))
+    kinds = {line: next(iter(sort_facts([line]))) for line in found}
+    rest = [line for line in found if kinds[line] == "proof"]
+    if len(rest) >= LEAST_WITH_BUTTON and rest[-1] == found[-1] and _BUTTON.match(rest[-1]):
+        kinds[rest.pop()] = "button"
+    kinds |= dict.fromkeys([line for line in rest[1:] if line.endswith((".", "。", "।"))][:1], "subline")
+    kinds |= dict.fromkeys([line for line in found if kinds[line] == "price"][1:2], "old_price")
+    return [("headline" if line in rest[:1] else kinds[line], line) for line in found]
+
+
 def messages_of(brief: Brief, kit_disclaimers: Sequence[str] = ()) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Return the lines of a brief by role of an ad, and what was derived."""
     found = {role: brief.messages.lines(role) for role in ROLES if role != "brand"}
     notes = []
-    for role, lines in sort_facts(brief.messages.lines("facts")).items():
+    facts = brief.messages.lines("facts")
+    sorted_facts = sort_facts(facts)
+    if not found["headline"]:
+        typed = roles_of(facts)
+        sorted_facts = {role: [line for other, line in typed if other == role] for role, _ in typed}
+    for role, lines in sorted_facts.items():
         found[role] = tuple(dict.fromkeys((*found[role], *lines)))[: 1 if role == "price" else MAX_LINES]
         notes.append(f"{role} from the facts: {'; '.join(lines)}.")
     if not found["headline"]:

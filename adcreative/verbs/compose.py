@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
@@ -45,6 +45,7 @@ __all__ = ["compose", "new_brief", "write_ad"]
 
 AD, REPORT, TABLE = "ad.json", "report.html", "metadata.csv"
 FORMAT = 1
+Show = Callable[[np.ndarray], object]  # takes the pixels [H, W, 3] uint8 of an ad in its first shape
 RISK_AVERSION = 1.0  # standard deviations of the pooled opinion that an ad must be sure of
 LEAST_POPULATION = 12  # of the search, where few ads are asked for, as of each row of a feed
 QUALITY, ROOM_FOR_MARKS = 93, 0.01  # of a JPEG; of a file's limit, for what is stated inside
@@ -67,8 +68,9 @@ def new_brief(folder: Path) -> RunSummary:
 
 @takes(ComposeSettings)
 def compose(
-    brief: Path | Brief, out: Path, settings: ComposeSettings, *, progress: Progress = silent, should_stop: ShouldStop = never
-) -> RunSummary:
+    brief: Path | Brief, out: Path, settings: ComposeSettings, *, progress: Progress = silent, should_stop: ShouldStop = never,
+    show: Show | None = None,
+) -> RunSummary:  # fmt: skip
     """Compose ads from a brief into the folder `out`: a folder an ad, parts/, report.html, and metadata.csv for other verbs.
 
     Without `model` the order is that of the design rules, and each ad untested. The same brief, settings and seed give the same
@@ -76,6 +78,7 @@ def compose(
 
     Args:
         brief: brief.toml, its folder, or a `Brief`. settings: its fields may be given as keywords.
+        show: is given each ad as soon as it is chosen, before its files are written.
     Raises:
         ConfigError: the brief or a setting is wrong, or `out` holds what somebody else wrote.
         CatalogError: no ad can be composed of these parts. CreativeError: a photo cannot be read.
@@ -89,7 +92,7 @@ def compose(
     prepared = prepare(given, segment=load_segmenter(settings.cutout_model), find_faces=find_faces if given.photos else None)
     ran = [grid_of(read_image(path)) for path in given.ran]
     progress("preparing the parts", 1, 1)
-    chosen = search_ads(prepared, shapes, settings, ran, progress=progress, should_stop=should_stop)
+    chosen = search_ads(prepared, shapes, settings, ran, progress=progress, should_stop=should_stop, show=show)
     if not chosen:
         raise CatalogError(_why_none(prepared, shapes))
     files = given.files if isinstance(brief, Brief) else (*given.files, Path(brief))
@@ -149,7 +152,7 @@ def scorer(model: Path | None) -> Score | None:
 
 def search_ads(
     prepared: Prepared, shapes: Sequence[Shape], settings: ComposeSettings, ran: Sequence[np.ndarray] = (), *,
-    progress: Progress = silent, should_stop: ShouldStop = never,
+    progress: Progress = silent, should_stop: ShouldStop = never, show: Show | None = None,
 ) -> list[Candidate]:  # fmt: skip
     """Return the set of ads that is chosen, each without faults in every shape but the banner, which few messages fit."""
     score = scorer(settings.model)
@@ -160,7 +163,12 @@ def search_ads(
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
 
     def fits(candidate: Candidate) -> bool:
-        return not any(list(iter_in_threads(partial(find_faults, candidate.recipe, prepared.parts), needed_of(shapes))))
+        recipe, parts = candidate.recipe, prepared.parts
+        if any(list(iter_in_threads(partial(find_faults, recipe, parts), needed_of(shapes)))):
+            return False
+        if show is not None:
+            show(np.asarray(compose_ad(recipe, parts, shapes[0]).image))
+        return True
 
     chosen = choose(found, settings.num, fits)
     if score is None or not chosen:
@@ -223,15 +231,18 @@ def write_set(
             return write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts, checked=needed_of(shapes))
 
         ads = list(iter_in_threads(lambda place: write(stems[place], chosen[place]), range(len(chosen))))
-        write_table(out, ads)
-        title = f"{len(ads)} new ads" + (f" for {prepared.parts.brand}" if prepared.parts.brand else "")
-        rows = [{"status": "edited", "edits": [WORDS], "consent_id": ""}]
-        page = render_wall(
-            ads, out, title=title, notes=prepared.notes, standing=TESTED if settings.model else UNTESTED,
-            disclosures=[duty.as_dict() for duty in disclosures_of_run(rows, date.today())],
-        )  # fmt: skip
-        write_atomically(out / REPORT, page.encode(), is_private=True)
+        write_report(out, ads, prepared.parts.brand, prepared.notes, standing=TESTED if settings.model else UNTESTED)
     return ads
+
+
+def write_report(out: Path, ads: Sequence[Mapping[str, Any]], brand: str, notes: Sequence[str], *, standing: str) -> None:
+    """Write the table and the wall of a folder of ads. ads: what ad.json says of each, with its folder."""
+    write_table(out, ads)
+    title = f"{len(ads)} new ads" + (f" for {brand}" if brand else "")
+    rows = [{"status": "edited", "edits": [WORDS], "consent_id": ""}]
+    disclosures = [duty.as_dict() for duty in disclosures_of_run(rows, date.today())]
+    page = render_wall(ads, out, title=title, notes=notes, standing=standing, disclosures=disclosures)
+    write_atomically(out / REPORT, page.encode(), is_private=True)
 
 
 WORDS: Mapping[str, Any] = {"face": -1, "direction": "composed", "strength": 0.0}

@@ -39,6 +39,7 @@ LATE_MODULES = ("adcreative.editor.session", "scipy.stats.qmc", "adcreative.verb
 if TYPE_CHECKING:
     from adcreative.compose.brief import Brief
     from adcreative.editor.session import EditOutcome, Session
+    from adcreative.verbs.compose import Show
     from adcreative.verbs.loading import Tools
 
 
@@ -317,6 +318,7 @@ class Studio:
         *,
         progress: Progress = silent,
         should_stop: ShouldStop = never,
+        show: Show | None = None,
     ) -> RunSummary:
         """Compose ads from a brief into the folder `out`, by this studio's model, as the command `compose` does.
 
@@ -326,7 +328,7 @@ class Studio:
         from adcreative.verbs.compose import compose
 
         settings = replace(settings, model=settings.model or self._model_dir)
-        return compose(brief, out, settings, progress=progress, should_stop=should_stop)
+        return compose(brief, out, settings, progress=progress, should_stop=should_stop, show=show)
 
     def find_faces(self, creative: Creative) -> list[FoundFace]:
         """Find the faces of a picture, largest first, as `improve_one` counts them; empty without a picture.

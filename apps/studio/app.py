@@ -16,6 +16,7 @@ from .handlers.demo import Demo
 from .handlers.effort import Effort
 from .handlers.insights import Insights
 from .handlers.language import Languages
+from .handlers.make import Makes
 from .handlers.many_ads import Folders
 from .handlers.one_ad import Handlers
 from .handlers.sizes import Sizes
@@ -28,6 +29,7 @@ from .pages.account import build_account
 from .pages.consent import wire_consent
 from .pages.effort import wire_effort
 from .pages.events import AdEvents, Place, build_why, flat
+from .pages.make import build_make
 from .pages.many_ads import build_folder
 from .pages.one_ad import build_bring, build_improve, build_results
 from .pages.parts import MOVES, RESULTS, clear_when_mended, find_owner, fragment, press
@@ -75,6 +77,9 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
         visitor = gr.BrowserState(storage_key="adcreative-visitor")
         fragment(fragments.header(notice))
         with gr.Tabs(overflow_behavior="wrap") as tabs:  # on a phone too, no tab is hidden in a menu
+            with gr.Tab("Make", id="make"):
+                makes = Makes(handlers=handlers)
+                build_make(page, makes, visitor)
             with gr.Tab("Your ad", id="ad"):
                 fillings = _build_ad(page, handlers, steps, visitor)
             with gr.Tab("Many ads", id="folder"):
@@ -85,11 +90,23 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
                 )
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
             build_settings(Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, pipeline.weights)
+        _open_where_left(page, handlers, makes, visitor, tabs)
         if is_for_agents:
             build_tools(page, handlers, steps)
     page.model_queue = handlers.model_queue
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=8)
     return page
+
+
+def _open_where_left(page: gr.Blocks, handlers: Handlers, makes: Makes, visitor: gr.BrowserState, tabs: gr.Tabs) -> None:
+    """Open the page of one ad for who left an ad there, and no set of new ones."""
+
+    def choose(request: gr.Request, visitor: str | None) -> Any:
+        owner = find_owner(visitor, request)
+        has_set = makes.is_running(owner) or makes.has_ads(owner)
+        return gr.Tabs(selected="ad") if handlers.find_brought(owner) is not None and not has_set else gr.skip()
+
+    page.load(choose, visitor, tabs, **MOVES)
 
 
 def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState) -> Fillings:

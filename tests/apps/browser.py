@@ -34,6 +34,7 @@ class Visit:
         self.page = self.context.new_page()
         self.page.set_default_timeout(40_000)
         self.page.goto(self.url)
+        self.page.get_by_role("tab", name="Your ad").click()
         self.page.get_by_role("button", name="Score it").wait_for()
 
     def bring(self, path: Path | None, headline: str = "Coats for rain") -> None:
@@ -45,6 +46,15 @@ class Visit:
     def improve(self, effort: str = "Quick look") -> None:
         self.page.get_by_label(effort).check()
         self.page.get_by_role("button", name="Improve it").click()
+
+
+def make_ads(page: Any) -> None:
+    """Make ads of the first sample on the page "Make", with the keyboard."""
+    page.get_by_role("button", name="Use the sample Morrow Coffee").press("Enter")
+    expect(page.locator("#make-lines select")).to_have_count(6)
+    expect(page.locator("#make-brought img")).to_be_visible()
+    page.get_by_role("button", name="Make the ads").press("Enter")
+    expect(page.locator("[data-make]")).to_have_count(3)
 
 
 def bring_other(page: Any, path: Path) -> None:

@@ -7,18 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
+from unittest import mock
 
 import numpy as np
 from PIL import Image
 
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
+from adcreative.compose.search import Search
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, Prediction
 from adcreative.errors import TrainingError
-from adcreative.pipeline import ImproveSettings, Standing, WriteSettings
+from adcreative.pipeline import Brief, ImproveSettings, RunSummary, Standing, WriteSettings, compose
 from adcreative.problem import Problem
 from adcreative.provenance.consent import read_consents
 from adcreative.provenance.export import export_picture
@@ -233,6 +236,15 @@ class FakeStudio:
         out.write_text("file_name,ctr\n")
         failed = ({"file_name": "broken.png", "ad_name": "", "problem": "It is damaged.", "remedy": "Save it again."},)
         return FolderScores(scored=tuple(scored), failed=failed, path=out)
+
+    def compose(self, brief: Brief, out: Path, *, shapes: str, num: int, **watched: Any) -> RunSummary:
+        """Real ads, three of them in two small shapes, by a search that is as short as can be."""
+        self.asked.append({"brief": brief, "shapes": shapes, "num": num})
+        short = mock.patch.multiple(
+            "adcreative.verbs.compose", Search=partial(Search, generations=0), load_segmenter=lambda path: None
+        )
+        with short:
+            return compose(brief, out, num=3, shapes="300x250,160x600", **watched)
 
     def train_account(
         self, results: Path, out: Path, *, images: Path | None, columns: Path | None, progress, should_stop,

@@ -109,6 +109,15 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     names = {name: [parameter["parameter_name"] for parameter in spec["parameters"]] for name, spec in endpoints.items()}
     form = ["image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement"]
     assert names == {
+        "/make_ads": ["photo_paths", "logo_path", "brand", "facts", "colours", "shapes", "roles", "visitor"],
+        "/resume_ads": ["visitor"],
+        "/cancel_ads": ["visitor"],
+        "/open_ad": ["name", "visitor"],
+        "/sample_brief": ["name", "visitor"],
+        "/change_ad": ["name", "visitor", "headline", "subline", "offer", "button"],
+        "/set_ad": ["name", "visitor", "field", "value"],
+        "/undo_ad": ["name", "visitor"],
+        "/pack_ads": ["visitor"],
         "/demo": ["visitor"],
         "/score": [*form, "usual_rate_percent", "visitor"],
         "/placements": [*form, "visitor"],

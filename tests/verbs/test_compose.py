@@ -15,8 +15,13 @@ from adcreative.catalog import read_catalog
 from adcreative.cli.app import app
 from adcreative.compose.render import Composed
 from adcreative.compose.search import Search
+<<<<<<< HEAD
 from adcreative.compose.shapes import Shape
 from adcreative.problem import Problem
+=======
+from adcreative.errors import ConfigError
+from adcreative.pipeline import compose, edit, roles_of
+>>>>>>> 8f781280 (App: a page that makes new ads from a photo and typed lines)
 from adcreative.provenance.sidecar import read_sidecar
 
 SHAPES = "300x250,160x600"
@@ -120,3 +125,35 @@ def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     assert "brief written" in run("compose", "--new", tmp_path / "new")
     assert '"messages.headline" is empty' in run("compose", tmp_path / "new", "--out", tmp_path / "out", code=2)
     assert "there is no shape '2:1'" in run("compose", write_brief(tmp_path), "--shapes", "2:1", code=2)
+
+
+def test_an_ad_gets_another_layout_and_one_that_would_fit_nowhere_stays(tmp_path: Path) -> None:
+    brief, out = write_brief(tmp_path / "in"), tmp_path / "ads"
+    seen: list[tuple[int, ...]] = []
+    compose(brief, out, num=2, shapes="300x250", show=lambda image_u8: seen.append(image_u8.shape))
+    assert seen == [(250, 300, 3)] * 2
+    ad = out / "01"
+    before = json.loads((ad / "ad.json").read_text())
+    with pytest.raises(ConfigError, match="01 would not fit any shape any more"):
+        edit(ad, ["headline=" + "far too long a line " * 10])
+    assert json.loads((ad / "ad.json").read_text()) == before
+    assert (ad / before["shapes"]["300x250"]["picture"]).is_file()
+    run("edit", ad, "--set", "layout=another")
+    after = json.loads((ad / "ad.json").read_text())
+    assert after["layout"] != before["layout"]
+    assert after["family"] != before["family"]
+    assert after["recipe"]["texts"]["headline"] == before["recipe"]["texts"]["headline"]
+    assert after["layout"] in (out / "report.html").read_text(), "the wall shows the ad as it is now"
+
+
+def test_lines_as_they_are_typed_find_their_roles() -> None:
+    typed = (
+        "Slow mornings, properly made\n12.90 €\n16 €\nFree delivery over 30 €\nRoasted on Tuesday. At your door on Thursday."
+    )
+    assert roles_of([*typed.splitlines(), "4.8 of 5 from 2,310 buyers", "", "Order a bag", "12.90 €"]) == [
+        ("headline", "Slow mornings, properly made"), ("price", "12.90 €"), ("old_price", "16 €"),
+        ("offer", "Free delivery over 30 €"), ("subline", "Roasted on Tuesday. At your door on Thursday."),
+        ("proof", "4.8 of 5 from 2,310 buyers"), ("button", "Order a bag"),
+    ]  # fmt: skip
+    assert roles_of(["Sleep better"]) == [("headline", "Sleep better")]
+    assert roles_of(["20% off"]) == [("offer", "20% off")]

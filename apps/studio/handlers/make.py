@@ -1,0 +1,412 @@
+"""The page "Make": new ads from photos, a logo and typed lines; one opened, changed, put back; all of them as a zip.
+
+Without Gradio, as `one_ad`. The ads are those of the command `compose`, in the same folder, and are changed by `edit`. A set is
+its owner's alone, lies with their results and goes with them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from adcreative.creative import Creative
+from adcreative.errors import AdCreativeError
+from adcreative.pipeline import (
+    ROLES,
+    Brand,
+    Brief,
+    BriefPhoto,
+    Messages,
+    check_brief,
+    edit,
+    read_ad,
+    read_brief,
+    report_ads,
+    roles_of,
+)  # fmt: skip
+from adcreative.progress import Rounds, ShouldStop
+from adcreative.report.pictures import Preview, preview
+
+from ..html import fragments
+from ..html import make as make_fragments
+from ..sessions.jobs import Job, JobBoard
+from ..sessions.model_queue import Ticket
+from .one_ad import Handlers
+from .scores import label_ad
+from .sizes import RATIOS
+
+log = logging.getLogger(__name__)
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+SHAPES = {**RATIOS, "Box 300 × 250": "300x250", "Skyscraper 160 × 600": "160x600", "Banner 728 × 90": "728x90"}
+WORDS = ("headline", "subline", "offer", "button")  # roles that have a field of their own when an ad is changed
+TYPED_ROLES = tuple(role for role in ROLES if role != "brand")
+FOLDER, ADS, DRAFT, UNDO = "make", "ads", "draft", "undo"
+NUM_ADS, MAX_LINES, MAX_UNDO = 12, 24, 12
+CARD_PX, LARGE_PX, SMALL_PX = 360, 640, 200
+NO_LINE = "Write at least one line: the first one leads the ads."
+NO_ADS = "There are no ads yet. Press “Make the ads” first."
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeForm:
+    """What was brought: files, typed text, and roles that were chosen for lines of it."""
+
+    photos: Sequence[str] = ()
+    logo: str | None = None
+    brand: str = ""
+    facts: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    colours: str = ""
+    shapes: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeScreen:
+    """What is shown of a set: a fragment, and the record."""
+
+    shown: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdScreen:
+    """An ad that is opened: its name ("": none), a fragment, the words of WORDS, whether a change can be put back; the wall."""
+
+    name: str = ""
+    shown: str = ""
+    words: tuple[str, ...] = ("",) * len(WORDS)
+    can_undo: bool = False
+    wall: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Making:
+    """A set that is being made, or stands. pictures: of ads chosen so far. rates: what the account's model expects of each ad,
+    by its folder; empty where there is none. is_changed: an ad was changed since the report was written."""
+
+    ticket: Ticket
+    job: Job[MakeScreen] | None = None
+    stage: str = ""
+    pictures: list[Preview | None] = field(default_factory=list)
+    rates: dict[str, str] = field(default_factory=dict)
+    is_changed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Makes:
+    """The buttons of the page."""
+
+    handlers: Handlers
+    board: JobBoard[Making] = field(default_factory=JobBoard)
+
+    def __post_init__(self) -> None:
+        self.handlers.also_forget.append(self._forget)
+
+    def sample(self, owner: str, name: str | None) -> tuple[str, str, str]:
+        """Return photo, brand and typed lines of a sample; its photo counts as an upload of the owner.
+
+        Raises:
+            AdCreativeError: there is no such sample.
+        """
+        if name not in list_samples():
+            raise AdCreativeError(f"There is no such sample. Choose of {', '.join(list_samples())}.")
+        brief = read_brief(SAMPLES / name)
+        photo = self.handlers.belongings.lend(owner, f"{name}.jpg", brief.photos[0].file.read_bytes())
+        return str(photo), brief.brand.name, "\n".join(brief.messages.lines("facts"))
+
+    def bring(self, owner: str, photos: Sequence[str], logo: str | None) -> str:
+        """Note that uploads are the owner's, to be deleted with everything of theirs; return a fragment that shows them."""
+        self.handlers.belongings.note(owner, *photos, logo)
+        pictures = [label_ad(Creative(image_path=Path(path)))[1] for path in photos]
+        return make_fragments.brought(pictures, Path(logo).name if logo else "")
+
+    def make(self, owner: str, form: MakeForm) -> Iterator[MakeScreen]:
+        """Compose twelve ads; yield a screen at each change, with the ads that are chosen so far."""
+        self.bring(owner, form.photos, form.logo)
+        if self.is_running(owner):
+            yield MakeScreen(shown=fragments.note("Your ads are being made already. Stop that first."))
+            return
+        try:
+            brief, shapes = brief_of(form, kit=self.handlers.choices.kits.get(owner)), choose_shapes(form.shapes)
+            making, earlier = Making(ticket=self.handlers.model_queue.join()), self.board.find(owner)
+            making.rates = earlier.rates if earlier else {}  # of the ads that stand until others do
+        except AdCreativeError as error:
+            yield MakeScreen(shown=fragments.problem(error), record={"error": str(error)})
+            return
+        job = Job(work=self._work(owner, brief, shapes, making))
+        making.job = job
+        self.board.post(owner, job, making)
+        job.start()
+        yield from self._watch(making)
+
+    def resume(self, owner: str) -> Iterator[MakeScreen]:
+        """Show the owner's ads again, being made or as they are now; an empty screen without any."""
+        making = self.board.find(owner)
+        if making is None:
+            yield MakeScreen()
+            return
+        if self.is_running(owner):
+            yield from self._watch(making)
+        elif self.has_ads(owner):
+            yield self._show(owner)
+
+    def is_running(self, owner: str) -> bool:
+        """Return whether the owner's ads are being made."""
+        making = self.board.find(owner)
+        return making is not None and making.job is not None and not making.job.is_finished
+
+    def has_ads(self, owner: str) -> bool:
+        """Return whether the owner has a set."""
+        return (self._folder(owner) / ADS / "report.html").is_file()
+
+    def cancel(self, owner: str) -> str:
+        """Ask for an end; the ads found until then are kept."""
+        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
+
+    def _work(
+        self, owner: str, brief: Brief, shapes: Sequence[str], making: Making
+    ) -> Callable[[Rounds, ShouldStop], MakeScreen]:  # fmt: skip
+        folder, queue = self._folder(owner), self.handlers.model_queue
+
+        def compose(report: Rounds, should_stop: ShouldStop) -> MakeScreen:
+            def tell(stage: str, done: int, total: int) -> None:
+                making.stage = stage
+                report(done, total, 0.0)
+                queue.let_short_pass(making.ticket)
+
+            def show(image_u8: np.ndarray) -> None:
+                making.pictures.append(preview(Image.fromarray(image_u8), CARD_PX))
+                tell("choosing", len(making.pictures), NUM_ADS)
+
+            with queue.hold(making.ticket, should_stop=should_stop) as has_model:
+                if not has_model:
+                    return MakeScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})
+                shutil.rmtree(folder / DRAFT, ignore_errors=True)
+                self.handlers.choices.studio_of(owner).compose(
+                    brief, folder / DRAFT, num=NUM_ADS, shapes=",".join(shapes), progress=tell, should_stop=should_stop,
+                    show=show,
+                )  # fmt: skip
+                for place in (ADS, UNDO):
+                    shutil.rmtree(folder / place, ignore_errors=True)
+                (folder / DRAFT).rename(folder / ADS)
+                ads, making.rates = self._read(owner), {}
+                for ad in ads if not ads[0]["is_untested"] else ():
+                    making.rates[ad["folder"]] = self._expect(owner, ad)
+            return self._show(owner)
+
+        def work(report: Rounds, should_stop: ShouldStop) -> MakeScreen:
+            try:
+                return compose(report, should_stop)
+            except AdCreativeError as error:
+                said, record = fragments.problem(error), {"error": str(error)}
+            except Exception as error:
+                log.exception("composing ads failed")
+                said, record = fragments.breakdown(error), {"error": "internal error"}
+            return MakeScreen(shown=said + (self._show(owner).shown if self.has_ads(owner) else ""), record=record)
+
+        return work
+
+    def _watch(self, making: Making) -> Iterator[MakeScreen]:
+        assert making.job is not None
+        for state in making.job.states(apart_s=0.4):
+            ahead = self.handlers.model_queue.ahead(making.ticket)
+            yield MakeScreen(
+                shown=make_fragments.making(state, making.stage, making.pictures, total=NUM_ADS, num_ahead=ahead),
+                record={"status": "running"},
+            )
+        yield making.job.result()
+
+    def open(self, owner: str, name: str | None) -> AdScreen:
+        """Open one of the ads.
+
+        Raises:
+            AdCreativeError: there is no such ad.
+        """
+        folder = self._find(owner, name)
+        ad = {**read_ad(folder), "folder": folder.name}
+        texts, parts = ad["recipe"]["texts"], self._folder(owner) / ADS / "parts"
+        told = json.loads((parts / "parts.json").read_text(encoding="utf-8"))
+        pictures = [
+            (shape, label_ad(Creative(image_path=folder / one["picture"]), SMALL_PX if place else LARGE_PX)[1])
+            for place, (shape, one) in enumerate(ad["shapes"].items())
+        ]
+        photos = [
+            label_ad(Creative(image_path=parts / f"photo-{place}.png"), SMALL_PX)[1] for place in range(len(told["photos"]))
+        ]
+        cutouts = [(parts / f"photo-{place}.cutout.png").is_file() for place in range(len(photos))]
+        making = self.board.find(owner)
+        rate = making.rates.get(folder.name, "") if making else ""
+        shown = make_fragments.panel(ad, rate, pictures, palettes=told["palettes"], photos=photos, cutouts=cutouts)
+        return AdScreen(
+            name=folder.name, shown=shown, words=tuple(texts.get(role, "") for role in WORDS),
+            can_undo=bool(self._kept(owner, folder.name)), record={"ad": ad},
+        )  # fmt: skip
+
+    def change(self, owner: str, name: str | None, changes: Mapping[str, str]) -> AdScreen:
+        """Change an ad in all its shapes, as `edit` does, and open it; nothing is changed by what it says already.
+
+        Raises:
+            AdCreativeError: there is no such ad, or it would fit no shape.
+        """
+        folder = self._find(owner, name)
+        texts = read_ad(folder)["recipe"]["texts"]
+        wanted = {
+            role: words.strip() for role, words in changes.items() if role not in WORDS or words.strip() != texts.get(role, "")
+        }
+        if not wanted:
+            return self.open(owner, name)
+        with self.handlers.model_queue.quick():
+            kept = self._kept(owner, folder.name)
+            last = kept[-1].name if kept else "000"
+            before = self._folder(owner) / UNDO / folder.name / f"{int(last) + 1:03d}"
+            shutil.copytree(folder, before)
+            try:
+                edit(folder, [f"{role}={words}" for role, words in wanted.items()])
+            except AdCreativeError:
+                shutil.rmtree(before)
+                raise
+            for old in kept[: len(kept) + 1 - MAX_UNDO]:
+                shutil.rmtree(old)
+            return self._changed(owner, folder)
+
+    def undo(self, owner: str, name: str | None) -> AdScreen:
+        """Put an ad back to what it was before its latest change, and open it.
+
+        Raises:
+            AdCreativeError: there is no such ad, or no change.
+        """
+        folder = self._find(owner, name)
+        with self.handlers.model_queue.quick():
+            kept = self._kept(owner, folder.name)
+            if not kept:
+                raise AdCreativeError("There is nothing to put back: this ad is as it was made.")
+            shutil.rmtree(folder)
+            kept[-1].rename(folder)
+            return self._changed(owner, folder)
+
+    def pack(self, owner: str) -> Path:
+        """Write all ads, as they are now, into one zip: the folder that the command `compose` writes.
+
+        Raises:
+            AdCreativeError: there are none.
+        """
+        if not self.has_ads(owner) or self.is_running(owner):
+            raise AdCreativeError(NO_ADS)
+        ads, making = self._folder(owner) / ADS, self.board.find(owner)
+        with self.handlers.model_queue.quick():
+            if making is not None and making.is_changed:
+                report_ads(ads)
+                making.is_changed = False
+            path = self._folder(owner) / "new-ads.zip"
+            with zipfile.ZipFile(path, "w") as archive:  # pictures are packed already
+                for member in sorted(ads.rglob("*")):
+                    if member.is_file() and not member.name.startswith("."):
+                        archive.write(member, f"new-ads/{member.relative_to(ads).as_posix()}")
+        return path
+
+    def _changed(self, owner: str, folder: Path) -> AdScreen:
+        """Open an ad that was changed, with the wall as it is now."""
+        making = self.board.find(owner)
+        if making is not None:
+            making.is_changed = True
+            if making.rates:
+                making.rates[folder.name] = self._expect(owner, {**read_ad(folder), "folder": folder.name})
+        opened = self.open(owner, folder.name)
+        return AdScreen(**{**vars(opened), "wall": self._show(owner).shown})
+
+    def _show(self, owner: str) -> MakeScreen:
+        ads, making = self._read(owner), self.board.find(owner)
+        rates = making.rates if making else {}
+        cards = [(ad, label_ad(self._creative(owner, ad), CARD_PX)[1], rates.get(ad["folder"], "")) for ad in ads]
+        told = json.loads((self._folder(owner) / ADS / "parts" / "parts.json").read_text(encoding="utf-8"))
+        shown = make_fragments.wall(cards, num_wanted=NUM_ADS, is_tested=bool(rates), notes=told["notes"])
+        return MakeScreen(shown=shown, record={"status": "made", "ads": ads, "rates": rates})
+
+    def _read(self, owner: str) -> list[dict[str, Any]]:
+        folders = sorted(path.parent for path in (self._folder(owner) / ADS).glob("*/ad.json"))
+        return [{**read_ad(folder), "folder": folder.name} for folder in folders]
+
+    def _creative(self, owner: str, ad: Mapping[str, Any]) -> Creative:
+        texts, first = ad["recipe"]["texts"], next(iter(ad["shapes"].values()))
+        return Creative(
+            image_path=self._folder(owner) / ADS / ad["folder"] / first["picture"], headline=texts.get("headline", ad["lead"]),
+            description=texts.get("subline", ""), cta=texts.get("button", ""), brand=texts.get("brand", ""),
+        )  # fmt: skip
+
+    def _expect(self, owner: str, ad: Mapping[str, Any]) -> str:
+        standing = self.handlers.choices.studio_of(owner).stand_one(self._creative(owner, ad))
+        return make_fragments.say_standing(standing)
+
+    def _find(self, owner: str, name: str | None) -> Path:
+        folder = self._folder(owner) / ADS / (name or "")
+        if not re.fullmatch(r"\d{2,3}", name or "") or not (folder / "ad.json").is_file():
+            raise AdCreativeError("Open one of your ads first." if self.has_ads(owner) else NO_ADS)
+        return folder
+
+    def _kept(self, owner: str, name: str) -> list[Path]:
+        return sorted((self._folder(owner) / UNDO / name).glob("[0-9]*"))
+
+    def _folder(self, owner: str) -> Path:
+        return self.handlers.owner_dir(owner) / FOLDER
+
+    def _forget(self, owner: str) -> None:
+        making, folder = self.board.find(owner), self._folder(owner)
+        self.board.take_down(owner)
+        if making is not None and making.job is not None:  # it may be writing just now
+            making.job.then(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def list_samples() -> list[str]:
+    """Return the names of the sample briefs."""
+    return sorted(path.parent.name for path in SAMPLES.glob("*/brief.toml"))
+
+
+def read_lines(facts: str | None, chosen: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return role and words of each typed line. chosen: line -> role, where somebody chose another than the derived one."""
+    derived = roles_of((facts or "").splitlines()[:MAX_LINES])
+    return [(chosen[line] if chosen.get(line) in TYPED_ROLES else role, line) for role, line in derived]
+
+
+def brief_of(form: MakeForm, *, kit: Path | None = None) -> Brief:
+    """Return the brief of what was brought.
+
+    Raises:
+        AdCreativeError: no line was typed, a colour is none, or there is more than a brief can hold.
+    """
+    rows = read_lines(form.facts, form.roles)
+    if not rows:
+        raise AdCreativeError(NO_LINE)
+    lines: dict[str, tuple[str, ...]] = {role: tuple(line for other, line in rows if other == role) for role, _ in rows}
+    if "headline" not in lines:
+        lines["headline"] = lines.pop(rows[0][0])
+    colours = tuple(one for one in re.split(r"[,;\s]+", form.colours) if one)
+    brand = Brand(name=" ".join(form.brand.split())[:60], logo=Path(form.logo) if form.logo else None, colours=colours, kit=kit)
+    photos = tuple(BriefPhoto(file=Path(path)) for path in form.photos)
+    brief = Brief(brand=brand, photos=photos, messages=Messages(**lines))  # type: ignore[arg-type]
+    check_brief(brief, "This cannot be used yet")
+    return brief
+
+
+def choose_shapes(names: Sequence[str] | None) -> list[str]:
+    """Return the shapes that were ticked, of SHAPES.
+
+    Raises:
+        AdCreativeError: none was, or there is no such shape.
+    """
+    unknown = [name for name in names or () if name not in (*SHAPES, *SHAPES.values())]
+    if unknown or not names:
+        said = f"There is no shape “{unknown[0][:20]}”." if unknown else "Choose a shape first."
+        raise AdCreativeError(f"{said} There are {', '.join(SHAPES)}.")
+    return [SHAPES.get(name, name) for name in names]
