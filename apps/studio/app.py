@@ -101,12 +101,12 @@ def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False
 def _open_where_left(page: gr.Blocks, handlers: Handlers, makes: Makes, visitor: gr.BrowserState, tabs: gr.Tabs) -> None:
     """Open the page of one ad for who left an ad there, and no set of new ones."""
 
-    def choose(request: gr.Request, visitor: str | None) -> Any:
+    def find_tab(request: gr.Request, visitor: str | None) -> Any:
         owner = find_owner(visitor, request)
         has_set = makes.is_running(owner) or makes.has_ads(owner)
         return gr.Tabs(selected="ad") if handlers.find_brought(owner) is not None and not has_set else gr.skip()
 
-    page.load(choose, visitor, tabs, **MOVES)
+    page.load(find_tab, visitor, tabs, **MOVES)
 
 
 def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState) -> Fillings:

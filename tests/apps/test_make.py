@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from adcreative.artifacts import write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import Standing
+from adcreative.runs.outputs import own_outputs
 from apps.studio.handlers.make import MakeForm, Makes, MakeScreen, brief_of, list_samples, read_lines
 from apps.studio.handlers.one_ad import Handlers
 from tests.apps.fakes import FakeStudio, OwnStudio
@@ -27,7 +29,8 @@ class Expecting(OwnStudio):
     def compose(self, *args: Any, **options: Any) -> Any:
         done = super().compose(*args, **options)
         for path in args[1].glob("*/ad.json"):
-            path.write_text(json.dumps({**json.loads(path.read_text()), "is_untested": False}))
+            with own_outputs([path], []):
+                write_atomically(path, json.dumps({**json.loads(path.read_text()), "is_untested": False}).encode())
         return done
 
     def stand_one(self, *args: Any, **options: Any) -> Standing:

@@ -130,13 +130,13 @@ def _wire_lines(facts: Any, shown: gr.HTML, roles: gr.JSON) -> None:
     def show(facts: str | None, chosen: Any) -> str:
         return make_fragments.lines(read_lines(facts, _chosen(chosen)), TYPED_ROLES)
 
-    def choose(event: gr.EventData, facts: str | None, chosen: Any) -> dict[str, str]:
+    def choose_role(event: gr.EventData, facts: str | None, chosen: Any) -> dict[str, str]:
         lines = read_lines(facts, _chosen(chosen))
         number = int(event.index)
         return {**_chosen(chosen), lines[number][1]: str(event.value)} if number < len(lines) else _chosen(chosen)
 
     facts.change(show, [facts, roles], shown, trigger_mode="always_last", **MOVES)
-    shown.select(choose, [facts, roles], roles, **MOVES)
+    shown.select(choose_role, [facts, roles], roles, **MOVES)
 
 
 def _chosen(roles: Any) -> dict[str, str]:
