@@ -241,7 +241,7 @@ class FakeStudio:
         """Real ads, three of them in two small shapes, by a search that is as short as can be."""
         self.asked.append({"brief": brief, "shapes": shapes, "num": num})
         short = mock.patch.multiple(
-            "adcreative.verbs.compose", Search=partial(Search, generations=0), load_segmenter=lambda path: None
+            "adcreative.verbs.compose", Search=partial(Search, generations=1), load_segmenter=lambda path: None
         )
         with short:
             return compose(brief, out, num=3, shapes="300x250,160x600", **watched)

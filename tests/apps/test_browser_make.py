@@ -20,13 +20,13 @@ def test_a_photo_and_lines_become_a_wall_an_ad_is_changed_and_all_are_packed(
     page.locator("#make-photos input[type=file]").set_input_files(image_path)
     expect(page.locator("#make-brought img")).to_be_visible()
     page.get_by_label("What the ads may say").fill(FACTS)
-    page.get_by_label("What line 4 is").select_option("badge")
+    page.get_by_label("What line 4 is").select_option("subline")
     make = page.get_by_role("button", name="Make the ads")
     make.click()
     expect(page.locator("[data-make]")).to_have_count(3)
     expect(page.locator("#make-wall")).to_contain_text("untested")
     expect(page.get_by_role("button", name="Make them anew")).to_be_enabled()
-    assert studio.asked[-1]["brief"].messages.badge == ("Rated 4.8 of 5",)
+    assert studio.asked[-1]["brief"].messages.subline == ("Rated 4.8 of 5",)
 
     page.get_by_role("button", name="Change ad 1").click()
     headline, picture = page.locator("#make-headline").get_by_role("textbox"), page.locator("#make-ad img").first
