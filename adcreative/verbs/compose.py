@@ -167,7 +167,7 @@ def search_ads(
         if any(list(iter_in_threads(partial(find_faults, recipe, parts), needed_of(shapes)))):
             return False
         if show is not None:
-            show(np.asarray(compose_ad(recipe, parts, shapes[0]).image))
+            show(compose_ad(recipe, parts, shapes[0]).pixels)
         return True
 
     chosen = choose(found, settings.num, fits)

@@ -77,7 +77,8 @@ def edit(ad: Path, changes: Sequence[str], *, restart: bool = False) -> RunSumma
             "nearest": None, "predicted_log_odds": None, "is_untested": True, "models": {},
         }  # fmt: skip
     with own_outputs(ad_files(folder, shapes), [*part_files(parts, parts_file.parent)], restart=restart):
-        written = write_ad(changed, parts, told, folder, shapes, facts)
+        whole = [shape for shape, found in zip(shapes, problems, strict=True) if not found]
+        written = write_ad(changed, parts, told, folder, shapes, facts, checked=whole)
     left_out = tuple(f"{name} is left out: {why}" for name, why in written["missing"].items())
     return RunSummary(path=folder / AD, done=1, warnings=left_out)
 

@@ -15,13 +15,10 @@ from adcreative.catalog import read_catalog
 from adcreative.cli.app import app
 from adcreative.compose.render import Composed
 from adcreative.compose.search import Search
-<<<<<<< HEAD
 from adcreative.compose.shapes import Shape
-from adcreative.problem import Problem
-=======
 from adcreative.errors import ConfigError
 from adcreative.pipeline import compose, edit, roles_of
->>>>>>> 8f781280 (App: a page that makes new ads from a photo and typed lines)
+from adcreative.problem import Problem
 from adcreative.provenance.sidecar import read_sidecar
 
 SHAPES = "300x250,160x600"
