@@ -101,7 +101,9 @@ def test_facts_find_their_roles() -> None:
     }  # fmt: skip
     messages, notes = messages_of(Brief(messages=Messages(facts=("Rated 4.8 by 2,310 buyers",))))
     assert messages == {"headline": ("Rated 4.8 by 2,310 buyers",)}
-    assert 'headline: "Rated 4.8 by 2,310 buyers", the first proof.' in notes
+    assert "headline from the facts: Rated 4.8 by 2,310 buyers." in notes
+    messages, notes = messages_of(Brief(messages=Messages(facts=("Free returns",))))
+    assert 'headline: "Free returns", the first offer.' in notes
 
 
 def test_rows_of_a_feed_become_briefs(tmp_path: Path) -> None:
