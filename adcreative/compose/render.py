@@ -125,7 +125,8 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = Fal
     texts = {
         role: " ".join(words.split()) if role != "proof" else words for role, words in recipe.texts.items() if words.strip()
     }
-    texts.setdefault("brand", parts.brand)
+    if parts.brand.strip():
+        texts.setdefault("brand", parts.brand)
     photos = _photos(recipe, parts)
     found = [*_too_long(texts), *_missing_parts(layout, texts, photos, parts, recipe)]
     content, glyphs = _content(layout, texts, photos, parts, recipe, shape)

@@ -97,6 +97,11 @@ def test_the_wall_fills_as_ads_come_and_says_that_they_are_untested(makes: Makes
     assert "ac-skeleton" not in shown
 
 
+def test_without_a_brand_or_a_photo_there_are_ads_too(makes: Makes, form: MakeForm) -> None:
+    assert len(make(makes, replace(form, brand=""))[-1].record["ads"]) == 3
+    assert make(makes, replace(form, brand="", photos=()))[-1].record["ads"]
+
+
 def test_with_the_model_of_an_account_the_wall_says_rates_anew_after_a_change(makes: Makes, form: MakeForm) -> None:
     makes.handlers.use_own("me", Expecting())
     screen = make(makes, form)[-1]
