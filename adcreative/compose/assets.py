@@ -37,7 +37,7 @@ def prepare_photo(
 
     Args:
         segment: says what stands out; None leaves the photo without a cut-out, and the middle as its focus.
-        words_may_lie: no words lie on a thing on plain ground, whatever this says: cut out it looks better.
+        words_may_lie: no words lie on a thing on plain ground, whatever this says: beside it they look better.
     """
     image_u8 = _at_most(image_u8, MAX_PX)
     height, width = image_u8.shape[:2]
@@ -53,7 +53,7 @@ def prepare_photo(
         pixels=Image.fromarray(image_u8),
         focus=tuple(focus),
         cutout=None if rgba is None else Image.fromarray(rgba, "RGBA"),
-        words_may_lie=words_may_lie and (rgba is None or find_plain_ground(image_u8) is None),
+        words_may_lie=words_may_lie and find_plain_ground(image_u8) is None,
         quiet=_busyness(image_u8, thing),
     )
     return PreparedPhoto(photo=photo, edge=edge, num_faces=len(faces))

@@ -58,7 +58,7 @@ FOCUS_KEPT = 0.88  # share of a photo's first focus that a crop must keep
 LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
 LEAST_FRAMED = 0.25  # of a box, that a photo takes which is shown whole on a panel
 INSET_RADIUS = 2.0  # steps of the grid
-FOCUS_COVERED = 0.12  # share of it that words may cover
+FOCUS_COVERED = 0.12  # share of it that all words together may cover
 MUTED_FROM = 11.0  # contrast of ink and ground from which a paler ink still reads well
 STEP = re.compile(r"\d+[.)]\s+")  # how a proof begins that is a step
 RAGGED, NARROWER = 0.42, (0.92, 0.84, 0.76, 0.68, 0.62)  # shortest line of a headline by its longest; sizes tried to mend it
@@ -522,14 +522,14 @@ class _Painter:
     def _on_focus(self, focus: list[Box]) -> list[Problem]:
         if not focus:
             return []
-        first, found = focus[0], []
-        area = max(1.0, first.width * first.height)
+        first, covered = focus[0], dict[str, float]()
         for each in self.placed:
             wide = min(each.box.x1, first.x1) - max(each.box.x0, first.x0)
             high = min(each.box.y1, first.y1) - max(each.box.y0, first.y0)
-            if wide > 0 and high > 0 and wide * high / area > FOCUS_COVERED:
-                found.append(Problem("ad_words_on_subject", role=_name(each.role)))
-        return found
+            covered[each.role] = covered.get(each.role, 0.0) + max(0.0, wide) * max(0.0, high)
+        if sum(covered.values()) <= FOCUS_COVERED * max(1.0, first.width * first.height):
+            return []
+        return [Problem("ad_words_on_subject", role=_name(max(covered, key=lambda role: covered[role])))]
 
     # ---- words and the logo
 

@@ -176,3 +176,16 @@ def test_a_layout_that_cuts_the_photo_in_one_shape_gives_way_there():
     wide = compose_ad(recipe, parts(tall), shape_named("1.91:1"))
     assert not wide.problems
     assert any(isinstance(item, Picture) and item.role == "photo" for item in wide.scene.items)
+
+
+def test_words_that_each_cover_little_may_not_cover_much_together():
+    photo = Photo(scenery(0.3, 640, 640).pixels, (Box(0.0, 0.5, 1.0, 1.0),))
+    texts = {
+        "headline": "Soft, kind",
+        "offer": "20% off this week",
+        "subline": "In eight colours and four cuts",
+        "button": "Shop now",
+    }
+    ad = compose_ad(Recipe("full_bleed", texts, density="full"), parts(photo), shape_named("1:1"), strict=True)
+    codes = {problem.code for problem in ad.problems}
+    assert "ad_words_on_subject" in codes
