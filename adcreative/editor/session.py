@@ -335,8 +335,8 @@ class Session:
             )
             for number, one in enumerate(self.opened.layouts, 1)
         ]  # fmt: skip
-        edits = [*layouts, *self._plans(self._with_looks(found.edits, scorer))]
-        others = choose_versions(edits, chosen, config.num_finalists)
+        edits = [one for one in self._plans(self._with_looks(found.edits, scorer)) if not self.space.is_faint(one)]
+        others = choose_versions([*layouts, *edits], chosen, config.num_finalists)
         alternatives = score_finalists(self.opened, others, self.lines, self.models, config)
         found_out = [one for one in alternatives if one.low > 0.0 and one.plan.kind != "look" and not one.plan.layout]
         picked = pick_finalist([*finalists, *found_out], config)

@@ -110,9 +110,10 @@ def test_a_look_that_helps_is_offered_once_and_never_delivered() -> None:
     outcome = session.search()
     assert outcome.result.status == "kept"
     np.testing.assert_array_equal(outcome.image_u8, picture())
-    (version,) = outcome.alternatives
+    crop, version = outcome.alternatives
+    assert (crop.kind, version.kind) == ("picture", "look")
     assert any(edit.direction == "exposure" and edit.strength > 0.5 for edit in version.edits)
-    shown = session.picture(0)
+    shown = session.picture(1)
     assert shown.mean() > picture().mean() + 5
     before, after = Extractor().extract([ad(), ad(image_u8=shown)])
     assert version.uplift == pytest.approx(bright(after) - bright(before), abs=1e-6)

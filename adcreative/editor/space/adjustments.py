@@ -20,7 +20,7 @@ WARMTH_GAIN = 0.08  # per unit: gain of red over grey
 CONTRAST_STOPS, SATURATION_STOPS = 0.35, 0.5  # per unit: the factor's logarithm, base 2
 MAX_CROP = 0.15  # of either side, at strength 1
 SAFE_MARGIN = 0.03  # of either side, kept around faces, text and product when the picture is cropped
-MIN_CROP = 0.02  # a crop that may take less than this is not offered
+MIN_CROP = 0.1  # of a side: a crop that may take less than this is not offered; half of it, at the usual reach, is just seen
 NEUTRAL, COLOURFUL = (
     14,
     44,

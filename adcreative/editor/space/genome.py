@@ -28,6 +28,7 @@ MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, 
 CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
 KINDS = ("line", "layout", "message", "picture", "look")  # what a version tries: a new line, a new layout of the ad's parts,
 # another message of the ad first, another face, crop or background, another light or colour
+VISIBLE = 0.8  # part of the range of light, colour or crop from which on a change of these alone is seen in a card
 CROP = ADJUSTMENTS.index("crop")
 CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
 
@@ -359,6 +360,13 @@ class GeneSpace:
                     edit[first + place], edit[self.num_strengths + first + place] = float(strength), 1.0
                     edits.append(edit)
         return edits
+
+    def is_faint(self, plan: EditPlan) -> bool:
+        """Return whether an edit changes light, colour or crop alone, and by less than is seen in a card."""
+        if plan.faces.any() or plan.scene or plan.layout or any(plan.lines[:2]) or not plan.look.any():
+            return False
+        reach = np.maximum(-self.adjustment_low, self.adjustment_high)
+        return not bool((np.abs(plan.look) >= VISIBLE * reach - 1e-9)[plan.look != 0.0].any())
 
     def words(self, genome: Individual) -> tuple[float, ...]:
         """Return which headline and description a genome chooses; equal for genomes with the same words."""

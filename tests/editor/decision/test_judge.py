@@ -162,6 +162,15 @@ def test_versions_are_of_five_kinds_and_a_look_comes_last() -> None:
     assert choose_versions([face, plan(smile=1.5), sad], [], 5) == [face, sad]
 
 
+def test_a_crop_or_a_look_that_is_hardly_seen_is_faint() -> None:
+    high = np.full(len(ADJUSTMENTS), 0.5)
+    space = GeneSpace(num_faces=0, low=np.zeros(0), high=np.zeros(0), adjustment_low=-high, adjustment_high=high)
+    assert space.is_faint(plan(crop=0.21))
+    assert space.is_faint(plan(exposure=0.39))
+    assert space.is_faint(plan(button=1, warmth=-0.2))
+    assert not any(map(space.is_faint, [plan(crop=0.4), plan(warmth=-0.5), plan(1, exposure=0.2), plan(smile=1.0), plan()]))
+
+
 def test_light_alone_is_no_finalist() -> None:
     score = CandidateScore(uplift_mean=0.5, uplift_std=0, uplift_low=0.5, identity=1, size=1.0)
     bright, smiling = (replace(one, score=score) for one in (plan(exposure=0.5), plan(smile=1.0)))
