@@ -92,11 +92,11 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m data.make.trade_reference $(DATA)/upworthy/packages-train.parquet
 	$(BIN)/python -m data.make.adapter_wins $(DATA)/upworthy/packages-train.parquet data/weights/copywriter
 
-# What the tests need that pip does not bring: a browser, tesseract with three of its languages, fonts of other scripts. Only
+# What the tests need that pip does not bring: a browser, tesseract with five of its languages, fonts of other scripts. Only
 # where they are missing and apt-get may be used.
 ci-setup: .venv/.installed
 	@missing=""; for name in chromium; do command -v $$name >/dev/null || missing="$$missing $$name"; done; \
-	for name in ara rus kor; do ls /usr/share/tesseract-ocr/*/tessdata/$$name.traineddata >/dev/null 2>&1 \
+	for name in ara rus ukr kor tha; do ls /usr/share/tesseract-ocr/*/tessdata/$$name.traineddata >/dev/null 2>&1 \
 		|| missing="$$missing tesseract-ocr tesseract-ocr-$$name"; done; \
 	ls /usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf >/dev/null 2>&1 || missing="$$missing fonts-noto-core"; \
 	if [ -n "$$missing" ]; then \

@@ -42,7 +42,10 @@ def test_models_trained_on_a_few_ads_join_lines_and_know_roles_better_than_chanc
     monkeypatch.setattr(maker, "ROLE_ROUNDS", 10)
     monkeypatch.setitem(maker.SETTINGS, "min_data_in_leaf", 4)
     samples = list(maker.draw_samples(18, seed=1, photos=[PHOTO]))
-    models = RoleModels(maker.train(samples[:12], seed=1))
+    tensors = maker.train(samples[:12], seed=1)
+    again = maker.train(samples[:12], seed=1)
+    assert all(np.array_equal(tensors[name], again[name]) for name in tensors)  # the same bytes for a seed
+    models = RoleModels(tensors)
     rows, truth = maker.link_data(samples[12:])
     chances = models.link_chances(rows)
     assert chances[truth > 0].mean() > chances[truth == 0].mean() + 0.1

@@ -18,7 +18,8 @@ from adcreative.lettering.erasing.erasing import draw_grain, erase_block, fill_h
 from adcreative.lettering.erasing.hole_filling import FillHoles
 from adcreative.lettering.erasing.patterns import repeat_spots
 from adcreative.lettering.erasing.shadows import find_shadow, measure_coverage
-from adcreative.lettering.reading.blocks import PLATE_TOLERANCE, Box, TextBlock
+from adcreative.lettering.reading.blocks import FITTED as BLOCKS
+from adcreative.lettering.reading.blocks import Box, TextBlock
 from adcreative.lettering.reading.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain
 
 LEAST_OFF = 5.0  # of colours 0..255: what differs from the ground by more belongs to the part
@@ -163,7 +164,7 @@ def lift_shape(
         if plate is not None:
             return _lift_plate(image_u8, (left, top), plate, inpainter, keep_out)
         if colour is not None:
-            near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= PLATE_TOLERANCE
+            near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= BLOCKS.plate_tolerance
             near |= inside & _pill_mask(inside.shape, own, 3)
             shape = _shape(near, inside, barred)
         else:
@@ -193,7 +194,7 @@ def find_plate_coverage(crop: np.ndarray, box: Box, colour: tuple[int, int, int]
     x0, y0, x1, y1 = box
     if min(x0, y0) < 0 or x1 > crop.shape[1] or y1 > crop.shape[0] or min(x1 - x0, y1 - y0) < LEAST_PLATE_PX:
         return None
-    near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= PLATE_TOLERANCE
+    near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= BLOCKS.plate_tolerance
     full = np.flatnonzero(near[y0:y1, x0:x1].sum(axis=1) >= PLATE_ROW * (x1 - x0 - (y1 - y0)))
     if not len(full):
         return None

@@ -10,25 +10,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from adcreative.lettering.reading.word_marks import KNOWN, MARKS, mark_words
+from adcreative.lettering.reading.word_marks import KNOWN, MARKS, ends_open, goes_on, mark_words
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in px, end exclusive
 
-REACH = 2.6  # heights of capitals between two lines that may be of one block
-SAME_ROW = 0.5  # of the lower of two lines that overlap the other in height
-FAR = 12.0  # heights of capitals between blocks: more is no more telling
-PLAIN = 3.0  # 0..255: grounds are no rougher where only compression is to be seen
-LEVEL_DEG = 2.0  # a line's angle is not known better
-SAME_EDGE = 0.03  # of the picture's width: edges that are nearer are one
 _WORD_MARKS = ("upper", "amount", "domain", "handle", "phone", "email", "date", "small", "list", "closed", "latin",
                "wordless", "percent", "currency", *(f"known {name}" for name in KNOWN))  # fmt: skip
 _COLUMNS = [MARKS.index(name) for name in _WORD_MARKS]
+UPPER = MARKS.index("upper")
 LINK_FEATURES = (
     "height ratio", "gap below", "gap beside", "shared width", "shared height", "left apart", "middle apart", "right apart",
     "least apart", "ink apart", "ground apart", "one plate", "plates", "between", "lines nearer", "width ratio",
     "height share", "lines", "roughness", "roughness apart", "angle apart", "picture's shape", "lower is smaller",
-    "first words", "second words", "next gap", *(f"first {name}" for name in _WORD_MARKS),
-    *(f"second {name}" for name in _WORD_MARKS),
+    "first words", "second words", "next gap", "stroke apart", "weight apart", "upper apart", "first ends open",
+    "second goes on", "first to largest", "second to largest", "letters' width apart",
+    *(f"first {name}" for name in _WORD_MARKS), *(f"second {name}" for name in _WORD_MARKS),
 )  # fmt: skip
 BLOCK_FEATURES = (
     "size share", "size to largest", "size rank", "size to median", "letters' rank", "left", "top", "right", "bottom",
@@ -37,8 +33,23 @@ BLOCK_FEATURES = (
     "ground light", "ground saturation", "ground like others", "ink like others", "angle", "blocks", "from top",
     "from bottom", "aligned", "gap above", "gap below", "size above", "size below", "beside", "said again", "in address",
     "has larger of words", "of letters", "evenness", "lowest", "highest", "buttons", "amounts", "phrase", "larger phrases",
-    "phrases above", "size to phrases", "largest is headline-like", *MARKS,
+    "phrases above", "size to phrases", "largest is headline-like", "weight", "weight to median", "others english", *MARKS,
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file: what drawn and real ads of the working half (`tests/real`) have seldom is cut off."""
+
+    reach: float = 2.6  # heights of capitals between two lines that may be of one block
+    far: float = 12.0  # heights of capitals between blocks: more is no more telling
+    plain: float = 3.0  # 0..255: grounds are no rougher where only compression is to be seen
+    most_tilt_deg: float = 20.0  # between lines that may be of one block
+    level_deg: float = 2.0  # a line's angle is not known better
+    same_edge: float = 0.03  # of the picture's width: edges that are nearer are one
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +58,7 @@ class Piece:
 
     text: lines parted by line breaks. box: in px. cap_px: height of capitals. ink, ground: RGB 0..255. contrast: 1..21.
     roughness: of the ground, 0..255. plate: box of the coloured shape below, None without. num_lines: of a block. evenness: the
-    lowest line's height by the highest's, 0..1.
+    lowest line's height by the highest's, 0..1. stroke_px: width of its letters' strokes, 0 where it is not known.
     """
 
     text: str
@@ -61,7 +72,19 @@ class Piece:
     plate: Box | None = None
     num_lines: int = 1
     evenness: float = 1.0
+    stroke_px: float = 0.0
     marks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    @property
+    def weight(self) -> float:
+        """Width of its letters' strokes in heights of capitals."""
+        return self.stroke_px / max(self.cap_px, 1.0)
+
+    @property
+    def letter_width(self) -> float:
+        """Mean width of a letter of its longest line in heights of capitals."""
+        num = max(len(line) for line in self.text.split("\n"))
+        return (self.box[2] - self.box[0]) / max(num, 1) / max(self.cap_px, 1.0)
 
     def marked(self) -> np.ndarray:
         """Return the MARKS of its text."""
@@ -75,8 +98,9 @@ def find_pairs(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
     for i, first in enumerate(order):
         for second in order[i + 1 :]:
             a, b = pieces[first], pieces[second]
-            reach = REACH * max(min(a.cap_px, b.cap_px), 0.35 * max(a.cap_px, b.cap_px))
-            if _gap(a.box, b.box, 1) <= reach and _gap(a.box, b.box, 0) <= reach:
+            reach = FITTED.reach * max(min(a.cap_px, b.cap_px), 0.35 * max(a.cap_px, b.cap_px))
+            is_level = abs(a.angle_deg - b.angle_deg) <= FITTED.most_tilt_deg
+            if is_level and _gap(a.box, b.box, 1) <= reach and _gap(a.box, b.box, 0) <= reach:
                 pairs.append((first, second))
     return pairs
 
@@ -86,6 +110,7 @@ def link_rows(pieces: Sequence[Piece], pairs: Sequence[tuple[int, int]], size: t
     boxes = np.array([piece.box for piece in pieces], np.float64).reshape(-1, 4)
     marks = [piece.marked() for piece in pieces]
     below = _nearest_below(boxes)
+    largest = max((piece.cap_px for piece in pieces), default=1.0)
     rows = np.zeros((len(pairs), len(LINK_FEATURES)), np.float32)
     for place, (i, j) in enumerate(pairs):
         a, b = pieces[i], pieces[j]
@@ -105,6 +130,9 @@ def link_rows(pieces: Sequence[Piece], pairs: Sequence[tuple[int, int]], size: t
             below[i] != j, np.log(max(width_a, 1.0) / max(width_b, 1.0)), large / min(size), min(len(pieces), 40),
             _rough(max(a.roughness, b.roughness)), _rough(abs(a.roughness - b.roughness)), _tilt(a.angle_deg - b.angle_deg),
             np.log(size[0] / size[1]), b.cap_px < a.cap_px, marks[i][0], marks[j][0], _next_gap(boxes, below, j, small),
+            _apart(a.stroke_px, b.stroke_px), _apart(a.weight, b.weight), abs(marks[i][UPPER] - marks[j][UPPER]),
+            ends_open(a.text), goes_on(b.text), a.cap_px / largest, b.cap_px / largest,
+            _apart(a.letter_width, b.letter_width),
         )  # fmt: skip
         rows[place, -2 * len(_WORD_MARKS) :] = np.concatenate([marks[i][_COLUMNS], marks[j][_COLUMNS]])
     return rows
@@ -122,6 +150,7 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
     letters = np.array([sum(char.isalnum() for char in piece.text) for piece in pieces])
     weight = sizes * np.minimum(letters, 20) ** 0.5
     inks, grounds = np.array([piece.ink for piece in pieces], float), np.array([piece.ground for piece in pieces], float)
+    weights = np.array([piece.weight for piece in pieces])
     rough = np.array([_rough(piece.roughness) for piece in pieces])
     folded = ["".join(char for char in piece.text.casefold() if char.isalnum()) for piece in pieces]
     shares = boxes / (width, height, width, height)
@@ -132,7 +161,7 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
     for i, piece in enumerate(pieces):
         others = np.arange(num) != i
         edges = np.array([shares[:, 0], (shares[:, 0] + shares[:, 2]) / 2, shares[:, 2]])
-        aligned = (np.abs(edges - edges[:, i : i + 1]) < SAME_EDGE).any(axis=0) & others
+        aligned = (np.abs(edges - edges[:, i : i + 1]) < FITTED.same_edge).any(axis=0) & others
         above, below = _neighbour(boxes, i, up=True), _neighbour(boxes, i, up=False)
         plate = piece.plate
         on_plate = 0 if plate is None else sum(share_of(other.box, plate) > 0.5 for other in pieces) - 1
@@ -147,8 +176,8 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
             piece.contrast, rough[i], rough[i] - np.median(rough), inks[i].mean(), np.ptp(inks[i]), grounds[i].mean(),
             np.ptp(grounds[i]), _likeness(grounds, i), _likeness(inks, i), _tilt(piece.angle_deg),
             min(num, 30), (boxes[:, 3] <= boxes[i, 1]).mean(), (boxes[:, 1] >= boxes[i, 3]).mean(), min(aligned.sum(), 8),
-            FAR if above is None else min((boxes[i, 1] - boxes[above, 3]) / own, FAR),
-            FAR if below is None else min((boxes[below, 1] - boxes[i, 3]) / own, FAR),
+            FITTED.far if above is None else min((boxes[i, 1] - boxes[above, 3]) / own, FITTED.far),
+            FITTED.far if below is None else min((boxes[below, 1] - boxes[i, 3]) / own, FITTED.far),
             *(0.0 if one is None else np.log(max(sizes[one], 1.0) / own) for one in (above, below)),
             sum(_signed_gap(piece.box, other.box, 1) < 0 for other in pieces) - 1,
             len(folded[i]) > 2 and any(folded[i] in folded[k] for k in range(num) if k != i),
@@ -158,7 +187,8 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
             marks[others, MARKS.index("known button")].sum(), is_amount[others].sum(), is_phrase[i],
             (is_phrase & (sizes > 1.05 * sizes[i])).sum(), (is_phrase & (boxes[:, 3] <= boxes[i, 1] + own)).sum(),
             np.log(own / max(sizes[is_phrase & others].max(initial=1.0), 1.0)) if (is_phrase & others).any() else 2.0,
-            wordy[int(weight.argmax())], *marks[i],
+            wordy[int(weight.argmax())], weights[i], weights[i] / max(float(np.median(weights)), 1e-3),
+            (marks[others, MARKS.index("english")] * letters[others]).sum() / max(letters[others].sum(), 1), *marks[i],
         )  # fmt: skip
     return rows
 
@@ -173,11 +203,16 @@ def _phrases(marks: np.ndarray) -> np.ndarray:
 
 
 def _rough(residual: float) -> float:
-    return float(np.log(max(residual, PLAIN)))
+    return float(np.log(max(residual, FITTED.plain)))
+
+
+def _apart(first: float, second: float) -> float:
+    """Return how far two measures of letters are apart, the logarithm of their ratio; -1 where one is not known."""
+    return abs(float(np.log(first / second))) if first > 0 and second > 0 else -1.0
 
 
 def _tilt(angle_deg: float) -> float:
-    return float(np.clip(abs(angle_deg) - LEVEL_DEG, 0.0, 45.0))
+    return float(np.clip(abs(angle_deg) - FITTED.level_deg, 0.0, 45.0))
 
 
 def share_of(box: Box, other: Box) -> float:

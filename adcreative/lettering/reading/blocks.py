@@ -12,23 +12,36 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adcreative.lettering.reading.block_features import Piece, share_of
-from adcreative.lettering.reading.ink import contrast_ratio, measure_ink, measure_letters
+from adcreative.lettering.reading.ink import contrast_ratio, measure_ink, measure_letters, measure_stroke
 from adcreative.lettering.reading.reader import TextLine
 from adcreative.lettering.reading.role_models import load_roles
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, end exclusive
 
 ALIGNMENTS = ("left", "centre", "right")
-SAME_ROW, SAME_HEIGHT = 0.5, 1.6  # of two lines: share of the lower one's height in the other's; ratio of their heights
-SAME_PANEL = 0.8  # of a line's plate that lies in the one of all lines
-SURE = 0.5  # chance of a role from which it is sure
-PLATE_TOLERANCE = 26.0  # of colours: pixels nearer than this to a label's ground belong to its plate
-STRICT_TOLERANCE, PLATE_EDGE = 10.0, 0.7  # the same on a photograph of nearly its colour; the share of its rim that differs
-MAX_PLATE_HEIGHTS, MAX_PLATE_SHARE = 5.5, 0.25  # a plate's height in heights of its label; its share of the picture
-MAX_PLATE_LINES = 3  # on a badge ("20 %", "off", "all coats")
-RIBBON_STEP = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
-WHOLE_WIDTH = 0.97  # of what looks like ink: letters that are as wide are all of them
-RIBBON_FILL = 0.95  # of a ribbon's pixels beside its words that have its colour
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, fitted on real ads of the working half (`tests/real`) and ads drawn for tests."""
+
+    same_row: float = 0.5  # share of the lower line's height in the other's, of two in one row
+    same_height: float = 1.6  # ratio of the heights of two lines that are one
+    same_panel: float = 0.8  # share of a line's plate that lies in the one of all lines
+    sure: float = 0.8  # chance of a role from which it is sure: right in 30 of 35 blocks that fill fields
+    plate_tolerance: float = 26.0  # 0..255: pixels nearer than this to a label's ground belong to its plate
+    strict_tolerance: float = 10.0  # 0..255: the same on a photograph of nearly its colour
+    plate_edge: float = 0.7  # share of a plate's rim that differs from it there
+    plate_fill: float = 0.75  # share of its box that a plate fills
+    max_plate_heights: float = 5.5  # heights of its label that a plate is high
+    max_plate_share: float = 0.25  # of the picture
+    max_plate_lines: int = 3  # on a badge ("20 %", "off", "all coats")
+    ribbon_step: float = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
+    whole_width: float = 0.97  # share of what looks like ink: letters that are as wide are all of them
+    ribbon_fill: float = 0.95  # share of a ribbon's pixels beside its words that have its colour
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +49,7 @@ class BlockLine:
     """A line of a block: its text and the tight box around its letters (px), or the detected one where no ink was found.
 
     colour: RGB 0..255 of its letters, which are not those of the whole block where it is emphasised; None where none was found.
+    stroke_px: mean width of its letters' strokes, 0 where none was found.
     """
 
     text: str
@@ -43,6 +57,7 @@ class BlockLine:
     confidence: float
     angle_deg: float = 0.0
     colour: tuple[int, int, int] | None = None
+    stroke_px: float = 0.0
 
     @property
     def height(self) -> int:
@@ -60,8 +75,8 @@ class TextBlock:
 
     colour, ground: RGB 0..255 of letters and of what they stand on; contrast: 1..21 (WCAG). residual: how far the ground is
     from a flat one or a gradient, 0..255. alignment: one of ALIGNMENTS. plate: box of the coloured shape behind the only line,
-    as of a button; panel: the same behind several lines. role: one of role_models.ROLES, "" before it is given; chance: 0..1,
-    that it is this role.
+    as of a button; panel: the same behind several lines. role: one of role_models.ROLES, "" before it is given. whole: 0..1,
+    that these lines are one block, and no others; chance: 0..1, that they are, and of this role.
     """
 
     lines: tuple[BlockLine, ...]
@@ -72,6 +87,7 @@ class TextBlock:
     plate: Box | None = None
     panel: Box | None = None
     role: str = ""
+    whole: float = 1.0
     chance: float = 1.0
 
     @property
@@ -93,7 +109,7 @@ class TextBlock:
     @property
     def is_sure(self) -> bool:
         """Whether its role is sure; one that is not fills no field of an ad."""
-        return self.chance >= SURE
+        return self.chance >= FITTED.sure
 
     @property
     def contrast(self) -> float:
@@ -123,10 +139,11 @@ def ink_height(text: str) -> float:
 def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:
     """Return the blocks of the lines found in the picture [H, W, 3], from top to bottom; their roles are not given yet."""
     single = measure_lines(image_u8, lines)
-    groups = load_roles().join([piece_of(block) for block in single], image_u8.shape[:2])
-    blocks = sorted(
-        (join_lines([single[place] for place in group]) for group in groups), key=lambda one: (one.box[1], one.box[0])
-    )
+    groups, sures = load_roles().join([piece_of(block) for block in single], image_u8.shape[:2])
+    joined = [
+        replace(join_lines([single[place] for place in group]), whole=sure) for group, sure in zip(groups, sures, strict=True)
+    ]
+    blocks = sorted(joined, key=lambda one: (one.box[1], one.box[0]))
     return _align(blocks, image_u8.shape[1])
 
 
@@ -151,7 +168,7 @@ def join_lines(blocks: Sequence[TextBlock]) -> TextBlock:
     most = max(blocks, key=lambda block: len(block.text) * block.size_px)
     shapes = [block.plate or block.panel for block in blocks]
     panel = max((shape for shape in shapes if shape), key=lambda shape: shape[2] - shape[0], default=None)
-    if panel is not None and any(shape is None or share_of(shape, panel) < SAME_PANEL for shape in shapes):
+    if panel is not None and any(shape is None or share_of(shape, panel) < FITTED.same_panel for shape in shapes):
         panel = None
     is_single = len(lines) == 1
     return replace(
@@ -178,7 +195,7 @@ def order_lines(lines: Sequence[BlockLine]) -> tuple[BlockLine, ...]:
         row.sort(key=lambda one: -one.box[2] if is_from_right else one.box[0])
         ordered.append(row[0])
         for line in row[1:]:
-            if max(line.height, ordered[-1].height) <= SAME_HEIGHT * min(line.height, ordered[-1].height):
+            if max(line.height, ordered[-1].height) <= FITTED.same_height * min(line.height, ordered[-1].height):
                 ordered[-1] = _one_line(ordered[-1], line)
             else:
                 ordered.append(line)
@@ -188,20 +205,24 @@ def order_lines(lines: Sequence[BlockLine]) -> tuple[BlockLine, ...]:
 def _one_line(first: BlockLine, second: BlockLine) -> BlockLine:
     a, b = first.box, second.box
     box = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
-    joint = "" if is_unspaced(first.text[-1:]) or is_unspaced(second.text[:1]) else " "
     sure, colour = (
         min(first.confidence, second.confidence),
         first.colour if len(first.text) >= len(second.text) else second.colour,
     )
-    return replace(first, text=f"{first.text}{joint}{second.text}", box=box, confidence=sure, colour=colour)
+    return replace(first, text=join_texts(first.text, second.text), box=box, confidence=sure, colour=colour)
+
+
+def join_texts(first: str, second: str) -> str:
+    """Return what two pieces of one line say, with a blank between them where their script has blanks."""
+    is_close = is_unspaced(first[-1:]) or is_unspaced(second[:1])
+    return f"{first}{'' if is_close else ' '}{second}"
 
 
 def _is_beside(a: Box, b: Box) -> bool:
     """Return whether two boxes stand in one row: most of the lower one's height is the other's, and they share little width."""
-    shared = min(a[3], b[3]) - max(a[1], b[1])
-    return shared > SAME_ROW * min(a[3] - a[1], b[3] - b[1]) and min(a[2], b[2]) - max(a[0], b[0]) < SAME_ROW * min(
-        a[2] - a[0], b[2] - b[0]
-    )
+    shared = min(a[3], b[3]) - max(a[1], b[1]), min(a[2], b[2]) - max(a[0], b[0])
+    height, width = min(a[3] - a[1], b[3] - b[1]), min(a[2] - a[0], b[2] - b[0])
+    return shared[0] > FITTED.same_row * height and shared[1] < FITTED.same_row * width
 
 
 def _leads_left(char: str) -> bool:
@@ -221,7 +242,7 @@ def piece_of(block: TextBlock) -> Piece:
         cap_px=max(heights) if len(heights) < 3 else block.size_px, ink=block.colour, ground=block.ground,
         contrast=block.contrast, roughness=block.residual, angle_deg=block.angle_deg,
         plate=block.plate or block.panel, num_lines=len(heights),
-        evenness=min(heights) / max(*heights, 1.0),
+        evenness=min(heights) / max(*heights, 1.0), stroke_px=float(np.median([line.stroke_px for line in block.lines])),
     )  # fmt: skip
 
 
@@ -231,9 +252,9 @@ def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:
     box = ink.box or (x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
     if ink.box is not None and not ink.is_flat:  # what shines through between letters makes a line higher than they are
         letters = measure_letters(image_u8, (x0, y0, x1, y1), 0.0).box
-        box = letters if letters and letters[2] - letters[0] >= WHOLE_WIDTH * (box[2] - box[0]) else box
+        box = letters if letters and letters[2] - letters[0] >= FITTED.whole_width * (box[2] - box[0]) else box
     found = BlockLine(text=line.text, box=box, confidence=line.confidence, angle_deg=line.angle_deg,
-                      colour=ink.colour if ink.box is not None else None)  # fmt: skip
+                      colour=ink.colour if ink.box is not None else None, stroke_px=measure_stroke(ink))  # fmt: skip
     return TextBlock(lines=(found,), colour=ink.colour, ground=ink.ground_colour, residual=ink.residual)
 
 
@@ -250,7 +271,7 @@ def _join_pieces(lines: Sequence[TextLine]) -> list[TextLine]:
                 quad = np.array(
                     [[a[0], min(a[1], b[1])], [b[2], min(a[1], b[1])], [b[2], max(a[3], b[3])], [a[0], max(a[3], b[3])]]
                 )
-                text, sure = f"{left.text} {line.text}", min(left.confidence, line.confidence)
+                text, sure = join_texts(left.text, line.text), min(left.confidence, line.confidence)
                 joined[idx] = TextLine(text=text, quad_xy_px=quad.astype(np.float32), confidence=sure)
                 break
         else:
@@ -304,10 +325,10 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
     letters, or run from rim to rim as a ribbon does, fill most of its box, and differ from what is around it. Where it runs out
     into a photograph of nearly its colour it is looked for again by the colour alone; then most of what is around must differ.
     """
-    found = _find_shape(image_u8, block, PLATE_TOLERANCE)
+    found = _find_shape(image_u8, block, FITTED.plate_tolerance)
     if found is not None:
         return found
-    strict = _find_shape(image_u8, block, STRICT_TOLERANCE)
+    strict = _find_shape(image_u8, block, FITTED.strict_tolerance)
     return strict if strict is not None and _stands_out(image_u8, block, strict) else None
 
 
@@ -318,8 +339,10 @@ def _stands_out(image_u8: np.ndarray, block: TextBlock, plate: Box) -> bool:
     ring = np.zeros((height, width), bool)
     ring[max(0, y0 - 3) : y1 + 3, max(0, x0 - 3) : x1 + 3] = True
     ring[y0:y1, x0:x1] = False
-    away = np.linalg.norm(image_u8[ring].astype(np.float32) - np.array(block.ground, np.float32), axis=1) > PLATE_TOLERANCE
-    return bool(away.size) and float(away.mean()) >= PLATE_EDGE
+    away = (
+        np.linalg.norm(image_u8[ring].astype(np.float32) - np.array(block.ground, np.float32), axis=1) > FITTED.plate_tolerance
+    )
+    return bool(away.size) and float(away.mean()) >= FITTED.plate_edge
 
 
 def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box | None:
@@ -329,25 +352,24 @@ def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = block.box
     size = y1 - y0
-    reach_x, reach_y = round(0.8 * (x1 - x0) + 3 * size), round(MAX_PLATE_HEIGHTS * size)
+    reach_x, reach_y = round(0.8 * (x1 - x0) + 3 * size), round(FITTED.max_plate_heights * size)
     wx0, wy0, wx1, wy1 = max(0, x0 - reach_x), max(0, y0 - reach_y), min(width, x1 + reach_x), min(height, y1 + reach_y)
-    crop = image_u8[wy0:wy1, wx0:wx1].astype(np.float32)
-    near = np.linalg.norm(crop - np.array(block.ground, np.float32), axis=2) <= tolerance
+    away = image_u8[wy0:wy1, wx0:wx1] - np.array(block.ground, np.float32)
+    near = np.einsum("yxc,yxc->yx", away, away) <= tolerance**2  # a third of the time of a norm
     own = np.zeros(near.shape, bool)
     own[y0 - wy0 : y1 - wy0, x0 - wx0 : x1 - wx0] = True
     labels, _ = ndimage.label(near | own)
-    label = labels[(y0 + y1) // 2 - wy0, (x0 + x1) // 2 - wx0]
-    rows, columns = ndimage.find_objects((labels == label).astype(np.uint8))[0]
+    is_shape = labels == labels[(y0 + y1) // 2 - wy0, (x0 + x1) // 2 - wx0]
+    rows, columns = ndimage.find_objects(is_shape.astype(np.uint8))[0]
     px0, py0, px1, py1 = wx0 + columns.start, wy0 + rows.start, wx0 + columns.stop, wy0 + rows.stop
     is_around = px0 < x0 and py0 < y0 and px1 > x1 and py1 > y1
-    is_low = size * 1.25 <= py1 - py0 <= MAX_PLATE_HEIGHTS * size
-    fills = ndimage.binary_fill_holes(labels[rows, columns] == label).mean() >= 0.75
-    if not (is_around and is_low and fills):
+    is_low = size * 1.25 <= py1 - py0 <= FITTED.max_plate_heights * size
+    if not (is_around and is_low and ndimage.binary_fill_holes(is_shape[rows, columns]).mean() >= FITTED.plate_fill):
         return None
     if (px0, px1) == (wx0, wx1) and (py0 > wy0 or not wy0) and (py1 < wy1 or wy1 == height):
         return _find_ribbon(image_u8, block, py0, py1)
     ends_inside = px0 > wx0 and py0 > wy0 and px1 < wx1 and py1 < wy1
-    is_small = (px1 - px0) * (py1 - py0) <= MAX_PLATE_SHARE * width * height
+    is_small = (px1 - px0) * (py1 - py0) <= FITTED.max_plate_share * width * height
     return (px0, py0, px1, py1) if ends_inside and is_small else None
 
 
@@ -355,16 +377,16 @@ def _is_panel(plate: Box, lines: Sequence[TextBlock], width: int) -> bool:
     """Return whether more lines stand on a plate than on a button or a badge, or on a ribbon, which has one."""
     middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in (line.box for line in lines)]
     num = sum(plate[0] <= x <= plate[2] and plate[1] <= y <= plate[3] for x, y in middles)
-    return num > (1 if plate[0] <= 0 and plate[2] >= width else MAX_PLATE_LINES)
+    return num > (1 if plate[0] <= 0 and plate[2] >= width else FITTED.max_plate_lines)
 
 
 def _find_ribbon(image_u8: np.ndarray, block: TextBlock, y0: int, y1: int) -> Box | None:
     """Return the box of rows that have the line's ground from rim to rim; None when they end before, or fade."""
     width, (x0, _, x1, _) = image_u8.shape[1], block.box
     beside = np.concatenate([image_u8[y0 + 1 : y1 - 1, :x0], image_u8[y0 + 1 : y1 - 1, x1:]], axis=1).astype(np.float32)
-    near = np.linalg.norm(beside - np.array(block.ground, np.float32), axis=2) <= PLATE_TOLERANCE
+    near = np.linalg.norm(beside - np.array(block.ground, np.float32), axis=2) <= FITTED.plate_tolerance
     rows = np.median(image_u8, axis=1)
     ends = [(y0 - 3, y0 + 2)] * (y0 >= 3) + [(y1 - 3, y1 + 2)] * (y1 + 2 < len(rows))
-    if any(np.abs(rows[first] - rows[last]).max() < RIBBON_STEP for first, last in ends):
+    if any(np.abs(rows[first] - rows[last]).max() < FITTED.ribbon_step for first, last in ends):
         return None
-    return (0, y0, width, y1) if near.size and near.mean(axis=0).min() > 0.5 and near.mean() >= RIBBON_FILL else None
+    return (0, y0, width, y1) if near.size and near.mean(axis=0).min() > 0.5 and near.mean() >= FITTED.ribbon_fill else None

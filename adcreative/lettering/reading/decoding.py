@@ -8,10 +8,19 @@ from itertools import pairwise
 
 import numpy as np
 
-HALF_SEEN = 0.3  # probability of a blank between two letters from which one is set there
-GUESSED = 0.1  # probability of a blank in a line whose letters the model does not know
-LETTER_STEPS = 3  # that a letter is wide
 _BLANK = " "
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, fitted on real ads of the working half (`tests/real`)."""
+
+    half_seen: float = 0.3  # probability of a blank between two letters from which one is set there
+    guessed: float = 0.1  # probability of a blank in a line whose letters the model does not know
+    letter_steps: int = 3  # that a letter is wide
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class DecodedLine:
     blanks: tuple[float, ...] = ()
 
 
-def decode_line(chances: np.ndarray, letters: Sequence[str], *, half_seen: float = HALF_SEEN) -> DecodedLine:
+def decode_line(chances: np.ndarray, letters: Sequence[str], *, half_seen: float = FITTED.half_seen) -> DecodedLine:
     """Return the text of a line from the probability of each class at each step [T, C]; class 0 stands for no letter.
 
     The likeliest class of each step is taken, runs of it once (CTC, Graves et al. 2006). Where words stand close, the blank
@@ -45,12 +54,12 @@ def decode_line(chances: np.ndarray, letters: Sequence[str], *, half_seen: float
     for (last, step), (before, letter) in zip(pairwise(starts), pairwise(said), strict=True):
         is_half_seen = _BLANK not in (before, letter) and blanks[last : step + 1].max() >= half_seen
         text += (_BLANK if is_half_seen else "") + letter
-    reach = min(1.0, (float(starts[-1] - starts[0]) + LETTER_STEPS) / len(best))
+    reach = min(1.0, (float(starts[-1] - starts[0]) + FITTED.letter_steps) / len(best))
     return DecodedLine(text.strip(), float(chances[starts, best[starts]].mean()), reach, guessed)
 
 
 def find_blanks(chances: np.ndarray) -> tuple[float, ...]:
-    """Return the places of blanks in a line, shares of it, from the probability of one at each step [T]: peaks of GUESSED."""
+    """Return the places of blanks in a line, shares of it, from the probability of one at each step [T]."""
     padded = np.concatenate([[0.0], chances, [0.0]])
-    is_peak = (chances >= GUESSED) & (chances >= padded[:-2]) & (chances > padded[2:])
+    is_peak = (chances >= FITTED.guessed) & (chances >= padded[:-2]) & (chances > padded[2:])
     return tuple(float(step + 0.5) / len(chances) for step in np.flatnonzero(is_peak))

@@ -132,6 +132,13 @@ def measure_letters(
     return replace(ink, coverage=coverage, box=tight_box(coverage, *ink.window[:2]))
 
 
+def measure_stroke(ink: Ink) -> float:
+    """Return the mean width of the letters' strokes, px: twice their area by the length of their edges; 0 without letters."""
+    covered = np.pad(ink.coverage > INK_SHARE, 1)
+    edges = sum(int((np.diff(covered.astype(np.int8), axis=axis) != 0).sum()) for axis in (0, 1))
+    return 2.0 * float(covered.sum()) / edges if edges else 0.0
+
+
 def _even_ink(crop: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Return which covered pixels [h, w] of a crop [h, w, 3] have the one colour of the ink, unlike things of nearly its colour
     behind the letters; all of them where the ink is not of one colour, as a translucent one."""

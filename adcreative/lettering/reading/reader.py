@@ -34,27 +34,37 @@ from adcreative.lettering.reading.tesseract import LANGUAGES, installed_language
 
 MODEL_VARIABLE = "ADCREATIVE_OCR"
 NAMED_VERSION = "PP-OCRv5"  # of the models that are fetched by the name of a script
-MIN_CONFIDENCE = 0.6  # lines that the recognition is less sure of are not text that a reader would read
-MIN_SIDE_PX, MAX_SIDE_PX = (
-    640,
-    1440,
-)  # sides that a picture is brought to before lines are looked for; the longer one is a limit
-MAX_AREA_PX = 800_000  # likewise: the search takes most of the time, and misses few lines for it
-FOUND_SIDE_PX = 320  # of the shorter side, where lines are found only
-SHARE_OF_NOBODY = 1.0  # line heights that each script is given before a line is seen
-MIN_LETTERS = 2  # of a text in another script
-WHOLE = 0.5  # of a line that is read from end to end
-SURE_TEXT, SURE_SCRIPT = 0.9, 0.9  # of the model of a text, of the classifier of a script
-TRIALS = ((0.0, 36), (0.0, 64), (0.08, 48))  # rim around a line that tesseract reads, of its height, and the height in px
-SURE_OTHER = 0.8  # of tesseract or of the classifier, for a text in another script
-SURE_LATIN = 0.97  # of the model, against a classifier that is sure of a script of ALIKE
-LEAST_OF_WEAK = 0.75  # of tesseract, for a line that the model itself is unsure of
-LEAST_LED, SHARE_LED = 4.0, 0.5  # of a leading script: line heights, and as much of those of ALIKE
 ALIKE = ("Cyrillic", "Greek")  # decorated Latin letters are taken for them: what cannot be read is none of their words
 _RESAMPLING = Image.Resampling.BICUBIC
 NEEDS_PACKAGES = (
     'reading words in pictures needs rapidocr and onnxruntime; install them with: pip install "adcreative[picture]"'
 )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file: sides of pictures as the detection takes them, others fitted on real ads of `tests/real`."""
+
+    min_confidence: float = 0.6  # of the recognition, 0..1: a line that it is less sure of is not text that a reader would read
+    min_side_px: int = 640  # that the shorter side of a picture is brought to before lines are looked for
+    max_side_px: int = 1440  # of the longer side then
+    max_area_px: int = 800_000  # of the picture then: the search takes most of the time, and misses few lines for it
+    found_side_px: int = 320  # of the shorter side, where lines are found only
+    share_of_nobody: float = 1.0  # line heights that each script is given before a line is seen
+    min_letters: int = 2  # of a text in another script
+    whole: float = 0.5  # share of a line that is read from end to end
+    sure_text: float = 0.9  # chance, of the model of a text
+    sure_script: float = 0.9  # chance, of the classifier of a script
+    # rim around a line that tesseract reads, of its height; its height in px
+    trials: tuple[tuple[float, int], ...] = ((0.0, 36), (0.0, 64), (0.08, 48))
+    sure_other: float = 0.8  # chance, of tesseract or of the classifier, for a text in another script
+    sure_latin: float = 0.97  # chance, of the model, against a classifier that is sure of a script of ALIKE
+    least_of_weak: float = 0.75  # chance, of tesseract, for a line that the model itself is unsure of
+    least_led: float = 4.0  # line heights of a leading script
+    share_led: float = 0.5  # of a leading script's heights to those of ALIKE
+
+
+FITTED = Fitted()
 
 
 def narrow(text: str) -> str:
@@ -81,12 +91,12 @@ def read_other(
 ) -> list[tuple[str, float, str]]:
     """Return text, confidence and script of lines that tesseract reads, the surest of several trials.
 
-    A line is tried in each of TRIALS, since tesseract finds nothing in some; one in a script of ALIKE in the other, too.
+    A line is tried in each of FITTED.trials, since tesseract finds nothing in some; one in a script of ALIKE in the other, too.
     """
     best = [("", 0.0, script)] * len(lines)
     for trial in (script, *(one for one in ALIKE if script in ALIKE and one != script)):
-        for rim, line_px in TRIALS:
-            places = [place for place, (_, sure, _) in enumerate(best) if sure < SURE_OTHER]
+        for rim, line_px in FITTED.trials:
+            places = [place for place, (_, sure, _) in enumerate(best) if sure < FITTED.sure_other]
             crops = [cut_line(image_u8, lines[place].quad_xy_px, rim) for place in places]
             blanks = [
                 [_within(share, crop, rim) for share in found[place].blanks] for place, crop in zip(places, crops, strict=True)
@@ -114,10 +124,13 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
     if not len(chances):
         return []
     widths = np.array([crop.shape[1] / max(crop.shape[0], 1) for crop in crops_u8])  # in line heights
-    shares = (chances * widths[:, None]).sum(axis=0) + SHARE_OF_NOBODY
+    shares = (chances * widths[:, None]).sum(axis=0) + FITTED.share_of_nobody
     weighted = chances * np.sqrt(shares / shares.max())
     is_other = np.array([script in LANGUAGES for script in SCRIPTS])
-    is_sure = [line.confidence >= SURE_TEXT and has_letters_or_digits(line.text) and line.reach >= WHOLE for line in found]
+    is_sure = [
+        line.confidence >= FITTED.sure_text and has_letters_or_digits(line.text) and line.reach >= FITTED.whole
+        for line in found
+    ]
     leading = _leading_script(np.where(np.array(is_sure), 0.0, widths) @ chances)
     names = []
     for line, row, is_read in zip(found, weighted, is_sure, strict=True):
@@ -128,10 +141,12 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
         if is_number and is_read:
             names.append(("none", 1.0))
         elif leading and not is_read:
-            least = SURE_OTHER if languages_for(leading) else SURE_SCRIPT
+            least = FITTED.sure_other if languages_for(leading) else FITTED.sure_script
             names.append((leading, max(least, chance if SCRIPTS[best] == leading else 0.0)))
         elif (
-            is_read and is_other[best] and (chance < SURE_SCRIPT or (SCRIPTS[best] in ALIKE and line.confidence >= SURE_LATIN))
+            is_read
+            and is_other[best]
+            and (chance < FITTED.sure_script or (SCRIPTS[best] in ALIKE and line.confidence >= FITTED.sure_latin))
         ):
             names.append(("Latin", line.confidence))
         else:
@@ -146,7 +161,7 @@ def _leading_script(masses: np.ndarray) -> str:
     """
     of = dict(zip(SCRIPTS, masses.tolist(), strict=True))
     best = max((script for script in LANGUAGES if script not in ALIKE), key=lambda script: of[script])
-    return best if of[best] >= max(LEAST_LED, SHARE_LED * sum(of[script] for script in ALIKE)) else ""
+    return best if of[best] >= max(FITTED.least_led, FITTED.share_led * sum(of[script] for script in ALIKE)) else ""
 
 
 def _count_letters(text: str, script: str) -> int:
@@ -261,8 +276,8 @@ class PictureReader:
             whole: height and width of the picture that this is a part of: it is looked at as large as that would be.
         """
         height, width = whole or image_u8.shape[:2]
-        limits = MAX_SIDE_PX / max(height, width), (MAX_AREA_PX / (height * width)) ** 0.5
-        quads = self._find_quads(image_u8, min(max(1.0, MIN_SIDE_PX / min(height, width)), *limits))
+        limits = FITTED.max_side_px / max(height, width), (FITTED.max_area_px / (height * width)) ** 0.5
+        quads = self._find_quads(image_u8, min(max(1.0, FITTED.min_side_px / min(height, width)), *limits))
         crops = [stand_up(cut_line(image_u8, quad, least_px=HEIGHT_PX)) for quad in quads]
         found = self._recognise(crops)
         lines = [
@@ -272,7 +287,7 @@ class PictureReader:
         lines = [
             line
             for line in self._other_scripts(image_u8, lines, found)
-            if not line.text or (line.confidence >= MIN_CONFIDENCE and not is_sign(line.text))
+            if not line.text or (line.confidence >= FITTED.min_confidence and not is_sign(line.text))
         ]
         return sorted(lines, key=lambda line: (line.box_xyxy_px[1], line.box_xyxy_px[0]))
 
@@ -308,22 +323,28 @@ class PictureReader:
             for place, (text, sure, read_as) in zip(places, others, strict=True):
                 line, chance = lines[place], named[place][1]
                 is_mark = bool(line.text) and not has_letters_or_digits(line.text)  # such as a bullet, or the quotes of a line
-                is_whole = bool(line.text) and not is_mark and found[place].reach >= WHOLE
-                least = max(MIN_CONFIDENCE, line.confidence if is_whole else 0.0)
-                least = least if line.confidence >= SURE_TEXT or chance < SURE_OTHER else min(least, LEAST_OF_WEAK)
-                is_text = _count_letters(text, read_as) >= MIN_LETTERS and sure >= least
-                if is_text and (sure >= SURE_OTHER or chance >= SURE_OTHER):
+                is_whole = bool(line.text) and not is_mark and found[place].reach >= FITTED.whole
+                least = max(FITTED.min_confidence, line.confidence if is_whole else 0.0)
+                least = (
+                    least
+                    if line.confidence >= FITTED.sure_text or chance < FITTED.sure_other
+                    else min(least, FITTED.least_of_weak)
+                )
+                is_text = _count_letters(text, read_as) >= FITTED.min_letters and sure >= least
+                if is_text and (sure >= FITTED.sure_other or chance >= FITTED.sure_other):
                     read.append(replace(line, text=text, confidence=sure, script=read_as))
-                elif line.confidence >= MIN_CONFIDENCE and line.text and (is_mark or chance < SURE_SCRIPT):
+                elif line.confidence >= FITTED.min_confidence and line.text and (is_mark or chance < FITTED.sure_script):
                     read.append(replace(line, script="Latin"))
-                elif chance >= SURE_SCRIPT and not (script in ALIKE and languages_for(script)):
+                elif chance >= FITTED.sure_script and not (script in ALIKE and languages_for(script)):
                     read.append(replace(line, text="", confidence=chance, script=script))
         return read
 
     def find_lines(self, image_u8: np.ndarray) -> np.ndarray:
-        """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, found on a copy FOUND_SIDE_PX high or wide, not read."""
+        """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, found on a copy FITTED.found_side_px high or wide, not read."""
         height, width = image_u8.shape[:2]
-        quads = self._find_quads(image_u8, min(FOUND_SIDE_PX / min(height, width), MAX_SIDE_PX / max(height, width)))
+        quads = self._find_quads(
+            image_u8, min(FITTED.found_side_px / min(height, width), FITTED.max_side_px / max(height, width))
+        )
         return np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
 
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
@@ -336,7 +357,7 @@ class LineFinder:
 
     @property
     def content_hash(self) -> str:
-        return f"{name_installed_reader()} lines {FOUND_SIDE_PX}"
+        return f"{name_installed_reader()} lines {FITTED.found_side_px}"
 
     def find_lines(self, image_u8: np.ndarray) -> np.ndarray:
         """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, px of the picture [H, W, 3] uint8."""
@@ -370,7 +391,7 @@ def load_reader() -> PictureReader:
     from rapidocr import RapidOCR
 
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
-    sides = {"Det.limit_type": "max", "Det.limit_side_len": MAX_SIDE_PX}
+    sides = {"Det.limit_type": "max", "Det.limit_side_len": FITTED.max_side_px}
     named = _named_model(os.environ.get(MODEL_VARIABLE, "").strip())
 
     def load_engine() -> Any:

@@ -32,7 +32,7 @@ def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: s
             chances[place, ROLES.index("headline")] = 0.0
     chosen = choose_roles(chances)
     return [
-        replace(block, role=ROLES[role], chance=float(chances[place, role]))
+        replace(block, role=ROLES[role], chance=float(chances[place, role]) * block.whole)
         for place, (block, role) in enumerate(zip(blocks, chosen, strict=True))
     ]
 

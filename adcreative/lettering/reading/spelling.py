@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from adcreative.encoders.english import english_words
 from adcreative.encoders.language import detect_language
 from adcreative.lettering.reading.blocks import TextBlock
 
-LEAST_LETTERS, LEAST_OF_NAME = 4, 6  # of a word that is mended; of one with a capital, which may be a name
-MOST_STROKES = 5  # in a word; rows of more are no word
 _WORD = re.compile(r"[A-Za-z]+")
 _CAPITALS = str.maketrans("ΛΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХ", "AABEZHIKMNOPTYXABEKMHOPCTX")  # of Greek and Cyrillic
 # what stands for something else where it stands -> that
@@ -30,10 +28,25 @@ _ALIKE = (
     (re.compile(r"^\|(?=\d)"), ""),  # a rule beside a date
     (re.compile(r"(?<=[A-Za-z])\((?=[A-Za-z][^()]*$)"), " "),  # the swash of a capital
     (re.compile(r"(?<=[a-z])°$"), ""),  # a trade mark's sign
+    (re.compile(r"(?<=[^\W\d_]{2})-(?=\d+\s?%)"), " -"),  # an amount that is taken off
+    (re.compile(r"^[一—-](.+\D)[一—-]$"), r"\1"),  # rules beside a line
+    (re.compile(r"(?<=[a-z]) I (?=(?:www\.|\w+@))"), " | "),  # a rule before an address
 )
 _TURKISH, _DOTLESS = re.compile(r"[ğışĞİŞ]"), re.compile(r"\b(?=\w*i)[A-ZÇĞİÖŞÜi]{4,}\b")
 # a little word that begins with I in the midst of small ones, where no sentence begins
 _LITTLE = re.compile(r"(?<=[a-z,;])(\s+)I(?=[nsft]\s+[a-z])")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen on English words: what is shorter comes of too many others."""
+
+    least_letters: int = 4  # of a word that is mended
+    least_of_name: int = 6  # of one with a capital, which may be a name
+    most_strokes: int = 5  # in a word; rows of more are no word
+
+
+FITTED = Fitted()
 
 
 def mend_strokes(blocks: Sequence[TextBlock]) -> list[TextBlock]:
@@ -88,8 +101,8 @@ def _with_lines(block: TextBlock, texts: Sequence[str]) -> TextBlock:
 
 
 def _mend(word: str) -> str:
-    least = LEAST_LETTERS if word.islower() else LEAST_OF_NAME
-    if not 1 <= word.count("l") <= MOST_STROKES or len(word) < least or _is_word(word):
+    least = FITTED.least_letters if word.islower() else FITTED.least_of_name
+    if not 1 <= word.count("l") <= FITTED.most_strokes or len(word) < least or _is_word(word):
         return word
     places = [place for place, letter in enumerate(word) if letter == "l"]
     found = [

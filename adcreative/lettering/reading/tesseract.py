@@ -1,7 +1,7 @@
 """Reads lines in scripts that the model in the wheel does not know with the program `tesseract`, where it is installed.
 
 One Debian package holds the program and one each language (tesseract-ocr, tesseract-ocr-ara, ...). The program gets pictures
-of single lines as files and is stopped after TIMEOUT_S. Knows pixels and texts; no blocks, no roles.
+of single lines as files and is stopped after a minute. Knows pixels and texts; no blocks, no roles.
 """
 
 from __future__ import annotations
@@ -24,12 +24,22 @@ LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "Arabic": ("ara", "fas", "urd"), "Cyrillic": ("rus", "ukr", "bul", "srp"), "Greek": ("ell",), "Hebrew": ("heb",),
     "Devanagari": ("hin", "mar", "nep"), "Bengali": ("ben",), "Thai": ("tha",), "Hangul": ("kor",),
 }  # fmt: skip
-LINE_PX, RIM_PX = 48, 12  # usual height that a line is brought to, and the plain rim around it: what its models were made for
 _SIGNS = re.compile(r"[\u0610-\u061a\u0640\u064b-\u0652\u0670]")  # Arabic vowel signs, which ads leave out and dirt looks like
 _EDGES = " |[]{}_~"  # what edges of plates are read as
-BLANK = 0.25  # of a line's height, between two words of Thai or Korean
-NARROW = 0.6  # as wide as a syllable is a digit or a mark among them
-TIMEOUT_S = 60.0  # for the lines of one picture in one script
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, fitted on real ads of the working half (`tests/real`)."""
+
+    line_px: int = 48  # usual height that a line is brought to: what tesseract's models were made for
+    rim_px: int = 12  # of plain ground around it
+    blank: float = 0.25  # of a line's height, between two words of Thai or Korean
+    narrow: float = 0.6  # as wide as a syllable is a digit or a mark among them
+    timeout_s: float = 60.0  # for the lines of one picture in one script
+
+
+FITTED = Fitted()
 
 
 @cache
@@ -39,7 +49,7 @@ def installed_languages() -> frozenset[str]:
     if program is None:
         return frozenset()
     try:
-        told = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+        told = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False, timeout=FITTED.timeout_s)
     except (OSError, subprocess.TimeoutExpired):
         return frozenset()
     return frozenset(told.stdout.split("\n")[1:]) - {""}
@@ -56,11 +66,11 @@ def name_package(script: str) -> str:
 
 
 def read_crops(
-    crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Sequence[float]] = (), line_px: int = LINE_PX
+    crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Sequence[float]] = (), line_px: int = FITTED.line_px
 ) -> list[tuple[str, float]]:
     """Return text and confidence (0..1) of pictures [H, W, 3] uint8 that hold one line each; ("", 0.0) where none is read.
 
-    A line that is light on dark is inverted. A program that takes longer than TIMEOUT_S reads nothing.
+    A line that is light on dark is inverted. A program that takes longer than a minute reads nothing.
 
     Args:
         blanks: where the words of each line part, shares of its width; known, they take the place of what tesseract sees in
@@ -80,7 +90,7 @@ def read_crops(
         one_thread = {**os.environ, "OMP_THREAD_LIMIT": "1"}
         command = [program, str(listed), "stdout", "-l", "+".join(languages), "--psm", "7", "tsv"]
         try:
-            told = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S, env=one_thread)
+            told = subprocess.run(command, capture_output=True, check=False, timeout=FITTED.timeout_s, env=one_thread)
         except (OSError, subprocess.TimeoutExpired):
             return [("", 0.0)] * len(crops_u8)
     read = _parse(_SIGNS.sub("", told.stdout.decode("utf-8", "replace")), len(crops_u8), line_px)
@@ -88,7 +98,9 @@ def read_crops(
         return [(one.text, one.confidence) for one in read]
     widths = [line_px * crop.shape[1] / max(crop.shape[0], 1) for crop in crops_u8]
     parted = zip(read, widths, blanks, strict=True)
-    return [(part_words(one, [RIM_PX + share * width for share in shares]), one.confidence) for one, width, shares in parted]
+    return [
+        (part_words(one, [FITTED.rim_px + share * width for share in shares]), one.confidence) for one, width, shares in parted
+    ]
 
 
 @dataclass(frozen=True)
@@ -119,13 +131,13 @@ def _prepare(crop_u8: np.ndarray, line_px: int) -> Image.Image:
     if ground < float(values.mean()) or ground < 100:
         grey, ground = ImageOps.invert(grey), 255.0 - ground
     size = (max(8, round(grey.width * line_px / max(grey.height, 1))), line_px)
-    return ImageOps.expand(grey.resize(size, Image.Resampling.BICUBIC), RIM_PX, fill=round(ground))
+    return ImageOps.expand(grey.resize(size, Image.Resampling.BICUBIC), FITTED.rim_px, fill=round(ground))
 
 
-def _parse(table: str, num: int, line_px: int = LINE_PX) -> list[ReadWords]:
+def _parse(table: str, num: int, line_px: int = FITTED.line_px) -> list[ReadWords]:
     """Return what each page of tesseract's table of words says.
 
-    Words that stand closer than BLANK of a line's height are one: in Thai and Korean letters come apart.
+    Words that stand closer than `FITTED.blank` are one: in Thai and Korean letters come apart.
     """
     texts, sure, ends = [""] * num, [list[float]() for _ in range(num)], [0] * num
     words = [list[tuple[str, int, int]]() for _ in range(num)]
@@ -135,7 +147,7 @@ def _parse(table: str, num: int, line_px: int = LINE_PX) -> list[ReadWords]:
             continue
         page, left, width, word = int(cells[1]) - 1, int(cells[6]), int(cells[8]), cells[11].strip()
         gap = max(left - ends[page], ends[page] - left - width)  # the next word stands right or, in Arabic, left of the last
-        blank = " " if texts[page] and (gap >= BLANK * line_px or not _comes_apart(word)) else ""
+        blank = " " if texts[page] and (gap >= FITTED.blank * line_px or not _comes_apart(word)) else ""
         texts[page] += blank + word
         sure[page].append(float(cells[10]) / 100)
         ends[page] = left if _is_leftward(word) else left + width
@@ -146,7 +158,7 @@ def _parse(table: str, num: int, line_px: int = LINE_PX) -> list[ReadWords]:
 
 def _places(word: str, left: float, right: float) -> list[tuple[float, str]]:
     """Return the middle of each letter of a word: a syllable is wider than a digit or a mark."""
-    ends = np.cumsum([1.0 if _comes_apart(letter) else NARROW for letter in word])
+    ends = np.cumsum([1.0 if _comes_apart(letter) else FITTED.narrow for letter in word])
     middles = left + (right - left) * (ends + np.concatenate([[0.0], ends[:-1]])) / (2 * ends[-1])
     return list(zip(middles.tolist(), word, strict=True))
 

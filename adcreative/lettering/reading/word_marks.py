@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from adcreative.encoders.english import english_words
+
 WORD_FILE = Path(__file__).with_name("role_words.yaml")
 SHORT = 3  # letters: known words of no more are whole words, not beginnings
 _CURRENCY = re.compile(
@@ -45,8 +47,25 @@ def _known() -> dict[str, re.Pattern[str]]:
 KNOWN = ("button", "offer", "price", "legal", "address", "proof", "badge", "tag", "common")
 MARKS = (
     "words", "letters", "upper", "digits", "percent", "currency", "number", "amount", "domain", "handle", "phone", "email",
-    "date", "small", "list", "closed", "asks", "latin", "wordless", *(f"known {name}" for name in KNOWN),
+    "date", "small", "list", "closed", "asks", "latin", "wordless", "english", *(f"known {name}" for name in KNOWN),
 )  # fmt: skip
+
+
+def ends_open(text: str) -> bool:
+    """Return whether a line asks for another: it ends in a little word of a sentence, a comma or a sign that joins."""
+    is_little = _known()["common"].fullmatch(_end_word(text, -1)) is not None
+    return is_little or text.rstrip().endswith((",", "&", "+", "-", "–", "/", ":", "،", "、"))
+
+
+def goes_on(text: str) -> bool:
+    """Return whether a line goes on from one before: it begins with a little word of a sentence, a small letter or a joint."""
+    start, is_little = text.lstrip()[:1], _known()["common"].fullmatch(_end_word(text, 0)) is not None
+    return is_little or start in ("&", "+") or start.islower()
+
+
+def _end_word(text: str, place: int) -> str:
+    words = re.findall(r"[^\W\d_]+", text.casefold())
+    return words[place] if words else ""
 
 
 def mark_words(text: str) -> np.ndarray:
@@ -55,6 +74,7 @@ def mark_words(text: str) -> np.ndarray:
     letters = [char for char in text if char.isalpha()]
     cased = [char for char in letters if char.lower() != char.upper()]
     digits = sum(char.isdigit() for char in text)
+    words = re.findall(r"[a-z]{2,}", folded)
     filled = max(sum(not char.isspace() for char in text), 1)
     values = [
         np.log1p(len(text.split())), np.log1p(filled), sum(map(str.isupper, cased)) / max(len(cased), 1), digits / filled,
@@ -64,6 +84,7 @@ def mark_words(text: str) -> np.ndarray:
         _SMALL.search(text) is not None, _LIST.search(text) is not None, text.rstrip().endswith((".", "!", "。", "！")),
         text.rstrip().endswith(("?", "？", ":", "：")),
         sum("LATIN" in unicodedata.name(char, "") for char in letters) / max(len(letters), 1), len(letters) < 2,
+        sum(word in english_words() for word in words) / max(len(words), 1),
         *(pattern.search(folded) is not None for pattern in (_known()[name] for name in KNOWN)),
     ]  # fmt: skip
     return np.array(values, np.float32)

@@ -15,9 +15,18 @@ from adcreative.lettering.reading.roles import is_same_text, letters_of, name_ro
 from adcreative.lettering.reading.spelling import mend_strokes
 from adcreative.lettering.reading.tesseract import languages_for, name_package
 
-LETTER_CONFIDENCE, LETTER_OVERLAP = 0.8, 0.6  # of a face's box that a line covers before it is lettering
-HEADLINE_SHARE = 0.5  # of the highest line: a line that is higher may be the headline
-NUM_LATEST = 4  # pictures whose blocks are remembered
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen on real ads of the working half (`tests/real`)."""
+
+    letter_confidence: float = 0.8  # of a line that covers a face, before it is lettering
+    letter_overlap: float = 0.6  # share of a face's box that such a line covers
+    headline_share: float = 0.5  # of the highest line: a line that is higher may be the headline
+    num_latest: int = 4  # pictures whose blocks are remembered
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class PictureWords:
         """Whether a line that was not read is large enough to be the headline: no role of the others is sure then."""
         heights = [box[3] - box[1] for box in (line.box_xyxy_px for line in self.lines)]
         hidden = [box[3] - box[1] for box in (line.box_xyxy_px for line in self.unread)]
-        return max(hidden, default=0.0) > HEADLINE_SHARE * max(heights, default=0.0)
+        return max(hidden, default=0.0) > FITTED.headline_share * max(heights, default=0.0)
 
     def with_role(self, *roles: str) -> list[TextBlock]:
         """Return the blocks with one of these roles, in reading order."""
@@ -58,7 +67,7 @@ class PictureWords:
         for line in (*self.lines, *self.unread):
             a0, b0, a1, b1 = line.box_xyxy_px
             shared = max(0.0, min(x1, a1) - max(x0, a0)) * max(0.0, min(y1, b1) - max(y0, b0))
-            if line.confidence >= LETTER_CONFIDENCE and shared >= LETTER_OVERLAP * area:
+            if line.confidence >= FITTED.letter_confidence and shared >= FITTED.letter_overlap * area:
                 return True
         return False
 
@@ -66,7 +75,7 @@ class PictureWords:
 def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") -> PictureWords:
     """Read the text in the picture [H, W, 3] uint8, as blocks with roles.
 
-    The blocks of the latest NUM_LATEST pictures are remembered, until `forget_words`: the score, its reasons and the search of
+    The blocks of the latest pictures are remembered, until `forget_words`: the score, its reasons and the search of
     one ad ask alike.
     """
     found = reader.read(image_u8)
@@ -86,7 +95,7 @@ def _find_blocks(image_u8: np.ndarray, *packed_lines: np.ndarray) -> tuple[TextB
     return tuple(mend_strokes(build_blocks(image_u8, lines)))
 
 
-_latest = LatestAnswers(_find_blocks, NUM_LATEST)
+_latest = LatestAnswers(_find_blocks, FITTED.num_latest)
 
 
 def with_known_words(block: TextBlock, text: str) -> TextBlock:

@@ -120,6 +120,12 @@ def _fonts(script: str) -> tuple[Path, ...]:
     return tuple([*latin, *own[:: max(1, len(own) // 30)]] if script == "Latin" else own[:: max(1, len(own) // 30)])
 
 
+def font_files() -> list[Path]:
+    """Return the font files that ads are drawn in on this machine: other fonts, other ads."""
+    scripts = {"Latin", *(language["script"] for language in read_phrases()["languages"].values())}
+    return sorted({path for script in scripts for path in _fonts(script)})
+
+
 @cache
 def _face(path: Path, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(path), size)
@@ -329,12 +335,12 @@ def _make(sheet: _Sheet, role: str, size: float, ground: Colour, width: float) -
         rows = [Row([(_say(sheet, "address"), ink)], 1.0, font) for _ in range(int(sheet.rng.integers(2, 5)))]
     elif role == "brand":
         rows = [Row([(text.upper() if sheet.chance(0.4) else text, ink)], 1.0, font)]
-        if sheet.chance(0.45):
-            rows.append(Row([(str(sheet.pick(read_phrases()["slogans"])), ink)], sheet.between(0.25, 0.6), font))
+        if sheet.chance(0.35):
+            rows.append(Row([(str(sheet.pick(read_phrases()["slogans"])), ink)], sheet.between(0.3, 0.65), font))
     elif role in ("offer", "price") and sheet.chance(0.45) and len(text.split()) > 1:
         parts = _wrap(text, int(sheet.rng.integers(2, 4)), sheet.language["script"])
         rows = [
-            Row([(one, ink)], sheet.between(1.2, 2.4) if any(map(str.isdigit, one)) else sheet.between(0.5, 1.0), font)
+            Row([(one, ink)], sheet.between(1.1, 1.9) if any(map(str.isdigit, one)) else sheet.between(0.6, 1.0), font)
             for one in parts
         ]
     else:
@@ -364,9 +370,9 @@ def _emphasise(sheet: _Sheet, rows: list[Row], accent: Colour) -> None:
             row.runs = [(f"{word} ", accent if place == chosen else row.runs[0][1]) for place, word in enumerate(words)]
         else:
             row.runs = [(text, accent) for text, _ in row.runs]
-    if len(rows) > 1 and sheet.chance(0.2):
+    if len(rows) > 1 and sheet.chance(0.12):
         row = sheet.pick(rows)
-        row.scale = sheet.pick([sheet.between(0.55, 0.85), sheet.between(1.2, 1.8)])
+        row.scale = sheet.pick([sheet.between(0.6, 0.85), sheet.between(1.2, 1.8)])
         if sheet.chance(0.4):
             row.font = _font(sheet, row.text)
 
@@ -470,7 +476,12 @@ def _lay_out(sheet: _Sheet, region: tuple[float, float, float, float], ground: C
     column = _choose_column(sheet, head, ground, width)
     align = sheet.pick(["left", "centre", "centre", "right" if sheet.language["script"] in RIGHT_TO_LEFT else "left"])
     tight = sheet.between(0.08, 0.5)
-    gaps = [head * sheet.between(tight, 0.7) for _ in column]
+    is_close = sheet.chance(0.5)  # to the smaller neighbour's letters, as designers set what belongs under a large line
+    below = [*column[1:], column[-1]]
+    gaps = [
+        min(one.size, after.size) * sheet.between(0.2, 1.0) if is_close else head * sheet.between(tight, 0.7)
+        for one, after in zip(column, below, strict=True)
+    ]
     edges = (
         (["brand"] if sheet.chance(0.75) else [])
         + (["legal"] if sheet.chance(0.3) else [])
@@ -620,10 +631,13 @@ def _put_aside(sheet: _Sheet, role: str, head: float, ground: Colour) -> None:
                 ink = _ink_on(sheet, (int(spot[0]), int(spot[1]), int(spot[2])))
                 for row in one.rows:
                     row.runs = [(text, ink) for text, _ in row.runs]
+            is_tilted = role in ("badge", "offer") and sheet.chance(0.35)  # on a burst or a ribbon
+            angle = sheet.between(-40, 40) if is_tilted else 0.0
             if role == "brand" and sheet.chance(0.4) and x > high * 1.4:
                 mark = (x - high * 1.3, y, x - high * 0.3, y + high)
                 ImageDraw.Draw(sheet.image).ellipse(mark, fill=_plate_on(sheet, ground))
-            _put(sheet, one, x, y)
+            one.round_plate |= bool(angle)
+            _put(sheet, one, x, y, angle=angle)
             return
 
 

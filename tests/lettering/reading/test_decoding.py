@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.lettering.reading.decoding import HALF_SEEN, decode_line
+from adcreative.lettering.reading.decoding import FITTED, decode_line
 
 LETTERS = ["", "a", "b", " "]
 
@@ -23,7 +23,7 @@ def test_runs_of_a_letter_are_one_and_nothing_between_them_parts_two() -> None:
     assert read.confidence == pytest.approx((0.9 + 0.7 + 0.6) / 3)
 
 
-@pytest.mark.parametrize(("seen", "text"), [(HALF_SEEN + 0.01, "a b"), (HALF_SEEN - 0.01, "ab"), (0.9, "a b")])
+@pytest.mark.parametrize(("seen", "text"), [(FITTED.half_seen + 0.01, "a b"), (FITTED.half_seen - 0.01, "ab"), (0.9, "a b")])
 def test_a_blank_that_is_half_seen_is_set_once(seen: float, text: str) -> None:
     assert decode_line(chances({"a": 0.9}, {" ": seen}, {" ": seen / 2}, {"b": 0.9}), LETTERS).text == text
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from adcreative.lettering.reading.ink import cut_below, measure_ink, measure_letters
+from adcreative.lettering.reading.ink import cut_below, measure_ink, measure_letters, measure_stroke
 from tests.lettering.reading.drawn_ads import letters
 
 BOX = (60, 60, 330, 116)
@@ -79,3 +80,11 @@ def test_the_dot_of_a_letter_below_is_no_ink_of_the_line_above_it() -> None:
     assert alone.box == (*both.box[:3], alone.box[3])
     assert 45 < alone.box[3] < dot  # the descender of the p is its own
     assert cut_below(both, alone.box[3] - 4) is both  # no empty row parts them there
+
+
+def test_strokes_are_as_wide_as_they_were_drawn() -> None:
+    picture = np.full((80, 200, 3), 240, np.uint8)
+    for left in range(20, 170, 30):
+        picture[20:60, left : left + 6] = 20
+    assert measure_stroke(measure_ink(picture, (12.0, 12.0, 186.0, 68.0))) == pytest.approx(6.0, rel=0.2)
+    assert measure_stroke(measure_ink(np.full((80, 200, 3), 240, np.uint8), (12.0, 12.0, 186.0, 68.0))) == 0.0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from adcreative.lettering.reading.blocks import BlockLine, TextBlock, join_lines
-from adcreative.lettering.reading.role_models import ROLES, choose_roles, cluster
-from adcreative.lettering.reading.word_marks import MARKS, mark_words
+from adcreative.lettering.reading.role_models import ROLES, choose_roles, cluster, wholeness
+from adcreative.lettering.reading.word_marks import MARKS, ends_open, goes_on, mark_words
 
 Box = tuple[int, int, int, int]
 
@@ -22,6 +22,26 @@ def test_the_surest_lines_are_joined_first_and_a_doubtful_one_needs_all_its_neig
     assert cluster(4, pairs, np.array([0.9, 0.8, 0.1, 0.2]), 0.5) == [[0, 1], [2], [3]]
     assert cluster(4, pairs, np.array([0.9, 0.8, 0.3, 0.2]), 0.5) == [[0, 1, 2], [3]]
     assert cluster(2, [], np.zeros(0), 0.5) == [[0], [1]]
+
+
+def test_a_block_is_as_sure_as_its_weakest_side() -> None:
+    pairs, chances = [(0, 1), (1, 2), (2, 3)], np.array([0.9, 0.2, 0.7])
+    assert wholeness([[0, 1], [2, 3], [4]], pairs, chances) == pytest.approx([0.8, 0.7, 1.0])
+    assert wholeness([[0, 1, 2, 3], [4]], pairs, chances) == pytest.approx([0.6, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ends", "follows"),
+    [
+        ("Made for the", "MUDDY DAYS", True, False),
+        ("Luxury Heating", "& Cooling", False, True),
+        ("Luxury Heating", "Ducted A/C", False, False),
+        ("Heizung für", "jedes Haus", True, True),
+        ("Fresh,", "Local", True, False),
+    ],
+)
+def test_a_line_may_ask_for_the_next(first: str, second: str, ends: bool, follows: bool) -> None:
+    assert (ends_open(first), goes_on(second)) == (ends, follows)
 
 
 def test_one_block_alone_is_the_headline_and_the_other_what_it_is_next() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -136,7 +137,7 @@ def test_a_program_that_takes_too_long_reads_nothing(monkeypatch: pytest.MonkeyP
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(tesseract, "installed_languages", lambda: frozenset(("ara",)))
-    monkeypatch.setattr(tesseract, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(tesseract, "FITTED", replace(tesseract.FITTED, timeout_s=0.2))
     assert tesseract.read_crops([np.zeros((20, 60, 3), np.uint8)], "Arabic") == [("", 0.0)]
 
 

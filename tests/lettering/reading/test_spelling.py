@@ -76,6 +76,9 @@ def test_lines_of_a_block_are_mended_together() -> None:
         ("· Freshers", "• Freshers"),
         ("|4 ГРУДНЯ", "4 ГРУДНЯ"), ("Living | Prime", "Living | Prime"), ("ActronAir°", "ActronAir"), ("20°", "20°"),
         ("Black(Friday", "Black Friday"), ("Sale(now)", "Sale(now)"),
+        ("RABAT-10%", "RABAT -10%"), ("Wi-Fi 10%", "Wi-Fi 10%"), ("COVID-19", "COVID-19"),
+        ("一仅售59元一", "仅售59元"), ("一生一世", "一生一世"), ("五一节一", "五一节一"),
+        ("Contact I www.lund.com", "Contact | www.lund.com"), ("Then I said", "Then I said"),
     ],
 )  # fmt: skip
 def test_letters_that_look_alike_are_those_of_the_script_they_stand_in(read: str, mended: str) -> None:
