@@ -23,6 +23,7 @@ import pandas as pd
 from adcreative.catalog.event_log import build_event_log, write_event_log
 from adcreative.catalog.tables import atomic_file, write_rows
 from adcreative.creative import Creative
+from adcreative.market.brands import read_market
 from adcreative.market.folder import save_picture, write_metadata
 from adcreative.market.launch import CONTEXTS, TRAITS, LaunchWorld, rotate_cyclically
 from adcreative.market.simulator import Market
@@ -35,28 +36,7 @@ SCALE = 0.3
 EARLY_DAYS = 10
 NUM_RATERS, ADS_RATED = 80, 30
 NUM_SETS, SEASONS = 180, ("spring", "summer", "sale", "winter")
-QUERIES = (
-    "best {0}",
-    "cheap {0}",
-    "{0} near me",
-    "{0} reviews",
-    "new {0} 2026",
-    "{0} for beginners",
-    "{0} offers",
-    "how to choose {0}",
-)
-ARTICLE = """# What we learnt this spring
-
-Good habits are made of small things. A better pillow and a dark room helped us to sleep through the night.
-
-For lunch we cooked at home more often, with fresh vegetables and olive oil, and spent less money on delivery.
-
-- a walk after work
-- no phone at the table
-
-At the weekend we hiked in the hills; light shoes and a rain jacket were all we needed. We booked the train and a small hotel
-online.
-"""
+WORDS = read_market("words")
 
 
 def write_account(market: Market, out: Path, num: int, seed: int, *, progress: Count = uncounted) -> Path:
@@ -151,8 +131,8 @@ def _stop(
 def _write_tables(folder: Path, creatives: list[Creative], world: LaunchWorld, rng: np.random.Generator) -> None:
     queries = []
     for one in creatives:
-        chosen = rng.choice(len(QUERIES), 3, replace=False)
-        texts = [QUERIES[at].format(one.category) for at in chosen] + [one.brand.casefold()]
+        chosen = rng.choice(len(WORDS["queries"]), 3, replace=False)
+        texts = [WORDS["queries"][at].format(one.category) for at in chosen] + [one.brand.casefold()]
         queries += [{"ad_name": one.ad_name, "query": text, "clicks": int(rng.integers(1, 30))} for text in texts]
     write_rows(folder / "queries.csv", queries, ("ad_name", "query", "clicks"))
     write_rows(folder / "answers.csv", _rate(creatives, world, rng), ("person", "creative", "rating", *TRAITS))
@@ -177,7 +157,7 @@ def _write_tables(folder: Path, creatives: list[Creative], world: LaunchWorld, r
     with atomic_file(folder / "personas.toml") as file:
         file.write('["Explorers"]\nopenness = 1.5\n\n["Planners"]\nconscientiousness = 1.5\nopenness = -0.5\n')
     with atomic_file(folder / "article.md") as file:
-        file.write(ARTICLE)
+        file.write(WORDS["article"])
 
 
 def _rate(creatives: list[Creative], world: LaunchWorld, rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ class Voice:
 
 @cache
 def read_market(name: str) -> Any:
-    """Return the plain values of one of the market's own files: "categories", "words", "planting" or "shapes"."""
+    """Return the plain values of one of the market's own files: "categories", "words", "planting", "shapes", "showcase"."""
     return read_packaged_yaml(files("adcreative.market") / f"{name}.yaml")
 
 

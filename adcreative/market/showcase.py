@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adcreative.config import build_config
 from adcreative.errors import ConfigError
+from adcreative.market.brands import read_market
 from adcreative.market.lines import AdWords
 from adcreative.market.people import Casting
 from adcreative.market.plans import AdPlan, draw_plans
@@ -34,28 +36,7 @@ class Slot:
     words: AdWords | None = None
 
 
-GERMAN = AdWords(
-    headline="Endlich gut schlafen", primary_text="Matratzen aus einer kleinen Werkstatt.",
-    description="100 Tage testen. Versand und Abholung gratis.", cta="Jetzt testen",
-)  # fmt: skip
-SPANISH = AdWords(
-    headline="Tu fin de semana junto al mar", primary_text="Hoteles con encanto, precios claros.",
-    description="Reserva hoy y paga cuando llegues.", cta="Reservar ahora",
-)  # fmt: skip
-SLOTS = (
-    Slot(placement="feed square", template="side", num_people=1),
-    Slot(placement="feed portrait", template="hero", num_people=1, with_product=False),
-    Slot(placement="link landscape", template="wide", num_people=1),
-    Slot(placement="feed square", template="card", num_people=0),
-    Slot(placement="feed square", template="side_left", num_people=1, with_product=False, category="home", words=GERMAN),
-    Slot(placement="story", template="hero", num_people=1),
-    Slot(placement="feed square", template="row", num_people=2, with_product=False),
-    Slot(placement="feed portrait", template="card", num_people=1),
-    Slot(placement="link landscape", template="wide_left", num_people=1, category="travel", words=SPANISH),
-    Slot(placement="feed portrait", template="hero", num_people=0),
-    Slot(placement="feed square", template="side", num_people=1, with_product=False),
-    Slot(placement="link landscape", template="wide", num_people=1, with_product=False),
-)
+SLOTS = tuple(build_config(Slot, one, where="showcase.yaml") for one in read_market("showcase"))
 
 
 def plan_showcase(
