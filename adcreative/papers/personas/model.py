@@ -15,7 +15,7 @@ import numpy as np
 
 from adcreative.errors import TrainingError
 from adcreative.metrics.binary import area_under_curve
-from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
+from adcreative.metrics.bootstrap import Interval, draw_group_counts, percentile_interval
 from adcreative.progress import Count, uncounted
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
@@ -68,18 +68,6 @@ class PersonaModel:
         return expected
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A mean over people with its 95 % interval over people."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Audit:
     """What profiles are worth; each figure is the mean over people of AUC within the person.
@@ -89,7 +77,7 @@ class Audit:
     intervals over people.
     """
 
-    figures: dict[str, Figure]
+    figures: dict[str, Interval]
     effects: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -143,12 +131,12 @@ def audit_personas(responses: Responses, *, seed: int = 0, progress: Count = unc
     return audit
 
 
-def _figure(values: list[float], seed: int) -> Figure:
+def _figure(values: list[float], seed: int) -> Interval:
     if not values:
-        return Figure(float("nan"), float("nan"), float("nan"))
+        return Interval(float("nan"), float("nan"), float("nan"))
     counts = draw_group_counts(len(values), 500, rng=np.random.default_rng(seed))
     low, high = percentile_interval(counts @ np.array(values) / len(values), 0.95) or (values[0], values[0])
-    return Figure(float(np.mean(values)), low, high)
+    return Interval(float(np.mean(values)), low, high)
 
 
 def fit_persona_model(responses: Responses, *, strength: float | None = None) -> PersonaModel:

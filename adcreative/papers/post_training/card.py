@@ -16,9 +16,9 @@ from adcreative.copywriter.engines.adapter import CONFIG_FILE, WEIGHTS_FILE, mer
 from adcreative.copywriter.engines.decoding import SamplingConfig
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests
+from adcreative.metrics.bootstrap import Interval
 from adcreative.papers.post_training.data import read_tests
 from adcreative.papers.post_training.measures import (
-    Interval,
     LineLikelihoods,
     is_malformed,
     is_repetitive,

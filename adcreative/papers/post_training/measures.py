@@ -19,23 +19,12 @@ from adcreative.copywriter.brief import WORD
 from adcreative.copywriter.engines.decoding import SampledRow, SamplingConfig, SharedPrompt
 from adcreative.copywriter.rules import word_set
 from adcreative.encoders.headline_tests import HeadlineTests, build_pairs
+from adcreative.metrics.bootstrap import Interval, draw_group_counts
 
 NUM_RESAMPLES = 2000
 LENGTH_TOLERANCE = 0.1
 _BATCH_LINES = 32
 _OPENERS = {"(": ")", "[": "]", "“": "”"}
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 @dataclass(frozen=True)
@@ -92,9 +81,7 @@ def line_likelihoods(
 
 def ratio_interval(numerator: np.ndarray, denominator: np.ndarray, *, seed: int = 0) -> Interval:
     """Return sum(numerator) / sum(denominator), both [T], with its interval over tests."""
-    draws = np.random.default_rng(seed).multinomial(
-        len(numerator), np.full(len(numerator), 1 / len(numerator)), size=NUM_RESAMPLES
-    )
+    draws = draw_group_counts(len(numerator), NUM_RESAMPLES, rng=np.random.default_rng(seed))
     resampled = (draws @ numerator) / np.maximum(draws @ denominator, 1e-12)
     low, high = np.quantile(resampled, (0.025, 0.975))
     return Interval(float(numerator.sum() / max(denominator.sum(), 1e-12)), float(low), float(high))
