@@ -28,15 +28,15 @@ class Crop:
     kept: float
 
 
-@lru_cache(maxsize=16)
-def plain_edge(photo: Photo) -> str | None:
-    """Return the colour of a photo's edge where most of it is plain, but for a thing that touches it; else None."""
+@lru_cache(maxsize=32)
+def plain_edge(photo: Photo, share: float = PLAIN_SHARE) -> str | None:
+    """Return the colour of a photo's edge where `share` of it is plain, as beside a thing that touches it; else None."""
     pixels = np.asarray(photo.pixels.resize((64, 64), Image.Resampling.BILINEAR), np.float32)
     edge = np.concatenate(
         [pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)]
     )
     ground = np.median(edge, 0)
-    return as_hex(ground) if (np.abs(edge - ground).max(1) < PLAIN_SPREAD).mean() >= PLAIN_SHARE else None
+    return as_hex(ground) if (np.abs(edge - ground).max(1) < PLAIN_SPREAD).mean() >= share else None
 
 
 def _share(inner: Box, outer: Box) -> float:
@@ -143,7 +143,12 @@ def resize(pixels: Image.Image, part: Box, width: int, height: int) -> Image.Ima
     x0, y0 = int(part.x0), int(part.y0)
     cut = pixels.crop((x0, y0, max(x0 + 1, round(part.x1)), max(y0 + 1, round(part.y1))))
     how = cv2.INTER_AREA if width < cut.width else cv2.INTER_CUBIC
-    return Image.fromarray(cv2.resize(np.asarray(cut), (width, height), interpolation=how))
+    pixels = cv2.resize(np.asarray(cut), (width, height), interpolation=how)
+    if pixels.shape[2] == 4 and width > cut.width:  # the outline of a cut-out stays sharp and becomes smooth
+        scale = width / cut.width
+        share = cv2.GaussianBlur(pixels[..., 3].astype(np.float32) / 255.0, (0, 0), scale)
+        pixels[..., 3] = np.rint(255 * np.clip((share - 0.5) * 2 * scale + 0.5, 0.0, 1.0))
+    return Image.fromarray(pixels)
 
 
 def _cut(pixels: Image.Image, window: Box, width: int, height: int, edge: str | None) -> Image.Image:

@@ -55,6 +55,7 @@ STAND_INS = ("split", "split_side", "minimal")  # layouts that take over in a sh
 SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that may do without a photo of the recipe
 BOLD = ("button", "badge", "brand", "old_price")
 FOCUS_KEPT = 0.88  # share of a photo's first focus that a crop must keep
+CLOSELY_CUT = 0.35  # of the rim of a photo that is ground of one colour: a panel of it makes the rim unseen
 LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
 LEAST_FRAMED = 0.25  # of a box, that a photo takes which is shown whole on a panel
 INSET_RADIUS = 2.0  # steps of the grid
@@ -432,7 +433,8 @@ class _Painter:
         where = Box(x0, y0, x0 + width, y0 + height)
         pixels = resize(photo.pixels, Box(0, 0, *photo.pixels.size), width, height)
         picture = Picture(where, pixels, INSET_RADIUS * self.shape.unit, node.name)
-        return [Fill(box, self.palette.soft, self._radius(node, box)), picture], [where], 1.0
+        panel = plain_edge(photo, CLOSELY_CUT) or self.palette.soft
+        return [Fill(box, panel, self._radius(node, box)), picture], [where], 1.0
 
     def _over(self, box: Box) -> list[Box]:
         """Return the boxes of filled cards and words that lie over a photo's box."""
