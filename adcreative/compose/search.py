@@ -11,18 +11,23 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from deap import base, tools
 
+from adcreative.compose.colour import to_rgb
 from adcreative.compose.layout import layout_names, load_layout
 from adcreative.compose.measures import LEADS, Measures, design_score, likeness, measure, picture_likeness
 from adcreative.compose.parts import Parts
 from adcreative.compose.recipe import Density, Recipe
 from adcreative.compose.render import Composed, compose_ad
+from adcreative.compose.scene import Words
 from adcreative.compose.shapes import Shape
+from adcreative.compose.typesetting import line_width, rise_and_fall
 from adcreative.creative import Creative
 from adcreative.encoders.threads import iter_in_threads
+from adcreative.features.lettering import CAP_SHARE, DrawnLines
 from adcreative.progress import Count, ShouldStop, never, uncounted
 
 POPULATION, GENERATIONS = 36, 3
@@ -32,9 +37,14 @@ CROSSED, SPREAD = 0.9, 0.45  # chance that parents are crossed; how much a place
 DENSITIES: tuple[Density, ...] = ("normal", "airy", "full")
 MAX_PROOFS = 3
 BARE = 6  # of so many ads one may do without a photo, where there are photos
+FOUND_BEYOND_PX = 2.0  # that a finder's box reaches beyond a line on each side, on a picture of SCORED_PX
 SCORED_PX = 480  # of the longer side, of what is scored in the search: order as at full size, in a third of the time
 
-Score = Callable[[Sequence[Creative]], np.ndarray]  # ads with their final pixels -> lower bound of what is predicted, [N]
+
+class Score(Protocol):
+    """Predicts ads: their final pixels and words, and where their lines are drawn, where that is known, to lower bounds [N]."""
+
+    def __call__(self, creatives: Sequence[Creative], lines: Sequence[DrawnLines] | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,26 +195,57 @@ class Search:
         """Compose, measure and score candidates; those with faults keep none."""
         recipes = [genes.decode(one.genes) for one in individuals]
         looked = list(iter_in_threads(self._look, recipes))
-        clean = [(place, found[1], found[2]) for place, found in enumerate(looked) if found[1] is not None]
+        clean = [(place, found) for place, found in enumerate(looked) if isinstance(found, _Looked)]
+        predicted: Sequence[float | None] = [None] * len(clean)
         if self.score is not None and clean:
-            predicted: Sequence[float | None] = self.score([one for _, _, one in clean]).tolist()
-        else:
-            predicted = [None] * len(clean)
-        for one, (num_faults, _, _) in zip(individuals, looked, strict=True):
-            one.fitness.values = (-100.0 - num_faults,) * 3
-        for (place, measures, _), value in zip(clean, predicted, strict=True):
+            predicted = self.score([one.creative for _, one in clean], [one.lines for _, one in clean]).tolist()
+        for one, found in zip(individuals, looked, strict=True):
+            one.fitness.values = (-100.0 - (found if isinstance(found, int) else 0),) * 3
+        for (place, seen), value in zip(clean, predicted, strict=True):
+            measures = seen.measures
             novelty = 1.0 - max((picture_likeness(measures.grid, one) for one in self.ran), default=0.0)
-            found = Candidate(recipes[place], measures, design_score(measures), novelty, value)
-            individuals[place].candidate = found
-            individuals[place].fitness.values = (found.worth, found.novelty, found.design)
+            candidate = Candidate(recipes[place], measures, design_score(measures), novelty, value)
+            individuals[place].candidate = candidate
+            individuals[place].fitness.values = (candidate.worth, candidate.novelty, candidate.design)
         return individuals
 
-    def _look(self, recipe: Recipe) -> tuple[int, Measures | None, Creative]:
+    def _look(self, recipe: Recipe) -> _Looked | int:
+        """Compose an ad and return what is seen in it, or the number of its faults."""
         composed = compose_ad(recipe, self.parts, self.shape, strict=True)
         if composed.problems:
-            return len(composed.problems), None, Creative()
-        pixels_too = self.score is not None
-        return 0, measure(recipe, composed), as_creative(recipe, composed, self.parts, SCORED_PX) if pixels_too else Creative()
+            return len(composed.problems)
+        if self.score is None:
+            return _Looked(measure(recipe, composed))
+        creative = as_creative(recipe, composed, self.parts, SCORED_PX)
+        return _Looked(measure(recipe, composed), creative, drawn_lines(composed, SCORED_PX))
+
+
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """What is seen of a candidate without faults; without a model measures alone."""
+
+    measures: Measures
+    creative: Creative = field(default_factory=Creative)
+    lines: DrawnLines = field(default_factory=lambda: DrawnLines(np.zeros((0, 4), np.float32)))
+
+
+def drawn_lines(composed: Composed, longest_px: int) -> DrawnLines:
+    """Return the lines of a composed ad in a copy with `longest_px` on the longer side, as a finder of lines would box them.
+
+    What a finder boxes beside them are large ornaments that it takes for letters.
+    """
+    scale = min(1.0, longest_px / max(composed.scene.width, composed.scene.height))
+    beyond = np.array([-1.0, -1.0, 1.0, 1.0], np.float32) * FOUND_BEYOND_PX * longest_px / SCORED_PX
+    boxes, inks = [], []
+    for item in composed.scene.items:
+        if not isinstance(item, Words):
+            continue
+        for text, x, baseline in item.lines:
+            capitals = rise_and_fall(text, item.kind)[0] * item.size
+            high, middle = capitals / CAP_SHARE, baseline - capitals / 2
+            boxes.append((x, middle - high / 2, x + line_width(text, item.kind) * item.size, middle + high / 2))
+            inks.append(to_rgb(item.colour))
+    return DrawnLines(np.array(boxes, np.float32).reshape(-1, 4) * scale + beyond, inks)
 
 
 def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: int | None = None) -> Creative:

@@ -6,7 +6,7 @@ CreativeError in its place; the others go on. Pictures are handled a few at a ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from adcreative.errors import CreativeError
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 from adcreative.features.cache import FeatureStore, VersionCache, file_key, hash_picture, picture_key, words_key
 from adcreative.features.complexity import MEASURED_BY, complexity_stats
-from adcreative.features.lettering import FindsLines, lettering_stats
+from adcreative.features.lettering import DrawnLines, FindsLines, lettering_stats
 
 CHUNK = 16  # creatives whose pictures are open at a time
 WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders fill their blocks, pictures need no such company
@@ -130,6 +130,7 @@ class FeatureExtractor:
         that each needs. See `for_models`.
         """
         self.line_finder, self.measures_complexity = line_finder, measures_complexity
+        self.drawn: Mapping[str, DrawnLines] = {}
         self.sharing = sharing
         self.clip, self.headline_model, self.analyzer, self.codec = clip, headline_model, analyzer, codec
         self.cache = cache
@@ -171,6 +172,13 @@ class FeatureExtractor:
         other.cache, other.codec = VersionCache(self.cache), LatestCodes(self.codec)
         if isinstance(other.analyzer, KnowsVersions):
             other.analyzer = other.analyzer.for_versions(image_u8, only_covered=only_covered)
+        return other
+
+    def for_drawn(self, drawn: Mapping[str, DrawnLines]) -> FeatureExtractor:
+        """Return an extractor with the same encoders and cache that is told where the lines of some pictures were drawn, by
+        `hash_picture`, and looks for none in these: finding them takes longer than all else that is read of a picture."""
+        other = copy(self)
+        other.drawn = drawn
         return other
 
     def for_models(self, models: Iterable[AsksForFeatures]) -> FeatureExtractor:
@@ -238,7 +246,7 @@ class FeatureExtractor:
         entry of it is written, and also of one that is known already.
         """
         hashes = tuple(hash_of(part) for part in (self.clip, self.analyzer, self.codec, self.line_finder) if part is not None)
-        hashes += (MEASURED_BY,) if self.measures_complexity else ()
+        hashes += (MEASURED_BY,) * self.measures_complexity + ("drawn lines",) * bool(self.drawn)
         owners = split_consent_ids(creative.consent_id)
         path, content, of_file = creative.image_path if creative.image_u8 is None else None, None, ""
         if self.cache and path is not None and (content := read_image_bytes(path, MAX_KEYED_BYTES)) is not None:
@@ -295,7 +303,9 @@ class FeatureExtractor:
     def _measure_lettering(self, image_u8: np.ndarray) -> dict[str, np.ndarray]:
         if self.line_finder is None:
             return {}
-        return {"lettering": lettering_stats(image_u8, self.line_finder.find_lines(image_u8))}
+        drawn = self.drawn.get(hash_picture(image_u8)) if self.drawn else None
+        lines = DrawnLines(self.line_finder.find_lines(image_u8)) if drawn is None else drawn
+        return {"lettering": lettering_stats(image_u8, lines.boxes_px, lines.inks)}
 
     def _read_words(self, encoder_hash: str, texts: set[str], encode: Callable[[list[str]], Any]) -> dict[str, np.ndarray]:
         """Return what `encode` says of each text, from the cache where it is known."""

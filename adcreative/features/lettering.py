@@ -5,6 +5,8 @@ Lines are found, not read, on a small copy: thirty milliseconds a picture, a ten
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +29,17 @@ class FindsLines(Protocol):
         """Return boxes x0, y0, x1, y1 [N, 4] float32, px of the picture [H, W, 3]."""
 
 
-def lettering_stats(image_u8: np.ndarray, lines_xyxy_px: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class DrawnLines:
+    """Lines of text in a picture: boxes [N, 4] in px, CAP_SHARE of them high in capitals; their inks where these are known."""
+
+    boxes_px: np.ndarray
+    inks: Sequence[tuple[int, int, int]] | None = None
+
+
+def lettering_stats(
+    image_u8: np.ndarray, lines_xyxy_px: np.ndarray, inks: Sequence[tuple[int, int, int]] | None = None
+) -> np.ndarray:
     """Return the LETTERING_STATS of a picture, [6] float32.
 
     share: of the picture's area in boxes of lines. lines, letters: ln(1 + number), letters by the lines' proportions. contrast:
@@ -35,7 +47,7 @@ def lettering_stats(image_u8: np.ndarray, lines_xyxy_px: np.ndarray) -> np.ndarr
     of a phone, 375 points wide.
 
     Args:
-        image_u8: [H, W, 3]. lines_xyxy_px: boxes of lines of text [N, 4].
+        image_u8: [H, W, 3]. lines_xyxy_px: boxes of lines of text [N, 4]. inks: colour of each; measured when None.
     """
     height, width = image_u8.shape[:2]
     boxes = np.asarray(lines_xyxy_px, np.float32).reshape(-1, 4)
@@ -45,10 +57,9 @@ def lettering_stats(image_u8: np.ndarray, lines_xyxy_px: np.ndarray) -> np.ndarr
     contrasts, caps_pt = [NEUTRAL_CONTRAST], [NEUTRAL_PT]
     if len(boxes):
         caps_pt = [float(side) * CAP_SHARE * PHONE_WIDTH_PT / width for side in sides[:, 1]]
-        largest = boxes[np.argsort(-sides[:, 0] * sides[:, 1])[:MAX_LINES]]
-        inks = [measure_ink(image_u8, (float(x0), float(y0), float(x1), float(y1))) for x0, y0, x1, y1 in largest]
-        found = [contrast_ratio(ink.colour, ink.ground_colour) for ink in inks if ink.box is not None]
-        contrasts = found or contrasts
+        largest = np.argsort(-sides[:, 0] * sides[:, 1])[:MAX_LINES]
+        found = (_contrast(image_u8, boxes[place], None if inks is None else inks[place]) for place in largest)
+        contrasts = [one for one in found if one is not None] or contrasts
     return np.array(
         [
             min(area, 1.0), np.log1p(len(boxes)), np.log1p(letters), np.log(min(contrasts)), np.log(max(min(caps_pt), 1.0)),
@@ -56,3 +67,17 @@ def lettering_stats(image_u8: np.ndarray, lines_xyxy_px: np.ndarray) -> np.ndarr
         ],
         np.float32,
     )  # fmt: skip
+
+
+def _contrast(image_u8: np.ndarray, box: np.ndarray, ink: tuple[int, int, int] | None) -> float | None:
+    """Return the contrast of a line with its ground, None where no letters are seen. A line covers less than half of its box,
+    so the middle of all colours is the ground's."""
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    if ink is None:
+        measured = measure_ink(image_u8, (x0, y0, x1, y1))
+        return None if measured.box is None else contrast_ratio(measured.colour, measured.ground_colour)
+    inside = image_u8[max(0, int(y0)) : int(np.ceil(y1)), max(0, int(x0)) : int(np.ceil(x1))].reshape(-1, 3)
+    if not len(inside):
+        return None
+    red, green, blue = (int(value) for value in np.median(inside, axis=0))
+    return contrast_ratio(ink, (red, green, blue))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,8 @@ from adcreative.creative import Creative
 from adcreative.encoders.faces import LatestFaces, load_face_analyzer
 from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.features.cache import VersionCache, hash_picture
+from adcreative.features.lettering import DrawnLines
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.provenance.disclosure import disclosures_of_run
@@ -40,6 +42,10 @@ from adcreative.report.wall import render_wall
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
 from adcreative.verbs.settings import ComposeSettings
+
+if TYPE_CHECKING:
+    from adcreative.features.extraction import FaceFinder
+    from adcreative.verbs.loading import Judges
 
 __all__ = ["compose", "new_brief", "write_ad"]
 
@@ -126,23 +132,28 @@ def _face_finder() -> LatestFaces:
     return load_face_analyzer()
 
 
-def scorer(model: Path | None) -> Score | None:
+def scorer(judges: Judges | None, *, has_faces: bool = True) -> Score | None:
     """Return what scores ads: the lower bound of two models' pooled log-odds; None without a model of an account.
 
-    Raises:
-        ArtifactError: the folder holds no models.
+    Candidates, whose lines are known, are scored once and never again: what is seen of them is not kept. has_faces: whether
+    they may show faces.
     """
-    if model is None:
+    if judges is None:
         return None
     from adcreative.editor.models import pool_opinions
-    from adcreative.verbs.loading import load_model, load_tools
+    from adcreative.verbs.loading import load_tools
 
-    judges = load_model(model)
     pair = (judges.predictor, judges.judge)
     extractor = load_tools().extractor_for(pair)
+    analyzer: FaceFinder = extractor.analyzer if has_faces else NoFaces()
+    once = extractor.for_cache(VersionCache(extractor.cache), analyzer)
 
-    def score(creatives: Sequence[Creative]) -> np.ndarray:
-        features = extractor.extract(creatives)
+    def score(creatives: Sequence[Creative], lines: Sequence[DrawnLines] | None = None) -> np.ndarray:
+        reading = extractor
+        if lines is not None:
+            pixels = [hash_picture(np.asarray(one.image_u8)) for one in creatives]
+            reading = once.for_drawn(dict(zip(pixels, lines, strict=True)))
+        features = reading.extract(creatives)
         opinions = [one.predict_log_odds(creatives, features) for one in pair]  # type: ignore[arg-type]
         mean, std = pool_opinions(np.stack([mean for mean, _ in opinions]), np.stack([std for _, std in opinions]))
         return mean - RISK_AVERSION * std
@@ -150,12 +161,30 @@ def scorer(model: Path | None) -> Score | None:
     return score
 
 
+class NoFaces:
+    """Finds no faces, where no photo has any."""
+
+    def analyze(self, image_u8: np.ndarray) -> list[Any]:
+        """Return nothing for a picture [H, W, 3]."""
+        return []
+
+
 def search_ads(
     prepared: Prepared, shapes: Sequence[Shape], settings: ComposeSettings, ran: Sequence[np.ndarray] = (), *,
-    progress: Progress = silent, should_stop: ShouldStop = never, show: Show | None = None,
+    judges: Judges | None = None, progress: Progress = silent, should_stop: ShouldStop = never, show: Show | None = None,
 ) -> list[Candidate]:  # fmt: skip
-    """Return the set of ads that is chosen, each without faults in every shape but the banner, which few messages fit."""
-    score = scorer(settings.model)
+    """Return the set of ads that is chosen, each without faults in every shape but the banner, which few messages fit.
+
+    Args:
+        judges: the models that score; those of `settings.model` when None.
+    Raises:
+        ArtifactError: that folder holds no models.
+    """
+    if judges is None and settings.model is not None:
+        from adcreative.verbs.loading import load_model
+
+        judges = load_model(settings.model)
+    score = scorer(judges, has_faces=prepared.num_faces > 0)
     search = Search(
         parts=prepared.parts, messages=prepared.messages, shape=shapes[0], score=score, ran=ran,
         has_faces=prepared.num_faces > 0, population=min(POPULATION, max(LEAST_POPULATION, 3 * settings.num)),

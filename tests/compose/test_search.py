@@ -16,7 +16,8 @@ from adcreative.compose.from_ad import find_photograph
 from adcreative.compose.measures import design_score, likeness, measure, picture_likeness
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import compose_ad
-from adcreative.compose.search import TWIN, Genes, Search, choose
+from adcreative.compose.scene import Words
+from adcreative.compose.search import TWIN, Genes, Search, choose, drawn_lines
 from adcreative.compose.shapes import SHAPES
 from adcreative.errors import ConfigError, CreativeError
 
@@ -53,7 +54,8 @@ def test_a_search_gives_a_set_of_concepts_without_near_twins(tmp_path: Path) -> 
     only = choose(found, 6, lambda one: one.recipe.layout == chosen[0].recipe.layout)
     assert {one.recipe.layout for one in only} == {chosen[0].recipe.layout}
 
-    def prefer_offers(creatives: list) -> np.ndarray:
+    def prefer_offers(creatives: list, lines: list) -> np.ndarray:
+        assert [len(one.boxes_px) > 0 for one in lines] == [True] * len(creatives)
         return np.array([1.0 if "30%" in f"{one.headline} {one.description}" else 0.0 for one in creatives])
 
     small = replace(search, score=prefer_offers, population=6, generations=1)
@@ -63,6 +65,22 @@ def test_a_search_gives_a_set_of_concepts_without_near_twins(tmp_path: Path) -> 
     assert scored[0].recipe.texts.get("offer") == "First box 30% off"
     long = {"headline": ("A line that nobody reads " * 8,)}
     assert not replace(search, messages=long, population=2).run(seed=1)  # what the layouter refuses is no ad
+
+
+def test_the_lines_of_a_composed_ad_lie_where_its_letters_are_drawn(tmp_path: Path) -> None:
+    prepared = prepare(brief_with_photo(tmp_path), segment=None, find_faces=None)
+    texts = {"headline": "Melons picked this morning", "offer": "First box 30% off", "button": "Order a box"}
+    composed = compose_ad(Recipe("type_only", texts, None), prepared.parts, SHAPES["1:1"])
+    bare = np.asarray(composed.scene.draw(lambda item: not isinstance(item, Words))).astype(int)
+    letters = np.abs(np.asarray(composed.image).astype(int) - bare).max(axis=2) > 60
+    for longest_px in (1080, 540):
+        lines = drawn_lines(composed, longest_px)
+        covered = np.zeros_like(letters)
+        for x0, y0, x1, y1 in lines.boxes_px * 1080 / longest_px:
+            covered[max(0, int(y0)) : int(y1) + 1, max(0, int(x0)) : int(x1) + 1] = True
+        assert (letters & covered).sum() > 0.97 * letters.sum()
+        assert covered.sum() < 6 * letters.sum()
+    assert len(lines.inks or ()) == len(lines.boxes_px)
 
 
 def test_an_ad_is_measured_on_its_pixels(tmp_path: Path) -> None:

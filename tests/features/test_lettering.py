@@ -13,8 +13,9 @@ from scipy import special, stats
 from adcreative.creative import Creative
 from adcreative.ctr.account.fitting import fit_account
 from adcreative.features.batch import CreativeFeatures
+from adcreative.features.cache import hash_picture
 from adcreative.features.extraction import FeatureExtractor
-from adcreative.features.lettering import LETTERING_STATS, NEUTRAL_CONTRAST, lettering_stats
+from adcreative.features.lettering import LETTERING_STATS, NEUTRAL_CONTRAST, DrawnLines, lettering_stats
 from adcreative.lettering.reading.reader import LineFinder, has_reader
 from tests.ctr.account.accounts import PlantedAccount, plant_account
 from tests.features.test_features import FakeAnalyzer, FakeClip, FakeCodec, FakeHeadlines
@@ -94,6 +95,25 @@ def plant_lettering(num: int, seed: int) -> PlantedAccount:
         for one, row in zip(plain.features, rows, strict=True)
     ]
     return PlantedAccount(creatives, features, truth)
+
+
+def test_lines_that_are_known_are_not_looked_for() -> None:
+    class Finder:
+        content_hash = "finder 1"
+
+        def find_lines(self, image_u8: np.ndarray) -> np.ndarray:
+            raise AssertionError("looked for")
+
+    parts: tuple[Any, ...] = (FakeClip("clip"), FakeHeadlines(), FakeAnalyzer(), FakeCodec())
+    drawn = DrawnLines(BOXES, [(20, 20, 20)] * len(BOXES))
+    extractor = FeatureExtractor(*parts, line_finder=Finder())
+    (seen,) = extractor.for_drawn({hash_picture(drawn_ad()): drawn}).extract([Creative(headline="Sleep", image_u8=drawn_ad())])
+    assert isinstance(seen, CreativeFeatures)
+    assert seen.lettering is not None
+    measured = lettering_stats(drawn_ad(), BOXES)
+    assert np.delete(seen.lettering - measured, 3) == pytest.approx(0.0, abs=1e-6)
+    dark, same = (named(lettering_stats(drawn_ad(), BOXES[:1], [ink]))["contrast"] for ink in ((0, 0, 0), (236,) * 3))
+    assert dark > 2.0 > 0.5 > same  # the first line stands on a ground of 236
 
 
 @pytest.mark.planted
