@@ -16,6 +16,7 @@ from adcreative.report.best_pairs import MIN_CHANGED_SHARE, changed_share
 
 MIN_VISIBLE = 7  # of twelve, what a stranger sees at once; nine were measured, eight are wanted
 MAX_WORSE, WORST = 1, -0.03  # ads whose planted rate fell, and by how much it may have (relative)
+NUM_WALLS, MIN_NEW = 3, 3  # brands of the demo that ads are composed for, and ads of each
 RESULT_FIELDS = {
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "ctr_original", "ctr_control",
     "ctr_edited", "ctr_edited_low", "ctr_edited_high", "ctr_edited_judge", "identity_similarity", "faces", "edits",
@@ -60,7 +61,19 @@ def check_demo(demo_dir: Path) -> str:
     truth = json.loads((demo_dir / "truth.json").read_text())
     assert truth["mean_true_delivered"] > truth["mean_true_original"], truth["sentence"]
     check_worse(truth["rows"])
-    return f"{len(rows)} creatives, {len(edited)} edited, {num_visible} of them visibly. {truth['sentence']}"
+    num_new = check_composed(truth["composed"], report)
+    return f"{num_new} new ads. {len(rows)} creatives, {len(edited)} edited, {num_visible} of them visibly. {truth['sentence']}"
+
+
+def check_composed(walls: Sequence[Mapping[str, Any]], report: str) -> int:
+    """Return how many new ads were composed; AssertionError where a brand lacks some, or all are no better than what ran."""
+    assert len(walls) == NUM_WALLS, f"ads were composed for {len(walls)} brands"
+    few = [wall["brand"] for wall in walls if len(wall["true_new"]) < MIN_NEW]
+    assert not few, f"hardly a new ad for {few}"
+    new, ran = (np.mean([np.mean(wall[name]) for wall in walls]) for name in ("true_new", "mean_true_ran"))
+    assert new > ran, f"new ads have {new:.2%} planted, those that ran {ran:.2%}"
+    assert report.count('<article class="ad">') >= NUM_WALLS * MIN_NEW, "the report shows no wall of new ads"
+    return sum(len(wall["true_new"]) for wall in walls)
 
 
 def check_worse(rows: Sequence[Mapping[str, Any]]) -> None:

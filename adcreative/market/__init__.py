@@ -3,6 +3,7 @@
     true log-odds = base + category + brand + placement + button                      context
                   + headline + body                                                   words
                   + look + faces                                                      picture (or words_only, without one)
+                  + layout + message                                                  composed ads alone
     true_ctr      = 1 / (1 + exp(-true log-odds))                                     about 1 to 3 %
 
     L(x; m)   = m tanh(x / m)                            small effects pass, large sums stop paying
@@ -17,11 +18,15 @@
     faces    = (1 - exp(-share / 0.02)) L(presence + curve(share) + mean over faces, by area, of the sum of curves of
                smile, eyes_open, gaze_x, gaze_y, head_pitch; 0.6)                     share: all face boxes / picture
 
+    layout   = a weight for each family of layouts
+    message  = a weight for each role that may lead + ideal(number of facts)
+
 What it reads: final pixels (faces through the face mesh, look through colour statistics), words (fixed phrase patterns of
 `phrases` behind any opening that fits every ad, how many words speak of the product, the headline model's appeal), and the
-context columns. Never latents, file names, dates, audiences or results. It is a smooth function of what it reads, without
-noise. Noise belongs to results: each creative's log-odds are moved once by N(0, 0.08), and clicks are binomial in 500 to
-20,000 impressions. Words drawn into a picture are not read: the headline is the column's.
+context columns; of a composed ad, which family of layouts it is, what leads and how many facts it shows. Never latents, file
+names, dates, audiences or results. It is a smooth function of what it reads, without noise. Noise belongs to results: each
+creative's log-odds are moved once by N(0, 0.08), and clicks are binomial in 500 to 20,000 impressions. Words drawn into a
+picture are not read: the headline is the column's.
 
 Seeds: every weight, best and base is `core + spread * draw(seed, name)` (`planting`). Some things hold in nearly every market
 (smiles pay, less in finance and fashion; eyes at the viewer pay; a line about what is sold beats one that could stand in any
@@ -30,6 +35,8 @@ own mix of `readers`, one kind of which has Upworthy's taste; each category has 
 one market's numbers.
 """
 
+from adcreative.market.material import Material as Material
 from adcreative.market.people import load_face_pool as load_face_pool
 from adcreative.market.simulator import Market as Market
+from adcreative.market.truth import Concept as Concept
 from adcreative.market.truth import PlantedTruth as PlantedTruth

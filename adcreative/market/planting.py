@@ -70,6 +70,9 @@ LENGTH_WIDTH_WORDS = 3.5
 APPEAL_LIMIT = 0.5
 BODY_SHARE = 0.35
 BUTTON_SPREAD = 0.025
+# of composed ads: families of layouts differ about as much as brands do, the line that leads half as much
+LAYOUT_SPREAD, LEAD_SPREAD = 0.20, 0.10
+FACTS_WEIGHT, FACTS_BEST, FACTS_WIDTH = (0.10, 0.04), (2.0, 1.0), 1.5
 
 FACE_LIMIT, WORDS_LIMIT, LOOK_LIMIT = 0.6, 0.6, 0.4
 FACE_PRESENCE = (0.12, 0.06)

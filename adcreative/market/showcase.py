@@ -62,7 +62,7 @@ def plan_showcase(
         new.append(_fill(plan, slot, shown, rng))
     held_out = {(plan.brand.name, plan.number) for plan in new}
     earlier = [plan for plan in plans if (plan.brand.name, plan.number) not in held_out]
-    return _spread(earlier, num_earlier), new
+    return spread_evenly(earlier, num_earlier), new
 
 
 def _cast(casting: Casting) -> list[np.ndarray]:
@@ -81,7 +81,7 @@ def _fill(plan: AdPlan, slot: Slot, people: Sequence[np.ndarray], rng: np.random
     return replace(plan, design=design, words=slot.words or plan.words, face_codes=codes, person_codes=codes, test_id="")
 
 
-def _spread(plans: Sequence[AdPlan], num: int) -> list[AdPlan]:
+def spread_evenly(plans: Sequence[AdPlan], num: int) -> list[AdPlan]:
     """Return `num` plans taken evenly from all brands, in order."""
     rows = np.unique(np.linspace(0, len(plans) - 1, min(num, len(plans))).round().astype(int))
     return [plans[row] for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from adcreative.catalog.images import picture
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import ConfigError
 from adcreative.market.folder import check_truth_path, save_picture, write_metadata, write_truth
+from adcreative.market.material import Material, draw_material
 from adcreative.market.measures import ExpressionSet, FacePainter, FaceReader, HeadlineScorer, measure_picture
 from adcreative.market.people import MIXED_SHARE, Casting, load_face_pool
-from adcreative.market.plans import AdPlan, draw_plans
+from adcreative.market.plans import LARGEST_ACCOUNT, AdPlan, draw_plans
 from adcreative.market.rendering import render_ad
-from adcreative.market.showcase import plan_showcase
-from adcreative.market.truth import AdContext, PlantedTruth, rate
+from adcreative.market.showcase import plan_showcase, spread_evenly
+from adcreative.market.truth import AdContext, Concept, PlantedTruth, rate
 from adcreative.progress import Count, uncounted
 
 DEFAULT_SCALE = 0.5
@@ -58,20 +59,22 @@ class Market:
         self._face_codes, self._directions, self._mixed_share = face_codes, directions, mixed_share
         self._appeals: dict[str, float] = {}
 
-    def true_ctr(self, creative: Creative, image_u8: np.ndarray | None = None) -> float:
+    def true_ctr(self, creative: Creative, image_u8: np.ndarray | None = None, concept: Concept | None = None) -> float:
         """Return the planted click rate, 0..1, of a creative, or of its words with another picture.
 
         Reads final pixels, the words, brand, category, placement and button; nothing else, so an edit's realised uplift is
         the ratio of two calls.
 
         Args:
-            image_u8: [H, W, 3] uint8 shown instead of the creative's own picture.
+            image_u8: [H, W, 3] uint8 shown instead of the creative's own picture. concept: of a composed ad.
         Raises:
             CreativeError: the creative's picture cannot be read.
         """
-        return rate(self.true_terms(creative, image_u8))
+        return rate(self.true_terms(creative, image_u8, concept))
 
-    def true_terms(self, creative: Creative, image_u8: np.ndarray | None = None) -> dict[str, float]:
+    def true_terms(
+        self, creative: Creative, image_u8: np.ndarray | None = None, concept: Concept | None = None
+    ) -> dict[str, float]:
         """Return the parts of the true log-odds by name; `true_ctr` is the logistic function of their sum."""
         pixels = picture(creative) if image_u8 is None else image_u8
         return self.truth.terms(
@@ -80,6 +83,7 @@ class Market:
             body=creative.body,
             appeal=self._appeal(creative.headline),
             picture=None if pixels is None else measure_picture(pixels, self._analyzer),
+            concept=concept,
         )
 
     def make_creatives(
@@ -121,13 +125,15 @@ class Market:
             ConfigError: num or scale is out of range, or truth_path lies in `out_dir`.
             CatalogError: a file cannot be written.
         """
-        return self._write(out_dir, self._draft(num, seed, scale), num, seed, truth_path, progress)
+        return self._write(out_dir, _usual(self._draft(num, seed, scale)), num, seed, truth_path, progress)
 
     def write_account(
         self, account_dir: Path, out_dir: Path, num: int, num_earlier: int, seed: int, *, truth_path: Path | None = None,
-        progress: Count = uncounted,
+        composed: Sequence[tuple[Creative, Concept | None]] = (), progress: Count = uncounted,
     ) -> Path:  # fmt: skip
         """Write an account's `num_earlier` ads with their results into `account_dir`, and `num` new ones into `out_dir`.
+
+        Those that were composed have results too and are the last of the earlier ones; as many of the others are left out.
 
         The new ones are of the same brands (`showcase`): with people, with products only, in another language. Their folder
         comes last, so that where it is complete both are.
@@ -137,23 +143,25 @@ class Market:
         Raises:
             ConfigError: more new ads than are planned, or truth_path lies in `out_dir`. CatalogError: a file cannot be written.
         """
-        earlier, new = plan_showcase(num, num_earlier, self._cast(), rng=np.random.default_rng([self.seed, seed, 2]))
-        total = len(earlier) + len(new)
-        self._write(account_dir, self._render(earlier), total, seed, None, progress)
-        return self._write(out_dir, self._render(new), total, seed + 1, truth_path, progress, done=len(earlier))
+        earlier, new = self._plan_account(num, num_earlier, seed)
+        earlier = spread_evenly(earlier, len(earlier) - len(composed))
+        num_ran = len(earlier) + len(composed)
+        total = num_ran + len(new)
+        self._write(account_dir, chain(_usual(self._render(earlier)), composed), total, seed, None, progress)
+        return self._write(out_dir, _usual(self._render(new)), total, seed + 1, truth_path, progress, done=num_ran)
 
     def _write(
-        self, out_dir: Path, drafts: Iterator[Creative], num: int, seed: int, truth_path: Path | None, progress: Count,
-        done: int = 0,
+        self, out_dir: Path, drafts: Iterable[tuple[Creative, Concept | None]], num: int, seed: int,
+        truth_path: Path | None, progress: Count, done: int = 0,
     ) -> Path:  # fmt: skip
         """Write creatives as a folder, their results drawn from the files' pixels, and their truth outside it."""
         out_dir = Path(out_dir)
         truth_path = check_truth_path(out_dir, truth_path)
         written: list[Creative] = []
         truths: dict[str, dict[str, Any]] = {}
-        for number, draft in enumerate(drafts):
-            creative = self.with_results(save_picture(draft, out_dir), seed, number)
-            terms = self.true_terms(creative)
+        for number, (draft, concept) in enumerate(drafts):
+            creative = self.with_results(save_picture(draft, out_dir), seed, number, concept)
+            terms = self.true_terms(creative, concept=concept)
             truths[creative.ad_name] = {"file_name": creative.file_name, "true_ctr": rate(terms), "terms": terms}
             written.append(replace(creative, image_u8=None))
             progress(done + number + 1, num)
@@ -161,7 +169,29 @@ class Market:
         write_metadata(out_dir, written)
         return truth_path
 
-    def with_results(self, creative: Creative, seed: int, number: int) -> Creative:
+    def draw_materials(self, num: int, seed: int) -> list[Material]:
+        """Draw what the first `num` brands of `make_creatives` with this seed have to compose ads from."""
+        rng = np.random.default_rng([self.seed, seed, 0])
+        return self._materials(draw_plans(num * LARGEST_ACCOUNT, self._cast(), scale=DEFAULT_SCALE, rng=rng), num, seed)
+
+    def draw_account_materials(self, num_brands: int, num: int, num_earlier: int, seed: int) -> list[Material]:
+        """Draw what the first brands of the account of `write_account` have to compose ads from."""
+        return self._materials(self._plan_account(num, num_earlier, seed)[0], num_brands, seed)
+
+    def _materials(self, plans: Iterable[AdPlan], num: int, seed: int) -> list[Material]:
+        people: dict[str, AdPlan] = {}
+        for plan in plans:
+            if len(plan.face_codes):
+                people.setdefault(plan.brand.name, plan)
+        shown = list(people.values())[:num]
+        portraits = self._codec.render(np.stack([plan.face_codes[0] for plan in shown])) if shown else ()
+        rngs = (np.random.default_rng([self.seed, seed, number, 6]) for number in range(num))
+        return [draw_material(plan.brand, face, rng) for plan, face, rng in zip(shown, portraits, rngs, strict=False)]
+
+    def _plan_account(self, num: int, num_earlier: int, seed: int) -> tuple[list[AdPlan], list[AdPlan]]:
+        return plan_showcase(num, num_earlier, self._cast(), rng=np.random.default_rng([self.seed, seed, 2]))
+
+    def with_results(self, creative: Creative, seed: int, number: int, concept: Concept | None = None) -> Creative:
         """Return the creative with impressions, clicks and spend drawn from its true rate.
 
         impressions ~ lognormal around 4,000, cut to 500..20,000
@@ -170,7 +200,7 @@ class Market:
         rng = np.random.default_rng([self.seed, seed, number, 1])
         drawn = float(np.exp(rng.normal(np.log(MEDIAN_IMPRESSIONS), IMPRESSION_SPREAD)))
         impressions = int(np.clip(round(drawn), MIN_IMPRESSIONS, MAX_IMPRESSIONS))
-        noisy = rate(self.true_terms(creative) | {"noise": float(rng.normal(0.0, CREATIVE_NOISE))})
+        noisy = rate(self.true_terms(creative, concept=concept) | {"noise": float(rng.normal(0.0, CREATIVE_NOISE))})
         clicks = int(rng.binomial(impressions, noisy))
         spend = round(impressions / 1000 * float(rng.uniform(4.0, 9.0)), 2)
         return replace(creative, impressions=impressions, clicks=clicks, spend=spend, currency="USD")
@@ -225,6 +255,10 @@ class Market:
         if headline not in self._appeals:
             self._remember([headline])
         return self._appeals[headline]
+
+
+def _usual(drafts: Iterable[Creative]) -> Iterator[tuple[Creative, None]]:
+    return ((draft, None) for draft in drafts)
 
 
 def _build_creative(plan: AdPlan, image_u8: np.ndarray | None) -> Creative:

@@ -49,6 +49,15 @@ class AdContext:
     cta: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Concept:
+    """What a composed ad tests: the family of its layout, the role of the line that leads, how many facts it shows."""
+
+    family: str
+    lead: str
+    num_facts: int
+
+
 @dataclass(frozen=True)
 class PlantedTruth:
     """The response of one market; a pure function of its seed."""
@@ -97,16 +106,25 @@ class PlantedTruth:
         return weight * plan.by_category.get(category, 1.0) * taste
 
     def terms(
-        self, context: AdContext, *, headline: str, body: str, appeal: float, picture: PictureMeasures | None
+        self,
+        context: AdContext,
+        *,
+        headline: str,
+        body: str,
+        appeal: float,
+        picture: PictureMeasures | None,
+        concept: Concept | None = None,
     ) -> dict[str, float]:
         """Return every part of the log-odds; the rate is the logistic function of their sum.
 
         Args:
             context: brand, category, placement, button.
             headline: "" for none. appeal: its score by the headline model. body: the words below it.
-            picture: None for an ad of words only.
+            picture: None for an ad of words only. concept: of a composed ad; one of another kind is worth what a usual one is.
         """
         terms = self._context_terms(context)
+        if concept is not None:
+            terms |= self._concept_terms(concept)
         terms["headline"] = self._headline_term(headline, appeal, context)
         terms["body"] = self._body_term(body, context)
         if picture is None:
@@ -128,6 +146,14 @@ class PlantedTruth:
             "brand": planting.BRAND_SPREAD * self._draw("brand", context.brand.casefold()),
             "placement": planting.PLACEMENT_SPREAD * self._draw("placement", context.placement),
             "button": planting.BUTTON_SPREAD * self._draw("button", context.cta.casefold()),
+        }
+
+    def _concept_terms(self, concept: Concept) -> dict[str, float]:
+        weight, best = self._around(planting.FACTS_WEIGHT, "facts"), self._around(planting.FACTS_BEST, "facts", "best")
+        facts = weight * (math.exp(-(((concept.num_facts - best) / planting.FACTS_WIDTH) ** 2) / 2.0) - 0.5)
+        return {
+            "layout": planting.LAYOUT_SPREAD * self._draw("layout", concept.family),
+            "message": planting.LEAD_SPREAD * self._draw("lead", concept.lead) + facts,
         }
 
     def _phrase_sum(self, text: str, context: AdContext) -> float:

@@ -111,7 +111,8 @@ def write_report(
     Args:
         results: rows of results.jsonl (EditResult.as_dict()). The best come first; beyond MAX_CARDS they are listed without
             pictures, beyond MAX_TABLE_ROWS they are counted. Rows are streamed, only those listed are held.
-        settings: what the run was made with, nested as it may be; `calibration` (a sentence or numbers) and `title` are known.
+        settings: what the run was made with, nested as it may be; known are `calibration` (a sentence or numbers), `title`, and
+            `walls` of new ads, which open the page: each a title and ads as `wall.with_pictures` returns them.
         image_dir: where <stem>.original.jpg, .edited.png and .control.png lie; nothing outside it is embedded.
         cards: model cards: name, purpose, source, licence, limits, calibration, and whatever else they say.
         failures: creatives that could not be used, those whose row says so among them; beyond MAX_TABLE_ROWS they are counted.
@@ -136,7 +137,8 @@ def write_report(
         "num_rows": len(results),
         "max_cards": MAX_CARDS,
         "cards": _cards_with_pictures(best[:MAX_CARDS], calibration, summary.num_ranked - 1, Path(image_dir)),
-        "settings": flatten({key: value for key, value in settings.items() if key not in ("title", "calibration")}),
+        "walls": settings.get("walls", ()),
+        "settings": flatten({key: value for key, value in settings.items() if key not in ("title", "calibration", "walls")}),
         "word_effects": _word_effects(cards),
         "model_cards": [_model_card(card) for card in cards],
         "limits": LIMITS,

@@ -22,6 +22,17 @@ def render_wall(
         ads: what ad.json says of each, with `folder`, the name of its folder in `folder`. notes: what was derived from the
             brief. standing: what the models know, in a sentence. disclosures: duties that may apply.
     """
+    shown = with_pictures(ads, folder)
+    families = list(dict.fromkeys(ad["family"] for ad in shown))
+    groups = [(family, [ad for ad in shown if ad["family"] == family]) for family in families]
+    return render_part(
+        "wall.html.j2", title=title, groups=groups, num_ads=len(shown), notes=notes, standing=standing, disclosures=disclosures,
+        style=read_part("parts.css") + read_part("wall.css"),
+    )  # fmt: skip
+
+
+def with_pictures(ads: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Return what ad.json says of each ad of a folder, with its pictures as a page embeds them, the first shape the largest."""
     shown = []
     for ad in ads:
         named = [(shape, folder / ad["folder"] / told["picture"]) for shape, told in ad["shapes"].items()]
@@ -30,9 +41,4 @@ def render_wall(
             for place, (shape, path) in enumerate(named)
         ]
         shown.append({**ad, "pictures": [one for one in pictures if one["preview"] is not None]})
-    families = list(dict.fromkeys(ad["family"] for ad in shown))
-    groups = [(family, [ad for ad in shown if ad["family"] == family]) for family in families]
-    return render_part(
-        "wall.html.j2", title=title, groups=groups, num_ads=len(shown), notes=notes, standing=standing, disclosures=disclosures,
-        style=read_part("parts.css") + read_part("wall.css"),
-    )  # fmt: skip
+    return shown

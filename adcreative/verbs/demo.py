@@ -28,7 +28,9 @@ __all__ = ["demo", "demo_account", "realised_uplift"]
 
 MARKET_SEED = 0  # a market that no shipped model has seen
 MIN_ACCOUNT = 40
-PLANTED = "planted-truth.json"
+PLANTED, NEW = "planted-truth.json", "new"
+COMPOSED_PART = 4  # of the earlier ads, one in so many was composed
+BRANDS_COMPOSING, BRANDS_SHOWN = 5, 3
 
 
 def demo(
@@ -40,10 +42,11 @@ def demo(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Make a simulated account, learn from its earlier ads, improve `num` new ones, and hold all against the planted truth.
+    """Make a simulated account, learn from its earlier ads, compose and improve new ones, and hold all to the planted truth.
 
-    `out`/account holds `num_earlier` ads with results, `out`/model what `train` learns from them, `out`/creatives the new ads
-    of the same brands (twelve at most), and `out` itself what `optimize` makes of those. The ads come from a simulated market
+    `out`/account holds `num_earlier` ads with results, a quarter of them composed by chance, `out`/model what `train` learns
+    from them, `out`/new ads that are composed with it for three brands, `out`/creatives new ads of the same brands (twelve at
+    most), and `out` itself what `optimize` makes of those. The ads come from a simulated market
     that no shipped model has seen; `seed` draws other ads of it. The truth is read from the final pixels and words after the
     run, written to `out`/truth.json and stated in the report; a real account has no such column. A killed run goes on.
 
@@ -57,12 +60,15 @@ def demo(
     if is_new:
         _check_free(*written)
     from adcreative.verbs.loading import load_demo_market
+    from adcreative.verbs.simulated_briefs import ads_that_ran, compose_new_ads
 
     market = load_demo_market(MARKET_SEED)
+    materials = market.draw_account_materials(BRANDS_COMPOSING, num, num_earlier, 2 * seed + 1)
     if is_new:
         with own_outputs(written, ()):
             market.write_account(
                 account_dir, creative_dir, num, num_earlier, seed=2 * seed + 1, truth_path=out / PLANTED,
+                composed=ads_that_ran(materials, num_earlier // COMPOSED_PART, seed),
                 progress=count_stage(progress, "rendering ads"),
             )  # fmt: skip
     if should_stop():
@@ -72,11 +78,15 @@ def demo(
         if learnt.stopped:
             return learnt
 
+    told = count_stage(progress, "composing new ads")
+    walls = compose_new_ads(market, materials[:BRANDS_SHOWN], account_dir, out / NEW, model_dir, seed, tell=told)
+
     def notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         truth = realised_uplift(market, read_catalog(creative_dir).creatives, results, out)
+        truth["composed"] = [wall.truth for wall in walls]
         with own_outputs((out / "truth.json",), ()):
             write_atomically(out / "truth.json", dump_json(truth, indent=1).encode())
-        return {"simulated_market": truth["sentence"]}
+        return {"simulated_market": truth["sentence"], "walls": walls}
 
     return optimize(creative_dir, out, model=model_dir, seed=seed, notes=notes, progress=progress, should_stop=should_stop)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adcreative.creative import Creative
 from adcreative.errors import ConfigError
-from adcreative.market import Market
+from adcreative.market import Concept, Market
 from adcreative.market.people import Casting
 from adcreative.market.showcase import SLOTS, plan_showcase
 
@@ -59,3 +60,31 @@ def test_an_account_and_its_new_ads_are_written_the_truth_outside(market: Market
     assert set(json.loads(truth.read_text())["creatives"]) == {row["ad_name"] for row in new}
     assert told[-1] == (15, 15)
     assert all((tmp_path / "creatives" / row["file_name"]).is_file() for row in new)
+
+
+def test_composed_ads_are_the_last_of_the_earlier_ones_and_their_concept_counts(market: Market, tmp_path: Path) -> None:
+    def truth_of(name: str, family: str) -> dict[str, dict[str, float]]:
+        ad = Creative(file_name="images/a.jpg", ad_name="a", headline="Bread", image_u8=np.full((64, 64, 3), 200, np.uint8))
+        composed = [(ad, Concept(family=family, lead="headline", num_facts=1))] * 2
+        market.write_account(tmp_path / name, tmp_path / f"{name}-new", 1, 8, seed=5, composed=composed)
+        earlier = rows(tmp_path / name)
+        assert [row["ad_name"] == "a" for row in earlier] == [False] * 6 + [True] * 2
+        return json.loads((tmp_path / f"{name}-truth.json").read_text())["creatives"]
+
+    split, steps = truth_of("split", "split"), truth_of("steps", "steps")
+    assert split["a"]["true_ctr"] != steps["a"]["true_ctr"]
+    assert all(split[name] == steps[name] for name in split if name != "a")
+
+
+def test_a_brand_has_a_product_with_its_outline_and_lines_for_each_role(market: Market) -> None:
+    materials = market.draw_account_materials(3, 2, 30, seed=5)
+    assert len({material.brand.name for material in materials}) == 3
+    for material in materials:
+        inside = material.outline > 0
+        assert 0.02 < inside.mean() < 0.6
+        assert not material.outline[:40].any()
+        assert material.portrait.shape == (720, 720, 3)
+        assert {"headline", "subline", "offer", "proof", "button"} == set(material.lines)
+        assert all(len(lines) >= 2 for lines in material.lines.values())
+    again = market.draw_account_materials(3, 2, 30, seed=5)
+    assert [one.lines for one in materials] == [one.lines for one in again]

@@ -10,7 +10,7 @@ import pytest
 from adcreative.market.brands import CATEGORIES
 from adcreative.market.measures import FACE_ATTRIBUTES, LOOKS, PictureMeasures
 from adcreative.market.planting import FACE_LIMIT, FACE_PLANS, LOOK_PLANS, WORDS_LIMIT, draw_normal
-from adcreative.market.truth import AdContext, Curve, PlantedTruth, rate
+from adcreative.market.truth import AdContext, Concept, Curve, PlantedTruth, rate
 
 USUAL = {name: FACE_PLANS[name].centre for name in FACE_ATTRIBUTES}
 LOOK = {name: LOOK_PLANS[name].centre for name in LOOKS}
@@ -118,3 +118,20 @@ def test_usual_ads_click_at_one_to_three_percent():
     ]  # fmt: skip
     low, middle, high = np.percentile(rates, [5, 50, 95])
     assert 0.008 < low < 0.016 < middle < 0.024 < high < 0.042
+
+
+def test_a_composed_ad_is_worth_its_layout_its_lead_and_its_facts_beside_what_is_seen():
+    def concept_terms(seed: int, **changes: object) -> dict[str, float]:
+        concept = Concept(**({"family": "split", "lead": "offer", "num_facts": 2} | changes))  # type: ignore[arg-type]
+        context = AdContext(category="food")
+        return PlantedTruth(seed).terms(context, headline="Hm", body="", appeal=0.0, picture=measures(), concept=concept)
+
+    usual = concept_terms(1)
+    assert {name: value for name, value in usual.items() if name not in ("layout", "message")} == terms(
+        PlantedTruth(1), measures(), "Hm", category="food"
+    )
+    assert usual["layout"] != concept_terms(1, family="steps")["layout"]
+    assert usual["message"] != concept_terms(1, lead="headline")["message"]
+    by_facts = [[concept_terms(seed, num_facts=number)["message"] for number in range(9)] for seed in range(20)]
+    assert all(row[8] < max(row) for row in by_facts)  # too many facts pay in no market
+    assert np.std([concept_terms(seed)["layout"] for seed in range(60)]) == pytest.approx(0.2, rel=0.35)

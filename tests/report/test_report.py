@@ -22,6 +22,7 @@ from adcreative.report import pictures, rates, words, write_report
 from adcreative.report.page import MAX_TABLE_ROWS
 from adcreative.report.rendering import TEMPLATE_DIR, build_environment, compile_templates, flatten
 from adcreative.report.summary import calibration_sentence, summarise
+from adcreative.report.wall import with_pictures
 
 CALIBRATION = {"n": 1684, "ece": 0.0009, "pairwise_accuracy_significant": 0.72, "data": "held-out tests"}
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -491,3 +492,18 @@ def test_templates_that_were_compiled_before_are_not_read_again(tmp_path: Path) 
     compile_templates(tmp_path)
     assert {name for _, name in environment.cache} == {"own.html.j2", *(one.name for one in TEMPLATE_DIR.glob("*.j2"))}
     assert environment.get_template("own.html.j2").render(word="<b>") == "&lt;b&gt;"
+
+
+def test_walls_of_new_ads_open_the_page_with_what_is_planted(tmp_path: Path) -> None:
+    Image.new("RGB", (90, 90), "teal").save(tmp_path / "1x1.jpg")
+    ad = {
+        "folder": "", "lead": "Melons <b>today</b>", "layout": "split", "rate": "planted rate 1.40%", "nearest": 0.5, "missing": {},
+        "alt": "a melon", "shapes": {"1:1": {"picture": "1x1.jpg"}},
+    }  # fmt: skip
+    walls = [{"title": "New for Orchard", "ads": with_pictures([ad], tmp_path)}]
+    page = write_report(
+        tmp_path / "r.html", [], settings={"walls": walls, "seed": 3}, image_dir=tmp_path, cards=(), failures=()
+    ).read_text()
+    assert page.index("New for Orchard") < page.index("data:image") < page.index("Melons &lt;b&gt;today")
+    assert "split, planted rate 1.40%; 50 % like the nearest of the set" in page
+    assert "walls" not in page
