@@ -77,7 +77,7 @@ def compose_by_chance(
     prepared = prepare_material(material)
     genes = Genes(prepared.parts, prepared.messages, SHAPE, has_faces=True)
     drawn = (genes.decode(one) for one in genes.sample(num * TRIES, rng))
-    sound = (recipe for recipe in drawn if not compose_ad(recipe, prepared.parts, SHAPE).problems)
+    sound = (recipe for recipe in drawn if not compose_ad(recipe, prepared.parts, SHAPE, strict=True).problems)
     for _, recipe in zip(range(num), sound, strict=False):
         yield ad_of(recipe, prepared, material, longest_px)
 

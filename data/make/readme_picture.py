@@ -1,72 +1,82 @@
-"""Draw the picture of the README from a run of the demo: ads before and after, with what three models expect of each.
+"""Draw the picture of the README: one brief, and the wall of ads that `compose` makes of it.
 
-python -m data.make.readme_picture demo/ --rows 2 3 10 --out data/readme.png
+python -m data.make.readme_picture --out data/readme.jpg        the photo is scikit-image's coffee (CC0, R. Michetti)
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import skimage.data
 from PIL import Image
 
-INK, GAIN, QUIET = "#1c1b22", "#0b6e5f", "#6b6f76"
-HEIGHT_PX = 520  # of each picture in the sheet
+INK, QUIET = "#1c1b22", "#6b6f76"
+COLUMNS, ROWS, SIDE_PX, GAP_PX = 4, 2, 300, 14
+QUALITY = 88
+BRIEF = """\
+[brand]
+name = "Kaldi & Daughter"
+colours = ["#7a3b12"]
+
+[[photos]]
+file = "coffee.jpg"
+shows = "a cup of espresso"
+
+[messages]
+headline = ["Coffee that was roasted this week",
+            "Wake up to better beans"]
+subline = "Small lots from eleven farms."
+offer = "20% off your first bag"
+price = "$14"
+old_price = "$18"
+proof = ["Roasted within 48 hours",
+         "Rated 4.8 by 2,310 drinkers",
+         "Pause or stop any time"]
+button = "Try a bag"
+"""
 
 
-def read_pair(run: Path, row: dict[str, Any]) -> np.ndarray:
-    """Return the pictures before and after an edit side by side [HEIGHT_PX, W, 3] uint8."""
-    pictures = []
-    for path in (run / "creatives" / row["file_name"], run / row["edited_image"]):
-        with Image.open(path) as image:
-            pictures.append(np.asarray(image.convert("RGB").resize((round(image.width * HEIGHT_PX / image.height), HEIGHT_PX))))
-    gap = np.full((HEIGHT_PX, 14, 3), 255, np.uint8)
-    return np.concatenate([pictures[0], gap, pictures[1]], axis=1)
-
-
-def gains(row: dict[str, Any]) -> str:
-    """Return the change of the click rate as each of the three models expects it."""
-    changes = [row[f"ctr_edited{name}"] / row[f"ctr_original{name}"] - 1 for name in ("", "_judge", "_auditor")]
-    return "three models expect " + ", ".join(f"{change:+.0%}" for change in changes)
-
-
-def draw(run: Path, rows: Sequence[dict[str, Any]], out: Path) -> None:
-    """Write the picture: each edited row of results.jsonl before (left) and after (right), with its expected gain."""
+def draw(brief: str, photo: np.ndarray, ads: list[np.ndarray], out: Path) -> None:
+    """Write the picture: the brief and its photo on the left, ads [S, S, 3] in rows on the right."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    pairs = [read_pair(run, row) for row in rows]
-    figure, places = plt.subplots(
-        1, len(pairs), figsize=(11.6, 3.5), dpi=110, width_ratios=[pair.shape[1] for pair in pairs], squeeze=False
-    )
-    for axes, pair, row in zip(places[0], pairs, rows, strict=True):
-        axes.imshow(pair, interpolation="lanczos")
+    blank = np.full((ROWS * (SIDE_PX + GAP_PX) - GAP_PX, COLUMNS * (SIDE_PX + GAP_PX) - GAP_PX, 3), 255, np.uint8)
+    for place, ad in enumerate(ads[: ROWS * COLUMNS]):
+        y, x = (SIDE_PX + GAP_PX) * (place // COLUMNS), (SIDE_PX + GAP_PX) * (place % COLUMNS)
+        blank[y : y + SIDE_PX, x : x + SIDE_PX] = Image.fromarray(ad).resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(16.2, 6.3), dpi=100, width_ratios=[1, 2.9])
+    left.imshow(photo, extent=(0.0, 1.0, 0.62, 1.0), aspect="auto")
+    left.set(xlim=(0, 1), ylim=(0, 1))
+    left.text(0.0, 0.585, brief, family="monospace", fontsize=8.2, color=INK, va="top", linespacing=1.22)
+    right.imshow(blank, interpolation="lanczos")
+    for axes in (left, right):
         axes.set_axis_off()
-        axes.set_title(f"{row['ad_name']}, before and after", fontsize=10, color=INK, loc="left")
-        axes.text(0, -0.05, gains(row), fontsize=9, color=GAIN, transform=axes.transAxes, va="top")
-    figure.subplots_adjust(left=0.01, right=0.99, top=0.92, bottom=0.07, wspace=0.05)
-    figure.savefig(out, bbox_inches="tight", pad_inches=0.06)
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.99, bottom=0.01, wspace=0.03)
+    figure.savefig(out, pil_kwargs={"quality": QUALITY})
     plt.close(figure)
 
 
 def main() -> None:
-    """Draw from a run folder."""
+    """Compose from the brief and draw."""
+    from adcreative.pipeline import Studio
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="folder that demo wrote")
-    parser.add_argument("--rows", type=int, nargs="+", default=[1], help="rows of edited ads")
-    parser.add_argument("--out", type=Path, default=Path("data/readme.png"))
+    parser.add_argument("--out", type=Path, default=Path("data/readme.jpg"))
+    parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    lines = (arguments.run / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    found = {row["row"]: row for row in map(json.loads, lines) if row["status"] == "edited"}
-    if missing := [row for row in arguments.rows if row not in found]:
-        parser.error(f"row {missing[0]} is no edited ad; edited are {sorted(found)}")
-    draw(arguments.run, [found[row] for row in arguments.rows], arguments.out)
+    with tempfile.TemporaryDirectory() as folder:
+        at, photo = Path(folder), skimage.data.coffee()
+        Image.fromarray(photo).save(at / "coffee.jpg", quality=95)
+        (at / "brief.toml").write_text(BRIEF, encoding="utf-8")
+        Studio().compose(at / "brief.toml", at / "ads", num=ROWS * COLUMNS, shapes="1:1", seed=arguments.seed)
+        ads = [np.asarray(Image.open(path).convert("RGB")) for path in sorted((at / "ads").glob("*/1x1.[pj]*g"))]
+        draw(BRIEF, photo, ads, arguments.out)
 
 
 if __name__ == "__main__":

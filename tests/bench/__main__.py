@@ -31,6 +31,7 @@ FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
     "log-memory": ("tests.bench.log_memory:log_memory_figures", {"sizes": (2000,)}),
     "long-history": ("tests.bench.long_history:long_history_figures", {"repeats": 1}),
     "loop": ("tests.bench.loop:loop_figures", {"worlds": 2, "days": 4, "views": 200}),
+    "composing": ("tests.bench.composed_uplift:compose_figures", {"markets": (201,), "is_tiny": True}),
     "editing": ("tests.bench.editing:editing_figures", {"population": 4, "generations": 1, "num_one_by_one": 1}),
     "set-text": ("tests.bench.set_text:set_text_figures", {"num": 2}),
     "app-page": ("tests.bench.app:page_figures", {"is_tiny": True}),

@@ -10,6 +10,7 @@ import pytest
 from adcreative.creative import Creative
 from adcreative.editor.session import EditorConfig
 from adcreative.features.batch import CreativeFeatures
+from tests.bench import composed_uplift
 from tests.bench.uplift import (
     KINDS,
     Trial,
@@ -103,3 +104,14 @@ def test_hacking_curve_ends_at_what_was_found() -> None:
     assert (np.diff(predicted) >= 0).all()
     np.testing.assert_allclose(predicted, true, atol=0.1)  # pixels are rounded
     np.testing.assert_allclose(second, predicted, atol=0.1)  # the judge is the same formula
+
+
+def test_composed_ads_are_ordered_within_their_brand_and_tabulated() -> None:
+    true, brands = np.exp(np.array([0.0, 1.0, 2.0, 5.0, 4.0, 3.0])), ["a"] * 3 + ["b"] * 3
+    guess = np.array([9.0, 10.0, 11.0, 2.0, 1.0, 0.0])  # brands the wrong way round, ads within each right
+    assert composed_uplift._rank_within(guess, true, brands) == 1.0
+    assert composed_uplift._rank_within(-guess, true, brands) == -1.0
+    row = {"best": 0.3, "chosen": 0.2, "mean": 0.1, "random": 0.0, "best_random": 0.15}
+    found = composed_uplift._tabulate([row, {**row, "chosen": 0.25}])
+    assert found["composed_chosen_over_best"] == pytest.approx(0.75)
+    assert found["composed_best_interval"] == "+0.300 (+0.300 to +0.300)"

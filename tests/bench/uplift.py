@@ -4,6 +4,7 @@
     python -m tests.bench.uplift --train 400                          the same after training on 400 ads of each market
     python -m tests.bench.uplift --kinds faces look words all         each kind of change for itself, and all together
     python -m tests.bench.uplift --curve 6 --generations 30           predicted against true uplift over generations
+    python -m tests.bench.uplift --compose                            new ads composed for brands, see `composed_uplift`
 
 Creatives of each market are edited by each algorithm, and the planted truth tells what was delivered. A kept creative counts
 as uplift 0. Without results of the market nothing is promised: then "best of the set" counts, the true uplift of the best of
@@ -339,6 +340,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--curve", type=int, default=0, help="creatives per market for the curve over generations, nothing else"
     )
+    parser.add_argument("--compose", action="store_true", help="compose new ads in markets of their own, nothing else")
     parser.add_argument("--out", type=Path, default=None, help="JSON with rows and trials")
     return parser.parse_args()
 
@@ -351,6 +353,11 @@ def main() -> None:
 
     arguments = parse_arguments()
     torch.set_num_threads(1)
+    if arguments.compose:
+        from tests.bench import composed_uplift  # it takes intervals from here
+
+        composed_uplift.main(composed_uplift.MARKETS if arguments.markets == list(MARKETS) else arguments.markets)
+        return
     tools, trials, curves = load_tools(arguments.copywriter), [], []
     config = EditorConfig(
         seed=arguments.seed, population_size=arguments.population, generations=arguments.generations,

@@ -497,8 +497,8 @@ def test_templates_that_were_compiled_before_are_not_read_again(tmp_path: Path) 
 def test_walls_of_new_ads_open_the_page_with_what_is_planted(tmp_path: Path) -> None:
     Image.new("RGB", (90, 90), "teal").save(tmp_path / "1x1.jpg")
     ad = {
-        "folder": "", "lead": "Melons <b>today</b>", "layout": "split", "rate": "planted rate 1.40%", "nearest": 0.5, "missing": {},
-        "alt": "a melon", "shapes": {"1:1": {"picture": "1x1.jpg"}},
+        "folder": "", "lead": "Melons <b>today</b>", "layout": "split", "rate": "planted rate 1.40%", "nearest": 0.5,
+        "missing": {}, "alt": "a melon", "shapes": {"1:1": {"picture": "1x1.jpg"}},
     }  # fmt: skip
     walls = [{"title": "New for Orchard", "ads": with_pictures([ad], tmp_path)}]
     page = write_report(
