@@ -175,7 +175,7 @@ def _is_unknown(letter: str, kind: Type) -> bool:
     return np.array_equal(_drawn(letter, kind), _drawn(UNKNOWN, kind))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=64)  # pictures; what they tell is kept above
 def _drawn(letter: str, kind: Type) -> np.ndarray:
     words = Words(((letter, 40.0, 60.0),), 32.0, replace(kind, language="en"), "#000000", "", Box(0, 0, 0, 0))
     return Scene(120, 100, (words,)).draw()

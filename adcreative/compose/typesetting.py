@@ -212,11 +212,10 @@ def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
     """
     if not regex.search(OTHER_SCRIPTS, text):
         font = skia.Font(typeface(kind.faces[0]), MEASURED_AT)
-        high = max(font.getMetrics().fCapHeight, *(-bounds.top() for bounds in font.getBounds(font.textToGlyphs("dl"))))
-        marked = [letter for letter in text if len(unicodedata.normalize("NFD", letter)) > 1]
-        accents = 0.16 if any(map(str.isupper, marked)) else 0.06 if marked else 0.0
+        highest = "dlifOQ" + "".join(letter for letter in text if len(unicodedata.normalize("NFD", letter)) > 1)
+        high = max(font.getMetrics().fCapHeight, *(-bounds.top() for bounds in font.getBounds(font.textToGlyphs(highest))))
         falls = 0.22 if regex.search(r"[gjpqyçşţąęQ,;(/@рудцщфζημξρφχψςβ]", text) else 0.02
-        return max(0.5, high / MEASURED_AT) + accents, falls
+        return max(0.5, high / MEASURED_AT + 0.02), falls
     line = paragraph(kind, ((text, MEASURED_AT),))
     width, height = int(line.MaxIntrinsicWidth) + 200, int(MEASURED_AT * 4)
     pixels = np.zeros((height, width, 4), np.uint8)

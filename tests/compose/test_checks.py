@@ -54,3 +54,12 @@ def test_each_fault_is_found_in_the_pixels(change, code):
 def test_sound_ads_have_none(layout, level):
     for name in ("1.91:1", "300x250", "160x600", "728x90"):
         assert not faults(compose_ad(Recipe(layout, TEXTS), parts(scenery(level)), shape_named(name)), shape_named(name))
+
+
+@pytest.mark.parametrize(("language", "words"), [("pl", "Śpij głębiej"), ("fr", "Dormez mieux"), ("pt", "O único colchão")])
+@pytest.mark.parametrize("typefaces", range(4))
+def test_accents_and_dots_of_the_first_line_stay_in_the_safe_zone(language, words, typefaces):
+    for layout in ("type_only", "product_grid"):
+        recipe = Recipe(layout, {"headline": words}, 0, typefaces=typefaces)
+        ad = compose_ad(recipe, parts(*[scenery(0.5)] * 4, language=language), shape_named("9:16"), strict=True)
+        assert not faults(ad, shape_named("9:16"))
