@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -19,7 +20,9 @@ from adcreative.compose.render import compose_ad
 from adcreative.compose.scene import Words
 from adcreative.compose.search import TWIN, Genes, Search, choose, drawn_lines
 from adcreative.compose.shapes import SHAPES
+from adcreative.creative import Creative
 from adcreative.errors import ConfigError, CreativeError
+from adcreative.features.lettering import DrawnLines
 
 MESSAGES = Messages(
     headline=("Melons picked this morning", "Taste July again"), subline="From farms within 40 km.", offer="First box 30% off",
@@ -54,8 +57,8 @@ def test_a_search_gives_a_set_of_concepts_without_near_twins(tmp_path: Path) -> 
     only = choose(found, 6, lambda one: one.recipe.layout == chosen[0].recipe.layout)
     assert {one.recipe.layout for one in only} == {chosen[0].recipe.layout}
 
-    def prefer_offers(creatives: list, lines: list) -> np.ndarray:
-        assert [len(one.boxes_px) > 0 for one in lines] == [True] * len(creatives)
+    def prefer_offers(creatives: Sequence[Creative], lines: Sequence[DrawnLines] | None = None) -> np.ndarray:
+        assert [len(one.boxes_px) > 0 for one in lines or ()] == [True] * len(creatives)
         return np.array([1.0 if "30%" in f"{one.headline} {one.description}" else 0.0 for one in creatives])
 
     small = replace(search, score=prefer_offers, population=6, generations=1)
