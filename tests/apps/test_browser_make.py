@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
-from tests.apps.browser import Visit, expect, needs_browser
+import pytest
+
+from tests.apps.browser import Served, Visit, expect, make_ads, needs_browser
 from tests.apps.fakes import FakeStudio
+from tests.apps.test_browser_stories import SCREENS, find_faults
 
 pytestmark = needs_browser
 FACTS = "Slow mornings, properly made\n12.90 €\nFree delivery over 30 €\nRated 4.8 of 5\nOrder a bag"
@@ -52,3 +56,23 @@ def test_a_photo_and_lines_become_a_wall_an_ad_is_changed_and_all_are_packed(
     visit.open()
     visit.page.get_by_role("tab", name="Make").click()
     expect(visit.page.locator("[data-make]")).to_have_count(3)
+
+
+@pytest.mark.parametrize(
+    "screen", [pytest.param(one, marks=[] if one == "phone, night" else pytest.mark.slow) for one in SCREENS]
+)
+def test_assistive_technology_finds_no_fault_in_samples_wall_and_an_ad(
+    browser: Any, served: Served, studio: FakeStudio, screen: str
+) -> None:  # fmt: skip
+    width, scheme = SCREENS[screen]
+    visit = Visit(browser, served.url, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = visit.page
+    page.get_by_role("tab", name="Make").click()
+    assert find_faults(page) == []
+    make_ads(page)
+    assert find_faults(page) == []
+    page.get_by_role("button", name="Change ad 1").press("Enter")
+    expect(page.locator("#make-headline").get_by_role("textbox")).to_be_focused()
+    assert find_faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.context.close()
