@@ -72,7 +72,7 @@ def test_assistive_technology_finds_no_fault_in_samples_wall_and_an_ad(
     make_ads(page)
     assert find_faults(page) == []
     page.get_by_role("button", name="Change ad 1").press("Enter")
-    expect(page.locator("#make-headline").get_by_role("textbox")).to_be_focused()
+    expect(page.locator("#make-panel")).to_be_focused()
     assert find_faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     visit.context.close()

@@ -280,7 +280,8 @@ FOLLOW_PICK = """() => setTimeout(() => {
   const place = panel?.offsetParent ? panel : button;
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
   place.scrollIntoView({block: place === panel ? 'start' : 'nearest', behavior: calm ? 'auto' : 'smooth'});
-  (place === panel ? panel.querySelector('textarea, input') : place).focus({preventScroll: true});
+  if (place === panel) panel.tabIndex = -1;
+  place.focus({preventScroll: true});
 }, 150)"""
 
 
