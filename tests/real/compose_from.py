@@ -58,7 +58,7 @@ def compose(ad: LabelledAd, folder: Path, *, true_words: bool) -> dict[str, obje
     except AdCreativeError as error:
         said = str(error)
     made = [json.loads(path.read_text()) for path in sorted(ads.glob("*/ad.json"))]
-    true = {fold(" ".join(block.text.split())) for block in ad.blocks}
+    true = fold(" ".join(word for block in ad.blocks for word in block.text.split()))  # a message may span two blocks
     lines = {line for one in made for text in one["recipe"]["texts"].values() for line in text.split("\n")}
     return {
         "file": ad.file, "ads": len(made), "layouts": len({one["layout"] for one in made}),
