@@ -143,12 +143,12 @@ def resize(pixels: Image.Image, part: Box, width: int, height: int) -> Image.Ima
     x0, y0 = int(part.x0), int(part.y0)
     cut = pixels.crop((x0, y0, max(x0 + 1, round(part.x1)), max(y0 + 1, round(part.y1))))
     how = cv2.INTER_AREA if width < cut.width else cv2.INTER_CUBIC
-    pixels = cv2.resize(np.asarray(cut), (width, height), interpolation=how)
-    if pixels.shape[2] == 4 and width > cut.width:  # the outline of a cut-out stays sharp and becomes smooth
+    sized = np.asarray(cv2.resize(np.asarray(cut), (width, height), interpolation=how))
+    if sized.shape[2] == 4 and width > cut.width:  # the outline of a cut-out stays sharp and becomes smooth
         scale = width / cut.width
-        share = cv2.GaussianBlur(pixels[..., 3].astype(np.float32) / 255.0, (0, 0), scale)
-        pixels[..., 3] = np.rint(255 * np.clip((share - 0.5) * 2 * scale + 0.5, 0.0, 1.0))
-    return Image.fromarray(pixels)
+        share = cv2.GaussianBlur(sized[..., 3].astype(np.float32) / 255.0, (0, 0), scale)
+        sized[..., 3] = np.rint(255 * np.clip((share - 0.5) * 2 * scale + 0.5, 0.0, 1.0))
+    return Image.fromarray(sized)
 
 
 def _cut(pixels: Image.Image, window: Box, width: int, height: int, edge: str | None) -> Image.Image:

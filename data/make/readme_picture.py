@@ -49,7 +49,8 @@ def draw(brief: str, photo: np.ndarray, ads: list[np.ndarray], out: Path) -> Non
     blank = np.full((ROWS * (SIDE_PX + GAP_PX) - GAP_PX, COLUMNS * (SIDE_PX + GAP_PX) - GAP_PX, 3), 255, np.uint8)
     for place, ad in enumerate(ads[: ROWS * COLUMNS]):
         y, x = (SIDE_PX + GAP_PX) * (place // COLUMNS), (SIDE_PX + GAP_PX) * (place % COLUMNS)
-        blank[y : y + SIDE_PX, x : x + SIDE_PX] = Image.fromarray(ad).resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
+        small = Image.fromarray(ad).resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
+        blank[y : y + SIDE_PX, x : x + SIDE_PX] = np.asarray(small)
     figure, (left, right) = plt.subplots(1, 2, figsize=(16.2, 6.3), dpi=100, width_ratios=[1, 2.9])
     left.imshow(photo, extent=(0.0, 1.0, 0.62, 1.0), aspect="auto")
     left.set(xlim=(0, 1), ylim=(0, 1))

@@ -63,7 +63,8 @@ def keep_settable(lines: Lines, opened: EditableCreative, should_stop: ShouldSto
             for place in range(1, min(len(texts), 1 + MOST_TRIED)):
                 if should_stop() or len(places) > ENOUGH or (len(places) == 1 and place > HOPELESS):
                     break
-                unset = opened.find_unset(replace(opened.creative, **{field: texts[place]}))
+                words: dict[str, Any] = {field: texts[place]}
+                unset = opened.find_unset(replace(opened.creative, **words))
                 why |= dict.fromkeys(unset)
                 places += [place] * (not unset)
         kept.append(places)

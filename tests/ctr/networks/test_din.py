@@ -12,7 +12,7 @@ from torch import Tensor
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import build_ctr_model
 from adcreative.ctr.networks.din import DINConfig, InterestAttention
-from adcreative.ctr.nn.mlp import Dice
+from adcreative.ctr.nn.mlp import MOMENTUM, Dice
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
 from adcreative.papers.microlens.model import MicroLensConfig, MicroLensItems, build_din
@@ -56,14 +56,14 @@ def test_attention_equals_a_naive_twin() -> None:
 
 def test_dice_by_hand_then_running_statistics() -> None:
     """Values 0 and 2: mean 1, variance 1, so p(0) = sigmoid(-1) and f(0) = 0, f(2) = p 2 + (1 - p) a 2 with p = sigmoid(1)."""
-    layer = Dice(1, momentum=0.5)
+    layer = Dice(1)
     with torch.no_grad():
         layer.slope.fill_(0.25)
     share = 1 / (1 + math.exp(-1))
     found = layer(torch.tensor([[0.0], [2.0]]))
     assert found.tolist() == [[0.0], [pytest.approx(2 * share + (1 - share) * 0.25 * 2)]]
-    assert (float(layer.running_mean), float(layer.running_var)) == (0.5, 1.0)
-    share = 1 / (1 + math.exp(-1.5))
+    assert (float(layer.running_mean), float(layer.running_var)) == (pytest.approx(MOMENTUM), 1.0)
+    share = 1 / (1 + math.exp(-(2 - MOMENTUM)))
     assert float(layer.eval()(torch.tensor([[2.0]])).detach()) == pytest.approx(2 * share + (1 - share) * 0.5)
     constant = Dice(1).train()(torch.full((4, 1), 3.0))
     torch.testing.assert_close(constant, torch.full((4, 1), 1.5))  # p = 1/2 where nothing varies
@@ -71,9 +71,9 @@ def test_dice_by_hand_then_running_statistics() -> None:
 
 def test_dice_statistics_leave_masked_entries_out() -> None:
     values, mask = torch.tensor([[[1.0], [99.0]], [[3.0], [-7.0]]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-    layer = Dice(1, momentum=1.0)
+    layer = Dice(1)
     layer(values, mask)
-    assert (float(layer.running_mean), float(layer.running_var)) == (2.0, 1.0)
+    assert (float(layer.running_mean), float(layer.running_var)) == (pytest.approx(2 * MOMENTUM), 1.0)
     layer(values, torch.zeros(2, 2))
     assert float(layer.running_mean) == 2.0
 
