@@ -14,7 +14,7 @@ from adcreative.compose.parts import Box, Photo
 
 ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window
 PLACES = 7  # tried along each free axis
-PLAIN_SPREAD, PLAIN_SHARE = 14.0, 0.75  # of 255 from the median, and how much of a plain edge is as near
+PLAIN_SPREAD, PLAIN_SHARE = 6.0, 0.75  # of 255 from the median, and how much of a plain edge is as near
 MAX_ENLARGED = 2.5  # of a photo's own pixels, for a thing that may be shown smaller: beyond that it is seen to be blurred
 AIR = 0.1  # kept around a thing on plain ground
 

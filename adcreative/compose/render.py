@@ -54,10 +54,11 @@ WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: the headl
 STAND_INS = ("split", "split_side", "minimal")  # layouts that take over in a shape in which another cuts the photo
 SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that may do without a photo of the recipe
 BOLD = ("button", "badge", "brand", "old_price")
-FOCUS_KEPT = 0.88  # share of a photo's first focus that a crop must keep
+FOCUS_KEPT = 0.97  # share of a photo's first focus that a crop must keep
 CLOSELY_CUT = 0.35  # of the rim of a photo that is ground of one colour: a panel of it makes the rim unseen
+MOST_VEILED = 0.6  # opacity of what lies between words and photo: beyond it is a slab, and the words lie on something there
 LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
-LEAST_FRAMED = 0.25  # of a box, that a photo takes which is shown whole on a panel
+LEAST_FRAMED = 0.35  # of a box, that a photo takes which is shown whole on a panel
 INSET_RADIUS = 2.0  # steps of the grid
 FOCUS_COVERED = 0.12  # share of it that all words together may cover
 MUTED_FROM = 11.0  # contrast of ink and ground from which a paler ink still reads well
@@ -335,6 +336,7 @@ class _Painter:
         if self.photos and self._stands_free(self.photos[0]):
             self.photo_ground = self.palette.soft
         self.on_photo: dict[int, str] = {}
+        self.is_veiled = False
 
     def paint(self) -> tuple[list[Item], list[Box], list[Problem]]:
         items: list[Item] = [Fill(Box(0, 0, self.shape.width, self.shape.height), self.palette.ground)]
@@ -350,7 +352,8 @@ class _Painter:
                     problems.append(Problem("ad_subject_cut"))
                 photo = self.photos[PHOTOS.index(node.name)]
                 stands = node.fit == "contain" and self.recipe.cutout and photo.cutout is not None
-                if stands and stands_off(photo, self._colour(placement.ground)) < LEAST_OFF:
+                ground = self._colour(self._disc_behind(box) or placement.ground)
+                if stands and stands_off(photo, ground) < LEAST_OFF:
                     problems.append(Problem("ad_subject_drowns"))
             elif node.scrim:
                 items += self._scrim(items, placement)
@@ -365,7 +368,19 @@ class _Painter:
             else:
                 items += self._ornament(placement, box)
         problems += self._on_focus(focus)
+        problems += [Problem("ad_words_on_subject", role="headline")] * (self.is_veiled and not problems)
         return items, focus, problems
+
+    def _disc_behind(self, box: Box) -> str:
+        """Return the colour role of the round ground behind a box, "" without one."""
+        x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        return next(
+            (
+                one.node.fill or "accent" for one in self.placements
+                if one.node.name == "disc" and (b := self._mirrored(one.box)).x0 <= x <= b.x1 and b.y0 <= y <= b.y1
+            ),
+            "",
+        )  # fmt: skip
 
     def _mirrored(self, box: Box) -> Box:
         return Box(self.shape.width - box.x1, box.y0, self.shape.width - box.x0, box.y1) if self.to_left else box
@@ -482,6 +497,7 @@ class _Painter:
         is_dark = max(down) <= max(up) + 0.1
         self.on_photo[0] = dark if is_dark else WHITE
         strengths = [min(0.94, 1.06 * value) for value in (down if is_dark else up)]
+        self.is_veiled = max(strengths, default=0.0) > MOST_VEILED
         return [self._gradient(box, each) for box, each in zip(groups, strengths, strict=True) if each > 0.02]
 
     def _greys(self, items: list[Item], box: Box) -> tuple[float, float]:
@@ -525,10 +541,13 @@ class _Painter:
         if not focus:
             return []
         first, covered = focus[0], dict[str, float]()
-        for each in self.placed:
-            wide = min(each.box.x1, first.x1) - max(each.box.x0, first.x0)
-            high = min(each.box.y1, first.y1) - max(each.box.y0, first.y0)
-            covered[each.role] = covered.get(each.role, 0.0) + max(0.0, wide) * max(0.0, high)
+        plates = [
+            (placement.node.name, self._mirrored(placement.box)) for placement in self.placements
+            if placement.node.children and placement.node.fill and not any(each.is_photo for each in placement.node.walk())
+        ]  # fmt: skip
+        for role, box in (*((each.role, each.box) for each in self.placed), *plates):
+            wide, high = min(box.x1, first.x1) - max(box.x0, first.x0), min(box.y1, first.y1) - max(box.y0, first.y0)
+            covered[role] = covered.get(role, 0.0) + max(0.0, wide) * max(0.0, high)
         if sum(covered.values()) <= FOCUS_COVERED * max(1.0, first.width * first.height):
             return []
         return [Problem("ad_words_on_subject", role=_name(max(covered, key=lambda role: covered[role])))]

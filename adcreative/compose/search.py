@@ -110,6 +110,8 @@ class Genes:
             texts["proof"] = "\n".join(self.messages.get("proof", ())[:MAX_PROOFS])
         if not texts.get("price"):
             texts["old_price"] = ""
+        if lead != "offer" and _words(texts.get("offer", "")) <= _words(texts.get("headline", "")):
+            texts["offer"] = ""  # the headline says it
         texts = {role: words for role, words in texts.items() if words and role in layout.takes}
         needs_photo = any(need in layout.needs for need in ("photo", "cutout")) or "photo" in layout.takes
         photo = self._suited(chosen["photo"], texts) if self.parts.photos and needs_photo else None
@@ -137,6 +139,10 @@ class Genes:
             genes[0], genes[1] = int(order[place % self.sizes[0]]), (place // self.sizes[0]) % self.sizes[1]
             genes[7] = everything if place % 2 else genes[7]
         return drawn
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 @dataclass(eq=False)

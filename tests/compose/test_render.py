@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adcreative.compose.layout import load_layout
 from adcreative.compose.parts import Box, Palette, Photo
@@ -189,3 +190,16 @@ def test_words_that_each_cover_little_may_not_cover_much_together():
     ad = compose_ad(Recipe("full_bleed", texts, density="full"), parts(photo), shape_named("1:1"), strict=True)
     codes = {problem.code for problem in ad.problems}
     assert "ad_words_on_subject" in codes
+
+
+def test_words_never_lie_on_a_slab_over_the_photo():
+    loud = Photo(Image.fromarray((np.indices((640, 640)).sum(0) // 40 % 2 * 255).astype(np.uint8)).convert("RGB"))
+    ad = compose_ad(Recipe("full_bleed", TEXTS), parts(loud), shape_named("1:1"), strict=True)
+    assert [problem.code for problem in ad.problems] == ["ad_words_on_subject"]
+    assert not compose_ad(Recipe("full_bleed", TEXTS), parts(scenery(0.3)), shape_named("1:1"), strict=True).problems
+
+
+def test_a_price_tag_may_not_cover_what_is_sold():
+    low = Photo(scenery(0.3, 640, 640).pixels, (Box(0.4, 0.3, 0.8, 0.7),))
+    ad = compose_ad(Recipe("price_tag", TEXTS), parts(low), shape_named("1:1"), strict=True)
+    assert [problem.code for problem in ad.problems] == ["ad_words_on_subject"]

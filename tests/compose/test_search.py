@@ -175,3 +175,11 @@ def test_a_photo_shows_what_the_headline_names_and_few_ads_do_without_one(tmp_pa
         parts=prepared.parts, messages=prepared.messages, shape=SHAPES["300x250"], population=30, generations=0
     ).run(seed=2)  # fmt: skip
     assert sum(not one.measures.thing_share for one in choose(found, 6)) <= 1
+
+
+def test_an_offer_that_the_headline_says_is_not_said_again(tmp_path: Path) -> None:
+    prepared = prepare(brief_with_photo(tmp_path), segment=None, find_faces=None)
+    messages = {"headline": ("Your first box, 30% off!",), "offer": ("First box 30% off",)}
+    genes = Genes(prepared.parts, messages, SHAPES["1:1"])
+    recipes = [genes.decode(one) for one in genes.sample(40, np.random.default_rng(0))]
+    assert all("offer" not in one.texts or one.emphasis == "offer" for one in recipes)
