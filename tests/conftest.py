@@ -37,7 +37,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def make_cache(request: pytest.FixtureRequest) -> Callable[[Path], Path]:
     """Make a user's cache in a folder. The language model, which takes 20 s to unpack, is shared by all processes and runs."""
-    models = request.config.cache.mkdir("language-models") if request.config.cache else None
+    cache = getattr(request.config, "cache", None)  # none with "-p no:cacheprovider"
+    models = cache.mkdir("language-models") if cache else None
 
     def make(folder: Path) -> Path:
         folder.mkdir(exist_ok=True)

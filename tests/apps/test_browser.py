@@ -318,6 +318,7 @@ def test_everything_can_be_deleted(visit: Visit, image_path: Path) -> None:
     visit.page.get_by_role("button", name="Delete my ad").click()
     visit.page.get_by_role("button", name="Yes, delete it all").click()
     expect(visit.page.locator("#later-steps")).to_be_hidden()
+    visit.page.get_by_role("tab", name="Your ad").click()  # a visitor without an ad begins with new ones
     expect(visit.page.get_by_label("Headline", exact=True)).to_have_value("")
     expect(visit.page.locator("#result")).to_be_hidden()
 

@@ -121,6 +121,7 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
         "adcreative.editor.session.open_session",
         lambda creative, *_: SimpleNamespace(search=lambda **_: _keep(creative), picture=lambda idx: None, creative=creative),
     )
+    monkeypatch.setattr("adcreative.verbs.optimize.composing", lambda models: models)
     monkeypatch.setattr(products, "build_source", lambda llm: None)
     server = create_autospec(pipeline.launch_app)
     monkeypatch.setattr(pipeline, "launch_app", server)
@@ -131,8 +132,12 @@ class FakeMarket:
     def write_account(self, account: Path, folder: Path, num: int, num_earlier: int, **_: Any) -> None:
         _write_creatives(account, num_earlier // 10)
         _write_creatives(folder, num)
+        account.with_name(f"{account.name}-truth.json").write_text('{"creatives": {}}')
 
-    def true_ctr(self, creative: Any) -> float:
+    def draw_account_materials(self, *_: int) -> list[Any]:
+        return []
+
+    def true_ctr(self, creative: Any, *_: Any) -> float:
         return 0.02
 
 

@@ -22,7 +22,7 @@ PAGES = [
     *sorted((ROOT / "adcreative" / "docs").glob("*.md")), *sorted((ROOT / "data" / "weights").glob("*/README.md")),
 ]  # fmt: skip
 HAS_NO_PARSER = {"tests.bench.editing", "tests.bench.fuxictr",
-                 "tests.bench.long_history", "data.make.measured", "tests.check_demo",
+                 "tests.bench.long_history", "data.make.measured", "data.make.sample_ads", "tests.check_demo",
                  "tests.check_install", "tests.check_audit", "tests.bench.check"}  # fmt: skip
 
 STAGES = ("pretrain", "sft", "dpo", "pipeline", "evaluate")
