@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser
+from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser, wait_for_scroll
 from tests.apps.fakes import FakeStudio
 
 pytestmark = needs_browser
@@ -199,6 +199,7 @@ def test_an_ad_that_is_kept_still_offers_its_best_versions(visit: Visit, studio:
     visit.improve()
     expect(visit.page.locator("#result")).to_contain_text("Keep it as it is")
     expect(visit.page.locator("#later-steps")).to_be_hidden()
+    wait_for_scroll(visit.page, "#results")  # what is ticked before the page is whole is lost
     visit.page.locator("#kept-ratios").get_by_label("Story 9:16").check()
     visit.page.get_by_role("button", name="Lay my ad out in these shapes").click()
     expect(visit.page.locator("#kept-sizes-shown img")).to_have_count(1)
