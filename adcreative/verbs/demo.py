@@ -59,6 +59,7 @@ def demo(
     written = (account_dir / "metadata.csv", out / "account-truth.json", creative_dir / "metadata.csv", out / PLANTED)
     if is_new:
         _check_free(*written)
+    from adcreative.editor.settings import EditorConfig
     from adcreative.verbs.loading import load_demo_market
     from adcreative.verbs.simulated_briefs import ads_that_ran, compose_new_ads
 
@@ -88,7 +89,10 @@ def demo(
             write_atomically(out / "truth.json", dump_json(truth, indent=1).encode())
         return {"simulated_market": truth["sentence"], "walls": walls}
 
-    return optimize(creative_dir, out, model=model_dir, seed=seed, notes=notes, progress=progress, should_stop=should_stop)
+    config = EditorConfig(num_layouts=0)  # the walls above are the new layouts
+    return optimize(
+        creative_dir, out, model=model_dir, seed=seed, config=config, notes=notes, progress=progress, should_stop=should_stop
+    )
 
 
 def _check_free(*paths: Path) -> None:
