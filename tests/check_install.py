@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 # ads (extra picture).
 NEED_AN_EXTRA = (
     "adcreative._studio", "adcreative.papers.post_training.head", "adcreative.compose", "adcreative.verbs.compose",
-    "adcreative.verbs.edit_composed",
+    "adcreative.verbs.edit_composed", "adcreative.verbs.new_layouts", "adcreative.verbs.simulated_briefs",
 )  # fmt: skip
 
 CHILD = """
