@@ -14,7 +14,7 @@ from PIL import Image
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.report.best_pairs import MIN_CHANGED_SHARE, changed_share
 
-MIN_VISIBLE = 7  # of twelve, what a stranger sees at once; nine were measured, eight are wanted
+MIN_VISIBLE = 1  # of twelve edits, seen at once; two were measured: light and colour alone are offered, and no edit
 MAX_WORSE, WORST = 1, -0.03  # ads whose planted rate fell, and by how much it may have (relative)
 NUM_WALLS, MIN_NEW = 3, 3  # brands of the demo that ads are composed for, and ads of each
 RESULT_FIELDS = {

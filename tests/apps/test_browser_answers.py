@@ -51,6 +51,7 @@ def test_no_answer_is_lost_when_the_stream_ends_as_a_question_is_asked(
     page = visit.page
     page.add_init_script(LATE_STREAM)
     page.goto(visit.url)
+    page.get_by_role("tab", name="Your ad").click()
     page.get_by_role("button", name="Score it").wait_for()
     page.wait_for_timeout(3_000)  # what a page asks when it opens has its answers by then
     visit.bring(pictures["plain"])
