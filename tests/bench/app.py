@@ -180,6 +180,7 @@ def page_figures(picture: Path | None = None, *, read_s: float = 0.0, is_tiny: b
 
             page.goto(f"http://127.0.0.1:{port}")
             figures["app_first_paint_s"] = page.evaluate("() => window.acFirst") / 1000
+            page.get_by_role("tab", name="Your ad").click()
             upload = page.locator("#picture input[type=file]")
             path = picture or draw_pictures(Path(folder), 1)[0]
             until("app_picture_s", "#picture-note .ac-note", lambda: upload.set_input_files(path))

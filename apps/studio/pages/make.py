@@ -78,7 +78,7 @@ def _build_form() -> tuple[Fields, gr.HTML, gr.HTML, gr.JSON]:
     for upload in (photos, logo):
         take_only_uploads(upload)
     brought = fragment(elem_id="make-brought")
-    brand = gr.Textbox("", label="Brand", max_length=60, elem_id="make-brand", placeholder="Morrow Coffee")
+    brand = gr.Textbox("", label="Brand name", max_length=60, elem_id="make-brand", placeholder="Morrow Coffee")
     facts = gr.Textbox(
         "", label="What the ads may say, one message a line", lines=6, max_lines=14, max_length=4000, elem_id="make-facts",
         placeholder=TYPE_HINT, info="The first line leads. Prices, offers and the button are found by themselves.",
