@@ -39,7 +39,7 @@ window.acSeen = (place) => new Promise((resolve) => {
   };
   look();
 });
-window.acFirst = window.acSeen('#score-button');
+window.acFirst = window.acSeen('#make-brand');
 """
 NUM_PEOPLE = 50
 START_S = 60.0
