@@ -28,7 +28,7 @@ KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType({  # class of shapes -> 
     "square": ("square",), "tall": ("tall",), "story": ("tall", "story"), "wide": ("wide",), "box": ("square", "box"),
     "skyscraper": ("tall", "skyscraper"), "banner": ("wide", "banner"),
 })  # fmt: skip
-LEGAL_STANDS = ("square", "tall", "wide")  # kinds of shapes with room for small print; smaller ones link to it
+LEGAL_STANDS = ("square", "tall", "wide")  # kinds of shapes with room for small print; ad.json says that others drop it
 DISPLAY = ("headline", "offer", "price")  # set in the display face
 # type size of a role: ratio to the headline's, least in units of the shape's least type, most in steps of the grid
 SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType({

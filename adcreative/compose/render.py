@@ -83,7 +83,8 @@ class Placed:
 class Composed:
     """A composed ad. focus: what of the photos must stay whole and free of words, px. problems: why it cannot run.
 
-    photos: numbers of the parts' photos that it shows.
+    photos: numbers of the parts' photos that it shows. layout: in which it is laid out, another than the recipe's where that
+    one cuts the photo in this shape.
     """
 
     scene: Scene
@@ -91,6 +92,7 @@ class Composed:
     focus: tuple[Box, ...]
     problems: tuple[Problem, ...]
     photos: tuple[int, ...] = ()
+    layout: str = ""
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -164,7 +166,7 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = Fal
     placed = (*painter.placed, *dropped)
     places = {PHOTOS.index(item.role) for item in items if isinstance(item, Picture) and item.role in PHOTOS}
     numbers = tuple(sorted({((recipe.photo or 0) + place) % len(parts.photos) for place in places}))
-    return Composed(Scene(shape.width, shape.height, tuple(items)), placed, tuple(focus), tuple(problems), numbers)
+    return Composed(Scene(shape.width, shape.height, tuple(items)), placed, tuple(focus), tuple(problems), numbers, layout.name)
 
 
 def _instead(recipe: Recipe, parts: Parts, shape: Shape) -> Composed | None:
@@ -368,7 +370,8 @@ class _Painter:
             else:
                 items += self._ornament(placement, box)
         problems += self._on_focus(focus)
-        problems += [Problem("ad_words_on_subject", role="headline")] * (self.is_veiled and not problems)
+        if self.is_veiled and not problems:
+            problems.append(Problem("ad_words_on_subject", role="headline"))
         return items, focus, problems
 
     def _disc_behind(self, box: Box) -> str:

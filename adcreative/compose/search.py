@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -36,6 +36,7 @@ SAME_PICTURE = 0.93  # likeness of pictures alone, whatever they say
 CROSSED, SPREAD = 0.9, 0.45  # chance that parents are crossed; how much a place among the delivered costs what is like others
 DENSITIES: tuple[Density, ...] = ("normal", "airy", "full")
 MAX_PROOFS = 3
+PLURALS = "sn"  # letters that a noun may end with when there are several: apples, Schuhen
 BARE = 6  # of so many ads one may do without a photo, where there are photos
 FOUND_BEYOND_PX = 2.0  # that a finder's box reaches beyond a line on each side, on a picture of SCORED_PX
 SCORED_PX = 480  # of the longer side, of what is scored in the search: order as at full size, in a third of the time
@@ -114,7 +115,7 @@ class Genes:
             texts["offer"] = ""  # the headline says it
         texts = {role: words for role, words in texts.items() if words and role in layout.takes}
         needs_photo = any(need in layout.needs for need in ("photo", "cutout")) or "photo" in layout.takes
-        photo = self._suited(chosen["photo"], texts) if self.parts.photos and needs_photo else None
+        photo = self._suited(chosen["photo"], texts.get("headline", "")) if self.parts.photos and needs_photo else None
         has_cutout = photo is not None and self.parts.photos[photo].cutout is not None
         free = has_cutout and bool(
             chosen["cutout"] or "cutout" in layout.needs or not self.parts.photos[photo or 0].words_may_lie
@@ -125,9 +126,9 @@ class Genes:
             emphasis=lead if lead in texts else "headline" if "headline" in texts else next(iter(texts), "headline"),
         )  # fmt: skip
 
-    def _suited(self, photo: int, texts: Mapping[str, str]) -> int:
+    def _suited(self, photo: int, headline: str) -> int:
         """Return the photo, or the one that shows what the headline names and this one does not."""
-        words = [word.rstrip("sn") for word in re.findall(r"\w{4,}", texts.get("headline", "").casefold())]
+        words = [word[:-1] if word[-1] in PLURALS else word for word in re.findall(r"\w{4,}", headline.casefold())]
         named = [any(word in one.shows.casefold() for word in words) for one in self.parts.photos]
         return photo if named[photo] or not any(named) else named.index(True)
 
@@ -254,6 +255,14 @@ def drawn_lines(composed: Composed, longest_px: int) -> DrawnLines:
     return DrawnLines(np.array(boxes, np.float32).reshape(-1, 4) * scale + beyond, inks)
 
 
+def words_as_creative(recipe: Recipe, brand: str) -> Creative:
+    """Return the words of a composed ad in the fields that a model knows, without a picture."""
+    texts = recipe.texts
+    body = [texts[role].replace("\n", ". ") for role in ("subline", "offer", "price", "proof") if texts.get(role)]
+    headline = texts.get("headline", "") or texts.get(recipe.emphasis, "")
+    return Creative(headline=headline, description=" ".join(body), cta=texts.get("button", ""), brand=brand)
+
+
 def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: int | None = None) -> Creative:
     """Return a composed ad as what is scored: its words by the fields that a model knows, and its final pixels.
 
@@ -262,13 +271,8 @@ def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: in
     image = composed.image
     if longest_px is not None:
         image.thumbnail((longest_px, longest_px), reducing_gap=2.0)
-    texts = recipe.texts
-    body = [texts[role].replace("\n", ". ") for role in ("subline", "offer", "price", "proof") if texts.get(role)]
-    return Creative(
-        headline=texts.get("headline", "") or texts.get(recipe.emphasis, ""), description=" ".join(body),
-        cta=texts.get("button", ""), brand=parts.brand, image_u8=np.asarray(image),
-        consent_id="; ".join(filter(None, (parts.photos[number].consent_id for number in composed.photos))),
-    )  # fmt: skip
+    shown = "; ".join(filter(None, (parts.photos[number].consent_id for number in composed.photos)))
+    return replace(words_as_creative(recipe, parts.brand), image_u8=np.asarray(image), consent_id=shown)
 
 
 def _children(

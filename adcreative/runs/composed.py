@@ -98,7 +98,7 @@ def _sources(folder: Path) -> list[Path]:
 def _blank(folder: Path, content: dict[str, Any], numbers: set[int]) -> None:
     """Write grey pictures where photos were removed, and parts.json without what it said of them."""
     pictures = [folder / PARTS.parent / f"photo-{number}.png" for number in sorted(numbers)]
-    for name, empty in (("photos", {"focus": [], "words_may_lie": True}), ("sources", ""), ("shows", "")):
+    for name, empty in (("photos", {"focus": [], "words_may_lie": True}), ("sources", "")):
         told = content.get(name)
         content[name] = [
             empty if number in numbers else one for number, one in enumerate(told if isinstance(told, list) else [])

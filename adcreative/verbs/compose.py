@@ -22,7 +22,7 @@ from adcreative.compose.measures import grid_of, likeness
 from adcreative.compose.parts import Parts
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import Composed, compose_ad
-from adcreative.compose.search import POPULATION, Candidate, Score, Search, as_creative, choose
+from adcreative.compose.search import POPULATION, Candidate, Score, Search, as_creative, choose, words_as_creative
 from adcreative.compose.shapes import Shape, shape_named
 from adcreative.compose.stored import FOLDER, PARTS, part_files, write_parts
 from adcreative.creative import Creative
@@ -34,10 +34,8 @@ from adcreative.features.lettering import DrawnLines
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.provenance.disclosure import disclosures_of_run
-from adcreative.provenance.export import export_picture
-from adcreative.provenance.marks import encode_picture
+from adcreative.provenance.export import export_picture, fit_export
 from adcreative.provenance.sidecar import sidecar_path
-from adcreative.provenance.weight import fit_bytes
 from adcreative.report.wall import render_wall
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
@@ -54,7 +52,7 @@ FORMAT = 1
 Show = Callable[[np.ndarray], object]  # takes the pixels [H, W, 3] uint8 of an ad in its first shape
 RISK_AVERSION = 1.0  # standard deviations of the pooled opinion that an ad must be sure of
 LEAST_POPULATION = 12  # of the search, where few ads are asked for, as of each row of a feed
-QUALITY, ROOM_FOR_MARKS = 93, 0.01  # of a JPEG; of a file's limit, for what is stated inside
+QUALITY = 93  # of a JPEG
 UNTESTED = (
     "The models have seen no results of this account: the order is that of the design rules, each ad is untested and worth a "
     "test, not a promise. Learn from your own results first: adcreative train DATA --out model/, then --model model/."
@@ -212,9 +210,9 @@ def needed_of(shapes: Sequence[Shape]) -> list[Shape]:
     return [shape for shape in shapes if shape.kind != "banner"] or list(shapes)
 
 
-def find_faults(recipe: Recipe, parts: Parts, shape: Shape) -> tuple[object, ...]:
-    """Return what stands against an ad in a shape; empty when it can run."""
-    composed = compose_ad(recipe, parts, shape)
+def find_faults(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = False) -> tuple[object, ...]:
+    """Return what stands against an ad in a shape; empty when it can run. strict: in its own layout, as of `compose_ad`."""
+    composed = compose_ad(recipe, parts, shape, strict=strict)
     return composed.problems or faults(composed, shape)
 
 
@@ -242,7 +240,7 @@ def write_set(
     make_private_dir(out / FOLDER)
     with own_outputs(outputs, [path if path.is_file() else path / NAME for path in inputs], restart=settings.restart):
         told = {
-            "notes": list(prepared.notes), "messages": prepared.messages, "shows": [one.shows for one in brief.photos],
+            "notes": list(prepared.notes), "messages": prepared.messages,
             "sources": [str(one.file.resolve()) for one in brief.photos],
         }  # fmt: skip
         write_parts(prepared.parts, out / FOLDER, told)
@@ -257,7 +255,7 @@ def write_set(
                 "nearest": max(others, default=None), "seed": settings.seed or 0,
                 "models": {} if settings.model is None else model_hashes(settings.model),
             }  # fmt: skip
-            return write_ad(one.recipe, prepared.parts, told, out / stem, shapes, facts, checked=needed_of(shapes))
+            return write_ad(one.recipe, prepared.parts, out / stem, shapes, facts, checked=needed_of(shapes))
 
         ads = list(iter_in_threads(lambda place: write(stems[place], chosen[place]), range(len(chosen))))
         write_report(out, ads, prepared.parts.brand, prepared.notes, standing=TESTED if settings.model else UNTESTED)
@@ -266,7 +264,7 @@ def write_set(
 
 def write_report(out: Path, ads: Sequence[Mapping[str, Any]], brand: str, notes: Sequence[str], *, standing: str) -> None:
     """Write the table and the wall of a folder of ads. ads: what ad.json says of each, with its folder."""
-    write_table(out, ads)
+    write_table(out, ads, brand)
     title = f"{len(ads)} new ads" + (f" for {brand}" if brand else "")
     rows = [{"status": "edited", "edits": [WORDS], "consent_id": ""}]
     disclosures = [duty.as_dict() for duty in disclosures_of_run(rows, date.today())]
@@ -296,7 +294,7 @@ def stem_of(shape: Shape) -> str:
 
 
 def write_ad(
-    recipe: Recipe, parts: Parts, told: Mapping[str, Any], folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any], *,
+    recipe: Recipe, parts: Parts, folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any], *,
     checked: Sequence[Shape] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Render an ad in each shape into its folder, with SVG, sidecars and ad.json; return what ad.json says, with its folder.
@@ -311,7 +309,7 @@ def write_ad(
     written: dict[str, Any] = {}
     shown: set[int] = set()
     missing: dict[str, str] = {}
-    alt = describe_ad(recipe, parts, told)
+    alt = describe_ad(recipe, parts)
     for shape in shapes:
         composed = compose_ad(recipe, parts, shape)
         for suffix in (".png", ".jpg"):
@@ -331,6 +329,7 @@ def write_ad(
         written[shape.name] = {
             "picture": path.name, "svg": f"{stem_of(shape)}.svg", "width": shape.width, "height": shape.height,
             "bytes": path.stat().st_size, "sha256": hash_file(path), "dropped": list(composed.dropped),
+            "layout": composed.layout,
         }  # fmt: skip
     content = {
         "format": FORMAT, "layout": recipe.layout, **facts, "recipe": recipe.to_json(), "parts": f"../{FOLDER}/{PARTS}",
@@ -342,14 +341,9 @@ def write_ad(
 
 def _choose_file(image_u8: np.ndarray, shape: Shape, recipe: Recipe) -> tuple[str, int | None]:
     """Return suffix and quality: PNG of type alone, JPEG of photographs, the best that fits where the shape has a limit."""
-    if shape.max_bytes is None:
-        return (".png", None) if recipe.photo is None else (".jpg", QUALITY)
-
-    def encode(file_format: str, quality: int) -> bytes:
-        return encode_picture(image_u8, file_format, is_edited=False, quality=quality or None)
-
-    fitted = fit_bytes(image_u8, int(shape.max_bytes * (1 - ROOM_FOR_MARKS)), encode)
-    return (".png", None) if fitted.file_format == "PNG" else (".jpg", fitted.quality)
+    if shape.max_bytes is not None:
+        return fit_export(image_u8, shape.max_bytes)
+    return (".png", None) if recipe.photo is None else (".jpg", QUALITY)
 
 
 def _row_of(recipe: Recipe, composed: Composed, parts: Parts, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -362,27 +356,24 @@ def _row_of(recipe: Recipe, composed: Composed, parts: Parts, name: str, facts: 
     }  # fmt: skip
 
 
-def describe_ad(recipe: Recipe, parts: Parts, told: Mapping[str, Any]) -> str:
+def describe_ad(recipe: Recipe, parts: Parts) -> str:
     """Return the alternative text of an ad: whose it is, what is seen, what it says (WCAG 2.2, 1.1.1)."""
-    shows = told.get("shows") or []
-    seen = shows[recipe.photo] if recipe.photo is not None and recipe.photo < len(shows) else ""
+    seen = "" if recipe.photo is None else parts.photos[recipe.photo].shows
     order = ("badge", "headline", "subline", "offer", "price", "proof", "button")
     said = ". ".join(recipe.texts[role].replace("\n", ". ").rstrip(".") for role in order if recipe.texts.get(role))
     return ". ".join(part for part in (f"{parts.brand}: {seen}" if parts.brand and seen else parts.brand or seen, said) if part)
 
 
-def write_table(out: Path, ads: Sequence[Mapping[str, Any]]) -> None:
+def write_table(out: Path, ads: Sequence[Mapping[str, Any]], brand: str) -> None:
     """Write metadata.csv, so that `out` is a catalogue that score, check and plan-test read: the first shape of each ad."""
     rows = []
     for ad in ads:
         if not ad["shapes"]:
             continue
-        texts, first = ad["recipe"]["texts"], next(iter(ad["shapes"].values()))
-        rows.append({
-            "file_name": f"{ad['folder']}/{first['picture']}", "ad_name": ad["folder"],
-            "headline": texts.get("headline", ad["lead"]),
-            "description": texts.get("subline", ""), "cta": texts.get("button", ""), "brand": texts.get("brand", ""),
-        })  # fmt: skip
+        picture = next(iter(ad["shapes"].values()))["picture"]
+        said = words_as_creative(Recipe.from_json(ad["recipe"]), brand)
+        words = {name: getattr(said, name) for name in ("headline", "description", "cta", "brand")}
+        rows.append({"file_name": f"{ad['folder']}/{picture}", "ad_name": ad["folder"], **words})
     write_rows(out / TABLE, rows, COLUMNS)
 
 

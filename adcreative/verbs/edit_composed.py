@@ -63,6 +63,8 @@ def edit(ad: Path, changes: Sequence[str], *, restart: bool = False) -> RunSumma
     if is_free:
         changed = _in_another_layout(changed, parts, told["messages"], shapes)
     problems = [find_faults(changed, parts, shape) for shape in shapes]
+    if "layout" in wanted and (why := find_faults(changed, parts, shapes[0], strict=True)):
+        raise ConfigError(f"{folder.name} cannot be laid out as {changed.layout} in {shapes[0].name}: {why[0]}")
     if all(problems):
         raise ConfigError(f"{folder.name} would not fit any shape any more: {problems[0][0]}")
     facts = {
@@ -78,9 +80,13 @@ def edit(ad: Path, changes: Sequence[str], *, restart: bool = False) -> RunSumma
         }  # fmt: skip
     with own_outputs(ad_files(folder, shapes), [*part_files(parts, parts_file.parent)], restart=restart):
         whole = [shape for shape, found in zip(shapes, problems, strict=True) if not found]
-        written = write_ad(changed, parts, told, folder, shapes, facts, checked=whole)
-    left_out = tuple(f"{name} is left out: {why}" for name, why in written["missing"].items())
-    return RunSummary(path=folder / AD, done=1, warnings=left_out)
+        written = write_ad(changed, parts, folder, shapes, facts, checked=whole)
+    told_of = [f"{name} is left out: {why}" for name, why in written["missing"].items()]
+    told_of += [
+        f"{name} is laid out as {one['layout']}: as {changed.layout} its photo would be cut or covered"
+        for name, one in written["shapes"].items() if one["layout"] != changed.layout
+    ]  # fmt: skip
+    return RunSummary(path=folder / AD, done=1, warnings=tuple(told_of))
 
 
 def _in_another_layout(recipe: Recipe, parts: Parts, messages: Mapping[str, Sequence[str]], shapes: Sequence[Shape]) -> Recipe:
@@ -100,7 +106,8 @@ def _in_another_layout(recipe: Recipe, parts: Parts, messages: Mapping[str, Sequ
         cutout = photo is not None and parts.photos[photo].cutout is not None and (recipe.cutout or "cutout" in layout.needs)
         changed = replace(recipe, layout=name, texts=texts, photo=photo, cutout=cutout)
         is_new = layout.family != load_layout(recipe.layout).family
-        if is_new and not any(find_faults(changed, parts, shape) for shape in needed_of(shapes)):
+        needed = needed_of(shapes)
+        if is_new and not any(find_faults(changed, parts, shape, strict=shape is needed[0]) for shape in needed):
             return changed
     raise ConfigError("these words fit no other layout; shorten them, or add a photo or facts.")
 

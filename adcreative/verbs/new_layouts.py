@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from adcreative.compose.brief import Prepared, prepare, read_brief
+from adcreative.compose.checks import faults
 from adcreative.compose.cutouts import load_segmenter
 from adcreative.compose.from_ad import take_parts, write_taken
 from adcreative.compose.parts import Parts
@@ -28,7 +29,7 @@ from adcreative.editor.models import FoundLayouts
 from adcreative.errors import CreativeError
 from adcreative.features.known_words import words_of
 from adcreative.lettering import TextReading, Words
-from adcreative.verbs.compose import AD, find_faces, find_faults, search_ads, with_words
+from adcreative.verbs.compose import AD, find_faces, search_ads, with_words
 from adcreative.verbs.edit_composed import read_ad
 from adcreative.verbs.settings import ComposeSettings
 
@@ -71,7 +72,8 @@ def take_ad(image_u8: np.ndarray, words: Words, brand: str = "") -> NewLayouts:
 
 def render(recipe: Recipe, parts: Parts, shape: Shape) -> np.ndarray | None:
     """Return the pixels [H, W, 3] uint8 of a composed ad; None where it has faults in this shape."""
-    return None if find_faults(recipe, parts, shape) else np.asarray(compose_ad(recipe, parts, shape).image)
+    composed = compose_ad(recipe, parts, shape)
+    return None if composed.problems or faults(composed, shape) else composed.pixels
 
 
 @dataclass(frozen=True, eq=False)

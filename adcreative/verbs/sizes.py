@@ -22,16 +22,13 @@ from adcreative.errors import CreativeError
 from adcreative.features.known_words import words_of
 from adcreative.lettering import Words
 from adcreative.progress import Count, uncounted
-from adcreative.provenance.export import export_picture
-from adcreative.provenance.marks import encode_picture
-from adcreative.provenance.weight import fit_bytes
+from adcreative.provenance.export import export_picture, fit_export
 from adcreative.runs.folder import Makers, Outcome
 from adcreative.verbs.score_table import move_rate
 
 if TYPE_CHECKING:
     from adcreative.editor.models import EditorTools
 
-ROOM_FOR_MARKS = 0.01  # of a file's limit, for marks, profile and signature
 WORDS = ("headline", "description", "cta")
 LAID_OUT_ANEW = "laid out anew from the ad's own parts"
 PADDED = "the whole ad on its own ground colour, since it could not be laid out anew: {why}"
@@ -162,14 +159,7 @@ def _choose_file(one: SizedPicture) -> tuple[str, int | None]:
     """Return suffix and quality: a PNG, or the best JPEG where a PNG is too heavy for the placements of this shape."""
     height, width = one.image_u8.shape[:2]
     limit = placement_limit((width, height))
-
-    def encode(file_format: str, quality: int) -> bytes:
-        return encode_picture(one.image_u8, file_format, is_edited=False, quality=quality or None)
-
-    if not limit:
-        return ".png", None
-    fitted = fit_bytes(one.image_u8, int(limit * (1 - ROOM_FOR_MARKS)), encode)
-    return (".png", None) if fitted.file_format == "PNG" else (".jpg", fitted.quality)
+    return fit_export(one.image_u8, limit) if limit else (".png", None)
 
 
 def _describe(

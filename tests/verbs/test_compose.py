@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +14,18 @@ from typer.testing import CliRunner
 from adcreative.artifacts import hash_file
 from adcreative.catalog import read_catalog
 from adcreative.cli.app import app
+from adcreative.compose.assets import PreparedPhoto
+from adcreative.compose.cutouts import EdgeQuality
+from adcreative.compose.parts import Box
+from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import Composed
-from adcreative.compose.search import Search
+from adcreative.compose.search import Search, words_as_creative
 from adcreative.compose.shapes import Shape
 from adcreative.errors import ConfigError
 from adcreative.pipeline import compose, edit, roles_of
 from adcreative.problem import Problem
 from adcreative.provenance.sidecar import read_sidecar
+from tests.compose.drawn import scenery
 
 SHAPES = "300x250,160x600"
 
@@ -68,7 +74,12 @@ def test_a_brief_becomes_ads_that_render_the_same_again_and_can_be_edited(tmp_pa
     page = (out / "report.html").read_text()
     assert 'src="data:image/jpeg' in page
     assert "http" not in page.replace("http-equiv", "")
-    assert [one.ad_name for one in read_catalog(out).creatives] == ["01", "02"]
+    first, second = read_catalog(out).creatives
+    assert (first.ad_name, second.ad_name) == ("01", "02")
+    asked = words_as_creative(Recipe.from_json(ad["recipe"]), "Orchard")  # what a model was asked about, brand and all
+    assert (first.headline, first.description, first.cta, first.brand) == (
+        asked.headline, asked.description, asked.cta, "Orchard",
+    )  # fmt: skip
 
     before = {told["picture"]: told["sha256"] for told in ad["shapes"].values()}
     run("edit", out / "01")
@@ -154,3 +165,28 @@ def test_lines_as_they_are_typed_find_their_roles() -> None:
     ]  # fmt: skip
     assert roles_of(["Sleep better"]) == [("headline", "Sleep better")]
     assert roles_of(["20% off"]) == [("offer", "20% off")]
+
+
+def test_a_layout_that_stands_in_for_another_is_told_and_one_that_was_asked_for_is_refused(tmp_path: Path) -> None:
+    """A tall thing that fills its photo: full bleed cuts it in a wide shape, not in a tall one."""
+    folder = tmp_path / "in"
+    brief = write_brief(folder)
+    tall = replace(scenery(0.3, 400, 533), focus=(Box(0.1, 0.18, 0.99, 0.82),))
+    tall.pixels.save(folder / "photo.png")
+
+    def prepare_tall(*arguments: object, **options: object) -> PreparedPhoto:
+        return PreparedPhoto(tall, EdgeQuality(1.0, 1.0, 0.0, 0.0), 0)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("adcreative.compose.brief.prepare_photo", prepare_tall)
+        compose(brief, tmp_path / "ads", num=1, shapes="4:5,1.91:1", seed=2)
+    ad = tmp_path / "ads" / "01"
+    told = edit(ad, ["layout=full_bleed_top", "headline=Dry feet"]).warnings
+    content = json.loads((ad / "ad.json").read_text())
+    drawn = {name: one["layout"] for name, one in content["shapes"].items()}
+    assert drawn["4:5"] == "full_bleed_top" != drawn["1.91:1"]
+    assert told == (f"1.91:1 is laid out as {drawn['1.91:1']}: as full_bleed_top its photo would be cut or covered",)
+    before = hash_file(ad / "4x5.jpg")
+    with pytest.raises(ConfigError, match=r"01 cannot be laid out as split_side in 4:5: the crop cuts"):
+        edit(ad, ["layout=split_side"])
+    assert hash_file(ad / "4x5.jpg") == before

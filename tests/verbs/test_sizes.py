@@ -65,11 +65,11 @@ def test_a_flat_ad_whose_parts_are_not_sure_stands_whole_and_says_which(tmp_path
 
 
 def test_an_ad_that_was_composed_is_laid_out_anew_with_its_words(tmp_path: Path) -> None:
-    told = {"notes": [], "messages": TEXTS, "shows": []}
+    told = {"notes": [], "messages": TEXTS}
     write_parts(parts(), tmp_path / "ads" / "parts", told)
     recipe = Recipe("split", TEXTS)
     facts = {"lead": TEXTS["headline"], "seed": 0, "models": {}}
-    ad = write_ad(recipe, parts(), told, tmp_path / "ads" / "01", [shape_named("1:1")], facts)
+    ad = write_ad(recipe, parts(), tmp_path / "ads" / "01", [shape_named("1:1")], facts)
     path = tmp_path / "ads" / "01" / ad["shapes"]["1:1"]["picture"]
     image_u8 = np.asarray(Image.open(path).convert("RGB"))
     creative = Creative(file_name="01/1x1.jpg", image_path=path, headline=TEXTS["headline"])

@@ -23,10 +23,8 @@ from adcreative.editor.space.genome import MIN_STRENGTH
 STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
 STRONG_STEPS = 1.5  # least visible changes that "strong" is meant to be
 MAX_GAIN = 1.5  # meshes hold to strength 3
-SEEN_LEVELS, SEEN_SHARE = (
-    24,
-    0.01,
-)  # levels of 0..255 by which so much of a face or picture must change to be seen at the ad's size
+SEEN_LEVELS = 24  # of 0..255, by which SEEN_SHARE of a face or picture must change to be seen at the ad's size
+SEEN_SHARE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)

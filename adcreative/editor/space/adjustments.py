@@ -21,10 +21,7 @@ CONTRAST_STOPS, SATURATION_STOPS = 0.35, 0.5  # per unit: the factor's logarithm
 MAX_CROP = 0.15  # of either side, at strength 1
 SAFE_MARGIN = 0.03  # of either side, kept around faces, text and product when the picture is cropped
 MIN_CROP = 0.1  # of a side: a crop that may take less than this is not offered; half of it, at the usual reach, is just seen
-NEUTRAL, COLOURFUL = (
-    14,
-    44,
-)  # chroma (largest less least of R, G, B; 0..255) up to which a pixel stays, from which it is free
+NEUTRAL, COLOURFUL = 14, 44  # chroma (largest less least of R, G, B) up to which a pixel stays; from which it is free
 SKIN_CB, SKIN_CR, SKIN_SOFT = (77, 127), (133, 173), 16  # Chai & Ngan 1999, section III; levels beyond until a pixel is free
 DRAWN, DRAWN_SOFT = 20, 24  # levels from a colour that the ad is drawn in, up to which a pixel stays; beyond, until it is free
 _RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722  # ITU-R BT.709
