@@ -12,25 +12,8 @@ from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.marks import EDITED, encode_picture
 from adcreative.provenance.sidecar import build_sidecar, write_sidecar, write_whole
 from adcreative.provenance.signing import SigningConfig, sign_picture
-from adcreative.provenance.weight import fit_bytes
 
-ROOM_FOR_MARKS = 0.01  # of a file's limit, for marks, profile and signature
 FILE_FORMATS: Mapping[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-
-
-def fit_export(image_u8: np.ndarray, max_bytes: int) -> tuple[str, int | None]:
-    """Return suffix and quality (None: every pixel) with which a picture [H, W, 3] uint8, marked, has at most `max_bytes`: PNG,
-    else the best JPEG.
-
-    Raises:
-        ProvenanceError: neither gets under the limit.
-    """
-
-    def encode(file_format: str, quality: int) -> bytes:
-        return encode_picture(image_u8, file_format, is_edited=False, quality=quality or None)
-
-    fitted = fit_bytes(image_u8, int(max_bytes * (1 - ROOM_FOR_MARKS)), encode)
-    return (".png", None) if fitted.file_format == "PNG" else (".jpg", fitted.quality)
 
 
 def export_picture(

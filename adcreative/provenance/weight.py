@@ -17,12 +17,14 @@ from PIL import Image
 from scipy import ndimage
 
 from adcreative.provenance.errors import ProvenanceError
+from adcreative.provenance.marks import encode_picture
 
 LOSSLESS = 0  # stands for the quality of a file that keeps every pixel
 QUALITIES = (20, 97)  # of JPEG, WebP and AVIF as Pillow counts them; below, faces and letters fall apart
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 WINDOW_PX, WINDOW_REACH = 1.5, 3.5
 K1, K2, RANGE = 0.01, 0.03, 255.0
+ROOM_FOR_MARKS = 0.01  # of a file's limit, for marks, profile and signature
 
 Encode = Callable[[str, int], bytes]  # format, quality (LOSSLESS: every pixel) -> a file
 
@@ -65,6 +67,21 @@ def fit_bytes(image_u8: np.ndarray, max_bytes: int, encode: Encode, formats: Seq
             f"the picture has {least:,} bytes at least ({name}), {max_bytes:,} are allowed. Allow more, or a smaller picture."
         )
     return best
+
+
+def fit_export(image_u8: np.ndarray, max_bytes: int) -> tuple[str, int | None]:
+    """Return suffix and quality (None: every pixel) with which a picture [H, W, 3] uint8, marked, has at most `max_bytes`: PNG,
+    else the best JPEG.
+
+    Raises:
+        ProvenanceError: neither gets under the limit.
+    """
+
+    def encode(file_format: str, quality: int) -> bytes:
+        return encode_picture(image_u8, file_format, is_edited=False, quality=quality or None)
+
+    fitted = fit_bytes(image_u8, int(max_bytes * (1 - ROOM_FOR_MARKS)), encode)
+    return (".png", None) if fitted.file_format == "PNG" else (".jpg", fitted.quality)
 
 
 def _best_of_format(file_format: str, max_bytes: int, encode: Encode) -> tuple[tuple[int, bytes] | None, int]:

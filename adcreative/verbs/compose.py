@@ -34,8 +34,9 @@ from adcreative.features.lettering import DrawnLines
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.provenance.disclosure import disclosures_of_run
-from adcreative.provenance.export import export_picture, fit_export
+from adcreative.provenance.export import export_picture
 from adcreative.provenance.sidecar import sidecar_path
+from adcreative.provenance.weight import fit_export
 from adcreative.report.wall import render_wall
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
