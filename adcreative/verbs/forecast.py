@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from adcreative.delivery.forecast.lifetimes import Lifetimes
     from adcreative.delivery.forecast.wear_out import FitsLives, WearOut
 
+    Also = Callable[[Sequence[Creative | None]], tuple[np.ndarray, Mapping[str, FitsLives]]]
+
 __all__ = ["forecast"]
 
 FORECAST_COLUMNS = (
@@ -55,7 +57,7 @@ class _Answer:
 @takes(ReadSettings)
 def forecast(
     account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0,
-    also: Mapping[str, FitsLives] | None = None, restart: bool = False, progress: Progress = silent,
+    also: Also | None = None, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures beside it (JSON) and a page (HTML).
@@ -71,7 +73,8 @@ def forecast(
             doing. settings: how account and creatives are written; its fields may be given as keywords.
         creatives: folder or table of the ads: their words help, families are kept together when measuring, and
             `<out>.refresh.csv` is the part of it that `optimize` takes next, most urgent first.
-        also: further models by name, held against Kaplan-Meier, Cox and a survival forest.
+        also: of the ads in the order of their lives (None: unknown), features [N, V] that further models alone read, and
+            these by name; they are held against Kaplan-Meier, Cox and a survival forest.
     Raises:
         CatalogError: there are no rows by day. ConfigError: stopped, or scikit-survival is not installed.
     """
@@ -131,16 +134,22 @@ def _read_ads(creatives: Path | None, written: TableSettings) -> dict[str, Creat
 
 
 def _answer(
-    lives: Lifetimes, log: EventLog, ads: Mapping[str, Creative], seed: int, also: Mapping[str, FitsLives] | None,
+    lives: Lifetimes, log: EventLog, ads: Mapping[str, Creative], seed: int, also: Also | None,
     progress: Progress,
 ) -> _Answer:  # fmt: skip
     from adcreative.delivery.forecast.wear_out import TIMES, fit_wear_out, remaining_days
     from adcreative.errors import TrainingError
 
     features, groups = _describe(lives, ads)
+    known = [ads.get(name) for name in lives.names]
+    vectors, further = also(known) if also else (np.zeros((len(known), 0)), None)
+    features = np.hstack([features, vectors])
     fitted, warnings = None, list(lives.screens)
     try:
-        fitted = fit_wear_out(lives, features, groups, seed=seed, also=also, progress=count_stage(progress, "comparing models"))
+        fitted = fit_wear_out(
+            lives, features, groups, seed=seed, also=further, num_further=vectors.shape[1],
+            progress=count_stage(progress, "comparing models"),
+        )  # fmt: skip
     except TrainingError as error:
         warnings.append(f"{error}; {ALONE}.")
     rows: list[dict[str, Any]] = [_plain_row(lives, at) for at in range(len(lives.names))]
@@ -191,7 +200,7 @@ def _queue(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _describe(lives: Lifetimes, ads: Mapping[str, Creative]) -> tuple[np.ndarray, np.ndarray]:
     """Return features [N, K] known when ads were young, and families [N]."""
     known = [ads.get(name) for name in lives.names]
-    families = [f"{one.brand}/{one.category}/{one.test_id or one.headline}" if one else name
+    families = [f"{one.brand}/{one.category}/{one.test_id or one.headline or name}" if one else name
                 for name, one in zip(lives.names, known, strict=True)]  # fmt: skip
     parts = [lives.early]
     words = [f"{one.headline} {one.body}" if one else "" for one in known]

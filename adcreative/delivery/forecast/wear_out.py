@@ -50,7 +50,7 @@ class KaplanMeier:
 
 
 class StepCurves:
-    """Curves of a scikit-survival estimator that was fitted to standardised features."""
+    """Curves of a scikit-survival estimator that was fitted to standardised features, the first ones of those it is given."""
 
     def __init__(self, estimator: Any, features: np.ndarray, durations: np.ndarray, ended: np.ndarray) -> None:
         spread = features.std(axis=0)
@@ -59,7 +59,8 @@ class StepCurves:
         self.estimator = estimator.fit((features - self.mean) / self.scale, outcome)
 
     def survival(self, features: np.ndarray, times: np.ndarray) -> np.ndarray:
-        curves = self.estimator.predict_survival_function((features - self.mean) / self.scale, return_array=True)
+        rows = (features[:, : len(self.mean)] - self.mean) / self.scale
+        curves = self.estimator.predict_survival_function(rows, return_array=True)
         place = np.searchsorted(self.estimator.unique_times_, times, side="right")
         padded = np.concatenate([np.ones((len(curves), 1)), curves], axis=1)
         return padded[:, place]
@@ -87,13 +88,13 @@ class WearOut:
 
 def fit_wear_out(
     lives: Lifetimes, features: np.ndarray, groups: np.ndarray, *, seed: int, also: Mapping[str, FitsLives] | None = None,
-    progress: Count = uncounted,
+    num_further: int = 0, progress: Count = uncounted,
 ) -> WearOut:  # fmt: skip
     """Fit and compare all models.
 
     Args:
         features: [N, K] known when the forecast is made. groups: [N] families, which are left out as wholes.
-        also: further models by name, simpler ones first.
+        also: further models by name, simpler ones first. num_further: last columns of `features`, which these alone read.
     Raises:
         TrainingError: too few ads, too few that ended, or all ended at nearly the same age. ConfigError: scikit-survival is
             not installed.
@@ -108,7 +109,7 @@ def fit_wear_out(
         raise TrainingError(
             f"the ads that ended lived for fewer than {MIN_LENGTHS} different numbers of days; nothing can be told"
         )
-    makers, folds = _makers(lives, features, seed, also or {}), _folds(groups, seed)
+    makers, folds = _makers(lives, features, seed, also or {}, num_further), _folds(groups, seed)
     learnt = [np.setdiff1d(np.arange(len(groups)), fold) for fold in folds]
     known_age = find_known_age(lives.followed)
     days = np.arange(max(float(known_age), JUDGED_DAYS[-1]) + 1)
@@ -149,15 +150,15 @@ def choose_method(figures: Mapping[str, Mapping[str, float | None]], gaps: Mappi
 
 
 def _makers(
-    lives: Lifetimes, features: np.ndarray, seed: int, also: Mapping[str, FitsLives]
+    lives: Lifetimes, features: np.ndarray, seed: int, also: Mapping[str, FitsLives], num_further: int
 ) -> dict[str, Callable[[np.ndarray], SurvivalModel]]:
     """Return method -> what fits it to some ads (their rows), simpler ones first."""
     cox_of, forest_of = _estimators()
-    followed = lives.followed
+    followed, plain = lives.followed, features[:, : features.shape[1] - num_further]
 
     def curves(estimator: Any, rows: np.ndarray) -> StepCurves:
         known = rows[followed[rows] > 0]
-        return StepCurves(estimator, features[known], followed[known], lives.ended[known])
+        return StepCurves(estimator, plain[known], followed[known], lives.ended[known])
 
     def further(fit: FitsLives) -> Callable[[np.ndarray], SurvivalModel]:
         return lambda rows: fit(lives.take(rows), features[rows], seed)
@@ -173,7 +174,9 @@ def _makers(
 
 
 def _folds(groups: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Return the rows of NUM_FOLDS sets of whole families; of a large account the first set alone."""
+    """Return the rows of NUM_FOLDS sets of whole families; of a large account the first set alone. Ads that are all of one
+    family are left out each by itself."""
+    groups = groups if len(np.unique(groups)) > 1 else np.arange(len(groups))
     families = np.random.default_rng(seed).permutation(np.unique(groups))
     folds = [np.flatnonzero(np.isin(groups, part)) for part in np.array_split(families, min(NUM_FOLDS, len(families)))]
     return folds[:1] if len(groups) > MANY_ADS else folds

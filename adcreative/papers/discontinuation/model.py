@@ -6,11 +6,13 @@
     total = lam * short + (1 - lam) * long,     w = 1 + smoothed click rate / mean, at most 5, of mean 1
 
 Short: days 0 to 10; long: from day 10, given that it lived so long. One risk score for both would have to be a compromise,
-since what makes an ad fail early is not what makes it tire.
+since what makes an ad fail early is not what makes it tire. The trunk reads counts and categories as they are, and sentence and
+picture vectors each through a narrow tower of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +31,13 @@ PSEUDO_DAYS = 50.0
 
 @dataclass(frozen=True, kw_only=True)
 class HazardConfig:
-    """Width of the trunk, part of units dropped, share lam of the short head, learning rate, epochs at most, ads a batch."""
+    """Width of the trunk and of each tower, part of units and of a vector's numbers dropped, share lam of the short head,
+    learning rate, epochs at most, ads a batch."""
 
     hidden_dim: int = 48
+    tower_dim: int = 8
     dropout_prob: float = 0.1
+    tower_dropout_prob: float = 0.3
     short_share: float = 0.5
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
@@ -75,16 +80,24 @@ def click_rate_weights(clicks: np.ndarray, impressions: np.ndarray, pseudo: floa
 
 
 class _TwoTerm(nn.Module):
-    def __init__(self, num_features: int, config: HazardConfig, num_short: int, num_long: int) -> None:
+    def __init__(self, num_plain: int, towers: Sequence[int], config: HazardConfig) -> None:
         super().__init__()
+        self.widths = (num_plain, *towers)
+        self.towers = nn.ModuleList(
+            nn.Sequential(nn.Dropout(config.tower_dropout_prob), nn.Linear(width, config.tower_dim), nn.Tanh())
+            for width in towers
+        )
         self.trunk = nn.Sequential(
-            nn.Linear(num_features, config.hidden_dim), nn.ReLU(), nn.Dropout(config.dropout_prob),
-            nn.Linear(config.hidden_dim, config.hidden_dim), nn.ReLU(),
+            nn.Linear(num_plain + len(towers) * config.tower_dim, config.hidden_dim), nn.ReLU(),
+            nn.Dropout(config.dropout_prob), nn.Linear(config.hidden_dim, config.hidden_dim), nn.ReLU(),
         )  # fmt: skip
-        self.short, self.long = nn.Linear(config.hidden_dim, num_short), nn.Linear(config.hidden_dim, num_long)
+        self.short = nn.Linear(config.hidden_dim, len(SHORT_EDGES) - 1)
+        self.long = nn.Linear(config.hidden_dim, len(LONG_EDGES) - 1)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.trunk(features)
+        plain, *vectors = features.split(self.widths, dim=1)
+        read = [tower(one) for tower, one in zip(self.towers, vectors, strict=True)]
+        hidden = self.trunk(torch.cat([plain, *read], dim=1))
         return self.short(hidden), self.long(hidden)
 
 
@@ -128,12 +141,13 @@ def interpolate_survival(hazards: np.ndarray, edges: np.ndarray, times: np.ndarr
 
 def fit_two_term(
     features: np.ndarray, durations: np.ndarray, ended: np.ndarray, weights: np.ndarray, *, seed: int,
-    config: HazardConfig | None = None, progress: Count = uncounted,
+    towers: Sequence[int] = (), config: HazardConfig | None = None, progress: Count = uncounted,
 ) -> TwoTermHazard:  # fmt: skip
     """Fit the two hazards; each member stops when a sixth of the ads, which it does not learn from, says so.
 
     Args:
         features: [N, K], known when the forecast is made. durations: [N] days. ended: [N]. weights: [N].
+        towers: widths of the vectors that the last columns of `features` are, each read through a tower.
     """
     config = config or HazardConfig()
     scale = features.std(axis=0)
@@ -147,7 +161,8 @@ def fit_two_term(
     networks = []
     for member in range(config.num_members):
         progress(member, config.num_members)
-        networks.append(_fit_member(rows, targets, counts, start, config, seed * 1000 + member))
+        network = _begin(features.shape[1] - sum(towers), towers, config, start, seed * 1000 + member)
+        networks.append(_fit_member(network, rows, targets, counts, config, seed * 1000 + member))
     progress(config.num_members, config.num_members)
     return TwoTermHazard(networks, mean, scale)
 
@@ -168,16 +183,23 @@ def daily_logits(event: np.ndarray, survived: np.ndarray) -> np.ndarray:
     return found.astype(np.float32)
 
 
+def _begin(num_plain: int, towers: Sequence[int], config: HazardConfig, start: list[Tensor], seed: int) -> _TwoTerm:
+    """Return a network that gives the hazards of all ads to each."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _TwoTerm(num_plain, towers, config)
+    for head, logits in zip((network.short, network.long), start, strict=True):
+        nn.init.zeros_(head.weight)  # what no ad reached stays where all ads are
+        head.bias.data.copy_(logits)
+    return network
+
+
 def _fit_member(
-    rows: Tensor, targets: list[Tensor], weights: Tensor, start: list[Tensor], config: HazardConfig, seed: int
+    network: _TwoTerm, rows: Tensor, targets: list[Tensor], weights: Tensor, config: HazardConfig, seed: int
 ) -> _TwoTerm:
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = _TwoTerm(rows.shape[1], config, targets[0].shape[1], targets[2].shape[1])
-        for head, logits in zip((network.short, network.long), start, strict=True):
-            nn.init.zeros_(head.weight)  # what no ad reached stays where all ads are
-            head.bias.data.copy_(logits)
+        torch.manual_seed(seed + 1)
         optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
         order = rng.permutation(len(rows))
         valid, learn = (torch.from_numpy(one) for one in (order[::VALID_PART], np.setdiff1d(order, order[::VALID_PART])))

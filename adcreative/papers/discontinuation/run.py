@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,9 @@ from adcreative.verbs import forecast as product
 from adcreative.verbs.settings import ReadSettings
 
 if TYPE_CHECKING:
+    from adcreative.creative import Creative
     from adcreative.delivery.forecast.lifetimes import Lifetimes
+    from adcreative.delivery.forecast.wear_out import FitsLives
     from adcreative.papers.discontinuation.model import TwoTermHazard
 
 
@@ -23,16 +27,34 @@ def forecast_two_terms(
     account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Forecast as `verbs.forecast` does, with the two-term hazard beside its models; arguments and errors are the same."""
+    """Forecast as `verbs.forecast` does, with the two-term hazard beside its models; arguments and errors are the same. It
+    alone reads pictures and whole sentences of `creatives`."""
     return product.forecast(
-        account, out, settings, creatives=creatives, seed=seed, also={"two-term hazard": fit}, restart=restart,
-        progress=progress, should_stop=should_stop,
+        account, out, settings, creatives=creatives, seed=seed, also=read_ads, restart=restart, progress=progress,
+        should_stop=should_stop,
     )  # fmt: skip
 
 
-def fit(lives: Lifetimes, features: np.ndarray, seed: int) -> TwoTermHazard:
-    """Fit the two hazards to lives with features [N, K]."""
+def read_ads(ads: Sequence[Creative | None]) -> tuple[np.ndarray, Mapping[str, FitsLives]]:
+    """Return sentence and picture vectors of ads [N, V], as far as there are any, and the model that reads them."""
+    from adcreative.features.vectors import encode_pictures
+
+    words = [f"{one.headline} {one.body}".strip() if one else "" for one in ads]
+    has_pictures = any(one is not None and one.has_image for one in ads)
+    found = [np.zeros((len(ads), 0), np.float32)]
+    if any(words) or has_pictures:
+        from adcreative.verbs import loading
+
+        clip = loading.load_tools().clip
+        found += [clip.encode_texts(words)] if any(words) else []
+        found += [encode_pictures(ads, clip)] if has_pictures else []
+    towers = tuple(one.shape[1] for one in found if one.shape[1])
+    return np.hstack(found), {"two-term hazard": partial(fit, towers=towers)}
+
+
+def fit(lives: Lifetimes, features: np.ndarray, seed: int, towers: Sequence[int] = ()) -> TwoTermHazard:
+    """Fit the two hazards to lives with features [N, K], of which the last columns are vectors of widths `towers`."""
     from adcreative.papers.discontinuation.model import click_rate_weights, fit_two_term
 
     weights = click_rate_weights(lives.clicks, lives.impressions)
-    return fit_two_term(features, lives.followed, lives.ended, weights, seed=seed)
+    return fit_two_term(features, lives.followed, lives.ended, weights, seed=seed, towers=towers)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adcreative.artifacts import check_replaceable
-from adcreative.catalog.images import picture
-from adcreative.errors import ConfigError, CreativeError
+from adcreative.errors import ConfigError
 from adcreative.options import takes
 from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
@@ -106,6 +105,7 @@ def _read_dense(ads: list[Creative], names: list[str], use_pictures: bool) -> tu
     point_parts, label_parts = [np.zeros((len(ads), 0), np.float32)], [np.zeros((len(names), 0), np.float32)]
     has_pictures = use_pictures and any(one.has_image for one in ads)
     if len(names) <= SENTENCE_LABELS or has_pictures:
+        from adcreative.features.vectors import encode_pictures
         from adcreative.verbs import loading
 
         clip = loading.load_tools().clip
@@ -113,24 +113,7 @@ def _read_dense(ads: list[Creative], names: list[str], use_pictures: bool) -> tu
             point_parts.append(clip.encode_texts([f"{one.headline} {one.body} {one.brand} {one.category}" for one in ads]))
             label_parts.append(clip.encode_texts(names))
         if has_pictures:
-            vectors = _picture_vectors(ads, clip)
+            vectors = encode_pictures(ads, clip)
             point_parts.append(vectors)
             label_parts.append(np.zeros((len(names), vectors.shape[1]), np.float32))
     return np.hstack(point_parts), np.hstack(label_parts)
-
-
-def _picture_vectors(ads: list[Creative], clip: Any) -> np.ndarray:
-    """Return [N, E] vectors of pictures, zeros where there is none or it cannot be read."""
-    found: dict[int, np.ndarray] = {}
-    for at, one in enumerate(ads):
-        try:
-            image_u8 = picture(one)
-        except CreativeError:
-            continue  # its words are read all the same
-        if image_u8 is not None:
-            found[at] = clip.encode_images([image_u8])[0]
-    width = len(next(iter(found.values()))) if found else 0
-    vectors = np.zeros((len(ads), width), np.float32)
-    for at, vector in found.items():
-        vectors[at] = vector
-    return vectors

@@ -150,3 +150,6 @@ def test_folds_keep_families_together() -> None:
     folds = _folds(groups, seed=3)
     assert sorted(np.concatenate(folds)) == list(range(200))
     assert all(not set(groups[fold]) & set(np.delete(groups, fold)) for fold in folds)
+    alike = _folds(np.zeros(40, int), seed=3)  # one family: each ad by itself
+    assert sorted(np.concatenate(alike)) == list(range(40))
+    assert len(alike) == len(folds)

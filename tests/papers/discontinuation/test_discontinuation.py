@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from adcreative import pipeline
+from adcreative.catalog import read_catalog
 from adcreative.metrics.survival import concordance
 from adcreative.papers.discontinuation.model import (
     LONG_EDGES,
@@ -22,7 +26,8 @@ from adcreative.papers.discontinuation.model import (
     interpolate_survival,
     interval_targets,
 )
-from adcreative.papers.discontinuation.run import fit
+from adcreative.papers.discontinuation.run import fit, read_ads
+from adcreative.verbs import loading
 from tests.delivery.forecast.test_level import DAYS, WORLDS, true_survival
 from tests.delivery.forecast.test_level import plant as plant_lives
 from tests.verbs.test_forecast import plant_days
@@ -167,6 +172,102 @@ def test_as_many_ads_still_run_as_its_curves_say(world: str, log_days: int) -> N
     said = fit(lives, x, 0).survival(x, DAYS).mean(axis=0)
     print(f"{world}, {log_days} days: true {true_survival(world).round(3)}, two terms {said.round(3)}")
     assert said == pytest.approx(true_survival(world), abs=0.03)
+
+
+SIZES = (4, 64, 64)  # counts, a sentence vector, a picture vector
+
+
+@lru_cache(maxsize=1)
+def plant_vectors(num: int = 3000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features [N, 132], durations, ended: early ends hang on a direction of sentences, late ones on one of pictures."""
+    rng = np.random.default_rng(5)
+    parts = [rng.normal(size=(num, width)) for width in SIZES]
+    early, late = (part @ rng.normal(size=64) / 8 for part in parts[1:])
+    life = np.where(rng.random(num) < 1 / (1 + np.exp(-2 * early)), rng.exponential(5, num), 10 + 25 * np.exp(-late))
+    cut = rng.integers(1, 120, num)
+    return np.hstack(parts), np.minimum(np.ceil(life), cut), np.ceil(life) <= cut
+
+
+@pytest.mark.planted
+def test_sentences_and_pictures_tell_ends_that_counts_do_not() -> None:
+    x, days, ended = plant_vectors()
+    learn, held = np.arange(2200), np.arange(2200, 3000)
+    found = {}
+    for name, width, towers in (("counts", SIZES[0], ()), ("sentences", 68, (64,)), ("all", 132, (64, 64))):
+        model = fit_two_term(x[learn, :width], days[learn], ended[learn], np.ones(len(learn)), seed=0, towers=towers)
+        short, long = model.risks(x[held, :width])
+        late = days[held] > 10
+        found[name] = (
+            concordance(np.minimum(days[held], 10), ended[held] & (days[held] <= 10), short),
+            concordance(days[held][late], ended[held][late], long[late]),
+        )
+    print("short, long", found)
+    assert found["all"][0] >= found["counts"][0] + 0.15
+    assert found["all"][1] >= found["counts"][1] + 0.15
+    assert found["all"][1] >= found["sentences"][1] + 0.15  # what is late hangs on pictures alone
+
+
+@pytest.mark.planted
+def test_vectors_that_say_nothing_cost_little() -> None:
+    x, days, ended = plant()
+    learn, held = split()
+    noise = np.random.default_rng(6).normal(size=(len(x), 128))
+    model = fit_two_term(np.hstack([x, noise])[learn], days[learn], ended[learn], np.ones(len(learn)), seed=0, towers=(64, 64))
+    short, long = judge(*model.risks(np.hstack([x, noise])[held]), held)
+    print(f"beside 128 numbers of noise {short:.3f} {long:.3f}")
+    assert short >= 0.79
+    assert long >= 0.75
+
+
+def paint_ads(folder: Path, num: int) -> Path:
+    """Write `num` pictures, half of them dark and half bright, and a table of them."""
+    rng, rows = np.random.default_rng(0), []
+    for ad in range(num):
+        shade = np.full((64, 64, 3), 40 if ad % 2 else 210, np.uint8) + rng.integers(0, 20, 3).astype(np.uint8)
+        Image.fromarray(shade).save(folder / f"{ad}.png")
+        rows.append({"ad_name": f"Ad {ad}", "headline": "The same words", "file_name": f"{ad}.png"})
+    pd.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
+    return folder
+
+
+class Shades:
+    """An encoder whose vectors are the mean colour of a picture, and the length of a text."""
+
+    def encode_images(self, images_u8: list[np.ndarray]) -> np.ndarray:
+        return np.stack([one.mean(axis=(0, 1)) / 255 for one in images_u8]).astype(np.float32)
+
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        return np.array([[len(one)] for one in texts], np.float32)
+
+
+def test_what_ads_have_is_read_and_no_encoder_is_loaded_for_what_they_have_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "load_tools", lambda: SimpleNamespace(clip=Shades()))
+    ads = [None, *read_catalog(paint_ads(tmp_path, 4)).creatives]
+    vectors, further = read_ads(ads)
+    assert vectors.shape == (5, 4)
+    assert vectors[:, 0].tolist() == [0, *[len("The same words")] * 4]
+    assert (vectors[0] == 0).all()
+    assert vectors[1, 1] > 0.7 > 0.3 > vectors[2, 1]
+    assert further["two-term hazard"].keywords == {"towers": (1, 3)}  # type: ignore[attr-defined]
+    monkeypatch.setattr(loading, "load_tools", lambda: pytest.fail("nothing is to be encoded"))
+    assert read_ads([None, None])[0].shape == (2, 0)
+
+
+@pytest.mark.slow
+def test_pictures_of_the_ads_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ads of like counts: bright ones run long, dark ones are cut out. Only the two-term hazard sees that."""
+    monkeypatch.setattr(loading, "load_tools", lambda: SimpleNamespace(clip=Shades()))
+    days = plant_days(240)
+    shown = days.assign(clicks=np.random.default_rng(3).binomial(days.impressions, 0.02))
+    shown.to_csv(tmp_path / "daily.csv", index=False)
+    (tmp_path / "ads").mkdir()
+    ads = paint_ads(tmp_path / "ads", 240)
+    pipeline.forecast_two_terms(tmp_path / "daily.csv", tmp_path / "forecast.csv", creatives=ads)
+    found = json.loads((tmp_path / "forecast.json").read_text())
+    assert found["concordance"]["two-term hazard"]["short"] > max(found["concordance"]["cox"]["short"], 0.5) + 0.1
+    assert found["method"] == "two-term hazard"
 
 
 def test_it_stands_beside_the_models_of_forecast(tmp_path: Path) -> None:
