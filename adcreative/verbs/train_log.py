@@ -98,10 +98,10 @@ def train_log(
 ) -> LogSummary:
     """Train a network of the registry on an impression log; write the model, with its encoding and figures, into `out`.
 
-    Vocabularies and scales are fitted to training rows only. Without a split column a tenth of the users (of the rows, where no
-    user is named) stops the training early; test rows are read once, when the weights are chosen. OptInter first
-    searches, in one pass, and is then trained with what it chose. A killed training goes on from `out`/training, or begins anew
-    where the log has changed, and a warning says so.
+    Vocabularies and scales are fitted to training rows only. Without a split column the last tenth in time stops the training
+    early, where the schema names a time, else a tenth of the users or of the rows; test rows are read once, when the weights
+    are chosen. OptInter first searches, in one pass, and is then trained with what it chose. A killed training goes on from
+    `out`/training, or begins anew where the log has changed, and a warning says so.
 
     Args:
         schema: schema.toml, or FuxiCTR's dataset_config.yaml or feature_map.json. network: of `ctr.networks.registry`.
@@ -148,13 +148,15 @@ def train_log(
     replace(trained.model, metrics=metrics).save(out)
     _remove_state(out / STATE_DIR)
     seconds, done = time.monotonic() - started_s, encoded.num_rows["train"]
-    return LogSummary(path=out, done=done, metrics=metrics, warnings=warned, lines=_say(metrics), seconds=seconds)
+    lines = _say(metrics, files["valid"].stops_by)
+    return LogSummary(path=out, done=done, metrics=metrics, warnings=warned, lines=lines, seconds=seconds)
 
 
-def _say(metrics: dict[str, Any]) -> tuple[str, ...]:
-    """Return one sentence for each set of rows that was measured."""
+def _say(metrics: dict[str, Any], valid: str) -> tuple[str, ...]:
+    """Return one sentence for each set of rows that was measured; valid: which rows those are."""
+    named = {"valid": f"valid ({valid})"}
     return tuple(
-        f"{role}: AUC {found['auc']:.4f} ({found['auc_low']:.4f} to {found['auc_high']:.4f}), "
+        f"{named.get(role, role)}: AUC {found['auc']:.4f} ({found['auc_low']:.4f} to {found['auc_high']:.4f}), "
         f"log-loss {found['log_loss']:.4f}, calibration error {found['ece']:.4f}"
         for role, found in metrics.items()
         if found

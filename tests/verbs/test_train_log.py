@@ -287,7 +287,7 @@ def test_from_the_command_line(folder: Path, tmp_path: Path) -> None:
     ])  # fmt: skip
     assert found.exit_code == 0, found.output
     assert "rows learnt from" in found.stdout
-    assert "valid: AUC 0." in found.stdout
+    assert "valid (a tenth of the users): AUC 0." in found.stdout
     wrong = CliRunner().invoke(app, [
         "train", str(folder / "log.parquet"), "--schema", str(folder / "schema.toml"), "--network", "finalmpl",
         "--out", str(tmp_path / "other"),

@@ -24,20 +24,38 @@ from adcreative.ctr.log_network import build_batch
 
 WINDOW_ROWS, WINDOW_VALUES, MIN_WINDOW_ROWS = 524_288, 2**25, 4096  # a window has fewer rows where each holds long histories
 ROLES = ("train", "valid", "test")
-VALID_SHARE = 0.1
+VALID_SHARE, LEAST_SHARE, MOST_SHARE = 0.1, 0.03, 0.3  # of rows that stop the training early; limits where a moment cuts them
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The moment from which on the rows of a log stop a training early; said: as the log writes it."""
+
+    moment: float
+    said: str
 
 
 @dataclass(frozen=True)
 class LogFile:
     """A log, and which of its rows play a role.
 
-    role: "train", "valid" or "test" of the split column; without one, "valid" is a tenth of the users (of the rows where no
-    user is named), "train" the rest, and "" all rows.
+    role: "train", "valid" or "test" of the split column; without one, "valid" is what lies after the cut, or where there is
+    none a tenth of the users (of the rows where no user is named), "train" the rest, and "" all rows.
     """
 
     path: Path
     schema: LogSchema
     role: str
+    cut: Cut | None = None
+
+    @property
+    def stops_by(self) -> str:
+        """Which rows stop the training early, in words."""
+        if self.schema.split:
+            return f'the rows that "{self.schema.split}" calls valid'
+        if self.cut is not None:
+            return f"the rows from {self.schema.time} {self.cut.said} on"
+        return "a tenth of the users" if self.schema.user else "a tenth of the rows"
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """Yield the raw rows of the role, a part at a time. Raises CatalogError as `iter_log`."""
@@ -52,12 +70,51 @@ class LogFile:
         if self.schema.split:
             found: np.ndarray = (table[self.schema.split].astype(str).str.casefold() == self.role).to_numpy()
             return found
+        if self.cut is not None:
+            is_late = read_moments(table[self.schema.time]) >= self.cut.moment
+            return is_late if self.role == "valid" else ~is_late
         if self.schema.user:
             keys = [zlib.crc32(str(user).encode()) for user in table[self.schema.user]]
         else:
             keys = [zlib.crc32(str(row).encode()) for row in range(start, start + len(table))]
         is_valid = np.array(keys, np.uint64) % 1000 < VALID_SHARE * 1000
         return is_valid if self.role == "valid" else ~is_valid
+
+
+def read_moments(times: pd.Series) -> np.ndarray:
+    """Return [M] numbers that grow with time: steps, or seconds of dates (ISO 8601); NaN where there is neither."""
+    steps: np.ndarray = np.full(len(times), np.nan)
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        steps = pd.to_numeric(times, errors="coerce").to_numpy(np.float64, copy=True)
+    is_open = np.isnan(steps)
+    if is_open.any():
+        days = pd.to_datetime(times[is_open], errors="coerce", format="ISO8601", utc=True)
+        steps[is_open] = (days - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    return steps
+
+
+def find_cut(path: Path, schema: LogSchema) -> Cut | None:
+    """Return the moment after which nearest to VALID_SHARE of the rows lie; None where no time is named, or no moment parts off
+    LEAST_SHARE to MOST_SHARE of them.
+
+    Raises:
+        CatalogError: as `iter_log`.
+    """
+    if not schema.time or schema.split:
+        return None
+    counts: dict[float, int] = {}
+    said: dict[float, str] = {}
+    for table in iter_log(path, [schema.time], is_text=schema.is_text):
+        values, first, times = np.unique(read_moments(table[schema.time]), return_index=True, return_counts=True)
+        for value, at, num in zip(values.tolist(), first, times.tolist(), strict=True):
+            counts[value] = counts.get(value, 0) + num
+            said.setdefault(value, str(table[schema.time].iloc[at]))
+    moments = np.sort(np.array([one for one in counts if one == one]))
+    after = np.cumsum([counts[one] for one in moments[::-1]])[::-1] / max(sum(counts.values()), 1)
+    if not len(after) or not (fits := (after >= LEAST_SHARE) & (after <= MOST_SHARE)).any():
+        return None
+    best = float(moments[np.where(fits, np.abs(after - VALID_SHARE), np.inf).argmin()])
+    return Cut(best, said[best])
 
 
 class EncodedStream:

@@ -26,7 +26,7 @@ from adcreative.ctr.inputs.network_inputs import Network
 from adcreative.ctr.log_network import KIND, LogModel, LogNetwork, build_batch
 from adcreative.ctr.networks.esmm import ESMM
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
-from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource
+from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource, find_cut
 from adcreative.ctr.training.streamed import Job, RunConfig, StreamedTraining, TrainConfig
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.impressions import measure_impressions
@@ -92,9 +92,10 @@ class Trained:
 
 
 def split_by_column(log: Path, schema: LogSchema) -> dict[str, LogFile]:
-    """Return the roles of one log: those of its split column, else a tenth of the users (or rows) for early stopping."""
-    roles = ("train", "valid", "test") if schema.split else ("train", "valid")
-    return {role: LogFile(log, schema, role) for role in roles}
+    """Return the roles of one log: those of its split column, else its last tenth in time, a tenth of the users or of the rows
+    for early stopping."""
+    roles, cut = ("train", "valid", "test") if schema.split else ("train", "valid"), find_cut(log, schema)
+    return {role: LogFile(log, schema, role, cut) for role in roles}
 
 
 def check_fits(schema: LogSchema, name: str, where: str) -> None:

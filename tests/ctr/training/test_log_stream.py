@@ -13,7 +13,7 @@ import pytest
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.log_encoding import LogRows, fit_encoding, join_rows
 from adcreative.ctr.training import log_stream
-from adcreative.ctr.training.log_stream import EncodedStream, LogFile
+from adcreative.ctr.training.log_stream import Cut, EncodedStream, LogFile, find_cut, read_moments
 
 SCHEMA = LogSchema(label="click", categorical=("creative",), numeric=("bid",), user="user")
 PART = 700
@@ -73,3 +73,41 @@ def test_memory_holds_two_windows_at_most(tmp_path: Path, monkeypatch: pytest.Mo
         peaks.append(tracemalloc.get_traced_memory()[1])
     tracemalloc.stop()
     assert max(peaks) < 3 * held, (peaks, held)  # parts and the window they become; a shuffled and a joined copy gave more
+
+
+def write_days(path: Path, times: list[str] | list[float] | pd.Series) -> Path:
+    pd.DataFrame({"click": np.arange(len(times)) % 2, "creative": 1, "bid": 0.0, "user": 7, "at": times}).to_csv(
+        path, index=False
+    )
+    return path
+
+
+def test_the_last_tenth_in_time_stops_a_training_early_and_says_so(tmp_path: Path) -> None:
+    schema = LogSchema(label="click", categorical=("creative",), user="user", time="at")
+    days = [f"2026-03-{1 + day:02}" for day in np.random.default_rng(0).permutation(np.repeat(np.arange(20), 10))]
+    path = write_days(tmp_path / "log.csv", [*days, "", "unknown"])
+    cut = find_cut(path, schema)
+    assert cut is not None
+    assert cut.said == "2026-03-19"
+    train, valid = (LogFile(path, schema, role, cut) for role in ("train", "valid"))
+    assert {day for table in valid.tables() for day in table["at"]} == {"2026-03-19", "2026-03-20"}
+    assert sum(map(len, train.tables())) == 182
+    assert valid.stops_by == "the rows from at 2026-03-19 on"
+    assert LogFile(path, schema, "valid").stops_by == "a tenth of the users"
+
+
+def test_times_that_part_nothing_off_leave_users_or_rows_to_it(tmp_path: Path) -> None:
+    schema = LogSchema(label="click", categorical=("creative",), time="at")
+    for times in (["2026-03-01"] * 50, ["2026-03-01"] * 50 + ["2026-03-02"] * 50, ["noon", "later"] * 20):
+        assert find_cut(write_days(tmp_path / "log.csv", times), schema) is None
+    steps = write_days(tmp_path / "log.csv", [float(step) for step in range(100)])
+    assert find_cut(steps, schema) == Cut(90.0, "90.0")
+    assert find_cut(steps, LogSchema(label="click", categorical=("creative",))) is None
+    assert find_cut(steps, LogSchema(label="click", categorical=("creative",), time="at", split="split")) is None
+
+
+def test_moments_of_dates_numbers_and_columns_of_dates_grow_with_time() -> None:
+    assert read_moments(pd.Series(["1970-01-02", "1970-01-01T00:01:00+00:00", "x"])).tolist()[:2] == [86_400, 60]
+    assert np.isnan(read_moments(pd.Series(["x", None]))).all()
+    assert read_moments(pd.Series([3, 1])).tolist() == [3, 1]
+    assert read_moments(pd.Series(pd.to_datetime(["1970-01-01", "1970-01-02"]))).tolist() == [0, 86_400]
