@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.rotate import evaluate_policy
     from adcreative.verbs.score import SCORE_COLUMNS
     from adcreative.verbs.settings import (
+        AppSettings,
         ComposeSettings,
         ImproveSettings,
         OptimizeSettings,
@@ -146,7 +147,7 @@ _HOMES = {
     "verbs.rotate": "evaluate_policy",
     "verbs.score": "SCORE_COLUMNS",
     "papers.compression.selection": "select",
-    "verbs.settings": "ComposeSettings ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings"
+    "verbs.settings": "AppSettings ComposeSettings ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings"
     " WordsSettings WriteSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",

@@ -10,7 +10,7 @@ import typer
 
 from adcreative import pipeline
 from adcreative.cli.columns import Export
-from adcreative.cli.commands import Done, shown
+from adcreative.cli.commands import Done, flags, shown
 from adcreative.cli.progress import EXIT_CODES, one_line_errors, verb
 from adcreative.errors import ConfigError
 from adcreative.options import (
@@ -26,7 +26,7 @@ from adcreative.options import (
     Seed,
     Settings,
 )
-from adcreative.pipeline import BatchConfig, ComposeSettings, OptimizeSettings
+from adcreative.pipeline import AppSettings, BatchConfig, ComposeSettings, OptimizeSettings
 
 PANEL = "Improve"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -153,20 +153,10 @@ def demo(
 
 
 @commands.command("app", rich_help_panel=PANEL)
+@flags
 def app_command(
-    host: Annotated[str, typer.Option(help="Address to bind; use --auth-file with anything but 127.0.0.1.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port.")] = 7860,
+    settings: AppSettings,
     model: Model = None,
-    auth: Annotated[
-        str | None, typer.Option(envvar="ADCREATIVE_AUTH", help="user:password; other users of this machine can read options.")
-    ] = None,
-    auth_file: Annotated[Path | None, typer.Option(help="File with user:password in its first line.")] = None,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option(help="Further name that leads here, such as a proxy's; repeat for several.")
-    ] = None,
-    mcp: Annotated[
-        bool, typer.Option("--mcp", help="Offer score, check, explain, improve, plan and read-out as tools to agents.")
-    ] = False,
     config: Settings = None,
     consent: Consent = None,
     c2pa_certificate: C2paCertificate = None,
@@ -181,6 +171,4 @@ def app_command(
             model, consent=consent, signing=pipeline.signing_config(c2pa_certificate, c2pa_key), config=config
         )
     with one_line_errors():
-        pipeline.launch_app(
-            studio, host=host, port=port, auth=auth, auth_file=auth_file, allowed_hosts=tuple(allowed_host or ()), mcp=mcp
-        )
+        pipeline.launch_app(studio, settings)

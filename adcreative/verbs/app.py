@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from platformdirs import user_data_dir
+
 from adcreative.errors import ConfigError
+from adcreative.options import takes
+from adcreative.verbs.settings import AppSettings
 from adcreative.verbs.studio import Studio
 
 
-def launch_app(
-    studio: Studio,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    auth: str | None = None,
-    auth_file: Path | None = None,
-    allowed_hosts: Sequence[str] = (),
-    mcp: bool = False,
-) -> None:
+@takes(AppSettings)
+def launch_app(studio: Studio, settings: AppSettings) -> None:
     """Serve the web app until interrupted.
 
     Args:
-        auth: user:password; without it the first line of `auth_file`. Neither is ever shown.
-        mcp: offer score, check, explain, improve, plan and read-out as tools to agents (Model Context Protocol); approving and
-            packing stay with a person.
-        allowed_hosts: further names that lead to the app, such as that of a proxy; requests under any other are refused.
+        settings: where, for whom, and what is kept; its fields may be given as keywords.
     Raises:
-        ConfigError: gradio is not installed, or the password file cannot be read, or what it says is not user:password.
+        ConfigError: `workspace` cannot be used as one, or `private` is asked for with it; gradio is not installed, or the
+            password file cannot be read, or what it says is not user:password.
     """
     if find_spec("gradio") is None:
         raise ConfigError('the app needs gradio; install it with: pip install "adcreative[app]"')
-    if mcp and find_spec("mcp") is None:
+    if settings.mcp and find_spec("mcp") is None:
         raise ConfigError('tools for agents need the package mcp; install it with: pip install "adcreative[app]"')
-    credentials = read_credentials(auth, auth_file)
+    credentials = read_credentials(settings.auth, settings.auth_file)
     name = "adcreative._studio" if find_spec("adcreative._studio") else "apps.studio"
     launch = import_module(f"{name}.launch").launch
-    launch(studio, host=host, port=port, auth=credentials, allowed_hosts=tuple(allowed_hosts), mcp=mcp)
+    launch(
+        studio, host=settings.host, port=settings.port, auth=credentials, allowed_hosts=tuple(settings.allowed_hosts),
+        mcp=settings.mcp, workspace=find_workspace(settings),
+    )  # fmt: skip
+
+
+def find_workspace(settings: AppSettings) -> Path | None:
+    """Return the folder where the work of the app stays; None: each visit is kept in memory and sees no other.
+
+    Raises:
+        ConfigError: `private` is asked for with a workspace.
+    """
+    if settings.private and settings.workspace is not None:
+        raise ConfigError("--private keeps nothing, so it has no --workspace; leave one of them out")
+    is_reached = settings.host not in ("localhost", "127.0.0.1", "::1") or bool(settings.allowed_hosts)
+    if settings.workspace is not None or settings.private or is_reached:
+        return settings.workspace
+    return Path(user_data_dir("adcreative", appauthor=False)) / "workspace"
 
 
 def read_credentials(auth: str | None, auth_file: Path | None) -> tuple[str, str] | None:

@@ -19,6 +19,7 @@ from adcreative.runs.archives import is_archive, list_archives, purge_archive
 from adcreative.runs.composed import find_sets, purge_person_of_set, purge_set
 from adcreative.runs.exports import note_archive
 from adcreative.runs.purging import PurgeSummary, find_runs, purge_cache, purge_person, purge_run
+from adcreative.workspace.store import Workspace, is_workspace
 
 __all__ = ["disclosures", "purge", "signing_config"]
 
@@ -69,6 +70,19 @@ def _runs_beside(folder: Path, sets: Sequence[Path]) -> list[Path]:
         raise
 
 
+def _purge_workspace(folder: Path, summary: PurgeSummary, *, consent_id: str, creative: str) -> None:
+    """Delete the records of a person, or of a picture by its name, from what the app keeps; else all of them."""
+    workspace = Workspace(folder)
+    if consent_id:
+        summary.num_rows += workspace.delete_person(consent_id)
+    for record in workspace.list("ad") if creative or not consent_id else ():
+        if not creative or record.data.get("file_name") == creative:
+            summary.num_rows += workspace.delete("ad", record.name)
+    if not consent_id and not creative:
+        summary.num_rows += workspace.delete_all()
+    workspace.close()
+
+
 def purge(
     run: Path | None = None,
     *,
@@ -84,6 +98,7 @@ def purge(
 
     `run` may be a folder of runs too, such as that of the app, or an archive of a run. What the run exported, and its archives,
     go with it where this user noted them and they are unchanged; of one person, archives are written anew without the person.
+    Of a workspace of the app, the records of a person or a creative go with their pictures and versions, or all of them.
     What the run's folder alone names is listed: the folder may have come from somebody else.
 
     `also` names files and folders outside of the run to look through: exports, archives, folders of pictures. What shows or
@@ -109,12 +124,15 @@ def purge(
     if run is not None and is_archive(Path(run)):
         named, run = [Path(run), *named], None
     sets = find_sets(Path(run)) if run is not None else []
+    is_kept = run is not None and is_workspace(Path(run))
+    if is_kept:
+        _purge_workspace(Path(str(run)), summary, consent_id=consent_id, creative=creative)
     for folder in sets:
         if consent_id or creative:
             purge_person_of_set(folder, summary, consent_id=consent_id, creative=creative)
         else:
             purge_set(folder, summary)
-    for folder in _runs_beside(Path(run), sets) if run is not None else ():
+    for folder in _runs_beside(Path(run), [*sets, *([Path(run)] if is_kept else [])]) if run is not None else ():
         archives = list_archives(folder, summary)
         if consent_id or creative:
             purge_person(folder, summary, consent_id=consent_id, creative=creative)

@@ -277,3 +277,35 @@ class RankSettings:
     ] = "permutation"
     order: Annotated[int, typer.Option(help="2 ranks pairs of columns too, 1 does not.")] = 2
     seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppSettings:
+    """Where the app is served, who may come in, and what it keeps.
+
+    auth: user:password; without it the first line of `auth_file`. allowed_hosts: further names that lead to the app; requests
+    under any other are refused. mcp: score, check, explain, improve, plan and read-out as tools (Model Context Protocol);
+    approving and packing stay with a person. workspace: where ads, versions, approvals, tests and trained models stay; None: a
+    folder of the user's data directory, where only this machine can reach the app. private: keep nothing: each visit is held
+    in memory and sees no other, as it is without `workspace` where other machines can reach the app.
+    """
+
+    host: Annotated[str, typer.Option(help="Address to bind; use --auth-file with anything but 127.0.0.1.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(help="Port.")] = 7860
+    auth: Annotated[
+        str | None, typer.Option(envvar="ADCREATIVE_AUTH", help="user:password; other users of this machine can read options.")
+    ] = None
+    auth_file: Annotated[Path | None, typer.Option(help="File with user:password in its first line.")] = None
+    allowed_hosts: Annotated[
+        Sequence[str],
+        typer.Option("--allowed-host", help="Further name that leads here, such as a proxy's; may be repeated."),
+    ] = ()
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Offer score, check, explain, improve, plan and read-out as tools to agents.")
+    ] = False
+    workspace: Annotated[
+        Path | None, typer.Option(help="Folder where your ads, versions, tests and models stay; default: your data folder.")
+    ] = None
+    private: Annotated[
+        bool, typer.Option("--private", help="Keep nothing: each visit is held in memory. Default where others can reach it.")
+    ] = False

@@ -16,6 +16,7 @@ from .handlers.demo import Demo
 from .handlers.effort import Effort
 from .handlers.insights import Insights
 from .handlers.language import Languages
+from .handlers.library import HOME, Library
 from .handlers.make import Makes
 from .handlers.many_ads import Folders
 from .handlers.one_ad import Handlers
@@ -29,6 +30,7 @@ from .pages.account import build_account
 from .pages.consent import wire_consent
 from .pages.effort import wire_effort
 from .pages.events import AdEvents, Place, build_why, flat
+from .pages.library import build_library
 from .pages.make import build_make
 from .pages.many_ads import build_folder
 from .pages.one_ad import build_bring, build_improve, build_results
@@ -42,11 +44,13 @@ from .pages.tools import build_tools
 from .sessions.ads import NO_AD
 from .sessions.belongings import FEATURES
 from .sessions.model_queue import MAX_WAITING, ModelQueue
+from .sessions.owners import KEPT, is_kept
 from .sessions.privacy import private_dir, safe_settings, silence_network
 from .sessions.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
     from adcreative.pipeline import Studio
+    from adcreative.workspace.store import Workspace
 
 
 class StudioPage(CheckedCalls):
@@ -56,40 +60,56 @@ class StudioPage(CheckedCalls):
 
     def launch(self, *args: Any, **options: Any) -> Any:
         looks: dict[str, Any] = {"theme": build_theme(), "css": str(read_part("parts.css")) + _read("studio.css")}
-        looks["head"] = f"<script>{_read('answers.js')}</script>"
+        looks["head"] = f"<script>{_read('addresses.js')}{_read('answers.js')}</script>"
         looks["i18n"] = gr.I18n(en={"common.complete": "Done"})  # Gradio tells screen readers of it and has no word for it
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
 
 
-def build_app(pipeline: Studio, *, notice: str = "", is_for_agents: bool = False) -> StudioPage:
+def build_app(
+    pipeline: Studio, *, notice: str = "", is_for_agents: bool = False, workspace: Workspace | None = None
+) -> StudioPage:  # fmt: skip
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
         notice: a warning shown on top of the page, which anybody can reach; then it asks no other server.
         is_for_agents: offer tools to agents beside the page (`pages.tools`).
+        workspace: where ads and all else stay, for one person; None: each visit is kept in memory, and seen by nobody else.
     """
     silence_network()
     pipeline = pipeline.with_features_in(private_dir() / FEATURES / "everybody")
-    handlers = Handlers(studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(pipeline.cards))
+    kept_dir = None if workspace is None else workspace.folder / HOME
+    handlers = Handlers(
+        studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(pipeline.cards), kept_dir=kept_dir
+    )  # fmt: skip
+    library = None if workspace is None else Library(handlers=handlers, workspace=workspace)
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
     with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         # who this browser is to us: a random name kept in the browser, so that a closed page finds its search again
-        visitor = gr.BrowserState(storage_key="adcreative-visitor")
+        visitor = (
+            gr.BrowserState(storage_key="adcreative-visitor")
+            if library is None
+            else gr.BrowserState(KEPT, storage_key="adcreative-tab", secret=KEPT)  # of one tab, over restarts (addresses.js)
+        )
         fragment(fragments.header(notice))
         with gr.Tabs(overflow_behavior="wrap") as tabs:  # on a phone too, no tab is hidden in a menu
-            with gr.Tab("Make", id="make"):
+            with gr.Tab("Make", id="make", elem_id="page-make"):
                 makes = Makes(handlers=handlers)
                 build_make(page, makes, visitor)
-            with gr.Tab("Your ad", id="ad"):
-                fillings = _build_ad(page, handlers, steps, visitor)
-            with gr.Tab("Many ads", id="folder"):
+            with gr.Tab("Your ad", id="ad", elem_id="page-ad"):
+                fillings = _build_ad(page, handlers, steps, visitor, library)
+            if library is not None:
+                with gr.Tab("Library", id="library", elem_id="page-ads") as shelf:
+                    build_library(page, library, visitor, fillings.form, fillings.came, fillings.tell_again, tabs, shelf)
+            with gr.Tab("Many ads", id="folder", elem_id="page-many"):
                 build_folder(page, folders, visitor, fillings, tabs)
-            with gr.Tab("Your account", id="account") as account:
+            with gr.Tab("Your account", id="account", elem_id="page-account") as account:
                 build_account(
                     page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, fillings, tabs, account
                 )
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
-            build_settings(Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, pipeline.weights)
+            build_settings(
+                Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, pipeline.weights, library
+            )  # fmt: skip
         _open_where_left(page, handlers, makes, visitor, tabs)
         if is_for_agents:
             build_tools(page, handlers, steps)
@@ -109,7 +129,9 @@ def _open_where_left(page: gr.Blocks, handlers: Handlers, makes: Makes, visitor:
     page.load(find_tab, visitor, tabs, **MOVES)
 
 
-def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState) -> Fillings:
+def _build_ad(
+    page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState, library: Library | None
+) -> Fillings:  # fmt: skip
     """Build the steps from an ad to an export, on one page; return what follows an event that filled the form of the ad."""
     bar = fragment(elem_id="ad-bar")
     bring = build_bring()
@@ -147,11 +169,11 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     use_words(place.outputs, flat, events.settle, place.moved)
     for event in later_events:
         events.wire_bar(event)
-    _build_forget(handlers, visitor, progress_shown)
+    _build_forget(handlers, visitor, progress_shown, library)
     return fillings
 
 
-def _build_forget(handlers: Handlers, visitor: gr.BrowserState, shown: gr.HTML) -> None:
+def _build_forget(handlers: Handlers, visitor: gr.BrowserState, shown: gr.HTML, library: Library | None) -> None:
     """Delete everything, after asking."""
     forget_button = gr.Button("Delete my ad and everything made of it", size="sm", elem_id="forget-button")
     with gr.Row(visible=False, elem_id="forget-box") as forget_box:
@@ -160,7 +182,11 @@ def _build_forget(handlers: Handlers, visitor: gr.BrowserState, shown: gr.HTML) 
         sure_button = gr.Button("Yes, delete it all", size="sm", variant="stop", elem_id="sure-button")
 
     def forget(request: gr.Request, visitor: str | None = None) -> str:
-        handlers.forget(find_owner(visitor, request))
+        owner = find_owner(visitor, request)
+        if library is not None and is_kept(owner):
+            library.delete_ad(owner, handlers.desk.find(owner).ad)
+        else:
+            handlers.forget(owner)
         return fragments.note("Deleted.")
 
     forget_button.click(lambda: gr.update(visible=True), None, forget_box, **MOVES)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+PAGES = ("make", "ad", "ads", "many", "account", "settings")  # as in addresses.js
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -53,6 +54,8 @@ class OwnPagesOnly:
             await self.app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["type"] == "http" and scope["path"].strip("/") in PAGES:
+            scope = {**scope, "path": "/", "raw_path": b"/"}  # each page has an address, which the page itself looks at
         if refusal := self.refusal(scope.get("method", "GET"), headers):
             await _refuse(scope, send, *refusal)
             return

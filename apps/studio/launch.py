@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 
 from adcreative.errors import AdCreativeError
 from adcreative.report.rendering import compile_templates
+from adcreative.workspace.store import Workspace
 
 from .app import build_app
 from .doors import OwnPagesOnly, is_loopback
+from .handlers.library import HOME
 from .html.fragments import TEMPLATE_DIR
 from .sessions.ending import Worker, ending_tidily
 from .sessions.privacy import end_tidily
@@ -57,12 +60,14 @@ def launch(
     auth: tuple[str, str] | None = None,
     allowed_hosts: Sequence[str] = (),
     mcp: bool = False,
+    workspace: Path | None = None,
     **settings: Any,
 ) -> Any:
     """Serve the app until interrupted (or return at once with prevent_thread_lock=True); what is at work is then stopped.
 
     Bound to another address than loopback without `auth`, it warns on the terminal and on the page itself. Requests under
     another name than its own or one of `allowed_hosts`, and requests that pages of other sites cause, are refused. A
+    workspace: the folder where ads and all else stay; None keeps each visit in memory, apart from every other.
     mcp: offer score, check, explain, improve, plan and read-out as tools to agents; approving stays with a person. A
     terminated or hung-up process deletes its uploads as one does that is interrupted.
     """
@@ -70,7 +75,11 @@ def launch(
     if is_exposed:
         bar = "!" * 78
         print(f"{bar}\nWARNING: {EXPOSED} {HOW_TO_CLOSE}\n{bar}", file=sys.stderr, flush=True)
-    demo = build_app(studio, notice=EXPOSED if is_exposed else "", is_for_agents=mcp)
+    kept = None if workspace is None else Workspace(workspace)
+    demo = build_app(studio, notice=EXPOSED if is_exposed else "", is_for_agents=mcp, workspace=kept)
+    if kept is not None:
+        settings = {"allowed_paths": [str(kept.folder / HOME)], **settings}
+        print(f"your ads are kept in {kept.folder}", flush=True)
     if mcp:
         settings = {"mcp_server": True, **settings}
         print(f"tools for agents: http://{host}:{port}/gradio_api/mcp/", flush=True)

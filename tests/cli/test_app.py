@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -16,6 +17,9 @@ from adcreative import __version__
 from adcreative.cli import progress as cli_progress
 from adcreative.cli.app import PANELS, app
 from adcreative.cli.progress import Pace, duration
+from adcreative.errors import ConfigError
+from adcreative.verbs.app import find_workspace
+from adcreative.verbs.settings import AppSettings
 
 NAMES_OF_TOOLS = "archive benchmark compress convert-weights evaluate evaluate-policy export-model inspect models rank-features"
 runner = CliRunner()
@@ -220,3 +224,19 @@ def test_a_command_that_loads_for_long_says_so_within_two_seconds(
             if timer.is_waiting:
                 timer.tell()
     assert capsys.readouterr().err == ("reading: 0 of 9\n" if told_first else "loading models\n")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_kept"),
+    [
+        ({}, True), ({"host": "localhost"}, True), ({"private": True}, False), ({"host": "0.0.0.0"}, False),
+        ({"allowed_hosts": ("ads.example.com",)}, False), ({"host": "0.0.0.0", "workspace": Path("mine")}, True),
+    ],
+)  # fmt: skip
+def test_what_others_can_reach_keeps_nothing_unless_told(chosen: dict[str, Any], is_kept: bool) -> None:
+    assert (find_workspace(AppSettings(**chosen)) is not None) is is_kept
+
+
+def test_a_workspace_that_keeps_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="leave one of them out"):
+        find_workspace(AppSettings(private=True, workspace=Path("mine")))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from adcreative.errors import AdCreativeError
 from adcreative.pipeline import WriteSettings
 
 from ..sessions.belongings import folder_name
+from ..sessions.owners import ByHome, home_of
 
 if TYPE_CHECKING:
     from adcreative.pipeline import Studio
 
+log = logging.getLogger(__name__)
 Written = TypeVar("Written", bound=WriteSettings)
 
 
@@ -33,24 +38,37 @@ class Choices:
     """The choices of all owners; whoever chose nothing has the studio's models, with features in a folder of their own.
 
     studio: everybody's. features_dir: of the folders, one an owner. own: studios of owners who trained on their own results,
-    general: the studios of all owners without that. kits, consent_files: files that were written in the page. writers:
-    in memory only, since a key may be among them.
+    general: the studios of all owners without that. kept_models: folders of models that were chosen in an earlier run, loaded
+    when first asked for. kits, consent_files: files that were written in the page. writers: in memory only, since a key may be
+    among them.
     """
 
     studio: Studio
     features_dir: Path
     cards: tuple[dict[str, Any], ...] = ()
-    general: dict[str, Studio] = field(default_factory=dict)
-    own: dict[str, Studio] = field(default_factory=dict)
-    kits: dict[str, Path] = field(default_factory=dict)
-    consent_files: dict[str, Path] = field(default_factory=dict)
-    writers: dict[str, Writer] = field(default_factory=dict)
+    general: ByHome[Studio] = field(default_factory=ByHome)
+    own: ByHome[Studio] = field(default_factory=ByHome)
+    kept_models: ByHome[Path] = field(default_factory=ByHome)
+    kits: ByHome[Path] = field(default_factory=ByHome)
+    consent_files: ByHome[Path] = field(default_factory=ByHome)
+    writers: ByHome[Writer] = field(default_factory=ByHome)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def studio_of(self, owner: str) -> Studio:
         """Return the studio that scores the owner's ads: that of their own results, if they trained on some, with the consent
         records that they added."""
-        studio, consents = self.own.get(owner) or self.general_of(owner), self.consent_files.get(owner)
+        studio, consents = self.own_of(owner) or self.general_of(owner), self.consent_files.get(owner)
         return studio if consents is None else studio.with_consents(consents)
+
+    def own_of(self, owner: str) -> Studio | None:
+        """Return the studio of the owner's own results; None without one."""
+        with self._lock:
+            if (folder := self.kept_models.pop(owner, None)) is not None:
+                try:
+                    self.own[owner] = self.general_of(owner).with_model(folder)
+                except AdCreativeError:  # the shipped one scores
+                    log.exception("a model of an earlier run cannot be loaded")
+        return self.own.get(owner)
 
     def general_of(self, owner: str) -> Studio:
         """Return everybody's studio with the owner's own features, which no other owner's are among."""
@@ -74,11 +92,11 @@ class Choices:
         return drop
 
     def _features_of(self, owner: str) -> Path:
-        return self.features_dir / folder_name(owner)
+        return self.features_dir / folder_name(home_of(owner))
 
     def cards_of(self, owner: str) -> tuple[dict[str, Any], ...]:
         """Return the model cards of the owner's studio."""
-        own = self.own.get(owner)
+        own = self.own_of(owner)
         return self.cards if own is None else tuple(own.cards)
 
     def with_writer(self, owner: str, settings: Written) -> Written:
@@ -88,5 +106,6 @@ class Choices:
 
     def forget(self, owner: str) -> None:
         """Drop what the owner chose, but the model of their results, which has a button of its own."""
-        for chosen in (self.kits, self.consent_files, self.writers):
-            chosen.pop(owner, None)
+        self.kits.pop(owner, None)
+        self.consent_files.pop(owner, None)
+        self.writers.pop(owner, None)

@@ -41,6 +41,7 @@ from ..html import fragments
 from ..html import make as make_fragments
 from ..sessions.jobs import Job, JobBoard
 from ..sessions.model_queue import Ticket
+from ..sessions.owners import home_of
 from .one_ad import Handlers
 from .scores import label_ad
 from .sizes import RATIOS
@@ -109,7 +110,7 @@ class Makes:
     """The buttons of the page."""
 
     handlers: Handlers
-    board: JobBoard[Making] = field(default_factory=JobBoard)
+    board: JobBoard[Making] = field(default_factory=lambda: JobBoard(home_of))
 
     def __post_init__(self) -> None:
         self.handlers.also_forget.append(self._forget)
@@ -154,13 +155,10 @@ class Makes:
     def resume(self, owner: str) -> Iterator[MakeScreen]:
         """Show the owner's ads again, being made or as they are now; an empty screen without any."""
         making = self.board.find(owner)
-        if making is None:
-            yield MakeScreen()
-            return
-        if self.is_running(owner):
+        if making is not None and self.is_running(owner):
             yield from self._watch(making)
-        elif self.has_ads(owner):
-            yield self._show(owner)
+        else:
+            yield self._show(owner) if self.has_ads(owner) else MakeScreen()
 
     def is_running(self, owner: str) -> bool:
         """Return whether the owner's ads are being made."""

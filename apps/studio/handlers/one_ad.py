@@ -24,6 +24,7 @@ from ..sessions.departures import Departures
 from ..sessions.estimates import Estimates
 from ..sessions.jobs import Job, JobBoard
 from ..sessions.model_queue import ModelQueue
+from ..sessions.owners import is_kept
 from ..sessions.questions import Unanswered, record_fault
 from ..sessions.wishes import (
     FACES_ALLOWED,
@@ -76,6 +77,8 @@ class Handlers:
     desk: Desk = field(default_factory=Desk)
     estimates: Estimates = field(default_factory=Estimates)
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
+    kept_dir: Path | None = None  # what stays in a workspace
+    find_kept: Callable[[str], object] | None = None  # puts the ad that a tab had before it back, from a workspace
     belongings: Belongings = field(init=False)
     away: Departures = field(init=False)
     choices: Choices = field(init=False)
@@ -83,8 +86,8 @@ class Handlers:
     def __post_init__(self) -> None:
         features_dir = self.result_dir.with_name(FEATURES)
         self.choices = Choices(studio=self.studio, features_dir=features_dir, cards=self.cards)
-        self.belongings = Belongings(result_dir=self.result_dir)
-        self.away = Departures(keep_s=self.keep_s, on_gone=self.forget)
+        self.belongings = Belongings(result_dir=self.result_dir, kept_dir=self.kept_dir)
+        self.away = Departures(keep_s=self.keep_s, on_gone=self._let_go)
         self.also_forget.extend((self.choices.forget, lambda _: forget_pictures()))
 
     def use_own(self, owner: str, studio: Studio | None) -> None:
@@ -159,6 +162,9 @@ class Handlers:
     def find_brought(self, owner: str) -> AdState | None:
         """Return the ad that a page of the owner opens with, as it was brought: of a search that runs, else the latest that was
         scored or searched; None without one."""
+        is_new = self.board.find(owner) is None and self.desk.find_seen(owner) is None
+        if is_new and is_kept(owner) and self.find_kept is not None:
+            self.find_kept(owner)
         search, seen = self.board.find(owner), self.desk.find_seen(owner)
         if search is None or search.is_lost or (search.job.is_finished and seen is not None):
             return seen
@@ -214,6 +220,7 @@ class Handlers:
         self.board.post(owner, job, search)
         self._drop(earlier, owner)
         self.desk.move(owner, ad, "search")
+        job.then(lambda: self.desk.tell_moved(owner, ad))
         job.start()
         yield from self._watch(owner, search)
 
@@ -234,7 +241,8 @@ class Handlers:
     def resume(self, owner: str) -> Iterator[Screen]:
         """Show what the owner saw last again, and its search, such as after the page was closed; an empty screen without."""
         self.come_back(owner)
-        search, brought = self.board.find(owner), self.find_brought(owner)
+        brought = self.find_brought(owner)
+        search = self.board.find(owner)
         if brought is not None:
             self.desk.bring(owner, brought.ad)  # a page that opens has an empty form, into which this ad is put
         if search is None or brought is None or search.is_lost or search.ad != brought.ad:
@@ -282,7 +290,7 @@ class Handlers:
         for screen in (search.chosen, search.job.result()):
             if screen is not None:
                 self.outcomes.pop(screen.key, None)
-                if screen.run is not None:
+                if screen.run is not None and not is_kept(owner):  # a workspace keeps each version until its ad goes
                     shutil.rmtree(screen.run, ignore_errors=True)
 
     def leave(self, owner: str) -> None:
@@ -290,6 +298,15 @@ class Handlers:
         has_any = self.belongings.has_any(owner) or self.choices.has_features(owner)
         if has_any or self.board.find(owner) is not None or self.desk.find(owner).ad:
             self.away.leave(owner)
+
+    def _let_go(self, owner: str) -> None:
+        """Delete what belongs to a visit that is over; of a tab in a workspace nothing but its place in memory goes."""
+        if not is_kept(owner):
+            self.forget(owner)
+        elif not self.is_running(owner):
+            self.board.take_down(owner)
+            self.desk.clear(owner)
+            self.belongings.erase(owner)
 
     def come_back(self, owner: str) -> None:
         self.away.come_back(owner)
@@ -352,8 +369,8 @@ class Handlers:
             opened = replace(opened, outcome=change(opened))
         brought = Brought(ad=search.ad, creative=screen.creative, before_u8=None, wish=screen.wish)
         chosen = self.show(owner, brought, opened)
-        self.desk.move(owner, search.ad, "find", shown=chosen.shown)
         search.chosen = chosen
+        self.desk.move(owner, search.ad, "find", shown=chosen.shown)
         return chosen
 
     def find_screen(self, owner: str) -> Screen | None:

@@ -23,6 +23,8 @@ from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
 from ..sessions.jobs import Job, JobBoard
 from ..sessions.model_queue import Ticket
+from ..sessions.owners import home_of, is_kept
+from .models import Models
 from .one_ad import Handlers
 from .steps import write_mapping
 from .uploads import gather
@@ -59,10 +61,12 @@ class Trainings:
     """The buttons "Train on my results" and "Score without my results again"."""
 
     handlers: Handlers
-    board: JobBoard[Job[TrainingScreen]] = field(default_factory=JobBoard)
+    board: JobBoard[Job[TrainingScreen]] = field(default_factory=lambda: JobBoard(home_of))
     count: Callable[..., Trainable] = count_trainable
+    models: Models = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "models", Models(handlers=self.handlers))
         self.handlers.also_forget.append(self.forget)
 
     def train(
@@ -125,8 +129,8 @@ class Trainings:
         if not results_path:
             raise AdCreativeError("Upload the table of results that you exported first.")
         self.handlers.belongings.note(owner, results_path, *picture_paths)
-        directory = self.handlers.owner_dir(owner) / "training"
-        shutil.rmtree(directory, ignore_errors=True)
+        directory = self.models.folder(owner)
+        shutil.rmtree(directory / "pictures" if is_kept(owner) else directory, ignore_errors=True)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         mapping = write_mapping(columns, directory / "columns.json", Path(results_path))
         pictures = directory / "pictures" if picture_paths else None
@@ -157,8 +161,9 @@ class Trainings:
                 if summary.stopped or should_stop():
                     return STOPPED
                 own = studio.with_model(brought.model_dir)
-            self.handlers.use_own(owner, own)
-            return _show(summary, own, brought.model_dir / "README.md")
+            self.models.keep(owner, brought.model_dir, _record(summary, own))
+            self.models.choose(owner, brought.model_dir.name)
+            return self.show(owner)
 
         def work(report: Rounds, should_stop: ShouldStop) -> TrainingScreen:
             try:
@@ -175,11 +180,27 @@ class Trainings:
         """Show the owner's training again, running or done; an empty screen without one."""
         job = self.board.find(owner)
         if job is None:
-            yield TrainingScreen()
+            yield self.show(owner)
             return
         for state in job.states():
             yield TrainingScreen(shown=step_fragments.training_progress(state, ""))
         yield job.result()
+
+    def show(self, owner: str) -> TrainingScreen:
+        """Say on what the owner's scores rest; nothing while the shipped model scores, little of a model that was brought."""
+        name, own = self.models.chosen(owner), self.handlers.choices.own_of(owner)
+        if not name or own is None:
+            return TrainingScreen()
+        record, card_of = self.models.record(owner, name), next(iter(own.cards), {})
+        called = next((called for called, other in self.models.list(owner) if other == name), "")
+        if not record:
+            said = fragments.good(f"Your ads are scored by the model “{called}”, which you brought.")
+            return TrainingScreen(shown=said, card=self.models.card(owner, name), record={"model": called})
+        works = insight_fragments.works(
+            card_of.get("word_effects") or (), card_of.get("seen_effects") or (), card_of.get("num_pictures") or 0
+        )
+        shown = step_fragments.trained(record)
+        return TrainingScreen(shown=shown, works=works, card=self.models.card(owner, name), record=record)
 
     def is_running(self, owner: str) -> bool:
         job = self.board.find(owner)
@@ -187,28 +208,23 @@ class Trainings:
 
     def has_own(self, owner: str) -> bool:
         """True while the owner's ads are scored by a model of their own results."""
-        return owner in self.handlers.choices.own
+        return bool(self.models.chosen(owner))
 
     def cancel(self, owner: str) -> str:
         return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
 
     def forget(self, owner: str) -> str:
-        """Go back to the shipped model, and delete the one of the owner's results."""
+        """Go back to the shipped model, and delete the one of the owner's results that was chosen."""
         self.board.take_down(owner)
+        self.models.delete(owner, self.models.chosen(owner))
         self.handlers.use_own(owner, None)
-        shutil.rmtree(self.handlers.owner_dir(owner) / "training", ignore_errors=True)
+        if not is_kept(owner):
+            shutil.rmtree(self.models.folder(owner), ignore_errors=True)
         return fragments.note("Your ads are scored without your results again. What was learnt from them is deleted.")
 
 
-def _show(summary: Any, own: Any, card: Path) -> TrainingScreen:
-    """Say what was learnt and how well it did on ads that it had not seen."""
-    card_of: dict[str, Any] = next(iter(own.cards), {})
-    figures = card_of.get("calibration", {})
+def _record(summary: Any, own: Any) -> dict[str, Any]:
+    """Return what was learnt and how well it did on ads that it had not seen."""
+    figures = next(iter(own.cards), {}).get("calibration", {})
     record = {"ads": summary.done, "failed": summary.failed, "warnings": list(summary.warnings)}
-    record |= {name: figures.get(name) for name in ("level", "coverage", "spearman")}
-    works = insight_fragments.works(
-        card_of.get("word_effects") or (), card_of.get("seen_effects") or (), card_of.get("num_pictures") or 0
-    )
-    return TrainingScreen(
-        shown=step_fragments.trained(record), works=works, card=card if card.is_file() else None, record=record
-    )
+    return record | {name: figures.get(name) for name in ("level", "coverage", "spearman")}

@@ -14,6 +14,7 @@ from gradio.data_classes import FileData
 
 from ..handlers.steps import WRITTEN
 from ..sessions.model_queue import MAX_WAITING
+from ..sessions.owners import KEPT
 from ..sessions.privacy import private_dir
 
 RESULTS = "results"
@@ -114,13 +115,15 @@ def is_fault(record: dict[str, Any] | None) -> bool:
 
 
 def find_owner(visitor: str | None, request: gr.Request) -> str:
-    """Return whose search is meant, as 32 hexadecimal digits; without such a name, one made of the session's.
+    """Return whose search is meant, as 32 hexadecimal digits, after KEPT for a tab in a workspace; without such a name, one
+    made of the session's.
 
     A page that is used before its name has arrived in the browser is given that same name, so nothing is lost between.
     """
-    if isinstance(visitor, str) and re.fullmatch(r"[0-9a-f]{32}", visitor):
+    if isinstance(visitor, str) and re.fullmatch(rf"({KEPT}\.)?[0-9a-f]{{32}}", visitor):
         return visitor
-    return hashlib.sha256((request.session_hash or "").encode()).hexdigest()[:32]
+    own = hashlib.sha256((request.session_hash or "").encode()).hexdigest()[:32]
+    return f"{KEPT}.{own}" if visitor == KEPT else own
 
 
 def uploaded_path(payload: FileData | None) -> str | None:

@@ -13,10 +13,12 @@ from adcreative.pipeline import models_dir
 from ..handlers.brand import Brands, KitForm
 from ..handlers.consents import Consents
 from ..handlers.language import EMBEDDED, FILE, SERVER, Languages
+from ..handlers.library import Library
 from ..html import fragments
 from ..html import steps as step_fragments
 from .parts import MOVES, QUICK, Fields, file_to_take, find_owner, fragment, take_only_uploads
 
+KEPT_HINT = "Ads, versions, approvals, tests, models and brand are in {}. Start the app with --workspace to use another folder."
 WRITER_HINT = "Who writes new lines for all your ads. The rules of platforms and of your brand hold whoever writes."
 BRAND_HINT = "Every new line and picture keeps to it, unless “Fine tuning” has another. It is deleted with your ad."
 CONSENT_HINT = "Faces of real people are changed only as far as one of these allows. The names of people are not shown here."
@@ -24,14 +26,17 @@ MODELS_HINT = "All of them run on this machine; nothing is sent anywhere unless 
 
 
 def build_settings(
-    brands: Brands, languages: Languages, consents: Consents, visitor: gr.BrowserState, weights: Sequence[Mapping[str, Any]]
-) -> gr.Tab:
+    brands: Brands, languages: Languages, consents: Consents, visitor: gr.BrowserState, weights: Sequence[Mapping[str, Any]],
+    library: Library | None = None,
+) -> gr.Tab:  # fmt: skip
     """Build the page; return its tab, which says anew at each opening who writes, which kit is kept to, and the records."""
-    with gr.Tab("Settings", id="settings") as tab, gr.Row(elem_classes="ac-columns"):
+    with gr.Tab("Settings", id="settings", elem_id="page-settings") as tab, gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
             writes = _build_language(languages, visitor)
             kit = _build_brand(brands, visitor)
         with gr.Column(scale=6, min_width=320):
+            if library is not None:
+                _build_kept(library, visitor)
             fragment(fragments.heading("Consent records", CONSENT_HINT))
             listed = fragment(step_fragments.consents(()), elem_id="consents-listed")
             fragment(fragments.heading("Models used here, and their licences", MODELS_HINT))
@@ -45,6 +50,24 @@ def build_settings(
 
     tab.select(say, visitor, [listed, writes, *kit], **MOVES)
     return tab
+
+
+def _build_kept(library: Library, visitor: gr.BrowserState) -> None:
+    """Say where everything is kept, and delete it all, after asking."""
+    fragment(fragments.heading("Where your work is kept", KEPT_HINT.format(library.where)))
+    ask = gr.Button("Delete everything", size="sm", elem_id="delete-all")
+    with gr.Row(visible=False) as asked:
+        keep, sure = (
+            gr.Button("Keep it", size="sm"),
+            gr.Button("Yes, delete it all", size="sm", variant="stop", elem_id="delete-sure"),
+        )
+
+    def delete(request: gr.Request, visitor: str | None) -> None:
+        library.delete_all(find_owner(visitor, request))
+
+    ask.click(lambda: gr.update(visible=True), None, asked, **MOVES)
+    keep.click(lambda: gr.update(visible=False), None, asked, **MOVES)
+    sure.click(delete, visitor, None, **MOVES).then(None, js="() => window.location.reload()", **MOVES)
 
 
 def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:

@@ -111,6 +111,7 @@ class Desk:
     question it asks."""
 
     on_scored: list[Callable[[str, AdState], object]] = field(default_factory=list)  # also after a search
+    on_moved: list[Callable[[str, AdState], object]] = field(default_factory=list)  # after every event
     _states: dict[str, dict[str, AdState]] = field(default_factory=dict)  # by owner, then by ad; the last one is on the page
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -151,7 +152,26 @@ class Desk:
             if ad not in ads or ad == NO_AD:
                 return False
             ads[ad] = ads[ad].after(event, **said)
-            return True
+        self.tell_moved(owner, ad)
+        return True
+
+    def tell_moved(self, owner: str, ad: str) -> None:
+        """Tell whoever keeps ads how one of them is now."""
+        with self._lock:
+            state = self._states.get(owner, {}).get(ad)
+        for tell in self.on_moved if state is not None else ():
+            tell(owner, state)  # type: ignore[arg-type]
+
+    def restore(self, owner: str, state: AdState) -> None:
+        """Put an ad before the owner as it stood once."""
+        self.bring(owner, state.ad)
+        with self._lock:
+            self._states[owner][state.ad] = state
+
+    def drop(self, owner: str, ad: str) -> None:
+        """Forget one ad of an owner."""
+        with self._lock:
+            self._states.get(owner, {}).pop(ad, None)
 
     def note_score(self, owner: str, ad: str, score: tuple[str, dict[str, Any]]) -> bool:
         """Keep the score of an ad; False when the owner has another ad before them by now."""

@@ -11,20 +11,26 @@ import hashlib
 import re
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adcreative.provenance.sidecar import write_whole
+
+from .owners import home_of, is_kept
 
 RESULTS, DEMOS, FEATURES = "results", "demos", "features"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Belongings:
-    """The files below one private folder. result_dir holds a folder for each owner; so does `demos` beside it."""
+    """The files below one private folder. result_dir holds a folder for each owner; so does `demos` beside it.
+
+    kept_dir: the folder of those who work in a workspace, which stays.
+    """
 
     result_dir: Path
+    kept_dir: Path | None = None
     _uploads: dict[str, set[Path]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -37,16 +43,22 @@ class Belongings:
                 self._uploads.setdefault(owner, set()).update(ours)
 
     def has_any(self, owner: str) -> bool:
-        """Return whether anything of the owner is kept."""
-        return owner in self._uploads or self.owner_dir(owner).exists() or self.lent_dir(owner).exists()
+        """Return whether anything of the owner is here that goes with their visit."""
+        return any(folder.exists() for folder in self._own(owner)) or owner in self._uploads
+
+    def _own(self, owner: str) -> list[Path]:
+        """Return the folders that go with the owner: a tab's own; its home stays."""
+        return [self.lent_dir(owner), *([] if is_kept(owner) else [self.owner_dir(owner)])]
 
     def owner_dir(self, owner: str) -> Path:
         """Where what was made for the owner lies."""
-        return self.result_dir / folder_name(owner)
+        if is_kept(owner) and self.kept_dir is not None:
+            return self.kept_dir
+        return self.result_dir / folder_name(home_of(owner))
 
     def lent_dir(self, owner: str) -> Path:
         """Where pictures lie that the app itself puts into the form: they count as uploads of the owner."""
-        return self.result_dir.with_name(DEMOS) / self.owner_dir(owner).name
+        return self.result_dir.with_name(DEMOS) / folder_name(owner)
 
     def lend(self, owner: str, name: str, content: bytes) -> Path:
         """Put a picture where the form can take it, in a folder named by its content, as uploads lie: a page knows pictures by
@@ -56,16 +68,20 @@ class Belongings:
         write_whole(path, content)
         return path
 
-    def erase(self, owner: str) -> None:
-        """Delete what the owner brought and what was made of it, and every copy of it that nobody else brought too."""
+    def erase(self, owner: str, also: Sequence[Path] = ()) -> None:
+        """Delete what the owner brought and what was made of it, and every copy of it that nobody else brought too.
+
+        also: files and folders whose copies go too; the folders are deleted.
+        """
         with self._lock:
             uploads = self._uploads.pop(owner, set())
             held = set().union(*self._uploads.values()) if self._uploads else set()
-        folders = (self.owner_dir(owner), self.lent_dir(owner))
-        files = [path for folder in folders for path in _files(folder)] + [path for path in uploads if path.is_file()]
+        folders = self._own(owner)
+        named = [path for place in also for path in ([place] if place.is_file() else _files(place))]
+        files = [path for folder in folders for path in _files(folder)] + [path for path in uploads if path.is_file()] + named
         digests = {(path.stat().st_size, digest_file(path)) for path in files}
         sizes = {size for size, _ in digests}
-        for folder in folders:
+        for folder in (*folders, *(place for place in also if place.is_dir())):
             shutil.rmtree(folder, ignore_errors=True)
         digests -= self._held(sizes)
         for path in self._copies():

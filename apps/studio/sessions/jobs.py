@@ -61,6 +61,13 @@ class Job(Generic[Result]):
         Worker(self._work, name="adcreative-job", ask_to_stop=lambda: self.stop(wait_s=0)).start()
         return self
 
+    @classmethod
+    def done(cls, result: Result) -> Job[Result]:
+        """Return a job that has ended already."""
+        job = cls(work=lambda report, should_stop: result, _result=result)
+        job._finished.set()
+        return job
+
     @property
     def is_stopped(self) -> bool:
         """True once somebody asked for a stop, even if the work had just finished."""
@@ -133,33 +140,42 @@ class Job(Generic[Result]):
 class JobBoard(Generic[Kept]):
     """Who has which piece of work; one at a time each. It stays on the board when its page is closed, until taken down."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: Callable[[str], str] = str) -> None:
+        """Args:
+        key: what an owner is known by, such as `owners.home_of` where tabs have one piece of work between them.
+        """
         self._kept: dict[str, tuple[Job, Kept]] = {}
+        self._key = key
         self._lock = threading.Lock()
 
     def post(self, owner: str, job: Job, kept: Kept) -> None:
         """Put a job and what belongs to it on the board; an earlier one of the same owner is asked to stop."""
         with self._lock:
-            earlier, self._kept[owner] = self._kept.get(owner), (job, kept)
+            earlier, self._kept[self._key(owner)] = self._kept.get(self._key(owner)), (job, kept)
         if earlier is not None:
             earlier[0].stop(wait_s=0)
 
     def find(self, owner: str) -> Kept | None:
         with self._lock:
-            entry = self._kept.get(owner)
+            entry = self._kept.get(self._key(owner))
         return entry[1] if entry else None
+
+    def find_all(self) -> list[Kept]:
+        """Return what is on the board, of anybody."""
+        with self._lock:
+            return [kept for _, kept in self._kept.values()]
 
     def take_down(self, owner: str) -> None:
         """Ask the owner's job to stop and forget it."""
         with self._lock:
-            entry = self._kept.pop(owner, None)
+            entry = self._kept.pop(self._key(owner), None)
         if entry is not None:
             entry[0].stop(wait_s=0)
 
     def stop(self, owner: str) -> bool:
         """Ask the owner's job to stop, without waiting; return whether one was running."""
         with self._lock:
-            entry = self._kept.get(owner)
+            entry = self._kept.get(self._key(owner))
         if entry is None or entry[0].is_finished:
             return False
         entry[0].stop(wait_s=0)

@@ -1,0 +1,21 @@
+"""The library as HTML; the template escapes every text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adcreative.report.rendering import build_environment
+
+from .fragments import TEMPLATE_DIR
+
+STAGES = {
+    "brought": "brought", "scored": "scored", "searching": "looking for better versions", "found": "versions found",
+    "laying": "versions found", "approved": "approved", "packed": "packed",
+}  # fmt: skip
+
+
+def ads(cards: Sequence[Mapping[str, Any]]) -> str:
+    """Show ads as cards with two buttons each. cards: called, picture, stage, when, num_versions and by (who approved) each."""
+    module = build_environment(TEMPLATE_DIR).get_template("library.html.j2").module
+    return str(module.ads(cards=cards, stages=STAGES))  # type: ignore[attr-defined]

@@ -1,0 +1,29 @@
+// Each page has an address, and Back leads to the one before; each tab of the browser that works in a workspace is its own visit.
+(() => {
+  const store = Storage.prototype, KEY = 'adcreative-tab';
+  for (const name of ['getItem', 'setItem', 'removeItem']) {
+    const own = store[name];
+    store[name] = function (key, ...rest) {
+      return own.call(key === KEY ? window.sessionStorage : this, key, ...rest);
+    };
+  }
+  const PAGES = ['make', 'ad', 'ads', 'many', 'account', 'settings'];
+  const find = (page) => document.querySelector(`.tab-container [id="page-${page}-button"]`);
+  const current = () => PAGES.find((page) => find(page)?.getAttribute('aria-selected') === 'true');
+  const named = () => PAGES.find((page) => location.pathname.split('/').pop() === page);
+  let isReady = false;
+  addEventListener('popstate', () => find(named() ?? 'make')?.click());
+  new MutationObserver(() => {
+    const page = current();
+    if (!page) return;
+    if (!isReady) {
+      isReady = true;
+      const wanted = named();
+      if (wanted && wanted !== page) return void find(wanted).click();
+    }
+    if (named() !== page) {
+      const place = location.pathname.replace(/[^/]*$/, page) + location.search;
+      history[named() ? 'pushState' : 'replaceState']({}, '', place);
+    }
+  }).observe(document, {subtree: true, childList: true, attributeFilter: ['aria-selected']});
+})();
