@@ -26,7 +26,7 @@ DEFERRED = (
     "adcreative/editor/models.py", "adcreative/editor/preparation/", "adcreative/editor/scoring/visibility.py",
     "adcreative/encoders/headline.py",
     "adcreative/lettering/__init__.py",  # its front: a door loads its floor when it is first used
-    "adcreative/explain/faithfulness.py", "adcreative/market/simulator.py",
+    "adcreative/market/simulator.py",
     "stylegan/networks/checkpoints.py",
 )  # fmt: skip
 LIGHT = ["adcreative", "adcreative.creative", "adcreative.report", "adcreative.cli.app", "adcreative.pipeline",

@@ -20,11 +20,11 @@ import torch
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from data.make.captions import read_caption_words
+from data.make.face_folder import read_faces, split_faces
 from data.make.face_model.growth import with_grown_block
 from data.make.face_model.state_files import read_state
 from data.make.face_model.tune import read_tuned
 from data.make.face_pool import adult_paths, is_usable, save_sheet
-from stylegan.faces.folder import read_faces, split_faces
 from stylegan.images import decode_image
 from stylegan.latents.people import FittedPeople, with_weights
 from stylegan.networks.checkpoints import load_face_model

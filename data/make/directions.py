@@ -27,16 +27,17 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from data.make.appearance import PIXEL_MEASURES, measure_pixels
 from data.make.captions import label_faces, read_caption_words
+from data.make.face_folder import read_faces, split_faces
 from data.make.probes import PROBES, PictureFeatures, Probe, fit_probe
+from data.make.projection import fit_regressor, raw_directions, separate_directions
 from stylegan.errors import DirectionError
 from stylegan.faces.analysis import FaceAnalyzer
-from stylegan.faces.appearance import PIXEL_MEASURES, measure_pixels
 from stylegan.faces.attributes import ATTRIBUTES
-from stylegan.faces.folder import read_faces, split_faces
 from stylegan.images import decode_image
 from stylegan.latents.codec import FaceCodec, inversion_errors
-from stylegan.latents.directions.labelled import DirectionSet, EditLimits, fit_regressor, raw_directions, separate_directions
+from stylegan.latents.directions.labelled import DirectionSet, EditLimits
 from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import load_face_model
 

@@ -20,11 +20,11 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 from torch.nn import functional as F
 
+from data.make.face_folder import read_faces, split_faces
 from data.make.face_model.losses import PerceptualDistance
+from data.make.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
 from data.make.probes import PictureFeatures
 from stylegan.faces.analysis import FaceAnalyzer
-from stylegan.faces.folder import read_faces, split_faces
-from stylegan.faces.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
 from stylegan.images import decode_image
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet

@@ -21,8 +21,8 @@ from safetensors.numpy import save_file
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from data.make.captions import read_caption_words
+from data.make.face_folder import read_faces, split_faces
 from stylegan.faces.attributes import ATTRIBUTES
-from stylegan.faces.folder import read_faces, split_faces
 from stylegan.images import decode_image
 from stylegan.latents.codec import FaceCodec
 from stylegan.networks.checkpoints import load_face_model

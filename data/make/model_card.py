@@ -26,10 +26,10 @@ from adcreative.ctr.evaluation import measure_held_out
 from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.headline_tests import part_of_test
 from adcreative.errors import CatalogError
-from adcreative.explain.faithfulness import judge_heat, judge_words
-from adcreative.report.model_card import render_model_card
 from adcreative.report.plots import draw_evaluation
 from adcreative.verbs.loading import Tools, load_market, load_tools
+from data.make.card_text import render_model_card
+from data.make.faithfulness import judge_heat, judge_words
 from data.make.shipped_training import MARKET_SCALE, extract, extract_market
 
 HEADLINES, ADS = "held-out headline tests", "simulated ads"
@@ -121,7 +121,7 @@ def rewrite_card(folder: Path, predictor: Predictor, comparison: dict[str, Any] 
 
 
 def judge_reasons(tools: Tools, predictor: Predictor, headlines: Sequence[Creative], num_ads: int) -> dict[str, Any]:
-    """Return faithfulness on headlines and on `num_ads` fresh ads; see `adcreative.explain.faithfulness`."""
+    """Return faithfulness on headlines and on `num_ads` fresh ads; see `data.make.faithfulness`."""
     found: dict[str, Any] = dict(judge_words(headlines, tools.extractor, predictor, seed=0)) if headlines else {}
     if num_ads:
         ads = list(load_market(FIRST_MARKET).iter_creatives(num_ads, REASONS_SEED, scale=MARKET_SCALE))

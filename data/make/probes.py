@@ -1,4 +1,4 @@
-"""Probes learnt from captions: what a picture of a face shows beside what `stylegan.faces.appearance` measures.
+"""Probes learnt from captions: what a picture of a face shows beside what `data.make.appearance` measures.
 
 A probe reads pixels alone, so that it can say what an edit did to a render. It is a ridge regression of caption labels on
 features of EfficientNet-Lite0 as trained on ImageNet, fitted to the training faces and to their renders alike. Some probes

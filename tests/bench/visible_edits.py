@@ -27,9 +27,9 @@ from adcreative.editor.scoring.visibility import FaceReach, measure_reach
 from adcreative.editor.settings import EditorConfig
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
+from data.make.face_folder import split_faces
 from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.attributes import ATTRIBUTES
-from stylegan.faces.folder import split_faces
 from stylegan.faces.visible_changes import VISIBLE_CHANGES
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet

@@ -21,15 +21,14 @@ from adcreative.explain.attribution import attribute, base_log_odds
 from adcreative.explain.neighbours import NOTE, nearest_known
 from adcreative.explain.perturbation import (
     MAX_WORDS,
-    deletion_wins,
     map_heat,
     occlusion_drops,
     read_words,
     remove_words,
-    top_ranked,
     weigh_words,
 )
 from adcreative.features.batch import CreativeFeatures
+from data.make.faithfulness import deletion_wins, top_ranked
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_tests
 

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from data.make import demo_cast
+from data.make.face_folder import split_faces
 from data.make.face_model.growth import grow_face_model
 from data.make.face_model.state_files import write_state
-from stylegan.faces.folder import split_faces
 from stylegan.images import decode_image
 from stylegan.latents.people import FittedPeople
 from stylegan.networks.checkpoints import FaceModel, save_face_model

@@ -19,8 +19,9 @@ from data.make.directions import (
     row_cosine,
     shipped_set,
 )
+from data.make.projection import raw_directions, separate_directions
 from stylegan.errors import DirectionError
-from stylegan.latents.directions.labelled import DirectionSet, EditLimits, raw_directions, separate_directions
+from stylegan.latents.directions.labelled import DirectionSet, EditLimits
 
 PROTECTED = ("sex", "african", "asian", "irish", "skin_red", "skin_green", "skin_blue")
 

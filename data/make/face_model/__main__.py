@@ -28,9 +28,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from data.make.face_folder import read_faces, split_faces
 from data.make.face_model.state_files import read_state, write_state
 from data.make.face_model.trainer import FaceModelTrainer, TrainingConfig, encode_all, reconstruct
-from stylegan.faces.folder import read_faces, split_faces
 from stylegan.images import decode_image
 from stylegan.latents.prior import fit_prior
 from stylegan.networks.backbone import installed_backbone_path

@@ -22,10 +22,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from data.make.face_folder import read_faces, split_faces
 from data.make.face_model.growth import GrowthConfig, GrowthTrainer, Renders, grow_face_model
 from data.make.face_model.state_files import read_state, write_state
 from data.make.face_model.tune import Tuned, read_tuned
-from stylegan.faces.folder import read_faces, split_faces
 from stylegan.images import decode_image
 from stylegan.latents.prior import GaussianPrior
 from stylegan.networks.backbone import installed_backbone_path

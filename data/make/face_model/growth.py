@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from data.make.face_model.discriminator import ProjectedDiscriminator, generator_loss
 from data.make.face_model.losses import PerceptualDistance, step_discriminator
 from stylegan.networks.checkpoints import FaceModel
-from stylegan.networks.discriminator import ProjectedDiscriminator, generator_loss
 from stylegan.networks.encoder import EncoderConfig, FaceEncoder
 from stylegan.networks.generator import Generator, GeneratorConfig, StyledConv, SynthesisNetwork
 from stylegan.networks.ops import modulated_conv2d, scaled_leaky_relu, upsample2x

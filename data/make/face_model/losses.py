@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from data.make.face_model.discriminator import ProjectedDiscriminator, hinge_loss
 from stylegan.networks.backbone import load_backbone
-from stylegan.networks.discriminator import ProjectedDiscriminator, hinge_loss
 from stylegan.networks.efficientnet import EfficientNetLevels
 
 

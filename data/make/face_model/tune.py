@@ -18,10 +18,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from data.make.face_folder import read_faces
 from data.make.face_model.joint_tuning import JointTuner, JointTuningConfig
 from data.make.face_model.state_files import read_state, write_state
 from stylegan.errors import CheckpointError
-from stylegan.faces.folder import read_faces
 from stylegan.images import decode_image
 from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import load_face_model

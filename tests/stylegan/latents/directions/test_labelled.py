@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.make.projection import fit_regressor, separate_directions
 from stylegan.errors import CheckpointError, DirectionError, ShapeError
-from stylegan.latents.directions.labelled import DirectionSet, EditLimits, fit_regressor, separate_directions
+from stylegan.latents.directions.labelled import DirectionSet, EditLimits
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from data.make.unsupervised_directions import ganspace, pca_directions, row_layers, sefa, sefa_directions
 from stylegan.errors import DirectionError, ShapeError
-from stylegan.latents.directions.unsupervised import ganspace, pca_directions, row_layers, sefa, sefa_directions
 from stylegan.networks.checkpoints import FaceModel
 from stylegan.networks.generator import Generator, GeneratorConfig
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylegan.faces.appearance import LEFT_CHEEK, PIXEL_MEASURES, RIGHT_CHEEK, measure_pixels
+from data.make.appearance import LEFT_CHEEK, PIXEL_MEASURES, RIGHT_CHEEK, measure_pixels
 from stylegan.faces.mesh import FACE_OVAL
 
 

@@ -1,6 +1,6 @@
 """Learn an edit direction from words, with the embedded CLIP model or any other, and write it as a direction folder.
 
-    python -m adcreative.encoders.text_direction "a friendly smile" --out my-directions [--clip NAME --clip-path FOLDER]
+    python -m data.make.text_direction "a friendly smile" --out my-directions [--clip NAME --clip-path FOLDER]
 
 Example: DirectionSet.load(Path("my-directions")) then goes wherever the shipped directions go (`stylegan.photo.session`).
 """
@@ -16,8 +16,8 @@ from tqdm import tqdm
 from adcreative.encoders.creative_clip import EMBEDDED, CreativeClip
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
+from data.make.directions_from_text import NEUTRAL, TextDirectionConfig, learn_text_direction
 from stylegan.latents.codec import FaceCodec
-from stylegan.latents.directions.from_text import NEUTRAL, TextDirectionConfig, learn_text_direction
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
 

@@ -19,13 +19,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from data.make.appearance import PIXEL_MEASURES, measure_pixels
+from data.make.projection import fit_regressor, separate_directions
 from stylegan.errors import DirectionError
 from stylegan.faces.analysis import FaceAnalyzer
-from stylegan.faces.appearance import PIXEL_MEASURES, measure_pixels
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.images import decode_image
 from stylegan.latents.codec import FaceCodec
-from stylegan.latents.directions.labelled import DirectionSet, fit_regressor, separate_directions
+from stylegan.latents.directions.labelled import DirectionSet
 
 NEUTRAL = "a face"
 RIDGE = 0.3

@@ -8,7 +8,7 @@ themselves that are compared. Intervals (95 %) draw whole creatives. Loads no to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ def judge_words(
 
     Words are deleted for good: the shorter headline is read anew by every encoder.
     """
-    from adcreative.explain.perturbation import deletion_wins, read_words, remove_words, weigh_words
+    from adcreative.explain.perturbation import read_words, remove_words, weigh_words
     from adcreative.explain.word_gradients import has_gradients, integrate_words
 
     rng = np.random.default_rng(seed)
@@ -75,7 +75,7 @@ def judge_heat(
 ) -> dict[str, dict[str, float]]:
     """Return the figures of `summarise_wins` for the heat maps of creatives with a picture that can be read."""
     from adcreative.catalog.images import picture
-    from adcreative.explain.perturbation import deletion_wins, map_heat, occlusion_drops, shrink_picture
+    from adcreative.explain.perturbation import map_heat, occlusion_drops, shrink_picture
     from adcreative.explain.things import find_things
 
     rng = np.random.default_rng(seed)
@@ -115,3 +115,41 @@ def summarise_wins(shares: Sequence[float], *, rng: np.random.Generator) -> dict
 
 def _score(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[Any]) -> np.ndarray:
     return predictor.predict_log_odds(creatives, features)[0]
+
+
+def top_ranked(weights: Sequence[float], num: int) -> list[int]:
+    """Return the `num` positions, rising, that an explanation ranks highest: those that raise the score most or those that
+    lower it most, whichever add up to more."""
+    values = np.asarray(weights)
+    order = np.argsort(-values, kind="stable")
+    up, down = order[:num], order[len(order) - num :]
+    return sorted((up if values[up].sum() >= -values[down].sum() else down).tolist())
+
+
+def deletion_wins(
+    weights: Sequence[Sequence[float]],
+    drops: Callable[[Sequence[Sequence[int]]], np.ndarray],
+    *,
+    num_deleted: int,
+    num_draws: int,
+    rng: np.random.Generator,
+) -> list[float]:
+    """Measure faithfulness: how often deleting the top-ranked items moves the score more than deleting random others.
+
+    Args:
+        weights: one list per explanation that is judged, one weight per item (word or cell); all face the same random sets.
+        drops: lists of positions that are deleted together -> log-odds lost, one for each list.
+    Returns:
+        per explanation the share (0..1) of `num_draws` random sets of the same size, other than the top one, that move the
+        score less, up or down; a tie counts half.
+    """
+    num_items = len(weights[0])
+    top = [top_ranked(one, num_deleted) for one in weights]
+    chosen = [sorted(rng.choice(num_items, num_deleted, replace=False).tolist()) for _ in range(num_draws)]
+    moved = np.abs(drops([*top, *chosen]))
+    shares = []
+    for number, positions in enumerate(top):
+        others = np.array([moved[len(top) + k] for k, one in enumerate(chosen) if one != positions])
+        wins = (moved[number] > others) + 0.5 * (moved[number] == others)
+        shares.append(float(wins.mean()) if len(wins) else 0.5)
+    return shares

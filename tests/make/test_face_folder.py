@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylegan.faces.folder import split_faces
+from data.make.face_folder import split_faces
 
 
 def test_split_depends_on_bytes_alone(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from data.make.directions_from_text import TextDirectionConfig, learn_text_direction, sample_codes
 from stylegan.errors import DirectionError
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.faces.mesh import FaceLandmarks
 from stylegan.latents.codec import FaceCodec
-from stylegan.latents.directions.from_text import TextDirectionConfig, learn_text_direction, sample_codes
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import FaceModel
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.explain.faithfulness import LEAVE_ONE_OUT, NUM_DRAWS, OCCLUSION, judge_heat, judge_words, summarise_wins
+from data.make.faithfulness import LEAVE_ONE_OUT, NUM_DRAWS, OCCLUSION, judge_heat, judge_words, summarise_wins
 from tests.explain.test_explanations import WORTH, read_planted, score_corner
 
 FINDER = SimpleNamespace(analyze=lambda image_u8: [])
