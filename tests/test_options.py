@@ -77,13 +77,13 @@ def test_what_is_typed_arrives_in_the_record(monkeypatch: pytest.MonkeyPatch, tm
 
     monkeypatch.setattr(pipeline, "optimize", optimize)
     typed = "--seed 3 --population 8 --llm smollm2 --direction smile --direction age --faces-and-words-only --keep-controls"
-    typed += " --config edit.toml --algorithm cma-es --workers 2 --restart"
+    typed += " --config edit.toml --algorithm adsee --workers 2 --restart"
     done = CliRunner().invoke(app, ["optimize", str(tmp_path), "--out", str(tmp_path / "out"), *typed.split()])
     assert done.exit_code == 0, done.output
     settings, batch = given
     assert settings == pipeline.OptimizeSettings(
         seed=3, population=8, copywriter="smollm2", directions=["smile", "age"], look=False, keep_controls=True,
-        config=Path("edit.toml"), algorithm="cma-es",
+        config=Path("edit.toml"), algorithm="adsee",
     )  # fmt: skip
     assert batch == pipeline.BatchConfig(workers=2, restart=True)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,42 +15,16 @@ from adcreative.lettering import FillHoles, PreparedCache, TextReading
 from adcreative.provenance.consent import ConsentBook
 from stylegan.faces.visible_changes import VISIBLE_CHANGES
 
+if TYPE_CHECKING:
+    from adcreative.encoders.inpainting import InpaintingModel
+    from adcreative.features.extraction import FeatureExtractor
+    from stylegan.faces.analysis import FaceAnalyzer
+    from stylegan.latents.directions.labelled import DirectionSet
+    from stylegan.photo.session import FaceEditSession
+
 MIN_FACE_PX, MAX_YAW = 96, 30  # of a face's longer side; degrees: of smaller ones no edit could be seen on real ads
 LEAST_OF_LARGEST = 0.25  # of the largest face's area: on four real ads a bystander and a child were edited
 BUTTON_STD = 0.1  # log-odds that a new button leaves unexplained, assumed: ctr/changes.py calibrates words and picture only
-
-
-class Extractor(Protocol):
-    """Turns creatives into features (features.extraction.FeatureExtractor)."""
-
-    @property
-    def hashes(self) -> Mapping[str, str]:
-        """Name to hash of each encoder."""
-
-    def extract(self, creatives: Sequence[Creative]) -> list[Any]:
-        """Return CreativeFeatures or CreativeError per creative."""
-
-    def for_versions(self, image_u8: np.ndarray) -> Extractor:
-        """Return one that is quicker on versions of a picture [H, W, 3] uint8."""
-
-    def for_models(self, models: Iterable[Any]) -> Extractor:
-        """Return a cheaper one, which skips features that none of these models reads."""
-
-
-class Directions(Protocol):
-    """Edits of a face (stylegan.latents.directions.labelled.DirectionSet): names, and the safe range of each, [K]."""
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    @property
-    def low(self) -> np.ndarray: ...
-    @property
-    def high(self) -> np.ndarray: ...
-    @property
-    def limits(self) -> Any: ...
-
-    def select(self, names: Any) -> Any:
-        """Return these directions alone."""
 
 
 class ClickPredictor(Protocol):
@@ -74,57 +48,6 @@ class ClickPredictor(Protocol):
 
     def known_values(self, column: str) -> list[str]:
         """Return the values of a categorical column that training had, folded."""
-
-
-class FaceFinder(Protocol):
-    """Finds faces in a picture, largest first (stylegan.faces.analysis.FaceAnalyzer)."""
-
-    def analyze(self, image_u8: np.ndarray) -> Sequence[Any]:
-        """Return the faces; `.refusal` is a sentence for those that cannot be edited."""
-
-
-class FaceSession(Protocol):
-    """One picture with its faces ready for editing (stylegan.photo.session.FaceEditSession)."""
-
-    def calibrate(self, gains: np.ndarray) -> None:
-        """Set what negative and positive strengths are multiplied by from now on, [2, F, K]."""
-
-    def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:
-        """Return the full picture, uint8 [H, W, 3], with strengths [F, K] applied; a draft is drawn for measuring only."""
-
-    def control(self) -> np.ndarray:
-        """Return the full picture with each face replaced by its unedited inversion."""
-
-    def mask(self) -> np.ndarray:
-        """Return which pixels an edit may change, [H, W] bool."""
-
-    def identity(self, strengths: np.ndarray) -> float:
-        """Return how much the faces are still themselves, -1..1."""
-
-    def atypicality(self, strengths: np.ndarray) -> np.ndarray:
-        """Return how atypical the faces of candidates [P, F, K] are, [P, F, 2, C] (stylegan/latents/realism.py)."""
-
-    def realism(self, strengths: np.ndarray) -> np.ndarray:
-        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, 1 for the unedited ones."""
-
-
-class ScenePainter(Protocol):
-    """Paints parts of a picture anew (encoders.inpainting.InpaintingModel)."""
-
-    @property
-    def content_hash(self) -> str: ...
-
-    def paint(
-        self,
-        image_u8: np.ndarray,
-        mask: np.ndarray,
-        prompt: str,
-        num_pictures: int,
-        *,
-        seed: int,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> list[np.ndarray]:
-        """Return up to num_pictures pictures [H, W, 3] uint8, painted where mask [H, W] is True; fewer when stopped."""
 
 
 class NewLayout(Protocol):
@@ -180,7 +103,9 @@ def searched_share(models: Sequence[ClickPredictor]) -> float:
     return float(np.mean([one.searched_share for one in models]))
 
 
-def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], models: EditorTools, directions: Directions) -> FaceSession:
+def open_face_session(
+    image_u8: np.ndarray, faces: Sequence[Any], models: EditorTools, directions: DirectionSet
+) -> FaceEditSession:
     """Open the embedded face editor on a picture, for these directions.
 
     Raises:
@@ -190,7 +115,7 @@ def open_face_session(image_u8: np.ndarray, faces: Sequence[Any], models: Editor
     from stylegan.photo.session import FaceEditSession
 
     try:
-        return FaceEditSession(image_u8, faces, models.codec, cast(Any, directions), cast(Any, models.analyzer))
+        return FaceEditSession(image_u8, faces, models.codec, directions, models.analyzer)
     except InversionError as error:
         raise CreativeError(f"{error}.", "Leave that face out.") from error
 
@@ -217,14 +142,14 @@ def _area(face: Any) -> float:
     return float((x1 - x0) * (y1 - y0))
 
 
-def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], codec: Any, directions: Directions) -> Sequence[Any]:
+def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], codec: Any, directions: DirectionSet) -> Sequence[Any]:
     """Return the faces, with a refusal on bystanders and on those that the directions were not made for, such as drawings."""
     faces = spare_bystanders(faces)
     if directions.limits is None:
         return faces
     from stylegan.photo.session import refuse_unfit
 
-    return refuse_unfit(image_u8, faces, codec, cast(Any, directions))
+    return refuse_unfit(image_u8, faces, codec, directions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,21 +165,21 @@ class EditorTools:
     consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
     """
 
-    extractor: Extractor
+    extractor: FeatureExtractor
     predictor: ClickPredictor
     judge: ClickPredictor
     auditor: ClickPredictor
-    analyzer: FaceFinder
+    analyzer: FaceAnalyzer
     codec: Any
-    directions: Directions
+    directions: DirectionSet
     copywriter: Any = None
-    scene_painter: ScenePainter | None = None
+    scene_painter: InpaintingModel | None = None
     inpainter: FillHoles | None = None
     text_reader: TextReading | None = None
     prepared: PreparedCache | None = None
     compose_layouts: Callable[[Creative, np.ndarray, int], FoundLayouts] | None = None
     visible_changes: Mapping[str, float] = field(default_factory=lambda: VISIBLE_CHANGES)
-    open_faces: Callable[[np.ndarray, Sequence[Any], EditorTools, Directions], FaceSession] = open_face_session
-    refuse_faces: Callable[[np.ndarray, Sequence[Any], Any, Directions], Sequence[Any]] = refuse_faces
+    open_faces: Callable[[np.ndarray, Sequence[Any], EditorTools, DirectionSet], FaceEditSession] = open_face_session
+    refuse_faces: Callable[[np.ndarray, Sequence[Any], Any, DirectionSet], Sequence[Any]] = refuse_faces
     consents: ConsentBook = field(default_factory=ConsentBook)
     today: Callable[[], date] = date.today

@@ -49,7 +49,7 @@ from adcreative.editor.preparation.picture import open_creative
 from adcreative.editor.preparation.search_space import measure_space
 from adcreative.editor.scoring.final_pixels import PixelScorer, compose_creative, with_pixels
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
-from adcreative.editor.scoring.objectives import CandidateScorer, ScoringConfig
+from adcreative.editor.scoring.objectives import CandidateScorer
 from adcreative.editor.search.config import Scorer
 from adcreative.editor.search.registry import SearchResult, search_edits
 from adcreative.editor.settings import EditorConfig, SessionSettings
@@ -301,13 +301,9 @@ class Session:
 
     def _scorer(self, *predictors: ClickPredictor) -> CandidateScorer:
         """Return what scores candidates by the pooled opinion of these models."""
-        config = self.settings.config
-        scoring = ScoringConfig(
-            risk_aversion=config.risk_aversion, identity_floor=config.identity_floor, realism_floor=config.realism_floor
-        )
         return CandidateScorer(
             self.opened.creative, self.opened.features, space=self.space, lines=self.lines, predictors=predictors,
-            surrogate=self.surrogate, config=scoring,
+            surrogate=self.surrogate, config=self.settings.config,
         )  # fmt: skip
 
     def _showing(self, second_opinion: Scorer, show: Callable[[Creative], None]) -> Scorer:
@@ -339,7 +335,7 @@ class Session:
         others = choose_versions([*layouts, *edits], chosen, config.num_finalists)
         alternatives = score_finalists(self.opened, others, self.lines, self.models, config)
         found_out = [one for one in alternatives if one.low > 0.0 and one.plan.kind != "look" and not one.plan.layout]
-        picked = pick_finalist([*finalists, *found_out], config)
+        picked = pick_finalist([*finalists, *found_out])
         scored = sorted([*finalists, *alternatives], key=lambda finalist: -finalist.low)
         listed = [] if picked is None else [picked.plan]
         listed += choose_versions([one.plan for one in scored], listed, config.num_finalists - len(listed))

@@ -13,17 +13,16 @@ from adcreative.editor.search.config import SearchConfig
 from adcreative.errors import ConfigError, is_address
 
 CHANGES = ("words", "text", "look")  # words beside the picture, words in it, its light, colour and crop
-PICKS = ("knee", "best")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EditorConfig(SearchConfig):
     """Settings of one edit: those of the search (`SearchConfig`) and what may be edited, believed and delivered.
 
-    seed: same seed, same result. pick: "knee" delivers the edit with the best return for its size, "best" the largest lower
-    bound. risk_aversion: k of lower bound = mean - k * std; 1 asks for five chances in six of the two models that choose, half
-    of k is asked of the third (`decision/opinions.py`). min_uplift: log-odds that the models must promise together; less than
-    0.02 was noise on simulated ads. num_finalists: how many edits are composed at full size and scored again.
+    seed: same seed, same result. risk_aversion: k of lower bound = mean - k * std; 1 asks for five chances in six of the two
+    models that choose, half of k is asked of the third (`decision/opinions.py`). min_uplift: log-odds that the models must
+    promise together; less than 0.02 was noise on simulated ads. num_finalists: how many edits are composed at full size and
+    scored again.
 
     Faces: max_faces: most that are edited in one picture. identity_floor: least similarity of a face to itself, a cosine.
     realism_floor: least realism of an edited face, 0..1 (`stylegan.latents.realism`); of 100 edits judged by eye, 2 % above
@@ -41,7 +40,6 @@ class EditorConfig(SearchConfig):
     """
 
     seed: int = 0
-    pick: str = "best"
     risk_aversion: float = 1.0
     min_uplift: float = 0.02
     num_finalists: int = 5
@@ -65,8 +63,6 @@ class EditorConfig(SearchConfig):
     def find_faults(self) -> list[str]:
         """Return one clause for each setting that is out of range, those of the search included."""
         faults = []
-        if self.pick not in PICKS:
-            faults.append(f'pick must be one of {", ".join(PICKS)}, got "{self.pick}"')
         if self.num_finalists < 1:
             faults.append(f"num_finalists must be at least 1, got {self.num_finalists}")
         if self.risk_aversion < 0 or self.min_uplift < 0:

@@ -216,7 +216,7 @@ class OptimizeJob:
                 self.config.inpaint_model,
             )  # fmt: skip
         if self.is_rehearsal:
-            models = replace(models, extractor=models.extractor.without_cache(), text_reader=find_reader(lambda: None))  # type: ignore[attr-defined]
+            models = replace(models, extractor=models.extractor.without_cache(), text_reader=find_reader(lambda: None))
         models = composing(models)
         roles = {"predictor": models.predictor, "judge": models.judge, "auditor": models.auditor}
         hashes = {name: one.content_hash for name, one in roles.items()} | dict(models.extractor.hashes)

@@ -84,7 +84,13 @@ def evaluation_figures(
     space, surrogate = measure_space(opened, lines, tools.visible_changes)
     probes_s = time.process_time() - started_s
     scorer = CandidateScorer(
-        ad, opened.features, space=space, lines=lines, predictors=(tools.predictor, tools.judge), surrogate=surrogate
+        ad,
+        opened.features,
+        space=space,
+        lines=lines,
+        predictors=(tools.predictor, tools.judge),
+        surrogate=surrogate,
+        config=EditorConfig(),
     )
     rng = np.random.default_rng(0)
     population = [space.sample(rng=rng) for _ in range(population_size)]

@@ -30,7 +30,7 @@ from adcreative.editor.scoring.final_pixels import compose_creative
 from adcreative.editor.session import EditorConfig, EditorTools, EditOutcome, Session, SessionSettings, open_session
 from adcreative.errors import CreativeError
 
-ALGORITHMS = ("nsga2", "adsee", "cma-es", "hill-climbing", "random")
+ALGORITHMS = ("nsga2", "adsee", "random")
 MARKETS = tuple(range(1, 11))
 _NO_WORDS: Mapping[str, Any] = {
     "num_headlines": 0,

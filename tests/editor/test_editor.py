@@ -200,7 +200,7 @@ def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None
         lambda f: -3.0 + float(f.face_attributes[0, :3].sum()), copywriter=None,
         open_faces=lambda image_u8, faces, *_: Together(image_u8, [face.row for face in faces]),
     )  # fmt: skip
-    config = replace(QUICK, pick="best", num_finalists=1)
+    config = replace(QUICK, num_finalists=1)
     blind = edit_creative(fake_ad(1), tools=tools, config=replace(config, num_rendered=0))
     assert blind.search.best.score.uplift_low > 1.0
     assert blind.result.status == "kept"
@@ -482,17 +482,6 @@ def test_rendered_candidates_below_the_realism_floor_do_not_lead() -> None:
     assert found.best.fitness.values[0] == 0.0
 
 
-def test_the_knee_is_smaller_and_keeps_most_of_the_gain() -> None:
-    sizes = {}
-    for name in ("knee", "best"):
-        outcome = edit_creative(
-            fake_ad(), tools=fake_tools(), config=EditorConfig(edit_look=False, seed=1, pick=name, identity_floor=0.0)
-        )
-        sizes[name] = (outcome.verdict.low, sum(abs(edit.strength) for edit in outcome.result.edits))
-    assert sizes["knee"][1] <= sizes["best"][1]
-    assert 0.8 * sizes["best"][0] - 1e-9 <= sizes["knee"][0] <= sizes["best"][0]
-
-
 def test_predicted_uplift_is_true_uplift_here_and_ga_beats_random() -> None:
     ad, gained = fake_ad(), {}
     for algorithm in ("nsga2", "random"):
@@ -526,8 +515,8 @@ def test_same_seed_same_result_in_another_process() -> None:
 
 
 def test_wrong_settings_are_named_together() -> None:
-    with pytest.raises(ConfigError, match=r'pick must be one of knee, best, got "elbow".*num_finalists.*risk_aversion'):
-        EditorConfig(edit_look=False, pick="elbow", num_finalists=0, risk_aversion=-1)
+    with pytest.raises(ConfigError, match=r"num_finalists.*risk_aversion"):
+        EditorConfig(edit_look=False, num_finalists=0, risk_aversion=-1)
     with pytest.raises(ConfigError, match="identity_floor is a cosine"):
         EditorConfig(edit_look=False, identity_floor=1.5)
     with pytest.raises(ConfigError, match=r"realism_floor must be 0 to 1, got -0\.1"):

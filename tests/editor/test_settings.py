@@ -23,7 +23,7 @@ from adcreative.errors import ConfigError
 from tests.editor.fakes import fake_tools
 
 OTHER_WORDS = {
-    "algorithm": "adsee", "pick": "knee", "scene_model": "painter/", "scene_prompt": "a beach", "inpaint_model": "lama.onnx",
+    "algorithm": "adsee", "scene_model": "painter/", "scene_prompt": "a beach", "inpaint_model": "lama.onnx",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.creative import Alternative, Creative, Edit
-from adcreative.editor.decision.judge import INTERVAL_Z, KNEE_SHARE, pick_knee
+from adcreative.editor.decision.judge import INTERVAL_Z
 from adcreative.editor.decision.opinions import Opinion, ask_choosers
 from adcreative.editor.decision.result import FinalEdit, list_word_edits, move_rate
 from adcreative.editor.models import EditorTools
@@ -129,16 +129,9 @@ def compose_edit(opened: EditableCreative, plan: EditPlan, lines: Lines) -> Fina
     return Finalist(plan=plan, creative=edited, features=None, identity=identity, realism=realism)
 
 
-def pick_finalist(finalists: list[Finalist], config: EditorConfig) -> Finalist | None:
-    """Return the finalist to put before the auditor: the knee, or the best, of those with a positive lower bound.
-
-    When none has one, the best of all, for the verdict to say so; None when there is no finalist.
-    """
-    useful = [finalist for finalist in finalists if finalist.low > 0.0]
-    if not useful:
-        return max(finalists, key=lambda finalist: finalist.low, default=None)
-    share = 1.0 if config.pick == "best" else KNEE_SHARE
-    return useful[pick_knee([f.low for f in useful], [f.cost for f in useful], share=share)]
+def pick_finalist(finalists: list[Finalist]) -> Finalist | None:
+    """Return the finalist to put before the auditor, the best, of equals the one of least cost; None when there is none."""
+    return min(finalists, key=lambda finalist: (-finalist.low, finalist.cost), default=None)
 
 
 def finish_edit(opened: EditableCreative, finalist: Finalist) -> FinalEdit:

@@ -56,14 +56,13 @@ class Verdict:
         return self.expected - INTERVAL_Z * self.std, self.expected + INTERVAL_Z * self.std
 
 
-def pick_knee(low: Sequence[float], size: Sequence[float], *, share: float = KNEE_SHARE) -> int:
+def pick_knee(low: Sequence[float], size: Sequence[float]) -> int:
     """Return the index of the edit with the best return: furthest above the line from no edit to the best edit.
 
-        argmax of low/low_best - size/size_best   among edits with low >= share * low_best
+        argmax of low/low_best - size/size_best   among edits with low >= KNEE_SHARE * low_best
 
     Args:
         low: lower bounds of uplift [N], the best of them positive. size: sizes of the edits [N].
-        share: 1 picks the best itself (the smallest, when several are equally good).
     Source:
         Das 1999, distance to the line between the extremes of a front; the share is ours, since on a nearly straight front
         the knee is anywhere.
@@ -72,7 +71,7 @@ def pick_knee(low: Sequence[float], size: Sequence[float], *, share: float = KNE
     order = np.lexsort((sizes, -lows))  # the largest bound, then the smallest edit
     best = order[0]
     above = lows / lows[best] - sizes / max(sizes[best], 1e-12)
-    allowed = lows >= share * lows[best] - 1e-12
+    allowed = lows >= KNEE_SHARE * lows[best] - 1e-12
     return int(order[np.argmax(np.where(allowed, above, -np.inf)[order])])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording
 from adcreative.creative import Creative
-from adcreative.editor.models import ClickPredictor, EditorTools, Extractor, predict_uplift
+from adcreative.editor.models import ClickPredictor, EditorTools, predict_uplift
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.lines import Lines
@@ -20,6 +20,7 @@ from adcreative.progress import ShouldStop, never
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief
     from adcreative.features.batch import CreativeFeatures
+    from adcreative.features.extraction import FeatureExtractor
     from adcreative.features.line_features import LineEffect
 
 
@@ -147,7 +148,9 @@ def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools)
     return lines.ordered(uplift[: len(new_heads)], uplift[len(new_heads) :])
 
 
-def encode_lines(creative: Creative, headlines: Sequence[str], descriptions: Sequence[str], extractor: Extractor) -> Lines:
+def encode_lines(
+    creative: Creative, headlines: Sequence[str], descriptions: Sequence[str], extractor: FeatureExtractor
+) -> Lines:
     """Extract the features of each line once; a line that cannot be used, or repeats an earlier one, is left out.
 
     Args:
@@ -158,7 +161,7 @@ def encode_lines(creative: Creative, headlines: Sequence[str], descriptions: Seq
     descs = [replace(bare, description=line) for line in dict.fromkeys((creative.description, *descriptions))]
     with_words = [variant for variant in (*heads, *descs) if variant.has_words]
     extracted = iter(extractor.extract(with_words) if with_words else [])
-    seen = [next(extracted) if variant.has_words else None for variant in (*heads, *descs)]
+    seen: list[Any] = [next(extracted) if variant.has_words else None for variant in (*heads, *descs)]
     kept_heads = [pair for i, pair in enumerate(zip(heads, seen, strict=False)) if i == 0 or _is_usable(pair[1])]
     kept_descs = [pair for i, pair in enumerate(zip(descs, seen[len(heads) :], strict=True)) if i == 0 or _is_usable(pair[1])]
     return Lines(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
-from adcreative.editor.models import Directions, EditorTools, FaceSession
+from adcreative.editor.models import EditorTools
 from adcreative.editor.settings import SessionSettings
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.editable import EditableCreative
@@ -23,6 +23,10 @@ from adcreative.lettering import TextSetter, Words, refuse_letters, typefaces
 from adcreative.problem import Problem
 from adcreative.progress import ShouldStop, never
 from adcreative.provenance.consent import Permission
+
+if TYPE_CHECKING:
+    from stylegan.latents.directions.labelled import DirectionSet
+    from stylegan.photo.session import FaceEditSession
 
 FLAT_GROUND = 9.0  # residual (0..255) of a ground that is one colour, as `compose.from_ad` takes it
 
@@ -67,7 +71,7 @@ def open_creative(
     )  # fmt: skip
 
 
-def _permit(creative: Creative, models: EditorTools, settings: SessionSettings) -> tuple[Permission, Directions]:
+def _permit(creative: Creative, models: EditorTools, settings: SessionSettings) -> tuple[Permission, DirectionSet]:
     """Return what consent says of the creative's faces, and the directions that it allows, with the range that is asked for."""
     directions = models.directions
     directions = replace(directions, low=directions.low * settings.boldness, high=directions.high * settings.boldness)  # type: ignore[type-var]
@@ -119,7 +123,7 @@ def _open_words(
     image_u8: np.ndarray,
     words: Words,
     faces: Sequence[Any],
-    others: tuple[FaceSession | None, Scenes | None],
+    others: tuple[FaceEditSession | None, Scenes | None],
     models: EditorTools,
     settings: SessionSettings,
 ) -> TextSetter | None:
@@ -149,7 +153,7 @@ def _open_whole_picture(
     creative: Creative,
     image_u8: np.ndarray,
     faces: Sequence[Any],
-    found: tuple[FaceSession | None, list[tuple[int, int, int]]],
+    found: tuple[FaceEditSession | None, list[tuple[int, int, int]]],
     models: EditorTools,
     settings: SessionSettings,
     should_stop: ShouldStop | None,

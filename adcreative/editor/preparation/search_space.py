@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adcreative.editor.models import Extractor
 from adcreative.editor.scoring.first_order import (
     PROBE_SHARE,
     FaceSurrogate,
@@ -21,6 +21,9 @@ from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import GeneSpace
 from adcreative.editor.space.lines import Lines
+
+if TYPE_CHECKING:
+    from adcreative.features.extraction import FeatureExtractor
 
 
 def measure_space(
@@ -74,7 +77,7 @@ def _in_picture(opened: EditableCreative) -> frozenset[str]:
     return frozenset(("scene", *({"cta": "button"}.get(name, name) for name in field_blocks)))
 
 
-def _measure_adjustments(opened: EditableCreative, extractor: Extractor) -> PictureSurrogate | None:
+def _measure_adjustments(opened: EditableCreative, extractor: FeatureExtractor) -> PictureSurrogate | None:
     """Return how the picture reacts to each adjustment on either side; None when there is none."""
     adjuster, image_u8 = opened.adjuster, opened.image_u8
     if adjuster is None or image_u8 is None:
@@ -87,7 +90,7 @@ def _measure_adjustments(opened: EditableCreative, extractor: Extractor) -> Pict
     return measure_picture(opened.creative, opened.features, compose, extractor, probes=probes)
 
 
-def _measure_scenes(opened: EditableCreative, extractor: Extractor) -> tuple[int, PictureSurrogate | None]:
+def _measure_scenes(opened: EditableCreative, extractor: FeatureExtractor) -> tuple[int, PictureSurrogate | None]:
     """Return how many scenes there are beside the picture's own, and how the picture's features differ in each."""
     scenes, image_u8 = opened.scenes, opened.image_u8
     if scenes is None or image_u8 is None:

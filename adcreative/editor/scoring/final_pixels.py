@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class PixelScorer:
         """Return one score per genome, in order."""
         space, features = self._scorer.space, self._opened.features
         creatives = [compose_creative(self._opened, plan, self._lines) for plan in space.plans(genomes)]
-        found = self._opened.extractor.extract(creatives) if creatives else []
+        found: list[Any] = self._opened.extractor.extract(creatives) if creatives else []
         is_lost = [isinstance(one, CreativeError) or len(one.face_codes) != len(features.face_codes) for one in found]
         seen = [features if lost else one for one, lost in zip(found, is_lost, strict=True)]
         session, realism = self._opened.session, None

@@ -29,29 +29,26 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from adcreative.creative import Creative
-from adcreative.editor.models import Extractor, FaceSession
 from adcreative.editor.scoring.visibility import measure_seen
 from adcreative.errors import CreativeError
 from stylegan.latents.realism import measure_realism
 
 if TYPE_CHECKING:
     from adcreative.features.batch import CreativeFeatures
+    from adcreative.features.extraction import FeatureExtractor
+    from stylegan.photo.session import FaceEditSession
 
 SAME_PLACE = 0.05  # cosine added for a face that stays in its place; the codes of two people differ by far more
 PROBE_SHARE = 0.6  # of a direction's safe range; the reaction is nearly linear, see above
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FaceSurrogate:
-    """What one picture's features do when its faces are edited.
+class PictureSurrogate:
+    """What one picture's features do when the whole picture changes: global adjustments on either side, or scenes.
 
-    probes [S, K]: the strengths that were composed; 0 where a direction cannot be used on that side, because a face or the
-    picture could not be read any more. codes [S, K, F, C], attributes [S, K, F, A], image [S, K, Di], statistics [S, K, Ds]:
-    differences to the original, 0 where there is no probe. face_rows [F]: rows of the edited faces in the features.
-    face_weights [F]: the share of each face in what the picture as a whole does, by area. unedited_atypicality [F, 2, C]: how
-    atypical the faces are unedited; atypicality [S, K, F, 2, C]: what the end of each direction's safe range adds to that
-    (stylegan/latents/realism.py). gains [S, F, K]: what the strengths of a face are multiplied by (`visibility.py`);
-    probes were composed without. seen [S, K, F]: by how many levels the pixels of each face change (`measure_seen`).
+    probes [S, L]: the strengths that were composed; 0 where a change cannot be used on that side, because a face or the picture
+    could not be read any more. A scene has a high side only, probed at 1. codes [S, L, A, C], attributes [S, L, A, .], image
+    [S, L, Di], statistics [S, L, Ds]: differences to the original, 0 where there is no probe.
     """
 
     probes: np.ndarray
@@ -59,25 +56,38 @@ class FaceSurrogate:
     attributes: np.ndarray
     image: np.ndarray
     statistics: np.ndarray
+
+    def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the range low [L], high [L], with 0 on the sides that cannot be used."""
+        return np.where(self.probes[0] != 0.0, low, 0.0), np.where(self.probes[1] != 0.0, high, 0.0)
+
+    def change(self, features: CreativeFeatures, strengths: np.ndarray) -> FeatureChange:
+        """Return the differences of P candidates with these strengths [P, L] to the original."""
+        shares = _shares(strengths, self.probes[None])  # [P, S, L]
+        change = FeatureChange.none(features, len(strengths))
+        for name, total in vars(change).items():
+            total += np.einsum("psl,sl...->p...", shares, getattr(self, name))
+        return change
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FaceSurrogate(PictureSurrogate):
+    """What one picture's features do when its faces are edited.
+
+    Its codes and attributes are those of the F edited faces alone, for each of the K directions. face_rows [F]: rows of the
+    edited faces in the features. face_weights [F]: the share of each face in what the picture as a whole does, by area.
+    unedited_atypicality [F, 2, C]: how atypical the faces are unedited; atypicality [S, K, F, 2, C]: what the end of each
+    direction's safe range adds to that (stylegan/latents/realism.py). gains [S, F, K]: what the strengths of a face are
+    multiplied by (`visibility.py`); probes were composed without. seen [S, K, F]: by how many levels the pixels of each face
+    change (`measure_seen`).
+    """
+
     face_rows: np.ndarray
     face_weights: np.ndarray
     unedited_atypicality: np.ndarray
     atypicality: np.ndarray
     gains: np.ndarray
     seen: np.ndarray | None = None
-
-    def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the safe range low [K], high [K], with 0 on the sides that cannot be used."""
-        return np.where(self.probes[0] != 0.0, low, 0.0), np.where(self.probes[1] != 0.0, high, 0.0)
-
-    def apply(self, features: CreativeFeatures, strengths: np.ndarray) -> list[CreativeFeatures]:
-        """Return the expected features of each candidate; `features` itself where nothing is edited.
-
-        Args:
-            features: of the original. strengths: [P, F, K], 0 where `limits` leaves no range.
-        """
-        change = self.change(features, strengths)
-        return [change.apply(features, p) if strengths[p].any() else features for p in range(len(strengths))]
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
         """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, added up from single directions.
@@ -98,35 +108,6 @@ class FaceSurrogate:
         change.attributes[:, self.face_rows] += np.einsum("psfk,skfa->pfa", shares, self.attributes)
         change.image[:] += np.einsum("psk,ski->pi", of_picture, self.image)
         change.statistics[:] += np.einsum("psk,skl->pl", of_picture, self.statistics)
-        return change
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PictureSurrogate:
-    """What one picture's features do when the whole picture changes: global adjustments on either side, or scenes.
-
-    probes [S, L] as in FaceSurrogate; a scene has a high side only, probed at 1. codes [S, L, A, C], attributes [S, L, A, .],
-    image [S, L, Di], statistics [S, L, Ds]: differences to the original.
-    """
-
-    probes: np.ndarray
-    codes: np.ndarray
-    attributes: np.ndarray
-    image: np.ndarray
-    statistics: np.ndarray
-
-    def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the range low [L], high [L], with 0 on the sides that cannot be used."""
-        return np.where(self.probes[0] != 0.0, low, 0.0), np.where(self.probes[1] != 0.0, high, 0.0)
-
-    def change(self, features: CreativeFeatures, strengths: np.ndarray) -> FeatureChange:
-        """Return the differences of P candidates with these strengths [P, L] to the original."""
-        shares = _shares(strengths, self.probes[None])  # [P, S, L]
-        change = FeatureChange.none(features, len(strengths))
-        for total, differences in ((change.codes, self.codes), (change.attributes, self.attributes)):
-            total += np.einsum("psl,slac->pac", shares, differences)
-        for total, differences in ((change.image, self.image), (change.statistics, self.statistics)):
-            total += np.einsum("psl,slc->pc", shares, differences)
         return change
 
 
@@ -198,8 +179,8 @@ def _shares(strengths: np.ndarray, probes: np.ndarray) -> np.ndarray:
 def measure_faces(
     creative: Creative,
     features: CreativeFeatures,
-    session: FaceSession,
-    extractor: Extractor,
+    session: FaceEditSession,
+    extractor: FeatureExtractor,
     *,
     face_rows: tuple[int, ...],
     low: np.ndarray,
@@ -247,7 +228,7 @@ def measure_picture(
     creative: Creative,
     features: CreativeFeatures,
     compose: Callable[[int, float], np.ndarray],
-    extractor: Extractor,
+    extractor: FeatureExtractor,
     *,
     probes: np.ndarray,
 ) -> PictureSurrogate:
@@ -270,7 +251,7 @@ def measure_picture(
 def _probe(
     creative: Creative,
     features: CreativeFeatures,
-    extractor: Extractor,
+    extractor: FeatureExtractor,
     probes: np.ndarray,
     compose: Callable[[int, float], np.ndarray],
     rows: np.ndarray,

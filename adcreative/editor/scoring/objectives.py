@@ -8,7 +8,7 @@ original exactly. No torch here. Shapes: P population, F faces, A all faces, K d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.editor.models import ClickPredictor, pool_opinions, predict_uplift
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
+from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.genome import CHOICE_SIZES, CandidateScore, GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
 
@@ -25,25 +26,13 @@ if TYPE_CHECKING:
 LIKENESS_DECIMALS = 6  # of identity and realism; finer differences are rounding noise
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScoringConfig:
-    """How careful a score is.
-
-    risk_aversion: k of lower bound = mean - k * std. identity_floor (-1..1), realism_floor (0..1): an edit with a face below
-    one of them is not allowed.
-    """
-
-    risk_aversion: float = 1.0
-    identity_floor: float = 0.0
-    realism_floor: float = 0.0
-
-
 class CandidateScorer:
     """Score genomes of one creative; the object that `search_edits` calls.
 
     Args:
         features: of the creative as it is. lines: what the line and button genes index. predictors: whose opinions are
-            pooled (`pool_opinions`). surrogate: None when the picture stays as it is.
+            pooled (`pool_opinions`). surrogate: None when the picture stays as it is. config: how sure a gain must be, and the
+            floors of identity and realism below which an edit is not allowed.
     """
 
     def __init__(
@@ -55,7 +44,7 @@ class CandidateScorer:
         lines: Lines,
         predictors: Sequence[ClickPredictor],
         surrogate: FirstOrderSurrogate | None = None,
-        config: ScoringConfig = ScoringConfig(),
+        config: EditorConfig,
     ) -> None:
         self.creative, self.features, self.space, self.lines = creative, features, space, lines
         self._predictors, self._surrogate = tuple(predictors), surrogate

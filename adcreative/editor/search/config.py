@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Protocol
 
 from adcreative.config import nearest_name
 from adcreative.editor.space.genome import CandidateScore, Individual
 from adcreative.errors import ConfigError
 
-ALGORITHM_NAMES = ("nsga2", "adsee", "random", "hill-climbing", "cma-es")
-NEEDS_CMAES = 'algorithm "cma-es" needs the package cmaes; install it with: pip install "adcreative[bench]"'
+ALGORITHM_NAMES = ("nsga2", "adsee", "random")
 
 Scorer = Callable[[list[Individual]], list[CandidateScore]]
 
@@ -26,8 +24,8 @@ class SearchConfig:
     generations in which the prediction may rise without a second opinion following (`stopping.py`).
 
     Of NSGA-II alone: proposal_share: part of the children that the surrogate model proposes, 0 is the plain algorithm;
-    crossover_rate: probability that two parents are crossed. crossover_eta (also of hill climbing: mutation_eta): distribution
-    indices of crossover and mutation; larger stays nearer to the parents.
+    crossover_rate: probability that two parents are crossed. crossover_eta, mutation_eta: distribution indices of crossover and
+    mutation; larger stays nearer to the parents.
     """
 
     population_size: int = 48
@@ -61,8 +59,6 @@ class SearchConfig:
         ]
         if self.algorithm not in ALGORITHM_NAMES:
             faults.append(_unknown_algorithm(self.algorithm))
-        if self.algorithm == "cma-es" and not has_cmaes():
-            faults.append(NEEDS_CMAES)
         return faults
 
     @property
@@ -79,11 +75,6 @@ class SearchAlgorithm(Protocol):
 
     def tell(self, candidates: list[Individual]) -> None:
         """Learn from the candidates of the last `ask`, now scored."""
-
-
-def has_cmaes() -> bool:
-    """Return whether the package that "cma-es" needs is installed."""
-    return find_spec("cmaes") is not None
 
 
 def _unknown_algorithm(name: str) -> str:

@@ -19,7 +19,7 @@ from deap import tools
 from deap.benchmarks.tools import hypervolume
 
 from adcreative.editor.search.archive import Archive, rank_correlation
-from adcreative.editor.search.baselines import AdSEESearch, CMAESSearch, HillClimbing, RandomSearch
+from adcreative.editor.search.baselines import AdSEESearch, RandomSearch
 from adcreative.editor.search.config import Scorer, SearchAlgorithm, SearchConfig
 from adcreative.editor.search.nsga2 import NSGA2Search
 from adcreative.editor.search.stopping import StoppingRule
@@ -143,6 +143,4 @@ ALGORITHMS: Mapping[str, Callable[..., SearchAlgorithm]] = {
     "nsga2": NSGA2Search,
     "adsee": AdSEESearch,
     "random": RandomSearch,
-    "hill-climbing": HillClimbing,
-    "cma-es": CMAESSearch,
 }

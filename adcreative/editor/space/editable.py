@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adcreative.creative import Creative, FaceReport
-from adcreative.editor.models import Directions, Extractor, FaceSession, NewLayout
+from adcreative.editor.models import NewLayout
 from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.scene import Scenes
 from adcreative.lettering import TextSetter
 from adcreative.problem import Problem
 from adcreative.provenance.consent import Permission
+
+if TYPE_CHECKING:
+    from adcreative.features.extraction import FeatureExtractor
+    from stylegan.latents.directions.labelled import DirectionSet
+    from stylegan.photo.session import FaceEditSession
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +38,10 @@ class EditableCreative:
     creative: Creative
     image_u8: np.ndarray | None
     features: Any
-    extractor: Extractor
+    extractor: FeatureExtractor
     permission: Permission
-    directions: Directions
-    session: FaceSession | None
+    directions: DirectionSet
+    session: FaceEditSession | None
     face_rows: tuple[int, ...]
     face_boxes: tuple[tuple[float, ...], ...]
     faces: FaceReport

@@ -71,9 +71,4 @@ class Lines:
         """Return the same lines, the creative's own still first, the others by their worth, the largest first."""
         heads = [0, *(1 + np.argsort(-headline_worth, kind="stable"))]
         descs = [0, *(1 + np.argsort(-description_worth, kind="stable"))]
-        return replace(
-            self, headlines=tuple(self.headlines[i] for i in heads),
-            headline_features=tuple(self.headline_features[i] for i in heads),
-            descriptions=tuple(self.descriptions[i] for i in descs),
-            description_features=tuple(self.description_features[i] for i in descs),
-        )  # fmt: skip
+        return self.only(heads, descs, range(len(self.buttons)))

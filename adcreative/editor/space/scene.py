@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from adcreative.creative import Creative
-from adcreative.editor.models import ScenePainter
 from adcreative.editor.space.protection import Protection
+
+if TYPE_CHECKING:
+    from adcreative.encoders.inpainting import InpaintingModel
 
 FADE_SHARE = 0.03  # of the shorter side: over this distance from what is protected the new ground fades in
 MIN_GROUND_SHARE = 0.1  # of the picture; less ground than this is not worth painting
@@ -42,7 +45,7 @@ def paint_scenes(
     creative: Creative,
     image_u8: np.ndarray,
     protection: Protection,
-    painter: ScenePainter,
+    painter: InpaintingModel,
     *,
     num_scenes: int,
     seed: int,

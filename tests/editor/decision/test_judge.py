@@ -19,7 +19,6 @@ from adcreative.editor.decision.judge import (
     pick_knee,
     shrink_uplift,
 )
-from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.genome import KINDS, CandidateScore, EditPlan, GeneSpace, Individual
 
@@ -42,18 +41,16 @@ def edit(
 def test_knee_of_a_saturating_front() -> None:
     low, size = [0.05, 0.45, 0.48, 0.5], [0.1, 1.0, 2.0, 3.0]
     assert pick_knee(low, size) == 1
-    assert pick_knee(low, size, share=1.0) == 3
 
 
 def test_knee_keeps_its_share_of_the_best() -> None:
     low, size = [0.3, 0.42, 0.5], [0.2, 1.5, 3.0]  # the first has the best return but only 60 %
-    assert pick_knee(low, size, share=0.5) == 0
-    assert pick_knee(low, size, share=0.8) == 1
+    assert pick_knee(low, size) == 1
 
 
 def test_knee_of_one_and_of_equals() -> None:
     assert pick_knee([0.2], [0.0]) == 0
-    assert pick_knee([0.2, 0.2, 0.2], [2.0, 1.0, 3.0], share=1.0) == 1
+    assert pick_knee([0.2, 0.2, 0.2], [2.0, 1.0, 3.0]) == 1
 
 
 def test_finalists_are_useful_allowed_and_distinct() -> None:
@@ -74,8 +71,8 @@ def test_of_two_equal_edits_the_one_that_looks_more_real_is_chosen() -> None:
         Finalist(plan=one, realism=one.score.realism, predicted=0.6, low=0.5, judged=0.6, **parts)  # type: ignore[arg-type]
         for one in edits
     ]
-    assert pick_finalist(finalists, EditorConfig()) is finalists[1]
-    assert pick_finalist(finalists, EditorConfig(pick="best")) is finalists[1]
+    assert pick_finalist(finalists) is finalists[1]
+    assert pick_finalist([]) is None
     words = Finalist(plan=edits[0], realism=None, **parts)  # type: ignore[arg-type]
     assert words.cost == edits[0].size, "no face, no reason to weigh it"
 

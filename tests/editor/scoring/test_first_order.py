@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.scoring.first_order import PROBE_SHARE, FaceSurrogate, measure_faces
+from adcreative.editor.scoring.first_order import PROBE_SHARE, FaceSurrogate, FirstOrderSurrogate, measure_faces
 from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import NUM_DIRECTIONS, FakeExtractor, FakeSession, fake_ad
 
@@ -25,11 +25,17 @@ def measured(
     return measure_faces(ad, features, session, extractor, face_rows=rows, low=LOW, high=HIGH), features, session
 
 
+def seen_with(response: FaceSurrogate, features: CreativeFeatures, strengths: np.ndarray) -> list[CreativeFeatures]:
+    """What the sum makes of face edits [P, F, K] alone."""
+    num = len(strengths)
+    return FirstOrderSurrogate(faces=response).apply(features, strengths, np.zeros((num, 0)), np.zeros(num, np.int64))
+
+
 def test_the_sum_of_answers_is_the_composed_picture_in_a_linear_world() -> None:
     ad = fake_ad(3)
     response, features, session = measured(ad, (0, 2))
     strengths = np.round(np.random.default_rng(0).uniform(-2, 2, (4, 2, NUM_DIRECTIONS)) * 20) / 20
-    seen = response.apply(features, strengths)
+    seen = seen_with(response, features, strengths)
     for one, edit in zip(seen, strengths, strict=True):
         (final,) = FakeExtractor().extract([replace(ad, image_u8=session.compose(edit))])
         np.testing.assert_allclose(one.face_attributes, final.face_attributes, atol=1e-5)
@@ -42,7 +48,7 @@ def test_it_costs_two_pictures_per_direction() -> None:
 
 def test_no_edit_is_the_original_itself() -> None:
     response, features, _ = measured(fake_ad())
-    (seen,) = response.apply(features, np.zeros((1, 2, NUM_DIRECTIONS)))
+    (seen,) = seen_with(response, features, np.zeros((1, 2, NUM_DIRECTIONS)))
     assert seen is features
 
 
@@ -56,7 +62,7 @@ def test_each_side_has_its_own_answer() -> None:
     response = measure_faces(ad, features, Uneven(ad.image_u8, (0,)), FakeExtractor(), face_rows=(0,), low=LOW, high=HIGH)
     strengths = np.zeros((2, 1, NUM_DIRECTIONS))
     strengths[0, 0, 1], strengths[1, 0, 1] = 1.0, -1.0
-    up, down = response.apply(features, strengths)
+    up, down = seen_with(response, features, strengths)
     assert (up.face_attributes[0, 1], down.face_attributes[0, 1]) == (pytest.approx(0.5, abs=0.03), pytest.approx(-1.0))
 
 
@@ -71,7 +77,7 @@ def test_picture_and_look_answer_by_the_area_of_the_face() -> None:
     response, features, _ = measured(fake_ad(), extractor=Sees())
     strengths = np.zeros((2, 2, NUM_DIRECTIONS))
     strengths[0, 0, 0], strengths[1, :, 0] = 1.0, 1.0
-    one, both = response.apply(features, strengths)
+    one, both = seen_with(response, features, strengths)
     assert both.look[0] == pytest.approx(2.0, abs=0.01)
     assert one.look[0] == pytest.approx(1.5, abs=0.01)
     assert np.linalg.norm(both.image) == pytest.approx(1.0)

@@ -11,7 +11,8 @@ import pytest
 from adcreative.creative import Creative
 from adcreative.editor.preparation.lines import encode_lines
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate, measure_faces
-from adcreative.editor.scoring.objectives import CandidateScorer, ScoringConfig, cosine_similarity, measure_size
+from adcreative.editor.scoring.objectives import CandidateScorer, cosine_similarity, measure_size
+from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
 from tests.editor.fakes import (
@@ -28,6 +29,11 @@ from tests.editor.fakes import (
 SPACE = GeneSpace(num_faces=2, low=np.full(NUM_DIRECTIONS, -2.0), high=np.full(NUM_DIRECTIONS, 2.0), num_headlines=5)
 
 
+def careful(**settings: float) -> EditorConfig:
+    """Settings without floors, but for those named."""
+    return EditorConfig(**{"identity_floor": 0.0, "realism_floor": 0.0, **settings})
+
+
 def scorer(ad: Creative | None = None, rows: tuple[int, ...] = (0, 1), **changes: Any) -> CandidateScorer:
     ad = ad or fake_ad()
     (features,) = FakeExtractor().extract([ad])
@@ -37,7 +43,7 @@ def scorer(ad: Creative | None = None, rows: tuple[int, ...] = (0, 1), **changes
     )
     parts = {
         "space": SPACE, "lines": lines, "predictors": (FakePredictor(bumpy_surface),),
-        "surrogate": FirstOrderSurrogate(faces=faces),
+        "surrogate": FirstOrderSurrogate(faces=faces), "config": careful(),
     }  # fmt: skip
     return CandidateScorer(ad, features, **{**parts, **changes})
 
@@ -98,7 +104,7 @@ def test_risk_lowers_the_bound() -> None:
             smiles = np.array([f.face_attributes[0, 0] for f in features])
             return 1.5 * (smiles[1:] - smiles[0]), 0.5 * (smiles[1:] - smiles[0])
 
-    (score,) = scorer(predictors=(KnowsItsChanges(bumpy_surface),), config=ScoringConfig(risk_aversion=2.0))([genome({0: 1.0})])
+    (score,) = scorer(predictors=(KnowsItsChanges(bumpy_surface),), config=careful(risk_aversion=2.0))([genome({0: 1.0})])
     assert score.uplift_mean == pytest.approx(1.5)
     assert score.uplift_std == pytest.approx(0.5)
     assert score.uplift_low == pytest.approx(0.5)
@@ -106,7 +112,7 @@ def test_risk_lowers_the_bound() -> None:
 
 def test_identity_below_its_floor_is_a_violation() -> None:
     strong, weak = genome(dict.fromkeys(range(NUM_DIRECTIONS), 2.0)), genome({0: 0.2})
-    lost, kept = scorer(config=ScoringConfig(identity_floor=0.98))([strong, weak])
+    lost, kept = scorer(config=careful(identity_floor=0.98))([strong, weak])
     assert lost.identity < 0.98 < kept.identity
     assert lost.violation == pytest.approx(0.98 - lost.identity)
     assert kept.violation == 0.0
@@ -140,11 +146,11 @@ def test_realism_adds_up_what_single_directions_did_and_renders_replace_it() -> 
 def test_an_edit_below_the_realism_floor_is_not_allowed() -> None:
     weak, strong = genome({0: 0.3}), genome(dict.fromkeys(range(5), 2.0))
     between = np.mean([one.realism for one in scorer()([weak, strong])])
-    free, (allowed, odd) = scorer()([weak, strong]), scorer(config=ScoringConfig(realism_floor=float(between)))([weak, strong])
+    free, (allowed, odd) = scorer()([weak, strong]), scorer(config=careful(realism_floor=float(between)))([weak, strong])
     assert [one.violation for one in free] == [0.0, 0.0]
     assert allowed.violation == 0.0
     assert odd.violation == pytest.approx(between - odd.realism)
-    both = scorer(config=ScoringConfig(realism_floor=float(between), identity_floor=1.0))([strong])[0]
+    both = scorer(config=careful(realism_floor=float(between), identity_floor=1.0))([strong])[0]
     assert both.violation == pytest.approx(between - odd.realism + 1.0 - odd.identity)
 
 
@@ -189,11 +195,11 @@ class TestLines:
 def test_two_opinions_are_pooled_and_their_disagreement_lowers_the_bound() -> None:
     glad, sad = FakePredictor(lambda f: 0.3 * f.face_attributes[0, 0]), FakePredictor(lambda f: 0.1 * f.face_attributes[0, 0])
     genomes = [genome({0: 1.0}), genome({})]
-    both, _ = scorer(predictors=(glad, sad), config=ScoringConfig(risk_aversion=2.0))(genomes)
+    both, _ = scorer(predictors=(glad, sad), config=careful(risk_aversion=2.0))(genomes)
     assert both.uplift_mean == pytest.approx(0.2)
     assert both.uplift_std == pytest.approx(0.1)  # each is sure of itself; they differ by 0.2
     assert both.uplift_low == pytest.approx(0.0, abs=1e-6)
-    (alone,) = scorer(predictors=(glad,), config=ScoringConfig(risk_aversion=2.0))(genomes[:1])
+    (alone,) = scorer(predictors=(glad,), config=careful(risk_aversion=2.0))(genomes[:1])
     assert alone.uplift_low == pytest.approx(0.3)
 
 
