@@ -127,7 +127,7 @@ def read_header(
         layout = match_layout(names, mapping, preamble, rows, needs_results=False)
         is_list = layout is not None and not layout.has_results and bool({"file_name", "headline"} & {*spelled})
         if layout is not None and not is_list:  # a list of ads in our own words needs no platform
-            return Header(names=layout.names, layout=layout, warnings=_note_layout(names, layout, table_name))
+            return Header(names=layout.names, layout=layout, warnings=_note_layout(layout, table_name))
         if layout is not None:
             spelled = _take_theirs(spelled, layout.names)
     return _read_own(names, spelled, table_name)
@@ -152,7 +152,7 @@ def _is_ours(names: Sequence[str], spelled: Sequence[str]) -> bool:
     return "clicks" in spelled or "impressions" not in spelled
 
 
-def _note_layout(names: Sequence[str], layout: PlatformLayout, table_name: str) -> tuple[str, ...]:
+def _note_layout(layout: PlatformLayout, table_name: str) -> tuple[str, ...]:
     notes = [f"{table_name}: {note}" for note in layout.notes]
     if not layout.has_results:
         notes.append(f"{table_name} has no impressions and clicks; its ads are read without results.")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog import Catalog, read_catalog
 from adcreative.catalog.mapping import TableSettings
@@ -16,14 +16,10 @@ from adcreative.errors import CatalogError, CreativeError
 from adcreative.features.known_words import load_known_words
 from adcreative.progress import Count, Progress, ShouldStop
 
+if TYPE_CHECKING:
+    from adcreative.features.extraction import FeatureExtractor
+
 CHUNK = 32
-
-
-class Extractor(Protocol):
-    """Reads creatives (`features.extraction.FeatureExtractor`)."""
-
-    def extract(self, creatives: Sequence[Creative]) -> Sequence[Any]:
-        """Return features, or the CreativeError that says why there are none, one for each creative."""
 
 
 def read_usable(
@@ -56,7 +52,7 @@ def keep_with_results(catalog: Catalog, data: Path) -> list[Creative]:
 
 
 def extract_features(
-    extractor: Extractor, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop
+    extractor: FeatureExtractor, creatives: Sequence[Creative], progress: Progress, should_stop: ShouldStop
 ) -> tuple[list[Creative], list[Any], list[FailedCreative]]:
     """Return usable creatives with their features, and the failures."""
     usable: list[Creative] = []
@@ -73,7 +69,7 @@ def extract_features(
 
 
 def iter_features(
-    extractor: Extractor, creatives: Iterable[Creative], total: int, tell: Count, should_stop: ShouldStop
+    extractor: FeatureExtractor, creatives: Iterable[Creative], total: int, tell: Count, should_stop: ShouldStop
 ) -> Iterator[tuple[Creative, Any]]:
     """Yield each creative with its features, or with the CreativeError that says why there are none; until told to stop.
 

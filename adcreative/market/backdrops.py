@@ -30,6 +30,7 @@ def draw_ground(palette: Palette, rng: np.random.Generator) -> tuple[Image.Image
 
 
 def draw_hills(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw three ranges of hills at the foot."""
     width, height = pen.width, pen.height
     for layer in range(3):
         base = height * (0.66 + 0.12 * layer)
@@ -40,6 +41,7 @@ def draw_hills(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> No
 
 
 def draw_waves(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw five waves across the lower half."""
     phase = rng.uniform(0, 6.28)
     for layer in range(5):
         base = pen.height * (0.58 + 0.10 * layer)
@@ -49,6 +51,7 @@ def draw_waves(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> No
 
 
 def draw_sun(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw a pale sun with twelve rays."""
     x, y = pen.width * rng.uniform(0.1, 0.9), pen.height * rng.uniform(0.0, 0.4)
     reach = pen.width + pen.height
     for ray in range(0, 24, 2):
@@ -59,12 +62,14 @@ def draw_sun(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None
 
 
 def draw_blobs(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw a large soft dot near each corner."""
     for x, y in ((0.05, 0.10), (0.95, 0.25), (0.85, 0.98), (0.10, 0.92)):
         radius = pen.unit * rng.uniform(0.14, 0.36)
         pen.circle(pen.width * x, pen.height * y, radius, fade(mix(ground, tint, rng.uniform(0.2, 0.6)), 0.55))
 
 
 def draw_stripes(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw slanted stripes across the picture."""
     step, lean = pen.unit * rng.uniform(0.08, 0.14), pen.height * rng.uniform(0.3, 0.7)
     for place in np.arange(-pen.height, pen.width + pen.height, 2 * step):
         corners = [(place, pen.height), (place + step, pen.height), (place + step + lean, 0.0), (place + lean, 0.0)]
@@ -72,12 +77,14 @@ def draw_stripes(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> 
 
 
 def draw_blocks(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw a block over one side."""
     split = pen.width * rng.uniform(0.35, 0.65)
     bounds = (0, 0, split, pen.height) if rng.random() < 0.5 else (split, 0, pen.width, pen.height)
     pen.box(bounds, fade(mix(ground, tint, 0.30), 0.8))
 
 
 def draw_arches(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw two arches that rise from the foot."""
     half = pen.unit * rng.uniform(0.16, 0.24)
     for place in (rng.uniform(0.1, 0.3), rng.uniform(0.7, 0.95)):
         x, top = pen.width * place, pen.height * rng.uniform(0.15, 0.5)
@@ -85,6 +92,7 @@ def draw_arches(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> N
 
 
 def draw_bars(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw nine bars that grow to the right."""
     step = pen.width / 9
     for place in range(9):
         top = pen.height * (0.92 - 0.055 * place - rng.uniform(0, 0.06))
@@ -93,6 +101,7 @@ def draw_bars(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> Non
 
 
 def draw_grid(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw a grid of small dots, and one large soft one."""
     step = pen.unit / 12
     for x in np.arange(step / 2, pen.width, step):
         for y in np.arange(step / 2, pen.height, step):
@@ -101,6 +110,7 @@ def draw_grid(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> Non
 
 
 def draw_rings(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
+    """Draw six rings around one point."""
     x, y = pen.width * rng.uniform(0.2, 0.95), pen.height * rng.uniform(0.1, 0.9)
     for place in range(1, 7):
         pen.ring(x, y, pen.unit * 0.13 * place, pen.unit * 0.03, fade(tint, 0.14))

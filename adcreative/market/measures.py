@@ -1,51 +1,19 @@
-"""What the planted response sees in a picture: a few numbers read from final pixels, never from latents or file names.
-
-Also the abilities that the market asks of its helpers, as Protocols, so that nothing here loads a network.
-"""
+"""What the planted response sees in a picture: a few numbers read from final pixels, never from latents or file names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+if TYPE_CHECKING:
+    from stylegan.faces.analysis import FaceAnalyzer
+
 FACE_ATTRIBUTES = ("smile", "eyes_open", "gaze_x", "gaze_y", "head_pitch")
 LOOKS = ("brightness", "contrast", "saturation", "warmth")
 _LOOK_SIDE_PX = 160
-
-
-class FaceReader(Protocol):
-    """Finds faces and measures them (`stylegan.faces.analysis.FaceAnalyzer`).
-
-    Each face has box_xyxy_px and attributes, a mapping that holds at least FACE_ATTRIBUTES.
-    """
-
-    def analyze(self, image_u8: np.ndarray) -> Sequence[Any]: ...
-
-
-class FacePainter(Protocol):
-    """Turns face codes [B, C] into aligned portraits, image_u8 each (`stylegan.latents.codec.FaceCodec`)."""
-
-    def render(self, codes: np.ndarray) -> Sequence[np.ndarray]: ...
-
-
-class HeadlineScorer(Protocol):
-    """Scores headlines in natural-log units of click rate (`encoders.headline.HeadlineModel`)."""
-
-    def score(self, headlines: list[str]) -> np.ndarray: ...
-
-
-class ExpressionSet(Protocol):
-    """Edits of face codes (`stylegan.latents.directions.labelled.DirectionSet`): strengths [P, K] within low..high [K]."""
-
-    @property
-    def low(self) -> np.ndarray: ...
-    @property
-    def high(self) -> np.ndarray: ...
-    def apply(self, codes: np.ndarray, strengths: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +46,7 @@ def measure_look(image_u8: np.ndarray) -> dict[str, float]:
     }
 
 
-def measure_picture(image_u8: np.ndarray, face_reader: FaceReader) -> PictureMeasures:
+def measure_picture(image_u8: np.ndarray, face_reader: FaceAnalyzer) -> PictureMeasures:
     """Read look and faces from final pixels; faces that no ad edit may touch (too small, turned) still count for viewers."""
     height, width = image_u8.shape[:2]
     shares, attributes = [], []

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from adcreative.errors import ArtifactError, ConfigError, WeightsError
-from adcreative.market.measures import ExpressionSet
+
+if TYPE_CHECKING:
+    from stylegan.latents.directions.labelled import DirectionSet
 
 POOL_FILE = "pool.safetensors"
 MIXED_SHARE = 0.6
@@ -47,7 +50,7 @@ class Casting:
     """
 
     codes: np.ndarray
-    expressions: ExpressionSet | None = None
+    expressions: DirectionSet | None = None
     mixed_share: float = MIXED_SHARE
 
     def __post_init__(self) -> None:

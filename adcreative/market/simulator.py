@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,13 +15,19 @@ from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import ConfigError
 from adcreative.market.folder import check_truth_path, save_picture, write_metadata, write_truth
 from adcreative.market.material import Material, draw_material
-from adcreative.market.measures import ExpressionSet, FacePainter, FaceReader, HeadlineScorer, measure_picture
+from adcreative.market.measures import measure_picture
 from adcreative.market.people import MIXED_SHARE, Casting, load_face_pool
 from adcreative.market.plans import LARGEST_ACCOUNT, AdPlan, draw_plans
 from adcreative.market.rendering import render_ad
 from adcreative.market.showcase import plan_showcase, spread_evenly
 from adcreative.market.truth import AdContext, Concept, PlantedTruth, rate
 from adcreative.progress import Count, uncounted
+
+if TYPE_CHECKING:
+    from adcreative.encoders.headline import HeadlineModel
+    from stylegan.faces.analysis import FaceAnalyzer
+    from stylegan.latents.codec import FaceCodec
+    from stylegan.latents.directions.labelled import DirectionSet
 
 DEFAULT_SCALE = 0.5
 SMALLEST_SCALE, LARGEST_SCALE = 0.3, 2.0
@@ -50,8 +56,8 @@ class Market:
     """
 
     def __init__(
-        self, seed: int, codec: FacePainter, analyzer: FaceReader, headline_model: HeadlineScorer, *,
-        face_codes: np.ndarray | None = None, directions: ExpressionSet | None = None, mixed_share: float = MIXED_SHARE,
+        self, seed: int, codec: FaceCodec, analyzer: FaceAnalyzer, headline_model: HeadlineModel, *,
+        face_codes: np.ndarray | None = None, directions: DirectionSet | None = None, mixed_share: float = MIXED_SHARE,
     ) -> None:  # fmt: skip
         self.seed = seed
         self.truth = PlantedTruth(seed)

@@ -26,6 +26,8 @@ MAX_LOG_ODDS = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
+    """A mark on an axis: where, and what stands there."""
+
     at: float
     label: str
 

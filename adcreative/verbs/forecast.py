@@ -96,8 +96,7 @@ def forecast(
         write_rows(out, answer.rows, FORECAST_COLUMNS)
         queue = [ads[row["creative"]] for row in _queue(answer.rows) if row["creative"] in ads]
         if queue:
-            base = Path(creatives) if creatives is not None and Path(creatives).is_dir() else None
-            write_rows(queue_out, (_as_metadata(one, base, queue_out.parent) for one in queue), COLUMNS)
+            write_rows(queue_out, (_as_metadata(one, queue_out.parent) for one in queue), COLUMNS)
         else:
             queue_out.unlink(missing_ok=True)
         with atomic_file(sheet) as file:
@@ -261,7 +260,7 @@ def _as_results(table: pd.DataFrame) -> list[ResultRow]:
     ]
 
 
-def _as_metadata(one: Creative, base: Path | None, folder: Path) -> dict[str, Any]:
+def _as_metadata(one: Creative, folder: Path) -> dict[str, Any]:
     """Return the row of a catalogue for an ad; its picture is named from where the queue lies."""
     row = {name: getattr(one, name) for name in COLUMNS}
     if one.image_path is not None:

@@ -11,6 +11,7 @@ from stylegan.foreign.conversion import convert_weights
 
 
 def main() -> int:
+    """Convert a weight file from the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m stylegan.foreign", description=__doc__)
     parser.add_argument("source", type=Path, help=".pt, .pkl, .safetensors or a face-model folder")
     parser.add_argument("out_dir", type=Path, help="face-model folder to write")

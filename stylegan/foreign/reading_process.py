@@ -55,6 +55,7 @@ def convert(source: Path, out_dir: Path, remarks: Sequence[str] = ()) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Convert one weight file in this process, locked in before the file is opened; return the exit code."""
     source, out_dir, timeout_s = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
     out_dir.mkdir(parents=True, exist_ok=True)
     prepare_imports(source)

@@ -202,4 +202,5 @@ def _read_month(name: str) -> int:
 
 
 def say_day(day: date | None) -> str:
+    """Return a day as "3 May 2026"; "" for none."""
     return f"{day.day} {month_name[day.month]} {day.year}" if day else ""

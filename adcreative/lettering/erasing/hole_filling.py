@@ -10,13 +10,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from adcreative.encoders.latest import LatestAnswers
 from adcreative.errors import ConfigError
+
+if TYPE_CHECKING:
+    from adcreative.encoders.inpainting import InpaintingModel
 
 NUM_REMEMBERED = 4
 MAX_SECONDS = 120.0  # of one filling; real exports take a few
@@ -27,14 +30,6 @@ PROMPT = "plain continuous background, empty, no people, no text, no letters"
 FillHoles = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-class Painter(Protocol):
-    """Paints pictures anew where a mask says so (encoders/inpainting)."""
-
-    def paint(
-        self, image_u8: np.ndarray, mask: np.ndarray, prompt: str, num_pictures: int, *, seed: int
-    ) -> list[np.ndarray]: ...
-
-
 def fill_once(fill: FillHoles) -> FillHoles:
     """Return the same function, which remembers its latest NUM_REMEMBERED answers: a search sets several labels on one button,
     each on the ground that is behind it. Who asks gets pixels of their own."""
@@ -42,7 +37,7 @@ def fill_once(fill: FillHoles) -> FillHoles:
     return lambda image_u8, mask, keep_out: latest(image_u8, mask, keep_out).copy()
 
 
-def fill_with_painter(painter: Painter) -> FillHoles:
+def fill_with_painter(painter: InpaintingModel) -> FillHoles:
     """Return a function that fills a mask [H, W] of a picture [H, W, 3] with a painter; same pixels in, same pixels out."""
 
     def fill(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:

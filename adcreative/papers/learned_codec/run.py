@@ -183,6 +183,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Train a codec from the command line."""
     given = vars(_parse(arguments))
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     pictures, out = given.pop("pictures"), given.pop("out")

@@ -186,6 +186,7 @@ def compare(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Train and compare the models from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with train, valid and item_info .parquet")
     parser.add_argument("--out", type=Path, required=True, help="folder for states, weights and the table")
