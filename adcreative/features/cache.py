@@ -31,7 +31,6 @@ from adcreative.features.owners import FeatureOwners
 
 FORMAT = 4
 SUFFIX = ".entry"
-OLDER_SUFFIXES = (".features", ".features.npz")  # formats 1 to 3, which do not say whose they are; not read, still purged
 OWNERS = "owners"
 _DIGEST_BYTES = 32
 MAX_VERSIONS = 2_000  # pictures and words that a search remembers, of about 5 kB each
@@ -101,15 +100,14 @@ class FeatureCache:
 
     def purge_entries(self) -> int:
         """Remove every entry, also while others read and write here; return how many there were."""
-        return sum(self._remove(f"??/*{suffix}") for suffix in (SUFFIX, *OLDER_SUFFIXES))
+        return self._remove(f"??/*{SUFFIX}")
 
-    def purge_person(self, consent_id: str) -> tuple[int, int]:
-        """Remove the entries of every picture that was seen with a consent id, those of several people among them, and all
-        entries of earlier formats, which cannot be told apart; return how many of the one and of the other there were."""
+    def purge_person(self, consent_id: str) -> int:
+        """Remove the entries of every picture that was seen with a consent id, those of several people among them; return how
+        many there were."""
         removed = sum(self._remove(f"{name[:2]}/{name}*{SUFFIX}") for name in self.owners.names(consent_id))
-        num_older = sum(self._remove(f"??/*{suffix}") for suffix in OLDER_SUFFIXES)
         self.owners.forget(consent_id)
-        return removed, num_older
+        return removed
 
     def _remove(self, pattern: str) -> int:
         found = list(self.cache_dir.glob(pattern))

@@ -38,9 +38,9 @@ __all__ = [
     "write_pictures",
 ]
 
-FAILURES = ("results.failures.csv", "failures.csv")  # the second of earlier versions
+FAILURES = "results.failures.csv"
 RUN_FILES = (
-    RESULTS, SETTINGS, "report.html", *FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,
+    RESULTS, SETTINGS, "report.html", FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,
     "campaign.json", "ad-package.zip",
 )  # fmt: skip
 READ_FOLDERS = ("images", "preview", "original", "creatives", "account")  # other verbs write plans and uploads beside them

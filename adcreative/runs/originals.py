@@ -1,4 +1,4 @@
-"""The user's own data that a run was made from: which of its pictures show whom, and which rows of it name a consent.
+"""The user's own data that a run was made from: which of its pictures it was made of.
 
 They are the user's, not the run's: purge lists them, and removes them when told to. Knows catalogues and rows; loads no torch.
 """
@@ -10,9 +10,6 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-from adcreative.catalog import CatalogReader
-from adcreative.creative import Creative, split_consent_ids
 
 Names = tuple[str, str]  # file_name and ad_name
 
@@ -38,24 +35,6 @@ def find_originals(settings: Mapping[str, Any], rows: Iterable[Mapping[str, Any]
 def find_data(settings: Mapping[str, Any]) -> Path | None:
     """Return where the data of a run lie, when they are still there."""
     return next(iter(_paths(settings)), None)
-
-
-def names_with_consent(settings: Mapping[str, Any], consent_id: str) -> set[Names]:
-    """Return file_name and ad_name of the creatives of a run's data that name a consent record.
-
-    Raises:
-        CatalogError: the data are gone or cannot be read.
-    """
-    images = settings.get("images")
-    reader = CatalogReader(
-        Path(str(settings.get("data") or "")), columns=Path(settings["columns"]) if settings.get("columns") else None,
-        images=Path(images) if isinstance(images, str) and images else None, with_days=False,
-    )  # fmt: skip
-    found = set()
-    for item in reader:
-        if isinstance(item, Creative) and consent_id in split_consent_ids(item.consent_id):
-            found.add((item.file_name, item.ad_name))
-    return found
 
 
 def _paths(settings: Mapping[str, Any]) -> list[Path]:

@@ -37,14 +37,13 @@ _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 class Person:
     """Everybody with a consent record, or one creative: what rows name them, their names, and the hashes of their pictures.
 
-    creative: file_name or ad_name. catalogued: names of the creatives that name the consent record in the run's data.
-    names: how files may spell them. pairs: file_name and ad_name of their rows. hashes: sha256 of their pictures. ids: variant
-    ids of their ads. stems: how the names of exported pictures of theirs begin; shared_stems: and those of other ads, too.
+    creative: file_name or ad_name. names: how files may spell them. pairs: file_name and ad_name of their rows. hashes: sha256
+    of their pictures. ids: variant ids of their ads. stems: how the names of exported pictures of theirs begin; shared_stems:
+    and those of other ads, too.
     """
 
     consent_id: str
     creative: str
-    catalogued: set[Names] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     hashes: set[str] = field(default_factory=set)
     pairs: set[Names] = field(default_factory=set)
@@ -61,11 +60,10 @@ class Person:
         return person
 
     def is_named_by(self, row: Mapping[str, Any], fields: tuple[str, str] = ("file_name", "ad_name")) -> bool:
-        """Return whether a row, or a sidecar, is about them; a failed row of an earlier version says it by name alone."""
+        """Return whether a row, or a sidecar, is about them."""
         first, second = (str(row.get(name) or "") for name in fields)
         if self.consent_id:
-            named = split_consent_ids(str(row.get("consent_id") or ""))
-            return self.consent_id in named or (not named and (first, second) in self.catalogued)
+            return self.consent_id in split_consent_ids(str(row.get("consent_id") or ""))
         if self.creative:
             return fold_name(self.creative) in (fold_name(first), fold_name(second))
         return False

@@ -17,7 +17,6 @@ class PurgeSummary:
     """What was removed (paths as given, and bytes), what was left on purpose and why, and how many cache entries went.
 
     num_rows: of results.jsonl, emptied. num_failures: of failure tables, removed.
-    num_cached_older: entries that do not say whose they are, and were removed with a person's.
     removes_originals: remove the user's own pictures too. also: places outside of the run that the user named, files and
     folders: only there is anything removed that the run's folder alone leads to.
     """
@@ -28,7 +27,6 @@ class PurgeSummary:
     num_rows: int = 0
     num_failures: int = 0
     num_cached: int = 0
-    num_cached_older: int = 0
     removes_originals: bool = False
     also: tuple[Path, ...] = ()
     _linked: dict[tuple[int, int], Path] = field(default_factory=dict)
@@ -74,23 +72,15 @@ class PurgeSummary:
 
     def sentences(self) -> list[str]:
         """Say it for people."""
-        if not (self.removed or self.num_rows or self.num_failures or self.num_cached or self.num_cached_older):
+        if not (self.removed or self.num_rows or self.num_failures or self.num_cached):
             return ["nothing was left to remove", *(f"left: {name}" for name in self.left)]
         num_files = len(self.removed)
         said = [f"removed {num_files} file{'' if num_files == 1 else 's'} ({self.num_bytes:,} bytes)"] if num_files else []
         said += [f"emptied {self.num_rows} rows of results.jsonl"] if self.num_rows else []
         said += [f"removed {self.num_failures} rows of the failure table"] if self.num_failures else []
-        said += [f"removed {_entries(self.num_cached)} of the feature cache"] if self.num_cached else []
-        if self.num_cached_older:
-            said.append(
-                f"removed {_entries(self.num_cached_older, 'older ')} of the feature cache as well: written by an earlier "
-                "version, which did not note whose pictures it saw"
-            )
+        entries = f"{self.num_cached:,} {'entry' if self.num_cached == 1 else 'entries'}"
+        said += [f"removed {entries} of the feature cache"] if self.num_cached else []
         return [*said, *(f"  {name}" for name in self.removed), *(f"left: {name}" for name in self.left)]
-
-
-def _entries(count: int, kind: str = "") -> str:
-    return f"{count:,} {kind}{'entry' if count == 1 else 'entries'}"
 
 
 def _is_picture(path: Path) -> bool:

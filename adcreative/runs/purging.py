@@ -34,7 +34,7 @@ from adcreative.runs.continuing import hash_names
 from adcreative.runs.exports import read_exports, read_sources
 from adcreative.runs.folder import FAILURES, RUN_FILES
 from adcreative.runs.log import lock_run, unlock_run
-from adcreative.runs.originals import find_data, find_originals, names_with_consent
+from adcreative.runs.originals import find_data, find_originals
 from adcreative.runs.outputs import JOURNAL_NAME, LIST_NAME, is_ours
 from adcreative.runs.outside import remove_exports, search_places, walk
 from adcreative.runs.people import LOOKING, Person, fold_name, hash_pictures, picture_paths, read_json, told_pictures
@@ -58,8 +58,7 @@ def purge_cache(cache_dir: Path, summary: PurgeSummary, *, consent_id: str = "")
         summary.left.append(f"{cache_dir} (a link; purge where it leads)")
         return
     if consent_id:
-        removed, older = FeatureCache(cache_dir).purge_person(consent_id)
-        summary.num_cached, summary.num_cached_older = summary.num_cached + removed, summary.num_cached_older + older
+        summary.num_cached += FeatureCache(cache_dir).purge_person(consent_id)
     else:
         summary.num_cached += FeatureCache(cache_dir).purge()
 
@@ -140,8 +139,6 @@ def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", 
         raise CatalogError(f"{error} Or purge the whole folder instead.") from error
     rows_left = [row for row in rows if row.get("reason") != REASON]
     person = Person(fold_consent_id(consent_id), _find_spelling(creative, rows_left))
-    if any(not row.get("consent_id") and row["status"] == "failed" for row in rows_left) and consent_id:
-        _ask_catalogue(run_dir, person, summary)
     meant = [row for row in rows_left if person.is_named_by(row)]
     person.learn_names(creative)
     for row in told(meant, LOOKING):
@@ -190,8 +187,7 @@ def _remove_person(
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
         write_whole(run_dir / RESULTS, lines.encode())
         summary.num_rows += len(meant)
-    for name in FAILURES:
-        summary.num_failures += _filter_failures(run_dir / name, person)
+    summary.num_failures += _filter_failures(run_dir / FAILURES, person)
     if meant or summary.removed or summary.num_failures:
         summary.remove(run_dir / "report.html")
         _remove_mentions(run_dir, _with_exported(run_dir, person), kept_paths, summary)
@@ -212,17 +208,6 @@ def _find_spelling(creative: str, rows: Sequence[Mapping[str, Any]]) -> str:
     folded = fold_name(creative)
     alike = {name for name in names if fold_name(name).casefold() == folded.casefold()}
     return alike.pop() if len(alike) == 1 and folded not in map(fold_name, names) else creative
-
-
-def _ask_catalogue(run_dir: Path, person: Person, summary: PurgeSummary) -> None:
-    """Find by name what earlier versions noted of failed ads without their consent id: the run's data still know it."""
-    try:
-        person.catalogued = names_with_consent(read_json(run_dir / MARKER), person.consent_id)
-    except AdCreativeError as error:
-        summary.left.append(
-            f"failed rows of {run_dir / RESULTS} that name no consent record ({error} Name them with --creative where they "
-            "show the person)"
-        )
 
 
 def _clear_originals(run_dir: Path, rows: Sequence[Mapping[str, Any]], person: Person | None, summary: PurgeSummary) -> None:

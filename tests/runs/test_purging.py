@@ -43,7 +43,7 @@ def ads(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, ads: Path) -> Path:
-    """A run of these ads by an earlier version, whose failed rows do not name the consent record."""
+    """A run of these ads."""
     run = tmp_path / "run"
     (run / "images").mkdir(parents=True)
     settings = {"verb": "optimize", "seed": 0, "data": str(ads.resolve())}
@@ -53,7 +53,7 @@ def run(tmp_path: Path, ads: Path) -> Path:
             image = f"images/{row:05d}-{name}.original.png"
             Image.fromarray(np.full((64, 64, 3), 90 + row, np.uint8)).save(run / image)
             log.append({"row": row, **result.as_dict(), "original_image": image})
-        log.append({"row": 3, **EditResult(file_name="torn.png", status="failed", reason="torn").as_dict()})
+        log.append({"row": 3, **EditResult(file_name="torn.png", status="failed", reason="torn", consent_id="c-ada").as_dict()})
     (run / "results.failures.csv").write_text("file_name,ad_name,problem,remedy\ntorn.png,,torn,\ngone.png,,not there,\n")
     return run
 
@@ -62,18 +62,11 @@ def rows(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
 
 
-def test_a_failed_row_without_its_consent_record_is_found_by_the_users_table(run: Path) -> None:
+def test_a_failed_row_goes_with_its_consent_record(run: Path) -> None:
     summary = pipeline.purge(run, consent_id="c-ada")
     assert [row["file_name"] for row in rows(run)] == ["", "ad10.png", ""]
     assert (summary.num_rows, summary.num_failures) == (2, 1)
     assert "torn" not in (run / "results.failures.csv").read_text()
-
-
-def test_without_the_users_table_it_is_said_that_failed_rows_were_not_matched(run: Path, ads: Path) -> None:
-    (ads / "metadata.csv").write_text("")
-    summary = pipeline.purge(run, consent_id="c-ada")
-    assert [row["file_name"] for row in rows(run)] == ["", "ad10.png", "torn.png"]
-    assert any("failed rows of" in one and "--creative" in one for one in summary.left)
 
 
 def test_an_ad_that_only_the_failure_table_names_is_found(run: Path) -> None:

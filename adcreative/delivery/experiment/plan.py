@@ -134,11 +134,6 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
         warnings.append(
             f"the edits are untested: the sizes are those that find a change of {settings.detect:.0%}, not a prediction"
         )
-    if any((arm.uplift_predicted or 0) > 0 and arm.uplift_low is None for arm in arms):
-        warnings.append(
-            "an earlier version made this run and did not say how sure it is of each change, so the plan shows no low end; "
-            "optimize --restart makes it anew"
-        )
     first = variants[0]
     return TestPlan(
         campaign=first.campaign,

@@ -101,7 +101,7 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
     num_alike: Counter[str] = Counter()
     for result in results:
         if result["status"] == "edited":
-            made_from = str(result.get(MADE_FROM, ""))  # runs of earlier versions have none; with it a row may move
+            made_from = str(result.get(MADE_FROM, ""))  # with it a row may move; the app makes runs of one ad without
             place = [made_from, num_alike[made_from]] if made_from else result["row"]
             num_alike[made_from] += 1
             try:
@@ -157,7 +157,7 @@ def _build_arms(
     is_without_rates = bool(result.get("is_untested")) and result["ctr_original"] is None
     arms = []
     for arm, kind, image in ((CONTROL, "original", "original_image"), (EDITED, "edited", "edited_image")):
-        button = result.get("cta_edited") if arm == EDITED else ""  # runs of earlier versions have none
+        button = result.get("cta_edited") if arm == EDITED else ""
         creative = Creative(
             **{**fields, **({"cta": button} if button else {})}, file_name=result.get(image) or "",
             headline=result[f"headline_{kind}"], description=result[f"description_{kind}"],

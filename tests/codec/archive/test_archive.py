@@ -290,7 +290,7 @@ def _set(index: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, 
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("format",), 3, "this version reads 1 and 2; upgrade adcreative"),
+        (("format",), 3, "this version reads 2; upgrade adcreative"),
         (("files", 0, "path"), "../out", "unsafe"),
         (("files", 0, "path"), "/etc/passwd", "unsafe"),
         (("files", 0, "path"), "\ud800", "unsafe"),

@@ -78,17 +78,6 @@ def test_a_plan_reads_the_interval_of_the_change_not_of_the_rate(make_run: Calla
     assert arm.warnings == ()
 
 
-def test_runs_of_earlier_versions_are_planned_without_a_low_end(make_run: Callable[..., Path]) -> None:
-    older = result_row(1)
-    del older["uplift_low"], older["uplift_high"]
-    plan = plan_test(read_variants(make_run([older]), "spring"), PlanSettings(daily_impressions=16_000))
-    (arm,) = plan.arms
-    assert arm.impressions_per_arm == fixed_sample_size(0.02, 0.025, power=0.8, level=0.05)
-    assert (arm.uplift_low, arm.impressions_per_arm_low, arm.warnings) == (None, None, ())
-    assert len(plan.warnings) == 1
-    assert "an earlier version made this run" in plan.warnings[0]
-
-
 def test_several_variants_share_the_level(make_run: Callable[..., Path]) -> None:
     control, edited = read_variants(make_run([result_row(1)]), "spring")
     settings = PlanSettings(daily_impressions=10_000)
