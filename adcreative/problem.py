@@ -9,8 +9,6 @@ from typing import Any, Self
 
 from adcreative.config import read_packaged_yaml
 
-__all__ = ["Problem", "find_problem"]
-
 
 class Problem(str):
     """One problem: its English sentence, with the code that decisions ask for and the values of the sentence.

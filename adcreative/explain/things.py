@@ -8,8 +8,6 @@ import numpy as np
 
 from adcreative.lettering import has_reader, load_reader
 
-__all__ = ["find_things"]
-
 MAX_THINGS = 6
 HELD_SHARE = 0.9
 

@@ -25,8 +25,6 @@ from adcreative.provenance.run_records import RESULTS, check_regular, find_membe
 from adcreative.provenance.seals import SEAL, has_seal, seal_event
 from adcreative.provenance.sidecar import approve_sidecar, hash_sidecar, read_sidecar, sidecar_path
 
-__all__ = ["Approved", "Voucher", "approve", "check_approved", "note_event", "note_sealed", "read_events"]
-
 AUDIT = "audit.jsonl"
 BROUGHT = "original"  # where the folder of one ad keeps its picture as it was brought
 COVERS = 2  # version of what an approval covers; 1 held no picture

@@ -17,8 +17,6 @@ from adcreative.runs.exports import read_archives
 from adcreative.runs.purge_summary import PurgeSummary, is_plain_file
 from adcreative.runs.purging import purge_person
 
-__all__ = ["LEFT_OUT", "is_archive", "list_archives", "purge_archive"]
-
 UNVOUCHED = (
     "an archive that the run's folder alone names, or that was changed since; purge it by itself, or name it with --also"
 )

@@ -27,17 +27,6 @@ from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.continuing import hash_creative
 from adcreative.runs.people import told_pictures
 
-__all__ = [
-    "RESULT_COLUMNS",
-    "Makers",
-    "Outcome",
-    "picture_stem",
-    "remove_untold",
-    "safe_stem",
-    "write_original",
-    "write_pictures",
-]
-
 FAILURES = "results.failures.csv"
 RUN_FILES = (
     RESULTS, SETTINGS, "report.html", FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,

@@ -15,8 +15,6 @@ from adcreative.provenance.approval import Approved
 from adcreative.provenance.approval import approve as approve_run
 from adcreative.provenance.approval import check_approved as check_run
 
-__all__ = ["approve", "approved_pictures", "check_approved"]
-
 WORDS = ("headline", "description", "primary_text", "cta", "brand")
 
 

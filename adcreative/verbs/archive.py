@@ -20,8 +20,6 @@ from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_originals
 from adcreative.runs.outputs import own_outputs
 
-__all__ = ["archive", "find_sources"]
-
 
 def archive(
     source: Path, out: Path, *, restore: bool = False, restart: bool = False, progress: Progress = silent,

@@ -24,8 +24,6 @@ from adcreative.features.tables import iter_features
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 
-__all__ = ["BENCHMARKS", "BenchmarkSummary", "benchmark"]
-
 BENCHMARKS = ("adsee",)
 MOST_LABELS = 10
 MARKET_CREATIVE_SEED = 500

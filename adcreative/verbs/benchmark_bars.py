@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from adcreative.benchmarks.bars.grid import Trial
     from adcreative.benchmarks.bars.trials import TrialJob
 
-__all__ = ["BarsSummary", "benchmark_bars"]
-
 ENVIRONMENT = "environment.json"
 BOARDS = ("board.csv", "board.md", "board.html", "board.json")
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from adcreative.delivery.experiment.read_out import ReadOut
     from adcreative.delivery.experiment.variants import Variant
 
-__all__ = ["export", "import_results", "plan_test", "read_out"]
-
 OUTCOME_COLUMNS = (
     "variant_id", "campaign", "test", "arm", "name", "impressions", "clicks", "ctr_predicted", "ctr_real", "real_by_predicted",
     "date_start", "date_end",

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from adcreative.features.extraction import FaceFinder
     from adcreative.verbs.loading import Judges
 
-__all__ = ["compose", "new_brief", "write_ad"]
-
 AD, REPORT, TABLE = "ad.json", "report.html", "metadata.csv"
 FORMAT = 1
 Show = Callable[[np.ndarray], object]  # takes the pixels [H, W, 3] uint8 of an ad in its first shape

@@ -30,8 +30,6 @@ from adcreative.runs.outputs import own_outputs
 from adcreative.verbs.compose import UNTESTED, compose, parse_shapes
 from adcreative.verbs.settings import ComposeSettings
 
-__all__ = ["compose_feed", "compose_from"]
-
 DONE, FAILURES = "done.json", "compose.failures.csv"
 
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from adcreative.ctr.compression.tuning import Work
     from adcreative.ctr.log_network import LogModel
 
-__all__ = ["CompressSummary", "compress"]
-
 REPORT, PAGE = "compression.json", "compression.html"
 
 

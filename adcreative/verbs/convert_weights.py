@@ -10,8 +10,6 @@ from adcreative.errors import ArtifactError
 if TYPE_CHECKING:
     from stylegan.foreign import ConversionSummary
 
-__all__ = ["convert_weights"]
-
 
 def convert_weights(source: Path, out: Path) -> ConversionSummary:
     """Convert a StyleGAN2 or e4e checkpoint of another project into a face-model folder, without running code of the file.

@@ -24,8 +24,6 @@ from adcreative.verbs.train import train
 if TYPE_CHECKING:
     from adcreative.market import Market
 
-__all__ = ["demo", "demo_account", "realised_uplift"]
-
 MARKET_SEED = 0  # a market that no shipped model has seen
 MIN_ACCOUNT = 40
 PLANTED, NEW = "planted-truth.json", "new"

@@ -25,8 +25,6 @@ from adcreative.verbs.model_folder import read_model_manifests
 if TYPE_CHECKING:
     from adcreative.copywriter.products import Description, Product
 
-__all__ = ["DESCRIPTION_COLUMNS", "describe"]
-
 DESCRIPTION_COLUMNS = (
     "id", "title", "description", "written_by", "attribute_recall", "missing", "unsupported_claims", "notes",
 )  # fmt: skip

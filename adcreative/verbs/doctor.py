@@ -25,8 +25,6 @@ from adcreative.features.cache import cache_dir
 from adcreative.lettering import LANGUAGES, languages_for, name_package
 from adcreative.progress import Progress, silent
 
-__all__ = ["Finding", "doctor"]
-
 LANGUAGE_MODELS = ("smollm2-135m", "copywriter")  # without them the template grammar writes
 MIN_FREE_BYTES, GOOD_FREE_BYTES = 500_000_000, 5_000_000_000
 MIN_MEMORY_BYTES, GOOD_MEMORY_BYTES = 2_000_000_000, 4_000_000_000

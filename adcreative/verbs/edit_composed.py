@@ -34,8 +34,6 @@ from adcreative.verbs.compose import (
     write_report,
 )
 
-__all__ = ["edit", "report_ads"]
-
 ANOTHER = "another"
 
 

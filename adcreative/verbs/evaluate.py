@@ -17,8 +17,6 @@ from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.model_folder import find_models
 
-__all__ = ["evaluate"]
-
 
 def evaluate(
     data: Path,

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from adcreative.features.builder import AccountHistory
     from adcreative.features.extraction import FeatureExtractor
 
-__all__ = ["ExplanationSummary", "explain"]
-
 NUM_STRONGEST = 8
 SHOWN_SIDE_PX = 512  # of the picture under a heat map
 OUTPUTS = ("heat.png", "explanation.json", "explanation.html")

@@ -12,8 +12,6 @@ from adcreative.progress import Progress, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.use_log import is_log_model
 
-__all__ = ["ExportedModel", "export_model"]
-
 NUM_ROWS = 64  # on which the written file is held against the model
 
 

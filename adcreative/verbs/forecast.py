@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     Also = Callable[[Sequence[Creative | None]], tuple[np.ndarray, Mapping[str, FitsLives]]]
 
-__all__ = ["forecast"]
-
 FORECAST_COLUMNS = (
     "creative", "state", "age_days", "impressions", "clicks", "cut_out_chance", "ends_in_7_days", "retire_by", "retire_by_low",
     "retire_by_high", "later_than", "refresh_rank", "weekly_change", "change_low", "change_high",

@@ -21,8 +21,6 @@ from adcreative.runs.exports import note_archive
 from adcreative.runs.purging import PurgeSummary, find_runs, purge_cache, purge_person, purge_run
 from adcreative.workspace.store import Workspace, is_workspace
 
-__all__ = ["disclosures", "purge", "signing_config"]
-
 
 def signing_config(certificate: Path | None, key: Path | None) -> SigningConfig | None:
     """Return how pictures are signed, or None when neither file is given. Raises ConfigError when only one is."""

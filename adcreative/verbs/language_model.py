@@ -8,8 +8,6 @@ from adcreative.copywriter.build import kind_of_engine
 from adcreative.encoders.gguf_cache import default_cache_dir
 from adcreative.errors import ConfigError
 
-__all__ = ["check_language_model", "list_language_models", "models_dir"]
-
 
 def models_dir() -> Path:
     """Return the folder whose .gguf files and model folders are offered by name: "models" in the cache folder."""

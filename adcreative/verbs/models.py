@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["models"]
-
 
 def models() -> list[dict[str, Any]]:
     """Return one row per named weight: purpose, source, size, sha256, licence, present or how to get it."""

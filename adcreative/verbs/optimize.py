@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from adcreative.editor.models import EditorTools
     from adcreative.editor.settings import EditorConfig, SessionSettings
 
-__all__ = ["optimize"]
-
 Notes = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 RESULTS = "results.jsonl"
 NUM_MEASURED = 2

@@ -53,8 +53,6 @@ from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 from adcreative.verbs.settings import RankSettings
 from adcreative.verbs.train_log import read_schema
 
-__all__ = ["FeatureRank", "RankSummary", "rank_features"]
-
 COLUMNS = ("rank", "column", "score", "information", "by_chance", "deviation", "values", "coverage", "says_something", "order")
 MAX_PAIRS, PAIR_ROWS, SAMPLE_ROWS, PAIR_DRAWS = 300, 200_000, 20_000, 8
 MAX_AD_IMPRESSIONS = 1000  # an ad counts as at most so many, or a few ads would decide

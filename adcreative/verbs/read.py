@@ -35,8 +35,6 @@ from adcreative.runs.log import RunLog
 from adcreative.runs.survey import Survey, chunked, survey_catalog
 from adcreative.verbs.settings import WordsSettings
 
-__all__ = ["read"]
-
 NUM_MEASURED = 4
 TOGETHER = 4  # ads that are read at once, by the threads of a process: about a second each
 JPEG_QUALITY = 85

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Planner = Callable[[Account, EventLog, RotateSettings], Plan]
 
-__all__ = ["evaluate_policy", "rotate"]
-
 STOPPED = "stopped before the result was complete; nothing was written"
 MAX_LINES = 12
 

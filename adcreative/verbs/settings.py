@@ -38,19 +38,6 @@ if TYPE_CHECKING:
 else:
     EditorConfig = SigningConfig = Path  # the command line names files
 
-__all__ = [
-    "ComposeSettings",
-    "ImproveSettings",
-    "OptimizeSettings",
-    "RankSettings",
-    "ReadSettings",
-    "RotateSettings",
-    "ScoreSettings",
-    "TrainSettings",
-    "WordsSettings",
-    "WriteSettings",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSettings:

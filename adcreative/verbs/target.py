@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     Also = Callable[[list[Creative], list[str], Task], Mapping[str, Method]]
 
-__all__ = ["target"]
-
 LABEL_NAMES = ("query", "keyword", "label", "interest", "search_term", "hashtag")
 CREATIVE_NAMES = ("creative", "ad_name", "ad", "ad_id")
 TARGET_COLUMNS = ("creative", "rank", "label", "score", "is_known")

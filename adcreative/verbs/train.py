@@ -26,8 +26,6 @@ from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.model_folder import ROLES, TOGETHER, note_models
 from adcreative.verbs.settings import TrainSettings
 
-__all__ = ["Trainable", "count_trainable", "train"]
-
 PLOT = "reliability.png"
 MODALITIES = ("words", "picture", "faces", "context")
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from adcreative.ctr.training.log_training import InputsConfig
     from adcreative.ctr.training.streamed import TrainConfig
 
-__all__ = ["LogSummary", "inspect_log", "train_log"]
-
 SECTIONS = ("inputs", "training", "network")
 STATE_DIR = "training"
 MADE_FROM = "log.sha256"  # in it: of which bytes of the log the state tells

@@ -22,8 +22,6 @@ from adcreative.verbs.train_log import LogSummary
 if TYPE_CHECKING:
     from adcreative.ctr.log_network import LogModel
 
-__all__ = ["evaluate_log", "explain_log", "is_log_model", "score_log"]
-
 LOW_LEVEL = 0.5  # predicted over observed clicks below it, or above its inverse, is said
 SHOWN_ROWS = 10_000  # of the log, on which the network shows itself
 

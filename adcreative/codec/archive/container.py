@@ -18,8 +18,6 @@ from typing import IO, Any
 
 from adcreative.errors import ArtifactError
 
-__all__ = ["MAX_BLOB_BYTES", "ArchiveReader", "BlobWriter"]
-
 MAGIC = b"ADCARC1\n"
 FOOTER_BYTES = 16 + 32 + len(MAGIC)
 MAX_BLOB_BYTES = 8 << 20

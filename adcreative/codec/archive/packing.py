@@ -28,8 +28,6 @@ from adcreative.codec.archive.restoring import check_archive
 from adcreative.errors import CatalogError
 from adcreative.progress import Progress, ShouldStop
 
-__all__ = ["PackSummary", "pack_folder"]
-
 BUNDLED_BYTES = 1 << 20  # smaller files are compressed together
 MAX_CHAIN = 4  # pictures that one picture may depend on, one after the other
 SOURCE_SUFFIXES = (".jpg", ".jpeg", ".webp")

@@ -18,18 +18,6 @@ from PIL import Image
 
 from adcreative.errors import ArtifactError
 
-__all__ = [
-    "MAP_PIXELS",
-    "ColourMap",
-    "Patch",
-    "apply_map",
-    "apply_patch",
-    "decode_webp",
-    "encode_webp",
-    "fit_map",
-    "make_patch",
-]
-
 MAP_PIXELS = 2_500_000  # of a picture that a colour map is tried for
 TABLE_WIDTH = 512
 STEPS = 4096  # of the coefficients of a colour map, which are whole numbers

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, features
 
-__all__ = ["MAX_PIXELS", "PngFile", "encoder_versions", "read_png", "write_png"]
-
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 6_000_000  # of a picture that is taken apart; larger ones are kept as files
 MAX_EDGE_BYTES = 1 << 16  # of what surrounds the rows; more than that is no picture of ours

@@ -18,9 +18,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-__all__ = ["MAX_PAGE_BYTES", "MAX_PREVIEWS", "MAX_PREVIEW_PX", "SETTINGS", "Preview", "PreviewFinder", "fill_page",
-           "write_preview"]  # fmt: skip
-
 PAGE_SUFFIXES = (".html",)
 MAX_PAGE_BYTES = 24 << 20  # larger ones are kept whole
 MAX_PREVIEWS, MAX_PREVIEW_PX = 2_000, 2_000

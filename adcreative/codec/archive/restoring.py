@@ -26,8 +26,6 @@ from adcreative.codec.archive.previews import SETTINGS as PREVIEW_SETTINGS
 from adcreative.errors import ArtifactError, CatalogError
 from adcreative.progress import Progress, ShouldStop
 
-__all__ = ["RestoreSummary", "check_archive", "restore_folder"]
-
 MAX_DEPTH = 6
 CACHED_BYTES = 6 * MAX_PIXELS
 

@@ -31,8 +31,6 @@ from adcreative.lettering.setting.plates import Lift
 from adcreative.lettering.setting.reflow import Reflow, mask_things, plan_reflow
 from adcreative.progress import ShouldStop, never
 
-__all__ = ["PreparedPicture"]
-
 MAX_LIFTS = 4  # of one button: its ground differs only where other texts were set
 
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adcreative.lettering.setting.preparation import PreparedPicture
 
-__all__ = ["PreparedCache"]
-
 NUM_KEPT, MAX_KEPT_PIXELS = 2, 4_000_000  # ads, each of which takes up to about 25 times the bytes of its picture
 
 
