@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -109,6 +109,26 @@ class Creative:
     def body(self) -> str:
         """The words below the headline, in reading order."""
         return " ".join(text for text in (self.primary_text, self.description) if text)
+
+
+class Evidence(str):
+    """What a prediction rests on, as one sentence for people; `clauses` are what it says, one thing each."""
+
+    __slots__ = ("clauses",)
+    clauses: tuple[str, ...]
+
+    def __new__(cls, *clauses: str) -> Self:
+        self = super().__new__(cls, "; ".join(clauses) + ".")
+        self.clauses = clauses
+        return self
+
+    def __reduce__(self) -> tuple[type[Evidence], tuple[str, ...]]:
+        return Evidence, self.clauses
+
+
+def add_clause(said: str, clause: str) -> Evidence:
+    """Return evidence that says one thing more."""
+    return Evidence(*(said.clauses if isinstance(said, Evidence) else (said.removesuffix("."),)), clause)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +296,8 @@ class EditResult:
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types, ready for one line of results.jsonl."""
         row: dict[str, Any] = _with_codes(asdict(self))
-        return row
+        clauses = self.evidence.clauses if isinstance(self.evidence, Evidence) else (self.evidence,)
+        return {**row, "evidence_clauses": [clause for clause in clauses if clause]}
 
 
 def _with_codes(value: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from adcreative.creative import Creative
+from adcreative.creative import Creative, Evidence, add_clause
 from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.errors import ConfigError
 from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
@@ -138,7 +138,7 @@ def render_evidence(
     if unseen:
         verb = "was" if len(unseen) == 1 else "were"
         parts.append(f"{_join(unseen)} {verb} not in the training data, so trust the order more than the level")
-    return "; ".join(parts) + "."
+    return Evidence(*parts)
 
 
 def note_foreign_words(said: str, creative: Creative) -> str:
@@ -147,7 +147,7 @@ def note_foreign_words(said: str, creative: Creative) -> str:
     if language in ("", "en"):
         return said
     known = "what it knows of words is English: its headline score is left out"
-    return f"{said.removesuffix('.')}; the words are in {LANGUAGES[language]}, and {known}."
+    return add_clause(said, f"the words are in {LANGUAGES[language]}, and {known}")
 
 
 def grade_row(

@@ -83,8 +83,7 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
         num_without_rates += is_without_rates(row)
         num_ranked += row.get("strength_original") is not None
         num_versions += len(row.get("alternatives") or ()) if row.get("status") == "kept" else 0
-        if row.get("evidence"):
-            said = str(row["evidence"]).removesuffix(".").split("; ")
+        if said := row.get("evidence_clauses"):
             evidence = said if evidence is None else [one for one in evidence if one in said]
         if row.get("status") == "edited":
             lift = measure_lift(row, is_calibrated=bool(calibration))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failed_creative, failures_path, write_failures, write_rows
-from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative
+from adcreative.creative import TEXT_COLUMNS, Creative, FailedCreative, add_clause
 from adcreative.ctr.trade import find_peers
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.picture_fields import describe_reading, fill_from_pictures
@@ -231,7 +231,7 @@ def score_rows(
         prediction = next(predictions)
         row = {name: getattr(prediction, name) for name in ("ctr", "ctr_low", "ctr_high", "enough_data", "evidence")}
         if told := describe_reading(creative):
-            row["evidence"] = f"{row['evidence'].rstrip('.')}; {told}."
+            row["evidence"] = add_clause(prediction.evidence, told)
         row |= {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name}
         row |= {"grade": predictor.grade(creative, features)["row"], "reasons": "; ".join(prediction.reasons)}
         if peers := find_peers(predictor.notes, predictor.content_hash, creative, has_picture=creative.has_image):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adcreative.creative import Creative
+from adcreative.creative import Creative, add_clause
 from adcreative.errors import ConfigError
 
 SCORE_COLUMNS = (
@@ -66,7 +66,7 @@ def finish_rows(rows: Sequence[Mapping[str, Any]], level: Level, *, by: str = ""
         told["strength"] = measure_strength(row["ctr"], ordered)
         if len(rows) == 1 and row["enough_data"] and (peers := row.get("peers")):
             told["strength"] = peers[0]
-            told["evidence"] = f"{str(told['evidence']).removesuffix('.')}; stronger than {10 * peers[0]:.0f} of 10 {peers[1]}."
+            told["evidence"] = add_clause(told["evidence"], f"stronger than {10 * peers[0]:.0f} of 10 {peers[1]}")
         segments: Mapping[str, Sequence[float]] = row.get("segments", {}) if by else {"": [row[name] for name in _RATES]}
         for value, rates in segments.items():
             yield {**told, **_state_rates(rates, row, level, shift, told), **({SEGMENT: f"{by}={value}"} if by else {})}
@@ -78,8 +78,7 @@ def _state_rates(
     if not row["enough_data"]:
         return {"ctr": NOT_ENOUGH_DATA, "ctr_low": "", "ctr_high": ""}
     if not level.is_known and not level.base_rate:
-        said = f"{str(told['evidence']).removesuffix('.')}; {HOW_TO_KNOW}."
-        return {"ctr": LEVEL_UNKNOWN, "ctr_low": "", "ctr_high": "", "evidence": said}
+        return {"ctr": LEVEL_UNKNOWN, "ctr_low": "", "ctr_high": "", "evidence": add_clause(told["evidence"], HOW_TO_KNOW)}
     return {name: float(f"{move_rate(rate, shift):.6g}") for name, rate in zip(_RATES, rates, strict=True)}
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from adcreative.creative import Creative
+from adcreative.creative import Creative, EditResult, Evidence, add_clause
 from adcreative.ctr.evidence import OODScore, find_far, fit_ood_score, parse_provenance, render_evidence, render_reasons
 from adcreative.errors import ConfigError
 from adcreative.features.batch import MODALITIES, CreativeFeatures
@@ -88,3 +89,14 @@ def test_reasons_are_only_of_what_the_creative_has(world: PlantedWorld) -> None:
     assert {reason.split()[0] for reason in second} == {"words", "picture", "look", "context"}
     (third,) = render_reasons(effects, world.creatives[:1], [blind])
     assert third == ("words +10 %", "context +10 %")
+
+
+def test_evidence_keeps_its_clauses_through_a_pickle_and_a_row_of_results() -> None:
+    told = add_clause(
+        Evidence("words: real tests", "far from both (letters; accents)"), "in French, in which it learnt nothing"
+    )
+    assert told == "words: real tests; far from both (letters; accents); in French, in which it learnt nothing."
+    assert pickle.loads(pickle.dumps(told)).clauses == told.clauses
+    row = EditResult(file_name="a.png", status="kept", evidence=told).as_dict()
+    assert (row["evidence"], row["evidence_clauses"]) == (told, list(told.clauses))
+    assert add_clause("a formula.", "more").clauses == ("a formula", "more")

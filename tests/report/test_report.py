@@ -245,8 +245,11 @@ def test_empty_run_is_a_page(image_dir: Path) -> None:
 
 
 def test_what_a_run_rests_on_is_what_all_its_ads_say() -> None:
-    told = ["words: real tests; picture: simulated; the words are in Spanish.", "words: real tests; picture: simulated."]
-    rows = [{"status": "kept", "evidence": said} for said in told]
+    told = [
+        ["words: real tests", "picture: simulated", "the words are in Spanish"],
+        ["words: real tests", "picture: simulated"],
+    ]
+    rows = [{"status": "kept", "evidence_clauses": said} for said in told]
     assert summarise(rows, num_failures=0, calibration="yes").evidence == "words: real tests; picture: simulated"
     assert summarise([*rows, {"status": "kept"}], num_failures=0, calibration="").evidence
 

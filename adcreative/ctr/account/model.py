@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import special
 
-from adcreative.creative import Creative, Prediction
+from adcreative.creative import Creative, Prediction, add_clause
 from adcreative.ctr.account.learnt_texts import LearntTexts
 from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read_table
@@ -153,7 +153,7 @@ class AccountModel(SavedModel):
             return said
         num = self.notes["languages"].get(language, 0)
         known = f"as are {num} of the ads it learnt from" if num else "in which it has learnt from no ad"
-        return f"{said.removesuffix('.')}; in {LANGUAGES[language]}, {known}."
+        return add_clause(said, f"in {LANGUAGES[language]}, {known}")
 
     def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
         """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
