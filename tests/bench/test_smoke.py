@@ -18,6 +18,7 @@ import skimage.data
 import torch
 from PIL import Image
 
+from data.make import transfer
 from tests.bench import __main__ as bench
 from tests.bench import (
     accounts,
@@ -25,7 +26,6 @@ from tests.bench import (
     lines,
     new_groups,
     recovery,
-    transfer,
     uplift,
     visible_edits,
     weight,

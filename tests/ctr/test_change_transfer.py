@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adcreative.ctr.transfer import ChangeTransfer, read_transfer
-from tests.bench.transfer import build_account, fit_words, measure_slope, pool, tiny_accounts, transfer_figures
+from data.make.transfer import build_account, fit_words, measure_slope, pool, tiny_accounts, transfer_figures
 
 
 def test_the_measured_transfer_shrinks() -> None:

@@ -178,7 +178,7 @@ def test_settings_that_name_no_place_stop_no_purge(run: Path, name: str) -> None
         with pytest.raises(ConfigError, match="was not written by optimize"):
             pipeline.purge(run, consent_id="c-ada")
         return
-    assert pipeline.purge(run, consent_id="c-ada").num_rows == 1
+    assert pipeline.purge(run, consent_id="c-ada").num_rows == 2
     assert pipeline.purge(run, originals=True).removed
     assert not run.exists()
 

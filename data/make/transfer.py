@@ -1,6 +1,6 @@
 """How far what was learnt of words on some accounts comes true on another: leave one account out.
 
-    python -m tests.bench.transfer --upworthy packages-train.parquet --search search-ads-nl.csv --markets 1 2 3
+    python -m data.make.transfer --upworthy packages-train.parquet --search search-ads-nl.csv --markets 1 2 3
 
 For each account a ridge on sentence embeddings, fitted to differences of log-odds inside the groups of all other accounts, says
 what the words of its ads should be worth against each other; slope is by how much those differences must be multiplied to fit
