@@ -39,7 +39,7 @@ def names_post_click(name: str) -> bool:
 
 def find_post_click(
     sample: pd.DataFrame, label: str, names: Iterable[str], *, conversion: str = "", kept: Collection[str] = ()
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """Return column -> why it was probably written after the click.
 
     Args:

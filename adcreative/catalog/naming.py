@@ -22,13 +22,13 @@ _BRACKETS = re.compile(r"\[[^\[\]]*\](?P<joint>[^\[\]0-9A-Za-z]{0,3})(?:\[[^\[\]
 # What the parts of a name say, told by their values; else they are called name_1, name_2 and so on.
 _MEANINGS: Mapping[str, str] = {
     "placement": "stories|story|feed|reels|reel|search|display|explore|marketplace|messenger|instream|in-stream|youtube|shorts|"
-                 "audience network|an|fb|ig|facebook|instagram|discover|gdn",
+    "audience network|an|fb|ig|facebook|instagram|discover|gdn",
     "format": "video|vid|image|img|static|carousel|car|gif|collection|foto|photo|banner|ugc|slideshow|dpa|catalog|catalogo|"
-              "text|animation|imagem|bild|carrossel|karussell",
+    "text|animation|imagem|bild|carrossel|karussell",
     "gender": "m|f|w|male|female|men|women|mujer|hombre|herren|damen|masc|fem",
     "stage": "tof|mof|bof|tofu|mofu|bofu|prospecting|retargeting|remarketing|rt|rmk|cold|warm|hot",
     "device": "mobile|desktop|tablet|mob|desk|ios|android",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

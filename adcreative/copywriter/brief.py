@@ -129,7 +129,7 @@ def read_facts(brief: Brief) -> Facts:
         is_english=language == "en",
         language=language,
         ignored=tuple(ignored),
-    )  # fmt: skip
+    )
 
 
 def expect_of(line: str, brief: Brief) -> float:

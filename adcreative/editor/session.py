@@ -119,9 +119,7 @@ def open_session(
     started_s = time.monotonic()
     opened = open_creative(creative, models, settings, should_stop)
     with _words_prepared(opened, models, should_stop or never):
-        lines, notes = build_lines(
-            opened.creative, opened.features, models, settings.config, should_stop, settings.wording
-        )  # fmt: skip
+        lines, notes = build_lines(opened.creative, opened.features, models, settings.config, should_stop, settings.wording)
         lines, unset = keep_settable(lines, opened, should_stop or never)
         space, surrogate = measure_space(opened, lines, models.visible_changes)
     return Session(

@@ -22,7 +22,7 @@ _EMPTY_OPENING = re.compile(
     r"|(?:discover|see) (?:how|what)|find out (?:how|what|why)|the (?:room|one|thing|place) you may not know"
     r"|take a (?:closer )?look at|what would you|a (?:new|better|simpler|calmer) way to)\b[\s,.:?!–—-]*",
     re.IGNORECASE,
-)  # fmt: skip
+)
 _EMPTY_END = re.compile(
     r"[\s,.:–—-]*\b(?:may not (?:have met|know)|your way|made for you|worth a (?:closer )?look|(?:has|have) for you"
     r"|than you think)\b(?: yet)?[.!?]*\s*$",

@@ -26,7 +26,7 @@ METHODS = {
     "heat": "Occlusion: a window of 2 x 2 cells is filled with the picture's mean colour, and so is each face and "
     "line of text; everything is read anew, and the log-odds are compared; cells add up to these effects as near as they can.",
     "nearest": "Cosine similarity to creatives that the model was trained on, with the rates they had.",
-}  # fmt: skip
+}
 SHAPLEY = "Shapley values over the parts of the ad: the mean change of the log-odds as it becomes known; shares add up."
 
 

@@ -53,7 +53,7 @@ LIMITS = (
     "the original and is narrower, because most of what is unsure about a rate is unsure about both.",
     "A face edit shows a real person in a way they were not photographed: have their consent, and check what must be "
     "disclosed.",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, kw_only=True)

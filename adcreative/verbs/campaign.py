@@ -271,6 +271,4 @@ def import_results(
     if training is not None:
         with own_outputs(table, inputs, restart=restart):
             lines.append(f"{write_training_table(outcomes, Path(training))} rows to train on: {training}")
-    return RunSummary(
-        path=db, done=taken.matched, failed=taken.refused, warnings=taken.warnings, lines=tuple(lines)
-    )  # fmt: skip
+    return RunSummary(path=db, done=taken.matched, failed=taken.refused, warnings=taken.warnings, lines=tuple(lines))

@@ -105,7 +105,7 @@ def forecast(
     progress("forecasting", 1, 1)
     return RunSummary(
         path=out, done=len(lives.names), warnings=(*log.notes, *log.warnings, *answer.warnings), lines=_say(answer, lives)
-    )  # fmt: skip
+    )
 
 
 def _read_reasons(path: Path) -> dict[str, str]:

@@ -230,6 +230,4 @@ def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, T
     training = load_config(
         TrainConfig, path, {name: value for name, value in defaults.items() if name not in chosen}, section="training"
     )
-    return (
-        load_config(network_config, path, section="network"), training, load_config(InputsConfig, path, section="inputs")
-    )  # fmt: skip
+    return (load_config(network_config, path, section="network"), training, load_config(InputsConfig, path, section="inputs"))

@@ -41,9 +41,7 @@ class Account:
     group: np.ndarray
 
     def rows(self, idx: np.ndarray) -> Account:
-        return Account(
-            self.name, self.is_real, self.embeddings[idx], self.log_odds[idx], self.weights[idx], self.group[idx]
-        )  # fmt: skip
+        return Account(self.name, self.is_real, self.embeddings[idx], self.log_odds[idx], self.weights[idx], self.group[idx])
 
 
 def build_account(

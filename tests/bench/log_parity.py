@@ -37,7 +37,7 @@ from tests.bench.log_pairs import BATCH, FIELDS, MIN_EVENTS, PAIRS, Pair, Rows
 
 def compare(
     build: Callable[[int], tuple[Pair, Rows]], seeds: range, num_steps: int, *, is_double: bool = False, is_nudged: bool = False
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return logits, AUC and rate of a pair, over seeds."""
     cast = widen if is_double else _as_it_is
     logit_gaps, aucs, ratios, whole, rates = [], [], [], [], []

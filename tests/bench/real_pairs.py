@@ -101,12 +101,12 @@ def summarise(pairs: Sequence[Pair], *, seed: int = 0) -> dict[str, Any]:
         "two sure": [pair for pair in pairs if pair.low > 0 and pair.audited > 0],
     }
     return {
-        "pairs": len(pairs) // 2, "groups": len(groups), "picked": round(float(right.mean()), 3),
+        "pairs": len(pairs) // 2,
+        "groups": len(groups),
+        "picked": round(float(right.mean()), 3),
         "picked_interval": np.quantile(above / below, (0.025, 0.975)).round(3).tolist(),
-        **{
-            name: {"delivered": len(kept), "worse": sum(pair.observed < 0 for pair in kept)} for name, kept in rules.items()
-        },
-    }  # fmt: skip
+        **{name: {"delivered": len(kept), "worse": sum(pair.observed < 0 for pair in kept)} for name, kept in rules.items()},
+    }
 
 
 def main() -> None:

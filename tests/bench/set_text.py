@@ -38,7 +38,7 @@ PHOTOGRAPHS = (
     ("astronaut", "Aim for the stars", "Space camp, summer 2027", "Dream bigger now"),
     ("immunohistochemistry", "Know it sooner", "Lab results in a day", "Results by noon"),
     ("retina", "See clearly again", "Eye tests near you", "Book an eye test"),
-)  # fmt: skip
+)
 TWINS = ({"Arial", "Helvetica", "Arial Narrow"},)  # families that are drawn after each other
 
 

@@ -75,7 +75,7 @@ def test_every_supported_format(tmp_path: Path, suffix: str) -> None:
         (solid("RGB", RED).convert("P", palette=Image.Palette.ADAPTIVE), "png", RED),
     ],
     ids=lambda value: value.mode if isinstance(value, Image.Image) else None,
-)  # fmt: skip
+)
 def test_colour_modes_become_srgb(tmp_path: Path, image: Image.Image, suffix: str, expected: tuple[int, ...]) -> None:
     image_u8 = read_image(save(image, tmp_path / f"ad.{suffix}"))
     assert image_u8.shape == (64, 80, 3)

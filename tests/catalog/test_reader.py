@@ -267,7 +267,7 @@ def test_no_usable_column_and_nothing_near_says_how_to_name_one(tmp_path: Path) 
         ("ads.jsonl", b"\n\n", r"has no usable line: it holds nothing but blank lines"),
         ("ads.jsonl", b"nonsense\n", r"has no usable line: it is not JSON"),
     ],
-)  # fmt: skip
+)
 def test_unreadable_tables_are_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CatalogError, match=message):

@@ -45,7 +45,7 @@ def build(**cells: Any) -> Creative | FailedCreative:
         ({"spend": "5 apples"}, 'spend is "5 apples", which is not a number.'),
         ({"spend": "(12.50)"}, "spend is negative (-12.5)."),
     ],
-)  # fmt: skip
+)
 def test_bad_numbers_fail_the_row(cells: dict[str, Any], problem: str) -> None:
     failure = build(**cells)
     assert isinstance(failure, FailedCreative)

@@ -120,9 +120,7 @@ def test_nothing_is_exported_without_an_approval(make_run: Callable[..., Path], 
     assert code == 0, output
     assert "2 edits approved by Ada Example; to be disclosed there: " in output
     (event,) = approvals_of(run)
-    assert (event["event"], event["by"], event["markets"], event["num_edits"]) == (
-        "approved", "Ada Example", ["eu", "meta"], 2
-    )  # fmt: skip
+    assert (event["event"], event["by"], event["markets"], event["num_edits"]) == ("approved", "Ada Example", ["eu", "meta"], 2)
     assert event["disclosures"]
     out.unlink()
     assert call(*asked)[0] == 0

@@ -341,9 +341,7 @@ def test_only_edits_in_the_record_are_searched() -> None:
         seen.append(directions.names)
         return FakeSession(image_u8, [face.row for face in faces])
 
-    tools = fake_tools(
-        consents=book(edits=(NAMES[2], NAMES[0])), today=lambda: date(2026, 6, 1), open_faces=open_faces
-    )  # fmt: skip
+    tools = fake_tools(consents=book(edits=(NAMES[2], NAMES[0])), today=lambda: date(2026, 6, 1), open_faces=open_faces)
     outcome = edit_creative(fake_ad(consent_id="c-7"), tools=tools, config=QUICK)
     assert seen == [(NAMES[0], NAMES[2])]
     assert {edit.direction for edit in outcome.result.edits if edit.face >= 0} <= {NAMES[0], NAMES[2]}

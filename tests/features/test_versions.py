@@ -31,9 +31,7 @@ def test_versions_are_read_once_and_leave_nothing_in_the_cache_on_disk(tmp_path:
     kept = sorted(tmp_path.rglob("*.entry"))
     versions = extractor.for_versions(original)
     assert [one is original for one in analyzer.originals] == [True]
-    found = [
-        versions.extract([Creative(headline="Sleep", image_u8=version, consent_id="anna")])[0] for _ in range(2)
-    ]  # fmt: skip
+    found = [versions.extract([Creative(headline="Sleep", image_u8=version, consent_id="anna")])[0] for _ in range(2)]
     assert (clip.num_images, clip.num_texts) == (2, 1)  # the words are known from the cache on disk
     assert [len(one.face_codes) for one in found] == [2, 2]
     assert sorted(tmp_path.rglob("*.entry")) == kept

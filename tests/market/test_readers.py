@@ -124,6 +124,6 @@ def test_specificity_counts_what_not_any_ad_says() -> None:
         ("How to wake up by the sea", "How to wake up by the sea"),
         ("What this is how you mean", "What this is how you mean"),
     ],
-)  # fmt: skip
+)
 def test_what_stands_behind_an_opening_that_fits_any_ad(line: str, said: str) -> None:
     assert skip_empty_opening(line) == (said, float(said != line))

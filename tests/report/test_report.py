@@ -408,9 +408,7 @@ def test_disclosures_are_listed_and_called_no_advice(tmp_path: Path) -> None:
     from adcreative.provenance.disclosure import disclosures
 
     duties = [one.as_dict() for one in disclosures(["all"], [{"face": 0}], date(2026, 11, 24))]
-    write_report(
-        tmp_path / "r.html", [], settings={}, image_dir=tmp_path, cards=(), failures=(), disclosures=duties
-    )  # fmt: skip
+    write_report(tmp_path / "r.html", [], settings={}, image_dir=tmp_path, cards=(), failures=(), disclosures=duties)
     page = (tmp_path / "r.html").read_text()
     assert "AI Act Art. 50(4)" in page
     assert "not legal advice" in page

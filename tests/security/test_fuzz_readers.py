@@ -16,9 +16,7 @@ from adcreative.catalog.images import decode_image
 from adcreative.creative import COLUMNS, Creative
 from adcreative.errors import CatalogError, CreativeError
 
-QUICK = settings(
-    max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)  # fmt: skip
+QUICK = settings(max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 NAMES = [*COLUMNS, "Ad name", "Impressions", "", "headline ", "Überschrift", "\x00"]
 HEADERS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=6)
 ODD = ["", '"', '""', "a,b", "=1+1", "1e309", "-1", "nan", "../x.png", "x\ny", "\ufeff", "\x00", "1.234", "9" * 50, "\r", "'"]

@@ -101,7 +101,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "closes at once": lambda connection: None,
     "no http": sends(b"SSH-2.0-OpenSSH_9.6\r\n"),
     "error in a stream": sends(b'HTTP/1.1 200 OK\r\n\r\ndata: {"error": {"message": "' + KEY.encode() + b' \\u001b[2J"}}\n\n'),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

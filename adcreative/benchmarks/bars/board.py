@@ -24,9 +24,8 @@ def render_csv(rows: Sequence[Mapping[str, Any]]) -> str:
         for name, figures in (*row["test"].items(), ("valid", row["valid"]), ("published", row["published"] or {})):
             one |= {f"{name}_{part}": value for part, value in figures.items()}
         one |= {
-            key: row[key]
-            for key in ("num_seeds", "settings_tried", "choices_tested", "num_parameters", "bytes", "rows_per_s")
-        } | {"trials": " ".join(row["trials"])}  # fmt: skip
+            key: row[key] for key in ("num_seeds", "settings_tried", "choices_tested", "num_parameters", "bytes", "rows_per_s")
+        } | {"trials": " ".join(row["trials"])}
         flat.append(one)
     return "".join(format_rows(flat, list(dict.fromkeys(name for one in flat for name in one))))
 

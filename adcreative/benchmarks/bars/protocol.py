@@ -141,9 +141,7 @@ def _train(trials: Sequence[Trial], out: Path, apply: Apply, progress: Progress,
     return all(read_result(out, trial) is not None for trial in trials)
 
 
-def _row(
-    plan: Plan, line: str, trial: Trial, runs: Sequence[Trial], figures: Sequence[dict[str, Any]]
-) -> dict[str, Any]:  # fmt: skip
+def _row(plan: Plan, line: str, trial: Trial, runs: Sequence[Trial], figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return one row: figures with mean and deviation over seeds, the first seed's interval, cost, links."""
     results = [read_result(plan.out, run) or {} for run in runs]
     choice = json.loads((plan.out / CHOICES).read_bytes())[line]

@@ -248,9 +248,7 @@ def _find_repeated(places: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int
     return {name: positions for name, positions in places.items() if len(positions) > 1 and name not in PART_FIELDS}
 
 
-def _tell_blank(
-    header: Sequence[str], places: Mapping[str, tuple[int, ...]], clicks: str, cells: _Cells
-) -> tuple[str, ...]:  # fmt: skip
+def _tell_blank(header: Sequence[str], places: Mapping[str, tuple[int, ...]], clicks: str, cells: _Cells) -> tuple[str, ...]:
     """Return that the column of clicks is empty where another one is not: platforms leave the cell of a zero empty."""
     fuller = [
         name for name in _CLICK_RATES if name in cells.with_count and cells.num_filled[name] > cells.num_filled.get(clicks, 0)

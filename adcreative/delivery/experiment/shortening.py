@@ -68,9 +68,7 @@ def count_in_time(sizes: Sequence[int], *, days: int, daily_impressions: int) ->
     Args:
         sizes: impressions that each test needs for each of its ads.
     """
-    fitting = [
-        number for number, size in enumerate(sorted(sizes), 1) if 2 * number * size <= days * daily_impressions
-    ]  # fmt: skip
+    fitting = [number for number, size in enumerate(sorted(sizes), 1) if 2 * number * size <= days * daily_impressions]
     return max(fitting, default=0)
 
 

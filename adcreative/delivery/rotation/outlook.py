@@ -123,9 +123,7 @@ def _with(plain: Outlook, **changed: object) -> Outlook:
     return Outlook(**{**vars(plain), **changed})  # type: ignore[arg-type]
 
 
-def _say(
-    half_life: float, shift: np.ndarray, deviation: np.ndarray, gain: float, num_days: int, trend: str
-) -> str:  # fmt: skip
+def _say(half_life: float, shift: np.ndarray, deviation: np.ndarray, gain: float, num_days: int, trend: str) -> str:
     if np.isinf(half_life) and not trend:
         return (
             "all results count alike: neither half-lives of 2 to 30 days nor trends told surely better on which ads the clicks "
@@ -248,7 +246,7 @@ class _Slopes:
 
 def fit_slopes(
     item: np.ndarray, clock: np.ndarray, shown: np.ndarray, clicks: np.ndarray, num: int
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Return [N] slopes of log-odds by the clock, drawn to the mean of all by what they are worth, and their deviations.
 
     Args:

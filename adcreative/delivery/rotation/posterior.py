@@ -116,7 +116,7 @@ def _posterior(
 ) -> RatePosterior:
     return RatePosterior(
         clicks_part=start + clicks, rest_part=rest + impressions - clicks, impressions=impressions, prior=prior
-    )  # fmt: skip
+    )
 
 
 def fit_prior(

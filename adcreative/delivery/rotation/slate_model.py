@@ -124,7 +124,7 @@ def fit_slate_model(slates: Slates, groups: np.ndarray | None = None, *, prior: 
     by_length[np.unique(slates.lengths)] = no_click[np.unique(slates.lengths)]
     return SlateModel(
         attraction=attraction, spread=np.sqrt(doubt), no_click=by_length, position=position, group_mean=mean, item_spread=spread
-    )  # fmt: skip
+    )
 
 
 class _Fit:

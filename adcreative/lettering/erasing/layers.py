@@ -51,9 +51,7 @@ class Layer:
 
     def cut(self, box: Box) -> Layer:
         """Return what lies in a box (px of the picture)."""
-        x0, y0, x1, y1 = (
-            max(0, box[0] - self.left), max(0, box[1] - self.top), box[2] - self.left, box[3] - self.top
-        )  # fmt: skip
+        x0, y0, x1, y1 = (max(0, box[0] - self.left), max(0, box[1] - self.top), box[2] - self.left, box[3] - self.top)
         return Layer(part=self.part[y0:y1, x0:x1], alpha=self.alpha[y0:y1, x0:x1], left=self.left + x0, top=self.top + y0)
 
     def scaled(self, scale: float) -> Layer:

@@ -265,7 +265,7 @@ def _without_specks(coverage: np.ndarray) -> np.ndarray:
 
 def _fit_nearest(
     lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]
-) -> Generator[None, None, list[Fit]]:  # fmt: skip
+) -> Generator[None, None, list[Fit]]:
     """Return fits of the fonts that are nearest at first sight, the nearest first, a step for each font."""
     if len(lines) != len(block.lines):
         return []
@@ -278,9 +278,7 @@ def _fit_nearest(
     return sorted(fits, key=lambda fit: -fit.likeness)
 
 
-def _rank(
-    lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]
-) -> Generator[None, None, list[Typeface]]:  # fmt: skip
+def _rank(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> Generator[None, None, list[Typeface]]:
     """Return the fonts that have the block's letters, the nearest first, a step for each font."""
     longest = sorted(lines, key=lambda line: -len(line.text))[:COMPARED_LINES]
     cuts = [sorted(line.words, key=lambda word: -len(word.text))[:COMPARED_WORDS] for line in longest]

@@ -170,9 +170,7 @@ class GrowthTrainer:
         """Go on from a state of the same settings."""
         for name in ("block", "ema", "discriminator", "optimizer", "discriminator_optimizer"):
             getattr(self, name).load_state_dict(state[name])
-        self.rng.bit_generator.state = {
-            **self.rng.bit_generator.state, "state": {k: int(v) for k, v in state["rng"].items()}
-        }  # fmt: skip
+        self.rng.bit_generator.state = {**self.rng.bit_generator.state, "state": {k: int(v) for k, v in state["rng"].items()}}
         self.num_crops_seen = int(state["num_crops_seen"])
 
     def step(self) -> dict[str, float]:

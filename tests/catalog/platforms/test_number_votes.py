@@ -72,7 +72,7 @@ def test_thousands_of_clicks_are_told(tmp_path: Path) -> None:
         ('A,10000,10,12.50\nB,1000,10,"3,5"\n', r'two ways: "12.50" \(row 1, .*a decimal point, "3,5" \(row 2'),
         ('A,10.000,10,3\nB,"2,000",10,3\n', "can mean 10 or 10,000, and no other"),
     ],
-)  # fmt: skip
+)
 def test_where_two_signs_fit_it_is_asked(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path / "a.csv", f"Ad name,Impressions,Link clicks,Amount spent\n{text}")
     for read in (read_results, read_catalog):

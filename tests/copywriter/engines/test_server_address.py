@@ -55,7 +55,7 @@ def test_the_space_around_a_key_is_no_part_of_it() -> None:
         (f"http://[::1/{SECRET}", "has no valid host or port"),
         (f"http://host:{SECRET}/v1", "has no valid host or port"),
     ],
-)  # fmt: skip
+)
 def test_an_address_with_a_secret_is_refused_without_showing_it(address: str, said: str) -> None:
     for build in (build_copywriter, build_source):
         with pytest.raises(ConfigError, match=said) as caught:

@@ -29,7 +29,7 @@ ADS = (
     Brief("Maison Lune", "paniers de légumes", "", "Des légumes qui ont du goût", "Livraison offerte dès 30 €.", "fr"),
     Brief("Ritmo", "clases de baile", "", "Baila sin miedo en la próxima boda", "La primera clase es gratis.", "es"),
     Brief("Dorpsbakker", "brood", "", "Vers brood bij het ontbijt", "Elke ochtend. Eerste week gratis.", "nl"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("brief", ADS, ids=lambda brief: brief.brand)

@@ -120,7 +120,7 @@ REFUSED = (
     ("A mile you won't forget", "nothing that the ad says"),
     ("Run the hill in a minute", "time it takes"),
     ("Run in the mud for a week", "time it takes"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("line", GOOD_HEADLINES)

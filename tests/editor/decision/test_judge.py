@@ -34,7 +34,7 @@ def edit(
         CandidateScore(
             uplift_mean=low, uplift_std=0, uplift_low=low, identity=1, size=size, violation=violation, realism=realism
         )
-    )  # fmt: skip
+    )
     return SPACE.plans([one])[0]
 
 

@@ -192,10 +192,9 @@ print("torch" in sys.modules)
 
 def summarise() -> str:
     results = {algorithm: run(algorithm, seed=11) for algorithm in ALGORITHMS}
-    return str({
-        name: ([list(one) for one in result.front], result.logbook.select("hypervolume"))
-        for name, result in results.items()
-    })  # fmt: skip
+    return str(
+        {name: ([list(one) for one in result.front], result.logbook.select("hypervolume")) for name, result in results.items()}
+    )
 
 
 def test_same_seed_same_front_in_another_process_and_without_torch() -> None:

@@ -114,9 +114,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> InpaintingModel:
 
 class TestDiffusers:
     def test_it_paints_the_ground_only_and_repeats_with_the_seed(self, model: InpaintingModel) -> None:
-        one, two, other = (
-            paint_scenes(AD, PICTURE, half(), model, num_scenes=2, seed=seed) for seed in (3, 3, 4)
-        )  # fmt: skip
+        one, two, other = (paint_scenes(AD, PICTURE, half(), model, num_scenes=2, seed=seed) for seed in (3, 3, 4))
         assert one is not None
         assert two is not None
         assert other is not None

@@ -87,9 +87,7 @@ def test_snapped_sizes_are_those_of_letters_that_are_all_drawn() -> None:
         first = Lettering.plain(face, float(rng.uniform(12, 80)))
         wanted = max(2, int(first.ink_box(text)[2] * rng.uniform(0.93, 1.07)))
         empty = np.zeros((1, 1, 3), np.float32)
-        line = SeenLine(
-            text=text, coverage=empty[:, :, 0], pixels=empty, ground=empty, left=0, top=0, box=(0, 0, wanted, 10)
-        )  # fmt: skip
+        line = SeenLine(text=text, coverage=empty[:, :, 0], pixels=empty, ground=empty, left=0, top=0, box=(0, 0, wanted, 10))
         low, high = 0.88 * first.size_px, 1.12 * first.size_px
         misses = []
         for size in np.arange(np.ceil(2 * low) / 2, high + 0.25, 0.5):

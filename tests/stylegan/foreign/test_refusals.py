@@ -226,9 +226,7 @@ def test_other_pickles(content: Any, message: str, tmp_path: Path) -> None:
         ({"dlatent_avg": np.array(["a"])}, {}, "something else than weights: an array is of type U1, expected"),
     ],
 )
-def test_tensorflow(
-    variables: dict, settings: dict, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+def test_tensorflow(variables: dict, settings: dict, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     o.save_tensorflow(tmp_path / "g.pkl", TENSORFLOW | variables, monkeypatch, **settings)
     with pytest.raises(CheckpointError, match=message):
         read_weights(tmp_path / "g.pkl")
