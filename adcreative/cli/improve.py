@@ -13,19 +13,7 @@ from adcreative.cli.columns import Export
 from adcreative.cli.commands import Done, flags, shown
 from adcreative.cli.progress import EXIT_CODES, one_line_errors, verb
 from adcreative.errors import ConfigError
-from adcreative.options import (
-    BrandKit,
-    C2paCertificate,
-    C2paKey,
-    Consent,
-    Csv,
-    Data,
-    Llm,
-    Model,
-    Overwrite,
-    Seed,
-    Settings,
-)
+from adcreative.options import BrandKit, C2paCertificate, C2paKey, Consent, Csv, Data, Llm, Model, Overwrite, Seed, Settings
 from adcreative.pipeline import AppSettings, BatchConfig, ComposeSettings, OptimizeSettings
 
 PANEL = "Improve"

@@ -81,8 +81,7 @@ def purge(
     ] = False,
     keep_cache: Annotated[bool, typer.Option("--keep-cache", help="Leave the feature cache, which holds face codes.")] = False,
     also: Annotated[
-        list[Path] | None,
-        typer.Option(help="Look through this export, archive, file or folder of yours too; repeatable."),
+        list[Path] | None, typer.Option(help="Look through this export, archive, file or folder of yours too; repeatable.")
     ] = None,
 ) -> None:
     """Remove faces, face codes and caches: of one person, of one creative, or of a whole run folder.

@@ -71,12 +71,7 @@ def read_placements() -> tuple[tuple[PlacementRule, ...], float]:
 
 
 def fit_picture(
-    size_px: tuple[int, int],
-    num_bytes: int | None = None,
-    *,
-    platform: str = "",
-    placement: str = "",
-    is_clear: bool = False,
+    size_px: tuple[int, int], num_bytes: int | None = None, *, platform: str = "", placement: str = "", is_clear: bool = False
 ) -> PictureFit:
     """Say which formats a picture fits, and what keeps it out.
 

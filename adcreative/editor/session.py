@@ -24,13 +24,7 @@ import numpy as np
 
 from adcreative.config import config_as_dict
 from adcreative.creative import Alternative, Creative, EditResult
-from adcreative.editor.decision.finalists import (
-    Finalist,
-    describe_alternative,
-    finish_edit,
-    pick_finalist,
-    score_finalists,
-)
+from adcreative.editor.decision.finalists import Finalist, describe_alternative, finish_edit, pick_finalist, score_finalists
 from adcreative.editor.decision.judge import Verdict, accept, choose_finalists, choose_versions
 from adcreative.editor.decision.opinions import ask_choosers, audit
 from adcreative.editor.decision.result import (

@@ -63,11 +63,7 @@ def has_gradients(extractor: Any) -> bool:
 
 
 def integrate_words(
-    creative: Creative,
-    features: CreativeFeatures,
-    predictor: Predictor,
-    extractor: FeatureExtractor,
-    history: History = (),
+    creative: Creative, features: CreativeFeatures, predictor: Predictor, extractor: FeatureExtractor, history: History = ()
 ) -> list[WordWeight]:
     """Return the weight of each word in reading order, at most MAX_WORDS; words that a tower cuts off weigh 0.
 

@@ -80,11 +80,7 @@ def read(image_u8: np.ndarray, reader: TextReading | None = None, *, brand: str 
 
 
 def erase(
-    image_u8: np.ndarray,
-    words: Words,
-    *,
-    faces_xyxy_px: Sequence[Sequence[float]] = (),
-    inpainter: FillHoles | None = None,
+    image_u8: np.ndarray, words: Words, *, faces_xyxy_px: Sequence[Sequence[float]] = (), inpainter: FillHoles | None = None
 ) -> np.ndarray:
     """Return the picture [H, W, 3] without the letters of these words; plates stay, and so do all pixels beside strokes.
 

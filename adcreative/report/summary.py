@@ -111,11 +111,7 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
 
 def _shown_numbers(row: Mapping[str, Any], lift: Lift) -> dict[str, float]:
     """Return what an edited row whose lift may be shown adds to the means, by the Summary's names."""
-    numbers = {
-        "ctr_before": row["ctr_original"],
-        "ctr_after": row["ctr_edited"],
-        "mean_lift": lift.over_original or 0.0,
-    }
+    numbers = {"ctr_before": row["ctr_original"], "ctr_after": row["ctr_edited"], "mean_lift": lift.over_original or 0.0}
     if is_rate(row.get("ctr_original_auditor")) and is_rate(row.get("ctr_edited_auditor")):
         before, after = float(row["ctr_original_auditor"]), float(row["ctr_edited_auditor"])
         numbers |= {"ctr_auditor_before": before, "ctr_auditor_after": after, "mean_lift_by_auditor": after / before - 1}

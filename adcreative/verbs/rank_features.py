@@ -30,14 +30,7 @@ from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import beside, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError, TrainingError
-from adcreative.metrics.column_counts import (
-    ColumnCounts,
-    ColumnHasher,
-    count_columns,
-    count_pairs,
-    noise_columns,
-    pair_hashes,
-)
+from adcreative.metrics.column_counts import ColumnCounts, ColumnHasher, count_columns, count_pairs, noise_columns, pair_hashes
 from adcreative.metrics.information import (
     order_without_redundancy,
     pair_information,

@@ -25,14 +25,7 @@ from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.log import RunLog
 from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
 from adcreative.verbs.model_folder import read_model_manifests
-from adcreative.verbs.score_table import (
-    SCORE_COLUMNS,
-    SEGMENT,
-    Level,
-    check_base_rate,
-    finish_rows,
-    mean_of_results,
-)
+from adcreative.verbs.score_table import SCORE_COLUMNS, SEGMENT, Level, check_base_rate, finish_rows, mean_of_results
 from adcreative.verbs.settings import ScoreSettings
 
 if TYPE_CHECKING:
@@ -206,11 +199,7 @@ class _Scorer:
 
 
 def score_rows(
-    extractor: FeatureExtractor,
-    predictor: ClickModel,
-    creatives: Sequence[Creative],
-    history: AccountHistory,
-    by: str = "",
+    extractor: FeatureExtractor, predictor: ClickModel, creatives: Sequence[Creative], history: AccountHistory, by: str = ""
 ) -> list[dict[str, Any]]:
     """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed.
 

@@ -42,13 +42,7 @@ class _StoppedError(Exception):
 
 
 def score_log(
-    log: Path,
-    out: Path,
-    *,
-    model: Path,
-    restart: bool = False,
-    progress: Progress = silent,
-    should_stop: ShouldStop = never,
+    log: Path, out: Path, *, model: Path, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never
 ) -> LogSummary:
     """Predict the click rate of each row of a log, and conversion rates where the network learnt them; write a CSV.
 
@@ -85,13 +79,7 @@ def score_log(
 
 
 def evaluate_log(
-    log: Path,
-    out: Path,
-    *,
-    model: Path,
-    restart: bool = False,
-    progress: Progress = silent,
-    should_stop: ShouldStop = never,
+    log: Path, out: Path, *, model: Path, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never
 ) -> dict[str, Any]:
     """Measure a model on the rows of a log that it has not seen; write JSON and return it.
 
@@ -146,14 +134,7 @@ def _level_note(parts: Sequence[tuple[Any, Any, Any]], predicted_over_observed: 
     )
 
 
-def explain_log(
-    log: Path,
-    out: Path,
-    *,
-    model: Path,
-    restart: bool = False,
-    progress: Progress = silent,
-) -> dict[str, Any]:
+def explain_log(log: Path, out: Path, *, model: Path, restart: bool = False, progress: Progress = silent) -> dict[str, Any]:
     """Say what a model of an impression log rests on, measured on the first rows of a log; write `out`/explanation.json.
 
     Returns:

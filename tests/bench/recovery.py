@@ -25,12 +25,7 @@ from torch import Tensor
 from adcreative.papers.post_training.data import read_corpus
 from adcreative.papers.post_training.pipeline.command import leave_out, load_trainable
 from adcreative.papers.post_training.pipeline.recovery import MODES
-from adcreative.papers.post_training.pipeline.trainer import (
-    PipelineConfig,
-    PipelineTrainer,
-    packed_batches,
-    stage_builder,
-)
+from adcreative.papers.post_training.pipeline.trainer import PipelineConfig, PipelineTrainer, packed_batches, stage_builder
 from adcreative.papers.post_training.pipeline.workers import LocalWorkers, kill_by_schedule
 from tests.papers.post_training.pipeline.small import build_trainer, markov_rows
 

@@ -20,17 +20,7 @@ from PIL import Image
 
 from data.make import transfer
 from tests.bench import __main__ as bench
-from tests.bench import (
-    accounts,
-    codec,
-    lines,
-    new_groups,
-    recovery,
-    uplift,
-    visible_edits,
-    weight,
-    what_works,
-)
+from tests.bench import accounts, codec, lines, new_groups, recovery, uplift, visible_edits, weight, what_works
 from tests.ctr.account.accounts import plant_groups
 
 

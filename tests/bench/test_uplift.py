@@ -11,16 +11,7 @@ from adcreative.creative import Creative
 from adcreative.editor.session import EditorConfig
 from adcreative.features.batch import CreativeFeatures
 from tests.bench import composed_uplift
-from tests.bench.uplift import (
-    KINDS,
-    Trial,
-    measure_hacking,
-    measure_uplift,
-    render_table,
-    run_kinds,
-    run_trials,
-    tabulate,
-)
+from tests.bench.uplift import KINDS, Trial, measure_hacking, measure_uplift, render_table, run_kinds, run_trials, tabulate
 from tests.editor.fakes import FakeExtractor, bumpy_surface, edit_creative, fake_ad, fake_tools
 
 CONFIG = EditorConfig(edit_look=False, population_size=16, generations=5, identity_floor=0.0)

@@ -23,14 +23,7 @@ MAX_SECONDS = 10.0  # of processor time, which grows beside other programs; a sq
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: repr(run[:3]))
 def test_long_runs_cost_their_length(tmp_path: Path, run: str) -> None:
     started = time.process_time()
-    for read in (
-        fold_column,
-        PLAIN.count,
-        PLAIN.amount,
-        is_total,
-        parse_day,
-        lambda text: propose_pattern([text, "b"]),
-    ):
+    for read in (fold_column, PLAIN.count, PLAIN.amount, is_total, parse_day, lambda text: propose_pattern([text, "b"])):
         read(run)
     text = f"{run}\nReport {run}\nAd name,Impressions,Link clicks,{run[:25_000]}\n{run[:25_000]},1000,10,{run[:25_000]}\n"
     for encoding in ("utf-8", "utf-16"):

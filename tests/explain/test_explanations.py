@@ -19,14 +19,7 @@ from adcreative.ctr.predictor import AccountHistory, Predictor
 from adcreative.errors import CreativeError
 from adcreative.explain.attribution import attribute, base_log_odds
 from adcreative.explain.neighbours import NOTE, nearest_known
-from adcreative.explain.perturbation import (
-    MAX_WORDS,
-    map_heat,
-    occlusion_drops,
-    read_words,
-    remove_words,
-    weigh_words,
-)
+from adcreative.explain.perturbation import MAX_WORDS, map_heat, occlusion_drops, read_words, remove_words, weigh_words
 from adcreative.features.batch import CreativeFeatures
 from data.make.faithfulness import deletion_wins, top_ranked
 from tests.ctr.conftest import SMALL

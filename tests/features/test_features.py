@@ -19,21 +19,8 @@ from adcreative.catalog.images import decode_image
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError, FeatureError
 from adcreative.features import extraction as feature_extraction
-from adcreative.features.batch import (
-    CATEGORICAL_FIELDS,
-    FACE_ATTRIBUTES,
-    FIELDS,
-    LOOK_STATS,
-    CreativeFeatures,
-    modality_mask,
-)
-from adcreative.features.builder import (
-    AccountHistory,
-    FeatureBuilder,
-    pool_fields,
-    select_earlier_rows,
-    select_history,
-)
+from adcreative.features.batch import CATEGORICAL_FIELDS, FACE_ATTRIBUTES, FIELDS, LOOK_STATS, CreativeFeatures, modality_mask
+from adcreative.features.builder import AccountHistory, FeatureBuilder, pool_fields, select_earlier_rows, select_history
 from adcreative.features.cache import FeatureCache, hash_picture, picture_key, words_key
 from adcreative.features.extraction import FeatureExtractor, hash_of, look_stats
 from stylegan.networks.checkpoints import FaceModel

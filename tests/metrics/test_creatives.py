@@ -11,13 +11,7 @@ from scipy.stats import spearmanr
 from adcreative.creative import Creative
 from adcreative.errors import FeatureError
 from adcreative.metrics.calibration import expected_calibration_error, predicted_over_observed
-from adcreative.metrics.creatives import (
-    METRICS,
-    bootstrap_metrics,
-    evaluate_predictions,
-    pool_arms,
-    two_proportion_z,
-)
+from adcreative.metrics.creatives import METRICS, bootstrap_metrics, evaluate_predictions, pool_arms, two_proportion_z
 from adcreative.metrics.ranking import ndcg
 
 

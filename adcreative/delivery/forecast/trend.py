@@ -88,10 +88,7 @@ def _measure(name: str, days: Mapping[float, Sequence[int]]) -> Fatigue:
     age, clicks = round(series[-1][0]), sum(period[2] for period in series)
     periods = "1 period" if len(series) == 1 else f"{len(series)} periods"
     for too_little, missing in (
-        (
-            len(series) < MIN_PERIODS or age < MIN_DAYS,
-            f"{periods} over {age} days",
-        ),
+        (len(series) < MIN_PERIODS or age < MIN_DAYS, f"{periods} over {age} days"),
         (clicks < MIN_CLICKS, f"{clicks} clicks"),
     ):
         if too_little:

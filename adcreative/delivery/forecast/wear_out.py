@@ -14,13 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adcreative.delivery.forecast.level import (
-    MAX_GAP,
-    Levelled,
-    SurvivalModel,
-    find_known_age,
-    settle_level,
-)
+from adcreative.delivery.forecast.level import MAX_GAP, Levelled, SurvivalModel, find_known_age, settle_level
 from adcreative.delivery.forecast.lifetimes import Lifetimes
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.survival import concordance, kaplan_meier

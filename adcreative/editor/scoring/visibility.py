@@ -53,11 +53,7 @@ def measure_seen(before_u8: np.ndarray, after_u8: np.ndarray, box_xyxy_px: Seque
 
 
 def measure_reach(
-    probes: np.ndarray,
-    changes: np.ndarray,
-    names: Sequence[str],
-    visible: Mapping[str, float],
-    seen: np.ndarray | None = None,
+    probes: np.ndarray, changes: np.ndarray, names: Sequence[str], visible: Mapping[str, float], seen: np.ndarray | None = None
 ) -> FaceReach:
     """Measure which edits show, from one composed probe a side.
 

@@ -139,8 +139,4 @@ def _statistics(front: Iterable[Individual], best: Individual) -> dict[str, floa
     return {"best": best.fitness.values[0], "front_size": len(allowed), "hypervolume": float(volume)}
 
 
-ALGORITHMS: Mapping[str, Callable[..., SearchAlgorithm]] = {
-    "nsga2": NSGA2Search,
-    "adsee": AdSEESearch,
-    "random": RandomSearch,
-}
+ALGORITHMS: Mapping[str, Callable[..., SearchAlgorithm]] = {"nsga2": NSGA2Search, "adsee": AdSEESearch, "random": RandomSearch}

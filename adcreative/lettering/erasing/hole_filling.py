@@ -98,10 +98,7 @@ class _Lama:
         from scipy import ndimage
 
         small_hole = ndimage.binary_dilation(small_hole, iterations=2)  # what was scaled together with pixels of the hole
-        given = {
-            self._picture_name: small.transpose(2, 0, 1)[None],
-            self._mask_name: small_hole[None, None].astype(np.float32),
-        }
+        given = {self._picture_name: small.transpose(2, 0, 1)[None], self._mask_name: small_hole[None, None].astype(np.float32)}
         painted = self._run(given)
         if painted.shape != (1, 3, height, width) or painted.dtype.kind not in "fiu" or not np.isfinite(painted).all():
             raise ConfigError(

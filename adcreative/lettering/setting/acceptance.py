@@ -13,13 +13,7 @@ from scipy import ndimage
 from adcreative.lettering.erasing.smears import is_smeared
 from adcreative.lettering.reading.blocks import Box, TextBlock
 from adcreative.lettering.reading.ink import luminance
-from adcreative.lettering.reading.measures import (
-    LARGE_BOLD_PT,
-    LARGE_PT,
-    MIN_CONTRAST,
-    MIN_LARGE_CONTRAST,
-    PHONE_WIDTH_PT,
-)
+from adcreative.lettering.reading.measures import LARGE_BOLD_PT, LARGE_PT, MIN_CONTRAST, MIN_LARGE_CONTRAST, PHONE_WIDTH_PT
 from adcreative.lettering.reading.reader import TextReading
 from adcreative.lettering.reading.roles import letters_of
 from adcreative.lettering.reading.spelling import mend_capitals
@@ -108,10 +102,7 @@ def find_faults(
         erased_u8, after_u8: the picture [H, W, 3] without the old text, and with the new one.
         mask: [H, W] the pixels of the old text that were filled. text: what was to be set. least: contrast that is needed.
     """
-    faults = [
-        *_contrast_faults(erased_u8, setting, colour, least),
-        *_seam_faults(erased_u8, mask),
-    ]
+    faults = [*_contrast_faults(erased_u8, setting, colour, least), *_seam_faults(erased_u8, mask)]
     if not faults and is_smeared(erased_u8, mask):
         faults.append(Problem("smear"))
     if not faults:

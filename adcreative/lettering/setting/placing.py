@@ -198,13 +198,7 @@ class Placing:
         return tuple(faults)
 
     def _accept(
-        self,
-        plan: _Plan,
-        setting: Setting,
-        shift: int,
-        after: np.ndarray,
-        canvas: np.ndarray,
-        colour: tuple[int, int, int],
+        self, plan: _Plan, setting: Setting, shift: int, after: np.ndarray, canvas: np.ndarray, colour: tuple[int, int, int]
     ) -> Accepted:
         first, match = self._block.lines[0], self._match
         lines = tuple(replace(first, text=line.text, box=line.box, angle_deg=0.0) for line in setting.lines)

@@ -26,13 +26,7 @@ Lift = Callable[[np.ndarray], tuple[Layer, np.ndarray, np.ndarray] | None]
 
 
 def widen_plate(
-    erased_u8: np.ndarray,
-    block: TextBlock,
-    more_px: int,
-    is_free: IsFree,
-    lift: Lift,
-    *,
-    alignment: str,
+    erased_u8: np.ndarray, block: TextBlock, more_px: int, is_free: IsFree, lift: Lift, *, alignment: str
 ) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
     """Return the picture with the block's plate `more_px` wider, and the block with the new plate.
 

@@ -202,11 +202,7 @@ def test_a_number_reads_as_its_format_shows_it(tmp_path: Path, shape: str, value
 
 
 def test_a_number_of_more_digits_than_a_spreadsheet_keeps_names_no_ad(tmp_path: Path) -> None:
-    rows: list[list[Any]] = [
-        ["Ad name", "Impressions", "Link clicks"],
-        [120210000000000000, 1000, 7],
-        [120210000000007, 9, 1],
-    ]
+    rows: list[list[Any]] = [["Ad name", "Impressions", "Link clicks"], [120210000000000000, 1000, 7], [120210000000007, 9, 1]]
     found = read_results(write_book(tmp_path / "a.xlsx", {"A": rows}))
     assert [row.ad_name for row in found.rows] == ["120210000000007"]
     assert found.dropped == {"ad named by an id that a spreadsheet rounded": 1}

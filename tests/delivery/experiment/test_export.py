@@ -11,13 +11,7 @@ import pytest
 
 from adcreative.catalog.formats.csv import CsvSource
 from adcreative.catalog.tables import escape_cell, unescape_cell, write_rows
-from adcreative.delivery.experiment.export import (
-    FORMATS,
-    META_COLUMNS,
-    RSA_COLUMNS,
-    count_letters,
-    export_variants,
-)
+from adcreative.delivery.experiment.export import FORMATS, META_COLUMNS, RSA_COLUMNS, count_letters, export_variants
 from adcreative.delivery.experiment.settings import ExportSettings
 from adcreative.delivery.experiment.variants import find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError

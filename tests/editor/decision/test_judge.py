@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from adcreative.creative import Creative
 from adcreative.editor.decision.finalists import Finalist, pick_finalist
-from adcreative.editor.decision.judge import (
-    accept,
-    choose_finalists,
-    choose_versions,
-    give_verdict,
-    pick_knee,
-    shrink_uplift,
-)
+from adcreative.editor.decision.judge import accept, choose_finalists, choose_versions, give_verdict, pick_knee, shrink_uplift
 from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.genome import KINDS, CandidateScore, EditPlan, GeneSpace, Individual
 

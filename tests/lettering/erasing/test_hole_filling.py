@@ -22,10 +22,7 @@ def write_model(path: Path, *, side: int | str = 64, gain: float = 1.0, channels
     onnx = pytest.importorskip("onnx")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     shape = [1, channels, side, side]
-    inputs = [
-        helper.make_tensor_value_info("image", 1, shape),
-        helper.make_tensor_value_info("mask", 1, [1, 1, side, side]),
-    ]
+    inputs = [helper.make_tensor_value_info("image", 1, shape), helper.make_tensor_value_info("mask", 1, [1, 1, side, side])]
     constants = [
         numpy_helper.from_array(np.array(1.0, np.float32), "one"),
         numpy_helper.from_array(np.array(gain, np.float32), "gain"),

@@ -17,13 +17,7 @@ from adcreative.lettering.reading.ink import contrast_ratio, fit_ground, measure
 from adcreative.lettering.reading.measures import measure_text, text_notes
 from adcreative.lettering.reading.reader import TextLine
 from adcreative.lettering.reading.roles import is_same_text, lacks_a_piece, name_roles
-from adcreative.lettering.reading.words import (
-    PictureWords,
-    forget_words,
-    read_words,
-    refuse_letters,
-    with_known_words,
-)
+from adcreative.lettering.reading.words import PictureWords, forget_words, read_words, refuse_letters, with_known_words
 from tests.lettering.reading.drawn_ads import (
     BODY,
     BRAND,
