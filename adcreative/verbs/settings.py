@@ -202,7 +202,7 @@ class TrainSettings:
     ] = False
     text_encoder: Annotated[
         str,
-        typer.Option(help="Further encoder of words, such as intfloat/multilingual-e5-small: a folder, a package, a hub id."),
+        typer.Option(help="Further encoder of words: multilingual-e5-small, a folder, a package, a hub id."),
     ] = ""
     features: Path | None = None
 

@@ -80,7 +80,7 @@ def train(
     out, and so does an installation whose encoders are others than that reads (a warning says so). `data` may be the
     export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash. Of an
     ad without words the words in its picture are read, as `score` does. `text_encoder` names a further encoder of words, such
-    as the multilingual "intfloat/multilingual-e5-small": a folder, an installed package or a hub id, needed again to score.
+    as "multilingual-e5-small": a named weight, a folder, an installed package or a hub id, needed again to score.
 
     Args:
         settings: what is learnt from; its fields may be given as keywords.

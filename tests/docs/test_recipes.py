@@ -29,7 +29,6 @@ from adcreative.pipeline import archive
 from adcreative.runs.log import RunLog
 from tests.ctr.account.accounts import plant_account
 from tests.docs.source_recipes import DOCS, ROOT, blocks, follow_in_source
-from tests.encoders.test_text_encoder import write_encoder
 from tests.stylegan.foreign import originals
 from tests.verbs.test_train_log import make_log
 
@@ -112,7 +111,6 @@ def test_own_account(desk: Path) -> None:
     ]  # fmt: skip
     pd.DataFrame(rows[:80]).to_csv(desk / "export.csv", index=False)
     pd.DataFrame(rows[80:]).drop(columns=["impressions", "clicks"]).to_csv(desk / "new-ads.csv", index=False)
-    write_encoder(desk / "multilingual-e5-small")
     follow("how-to-own-account.md", desk)
     assert (desk / "multilingual-model" / "README.md").is_file()
     assert "The best floor is" in (desk / "model" / "README.md").read_text()

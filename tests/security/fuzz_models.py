@@ -35,6 +35,23 @@ def read_text_encoder(path: Path) -> object:
     return TextEncoder.load(str(folder)).encode(["winter coats"])
 
 
+def four_bit_files() -> Files:
+    """Return a tiny file of 4-bit weights."""
+    from tests.encoders.networks.test_four_bits import pack_four_bits
+
+    return [("a.bin", pack_four_bits())]
+
+
+def read_four_bit_file(path: Path) -> object:
+    """Read a file of 4-bit weights, and with its network a text that both its vocabulary and its rows know."""
+    import torch
+
+    from adcreative.encoders.networks.four_bits import read_four_bits
+
+    network, tokens = read_four_bits(path)
+    return tokens.read(["red lamps \N{NEGATIVE SQUARED AB}"]), network(torch.tensor([[0, 0]]))[-1]
+
+
 @cache
 def small_gguf() -> bytes:
     """Return a GGUF file with the keys of a small model and one tensor: enough for its reader, too little for a model."""

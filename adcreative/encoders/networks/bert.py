@@ -1,4 +1,4 @@
-"""A BERT encoder as plain modules, with the names of tensors that checkpoints use; for MiniLM.
+"""A BERT encoder as plain modules, with the names of tensors that checkpoints use; for MiniLM and E5.
 
 transformers holds the same network, and the tests hold this file against it. Shapes: B rows, T tokens, D width.
 
@@ -39,9 +39,9 @@ class BertSizes:
 
 
 class _Embeddings(nn.Module):
-    def __init__(self, sizes: BertSizes) -> None:
+    def __init__(self, sizes: BertSizes, word_embeddings: nn.Module | None) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(sizes.vocab_size, sizes.hidden_size, padding_idx=sizes.pad_token_id)
+        self.word_embeddings = word_embeddings or nn.Embedding(sizes.vocab_size, sizes.hidden_size, sizes.pad_token_id)
         self.position_embeddings = nn.Embedding(sizes.max_position_embeddings, sizes.hidden_size)
         self.token_type_embeddings = nn.Embedding(sizes.type_vocab_size, sizes.hidden_size)
         self.LayerNorm = nn.LayerNorm(sizes.hidden_size, eps=sizes.layer_norm_eps)
@@ -87,12 +87,12 @@ class _Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """Token ids to the states of every depth."""
+    """Token ids to the states of every depth. word_embeddings: the table of words where it is no plain one."""
 
-    def __init__(self, sizes: BertSizes) -> None:
+    def __init__(self, sizes: BertSizes, word_embeddings: nn.Module | None = None) -> None:
         super().__init__()
         self.sizes = sizes
-        self.embeddings = _Embeddings(sizes)
+        self.embeddings = _Embeddings(sizes, word_embeddings)
         layers = nn.ModuleList(_Layer(sizes) for _ in range(sizes.num_hidden_layers))
         self.encoder = nn.ModuleDict({"layer": layers})
 
