@@ -24,7 +24,7 @@ DEFERRED = (
     "adcreative/verbs/", "adcreative/papers/",  # a verb loads no model before its input
     "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
     "adcreative/editor/models.py", "adcreative/editor/preparation/", "adcreative/editor/scoring/visibility.py",
-    "adcreative/encoders/headline.py",
+    "adcreative/encoders/headline.py", "adcreative/encoders/text_encoder.py",
     "adcreative/lettering/__init__.py",  # its front: a door loads its floor when it is first used
     "adcreative/market/simulator.py",
     "stylegan/networks/checkpoints.py",
