@@ -8,12 +8,14 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 import regex
 import skia
 
 from adcreative.compose.fonts import Face, typeface
+from adcreative.encoders.phrases import split_phrases
 
 MEASURED_AT = 100.0  # px, at which widths are measured
 SLACK = 1.012  # kerning across segments and rounding
@@ -23,6 +25,7 @@ SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar
 OTHER_SCRIPTS = r"[^\p{Latin}\p{Greek}\p{Cyrillic}\p{Common}\p{Inherited}]|\p{Extended_Pictographic}"
 IDEOGRAPHS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
 NEVER_FIRST = r"[ーっゃゅょぁぃぅぇぉッャュョァィゥェォ々〜]"  # JIS X 4051: no line begins with these
+INSIDE = 0.25  # cost of a break inside a phrase: as of a line half as long as the others
 SHORT_WORD = 3  # letters; a line that ends with an article or preposition reads badly
 
 
@@ -111,11 +114,12 @@ def segments(text: str, kind: Type) -> tuple[Segment, ...]:
     """Return a text's unbreakable segments: words, and in scripts without spaces what ICU's dictionary keeps together."""
     found: list[Segment] = []
     for word in regex.split(r"[ \t\r\n\u200b]+", text.strip()):
-        pieces = _pieces(word, kind) if regex.search(SPACELESS, word) else [word]
-        for number, piece in enumerate(pieces):
-            last = number == len(pieces) - 1
-            following = "" if last else pieces[number + 1]
-            found.append(Segment(piece, line_width(piece, kind), last, _cost(piece, following, last)))
+        is_spaceless = bool(regex.search(SPACELESS, word))
+        pieces = _pieces(word, kind) if is_spaceless else [word]
+        ends = set(accumulate(map(len, split_phrases(word, kind.language)))) if is_spaceless else set()
+        for piece, end in zip(pieces, accumulate(map(len, pieces)), strict=True):
+            last = end == len(word)
+            found.append(Segment(piece, line_width(piece, kind), last, _cost(piece, last, last or end in ends)))
     return tuple(found)
 
 
@@ -132,14 +136,13 @@ def _pieces(word: str, kind: Type) -> list[str]:
     return [word[a:b] for a, b in zip(cuts, [*cuts[1:], len(word)], strict=True)]
 
 
-def _cost(piece: str, following: str, space: bool) -> float:
+def _cost(piece: str, space: bool, is_phrase: bool) -> float:
+    """Return how badly a line ends after a piece, with a space or within a word; is_phrase: a phrase ends there."""
     if regex.search(r"[.!?。！？،,;:、—–]$", piece):
         return -0.04
     if space:
         return 0.05 if len(piece) <= SHORT_WORD else 0.0
-    if regex.search(r"[\p{Hiragana}、。]$", piece) and regex.match(r"[\p{Han}\p{Katakana}\p{Latin}\d]", following):
-        return 0.0  # after a particle
-    return 0.02 if regex.search(r"\p{Thai}", piece) else 0.12
+    return 0.0 if is_phrase else INSIDE
 
 
 @lru_cache(maxsize=65536)

@@ -46,6 +46,25 @@ def test_japanese_lines_begin_with_no_mark_or_small_kana():
     assert len(starts) > 5
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "share", "lines"),
+    [
+        ("今だけ半額でお買い求めください", "ja", 0.65, ("今だけ半額で", "お買い求めください")),
+        ("毎日の暮らしに寄り添うやさしい洗剤です", "ja", 0.65, ("毎日の暮らしに", "寄り添うやさしい洗剤です")),
+        ("让每一天都从一杯好咖啡开始", "zh", 0.4, ("让每一天", "都从一杯", "好咖啡开始")),
+    ],
+)
+def test_lines_without_spaces_end_with_a_phrase(text: str, language: str, share: float, lines: tuple[str, ...]) -> None:
+    kind = setting(text, language)
+    assert balanced_lines(text, kind, share * line_width(text, kind)) == lines
+
+
+def test_a_phrase_too_wide_for_a_line_is_broken() -> None:
+    text = "初回限定送料無料キャンペーン実施中"
+    kind = setting(text, "ja")
+    assert len(balanced_lines(text, kind, 0.3 * line_width(text, kind))) > 3
+
+
 def test_a_line_of_arabic_keeps_its_latin_name():
     text = "حذاء Nordhem الجديد"
     kind = setting(text, "ar")
