@@ -12,7 +12,25 @@ from adcreative.errors import ArtifactError
 
 KIND, FORMAT = "predictor", 4
 ACCOUNT_KIND, ACCOUNT_FORMAT = "account_model", 1  # of ctr.account.model.AccountModel
-LOG_KIND = "log model"  # of ctr.log_network.LogModel
+LOG_KIND, LOG_FORMAT = "log model", 1  # of ctr.log_network.LogModel
+_FORMATS = {KIND: FORMAT, ACCOUNT_KIND: ACCOUNT_FORMAT}  # of models of creatives
+_HELD_OUT = "a test split by group that no fitting step has seen"
+_WORDS = {  # kind -> of what it predicts the rate, what it does not know, on what it was measured
+    KIND: (
+        "an ad creative",
+        "A rate for a kind of creative that it was not trained on is an extrapolation; each row's evidence says so.",
+        _HELD_OUT,
+    ),
+    ACCOUNT_KIND: (
+        "an ad of this account",
+        "It knows this account alone; ads of another one, or column values it has not seen, are extrapolations.",
+        "groups of ads (same words or test) left out of the fit, in turn",
+    ),
+    LOG_KIND: (
+        "an impression", "It knows this log alone; column values it has not seen count as one unknown value.",
+        "rows of the log left out of the fit",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,10 +53,9 @@ def read_predictor_manifest(model_dir: Path) -> PredictorManifest:
     Raises:
         ArtifactError: there is none, it is damaged, or it is of another kind or version.
     """
-    if (kind := read_kind(Path(model_dir))) == ACCOUNT_KIND:
-        manifest, content_hash = read_manifest(Path(model_dir), kind=kind, formats=(ACCOUNT_FORMAT,))
-    else:
-        manifest, content_hash = read_manifest(Path(model_dir), kind=KIND, formats=(FORMAT,))
+    kind = read_kind(Path(model_dir))
+    kind = kind if kind in _FORMATS else KIND
+    manifest, content_hash = read_manifest(Path(model_dir), kind=kind, formats=(_FORMATS[kind],))
     notes = manifest.get("notes")
     if not isinstance(notes, dict) or not {"grades", "metrics", "training"} <= set(notes):
         raise ArtifactError(f"the manifest in {model_dir} does not say how its predictor was trained; fit it again")
@@ -47,29 +64,17 @@ def read_predictor_manifest(model_dir: Path) -> PredictorManifest:
 
 def build_card(name: str, notes: Mapping[str, Any], content_hash: str, *, kind: str) -> dict[str, Any]:
     """Return the model card as plain values: purpose, source, limits, held-out figures, and an account's members."""
-    is_account = kind == ACCOUNT_KIND
-    known = (
-        "It knows this account alone; ads of another one, or column values it has not seen, are extrapolations."
-        if is_account
-        else "A rate for a kind of creative that it was not trained on is an extrapolation; each row's evidence says so."
-    )
-    judged = (
-        "groups of ads (same words or test) left out of the fit, in turn"
-        if is_account
-        else "a test split by group that no fitting step has seen"
-    )
+    what, unknown, judged = _WORDS[kind]
+    interval = "" if kind == LOG_KIND else ", with a 90 % interval"
     card = {
         "name": name,
-        "purpose": f"click rate of an ad {'of this account' if is_account else 'creative'}, with a 90 % interval",
+        "purpose": f"click rate of {what}{interval}",
         "source": "; ".join(f"{modality}: {grade} ({phrase})" for modality, (grade, phrase) in notes["grades"].items()),
         "licence": "that of the data it was fitted to",
-        "limits": [known, "It predicts clicks, not sales, and knows no audience beyond the columns given."],
-        "calibration": {
-            **notes["metrics"],
-            "data": judged if is_account else "a test split by group that no fitting step has seen",
-        },
+        "limits": [unknown, "It predicts clicks, not sales, and knows no audience beyond the columns given."],
+        "calibration": {**notes["metrics"], "data": judged},
     }
-    if is_account:
+    if "members" in notes:
         empty: dict[str, Any] = {"new_groups": None, "word_effects": [], "seen_effects": [], "num_pictures": 0}
         card |= {"members": notes["members"], **{key: notes.get(key, value) for key, value in empty.items()}}
     return {**card, "content_hash": content_hash, "training": notes["training"]}

@@ -118,7 +118,7 @@ def render_evidence(
     creative: Creative,
     features: CreativeFeatures,
     *,
-    grades: Mapping[str, tuple[str, str]],
+    grades: Mapping[str, Sequence[str]],
     far: Mapping[str, str],
     builder: KnowsCategories,
     is_skilled: bool,
@@ -204,7 +204,7 @@ def _embeddings_of(features: CreativeFeatures) -> dict[str, np.ndarray]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _render_grades(creative: Creative, features: CreativeFeatures, grades: Mapping[str, tuple[str, str]]) -> list[str]:
+def _render_grades(creative: Creative, features: CreativeFeatures, grades: Mapping[str, Sequence[str]]) -> list[str]:
     by_phrase: dict[str, list[str]] = {}
     for modality in _modalities_of(creative, features):
         by_phrase.setdefault(grades[modality][1], []).append(modality)

@@ -5,9 +5,8 @@ Knows encoded rows and tensors; reading a log is the business of `catalog` and `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adcreative.artifacts import load_artifact, save_artifact
 from adcreative.config import build_config
-from adcreative.ctr.card import LOG_KIND as KIND
+from adcreative.ctr.card import LOG_FORMAT, LOG_KIND
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
@@ -32,9 +30,9 @@ from adcreative.ctr.inputs.small_tables import (
 from adcreative.ctr.networks.registry import find_network
 from adcreative.ctr.nn.folding import fold_batch_norms
 from adcreative.ctr.nn.int8 import pack_int8, unpack_int8
+from adcreative.ctr.saved_model import SavedModel
 from adcreative.errors import ArtifactError, ConfigError
 
-FORMAT = 1
 CHUNK_ROWS = 4096
 
 
@@ -117,20 +115,19 @@ def batch_of(tensors: dict[str, Tensor]) -> LogBatch:
 
 
 @dataclass(frozen=True, eq=False)
-class LogModel:
+class LogModel(SavedModel):
     """A trained network with the encoding of its log.
 
-    metrics: of the validation rows; content_hash: of the artefact it was loaded from, "" before. made_smaller: what compression
-    did, step by step.
+    metrics: of the validation rows. made_smaller: what compression did, step by step.
     """
 
+    KIND, FORMAT = LOG_KIND, LOG_FORMAT
     name: str
     encoding: LogEncoding
     config: Any
     dim: int
     network: LogNetwork
     metrics: dict[str, Any]
-    content_hash: str = ""
     made_smaller: tuple[dict[str, Any], ...] = ()
 
     @torch.no_grad()
@@ -162,42 +159,32 @@ class LogModel:
         network.network.fold()
         return replace(self, network=network)
 
-    def save(self, model_dir: Path) -> str:
-        """Save into a folder, atomically, and return the content hash. Raises ArtifactError as `save_artifact`."""
+    def describe(self) -> dict[str, Any]:
+        return {
+            "grades": {"log": ("measured", "its validation rows")}, "metrics": self.metrics,
+            "training": {"network": self.name, "network_config": asdict(self.config), "embedding_dim": self.dim},
+        }  # fmt: skip
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return tensors and notes, all that a saved model holds."""
         tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
-        tensors = pack_zeros(pack_int8(tensors)) if self.made_smaller else tensors
-        notes = {
+        return pack_zeros(pack_int8(tensors)) if self.made_smaller else tensors, {
             "network": self.name, "network_config": asdict(self.config), "embedding_dim": self.dim,
             "encoding": self.encoding.as_dict(), "metrics": self.metrics, "structure": read_structure(self.network),
             "made_smaller": list(self.made_smaller),
         }  # fmt: skip
-        return save_artifact(Path(model_dir), kind=KIND, format_version=FORMAT, tensors=tensors, notes=notes)
 
     @classmethod
-    def load(cls, model_dir: Path) -> LogModel:
-        """Load a folder written by `save`; predictions are bit-equal.
-
-        Raises:
-            ArtifactError: the folder is incomplete, changed, of another kind or version, or its parts do not fit together.
-        """
-        artifact = load_artifact(Path(model_dir), kind=KIND, formats=(FORMAT,))
-        notes = artifact.manifest
-        try:
-            name, dim = notes["network"], notes["embedding_dim"]
-            encoding = LogEncoding.from_dict(notes["encoding"])
-            config = build_config(find_network(name).config, notes["network_config"], where=str(model_dir))
-            network = LogNetwork(name, encoding.spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
-            build_structure(network, notes.get("structure", {}))
-            tensors = unpack_zeros(artifact.tensors, {key: one.shape for key, one in network.state_dict().items()})
-            tensors = unpack_int8(tensors)
-            network.load_state_dict({key: torch.from_numpy(value) for key, value in tensors.items()}, strict=True)
-            check_places(network)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ArtifactError(
-                f"the parts of the model in {model_dir} do not fit together ({error}); train it again"
-            ) from error
-        steps = tuple(notes.get("made_smaller", ()))
-        return cls(name, encoding, config, dim, network.eval(), notes["metrics"], artifact.content_hash, steps)
+    def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> LogModel:
+        name, dim, encoding = manifest["network"], manifest["embedding_dim"], LogEncoding.from_dict(manifest["encoding"])
+        config = build_config(find_network(name).config, manifest["network_config"], where="the manifest")
+        network = LogNetwork(name, encoding.spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
+        build_structure(network, manifest.get("structure", {}))
+        found = unpack_int8(unpack_zeros(tensors, {key: one.shape for key, one in network.state_dict().items()}))
+        network.load_state_dict({key: torch.from_numpy(value) for key, value in found.items()}, strict=True)
+        check_places(network)
+        steps = tuple(manifest.get("made_smaller", ()))
+        return cls(name, encoding, config, dim, network.eval(), manifest["metrics"], steps)
 
 
 def rates_of(network: Any, logits: Tensor) -> dict[str, np.ndarray]:

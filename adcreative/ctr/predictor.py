@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,11 +21,10 @@ from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equa
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, restore_ctr_model
-from adcreative.ctr.evidence import OODScore, find_far, grade_row, note_foreign_words, render_evidence, render_reasons
+from adcreative.ctr.evidence import OODScore, note_foreign_words, render_reasons
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
 from adcreative.ctr.rates import HeldOutRates
-from adcreative.ctr.saved_model import SavedModel, read_ood_scores, with_prefix
-from adcreative.errors import ArtifactError
+from adcreative.ctr.saved_model import SavedCreativeModel, read_ood_scores, with_prefix
 from adcreative.features.batch import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import AccountHistory, FeatureBuilder
 from adcreative.features.outcomes import count_outcomes
@@ -39,7 +37,7 @@ _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
 History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
 
 
-class Predictor(SavedModel):
+class Predictor(SavedCreativeModel):
     """Predicts click rates of creatives with intervals, reasons and evidence.
 
     predictor = fit_predictor(creatives, features, PredictorConfig(), seed=0)          # adcreative.ctr.fitting
@@ -162,15 +160,7 @@ class Predictor(SavedModel):
 
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
-        grades, is_skilled = {name: (one[0], one[1]) for name, one in self.notes["grades"].items()}, self.is_skilled(features)
-        far = find_far(features, self.ood_scores)
-        said = render_evidence(creative, features, grades=grades, far=far, builder=self.builder, is_skilled=is_skilled)
-        return note_foreign_words(said, creative)
-
-    def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
-        """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
-        far = find_far(features, self.ood_scores)
-        return grade_row(creative, features, grades=self.notes["grades"], far=far, builder=self.builder)
+        return note_foreign_words(self.say_evidence(creative, features, is_skilled=self.is_skilled(features)), creative)
 
     def unseen(self, creative: Creative) -> dict[str, str]:
         """Return column -> value of the categories that training did not have."""
@@ -204,31 +194,15 @@ class Predictor(SavedModel):
         return self.config.encoder_hashes
 
     @classmethod
-    def load(cls, model_dir: Path) -> Predictor:
-        """Load a folder written by `save`; predictions are bit-equal to those of the saved object.
-
-        Raises:
-            ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
-        """
-        artifact = cls.open(model_dir)
-        predictor = cls.from_state(artifact.manifest, artifact.tensors, where=str(model_dir))
-        predictor.__dict__["content_hash"] = artifact.content_hash
-        return predictor
-
-    @classmethod
-    def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, where: str) -> Predictor:
-        """Rebuild what `state` returned; `where` is the folder that messages name. Raises ArtifactError as `load`."""
-        try:
-            config = build_config(PredictorConfig, manifest["config"], where=where)
-            builder = FeatureBuilder.from_state(manifest["builder"], with_prefix(tensors, "builder."))
-            calibrator = Calibrator.from_dict(manifest["calibration"])
-            changes = ChangeCalibration.from_dict(manifest["changes"])
-            ood_scores = read_ood_scores(manifest, tensors)
-            members = [_load_member(config, builder, tensors, number) for number in range(config.num_members)]
-            notes = manifest["notes"]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ArtifactError(f"the parts of the predictor in {where} do not fit together ({error}); re-fit") from error
-        return cls(builder, members, calibrator, config=config, changes=changes, ood_scores=ood_scores, notes=notes)
+    def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Predictor:
+        config = build_config(PredictorConfig, manifest["config"], where="the manifest")
+        builder = FeatureBuilder.from_state(manifest["builder"], with_prefix(tensors, "builder."))
+        members = [_load_member(config, builder, tensors, number) for number in range(config.num_members)]
+        return cls(
+            builder, members, Calibrator.from_dict(manifest["calibration"]), config=config,
+            changes=ChangeCalibration.from_dict(manifest["changes"]), ood_scores=read_ood_scores(manifest, tensors),
+            notes=manifest["notes"],
+        )  # fmt: skip
 
     def _predict_block(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None

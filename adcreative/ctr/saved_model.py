@@ -1,48 +1,51 @@
-"""What every model of creatives is beside its numbers: its folder, its hash, the encoders it was fitted with, its card."""
+"""What every model is beside its numbers: its folder, its hash, the encoders it was fitted with, its card.
+
+SavedModel           of `ctr.log_network.LogModel`
+SavedCreativeModel   of `ctr.predictor.Predictor` and `ctr.account.model.AccountModel`, with what a prediction rests on
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from adcreative.artifacts import Artifact, build_manifest, load_artifact, pack_manifest, save_artifact
+from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
+from adcreative.creative import Creative
 from adcreative.ctr.card import build_card
 from adcreative.ctr.changes import ChangeCalibration
-from adcreative.ctr.evidence import OODScore
+from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_evidence
 from adcreative.errors import ArtifactError
+from adcreative.features.batch import CreativeFeatures
 
 
 class SavedModel:
-    """Base of `ctr.predictor.Predictor` and `ctr.account.model.AccountModel`.
-
-    KIND, FORMAT: of the artefact. notes: what fitting wrote down. ood_scores: modality -> out-of-distribution
-    score. changes: how far predicted changes come true.
-    """
+    """A model that is a folder. KIND, FORMAT: of the artefact."""
 
     KIND: ClassVar[str]
     FORMAT: ClassVar[int]
-    notes: dict[str, Any]
-    ood_scores: dict[str, OODScore]
-    changes: ChangeCalibration
 
     @property
     def encoder_hashes(self) -> Mapping[str, str]:
-        """Encoder -> sha256 of the weights that the model was fitted with."""
-        raise NotImplementedError
+        """Encoder -> sha256 of the weights that the model was fitted with; empty where none was."""
+        return {}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return tensors and notes, all that a saved model holds."""
         raise NotImplementedError
 
-    @property
-    def searched_share(self) -> float:
-        """Share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`)."""
-        return self.changes.searched_share
+    @classmethod
+    def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Self:
+        """Rebuild what `state` returned. Raises KeyError, TypeError, ValueError or RuntimeError where parts do not fit."""
+        raise NotImplementedError
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return what the card is made of: "grades", "metrics" and "training", and an account's members."""
+        raise NotImplementedError
 
     def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
         """Refuse encoders other than those the model was fitted with.
@@ -72,13 +75,63 @@ class SavedModel:
         return self.content_hash
 
     @classmethod
-    def open(cls, model_dir: Path) -> Artifact:
-        """Read the folder of such a model. Raises ArtifactError as `load_artifact`."""
-        return load_artifact(Path(model_dir), kind=cls.KIND, formats=(cls.FORMAT,))
+    def load(cls, model_dir: Path) -> Self:
+        """Load a folder written by `save`; predictions are bit-equal to those of the saved object.
+
+        Raises:
+            ArtifactError: the folder is incomplete, changed, of another kind or version, or its parts do not fit together.
+        """
+        artifact = load_artifact(Path(model_dir), kind=cls.KIND, formats=(cls.FORMAT,))
+        try:
+            model = cls.from_state(artifact.manifest, artifact.tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            kind = cls.KIND.replace("_", " ")
+            raise ArtifactError(f"the parts of the {kind} in {model_dir} do not fit together ({error}); re-fit") from error
+        model.__dict__["content_hash"] = artifact.content_hash
+        return model
 
     def card(self, name: str) -> dict[str, Any]:
         """Return the model card as plain values: purpose, source, limits, held-out figures."""
-        return build_card(name, self.notes, self.content_hash, kind=self.KIND)
+        return build_card(name, self.describe(), self.content_hash, kind=self.KIND)
+
+
+class SavedCreativeModel(SavedModel):
+    """A model of creatives.
+
+    notes: what fitting wrote down. ood_scores: modality -> out-of-distribution score. changes: how far predicted changes come
+    true.
+    """
+
+    notes: dict[str, Any]
+    ood_scores: dict[str, OODScore]
+    changes: ChangeCalibration
+
+    def describe(self) -> Mapping[str, Any]:
+        return self.notes
+
+    @property
+    def searched_share(self) -> float:
+        """Share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`)."""
+        return self.changes.searched_share
+
+    def unseen(self, creative: Creative) -> dict[str, str]:
+        """Return column -> value of the categories that training did not have."""
+        raise NotImplementedError
+
+    def find_far(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
+        """Return modality -> why, "" for none, of what is far from the creatives of the fit."""
+        return find_far(features, self.ood_scores)
+
+    def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
+        """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
+        far = self.find_far(creative, features)
+        return grade_row(creative, features, grades=self.notes["grades"], far=far, builder=self)
+
+    def say_evidence(self, creative: Creative, features: CreativeFeatures, *, is_skilled: bool) -> str:
+        """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
+        grades: dict[str, Sequence[str]] = self.notes["grades"]
+        far = self.find_far(creative, features)
+        return render_evidence(creative, features, grades=grades, far=far, builder=self, is_skilled=is_skilled)
 
 
 def read_ood_scores(manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> dict[str, OODScore]:

@@ -9,17 +9,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.artifacts import MANIFEST, check_replaceable, dump_json, write_atomically
+from adcreative.artifacts import MANIFEST, check_replaceable, dump_json, read_manifest, write_atomically
 from adcreative.catalog.formats.logs import list_log_files, log_columns
 from adcreative.catalog.log_schema import check_columns
 from adcreative.config import did_you_mean, load_config, read_sections
-from adcreative.ctr.card import LOG_KIND
+from adcreative.ctr.card import LOG_FORMAT, LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.compression import recommend, render_compression
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
-from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
     from adcreative.ctr.compression.comparison import Point
@@ -110,8 +109,7 @@ def _check_folders(model: Path, out: Path, restart: bool) -> None:
     check_replaceable(out, LOG_KIND)
     if out.resolve() == model.resolve():
         raise ConfigError(f"{out} is the model that is to be compressed; choose another place")
-    if not is_log_model(model):
-        raise ConfigError(f"{model} holds no model of an impression log; compress takes what train --schema wrote")
+    read_manifest(model, kind=LOG_KIND, formats=(LOG_FORMAT,))
 
 
 def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], config: Any, work: Work) -> LogModel:
@@ -120,7 +118,7 @@ def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], co
     said = method(current, work, config)
     student = said.pop("student", current)
     step = {"method": name, "config": asdict(config), "seed": work.seed, **said}
-    return replace(student, made_smaller=(*model.made_smaller, step), content_hash="")
+    return replace(student, made_smaller=(*model.made_smaller, step))
 
 
 def _read_settings(path: Path | None, names: Sequence[str], budget: float, methods: Mapping[str, Method]) -> dict[str, Any]:

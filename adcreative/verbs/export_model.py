@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adcreative.errors import ArtifactError
+from adcreative.artifacts import read_manifest
+from adcreative.ctr.card import LOG_FORMAT, LOG_KIND
 from adcreative.progress import Progress, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.use_log import is_log_model
 
 NUM_ROWS = 64  # on which the written file is held against the model
 
@@ -36,8 +36,7 @@ def export_model(model: Path, out: Path, *, restart: bool = False, progress: Pro
         ConfigError: the extra "onnx" is missing, or `out` is somebody else's file, without `restart`.
     """
     model, out = Path(model), Path(out)
-    if not is_log_model(model):
-        raise ArtifactError(f"{model} holds no such model; export-model takes a network trained on a log (train --schema)")
+    read_manifest(model, kind=LOG_KIND, formats=(LOG_FORMAT,))
     check_outputs((out,), (model,), restart=restart)
     from adcreative.ctr.inputs.log_encoding import draw_rows
     from adcreative.ctr.log_network import LogModel

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adcreative.artifacts import MANIFEST, dump_json, open_atomically, write_atomically
+from adcreative.artifacts import dump_json, open_atomically, read_kind, write_atomically
 from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns, part_rows_of
 from adcreative.config import did_you_mean
 from adcreative.ctr.card import LOG_KIND
-from adcreative.errors import CatalogError, ConfigError, TrainingError
+from adcreative.errors import ArtifactError, CatalogError, ConfigError, TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 from adcreative.verbs.train_log import LogSummary
@@ -28,13 +28,9 @@ SHOWN_ROWS = 10_000  # of the log, on which the network shows itself
 
 def is_log_model(model_dir: Path | None) -> bool:
     """True when the folder holds a model that `train_log` wrote."""
-    path = None if model_dir is None else Path(model_dir) / MANIFEST
-    if path is None or not path.is_file():
-        return False
-    try:
-        return bool(json.loads(path.read_bytes()).get("kind") == LOG_KIND)
-    except (ValueError, AttributeError):
-        return False  # whoever loads it says what is wrong
+    with suppress(ArtifactError):  # whoever loads it says what is wrong
+        return model_dir is not None and read_kind(Path(model_dir)) == LOG_KIND
+    return False
 
 
 class _StoppedError(Exception):

@@ -140,7 +140,7 @@ def test_other_data_and_too_few_rows_are_said(folder: Path, tmp_path: Path) -> N
     ):  # fmt: skip
         with pytest.raises(error, match=message):
             pipeline.compress(folder / "model", tmp_path / f"{log}.parquet", tmp_path / "small", method="low-rank")
-    with pytest.raises(ConfigError, match="holds no model of an impression log"):
+    with pytest.raises(ArtifactError, match="no log model in"):
         pipeline.compress(tmp_path, folder / "log.parquet", tmp_path / "small", method="low-rank")
     with pytest.raises(CatalogError, match="holds a model"):
         pipeline.compress(folder / "model", folder / "log.parquet", folder / "model", method="low-rank")

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,10 +21,10 @@ from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read_table
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
-from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_evidence, render_reasons
+from adcreative.ctr.evidence import OODScore, render_reasons
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
-from adcreative.ctr.saved_model import SavedModel, read_ood_scores, with_prefix
+from adcreative.ctr.saved_model import SavedCreativeModel, read_ood_scores, with_prefix
 from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.encoders.text_encoder import TextEncoder
 from adcreative.errors import ArtifactError, ConfigError
@@ -38,7 +37,7 @@ TEXT_ENCODER = "text_encoder"  # of the notes: name and hash
 LEARNT_TEXTS = "learnt_texts"  # of the notes: `LearntTexts`; null without words, absent in models of version 1.0
 
 
-class AccountModel(SavedModel):
+class AccountModel(SavedCreativeModel):
     """Predicts click rates of an account's ads with intervals, reasons and evidence.
 
     predictor, judge, auditor = fit_account(creatives, features, seed=0)
@@ -144,10 +143,7 @@ class AccountModel(SavedModel):
 
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
-        said = render_evidence(
-            creative, features, grades={name: (grade, phrase) for name, (grade, phrase) in self.notes["grades"].items()},
-            far=self._find_far(creative, features), builder=self, is_skilled=bool(self.notes["is_skilled"]),
-        )  # fmt: skip
+        said = self.say_evidence(creative, features, is_skilled=bool(self.notes["is_skilled"]))
         language = detect_language(creative.text)
         if not language:
             return said
@@ -155,14 +151,9 @@ class AccountModel(SavedModel):
         known = f"as are {num} of the ads it learnt from" if num else "in which it has learnt from no ad"
         return add_clause(said, f"in {LANGUAGES[language]}, {known}")
 
-    def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
-        """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
-        far = self._find_far(creative, features)
-        return grade_row(creative, features, grades=self.notes["grades"], far=far, builder=self)
-
-    def _find_far(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
+    def find_far(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
         """Return modality -> why of what is far from the ads of the fit: by embeddings, and words by their letters too."""
-        far = find_far(features, self.ood_scores)
+        far = super().find_far(creative, features)
         if LEARNT_TEXTS not in self.notes:
             return far
         learnt = None if self.notes[LEARNT_TEXTS] is None else LearntTexts.from_dict(self.notes[LEARNT_TEXTS])
@@ -195,29 +186,15 @@ class AccountModel(SavedModel):
         return found
 
     @classmethod
-    def load(cls, model_dir: Path) -> AccountModel:
-        """Load a folder written by `save`; predictions are bit-equal to those of the saved object.
-
-        Raises:
-            ArtifactError: the folder is incomplete, changed, of another version, or its parts do not fit together.
-        """
-        artifact = cls.open(model_dir)
-        manifest, tensors = artifact.manifest, artifact.tensors
-        try:
-            shipped = None
-            if manifest["shipped"] is not None:
-                shipped = Predictor.from_state(manifest["shipped"], with_prefix(tensors, SHIPPED_PREFIX), where=str(model_dir))
-            new = manifest.get("new_groups")  # models of earlier versions have one half
-            model = cls(
-                Part.from_state(manifest, tensors),
-                None if new is None else Part.from_state(new, with_prefix(tensors, NEW_PREFIX)),
-                group_column=manifest.get("group_column", ""), ood_scores=read_ood_scores(manifest, tensors),
-                notes=manifest["notes"], shipped=shipped,
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ArtifactError(f"the parts of the model in {model_dir} do not fit together ({error}); re-fit") from error
-        model.__dict__["content_hash"] = artifact.content_hash
-        return model
+    def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> AccountModel:
+        shipped, new = manifest["shipped"], manifest.get("new_groups")  # models of earlier versions have one half
+        return cls(
+            Part.from_state(manifest, tensors),
+            None if new is None else Part.from_state(new, with_prefix(tensors, NEW_PREFIX)),
+            group_column=manifest.get("group_column", ""), ood_scores=read_ood_scores(manifest, tensors),
+            notes=manifest["notes"],
+            shipped=None if shipped is None else Predictor.from_state(shipped, with_prefix(tensors, SHIPPED_PREFIX)),
+        )  # fmt: skip
 
     def _read(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> AccountTable:
         parts = None if self.shipped is None else self.shipped.predict_parts(creatives, features)

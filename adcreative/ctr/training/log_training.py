@@ -23,7 +23,7 @@ from adcreative.ctr.config import check_sizes
 from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, fit_crossed, fit_encoding
 from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
 from adcreative.ctr.inputs.network_inputs import Network
-from adcreative.ctr.log_network import KIND, LogModel, LogNetwork, build_batch
+from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
 from adcreative.ctr.networks.esmm import ESMM
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
 from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource, find_cut
@@ -190,8 +190,8 @@ def _fit(
         "network": asdict(settings.network), "inputs": asdict(settings.inputs), "encoding": digest_schema(log.encoding)
     }  # fmt: skip
     job = Job(
-        name=settings.name, kind=f"{KIND} in training", network=network, generator=generator, training=settings.training,
-        settings=notes,
+        name=settings.name, kind=f"{LogModel.KIND} in training", network=network, generator=generator,
+        training=settings.training, settings=notes,
     )  # fmt: skip
     if settings.training.batch_aware_regularizer:
         network.count_ids(build_batch(rows) for rows in source.train.iter_batches(COUNTED_ROWS))

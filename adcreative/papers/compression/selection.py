@@ -12,16 +12,16 @@ from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.artifacts import write_atomically
+from adcreative.artifacts import read_manifest, write_atomically
 from adcreative.catalog.formats.logs import list_log_files, log_columns
 from adcreative.catalog.log_schema import LogSchema, check_columns, render_schema
 from adcreative.catalog.tables import write_rows
 from adcreative.config import load_config
+from adcreative.ctr.card import LOG_FORMAT, LOG_KIND
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
-from adcreative.verbs.use_log import is_log_model
 
 if TYPE_CHECKING:
     from adcreative.ctr.compression.tuning import Work
@@ -57,8 +57,7 @@ def select(
         TrainingError: too few rows. ArtifactError: as `LogModel.load`.
     """
     started_s, model, data, out = time.monotonic(), Path(model), Path(data), Path(out)
-    if not is_log_model(model):
-        raise ConfigError(f"{model} holds no model of an impression log; select takes what train --schema wrote")
+    read_manifest(model, kind=LOG_KIND, formats=(LOG_FORMAT,))
     outputs, inputs = tuple(out / name for name in FILES), (*list_log_files(data), model, settings)
     check_outputs(outputs, inputs, restart=restart)
     check_not_in_log(outputs, data)

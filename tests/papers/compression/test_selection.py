@@ -11,7 +11,7 @@ import pytest
 from adcreative import pipeline
 from adcreative.catalog.log_schema import load_schema
 from adcreative.ctr.log_network import LogModel
-from adcreative.errors import ConfigError
+from adcreative.errors import ArtifactError
 from tests.verbs.test_train_log import QUICK
 
 SCHEMA = 'label = "click"\ncategorical = ["a", "b", "noise"]\n'
@@ -62,7 +62,7 @@ def test_the_pair_that_matters_is_kept_noise_goes_and_the_schema_trains(folder: 
 
 
 def test_what_is_no_model_of_a_log_is_refused_and_a_stop_writes_nothing(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="holds no model of an impression log"):
+    with pytest.raises(ArtifactError, match="no log model in"):
         pipeline.select(tmp_path, folder / "log.parquet", tmp_path / "out")
     asked = iter(range(10**6))
     stopped = pipeline.select(folder / "model", folder / "log.parquet", tmp_path / "out", should_stop=lambda: next(asked) > 2)
