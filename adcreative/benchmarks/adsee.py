@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.stats import kendalltau
-from torch import nn
 
 from adcreative.benchmarks import adsee_published as adsee_tables
 from adcreative.catalog.splits import check_split, group_key, split_groups
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
-from adcreative.ctr.creative_network import build_ctr_model
+from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
 from adcreative.ctr.fitting import check_trainable
 from adcreative.ctr.inputs.face_pooling import attach_codes, pool_by_attention
 from adcreative.ctr.inputs.labels import attach_labels, fit_labels, widen_spec
@@ -193,13 +192,13 @@ class _Encoded:
         model = self._build(variant, seed)
         batch = self._inputs(variant)
         parts = (self.parts[0], self.parts[1])
-        if hasattr(model, "wide"):
+        if model.wide is not None:
             fit_wide_path(model.eval(), batch, self.counts, parts[0], rng=np.random.default_rng(seed))
         train_model(model, batch, self.counts, parts, config=training, seed=seed, callbacks=Callbacks())
         with torch.no_grad():
             return torch.sigmoid(model.eval()(batch.index_select(torch.from_numpy(self.parts[2])))).double().numpy()
 
-    def _build(self, variant: Variant, seed: int) -> nn.Module:
+    def _build(self, variant: Variant, seed: int) -> CreativeNetwork:
         generator = torch.Generator().manual_seed(seed)
         spec = widen_spec(self.builder.spec, self.known_labels) if variant.labels else self.builder.spec
         model = build_ctr_model(variant.model, spec, CTRModelConfig(), generator=generator)

@@ -2,62 +2,39 @@
 
     logit = wide(fields) + network(inputs)
 
-Each network starts at zero here, so an untrained one is the wide path: base rate plus the appeal of the words. The dict at the
-foot is the registry of names that `train` takes; nothing registers itself.
+Each network starts at zero here, so an untrained one is the wide path: base rate plus the appeal of the words.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from adcreative.config import did_you_mean
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.inputs.creative import CategoryInputs, FieldInputs, TargetInputs, WidePath
+from adcreative.ctr.inputs.creative import CategoryInputs, CreativeInputs, FieldInputs, TargetInputs, WidePath
+from adcreative.ctr.inputs.log import LogSpec
 from adcreative.ctr.inputs.network_inputs import KeyValueCache, Network
-from adcreative.ctr.networks.autoint import ADSEE_STD, AutoInt, AutoIntConfig
-from adcreative.ctr.networks.din import DIN, DINConfig
-from adcreative.ctr.networks.fgcnn import FGCNN, GENERATOR, FGCNNConfig
-from adcreative.ctr.networks.finalmlp import FinalMLP, FinalMLPConfig
-from adcreative.ctr.networks.qin import QIN, QINConfig
-from adcreative.ctr.networks.sdim import SDIM, SDIMConfig
+from adcreative.ctr.networks.registry import NETWORKS
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FeatureBatch, FeatureSpec
 from stylegan.networks.unset import unset_weights
-
-Inputs = CategoryInputs | FieldInputs | TargetInputs
-Parts = tuple[Inputs, Network]
-AUTOINT_HIDDEN_DIMS = (256, 128)  # AdSEE's sizes: three layers of two heads, DNN 256-128
-
-
-class MeanRate(nn.Module):
-    """One number for everybody: the floor that any network must beat before its opinion counts."""
-
-    def __init__(self, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.tensor(spec.base_log_odds))
-
-    def forward(self, batch: FeatureBatch) -> Tensor:
-        """Return logits [B], all equal."""
-        return self.bias.expand(len(batch))
 
 
 class CreativeNetwork(nn.Module):
     """Logits of creatives: the wide path, and a network unless the wide path is all."""
 
-    def __init__(self, wide: WidePath, parts: Parts | None = None) -> None:
+    def __init__(self, wide: WidePath | None, inputs: CreativeInputs | None = None, network: Network | None = None) -> None:
         super().__init__()
-        self.wide = wide
-        self.inputs: Inputs | None = None if parts is None else parts[0]
-        self.network: Network | None = None if parts is None else parts[1]
+        self.wide, self.inputs, self.network = wide, inputs, network
 
     def encode_history(self, items: FeatureBatch, log_rate: Tensor) -> KeyValueCache | None:
         """Return what the network needs of history items and their log rates [U, 1]; None when it keeps nothing of them."""
-        if not isinstance(self.network, QIN) or not isinstance(self.inputs, TargetInputs):
+        if self.network is None or self.inputs is None:
             return None
-        return self.network.encode_sequence(self.inputs.encode_items(items, log_rate))
+        return self.inputs.encode_history(self.network, items, log_rate)
 
     def forward(self, batch: FeatureBatch, cache: KeyValueCache | None = None) -> Tensor:
         """Return logits [B], float32; rows do not influence each other in eval mode.
@@ -65,10 +42,11 @@ class CreativeNetwork(nn.Module):
         Args:
             cache: what `encode_history` returned for the items of the batch's history; they are encoded afresh when None.
         """
+        assert self.wide is not None
         logits: Tensor = self.wide(batch)
         if self.network is None or self.inputs is None:
             return logits
-        if cache is not None and isinstance(self.inputs, TargetInputs):
+        if cache is not None:
             return logits + self.network(self.inputs(batch, encodes_history=False), cache)
         return logits + self.network(self.inputs(batch))
 
@@ -80,76 +58,52 @@ class CreativeNetwork(nn.Module):
         return self
 
 
-def _build_qin(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
-    dim = config.embedding_dim
-    inputs = TargetInputs(spec, dim, config.input_dropout_prob, log_rate_dim=dim, generator=generator)
-    sizes = QINConfig(
-        num_layers=config.num_layers, num_rows=config.num_rows, dropout_prob=config.dropout_prob, starts_at_zero=True
-    )
-    return inputs, QIN(inputs.shape, sizes, generator=generator)
+class MeanRate(CreativeNetwork):
+    """One number for everybody: the floor that any network must beat before its opinion counts."""
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        super().__init__(None)
+        self.bias = nn.Parameter(torch.tensor(spec.base_log_odds))
+
+    def forward(self, batch: FeatureBatch, cache: KeyValueCache | None = None) -> Tensor:
+        """Return logits [B], all equal."""
+        return self.bias.expand(len(batch))
 
 
-def _build_din(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
-    inputs = TargetInputs(spec, config.embedding_dim, config.input_dropout_prob, log_rate_dim=1, generator=generator)
-    return inputs, DIN(inputs.shape, DINConfig(dropout_prob=config.dropout_prob, starts_at_zero=True), generator=generator)
+CTR_MODELS = ("mean_rate", "linear", *(name for name, entry in NETWORKS.items() if entry.is_for_creatives))
 
 
-def _build_sdim(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
-    inputs = TargetInputs(spec, config.embedding_dim, config.input_dropout_prob, log_rate_dim=1, generator=generator)
-    return inputs, SDIM(inputs.shape, SDIMConfig(dropout_prob=config.dropout_prob, starts_at_zero=True), generator=generator)
-
-
-def _build_autoint(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
-    dim = config.embedding_dim + config.embedding_dim % 2  # two heads
-    inputs = CategoryInputs(spec, dim, config.input_dropout_prob, hidden_dim=AUTOINT_HIDDEN_DIMS[0], generator=generator)
-    sizes = AutoIntConfig(attention_dim=dim, hidden_dims=AUTOINT_HIDDEN_DIMS, weight_std=ADSEE_STD, starts_at_zero=True)
-    return inputs, AutoInt(inputs.shape, sizes, generator=generator)
-
-
-def _build_finalmlp(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
-    inputs = FieldInputs(spec, config.embedding_dim, config.input_dropout_prob, generator=generator)
-    sizes = FinalMLPConfig(dropout_prob_1=config.dropout_prob, dropout_prob_2=config.dropout_prob, starts_at_zero=True)
-    return inputs, FinalMLP(inputs.shape, sizes, generator=generator)
-
-
-def _build_fgcnn(spec: FeatureSpec, config: CTRModelConfig, generator: torch.Generator) -> Parts:
-    inputs = FieldInputs(spec, config.embedding_dim, config.input_dropout_prob, views=(GENERATOR,), generator=generator)
-    sizes = FGCNNConfig(
-        channels=(6, 8), kernel_heights=(7, 7), pool_sizes=(2, 2), new_maps=(2, 2), hidden_dims=(128, 64),
-        dropout_prob=config.dropout_prob, starts_at_zero=True,
-    )  # fmt: skip
-    return inputs, FGCNN(inputs.shape, sizes, generator=generator)
-
-
-BUILDERS: Mapping[str, Callable[[FeatureSpec, CTRModelConfig, torch.Generator], Parts] | None] = {
-    "linear": None,  # the floor every other network must beat on held-out log-loss
-    "qin": _build_qin,
-    "din": _build_din,
-    "sdim": _build_sdim,
-    "autoint": _build_autoint,
-    "finalmlp": _build_finalmlp,
-    "fgcnn": _build_fgcnn,
-}
-CTR_MODELS = ("mean_rate", *BUILDERS)
-
-
-def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator) -> nn.Module:
+def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, generator: torch.Generator) -> CreativeNetwork:
     """Build the network registered as `name`: FeatureBatch -> logits [B], randomly initialised from `generator`.
 
+    "mean_rate" and "linear" are the floors that every other network must beat on held-out log-loss.
+
     Raises:
-        ConfigError: no such name; the message lists the known ones and the nearest.
+        ConfigError: no such name; the message names the nearest.
     """
     if name not in CTR_MODELS:
-        near = difflib.get_close_matches(name, CTR_MODELS, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
-        raise ConfigError(f'no CTR model named "{name}"; known: {", ".join(sorted(CTR_MODELS))}.{hint}')
+        raise ConfigError(f'no CTR model named "{name}". {did_you_mean(name, CTR_MODELS)}')
     if name == "mean_rate":
-        return MeanRate(spec, config, generator=generator)
-    wide, build = WidePath(spec, config.input_dropout_prob, generator=generator), BUILDERS[name]
-    return CreativeNetwork(wide, None if build is None else build(spec, config, generator))
+        return MeanRate(spec)
+    wide = WidePath(spec, config.input_dropout_prob, generator=generator)
+    if name == "linear":
+        return CreativeNetwork(wide)
+    entry, dim = NETWORKS[name], config.embedding_dim
+    inputs: CreativeInputs
+    settings = entry.config_on_creatives(config)
+    if entry.reads_history:
+        inputs = TargetInputs(
+            spec, dim, config.input_dropout_prob, log_rate_dim=dim if entry.projects_log_rate else 1, generator=generator
+        )
+    elif entry.dense_dim:
+        inputs = CategoryInputs(spec, dim, config.input_dropout_prob, hidden_dim=entry.dense_dim, generator=generator)
+    else:
+        views = tuple(entry.views(settings, dim, LogSpec()))
+        inputs = FieldInputs(spec, dim, config.input_dropout_prob, views=views, generator=generator)
+    return CreativeNetwork(wide, inputs, entry.build(inputs.shape, settings, generator=generator))
 
 
-def restore_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, state: Mapping[str, Tensor]) -> nn.Module:
+def restore_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, state: Mapping[str, Tensor]) -> CreativeNetwork:
     """Build the network registered as `name` with saved weights; strict, and no random number is drawn.
 
     Raises:

@@ -20,7 +20,7 @@ from adcreative.ctr.calibration import DOMAINS, Calibrator, ScoredCounts, fit_ca
 from adcreative.ctr.change_vectors import change_vectors
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
-from adcreative.ctr.creative_network import build_ctr_model
+from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
 from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
 from adcreative.ctr.known_creatives import NOTE, describe_known
 from adcreative.ctr.predictor import Predictor, domain_of
@@ -44,7 +44,7 @@ class _Trained:
     """What training made and was made of, before calibration."""
 
     builder: FeatureBuilder
-    members: list[torch.nn.Module]
+    members: list[CreativeNetwork]
     features: Sequence[CreativeFeatures]
     batch: FeatureBatch
     counts: Counts
@@ -202,7 +202,7 @@ def _split(creatives: Sequence[Creative], config: PredictorConfig, seed: int) ->
 
 
 def _fit_changes(
-    trained: _Trained, calibrator: Calibrator, scored: ScoredCounts, parts: Sequence[tuple[np.ndarray, list[torch.nn.Module]]]
+    trained: _Trained, calibrator: Calibrator, scored: ScoredCounts, parts: Sequence[tuple[np.ndarray, list[CreativeNetwork]]]
 ) -> ChangeCalibration:
     """Learn how far predicted changes come true, on creatives that the network asked had not seen, never on the test split.
 
@@ -238,13 +238,13 @@ def _without(batch: FeatureBatch, modalities: Sequence[str]) -> FeatureBatch:
     return batch
 
 
-def _mean_logits(members: Sequence[torch.nn.Module], batch: FeatureBatch) -> np.ndarray:
+def _mean_logits(members: Sequence[CreativeNetwork], batch: FeatureBatch) -> np.ndarray:
     return np.mean([_logits(member, batch) for member in members], axis=0)
 
 
 def _cross_fit(
     trained: _Trained, splits: Sequence[np.ndarray], callbacks: Callbacks
-) -> list[tuple[np.ndarray, list[torch.nn.Module]]]:
+) -> list[tuple[np.ndarray, list[CreativeNetwork]]]:
     """Return (rows, a network that has not seen their groups) for NUM_FOLDS parts of all rows but the test split.
 
     A tenth of the groups would tell level, variation and slopes badly, since a group shares its luck; so every group speaks.
@@ -253,7 +253,7 @@ def _cross_fit(
     counts = trained.counts
     is_validation = np.isin(np.arange(len(counts.group)), splits[1])
     config = replace(trained.config, num_members=1)
-    parts: list[tuple[np.ndarray, list[torch.nn.Module]]] = []
+    parts: list[tuple[np.ndarray, list[CreativeNetwork]]] = []
     for number, (rest, fold_rows) in enumerate(GroupKFold(NUM_FOLDS).split(rows, groups=counts.group[rows])):
         others = rows[rest]
         own_splits = [others[~is_validation[others]], others[is_validation[others]]]
@@ -278,7 +278,7 @@ def _continue_config(config: PredictorConfig, start: Predictor) -> PredictorConf
 
 def _train_members(
     trained: _Trained, splits: Sequence[np.ndarray], *, config: PredictorConfig, seed: int, callbacks: Callbacks
-) -> tuple[list[torch.nn.Module], list[TrainingSummary]]:
+) -> tuple[list[CreativeNetwork], list[TrainingSummary]]:
     members, summaries = [], []
     for number in range(config.num_members):
         member_seed = seed * 1000 + number
@@ -286,7 +286,7 @@ def _train_members(
         member = build_ctr_model(config.model_name, trained.builder.spec, config.model, generator=generator)
         if trained.start is not None:
             member.load_state_dict(trained.start.members[number % len(trained.start.members)].state_dict())
-        if hasattr(member, "wide"):
+        if member.wide is not None:
             scale = 1.0 if trained.start is None else config.transfer_rate
             rng = np.random.default_rng([seed, number])
             fit_wide_path(member.eval(), trained.batch, trained.counts, splits[0], rng=rng, scale=scale)
@@ -306,7 +306,7 @@ def _train_members(
 
 
 @torch.no_grad()
-def _rounded(member: torch.nn.Module) -> torch.nn.Module:
+def _rounded(member: CreativeNetwork) -> CreativeNetwork:
     """Round weights to float16, in which they are saved, before anything is calibrated on what they say."""
     for tensor in member.state_dict().values():
         tensor.copy_(tensor.half())
@@ -314,7 +314,7 @@ def _rounded(member: torch.nn.Module) -> torch.nn.Module:
 
 
 @torch.no_grad()
-def _logits(member: torch.nn.Module, batch: FeatureBatch) -> np.ndarray:
+def _logits(member: CreativeNetwork, batch: FeatureBatch) -> np.ndarray:
     """Return [N] float64 in chunks, so that memory stays flat."""
     chunks = torch.arange(len(batch)).split(1024)
     return torch.cat([member(batch.index_select(idx)) for idx in chunks]).double().numpy()

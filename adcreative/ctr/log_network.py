@@ -19,6 +19,7 @@ from adcreative.ctr.card import LOG_FORMAT, LOG_KIND
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
+from adcreative.ctr.inputs.network_inputs import Network
 from adcreative.ctr.inputs.small_tables import (
     SmallTable,
     build_structure,
@@ -52,12 +53,14 @@ class LogNetwork(nn.Module):
         )
         self.network = entry.build(self.inputs.shape, config, generator=generator)
         self.id_counts: dict[str, Tensor] = {}
-        if hasattr(self.network, "loss"):
-            self.loss = self.network.loss
 
     def forward(self, batch: LogBatch) -> Tensor:
         logits: Tensor = self.network(self.inputs(batch))
         return logits
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the sum over rows of what training lowers."""
+        return self.network.loss(logits, labels)
 
     def count_ids(self, batches: Iterable[LogBatch]) -> None:
         """Count in how many training rows each id occurs; needed before `add_batch_aware_gradient`."""
@@ -187,11 +190,9 @@ class LogModel(SavedModel):
         return cls(name, encoding, config, dim, network.eval(), manifest["metrics"], steps)
 
 
-def rates_of(network: Any, logits: Tensor) -> dict[str, np.ndarray]:
-    """Return ctr [N] of logits [N]; ctr, cvr and ctcvr of logits [N, 2], by the network's own `probabilities`."""
-    logits = logits.double()
-    found = {"ctr": torch.sigmoid(logits)} if logits.ndim == 1 else network.probabilities(logits)
-    return {name: one.numpy() for name, one in found.items()}
+def rates_of(network: Network, logits: Tensor) -> dict[str, np.ndarray]:
+    """Return what the network's logits say of N rows, as float64: ctr, and cvr and ctcvr where it learnt conversions."""
+    return {name: one.numpy() for name, one in network.probabilities(logits.double()).items()}
 
 
 def iter_chunks(rows: LogRows) -> Iterator[LogRows]:

@@ -40,10 +40,7 @@ class ServedNetwork(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Return one tensor [rows] for each output."""
         logits = self.log_network(batch_of(dict(zip(self.names, tensors, strict=True))))
-        if logits.ndim == 1:
-            return (torch.sigmoid(logits),)
-        network: Any = self.log_network.network
-        found = network.probabilities(logits)
+        found = self.log_network.network.probabilities(logits)
         return tuple(found[name] for name in self.outputs)
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from adcreative.config import build_config, config_as_dict
 from adcreative.creative import Creative, Prediction
@@ -52,7 +52,7 @@ class Predictor(SavedCreativeModel):
     def __init__(
         self,
         builder: FeatureBuilder,
-        members: Sequence[nn.Module],
+        members: Sequence[CreativeNetwork],
         calibrator: Calibrator,
         *,
         config: PredictorConfig,
@@ -63,7 +63,7 @@ class Predictor(SavedCreativeModel):
         """Put a predictor together; `notes` are what training wrote down: seed, grades, summary, metrics."""
         self.builder, self.calibrator, self.config, self.changes = builder, calibrator, config, changes
         self.ood_scores, self.notes = dict(ood_scores), dict(notes)
-        self.members = [m.fold() if isinstance(m, CreativeNetwork) else m.eval() for m in members]
+        self.members = [member.fold() for member in members]
         self._caches: weakref.WeakKeyDictionary[AccountHistory, _CachedHistory] = weakref.WeakKeyDictionary()
 
     def predict(
@@ -289,12 +289,9 @@ class _CachedHistory:
     """An account's history, encoded once: inputs for attention masks, keys and values per member."""
 
     @torch.no_grad()
-    def __init__(self, builder: FeatureBuilder, members: Sequence[nn.Module], history: AccountHistory) -> None:
+    def __init__(self, builder: FeatureBuilder, members: Sequence[CreativeNetwork], history: AccountHistory) -> None:
         self.items, self.log_rate = builder.encode_history(history)
-        self.caches: list[KeyValueCache | None] = [
-            member.encode_history(self.items, self.log_rate) if isinstance(member, CreativeNetwork) else None
-            for member in members
-        ]
+        self.caches: list[KeyValueCache | None] = [member.encode_history(self.items, self.log_rate) for member in members]
 
 
 def as_history(history: History) -> AccountHistory | None:
@@ -310,7 +307,9 @@ def domain_of(batch: FeatureBatch) -> np.ndarray:
     return (batch.present[:, _PICTURE_COLUMNS].sum(dim=1) > 0).long().numpy()
 
 
-def _load_member(config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int) -> nn.Module:
+def _load_member(
+    config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int
+) -> CreativeNetwork:
     """Rebuild one network of the ensemble; strict."""
     state = {name: torch.from_numpy(values).float() for name, values in with_prefix(tensors, f"member{number}.").items()}
     return restore_ctr_model(config.model_name, builder.spec, config.model, state)

@@ -148,9 +148,7 @@ def _start(
 
 
 def _build(builder: FeatureBuilder, sizes: CTRModelConfig, *, seed: int) -> CreativeNetwork:
-    network = build_ctr_model(NAME, builder.spec, sizes, generator=torch.Generator().manual_seed(seed))
-    assert isinstance(network, CreativeNetwork)
-    return network.eval()
+    return build_ctr_model(NAME, builder.spec, sizes, generator=torch.Generator().manual_seed(seed)).eval()
 
 
 def _encode(builder: FeatureBuilder, ads: Ads) -> FeatureBatch:

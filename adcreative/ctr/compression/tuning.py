@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from adcreative.ctr.compression.rows import CompressionRows, clicks_of
 from adcreative.ctr.inputs.log_encoding import LogRows
@@ -119,11 +118,8 @@ def tune(
 def mean_loss(network: Any, rows: LogRows) -> Tensor:
     """Return the mean loss of rows: the network's own, or binary cross-entropy."""
     logits, labels = network(build_batch(rows)), torch.from_numpy(np.ascontiguousarray(rows.labels))
-    own = getattr(network, "loss", None)
-    if own is not None:
-        found: Tensor = own(logits, labels) / len(rows)
-        return found
-    return F.binary_cross_entropy_with_logits(logits, labels)
+    found: Tensor = network.loss(logits, labels) / len(rows)
+    return found
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, KeyValueCache, Network, NetworkInputs
 from adcreative.ctr.nn.layers import SeededDropout, build_linear, build_table
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch, FeatureSpec
 
@@ -138,7 +138,21 @@ def has_no_picture(batch: FeatureBatch) -> Tensor:
     return (batch.dense["image"].abs().sum(dim=1) == 0).to(batch.present.dtype)
 
 
-class TargetInputs(nn.Module):
+class CreativeInputs(nn.Module):
+    """What a network reads of creatives: FeatureBatch -> NetworkInputs. shape: the sizes that the network is built for."""
+
+    shape: InputShape
+
+    def encode_history(self, network: Network, items: FeatureBatch, log_rate: Tensor) -> KeyValueCache | None:
+        """Return what the network keeps of history items and their log rates [U, 1]; None where no history is read."""
+        return None
+
+    def forward(self, batch: FeatureBatch, *, encodes_history: bool = True) -> NetworkInputs:
+        """Return the inputs of a batch; encodes_history=False leaves out the sequence, of which a cache knows enough."""
+        raise NotImplementedError
+
+
+class TargetInputs(CreativeInputs):
     """A creative and its brand's earlier creatives, for networks that compare the two.
 
         fields = the place (placement, platform, audience);   target t = all other fields side by side
@@ -160,13 +174,15 @@ class TargetInputs(nn.Module):
             num_fields=len(ROW_FIELDS), field_dim=dim, target_dim=target_dim, sequence_dim=target_dim + log_rate_dim
         )
 
+    def encode_history(self, network: Network, items: FeatureBatch, log_rate: Tensor) -> KeyValueCache | None:
+        return network.encode_sequence(self.encode_items(items, log_rate))
+
     def encode_items(self, items: FeatureBatch, log_rate: Tensor) -> Tensor:
         """Return history items [U, S] for their features and log rates [U, 1], without dropout on wide embeddings."""
         vectors = self.fields(items, drop_inputs=False)[:, self.target_idx].flatten(1)
         return torch.cat([vectors, self.log_rate(log_rate)], dim=1)
 
     def forward(self, batch: FeatureBatch, *, encodes_history: bool = True) -> NetworkInputs:
-        """Return the inputs of a batch; encodes_history=False leaves out the sequence, of which a cache knows enough."""
         vectors = self.fields(batch)
         fields, target = vectors[:, _ROW_IDX], vectors[:, self.target_idx].flatten(1)
         history = batch.history
@@ -176,7 +192,7 @@ class TargetInputs(nn.Module):
         return NetworkInputs(fields=fields, target=target, sequence=sequence, mask=history.mask, place=history.idx)
 
 
-class FieldInputs(nn.Module):
+class FieldInputs(CreativeInputs):
     """All fields of a creative, for networks without a history.
 
     Args:
@@ -192,15 +208,14 @@ class FieldInputs(nn.Module):
         num_fields = self.fields.num_fields
         self.shape = InputShape(num_fields=num_fields, field_dim=dim, views=dict.fromkeys(views, (num_fields, dim)))
 
-    def forward(self, batch: FeatureBatch) -> NetworkInputs:
-        """Return the inputs of a batch."""
+    def forward(self, batch: FeatureBatch, *, encodes_history: bool = True) -> NetworkInputs:
         return NetworkInputs(
             fields=self.fields(batch), present=_presence(batch, has_labels=self.fields.labels is not None),
             views={name: embed(batch) for name, embed in self.views.items()},
         )  # fmt: skip
 
 
-class CategoryInputs(nn.Module):
+class CategoryInputs(CreativeInputs):
     """Only categories (and class labels, where the spec has them) are fields; dense inputs go to the first hidden layer.
 
     As in AdSEE's code, self-attention then sees the categories alone.
@@ -218,8 +233,7 @@ class CategoryInputs(nn.Module):
         num_fields = len(CATEGORICAL_FIELDS) + (self.labels is not None)
         self.shape = InputShape(num_fields=num_fields, field_dim=dim, hidden_dim=hidden_dim)
 
-    def forward(self, batch: FeatureBatch) -> NetworkInputs:
-        """Return the inputs of a batch."""
+    def forward(self, batch: FeatureBatch, *, encodes_history: bool = True) -> NetworkInputs:
         columns = _CATEGORICAL_IDX if self.labels is None else [*_CATEGORICAL_IDX, len(FIELDS)]
         present = _presence(batch, has_labels=self.labels is not None)[:, columns]
         vectors = [self.tables[name](batch.categories[:, k]) for k, name in enumerate(CATEGORICAL_FIELDS)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from adcreative.features.batch import CreativeFeatures, FeatureBatch
 from adcreative.features.builder import CLIP, FeatureBuilder
 
+Model = TypeVar("Model", bound=nn.Module)
 CODES, MASK = "face_codes", "face_codes_mask"
 
 
@@ -53,7 +54,7 @@ def attach_codes(batch: FeatureBatch, features: Sequence[CreativeFeatures], buil
     return replace(batch, dense={**batch.dense, CODES: torch.from_numpy(padded), MASK: torch.from_numpy(mask)})
 
 
-def pool_by_attention(model: nn.Module, code_dim: int) -> nn.Module:
+def pool_by_attention(model: Model, code_dim: int) -> Model:
     """Make `model`, a network on FeatureBatch, pool faces by attention before it reads a batch. Returns the model."""
     model.face_attention = FaceAttention(code_dim)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -94,6 +95,18 @@ class Network(nn.Module):
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         raise NotImplementedError
+
+    def encode_sequence(self, sequence: Tensor) -> KeyValueCache | None:
+        """Return keys and values of history items [U, S], for any number of targets; None where a network keeps none."""
+        return None
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the sum over rows of what training lowers, for logits and labels [B], or [B, 2] with conversions."""
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+
+    def probabilities(self, logits: Tensor) -> dict[str, Tensor]:
+        """Return ctr [B], and cvr and ctcvr of a network that learnt conversions."""
+        return {"ctr": torch.sigmoid(logits)}
 
     def output_bias(self) -> nn.Parameter | None:
         """Return the bias of the last layer, that of the clicks: of `head`, or of the network; None where it has none."""

@@ -24,7 +24,6 @@ from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, fit_c
 from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
 from adcreative.ctr.inputs.network_inputs import Network
 from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
-from adcreative.ctr.networks.esmm import ESMM
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
 from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource, find_cut
 from adcreative.ctr.training.streamed import Job, RunConfig, StreamedTraining, TrainConfig
@@ -164,7 +163,7 @@ def train_network(
         ConfigError: run_dir holds a training with other settings. TrainingError: the loss is not finite.
     """
     source = source or log.open()
-    if settings.name == "optinter" and not settings.network.choices:
+    if settings.entry.searches and not settings.network.choices:
         once = replace(settings, training=replace(settings.training, max_epochs=1))
         searched = _fit(log, once, run_dir / "search", source, say, progress, should_stop)
         if searched is None:
@@ -201,8 +200,8 @@ def _fit(
     )
     if figures is None:
         return None
-    if isinstance(network.network, ESMM):
-        _calibrate(network.eval(), network.network, source)
+    if settings.entry.num_labels > 1:
+        _calibrate(network.eval(), source)
     model = LogModel(settings.name, log.encoding, settings.network, dim, network.eval(), {})
     num_learnt = streamed.state.epoch * log.num_rows["train"]
     return Trained(
@@ -211,10 +210,10 @@ def _fit(
 
 
 @torch.no_grad()
-def _calibrate(network: LogNetwork, esmm: ESMM, source: LogSource) -> None:
+def _calibrate(network: LogNetwork, source: LogSource) -> None:
     """Bring conversion rates to the level of the clicked validation rows."""
     parts = [(network(build_batch(rows)), torch.from_numpy(rows.labels)) for rows in source.valid.iter_batches(COUNTED_ROWS)]
-    esmm.calibrate(torch.cat([logits for logits, _ in parts]), torch.cat([labels for _, labels in parts]))
+    network.network.calibrate(torch.cat([logits for logits, _ in parts]), torch.cat([labels for _, labels in parts]))
 
 
 def _check_memory(encoding: LogEncoding, dim: int) -> None:
