@@ -13,7 +13,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,8 @@ from adcreative.ctr.networks.dnn import DNNConfig
 from adcreative.ctr.networks.registry import find_network
 from adcreative.ctr.networks.sdim import SDIMConfig
 from adcreative.ctr.nn.layers import build_linear
-from adcreative.errors import ConfigError, TrainingError
+from adcreative.ctr.training.trainer import Trainer
+from adcreative.errors import ConfigError
 
 NUM_INPUTS = 18  # 9 K, K = 2
 EPS = 1e-6
@@ -222,32 +223,45 @@ class _Weigher:
 
 def _distil(teacher: Any, network: Any, controller: Controller, work: Work, config: DistilConfig) -> dict[str, Any]:
     """Train the student in place; keeps the best epoch by the rows to choose by."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     weigher = _Weigher(network, controller, _class_means(teacher, work), work, config)
-    best_state, losses, alphas = dict[str, Tensor](), list[float](), list[float]()
-    num_steps = config.epochs * -(-work.rows.train.num_rows // work.tuning.batch_size)
-    for epoch in range(config.epochs):
-        network.train()
-        _compute_on_padding(network)
-        for rows in work.rows.train.iter_batches(work.tuning.batch_size, rng=work.rng(13, epoch)):
-            if work.should_stop():
-                raise StoppedError
-            batch, truth, told = build_batch(rows), torch.from_numpy(clicks_of(rows).astype(np.float32)), _logits(teacher, rows)
-            logits = network(batch)
-            alpha = weigher.weigh(len(alphas), batch, logits, told, truth)
-            loss = student_loss(logits, told, truth, alpha, config.temperature)
-            if not torch.isfinite(loss):
-                raise TrainingError("the loss of the student is not finite; lower its learning rate")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            alphas.append(float(alpha.mean()))
-            work.progress("teaching the student", len(alphas), num_steps)
-        losses.append(choose_loss(network, work.rows))
-        if losses[-1] <= min(losses):
-            best_state = {name: value.clone() for name, value in network.state_dict().items()}
-    network.load_state_dict(best_state)
+    teaching = _Teaching(teacher, network, weigher, work, config)
+    if not teaching.run(should_stop=work.should_stop):
+        raise StoppedError
+    losses = [epoch["log_loss"] for epoch in teaching.state.history]
+    alphas = teaching.alphas
     return {"teacher_weight": float(np.mean(alphas)), "first_outer_gradient": weigher.first_gradient, "losses": losses}
+
+
+class _Teaching(Trainer):
+    counts_start = False
+
+    def __init__(self, teacher: Any, network: Any, weigher: _Weigher, work: Work, config: DistilConfig) -> None:
+        optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        super().__init__(network, optimizer, max_epochs=config.epochs)
+        self.teacher, self.weigher, self.work, self.config, self.alphas = teacher, weigher, work, config, list[float]()
+
+    def begin_step(self) -> None:
+        super().begin_step()
+        _compute_on_padding(self.network)
+
+    def batches(self, epoch: int) -> Iterator[LogRows]:
+        return self.work.rows.train.iter_batches(self.work.tuning.batch_size, rng=self.work.rng(13, epoch))
+
+    def loss(self, rows: LogRows) -> Tensor:
+        truth, told = torch.from_numpy(clicks_of(rows).astype(np.float32)), _logits(self.teacher, rows)
+        batch = build_batch(rows)
+        logits = self.network(batch)
+        alpha = self.weigher.weigh(len(self.alphas), batch, logits, told, truth)
+        self.alphas.append(float(alpha.mean()))
+        return student_loss(logits, told, truth, alpha, self.config.temperature)
+
+    def measure(self) -> dict[str, float]:
+        loss = choose_loss(self.network, self.work.rows)
+        return {"score": -loss, "log_loss": loss}
+
+    def after_step(self) -> None:
+        num_steps = self.max_epochs * -(-self.work.rows.train.num_rows // self.work.tuning.batch_size)
+        self.work.progress("teaching the student", len(self.alphas), num_steps)
 
 
 def _compute_on_padding(network: nn.Module) -> None:

@@ -5,20 +5,20 @@ The start counts as an epoch, so that tuning never makes a network worse on thos
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from adcreative.ctr.compression.rows import CompressionRows, clicks_of
 from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.ctr.log_network import build_batch
 from adcreative.ctr.training.streamed import add_penalty_gradient
-from adcreative.errors import ConfigError, TrainingError
+from adcreative.ctr.training.trainer import Trainer
+from adcreative.errors import ConfigError
 from adcreative.metrics.binary import log_loss
 from adcreative.progress import Progress, ShouldStop, never, silent
 
@@ -80,39 +80,46 @@ def tune(
     Raises:
         TrainingError: the loss is not finite. StoppedError: asked to stop.
     """
-    losses = [choose_loss(network, work.rows)]
-    best = copy.deepcopy(network.state_dict())
     own = learning_rates or {}
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam([{"params": [p], "lr": own.get(id(p), config.learning_rate)} for p in trained])
-    num_steps, step = config.epochs * -(-work.rows.train.num_rows // config.batch_size), 0
-    for epoch in range(config.epochs):
-        network.train()
-        for rows in work.rows.train.iter_batches(config.batch_size, rng=work.rng(epoch)):
-            if work.should_stop():
-                raise StoppedError
-            if len(rows) < 2:
-                continue
-            optimizer.zero_grad(set_to_none=True)
-            loss = mean_loss(network, rows)
-            total = loss if penalty is None else loss + penalty()
-            if not torch.isfinite(total):
-                raise TrainingError("the loss is not finite; lower the learning rate of the compression")
-            total.backward()  # type: ignore[no-untyped-call]
-            add_penalty_gradient(network, config.embedding_regularizer)
-            nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
-            optimizer.step()
-            step += 1
-            if after_step is not None:
-                after_step(step)
-            work.progress("tuning", step, num_steps)
-        losses.append(choose_loss(network, work.rows))
-        if losses[-1] <= min(losses):
-            best = copy.deepcopy(network.state_dict())
-    if keeps_best:
-        network.load_state_dict(best)
-    network.eval()
-    return losses
+    tuning = _Tuning(network, optimizer, work, config, penalty, after_step)
+    if not tuning.run(should_stop=work.should_stop, keeps_best=keeps_best):
+        raise StoppedError
+    return [epoch["log_loss"] for epoch in tuning.state.history]
+
+
+class _Tuning(Trainer):
+    min_rows = 2
+
+    def __init__(
+        self, network: Any, optimizer: torch.optim.Optimizer, work: Work, config: TuneConfig,
+        penalty: Callable[[], Tensor] | None, told: Callable[[int], None] | None,
+    ) -> None:  # fmt: skip
+        super().__init__(network, optimizer, max_epochs=config.epochs, max_gradient_norm=MAX_GRADIENT_NORM)
+        self.work, self.config, self.penalty, self.told, self.num_done = work, config, penalty, told, 0
+
+    def batches(self, epoch: int) -> Iterator[LogRows]:
+        return self.work.rows.train.iter_batches(self.config.batch_size, rng=self.work.rng(epoch))
+
+    def loss(self, rows: LogRows) -> Tensor:
+        loss = mean_loss(self.network, rows)
+        return loss if self.penalty is None else loss + self.penalty()
+
+    def measure(self) -> dict[str, float]:
+        loss = choose_loss(self.network, self.work.rows)
+        return {"score": -loss, "log_loss": loss}
+
+    def after_gradient(self, rows: LogRows) -> None:
+        add_penalty_gradient(self.network, self.config.embedding_regularizer)
+
+    def after_step(self) -> None:
+        self.num_done += 1
+        if self.told is not None:
+            self.told(self.num_done)
+        self.work.progress(
+            "tuning", self.num_done, self.max_epochs * -(-self.work.rows.train.num_rows // self.config.batch_size)
+        )
 
 
 def mean_loss(network: Any, rows: LogRows) -> Tensor:

@@ -1,6 +1,6 @@
-"""Fit one network to counted results: seeded batches of whole groups, learning rates by what a weight reads, early stopping.
+"""Fit one network to counted results: seeded batches of whole groups, learning rates by what a weight reads.
 
-Knows logits and counts; nothing of files, calibration or features' meaning. The losses are in `losses.py`.
+Knows logits and counts; nothing of files, calibration or features' meaning. Losses: `losses.py`; the loop: `trainer.py`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from adcreative.ctr.config import TrainingConfig
 from adcreative.ctr.inputs.creative import WIDE_INPUT
 from adcreative.ctr.training.losses import total_loss
+from adcreative.ctr.training.trainer import Trainer
 from adcreative.errors import TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, FeatureBatch, modality_mask
 from adcreative.features.outcomes import Counts
-from adcreative.progress import Count, ShouldStop
+from adcreative.progress import Count, ShouldStop, never
 
 HANDFUL = 16
 
@@ -61,46 +62,54 @@ def train_model(
     Raises:
         TrainingError: `callbacks.should_stop` said so, or the loss is no longer finite.
     """
-    train_idx, validation_idx = splits
-    rng = np.random.default_rng(seed)
-    validation = torch.from_numpy(np.sort(validation_idx))
-    held_out, held_out_counts = batch.index_select(validation), counts.index_select(validation.numpy())
-    optimizer = _build_optimizer(model, config)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=config.num_epochs, eta_min=1e-5)
-    losses = [_validation_loss(model, held_out, held_out_counts, config)]
-    best_epoch, best_state = 0, _snapshot(model)
-    for epoch in range(1, config.num_epochs + 1):
-        model.train()
-        for rows in _draw_batches(train_idx, counts, config.batch_size, rng):
-            if callbacks.should_stop is not None and callbacks.should_stop():
-                raise TrainingError(f"training was stopped in epoch {epoch} of {config.num_epochs}; nothing was saved")
-            idx = torch.from_numpy(rows)
-            keep_history = torch.from_numpy((rng.random((len(rows), 1)) >= config.history_dropout_prob).astype(np.float32))
-            inputs = _drop_modalities(batch.index_select(idx, keep_history), config, rng)
-            _train_step(model, inputs, counts.index_select(rows), config, optimizer)
-        schedule.step()
-        losses.append(_validation_loss(model, held_out, held_out_counts, config))
-        if losses[-1] < losses[best_epoch]:
-            best_epoch, best_state = epoch, _snapshot(model)
-        if callbacks.progress is not None:
-            callbacks.progress(epoch, config.num_epochs)
-        if epoch - best_epoch >= config.patience:
-            break
-    model.load_state_dict(best_state)
-    model.eval()
-    return TrainingSummary(best_epoch, tuple(losses))
+    training = _CreativeTraining(model, batch, counts, splits, config=config, seed=seed, callbacks=callbacks)
+    if not training.run(should_stop=callbacks.should_stop or never):
+        epoch = training.state.epoch + 1
+        raise TrainingError(f"training was stopped in epoch {epoch} of {config.num_epochs}; nothing was saved")
+    losses = tuple(epoch["loss"] for epoch in training.state.history)
+    return TrainingSummary(training.state.best_epoch, losses)
 
 
-def _train_step(
-    model: nn.Module, batch: FeatureBatch, counts: Counts, config: TrainingConfig, optimizer: torch.optim.Optimizer
-) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss = total_loss(model(batch), counts, config)
-    if not bool(torch.isfinite(loss)):
-        raise TrainingError("the training loss is not finite; lower learning_rate, and check the features for huge values")
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
-    optimizer.step()
+class _CreativeTraining(Trainer):
+    """A batch is the row numbers of whole groups; modalities are masked on the way."""
+
+    def __init__(
+        self, model: nn.Module, batch: FeatureBatch, counts: Counts, splits: tuple[np.ndarray, np.ndarray], *,
+        config: TrainingConfig, seed: int, callbacks: Callbacks,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            model, _build_optimizer(model, config), max_epochs=config.num_epochs, patience=config.patience,
+            max_gradient_norm=config.max_gradient_norm,
+        )  # fmt: skip
+        self.batch, self.counts, self.config, self.callbacks = batch, counts, config, callbacks
+        self.train_idx, held_out = splits[0], np.sort(splits[1])
+        self.held_out = batch.index_select(torch.from_numpy(held_out)), counts.index_select(held_out)
+        self.rng = np.random.default_rng(seed)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, T_max=config.num_epochs, eta_min=1e-5)
+
+    def batches(self, epoch: int) -> Iterator[np.ndarray]:
+        return _draw_batches(self.train_idx, self.counts, self.config.batch_size, self.rng)
+
+    def loss(self, rows: np.ndarray) -> Tensor:
+        keep_history = torch.from_numpy(
+            (self.rng.random((len(rows), 1)) >= self.config.history_dropout_prob).astype(np.float32)
+        )
+        inputs = _drop_modalities(self.batch.index_select(torch.from_numpy(rows), keep_history), self.config, self.rng)
+        return total_loss(self.network(inputs), self.counts.index_select(rows), self.config)
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, float]:
+        self.network.eval()
+        loss = float(total_loss(self.network(self.held_out[0]), self.held_out[1], self.config))
+        return {"score": -loss, "loss": loss}
+
+    def after_epoch(self, *, is_best: bool) -> None:
+        self.schedule.step()
+        if self.callbacks.progress is not None:
+            self.callbacks.progress(self.state.epoch, self.max_epochs)
+
+    def broken(self, what: str) -> TrainingError:
+        return TrainingError(f"the training {what} is not finite; lower learning_rate, and check the features for huge values")
 
 
 def _build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -163,13 +172,3 @@ def _drop_modalities(batch: FeatureBatch, config: TrainingConfig, rng: np.random
     emptied = (batch.present.numpy() * keep * content).sum(axis=1) == 0
     keep[emptied] = 1.0
     return batch.masked(torch.from_numpy(keep))
-
-
-@torch.no_grad()
-def _validation_loss(model: nn.Module, batch: FeatureBatch, counts: Counts, config: TrainingConfig) -> float:
-    model.eval()
-    return float(total_loss(model(batch), counts, config))
-
-
-def _snapshot(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

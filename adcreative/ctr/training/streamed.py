@@ -1,4 +1,4 @@
-"""Training of a network on rows that are streamed: resumable, in mixed precision, by several processes.
+"""Training on rows that are streamed: resumable, in mixed precision, by several processes.
 
 State is kept in RUN_DIR/state.pt, replaced atomically after each epoch and every `save_every` steps; a training that is started
 again goes on from there and ends with the same weights. RUN_DIR then holds the weights of the best epoch as an artefact.
@@ -7,10 +7,8 @@ again goes on from there and ends with the same weights. RUN_DIR then holds the 
 from __future__ import annotations
 
 import json
-import math
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,15 +17,15 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from adcreative.artifacts import open_atomically, save_artifact
 from adcreative.ctr.config import check_positive
 from adcreative.ctr.nn.distributed import shared_batch
+from adcreative.ctr.training.trainer import RunState, Trainer
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.binary import area_under_curve, log_loss
 from adcreative.metrics.impressions import measure_impressions
-from adcreative.progress import Count, ShouldStop
+from adcreative.progress import Count, ShouldStop, never
 
 SEED = 20242025
 VALID_BATCH = 1024
@@ -120,24 +118,6 @@ class RunConfig:
     precision: str | None = None
 
 
-@dataclass
-class RunState:
-    """Where a training is: everything that its further course depends on, beside weights and optimiser.
-
-    train_s: CPU seconds spent on training steps, reading included.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    best_auc: float = -1.0
-    best_epoch: int = 0
-    num_bad_epochs: int = 0
-    learning_rate: float = 0.0
-    loss_sum: float = 0.0
-    train_s: float = 0.0
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
     """What is trained. generator: the one that the network was built with, whose state is saved and restored.
@@ -153,20 +133,22 @@ class Job:
     settings: Mapping[str, Any]
 
 
-class StreamedTraining:
+class StreamedTraining(Trainer):
     """One network's training, resumable at any saved step, by any number of processes.
 
     result = StreamedTraining(job, source, Path("runs/qin")).fit()          # goes on from state.pt when there is one
 
     Processes read the same batches and take a share each; batch norm, dropout masks and gradients are those of the whole
     batch, so the number of processes changes the weights by rounding only, and may change between a kill and the resumption.
-    A network with a method `loss(logits, labels)` is trained on it, every other on binary cross-entropy.
+    The loss is the network's own.
 
     Args:
         run_dir: where state.pt and the finished weights go.
     Raises:
         ConfigError: run_dir holds a training with other settings.
     """
+
+    counts_start = False
 
     def __init__(self, job: Job, source: Source, run_dir: Path, *, run: RunConfig | None = None, log: Log = print) -> None:
         run = run or RunConfig()
@@ -175,21 +157,24 @@ class StreamedTraining:
         self.accelerator = Accelerator(cpu=run.device == "cpu", mixed_precision=run.precision)
         self.device = self.accelerator.device
         self.log = log if self.accelerator.is_main_process else _say_nothing
-        self.training, self.network, self.generator = job.training, job.network, job.generator
-        self.model = self.accelerator.prepare(self.network)  # moves the network, spreads it, casts within its forward
-        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(trained, lr=self.training.learning_rate, fused=True)
-        self.state = RunState(learning_rate=self.training.learning_rate)
-        self.best_weights: dict[str, Tensor] = {}
+        self.training, self.generator = job.training, job.generator
+        self.model = self.accelerator.prepare(job.network)  # moves the network, spreads it, casts within its forward
+        trained = [parameter for parameter in job.network.parameters() if parameter.requires_grad]
+        super().__init__(
+            job.network, torch.optim.Adam(trained, lr=job.training.learning_rate, fused=True), patience=job.training.patience,
+            max_epochs=job.training.max_epochs, max_gradient_norm=job.training.max_gradient_norm,
+        )  # fmt: skip
+        self.state.learning_rate, self.min_gain = job.training.learning_rate, job.training.min_gain
+        self.num_steps = -(-source.train.num_rows // job.training.batch_size)  # of an epoch
         self.settings = {
             "model": job.name, "seed": run.seed, "training": asdict(self.training), **job.settings,
             "precision": self.accelerator.mixed_precision, "num_train": source.train.num_rows,
             "num_valid": source.valid.num_rows,
         }  # fmt: skip
         num_processes, precision = self.accelerator.num_processes, self.accelerator.mixed_precision
+        self.min_rows = max(2, num_processes)  # batch norm needs two, each process one
         self.log(f"{job.name}: {num_processes} processes, {self.device}, precision {precision}")
         self._progress: Count | None = None
-        self._should_stop: ShouldStop | None = None
         self._resume()
 
     def fit(
@@ -203,13 +188,9 @@ class StreamedTraining:
         Raises:
             TrainingError: the loss is not finite, or validation has one class only.
         """
-        self._progress, self._should_stop = progress, should_stop
-        steps_left = max_steps
-        while not self.is_finished:
-            steps_left = self._train_epoch(steps_left)
-            if steps_left is not None and steps_left < 0:
-                return None
-        self.network.load_state_dict(self.best_weights)
+        self._progress = progress
+        if not self.run(max_steps=max_steps, should_stop=should_stop or never):
+            return None
         result: dict[str, Any] = {
             **measure_impressions(*self.predict()),
             "num_parameters": sum(p.numel() for p in self.network.parameters()),
@@ -220,11 +201,6 @@ class StreamedTraining:
             notes = {"settings": self.settings, "metrics": result, "history": self.state.history}
             save_artifact(self.run_dir, kind=self.kind, format_version=1, tensors=tensors, notes=notes)
         return result
-
-    @property
-    def is_finished(self) -> bool:
-        """True when the last epoch is done or too many in a row brought nothing."""
-        return self.state.epoch >= self.training.max_epochs or self.state.num_bad_epochs >= self.training.patience
 
     def predict(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return labels, probabilities and users [N] of the validation rows; processes take the batches by turns."""
@@ -240,88 +216,61 @@ class StreamedTraining:
         labels, probabilities, users = (np.concatenate(values) for values in list(zip(*parts, strict=True))[1:])
         return labels, probabilities, users
 
-    def _train_epoch(self, steps_left: int | None) -> int | None:
-        """Train the rest of the current epoch; return the steps that are left, -1 when stopped before its end."""
-        rng = np.random.default_rng([self.seed, self.state.epoch])
-        num_steps = -(-self.source.train.num_rows // self.training.batch_size)
-        started_s, spent_s = time.process_time(), self.state.train_s
-        for number, rows in enumerate(self.source.train.iter_batches(self.training.batch_size, rng=rng)):
-            if number < self.state.step:  # done before the interruption
-                continue
-            if steps_left == 0 or (self._should_stop is not None and self._should_stop()):
-                self._save()
-                return -1
-            if len(rows) > max(1, self.accelerator.num_processes - 1):  # batch norm needs two, each process one
-                self._train_step(rows)
-            self.state.step += 1
-            self.state.train_s = spent_s + time.process_time() - started_s
-            if self._progress is not None:
-                self._progress(self.state.epoch * num_steps + self.state.step, self.training.max_epochs * num_steps)
-            steps_left = None if steps_left is None else steps_left - 1
-            if self.save_every and self.state.step % self.save_every == 0:
-                self._save()
-                mean_loss = self.state.loss_sum / self.state.step
-                self.log(f"{self.name}: epoch {self.state.epoch + 1} step {self.state.step}/{num_steps} loss {mean_loss:.4f}")
-        self._finish_epoch()
-        return steps_left
+    def batches(self, epoch: int) -> Iterator[Rows]:
+        return self.source.train.iter_batches(self.training.batch_size, rng=np.random.default_rng([self.seed, epoch]))
 
-    def _train_step(self, rows: Rows) -> None:
+    def after_step(self) -> None:
+        state = self.state
+        if self._progress is not None:
+            self._progress(state.epoch * self.num_steps + state.step, self.max_epochs * self.num_steps)
+        if self.save_every and state.step % self.save_every == 0:
+            self.save()
+            mean_loss = state.loss_sum / state.step
+            self.log(f"{self.name}: epoch {state.epoch + 1} step {state.step}/{self.num_steps} loss {mean_loss:.4f}")
+
+    def backward(self, rows: Rows) -> float:
         num_processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         share = rows.rows(slice(len(rows) * rank // num_processes, len(rows) * (rank + 1) // num_processes))
-        self.network.train()
-        self.optimizer.zero_grad(set_to_none=True)
         with shared_batch():
             logits = self.model(*self.source.build(share, self.device))
-            loss = self._loss(logits, self.source.labels(share, self.device)) / len(rows)
+            loss = self.network.loss(logits, self.source.labels(share, self.device)) / len(rows)
             self.accelerator.backward(loss * num_processes)  # gradients are averaged over processes
-        batch_loss = float(self.accelerator.reduce(loss.detach(), "sum"))
-        if not math.isfinite(batch_loss):
-            raise self._not_finite("loss")
-        self.state.loss_sum += batch_loss
+        return float(self.accelerator.reduce(loss.detach(), "sum"))
+
+    def after_gradient(self, rows: Rows) -> None:
         add_penalty_gradient(self.network, self.training.embedding_regularizer)
         if self.training.batch_aware_regularizer:
             aware: Any = self.network
             aware.add_batch_aware_gradient(*self.source.build(rows, self.device), self.training.batch_aware_regularizer)
-        self.accelerator.clip_grad_norm_(self.network.parameters(), self.training.max_gradient_norm)
-        self.optimizer.step()
 
-    def _not_finite(self, what: str) -> TrainingError:
+    def clip(self) -> None:
+        self.accelerator.clip_grad_norm_(self.network.parameters(), self.max_gradient_norm)
+
+    def broken(self, what: str) -> TrainingError:
         remedy = "lower the learning rate, or take num_rows 3" if self.name == "qin" else "lower the learning rate"
         return TrainingError(f"the {what} of {self.name} is not finite; {remedy}")
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        own: Any = getattr(self.network, "loss", None)
-        if own is not None:
-            loss: Tensor = own(logits, labels)
-            return loss
-        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
-
-    def _finish_epoch(self) -> None:
-        """Measure, keep the weights when they are the best, else halve the rate; save."""
-        state, training = self.state, self.training
+    def measure(self) -> dict[str, float]:
         labels, probabilities, _ = self.predict()
         if not np.isfinite(probabilities).all():  # the last step's weights, whose loss nobody has seen
-            raise self._not_finite("prediction")
+            raise self.broken("prediction")
         auc = area_under_curve(labels, probabilities)
-        state.epoch += 1
-        mean_loss = state.loss_sum / state.step
-        state.step, state.loss_sum = 0, 0.0
-        state.history.append({"auc": auc, "log_loss": log_loss(labels, probabilities), "train_loss": mean_loss})
-        if auc > state.best_auc + training.min_gain:
-            state.best_auc, state.best_epoch, state.num_bad_epochs = auc, state.epoch, 0
-            self.best_weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
-        else:
-            state.num_bad_epochs += 1
+        return {"score": auc, "auc": auc, "log_loss": log_loss(labels, probabilities)}
+
+    def after_epoch(self, *, is_best: bool) -> None:
+        """Lower the rate where nothing was won."""
+        state, training = self.state, self.training
+        if not is_best:
             state.learning_rate = max(state.learning_rate * training.factor, training.min_learning_rate)
             for group in self.optimizer.param_groups:
                 group["lr"] = state.learning_rate
-        self._save()
+        latest = state.history[-1]
         self.log(
-            f"{self.name}: epoch {state.epoch}/{training.max_epochs} train loss {mean_loss:.4f} valid AUC {auc:.6f} "
-            f"best {state.best_auc:.6f} next rate {state.learning_rate:.2g}"
+            f"{self.name}: epoch {state.epoch}/{training.max_epochs} train loss {latest['train_loss']:.4f} valid AUC "
+            f"{latest['auc']:.6f} best {state.best:.6f} next rate {state.learning_rate:.2g}"
         )
 
-    def _save(self) -> None:
+    def save(self) -> None:
         if not self.accelerator.is_main_process:
             return
         payload = {
@@ -336,7 +285,8 @@ class StreamedTraining:
         if not path.is_file():
             return
         found = torch.load(path, map_location=self.device, weights_only=True)
-        if found["settings"] != json.dumps(self.settings, sort_keys=True):
+        is_ours = found["settings"] == json.dumps(self.settings, sort_keys=True)
+        if not is_ours or found["run"].keys() != asdict(self.state).keys():  # an earlier version noted other things
             raise ConfigError(f"{path} belongs to a training with other settings or data; choose another --out or remove it")
         self.network.load_state_dict(found["network"])
         self.optimizer.load_state_dict(found["optimizer"])

@@ -120,6 +120,10 @@ class MicroLensEmbedding(nn.Module):
         """Return [B, 2D] for levels [B, 2] (likes, views)."""
         return torch.cat([self.likes_table(levels[:, 0]), self.views_table(levels[:, 1])], dim=1)
 
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the sum over rows of binary cross-entropy."""
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+
     def embedding_weights(self) -> list[Tensor]:
         """Return what the published embedding regulariser acts on: every table that it has, and the projection."""
         names = ("item_table", "tag_table", "likes_table", "views_table", "projection")

@@ -1,0 +1,163 @@
+"""The one training loop: epochs of steps on batches, early stopping, and the weights of the best epoch.
+
+What is trained, on what and towards what, a subclass says: creatives (`loop`), streamed rows that can be resumed by several
+processes (`streamed`), compressed networks (`compression.tuning`, `compression.distillation`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adcreative.errors import TrainingError
+from adcreative.progress import ShouldStop, never
+
+
+@dataclass
+class RunState:
+    """Where a training is: everything that its further course depends on, beside weights and optimiser.
+
+    step: in the epoch that is not finished. best: the highest figure, that of best_epoch. train_s: CPU seconds spent on steps,
+    reading included. history: figures of each epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best: float = -math.inf
+    best_epoch: int = 0
+    num_bad_epochs: int = 0
+    learning_rate: float = 0.0
+    loss_sum: float = 0.0
+    train_s: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains a network in place. `patience`: epochs in a row without a gain above min_gain that end it; 0: it runs to the end.
+
+    min_rows: of a batch that is learnt from. counts_start: the untrained network counts as an epoch, so that training never
+    makes it worse on the rows that it is judged by.
+    """
+
+    min_rows, min_gain, counts_start = 1, 0.0, True
+
+    def __init__(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, *, max_epochs: int, patience: int = 0,
+        max_gradient_norm: float = math.inf,
+    ) -> None:  # fmt: skip
+        self.network, self.optimizer = network, optimizer
+        self.max_epochs, self.patience, self.max_gradient_norm = max_epochs, patience, max_gradient_norm
+        self.state = RunState()
+        self.best_weights: dict[str, Tensor] = {}
+
+    def batches(self, epoch: int) -> Iterator[Any]:
+        """Yield the batches of an epoch, in an order of its own."""
+        raise NotImplementedError
+
+    def loss(self, rows: Any) -> Tensor:
+        """Return the mean loss of a batch."""
+        raise NotImplementedError
+
+    def measure(self) -> dict[str, float]:
+        """Return figures of the rows that decide; "score" is the one to raise."""
+        raise NotImplementedError
+
+    def begin_step(self) -> None:
+        """Put the network into the form in which it learns."""
+        self.network.train()
+
+    def after_gradient(self, rows: Any) -> None:
+        """Add to the gradients of a batch."""
+
+    def after_step(self) -> None:
+        """Look at the weights after a step, or tell that it is done."""
+
+    def after_epoch(self, *, is_best: bool) -> None:
+        """Move learning rates, tell, save."""
+
+    def save(self) -> None:
+        """Keep the state, where it is kept."""
+
+    def broken(self, what: str) -> TrainingError:
+        """Return the sentence for a loss or prediction that is not finite."""
+        return TrainingError(f"the {what} is not finite; lower the learning rate")
+
+    @property
+    def is_finished(self) -> bool:
+        """True when the last epoch is done or too many in a row brought nothing."""
+        return self.state.epoch >= self.max_epochs or 0 < self.patience <= self.state.num_bad_epochs
+
+    def run(self, *, max_steps: int | None = None, should_stop: ShouldStop = never, keeps_best: bool = True) -> bool:
+        """Train to the end and take the best weights; False when it was stopped before, after max_steps or by should_stop.
+
+        keeps_best=False leaves the weights of the last epoch.
+        """
+        if self.counts_start and not self.best_weights:
+            self._keep(self.measure())
+        steps_left = max_steps
+        while not self.is_finished:
+            started_s, spent_s = time.process_time(), self.state.train_s
+            for number, rows in enumerate(self.batches(self.state.epoch)):
+                if number < self.state.step:  # done before the interruption
+                    continue
+                if steps_left == 0 or should_stop():
+                    self.save()
+                    return False
+                if len(rows) >= self.min_rows:
+                    self.step(rows)
+                self.state.step += 1
+                self.state.train_s = spent_s + time.process_time() - started_s
+                steps_left = None if steps_left is None else steps_left - 1
+                self.after_step()
+            self._finish_epoch()
+        if keeps_best:
+            self.network.load_state_dict(self.best_weights)
+        self.network.eval()
+        return True
+
+    def step(self, rows: Any) -> None:
+        """Take one step on a batch. Raises TrainingError: the loss is not finite."""
+        self.begin_step()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.backward(rows)
+        if not math.isfinite(loss):
+            raise self.broken("loss")
+        self.state.loss_sum += loss
+        self.after_gradient(rows)
+        self.clip()
+        self.optimizer.step()
+
+    def backward(self, rows: Any) -> float:
+        """Compute the gradients of a batch and return its loss."""
+        loss = self.loss(rows)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    def clip(self) -> None:
+        """Bound the length of the gradient."""
+        if math.isfinite(self.max_gradient_norm):
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.max_gradient_norm)
+
+    def _finish_epoch(self) -> None:
+        figures = self.measure() | {"train_loss": self.state.loss_sum / self.state.step}
+        self.state.epoch, self.state.step, self.state.loss_sum = self.state.epoch + 1, 0, 0.0
+        self.after_epoch(is_best=self._keep(figures))
+        self.save()
+
+    def _keep(self, figures: dict[str, float]) -> bool:
+        """Note the figures of an epoch, and keep its weights when it is the best so far."""
+        score, state = figures["score"], self.state
+        state.history.append({name: value for name, value in figures.items() if name != "score"})
+        is_best = score > state.best + self.min_gain
+        if is_best:
+            state.best, state.best_epoch, state.num_bad_epochs = score, state.epoch, 0
+            self.best_weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+        else:
+            state.num_bad_epochs += 1
+        return is_best
