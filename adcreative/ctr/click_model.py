@@ -1,80 +1,106 @@
-"""What callers may ask of a click-rate model, be it the general predictor or the model of one account."""
+"""What callers may ask of a click-rate model of creatives, be it the general predictor or the model of one account."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
 from adcreative.creative import Creative, Prediction
-from adcreative.ctr.evidence import OODScore
+from adcreative.ctr.changes import ChangeCalibration
+from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_evidence
 from adcreative.ctr.rates import HeldOutRates
+from adcreative.ctr.saved_model import SavedModel
 from adcreative.features.batch import CreativeFeatures
 
+Creatives, Features = Sequence[Creative], Sequence[CreativeFeatures]
 
-class ClickModel(Protocol):
+
+class ClickModel(SavedModel, ABC):
     """A fitted model (ctr.predictor.Predictor, ctr.account.model.AccountModel); rows never influence each other.
 
-    ood_scores: modality -> out-of-distribution score. notes: what fitting wrote down, with "grades" and "metrics".
-    has_gradients: whether it is a network, which gradients go through. searched_share (0..1): of the change predicted for the
-    best of many versions, what comes true.
+    ood_scores: modality -> out-of-distribution score. notes: what fitting wrote down, with "grades" and "metrics". changes: how
+    far predicted changes come true. has_gradients: whether it is a network, which gradients go through.
     """
 
-    ood_scores: dict[str, OODScore]
-    notes: dict[str, Any]
     has_gradients: ClassVar[bool]
-
-    @property
-    def searched_share(self) -> float: ...
-
-    @property
-    def content_hash(self) -> str:
-        """sha256 that is the same before saving and after loading."""
+    notes: dict[str, Any]
+    ood_scores: dict[str, OODScore]
+    changes: ChangeCalibration
 
     @property
     def optional_features(self) -> frozenset[str]:
         """Names of CreativeFeatures that are measured only for models that ask for them: "lettering", "complexity"."""
+        return frozenset()
 
-    def predict(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: Any = ()
-    ) -> list[Prediction]:
-        """Return rates with 90 % intervals of the true rate, reasons and evidence."""
+    @abstractmethod
+    def predict(self, creatives: Creatives, features: Features, history: Any = ()) -> list[Prediction]:
+        """Return rates with 90 % intervals of the true rate, reasons and evidence.
 
-    def predict_log_odds(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: Any = ()
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return log-odds [N] and the model's own uncertainty [N] about them."""
+        Args:
+            history: the account's earlier creatives with results; each creative sees those of its own brand.
+        Raises:
+            FeatureError: the features are broken or were made by other encoders than the model was fitted with.
+        """
 
-    def predict_change(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and deviation [N-1] of the change of log-odds from the first creative to each other one."""
+    @abstractmethod
+    def predict_log_odds(self, creatives: Creatives, features: Features, history: Any = ()) -> tuple[np.ndarray, np.ndarray]:
+        """Return log-odds [N] and the model's own uncertainty [N] about them: the search's fast path."""
 
-    def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
-        """Return rates of creatives with results, with how far the intervals cover those."""
+    @abstractmethod
+    def predict_change(self, creatives: Creatives, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        """Return what each other creative is worth against the first: change of log-odds and its deviation, [N-1].
 
+        Not the difference of two predicted rates: new words, a changed picture and changed faces are each believed as far as
+        such differences came true between held-out creatives of one test, brand or context (`ctr.changes`).
+        """
+
+    @abstractmethod
+    def rates(self, creatives: Creatives, features: Features) -> HeldOutRates:
+        """Return rates of creatives with results, with how far the intervals cover those; nobody has a history."""
+
+    @abstractmethod
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
-        """Return one sentence: what a prediction rests on."""
+        """Return one sentence: what a prediction rests on, and what is unusual about the creative."""
 
-    def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
-        """Return modality, and "row", to the grade of evidence."""
-
+    @abstractmethod
     def unseen(self, creative: Creative) -> dict[str, str]:
         """Return column -> value of the categories that training did not have."""
 
+    @abstractmethod
     def known_values(self, column: str) -> list[str]:
         """Return the values of a categorical column that training had, folded."""
 
+    @abstractmethod
     def is_skilled(self, features: CreativeFeatures) -> bool:
         """True when a rate may be stated for creatives of this kind."""
 
-    def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
-        """Raise ArtifactError for encoders other than those of the fit."""
+    @property
+    def searched_share(self) -> float:
+        """Share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`)."""
+        return self.changes.searched_share
 
-    def card(self, name: str) -> dict[str, Any]:
-        """Return the model card as plain values."""
+    def describe(self) -> Mapping[str, Any]:
+        return self.notes
 
-    def save(self, model_dir: Path) -> str:
-        """Save into a folder and return the content hash."""
+    def find_far(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
+        """Return modality -> why, "" for none, of what is far from the creatives of the fit."""
+        return find_far(features, self.ood_scores)
+
+    def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
+        """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
+        far = self.find_far(creative, features)
+        return grade_row(creative, features, grades=self.notes["grades"], far=far, builder=self)
+
+    def say_evidence(self, creative: Creative, features: CreativeFeatures, *, is_skilled: bool) -> str:
+        """Return where each part of a creative was learnt, then what is unusual about it."""
+        grades: dict[str, Sequence[str]] = self.notes["grades"]
+        far = self.find_far(creative, features)
+        return render_evidence(creative, features, grades=grades, far=far, builder=self, is_skilled=is_skilled)
+
+
+def read_ood_scores(manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> dict[str, OODScore]:
+    """Return the out-of-distribution scores of a saved model's state."""
+    return {name: OODScore(tensors[f"reference.{name}"], limit) for name, limit in manifest["ood_thresholds"].items()}

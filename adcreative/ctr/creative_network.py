@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,8 @@ from adcreative.ctr.networks.registry import NETWORKS
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FeatureBatch, FeatureSpec
 from stylegan.networks.unset import unset_weights
+
+CHUNK_ROWS = 1024
 
 
 class CreativeNetwork(nn.Module):
@@ -49,6 +52,19 @@ class CreativeNetwork(nn.Module):
         if cache is not None:
             return logits + self.network(self.inputs(batch, encodes_history=False), cache)
         return logits + self.network(self.inputs(batch))
+
+    @torch.no_grad()
+    def log_odds(self, batch: FeatureBatch, chunk_rows: int = CHUNK_ROWS) -> np.ndarray:
+        """Return logits [N] float64, computed in chunks so that memory stays flat."""
+        chunks = torch.arange(len(batch)).split(chunk_rows)
+        return np.asarray(torch.cat([self(batch.index_select(idx)) for idx in chunks]).double().numpy())
+
+    @torch.no_grad()
+    def round_weights(self) -> CreativeNetwork:
+        """Round weights to float16, in which they are saved, before anything is calibrated on what they say. Returns self."""
+        for tensor in self.state_dict().values():
+            tensor.copy_(tensor.half())
+        return self
 
     def fold(self) -> CreativeNetwork:
         """Switch to eval mode with the network in its form for serving; `train()` switches back. Returns self."""
@@ -103,13 +119,13 @@ def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, gen
     return CreativeNetwork(wide, inputs, entry.build(inputs.shape, settings, generator=generator))
 
 
-def restore_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, state: Mapping[str, Tensor]) -> CreativeNetwork:
-    """Build the network registered as `name` with saved weights; strict, and no random number is drawn.
+def restore_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, state: Mapping[str, np.ndarray]) -> CreativeNetwork:
+    """Build the network registered as `name` with saved weights, float16 or float32; strict, and no random number is drawn.
 
     Raises:
         RuntimeError: the weights do not fit, as `load_state_dict`.
     """
     with unset_weights():
         network = build_ctr_model(name, spec, config, generator=torch.Generator())
-    network.load_state_dict(state, strict=True)
+    network.load_state_dict({key: torch.from_numpy(values).float() for key, values in state.items()}, strict=True)
     return network

@@ -123,7 +123,7 @@ class _Calibration:
 
 def _calibrate(trained: _Trained, splits: Sequence[np.ndarray], callbacks: Callbacks) -> _Calibration:
     """Fit levels, intervals and changes on logits of networks trained without the creatives at hand."""
-    logits = np.stack([_logits(member, trained.batch) for member in trained.members])
+    logits = np.stack([member.log_odds(trained.batch) for member in trained.members])
     scored = ScoredCounts(logits.mean(axis=0), logits.std(axis=0), domain_of(trained.batch), trained.counts)
     parts = _cross_fit(trained, splits, callbacks)
     unseen = replace_logits(
@@ -239,7 +239,7 @@ def _without(batch: FeatureBatch, modalities: Sequence[str]) -> FeatureBatch:
 
 
 def _mean_logits(members: Sequence[CreativeNetwork], batch: FeatureBatch) -> np.ndarray:
-    return np.mean([_logits(member, batch) for member in members], axis=0)
+    return np.mean([member.log_odds(batch) for member in members], axis=0)
 
 
 def _cross_fit(
@@ -301,23 +301,8 @@ def _train_members(
             member, trained.batch, trained.counts, parts, config=config.training, seed=member_seed, callbacks=own_callbacks
         )
         summaries.append(summary)
-        members.append(_rounded(member))
+        members.append(member.round_weights())
     return members, summaries
-
-
-@torch.no_grad()
-def _rounded(member: CreativeNetwork) -> CreativeNetwork:
-    """Round weights to float16, in which they are saved, before anything is calibrated on what they say."""
-    for tensor in member.state_dict().values():
-        tensor.copy_(tensor.half())
-    return member
-
-
-@torch.no_grad()
-def _logits(member: CreativeNetwork, batch: FeatureBatch) -> np.ndarray:
-    """Return [N] float64 in chunks, so that memory stays flat."""
-    chunks = torch.arange(len(batch)).split(1024)
-    return torch.cat([member(batch.index_select(idx)) for idx in chunks]).double().numpy()
 
 
 def _is_trained(builder: FeatureBuilder, field: str) -> bool:

@@ -19,12 +19,13 @@ from adcreative.ctr.calibration import Calibrator, ScoredCounts
 from adcreative.ctr.card import FORMAT, KIND
 from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equal
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
+from adcreative.ctr.click_model import ClickModel, Creatives, Features, read_ood_scores
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, restore_ctr_model
 from adcreative.ctr.evidence import OODScore, note_foreign_words, render_reasons
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
 from adcreative.ctr.rates import HeldOutRates
-from adcreative.ctr.saved_model import SavedCreativeModel, read_ood_scores, with_prefix
+from adcreative.ctr.saved_model import with_prefix
 from adcreative.features.batch import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import AccountHistory, FeatureBuilder
 from adcreative.features.outcomes import count_outcomes
@@ -37,7 +38,7 @@ _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
 History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
 
 
-class Predictor(SavedCreativeModel):
+class Predictor(ClickModel):
     """Predicts click rates of creatives with intervals, reasons and evidence.
 
     predictor = fit_predictor(creatives, features, PredictorConfig(), seed=0)          # adcreative.ctr.fitting
@@ -47,7 +48,6 @@ class Predictor(SavedCreativeModel):
 
     KIND, FORMAT = KIND, FORMAT
     has_gradients: ClassVar[bool] = True
-    optional_features: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -66,19 +66,8 @@ class Predictor(SavedCreativeModel):
         self.members = [member.fold() for member in members]
         self._caches: weakref.WeakKeyDictionary[AccountHistory, _CachedHistory] = weakref.WeakKeyDictionary()
 
-    def predict(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
-    ) -> list[Prediction]:
-        """Predict rates with 90 % intervals of the true rate, reasons and evidence; rows do not influence each other.
-
-        An ad's numbers are the same bits in any company: blocks have one size, since rounding depends on a product's shape.
-
-        Args:
-            history: the account's earlier creatives with results; each creative sees those of its own brand.
-        Raises:
-            FeatureError: the features are broken or were made by other encoders than the model was fitted with.
-        """
-        predictions: list[Prediction] = []
+    def predict(self, creatives: Creatives, features: Features, history: History = ()) -> list[Prediction]:
+        predictions: list[Prediction] = []  # in blocks of one size: rounding depends on the shape of a product
         earlier = as_history(history)
         for start in range(0, len(creatives), BLOCK_ROWS):
             part = slice(start, start + BLOCK_ROWS)
@@ -86,7 +75,7 @@ class Predictor(SavedCreativeModel):
         return predictions
 
     def predict_log_odds(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
+        self, creatives: Creatives, features: Features, history: History = ()
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return calibrated median log-odds [N] and the ensemble's disagreement [N] in the same unit: the search's fast path.
 
@@ -98,7 +87,7 @@ class Predictor(SavedCreativeModel):
         mean = self.calibrator.log_odds(logits.mean(axis=0), domain)
         return mean, self.calibrator.epistemic_std(logits.std(axis=0), domain)
 
-    def predict_member_log_odds(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
+    def predict_member_log_odds(self, creatives: Creatives, features: Features) -> np.ndarray:
         """Return each member's calibrated log-odds [num_members, N]; their mean is that of `predict_log_odds`.
 
         For differences between creatives: what all members get wrong about both cancels inside each.
@@ -107,15 +96,8 @@ class Predictor(SavedCreativeModel):
         domain = domain_of(batch)
         return np.stack([self.calibrator.log_odds(row, domain) for row in self._member_logits(batch, caches)])
 
-    def predict_change(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what each other creative is worth against the first: expected change of log-odds and its deviation, [N-1].
-
-        Not the difference of two predicted rates: new words and a changed picture are believed as far as such changes came
-        true within groups (`changes.py`), and the deviation holds what they left unexplained beside the ensemble's
-        disagreement. What all members get wrong about the first creative cancels.
-        """
+    def predict_change(self, creatives: Creatives, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        """As the base says; what all members get wrong about the first creative cancels."""
         first, others = features[0], list(features[1:])
         own_words = [one if has_equal(one, first, WORD_NAMES) else one.with_words_of(first) for one in others]
         own_faces = [one if has_equal(one, first, FACE_NAMES) else one.with_faces_of(first) for one in own_words]
@@ -127,7 +109,7 @@ class Predictor(SavedCreativeModel):
         unexplained = self.changes.variance(*(squared_distance(one[1:], one[0]) for one in vectors))
         return change.mean(axis=0), np.sqrt(change.var(axis=0) + unexplained)
 
-    def predict_parts(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
+    def predict_parts(self, creatives: Creatives, features: Features) -> np.ndarray:
         """Return what words, picture (faces and look too) and the rest add to the calibrated log-odds, [N, 3].
 
         Exact ablation one after the other, so that the three sum to `predict_log_odds`; nobody has a history.
@@ -159,19 +141,15 @@ class Predictor(SavedCreativeModel):
         return [log_odds[:, row_of] for row_of in places]
 
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
-        """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
         return note_foreign_words(self.say_evidence(creative, features, is_skilled=self.is_skilled(features)), creative)
 
     def unseen(self, creative: Creative) -> dict[str, str]:
-        """Return column -> value of the categories that training did not have."""
         return self.builder.unseen(creative)
 
     def known_values(self, column: str) -> list[str]:
-        """Return the values of a categorical column that training had, folded."""
         return list(self.builder.vocabularies.get(column, ()))
 
-    def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
-        """Return rates, intervals and how far they cover the results of creatives that have some, each without a history."""
+    def rates(self, creatives: Creatives, features: Features) -> HeldOutRates:
         parts = []
         for start in range(0, len(creatives), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
@@ -197,16 +175,15 @@ class Predictor(SavedCreativeModel):
     def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Predictor:
         config = build_config(PredictorConfig, manifest["config"], where="the manifest")
         builder = FeatureBuilder.from_state(manifest["builder"], with_prefix(tensors, "builder."))
-        members = [_load_member(config, builder, tensors, number) for number in range(config.num_members)]
+        states = (with_prefix(tensors, f"member{number}.") for number in range(config.num_members))
+        members = [restore_ctr_model(config.model_name, builder.spec, config.model, state) for state in states]
         return cls(
             builder, members, Calibrator.from_dict(manifest["calibration"]), config=config,
             changes=ChangeCalibration.from_dict(manifest["changes"]), ood_scores=read_ood_scores(manifest, tensors),
             notes=manifest["notes"],
         )  # fmt: skip
 
-    def _predict_block(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
-    ) -> list[Prediction]:
+    def _predict_block(self, creatives: Creatives, features: Features, history: AccountHistory | None) -> list[Prediction]:
         num_spare = BLOCK_ROWS - len(creatives)
         filled = ([*creatives, *list(creatives[:1]) * num_spare], [*features, *list(features[:1]) * num_spare])
         batch, caches = self._encode(*filled, history)
@@ -239,7 +216,7 @@ class Predictor(SavedCreativeModel):
         }
 
     def _encode(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None
+        self, creatives: Creatives, features: Features, history: AccountHistory | None
     ) -> tuple[FeatureBatch, list[KeyValueCache | None]]:
         batch = self.builder.encode(creatives, features)
         if history is None or not history.creatives:
@@ -275,7 +252,7 @@ class Predictor(SavedCreativeModel):
         return tensors, notes
 
 
-def predict_rates(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
+def predict_rates(predictor: Predictor, creatives: Creatives, features: Features) -> np.ndarray:
     """Return expected rates [N] without reasons and evidence, which evaluation does not need."""
     parts = []
     for start in range(0, len(creatives), CHUNK_ROWS):
@@ -305,11 +282,3 @@ def as_history(history: History) -> AccountHistory | None:
 def domain_of(batch: FeatureBatch) -> np.ndarray:
     """Return [N] int64 positions in calibration.DOMAINS: 1 with a picture, 0 with words only."""
     return (batch.present[:, _PICTURE_COLUMNS].sum(dim=1) > 0).long().numpy()
-
-
-def _load_member(
-    config: PredictorConfig, builder: FeatureBuilder, tensors: Mapping[str, np.ndarray], number: int
-) -> CreativeNetwork:
-    """Rebuild one network of the ensemble; strict."""
-    state = {name: torch.from_numpy(values).float() for name, values in with_prefix(tensors, f"member{number}.").items()}
-    return restore_ctr_model(config.model_name, builder.spec, config.model, state)

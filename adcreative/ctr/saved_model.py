@@ -1,13 +1,9 @@
-"""What every model is beside its numbers: its folder, its hash, the encoders it was fitted with, its card.
-
-SavedModel           of `ctr.log_network.LogModel`
-SavedCreativeModel   of `ctr.predictor.Predictor` and `ctr.account.model.AccountModel`, with what a prediction rests on
-"""
+"""What every model is beside its numbers: its folder, its hash, the encoders it was fitted with, its card."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -15,16 +11,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from adcreative.artifacts import build_manifest, load_artifact, pack_manifest, save_artifact
-from adcreative.creative import Creative
 from adcreative.ctr.card import build_card
-from adcreative.ctr.changes import ChangeCalibration
-from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_evidence
 from adcreative.errors import ArtifactError
-from adcreative.features.batch import CreativeFeatures
 
 
 class SavedModel:
-    """A model that is a folder. KIND, FORMAT: of the artefact."""
+    """Base of `ctr.click_model.ClickModel` and `ctr.log_network.LogModel`. KIND, FORMAT: of the artefact."""
 
     KIND: ClassVar[str]
     FORMAT: ClassVar[int]
@@ -93,50 +85,6 @@ class SavedModel:
     def card(self, name: str) -> dict[str, Any]:
         """Return the model card as plain values: purpose, source, limits, held-out figures."""
         return build_card(name, self.describe(), self.content_hash, kind=self.KIND)
-
-
-class SavedCreativeModel(SavedModel):
-    """A model of creatives.
-
-    notes: what fitting wrote down. ood_scores: modality -> out-of-distribution score. changes: how far predicted changes come
-    true.
-    """
-
-    notes: dict[str, Any]
-    ood_scores: dict[str, OODScore]
-    changes: ChangeCalibration
-
-    def describe(self) -> Mapping[str, Any]:
-        return self.notes
-
-    @property
-    def searched_share(self) -> float:
-        """Share (0..1) of the change predicted for the best of many versions that comes true (`ctr.search_shrinkage`)."""
-        return self.changes.searched_share
-
-    def unseen(self, creative: Creative) -> dict[str, str]:
-        """Return column -> value of the categories that training did not have."""
-        raise NotImplementedError
-
-    def find_far(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
-        """Return modality -> why, "" for none, of what is far from the creatives of the fit."""
-        return find_far(features, self.ood_scores)
-
-    def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
-        """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
-        far = self.find_far(creative, features)
-        return grade_row(creative, features, grades=self.notes["grades"], far=far, builder=self)
-
-    def say_evidence(self, creative: Creative, features: CreativeFeatures, *, is_skilled: bool) -> str:
-        """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
-        grades: dict[str, Sequence[str]] = self.notes["grades"]
-        far = self.find_far(creative, features)
-        return render_evidence(creative, features, grades=grades, far=far, builder=self, is_skilled=is_skilled)
-
-
-def read_ood_scores(manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> dict[str, OODScore]:
-    """Return the out-of-distribution scores of a saved model's state."""
-    return {name: OODScore(tensors[f"reference.{name}"], limit) for name, limit in manifest["ood_thresholds"].items()}
 
 
 def with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -21,10 +21,11 @@ from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read_table
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
+from adcreative.ctr.click_model import ClickModel, Creatives, Features, read_ood_scores
 from adcreative.ctr.evidence import OODScore, render_reasons
 from adcreative.ctr.predictor import History, Predictor
 from adcreative.ctr.rates import HeldOutRates
-from adcreative.ctr.saved_model import SavedCreativeModel, read_ood_scores, with_prefix
+from adcreative.ctr.saved_model import with_prefix
 from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.encoders.text_encoder import TextEncoder
 from adcreative.errors import ArtifactError, ConfigError
@@ -37,7 +38,7 @@ TEXT_ENCODER = "text_encoder"  # of the notes: name and hash
 LEARNT_TEXTS = "learnt_texts"  # of the notes: `LearntTexts`; null without words, absent in models of version 1.0
 
 
-class AccountModel(SavedCreativeModel):
+class AccountModel(ClickModel):
     """Predicts click rates of an account's ads with intervals, reasons and evidence.
 
     predictor, judge, auditor = fit_account(creatives, features, seed=0)
@@ -68,14 +69,7 @@ class AccountModel(SavedCreativeModel):
         self.known, self.new, self.group_column, self.changes = known, new, group_column, known.changes
         self.ood_scores, self.notes, self.shipped = dict(ood_scores), dict(notes), shipped
 
-    def predict(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
-    ) -> list[Prediction]:
-        """Predict rates with 90 % intervals of the true rate, reasons and evidence; rows do not influence each other.
-
-        Args:
-            history: not needed, since the account's results are what the model was fitted to; taken for the interface's sake.
-        """
+    def predict(self, creatives: Creatives, features: Features, history: History = ()) -> list[Prediction]:
         predictions: list[Prediction] = []
         for start in range(0, len(creatives), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
@@ -83,21 +77,15 @@ class AccountModel(SavedCreativeModel):
         return predictions
 
     def predict_log_odds(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: History = ()
+        self, creatives: Creatives, features: Features, history: History = ()
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return log-odds of the expected rate [N] and how uncertain the ad's effects are [N], the search's fast path."""
         log_odds, std = np.zeros(len(creatives)), np.zeros(len(creatives))
         for part, rows, table in self._parts_of(self._read(creatives, features)):
             log_odds[rows], std[rows] = part.log_odds(table), part.effects_std(table)
         return log_odds, std
 
-    def predict_change(
-        self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what each other creative is worth against the first: expected change of log-odds and its deviation, [N-1].
-
-        New words, a changed picture and changed faces are each believed as far as such differences came true between held-out
-        ads of one test, brand or context (`ctr.changes`). The deviation is what the mixed model does not know of the paired
+    def predict_change(self, creatives: Creatives, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        """As the base says. The deviation is what the mixed model does not know of the paired
         difference, scaled to the coverage of held-out ads where that makes it larger.
 
         The half for known groups answers for ads of new groups too. Versions of an ad share its group, so nothing of it need be
@@ -110,8 +98,7 @@ class AccountModel(SavedCreativeModel):
         table = self._read([creatives[0], *creatives[1:], *same_words, *same_words], [first, *others, *own_words, *own_faces])
         return self.known.change(table)
 
-    def rates(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> HeldOutRates:
-        """Return rates, intervals and how far they cover the results, of ads that have some and that the model has not seen."""
+    def rates(self, creatives: Creatives, features: Features) -> HeldOutRates:
         columns = np.zeros((4, len(creatives)))
         for part, rows, table in self._parts_of(self._read(creatives, features)):
             columns[:, rows] = np.stack([*part.intervals(table), part.covered(table)])
@@ -142,7 +129,6 @@ class AccountModel(SavedCreativeModel):
         return np.array([bool(values) and not known & set(values) for values in table.columns[self.group_column]])
 
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
-        """Return one sentence: what a prediction for this creative rests on, and what is unusual about it."""
         said = self.say_evidence(creative, features, is_skilled=bool(self.notes["is_skilled"]))
         language = detect_language(creative.text)
         if not language:
@@ -165,13 +151,11 @@ class AccountModel(SavedCreativeModel):
         return True
 
     def unseen(self, creative: Creative) -> dict[str, str]:
-        """Return column -> value of the categories that no ad of the fit had."""
         values = {name: getattr(creative, name) for name in CATEGORICAL_FIELDS} | dict(creative.context)
         known = self._known
         return {name: text for name, text in values.items() if text.strip() and not _values_of(text) <= known.get(name, set())}
 
     def known_values(self, column: str) -> list[str]:
-        """Return the values of a categorical column that the fit had, folded."""
         encoder = self.known.encoder
         return list(encoder.vocabularies[column]) if column in encoder.column_names else []
 
@@ -196,7 +180,7 @@ class AccountModel(SavedCreativeModel):
             shipped=None if shipped is None else Predictor.from_state(shipped, with_prefix(tensors, SHIPPED_PREFIX)),
         )  # fmt: skip
 
-    def _read(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> AccountTable:
+    def _read(self, creatives: Creatives, features: Features) -> AccountTable:
         parts = None if self.shipped is None else self.shipped.predict_parts(creatives, features)
         return read_table(creatives, features, parts, self.text_encoder)
 
@@ -220,7 +204,7 @@ class AccountModel(SavedCreativeModel):
             )
         return encoder
 
-    def _predict_chunk(self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> list[Prediction]:
+    def _predict_chunk(self, creatives: Creatives, features: Features) -> list[Prediction]:
         columns = np.zeros((3, len(creatives)))
         reasons: dict[int, tuple[str, ...]] = {}
         for part, rows, table in self._parts_of(self._read(creatives, features)):

@@ -26,8 +26,9 @@ from adcreative.ctr.account.encoder import Encoded
 from adcreative.ctr.account.stacking import bounded_share
 from adcreative.ctr.account.table import Ads
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
-from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
+from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model, restore_ctr_model
 from adcreative.ctr.predictor import BLOCK_ROWS, Predictor
+from adcreative.ctr.saved_model import with_prefix
 from adcreative.ctr.training.loop import train_model
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.features.batch import CATEGORICAL_FIELDS, FeatureBatch
@@ -59,7 +60,7 @@ class AccountNetwork:
         ads = encoded.ads
         num_spare = -len(ads) % BLOCK_ROWS
         filled = ads.rows(np.r_[np.arange(len(ads)), np.zeros(num_spare, np.int64)])
-        return _logits(self.network, _encode(self.builder, filled))[: len(ads)]
+        return self.network.log_odds(_encode(self.builder, filled), BLOCK_ROWS)[: len(ads)]
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return plain notes and arrays."""
@@ -71,15 +72,9 @@ class AccountNetwork:
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> AccountNetwork:
         """Rebuild what `state` returned; predicts bit-equally."""
-
-        def own(prefix: str) -> dict[str, np.ndarray]:
-            return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
-
-        builder = FeatureBuilder.from_state(notes["builder"], own("builder."))
+        builder = FeatureBuilder.from_state(notes["builder"], with_prefix(tensors, "builder."))
         sizes = build_config(CTRModelConfig, notes["sizes"], where="a model of an account")
-        network = _build(builder, sizes, seed=0)
-        network.load_state_dict({name: torch.from_numpy(values).float() for name, values in own("network.").items()})
-        return cls(builder, network.fold(), sizes)
+        return cls(builder, restore_ctr_model(NAME, builder.spec, sizes, with_prefix(tensors, "network.")).fold(), sizes)
 
 
 def fit_network(
@@ -127,10 +122,7 @@ def fit_network(
         rates = ("learning_rate", "embedding_learning_rate", "wide_learning_rate")
         training = replace(training, **{name: SLOWER * getattr(training, name) for name in rates})
     train_model(network, batch, counts, (rows[~is_stopping], rows[is_stopping]), config=training, seed=seed)
-    with torch.no_grad():
-        for tensor in network.state_dict().values():
-            tensor.copy_(tensor.half())  # as saved
-    return AccountNetwork(builder, network.fold(), sizes)
+    return AccountNetwork(builder, network.round_weights().fold(), sizes)
 
 
 def _start(
@@ -156,13 +148,6 @@ def _encode(builder: FeatureBuilder, ads: Ads) -> FeatureBatch:
     for part in ads.blank:
         batch = batch.without(part)
     return batch
-
-
-@torch.no_grad()
-def _logits(network: CreativeNetwork, batch: FeatureBatch) -> np.ndarray:
-    parts = torch.arange(len(batch)).split(BLOCK_ROWS)
-    found: np.ndarray = torch.cat([network(batch.index_select(idx)) for idx in parts]).double().numpy()
-    return found
 
 
 def extend_builder(builder: FeatureBuilder, creatives: Sequence[Creative], *, ignored: Sequence[str] = ()) -> FeatureBuilder:

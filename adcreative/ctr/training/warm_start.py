@@ -57,7 +57,7 @@ def fit_wide_path(
     rows, group = _draw_groups(train_idx, counts.group, rng) if is_bagged else (train_idx, counts.group[train_idx])
     part = batch.index_select(torch.from_numpy(rows))
     clicks, impressions = counts.clicks[rows] + 0.5, counts.impressions[rows] + 1.0
-    residual = np.log(clicks / (impressions - clicks)) - _logits(model, part)
+    residual = np.log(clicks / (impressions - clicks)) - model.log_odds(part)
     noise = 1.0 / clicks + 1.0 / (impressions - clicks) + EXTRA_VARIANCE
     designs = _designs(model.wide, part, scale)
     covariance = group_variance * (group[:, None] == group[None, :]) + np.diag(noise)
@@ -88,11 +88,6 @@ def _draw_groups(train_idx: np.ndarray, group: np.ndarray, rng: np.random.Genera
         draws.append(np.full(len(members[name]), draw))
         total += len(members[name])
     return np.concatenate(rows), np.concatenate(draws)
-
-
-def _logits(model: Any, batch: FeatureBatch) -> np.ndarray:
-    parts = torch.arange(len(batch)).split(1024)
-    return torch.cat([model(batch.index_select(idx)) for idx in parts]).double().numpy()
 
 
 def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np.ndarray, float]]:
