@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +12,20 @@ import numpy as np
 from adcreative.creative import Creative, Prediction
 from adcreative.ctr.changes import ChangeCalibration
 from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_evidence
-from adcreative.ctr.rates import HeldOutRates
 from adcreative.ctr.saved_model import SavedModel
 from adcreative.features.batch import CreativeFeatures
 
 Creatives, Features = Sequence[Creative], Sequence[CreativeFeatures]
+
+
+@dataclass(frozen=True)
+class HeldOutRates:
+    """Predicted rate, its 90 % interval, and how far that covers the clicks (0..1; 0.9 on average is right), [N] each."""
+
+    rate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    covered: np.ndarray
 
 
 class ClickModel(SavedModel, ABC):

@@ -24,7 +24,8 @@ from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
 from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
 from adcreative.ctr.known_creatives import NOTE, describe_known
 from adcreative.ctr.predictor import Predictor, domain_of
-from adcreative.ctr.training.loop import Callbacks, TrainingSummary, train_model
+from adcreative.ctr.training.loop import Callbacks, train_model
+from adcreative.ctr.training.trainer import RunState
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.errors import CatalogError, TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, FeatureBatch
@@ -278,7 +279,7 @@ def _continue_config(config: PredictorConfig, start: Predictor) -> PredictorConf
 
 def _train_members(
     trained: _Trained, splits: Sequence[np.ndarray], *, config: PredictorConfig, seed: int, callbacks: Callbacks
-) -> tuple[list[CreativeNetwork], list[TrainingSummary]]:
+) -> tuple[list[CreativeNetwork], list[RunState]]:
     members, summaries = [], []
     for number in range(config.num_members):
         member_seed = seed * 1000 + number
@@ -323,7 +324,7 @@ def _fit_ood_scores(features: Sequence[CreativeFeatures], splits: Sequence[np.nd
 
 
 def _describe_training(
-    creatives: Sequence[Creative], splits: Sequence[np.ndarray], summaries: Sequence[TrainingSummary]
+    creatives: Sequence[Creative], splits: Sequence[np.ndarray], summaries: Sequence[RunState]
 ) -> dict[str, Any]:
     return {
         "num_creatives": len(creatives),
@@ -332,6 +333,6 @@ def _describe_training(
         "impressions": sum(c.impressions or 0 for c in creatives),
         "split": {name: len(rows) for name, rows in zip(("train", "validation", "calibration", "test"), splits, strict=True)},
         "best_epochs": [summary.best_epoch for summary in summaries],
-        "validation_losses": [list(summary.validation_losses) for summary in summaries],
+        "validation_losses": [[epoch["loss"] for epoch in one.history] for one in summaries],
         "num_fields": len(FIELDS),
     }

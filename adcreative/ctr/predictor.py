@@ -19,12 +19,11 @@ from adcreative.ctr.calibration import Calibrator, ScoredCounts
 from adcreative.ctr.card import FORMAT, KIND
 from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equal
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
-from adcreative.ctr.click_model import ClickModel, Creatives, Features, read_ood_scores
+from adcreative.ctr.click_model import ClickModel, Creatives, Features, HeldOutRates, read_ood_scores
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, restore_ctr_model
 from adcreative.ctr.evidence import OODScore, note_foreign_words, render_reasons
 from adcreative.ctr.inputs.network_inputs import KeyValueCache
-from adcreative.ctr.rates import HeldOutRates
 from adcreative.ctr.saved_model import with_prefix
 from adcreative.features.batch import FACE_NAMES, FIELDS, MODALITIES, WORD_FIELDS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import AccountHistory, FeatureBuilder

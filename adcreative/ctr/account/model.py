@@ -21,10 +21,9 @@ from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read_table
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
-from adcreative.ctr.click_model import ClickModel, Creatives, Features, read_ood_scores
+from adcreative.ctr.click_model import ClickModel, Creatives, Features, HeldOutRates, read_ood_scores
 from adcreative.ctr.evidence import OODScore, render_reasons
 from adcreative.ctr.predictor import History, Predictor
-from adcreative.ctr.rates import HeldOutRates
 from adcreative.ctr.saved_model import with_prefix
 from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.encoders.text_encoder import TextEncoder

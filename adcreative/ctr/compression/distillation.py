@@ -228,8 +228,8 @@ def _distil(teacher: Any, network: Any, controller: Controller, work: Work, conf
     if not teaching.run(should_stop=work.should_stop):
         raise StoppedError
     losses = [epoch["log_loss"] for epoch in teaching.state.history]
-    alphas = teaching.alphas
-    return {"teacher_weight": float(np.mean(alphas)), "first_outer_gradient": weigher.first_gradient, "losses": losses}
+    weight = float(np.mean(teaching.alphas))
+    return {"teacher_weight": weight, "first_outer_gradient": weigher.first_gradient, "losses": losses}
 
 
 class _Teaching(Trainer):
@@ -240,15 +240,12 @@ class _Teaching(Trainer):
         super().__init__(network, optimizer, max_epochs=config.epochs)
         self.teacher, self.weigher, self.work, self.config, self.alphas = teacher, weigher, work, config, list[float]()
 
-    def begin_step(self) -> None:
-        super().begin_step()
-        _compute_on_padding(self.network)
-
     def batches(self, epoch: int) -> Iterator[LogRows]:
         return self.work.rows.train.iter_batches(self.work.tuning.batch_size, rng=self.work.rng(13, epoch))
 
     def loss(self, rows: LogRows) -> Tensor:
         truth, told = torch.from_numpy(clicks_of(rows).astype(np.float32)), _logits(self.teacher, rows)
+        _compute_on_padding(self.network)
         batch = build_batch(rows)
         logits = self.network(batch)
         alpha = self.weigher.weigh(len(self.alphas), batch, logits, told, truth)

@@ -83,21 +83,19 @@ def tune(
     own = learning_rates or {}
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam([{"params": [p], "lr": own.get(id(p), config.learning_rate)} for p in trained])
-    tuning = _Tuning(network, optimizer, work, config, penalty, after_step)
+    tuning = _Tuning(network, optimizer, max_epochs=config.epochs, max_gradient_norm=MAX_GRADIENT_NORM)
+    tuning.work, tuning.config, tuning.penalty, tuning.told = work, config, penalty, after_step
     if not tuning.run(should_stop=work.should_stop, keeps_best=keeps_best):
         raise StoppedError
     return [epoch["log_loss"] for epoch in tuning.state.history]
 
 
 class _Tuning(Trainer):
-    min_rows = 2
-
-    def __init__(
-        self, network: Any, optimizer: torch.optim.Optimizer, work: Work, config: TuneConfig,
-        penalty: Callable[[], Tensor] | None, told: Callable[[int], None] | None,
-    ) -> None:  # fmt: skip
-        super().__init__(network, optimizer, max_epochs=config.epochs, max_gradient_norm=MAX_GRADIENT_NORM)
-        self.work, self.config, self.penalty, self.told, self.num_done = work, config, penalty, told, 0
+    min_rows, num_done = 2, 0
+    work: Work
+    config: TuneConfig
+    penalty: Callable[[], Tensor] | None
+    told: Callable[[int], None] | None
 
     def batches(self, epoch: int) -> Iterator[LogRows]:
         return self.work.rows.train.iter_batches(self.config.batch_size, rng=self.work.rng(epoch))

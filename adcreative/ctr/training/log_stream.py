@@ -118,7 +118,7 @@ def find_cut(path: Path, schema: LogSchema) -> Cut | None:
 
 
 class EncodedStream:
-    """Encoded rows of a role, in batches; see `streamed.RowStream`.
+    """Encoded rows of a role, in batches; see `streamed.Source`.
 
     Args:
         num_rows: of the role, as counted when the encoding was fitted. window_rows: rows that are shuffled together; None: as

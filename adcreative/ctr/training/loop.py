@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from adcreative.ctr.config import TrainingConfig
 from adcreative.ctr.inputs.creative import WIDE_INPUT
 from adcreative.ctr.training.losses import total_loss
-from adcreative.ctr.training.trainer import Trainer
+from adcreative.ctr.training.trainer import RunState, Trainer
 from adcreative.errors import TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, FeatureBatch, modality_mask
 from adcreative.features.outcomes import Counts
@@ -32,14 +32,6 @@ class Callbacks:
     should_stop: ShouldStop | None = None
 
 
-@dataclass(frozen=True)
-class TrainingSummary:
-    """How a fit went: validation loss per epoch (epoch 0 is the untrained network), and which epoch was kept."""
-
-    best_epoch: int
-    validation_losses: tuple[float, ...]
-
-
 NO_CALLBACKS = Callbacks()
 
 
@@ -52,8 +44,10 @@ def train_model(
     config: TrainingConfig,
     seed: int,
     callbacks: Callbacks = NO_CALLBACKS,
-) -> TrainingSummary:
+) -> RunState:
     """Fit `model` in place and leave it in eval mode with the weights of its best validation epoch.
+
+    The state that comes back holds the validation "loss" of each epoch; epoch 0 is the untrained network.
 
     Args:
         batch: all rows, encoded. counts: their results.
@@ -66,8 +60,7 @@ def train_model(
     if not training.run(should_stop=callbacks.should_stop or never):
         epoch = training.state.epoch + 1
         raise TrainingError(f"training was stopped in epoch {epoch} of {config.num_epochs}; nothing was saved")
-    losses = tuple(epoch["loss"] for epoch in training.state.history)
-    return TrainingSummary(training.state.best_epoch, losses)
+    return training.state
 
 
 class _CreativeTraining(Trainer):

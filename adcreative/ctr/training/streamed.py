@@ -32,33 +32,16 @@ VALID_BATCH = 1024
 Log = Callable[[str], None]
 
 
-class Rows(Protocol):
-    """Some rows: labels, users, and parts of them."""
-
-    labels: np.ndarray
-    users: np.ndarray
-
-    def __len__(self) -> int: ...
-    def rows(self, idx: Any) -> Any:
-        """Return the rows `idx`."""
-
-
-class RowStream(Protocol):
-    """Rows that are read a batch at a time, in another order for each `rng`."""
-
-    @property
-    def num_rows(self) -> int: ...
-    def iter_batches(self, batch_size: int, *, rng: np.random.Generator | None = None) -> Iterator[Any]:
-        """Yield batches of at most batch_size rows; in the order of the file when rng is None."""
-
-
 class Source(Protocol):
-    """Where a training reads from, and how rows become what its network takes."""
+    """Where a training reads from, and how rows become what its network takes.
 
-    @property
-    def train(self) -> RowStream: ...
-    @property
-    def valid(self) -> RowStream: ...
+    train, valid: streams of `num_rows` rows with `iter_batches(batch_size, rng=...)`, in another order for each rng and in that
+    of the file when it is None. A batch has `labels`, `users`, a length, and `rows(idx)`.
+    """
+
+    train: Any
+    valid: Any
+
     def build(self, rows: Any, device: torch.device) -> tuple[Any, ...]:
         """Return the arguments of the network's forward."""
 
@@ -216,7 +199,7 @@ class StreamedTraining(Trainer):
         labels, probabilities, users = (np.concatenate(values) for values in list(zip(*parts, strict=True))[1:])
         return labels, probabilities, users
 
-    def batches(self, epoch: int) -> Iterator[Rows]:
+    def batches(self, epoch: int) -> Iterator[Any]:
         return self.source.train.iter_batches(self.training.batch_size, rng=np.random.default_rng([self.seed, epoch]))
 
     def after_step(self) -> None:
@@ -228,7 +211,7 @@ class StreamedTraining(Trainer):
             mean_loss = state.loss_sum / state.step
             self.log(f"{self.name}: epoch {state.epoch + 1} step {state.step}/{self.num_steps} loss {mean_loss:.4f}")
 
-    def backward(self, rows: Rows) -> float:
+    def backward(self, rows: Any) -> float:
         num_processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         share = rows.rows(slice(len(rows) * rank // num_processes, len(rows) * (rank + 1) // num_processes))
         with shared_batch():
@@ -237,14 +220,11 @@ class StreamedTraining(Trainer):
             self.accelerator.backward(loss * num_processes)  # gradients are averaged over processes
         return float(self.accelerator.reduce(loss.detach(), "sum"))
 
-    def after_gradient(self, rows: Rows) -> None:
+    def after_gradient(self, rows: Any) -> None:
         add_penalty_gradient(self.network, self.training.embedding_regularizer)
         if self.training.batch_aware_regularizer:
             aware: Any = self.network
             aware.add_batch_aware_gradient(*self.source.build(rows, self.device), self.training.batch_aware_regularizer)
-
-    def clip(self) -> None:
-        self.accelerator.clip_grad_norm_(self.network.parameters(), self.max_gradient_norm)
 
     def broken(self, what: str) -> TrainingError:
         remedy = "lower the learning rate, or take num_rows 3" if self.name == "qin" else "lower the learning rate"

@@ -68,21 +68,17 @@ class Trainer:
         """Return figures of the rows that decide; "score" is the one to raise."""
         raise NotImplementedError
 
-    def begin_step(self) -> None:
-        """Put the network into the form in which it learns."""
-        self.network.train()
-
     def after_gradient(self, rows: Any) -> None:
         """Add to the gradients of a batch."""
 
     def after_step(self) -> None:
-        """Look at the weights after a step, or tell that it is done."""
+        """Tell of a step, or correct the weights after it."""
 
     def after_epoch(self, *, is_best: bool) -> None:
-        """Move learning rates, tell, save."""
+        """Move learning rates, and tell of an epoch."""
 
     def save(self) -> None:
-        """Keep the state, where it is kept."""
+        """Keep the state, where it can be resumed."""
 
     def broken(self, what: str) -> TrainingError:
         """Return the sentence for a loss or prediction that is not finite."""
@@ -123,14 +119,15 @@ class Trainer:
 
     def step(self, rows: Any) -> None:
         """Take one step on a batch. Raises TrainingError: the loss is not finite."""
-        self.begin_step()
+        self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.backward(rows)
         if not math.isfinite(loss):
             raise self.broken("loss")
         self.state.loss_sum += loss
         self.after_gradient(rows)
-        self.clip()
+        if math.isfinite(self.max_gradient_norm):
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.max_gradient_norm)
         self.optimizer.step()
 
     def backward(self, rows: Any) -> float:
@@ -138,11 +135,6 @@ class Trainer:
         loss = self.loss(rows)
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
-
-    def clip(self) -> None:
-        """Bound the length of the gradient."""
-        if math.isfinite(self.max_gradient_norm):
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.max_gradient_norm)
 
     def _finish_epoch(self) -> None:
         figures = self.measure() | {"train_loss": self.state.loss_sum / self.state.step}
