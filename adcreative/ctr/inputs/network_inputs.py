@@ -108,6 +108,10 @@ class Network(nn.Module):
         """Return ctr [B], and cvr and ctcvr of a network that learnt conversions."""
         return {"ctr": torch.sigmoid(logits)}
 
+    def calibrate(self, logits: Tensor, labels: Tensor) -> tuple[float, float]:
+        """Bring what the loss leaves open to the level of held-out rows; return slope and shift, (1, 0) where nothing is."""
+        return 1.0, 0.0
+
     def output_bias(self) -> nn.Parameter | None:
         """Return the bias of the last layer, that of the clicks: of `head`, or of the network; None where it has none."""
         found: nn.Parameter | None = getattr(getattr(self, "head", self), "bias", None)

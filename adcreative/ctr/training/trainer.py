@@ -51,7 +51,8 @@ class Trainer:
         self, network: nn.Module, optimizer: torch.optim.Optimizer, *, max_epochs: int, patience: int = 0,
         max_gradient_norm: float = math.inf,
     ) -> None:  # fmt: skip
-        self.network, self.optimizer = network, optimizer
+        self.network: Any = network
+        self.optimizer = optimizer
         self.max_epochs, self.patience, self.max_gradient_norm = max_epochs, patience, max_gradient_norm
         self.state = RunState()
         self.best_weights: dict[str, Tensor] = {}
