@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adcreative.editor.space.adjustments import ADJUSTMENTS
+from adcreative.editor.space.genome import ADJUSTMENTS
 from adcreative.report.best_pairs import MIN_CHANGED_SHARE, changed_share
 
 MIN_VISIBLE = 1  # of twelve edits, seen at once; two were measured: light and colour alone are offered, and no edit

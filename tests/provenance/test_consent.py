@@ -140,7 +140,7 @@ def test_a_misspelt_edit_is_a_fault_of_the_file(book: ConsentBook, tmp_path: Pat
 
 
 def test_the_sample_of_the_manual_starts_and_colours_are_those_of_the_editor(tmp_path: Path) -> None:
-    from adcreative.editor.space.adjustments import ADJUSTMENTS
+    from adcreative.editor.space.genome import ADJUSTMENTS
     from adcreative.provenance.consent import COLOUR_EDITS
     from adcreative.verbs.directions import read_direction_names
 

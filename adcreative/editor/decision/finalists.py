@@ -18,9 +18,8 @@ from adcreative.editor.scoring.first_order import match_faces
 from adcreative.editor.scoring.objectives import LIKENESS_DECIMALS
 from adcreative.editor.scoring.visibility import SEEN_LEVELS, edit_strength, measure_seen
 from adcreative.editor.settings import EditorConfig
-from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.editable import EditableCreative
-from adcreative.editor.space.genome import EditPlan
+from adcreative.editor.space.genome import ADJUSTMENTS, EditPlan
 from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
 

@@ -17,9 +17,8 @@ from adcreative.editor.scoring.first_order import (
     measure_picture,
 )
 from adcreative.editor.scoring.visibility import measure_reach
-from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.editor.space.editable import EditableCreative
-from adcreative.editor.space.genome import GeneSpace
+from adcreative.editor.space.genome import ADJUSTMENTS, GeneSpace
 from adcreative.editor.space.lines import Lines
 
 if TYPE_CHECKING:

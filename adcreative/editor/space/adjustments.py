@@ -1,6 +1,6 @@
 """Global adjustments of a picture: exposure, warmth, contrast, saturation, and a crop that cuts nothing which matters.
 
-They are a vector of strengths, one per name in ADJUSTMENTS, -1..1 (crop 0..1); 0 leaves the picture as it is, bit for bit.
+They are a vector of strengths, one per name of `genome.ADJUSTMENTS`, -1..1 (crop 0..1); 0 leaves all as it was, bit for bit.
 Light and colour are locked where a change would spoil an ad: white, black, grey, skin, the colours that it is drawn in. Applied
 at full size on final pixels, after faces and scene. Knows pixels and protected parts; no models.
 """
@@ -14,7 +14,6 @@ from PIL import Image, ImageEnhance
 
 from adcreative.editor.space.protection import Protection
 
-ADJUSTMENTS = ("exposure", "warmth", "contrast", "saturation", "crop")
 EXPOSURE_STOPS = 0.4  # per unit of strength; a stop doubles the values
 WARMTH_GAIN = 0.08  # per unit: gain of red over grey
 CONTRAST_STOPS, SATURATION_STOPS = 0.35, 0.5  # per unit: the factor's logarithm, base 2

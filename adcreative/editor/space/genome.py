@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from deap import base
 
-from adcreative.editor.space.adjustments import ADJUSTMENTS
 from adcreative.errors import ConfigError
 
 STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
@@ -29,6 +28,7 @@ CHOICES = ("headline", "description", "button", "scene")  # what the last genes 
 KINDS = ("line", "layout", "message", "picture", "look")  # what a version tries: a new line, a new layout of the ad's parts,
 # another message of the ad first, another face, crop or background, another light or colour
 VISIBLE = 0.8  # part of the range of light, colour or crop from which on a change of these alone is seen in a card
+ADJUSTMENTS = ("exposure", "warmth", "contrast", "saturation", "crop")  # of the whole picture (`space/adjustments.py`)
 CROP = ADJUSTMENTS.index("crop")
 CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
 
@@ -171,7 +171,7 @@ class GeneSpace:
     standard deviations, with low <= 0 <= high. least [2, F, K]: the weakest strength below and above 0 that shows, positive;
     None: MIN_STRENGTH. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
     own included. adjustment_low, adjustment_high [L]: range of each global
-    adjustment (adjustments.ADJUSTMENTS), empty when exposure, colour and crop stay as they are. messages: numbers of the
+    adjustment (ADJUSTMENTS), empty when exposure, colour and crop stay as they are. messages: numbers of the
     headlines that say another message of the ad.
     """
 

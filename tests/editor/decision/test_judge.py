@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from adcreative.creative import Creative
 from adcreative.editor.decision.finalists import Finalist, pick_finalist
 from adcreative.editor.decision.judge import accept, choose_finalists, choose_versions, give_verdict, pick_knee, shrink_uplift
-from adcreative.editor.space.adjustments import ADJUSTMENTS
-from adcreative.editor.space.genome import KINDS, CandidateScore, EditPlan, GeneSpace, Individual
+from adcreative.editor.space.genome import ADJUSTMENTS, KINDS, CandidateScore, EditPlan, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
 POSITIVE = st.floats(1e-3, 3.0)
