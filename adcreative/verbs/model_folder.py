@@ -15,7 +15,6 @@ from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError
 
 ROLES = ("predictor", "judge", "auditor")  # two guide the search and choose, the third reports on what they chose
-SEED_STEP = 1000  # training gives the models of one folder the seeds S, S + 1000 and S + 2000, in the order of ROLES
 
 
 def find_models(model_dir: Path | None = None) -> dict[str, Path]:
