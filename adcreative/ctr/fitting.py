@@ -32,7 +32,7 @@ from adcreative.features.batch import FIELDS, MODALITIES, CreativeFeatures, Feat
 from adcreative.features.builder import FeatureBuilder
 from adcreative.features.outcomes import Counts, count_outcomes
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
-from adcreative.progress import Count, ShouldStop
+from adcreative.progress import Count, ShouldStop, never, uncounted
 
 ENOUGH_GROUPS = 200
 MIN_CHANGE_ROWS = 40
@@ -62,8 +62,8 @@ def fit_predictor(
     seed: int,
     provenance: Mapping[str, str] | None = None,
     start: Predictor | None = None,
-    progress: Count | None = None,
-    should_stop: ShouldStop | None = None,
+    progress: Count = uncounted,
+    should_stop: ShouldStop = never,
 ) -> Predictor:
     """Fit a predictor.
 
@@ -261,7 +261,7 @@ def _cross_fit(
         if len(own_splits[1]) and counts.clicks[own_splits[1]].sum():
             members, _ = _train_members(
                 trained, own_splits, config=config, seed=trained.seed + 7919 * (number + 1),
-                callbacks=Callbacks(None, callbacks.should_stop),
+                callbacks=Callbacks(should_stop=callbacks.should_stop),
             )  # fmt: skip
             parts.append((rows[fold_rows], members))
     return parts or [(np.sort(np.concatenate([splits[1], splits[2]])), trained.members)]
@@ -293,8 +293,7 @@ def _train_members(
             fit_wide_path(member.eval(), trained.batch, trained.counts, splits[0], rng=rng, scale=scale)
 
         def tell(done: int, most: int, number: int = number) -> None:
-            if callbacks.progress is not None:
-                callbacks.progress(number * most + done, config.num_members * most)
+            callbacks.progress(number * most + done, config.num_members * most)
 
         parts = (splits[0], splits[1])
         own_callbacks = Callbacks(tell, callbacks.should_stop)

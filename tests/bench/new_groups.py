@@ -52,7 +52,7 @@ def measure_split(ads: list[Creative], held_out: np.ndarray) -> dict[str, float]
     table = read_table(ads, [CreativeFeatures()] * len(ads))
     known, asked = table.rows(np.flatnonzero(~held_out)), table.rows(np.flatnonzero(held_out))
     creatives = [ads[row] for row in np.flatnonzero(~held_out).tolist()]
-    fitted = fit_parts(creatives, [known.grouped_by(GROUP)], seed=0, watch=Watch(0, None, None), group_column=GROUP)
+    fitted = fit_parts(creatives, [known.grouped_by(GROUP)], seed=0, watch=Watch(0), group_column=GROUP)
     encoded = fitted.parts[0].encoder.encode(asked)
     said = {name: member.log_odds(encoded) for name, member in fitted.fitted.items() if name in FLOORS}
     said[WHOLE] = fitted.parts[0].log_odds(asked)

@@ -40,7 +40,7 @@ from adcreative.ctr.trade import NOTE as PEERS
 from adcreative.ctr.trade import NUM_STEPS
 from adcreative.errors import TrainingError
 from adcreative.features.outcomes import fold
-from adcreative.progress import Count, ShouldStop
+from adcreative.progress import Count, ShouldStop, never, uncounted
 
 NUM_FOLDS = 5
 MIN_WEIGHT = 0.01
@@ -57,22 +57,20 @@ class Watch:
     """Counts fitted members, tells the progress, and stops when asked to."""
 
     total: int
-    progress: Count | None
-    should_stop: ShouldStop | None
+    progress: Count = uncounted
+    should_stop: ShouldStop = never
     done: int = 0
 
     def step(self) -> None:
         """Raises TrainingError when the fit was stopped."""
-        if self.should_stop is not None and self.should_stop():
+        if self.should_stop():
             raise TrainingError("stopped before the model was fitted; nothing was written")
         self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, self.total)
+        self.progress(self.done, self.total)
 
     def finish(self) -> None:
         """Tell that all is done, whatever was left out."""
-        if self.progress is not None:
-            self.progress(self.total, self.total)
+        self.progress(self.total, self.total)
 
 
 @dataclass(frozen=True, eq=False)

@@ -245,7 +245,7 @@ class _Teaching(Trainer):
 
     def loss(self, rows: LogRows) -> Tensor:
         truth, told = torch.from_numpy(clicks_of(rows).astype(np.float32)), _logits(self.teacher, rows)
-        _compute_on_padding(self.network)
+        self.network.network.compute_on_padding(True)  # sums of bags have no second derivative, which the outer step needs
         batch = build_batch(rows)
         logits = self.network(batch)
         alpha = self.weigher.weigh(len(self.alphas), batch, logits, told, truth)
@@ -259,13 +259,6 @@ class _Teaching(Trainer):
     def after_step(self) -> None:
         num_steps = self.max_epochs * -(-self.work.rows.train.num_rows // self.work.tuning.batch_size)
         self.work.progress("teaching the student", len(self.alphas), num_steps)
-
-
-def _compute_on_padding(network: nn.Module) -> None:
-    """Let histories be computed with their padding: sums of bags have no second derivative, which the outer step needs."""
-    for part in network.modules():
-        if hasattr(part, "is_dense"):
-            part.is_dense = True  # type: ignore[assignment]
 
 
 @torch.no_grad()

@@ -129,13 +129,14 @@ class Network(nn.Module):
         Parts with an `is_dense` then compute on padding and on every branch too: no shape depends on the data.
         """
         self.eval()
-        self._set_dense(True)
+        self.compute_on_padding(True)
 
     def train(self, mode: bool = True) -> Self:
-        self._set_dense(False)
+        self.compute_on_padding(False)
         return super().train(mode)
 
-    def _set_dense(self, is_dense: bool) -> None:
+    def compute_on_padding(self, is_dense: bool) -> None:
+        """Let parts with an `is_dense` compute on padding and on every branch, or leave out what does not count."""
         for part in self.modules():
             if hasattr(part, "is_dense"):
                 part.is_dense = is_dense  # type: ignore[assignment]

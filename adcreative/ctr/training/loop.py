@@ -19,7 +19,7 @@ from adcreative.ctr.training.trainer import RunState, Trainer
 from adcreative.errors import TrainingError
 from adcreative.features.batch import FIELDS, MODALITIES, FeatureBatch, modality_mask
 from adcreative.features.outcomes import Counts
-from adcreative.progress import Count, ShouldStop, never
+from adcreative.progress import Count, ShouldStop, never, uncounted
 
 HANDFUL = 16
 
@@ -28,8 +28,8 @@ HANDFUL = 16
 class Callbacks:
     """Who looks on: progress is told (epochs done, most epochs) after each epoch, should_stop is asked before each batch."""
 
-    progress: Count | None = None
-    should_stop: ShouldStop | None = None
+    progress: Count = uncounted
+    should_stop: ShouldStop = never
 
 
 NO_CALLBACKS = Callbacks()
@@ -57,7 +57,7 @@ def train_model(
         TrainingError: `callbacks.should_stop` said so, or the loss is no longer finite.
     """
     training = _CreativeTraining(model, batch, counts, splits, config=config, seed=seed, callbacks=callbacks)
-    if not training.run(should_stop=callbacks.should_stop or never):
+    if not training.run(should_stop=callbacks.should_stop):
         epoch = training.state.epoch + 1
         raise TrainingError(f"training was stopped in epoch {epoch} of {config.num_epochs}; nothing was saved")
     return training.state
@@ -98,8 +98,7 @@ class _CreativeTraining(Trainer):
 
     def after_epoch(self, *, is_best: bool) -> None:
         self.schedule.step()
-        if self.callbacks.progress is not None:
-            self.callbacks.progress(self.state.epoch, self.max_epochs)
+        self.callbacks.progress(self.state.epoch, self.max_epochs)
 
     def broken(self, what: str) -> TrainingError:
         return TrainingError(f"the training {what} is not finite; lower learning_rate, and check the features for huge values")

@@ -25,7 +25,7 @@ from adcreative.ctr.training.trainer import RunState, Trainer
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.binary import area_under_curve, log_loss
 from adcreative.metrics.impressions import measure_impressions
-from adcreative.progress import Count, ShouldStop, never
+from adcreative.progress import Count, ShouldStop, never, uncounted
 
 SEED = 20242025
 VALID_BATCH = 1024
@@ -157,11 +157,11 @@ class StreamedTraining(Trainer):
         num_processes, precision = self.accelerator.num_processes, self.accelerator.mixed_precision
         self.min_rows = max(2, num_processes)  # batch norm needs two, each process one
         self.log(f"{job.name}: {num_processes} processes, {self.device}, precision {precision}")
-        self._progress: Count | None = None
+        self._progress: Count = uncounted
         self._resume()
 
     def fit(
-        self, *, max_steps: int | None = None, progress: Count | None = None, should_stop: ShouldStop | None = None
+        self, *, max_steps: int | None = None, progress: Count = uncounted, should_stop: ShouldStop = never
     ) -> dict[str, Any] | None:
         """Train to the end, save the best weights, and return the line of the table; None when it was stopped before.
 
@@ -172,7 +172,7 @@ class StreamedTraining(Trainer):
             TrainingError: the loss is not finite, or validation has one class only.
         """
         self._progress = progress
-        if not self.run(max_steps=max_steps, should_stop=should_stop or never):
+        if not self.run(max_steps=max_steps, should_stop=should_stop):
             return None
         result: dict[str, Any] = {
             **measure_impressions(*self.predict()),
@@ -204,8 +204,7 @@ class StreamedTraining(Trainer):
 
     def after_step(self) -> None:
         state = self.state
-        if self._progress is not None:
-            self._progress(state.epoch * self.num_steps + state.step, self.max_epochs * self.num_steps)
+        self._progress(state.epoch * self.num_steps + state.step, self.max_epochs * self.num_steps)
         if self.save_every and state.step % self.save_every == 0:
             self.save()
             mean_loss = state.loss_sum / state.step

@@ -156,7 +156,7 @@ def test_too_few_groups_are_refused() -> None:
 
 def test_a_fit_that_is_stopped_says_so(account: PlantedAccount) -> None:
     with pytest.raises(TrainingError, match="stopped before the model was fitted"):
-        fit_account(account.creatives, account.features, seed=0, callbacks=Callbacks(None, lambda: True))
+        fit_account(account.creatives, account.features, seed=0, callbacks=Callbacks(should_stop=lambda: True))
 
 
 def test_a_fit_takes_one_thread_and_leaves_the_others_as_they_were(account: PlantedAccount) -> None:
@@ -168,7 +168,7 @@ def test_a_fit_takes_one_thread_and_leaves_the_others_as_they_were(account: Plan
 
     with threadpool_limits(2):
         with pytest.raises(TrainingError, match="stopped"):
-            fit_account(account.creatives, account.features, seed=0, callbacks=Callbacks(None, stop_soon))
+            fit_account(account.creatives, account.features, seed=0, callbacks=Callbacks(should_stop=stop_soon))
         assert {pool["num_threads"] for pool in threadpool_info()} == {2}
     assert set(threads) == {1}
 
