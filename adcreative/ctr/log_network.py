@@ -5,6 +5,7 @@ Knows encoded rows and tensors; reading a log is the business of `catalog` and `
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -149,15 +150,10 @@ class LogModel(SavedModel):
         Raises:
             ArtifactError: a table is still in training.
         """
-        network = LogNetwork(
-            self.name, self.encoding.spec, self.config, dim=self.dim, generator=torch.Generator().manual_seed(0)
-        )
         tables = [group.table(name) for _, group in find_tables(self.network) for name in group.sizes]
         if not all(isinstance(one, nn.Embedding | SmallTable) for one in tables):
             raise ArtifactError("fold the replaced tables first (`EmbeddingTables.fold`), then the model")
-        build_structure(network, read_structure(self.network))
-        network.load_state_dict(self.network.state_dict())
-        network.eval()
+        network = copy.deepcopy(self.network).eval()
         fold_batch_norms(network.network)
         network.network.fold()
         return replace(self, network=network)
