@@ -23,7 +23,7 @@ from adcreative.artifacts import dump_json, write_atomically
 from adcreative.benchmarks.bars.datasets import BarsDataset
 from adcreative.benchmarks.bars.grid import Trial
 from adcreative.ctr.log_network import LogModel
-from adcreative.ctr.training.log_stream import LogFile, LogSource
+from adcreative.ctr.training.log_stream import LogFile
 from adcreative.ctr.training.log_training import EncodedLog, encode_log, measure_model, train_network
 from adcreative.errors import TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -55,7 +55,7 @@ class TrialJob:
 
     def load(self, should_stop: ShouldStop) -> Callable[[Trial], list[dict[str, Any]]]:
         """Return what trains one trial; rows of the data set are encoded once."""
-        opened: dict[tuple[int, bool], tuple[EncodedLog, LogSource]] = {}
+        opened: dict[tuple[int, bool], EncodedLog] = {}
 
         def apply(trial: Trial) -> list[dict[str, Any]]:
             done = read_result(self.out, trial)
@@ -65,16 +65,15 @@ class TrialJob:
             kind = (entry.num_labels, entry.reads_crossed)
             if kind not in opened:
                 roles = open_roles(self.dataset, self.folder)
-                encoded = encode_log(roles, num_labels=kind[0], crossed=kind[1], progress=self.progress)
-                opened[kind] = (encoded, encoded.open())
-            found = run_trial(trial, *opened[kind], self.out, self.progress, should_stop)
+                opened[kind] = encode_log(roles, num_labels=kind[0], crossed=kind[1], progress=self.progress)
+            found = run_trial(trial, opened[kind], self.out, self.progress, should_stop)
             return [] if found is None else [found]
 
         return apply
 
 
 def run_trial(
-    trial: Trial, log: EncodedLog, source: LogSource, out: Path, progress: Progress = silent, should_stop: ShouldStop = never
+    trial: Trial, log: EncodedLog, out: Path, progress: Progress = silent, should_stop: ShouldStop = never
 ) -> dict[str, Any] | None:
     """Train and measure one trial; None when it was stopped.
 
@@ -86,7 +85,7 @@ def run_trial(
     with (place / "log.txt").open("a", encoding="utf-8") as lines:
         try:
             trained = train_network(
-                log, trial.settings, place / "training", source=source, progress=progress, should_stop=should_stop,
+                log, trial.settings, place / "training", progress=progress, should_stop=should_stop,
                 say=lambda line: print(line, file=lines, flush=True),
             )  # fmt: skip
         except TrainingError as error:

@@ -13,14 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from adcreative.catalog.formats.logs import iter_log, part_rows_of
 from adcreative.catalog.log_schema import LogSchema
-from adcreative.ctr.inputs.log import LogBatch
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, join_rows
-from adcreative.ctr.log_network import build_batch
 
 WINDOW_ROWS, WINDOW_VALUES, MIN_WINDOW_ROWS = 524_288, 2**25, 4096  # a window has fewer rows where each holds long histories
 ROLES = ("train", "valid", "test")
@@ -168,18 +164,3 @@ class EncodedStream:
             if is_first:
                 self._whole = window
             yield window
-
-
-class LogSource:
-    """Training and validation rows of a log; see `streamed.Source`."""
-
-    def __init__(self, train: EncodedStream, valid: EncodedStream) -> None:
-        self.train, self.valid = train, valid
-
-    def build(self, rows: LogRows, device: torch.device) -> tuple[LogBatch]:
-        """Return the batch."""
-        return (build_batch(rows, device),)
-
-    def labels(self, rows: LogRows, device: torch.device) -> Tensor:
-        """Return labels [B], or [B, 2]."""
-        return torch.from_numpy(np.ascontiguousarray(rows.labels)).to(device)

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.config import check_sizes
-from adcreative.ctr.inputs.log_encoding import LogEncoding, digest_schema, fit_crossed, fit_encoding
+from adcreative.ctr.inputs.log import LogBatch
+from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, digest_schema, fit_crossed, fit_encoding
 from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
 from adcreative.ctr.inputs.network_inputs import Network
 from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
-from adcreative.ctr.training.log_stream import EncodedStream, LogFile, LogSource, find_cut
+from adcreative.ctr.training.log_stream import EncodedStream, LogFile, find_cut
 from adcreative.ctr.training.streamed import Job, RunConfig, StreamedTraining, TrainConfig
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.impressions import measure_impressions
@@ -67,17 +70,33 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncodedLog:
-    """A log with what was fitted to its training rows. num_rows: by role. click_rate: of the training rows."""
+    """A log with what was fitted to its training rows, as `streamed.Source`: rows of small logs are encoded once and kept.
+
+    num_rows: by role. click_rate: of the training rows.
+    """
 
     files: Mapping[str, LogFile]
     encoding: LogEncoding
     num_rows: Mapping[str, int]
     click_rate: float = 0.5
 
-    def open(self) -> LogSource:
-        """Return the training and validation rows."""
-        train, valid = (EncodedStream(self.files[role], self.encoding, self.num_rows[role]) for role in ("train", "valid"))
-        return LogSource(train, valid)
+    @cached_property
+    def train(self) -> EncodedStream:
+        """Return the training rows."""
+        return EncodedStream(self.files["train"], self.encoding, self.num_rows["train"])
+
+    @cached_property
+    def valid(self) -> EncodedStream:
+        """Return the validation rows."""
+        return EncodedStream(self.files["valid"], self.encoding, self.num_rows["valid"])
+
+    def build(self, rows: LogRows, device: torch.device) -> tuple[LogBatch]:
+        """Return the batch."""
+        return (build_batch(rows, device),)
+
+    def labels(self, rows: LogRows, device: torch.device) -> Tensor:
+        """Return labels [B], or [B, 2]."""
+        return torch.from_numpy(np.ascontiguousarray(rows.labels)).to(device)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,7 +166,6 @@ def train_network(
     settings: Settings,
     run_dir: Path,
     *,
-    source: LogSource | None = None,
     say: Callable[[str], None] = lambda line: None,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -157,26 +175,22 @@ def train_network(
     OptInter without given choices first searches, in one pass, and is then trained with what it chose. A training that was
     stopped or killed goes on from what lies in `run_dir`.
 
-    Args:
-        source: opened rows of `log`, where several networks are trained on them one after another.
     Raises:
         ConfigError: run_dir holds a training with other settings. TrainingError: the loss is not finite.
     """
-    source = source or log.open()
     if settings.entry.searches and not settings.network.choices:
         once = replace(settings, training=replace(settings.training, max_epochs=1))
-        searched = _fit(log, once, run_dir / "search", source, say, progress, should_stop)
+        searched = _fit(log, once, run_dir / "search", say, progress, should_stop)
         if searched is None:
             return None
         choices = searched.model.network.network.choose()  # type: ignore[operator]
         settings = replace(settings, network=replace(settings.network, choices=choices))
-    return _fit(log, settings, run_dir, source, say, progress, should_stop)
+    return _fit(log, settings, run_dir, say, progress, should_stop)
 
 
 def _fit(
-    log: EncodedLog, settings: Settings, run_dir: Path, source: LogSource, say: Callable[[str], None], progress: Progress,
-    should_stop: ShouldStop,
-) -> Trained | None:  # fmt: skip
+    log: EncodedLog, settings: Settings, run_dir: Path, say: Callable[[str], None], progress: Progress, should_stop: ShouldStop
+) -> Trained | None:
     generator = torch.Generator().manual_seed(settings.seed)
     dim = settings.inputs.embedding_dim
     _check_memory(log.encoding, settings.entry.embedding_dim or dim)
@@ -193,15 +207,15 @@ def _fit(
         training=settings.training, settings=notes,
     )  # fmt: skip
     if settings.training.batch_aware_regularizer:
-        network.count_ids(build_batch(rows) for rows in source.train.iter_batches(COUNTED_ROWS))
-    streamed = StreamedTraining(job, source, run_dir, run=RunConfig(seed=settings.seed), log=say)
+        network.count_ids(build_batch(rows) for rows in log.train.iter_batches(COUNTED_ROWS))
+    streamed = StreamedTraining(job, log, run_dir, run=RunConfig(seed=settings.seed), log=say)
     figures = streamed.fit(
         progress=lambda done, most: progress(f"training {settings.name}", done, most), should_stop=should_stop
     )
     if figures is None:
         return None
     if settings.entry.num_labels > 1:
-        _calibrate(network.eval(), source)
+        _calibrate(network.eval(), log)
     model = LogModel(settings.name, log.encoding, settings.network, dim, network.eval(), {})
     num_learnt = streamed.state.epoch * log.num_rows["train"]
     return Trained(
@@ -210,9 +224,9 @@ def _fit(
 
 
 @torch.no_grad()
-def _calibrate(network: LogNetwork, source: LogSource) -> None:
+def _calibrate(network: LogNetwork, log: EncodedLog) -> None:
     """Bring conversion rates to the level of the clicked validation rows."""
-    parts = [(network(build_batch(rows)), torch.from_numpy(rows.labels)) for rows in source.valid.iter_batches(COUNTED_ROWS)]
+    parts = [(network(build_batch(rows)), torch.from_numpy(rows.labels)) for rows in log.valid.iter_batches(COUNTED_ROWS)]
     network.network.calibrate(torch.cat([logits for logits, _ in parts]), torch.cat([labels for _, labels in parts]))
 
 

@@ -39,9 +39,10 @@ class Source(Protocol):
     of the file when it is None. A batch has `labels`, `users`, a length, and `rows(idx)`.
     """
 
-    train: Any
-    valid: Any
-
+    @property
+    def train(self) -> Any: ...
+    @property
+    def valid(self) -> Any: ...
     def build(self, rows: Any, device: torch.device) -> tuple[Any, ...]:
         """Return the arguments of the network's forward."""
 
