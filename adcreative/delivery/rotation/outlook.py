@@ -83,7 +83,7 @@ def find_outlook(rows: pd.DataFrame, num: int, groups: np.ndarray, half_life_day
     Raises:
         ConfigError: a half-life was given and the log has no dates.
     """
-    days = pd.to_datetime(rows["time"].str[:10], errors="coerce")
+    days = pd.to_datetime(rows["time"].str[:10], format="%Y-%m-%d", errors="coerce")
     flat = np.zeros(num)
     plain = Outlook(
         weight=np.ones(len(rows)), level=np.ones(len(rows)), shift=flat,

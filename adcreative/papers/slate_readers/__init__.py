@@ -4,6 +4,7 @@ Paper: Eide, Leslie & Frigessi, "Dynamic slate recommendation with gated recurre
 Knowledge Discovery 2022, sections 3 and 4, and its published code.
     histories    rows of a log with slates and users -> arrays
     model        the variational posterior, its fit in two phases, one reader's view
+    choice       GRU, running mean or all readers alike, by slates left out
     run          `adcreative papers slates`: `rotate` with slates for each reader
 Differs: place effects; the likelihood at temperature 1, where the code has 0.01, so that spreads mean what is not known; every
 slate without a click counts, not one in ten.

@@ -166,7 +166,7 @@ class ReaderConfig:
     state: str = "gru"
     dim: int = 3
     num_item_steps: int = 150
-    num_steps: int = 400
+    num_steps: int = 1000
     num_draws: int = 1
     num_readers: int = 512
     learning_rate: float = 0.03

@@ -7,18 +7,19 @@ somebody who never clicked.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from adcreative.catalog.event_log import EventLog
-from adcreative.delivery.rotation.plan import PLAN_COLUMNS, SLATE_COLUMNS, Account, Plan, join_rows
+from adcreative.delivery.rotation.plan import PLAN_COLUMNS, SLATE_COLUMNS, Account, Plan, join_rows, plan_rotation
 from adcreative.delivery.rotation.policies import check_policy
 from adcreative.delivery.rotation.slate_choice import SLATE_POLICIES, choose_slates, find_kinds, place_shares
 from adcreative.errors import ConfigError
 from adcreative.options import takes
-from adcreative.papers.slate_readers.settings import RotateSettings
+from adcreative.papers.slate_readers.settings import AUTO, RotateSettings
 from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent, uncounted
 from adcreative.runs.batch import RunSummary
 from adcreative.verbs import rotate as product
@@ -34,23 +35,33 @@ def plan_reader_slates(
     """Plan slates for readers.
 
     Args:
-        policy: see `slate_choice`. slots: creatives shown together, at least 2. state: "gru" or "linear", see `model`.
+        policy: see `slate_choice`. slots: creatives shown together, at least 2. state: "gru" or "linear", see `model`; "auto":
+            the one that tells slates left out best, and the plan of `rotate` where neither tells more than all readers alike.
     Returns:
         shares by place over all planned readers, slates under READER_COLUMNS.
     Raises:
         CatalogError: no row of the log is of this account. ConfigError: a setting, or a log without users or slates.
         TrainingError: too few readers or clicks.
     """
+    from adcreative.papers.slate_readers.choice import ALIKE, choose_state
     from adcreative.papers.slate_readers.histories import NOTHING, read_histories
     from adcreative.papers.slate_readers.model import ReaderConfig, ReaderView, fit_readers, iter_click_chances
 
     check_policy(policy, SLATE_POLICIES)
-    config = ReaderConfig(state=state)
+    config = ReaderConfig() if state == AUTO else ReaderConfig(state=state)
     num = len(account.names)
     if not 2 <= slots <= num:
         raise ConfigError(f"readers are followed for slates of 2 to {num} places (as many as there are creatives), got {slots}")
     rows, warnings = join_rows(account, log)
     histories = read_histories(rows, num)
+    said: tuple[str, ...] = ()
+    if state == AUTO:
+        choice = choose_state(histories, account.groups, config, seed=seed, progress=progress, should_stop=should_stop)
+        said = (str(choice),)
+        if choice.state == ALIKE:
+            plain = plan_rotation(account, log, policy=policy, slots=slots, seed=seed)
+            return replace(plain, lines=(*said, *plain.lines))
+        config = replace(config, state=choice.state)
     network = fit_readers(histories, account.groups, config, seed=seed, progress=progress, should_stop=should_stop)
     kinds = find_kinds(list(account.words), account.groups)
     planned = np.argsort(-histories.last, kind="stable")[:MAX_READERS]
@@ -81,7 +92,7 @@ def plan_reader_slates(
         warnings.append(f"the {MAX_READERS} readers seen last get slates of their own, of {len(histories.names)}.")
     return Plan(
         rows=table.sort_values(["slot", "share", "creative"], ascending=[True, False, True], ignore_index=True),
-        slates=pd.concat(ready, ignore_index=True), lines=_say(slates, shares, middle, num), warnings=tuple(warnings),
+        slates=pd.concat(ready, ignore_index=True), lines=(*_say(slates, shares, middle, num), *said), warnings=tuple(warnings),
     )  # fmt: skip
 
 
