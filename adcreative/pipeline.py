@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from adcreative.papers.set_continuation.run import extend
     from adcreative.papers.slate_readers.run import rotate
     from adcreative.papers.slate_readers.settings import RotateSettings
+    from adcreative.papers.systems import System, list_systems
     from adcreative.provenance.approval import note_event, read_events
     from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
     from adcreative.provenance.run_records import forget_paths
@@ -147,6 +148,7 @@ _HOMES = {
     "verbs.rotate": "evaluate_policy",
     "verbs.score": "SCORE_COLUMNS",
     "papers.compression.selection": "select",
+    "papers.systems": "System list_systems",
     "verbs.settings": "AppSettings ComposeSettings ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings"
     " WordsSettings WriteSettings",
     "verbs.standing": "Standing",

@@ -5,6 +5,7 @@ Those that were commands of the program itself in 1.0 still are, hidden from the
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 
 from adcreative import pipeline
 from adcreative.cli.commands import Done, in_group, shown
+from adcreative.cli.terminal import say, say_json
 from adcreative.options import CsvAndJson, Data, Dates, LogModel, Overwrite, Seed
 from adcreative.pipeline import PlaceSettings, RotateSettings
 
@@ -20,6 +22,20 @@ commands = typer.Typer(rich_markup_mode="rich")
 group = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
 commands.add_typer(group, name="papers", rich_help_panel=PANEL, help="Published systems off the main way.")
 paper = in_group(group, commands)
+
+
+@group.command("list")
+def list_systems(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with claims and bars.")] = False) -> None:
+    """List every published system: where it is used, our figure, what differs from the paper.
+
+    Example: adcreative papers list
+    """
+    found = pipeline.list_systems()
+    if as_json:
+        say_json([asdict(one) for one in found], indent=1)
+        return
+    for one in found:
+        say(str(one))
 
 
 @paper("place")
@@ -129,7 +145,9 @@ def slates_for_readers(
     log: Annotated[Path, typer.Option(help="What was shown and clicked, with columns user and slate: parquet or CSV.")],
     out: Annotated[Path, typer.Option("--out", help="CSV to write: slot, creative, share; OUT.slates.csv beside it.")],
     slots: Annotated[int, typer.Option(help="Creatives shown together.")],
-    readers: Annotated[str, typer.Option(help="gru, or linear: a running mean, which needs less data.")] = "gru",
+    readers: Annotated[
+        str, typer.Option(help="gru, linear (a running mean) or auto: what tells slates left out best.")
+    ] = "auto",
     seed: Seed = 0,
     restart: Overwrite = False,
     **told: Any,

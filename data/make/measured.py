@@ -1,4 +1,4 @@
-"""measured.toml -> the page measured.md: one line a figure, by area.
+"""measured.toml -> the page measured.md: one line a figure, by area. systems.toml -> systems.md: one line a published system.
 
 python -m data.make.measured        # make docs runs it; a test fails when the page is stale
 """
@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from adcreative.config import load_config
+from adcreative.papers.systems import System, list_systems
 
 FOLDER = Path(__file__).parents[2] / "adcreative" / "docs"
 HEAD = """# Measured
@@ -17,6 +18,11 @@ HEAD = """# Measured
 Made by `make docs` from `measured.toml`, which also holds the commit of each figure; do not edit. Models and code
 of that day, on two cores unless said otherwise. In brackets the 95 % interval, or the least and the most. The command gives the
 figure again; `packages-train.parquet` and `FACES` are named in [data/README.md](../../data/README.md).
+"""
+SYSTEMS_HEAD = """# Published systems, measured
+
+Made by `make docs` from `systems.toml`, which also names the test that holds each bar; do not edit. Joined: whole, and used by
+the product. Alone: whole, by itself. Part: less than the paper. `adcreative papers list` prints it.
 """
 
 
@@ -63,6 +69,18 @@ def render_page(figures: tuple[Figure, ...]) -> str:
     return "\n".join(lines)
 
 
+def render_systems(systems: tuple[System, ...]) -> str:
+    """Return the page of published systems as Markdown."""
+    lines = [SYSTEMS_HEAD, "| system | where | the paper's claim | a toy would fail | our figure | verdict; what differs |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines += [
+        f"| {one.name} ({one.paper}) | `{one.where}` | {one.claim} | {one.bar} | {one.figure} ({one.data}) | "
+        f"{one.verdict}; {one.differs} |"
+        for one in systems
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _number(one: Figure) -> str:
     bounds = "" if one.low is None or one.high is None else f" ({one.low:g} to {one.high:g})"
     return f"{one.value:g} {one.unit}".strip() + bounds
@@ -70,3 +88,4 @@ def _number(one: Figure) -> str:
 
 if __name__ == "__main__":
     (FOLDER / "measured.md").write_text(render_page(read_figures()), encoding="utf-8")
+    (FOLDER / "systems.md").write_text(render_systems(list_systems()), encoding="utf-8")

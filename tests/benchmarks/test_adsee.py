@@ -113,6 +113,7 @@ def test_planted_labels_help_where_they_are_read_and_nowhere_else(market: Plante
     features = [replace(f, labels=found) for f, found in zip(market.features, ids, strict=True)]
     variants = [Variant(name=f"{m}, {on}", model=m, labels=on) for m in ("linear", "autoint", "qin") for on in (False, True)]
     lines = lines_of(PlantedWorld(creatives, features, np.zeros(360)), *variants, seeds=(0,))
+    print({name: line["spearman"] for name, line in lines.items()})
     for model in ("linear", "autoint", "qin"):
         assert lines[f"{model}, True"]["spearman"]["value"] > 0.6  # type: ignore[index]
         assert lines[f"{model}, False"]["spearman"]["value"] < 0.4  # type: ignore[index]

@@ -49,6 +49,7 @@ def test_strong_then_many_then_weak_then_noise_whatever_the_order_of_rows(shuffl
     by_class = ranked(planted().sort_values("click"), tmp_path)
     for found in (scores(shuffled), scores(by_class)):
         noise = max(score for name, score in found.items() if name.startswith("("))
+        print({name: round(value, 4) for name, value in found.items()})
         assert found["strong"] > found["many"] > found["weak"] > noise
         assert max(found["id"], found["price"], found["missing"]) < 1e-3 < found["weak"]
     assert not any(one.says_something for one in shuffled.ranks if one.column in ("id", "price", "missing"))

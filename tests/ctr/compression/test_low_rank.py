@@ -147,6 +147,7 @@ def test_a_trained_network_loses_little_and_gets_smaller() -> None:
     model = trained("dnn", world, work, epochs=5, dim=16, hidden_dims=(64, 64))
     before, num_before = held_auc(model.network, work), sum(p.numel() for p in model.network.parameters())
     said = compress_low_rank(model, work, LowRankConfig(budget=0.5))
+    print(f"AUC {before:.4f}, at half the numbers {held_auc(model.network, work):.4f}")
     assert held_auc(model.network, work) > before - 0.01
     assert sum(p.numel() for p in model.network.parameters()) < 0.55 * num_before
     assert said["losses"][-1] <= said["losses"][0] + 0.01

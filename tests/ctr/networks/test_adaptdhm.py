@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
+from adcreative import pipeline
 from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
 from adcreative.ctr.networks.adaptdhm import AdaptDHM, AdaptDHMConfig, Router
 from adcreative.errors import ConfigError
@@ -73,6 +78,32 @@ def test_centres_stay_apart_whatever_all_rows_share(seed: int, common: float) ->
     cosines = (router.centres @ router.centres.T).numpy()[np.triu_indices(3, 1)]
     assert cosines.mean() < 0.5, cosines
     assert adjusted_rand_score(blob, router.eval()(rows).numpy()) > 0.9
+
+
+@pytest.mark.planted
+@pytest.mark.parametrize("seed", range(2))
+def test_modes_that_a_log_does_not_name_cost_little_over_being_told_them(tmp_path: Path, seed: int) -> None:
+    """By the commands: numbers of three blobs, whose first one means the contrary in the second blob."""
+    rng, num, width = np.random.default_rng(seed), 12_000, 6
+    centres = rng.normal(size=(3, width)) * (np.arange(width) > 0)
+    mode = rng.choice(3, num, p=[0.25, 0.35, 0.4])
+    numbers = 2 + 6 * (centres / np.linalg.norm(centres, axis=1, keepdims=True))[mode] + rng.normal(size=(num, width))
+    logit = 1.5 * (numbers[:, 0] - 2) * np.where(mode == 1, -1, 1)
+    click = (rng.random(num) < 1 / (1 + np.exp(-logit))).astype(int)
+    names = [f"x{place}" for place in range(width)]
+    log = pd.DataFrame({"click": click, "mode": [f"m{one}" for one in mode], **dict(zip(names, numbers.T, strict=True))})
+    log[:8_000].to_csv(tmp_path / "log.csv", index=False)
+    log[8_000:].to_csv(tmp_path / "new.csv", index=False)
+    found = {}
+    for name, more in (("routed", ""), ("told", 'categorical = ["mode"]\ndomain = "mode"\n')):
+        (tmp_path / f"{name}.toml").write_text(f'label = "click"\nnumeric = {json.dumps(names)}\n{more}')
+        pipeline.train_log(tmp_path / "log.csv", tmp_path / name, schema=tmp_path / f"{name}.toml", network="adaptdhm")
+        pipeline.score_log(tmp_path / "new.csv", tmp_path / f"{name}.csv", model=tmp_path / name)
+        found[name] = area_under_curve(click[8_000:], pd.read_csv(tmp_path / f"{name}.csv")["ctr"].to_numpy())
+    oracle = area_under_curve(click[8_000:], logit[8_000:])
+    print(found, oracle)
+    assert found["told"] > oracle - 0.01
+    assert found["routed"] > found["told"] - 0.02
 
 
 def test_a_model_from_before_the_mean_was_taken_off_routes_as_it_did() -> None:

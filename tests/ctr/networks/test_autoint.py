@@ -141,6 +141,7 @@ def test_a_planted_pair_is_found_and_shows_in_the_map(is_broken: bool, monkeypat
     assert isinstance(model, LogModel)
     test = world.part(slice(10_000, None))
     found = measure(model, test)
+    print(f"AutoInt {found:.3f}, oracle {world.oracle:.3f}, is_broken {is_broken}")
     if is_broken:
         assert found < 0.55
         return

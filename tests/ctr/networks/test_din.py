@@ -126,4 +126,5 @@ def test_the_candidate_decides_what_counts_where_a_mean_cannot() -> None:
     for parameter in attention.parameters():
         parameter.requires_grad_(False)
     twin = measure(train(model, learnt, budget), test)
+    print(f"DIN {found:.3f}, mean of the history {twin:.3f}, oracle {test.oracle:.3f}")
     assert found > twin + 0.05

@@ -67,6 +67,7 @@ def test_gates_open_the_field_that_counts_in_a_placement() -> None:
     with torch.no_grad():
         gates = model.network.gate_values(model.inputs(test.batch))  # type: ignore[operator]
         found = area_under_curve(test.labels, model(test.batch).numpy())
+    print(f"FinalMLP {found:.3f}, oracle {test.oracle:.3f}")
     assert found > 0.5 + 0.9 * (test.oracle - 0.5)
     first, in_zero = (gates[0] + gates[1]).mean(dim=2), test.batch.ids[:, 0] == 2
     assert float(first[in_zero, 1].mean()) > 1.3 * float(first[in_zero, 2].mean())

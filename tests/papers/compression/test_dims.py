@@ -113,6 +113,7 @@ def block_sums(*, normalises: bool) -> tuple[float, float]:
 @pytest.mark.planted
 def test_frequent_values_keep_more_dimensions_only_with_normalised_gradients() -> None:
     head, tail = block_sums(normalises=True)
+    print(f"widths of frequent values {head:.2f}, of rare ones {tail:.2f}")
     assert head >= 2 * tail, (head, tail)
     head, tail = block_sums(normalises=False)
     assert head < 1.5 * tail, (head, tail)  # the broken twin

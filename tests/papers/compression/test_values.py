@@ -71,6 +71,7 @@ def test_noise_goes_and_what_has_an_effect_stays() -> None:
         kept[strength] = np.array([now / of for key, (now, of) in said["kept"].items() if "first_order" in key])
         aucs[strength] = held_auc(model.network, work)
         assert said["settled"] > 0.95
+    print("kept by field", kept[0.3].round(3), "AUC", aucs)
     assert kept[0.3][2:].max() < 0.05
     assert kept[0.3][:2].min() >= 0.5 * 0.85  # half of the values have an effect
     assert aucs[0.3] >= aucs["plain"] - 0.002

@@ -40,6 +40,7 @@ def audit() -> Audit:
 
 
 def test_profiles_tell_what_new_people_prefer_and_shuffled_ones_do_not(audit: Audit) -> None:
+    print({name: round(one.value, 3) for name, one in audit.figures.items()})
     assert audit.figures["new_people"].value >= 0.80
     assert audit.figures["new_people_and_ads"].value >= 0.80
     assert audit.figures["shuffled_profiles"].value <= 0.55

@@ -1,0 +1,54 @@
+"""The table of published systems: what it names is there, its page is made of it, the command prints it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from adcreative.cli.app import app
+from adcreative.ctr.networks.registry import NETWORKS
+from adcreative.papers.systems import TABLE, System, list_systems
+from data.make.measured import render_systems
+from tests.fake_models import ROOT
+
+SYSTEMS = list_systems()
+
+
+def test_there_are_twenty_eight_and_the_page_is_made_of_them() -> None:
+    assert len({one.name for one in SYSTEMS}) == len(SYSTEMS) == 28
+    assert (TABLE.parent / "systems.md").read_text(encoding="utf-8") == render_systems(SYSTEMS), "run make docs"
+    assert all(max(map(len, (one.claim, one.bar, one.figure, one.differs))) <= 150 for one in SYSTEMS)
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
+def test_the_bar_of_each_is_a_test_that_runs_and_its_place_is_there(system: System) -> None:
+    file, name = system.test.split("::")
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    (found,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    assert not any("skip" in ast.unparse(mark) or "xfail" in ast.unparse(mark) for mark in found.decorator_list)
+    assert "assert" in ast.unparse(found)
+    words = system.where.split()
+    if words[0] == "python":
+        importlib.import_module(words[2])
+        return
+    command = get_command(app)
+    for word in words[1:]:
+        if word.startswith("--") or not hasattr(command, "commands"):
+            break
+        command = command.commands[word]
+    if "--network" in words:
+        assert words[-1] in NETWORKS
+    assert {"--network", "--method"} & set(words) <= {flag for one in command.params for flag in one.opts}
+
+
+def test_the_command_prints_all() -> None:
+    said = CliRunner().invoke(app, ["papers", "list"]).output
+    assert all(f"{one.name} (" in said for one in SYSTEMS)
+    rows = json.loads(CliRunner().invoke(app, ["papers", "list", "--json"]).output)
+    assert [row["name"] for row in rows] == [one.name for one in SYSTEMS]
+    assert all(row["bar"] and row["claim"] for row in rows)
