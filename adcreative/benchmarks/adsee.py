@@ -27,9 +27,9 @@ from adcreative.catalog.splits import check_split, group_key, split_groups
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
 from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
-from adcreative.ctr.fitting import check_trainable
 from adcreative.ctr.inputs.face_pooling import attach_codes, pool_by_attention
 from adcreative.ctr.inputs.labels import attach_labels, fit_labels, widen_spec
+from adcreative.ctr.trainable import check_trainable
 from adcreative.ctr.training.loop import Callbacks, train_model
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.errors import ConfigError, TrainingError

@@ -40,7 +40,7 @@ History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
 class Predictor(ClickModel):
     """Predicts click rates of creatives with intervals, reasons and evidence.
 
-    predictor = fit_predictor(creatives, features, PredictorConfig(), seed=0)          # adcreative.ctr.fitting
+    predictor = fit_predictor(creatives, features, PredictorConfig(), seed=0)          # data.make.predictor_fitting
     predictor.save(Path("model"))
     Predictor.load(Path("model")).predict(creatives, features)[0].ctr
     """
@@ -249,16 +249,6 @@ class Predictor(ClickModel):
             "notes": self.notes,
         }
         return tensors, notes
-
-
-def predict_rates(predictor: Predictor, creatives: Creatives, features: Features) -> np.ndarray:
-    """Return expected rates [N] without reasons and evidence, which evaluation does not need."""
-    parts = []
-    for start in range(0, len(creatives), CHUNK_ROWS):
-        part = slice(start, start + CHUNK_ROWS)
-        log_odds, _ = predictor.predict_log_odds(creatives[part], features[part])
-        parts.append(1.0 / (1.0 + np.exp(-log_odds)))
-    return np.concatenate(parts)
 
 
 class _CachedHistory:

@@ -135,7 +135,7 @@ def train(
 def _read_trainable(data: Path, settings: TrainSettings) -> tuple[Catalog, list[Creative]]:
     """Return what is in `data` and its creatives with results; too few are refused before pictures are read for minutes."""
     from adcreative.ctr.config import PredictorConfig
-    from adcreative.ctr.fitting import check_trainable
+    from adcreative.ctr.trainable import check_trainable
 
     columns = read_table_settings(settings.columns, dates=settings.dates)
     catalog = read_usable(data, columns, images=settings.images, words=settings.words)

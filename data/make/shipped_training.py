@@ -25,12 +25,12 @@ import torch
 from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
 from adcreative.ctr.config import PredictorConfig
-from adcreative.ctr.fitting import fit_predictor
-from adcreative.ctr.predictor import Predictor, predict_rates
+from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.headline_tests import ATTRIBUTION, part_of_test
 from adcreative.features.tables import extract_features
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 from adcreative.verbs.loading import Judges, Tools, load_market, load_tools
+from data.make.predictor_fitting import fit_predictor, predict_rates
 
 PROVENANCE = {
     "words": "measured: real headline tests of Upworthy, 2013-2015, and simulated ads",

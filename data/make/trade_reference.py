@@ -18,10 +18,11 @@ import numpy as np
 from adcreative.artifacts import write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
-from adcreative.ctr.predictor import Predictor, predict_rates
+from adcreative.ctr.predictor import Predictor
 from adcreative.ctr.trade import ALL, NUM_STEPS, PICTURES, WORDS
 from adcreative.encoders.weights import embedded_dir
 from adcreative.features.outcomes import fold
+from data.make.predictor_fitting import predict_rates
 from data.make.shipped_training import CHUNK, batched, extract
 
 MIN_ADS = 40  # of a category

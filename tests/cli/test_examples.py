@@ -115,7 +115,7 @@ def launched(model: tools.Judges, fitted_account: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(tools, "load_market", lambda seed: FakeMarket())
     monkeypatch.setattr(tools, "load_demo_market", lambda seed: FakeMarket())
     monkeypatch.setattr(account_fitting, "fit_account", lambda *_, **__: fitted_account)
-    monkeypatch.setattr("adcreative.ctr.fitting.check_trainable", lambda *_: None)  # of accounts with few ads
+    monkeypatch.setattr("adcreative.ctr.trainable.check_trainable", lambda *_: None)  # of accounts with few ads
     monkeypatch.setattr(benchmark, "compare_inputs", lambda *_, **__: [_line()])
     monkeypatch.setattr(
         "adcreative.editor.session.open_session",

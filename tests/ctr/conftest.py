@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
-from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.planted import PlantedWorld, join, plant_market, plant_tests
 
 SMALL = PredictorConfig(

@@ -17,14 +17,13 @@ import torch
 from adcreative import pipeline
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import Creative
-from adcreative.ctr import fitting
 from adcreative.ctr.account import fitting as account_fitting
-from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.encoders.labels import PictureLabeller
 from adcreative.errors import AdCreativeError, ArtifactError, FeatureError, TrainingError
 from adcreative.features.batch import CreativeFeatures
 from adcreative.verbs import loading as tools
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_market, plant_tests
 
@@ -172,10 +171,7 @@ def test_a_judge_that_fails_leaves_no_lonely_predictor(tmp_path: Path, monkeypat
 
 @pytest.mark.usefixtures("_planted")
 @pytest.mark.parametrize("num_arms", [1, 2])
-def test_training_on_tests_of_one_arm_warns_in_a_sentence(
-    num_arms: int, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fitting, "fit_predictor", lambda *_, **__: predictor)
+def test_training_on_tests_of_one_arm_warns_in_a_sentence(num_arms: int, tmp_path: Path) -> None:
     rows = [row | {"test_id": f"t{number // num_arms}"} for number, row in enumerate(ads(100, lambda i: 20 + i % 9))]
     write_rows(tmp_path / "ads.csv", rows, COLUMNS)
     found = pipeline.train(tmp_path / "ads.csv", tmp_path / "model", from_scratch=True)

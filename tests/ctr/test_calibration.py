@@ -8,16 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from adcreative.ctr.calibration import (
-    Calibrator,
-    DomainCalibration,
-    ScoredCounts,
-    fit_calibrator,
-    log_likelihood,
-    match_coverage,
-    replace_logits,
-)
+from adcreative.ctr.calibration import Calibrator, DomainCalibration, ScoredCounts
 from adcreative.features.outcomes import Counts
+from data.make.predictor_calibration import fit_calibrator, log_likelihood, match_coverage, replace_logits
 
 
 def draw(num: int, *, seed: int, slope: float = 0.7, shift: float = 0.4, tau: float = 0.35) -> tuple[ScoredCounts, np.ndarray]:

@@ -11,11 +11,12 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.ctr.changes import ChangeCalibration, ChannelCalibration
-from adcreative.ctr.fitting import check_trainable, fit_predictor
 from adcreative.ctr.predictor import AccountHistory, Predictor
+from adcreative.ctr.trainable import check_trainable
 from adcreative.errors import ArtifactError, ConfigError, FeatureError, TrainingError
 from adcreative.features.batch import CreativeFeatures
 from adcreative.metrics.creatives import evaluate_predictions
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_market, plant_tests
 
@@ -70,7 +71,7 @@ def test_same_seed_same_model_in_another_process(tmp_path: Path, world: PlantedW
         "import sys, torch; torch.set_num_threads(1)\n"
         "from tests.ctr.conftest import SMALL\n"
         "from tests.ctr.planted import plant_tests\n"
-        "from adcreative.ctr.fitting import fit_predictor\n"
+        "from data.make.predictor_fitting import fit_predictor\n"
         "w = plant_tests(60, seed=2)\n"
         "print(fit_predictor(w.creatives, w.features, SMALL, seed=int(sys.argv[1])).content_hash)\n"
     )

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from adcreative.ctr.config import PredictorConfig, TrainingConfig
-from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import ConfigError
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.planted import PlantedWorld, plant_market
 
 CONFIG = PredictorConfig(num_members=1, ignored_categories=("brand",), training=TrainingConfig(num_epochs=12))

@@ -14,7 +14,6 @@ import torch
 
 from adcreative.creative import Creative
 from adcreative.ctr.evidence import OODScore
-from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import AccountHistory, Predictor
 from adcreative.errors import CreativeError
 from adcreative.explain.attribution import attribute, base_log_odds
@@ -22,6 +21,7 @@ from adcreative.explain.neighbours import NOTE, nearest_known
 from adcreative.explain.perturbation import MAX_WORDS, map_heat, occlusion_drops, read_words, remove_words, weigh_words
 from adcreative.features.batch import CreativeFeatures
 from data.make.faithfulness import deletion_wins, top_ranked
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_tests
 

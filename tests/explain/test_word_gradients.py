@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from adcreative.creative import Creative
-from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.explain import word_gradients
 from adcreative.explain.word_gradients import has_gradients, integrate_words
 from adcreative.features.batch import CreativeFeatures
 from adcreative.verbs.loading import load_scorer
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import TEXT_DIM, plant_tests
 

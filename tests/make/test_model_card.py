@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from adcreative.ctr.evaluation import measure_held_out
-from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from data.make import model_card
 from data.make.card_text import render_model_card
 from data.make.model_card import ADS, HEADLINES, facts_of, main, write_card
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_tests
 

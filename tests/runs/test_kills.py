@@ -120,7 +120,7 @@ def training_stand_ins(attempt: Callable[[], int], *, seconds: float = 0.0) -> d
         "adcreative.ctr.account.fitting": {"fit_account": fit},
         "adcreative.ctr.evaluation": {"describe_lonely_tests": lambda creatives: None},
         "adcreative.ctr.config": {"PredictorConfig": lambda **_: SimpleNamespace()},
-        "adcreative.ctr.fitting": {"check_trainable": lambda *_: None},
+        "adcreative.ctr.trainable": {"check_trainable": lambda *_: None},
         "adcreative.ctr.training.loop": {"Callbacks": lambda *_: None},
         "adcreative.report.account_card": {"render_account_card": lambda card, plot: "card"},
         "adcreative.report.plots": {"draw_account": lambda figures: b"png"},

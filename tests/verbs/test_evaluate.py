@@ -23,10 +23,10 @@ from adcreative.catalog.tables import write_rows
 from adcreative.cli.app import app
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
-from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import CatalogError, CreativeError
 from adcreative.verbs import loading as tools
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.conftest import SMALL
 from tests.ctr.planted import PlantedWorld, plant_tests
 

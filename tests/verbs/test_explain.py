@@ -21,12 +21,12 @@ from adcreative import pipeline
 from adcreative.cli.app import app
 from adcreative.creative import Creative
 from adcreative.ctr.calibration import Calibrator
-from adcreative.ctr.fitting import fit_predictor
 from adcreative.ctr.predictor import Predictor
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.batch import CreativeFeatures
 from adcreative.report.explanation import LOWERS_RGB, RAISES_RGB, draw_heat
 from adcreative.verbs import loading as tools
+from data.make.predictor_fitting import fit_predictor
 from tests.ctr.conftest import SMALL
 from tests.explain.test_explanations import read_planted
 

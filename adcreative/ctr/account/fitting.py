@@ -18,9 +18,9 @@ from adcreative.ctr.account.table import AccountTable, EncodesTexts, find_group_
 from adcreative.ctr.account.word_effects import measure_word_effects
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
-from adcreative.ctr.fitting import EMBEDDINGS, check_trainable
 from adcreative.ctr.known_creatives import NOTE, describe_known
 from adcreative.ctr.predictor import Predictor
+from adcreative.ctr.trainable import EMBEDDINGS, check_trainable
 from adcreative.ctr.training.loop import NO_CALLBACKS, Callbacks
 from adcreative.encoders.language import detect_language
 from adcreative.errors import TrainingError

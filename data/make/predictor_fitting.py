@@ -16,14 +16,15 @@ from sklearn.model_selection import GroupKFold
 
 from adcreative.catalog.splits import check_split, split_groups
 from adcreative.creative import Creative
-from adcreative.ctr.calibration import DOMAINS, Calibrator, ScoredCounts, fit_calibrator, match_coverage, replace_logits
+from adcreative.ctr.calibration import DOMAINS, Calibrator, ScoredCounts
 from adcreative.ctr.change_vectors import change_vectors
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
 from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
 from adcreative.ctr.known_creatives import NOTE, describe_known
-from adcreative.ctr.predictor import Predictor, domain_of
+from adcreative.ctr.predictor import CHUNK_ROWS, Predictor, domain_of
+from adcreative.ctr.trainable import EMBEDDINGS, check_trainable
 from adcreative.ctr.training.loop import Callbacks, train_model
 from adcreative.ctr.training.trainer import RunState
 from adcreative.ctr.training.warm_start import fit_wide_path
@@ -33,11 +34,11 @@ from adcreative.features.builder import FeatureBuilder
 from adcreative.features.outcomes import Counts, count_outcomes
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 from adcreative.progress import Count, ShouldStop, never, uncounted
+from data.make.predictor_calibration import fit_calibrator, match_coverage, replace_logits
 
 ENOUGH_GROUPS = 200
 MIN_CHANGE_ROWS = 40
 NUM_FOLDS = 4
-EMBEDDINGS = {"picture": "image", "words": "text"}
 
 
 @dataclass(frozen=True)
@@ -134,37 +135,6 @@ def _calibrate(trained: _Trained, splits: Sequence[np.ndarray], callbacks: Callb
     if len(np.unique(unseen.counts.group)) >= ENOUGH_GROUPS:
         calibrator = match_coverage(calibrator, unseen)
     return _Calibration(scored, calibrator, _fit_changes(trained, calibrator, scored, parts))
-
-
-def check_trainable(creatives: Sequence[Creative], config: PredictorConfig) -> None:
-    """Refuse data that nothing can be learnt from.
-
-    Raises:
-        TrainingError: the sentence says what is short and how much is needed.
-    """
-    if not creatives:
-        raise TrainingError("no creative has both impressions and clicks; add the columns impressions and clicks")
-    for creative in creatives:
-        clicks, impressions = creative.clicks or 0, creative.impressions or 0
-        if clicks < 0 or clicks > impressions:
-            raise TrainingError(
-                f'creative "{creative.name}": {clicks} clicks of {impressions} impressions cannot be; correct the row'
-            )
-    if len(creatives) < config.min_rows:
-        raise TrainingError(
-            f"{len(creatives)} creatives have results; at least {config.min_rows} are needed to learn from. "
-            "Add more, or use the shipped model"
-        )
-    total = sum(creative.clicks or 0 for creative in creatives)
-    if total < config.min_clicks:
-        raise TrainingError(
-            f"{total} clicks in all; at least {config.min_clicks} are needed to tell creatives apart. Let the ads run longer"
-        )
-    rates = np.array([(creative.clicks or 0) / (creative.impressions or 1) for creative in creatives])
-    if np.ptp(rates) < 1e-12:
-        raise TrainingError(
-            f"all {len(creatives)} creatives have the same click rate ({rates[0]:.4g}); there is no difference to learn"
-        )
 
 
 def measure(
@@ -335,3 +305,13 @@ def _describe_training(
         "validation_losses": [[epoch["loss"] for epoch in one.history] for one in summaries],
         "num_fields": len(FIELDS),
     }
+
+
+def predict_rates(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> np.ndarray:
+    """Return expected rates [N] without reasons and evidence, which evaluation does not need."""
+    parts = []
+    for start in range(0, len(creatives), CHUNK_ROWS):
+        part = slice(start, start + CHUNK_ROWS)
+        log_odds, _ = predictor.predict_log_odds(creatives[part], features[part])
+        parts.append(1.0 / (1.0 + np.exp(-log_odds)))
+    return np.concatenate(parts)
