@@ -14,7 +14,7 @@ ctr/
 |-- click_model.py       what callers may ask of a model, be it the general predictor or that of an account; card.py
 |-- account/             the model of an account: floors, mixed effects, trees, shipped score, stacked; what `train` makes
 |-- evaluation.py        a model on creatives it has not seen: intervals over groups, deciles, verdict
-|-- fitting.py           split, train the ensemble, calibrate, measure
+|-- trainable.py         whether anything can be learnt from creatives with results
 |-- saved_model.py       the base of saved models: folder, hash, card, encoders it was fitted with
 `-- predictor.py         builder + ensemble + calibrator + evidence = one artefact
 """

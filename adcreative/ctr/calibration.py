@@ -4,8 +4,7 @@
     clicks_i | true rate  ~  Binomial(impressions_i, true rate)
 
 `epistemic_std` is the disagreement of the ensemble, tau what creatives vary beyond their features, d the domain (words only, or
-with a picture): the two kinds of creative come from different data and are not equally predictable. a, b and tau maximise
-the marginal likelihood, integrated on a grid, so binomial noise is not mistaken for variation.
+with a picture): the two kinds of creative come from different data and are not equally predictable. `data/make/` fits them.
 """
 
 from __future__ import annotations
