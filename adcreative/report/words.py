@@ -69,6 +69,12 @@ class TextChange:
     def is_changed(self) -> bool:
         return self.before != self.after
 
+    @property
+    def is_rewritten(self) -> bool:
+        """True when so little is shared that marking single words would only confuse."""
+        shared = sum(len(segment.text) for segment in self.segments if segment.kind == "same")
+        return self.is_changed and shared < 0.4 * max(len(self.before), len(self.after), 1)
+
 
 def percent(rate: float | None, digits: int = 2) -> str:
     """Say a rate (0..1) as a percentage, such as 1.52%; an unknown rate is a dash."""

@@ -352,6 +352,7 @@ def test_ten_thousand_characters_are_clipped() -> None:
     change = words.compare_texts("Headline", "a " * 5000, "b " * 5000)
     assert len(change.before) < 1300
     assert "more characters" in change.after
+    assert change.is_rewritten
 
 
 def test_a_label_that_is_cut_says_no_number() -> None:
