@@ -41,10 +41,10 @@ class Systems:
     system: tuple[System, ...]
 
 
-def list_systems(path: Path = TABLE) -> tuple[System, ...]:
+def list_systems() -> tuple[System, ...]:
     """Return the systems in the order of their stages.
 
     Raises:
         ConfigError: not such a file; the message names each fault.
     """
-    return load_config(Systems, path).system
+    return load_config(Systems, TABLE).system
