@@ -33,6 +33,7 @@ FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
     "loop": ("tests.bench.loop:loop_figures", {"worlds": 2, "days": 4, "views": 200}),
     "composing": ("tests.bench.composed_uplift:compose_figures", {"markets": (201,), "is_tiny": True}),
     "editing": ("tests.bench.editing:editing_figures", {"population": 4, "generations": 1, "num_one_by_one": 1}),
+    "text-encoder": ("tests.bench.text_encoder:text_encoder_figures", {"num": 8, "repeats": 2}),
     "set-text": ("tests.bench.set_text:set_text_figures", {"num": 2}),
     "app-page": ("tests.bench.app:page_figures", {"is_tiny": True}),
     "app-scores": ("tests.bench.app:score_figures", {"num_people": 3, "is_tiny": True}),
