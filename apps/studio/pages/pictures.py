@@ -23,6 +23,8 @@ from .one_ad import Bring
 from .parts import MODEL_QUEUE, MOVES, Fields, find_owner
 
 _LAST = {"trigger_mode": "always_last"}
+# a picture that was brought is scored at once
+SCORE_NOW = "() => setTimeout(() => document.querySelector('#score-button:not([disabled])')?.click(), 60)"
 READ = ("headline", "primary_text", "description", "cta")
 # the picture on the page, as `name_picture` has it
 _NAME = r"const picture = (image?.path ?? '').split(/[\\/]/).slice(-2).join('/');"
@@ -142,7 +144,7 @@ class Fillings:
             **{**MODEL_QUEUE, "show_progress": "hidden"},
         ).then(None, [self.came, self.form["image_path"], *self._words], self._words, js=FILL_EMPTY, **MOVES).then(
             lambda: gr.update(interactive=True), None, self.bring.score, **MOVES
-        )  # fmt: skip
+        ).then(None, js=SCORE_NOW, **MOVES)  # fmt: skip
 
     def _read(self, request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, Any]]:
         owner = find_owner(visitor, request)
