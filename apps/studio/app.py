@@ -55,8 +55,10 @@ if TYPE_CHECKING:
 
 # Gradio tells screen readers of the first and has no word for it; its own words for the others are of no app
 WORDS = {
-    "common.complete": "Done", "upload_text.drop_file": "Drop it here", "upload_text.click_to_upload": "choose from this computer",
-}  # fmt: skip
+    "common.complete": "Done",
+    "upload_text.drop_file": "Drop it here",
+    "upload_text.click_to_upload": "choose from this computer",
+}
 
 
 class StudioPage(CheckedCalls):

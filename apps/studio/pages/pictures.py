@@ -135,8 +135,13 @@ class Fillings:
         image.change(None, [self.came, image, note], note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
         # first of all, and in the page alone: over a slow network nobody may score a picture with another's words meanwhile
         cleared = image.upload(None, [self.came, *others], others, js=CLEAR_CAME, **MOVES)  # type: ignore[attr-defined]
-        begun = cleared.then(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)
+        shown = cleared.then(self._show_in_browser, [image, self.visitor], image, **_LAST, **MOVES)
+        begun = shown.then(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)
         self._fill(begun.then, api_name="read_words")
+
+    def _show_in_browser(self, request: gr.Request, image_path: str | None, visitor: str | None) -> Any:
+        path = self.handlers.show_in_browser(find_owner(visitor, request), image_path)
+        return gr.skip() if path is None else str(path)
 
     def _fill(self, asked: Any, **named: str) -> None:
         asked(
