@@ -170,7 +170,7 @@ def _build_ad(
     events.wire_why(Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue)), bring.why, why_record)
     ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
-    wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, ended)
+    wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, visitor, ended)
     wire_consent(Consents(handlers=handlers), consent, bring.form, visitor)
     clear_when_mended(
         [wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path", "changes")], record, progress_shown

@@ -145,7 +145,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/plan_test": ["campaign", "daily_impressions", "own_ctr_percent", "visitor"],
         "/disclosures": ["markets", "visitor"],
         "/approve": ["name", "markets", "is_read", "shown", "visitor"],
-        "/pack": ["campaign", "platform", "url", "visitor"],
+        "/pack": ["campaign", "platform", "url", "lines", "visitor"],
         "/score_folder": ["upload_paths", "visitor", "dates", "rates", "decimals"],
         "/resume_folder": ["visitor"],
         "/cancel_folder": ["visitor"],

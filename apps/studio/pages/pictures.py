@@ -39,6 +39,7 @@ TAKE_FACES = f"""(answer, image, taken) => {{
 # words that came with the picture before (read in it, of a pack, of a list, the demo's) go with it, unless they were changed
 CLEAR_CAME = f"""(came, ...fields) => {json.dumps(FORM_FIELDS[1:])}.map(
   (name, number) => came?.came?.[name] && fields[number] === came.came[name] ? '' : undefined)"""
+FIND_HIDDEN = "(image) => /[.]hei[cf]$/i.test(image?.path ?? '') ? image.path : ''"
 # notes go with the picture that they were typed for, and come back with it; what was typed before any picture is for the first
 KEEP_NOTES = f"""(image, notes) => {{
   {_NAME}
@@ -104,6 +105,7 @@ class Fillings:
     form: Fields
     bring: Bring
     visitor: gr.BrowserState
+    hidden: gr.Textbox = field(default_factory=lambda: gr.Textbox("", visible=False))  # a picture that browsers do not show
     came: gr.JSON = field(default_factory=lambda: gr.JSON(visible=False))
     kept: CameWith = field(default_factory=CameWith)
 
@@ -135,8 +137,9 @@ class Fillings:
         image.change(None, [self.came, image, note], note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
         # first of all, and in the page alone: over a slow network nobody may score a picture with another's words meanwhile
         cleared = image.upload(None, [self.came, *others], others, js=CLEAR_CAME, **MOVES)  # type: ignore[attr-defined]
-        shown = cleared.then(self._show_in_browser, [image, self.visitor], image, **_LAST, **MOVES)
-        begun = shown.then(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)
+        self.hidden.change(self._show_in_browser, [image, self.visitor], image, **MOVES)
+        image.change(None, image, self.hidden, js=FIND_HIDDEN, **MOVES)  # type: ignore[attr-defined]
+        begun = cleared.then(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)
         self._fill(begun.then, api_name="read_words")
 
     def _show_in_browser(self, request: gr.Request, image_path: str | None, visitor: str | None) -> Any:
