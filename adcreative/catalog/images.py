@@ -15,6 +15,8 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -26,12 +28,8 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 
-if find_spec("pillow_heif") is not None:  # pictures of phones; without the package they are refused by name
-    import pillow_heif
-
-    pillow_heif.register_heif_opener(thumbnails=False)
-HAS_HEIF = "HEIF" in Image.registered_extensions().values()
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", *(("HEIF",) if HAS_HEIF else ()))
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+HAS_HEIF = find_spec("pillow_heif") is not None  # reads pictures of phones; without it they are refused by name
 MOVING = ("GIF", "WEBP", "PNG")
 MIN_SIDE_PX = 64
 MAX_PIXELS = 40_000_000
@@ -159,7 +157,7 @@ def _open_header(file: IO[bytes], name: str) -> Image.Image:
     try:
         with _warnings_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of bombs; our own, lower limit refuses them
-            return Image.open(file, formats=FORMATS)
+            return Image.open(file, formats=(*FORMATS, _learn_heif()) if _name_kind(start) == "HEIC" and HAS_HEIF else FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(name, "more than 100") from error
     except UnidentifiedImageError as error:
@@ -175,6 +173,13 @@ def _open_header(file: IO[bytes], name: str) -> Image.Image:
     except _DECODER_ERRORS as error:
         problem = f'"{name}" is truncated or damaged: its header cannot be read.'
         raise CreativeError(problem, "Export or download the picture again.") from error
+
+
+@cache
+def _learn_heif() -> str:
+    """Let Pillow read HEIC from now on; return what it calls it. Loaded with the first such picture: few ads are one."""
+    import_module("pillow_heif").register_heif_opener(thumbnails=False)
+    return "HEIF"
 
 
 def _check_size(size_px: tuple[int, int], name: str) -> None:

@@ -69,8 +69,8 @@ def main() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        code = f"from pathlib import Path; from apps.studio.launch import launch; from {source} import *; launch({made}, port={port}, "
-        code += f"workspace=Path({folder!r}))"
+        imports = f"from pathlib import Path; from apps.studio.launch import launch; from {source} import {made[:-2]}"
+        code = f"{imports}; launch({made}, port={port}, workspace=Path({folder!r}))"
         server = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
         try:
             wait_for(port)

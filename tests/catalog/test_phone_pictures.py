@@ -11,7 +11,7 @@ from PIL import Image
 from adcreative.catalog.images import as_jpeg, count_frames, decode_image, read_image
 from adcreative.errors import CreativeError
 
-pillow_heif = pytest.importorskip("pillow_heif")
+pytest.importorskip("pillow_heif").register_heif_opener()  # to write some
 
 
 def test_a_picture_of_a_phone_is_read_and_has_a_copy_that_browsers_show(tmp_path: Path) -> None:
