@@ -213,7 +213,7 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approv
         info="Google shows them beside the new ones: headlines of at most 30 characters, longer ones are descriptions.",
     )  # fmt: skip
     platform.change(lambda chosen: gr.update(visible=chosen == "google-editor"), platform, lines, **MOVES)
-    button = gr.Button("Pack everything", variant="primary", elem_id="pack-button")
+    button = gr.Button("Pack everything", elem_id="pack-button")
     shown, record = fragment(elem_id="packed"), gr.JSON(visible=False)
     files = file_to_take("Files, in full quality", file_count="multiple", elem_id="files")
 
