@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.compose import compose, new_brief
     from adcreative.verbs.compose_many import compose_feed, compose_from
     from adcreative.verbs.compress import CompressSummary
+    from adcreative.verbs.concepts import concepts
     from adcreative.verbs.convert_weights import convert_weights
     from adcreative.verbs.demo import demo, demo_account
     from adcreative.verbs.describe import describe
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.forecast import forecast
     from adcreative.verbs.governance import disclosures, purge, signing_config
     from adcreative.verbs.language_model import check_language_model, list_language_models, models_dir
+    from adcreative.verbs.ledger import ledger
     from adcreative.verbs.models import models
     from adcreative.verbs.optimize import optimize
     from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.settings import (
         AppSettings,
         ComposeSettings,
+        ConceptsSettings,
         ImproveSettings,
         OptimizeSettings,
         RankSettings,
@@ -119,6 +122,7 @@ _HOMES = {
     "papers.compression.run": "compress",
     "verbs.compose": "compose new_brief",
     "verbs.compose_many": "compose_feed compose_from",
+    "verbs.concepts": "concepts",
     "verbs.compress": "CompressSummary",
     "verbs.convert_weights": "convert_weights",
     "verbs.demo": "demo demo_account",
@@ -135,6 +139,7 @@ _HOMES = {
     "verbs.forecast": "forecast",
     "verbs.governance": "disclosures purge signing_config",
     "verbs.language_model": "check_language_model list_language_models models_dir",
+    "verbs.ledger": "ledger",
     "verbs.models": "models",
     "verbs.optimize": "optimize",
     "papers.discontinuation.run": "forecast_two_terms",
@@ -149,8 +154,8 @@ _HOMES = {
     "verbs.score": "SCORE_COLUMNS",
     "papers.compression.selection": "select",
     "papers.systems": "System list_systems",
-    "verbs.settings": "AppSettings ComposeSettings ImproveSettings OptimizeSettings RankSettings ReadSettings TrainSettings"
-    " WordsSettings WriteSettings",
+    "verbs.settings": "AppSettings ComposeSettings ConceptsSettings ImproveSettings OptimizeSettings RankSettings ReadSettings"
+    " TrainSettings WordsSettings WriteSettings",
     "verbs.standing": "Standing",
     "verbs.studio": "Studio",
     "verbs.train": "Trainable count_trainable train",

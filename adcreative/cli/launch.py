@@ -74,6 +74,7 @@ def read_out(
     metric: Annotated[str, typer.Option(help="What to compare by: ctr, cpc, cost_per_conversion or roas.")] = "ctr",
     columns: Columns = None,
     dates: Dates = "",
+    ledger: Annotated[Path | None, typer.Option(help="Parquet to add to: what was predicted, what came true.")] = None,
     restart: Overwrite = False,
 ) -> Done:
     """Say winner, loser or go on for each variant; may be asked every day.
@@ -89,6 +90,7 @@ def read_out(
         columns=table.keep(out, columns),
         dates=dates,
         metric=metric,
+        ledger=ledger,
         restart=restart,
     )
     return summary, "variant{s} compared"

@@ -13,7 +13,7 @@ from adcreative.cli.columns import Export, Results
 from adcreative.cli.commands import Done, shown
 from adcreative.options import Columns, Data, Dates, Overwrite
 from adcreative.options import Export as ExportFile
-from adcreative.pipeline import TrainSettings
+from adcreative.pipeline import ConceptsSettings, TrainSettings
 
 PANEL = "Learn"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -73,3 +73,21 @@ def train(
         return learnt, "row{s} learnt from"
     settings = replace(settings, columns=table.confirm(data, out, settings.columns))
     return pipeline.train(data, out, settings, restart=restart, **told), "creative{s} learnt from"
+
+
+@commands.command(rich_help_panel=PANEL)
+@shown
+def concepts(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write: report.html, concepts.csv, next.toml.")],
+    settings: ConceptsSettings,
+    table: Export,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Group an account's ads into concepts, say what each was worth, and write the briefs of what to make next.
+
+    Example: adcreative concepts account/ --out concepts/
+    """
+    settings = replace(settings, columns=table.confirm(data, out, settings.columns))
+    return pipeline.concepts(data, out, settings, restart=restart, **told), "ad{s} grouped"

@@ -301,3 +301,18 @@ def evaluate(
     for gap in metrics["gaps"]:
         say(gap, err=True)
     say(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)
+
+
+@tool("ledger")
+@shown
+def ledger(
+    path: Annotated[Path, typer.Argument(metavar="LEDGER", help="Parquet that read-out --ledger keeps.")],
+    out: Json,
+    share: Annotated[Path | None, typer.Option(help="CSV to write: the tests without ids and names, to be pooled.")] = None,
+    restart: Overwrite = False,
+) -> Done:
+    """Say how much of what was predicted came true, over all tests that were read out.
+
+    Example: adcreative tools ledger ledger.parquet --out ledger.json
+    """
+    return pipeline.ledger(path, out, share=share, restart=restart), "tested version{s}"

@@ -92,14 +92,15 @@ def _say_planned(arm: PlannedArm) -> str:
 
 def read_out(
     results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None,
-    dates: str = "", metric: str = "ctr", restart: bool = False,
+    dates: str = "", metric: str = "ctr", ledger: Path | None = None, restart: bool = False,
 ) -> RunSummary:  # fmt: skip
     """Say winner, loser or go on for each variant in a platform's export, at any time; write a JSON file.
 
     With a plan, rows are joined by variant id, every test is read on its own, and the level is the plan's. Without one,
     every ad name is an arm of one test and `control` names the control. `metric` ("ctr", "cpc",
     "cost_per_conversion" or "roas") is what arms are compared and ranked by; the last three need spend, and conversions or
-    revenue, in the export. `dates` ("dmy", "mdy" or "ymd") is the order of its days; "" lets it tell.
+    revenue, in the export. `dates` ("dmy", "mdy" or "ymd") is the order of its days; "" lets it tell. `ledger`: parquet file
+    to which is added what was predicted and what came true of a plan's tests (`verbs.ledger` reads it).
 
     Raises:
         ConfigError: neither plan nor control, or both, or no such metric or no columns for it. CatalogError: the export has
@@ -109,6 +110,8 @@ def read_out(
     from adcreative.delivery.experiment.joining import count_row, join_to_plan, read_plan
     from adcreative.delivery.experiment.read_out import read_out as read_arms
 
+    if ledger is not None and plan is None:
+        raise ConfigError("a ledger holds what a plan predicted: give --plan with --ledger, or leave --ledger out")
     if (plan is None) == (not control):
         raise ConfigError("a read-out needs either the plan of the test (--plan) or the name of its control ad (--control)")
     out = Path(out)
@@ -143,8 +146,12 @@ def read_out(
         warnings += answer.warnings
         lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}{_say_value(arm, answer)}" for arm in answer.arms]
     with own_outputs((out,), inputs, restart=restart), atomic_file(out) as file:
-        content = {"tests": [{"test": name, **answer.as_dict()} for name, answer in answers.items()]}
-        file.write(dump_json(content, indent=1))
+        tests = [{"test": name, **answer.as_dict()} for name, answer in answers.items()]
+        file.write(dump_json({"tests": tests}, indent=1))
+    if ledger is not None:
+        from adcreative.concepts.ledger import append, rows_of
+
+        append(Path(ledger), rows_of(content, tests))
     done = sum(len(answer.arms) for answer in answers.values())
     return RunSummary(path=out, done=done, warnings=tuple(warnings), lines=tuple(lines))
 

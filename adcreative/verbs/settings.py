@@ -202,10 +202,26 @@ class TrainSettings:
     ] = False
     text_encoder: Annotated[
         str,
-        typer.Option(
-            help="Further encoder of words: multilingual-e5-small (where most are not English), none, a folder, a hub id."
-        ),
+        typer.Option(help="Further encoder of words: multilingual-e5-small, a folder, a package, a hub id."),
     ] = ""
+    features: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsSettings:
+    """What an account's ads are grouped and weighed by. features: as for `ScoreSettings`."""
+
+    columns: Columns = None
+    images: Images = None
+    words: Words = None
+    dates: Dates = ""
+    impressions: Annotated[
+        int | None, typer.Option(help="What a test of a brief may show each ad; else what an ad of the account usually gets.")
+    ] = None
+    text_encoder: Annotated[
+        str, typer.Option(help="Encoder of words in place of the shipped one: a folder, a package, a hub id.")
+    ] = ""
+    seed: Seed = 0
     features: Path | None = None
 
 

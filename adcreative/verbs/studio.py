@@ -29,7 +29,7 @@ from adcreative.verbs.folder_scores import FolderScores, score_folder
 from adcreative.verbs.loaded import FoundFace, Loaded, draw_first_look
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.score_table import check_base_rate
-from adcreative.verbs.settings import ComposeSettings, ImproveSettings, ScoreSettings, WriteSettings
+from adcreative.verbs.settings import ComposeSettings, ConceptsSettings, ImproveSettings, ScoreSettings, WriteSettings
 from adcreative.verbs.standing import Standing, find_standing
 
 # seconds that the first search and the first explanation need not wait for
@@ -308,6 +308,20 @@ class Studio:
         tools = self._loaded.tools.editor_tools(self._loaded.judges, None, self._consents)
         makers = Makers(models=self.model_hashes, signing=self.signing)
         return write_sizes(creative, outcome, parse_ratios(",".join(ratios)), tools, out, stem=stem, makers=makers, tell=tell)
+
+    @takes(ConceptsSettings)
+    def concepts(
+        self, data: Path, out: Path, settings: ConceptsSettings, *, progress: Progress = silent, should_stop: ShouldStop = never
+    ) -> RunSummary:
+        """Group an account's ads and say what to make next, into the folder `out`, as the command `concepts` does.
+
+        Raises:
+            CatalogError: nothing usable in `data`. ConfigError: stopped, or a wrong setting.
+        """
+        from adcreative.verbs.concepts import concepts
+
+        settings = replace(settings, features=settings.features or self._loaded.features_dir)
+        return concepts(data, out, settings, progress=progress, should_stop=should_stop)
 
     @takes(ComposeSettings)
     def compose(

@@ -85,7 +85,7 @@ def _write_line(has: np.ndarray, words: Sequence[str], rng: np.random.Generator)
 def tell(table: AccountTable, lines: SeenLines) -> tuple[dict[str, Told], np.ndarray, np.ndarray]:
     """Return what each way says of the features, and their score [F] and information [F, F]."""
     centred = lines.seen - lines.seen.mean(axis=0)
-    score, information = weigh_features(table, centred, {TEXTS: lines.lines}, left_out=set(), seed=0)
+    score, information, _ = weigh_features(table, centred, {TEXTS: lines.lines}, left_out=set(), seed=0)
     draws = draw_effects(score, information, seed=0)
     ways: dict[str, Told] = {
         "shown": (draws.mean(axis=0), *np.quantile(draws, (0.05, 0.95), axis=0)), "normal": _normal(score, information),

@@ -21,7 +21,9 @@ from adcreative.errors import ConfigError
 from adcreative.verbs.app import find_workspace
 from adcreative.verbs.settings import AppSettings
 
-NAMES_OF_TOOLS = "archive benchmark compress convert-weights evaluate evaluate-policy export-model inspect models rank-features"
+NAMES_OF_TOOLS = (
+    "archive benchmark compress convert-weights evaluate evaluate-policy export-model inspect ledger models rank-features"
+)
 runner = CliRunner()
 
 

@@ -242,6 +242,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
             log.append(row)
     pipeline.plan_test(root / "improved", root / "plan", campaign="spring", daily_impressions=20000)
     write_results(root / "results.csv", root / "plan", {"control": 60, "edited": 90})
+    pipeline.read_out(root / "results.csv", root / "looked.json", plan=root / "plan", ledger=root / "ledger.parquet")
     (root / "brief.toml").write_text(
         '[brand]\nname = "Somnia"\n[messages]\nheadline = ["Sleep through the night", "Wake up rested", "As at home"]\n'
         'button = "Try it"\noffer = ["30 nights free"]\nproof = ["Rated 4.8", "Free delivery", "Ten years of warranty"]\n'

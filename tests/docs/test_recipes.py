@@ -118,6 +118,19 @@ def test_own_account(desk: Path) -> None:
     assert pd.read_csv(desk / "scores.csv").ctr.mean() == pytest.approx(0.021, rel=1e-3)
 
 
+@pytest.mark.slow
+def test_make_next(desk: Path) -> None:
+    account = plant_account(110, rate=0.05, seed=1)
+    (desk / "account").mkdir()
+    rows = [{"ad_name": one.ad_name, "headline": one.headline, "description": one.description, "platform": one.platform,
+             "impressions": one.impressions, "clicks": one.clicks} for one in account.creatives]  # fmt: skip
+    pd.DataFrame(rows).to_csv(desk / "account" / "metadata.csv", index=False)
+    follow("how-to-make-next.md", desk)
+    assert len(pd.read_csv(desk / "concepts" / "concepts.csv")) == len({(one.headline, one.body) for one in account.creatives})
+    assert "What to make next" in (desk / "concepts" / "report.html").read_text()
+    assert (desk / "new" / "report.html").is_file()
+
+
 def test_own_face_model(desk: Path) -> None:
     photo = np.ascontiguousarray(data.astronaut()[:300, 60:380])
     Image.fromarray(photo).save(desk / "photo.jpg", quality=95)

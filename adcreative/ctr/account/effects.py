@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -38,6 +38,7 @@ MAX_KNOWN = 1 - 1e-6  # of an effect's variance under the model's own prior
 MIN_TEXTS = 5  # different lines, or pictures, with a feature, and without it
 TEXTS, PICTURES = "text", "pictures"  # blocks of what ads repeat
 FEATURES = "features"
+NUM_FIRST = 400  # ads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,17 @@ class Estimate:
     low: float
     high: float
     ads: int
+
+
+class Weighed(NamedTuple):
+    """What an account says of F features: score [F] and information [F, F] of their effects.
+
+    spread: deviation of what ads vary beyond them, log-odds: of a text, a picture and an ad together.
+    """
+
+    score: np.ndarray
+    information: np.ndarray
+    spread: float
 
 
 class Effect(Protocol):
@@ -101,11 +113,7 @@ def estimate_effects(
             nothing. column_of: [F] the column that a feature is a value of, "" for none: such features exclude each other, and
             the column has no effect beside theirs. seed: draws the ads where there are more than the mixed model holds.
     """
-    column_of = column_of or [""] * seen.shape[1]
-    shares = np.nanmean(seen, axis=0)
-    left_out = set(column_of) & set(table.columns)
-    score, information = weigh_features(table, np.nan_to_num(seen - shares), repeats, left_out=left_out, seed=seed)
-    draws = draw_effects(score, information, seed=seed) @ _contrasts(shares, column_of).T
+    draws, _ = draw_contrasts(table, seen, repeats, seed=seed, column_of=column_of)
     lows, highs = np.quantile(draws, TAILS, axis=0)
     return [
         Estimate(effect=float(mean), low=float(low), high=float(high), ads=int(num))
@@ -113,10 +121,37 @@ def estimate_effects(
     ]
 
 
+def draw_contrasts(
+    table: AccountTable,
+    seen: np.ndarray,
+    repeats: Mapping[str, Sequence[str]],
+    *,
+    seed: int,
+    column_of: Sequence[str] | None = None,
+    max_rows: int | None = None,
+) -> tuple[np.ndarray, float]:
+    """Return draws [K, F] of the effects that `estimate_effects` states, and what ads vary beyond them (`Weighed.spread`).
+
+    max_rows: as for `fit_mixed_model`; its time grows with the third power.
+    """
+    column_of = column_of or [""] * seen.shape[1]
+    shares = np.nanmean(seen, axis=0)
+    left_out = set(column_of) & set(table.columns)
+    centred = np.nan_to_num(seen - shares)
+    told = weigh_features(table, centred, repeats, left_out=left_out, seed=seed, max_rows=max_rows)
+    return draw_effects(told.score, told.information, seed=seed) @ _contrasts(shares, column_of).T, told.spread
+
+
 def weigh_features(
-    table: AccountTable, features: np.ndarray, repeats: Mapping[str, Sequence[str]], *, left_out: set[str], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return score [F] and information [F, F] of the effects of centred features [N, F], all else integrated out."""
+    table: AccountTable,
+    features: np.ndarray,
+    repeats: Mapping[str, Sequence[str]],
+    *,
+    left_out: set[str],
+    seed: int,
+    max_rows: int | None = None,
+) -> Weighed:
+    """Weigh centred features [N, F], all else integrated out."""
     encoded = AccountEncoder.fit(table, seed=seed).encode(table)
     for name in ("words", "characters", *left_out):
         encoded = encoded.without(name)
@@ -127,12 +162,17 @@ def weigh_features(
     mass |= {name: np.asarray(rows.sum(axis=1)).ravel() for name, rows in same.items()}
     mass |= {FEATURES: np.square(dense, dtype=np.float64).sum(axis=1)}
     whole = Encoded({**encoded.sparse, **same}, {FEATURES: dense}, mass, encoded.condensed)
-    model = fit_mixed_model(whole, table.clicks, table.impressions, [*columns, *same, FEATURES], seed=seed)
+    blocks = [*columns, *same, FEATURES]
+    start = None
+    if len(table) > 2 * NUM_FIRST:  # variances from some ads, refined on all: a quarter of the time
+        start = fit_mixed_model(whole, table.clicks, table.impressions, blocks, seed=seed, max_rows=NUM_FIRST)
+    model = fit_mixed_model(whole, table.clicks, table.impressions, blocks, seed=seed, start=start, max_rows=max_rows)
     held, variance = model.support.dense[FEATURES].astype(np.float64), model.variances[FEATURES]
     known, axes = np.linalg.eigh(variance * held.T @ model.precision.astype(np.float64) @ held)  # 0..1
     known = np.clip(known, 0, MAX_KNOWN)
     score: np.ndarray = axes @ ((axes.T @ (held.T @ model.weights)) / (1 - known))
-    return score, (axes * (known / (1 - known) / variance)) @ axes.T
+    spread = float(np.sqrt(model.nugget + sum(model.variances[name] for name in same)))
+    return Weighed(score, (axes * (known / (1 - known) / variance)) @ axes.T, spread)
 
 
 def _contrasts(shares: np.ndarray, column_of: Sequence[str]) -> np.ndarray:

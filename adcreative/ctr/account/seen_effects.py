@@ -58,7 +58,9 @@ class SeenEffect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Feature:
+class SeenFeature:
+    """Something that an ad has or lacks; see `Attribute` of `concepts` for what it becomes there."""
+
     kind: str
     label: str
     seen: np.ndarray  # [N] 1, 0, or NaN where the ad has no picture
@@ -80,7 +82,7 @@ def measure_seen_effects(
     lines = [fold(creative.headline or creative.text) for creative in creatives]
     formats = _formats(table)
     found = [
-        *_telling([*_looks(features), *_faces(features)], pictures),
+        *_telling(see_pictures(features), pictures),
         *_telling(
             formats,
             [picture or line or fold(one.ad_name) for picture, line, one in zip(pictures, lines, creatives, strict=True)],
@@ -97,6 +99,11 @@ def measure_seen_effects(
     )
 
 
+def see_pictures(features: Sequence[CreativeFeatures]) -> list[SeenFeature]:
+    """Return the looks, shapes and faces that pictures have or lack."""
+    return [*_looks(features), *_faces(features)]
+
+
 def count_pictures(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> int:
     """Return how many different pictures the ads have."""
     return len({_picture_key(one, seen) for one, seen in zip(creatives, features, strict=True)} - {""})
@@ -109,34 +116,34 @@ def _picture_key(creative: Creative, features: CreativeFeatures) -> str:
     return f"{features.look.tobytes().hex()} {known.hex()}"
 
 
-def _telling(features: Sequence[_Feature], keys: Sequence[str]) -> list[_Feature]:
+def _telling(features: Sequence[SeenFeature], keys: Sequence[str]) -> list[SeenFeature]:
     if not features:
         return []
     return [features[place] for place in find_telling(np.stack([one.seen for one in features], axis=1), keys)]
 
 
-def _looks(features: Sequence[CreativeFeatures]) -> list[_Feature]:
+def _looks(features: Sequence[CreativeFeatures]) -> list[SeenFeature]:
     looks = np.stack([np.full(len(LOOK_STATS), np.nan) if one.look is None else one.look for one in features])
     if np.isfinite(looks[:, 0]).sum() < 2 * MIN_TEXTS:
         return []
     aspect = looks[:, LOOK_STATS.index("aspect")]
     return [
-        *(_Feature(kind="look", label=label, seen=_above_most(looks[:, LOOK_STATS.index(name)]))
+        *(SeenFeature(kind="look", label=label, seen=_above_most(looks[:, LOOK_STATS.index(name)]))
           for name, label in _LOOKS.items()),
-        *(_Feature(kind="format", column=SHAPE, label=f"{label} picture", seen=_where(aspect, is_so))
+        *(SeenFeature(kind="format", column=SHAPE, label=f"{label} picture", seen=_where(aspect, is_so))
           for label, is_so in _SHAPES.items()),
     ]  # fmt: skip
 
 
-def _faces(features: Sequence[CreativeFeatures]) -> list[_Feature]:
+def _faces(features: Sequence[CreativeFeatures]) -> list[SeenFeature]:
     counts = np.array([np.nan if one.look is None else len(one.face_shares) for one in features])
     largest = np.array([float(one.face_shares.max()) if len(one.face_shares) else np.nan for one in features])
     smiles = np.array([_mean_smile(one) for one in features])
     return [
-        _Feature(kind="face", label="a face", seen=_where(counts, lambda value: value >= 1)),
-        _Feature(kind="face", label="several faces", seen=_where(counts, lambda value: value >= 2)),
-        _Feature(kind="face", label="a larger face than most with one", seen=_above_most(largest)),
-        _Feature(kind="face", label="a broader smile than most faces", seen=_above_most(smiles)),
+        SeenFeature(kind="face", label="a face", seen=_where(counts, lambda value: value >= 1)),
+        SeenFeature(kind="face", label="several faces", seen=_where(counts, lambda value: value >= 2)),
+        SeenFeature(kind="face", label="a larger face than most with one", seen=_above_most(largest)),
+        SeenFeature(kind="face", label="a broader smile than most faces", seen=_above_most(smiles)),
     ]
 
 
@@ -145,7 +152,7 @@ def _mean_smile(features: CreativeFeatures) -> float:
     return float(seen[:, _SMILE].mean()) if len(seen) else float("nan")
 
 
-def _formats(table: AccountTable) -> list[_Feature]:
+def _formats(table: AccountTable) -> list[SeenFeature]:
     """Return a feature for each frequent value of a column of formats, or of such a part of the ads' names ("name_format")."""
     columns = {name: name.replace("_", " ").casefold().removeprefix("name ") for name in table.columns}
     features = []
@@ -154,7 +161,7 @@ def _formats(table: AccountTable) -> list[_Feature]:
             continue
         counts = Counter(value for values in table.columns[name] for value in values)
         features += [
-            _Feature(
+            SeenFeature(
                 kind="format", label=f"{called}: {value}", column=name,
                 seen=np.array([np.nan if not values else float(value in values) for values in table.columns[name]]),
             )

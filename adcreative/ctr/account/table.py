@@ -141,8 +141,7 @@ def read_table(
     """
     texts = [creative.text for creative in creatives]
     is_foreign = np.array([detect_language(text) not in ("en", "") for text in texts], bool)
-    names = dict.fromkeys((*CATEGORICAL_FIELDS, *(name for creative in creatives for name in creative.context)))
-    columns = {name: [_values(creative, name) for creative in creatives] for name in names}
+    columns = read_columns(creatives)
     dense = {
         "meaning": _stack([one.text for one in features]),
         "body": _stack([one.body for one in features]),
@@ -164,13 +163,20 @@ def read_table(
             dense[name] = np.where(is_foreign[:, None], np.float32(np.nan), rows)
     return AccountTable(
         texts=texts,
-        columns={name: values for name, values in columns.items() if any(values)},
+        columns=columns,
         dense={name: values for name, values in dense.items() if values is not None and np.isfinite(values).any()},
         clicks=np.array([float(creative.clicks or 0) for creative in creatives]),
         impressions=np.array([float(creative.impressions or 0) for creative in creatives]),
         group=number_groups(creatives),
         ads=Ads(creatives, features),
     )
+
+
+def read_columns(creatives: Sequence[Creative]) -> dict[str, list[tuple[str, ...]]]:
+    """Return the categorical columns that some ad has a value of: column -> values of each ad, folded."""
+    names = dict.fromkeys((*CATEGORICAL_FIELDS, *(name for creative in creatives for name in creative.context)))
+    columns = {name: [_values(creative, name) for creative in creatives] for name in names}
+    return {name: values for name, values in columns.items() if any(values)}
 
 
 def find_group_column(table: AccountTable) -> str:

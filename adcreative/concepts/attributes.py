@@ -1,0 +1,102 @@
+"""Attributes with a meaning: what an ad's words, picture and name say of it, as columns whose worth can be told.
+
+Words by patterns of many languages (`words.yaml`), pictures by what the encoders measured, names by the account's own pattern.
+Knows no results.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from adcreative.catalog.naming import NamePattern, propose_pattern
+from adcreative.config import read_packaged_yaml
+from adcreative.creative import Creative
+from adcreative.ctr.account.seen_effects import SeenFeature, see_pictures
+from adcreative.features.batch import CreativeFeatures
+
+MIN_RIGHT = 0.8  # of hand-labelled real ads that an attribute of words must be right in, and of those it names
+MAX_VALUES, MIN_SAME = 12, 2  # of one part of the names; ads that have a value, for it to be a kind of ad and no name
+
+
+@cache
+def _patterns() -> Mapping[str, tuple[str, str, re.Pattern[str]]]:
+    """Return name -> label, where it is looked for, pattern."""
+    told = read_packaged_yaml(files(__package__) / "words.yaml")
+    return {
+        name: (one["label"], one["where"], re.compile("|".join(f"(?:{part})" for part in one["any"]), re.IGNORECASE | re.M))
+        for name, one in told.items()
+    }
+
+
+def word_attributes() -> tuple[str, ...]:
+    """Return the names of what is looked for in words."""
+    return tuple(_patterns())
+
+
+def says(creative: Creative, name: str) -> bool:
+    """Say whether an ad's words have an attribute of `word_attributes`."""
+    _, where, pattern = _patterns()[name]
+    headline = creative.headline or creative.text
+    return bool(pattern.search(headline if where == "headline" else f"{creative.text}\n{creative.cta}"))
+
+
+def label_of(name: str) -> str:
+    """Return what an attribute of words is called, as a phrase behind "with"."""
+    return _patterns()[name][0]
+
+
+def find_attributes(
+    creatives: Sequence[Creative], features: Sequence[CreativeFeatures], pattern: NamePattern | None = None
+) -> list[SeenFeature]:
+    """Return the attributes of ads: words, looks, faces and shapes, parts of their names."""
+    has_words = np.array([one.has_words for one in creatives])
+    found = [
+        SeenFeature(
+            kind="words", label=label_of(name),
+            seen=np.where(has_words, [says(one, name) for one in creatives], np.nan).astype(np.float64),
+        )
+        for name in word_attributes()
+    ]  # fmt: skip
+    found += see_pictures(features)
+    return found + (name_attributes(creatives, pattern) if pattern is not None else [])
+
+
+def find_name_pattern(creatives: Sequence[Creative]) -> NamePattern | None:
+    """Return the pattern that the account's names follow, None where fewer than 80 % follow one."""
+    return propose_pattern([one.ad_name for one in creatives if one.ad_name])
+
+
+def name_attributes(creatives: Sequence[Creative], pattern: NamePattern) -> list[SeenFeature]:
+    """Return an attribute for each frequent value of each part of the names; parts that name single ads have none."""
+    parts = [pattern.parse(one.ad_name) or {} for one in creatives]
+    names = {one.ad_name for one in creatives}
+    found = []
+    for field in pattern.fields:
+        values = [_value(one.get(field, "")) for one in parts]
+        by_name: dict[str, set[str]] = {}
+        for value, one in zip(values, creatives, strict=True):
+            if value:
+                by_name.setdefault(value, set()).add(one.ad_name)
+        counts = Counter({value: len(own) for value, own in by_name.items() if len(own) >= MIN_SAME})
+        if len(counts) < 2 or sum(counts.values()) < len(names) / 2:
+            continue
+        found += [
+            SeenFeature(
+                kind="name", label=f"{field.removeprefix('name_')}: {value}", column=f"part {field}",
+                seen=np.array([np.nan if not other else float(other == value) for other in values]),
+            )
+            for value, _ in counts.most_common(MAX_VALUES)
+        ]  # fmt: skip
+    return found
+
+
+def _value(text: str) -> str:
+    """Return the value of a part of a name without a number at its end: Video3 is a Video."""
+    folded = text.strip().casefold()
+    return re.sub(r"[\s#._-]*\d+$", "", folded) or folded

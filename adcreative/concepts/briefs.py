@@ -1,0 +1,202 @@
+"""What to make next: briefs ranked by what a test of each is expected to bring, and the files that `compose` reads.
+
+    value of a test  =  E[ gain of the new ad * chance that the test calls it better ]
+
+over draws of the account's own posterior, against an ad that is usual for the account, at so many impressions an arm. Its
+assurance is the chance that the test ends with an answer, better or worse (O'Hagan, Stevens & Campbell 2005). A brief is one
+more ad of a concept, a concept with an attribute that it lacks, or the account's best attributes together in a new concept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm
+
+from adcreative.concepts.attributes import label_of, says, word_attributes
+from adcreative.concepts.worth import LEAST, Results, Told
+from adcreative.creative import Creative
+from adcreative.ctr.account.seen_effects import SeenFeature
+
+NUM_BRIEFS, MAX_OF_CONCEPT = 5, 2
+MIN_SHARE_HAD = 0.2  # of a concept's ads with an attribute, below which it is a gap
+NUM_LINES, NUM_RAN = 4, 8
+Z = 1.645
+NO_LETTERING = 0.01  # share of a picture in boxes of lines, below which it can be a photo of new ads
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextBrief:
+    """One brief. kind: "scale", "gap" or "new". concept: its number, -1 of a new one. attributes: labels that are added.
+
+    effect, low, high: expected log-odds of an ad made to it, above a usual ad of the account, with the 90 % interval of such an
+    ad. assurance: 0..1. value: expected change of the log-odds by testing it, 0 where it is not called better.
+    """
+
+    kind: str
+    concept: int
+    attributes: tuple[str, ...]
+    title: str
+    effect: float
+    low: float
+    high: float
+    assurance: float
+    value: float
+    why: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What each arm of a test may be shown, and the click rate of a usual ad (0..1)."""
+
+    impressions: int
+    rate: float
+
+    @property
+    def error(self) -> float:
+        """The standard error of the log-odds ratio of two arms."""
+        return float(np.sqrt(2 / max(self.impressions * self.rate * (1 - self.rate), 1e-6)))
+
+
+def rank_briefs(
+    concepts: Told, attributes: Told, features: Sequence[SeenFeature], results: Results, budget: Budget, *, seed: int,
+    num: int = NUM_BRIEFS, falling: Mapping[int, float] | None = None,
+) -> tuple[NextBrief, ...]:  # fmt: skip
+    """Return the best briefs, the most valuable test first, at most MAX_OF_CONCEPT of one concept.
+
+    Args:
+        features: those of `attributes`, in its order. falling: concept -> weekly change of its log-odds, of those that are
+            tired; a new ad of it is expected where the concept stands after four weeks more.
+    """
+    rng = np.random.default_rng(seed)
+    found = list(candidates(concepts, attributes, features, results, falling or {}))
+    briefs = [_weigh(one, draws, spread, budget, rng) for one, draws, spread in found]
+    counts: Counter[int] = Counter()
+    chosen = []
+    for one in sorted(briefs, key=lambda brief: -brief.value):
+        if counts[one.concept] < MAX_OF_CONCEPT and len(chosen) < num and one.effect > 0:
+            counts[one.concept] += 1
+            chosen.append(one)
+    return tuple(chosen)
+
+
+WEEKS_AHEAD = 4
+LIKELY = 0.75  # chance that an attribute is worth something, for it to be asked for
+
+
+def candidates(
+    concepts: Told, attributes: Told, features: Sequence[SeenFeature], results: Results, falling: Mapping[int, float]
+) -> list[tuple[NextBrief, np.ndarray, float]]:
+    """Return briefs without figures, the draws [K] of their worth, and the deviation of one new ad from it."""
+    blank = NextBrief(kind="scale", concept=-1, attributes=(), title="", effect=0, low=0, high=0, assurance=0, value=0)
+    words = [place for place, one in enumerate(features) if one.kind in ("words", "look", "face")]
+    better = [place for place in words if (attributes.draws[:, place] > LEAST).mean() >= LIKELY]
+    found: list[tuple[NextBrief, np.ndarray, float]] = []
+    for number, worth in enumerate(concepts.worths):
+        drawn = concepts.draws[:, number] + WEEKS_AHEAD * falling.get(number, 0.0)
+        found.append((replace(blank, concept=number, title=f"One more of {worth.label}"), drawn, concepts.spread))
+        own = results.concept == number
+        for place in better:
+            had = features[place].seen[own]
+            share = float(np.nanmean(had)) if np.isfinite(had).any() else 1.0
+            if share < MIN_SHARE_HAD and worth.effect > 0:
+                label = attributes.worths[place].label
+                told = replace(blank, kind="gap", concept=number, attributes=(label,), title=f"{worth.label} with {label}")
+                found.append((told, drawn + (1 - share) * attributes.draws[: len(drawn), place], concepts.spread))
+    best = sorted(better, key=lambda place: -attributes.worths[place].effect)[:2]
+    if len(best) == 2:
+        labels = tuple(attributes.worths[place].label for place in best)
+        apart = float(concepts.draws.std()) if concepts.draws.size else 0.0  # how far concepts lie from each other
+        together = attributes.draws[:, best].sum(axis=1)
+        told = replace(blank, kind="new", attributes=labels, title=f"A new idea with {' and '.join(labels)}")
+        found.append((told, together, float(np.hypot(concepts.spread, apart))))
+    return found
+
+
+def _weigh(brief: NextBrief, draws: np.ndarray, spread: float, budget: Budget, rng: np.random.Generator) -> NextBrief:
+    ads = draws + spread * rng.standard_normal(len(draws))
+    better, worse = norm.cdf(ads / budget.error - Z), norm.cdf(-ads / budget.error - Z)
+    low, high = np.quantile(ads, (0.05, 0.95))
+    value, assurance = float((ads * better).mean()), float((better + worse).mean())
+    mean = float(draws.mean())
+    why = (
+        f"expected {np.expm1(mean):+.0%} beside a usual ad of the account (nine times in ten {np.expm1(low):+.0%} to "
+        f"{np.expm1(high):+.0%}); a test with {budget.impressions:,} impressions an arm ends with an answer in "
+        f"{round(10 * assurance)} of 10 cases."
+    )
+    return replace(brief, effect=mean, low=float(low), high=float(high), assurance=assurance, value=value, why=why)
+
+
+def write_brief(
+    brief: NextBrief, creatives: Sequence[Creative], concept: np.ndarray, text_share: np.ndarray, folder: Path
+) -> str:
+    """Return a brief as TOML that `compose` reads, its files named from `folder`.
+
+    What it says was said by ads of the account: lines of the concept, the best first, and for an attribute of words the lines
+    of other ads that have it. Pictures without words are its photos; those of the concept's other ads are named as having run.
+
+    Args:
+        text_share: [N] of the picture that is lettering, NaN where it was not measured.
+    """
+    own = [row for row in np.argsort([-_rate(one) for one in creatives]) if concept[row] == brief.concept]
+    rows = own or list(np.argsort([-_rate(one) for one in creatives]))
+    messages: dict[str, list[str]] = {"headline": [], "subline": [], "offer": [], "button": []}
+    labels = {label_of(name): name for name in word_attributes()}
+    wanted = [labels[label] for label in brief.attributes if label in labels]
+    having = [row for row in np.argsort([-_rate(one) for one in creatives])
+              if wanted and all(says(creatives[row], name) for name in wanted)]  # fmt: skip
+    _take(messages["headline"], (creatives[row].headline or creatives[row].text for row in (*having[:2], *rows)), NUM_LINES)
+    _take(messages["subline"], (creatives[row].description or creatives[row].primary_text for row in rows), 2)
+    _take(messages["button"], (creatives[row].cta for row in rows), 2)
+    pictures = [row for row in rows if creatives[row].image_path is not None]
+    photos = [row for row in pictures if text_share[row] < NO_LETTERING][:3]
+    brand = next((creatives[row].brand for row in rows if creatives[row].brand), "")
+    lines = [f"# {brief.title}", f"# {brief.why}"]
+    if brief.attributes:
+        lines.append(
+            f"# Add {' and '.join(brief.attributes)}; what stands below was said by ads of the account: keep what is true."
+        )
+    if not photos:
+        lines.append('# No picture of these ads is free of words: name a photograph, [[photos]] file = "photo.jpg".')
+    ran = [_path(creatives[row], folder) for row in pictures if row not in photos][:NUM_RAN]
+    lines += [f"ran = {json.dumps(list(dict.fromkeys(ran)), ensure_ascii=False)}", "", "[brand]", f"name = {_quote(brand)}"]
+    for row in photos:
+        lines += ["", "[[photos]]", f"file = {_quote(_path(creatives[row], folder))}"]
+        if creatives[row].consent_id:
+            lines.append(f"consent_id = {_quote(creatives[row].consent_id)}")
+    lines += ["", "[messages]"]
+    lines += [f"{role} = {json.dumps(said, ensure_ascii=False)}" for role, said in messages.items() if said]
+    return "\n".join(lines) + "\n"
+
+
+def _rate(one: Creative) -> float:
+    """Return a click rate with a click of an ad that nobody knows added, so that an ad shown twice does not lead."""
+    return ((one.clicks or 0) + 1) / ((one.impressions or 0) + 200)
+
+
+def _take(into: list[str], lines: Any, most: int) -> None:
+    for line in lines:
+        text = " ".join(str(line).split())
+        if text and text not in into and len(into) < most:
+            into.append(text)
+
+
+def _path(one: Creative, folder: Path) -> str:
+    """Return where a picture lies, from the folder of the brief where it can be."""
+    return Path(os.path.relpath(Path(str(one.image_path)).resolve(), folder.resolve())).as_posix()
+
+
+def _quote(text: str) -> str:
+    """Return a TOML string: that of JSON."""
+    return json.dumps(text, ensure_ascii=False)

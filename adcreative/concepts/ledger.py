@@ -1,0 +1,120 @@
+"""The ledger of a user's tests: what was predicted of each change, what came true, and how far predictions may be believed.
+
+One row a tested version, the latest read-out of it. Predictions are believed by the share that comes true,
+
+    share = (m0 / v0 + sum w x y) / (1 / v0 + sum w x^2)        x: predicted, y: realised log-change, w: 1 / variance of y
+
+with what was measured elsewhere as prior N(m0, v0) (`ctr.search_shrinkage`). Knows plans and read-outs as plain values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adcreative.artifacts import write_atomically
+from adcreative.ctr.search_shrinkage import read_searched_share
+from adcreative.errors import CatalogError
+
+COLUMNS = (
+    "variant_id", "run_hash", "campaign", "test", "kind", "predicted", "predicted_low", "predicted_high", "realised",
+    "realised_low", "realised_high", "answer", "impressions", "clicks", "control_impressions", "control_clicks",
+)  # fmt: skip
+NAMED = ("variant_id", "run_hash", "campaign", "test")  # left out of what is shared
+UNEXPLAINED = 0.05  # log-odds by which two arms of a test differ beyond chance and change: days, auctions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How predictions held: tests with a prediction, the share of it that came true with its 90 % interval, the share of tests
+    whose realised change, with its own error, fits the predicted 90 % interval (None without such intervals), and how many of
+    the predicted gains were gains."""
+
+    num: int
+    share: float
+    share_low: float
+    share_high: float
+    covered: float | None
+    num_gains: int
+
+
+def rows_of(plan: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each version of a read-out. tests: as in its JSON."""
+    planned = {test["test"]: test for test in plan["tests"]}
+    found = []
+    for read in tests:
+        told = planned[read["test"]]
+        arms = {arm["arm"]: arm for arm in told["arms"]}
+        for arm in read["arms"]:
+            own = arms.get(arm["arm"], {})
+            kinds = sorted({edit.split(" ")[0] for edit in own.get("edits", ())})
+            found.append({
+                "variant_id": own.get("variant_id", ""), "run_hash": plan.get("run_hash", ""),
+                "campaign": plan.get("campaign", ""),
+                "test": read["test"], "kind": "; ".join(kinds), "predicted": told.get("uplift_predicted"),
+                "predicted_low": told.get("uplift_low"), "predicted_high": told.get("uplift_high"), "realised": arm["uplift"],
+                "realised_low": arm["uplift_low"], "realised_high": arm["uplift_high"], "answer": arm["answer"],
+                "impressions": arm["impressions"], "clicks": arm["clicks"],
+                "control_impressions": read["control_impressions"], "control_clicks": read["control_clicks"],
+            })  # fmt: skip
+    return found
+
+
+def append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add rows to a ledger; a later read-out of a version replaces the earlier.
+
+    Raises:
+        CatalogError: the file is there and is no ledger.
+    """
+    known = read(path) if path.exists() else pd.DataFrame(columns=list(COLUMNS))
+    added = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    kept = known[~known["variant_id"].isin(added["variant_id"])]
+    whole = pd.concat([one for one in (kept, added) if len(one)], ignore_index=True) if len(added) else known
+    write_atomically(path, whole.to_parquet(index=False), is_private=True)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Return the rows of a ledger.
+
+    Raises:
+        CatalogError: there is none, or it is something else.
+    """
+    try:
+        found = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise CatalogError(f"{path} is no ledger; read-out --ledger {path.name} writes one.") from error
+    if missing := [name for name in COLUMNS if name not in found.columns]:
+        raise CatalogError(f"{path} is no ledger: it has no column {missing[0]}; read-out --ledger writes one.")
+    return found
+
+
+def calibrate(ledger: pd.DataFrame) -> Calibration:
+    """Return how the predictions of a ledger held, tests without a prediction or without clicks left out."""
+    rows = ledger[ledger["predicted"].notna() & (ledger["clicks"] > 0) & (ledger["control_clicks"] > 0)]
+    rate, control = rows["clicks"] / rows["impressions"], rows["control_clicks"] / rows["control_impressions"]
+    realised = np.log((rate / control).to_numpy(float))
+    variance = (1 / rows["clicks"] + 1 / rows["control_clicks"]).to_numpy(float) + UNEXPLAINED**2
+    predicted = np.log1p(rows["predicted"].to_numpy(float))
+    mean, deviation = read_searched_share()
+    information = 1 / deviation**2 + float((predicted**2 / variance).sum())
+    share = (mean / deviation**2 + float((predicted * realised / variance).sum())) / information
+    reach = 1.645 / math.sqrt(information)
+    low, high = (np.log1p(rows[name].to_numpy(float)) for name in ("predicted_low", "predicted_high"))
+    has = np.isfinite(low) & np.isfinite(high)
+    error = np.hypot((high - low) / 2, 1.645 * np.sqrt(variance))[has]  # both 90 % half-widths together
+    inside = np.abs(realised - (low + high) / 2)[has] <= error
+    return Calibration(
+        num=len(rows), share=share, share_low=share - reach, share_high=share + reach,
+        covered=float(inside.mean()) if has.any() else None, num_gains=int(((predicted > 0) & (realised > 0)).sum()),
+    )  # fmt: skip
+
+
+def share_rows(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows as they may be given away: without ids, campaigns and names of tests, in the order of their size."""
+    return ledger.drop(columns=list(NAMED)).sort_values("impressions", ascending=False, ignore_index=True)

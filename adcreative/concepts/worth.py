@@ -1,0 +1,158 @@
+"""What concepts and attributes were worth in an account: effects of its own mixed model, and which of them are sure.
+
+Concepts are held against each other, an ad and its near-twins being one finding; attributes against ads without them, with the
+concepts as a random effect, so that a concept that happens to have an attribute is not taken for it. Called sure is what is
+worth at least LEAST in its direction, as many of the surest as keep the expected share of false ones at FALSE_SHARE (Storey
+2003, "The positive false discovery rate: a Bayesian interpretation"), and whose 90 % interval does not hold 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from adcreative.creative import Creative
+from adcreative.ctr.account.effects import TAILS, TEXTS, draw_contrasts, find_telling
+from adcreative.ctr.account.seen_effects import SeenFeature
+from adcreative.ctr.account.table import AccountTable, Ads, read_columns
+from adcreative.features.outcomes import fold
+
+LEAST, FALSE_SHARE = 0.01, 0.05  # log-odds: a change of the click rate by a hundredth, which nobody acts on
+MAX_CONCEPTS = 80  # that are told apart, those with the most clicks
+TWINS, CONCEPTS = "twins", "concepts"
+MAX_ROWS = 1_000  # that the mixed model holds, those whose counts say most: 2,000 ads in a minute of one core
+WANTED = float(np.log(1.1))  # log-odds that a test should tell: a tenth of the clicks
+Z = 1.645
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """What something was worth beside like ads without it.
+
+    kind: "concept", "words", "look", "face", "format" or "name". effect: change of the log-odds of a click; low, high: its 90 %
+    interval. ads: different ones that had it, near-twins being one. missing: what would tell it, "" where it is sure.
+    """
+
+    kind: str
+    label: str
+    effect: float
+    low: float
+    high: float
+    ads: int
+    impressions: int
+    clicks: int
+    is_sure: bool
+    missing: str = ""
+
+    @property
+    def change(self) -> tuple[float, float, float]:
+        """The relative change of clicks per impression, with its 90 % interval: 0.1 is a tenth more."""
+        mean, low, high = (float(np.expm1(value)) for value in (self.effect, self.low, self.high))
+        return mean, low, high
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self) | dict(zip(("change", "change_low", "change_high"), self.change, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """Worths [F] with the draws [K, F] that they sum up, and what ads vary beyond them (log-odds)."""
+
+    worths: Sequence[Worth]
+    draws: np.ndarray
+    spread: float
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """N rows of an account: an ad, or an ad in a segment. concept, twin: [N] numbers of `grouping`."""
+
+    creatives: Sequence[Creative]
+    concept: np.ndarray
+    twin: np.ndarray
+
+    def table(self) -> AccountTable:
+        """Return the rows as the mixed model takes them."""
+        num = len(self.creatives)
+        return AccountTable(
+            texts=[""] * num, columns=read_columns(self.creatives), dense={}, group=np.arange(num), ads=Ads(self.creatives, ()),
+            clicks=np.array([float(one.clicks or 0) for one in self.creatives]),
+            impressions=np.array([float(one.impressions or 0) for one in self.creatives]),
+        )  # fmt: skip
+
+
+def weigh_concepts(results: Results, labels: Sequence[str], *, seed: int) -> Told:
+    """Return the worth of the first len(labels) concepts, at most MAX_CONCEPTS, beside the others; none of a single one."""
+    num = min(len(labels), MAX_CONCEPTS)
+    seen = (results.concept[:, None] == np.arange(num)).astype(np.float64)
+    if num < 2 or len(set(results.concept.tolist())) < 2:
+        return Told((), np.zeros((1, 0)), 0.0)
+    keys = {TWINS: [str(one) for one in results.twin]}
+    draws, spread = draw_contrasts(results.table(), seen, keys, seed=seed, column_of=["concept"] * num, max_rows=MAX_ROWS)
+    return _tell([("concept", label) for label in labels[:num]], seen, draws, spread, results)
+
+
+def weigh_attributes(results: Results, features: Sequence[SeenFeature], *, seed: int) -> tuple[list[SeenFeature], Told]:
+    """Return the attributes that enough different ads have and lack, and their worth."""
+    twins = [str(one) for one in results.twin]
+    kept: list[SeenFeature] = []
+    if features:
+        kept = [features[k] for k in find_telling(np.stack([one.seen for one in features], axis=1), twins)]
+    if not kept:
+        return [], Told((), np.zeros((1, 0)), 0.0)
+    seen = np.stack([one.seen for one in kept], axis=1)
+    texts = [fold(one.headline or one.text) for one in results.creatives]
+    keys = {TWINS: twins, CONCEPTS: [str(one) for one in results.concept], TEXTS: texts}
+    draws, spread = draw_contrasts(
+        results.table(), seen, keys, seed=seed, column_of=[one.column for one in kept], max_rows=MAX_ROWS
+    )
+    return kept, _tell([(one.kind, one.label) for one in kept], seen, draws, spread, results)
+
+
+def _tell(names: Sequence[tuple[str, str]], seen: np.ndarray, draws: np.ndarray, spread: float, results: Results) -> Told:
+    shown = np.array([float(one.impressions or 0) for one in results.creatives])
+    clicked = np.array([float(one.clicks or 0) for one in results.creatives])
+    lows, highs = np.quantile(draws, TAILS, axis=0)
+    means, sure = draws.mean(axis=0), find_sure(draws)
+    by_twin = np.bincount(results.twin, shown)
+    typical = float(np.median(by_twin[by_twin > 0])) if (by_twin > 0).any() else 1.0
+    rate = max(float(clicked.sum()) / max(float(shown.sum()), 1.0), 1e-6)
+    worths = []
+    for place, (kind, label) in enumerate(names):
+        own = seen[:, place] == 1
+        worths.append(Worth(
+            kind=kind, label=label, effect=float(means[place]), low=float(lows[place]), high=float(highs[place]),
+            ads=len(set(results.twin[own].tolist())), impressions=int(shown[own].sum()), clicks=int(clicked[own].sum()),
+            is_sure=bool(sure[place]),
+            missing="" if sure[place] else _missing(float(draws[:, place].std()), spread, typical, rate),
+        ))  # fmt: skip
+    return Told(worths, draws, spread)
+
+
+def find_sure(draws: np.ndarray) -> np.ndarray:
+    """Return [F] whether an effect is sure; see the module's head. draws: [K, F]."""
+    if not draws.shape[1]:
+        return np.zeros(0, bool)
+    lows, highs = np.quantile(draws, TAILS, axis=0)
+    wrong = np.minimum((draws < LEAST).mean(axis=0), (draws > -LEAST).mean(axis=0))
+    order = np.argsort(wrong, kind="stable")
+    expected = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
+    sure = np.zeros(len(order), bool)
+    sure[order[expected <= FALSE_SHARE]] = True
+    return sure & ((lows > 0) | (highs < 0))
+
+
+def _missing(std: float, spread: float, typical: float, rate: float) -> str:
+    """Say how many more ads, each shown as often as the account's ads usually are, would tell WANTED from nothing."""
+    of_one = spread**2 + 1 / max(typical * rate, 1e-6)
+    wanted = (WANTED / Z) ** 2
+    if std**2 <= wanted:
+        return f"worth less than {np.expm1(WANTED):.0%} either way, as far as can be told"
+    more = max(1, int(np.ceil(of_one * (1 / wanted - 1 / std**2))))
+    shown = f"{round(typical, -2) or typical:,.0f}"
+    ads = "one more ad with it" if more == 1 else f"about {more} more ads with it, each"
+    return f"cannot be told yet: {ads} shown some {shown} times would tell {np.expm1(WANTED):.0%}"

@@ -1,0 +1,297 @@
+"""The verb `concepts`: an account's ads as ideas, what each was worth, and the briefs of what to make next."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adcreative.artifacts import dump_json, write_atomically
+from adcreative.catalog.mapping import TableSettings
+from adcreative.catalog.mapping import read_settings as read_table_settings
+from adcreative.catalog.naming import NamePattern, read_pattern
+from adcreative.catalog.results import ResultRow, read_results
+from adcreative.catalog.tables import atomic_file, failures_path, write_failures, write_rows
+from adcreative.concepts.attributes import find_attributes, find_name_pattern
+from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
+from adcreative.concepts.grouping import Grouping, Seen, group, see
+from adcreative.concepts.worth import Results, Worth, weigh_attributes, weigh_concepts
+from adcreative.creative import Creative, FailedCreative
+from adcreative.delivery.forecast.trend import Fatigue, measure_fatigue
+from adcreative.errors import CatalogError, ConfigError
+from adcreative.features.lettering import LETTERING_STATS
+from adcreative.features.outcomes import fold
+from adcreative.features.picture_fields import fill_from_pictures
+from adcreative.features.tables import extract_features, read_usable
+from adcreative.features.word_readings import find_reader
+from adcreative.options import takes
+from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
+from adcreative.report.concepts import render_concepts
+from adcreative.runs.batch import RunSummary
+from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.settings import ConceptsSettings
+
+REPORT, TABLE, SHEET, NEXT = "report.html", "concepts.csv", "concepts.json", "next.toml"
+COLUMNS = ("ad_name", "file_name", "concept", "label", "sureness", "twins", "impressions", "clicks")
+MIN_ADS = 2
+MIN_RESULTS = 4  # different ads with impressions and clicks, below which nothing is said of what was worth what
+SHARE = LETTERING_STATS.index("share")
+
+
+@dataclass(frozen=True, eq=False)
+class _Account:
+    """Ads, each once, with what was seen of them; row_of: [R] the ad of each row; rows: with their results."""
+
+    ads: Sequence[Creative]
+    features: Sequence[Any]
+    rows: Sequence[Creative]
+    row_of: np.ndarray
+
+
+@takes(ConceptsSettings)
+def concepts(
+    data: Path, out: Path, settings: ConceptsSettings, *, restart: bool = False, progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:  # fmt: skip
+    """Group an account's ads by what they show and say; tell what each group and attribute was worth, and what to make next.
+
+    Writes report.html, concepts.csv (a row an ad), concepts.json (all that is told), and the briefs that `compose` reads:
+    next.toml, the most valuable test, and next-2.toml to next-5.toml. What was read of pictures and words is kept, so a run
+    that was stopped or killed goes on where it was. Without results the ads are grouped, and nothing is said of worth.
+
+    Args:
+        data: folder or table as for `train`, or a platform's export. settings: its fields may be given as keywords.
+    Raises:
+        CatalogError: nothing usable in `data`, or fewer than two different ads. ConfigError: stopped, a wrong setting, or `out`
+            holds what somebody else wrote.
+    """
+    started_s, data, out = time.monotonic(), Path(data), Path(out)
+    outputs = [out / name for name in (REPORT, TABLE, SHEET, NEXT, *(f"next-{place}.toml" for place in range(2, 6)))]
+    inputs = (data, settings.columns, settings.images, settings.words)
+    check_outputs(outputs, inputs, restart=restart)
+    if settings.impressions is not None and settings.impressions < 1:
+        raise ConfigError(f"--impressions must be at least 1, got {settings.impressions}")
+    table = read_table_settings(settings.columns, dates=settings.dates)
+    catalog = read_usable(data, table, images=settings.images, words=settings.words)
+    account, failures = _read(catalog.creatives, settings, progress, should_stop)
+    if should_stop():
+        raise ConfigError("stopped before the result was complete; what was read is kept, the same command goes on")
+    if len(account.ads) < MIN_ADS:
+        raise CatalogError(f"{data} lists {len(account.ads)} different ads; concepts need at least {MIN_ADS}.")
+    progress("grouping", 0, 1)
+    grouping = group(_see(account, settings), seed=settings.seed)
+    told = _tell(account, grouping, _pattern(account.ads, table), _days(data, table), settings)
+    with own_outputs([*outputs, failures_path(out / "concepts")], inputs, restart=restart):
+        _write(out, account, grouping, told)
+        write_failures(failures_path(out / "concepts"), [*catalog.failures, *failures])
+    progress("grouping", 1, 1)
+    return RunSummary(
+        path=out / REPORT, done=len(account.ads), failed=len(failures), lines=tuple(told["lines"]),
+        warnings=catalog.warnings, seconds=round(time.monotonic() - started_s, 1),
+    )  # fmt: skip
+
+
+def _read(
+    creatives: Sequence[Creative], settings: ConceptsSettings, progress: Progress, should_stop: ShouldStop
+) -> tuple[_Account, list[FailedCreative]]:
+    """Return the ads, each once however many rows it has, with their features; and what could not be read."""
+    from adcreative.verbs.loading import load_tools
+
+    extractor = load_tools(features=settings.features).extractor
+    firsts: dict[tuple[str, ...], int] = {}
+    places = [firsts.setdefault(_identity(one), len(firsts)) for one in creatives]
+    leaders = dict(zip(reversed(places), reversed(creatives), strict=True))  # the first row of each
+    distinct = [leaders[place] for place in range(len(firsts))]
+    wanted: list[Creative] = []
+    tell_words = count_stage(progress, "reading words in pictures")
+    for one in fill_from_pictures(distinct, find_reader(lambda: extractor.cache)):
+        if should_stop():
+            return _Account((), (), (), np.zeros(0, np.int64)), []
+        wanted.append(one if one.has_words or one.has_image else replace(one, headline=one.ad_name))
+        tell_words(len(wanted), len(distinct))
+    usable, features, failures = extract_features(extractor, wanted, progress, should_stop)
+    place_of = {id(one): place for place, one in enumerate(usable)}
+    new_place = [place_of.get(id(one), -1) for one in wanted]
+    kept = [(creative, new_place[place]) for creative, place in zip(creatives, places, strict=True) if new_place[place] >= 0]
+    words_of = [replace(one, headline=usable[at].headline, description=usable[at].description) for one, at in kept]
+    return _Account(usable, features, words_of, np.array([at for _, at in kept], np.int64)), failures
+
+
+def _identity(one: Creative) -> tuple[str, ...]:
+    """Return what tells ads apart: picture and words; the name where there is neither."""
+    key = (one.file_name, fold(one.headline), fold(one.body))
+    return key if any(key) else ("", "", fold(one.ad_name))
+
+
+def _see(account: _Account, settings: ConceptsSettings) -> Seen:
+    lines = [one.headline or one.text for one in account.ads]
+    if not settings.text_encoder:
+        return see(lines, account.features)
+    from adcreative.encoders.text_encoder import TextEncoder
+
+    return see(lines, account.features, TextEncoder.load(settings.text_encoder))
+
+
+def _pattern(ads: Sequence[Creative], table: TableSettings) -> NamePattern | None:
+    return read_pattern(table.name_pattern) if table.name_pattern else find_name_pattern(ads)
+
+
+def _days(data: Path, table: TableSettings) -> Sequence[ResultRow]:
+    """Return the rows of an export by day; none of a folder, or of a table that is no export."""
+    if not data.is_file():
+        return ()
+    try:
+        return read_results(data, columns=table).rows
+    except CatalogError:  # it was read as a catalogue, which need not have days
+        return ()
+
+
+def _tell(
+    account: _Account, grouping: Grouping, pattern: NamePattern | None, days: Sequence[ResultRow], settings: ConceptsSettings
+) -> dict[str, Any]:
+    """Return all that is told of an account, in plain values but for briefs and their files."""
+    num = int(grouping.concept.max()) + 1
+    labels = [_label(account, np.flatnonzero(grouping.concept == number)) for number in range(num)]
+    fields = set(pattern.fields) if pattern else set()
+    with_results = [row for row, one in enumerate(account.rows) if one.has_results]
+    rows = [replace(one, context={k: v for k, v in one.context.items() if k not in fields})
+            for one in (account.rows[row] for row in with_results)]  # fmt: skip
+    ad_of = account.row_of[with_results]
+    results = Results(rows, grouping.concept[ad_of], grouping.twin[ad_of])
+    told: dict[str, Any] = {"labels": labels, "stability": grouping.stability, "briefs": (), "concepts": (), "attributes": ()}
+    falling = _falling(account, grouping, days, labels)
+    if len(set(results.twin.tolist())) >= MIN_RESULTS:
+        weighed = weigh_concepts(results, labels, seed=settings.seed)
+        seen = find_attributes([account.ads[at] for at in ad_of], [account.features[at] for at in ad_of], pattern)
+        kept, attributes = weigh_attributes(results, seen, seed=settings.seed)
+        by_twin = np.bincount(results.twin, [float(one.impressions or 0) for one in rows])
+        usual = int(np.median(by_twin[by_twin > 0]))
+        clicks, shown = (sum(getattr(one, name) or 0 for one in rows) for name in ("clicks", "impressions"))
+        budget = Budget(impressions=settings.impressions or usual, rate=min(max(clicks / shown, 1e-6), 0.999))
+        told |= {"concepts": weighed.worths, "attributes": attributes.worths, "budget": budget}
+        told["briefs"] = rank_briefs(
+            weighed, attributes, kept, results, budget, seed=settings.seed,
+            falling={number: one.change or 0.0 for number, one in falling.items()},
+        )  # fmt: skip
+    told["falling"] = falling
+    told["twins"] = _twins(account, grouping)
+    told["lines"] = _lines(account, grouping, told)
+    return told
+
+
+def _label(account: _Account, ads: np.ndarray) -> str:
+    """Return the line of a concept's ad that was shown most, in quotation marks."""
+    shown: Counter[int] = Counter()
+    for place, one in zip(account.row_of.tolist(), account.rows, strict=True):
+        shown[place] += one.impressions or 0
+    leader = account.ads[max(ads.tolist(), key=lambda place: shown[place])]
+    text = " ".join((leader.headline or leader.text or leader.ad_name or leader.file_name).split())
+    return f"“{text[:57] + '…' if len(text) > 58 else text}”"
+
+
+def _falling(account: _Account, grouping: Grouping, days: Sequence[ResultRow], labels: Sequence[str]) -> dict[int, Fatigue]:
+    """Return the concepts whose click rate surely falls, by day."""
+    concept_of = {one.ad_name: int(grouping.concept[at]) for at, one in zip(account.row_of, account.rows, strict=True)}
+    known = [replace(row, ad_name=str(concept_of[row.ad_name])) for row in days if row.ad_name in concept_of]
+    return {int(one.name): one for one in measure_fatigue(known) if one.is_falling and int(one.name) < len(labels)}
+
+
+def _twins(account: _Account, grouping: Grouping) -> list[dict[str, Any]]:
+    """Return the near-twins, those that were shown most first: names, and how often all of them were shown."""
+    shown = np.bincount(account.row_of, [float(one.impressions or 0) for one in account.rows], len(account.ads))
+    found = []
+    for number in np.flatnonzero(np.bincount(grouping.twin) > 1):
+        own = np.flatnonzero(grouping.twin == number)
+        found.append({
+            "names": [account.ads[place].name for place in own], "places": own.tolist(), "impressions": int(shown[own].sum()),
+        })  # fmt: skip
+    return sorted(found, key=lambda one: (-one["impressions"], -len(one["names"])))
+
+
+def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> list[str]:
+    """Return what is said first: how many ads are how many concepts, what is paid twice, what is sure, what comes next."""
+    sizes, num = np.bincount(grouping.concept), len(account.ads)
+    largest = f", {int(sizes[:2].sum())} of the ads are two of them" if len(sizes) > 3 else ""
+    lines = [f"{num} ads are {len(sizes)} concept{'s' if len(sizes) > 1 else ''}{largest}"]
+    if told["twins"]:
+        more = sum(len(one["names"]) - 1 for one in told["twins"])
+        first = told["twins"][0]["names"]
+        lines.append(
+            f'{more} ads are near-twins of others: {len(first)} such as "{first[0][:40]}" are one ad, and you pay for one test'
+        )
+    lines.append(
+        f"of ten ads eight at a time, the grouping is much the same: adjusted Rand index {grouping.stability:.2f}"
+        f"{'' if grouping.stability >= STABLE else '; take the concepts as a proposal'}"
+    )
+    worths: Sequence[Worth] = (*told["concepts"], *told["attributes"])
+    for one in [one for one in worths if one.is_sure][:6]:
+        change, low, high = (100 * value for value in one.change)
+        lines.append(f"{one.label}: {change:+.0f} % clicks ({low:+.0f} to {high:+.0f}) in {one.ads} ads")
+    if told["concepts"] and not any(one.is_sure for one in worths):
+        lines.append("no concept and no attribute is surely better or worse than the others yet")
+    if not told["concepts"]:
+        lines.append("nothing is said of what was worth what: too few different ads have impressions and clicks")
+    lines += [
+        f"{told['labels'][number]}: tired, its click rate falls by {-100 * (one.change or 0):.0f} % a week"
+        for number, one in told["falling"].items()
+    ]
+    if told["briefs"]:
+        lines.append(f"next: {told['briefs'][0].title}; adcreative compose {NEXT} --out new/ makes it")
+    return lines
+
+
+STABLE = 0.8  # adjusted Rand index of resamples, below which groups are called a proposal: as the bench's bar
+
+
+def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    counts = np.zeros((2, len(account.ads)))
+    for place, one in zip(account.row_of, account.rows, strict=True):
+        counts[:, place] += one.impressions or 0, one.clicks or 0
+    twins = np.bincount(grouping.twin)[grouping.twin] - 1
+    rows = [
+        {"ad_name": one.ad_name, "file_name": one.file_name, "concept": int(grouping.concept[place]) + 1,
+         "label": told["labels"][grouping.concept[place]], "twins": int(twins[place]),
+         "sureness": None if np.isnan(grouping.sureness[place]) else round(float(grouping.sureness[place]), 3),
+         "impressions": int(counts[0, place]), "clicks": int(counts[1, place])}
+        for place, one in enumerate(account.ads)
+    ]  # fmt: skip
+    write_rows(out / TABLE, sorted(rows, key=lambda row: (row["concept"], -row["impressions"])), COLUMNS)
+    briefs: Sequence[NextBrief] = told["briefs"]
+    share = np.array([np.nan if one.lettering is None else float(one.lettering[SHARE]) for one in account.features])
+    ran = [
+        replace(one, impressions=int(counts[0, place]), clicks=int(counts[1, place])) for place, one in enumerate(account.ads)
+    ]
+    for place, brief in enumerate(briefs):
+        name = NEXT if not place else f"next-{place + 1}.toml"
+        with atomic_file(out / name) as file:
+            file.write(write_brief(brief, ran, grouping.concept, share, out))
+    for place in range(len(briefs), 5):
+        (out / (NEXT if not place else f"next-{place + 1}.toml")).unlink(missing_ok=True)
+    plain = {
+        "lines": told["lines"], "stability": told["stability"], "num_ads": len(account.ads), "twins": told["twins"],
+        "concepts": _plain_concepts(account, grouping, told), "attributes": [one.as_dict() for one in told["attributes"]],
+        "briefs": [one.as_dict() for one in briefs],
+    }  # fmt: skip
+    with atomic_file(out / SHEET) as file:
+        file.write(dump_json(plain, indent=1))
+    pictures = [str(one.image_path) if one.image_path else "" for one in account.ads]
+    write_atomically(out / REPORT, render_concepts(plain, pictures).encode(), is_private=True)
+
+
+def _plain_concepts(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for number, label in enumerate(told["labels"]):
+        own = np.flatnonzero(grouping.concept == number)
+        worth = told["concepts"][number].as_dict() if number < len(told["concepts"]) else {}
+        tired = told["falling"].get(number)
+        found.append({
+            **worth, "number": number + 1, "label": label, "num_ads": len(own), "places": own.tolist(),
+            "names": [account.ads[place].name for place in own], "weekly_change": tired.change if tired else None,
+        })  # fmt: skip
+    return found

@@ -1,0 +1,44 @@
+"""The verb `ledger`: how predictions held over all tests of a user, and a table of them that may be given away."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from adcreative.artifacts import dump_json
+from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.runs.batch import RunSummary
+from adcreative.runs.outputs import own_outputs
+
+LEAST = 5  # tests, below which the share that comes true is mostly what was measured elsewhere
+
+
+def ledger(path: Path, out: Path, *, share: Path | None = None, restart: bool = False) -> RunSummary:
+    """Say how what was predicted of changes came true, from the ledger that `read_out` keeps; write figures to `out` (JSON).
+
+    Args:
+        share: CSV to write: the same tests without ids, campaigns and names, for whoever pools such tables.
+    Raises:
+        CatalogError: `path` is no ledger. ConfigError: an output is the ledger, or was written by somebody else.
+    """
+    from adcreative.concepts.ledger import calibrate, read, share_rows
+
+    path, out = Path(path), Path(out)
+    rows = read(path)
+    found = calibrate(rows)
+    outputs = [one for one in (out, share) if one is not None]
+    with own_outputs(outputs, (path,), restart=restart):
+        with atomic_file(out) as file:
+            file.write(dump_json({"num_rows": len(rows), **asdict(found)}, indent=1))
+        if share is not None:
+            told = share_rows(rows)
+            write_rows(share, told.to_dict("records"), list(told.columns))
+    lines = [f"{found.num} tested versions had a prediction; {found.num_gains} of them gained and were predicted to"]
+    if found.num:
+        reach = f"{found.share_low:.2f} to {found.share_high:.2f}"
+        lines.append(f"of a predicted change {found.share:.2f} comes true (nine times in ten {reach})")
+        if found.num < LEAST:
+            lines.append(f"that is mostly what was measured elsewhere: {LEAST} tests and more tell it for this account")
+    if found.covered is not None:
+        lines.append(f"the predicted 90 % interval fits the result of {found.covered:.0%} of them")
+    return RunSummary(path=out, done=len(rows), lines=tuple(lines))

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adcreative.concepts.attributes import find_attributes, find_name_pattern, says
+from adcreative.concepts.briefs import Budget, rank_briefs, write_brief
+from adcreative.concepts.worth import Results, find_sure, weigh_attributes, weigh_concepts
+from adcreative.creative import Creative
+from adcreative.features.batch import CreativeFeatures
+
+EFFECTS = (0.5, 0.0, -0.5)
+
+
+def draw(rng: np.random.Generator, num: int = 30) -> Results:
+    """Return ads of three concepts, of which the first is worth more and the last less; a third of each have an offer."""
+    creatives, concept = [], []
+    for number, effect in enumerate(EFFECTS):
+        for place in range(num):
+            has_offer = place % 3 == 0
+            rate = 1 / (1 + np.exp(3.5 - effect - 0.3 * has_offer - rng.normal(0, 0.1)))
+            creatives.append(Creative(
+                ad_name=f"brand_{'video' if place % 2 else 'static'}{place}_{number}", headline=f"Line {'abc'[number]} {place}",
+                primary_text="Save 20 % today" if has_offer else "", brand="Somnia", cta="Shop now",
+                impressions=20_000, clicks=int(rng.binomial(20_000, rate)),
+            ))  # fmt: skip
+            concept.append(number)
+    return Results(creatives, np.array(concept), np.arange(len(creatives)))
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return draw(np.random.default_rng(0))
+
+
+def test_a_concept_that_is_worth_more_is_surely_so_and_its_interval_holds_the_truth(results: Results) -> None:
+    told = weigh_concepts(results, ["a", "b", "c"], seed=0)
+    means = np.array(EFFECTS) - [(sum(EFFECTS) - one) / 2 for one in EFFECTS]
+    for worth, truth in zip(told.worths, means, strict=True):
+        assert worth.low - 0.06 <= truth <= worth.high + 0.06, worth  # the prior draws towards 0
+    assert [one.is_sure for one in told.worths] == [True, False, True]
+    assert "more ad" in told.worths[1].missing or "either way" in told.worths[1].missing
+    assert [one.ads for one in told.worths] == [30, 30, 30]
+
+
+def test_what_chance_shows_is_not_called_sure() -> None:
+    assert not find_sure(np.random.default_rng(0).normal(0.05, 0.1, (2000, 50))).any()
+    mixed = np.concatenate([np.random.default_rng(0).normal(0.05, 0.05, (2000, 50)), np.full((2000, 1), 0.4)], axis=1)
+    assert np.flatnonzero(find_sure(mixed)).tolist() == [50]
+
+
+def test_attributes_are_held_against_ads_without_them_beside_the_concepts(results: Results) -> None:
+    pattern = find_name_pattern(results.creatives)
+    assert pattern is not None
+    seen = find_attributes(results.creatives, [CreativeFeatures()] * 90, pattern)
+    kept, told = weigh_attributes(results, seen, seed=0)
+    by_label = {one.label: one for one in told.worths}
+    assert by_label["an offer"].low <= 0.3 <= by_label["an offer"].high
+    assert by_label["an offer"].is_sure
+    assert any(one.kind == "name" and one.label.endswith(("video", "static")) for one in kept)
+    assert not any(one.is_sure for one in told.worths if one.kind == "name")
+
+
+def test_the_first_brief_is_the_best_concept_with_what_it_lacks_and_compose_reads_it(results: Results, tmp_path: Path) -> None:
+    from adcreative.compose.brief import read_brief
+
+    concepts = weigh_concepts(results, ["a", "b", "c"], seed=0)
+    seen = find_attributes(results.creatives, [CreativeFeatures()] * 90)
+    kept, attributes = weigh_attributes(results, seen, seed=0)
+    briefs = rank_briefs(concepts, attributes, kept, results, Budget(impressions=20_000, rate=0.03), seed=0)
+    assert briefs[0].concept == 0
+    assert [one.value for one in briefs] == sorted((one.value for one in briefs), reverse=True)
+    poor = rank_briefs(concepts, attributes, kept, results, Budget(impressions=200, rate=0.03), seed=0)
+    assert poor[0].assurance < briefs[0].assurance  # a small test ends without an answer more often
+    written = write_brief(briefs[0], results.creatives, results.concept, np.full(90, np.nan), tmp_path)
+    (tmp_path / "next.toml").write_text(written, encoding="utf-8")
+    assert tomllib.loads(written)["messages"]["button"] == ["Shop now"]
+    assert read_brief(tmp_path / "next.toml").brand.name == "Somnia"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "is_so"),
+    [("Do you sleep well?", "question", True), ("7 ways to sleep", "number", True), ("Seven ways", "number", False),
+     ("Jetzt nur 29 €", "price", True), ("29 nights", "price", False), ("전석 30% 타임세일", "offer", True),
+     ("Freedom to move", "offer", False), ("Last chance: mattresses", "urgency", True), ("Rated 4.8 by buyers", "proof", True),
+     ("The Star family", "proof", False), ("Introducing the mattress", "news", True)],
+)  # fmt: skip
+def test_attributes_of_words(text: str, name: str, is_so: bool) -> None:
+    assert says(Creative(headline=text), name) is is_so
