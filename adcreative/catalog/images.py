@@ -15,6 +15,9 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -26,12 +29,15 @@ from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+HAS_HEIF = find_spec("pillow_heif") is not None  # reads pictures of phones; without it they are refused by name
+MOVING = ("GIF", "WEBP", "PNG")
 MIN_SIDE_PX = 64
 MAX_PIXELS = 40_000_000
+MAX_DRAFTED_PIXELS = 120_000_000  # of a JPEG, which is decoded at a half or a quarter; phones take 108 megapixels
 DECODER = f"1, Pillow {PIL.__version__}"  # changes whenever a file may give other pixels
 _MAX_FILE_BYTES = 500_000_000
 _STRIP_ROWS = 256
-_KINDS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+_KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC" if HAS_HEIF else "JPEG, PNG, WebP, GIF, BMP or TIFF"
 _DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
     NotImplementedError, Warning, struct.error, zlib.error,
@@ -61,12 +67,37 @@ def read_image(path: Path) -> np.ndarray:
 
     Returns:
         [H, W, 3] uint8, 0..255, sRGB, upright, opaque; its own memory.
+    A JPEG of more than 40 megapixels, up to 120, is read at half its sides.
+
     Raises:
         CreativeError: missing, empty, not a picture, damaged, another format, under 64 px a side, or over 40
             megapixels.
     """
     with _open_file(Path(path)) as file:
         return _decode(file, Path(path).name)
+
+
+def count_frames(path: Path) -> int:
+    """Return how many frames a picture file has: 1 for one that does not move, or cannot be read."""
+    try:
+        with _open_file(Path(path)) as file, _open_header(file, Path(path).name) as image:
+            return int(getattr(image, "n_frames", 1)) if image.format in MOVING else 1
+    except (CreativeError, *_DECODER_ERRORS):
+        return 1
+
+
+def as_jpeg(path: Path) -> bytes | None:
+    """Return a picture that browsers do not show (HEIC) as a JPEG; None for any other.
+
+    Raises:
+        CreativeError: as `read_image`.
+    """
+    with _open_file(Path(path)) as file:
+        if file.read(12)[4:8] != b"ftyp":
+            return None
+    written = io.BytesIO()
+    Image.fromarray(read_image(path)).save(written, "JPEG", quality=95, subsampling=0)
+    return written.getvalue()
 
 
 def read_image_bytes(path: Path, max_bytes: int) -> bytes | None:
@@ -108,6 +139,8 @@ def decode_image(image_bytes: bytes, name: str = "picture") -> np.ndarray:
 
 def _decode(file: IO[bytes], name: str) -> np.ndarray:
     with _open_header(file, name) as image:
+        if image.format == "JPEG" and MAX_PIXELS < image.width * image.height <= MAX_DRAFTED_PIXELS:
+            image.draft("RGB" if image.mode == "RGB" else None, (image.width // 2, image.height // 2))
         _check_size(image.size, name)
         try:
             image.load()
@@ -124,14 +157,15 @@ def _open_header(file: IO[bytes], name: str) -> Image.Image:
     try:
         with _warnings_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of bombs; our own, lower limit refuses them
-            return Image.open(file, formats=FORMATS)
+            return Image.open(file, formats=(*FORMATS, _learn_heif()) if _name_kind(start) == "HEIC" and HAS_HEIF else FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(name, "more than 100") from error
     except UnidentifiedImageError as error:
         kind = _name_kind(start)
-        if kind:
+        is_ours = start.startswith(_OURS_BY_MAGIC) or (kind == "HEIC" and HAS_HEIF)
+        if kind and not is_ours:
             raise CreativeError(f'"{name}" is {kind}, not {_KINDS}.', "Save it as JPEG or PNG.") from error
-        if start.startswith(_OURS_BY_MAGIC):
+        if is_ours:
             problem = f'"{name}" is truncated or damaged: its header cannot be read.'
             raise CreativeError(problem, "Export or download the picture again.") from error
         problem = f'"{name}" is not a picture of a known kind ({_KINDS}).'
@@ -139,6 +173,13 @@ def _open_header(file: IO[bytes], name: str) -> Image.Image:
     except _DECODER_ERRORS as error:
         problem = f'"{name}" is truncated or damaged: its header cannot be read.'
         raise CreativeError(problem, "Export or download the picture again.") from error
+
+
+@cache
+def _learn_heif() -> str:
+    """Let Pillow read HEIC from now on; return what it calls it. Loaded with the first such picture: few ads are one."""
+    import_module("pillow_heif").register_heif_opener(thumbnails=False)
+    return "HEIF"
 
 
 def _check_size(size_px: tuple[int, int], name: str) -> None:

@@ -202,7 +202,9 @@ class TrainSettings:
     ] = False
     text_encoder: Annotated[
         str,
-        typer.Option(help="Further encoder of words: multilingual-e5-small, a folder, a package, a hub id."),
+        typer.Option(
+            help="Further encoder of words: multilingual-e5-small (where most are not English), none, a folder, a hub id."
+        ),
     ] = ""
     features: Path | None = None
 

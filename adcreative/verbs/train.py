@@ -13,7 +13,9 @@ from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.creative import Creative
 from adcreative.ctr.card import ACCOUNT_KIND
-from adcreative.encoders.text_encoder import TextEncoder
+from adcreative.encoders.language import detect_language
+from adcreative.encoders.text_encoder import E5, TextEncoder
+from adcreative.encoders.weights import build_source, check_weight
 from adcreative.errors import ArtifactError
 from adcreative.features.picture_fields import fill_from_pictures
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
@@ -27,6 +29,7 @@ from adcreative.verbs.model_folder import ROLES, TOGETHER, note_models
 from adcreative.verbs.settings import TrainSettings
 
 PLOT = "reliability.png"
+NO_ENCODER = "none"  # `text_encoder` of an account that is to be learnt without a further one
 MODALITIES = ("words", "picture", "faces", "context")
 
 
@@ -80,7 +83,8 @@ def train(
     out, and so does an installation whose encoders are others than that reads (a warning says so). `data` may be the
     export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash. Of an
     ad without words the words in its picture are read, as `score` does. `text_encoder` names a further encoder of words, such
-    as "multilingual-e5-small": a named weight, a folder, an installed package or a hub id, needed again to score.
+    as "multilingual-e5-small": a named weight, a folder, an installed package or a hub id, needed again to score. Without it
+    that one is taken where most ads are in other languages than English; "none" takes none.
 
     Args:
         settings: what is learnt from; its fields may be given as keywords.
@@ -100,7 +104,7 @@ def train(
     from adcreative.features.builder import check_finite
     from adcreative.verbs.loading import load_tools
 
-    encoder = TextEncoder.load(text_encoder) if text_encoder else None
+    named = TextEncoder.load(text_encoder) if text_encoder not in ("", NO_ENCODER) else None
     progress("reading results", 0, 1)
     catalog, with_results = _read_trainable(data, settings)
     extractor = load_tools(features=settings.features).extractor
@@ -119,6 +123,7 @@ def train(
     warnings = list(catalog.warnings)
     shipped = (None,) * len(ROLES) if settings.from_scratch else _load_shipped(warnings)
     warnings += filter(None, [describe_lonely_tests(creatives)])
+    encoder = named or (None if text_encoder else _find_encoder(creatives, warnings))
     fitted = fit_account(
         creatives, seen, seed=settings.seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
         text_encoder=encoder, provenance=dict.fromkeys(MODALITIES, "measured: own results"),
@@ -130,6 +135,17 @@ def train(
         _write_card(fitted[0].card("predictor"), out)
         write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
+
+
+def _find_encoder(creatives: Sequence[Creative], warnings: list[str]) -> TextEncoder | None:
+    """Return the encoder of a hundred languages where more ads are in other languages than in English, None elsewhere."""
+    languages = [detect_language(creative.text) for creative in creatives]
+    if sum(language not in ("en", "") for language in languages) <= languages.count("en"):
+        return None
+    if check_weight(E5) == "absent":
+        warnings.append(f"most words are not English, and no encoder of their language is here. {build_source(E5).remedy}")
+        return None
+    return TextEncoder.load(E5)
 
 
 def _read_trainable(data: Path, settings: TrainSettings) -> tuple[Catalog, list[Creative]]:

@@ -39,7 +39,7 @@ from .pages.pictures import Fillings
 from .pages.settings import build_settings
 from .pages.sizes import build_kept_sizes
 from .pages.steps import build_steps, build_words
-from .pages.theme import build_theme
+from .pages.theme import build_theme, font_faces
 from .pages.tools import build_tools
 from .sessions.ads import NO_AD
 from .sessions.belongings import FEATURES
@@ -53,15 +53,26 @@ if TYPE_CHECKING:
     from adcreative.workspace.store import Workspace
 
 
+# Gradio tells screen readers of the first and has no word for it; its own words for the others are of no app
+WORDS = {
+    "common.complete": "Done",
+    "upload_text.drop_file": "Drop it here",
+    "upload_text.click_to_upload": "choose from this computer",
+}
+
+
 class StudioPage(CheckedCalls):
     """Blocks that launch with the safe settings, whoever launches them, and never with a public link."""
 
     model_queue: ModelQueue
 
     def launch(self, *args: Any, **options: Any) -> Any:
-        looks: dict[str, Any] = {"theme": build_theme(), "css": str(read_part("parts.css")) + _read("studio.css")}
+        looks: dict[str, Any] = {
+            "theme": build_theme(),
+            "css": font_faces() + str(read_part("parts.css")) + _read("studio.css"),
+        }
         looks["head"] = f"<script>{_read('addresses.js')}{_read('answers.js')}</script>"
-        looks["i18n"] = gr.I18n(en={"common.complete": "Done"})  # Gradio tells screen readers of it and has no word for it
+        looks["i18n"] = gr.I18n(en=WORDS)
         return super().launch(*args, **{**safe_settings(), **looks, **options, "share": False})
 
 
@@ -83,14 +94,14 @@ def build_app(
     )  # fmt: skip
     library = None if workspace is None else Library(handlers=handlers, workspace=workspace)
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
-    with StudioPage(title="adcreative studio", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with StudioPage(title="adcreative", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         # who this browser is to us: a random name kept in the browser, so that a closed page finds its search again
         visitor = (
             gr.BrowserState(storage_key="adcreative-visitor")
             if library is None
             else gr.BrowserState(KEPT, storage_key="adcreative-tab", secret=KEPT)  # of one tab, over restarts (addresses.js)
         )
-        fragment(fragments.header(notice))
+        fragment(fragments.header(notice, is_kept=library is not None))
         with gr.Tabs(overflow_behavior="wrap") as tabs:  # on a phone too, no tab is hidden in a menu
             with gr.Tab("Make", id="make", elem_id="page-make"):
                 makes = Makes(handlers=handlers)
@@ -143,7 +154,7 @@ def _build_ad(
     kept_sizes = build_kept_sizes(Sizes(handlers=handlers), visitor)
     words_box, texts, use_words = build_words(Words(handlers=handlers), visitor)
     later_box, later, later_events = build_steps(steps, visitor)
-    with gr.Accordion("Numbers for the record", open=False):
+    with gr.Accordion("Numbers for the record", open=False, elem_id="record"):
         score_record, record = gr.JSON(label="Score"), gr.JSON(label="Improve")
     place = Place(
         page_ad=gr.State(NO_AD), bar=bar, step_boxes=[bring.hero_box, improve_box], scored=[bring.score_shown, score_record],
@@ -159,7 +170,7 @@ def _build_ad(
     events.wire_why(Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue)), bring.why, why_record)
     ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
-    wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, ended)
+    wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, visitor, ended)
     wire_consent(Consents(handlers=handlers), consent, bring.form, visitor)
     clear_when_mended(
         [wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path", "changes")], record, progress_shown

@@ -18,6 +18,7 @@ from .app import build_app
 from .doors import OwnPagesOnly, is_loopback
 from .handlers.library import HOME
 from .html.fragments import TEMPLATE_DIR
+from .pages.theme import look_routes
 from .sessions.ending import Worker, ending_tidily
 from .sessions.privacy import end_tidily
 
@@ -84,7 +85,8 @@ def launch(
         settings = {"mcp_server": True, **settings}
         print(f"tools for agents: http://{host}:{port}/gradio_api/mcp/", flush=True)
     print(f"adcreative studio: http://{host}:{port} (stop with Ctrl-C)", flush=True)
-    doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))]}
+    doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))], "routes": look_routes()}
+    settings = {"favicon_path": str(TEMPLATE_DIR / "favicon.svg"), **settings}
     end_tidily()
     load_behind(studio)
     served = {"server_name": host, "server_port": port, "auth": auth, "app_kwargs": doors, **settings}

@@ -184,11 +184,6 @@ class FakeStudio:
         box = (20.0, 30.0, 80.0, 100.0)
         return [FakeFace(box), FakeFace(box), FakeFace(box, "it is turned away")] if picture(creative) is not None else []
 
-    def demo_ad(self, out: Path) -> Creative:
-        out.mkdir(parents=True, exist_ok=True)
-        Image.linear_gradient("L").convert("RGB").save(out / "demo.png")
-        return Creative(image_path=out / "demo.png", file_name="demo.png", headline="Try me today", brand="Demo")
-
     def write_lines(self, creative: Creative, kind: str, settings: WriteSettings) -> Iterator[str]:
         """Three lines, one after another."""
         self.asked.append({"kind": kind, **vars(settings)})

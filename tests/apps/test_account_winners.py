@@ -65,7 +65,7 @@ def test_what_works_here_names_its_evidence_and_what_is_unsure() -> None:
     sure = {"feature": "number", "label": "a number", "effect": 0.2, "low": 0.1, "high": 0.3, "ads": 340}
     unsure = {"feature": "word free", "label": "“free”", "effect": 0.1, "low": -0.1, "high": 0.3, "ads": 12}
     shown = insights.works([sure, unsure])
-    assert "1 of 2 features of headlines make a sure difference" in shown
+    assert "1 of 2 features of headlines stand out here" in shown
     assert "+22% (+11% to +35%), 340 ads" in shown
     assert shown.count("ac-thin") == 1
     assert "None of 1 features" in insights.works([unsure])
@@ -83,7 +83,7 @@ def test_what_the_results_cannot_tell_is_said_plainly() -> None:
     assert "no evidence from 7 different pictures; at least 10" in insights.works([], num_pictures=7)
     face = {"kind": "face", "label": "a face", "effect": 0.2, "low": 0.1, "high": 0.3, "ads": 34}
     shown = insights.works([], [face], num_pictures=60)
-    assert "1 of 1 faces that were compared make a sure difference" in shown
+    assert "1 of 1 faces that were compared stand out here" in shown
     assert "+22% (+11% to +35%), 34 ads" in shown
     assert "Faces: no evidence" not in shown
     assert "Looks: no evidence, since these pictures are too much alike" in shown

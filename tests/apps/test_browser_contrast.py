@@ -46,7 +46,7 @@ def test_every_text_stands_out_from_its_ground(
     assert "\n".join(visit.page.evaluate(FAINT, LEAST)) == ""
     find_edit(visit, image_path)
     visit.page.get_by_role("button", name="Score it").click()
-    visit.page.locator("#score .ac-big").wait_for()
+    visit.page.locator("#score .ac-verdict").wait_for()
     visit.page.get_by_text("Fine tuning").click()
     assert "\n".join(visit.page.evaluate(FAINT, LEAST)) == ""
     for name in ("Many ads", "Your account"):

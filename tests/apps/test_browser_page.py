@@ -108,7 +108,7 @@ def test_what_a_screen_reader_is_told_has_words(visit: Visit, image_path: Path) 
 
 def test_the_cursor_stays_with_the_story_when_a_button_goes(visit: Visit) -> None:
     page = visit.page
-    page.get_by_role("button", name="Try it with this ad").press("Enter")
+    page.get_by_role("button", name="Try the sample coffee").press("Enter")
     expect(page.locator("#hero-box")).to_be_hidden()
     expect(page.get_by_role("button", name="Score it")).to_be_focused()
     page.get_by_label("nobody real is shown").check()

@@ -120,9 +120,9 @@ def test_the_words_of_a_table_go_with_the_picture_of_their_ad(visit: Visit, tmp_
 def test_the_words_of_the_demo_go_with_its_picture_and_typed_ones_stay(visit: Visit, tmp_path: Path, is_reloaded: bool) -> None:
     page = visit.page
     headline, brand, description = (page.get_by_label(name, exact=True) for name in ("Headline", "Brand", "Description"))
-    page.get_by_role("button", name="Try it with this ad").click()
+    page.get_by_role("button", name="Try the sample coffee").click()
     page.get_by_role("button", name="More about the ad").click()
-    expect(headline).to_have_value("Try me today")
+    expect(headline).to_have_value("Slow mornings, properly made")
     description.fill("Typed by hand")
     if is_reloaded:
         page.get_by_label("nobody real is shown").check()
@@ -130,7 +130,7 @@ def test_the_words_of_the_demo_go_with_its_picture_and_typed_ones_stay(visit: Vi
         expect(page.locator("#result")).to_contain_text("A version worth testing")
         page.reload()
         page.get_by_role("button", name="More about the ad").click()
-        expect(headline).to_have_value("Try me today")
+        expect(headline).to_have_value("Slow mornings, properly made")
         expect(page.locator("#picture-note")).to_contain_text("256 × 256 px, ready")
     bring_other(page, tmp_path / "other.png")
     for field, text in ((headline, ""), (brand, ""), (description, "Typed by hand")):
@@ -140,7 +140,7 @@ def test_the_words_of_the_demo_go_with_its_picture_and_typed_ones_stay(visit: Vi
 def test_the_words_go_before_the_server_has_answered(visit: Visit, image_path: Path) -> None:
     page, held, is_slow = visit.page, list[Any](), threading.Event()
     headline = page.get_by_label("Headline", exact=True)
-    page.get_by_role("button", name="Try it with this ad").click()
+    page.get_by_role("button", name="Try the sample coffee").click()
     expect(page.locator("#picture-note")).to_contain_text("256 × 256 px, ready")
     page.get_by_label("Remove Image").click()
     expect(page.locator("#picture-note")).to_be_empty()

@@ -137,6 +137,11 @@ def test_ads_of_unknown_level_are_counted_among_those_that_can_be_judged(image_p
     assert "Stronger than 7 of 10 ads made up for comparison" in folder(
         [(ads[0][0], {**ads[0][1], "strength": 0.7})], [], {}, [], FolderDoubts()
     )
+    many = [(ads[0][0], {**ads[0][1], "strength": (9 - n) / 10}) for n in range(9)]
+    shown = folder(many, [], {}, [], FolderDoubts())
+    assert re.findall(r"(?:Top third|Middle|Bottom third) of these 9", shown) == [
+        *["Top third of these 9"] * 3, *["Middle of these 9"] * 3, *["Bottom third of these 9"] * 3,
+    ]  # fmt: skip
     assert "The only one that can be ranked" in folder(ads[2:], [], {}, [], FolderDoubts(odd={1}))
 
 

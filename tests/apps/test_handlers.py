@@ -42,7 +42,14 @@ def handlers(studio: FakeStudio, tmp_path: Path) -> Handlers:
 
 def test_score_compares_with_the_usual_ad_and_states_no_rate_of_unknown_level(handlers: Handlers) -> None:
     shown, record = handlers.score(headline="Coats for rain")
-    for text in ("+10%", "−20% and +50%", "words +12%", "real headline tests", "Off by 0.1 points", "no click rate"):
+    for text in (
+        "Can’t be told from a usual ad",
+        "−20% and +50%",
+        "words +12%",
+        "real headline tests",
+        "Off by 0.1 points",
+        "no click rate",
+    ):
         assert text in shown, text
     assert "Together these are" in shown
     assert "1.52%" not in shown

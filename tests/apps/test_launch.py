@@ -118,7 +118,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/set_ad": ["name", "visitor", "field", "value"],
         "/undo_ad": ["name", "visitor"],
         "/pack_ads": ["visitor"],
-        "/demo": ["visitor"],
+        "/demo": ["name", "visitor"],
         "/score": [*form, "usual_rate_percent", "visitor"],
         "/placements": [*form, "visitor"],
         "/add_consent": ["person", "expires", "edits", *form, "visitor"],
@@ -145,7 +145,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/plan_test": ["campaign", "daily_impressions", "own_ctr_percent", "visitor"],
         "/disclosures": ["markets", "visitor"],
         "/approve": ["name", "markets", "is_read", "shown", "visitor"],
-        "/pack": ["campaign", "platform", "url", "visitor"],
+        "/pack": ["campaign", "platform", "url", "lines", "visitor"],
         "/score_folder": ["upload_paths", "visitor", "dates", "rates", "decimals"],
         "/resume_folder": ["visitor"],
         "/cancel_folder": ["visitor"],
@@ -218,13 +218,13 @@ def test_account_reads_uploads_only(served: Served, tmp_path: Path, is_declared:
 def test_demo_ad_fills_the_form(client: Any) -> None:
     image, *words = client.predict(api_name="/demo")
     with Image.open(image if isinstance(image, str) else image["path"]) as opened:
-        assert opened.size == (256, 256)
-    assert words == ["Try me today", "", "", "", "Demo", "", ""]
+        assert opened.size == (600, 600)
+    assert words == ["Slow mornings, properly made", "", "", "Order a bag", "Morrow Coffee", "", ""]
 
 
 def test_score_over_the_api(client: Any, image_path: Path) -> None:
     shown, record = client.predict(image_path=gradio_client.handle_file(image_path), headline="Coats", api_name="/score")
-    assert "+10%" in shown
+    assert "Can’t be told from a usual ad" in shown
     assert record["change"] == 0.1
 
 

@@ -71,7 +71,7 @@ def test_a_restart_finds_ad_version_and_approval(library: Library, tmp_path: Pat
     assert (brought.creative.headline, brought.stage) == ("Coats", Stage.APPROVED)
     assert brought.creative.image_path is not None
     assert brought.creative.image_path.name == "my ad (1).jpg"
-    assert "+10%" in brought.score[0]  # type: ignore[index]
+    assert "Can’t be told from a usual ad" in brought.score[0]  # type: ignore[index]
     screen = again.handlers.find_screen(ANNA)
     assert screen is not None
     assert screen.shown == shown
@@ -106,6 +106,15 @@ def test_an_ad_that_was_only_brought_is_not_kept_and_a_visitor_is_never(library:
     list(library.handlers.improve(VISITOR, form(image_path), WISH))
     assert library.show()[1] == []
     assert not (library.workspace.folder / HOME).exists()
+
+
+def test_another_wording_of_a_picture_takes_the_place_of_one_that_was_only_scored(library: Library, image_path: Path) -> None:
+    for headline in ("", "Coats", "Coats for rain"):
+        library.handlers.score(ANNA, **form(image_path, headline))
+    assert [ad.data["words"]["headline"] for ad in library.workspace.list("ad")] == ["Coats for rain"]
+    find_version(library, ANNA, image_path, "Coats for rain")
+    library.handlers.score(ANNA, **form(image_path, "Boots"))
+    assert len(library.workspace.list("ad")) == 2
 
 
 def test_a_search_that_was_cut_off_is_said(library: Library, tmp_path: Path, image_path: Path) -> None:

@@ -264,12 +264,12 @@ def test_consent_records_are_listed_without_the_names_of_people() -> None:
 
 def test_the_length_of_a_search_is_said_before_and_learnt_from_searches(handlers: Handlers) -> None:
     effort = Effort(handlers=handlers)
-    assert effort.say({}, "normal", None) == ""
-    first = effort.say({"headline": "Beds"}, "normal", FACES_LEFT)
+    assert effort.say("anna", {}, "normal", None) == ""
+    first = effort.say("anna", {"headline": "Beds"}, "normal", FACES_LEFT)
     assert f"Weighs {NORMAL_SIZES[0] * (NORMAL_SIZES[1] + 1)} versions" in first
     assert "a first guess" in first
     list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
-    after = effort.say({"headline": "Beds"}, "normal", FACES_LEFT)
+    after = effort.say("anna", {"headline": "Beds"}, "normal", FACES_LEFT)
     assert "as long as it took here before" in after
     assert after != first
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,13 +61,29 @@ def test_an_agent_scores_checks_explains_improves_and_plans(served: Served, imag
         ("plan_ad_test", {"campaign": "autumn", "session": "two"}),
     )  # fmt: skip
     score, check, explained, improved, plan, stranger = map(text, answers)
-    assert "'rate': 0.022" in score
+    assert json.loads(score) == answers[0].structuredContent
+    assert answers[0].structuredContent["rate"] == pytest.approx(0.022)
     assert "stray punctuation" in check
     assert "strongest_words" in explained
     assert "Coats today" in improved
     assert "Nothing was approved" in improved
     assert "impressions_per_arm" in plan
-    assert "There is no new version yet" in stranger
+    assert "Call improve_ad in this session first" in stranger
+    assert [answer.isError for answer in answers] == [False, False, False, False, False, True]
+    assert [answer.structuredContent is None for answer in answers] == [False] * 6
+
+
+def test_no_rate_is_told_where_its_level_is_not_known(served: Served) -> None:
+    _, (answer,) = talk(served, ("score_ad", {"headline": "Coats"}))
+    assert answer.structuredContent["change"] == pytest.approx(0.1)
+    assert not [name for name in answer.structuredContent if name.startswith(("ctr", "rate"))]
+
+
+def test_every_input_and_answer_is_described(served: Served) -> None:
+    tools, _ = talk(served)
+    for tool in tools.values():
+        assert tool.outputSchema["properties"].keys() > {"error"}
+        assert all(len(one.get("description", "")) > 10 for one in tool.inputSchema["properties"].values()), tool.name
 
 
 @pytest.mark.parametrize("named", ["/etc/passwd", "http://127.0.0.1:22/x.png", "file:///etc/passwd"])

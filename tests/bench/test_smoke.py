@@ -91,7 +91,7 @@ def test_new_groups_are_held_against_each_floor(tmp_path: Path, monkeypatch: pyt
     pd.DataFrame(rows).to_csv(tmp_path / "ads.csv", index=False)
     found = new_groups.new_group_figures(tmp_path / "ads.csv", num_splits=1)
     assert found["splits"] == 1
-    assert {"over mean rate", "over words alone", "over words and columns"} <= set(found)
+    assert {"gain over mean rate", "gain over words alone", "rank over words and columns"} <= set(found)
 
 
 def test_lines_of_a_few_ads(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

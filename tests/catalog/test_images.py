@@ -161,7 +161,7 @@ def _linear_profile(srgb: bytes) -> bytes:
         (b"<!DOCTYPE html><html>login</html>", "is a web page, not JPEG", "Save it as JPEG or PNG"),
         (b'<?xml version="1.0"?><svg xmlns="x"/>', "is SVG, not JPEG", "Save it as JPEG or PNG"),
         (b"%PDF-1.7", "is a PDF, not JPEG", "Save it as JPEG or PNG"),
-        (b"\0\0\0\x18ftypheic", "is HEIC, not JPEG", "Save it as JPEG or PNG"),
+        (b"\0\0\0\x18ftypheic", "is truncated or damaged", "Export or download"),
         (b"\0\0\0\x18ftypisom", "is a video, not JPEG", "Save it as JPEG or PNG"),
         (b"\xff\xd8\xff\xe0", "is truncated or damaged: its header cannot be read", "Export or download"),
         (build_png(10_000, 9_000), r"is 10000x9000 px, 90 megapixels; at most 40 are read", "Export it smaller"),

@@ -49,6 +49,7 @@ def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tu
         return (Problem("empty"),)
     problems = list(_shape_problems(text, brief, facts, kind))
     problems += _mark_problems(text, facts)
+    problems += platform_problems(text)
     problems += [Problem("avoided", word=word) for word in used_words(brief.avoid, text)]
     if is_new:
         problems += writing_problems(text, facts, kind)
@@ -76,6 +77,22 @@ def check_own_words(text: str, brief: Brief, kind: str) -> tuple[Problem, ...]:
     problems += _number_problems(text, facts)
     problems += claim_problems(text, facts) if facts.is_english else ()
     return keep_first(problems)
+
+
+def platform_problems(text: str) -> Iterable[Problem]:
+    """Yield the claims of health, money, guarantee and before/after that platforms refuse, in any of ten languages."""
+    pack = rule_pack("platform_claims")
+    for rule in pack["rules"].values():
+        for words in rule["words"].values():
+            near = f"[^.!?]{{0,{pack['near']}}}"
+            either = (
+                f"(?:{words}){near}(?:{rule['objects']})|(?:{rule['objects']}){near}(?:{words})" if "objects" in rule else words
+            )
+            if found := compiled(either).search(text):
+                yield Problem(
+                    "platform_claim", platforms=", ".join(rule["platforms"]), rule=rule["title"], words=found.group(0)
+                )
+                break
 
 
 def length_limit(brief: Brief, kind: str) -> int:

@@ -15,7 +15,7 @@ from adcreative.config import read_packaged_yaml
 
 PACKS = (
     "buttons", "claims", "feeds", "grammar", "injection", "language", "limits", "openers", "people", "phrases",
-    "products", "prompts", "vocabulary", "instructions",
+    "platform_claims", "products", "prompts", "vocabulary", "instructions",
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ MAX_ITERATIONS = 400
 
 @dataclass(frozen=True, eq=False)
 class CappedLogistic:
-    """Weights of the columns of some sparse blocks, side by side in the order of `blocks`."""
+    """Weights of the columns of some blocks, side by side in the order of `blocks`."""
 
     blocks: Sequence[str]
     intercept: float
@@ -46,17 +46,25 @@ class CappedLogistic:
         return cls(notes["blocks"], notes["intercept"], tensors["weights"])
 
 
-def fit_capped_logistic(encoded: Encoded, clicks: np.ndarray, impressions: np.ndarray, blocks: Sequence[str]) -> CappedLogistic:
-    """Fit on the sparse blocks named; both kinds of outcome must occur."""
+def fit_capped_logistic(
+    encoded: Encoded,
+    clicks: np.ndarray,
+    impressions: np.ndarray,
+    blocks: Sequence[str],
+    *,
+    inverse_penalty: float = INVERSE_PENALTY,
+) -> CappedLogistic:
+    """Fit on the blocks named, with C = inverse_penalty; both kinds of outcome must occur."""
     design = _design(encoded, blocks)
     share = np.minimum(1.0, CAP_IMPRESSIONS / np.maximum(impressions, 1.0))
     num = len(clicks)
     outcome = np.r_[np.ones(num), np.zeros(num)]
-    fitted = LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_ITERATIONS).fit(
+    fitted = LogisticRegression(C=inverse_penalty, max_iter=MAX_ITERATIONS).fit(
         sparse.vstack([design, design]).tocsr(), outcome, sample_weight=np.r_[clicks * share, (impressions - clicks) * share]
     )
     return CappedLogistic(list(blocks), float(fitted.intercept_[0]), fitted.coef_[0].astype(np.float64))
 
 
 def _design(encoded: Encoded, blocks: Sequence[str]) -> sparse.csr_matrix:
-    return sparse.hstack([encoded.sparse[name] for name in blocks]).tocsr().astype(np.float64)
+    found = [encoded.sparse[name] if name in encoded.sparse else sparse.csr_matrix(encoded.dense[name]) for name in blocks]
+    return sparse.hstack(found).tocsr().astype(np.float64)

@@ -18,7 +18,7 @@ class Effort:
 
     handlers: Handlers
 
-    def say(self, form: Mapping[str, str | None], effort: str | None, faces: str | None) -> str:
+    def say(self, owner: str, form: Mapping[str, str | None], effort: str | None, faces: str | None) -> str:
         """Say how long a search of this ad takes; nothing without an ad."""
         wish = Wish(effort=effort if effort in EFFORTS else "normal", faces=faces or "")
         try:
@@ -28,4 +28,5 @@ class Effort:
         estimates = self.handlers.estimates
         kinds, num_versions = measure_wish(creative, wish, estimates.find_lettering(creative))
         estimate = estimates.guess(kinds, num_versions)
-        return fragments.estimate(estimate, num_versions, num_ahead=self.handlers.model_queue.num_searches)
+        ahead = self.handlers.model_queue.num_searches - self.handlers.is_running(owner)  # one's own search makes way
+        return fragments.estimate(estimate, num_versions, num_ahead=ahead)

@@ -99,6 +99,7 @@ class Library:
         screen = self.handlers.find_screen(owner) if self.handlers.desk.find(owner).ad == state.ad else None
         consent_id = screen.creative.consent_id if screen is not None and screen.creative is not None else creative.consent_id
         self.workspace.put("ad", state.ad, data, consent_id=consent_id, paths=paths)
+        self._drop_draft(owner, state.ad, paths)
         self.workspace.put("setting", f"tab/{owner}", {"ad": state.ad})
         if screen is None or not screen.key:
             return
@@ -108,6 +109,15 @@ class Library:
         )
         if state.stage in (Stage.APPROVED, Stage.PACKED) and screen.run is not None:
             self.workspace.put("approval", screen.key, dict(check_approved(screen.run)), parent=version)
+
+    def _drop_draft(self, owner: str, ad: str, paths: list[Path]) -> None:
+        """Delete the wording that a tab scored just before, of the same picture, if nothing was made of it."""
+        tab = self.workspace.find("setting", f"tab/{owner}")
+        draft = None if tab is None or tab.data["ad"] == ad else self.workspace.find("ad", tab.data["ad"])
+        if draft is None or not paths or draft.paths != tuple(paths) or draft.data["stage"] != Stage.SCORED:
+            return
+        if not self.workspace.list("version", ("ad", draft.name)):
+            self.workspace.delete("ad", draft.name)
 
     def bring_back(self, owner: str) -> None:
         """Put the ad that a tab had before it back, after the app was started anew."""

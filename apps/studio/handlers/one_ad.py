@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.catalog.images import picture
+from adcreative.catalog.images import as_jpeg, picture
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 
@@ -79,6 +79,7 @@ class Handlers:
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
     kept_dir: Path | None = None  # what stays in a workspace
     find_kept: Callable[[str], object] | None = None  # puts the ad that a tab had before it back, from a workspace
+    was_read: set[tuple[str, Path | None]] = field(default_factory=set)  # owner and picture
     belongings: Belongings = field(init=False)
     away: Departures = field(init=False)
     choices: Choices = field(init=False)
@@ -140,12 +141,22 @@ class Handlers:
         self.belongings.note(owner, image_path)
         return say_picture(Creative(image_path=Path(image_path)), lambda creative: self._find_faces(owner, creative))
 
+    def show_in_browser(self, owner: str, image_path: str | None) -> Path | None:
+        """Return a copy that browsers show of a picture that they don't (HEIC); None for any other, and for one that is
+        damaged, which is said where its faces are looked for."""
+        try:
+            content = as_jpeg(Path(image_path)) if image_path else None
+        except AdCreativeError:
+            return None
+        return None if content is None else self.belongings.lend(owner, f"{Path(str(image_path)).stem}.jpg", content)
+
     def read_words(self, owner: str, form: Mapping[str, str | None]) -> tuple[str, dict[str, str]]:
         """Read the words in a picture that came without any; return what to say of them, and the fields."""
         try:
             creative = build_creative(form)
             self.belongings.note(owner, creative.image_path)
             with self.model_queue.quick(timeout_s=READ_WAIT_S) as has_model:
+                self.was_read.update([(owner, creative.image_path)] if has_model else ())
                 found = self.choices.studio_of(owner).read_words(creative) if has_model else creative
         except AdCreativeError:
             return "", {}
@@ -183,7 +194,8 @@ class Handlers:
             usual = usual_rate_percent / 100 if usual_rate_percent else None
             studio = self.choices.studio_of(owner)
             with self.model_queue.quick():
-                creative = studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
+                if (owner, creative.image_path) not in self.was_read:  # else what is empty now was emptied
+                    creative = studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
                 standing = studio.stand_one(creative, usual_rate=usual, read_pictures=False)
         except AdCreativeError as error:
             return fragments.problem(error), record_fault(error)
@@ -273,6 +285,7 @@ class Handlers:
         self.desk.clear(owner)
         self.belongings.erase(owner)
         drop_features = self.choices.forget_features(owner)
+        self.was_read -= {one for one in self.was_read if one[0] == owner}
         if search is not None:  # it may be writing its last pictures just now
             search.job.then(lambda: self._clear_up(search, drop_features))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from adcreative.catalog.images import picture
+from adcreative.catalog.images import count_frames, picture
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import Standing, check_picture, check_words
@@ -47,6 +47,8 @@ def say_picture(
     height, width = image_u8.shape[:2] if image_u8 is not None else (0, 0)
     names = [f"{FACE_NAME} {number}" for number, face in enumerate(faces or (), 1) if not face.refusal]
     shown = fragments.picture_note((width, height), faces, image_u8, check_picture(creative))
+    if creative.image_path is not None and (num_frames := count_frames(creative.image_path)) > 1:
+        shown += fragments.note(f"This picture moves: the first of its {num_frames} frames is used.")
     return shown, names, faces is None or bool(names)
 
 

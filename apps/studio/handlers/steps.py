@@ -39,6 +39,11 @@ PLATFORM_FILES = {"google-editor": "google-ads-editor.csv", "meta-bulk": "meta-b
 NEEDS_RATE = (
     "How often are your ads clicked, in percent? An estimate such as 1.2 will do: how long the test must run depends on it."
 )
+GOOGLE_HEADLINE = 30  # characters of a headline of Google Ads; longer lines are descriptions
+NEEDS_LINES = (
+    "Google’s ads need three headlines of at most 30 characters, and two descriptions. Write the others into “Standing lines”, "
+    "one a line."
+)
 Answer = tuple[str, dict[str, Any]]
 WRITTEN = ("dates", "rates", "decimals")  # how a table is written, beside what its columns are
 
@@ -112,9 +117,13 @@ class Steps:
         return say_faults(work)
 
     def pack(
-        self, owner: str, campaign: str | None, platform: str | None, url: str | None
+        self, owner: str, campaign: str | None, platform: str | None, url: str | None, lines: str | None = ""
     ) -> tuple[str, list[Path] | None, dict[str, Any]]:
-        """Pack an approved edit: pictures in full quality, results table, report, sidecar, audit trail, platform's file."""
+        """Pack an approved edit: pictures in full quality, results table, report, sidecar, audit trail, platform's file.
+
+        Args:
+            lines: standing headlines and descriptions beside the version's own, which Google's ads need, one a line.
+        """
         files: list[Path] = []
 
         def work() -> Answer:
@@ -126,7 +135,17 @@ class Steps:
             shutil.rmtree(run / DELIVERY, ignore_errors=True)  # the file of another campaign
             if platform:
                 path = run / DELIVERY / PLATFORM_FILES.get(platform, "ads")
-                done = export(run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected")
+                standing = [line.strip() for line in (lines or "").splitlines() if line.strip()]
+                try:
+                    done = export(
+                        run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected",
+                        extra_headlines=tuple(line for line in standing if len(line) <= GOOGLE_HEADLINE),
+                        extra_descriptions=tuple(line for line in standing if len(line) > GOOGLE_HEADLINE),
+                    )  # fmt: skip
+                except AdCreativeError as error:
+                    if "standing lines" in str(error):
+                        raise Unanswered(NEEDS_LINES, "lines") from error
+                    raise
                 warnings = merge_notes(done.warnings)
             note_campaign(run, name)
             note_event(run, "packed", campaign=name, platform=platform or "")

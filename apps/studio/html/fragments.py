@@ -40,13 +40,14 @@ def _render(macro: str, **values: Any) -> str:
     return str(getattr(module, macro)(**values))
 
 
-def header(notice: str = "") -> str:
-    return _render("header", notice=notice)
+def header(notice: str = "", *, is_kept: bool = False) -> str:
+    return _render("header", notice=notice, is_kept=is_kept)
 
 
-def hero(picture: pictures.Preview | None) -> str:
-    """Show the ad to try, while there is no other."""
-    return _render("hero", picture=picture)
+def hero(samples: Sequence[tuple[str, pictures.Preview | None]], answer: tuple[str, Sequence[str]] | None) -> str:
+    """Show ads to try while there is no other, each by name and picture, and what is said of the first one: a verdict, and what
+    each part of it does; None until the models are loaded."""
+    return _render("hero", samples=samples, answer=answer)
 
 
 def step(number: int, title: str, hint: str = "") -> str:
@@ -159,11 +160,28 @@ def score(
     per_thousand = (round(1000 * (standing.rate_low or 0)), round(1000 * (standing.rate_high or 0)))
     return _render(
         "score", standing=standing, prediction=prediction, is_odd=is_odd, doubts=doubts,
+        verdict=say_verdict(standing, is_odd=is_odd), is_told=is_told(standing),
         reasons=list(filter(None, (*prediction.reasons, words.interplay(prediction.reasons, standing.change)))),
         per_thousand=per_thousand,
         gauge=[_gauge(change) for change in (standing.change_low, standing.change, standing.change_high)],
         calibration=calibration_sentence({}, cards), checks=checks,
     )  # fmt: skip
+
+
+def is_told(standing: Standing) -> bool:
+    """Return whether the interval excludes a usual ad, so that a number says something."""
+    return standing.prediction.enough_data and not standing.change_low <= 0 <= standing.change_high
+
+
+def say_verdict(standing: Standing, *, is_odd: bool = False) -> str:
+    """Say in words how an ad stands, no more than its interval tells."""
+    if is_odd:
+        return "Not judged"
+    if not standing.prediction.enough_data:
+        return "Not enough data"
+    if not is_told(standing):
+        return "Can’t be told from a usual ad"
+    return f"Probably {'stronger' if standing.change > 0 else 'weaker'} than a usual ad"
 
 
 def _gauge(change: float) -> float:

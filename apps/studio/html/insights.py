@@ -277,10 +277,10 @@ def _effects(title: str, what: str, prefix: str, effects: Sequence[Mapping[str, 
             "label": f"{change} ({low} to {high}), {one['ads']:,} ads", "is_soft": one not in sure,
         })  # fmt: skip
     sentence = (
-        f"{len(sure)} of {len(effects)} {what} make a sure difference here: their whole 90 % range lies on one side. This "
-        "compares ads that ran; only a test shows that this is the reason."
+        f"{len(sure)} of {len(effects)} {what} stand out here: their whole 90 % range lies on one side; by chance alone about "
+        f"{max(round(len(effects) / 10), 1)} would. This compares ads that ran; only a test shows that this is the reason."
         if sure
-        else f"None of {len(effects)} {what} makes a sure difference in these results yet. What may be chance is drawn towards "
+        else f"None of {len(effects)} {what} stands out in these results yet. What may be chance is drawn towards "
         "no difference; the range says how large it may still be."
     )
     return _render(

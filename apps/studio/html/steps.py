@@ -146,6 +146,7 @@ def folder(
     cards = [
         {"place": place, "ad": ranked[place][0], "row": ranked[place][1], "doubts": doubts.of_ads.get(place, ()),
          "is_odd": place in doubts.odd, "num_weaker": num_weaker.get(place),
+         "tier": _tier(num_weaker.get(place), len(num_weaker)),
          "reasons": [text for text in ranked[place][1]["reasons"].split("; ") if not text.startswith("faces")],
          "thumbnail": _thumbnail(ranked[place][0]) if number < MAX_THUMBNAILS else None}
         for number, place in enumerate(places[:MAX_LINES])
@@ -155,6 +156,9 @@ def folder(
         failed=[_say_failed(one) for one in failed[:MAX_LINES]], dropped=dropped,
         warnings=[_say_warning(text) for text in warnings], best=max(best, 1e-9), query=query, shared=doubts.shared,
     )  # fmt: skip
+
+
+LEAST_TIERED = 6  # ads: two in each third
 
 
 def _say_warning(text: str) -> str:
@@ -184,6 +188,13 @@ def _count_weaker(worths: Sequence[float | None]) -> dict[int, int]:
     """Return place -> how many of the others are weaker, of those that have a worth."""
     ordered = sorted(worth for worth in worths if worth is not None)
     return {place: bisect_left(ordered, worth) for place, worth in enumerate(worths) if worth is not None}
+
+
+def _tier(num_weaker: int | None, num_ads: int) -> str:
+    """Return in which third of the ads one stands; "" for fewer than LEAST_TIERED ads, and for one that has no place."""
+    if num_weaker is None or num_ads < LEAST_TIERED:
+        return ""
+    return ("Bottom third", "Middle", "Top third")[min(3 * num_weaker // num_ads, 2)]
 
 
 def _holds(creative: Creative, query: str) -> bool:

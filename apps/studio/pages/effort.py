@@ -8,17 +8,19 @@ import gradio as gr
 
 from ..handlers.effort import Effort
 from ..sessions.wishes import FORM_FIELDS
-from .parts import MOVES, Fields
+from .parts import MOVES, Fields, find_owner
 
 
-def wire_effort(effort: Effort, form: Fields, wish: Fields, shown: gr.HTML, *after: Any) -> None:
+def wire_effort(
+    effort: Effort, form: Fields, wish: Fields, shown: gr.HTML, visitor: gr.BrowserState, *after: Any
+) -> None:  # fmt: skip
     """Say it when the effort, the answer about faces or the ad is changed, and after the events `after`."""
     watched: list[Any] = [wish["effort"], wish["faces"], form["image_path"], form["headline"]]
 
-    def say(chosen: str | None, faces: str | None, *values: str | None) -> str:
-        return effort.say(dict(zip(FORM_FIELDS, values, strict=True)), chosen, faces)
+    def say(request: gr.Request, visitor: str | None, chosen: str | None, faces: str | None, *values: str | None) -> str:
+        return effort.say(find_owner(visitor, request), dict(zip(FORM_FIELDS, values, strict=True)), chosen, faces)
 
-    inputs = [wish["effort"], wish["faces"], *form.values()]
+    inputs = [visitor, wish["effort"], wish["faces"], *form.values()]
     gr.on([one.change for one in watched], say, inputs, shown, trigger_mode="always_last", **MOVES)
     for event in after:
         event.then(say, inputs, shown, **MOVES)

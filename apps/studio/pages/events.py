@@ -27,12 +27,13 @@ from ..sessions.ads import MAX_STATES, NO_AD
 from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish
 from .one_ad import EMPTY_SCORE, Bring
 from .parts import MODEL_QUEUE, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
-from .pictures import Fillings, wire_faces, wire_reading
+from .pictures import SCORE_NOW, Fillings, wire_faces, wire_reading
 from .steps import NUM_LATER_TEXTS, nothing_yet
 
 LEAVE_DEMO = """() => {
-  if (document.activeElement?.closest('#demo-button')) document.querySelector('#score-button').focus({preventScroll: true});
-}"""  # the button for the demo ad goes once there is an ad
+  const at = document.activeElement;
+  if (at === document.body || at?.closest('#hero')) document.querySelector('#score-button').focus({preventScroll: true});
+}"""  # the samples go once there is an ad
 NUM_MOVES = 12 + NUM_LATER_TEXTS  # outputs that a result moves: buttons, the result, its shapes, boxes of the later steps
 
 
@@ -71,8 +72,14 @@ class AdEvents:
         wire_faces(self.handlers, self.form, bring, wish, self.visitor, [score_pressed, improve_pressed])
         fillings = wire_reading(self.handlers, self.form, bring, self.visitor)
 
-        def demo(request: gr.Request, visitor: str | None = None) -> list[Any]:
-            form = self.demo.bring(find_owner(visitor, request))
+        def note_sample(chosen: gr.EventData) -> str:
+            return str(chosen.value)
+
+        def demo(request: gr.Request, name: str = "", visitor: str | None = None) -> list[Any]:
+            try:
+                form = self.demo.bring(find_owner(visitor, request), name)
+            except AdCreativeError as error:
+                raise gr.Error(str(error), print_exception=False) from error
             return [str(form["image_path"]), *(form[name] for name in FORM_FIELDS[1:])]
 
         def score(
@@ -85,12 +92,12 @@ class AdEvents:
         def show_placements(request: gr.Request, visitor: str | None = None, **form: Any) -> str:
             return Mockups(handlers=self.handlers).show(find_owner(visitor, request), form)
 
-        brought = bring.demo.click(
-            demo, None, list(self.form.values()), inputs_kwargs={"visitor": self.visitor}, api_name="demo",
-            show_progress="minimal", **MODEL_QUEUE,
+        brought = bring.hero.select(note_sample, None, bring.sample, **MOVES).then(
+            demo, None, list(self.form.values()), inputs_kwargs={"name": bring.sample, "visitor": self.visitor},
+            api_name="demo", **QUICK,
         )  # fmt: skip
         brought.then(None, js=LEAVE_DEMO, **MOVES)
-        fillings.after(brought)
+        fillings.after(brought).then(None, js=SCORE_NOW, **MOVES)
         asked = {**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}
         # Who calls the API waits in Gradio's queue, where no connection is held open for a minute. The page asks without it: it
         # answers each question twice, which takes longer than a score; the queue is line enough
@@ -276,7 +283,7 @@ class AdEvents:
             resume, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_name="resume", show_progress="hidden",
             **WATCHING,
         ).then(settle_return, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip
-        page.load(lambda: fragments.hero(self.demo.picture()), None, hero, **MOVES)
+        page.load(lambda: fragments.hero(self.demo.samples(), self.demo.answer()), None, hero, **MOVES)
         is_back.change(bring_back, self.visitor, [*self.form.values(), fillings.came], **MOVES)
         page.unload(leave)
 

@@ -33,6 +33,10 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-edit]');
   if (one) trigger('select', {index: Number(one.dataset.edit)});
 });"""
+SAMPLE_CLICKS = """element.addEventListener('click', (event) => {
+  const one = event.target.closest('[data-sample]');
+  if (one) trigger('select', {value: one.dataset.sample});
+});"""
 PLACEMENTS = ("", "feed", "story", "reel", "search", "display", "right column")
 EMPTY_SCORE = "How strong your ad is, with the range it may lie in, appears here."
 
@@ -45,7 +49,7 @@ class Bring:
     form: Fields
     usual_rate: gr.Number
     score: gr.Button
-    demo: gr.Button
+    sample: gr.Textbox
     image_note: gr.HTML
     read_note: gr.HTML
     hero: gr.HTML
@@ -56,19 +60,19 @@ class Bring:
 
 def build_bring() -> Bring:
     """Build steps 1 and 2."""
-    with gr.Row(elem_id="hero-box", elem_classes="ac-hero-row", equal_height=True) as hero_box:
-        hero = fragment(fragments.hero(None), elem_id="hero")
-        demo = gr.Button("Try it with this ad", elem_id="demo-button", scale=0, min_width=220)
+    sample = gr.Textbox("", visible=False)
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
             fragment(fragments.step(1, "Your ad"))
             image = gr.Image(
-                label="Picture", type="filepath", sources=["upload", "clipboard"], height=300, elem_id="picture",
-                buttons=["fullscreen"], placeholder="Drop a picture here, or click to choose one",
+                label="Picture", type="filepath", sources=["upload", "clipboard"], height=380, elem_id="picture",
+                buttons=["fullscreen"], placeholder="Drop an ad here, or click to choose one: JPG, PNG, HEIC, WebP",
             )  # fmt: skip
             take_only_uploads(image)
             image_note = fragment(elem_id="picture-note")
         with gr.Column(scale=6, min_width=320, elem_classes="ac-words-column"):
+            with gr.Row(elem_id="hero-box") as hero_box:
+                hero = fragment(fragments.placeholder(""), elem_id="hero", js_on_load=SAMPLE_CLICKS)
             headline = gr.Textbox(
                 "", label="Headline", placeholder="What does the ad say first?", max_length=10_000, lines=2, elem_id="headline"
             )
@@ -86,15 +90,14 @@ def build_bring() -> Bring:
                     0, label="Your usual click rate, % (0: not known)", minimum=0, maximum=99, elem_id="usual-rate",
                     info="How often your ads are clicked on average. With it, the score is a click rate.",
                 )  # fmt: skip
-            score = gr.Button("Score it", variant="primary", size="lg", elem_id="score-button")
+            score = gr.Button("Score it", size="lg", elem_id="score-button")
             fragment(fragments.step(2, "Score"))
             score_shown = fragment(fragments.placeholder(EMPTY_SCORE), elem_id="score")
             why = gr.Button("Why? Show where the picture and the words matter", size="sm", elem_id="why-button")
     values = (image, headline, primary_text, description, cta, brand, category, placement)
     return Bring(
-        form=dict(zip(FORM_FIELDS, values, strict=True)), usual_rate=usual_rate, score=score, demo=demo, image_note=image_note,
-        read_note=read_note,
-        hero=hero, hero_box=hero_box, score_shown=score_shown, why=why,
+        form=dict(zip(FORM_FIELDS, values, strict=True)), usual_rate=usual_rate, score=score, sample=sample,
+        image_note=image_note, read_note=read_note, hero=hero, hero_box=hero_box, score_shown=score_shown, why=why,
     )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from .one_ad import Bring
 from .parts import MODEL_QUEUE, MOVES, Fields, find_owner
 
 _LAST = {"trigger_mode": "always_last"}
+# a picture that was brought is scored at once
+SCORE_NOW = "() => setTimeout(() => document.querySelector('#score-button:not([disabled])')?.click(), 60)"
 READ = ("headline", "primary_text", "description", "cta")
 # the picture on the page, as `name_picture` has it
 _NAME = r"const picture = (image?.path ?? '').split(/[\\/]/).slice(-2).join('/');"
@@ -37,6 +39,7 @@ TAKE_FACES = f"""(answer, image, taken) => {{
 # words that came with the picture before (read in it, of a pack, of a list, the demo's) go with it, unless they were changed
 CLEAR_CAME = f"""(came, ...fields) => {json.dumps(FORM_FIELDS[1:])}.map(
   (name, number) => came?.came?.[name] && fields[number] === came.came[name] ? '' : undefined)"""
+FIND_HIDDEN = "(image) => /[.]hei[cf]$/i.test(image?.path ?? '') ? image.path : ''"
 # notes go with the picture that they were typed for, and come back with it; what was typed before any picture is for the first
 KEEP_NOTES = f"""(image, notes) => {{
   {_NAME}
@@ -102,6 +105,7 @@ class Fillings:
     form: Fields
     bring: Bring
     visitor: gr.BrowserState
+    hidden: gr.Textbox = field(default_factory=lambda: gr.Textbox("", visible=False))  # a picture that browsers do not show
     came: gr.JSON = field(default_factory=lambda: gr.JSON(visible=False))
     kept: CameWith = field(default_factory=CameWith)
 
@@ -133,8 +137,14 @@ class Fillings:
         image.change(None, [self.came, image, note], note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
         # first of all, and in the page alone: over a slow network nobody may score a picture with another's words meanwhile
         cleared = image.upload(None, [self.came, *others], others, js=CLEAR_CAME, **MOVES)  # type: ignore[attr-defined]
+        self.hidden.change(self._show_in_browser, [image, self.visitor], image, **MOVES)
+        image.change(None, image, self.hidden, js=FIND_HIDDEN, **MOVES)  # type: ignore[attr-defined]
         begun = cleared.then(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)
         self._fill(begun.then, api_name="read_words")
+
+    def _show_in_browser(self, request: gr.Request, image_path: str | None, visitor: str | None) -> Any:
+        path = self.handlers.show_in_browser(find_owner(visitor, request), image_path)
+        return gr.skip() if path is None else str(path)
 
     def _fill(self, asked: Any, **named: str) -> None:
         asked(
@@ -142,7 +152,7 @@ class Fillings:
             **{**MODEL_QUEUE, "show_progress": "hidden"},
         ).then(None, [self.came, self.form["image_path"], *self._words], self._words, js=FILL_EMPTY, **MOVES).then(
             lambda: gr.update(interactive=True), None, self.bring.score, **MOVES
-        )  # fmt: skip
+        ).then(None, js=SCORE_NOW, **MOVES)  # fmt: skip
 
     def _read(self, request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, Any]]:
         owner = find_owner(visitor, request)

@@ -208,19 +208,28 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approv
     fragment(fragments.step(5, "Pack", "What goes to the platform in one folder, what stays with you in another, in one zip."))
     platform = gr.Dropdown(PLATFORMS, value="", label="File for a platform", elem_id="platform")
     url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000, elem_id="landing-page")
-    button = gr.Button("Pack everything", variant="primary", elem_id="pack-button")
+    lines = gr.Textbox(
+        "", label="Standing lines, one a line", lines=3, max_length=1000, visible=False, elem_id="standing-lines",
+        info="Google shows them beside the new ones: headlines of at most 30 characters, longer ones are descriptions.",
+    )  # fmt: skip
+    platform.change(lambda chosen: gr.update(visible=chosen == "google-editor"), platform, lines, **MOVES)
+    button = gr.Button("Pack everything", elem_id="pack-button")
     shown, record = fragment(elem_id="packed"), gr.JSON(visible=False)
     files = file_to_take("Files, in full quality", file_count="multiple", elem_id="files")
 
-    def pack(request: gr.Request, campaign: str = "", platform: str = "", url: str = "", visitor: str | None = None) -> Any:
-        shown, paths, record = steps.pack(find_owner(visitor, request), campaign, platform, url)
+    def pack(
+        request: gr.Request, campaign: str = "", platform: str = "", url: str = "", lines: str = "", visitor: str | None = None
+    ) -> Any:
+        shown, paths, record = steps.pack(find_owner(visitor, request), campaign, platform, url, lines)
         return shown, [str(path) for path in paths or ()] or None, record
 
-    inputs: Fields = {"campaign": campaign, "platform": platform, "url": url, "visitor": visitor}
+    inputs: Fields = {"campaign": campaign, "platform": platform, "url": url, "lines": lines, "visitor": visitor}
     packed = button.click(pack, None, [shown, files, record], inputs_kwargs=inputs, api_name="pack", **QUICK).then(
         lambda record: gr.update(visible="files" in (record or {})), record, files, **MOVES
     )
-    focus_asked(packed, record, {"approval": "#markets", "campaign": "#campaign", "url": "#landing-page"})
-    clear_when_mended([campaign, platform, url], record, shown)
+    focus_asked(
+        packed, record, {"approval": "#markets", "campaign": "#campaign", "url": "#landing-page", "lines": "#standing-lines"}
+    )
+    clear_when_mended([campaign, platform, url, lines], record, shown)
     approved.then(clear_fault, record, shown, **MOVES)
     return shown, files, packed

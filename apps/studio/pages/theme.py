@@ -1,9 +1,20 @@
-"""Colours and fonts of the page. Knows no part of it."""
+"""Colours, fonts and sign of the page. Knows no part of it."""
 
 from __future__ import annotations
 
-import gradio as gr
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
+import gradio as gr
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+FONT, FONT_PACKAGE = "Hanken Grotesk", "font_hanken_grotesk"
+WEIGHTS = {"Regular": 400, "SemiBold": 600, "Bold": 700}
+CACHED = {"Cache-Control": "public, max-age=31536000, immutable"}
 PINE = gr.themes.Color(
     "#eefaf6", "#d5f2e9", "#abe4d4", "#7cd3bd", "#4fbfa5", "#0f8a76", "#0b7261", "#095c4f", "#084a40", "#073d35", "#04241f",
     name="pine",
@@ -28,8 +39,8 @@ _QUIET = {
 
 
 def build_theme() -> gr.themes.Base:
-    """System fonts only (no font is fetched), quiet colours, one accent."""
-    fonts = [gr.themes.Font(name) for name in ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")]
+    """One font that comes with the app (none is fetched from elsewhere), quiet colours, one accent."""
+    fonts = [gr.themes.Font(name) for name in (FONT, "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")]
     mono = [gr.themes.Font(name) for name in ("ui-monospace", "Menlo", "monospace")]
     theme = gr.themes.Base(
         primary_hue=PINE, secondary_hue=PINE, neutral_hue="stone", radius_size="lg", font=fonts, font_mono=mono
@@ -47,3 +58,24 @@ def build_theme() -> gr.themes.Base:
         button_primary_text_color_dark="#ffffff",
         **_QUIET,
     )
+
+
+def font_faces() -> str:
+    """Return the style that names the font; without its package the page uses what the system has."""
+    face = "@font-face {{ font-family: '{}'; font-weight: {}; font-display: swap; src: url('/ac/{}.otf') format('opentype'); }}"
+    return "".join(face.format(FONT, weight, name) for name, weight in WEIGHTS.items()) if find_spec(FONT_PACKAGE) else ""
+
+
+def look_routes() -> list[Route]:
+    """Return what hands out the files of the font."""
+
+    def hand_out(path: Path) -> Callable[[Request], Awaitable[Response]]:
+        async def give(request: Request) -> Response:
+            return FileResponse(path, headers=CACHED)
+
+        return give
+
+    if find_spec(FONT_PACKAGE) is None:
+        return []
+    folder = Path(str(files(FONT_PACKAGE))) / "files"
+    return [Route(f"/ac/{name}.otf", hand_out(folder / f"HankenGrotesk-{name}.otf")) for name in WEIGHTS]

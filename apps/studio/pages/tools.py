@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 from collections.abc import Callable
 from functools import wraps
+from itertools import chain
 from typing import Any
 
 import gradio as gr
@@ -29,9 +31,92 @@ TOOLS = ("score_ad", "check_ad", "explain_ad", "improve_ad", "plan_ad_test", "re
 FOR_A_PERSON = "Nothing was approved. A person looks at the result in the page of this app, and approves and packs it there."
 
 
+# what no tool says of its own inputs
+DESCRIBED = {
+    "image_path": "the picture of the ad, uploaded or as a data URI; may be left out.",
+    "headline": "the ad's headline; words in the picture are read where all words are left out.",
+    "primary_text": "the text above or beside the picture.",
+    "description": "the smaller line under the headline.",
+    "cta": "the words on the button, such as “Shop now”.",
+    "brand": "who the ad is from.",
+    "category": "what is sold, such as “shoes”.",
+    "placement": "where it runs: feed, story, reel, search, display or right column; empty: not known.",
+    "usual_rate_percent": "how often the account's ads are clicked, in percent; 0: unknown.",
+    "daily_impressions": "how often a day the ads of the test can be shown, both together.",
+    "session": "any name; ads of one session are kept apart from those of others.",
+}
+# fields of an answer that agents may count on; others come beside them
+NUMBER = {"type": ["number", "null"]}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "score_ad": {
+        "change": NUMBER,
+        "change_low": NUMBER,
+        "change_high": NUMBER,
+        "rate": NUMBER,
+        "enough_data": {"type": "boolean"},
+    },
+    "check_ad": {"words": {"type": "object"}, "picture": {"type": "object"}},
+    "explain_ad": {"strongest_words": {"type": "array"}, "parts": {"type": "array"}},
+    "improve_ad": {"status": {"type": "string"}, "approval": {"type": "string"}},
+    "plan_ad_test": {"tests": {"type": "array"}},
+    "read_results": {"ads": {"type": "array"}},
+}
+BUTTONS = {"Press “Improve it” first (step 3).": "Call improve_ad in this session first."}
+
+
+class AnsweringInJson(mcp.GradioMCPServer):
+    """Answers are JSON, in the text and as structured content with a schema; a fault is one, and names no button."""
+
+    def create_mcp_server(self) -> Any:
+        server, types = super().create_mcp_server(), self.types
+        listing, calling = (server.request_handlers[one] for one in (types.ListToolsRequest, types.CallToolRequest))
+
+        async def list_tools(request: Any) -> Any:
+            result = await listing(request)
+            for tool in result.root.tools:
+                tool.outputSchema = {
+                    "type": "object",
+                    "properties": {**ANSWERS.get(tool.name, {}), "error": {"type": "string"}},
+                }
+            return result
+
+        async def call_tool(request: Any) -> Any:
+            result = await calling(request)
+            answer = result.root
+            if not answer.isError and answer.content and getattr(answer.content[0], "text", "").startswith("{"):
+                answer.structuredContent = json.loads(answer.content[0].text)
+                answer.isError = "error" in answer.structuredContent
+            return result
+
+        server.request_handlers |= {types.ListToolsRequest: list_tools, types.CallToolRequest: call_tool}
+        return server
+
+    def postprocess_output_data(self, data: Any, root_url: str) -> Any:
+        parts: list[Any] = []
+        for one in chain.from_iterable(one if isinstance(one, tuple) else [one] for one in data):  # several outputs come as one
+            if _is_answer(one):
+                parts.append(self.types.TextContent(type="text", text=_write(one)))
+            elif one is not None:
+                parts += super().postprocess_output_data([one], root_url)
+        return parts
+
+
+def _write(answer: dict[str, Any]) -> str:
+    """Return an answer as JSON, with what to call where it names a button."""
+    said = json.dumps(answer, ensure_ascii=False, default=str)
+    for button, call in BUTTONS.items():
+        said = said.replace(button, call)
+    return said
+
+
+def _is_answer(output: Any) -> bool:
+    return isinstance(output, dict) and not {"path", "meta"} <= output.keys()
+
+
 def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
     """Offer the tools, and take every other endpoint of the page off the list that agents see."""
     mcp.DEFAULT_TEMP_DIR = str(private_dir())  # pictures that agents send lie where uploads lie, and go with them
+    mcp.GradioMCPServer = AnsweringInJson  # type: ignore[misc]
     for event in page.fns.values():
         event.api_visibility = "private" if event.api_visibility == "private" else "undocumented"
     image = gr.Image(type="filepath", visible=False)
@@ -66,6 +151,10 @@ def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Blo
     def call(*values: Any) -> Any:
         return tool(**dict(zip(inputs, values, strict=True)))
 
+    told = inspect.getdoc(tool) or ""
+    call.__doc__ = "\n".join(
+        [told, *(f"    {name}: {text}" for name, text in DESCRIBED.items() if name in inputs and f" {name}: " not in told)]
+    )
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, kind, default=getattr(one, "value", None)) for name, one in inputs.items()]
     )
@@ -88,7 +177,9 @@ def _score(handlers: Handlers) -> Callable[..., Any]:
             usual_rate_percent: how often the account's ads are clicked, in percent; 0: unknown, and no rate is stated.
             session: any name; ads of one session are kept apart from those of others.
         """
-        return handlers.score(_owner(session), usual_rate_percent=usual_rate_percent, **form)[1]
+        record = handlers.score(_owner(session), usual_rate_percent=usual_rate_percent, **form)[1]
+        is_known = record.get("rate") is not None
+        return {name: value for name, value in record.items() if is_known or not name.startswith(("ctr", "rate"))}
 
     return score_ad
 

@@ -37,7 +37,7 @@ def build_training(
                            elem_id="training-pictures")  # fmt: skip
         take_only_uploads(pictures)
         ready = fragment(elem_id="training-ready")
-        train = gr.Button("Train on my results", variant="primary", elem_id="training-button")
+        train = gr.Button("Train on my results", elem_id="training-button")
         stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="training-stop")
         shown = fragment(elem_id="trained")
         card = file_to_take("The card of your model", elem_id="training-card")

@@ -92,5 +92,5 @@ def safe_settings() -> dict[str, Any]:
         "pwa": False,
         "show_error": False,
         "quiet": True,
-        "footer_links": ["api"],
+        "footer_links": [],
     }

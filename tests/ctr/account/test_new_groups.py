@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from scipy import special
 from scipy.stats import spearmanr
 
 from adcreative.creative import Creative
+from adcreative.ctr.account.encoder import AccountEncoder
 from adcreative.ctr.account.fitting import fit_account
+from adcreative.ctr.account.linear import CappedLogistic
+from adcreative.ctr.account.members import MEANING, MEMBERS, Job
 from adcreative.ctr.account.model import AccountModel
 from adcreative.ctr.account.table import find_group_column, read_table
 from adcreative.features.batch import CreativeFeatures
@@ -25,6 +29,43 @@ def test_the_column_that_tells_rates_apart_best_is_found() -> None:
     assert find_group_column(read_table(plain.creatives, plain.features)) == ""
     each_its_own = [replace(one, category=f"c{row}") for row, one in enumerate(plain.creatives)]
     assert find_group_column(read_table(each_its_own, plain.features)) == ""
+
+
+class _Directions:
+    """An encoder whose texts "line N" are directions drawn from N."""
+
+    name, content_hash = "directions", "0"
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        drawn = np.stack([np.random.default_rng(int(text.split()[-1])).normal(size=40) for text in texts])
+        return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_what_words_mean_carries_over_to_new_groups_in_a_plain_regression() -> None:
+    rng, encoder = np.random.default_rng(5), _Directions()
+    texts = [f"line {number}" for number in range(400)]
+    log_odds = -3.0 + 4.0 * encoder.encode(texts)[:, 0] + 0.5 * (np.arange(400) % 2)
+    ads = [
+        Creative(
+            headline=text, category=f"group {number // 10}", placement=("feed", "story")[number % 2], impressions=3_000,
+            clicks=int(rng.binomial(3_000, special.expit(log_odds[number]))), row=number + 1,
+        )
+        for number, text in enumerate(texts)
+    ]  # fmt: skip
+    table = read_table(ads, [CreativeFeatures()] * len(ads), text_encoder=encoder)
+    learnt, asked = np.arange(300), np.arange(300, 400)
+    fitted = AccountEncoder.fit(table.rows(learnt), seed=0)
+    encoded = fitted.encode(table)
+    job = Job(encoded.rows(learnt), table.clicks[learnt], table.impressions[learnt], 0, group_column="category")
+    member = MEMBERS[MEANING].fit(job)
+    assert isinstance(member, CappedLogistic)
+    assert set(member.blocks) == {"further words", "placement"}
+    found = member.log_odds(encoded.rows(asked))
+    assert spearmanr(found, log_odds[asked])[0] > 0.7
+    again = MEMBERS[MEANING].from_state(*member.state())
+    np.testing.assert_array_equal(again.log_odds(encoded.rows(asked)), found)
+    plain = fitted.encode(read_table(ads, [CreativeFeatures()] * len(ads))).rows(learnt)
+    assert MEMBERS[MEANING].fit(replace(job, encoded=plain)) is None
 
 
 @pytest.mark.planted
