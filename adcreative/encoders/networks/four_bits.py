@@ -154,6 +154,8 @@ def _read_tensors(cursor: _Cursor) -> dict[str, np.ndarray]:
         left -= values.nbytes
         if values.nbytes != length or left < 0:
             raise ValueError(f"{name[:24]!r} is not as long as it says")
+        if not np.isfinite(values if kind == _FLOATS else values["scale"]).all():
+            raise ValueError(f"{name[:24]!r} holds what is no number")
         found[name] = values
     return found
 
