@@ -161,12 +161,14 @@ def score_slates(states: Tensor, slates: Tensor, draw: Draw) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderConfig:
-    """How the model learns: dim D of items and states, steps of both phases, draws and readers a step, learning rate."""
+    """How the model learns: dim D of items and states, steps of both phases (the second by state: a GRU needs more), draws and
+    readers a step, learning rate."""
 
     state: str = "gru"
     dim: int = 3
     num_item_steps: int = 150
     num_steps: int = 1000
+    num_linear_steps: int = 400
     num_draws: int = 1
     num_readers: int = 512
     learning_rate: float = 0.03
@@ -196,11 +198,12 @@ def fit_readers(
     network = ReaderNetwork(
         torch.from_numpy(groups), histories.slates.shape[1], config.dim, "linear", start_no_click=no_click, generator=generator
     )
-    done, total = 0, config.num_item_steps + config.num_steps
+    num_last = config.num_steps if config.state == "gru" else config.num_linear_steps
+    done, total = 0, config.num_item_steps + num_last
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # torch.distributions draws from the global generator
-        for state, num_steps in (("linear", config.num_item_steps), (config.state, config.num_steps)):
+        for state, num_steps in (("linear", config.num_item_steps), (config.state, num_last)):
             network.state = state
             optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(

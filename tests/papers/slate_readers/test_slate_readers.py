@@ -255,7 +255,7 @@ def test_histories_are_in_order_of_time_and_count_the_clicks_before() -> None:
 @pytest.mark.slow
 def test_same_seed_same_fit_and_a_creative_never_shown_lies_with_its_family() -> None:
     histories = read_histories(log_rows(), 6)  # the sixth is never shown
-    config = ReaderConfig(num_item_steps=60, num_steps=120)
+    config = ReaderConfig(num_item_steps=60, num_steps=120, num_linear_steps=120)
     one, two = (fit_readers(histories, np.array([0, 0, 0, 1, 1, 1]), config, seed=3) for _ in range(2))
     assert all(torch.equal(left, right) for left, right in zip(one.parameters(), two.parameters(), strict=True))
     spread = one.guide("items").scale.mean(1)
