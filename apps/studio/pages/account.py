@@ -38,7 +38,7 @@ METRICS = [("Click rate", "ctr"), ("Cost per click", "cpc"), ("Cost per conversi
            ("Return on ad spend", "roas")]  # fmt: skip
 EMPTY = "Your ads appear here, the best first."
 HINT = (
-    "As exported, in any language: totals and empty rows may stay in. Tests that you planned in this visit are read out by "
+    "As exported, in any language: totals and empty rows may stay in. Tests that you planned here are read out by "
     "themselves; later, bring the pack of the test too."
 )
 # a click on the button beside a winner, or beside a ranked ad, takes that one on

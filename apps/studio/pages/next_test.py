@@ -20,7 +20,7 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Calla
     """Build the form and wire its button. opened: the event by which the page that it stands on is opened."""
     with gr.Accordion("Your next test, from versions that were approved", open=False, elem_id="next-test"):
         fragment(fragments.note("Approved versions are planned together, each beside its original."))
-        approved = gr.CheckboxGroup([], label="Approved in this visit", visible=False, elem_id="next-approved")
+        approved = gr.CheckboxGroup([], label="Approved here", visible=False, elem_id="next-approved")
         packages = gr.File(
             label="Packs of versions approved before (zip)", file_types=[".zip"], file_count="multiple", height=170,
             elem_id="next-packs",
