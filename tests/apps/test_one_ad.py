@@ -355,3 +355,13 @@ def test_a_page_opens_with_the_ad_of_a_running_search_else_with_the_latest_that_
     for number in range(9):
         handlers.bring("me", {"headline": f"typed {number}"})
     assert opened() == "Boots"  # so many were typed since that the scores are forgotten; the search is not
+
+
+def test_a_headline_that_was_emptied_stays_empty(tmp_path: Path, image_path: Path) -> None:
+    handlers = Handlers(studio=FakeStudio(), result_dir=tmp_path / "results")
+    path = image_path.rename(image_path.with_name("words.jpg"))
+    form = {"image_path": str(path), "headline": ""}
+    assert "The headline passes" in handlers.score("me", **form)[0]  # asked over the API: what was read counts
+    assert handlers.read_words("me", form)[1]["headline"] == "Read me first"
+    assert "The headline passes" not in handlers.score("me", **form)[0]
+    assert "The headline passes" in handlers.score("you", **form)[0]

@@ -373,3 +373,17 @@ def test_what_click_rates_are_can_be_chosen(tmp_path: Path) -> None:
     assert mapping is not None
     assert [row.clicks for row in read_results(export, columns=mapping).rows] == [120, 100]
     assert write_mapping({"ad_name": "Ad name", "rates": ""}, tmp_path / "none.json", export) is None
+
+
+def test_the_file_for_google_asks_for_standing_lines_and_takes_them(steps: Steps) -> None:
+    steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
+    asked = ("me", "autumn", "google-editor", "https://example.com/coats")
+    _, files, record = steps.pack(*asked)
+    assert (files, record["asks"]) == (None, "lines")
+    lines = "Free returns\nSewn in Porto\nCoats that keep the rain out for ten years\nOrder by noon, wear it tomorrow morning"
+    _, files, _ = steps.pack(*asked, lines)
+    assert files
+    content = (find_run(steps) / "delivery" / "google-ads-editor.csv").read_bytes()
+    sheet = content.decode("utf-16" if content.startswith(b"\xff\xfe") else "utf-8")
+    assert "Sewn in Porto" in sheet
+    assert "keep the rain out" in sheet
