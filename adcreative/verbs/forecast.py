@@ -139,7 +139,7 @@ def _answer(
 
     features, groups = _describe(lives, ads)
     known = [ads.get(name) for name in lives.names]
-    vectors, further = also(known) if also else (np.zeros((len(known), 0)), None)
+    vectors, further = also(known) if also else (np.zeros((len(known), 0)), {})
     features = np.hstack([features, vectors])
     fitted, warnings = None, list(lives.screens)
     try:

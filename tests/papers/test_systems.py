@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -36,7 +37,7 @@ def test_the_bar_of_each_is_a_test_that_runs_and_its_place_is_there(system: Syst
     if words[0] == "python":
         importlib.import_module(words[2])
         return
-    command = get_command(app)
+    command: Any = get_command(app)
     for word in words[1:]:
         if word.startswith("--") or not hasattr(command, "commands"):
             break
