@@ -116,7 +116,7 @@ def segments(text: str, kind: Type) -> tuple[Segment, ...]:
     for word in regex.split(r"[ \t\r\n\u200b]+", text.strip()):
         is_spaceless = bool(regex.search(SPACELESS, word))
         pieces = _pieces(word, kind) if is_spaceless else [word]
-        ends = set(accumulate(map(len, split_phrases(word, kind.language)))) if is_spaceless else set()
+        ends = set(accumulate(map(len, split_phrases(word, kind.language)))) if is_spaceless else set[int]()
         for piece, end in zip(pieces, accumulate(map(len, pieces)), strict=True):
             last = end == len(word)
             found.append(Segment(piece, line_width(piece, kind), last, _cost(piece, last, last or end in ends)))

@@ -122,7 +122,7 @@ def _read_pieces(cursor: _Cursor, num: int, num_rows: int) -> TokenReader:
 def _read_map(cursor: _Cursor) -> dict[int, str]:
     """Return code point -> what it is read as: letters for their styled forms, a blank, nothing."""
     num, length = cursor.numbers("iI")
-    own, found = _Cursor(cursor.array(np.uint8, length)), {}
+    own, found = _Cursor(cursor.array(np.uint8, length)), dict[int, str]()
     for _ in range(num):
         point, count = own.numbers("IB")
         found[point] = "".join(map(chr, own.array("<u4", count).tolist()))
