@@ -73,7 +73,7 @@ def _purge_workspace(folder: Path, summary: PurgeSummary, *, consent_id: str, cr
     workspace = Workspace(folder)
     if consent_id:
         summary.num_rows += workspace.delete_person(consent_id)
-    for record in workspace.list("ad") if creative or not consent_id else ():
+    for record in workspace.find_all("ad") if creative or not consent_id else ():
         if not creative or record.data.get("file_name") == creative:
             summary.num_rows += workspace.delete("ad", record.name)
     if not consent_id and not creative:

@@ -142,7 +142,7 @@ class Workspace:
         """Return a record; None where there is none."""
         return next(self._select("kind = ? AND name = ?", (kind, name)), None)
 
-    def list(self, kind: str, parent: tuple[str, str] | None = None) -> list[Record]:
+    def find_all(self, kind: str, parent: tuple[str, str] | None = None) -> list[Record]:
         """Return the records of a kind, or those of it that belong to `parent`, the latest first."""
         if parent is None:
             return list(self._select("kind = ?", (kind,)))
@@ -171,7 +171,7 @@ class Workspace:
 
     def delete_all(self) -> int:
         """Delete all records and all that they hold; return how many records went."""
-        return sum(self.delete(record.kind, record.name) for kind in KINDS for record in self.list(kind))
+        return sum(self.delete(record.kind, record.name) for kind in KINDS for record in self.find_all(kind))
 
     def keep_file(self, content: bytes, name: str) -> Path:
         """Keep a file by its content and return where it lies; it stays once a record holds it.

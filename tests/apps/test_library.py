@@ -111,10 +111,10 @@ def test_an_ad_that_was_only_brought_is_not_kept_and_a_visitor_is_never(library:
 def test_another_wording_of_a_picture_takes_the_place_of_one_that_was_only_scored(library: Library, image_path: Path) -> None:
     for headline in ("", "Coats", "Coats for rain"):
         library.handlers.score(ANNA, **form(image_path, headline))
-    assert [ad.data["words"]["headline"] for ad in library.workspace.list("ad")] == ["Coats for rain"]
+    assert [ad.data["words"]["headline"] for ad in library.workspace.find_all("ad")] == ["Coats for rain"]
     find_version(library, ANNA, image_path, "Coats for rain")
     library.handlers.score(ANNA, **form(image_path, "Boots"))
-    assert len(library.workspace.list("ad")) == 2
+    assert len(library.workspace.find_all("ad")) == 2
 
 
 def test_a_search_that_was_cut_off_is_said(library: Library, tmp_path: Path, image_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_tab_opens_the_running_search_of_another(library: Library, image_path:
 def test_a_deleted_ad_is_in_no_file(library: Library, tmp_path: Path, image_path: Path) -> None:
     find_version(library, ANNA, image_path, "A very secret headline")
     library.handlers.score(BERT, **form(image_path, "Boots"))
-    (secret,) = [ad.name for ad in library.workspace.list("ad") if "secret" in ad.data["words"]["headline"]]
+    (secret,) = [ad.name for ad in library.workspace.find_all("ad") if "secret" in ad.data["words"]["headline"]]
     library.delete_ad(ANNA, secret)
     files = [path for root in ("kept", "private") for path in (tmp_path / root).rglob("*") if path.is_file()]
     assert files
@@ -182,11 +182,11 @@ def test_models_are_named_chosen_taken_away_and_brought(library: Library, tmp_pa
     for _ in range(2):
         list(trainings.train(ANNA, str(results)))
     models = trainings.models
-    (_, last), (_, first) = models.list(ANNA)
+    (_, last), (_, first) = models.names(ANNA)
     assert models.chosen(ANNA) == last
     models.rename(ANNA, first, "Spring")
     models.choose(ANNA, first)
-    assert (models.chosen(BERT), models.list(BERT)[1]) == (first, ("Spring", first))
+    assert (models.chosen(BERT), models.names(BERT)[1]) == (first, ("Spring", first))
     folder = models.folder(ANNA) / first / "predictor"
     folder.mkdir()
     (folder / "manifest.json").write_text("{}")
@@ -195,7 +195,7 @@ def test_models_are_named_chosen_taken_away_and_brought(library: Library, tmp_pa
     models.delete(ANNA, first)
     assert (models.chosen(ANNA), trainings.show(ANNA).shown) == ("", "")
     models.bring(ANNA, str(package))
-    assert ("brought", models.chosen(ANNA)) in models.list(ANNA)
+    assert ("brought", models.chosen(ANNA)) in models.names(ANNA)
     assert "which you brought" in trainings.show(ANNA).shown
     (tmp_path / "no.zip").write_bytes(package.read_bytes()[:100])
     with pytest.raises(AdCreativeError):
@@ -210,7 +210,7 @@ def test_a_training_that_was_killed_leaves_nothing(library: Library, tmp_path: P
     half.mkdir(parents=True)
     (half / "weights").write_text("half")
     trainings = Trainings(handlers=start(tmp_path).handlers)
-    assert (trainings.models.list(ANNA), half.exists()) == ([], False)
+    assert (trainings.models.names(ANNA), half.exists()) == ([], False)
 
 
 def test_a_tab_that_was_closed_long_ago_loses_nothing(library: Library, image_path: Path) -> None:

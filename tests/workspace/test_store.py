@@ -55,7 +55,7 @@ def test_deleting_an_ad_deletes_what_belongs_to_it_and_no_shared_file(workspace:
     workspace.put("approval", "p1", {}, parent=("version", "v1"))
     assert workspace.delete("ad", "a1") == 3
     assert (list_files(workspace), run.exists()) == ({shared}, False)
-    assert workspace.list("approval") == []
+    assert workspace.find_all("approval") == []
 
 
 def test_deleting_a_person_deletes_every_ad_of_theirs(workspace: Workspace) -> None:
@@ -63,7 +63,7 @@ def test_deleting_a_person_deletes_every_ad_of_theirs(workspace: Workspace) -> N
     workspace.put("ad", "a2", {}, consent_id="bo")
     workspace.put("ad", "a3", {})
     assert workspace.delete_person(" bo ") == 2
-    assert [one.name for one in workspace.list("ad")] == ["a3"]
+    assert [one.name for one in workspace.find_all("ad")] == ["a3"]
 
 
 def test_what_was_deleted_is_in_no_file_of_the_folder(workspace: Workspace) -> None:
@@ -147,8 +147,8 @@ def test_in_any_order_of_actions_what_is_held_is_there_and_nothing_else(tmp_path
         versions = {name: one for name, one in versions.items() if one[0] in ads}
         expected = set().union(*ads.values(), {content for _, content in versions.values()})
         assert {path.read_bytes() for path in list_files(workspace)} == expected
-        assert {one.name for one in workspace.list("ad")} == set(ads)
-        assert {one.name for one in workspace.list("version")} == set(versions)
+        assert {one.name for one in workspace.find_all("ad")} == set(ads)
+        assert {one.name for one in workspace.find_all("version")} == set(versions)
     workspace.close()
 
 
@@ -175,7 +175,7 @@ def test_a_killed_writer_leaves_whole_records_and_their_files(tmp_path: Path) ->
             time.sleep(0.05)
             os.kill(writer.pid, signal.SIGKILL)
         workspace = Workspace(tmp_path / "w")
-        found = workspace.list("ad")
+        found = workspace.find_all("ad")
         assert found
         assert all(path.stat().st_size == 2000 for one in found for path in one.paths)
         workspace.close()
@@ -187,6 +187,6 @@ def test_purge_knows_a_workspace(workspace: Workspace) -> None:
         workspace.put("ad", name, {"file_name": f"{name}.png"}, consent_id=consent_id, paths=[picture])
     assert purge(workspace.folder, consent_id="anna", keep_cache=True).num_rows == 1
     assert purge(workspace.folder, creative="a2.png", keep_cache=True).num_rows == 1
-    assert [one.name for one in workspace.list("ad")] == ["a3"]
+    assert [one.name for one in workspace.find_all("ad")] == ["a3"]
     purge(workspace.folder, keep_cache=True)
-    assert (workspace.list("ad"), list_files(workspace)) == ([], set())
+    assert (workspace.find_all("ad"), list_files(workspace)) == ([], set())

@@ -65,7 +65,7 @@ class Library:
             choices.kits[KEPT] = kit
         if (consents := home / CONSENT_FILE).is_file():
             choices.consent_files[KEPT] = consents
-        for old in [one for one in self.workspace.list("setting") if one.name.startswith("tab/")][MAX_TABS:]:
+        for old in [one for one in self.workspace.find_all("setting") if one.name.startswith("tab/")][MAX_TABS:]:
             self.workspace.delete("setting", old.name)
 
     @property
@@ -116,7 +116,7 @@ class Library:
         draft = None if tab is None or tab.data["ad"] == ad else self.workspace.find("ad", tab.data["ad"])
         if draft is None or not paths or draft.paths != tuple(paths) or draft.data["stage"] != Stage.SCORED:
             return
-        if not self.workspace.list("version", ("ad", draft.name)):
+        if not self.workspace.find_all("version", ("ad", draft.name)):
             self.workspace.delete("ad", draft.name)
 
     def bring_back(self, owner: str) -> None:
@@ -171,7 +171,7 @@ class Library:
         """Return the screen of the version that stood on an ad's page, or what is said of a search that was cut off."""
         if record.data["stage"] == Stage.SEARCHING:
             return Screen(progress=fragments.note(CUT_OFF), record={"status": "stopped"}, creative=state.creative)
-        versions = self.workspace.list("version", ("ad", record.name))
+        versions = self.workspace.find_all("version", ("ad", record.name))
         found = next((one for one in versions if one.data["shown"] == state.shown and state.shown), None)
         return None if found is None else self._read_screen(found.data, state)
 
@@ -203,15 +203,15 @@ class Library:
 
     def show(self) -> tuple[str, list[str]]:
         """Show every ad that is kept, the latest first; return a fragment, and what each is known by."""
-        ads = self.workspace.list("ad")
+        ads = self.workspace.find_all("ad")
         cards = []
         for ad in ads:
             path = next(iter(ad.paths), None)
             words = ad.data["words"]
             creative = Creative(image_path=path, file_name=ad.data["file_name"], **words)
             called, picture = label_ad(creative, CARD_PX)
-            versions = self.workspace.list("version", ("ad", ad.name))
-            approvals = [one for version in versions for one in self.workspace.list("approval", ("version", version.name))]
+            versions = self.workspace.find_all("version", ("ad", ad.name))
+            approvals = [one for version in versions for one in self.workspace.find_all("approval", ("version", version.name))]
             cards.append(
                 {
                     "called": words["headline"] or called, "picture": picture, "stage": ad.data["stage"],
@@ -227,12 +227,12 @@ class Library:
             if search.ad == ad:
                 search.job.stop(wait_s=None if not search.job.is_finished else 0)
         record = self.workspace.find("ad", ad)
-        versions = self.workspace.list("version", ("ad", ad))
+        versions = self.workspace.find_all("version", ("ad", ad))
         runs = [path for one in versions for path in one.paths]
         copies = [*runs, *(record.paths if record is not None else ())]
         self.handlers.belongings.erase(owner, copies)
         self.workspace.delete("ad", ad)
-        for tab in self.workspace.list("setting"):
+        for tab in self.workspace.find_all("setting"):
             if tab.data.get("ad") == ad:
                 self.handlers.board.take_down(tab.name.removeprefix("tab/"))
                 self.handlers.desk.drop(tab.name.removeprefix("tab/"), ad)
@@ -241,7 +241,7 @@ class Library:
     def delete_all(self, owner: str) -> None:
         """Delete everything that the workspace keeps, of all tabs."""
         home = self.handlers.owner_dir(owner)
-        for record in self.workspace.list("ad"):
+        for record in self.workspace.find_all("ad"):
             self.delete_ad(owner, record.name)
         self.workspace.delete_all()
         self.handlers.use_own(owner, None)

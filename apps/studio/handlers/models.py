@@ -54,7 +54,7 @@ class Models:
         """Return where the owner's models lie."""
         return self.handlers.owner_dir(owner) / FOLDER
 
-    def list(self, owner: str) -> list[tuple[str, str]]:
+    def names(self, owner: str) -> list[tuple[str, str]]:
         """Return what each model is called, with its id, the latest first."""
         found = [(path.stem, self._read(path)) for path in self.folder(owner).glob("*.json") if path.name != CHOSEN]
         found = [(name, note) for name, note in found if "called" in note]

@@ -192,7 +192,7 @@ class Trainings:
         if not name or own is None:
             return TrainingScreen()
         record, card_of = self.models.record(owner, name), next(iter(own.cards), {})
-        called = next((called for called, other in self.models.list(owner) if other == name), "")
+        called = next((called for called, other in self.models.names(owner) if other == name), "")
         if not record:
             said = fragments.good(f"Your ads are scored by the model “{called}”, which you brought.")
             return TrainingScreen(shown=said, card=self.models.card(owner, name), record={"model": called})

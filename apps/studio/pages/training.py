@@ -102,7 +102,7 @@ def _build_models(
     models, rest = trainings.models, [chosen, called, said]
 
     def look(owner: str, problem: str = "") -> list[Any]:
-        named, name = models.list(owner), models.chosen(owner)
+        named, name = models.names(owner), models.chosen(owner)
         return [gr.update(choices=[SHIPPED, *named], value=name), {one: called for called, one in named}.get(name, ""), problem]
 
     def doing(act: Any) -> Any:
