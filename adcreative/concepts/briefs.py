@@ -27,7 +27,7 @@ from adcreative.ctr.account.seen_effects import SeenFeature
 
 NUM_BRIEFS, MAX_OF_CONCEPT = 5, 2
 MIN_SHARE_HAD = 0.2  # of a concept's ads with an attribute, below which it is a gap
-NUM_LINES, NUM_RAN = 4, 8
+NUM_LINES, NUM_RAN, NUM_PHOTOS = 4, 8, 3
 Z = 1.645
 NO_LETTERING = 0.01  # share of a picture in boxes of lines, below which it can be a photo of new ads
 
@@ -143,25 +143,26 @@ def write_brief(
 ) -> str:
     """Return a brief as TOML that `compose` reads, its files named from `folder`.
 
-    What it says was said by ads of the account: lines of the concept, the best first, and for an attribute of words the lines
-    of other ads that have it. Pictures without words are its photos; those of the concept's other ads are named as having run.
+    What it says was said by ads of the account, all of one brand: lines of the concept, the best first, and for an attribute of
+    words the lines of other ads that have it. Pictures without words are its photos; those of the concept's other ads are
+    named as having run.
 
     Args:
         text_share: [N] of the picture that is lettering, NaN where it was not measured.
     """
-    own = [row for row in np.argsort([-_rate(one) for one in creatives]) if concept[row] == brief.concept]
-    rows = own or list(np.argsort([-_rate(one) for one in creatives]))
-    messages: dict[str, list[str]] = {"headline": [], "subline": [], "offer": [], "button": []}
-    labels = {label_of(name): name for name in word_attributes()}
-    wanted = [labels[label] for label in brief.attributes if label in labels]
-    having = [row for row in np.argsort([-_rate(one) for one in creatives])
-              if wanted and all(says(creatives[row], name) for name in wanted)]  # fmt: skip
+    ranked = [int(row) for row in np.argsort([-_rate(one) for one in creatives])]
+    rows = [row for row in ranked if concept[row] == brief.concept] or ranked
+    brand = next((creatives[row].brand for row in rows if creatives[row].brand), "")
+    rows, ranked = ([row for row in some if creatives[row].brand == brand] for some in (rows, ranked))
+    messages: dict[str, list[str]] = {"headline": [], "subline": [], "button": []}
+    wanted = [name for name in word_attributes() if label_of(name) in brief.attributes]
+    having = [row for row in ranked if wanted and all(says(creatives[row], name) for name in wanted)]
     _take(messages["headline"], (creatives[row].headline or creatives[row].text for row in (*having[:2], *rows)), NUM_LINES)
     _take(messages["subline"], (creatives[row].description or creatives[row].primary_text for row in rows), 2)
     _take(messages["button"], (creatives[row].cta for row in rows), 2)
     pictures = [row for row in rows if creatives[row].image_path is not None]
-    photos = [row for row in pictures if text_share[row] < NO_LETTERING][:3]
-    brand = next((creatives[row].brand for row in rows if creatives[row].brand), "")
+    photos = [row for row in pictures if text_share[row] < NO_LETTERING]
+    photos = list({creatives[row].image_path: row for row in reversed(photos)}.values())[::-1][:NUM_PHOTOS]
     lines = [f"# {brief.title}", f"# {brief.why}"]
     if brief.attributes:
         lines.append(
