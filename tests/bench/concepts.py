@@ -379,7 +379,7 @@ def halves_figures(creatives: Sequence[Creative], num: int = 8) -> dict[str, Any
     }
 
 
-def concept_figures(num_groupings: int = 12, num_accounts: int = 40, largest: int = 2000) -> dict[str, Any]:
+def concept_figures(num_groupings: int = 12, num_accounts: int = 40, largest: int = 600) -> dict[str, Any]:
     """Return all figures of planted accounts, on seeds that nothing was fitted to."""
     found = grouping_figures(range(500, 500 + num_groupings))
     return found | worth_figures(range(900, 900 + num_accounts), min(200, largest // 2), largest)
@@ -391,6 +391,7 @@ def main() -> None:
     parser.add_argument("--export", type=Path, help="a real account's ads with results: halves of it")
     parser.add_argument("--groupings", type=int, default=12)
     parser.add_argument("--accounts", type=int, default=40)
+    parser.add_argument("--largest", type=int, default=600, help="ads of an account")
     arguments = parser.parse_args()
     if arguments.export:
         creatives = list(keep_with_results(read_usable(arguments.export, None), arguments.export))
@@ -400,7 +401,7 @@ def main() -> None:
         photos = sorted(path for path in arguments.photos.rglob("*") if path.suffix in (".jpg", ".png"))
         print(json.dumps(grouping_figures(range(500, 500 + arguments.groupings), photos), indent=1))
         return
-    print(json.dumps(concept_figures(arguments.groupings, arguments.accounts), indent=1))
+    print(json.dumps(concept_figures(arguments.groupings, arguments.accounts, arguments.largest), indent=1))
 
 
 if __name__ == "__main__":
