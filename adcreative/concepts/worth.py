@@ -92,7 +92,9 @@ def weigh_concepts(results: Results, labels: Sequence[str], *, seed: int) -> Tol
     if num < 2 or len(set(results.concept.tolist())) < 2:
         return Told((), np.zeros((1, 0)), 0.0)
     keys = {TWINS: [str(one) for one in results.twin]}
-    draws, spread = draw_contrasts(results.table(), seen, keys, seed=seed, column_of=["concept"] * num, max_rows=MAX_ROWS)
+    draws, spread = draw_contrasts(
+        results.table(), seen, keys, seed=seed, column_of=["concept"] * num, max_rows=MAX_ROWS, is_wide=True
+    )
     return _tell([("concept", label) for label in labels[:num]], seen, draws, spread, results)
 
 

@@ -129,17 +129,19 @@ def draw_contrasts(
     seed: int,
     column_of: Sequence[str] | None = None,
     max_rows: int | None = None,
+    is_wide: bool = False,
 ) -> tuple[np.ndarray, float]:
     """Return draws [K, F] of the effects that `estimate_effects` states, and what ads vary beyond them (`Weighed.spread`).
 
-    max_rows: as for `fit_mixed_model`; its time grows with the third power.
+    max_rows: as for `fit_mixed_model`; its time grows with the third power. is_wide: as for `draw_effects`.
     """
     column_of = column_of or [""] * seen.shape[1]
     shares = np.nanmean(seen, axis=0)
     left_out = set(column_of) & set(table.columns)
     centred = np.nan_to_num(seen - shares)
     told = weigh_features(table, centred, repeats, left_out=left_out, seed=seed, max_rows=max_rows)
-    return draw_effects(told.score, told.information, seed=seed) @ _contrasts(shares, column_of).T, told.spread
+    draws = draw_effects(told.score, told.information, seed=seed, is_wide=is_wide)
+    return draws @ _contrasts(shares, column_of).T, told.spread
 
 
 def weigh_features(

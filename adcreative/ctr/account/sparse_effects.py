@@ -19,18 +19,21 @@ import numpy as np
 
 DEVIATIONS = (0.03, 0.06, 0.12, 0.24)  # log-odds
 CONCENTRATIONS = (2.0, 1.0, 1.0, 0.5)
+WIDE = 0.48  # log-odds
 NUM_CHAINS, NUM_BURNT, NUM_KEPT = 128, 40, 24
 _LEAST_INFORMATION = 1e-9
 
 
-def draw_effects(score: np.ndarray, information: np.ndarray, *, seed: int) -> np.ndarray:
+def draw_effects(score: np.ndarray, information: np.ndarray, *, seed: int, is_wide: bool = False) -> np.ndarray:
     """Return draws [NUM_CHAINS x NUM_KEPT, F] of the effects, log-odds.
 
     Args:
-        score: [F], u. information: [F, F], A, symmetric and not negative.
+        score: [F], u. information: [F, F], A, symmetric and not negative. is_wide: some effects may be WIDE, as those of whole
+            concepts are; with the others planted concepts were covered in 87 of 100 cases, with it in 88.
     """
     rng, num = np.random.default_rng(seed), len(score)
-    deviations, concentrations = np.square(DEVIATIONS), np.array(CONCENTRATIONS)
+    deviations = np.square((*DEVIATIONS, *(WIDE,) * is_wide))
+    concentrations = np.array((*CONCENTRATIONS, *(CONCENTRATIONS[-1],) * is_wide))
     own = np.maximum(np.diag(information), _LEAST_INFORMATION)
     variances = deviations / (1 + deviations * own[:, None])  # [F, K] of an effect, given its component and the other effects
     sizes = -0.5 * np.log1p(deviations * own[:, None])
