@@ -19,6 +19,7 @@ from adcreative.ctr.account.card import describe_members, measure_out_of_fold
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.intervals import RateSpread, fit_spread
 from adcreative.ctr.account.members import (
+    CARRIES_OVER,
     FLOORS,
     KNOWN_GROUPS,
     MEAN,
@@ -31,7 +32,7 @@ from adcreative.ctr.account.members import (
     Member,
 )
 from adcreative.ctr.account.part import Part, Stack, change_vectors
-from adcreative.ctr.account.stacking import compare, cross_fitted, fit_shift, fit_weights, losses
+from adcreative.ctr.account.stacking import Even, compare, cross_fitted, fit_shift, fit_weights, losses
 from adcreative.ctr.account.table import AccountTable
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.predictor import Predictor
@@ -46,7 +47,7 @@ NUM_FOLDS = 5
 MIN_WEIGHT = 0.01
 # How far apart a few groups lie is luck, and the mean may win; the order of their ads carries over and is never given up.
 MAX_MEAN = 0.5  # of the weights for ads of new groups
-PRIOR_GROUPS = 20  # towards no shift: the level of a few groups is luck
+PRIOR_GROUPS = 20  # towards no shift, and equal weights: the level of a few groups is luck, and which member suits them best
 KEPT_SHARE = 2 / 3  # of the groups that judge and auditor each learn from
 # what is blanked, one after the other, to see what words, faces and picture add: the channels of `ctr.changes`
 VERSIONS: tuple[tuple[str, ...], ...] = ((), ("words",), ("words", "faces"), ("words", "faces", "picture", "look"))
@@ -229,14 +230,15 @@ def _learn(
     stacked = [np.stack([version[name] for name in names], axis=1) for version in unseen.versions]
     is_capped = bool(group_column) and len(names) > 1
     upper = np.array([MAX_MEAN if name == MEAN and is_capped else 1.0 for name in names])
-    raw = fit_weights(stacked[0], clicks, impressions, upper)
+    even = _even_weights(names, len(np.unique(table.group))) if is_capped else None
+    raw = fit_weights(stacked[0], clicks, impressions, upper, even)
     raw = np.where(raw >= MIN_WEIGHT, raw, 0.0)
     raw = raw / raw.sum()
-    held_out = cross_fitted(stacked[0], clicks, impressions, unseen.fold, upper)
+    held_out = cross_fitted(stacked[0], clicks, impressions, unseen.fold, upper, even)
     floors = [name for name in names if name in FLOORS]
     best = min(floors, key=lambda name: float(losses(unseen.versions[0][name], clicks, impressions).sum()))
     own, floor = (losses(one, clicks, impressions).sum() for one in (held_out, unseen.versions[0][best]))
-    if own > floor and not (is_capped and best == MEAN):
+    if own > floor and not is_capped:
         raw = np.array([float(name == best) for name in names])  # too few ads to weigh members: the best floor alone
         held_out = unseen.versions[0][best]
     shift = fit_shift(stacked[0] @ raw, clicks, impressions)
@@ -266,6 +268,12 @@ def _learn(
         PEERS: np.quantile(special.expit(held_out), np.linspace(0, 1, NUM_STEPS + 1)).tolist(),
     }
     return _Learnt(weights, shift, spread, changes, notes)
+
+
+def _even_weights(names: Sequence[str], num_groups: int) -> Even:
+    """Return equal weights of the members that carry over to new groups; the fewer groups, the more they count."""
+    is_even = np.array([name in CARRIES_OVER for name in names], np.float64)
+    return Even(is_even / is_even.sum(), PRIOR_GROUPS / (num_groups + PRIOR_GROUPS))
 
 
 def _draw_groups(group: np.ndarray, *, seed: int) -> np.ndarray:

@@ -3,7 +3,8 @@
     log-odds_i = shift + sum_m w_m f_m(i),   w minimises the out-of-fold log-loss in which an ad counts for a bounded amount
 
 Every floor is a member, so on out-of-fold predictions the stack is at least as good as the best floor. Figures that are stated
-use weights fitted without the fold that is judged; where those lose to the best floor, `fitting` keeps that floor alone.
+use weights fitted without the fold that is judged; where those lose to the best floor, `fitting` keeps that floor alone. For
+new groups, few of which tell members apart by luck, weights are drawn towards equal ones instead.
 
 Source: van der Laan, Polley & Hubbard 2007.
 """
@@ -45,13 +46,25 @@ def losses(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) ->
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class Even:
+    """Weights [M] that fitted ones are drawn towards, and how far, 0..1: few groups tell members apart by luck."""
+
+    weights: np.ndarray
+    share: float
+
+
 def fit_weights(
-    predictions: np.ndarray, clicks: np.ndarray, impressions: np.ndarray, upper: np.ndarray | None = None
+    predictions: np.ndarray,
+    clicks: np.ndarray,
+    impressions: np.ndarray,
+    upper: np.ndarray | None = None,
+    even: Even | None = None,
 ) -> np.ndarray:
     """Return the weights [M] of members whose out-of-fold log-odds are predictions [N, M]; convex, so one optimum.
 
     Args:
-        upper: [M] the most that each member may weigh, one of them 1; no bound but 1 when None.
+        upper: [M] the most that each member may weigh, one of them 1; no bound but 1 when None. even: what they are drawn to.
     """
     share = bounded_share(clicks, impressions)
     counted_clicks, counted = clicks * share, impressions * share
@@ -74,7 +87,8 @@ def fit_weights(
     )  # fmt: skip
     weights = np.where(found.x > LIMIT, found.x, 0.0)
     weights = weights / weights.sum() if weights.sum() > 0 else best
-    return weights if loss(weights)[0] <= loss(best)[0] else best
+    weights = weights if loss(weights)[0] <= loss(best)[0] else best
+    return weights if even is None else even.share * even.weights + (1 - even.share) * weights
 
 
 def fit_shift(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> float:
@@ -93,13 +107,18 @@ def fit_shift(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray)
 
 
 def cross_fitted(
-    predictions: np.ndarray, clicks: np.ndarray, impressions: np.ndarray, fold: np.ndarray, upper: np.ndarray | None = None
+    predictions: np.ndarray,
+    clicks: np.ndarray,
+    impressions: np.ndarray,
+    fold: np.ndarray,
+    upper: np.ndarray | None = None,
+    even: Even | None = None,
 ) -> np.ndarray:
     """Return the stack's log-odds [N], each fold's with weights and shift that the other folds alone decided."""
     stacked = np.zeros(len(clicks))
     for number in np.unique(fold):
         others, own = fold != number, fold == number
-        weights = fit_weights(predictions[others], clicks[others], impressions[others], upper)
+        weights = fit_weights(predictions[others], clicks[others], impressions[others], upper, even)
         shift = fit_shift(predictions[others] @ weights, clicks[others], impressions[others])
         stacked[own] = predictions[own] @ weights + shift
     return stacked

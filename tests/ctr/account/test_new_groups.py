@@ -15,8 +15,10 @@ from adcreative.creative import Creative
 from adcreative.ctr.account.encoder import AccountEncoder
 from adcreative.ctr.account.fitting import fit_account
 from adcreative.ctr.account.linear import CappedLogistic
-from adcreative.ctr.account.members import MEANING, MEMBERS, Job
+from adcreative.ctr.account.members import COLUMNS, MEAN, MEANING, MEMBERS, WORDS, Job
 from adcreative.ctr.account.model import AccountModel
+from adcreative.ctr.account.part_fitting import _even_weights
+from adcreative.ctr.account.stacking import Even, fit_weights
 from adcreative.ctr.account.table import find_group_column, read_table
 from adcreative.features.batch import CreativeFeatures
 from tests.ctr.account.accounts import plant_account, plant_groups
@@ -66,6 +68,22 @@ def test_what_words_mean_carries_over_to_new_groups_in_a_plain_regression() -> N
     np.testing.assert_array_equal(again.log_odds(encoded.rows(asked)), found)
     plain = fitted.encode(read_table(ads, [CreativeFeatures()] * len(ads))).rows(learnt)
     assert MEMBERS[MEANING].fit(replace(job, encoded=plain)) is None
+
+
+def test_few_groups_draw_weights_towards_equal_ones() -> None:
+    even = _even_weights([MEAN, COLUMNS, WORDS, MEANING], 20)
+    np.testing.assert_allclose(even.weights, [1 / 3, 0, 1 / 3, 1 / 3])
+    assert even.share == 0.5
+    assert _even_weights([MEAN, WORDS], 5_000).share < 0.005
+    rng = np.random.default_rng(0)
+    truth = rng.normal(-3, 0.5, 200)
+    said = np.stack([truth, rng.normal(-3, 0.5, 200)], axis=1)
+    shown = np.full(200, 2_000.0)
+    clicks = rng.binomial(2_000, special.expit(truth)).astype(float)
+    plain = fit_weights(said, clicks, shown)
+    assert plain[0] > 0.9
+    drawn = fit_weights(said, clicks, shown, even=Even(np.array([0.5, 0.5]), 0.5))
+    np.testing.assert_allclose(drawn, 0.5 * plain + 0.25)
 
 
 @pytest.mark.planted
