@@ -17,6 +17,15 @@ PLACES = 7  # tried along each free axis
 PLAIN_SPREAD, PLAIN_SHARE = 6.0, 0.75  # of 255 from the median, and how much of a plain edge is as near
 MAX_ENLARGED = 2.5  # of a photo's own pixels, for a thing that may be shown smaller: beyond that it is seen to be blurred
 AIR = 0.1  # kept around a thing on plain ground
+FOCUS_KEPT = 0.97  # share of a photo's first focus that a crop must keep
+FILLS = 0.6  # share that it must keep of a thing which fills its photo: the photographer cut it already
+TOUCHING, FILLED_SIDES = 0.05, 3  # of a side: so near is a thing to the rim; and on so many sides, if it fills its photo
+CALM_STRIP, CALM_STEP, CALM_SHARE = (
+    0.06,
+    3.0,
+    0.8,
+)  # strip along a side that may be continued; 0..255 from pixel to pixel, in so much
+MOST_CONTINUED = 0.45  # of a continued photo, that is ground which goes on beyond it
 
 
 @dataclass(frozen=True)
@@ -29,14 +38,14 @@ class Crop:
 
 
 @lru_cache(maxsize=32)
-def plain_edge(photo: Photo, share: float = PLAIN_SHARE) -> str | None:
-    """Return the colour of a photo's edge where `share` of it is plain, as beside a thing that touches it; else None."""
+def plain_edge(photo: Photo) -> str | None:
+    """Return the colour of a photo's edge where PLAIN_SHARE of it is plain, as beside a thing that touches it; else None."""
     pixels = np.asarray(photo.pixels.resize((64, 64), Image.Resampling.BILINEAR), np.float32)
     edge = np.concatenate(
         [pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)]
     )
     ground = np.median(edge, 0)
-    return as_hex(ground) if (np.abs(edge - ground).max(1) < PLAIN_SPREAD).mean() >= share else None
+    return as_hex(ground) if (np.abs(edge - ground).max(1) < PLAIN_SPREAD).mean() >= PLAIN_SHARE else None
 
 
 def _share(inner: Box, outer: Box) -> float:
@@ -57,13 +66,61 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
         key=lambda each: _score(each, focus, words, photo.quiet, pixels.size),
     )
     kept = _share(focus[0], window) if focus else 1.0
+    if focus and kept >= FILLS and _fills(photo.focus[0]):
+        kept = 1.0
     edge = plain_edge(photo)
     if edge is not None and focus:  # a thing on plain ground is shown whole, whatever the box
-        window = _around(focus[0], width / height, words, width / MAX_ENLARGED)
-        kept = 1.0
+        window, kept = _around(focus[0], width / height, words, width / MAX_ENLARGED), 1.0
+    elif kept < FOCUS_KEPT and not words and (wider := _continued(photo, focus[0], width / height)):
+        window, kept = wider, 1.0
     return Crop(
         _cut(pixels, window, width, height, edge), tuple(_scaled(_within(f, window), width, height) for f in focus), kept
     )
+
+
+def whole_aspects(photo: Photo) -> tuple[float, float]:
+    """Return the least and the most width by height of a box that shows what the photo is of, whole."""
+    if not photo.focus or plain_edge(photo) is not None:
+        return 0.0, np.inf
+    thing, (left, top, right, bottom) = photo.focus[0], _calm_sides(photo)
+    aspect = photo.pixels.width / photo.pixels.height
+    share = FILLS if _fills(thing) else FOCUS_KEPT
+    low, high = aspect * share * thing.width, aspect / (share * thing.height)
+    beyond = 1 - MOST_CONTINUED
+    return low * (beyond if top or bottom else 1.0), high / (beyond if left or right else 1.0)
+
+
+def _fills(thing: Box) -> bool:
+    """Return whether a thing (shares of its photo) meets the rim on so many sides that the photographer cut it already."""
+    return sum(side <= TOUCHING for side in (thing.x0, thing.y0, 1 - thing.x1, 1 - thing.y1)) >= FILLED_SIDES
+
+
+@lru_cache(maxsize=32)
+def _calm_sides(photo: Photo) -> tuple[bool, bool, bool, bool]:
+    """Return whether the ground at the left, top, right and bottom is so even that it can go on beyond the photo."""
+    pixels = np.asarray(photo.pixels.resize((256, 256), Image.Resampling.BILINEAR), np.float32)
+    wide = round(256 * CALM_STRIP)
+
+    def is_calm(strip: np.ndarray) -> bool:  # rows run along the side
+        return bool((np.abs(np.diff(strip, axis=1)).max(2).mean(1) < CALM_STEP).mean() >= CALM_SHARE)
+
+    turned = pixels.transpose(1, 0, 2)
+    return is_calm(pixels[:, :wide]), is_calm(turned[:, :wide]), is_calm(pixels[:, -wide:]), is_calm(turned[:, -wide:])
+
+
+def _continued(photo: Photo, thing: Box, aspect: float) -> Box | None:
+    """Return a window of that aspect that reaches beyond calm sides of the photo and holds the thing; None where none does."""
+    wide, high = photo.pixels.size
+    across = aspect > wide / high  # which way the photo is too small
+    low, up = _calm_sides(photo)[int(not across) :: 2]
+    size, needed = (float(wide), high * aspect) if across else (float(high), wide / aspect)
+    beyond = needed - size
+    if not (low or up) or beyond > MOST_CONTINUED * needed:
+        return None
+    start, end = (thing.x0, thing.x1) if across else (thing.y0, thing.y1)
+    wish = (start + end) / 2 - needed / 2  # the thing in the middle
+    first = float(np.clip(wish, -beyond, 0.0)) if low and up else -beyond if low else 0.0
+    return Box(first, 0.0, first + needed, float(high)) if across else Box(0.0, first, float(wide), first + needed)
 
 
 def _within(box: Box, window: Box) -> Box:
@@ -155,10 +212,26 @@ def _cut(pixels: Image.Image, window: Box, width: int, height: int, edge: str | 
     inside = Box(
         max(0.0, window.x0), max(0.0, window.y0), min(float(pixels.width), window.x1), min(float(pixels.height), window.y1)
     )
-    if edge is None or inside == window:
+    if inside == window:
         return resize(pixels, inside, width, height)
-    ground = Image.new("RGB", (width, height), edge)
     place = _scaled(_within(inside, window), width, height)
-    part = (max(1, round(place.x1) - round(place.x0)), max(1, round(place.y1) - round(place.y0)))
-    ground.paste(resize(pixels, inside, *part), (round(place.x0), round(place.y0)))
-    return ground
+    x0, y0, x1, y1 = (round(side) for side in (place.x0, place.y0, place.x1, place.y1))
+    part = resize(pixels, inside, max(1, x1 - x0), max(1, y1 - y0))
+    if edge is not None:
+        ground = Image.new("RGB", (width, height), edge)
+        ground.paste(part, (x0, y0))
+        return ground
+    return _go_on(np.asarray(part), x0, y0, width, height)
+
+
+def _go_on(part_u8: np.ndarray, x0: int, y0: int, width: int, height: int) -> Image.Image:
+    """Return a picture of that size with a part at x0, y0 whose rim goes on beyond it, the smoother the farther."""
+    high, wide = part_u8.shape[:2]
+    beyond = (y0, max(0, height - y0 - high), x0, max(0, width - x0 - wide))
+    grown = cv2.copyMakeBorder(part_u8, *beyond, cv2.BORDER_REPLICATE).astype(np.float32)
+    smooth = cv2.GaussianBlur(grown, (0, 0), max(2.0, 0.04 * min(width, height)))
+    away = np.ones((height, width), np.uint8)
+    away[y0 : y0 + high, x0 : x0 + wide] = 0
+    distance = cv2.distanceTransform(away, cv2.DIST_L2, 3) / max(1.0, 0.06 * min(width, height))
+    share = np.clip(distance, 0.0, 1.0)[..., None]
+    return Image.fromarray(np.rint((1 - share) * grown + share * smooth).astype(np.uint8)[:height, :width])

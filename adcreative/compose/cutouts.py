@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from adcreative.compose.colour import to_oklab
 from adcreative.encoders.weights import find_weight
@@ -34,6 +35,9 @@ MAX_RIM = 0.02  # share of its outline on the rim of the photograph: what is cut
 MAX_RIM_PLAIN = 0.20  # on plain ground, which shops crop closely
 MAX_PALE = 0.1  # share of the band within its outline that has nearly the ground's colour: a shadow, or a white thing on white
 PALE, BAND = 0.17, 40  # OKLab from the ground; the band's width is the shorter side of the thing by this
+MAX_LEFT, MAX_LOST = 0.003, 0.01  # of the thing: parts with the ground's colours in it, and with the thing's outside
+TELLING = 1.5  # logarithm of how much commoner a colour is in the ground than in the thing
+COLOURS = 16  # steps of a channel in which colours are counted
 MIN_EDGE = 0.6  # share of its outline where inside and outside differ
 
 
@@ -41,17 +45,22 @@ MIN_EDGE = 0.6  # share of its outline where inside and outside differ
 class EdgeQuality:
     """How good the edge of a cut-out is. soft: share of half-seen pixels; rim: share of the outline on the photograph's rim;
     edge: share of the outline at which the colours change; area: share of the photograph; pale: share of the band within the
-    outline that has nearly the colour of a plain ground, as shadows have: on another ground it would stand out."""
+    outline that has nearly the colour of a plain ground, as shadows have: on another ground it would stand out; left, lost: how
+    much of the thing looks like the ground around it, as what is seen through a chair, and of the ground like it, as shares of
+    the thing."""
 
     soft: float
     rim: float
     edge: float
     area: float
     pale: float = 0.0
+    left: float = 0.0
+    lost: float = 0.0
 
     def is_good(self, max_rim: float = MAX_RIM) -> bool:
         """Return whether the cut-out may stand free."""
         is_clean = self.soft <= MAX_SOFT and self.rim <= max_rim and self.pale <= MAX_PALE
+        is_clean &= self.left <= MAX_LEFT and self.lost <= MAX_LOST
         return MIN_AREA <= self.area <= MAX_AREA and is_clean and self.edge >= MIN_EDGE
 
 
@@ -218,7 +227,42 @@ def measure_edge(image_u8: np.ndarray, alpha: np.ndarray) -> EdgeQuality:
     step = np.linalg.norm(means[0] - means[1], axis=2)
     seen = outline & (rim == 0)
     edge = float((step[seen] > 0.05).mean()) if seen.any() else 0.0
-    return EdgeQuality(soft=soft, rim=at_rim, edge=edge, area=area / solid.size)
+    left, lost = _mistaken(image_u8, solid)
+    return EdgeQuality(soft=soft, rim=at_rim, edge=edge, area=area / solid.size, left=left, lost=lost)
+
+
+def _mistaken(image_u8: np.ndarray, solid: np.ndarray) -> tuple[float, float]:
+    """Return how much of a cut-out [H, W] 0 or 1 looks like the ground around it, and of the ground like it, as shares of it.
+
+    Colours are counted in a ring around the thing and well inside it; what counts are parts, no specks.
+    """
+    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
+    side = max(1, min(int(np.ptp(rows)), int(np.ptp(columns))))
+
+    def disc(share: float, least: int) -> np.ndarray:
+        radius = max(least, round(side * share))
+        return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
+
+    around, wide = cv2.dilate(solid, disc(0.01, 2)), cv2.dilate(solid, disc(1 / 6, 8))
+    ring, deep = (wide - around) > 0, cv2.erode(solid, disc(0.025, 2)) > 0
+    if not ring.any() or not deep.any():
+        return 0.0, 0.0
+    steps = (image_u8 // (256 // COLOURS)).astype(np.int64)
+    place = (steps[..., 0] * COLOURS + steps[..., 1]) * COLOURS + steps[..., 2]
+
+    def logs(seen: np.ndarray) -> np.ndarray:
+        counts = np.bincount(place[seen], minlength=COLOURS**3).astype(np.float64).reshape(COLOURS, COLOURS, COLOURS)
+        smooth = ndimage.gaussian_filter(counts, 0.8).ravel()
+        return np.asarray(np.log(smooth / smooth.sum() + 1e-5))
+
+    telling = (logs(ring) - logs(deep))[place]
+
+    def parts(mask: np.ndarray) -> float:
+        opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(1 / 120, 1))
+        areas = cv2.connectedComponentsWithStats(opened)[2][1:, cv2.CC_STAT_AREA] / solid.sum()
+        return float(areas[areas >= MAX_LEFT / 2].sum())
+
+    return parts((telling > TELLING) & (solid > 0)), parts((telling < -TELLING) & ring)
 
 
 def pale_share(image_u8: np.ndarray, alpha: np.ndarray, ground: np.ndarray) -> float:

@@ -7,6 +7,7 @@ headline's. The terms are those of CSS flex boxes.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -41,6 +42,7 @@ PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: above and
 BULLET = 1.55  # em that a bullet takes beside a proof
 PROOF_GAP = 0.75  # em between proofs
 ROOMY = 1.6  # how much larger type and gaps may be where no photo takes room
+GIVES_WAY = 0.18  # of the room around: so much a photo's box is wider, narrower or higher than its layout says
 NO_ROOM = 1e5  # px of excess where a word alone is too wide
 
 
@@ -240,12 +242,16 @@ class Text:
 
 @dataclass(frozen=True)
 class Content:
-    """What is to be laid out: texts by role (several proofs), the photos at hand, the logo's width by height (0: none)."""
+    """What is to be laid out: texts by role (several proofs), the photos at hand, the logo's width by height (0: none).
+
+    aspects: for each photo the least and the most width by height of a box that shows it whole; none: any does.
+    """
 
     texts: Mapping[str, tuple[Text, ...]]
     photos: int
     logo: float
     lead: str = "headline"
+    aspects: tuple[tuple[float, float], ...] = ()
 
     @property
     def is_quote(self) -> bool:
@@ -301,6 +307,21 @@ class Arranger:
         return max(least * self.shape.min_type, min(ratio * self.headline, most * self.unit))
 
     # ---- sizes that boxes ask for
+
+    def _aspects(self, node: Node) -> tuple[float, float]:
+        """Return the least and the most width by height of a box that shows a photo whole."""
+        place = PHOTOS.index(node.name) if node.is_photo and node.fit == "cover" else len(self.content.aspects)
+        return self.content.aspects[place] if place < len(self.content.aspects) else (0.0, math.inf)
+
+    def _basis(self, node: Node, around: float, other: float) -> float:
+        """Return the width in px of a box in a row of that width and height (0: not known): its share, and what a photo needs
+        beyond or does with less so that nothing of it is cut."""
+        wish = node.basis * around
+        low, high = self._aspects(node)
+        if not other or low <= wish / other <= high:
+            return wish
+        needed = min(max(wish, low * other), high * other)
+        return needed if abs(needed - wish) <= GIVES_WAY * around else wish
 
     def _shown(self, node: Node) -> list[Node]:
         return [
@@ -367,7 +388,10 @@ class Arranger:
         if node.name in ROLES or node.name == "logo":
             return self.text_height(node, width)
         if node.is_photo:
-            return width / node.aspect if node.aspect else node.least * around
+            needed = width / self._aspects(node)[1]
+            return (
+                width / node.aspect if node.aspect else max(node.least * around, min(needed, (node.least + GIVES_WAY) * around))
+            )
         if node.name in DECOR:
             return {"rule": 0.75, "mark": 5.0, "disc": 0.0}[node.name] * self.unit
         top, right, bottom, left = self._pads(node)
@@ -387,13 +411,15 @@ class Arranger:
             return top + bottom + max(heights, default=0.0)
         return top + bottom + sum(heights) + node.gap * self.step * max(0, len(heights) - 1)
 
-    def _widths(self, node: Node, width: float) -> tuple[list[float], float]:
-        """Return the widths in px of what stands in a row, and how many px are lacking."""
+    def _widths(self, node: Node, width: float, height: float = 0.0) -> tuple[list[float], float]:
+        """Return the widths in px of what stands in a row of that height (0: not known), and how many px are lacking."""
         shown = self._shown(node)
         room = width - node.gap * self.step * max(0, len(shown) - 1)
         if len(shown) == 1 and shown[0].is_photo:  # a photo that stands alone takes the row
             return [width], 0.0
-        widths = [child.basis * width if child.basis else 0.0 if child.grow else self._natural(child) for child in shown]
+        widths = [
+            self._basis(child, width, height) if child.basis else 0.0 if child.grow else self._natural(child) for child in shown
+        ]
         lacking = sum(widths) - room
         if lacking > 0:  # what can be broken into lines gives way
             soft = [
@@ -484,7 +510,7 @@ class Arranger:
 
     def _place_row(self, node: Node, inner: Box, ground: str) -> float:
         shown, gap = self._shown(node), node.gap * self.step
-        widths, excess = self._widths(node, inner.width)
+        widths, excess = self._widths(node, inner.width, inner.height)
         x = inner.x0
         free = inner.width - sum(widths) - gap * max(0, len(shown) - 1)
         if free > 0 and node.justify == "between" and len(shown) > 1:

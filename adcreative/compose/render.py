@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, to_oklab, to_rgb
-from adcreative.compose.crops import MAX_ENLARGED, crop, plain_edge, resize
+from adcreative.compose.crops import FOCUS_KEPT, MAX_ENLARGED, crop, plain_edge, resize, whole_aspects
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters
 from adcreative.compose.inks import BLACK, LARGE_CONTRAST, WHITE, ground_colour, mix, palette_ink, readable, sound
 from adcreative.compose.layout import (
@@ -54,11 +54,9 @@ WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: the headl
 STAND_INS = ("split", "split_side", "minimal")  # layouts that take over in a shape in which another cuts the photo
 SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that may do without a photo of the recipe
 BOLD = ("button", "badge", "brand", "old_price")
-FOCUS_KEPT = 0.97  # share of a photo's first focus that a crop must keep
-CLOSELY_CUT = 0.35  # of the rim of a photo that is ground of one colour: a panel of it makes the rim unseen
 MOST_VEILED = 0.6  # opacity of what lies between words and photo: beyond it is a slab, and the words lie on something there
 LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
-LEAST_FRAMED = 0.35  # of a box, that a photo takes which is shown whole on a panel
+LEAST_FRAMED = 0.62  # of an inset box, that a photo takes which is shown whole in it
 INSET_RADIUS = 2.0  # steps of the grid
 FOCUS_COVERED = 0.12  # share of it that all words together may cover
 MUTED_FROM = 11.0  # contrast of ink and ground from which a paler ink still reads well
@@ -274,7 +272,8 @@ def _content(
         spaced = 0.06 if role in upper and words.isascii() else -0.012 if display and words.isascii() else 0.0
         built[role] = tuple(Text(line, Type(faces, parts.language, spaced, leading_of(line, display))) for line in lines)
     logo = parts.logo.width / parts.logo.height if parts.logo is not None else 0.0
-    return Content(built, len(photos), logo, recipe.emphasis), problems
+    aspects = tuple(whole_aspects(photo) for photo in photos)
+    return Content(built, len(photos), logo, recipe.emphasis, aspects), problems
 
 
 def _blank(shape: Shape, palette: Palette, texts: Mapping[str, str], problems: tuple[Problem, ...]) -> Composed:
@@ -437,22 +436,24 @@ class _Painter:
 
     def _radius(self, node: Node, box: Box) -> float:
         """Return the radius in px of a photo's corners: never none for one that stands in the ad's ground."""
-        stands_in = box.x0 > 0 and box.y0 > 0 and box.x1 < self.shape.width and box.y1 < self.shape.height
-        return max(node.radius, INSET_RADIUS if stands_in or node.fit == "contain" else 0.0) * self.shape.unit
+        return max(node.radius, INSET_RADIUS if self._is_inset(box) or node.fit == "contain" else 0.0) * self.shape.unit
 
     def _framed(self, photo: Photo, node: Node, box: Box) -> tuple[list[Item], list[Box], float] | None:
-        """Return the whole photo on a panel, for a thing that fills its photo; None where too little of the box would be it."""
-        air = 0.06 * min(box.width, box.height)
-        scale = min((box.width - 2 * air) / photo.pixels.width, (box.height - 2 * air) / photo.pixels.height)
+        """Return the whole photo in an inset box, for a thing that no crop keeps; None where the box meets the ad's rim or too
+        little of it would be the photo: it would float."""
+        if not self._is_inset(box):
+            return None
+        scale = min(box.width / photo.pixels.width, box.height / photo.pixels.height)
         width, height = (max(1, int(side * scale)) for side in photo.pixels.size)
         if width * height < LEAST_FRAMED * box.width * box.height:
             return None
         x0, y0 = round((box.x0 + box.x1 - width) / 2), round((box.y0 + box.y1 - height) / 2)
         where = Box(x0, y0, x0 + width, y0 + height)
         pixels = resize(photo.pixels, Box(0, 0, *photo.pixels.size), width, height)
-        picture = Picture(where, pixels, INSET_RADIUS * self.shape.unit, node.name)
-        panel = plain_edge(photo, CLOSELY_CUT) or self.palette.soft
-        return [Fill(box, panel, self._radius(node, box)), picture], [where], 1.0
+        return [Picture(where, pixels, INSET_RADIUS * self.shape.unit, node.name)], [where], 1.0
+
+    def _is_inset(self, box: Box) -> bool:
+        return box.x0 > 0 and box.y0 > 0 and box.x1 < self.shape.width and box.y1 < self.shape.height
 
     def _over(self, box: Box) -> list[Box]:
         """Return the boxes of filled cards and words that lie over a photo's box."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adcreative.compose.crops import crop
 from adcreative.compose.layout import load_layout
 from adcreative.compose.parts import Box, Palette, Photo
 from adcreative.compose.recipe import Recipe
@@ -94,8 +95,6 @@ def test_no_photo_is_said_by_layouts_that_need_one():
 
 def test_a_display_picture_is_lighter_than_its_limit():
     noise = np.random.default_rng(0).integers(0, 255, (600, 160, 3)).astype(np.uint8)
-    from PIL import Image
-
     data, suffix = encode(Image.fromarray(noise), 150_000)
     assert len(data) <= 150_000
     assert suffix == ".jpg"
@@ -128,13 +127,43 @@ def test_small_print_stands_in_every_shape_with_room(name):
         assert legal.box.y1 <= shape_named(shape).height
 
 
-def test_a_thing_on_plain_ground_is_shown_whole_and_one_that_fills_its_photo_on_a_panel():
-    wide = compose_ad(Recipe("split", TEXTS), parts(replace(thing(), cutout=None)), shape_named("1.91:1"))
-    assert not wide.problems
+def test_a_thing_on_plain_ground_is_shown_whole():
+    assert not compose_ad(Recipe("split", TEXTS), parts(replace(thing(), cutout=None)), shape_named("1.91:1")).problems
+
+
+def picture_of(name: str, photo: Photo, shape: str) -> Picture:
+    """Return the photo as it stands in an ad without problems, in its own layout."""
+    ad = compose_ad(Recipe(name, TEXTS), parts(photo), shape_named(shape), strict=True)
+    assert not ad.problems
+    return next(item for item in ad.scene.items if isinstance(item, Picture) and item.role == "photo")
+
+
+@pytest.mark.parametrize(("name", "shape"), [("split", "1:1"), ("minimal", "1.91:1"), ("editorial", "4:5")])
+def test_a_photo_s_box_gives_way_so_that_nothing_of_the_thing_is_cut(name, shape):
+    busy = np.random.default_rng(0).integers(0, 255, (480, 640, 3)).astype(np.uint8)
+    thing_shown = Box(0.1, 0.1, 0.9, 0.9)
+    box = picture_of(name, Photo(Image.fromarray(busy), (thing_shown,)), shape).box
+    widest, narrowest = 640 / 480 / (0.97 * 0.8), 640 / 480 * 0.97 * 0.8
+    assert narrowest - 0.01 <= box.width / box.height <= widest + 0.01
+
+
+def test_what_fills_its_photo_is_cut_and_does_not_float():
     full = Photo(scenery(0.3, 640, 480).pixels, (Box(0.02, 0.02, 0.98, 0.98),))
-    panel = next(item for item in compose_ad(Recipe("split_side", TEXTS), parts(full), shape_named("1.91:1")).scene.items
-                 if isinstance(item, Picture) and item.role == "photo")  # fmt: skip
-    assert abs(panel.box.width / panel.box.height - 640 / 480) < 0.02
+    box = picture_of("minimal", full, "1:1").box
+    assert abs(box.width / box.height - 640 / 480) > 0.1
+
+
+def test_calm_ground_goes_on_beyond_the_photo():
+    wall = np.broadcast_to(np.linspace(200, 120, 300).astype(np.uint8)[:, None, None], (300, 300, 3)).copy()
+    wall[20:290, 110:190] = (200, 30, 30)
+    photo = Photo(Image.fromarray(wall), (Box(0.36, 0.06, 0.64, 0.97),))
+    wide = crop(photo, 500, 300)
+    shown = np.asarray(wide.pixels).astype(int)
+    assert wide.kept == 1.0
+    assert abs(shown[:, 5] - wall[:, 5].astype(int)).max() < 6
+    assert abs(np.diff(shown[150, :, 1])).max() > 50  # the thing's sides are there
+    busy = np.random.default_rng(0).integers(0, 255, wall.shape).astype(np.uint8)
+    assert crop(replace(photo, pixels=Image.fromarray(busy)), 500, 300).kept < 0.97
 
 
 def test_a_headline_with_one_very_short_line_is_set_smaller():
