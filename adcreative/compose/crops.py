@@ -19,7 +19,7 @@ MAX_ENLARGED = 2.5  # of a photo's own pixels, for a thing that may be shown sma
 AIR = 0.1  # kept around a thing on plain ground
 FOCUS_KEPT = 0.97  # share of a photo's first focus that a crop must keep
 FILLS = 0.6  # share that it must keep of a thing which fills its photo: the photographer cut it already
-TOUCHING, FILLED_SIDES = 0.05, 3  # of a side: so near is a thing to the rim; and on so many sides, if it fills its photo
+TOUCHING, FILLED_SIDES, FILLED = 0.05, 2, 0.5  # near the rim, on so many sides, and of so much area is what fills its photo
 CALM_STRIP, CALM_STEP, CALM_SHARE = (
     0.06,
     3.0,
@@ -91,8 +91,9 @@ def whole_aspects(photo: Photo) -> tuple[float, float]:
 
 
 def _fills(thing: Box) -> bool:
-    """Return whether a thing (shares of its photo) meets the rim on so many sides that the photographer cut it already."""
-    return sum(side <= TOUCHING for side in (thing.x0, thing.y0, 1 - thing.x1, 1 - thing.y1)) >= FILLED_SIDES
+    """Return whether a large thing (shares of its photo) meets the rim on several sides: the photographer cut it already."""
+    sides = sum(side <= TOUCHING for side in (thing.x0, thing.y0, 1 - thing.x1, 1 - thing.y1))
+    return sides >= FILLED_SIDES and thing.width * thing.height >= FILLED
 
 
 @lru_cache(maxsize=32)
