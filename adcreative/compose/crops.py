@@ -16,6 +16,7 @@ ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window
 PLACES = 7  # tried along each free axis
 PLAIN_SPREAD, PLAIN_SHARE = 6.0, 0.75  # of 255 from the median, and how much of a plain edge is as near
 MAX_ENLARGED = 2.5  # of a photo's own pixels, for a thing that may be shown smaller: beyond that it is seen to be blurred
+CUT = 0.01  # of a side: what comes so near the rim is cut by it
 AIR = 0.1  # kept around a thing on plain ground
 FOCUS_KEPT = 0.97  # share of a photo's first focus that a crop must keep
 FILLS = 0.6  # share that it must keep of a thing which fills its photo: the photographer cut it already
@@ -70,7 +71,8 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
         kept = 1.0
     edge = plain_edge(photo)
     if edge is not None and focus:  # a thing on plain ground is shown whole, whatever the box
-        window, kept = _around(focus[0], width / height, words, width / MAX_ENLARGED), 1.0
+        around = _around(focus[0], width / height, words, width / MAX_ENLARGED)
+        window, kept = _not_past(around, focus[0], pixels.size), 1.0
     elif kept < FOCUS_KEPT and not words and (wider := _continued(photo, focus[0], width / height)):
         window, kept = wider, 1.0
     return Crop(
@@ -102,8 +104,9 @@ def _calm_sides(photo: Photo) -> tuple[bool, bool, bool, bool]:
     pixels = np.asarray(photo.pixels.resize((256, 256), Image.Resampling.BILINEAR), np.float32)
     wide = round(256 * CALM_STRIP)
 
-    def is_calm(strip: np.ndarray) -> bool:  # rows run along the side
-        return bool((np.abs(np.diff(strip, axis=1)).max(2).mean(1) < CALM_STEP).mean() >= CALM_SHARE)
+    def is_calm(strip: np.ndarray) -> bool:  # across it and along it: what meets the rim, as legs of a table, can't go on
+        steps = [np.abs(np.diff(strip, axis=axis)).max(2).mean(1) < CALM_STEP for axis in (0, 1)]
+        return all(bool(calm.mean() >= CALM_SHARE) for calm in steps)
 
     turned = pixels.transpose(1, 0, 2)
     return is_calm(pixels[:, :wide]), is_calm(turned[:, :wide]), is_calm(pixels[:, -wide:]), is_calm(turned[:, -wide:])
@@ -184,6 +187,18 @@ def _around(thing: Box, aspect: float, words: tuple[Box, ...], least: float) -> 
     x0 = (thing.x0 + thing.x1) / 2 - width * (free.x0 + free.x1) / 2
     y0 = (thing.y0 + thing.y1) / 2 - height * (free.y0 + free.y1) / 2
     return Box(x0, y0, x0 + width, y0 + height)
+
+
+def _not_past(window: Box, thing: Box, size: tuple[int, int]) -> Box:
+    """Return a window moved so that it does not reach past a rim of the photo that cuts the thing: its end would be seen."""
+    moved = []
+    for low, high, start, end, side in (
+        (window.x0, window.x1, thing.x0, thing.x1, size[0]),
+        (window.y0, window.y1, thing.y0, thing.y1, size[1]),
+    ):
+        shift = max(0.0, -low) if start <= CUT * side else min(0.0, side - high) if end >= (1 - CUT) * side else 0.0
+        moved += [low + shift, high + shift]
+    return Box(moved[0], moved[2], moved[1], moved[3])
 
 
 def _bands(words: tuple[Box, ...]) -> list[Box]:
