@@ -10,6 +10,7 @@ import numpy as np
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
+from adcreative.progress import told
 
 
 class EncodesPictures(Protocol):
@@ -21,7 +22,7 @@ class EncodesPictures(Protocol):
 def encode_pictures(creatives: Sequence[Creative | None], encoder: EncodesPictures) -> np.ndarray:
     """Return [N, E] float32 vectors of pictures, zeros where there is no creative, no picture, or it cannot be read."""
     found: dict[int, np.ndarray] = {}
-    for at, one in enumerate(creatives):
+    for at, one in enumerate(told(creatives, "reading pictures")):
         try:
             image_u8 = picture(one) if one is not None else None
         except CreativeError:
