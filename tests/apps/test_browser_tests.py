@@ -131,7 +131,7 @@ def test_the_words_of_the_demo_go_with_its_picture_and_typed_ones_stay(visit: Vi
         page.reload()
         page.get_by_role("button", name="More about the ad").click()
         expect(headline).to_have_value("Slow mornings, properly made")
-        expect(page.locator("#picture-note")).to_contain_text("256 × 256 px, ready")
+        expect(page.locator("#picture-note")).to_contain_text("600 × 600 px, ready")
     bring_other(page, tmp_path / "other.png")
     for field, text in ((headline, ""), (brand, ""), (description, "Typed by hand")):
         expect(field).to_have_value(text)
@@ -141,7 +141,7 @@ def test_the_words_go_before_the_server_has_answered(visit: Visit, image_path: P
     page, held, is_slow = visit.page, list[Any](), threading.Event()
     headline = page.get_by_label("Headline", exact=True)
     page.get_by_role("button", name="Try the sample coffee").click()
-    expect(page.locator("#picture-note")).to_contain_text("256 × 256 px, ready")
+    expect(page.locator("#picture-note")).to_contain_text("600 × 600 px, ready")
     page.get_by_label("Remove Image").click()
     expect(page.locator("#picture-note")).to_be_empty()
     is_slow.set()
