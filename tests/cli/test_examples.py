@@ -288,7 +288,7 @@ def prepare_example(
     return program, arguments
 
 
-READ_LITTLE = ("app", "edit", "models", "doctor", "convert-weights", "export-model", "inspect", "disclosures", "list")
+READ_LITTLE = ("app", "edit", "models", "doctor", "convert-weights", "export-model", "inspect", "ledger", "disclosures", "list")
 WRITERS = (
     "archive",
     "plan-test",
