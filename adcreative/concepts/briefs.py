@@ -83,7 +83,7 @@ def rank_briefs(
     found = list(candidates(concepts, attributes, features, results, falling or {}))
     briefs = [_weigh(one, draws, spread, budget, rng) for one, draws, spread in found]
     counts: Counter[int] = Counter()
-    chosen = []
+    chosen: list[NextBrief] = []
     for one in sorted(briefs, key=lambda brief: -brief.value):
         if counts[one.concept] < MAX_OF_CONCEPT and len(chosen) < num and one.effect > 0:
             counts[one.concept] += 1

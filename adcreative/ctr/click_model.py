@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_eviden
 from adcreative.ctr.saved_model import SavedModel
 from adcreative.features.batch import CreativeFeatures
 
-Creatives, Features = Sequence[Creative], Sequence[CreativeFeatures]
+Creatives: TypeAlias = Sequence[Creative]
+Features: TypeAlias = Sequence[CreativeFeatures]
 
 
 @dataclass(frozen=True)

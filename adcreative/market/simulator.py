@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stylegan.faces.analysis import FaceAnalyzer
     from stylegan.latents.codec import FaceCodec
     from stylegan.latents.directions.labelled import DirectionSet
+    from stylegan.latents.people import FittedPeople
 
 DEFAULT_SCALE = 0.5
 SMALLEST_SCALE, LARGEST_SCALE = 0.3, 2.0
@@ -56,7 +57,7 @@ class Market:
     """
 
     def __init__(
-        self, seed: int, codec: FaceCodec, analyzer: FaceAnalyzer, headline_model: HeadlineModel, *,
+        self, seed: int, codec: FaceCodec | FittedPeople, analyzer: FaceAnalyzer, headline_model: HeadlineModel, *,
         face_codes: np.ndarray | None = None, directions: DirectionSet | None = None, mixed_share: float = MIXED_SHARE,
     ) -> None:  # fmt: skip
         self.seed = seed

@@ -146,12 +146,12 @@ def read_out(
         warnings += answer.warnings
         lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}{_say_value(arm, answer)}" for arm in answer.arms]
     with own_outputs((out,), inputs, restart=restart), atomic_file(out) as file:
-        tests = [{"test": name, **answer.as_dict()} for name, answer in answers.items()]
-        file.write(dump_json({"tests": tests}, indent=1))
+        told = [{"test": name, **answer.as_dict()} for name, answer in answers.items()]
+        file.write(dump_json({"tests": told}, indent=1))
     if ledger is not None:
         from adcreative.concepts.ledger import append, rows_of
 
-        append(Path(ledger), rows_of(content, tests))
+        append(Path(ledger), rows_of(content, told))
     done = sum(len(answer.arms) for answer in answers.values())
     return RunSummary(path=out, done=done, warnings=tuple(warnings), lines=tuple(lines))
 

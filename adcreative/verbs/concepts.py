@@ -206,9 +206,9 @@ def _twins(account: _Account, grouping: Grouping) -> list[dict[str, Any]]:
     shown = np.bincount(account.row_of, [float(one.impressions or 0) for one in account.rows], len(account.ads))
     found = []
     for number in np.flatnonzero(np.bincount(grouping.twin) > 1):
-        own = np.flatnonzero(grouping.twin == number)
+        own = np.flatnonzero(grouping.twin == number).tolist()
         found.append({
-            "names": [account.ads[place].name for place in own], "places": own.tolist(), "impressions": int(shown[own].sum()),
+            "names": [account.ads[place].name for place in own], "places": own, "impressions": int(shown[own].sum()),
         })  # fmt: skip
     return sorted(found, key=lambda one: (-one["impressions"], -len(one["names"])))
 
@@ -287,11 +287,11 @@ def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, 
 def _plain_concepts(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     for number, label in enumerate(told["labels"]):
-        own = np.flatnonzero(grouping.concept == number)
+        own = np.flatnonzero(grouping.concept == number).tolist()
         worth = told["concepts"][number].as_dict() if number < len(told["concepts"]) else {}
         tired = told["falling"].get(number)
         found.append({
-            **worth, "number": number + 1, "label": label, "num_ads": len(own), "places": own.tolist(),
+            **worth, "number": number + 1, "label": label, "num_ads": len(own), "places": own,
             "names": [account.ads[place].name for place in own], "weekly_change": tired.change if tired else None,
         })  # fmt: skip
     return found

@@ -32,7 +32,9 @@ def ledger(path: Path, out: Path, *, share: Path | None = None, restart: bool = 
             file.write(dump_json({"num_rows": len(rows), **asdict(found)}, indent=1))
         if share is not None:
             told = share_rows(rows)
-            write_rows(share, told.to_dict("records"), list(told.columns))
+            write_rows(
+                share, ({str(name): cell for name, cell in row.items()} for row in told.to_dict("records")), list(told.columns)
+            )
     lines = [f"{found.num} tested versions had a prediction; {found.num_gains} of them gained and were predicted to"]
     if found.num:
         reach = f"{found.share_low:.2f} to {found.share_high:.2f}"

@@ -198,6 +198,7 @@ def encode(drawn: Drawn) -> Drawn:
     features = [
         replace(seen, image=clip.encode_images([one.image_u8])[0], text=words.get(one.headline), body=words.get(one.body))
         for one, seen in zip(drawn.creatives, drawn.features, strict=True)
+        if one.image_u8 is not None
     ]
     return replace(drawn, features=features)
 
@@ -321,7 +322,7 @@ def grouping_figures(seeds: Sequence[int], photos: Sequence[Path] = ()) -> dict[
         rng = np.random.default_rng([seed, 9])
         drawn = encode(draw_ads(seed, int(rng.integers(50, 110)), int(rng.integers(5, 21)), photos))
         found = group(see([one.headline for one in drawn.creatives], drawn.features), seed=seed)
-        pictures = np.stack([one.image for one in drawn.features])
+        pictures = np.stack([one.image for one in drawn.features if one.image is not None])
         floor = KMeans(int(drawn.concept.max()) + 1, n_init=4, random_state=0).fit_predict(pictures)
         scores["concepts found: adjusted Rand"].append(adjusted_rand_score(drawn.concept, found.concept))
         scores["k-means on pictures"].append(adjusted_rand_score(drawn.concept, floor))
@@ -351,7 +352,7 @@ def halves_figures(creatives: Sequence[Creative], num: int = 8) -> dict[str, Any
         halves = []
         for own in (first[twin], ~first[twin]):
             rows = np.flatnonzero(own)
-            halves.append(Results([creatives[row] for row in rows], concept[rows], twin[rows]))
+            halves.append(Results([creatives[row] for row in rows.tolist()], concept[rows], twin[rows]))
         told_by, judge = halves
         known = find_attributes(told_by.creatives, [CreativeFeatures()] * len(told_by.creatives))
         kept, told = weigh_attributes(told_by, known, seed=0)

@@ -253,7 +253,7 @@ class Rivals:
         """Train by turns, one batch each; return (seconds for the batch to be read, for the step) of both, in CPU time."""
         seconds: dict[str, list[tuple[float, float]]] = {"ours": [], "theirs": []}
         turns: dict[str, tuple[Iterator[Any], Callable[[Any], None]]] = {
-            "ours": (self.our_rows, self.ours._train_step),
+            "ours": (self.our_rows, self.ours.step),
             "theirs": (self.their_rows, lambda batch: self.theirs.train_step(batch).item()),
         }
         for _ in range(num_steps):
@@ -313,7 +313,7 @@ def auc_pairs(name: str, folder: Path, world: World, *, seeds: range, num_steps:
             for weight in nudged.ours.network.parameters():
                 weight.mul_(1 + 1e-7 * torch.randn(weight.shape, generator=generator))
         for rows in nudged.our_rows:
-            nudged.ours._train_step(rows)
+            nudged.ours.step(rows)
         labels, probabilities, _ = nudged.ours.predict()
         found.append((*rivals.aucs(), area_under_curve(labels, probabilities)))
     return np.array(found)

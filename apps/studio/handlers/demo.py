@@ -29,7 +29,7 @@ def read_sample(name: str) -> Creative:
     Raises:
         AdCreativeError: there is no such sample.
     """
-    words: dict[str, dict[str, str]] = json.loads((SAMPLES / "ads.json").read_text(encoding="utf-8"))
+    words: dict[str, dict[str, Any]] = json.loads((SAMPLES / "ads.json").read_text(encoding="utf-8"))
     if name not in words:
         raise AdCreativeError(f"There is no such sample. Choose of {', '.join(words)}.")
     return Creative(image_path=SAMPLES / name / "ad.jpg", file_name=f"{name}.jpg", **words[name])

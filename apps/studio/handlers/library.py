@@ -192,7 +192,9 @@ class Library:
         def outside(name: str) -> Path | None:
             return self.workspace.folder / name if name else None
 
-        wish = {name: tuple(value) if isinstance(value, list) else value for name, value in data["wish"].items()}
+        wish: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data["wish"].items()
+        }
         before, after = (*map(outside, data["pair"]), None, None)[:2]
         creative = dataclasses.replace(state.creative or Creative(), consent_id=data["consent_id"])
         return Screen(

@@ -225,6 +225,7 @@ class Trainings:
 
 def _record(summary: Any, own: Any) -> dict[str, Any]:
     """Return what was learnt and how well it did on ads that it had not seen."""
-    figures = next(iter(own.cards), {}).get("calibration", {})
+    card: dict[str, Any] = next(iter(own.cards), {})
+    figures = card.get("calibration", {})
     record = {"ads": summary.done, "failed": summary.failed, "warnings": list(summary.warnings)}
     return record | {name: figures.get(name) for name in ("level", "coverage", "spearman")}

@@ -68,7 +68,8 @@ class AnsweringInJson(mcp.GradioMCPServer):
     """Answers are JSON, in the text and as structured content with a schema; a fault is one, and names no button."""
 
     def create_mcp_server(self) -> Any:
-        server, types = super().create_mcp_server(), self.types
+        server: Any = super().create_mcp_server()
+        types: Any = self.types
         listing, calling = (server.request_handlers[one] for one in (types.ListToolsRequest, types.CallToolRequest))
 
         async def list_tools(request: Any) -> Any:

@@ -67,6 +67,7 @@ def model(builder: FeatureBuilder) -> Any:
 
 def test_an_untrained_network_is_the_linear_path(builder: FeatureBuilder, batch: FeatureBatch) -> None:
     network = build_ctr_model("autoint", builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded()).eval()
+    assert network.wide is not None
     torch.testing.assert_close(network(batch), network.wide(batch))
 
 

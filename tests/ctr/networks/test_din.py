@@ -80,6 +80,7 @@ def test_dice_statistics_leave_masked_entries_out() -> None:
 
 def test_creative_network_reads_the_history(builder: FeatureBuilder, batch: FeatureBatch) -> None:
     model = build_ctr_model("din", builder.spec, CTRModelConfig(embedding_dim=4), generator=seeded()).eval()
+    assert model.wide is not None
     torch.testing.assert_close(model(batch), model.wide(batch))  # the head starts at zero
     with torch.no_grad():
         model.network.head.weight.copy_(drawn(1, 80, seed=4))
