@@ -15,7 +15,7 @@ import regex
 import skia
 
 from adcreative.compose.fonts import Face, typeface
-from adcreative.encoders.phrases import split_phrases
+from adcreative.compose.phrases import split_phrases
 
 MEASURED_AT = 100.0  # px, at which widths are measured
 SLACK = 1.012  # kerning across segments and rounding
