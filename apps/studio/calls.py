@@ -21,9 +21,16 @@ class CheckedCalls(gr.Blocks):
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any) -> list[Any]:
         """Turn the values of a call into what the handler gets.
 
+        A component that was updated is another one in its session, made anew by Gradio: it is guarded as the first was.
+
         Raises:
             gr.Error: too few of them, or one of another type, shape or choice; without a traceback in the log.
         """
+        session = args[0] if args else options.get("state")
+        for component in block_fn.inputs:
+            guard = getattr(component, "guarded_by", None)
+            if guard is not None and session is not None and component._id in session:
+                guard(session[component._id])
         try:
             values: list[Any] = await super().preprocess_data(block_fn, inputs, *args, **options)
             _check_texts(block_fn.inputs, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,10 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from apps.studio.calls import CheckedCalls
 from apps.studio.doors import OwnPagesOnly
+from apps.studio.pages.parts import NOT_UPLOADED, take_only_uploads
 from tests.apps.fakes import FakeStudio
 
-gradio = pytest.importorskip("gradio")
+gr = pytest.importorskip("gradio")
+SessionState = pytest.importorskip("gradio.state_holder").SessionState
 
 HOST = "127.0.0.1:7860"
 OWN = {"host": HOST, "origin": f"http://{HOST}", "sec-fetch-site": "same-origin"}
@@ -77,7 +81,7 @@ def url() -> Iterator[str]:
     port = free_port()
     launch(FakeStudio(), port=port, prevent_thread_lock=True)
     yield f"http://127.0.0.1:{port}"
-    gradio.close_all()
+    gr.close_all()
 
 
 def test_the_served_app_refuses_foreign_names_and_cross_site_uploads(url: str) -> None:
@@ -141,3 +145,18 @@ def test_uploads_go_with_the_process_however_it_ends(tmp_path: Path) -> None:
     while list(tmp_path.rglob("upload.png")) and time.monotonic() < deadline_s:
         time.sleep(0.05)
     assert not list(tmp_path.rglob("upload.png"))
+
+
+def test_a_picture_s_field_that_was_updated_still_takes_uploads_alone(tmp_path: Path) -> None:
+    """Gradio puts another component in its place, in the session of whoever saw the update."""
+    (tmp_path / "mine.png").write_bytes(b"not of an upload")
+    with CheckedCalls() as page:
+        image = gr.Image(type="filepath")
+        take_only_uploads(image)
+        gr.Button().click(lambda given: given, image, None)
+    session = SessionState(page)
+    session[image._id] = gr.Image(type="filepath", label="updated", render=False)
+    named = {"path": str(tmp_path / "mine.png"), "meta": {"_type": "gradio.FileData"}}
+    call = page.preprocess_data(next(iter(page.fns.values())), [named], session, True)
+    with pytest.raises(gr.Error, match=NOT_UPLOADED):
+        asyncio.run(call)

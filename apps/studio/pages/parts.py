@@ -147,6 +147,9 @@ def uploaded_paths(payload: Any) -> list[str]:
 
 def take_only_uploads(component: gr.Image | gr.File) -> None:
     """Keep Gradio from downloading a file that a caller names by its address, and from reading files of this machine."""
+    if hasattr(component, "guarded_by"):
+        return
+    component.guarded_by = take_only_uploads  # type: ignore[union-attr]  # read by `CheckedCalls`
     move = component.async_move_resource_to_block_cache
 
     async def move_upload(url_or_file_path: Any) -> str | None:
