@@ -67,11 +67,13 @@ def press(button: gr.Button) -> Any:
 
 def scroll_to(place: str) -> str:
     """Return the script that brings a place of the page into view, where it is shown and not in view already; the cursor goes
-    there when what it was in has gone."""
+    there when what it was in has gone, or when it stands where an earlier place has led it."""
     return (
         "() => setTimeout(() => { const e = document.querySelector('" + place + "');"
         " if (!e || !e.offsetParent) return; const r = e.getBoundingClientRect();"
-        " if (document.activeElement === document.body) { e.tabIndex = e.tabIndex; e.focus({preventScroll: true}); }"
+        " const at = document.activeElement;"
+        " if (at === document.body || 'led' in at.dataset)"
+        " { e.dataset.led = ''; e.tabIndex = e.tabIndex; e.focus({preventScroll: true}); }"
         " if (r.top >= 0 && r.top < innerHeight * 0.4) return;"
         " const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;"
         " e.scrollIntoView({block: 'start', behavior: calm ? 'auto' : 'smooth'}); }, 150)"
