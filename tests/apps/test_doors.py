@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from apps.studio.pages.parts import NOT_UPLOADED, take_only_uploads
 from tests.apps.fakes import FakeStudio
 
 gr = pytest.importorskip("gradio")
+FileData = pytest.importorskip("gradio.data_classes").FileData
 SessionState = pytest.importorskip("gradio.state_holder").SessionState
 
 HOST = "127.0.0.1:7860"
@@ -156,7 +158,13 @@ def test_a_picture_s_field_that_was_updated_still_takes_uploads_alone(tmp_path: 
         gr.Button().click(lambda given: given, image, None)
     session = SessionState(page)
     session[image._id] = gr.Image(type="filepath", label="updated", render=False)
-    named = {"path": str(tmp_path / "mine.png"), "meta": {"_type": "gradio.FileData"}}
-    call = page.preprocess_data(next(iter(page.fns.values())), [named], session, True)
+    handed = session[image._id].preprocess
+
+    async def call() -> Any:
+        return await page.preprocess_data(next(iter(page.fns.values())), [None], session, False)
+
+    assert asyncio.run(call()) == [None]
+    reader = session[image._id].preprocess
+    assert reader is not handed
     with pytest.raises(gr.Error, match=NOT_UPLOADED):
-        asyncio.run(call)
+        reader(FileData(path=str(tmp_path / "mine.png")))
