@@ -1,6 +1,6 @@
 """The ledger of a user's tests: what was predicted of each change, what came true, and how far predictions may be believed.
 
-One row a tested version, the latest read-out of it. Predictions are believed by the share that comes true,
+One row a version of a test, by the latest read-out of it. Predictions are believed by the share that comes true,
 
     share = (m0 / v0 + sum w x y) / (1 / v0 + sum w x^2)        x: predicted, y: realised log-change, w: 1 / variance of y
 
@@ -26,7 +26,7 @@ COLUMNS = (
     "variant_id", "run_hash", "campaign", "test", "kind", "predicted", "predicted_low", "predicted_high", "realised",
     "realised_low", "realised_high", "answer", "impressions", "clicks", "control_impressions", "control_clicks",
 )  # fmt: skip
-NAMED = ("variant_id", "run_hash", "campaign", "test")  # left out of what is shared
+NAMED = ("variant_id", "run_hash", "campaign", "test")  # which test a row tells of; left out of what is shared
 UNEXPLAINED = 0.05  # log-odds by which two arms of a test differ beyond chance and change: days, auctions
 
 
@@ -67,14 +67,15 @@ def rows_of(plan: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list
 
 
 def append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add rows to a ledger; a later read-out of a version replaces the earlier.
+    """Add rows to a ledger; a later read-out of a test replaces the earlier one of the same plan.
 
     Raises:
         CatalogError: the file is there and is no ledger.
     """
     known = read(path) if path.exists() else pd.DataFrame(columns=list(COLUMNS))
     added = pd.DataFrame(list(rows), columns=list(COLUMNS))
-    kept = known[~known["variant_id"].isin(added["variant_id"])]
+    names = list(NAMED)
+    kept = known[~known.set_index(names).index.isin(added.set_index(names).index)]
     whole = pd.concat([one for one in (kept, added) if len(one)], ignore_index=True) if len(added) else known
     write_atomically(path, whole.to_parquet(index=False), is_private=True)
 

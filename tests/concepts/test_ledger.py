@@ -54,6 +54,15 @@ def test_a_later_look_replaces_the_earlier(tmp_path: Path) -> None:
     assert set(rows["kind"]) == {"headline"}
 
 
+def test_a_second_test_of_a_version_is_evidence_of_its_own(tmp_path: Path) -> None:
+    path, first = tmp_path / "ledger.parquet", told(1, 0.1, 0.5)
+    append(path, [first, first | {"variant_id": "", "test": "9"}])
+    append(path, [first | {"run_hash": "autumn"}, first | {"variant_id": "", "test": "8"}])
+    assert sorted(zip(read(path)["run_hash"], read(path)["test"], strict=True)) == [
+        ("autumn", "1"), ("r", "1"), ("r", "8"), ("r", "9"),
+    ]  # fmt: skip
+
+
 def test_the_verb_writes_figures_and_a_table_without_names(tmp_path: Path) -> None:
     path = tmp_path / "ledger.parquet"
     append(path, [told(number, 0.1, 0.1) for number in range(3)])
