@@ -29,6 +29,8 @@ NUM_BRIEFS, MAX_OF_CONCEPT = 5, 2
 MIN_SHARE_HAD = 0.2  # of a concept's ads with an attribute, below which it is a gap
 NUM_LINES, NUM_RAN, NUM_PHOTOS = 4, 8, 3
 Z = 1.645
+WEEKS_AHEAD = 4
+LIKELY = 0.75  # chance that an attribute is worth something, for it to be asked for
 NO_LETTERING = 0.01  # share of a picture in boxes of lines, below which it can be a photo of new ads
 
 
@@ -89,10 +91,6 @@ def rank_briefs(
             counts[one.concept] += 1
             chosen.append(one)
     return tuple(chosen)
-
-
-WEEKS_AHEAD = 4
-LIKELY = 0.75  # chance that an attribute is worth something, for it to be asked for
 
 
 def candidates(

@@ -28,7 +28,7 @@ from adcreative.errors import ConfigError
 from adcreative.provenance.sidecar import write_whole
 
 DATABASE, FILES = "workspace.db", "files"
-KINDS = ("brand", "ad", "version", "approval", "test", "readout", "model", "upload", "setting")
+KINDS = ("ad", "version", "approval", "model", "setting")
 VERSION = 1  # of the tables
 BUSY_S = 10.0  # how long another process that writes is waited for
 _TABLES = """
