@@ -43,6 +43,19 @@ class Visit:
             self.page.locator("#picture-note").get_by_text("px, ready").wait_for()
         self.page.get_by_label("Headline", exact=True).fill(headline)
 
+    def come_back(self) -> None:
+        """Load the page anew once its app was killed and started again.
+
+        The page asks the app again and again and loads itself anew when another one answers; a load that this one cuts off
+        ends with ERR_ABORTED, and the page stands all the same.
+        """
+        try:
+            self.page.reload()
+        except playwright_api.Error as cut:
+            if "ERR_ABORTED" not in cut.message:
+                raise
+        self.page.wait_for_load_state("load")
+
     def improve(self, effort: str = "Quick look") -> None:
         self.page.get_by_label(effort).check()
         self.page.get_by_role("button", name="Improve it").click()

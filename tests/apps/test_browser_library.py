@@ -75,7 +75,7 @@ def test_a_killed_app_loses_nothing(app: App, browser: Any, image_path: Path) ->
     expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     app.kill()
     app.start()
-    visit.page.reload()
+    visit.come_back()
     expect(visit.page.get_by_label("Headline", exact=True)).to_have_value("Coats for rain")
     expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     other = Visit(browser, app.url)  # another browser
@@ -98,7 +98,7 @@ def test_an_app_killed_in_a_search_says_so(app: App, browser: Any, image_path: P
     expect(visit.page.locator("#progress")).to_contain_text("Round")
     app.kill()
     app.start()
-    visit.page.reload()
+    visit.come_back()
     expect(visit.page.locator("#progress")).to_contain_text("was cut off")
     expect(visit.page.get_by_label("Headline", exact=True)).to_have_value("Coats for rain")
     visit.context.close()
