@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -170,3 +173,11 @@ def test_the_number_of_threads_changes_no_picture_of_the_real_encoders(
     for first, second in zip(alone, together, strict=True):
         for name in ("image", "look", "face_codes", "face_attributes", "face_shares"):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+@pytest.mark.parametrize(("given", "turns"), [(None, "0"), ("ACTIVE", "30000000000")])
+def test_threads_that_wait_sleep_unless_told_otherwise(given: str | None, turns: str) -> None:
+    others = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    asked = others | {"OMP_DISPLAY_ENV": "VERBOSE"} | ({"OMP_WAIT_POLICY": given} if given else {})
+    told = subprocess.run([sys.executable, "-c", "import adcreative, torch"], env=asked, capture_output=True, text=True)
+    assert f"GOMP_SPINCOUNT = '{turns}'" in told.stderr  # as the OpenMP of torch read it
