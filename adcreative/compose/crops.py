@@ -21,21 +21,20 @@ AIR = 0.1  # kept around a thing on plain ground
 FOCUS_KEPT = 0.97  # share of a photo's first focus that a crop must keep
 FILLS = 0.6  # share that it must keep of a thing which fills its photo: the photographer cut it already
 TOUCHING, FILLED_SIDES, FILLED = 0.05, 2, 0.5  # near the rim, on so many sides, and of so much area is what fills its photo
-CALM_STRIP, CALM_STEP, CALM_SHARE = (
-    0.06,
-    3.0,
-    0.8,
-)  # strip along a side that may be continued; 0..255 from pixel to pixel, in so much
+CALM_STRIP, CALM_STEP = 0.06, 3.0  # strip along a side that may be continued, as wide; 0..255 from pixel to pixel of it
+CALM_SHARE = 0.97  # of the strip that is so calm: with a fifth of it not, as a table's top, the blur was seen
 MOST_CONTINUED = 0.45  # of a continued photo, that is ground which goes on beyond it
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A photo cut to a box. focus: what must stay whole, in px of the box. kept: share of the first focus that is inside."""
+    """A photo cut to a box. focus: what must stay whole, in px of the box. kept: share of the first focus that is inside.
+    window: of the photo, px; it may reach beyond."""
 
     pixels: Image.Image
     focus: tuple[Box, ...]
     kept: float
+    window: Box
 
 
 @lru_cache(maxsize=32)
@@ -63,8 +62,8 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
         Box(b.x0 * pixels.width, b.y0 * pixels.height, b.x1 * pixels.width, b.y1 * pixels.height) for b in photo.focus
     )
     window = max(
-        _windows(pixels.width, pixels.height, width / height),
-        key=lambda each: _score(each, focus, words, photo.quiet, pixels.size),
+        _windows(pixels.width, pixels.height, width / height, focus[:1]),
+        key=lambda each: _score(each, focus, words, photo),
     )
     kept = _share(focus[0], window) if focus else 1.0
     if focus and kept >= FILLS and _fills(photo.focus[0]):
@@ -76,8 +75,19 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
     elif kept < FOCUS_KEPT and not words and (wider := _continued(photo, focus[0], width / height)):
         window, kept = wider, 1.0
     return Crop(
-        _cut(pixels, window, width, height, edge), tuple(_scaled(_within(f, window), width, height) for f in focus), kept
+        _cut(pixels, window, width, height, edge), tuple(_scaled(within(f, window), width, height) for f in focus), kept, window
     )
+
+
+def cells_under(photo: Photo, window: Box, part: Box) -> np.ndarray:
+    """Return the cells of a photo's map of saliency, 0..1, under a part (shares) of a window (px); empty where there are none."""
+    if photo.quiet is None:
+        return np.zeros(0, np.float32)
+    high, wide = photo.quiet.shape
+    across, down = wide / photo.pixels.width, high / photo.pixels.height
+    x0, x1 = (round((window.x0 + x * window.width) * across) for x in (part.x0, part.x1))
+    y0, y1 = (round((window.y0 + y * window.height) * down) for y in (part.y0, part.y1))
+    return photo.quiet[max(0, y0) : max(y1, y0 + 1, 0), max(0, x0) : max(x1, x0 + 1, 0)]
 
 
 def whole_aspects(photo: Photo) -> tuple[float, float]:
@@ -86,7 +96,7 @@ def whole_aspects(photo: Photo) -> tuple[float, float]:
         return 0.0, np.inf
     thing, (left, top, right, bottom) = photo.focus[0], _calm_sides(photo)
     aspect = photo.pixels.width / photo.pixels.height
-    share = FILLS if _fills(thing) else FOCUS_KEPT
+    share = FILLS if _fills(thing) else 1.0
     low, high = aspect * share * thing.width, aspect / (share * thing.height)
     beyond = 1 - MOST_CONTINUED
     return low * (beyond if top or bottom else 1.0), high / (beyond if left or right else 1.0)
@@ -127,7 +137,7 @@ def _continued(photo: Photo, thing: Box, aspect: float) -> Box | None:
     return Box(first, 0.0, first + needed, float(high)) if across else Box(0.0, first, float(wide), first + needed)
 
 
-def _within(box: Box, window: Box) -> Box:
+def within(box: Box, window: Box) -> Box:
     """Return a box as fractions of a window."""
     return Box(
         (box.x0 - window.x0) / window.width, (box.y0 - window.y0) / window.height,
@@ -139,42 +149,46 @@ def _scaled(box: Box, width: float, height: float) -> Box:
     return Box(box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height)
 
 
-def _windows(width: int, height: int, aspect: float) -> list[Box]:
+def _windows(width: int, height: int, aspect: float, focus: tuple[Box, ...]) -> list[Box]:
+    """Return windows of that aspect: several sizes, each in a grid of places and around the middle of what must stay whole."""
     widest = (width, width / aspect) if width / aspect <= height else (height * aspect, height)
     found = []
     for zoom in ZOOMS:
         wide, high = widest[0] * zoom, widest[1] * zoom
-        for x in np.linspace(0, width - wide, PLACES if width - wide > 1 else 1):
-            for y in np.linspace(0, height - high, PLACES if height - high > 1 else 1):
-                found.append(Box(float(x), float(y), float(x) + wide, float(y) + high))
+        lefts = _places(width - wide, [(box.x0 + box.x1 - wide) / 2 for box in focus])
+        found += [
+            Box(x, y, x + wide, y + high)
+            for x in lefts
+            for y in _places(height - high, [(box.y0 + box.y1 - high) / 2 for box in focus])
+        ]
     return found
 
 
-def _score(
-    window: Box, focus: tuple[Box, ...], words: tuple[Box, ...], quiet: np.ndarray | None, size: tuple[int, int]
-) -> float:
+def _places(free: float, wishes: list[float]) -> list[float]:
+    """Return places along an axis with so many px to spare: evenly spread ones, and the nearest to each wish."""
+    if free <= 1:
+        return [0.0]
+    return [*np.linspace(0, free, PLACES).tolist(), *(min(max(wish, 0.0), free) for wish in wishes)]
+
+
+def _score(window: Box, focus: tuple[Box, ...], words: tuple[Box, ...], photo: Photo) -> float:
+    size = photo.pixels.size
     score = -0.15 * (1 - window.width / size[0]) * (1 - window.height / size[1])  # the larger, the sharper
     for number, box in enumerate(focus[:4]):
-        seen = _within(box, window)
+        seen = within(box, window)
         score += (4.0 * _share(box, window) - 3.0 * max((_share(seen, each) for each in words), default=0.0)) / (
             1 + number
         ) ** 2
     if focus:
-        seen = _within(focus[0], window)
+        seen = within(focus[0], window)
         free = 1 - max((each.y0 < 0.5 and each.y1 > 0.75) * 0.35 for each in words) if words else 1.0
         score -= 0.3 * (abs((seen.x0 + seen.x1) / 2 - 0.5) + abs((seen.y0 + seen.y1) / 2 - 0.48 * free))
     else:
         score -= 0.3 * abs((window.y0 + window.y1) / 2 / size[1] - 0.45) + 0.3 * abs(
             (window.x0 + window.x1) / 2 / size[0] - 0.5
         )
-    if quiet is not None and words:
-        high, wide = quiet.shape
-        for each in words:
-            x0, x1 = (round((window.x0 + x * window.width) / size[0] * wide) for x in (each.x0, each.x1))
-            y0, y1 = (round((window.y0 + y * window.height) / size[1] * high) for y in (each.y0, each.y1))
-            part = quiet[max(0, y0) : max(y1, y0 + 1), max(0, x0) : max(x1, x0 + 1)]
-            score -= float(part.mean()) if part.size else 0.0
-    return score
+    seen_cells = [cells_under(photo, window, each) for each in words]
+    return score - sum(float(cells.mean()) for cells in seen_cells if cells.size)
 
 
 def _around(thing: Box, aspect: float, words: tuple[Box, ...], least: float) -> Box:
@@ -230,7 +244,7 @@ def _cut(pixels: Image.Image, window: Box, width: int, height: int, edge: str | 
     )
     if inside == window:
         return resize(pixels, inside, width, height)
-    place = _scaled(_within(inside, window), width, height)
+    place = _scaled(within(inside, window), width, height)
     x0, y0, x1, y1 = (round(side) for side in (place.x0, place.y0, place.x1, place.y1))
     part = resize(pixels, inside, max(1, x1 - x0), max(1, y1 - y0))
     if edge is not None:

@@ -42,7 +42,7 @@ PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: above and
 BULLET = 1.55  # em that a bullet takes beside a proof
 PROOF_GAP = 0.75  # em between proofs
 ROOMY = 1.6  # how much larger type and gaps may be where no photo takes room
-GIVES_WAY = 0.18  # of the room around: so much a photo's box is wider, narrower or higher than its layout says
+GIVES_WAY, GROWS = 0.18, 0.26  # of the room around: so much a photo's box is wider or narrower, or higher, than its layout says
 NO_ROOM = 1e5  # px of excess where a word alone is too wide
 
 
@@ -390,7 +390,7 @@ class Arranger:
         if node.is_photo:
             needed = width / self._aspects(node)[1]
             return (
-                width / node.aspect if node.aspect else max(node.least * around, min(needed, (node.least + GIVES_WAY) * around))
+                width / node.aspect if node.aspect else max(node.least * around, min(needed, (node.least + GROWS) * around))
             )
         if node.name in DECOR:
             return {"rule": 0.75, "mark": 5.0, "disc": 0.0}[node.name] * self.unit

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, to_oklab, to_rgb
-from adcreative.compose.crops import FOCUS_KEPT, MAX_ENLARGED, crop, plain_edge, resize, whole_aspects
+from adcreative.compose.crops import FOCUS_KEPT, MAX_ENLARGED, cells_under, crop, plain_edge, resize, whole_aspects, within
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters
 from adcreative.compose.inks import BLACK, LARGE_CONTRAST, WHITE, ground_colour, mix, palette_ink, readable, sound
 from adcreative.compose.layout import (
@@ -51,10 +51,11 @@ MOST_CHARACTERS = {
 }  # fmt: skip
 SPACING = {"airy": 1.2, "normal": 1.0, "full": 0.82}
 WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: the headline that optional roles are dropped for
-STAND_INS = ("split", "split_side", "minimal")  # layouts that take over in a shape in which another cuts the photo
-SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that may do without a photo of the recipe
+STAND_INS = ("split", "inset_side", "minimal")  # layouts that take over in a shape in which another cuts the photo
+SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that are read at a glance: the line that leads, brand and button
 BOLD = ("button", "badge", "brand", "old_price")
-MOST_VEILED = 0.6  # opacity of what lies between words and photo: beyond it is a slab, and the words lie on something there
+MOST_VEILED = 0.55  # opacity of what lies between words and photo: beyond it is a slab
+BUSY_SHARE, MOST_BUSY = 10, 0.45  # per cent of the cells under a line that may be busier (0..1): legs of a chair, tips of leaves
 LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
 LEAST_FRAMED = 0.62  # of an inset box, that a photo takes which is shown whole in it
 INSET_RADIUS = 2.0  # steps of the grid
@@ -116,8 +117,7 @@ class Composed:
 def compose_ad(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = False) -> Composed:
     """Return the ad of a recipe in a shape. What stands against running it is in `problems`; the same in gives the same out.
 
-    strict: in its own layout only; else a layout that cuts or covers the photo in this shape gives way to another, in a small
-    shape the photo does.
+    strict: in its own layout only; else a layout that cuts or covers the photo in this shape gives way to another.
 
     Raises:
         ConfigError: the layout does not exist, a part's number is beyond the parts, a colour or a font cannot be read.
@@ -168,10 +168,8 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = Fal
 
 
 def _instead(recipe: Recipe, parts: Parts, shape: Shape) -> Composed | None:
-    """Return the ad in the first layout that shows the photo whole in a shape, a small one without it; None if none does."""
+    """Return the ad in the first layout that shows the photo whole in a shape; None if none does."""
     others = [replace(recipe, layout=name) for name in STAND_INS if name != recipe.layout]
-    if shape.kind in SMALL and not set(PHOTOS) & set(load_layout(recipe.layout).needs):
-        others.append(replace(recipe, photo=None))
     return next((ad for other in others if not (ad := compose_ad(other, parts, shape, strict=True)).problems), None)
 
 
@@ -291,7 +289,7 @@ def _fitted(layout: Layout, content: Content, shape: Shape, recipe: Recipe) -> t
     kept = {*layout.needs, recipe.emphasis, "headline", "brand", "legal"}
     queue = [role for role in layout.drop if role not in kept and role in content.texts]
     tries: list[tuple[Content, float]] = []
-    room = max(1, layout.room + {"airy": -1, "normal": 0, "full": 2}[recipe.density] - (shape.kind in ("box", "banner")))
+    room = 0 if shape.kind in SMALL else max(1, layout.room + {"airy": -1, "normal": 0, "full": 2}[recipe.density] - (shape.kind == "wide"))
     proofs = content.texts.get("proof", ())[: 2 if shape.kind in ("box", "banner") else 4]
     if proofs:
         content = replace(content, texts={**content.texts, "proof": proofs})
@@ -337,7 +335,8 @@ class _Painter:
         if self.photos and self._stands_free(self.photos[0]):
             self.photo_ground = self.palette.soft
         self.on_photo: dict[int, str] = {}
-        self.is_veiled = False
+        self.plate: tuple[Photo, Box, Box] | None = None  # photo that words lie on, its window and where it is drawn
+        self.is_veiled, self.disturbed = False, 0.0
 
     def paint(self) -> tuple[list[Item], list[Box], list[Problem]]:
         items: list[Item] = [Fill(Box(0, 0, self.shape.width, self.shape.height), self.palette.ground)]
@@ -366,10 +365,12 @@ class _Painter:
                 items += self._proof(placement, box)
             elif node.name in ROLES or node.name == "logo":
                 items += self._words(placement, box)
+                if self.on_photo and placement.ground == "photo" and not node.is_pill:
+                    self.disturbed = max(self.disturbed, self._busyness(self.placed[-1].box))
             else:
                 items += self._ornament(placement, box)
         problems += self._on_focus(focus)
-        if self.is_veiled and not problems:
+        if (self.is_veiled or self.disturbed > MOST_BUSY) and not problems:
             problems.append(Problem("ad_words_on_subject", role="headline"))
         return items, focus, problems
 
@@ -419,33 +420,37 @@ class _Painter:
             inner = Box(whole.x0 + air, whole.y0 + air, whole.x1 - air, whole.y1 - air)
             drawn, focus, kept = self._cutout(photo.cutout, inner, node.name)
             return [Fill(whole, self.photo_ground, node.radius * self.shape.unit), *drawn], focus, kept
-        words = tuple(
-            Box(
-                (b.x0 - whole.x0) / whole.width,
-                (b.y0 - whole.y0) / whole.height,
-                (b.x1 - whole.x0) / whole.width,
-                (b.y1 - whole.y0) / whole.height,
-            )
-            for b in self._over(whole)
-        )
+        words = tuple(within(each, whole) for each in self._over(whole))
         cut = crop(photo, int(whole.width), int(whole.height), words)
         if cut.kept < FOCUS_KEPT and not words and (framed := self._framed(photo, node, whole)):
             return framed
-        seen = [Box(f.x0 + whole.x0, f.y0 + whole.y0, f.x1 + whole.x0, f.y1 + whole.y0) for f in cut.focus]
+        self.plate = (photo, cut.window, whole)
+        seen = [
+            Box(*np.clip(f, 0, (whole.width, whole.height) * 2) + (whole.x0, whole.y0) * 2)  # what the crop leaves of it
+            for f in cut.focus
+        ]
         return [Picture(whole, cut.pixels, self._radius(node, whole), node.name)], seen, cut.kept
+
+    def _busyness(self, box: Box) -> float:
+        """Return how much there is of the photo under a box of words, 0..1."""
+        if self.plate is None:
+            return 0.0
+        photo, window, whole = self.plate
+        cells = cells_under(photo, window, within(box, whole))
+        return float(np.percentile(cells, 100 - BUSY_SHARE)) if cells.size else 0.0
 
     def _radius(self, node: Node, box: Box) -> float:
         """Return the radius in px of a photo's corners: never none for one that stands in the ad's ground."""
         return max(node.radius, INSET_RADIUS if self._is_inset(box) or node.fit == "contain" else 0.0) * self.shape.unit
 
     def _framed(self, photo: Photo, node: Node, box: Box) -> tuple[list[Item], list[Box], float] | None:
-        """Return the whole photo in an inset box, for a thing that no crop keeps; None where the box meets the ad's rim or too
-        little of it would be the photo: it would float."""
+        """Return the whole photo in an inset box, for a thing that no crop keeps; None where the box meets the ad's rim, or where
+        too little of a box would be the photo in a layout that counts on it to be full."""
         if not self._is_inset(box):
             return None
         scale = min(box.width / photo.pixels.width, box.height / photo.pixels.height)
         width, height = (max(1, int(side * scale)) for side in photo.pixels.size)
-        if width * height < LEAST_FRAMED * box.width * box.height:
+        if node.fit != "contain" and width * height < LEAST_FRAMED * box.width * box.height:
             return None
         x0, y0 = round((box.x0 + box.x1 - width) / 2), round((box.y0 + box.y1 - height) / 2)
         where = Box(x0, y0, x0 + width, y0 + height)

@@ -37,7 +37,6 @@ CROSSED, SPREAD = 0.9, 0.45  # chance that parents are crossed; how much a place
 DENSITIES: tuple[Density, ...] = ("normal", "airy", "full")
 MAX_PROOFS = 3
 PLURALS = "sn"  # letters that a noun may end with when there are several: apples, Schuhen
-BARE = 6  # of so many ads one may do without a photo, where there are photos
 FOUND_BEYOND_PX = 2.0  # that a finder's box reaches beyond a line on each side, on a picture of SCORED_PX
 SCORED_PX = 480  # of the longer side, of what is scored in the search: order as at full size, in a third of the time
 
@@ -89,8 +88,12 @@ class Genes:
         )  # fmt: skip
 
     def _can(self, name: str, shape: Shape) -> bool:
-        """Return whether some ad of these parts has all that a layout needs."""
-        if "face" in load_layout(name).needs and not self.has_faces:
+        """Return whether some ad of these parts has all that a layout needs, and shows a photo where there are photos."""
+        layout = load_layout(name)
+        if "face" in layout.needs and not self.has_faces:
+            return False
+        trees = [layout.trees[kind] for kind in ("square", shape.kind)]
+        if self.parts.photos and not all(any(node.is_photo for node in tree.walk()) for tree in trees):
             return False
         texts = {role: "\n".join(lines[:MAX_PROOFS]) if role == "proof" else lines[0] for role, lines in self.messages.items()}
         recipe = Recipe(layout=name, texts=texts, photo=0 if self.parts.photos else None, cutout=True)
@@ -309,16 +312,11 @@ def choose(
     span = float(np.ptp(worth)) or 1.0
     left, chosen = list(range(len(candidates))), list[Candidate]()
     alike = np.zeros(len(candidates))
-    num_bare = max(1, number // BARE) if any(one.measures.thing_share for one in candidates) else number
-    for only_new, most_bare in ((True, num_bare), (False, num_bare), (False, number)):
+    for only_new in (True, False):
         while left and len(chosen) < number:
             concepts = {one.concept for one in chosen}
             families, leads = [one.measures.family for one in chosen], [one.measures.lead for one in chosen]
-            full = sum(not one.measures.thing_share for one in chosen) >= most_bare
-            open_ = [
-                k for k in left
-                if not (only_new and candidates[k].concept in concepts) and (candidates[k].measures.thing_share or not full)
-            ]  # fmt: skip
+            open_ = [k for k in left if not (only_new and candidates[k].concept in concepts)]
             if not open_:
                 break
             seen = [candidates[k].measures for k in open_]

@@ -1,6 +1,7 @@
 """Removal of composed ads: a set that `compose` wrote, or what shows one person in it.
 
 A set is a folder with parts/ (photos, cut-outs, fonts), a folder an ad, a report and a table; one from an ad has brief/, too.
+Sets of a feed lie side by side, with a table of the rows that failed.
 Only files go that we wrote and nobody changed; others are listed. Photos of the brief are the user's own: they are listed, and
 removed when told to where the user named their place.
 """
@@ -25,6 +26,7 @@ from adcreative.runs.purge_summary import PurgeSummary, is_plain_file
 from adcreative.runs.purging import drop_rows
 
 PARTS, TAKEN, AD, REPORT, TABLE = Path("parts", "parts.json"), "brief", "ad.json", "report.html", "metadata.csv"
+FEED_FAILURES = "compose.failures.csv"  # beside the sets of a feed: the rows that could not be used
 BLANK_PX = 64  # of the grey picture that stands for a photo that was removed, so that other ads can still be edited
 
 
@@ -34,6 +36,23 @@ def find_sets(folder: Path) -> list[Path]:
         return []
     marks = [path for path in walk(folder) if path.name in (PARTS.name, "brief.toml") and path.parent.name in ("parts", TAKEN)]
     return sorted({path.parent.parent for path in marks if is_plain_file(path) and is_ours(path)})
+
+
+def find_failure_tables(folder: Path) -> list[Path]:
+    """Return the tables of failed rows that `compose` wrote beside the sets of a feed, in the folder or inside it."""
+    return [path for path in walk(folder) if path.name == FEED_FAILURES and is_plain_file(path) and is_ours(path)]
+
+
+def purge_failure_table(path: Path, summary: PurgeSummary, *, consent_id: str = "", creative: str = "") -> None:
+    """Remove a table of failed rows, or its rows of one picture. It knows no consent records: for one, it is listed."""
+    if creative:
+        with own_outputs([path], (), restart=True):
+            summary.num_failures += drop_rows(path, lambda cell: fold_name(cell) == fold_name(creative))
+    elif consent_id:
+        summary.left.append(f"{path} (names pictures of rows that failed, no consent records; remove one with --creative)")
+    else:
+        summary.remove(path)
+        _drop_empty(path.parent, summary)
 
 
 def purge_set(folder: Path, summary: PurgeSummary) -> None:
@@ -92,7 +111,8 @@ def _shows(path: Path, numbers: set[int]) -> bool:
 
 def _sources(folder: Path) -> list[Path]:
     told = read_json(folder / PARTS).get("sources")
-    return [Path(str(one)) for one in told] if isinstance(told, list) else []
+    place = folder.resolve()
+    return [Path(os.path.abspath(place / str(one))) if one else Path() for one in told] if isinstance(told, list) else []
 
 
 def _blank(folder: Path, content: dict[str, Any], numbers: set[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -240,7 +241,7 @@ def write_set(
     with own_outputs(outputs, [path if path.is_file() else path / NAME for path in inputs], restart=settings.restart):
         told = {
             "notes": list(prepared.notes), "messages": prepared.messages,
-            "sources": [str(one.file.resolve()) for one in brief.photos],
+            "sources": [os.path.relpath(one.file.resolve(), out.resolve()) for one in brief.photos],
         }  # fmt: skip
         write_parts(prepared.parts, out / FOLDER, told)
 

@@ -25,12 +25,12 @@ from adcreative.lettering import LineFinder, Words, has_reader
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.composed import TAKEN
+from adcreative.runs.composed import FEED_FAILURES, TAKEN
 from adcreative.runs.outputs import own_outputs
 from adcreative.verbs.compose import UNTESTED, compose, parse_shapes
 from adcreative.verbs.settings import ComposeSettings
 
-DONE, FAILURES = "done.json", "compose.failures.csv"
+DONE = "done.json"
 
 
 @takes(ComposeSettings)
@@ -82,10 +82,10 @@ def compose_feed(
             write_atomically(folder / DONE, key.encode())
         num_ads += summary.done
     progress("composing rows", len(rows), len(rows))
-    out.mkdir(parents=True, exist_ok=True)
-    write_failures(out / FAILURES, failures)
+    with own_outputs([out / FEED_FAILURES], (feed,), restart=True):
+        write_failures(out / FEED_FAILURES, failures)
     if failures and len(failures) == len(rows):
-        raise CatalogError(f"no row of {feed.name} could be used; {out / FAILURES} says why")
+        raise CatalogError(f"no row of {feed.name} could be used; {out / FEED_FAILURES} says why")
     return RunSummary(
         path=out, done=num_ads, failed=len(failures), stopped=stopped, warnings=() if settings.model else (UNTESTED,),
         seconds=round(time.monotonic() - started_s, 1),

@@ -16,7 +16,7 @@ from adcreative.provenance.disclosure import disclosures as list_disclosures
 from adcreative.provenance.run_records import read_rows
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.archives import is_archive, list_archives, purge_archive
-from adcreative.runs.composed import find_sets, purge_person_of_set, purge_set
+from adcreative.runs.composed import find_failure_tables, find_sets, purge_failure_table, purge_person_of_set, purge_set
 from adcreative.runs.exports import note_archive
 from adcreative.runs.purging import PurgeSummary, find_runs, purge_cache, purge_person, purge_run
 from adcreative.workspace.store import Workspace, is_workspace
@@ -121,7 +121,7 @@ def purge(
     summary = PurgeSummary(removes_originals=originals, also=tuple(path for path in places if path not in named))
     if run is not None and is_archive(Path(run)):
         named, run = [Path(run), *named], None
-    sets = find_sets(Path(run)) if run is not None else []
+    sets, tables = ([], []) if run is None else (find_sets(Path(run)), find_failure_tables(Path(run)))
     is_kept = run is not None and is_workspace(Path(run))
     if is_kept:
         _purge_workspace(Path(str(run)), summary, consent_id=consent_id, creative=creative)
@@ -130,7 +130,9 @@ def purge(
             purge_person_of_set(folder, summary, consent_id=consent_id, creative=creative)
         else:
             purge_set(folder, summary)
-    for folder in _runs_beside(Path(run), [*sets, *([Path(run)] if is_kept else [])]) if run is not None else ():
+    for table in tables:
+        purge_failure_table(table, summary, consent_id=consent_id, creative=creative)
+    for folder in _runs_beside(Path(run), [*sets, *tables, *([Path(run)] if is_kept else [])]) if run is not None else ():
         archives = list_archives(folder, summary)
         if consent_id or creative:
             purge_person(folder, summary, consent_id=consent_id, creative=creative)

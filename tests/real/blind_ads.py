@@ -95,7 +95,7 @@ def count(out: Path, verdict: Path) -> dict[str, dict[str, float]]:
 def main() -> None:
     """Write a look, or count a verdict."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set", choices=("small", "sharp", "fresh", "last"))
+    parser.add_argument("set", choices=("small", "sharp", "fresh", "last", "third"))
     parser.add_argument("--photos", type=Path, help="folder of the photos that the briefs name")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--verdict", type=Path)

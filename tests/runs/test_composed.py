@@ -90,6 +90,22 @@ def test_a_whole_set_goes_and_what_others_wrote_stays(ads: Path) -> None:
     assert any("note.txt (not written by compose" in one for one in said)
 
 
+def test_failed_rows_of_a_feed_go_with_its_sets(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    feed, out = tmp_path / "in" / "feed.csv", tmp_path / "ads"
+    Image.new("RGB", (300, 300), "#d2691e").save(feed.with_name("ball.png"))
+    feed.write_text("title,brand,image\nBall,Orchard,ball.png\nAda,Orchard,ada.png\nBen,Orchard,ben.png\n")
+    pipeline.compose_feed(feed, out, num=1, shapes="300x250")
+    table = out / "compose.failures.csv"
+    assert str(tmp_path) not in (out / "0001-ball" / "parts" / "parts.json").read_text()
+    assert any("--creative" in one for one in pipeline.purge(out, consent_id="c-ada").left)
+    assert pipeline.purge(out, creative="ada.png").num_failures == 1
+    assert "ada.png" not in table.read_text()
+    assert "ben.png" in table.read_text()
+    pipeline.purge(out)
+    assert not out.exists()
+
+
 def test_parts_taken_of_an_ad_are_found(tmp_path: Path) -> None:
     folder = tmp_path / "ads" / "brief"
     taken = Taken({}, "", Image.new("RGB", (300, 300), "#804020"), None, (), {}, {})
