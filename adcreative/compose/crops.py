@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from adcreative.compose.colour import as_hex
-from adcreative.compose.parts import Box, Photo
+from adcreative.compose.parts import Box, Photo, once_a_photo
 
 ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window
 PLACES = 7  # tried along each free axis
@@ -37,7 +36,7 @@ class Crop:
     window: Box
 
 
-@lru_cache(maxsize=32)
+@once_a_photo
 def plain_edge(photo: Photo) -> str | None:
     """Return the colour of a photo's edge where PLAIN_SHARE of it is plain, as beside a thing that touches it; else None."""
     pixels = np.asarray(photo.pixels.resize((64, 64), Image.Resampling.BILINEAR), np.float32)
@@ -74,13 +73,12 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
         window, kept = _not_past(around, focus[0], pixels.size), 1.0
     elif kept < FOCUS_KEPT and not words and (wider := _continued(photo, focus[0], width / height)):
         window, kept = wider, 1.0
-    return Crop(
-        _cut(pixels, window, width, height, edge), tuple(_scaled(within(f, window), width, height) for f in focus), kept, window
-    )
+    seen = tuple(_scaled(within(each, window), width, height) for each in focus)
+    return Crop(_cut(photo.pixels_u8, window, width, height, edge), seen, kept, window)
 
 
 def cells_under(photo: Photo, window: Box, part: Box) -> np.ndarray:
-    """Return the cells of a photo's map of saliency, 0..1, under a part (shares) of a window (px); empty where there are none."""
+    """Return the cells of a photo's map of saliency, 0..1, under a part (shares) of a window (px); none: empty."""
     if photo.quiet is None:
         return np.zeros(0, np.float32)
     high, wide = photo.quiet.shape
@@ -108,7 +106,7 @@ def _fills(thing: Box) -> bool:
     return sides >= FILLED_SIDES and thing.width * thing.height >= FILLED
 
 
-@lru_cache(maxsize=32)
+@once_a_photo
 def _calm_sides(photo: Photo) -> tuple[bool, bool, bool, bool]:
     """Return whether the ground at the left, top, right and bottom is so even that it can go on beyond the photo."""
     pixels = np.asarray(photo.pixels.resize((256, 256), Image.Resampling.BILINEAR), np.float32)
@@ -225,28 +223,29 @@ def _bands(words: tuple[Box, ...]) -> list[Box]:
     return [band for band in bands if band.width > 0.08 and band.height > 0.08] or [Box(0, 0, 1, 1)]
 
 
-def resize(pixels: Image.Image, part: Box, width: int, height: int) -> Image.Image:
-    """Return a part of a picture (px) at width by height px: means of areas where it shrinks, cubic where it grows."""
+def resize(pixels_u8: np.ndarray, part: Box, width: int, height: int) -> Image.Image:
+    """Return a part (px) of a picture [H, W, 3 or 4] at width by height px: means of areas where it shrinks, cubic where it
+    grows."""
     x0, y0 = int(part.x0), int(part.y0)
-    cut = pixels.crop((x0, y0, max(x0 + 1, round(part.x1)), max(y0 + 1, round(part.y1))))
-    how = cv2.INTER_AREA if width < cut.width else cv2.INTER_CUBIC
-    sized = np.asarray(cv2.resize(np.asarray(cut), (width, height), interpolation=how))
-    if sized.shape[2] == 4 and width > cut.width:  # the outline of a cut-out stays sharp and becomes smooth
-        scale = width / cut.width
+    cut = pixels_u8[y0 : max(y0 + 1, round(part.y1)), x0 : max(x0 + 1, round(part.x1))]
+    is_grown = width > cut.shape[1]
+    how = cv2.INTER_CUBIC if width >= cut.shape[1] else cv2.INTER_AREA
+    sized = np.asarray(cv2.resize(cut, (width, height), interpolation=how))
+    if sized.shape[2] == 4 and is_grown:  # the outline of a cut-out stays sharp and becomes smooth
+        scale = width / cut.shape[1]
         share = cv2.GaussianBlur(sized[..., 3].astype(np.float32) / 255.0, (0, 0), scale)
         sized[..., 3] = np.rint(255 * np.clip((share - 0.5) * 2 * scale + 0.5, 0.0, 1.0))
     return Image.fromarray(sized)
 
 
-def _cut(pixels: Image.Image, window: Box, width: int, height: int, edge: str | None) -> Image.Image:
-    inside = Box(
-        max(0.0, window.x0), max(0.0, window.y0), min(float(pixels.width), window.x1), min(float(pixels.height), window.y1)
-    )
+def _cut(pixels_u8: np.ndarray, window: Box, width: int, height: int, edge: str | None) -> Image.Image:
+    high, wide = pixels_u8.shape[:2]
+    inside = Box(max(0.0, window.x0), max(0.0, window.y0), min(float(wide), window.x1), min(float(high), window.y1))
     if inside == window:
-        return resize(pixels, inside, width, height)
+        return resize(pixels_u8, inside, width, height)
     place = _scaled(within(inside, window), width, height)
     x0, y0, x1, y1 = (round(side) for side in (place.x0, place.y0, place.x1, place.y1))
-    part = resize(pixels, inside, max(1, x1 - x0), max(1, y1 - y0))
+    part = resize(pixels_u8, inside, max(1, x1 - x0), max(1, y1 - y0))
     if edge is not None:
         ground = Image.new("RGB", (width, height), edge)
         ground.paste(part, (x0, y0))

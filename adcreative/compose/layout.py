@@ -11,7 +11,7 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -94,6 +94,15 @@ class Node:
     def is_pill(self) -> bool:
         """A button or badge with a ground of its own, never wider than its words."""
         return self.name in ROLES and bool(self.fill)
+
+    @cached_property
+    def holds_photo(self) -> bool:
+        return any(each.is_photo for each in self.walk())
+
+    @cached_property
+    def may_bleed(self) -> bool:
+        """Whether something in it may lie where an app's own buttons do."""
+        return any(each.is_photo or each.bleed for each in self.walk())
 
     def walk(self) -> Iterator[Node]:
         """Yield the box and all inside it, parents first."""
@@ -389,14 +398,12 @@ class Arranger:
             return self.text_height(node, width)
         if node.is_photo:
             needed = width / self._aspects(node)[1]
-            return (
-                width / node.aspect if node.aspect else max(node.least * around, min(needed, (node.least + GROWS) * around))
-            )
+            return width / node.aspect if node.aspect else max(node.least * around, min(needed, (node.least + GROWS) * around))
         if node.name in DECOR:
             return {"rule": 0.75, "mark": 5.0, "disc": 0.0}[node.name] * self.unit
         top, right, bottom, left = self._pads(node)
         inner, shown = width - left - right, self._shown(node)
-        if node.safe or not any(each.is_photo or each.bleed for each in node.walk()):
+        if node.safe or not node.may_bleed:
             inner = min(inner, self.shape.safe_px.width)
         if node.direction == "row":
             widths, excess = self._widths(node, inner)
@@ -456,7 +463,7 @@ class Arranger:
         """Return the room inside the padding, of which words take what no app covers."""
         top, right, bottom, left = self._pads(node)
         inner = Box(box.x0 + left, box.y0 + top, box.x1 - right, box.y1 - bottom)
-        if not node.safe and any(each.is_photo or each.bleed for each in node.walk()):
+        if not node.safe and node.may_bleed:
             return inner
         safe = self.shape.safe_px
         return Box(max(inner.x0, safe.x0), max(inner.y0, safe.y0), min(inner.x1, safe.x1), min(inner.y1, safe.y1))
@@ -491,7 +498,7 @@ class Arranger:
         """Return heights with what an app covers added to the first and the last box, where these hold words."""
         safe, heights = self.shape.safe_px, list(heights)
         for at, child in enumerate(shown):
-            if not child.children or child.basis or any(each.is_photo or each.bleed for each in child.walk()):
+            if not child.children or child.basis or child.may_bleed:
                 continue
             top, _, bottom, _ = self._pads(child)
             heights[at] += max(0.0, safe.y0 - inner.y0 - top) if at == 0 else 0.0
@@ -520,7 +527,7 @@ class Arranger:
         for child, width in zip(shown, widths, strict=True):
             height = self._height(child, width, inner.height)
             excess += max(0.0, height - inner.height - 0.5)
-            holds_photo = any(each.is_photo for each in child.walk())
+            holds_photo = child.holds_photo
             whole = (
                 node.cross == "stretch"
                 or holds_photo

@@ -5,13 +5,17 @@ Records alone; who fills them is `assets` and `brief`, who sets them is `render`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from PIL import Image
 
+Found = TypeVar("Found")
 # What a message is in an ad, in the order in which it is read when nothing else leads.
 ROLES = ("headline", "subline", "offer", "price", "old_price", "proof", "badge", "button", "legal", "brand")
 
@@ -50,6 +54,29 @@ class Photo:
     quiet: np.ndarray | None = field(default=None, repr=False)
     shows: str = ""
     consent_id: str = ""
+
+    @cached_property
+    def pixels_u8(self) -> np.ndarray:
+        """The photo [H, W, 3]."""
+        return np.asarray(self.pixels)
+
+    @cached_property
+    def cutout_u8(self) -> np.ndarray:
+        """The cut-out [H, W, 4], empty where there is none."""
+        return np.zeros((0, 0, 4), np.uint8) if self.cutout is None else np.asarray(self.cutout)
+
+
+def once_a_photo(find: Callable[[Photo], Found]) -> Callable[[Photo], Found]:
+    """Return a function that finds something in a photo once, and forgets it with the photo."""
+    kept: WeakKeyDictionary[Photo, Found] = WeakKeyDictionary()
+
+    @wraps(find)
+    def find_once(photo: Photo) -> Found:
+        if photo not in kept:
+            kept[photo] = find(photo)
+        return kept[photo]
+
+    return find_once
 
 
 @dataclass(frozen=True)

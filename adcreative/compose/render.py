@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TypeVar
 
 import cv2
@@ -33,7 +33,7 @@ from adcreative.compose.layout import (
     layout_names,
     load_layout,
 )
-from adcreative.compose.parts import ROLES, Box, Palette, Parts, Photo
+from adcreative.compose.parts import ROLES, Box, Palette, Parts, Photo, once_a_photo
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.scene import Fill, Item, Line, Picture, Scene, Scrim, Words
 from adcreative.compose.shapes import Shape
@@ -55,7 +55,7 @@ STAND_INS = ("split", "inset_side", "minimal")  # layouts that take over in a sh
 SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that are read at a glance: the line that leads, brand and button
 BOLD = ("button", "badge", "brand", "old_price")
 MOST_VEILED = 0.55  # opacity of what lies between words and photo: beyond it is a slab
-BUSY_SHARE, MOST_BUSY = 10, 0.45  # per cent of the cells under a line that may be busier (0..1): legs of a chair, tips of leaves
+BUSY_SHARE, MOST_BUSY = 10, 0.45  # per cent of the cells under a line that may be busier (0..1), as a chair's legs are
 LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
 LEAST_FRAMED = 0.62  # of an inset box, that a photo takes which is shown whole in it
 INSET_RADIUS = 2.0  # steps of the grid
@@ -289,7 +289,8 @@ def _fitted(layout: Layout, content: Content, shape: Shape, recipe: Recipe) -> t
     kept = {*layout.needs, recipe.emphasis, "headline", "brand", "legal"}
     queue = [role for role in layout.drop if role not in kept and role in content.texts]
     tries: list[tuple[Content, float]] = []
-    room = 0 if shape.kind in SMALL else max(1, layout.room + {"airy": -1, "normal": 0, "full": 2}[recipe.density] - (shape.kind == "wide"))
+    room = layout.room + {"airy": -1, "normal": 0, "full": 2}[recipe.density] - (shape.kind == "wide")
+    room = 0 if shape.kind in SMALL else max(1, room)
     proofs = content.texts.get("proof", ())[: 2 if shape.kind in ("box", "banner") else 4]
     if proofs:
         content = replace(content, texts={**content.texts, "proof": proofs})
@@ -413,12 +414,12 @@ class _Painter:
         if whole.width < 8 or whole.height < 8:
             return [], [], 0.0
         if node.fit == "contain" and self.recipe.cutout and photo.cutout is not None:
-            return self._cutout(photo.cutout, whole, node.name)
+            return self._cutout(photo, whole, node.name)
         drowns = photo.cutout is not None and stands_off(photo, self.photo_ground) < LEAST_OFF
         if self._stands_free(photo) and photo.cutout is not None and not self._over(whole) and not drowns:
             air = 0.06 * min(whole.width, whole.height)
             inner = Box(whole.x0 + air, whole.y0 + air, whole.x1 - air, whole.y1 - air)
-            drawn, focus, kept = self._cutout(photo.cutout, inner, node.name)
+            drawn, focus, kept = self._cutout(photo, inner, node.name)
             return [Fill(whole, self.photo_ground, node.radius * self.shape.unit), *drawn], focus, kept
         words = tuple(within(each, whole) for each in self._over(whole))
         cut = crop(photo, int(whole.width), int(whole.height), words)
@@ -444,8 +445,8 @@ class _Painter:
         return max(node.radius, INSET_RADIUS if self._is_inset(box) or node.fit == "contain" else 0.0) * self.shape.unit
 
     def _framed(self, photo: Photo, node: Node, box: Box) -> tuple[list[Item], list[Box], float] | None:
-        """Return the whole photo in an inset box, for a thing that no crop keeps; None where the box meets the ad's rim, or where
-        too little of a box would be the photo in a layout that counts on it to be full."""
+        """Return the whole photo in an inset box, for a thing that no crop keeps; None where the box meets the ad's rim, or too
+        little of a box that should be full would be the photo."""
         if not self._is_inset(box):
             return None
         scale = min(box.width / photo.pixels.width, box.height / photo.pixels.height)
@@ -454,7 +455,7 @@ class _Painter:
             return None
         x0, y0 = round((box.x0 + box.x1 - width) / 2), round((box.y0 + box.y1 - height) / 2)
         where = Box(x0, y0, x0 + width, y0 + height)
-        pixels = resize(photo.pixels, Box(0, 0, *photo.pixels.size), width, height)
+        pixels = resize(photo.pixels_u8, Box(0, 0, *photo.pixels.size), width, height)
         return [Picture(where, pixels, INSET_RADIUS * self.shape.unit, node.name)], [where], 1.0
 
     def _is_inset(self, box: Box) -> bool:
@@ -465,24 +466,18 @@ class _Painter:
         found = []
         for placement in self.placements:
             node, each = placement.node, self._mirrored(placement.box)
-            words = (
-                node.name in ROLES
-                or node.name == "logo"
-                or (node.children and node.fill and not any(c.is_photo for c in node.walk()))
-            )
+            words = node.name in ROLES or node.name == "logo" or (node.children and node.fill and not node.holds_photo)
             if words and each.x0 < box.x1 and each.x1 > box.x0 and each.y0 < box.y1 and each.y1 > box.y0:
                 found.append(each)
         return found
 
-    def _cutout(self, cutout: Image.Image, box: Box, role: str) -> tuple[list[Item], list[Box], float]:
-        alpha = np.asarray(cutout.getchannel("A").resize((cutout.width, cutout.height))) > 24
-        rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
-        if not rows.size:
+    def _cutout(self, photo: Photo, box: Box, role: str) -> tuple[list[Item], list[Box], float]:
+        part = _solid_box(photo)
+        if part is None:
             return [], [], 0.0
-        part = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        scale = min(box.width / (part[2] - part[0]), box.height / (part[3] - part[1]), MAX_ENLARGED)
-        size = (max(1, round((part[2] - part[0]) * scale)), max(1, round((part[3] - part[1]) * scale)))
-        pixels = resize(cutout, Box(*part), *size)
+        scale = min(box.width / part.width, box.height / part.height, MAX_ENLARGED)
+        size = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
+        pixels = resize(photo.cutout_u8, part, *size)
         x0, y0 = round((box.x0 + box.x1 - size[0]) / 2), round((box.y0 + box.y1 - size[1]) / 2)
         where = Box(x0, y0, x0 + size[0], y0 + size[1])
         return [Picture(where, pixels, role=role)], [where], 1.0
@@ -552,7 +547,7 @@ class _Painter:
         first, covered = focus[0], dict[str, float]()
         plates = [
             (placement.node.name, self._mirrored(placement.box)) for placement in self.placements
-            if placement.node.children and placement.node.fill and not any(each.is_photo for each in placement.node.walk())
+            if placement.node.children and placement.node.fill and not placement.node.holds_photo
         ]  # fmt: skip
         for role, box in (*((each.role, each.box) for each in self.placed), *plates):
             wide, high = min(box.x1, first.x1) - max(box.x0, first.x0), min(box.y1, first.y1) - max(box.y0, first.y0)
@@ -748,7 +743,15 @@ class _Painter:
         return _quotation_mark(box, colour, self.to_left)
 
 
-@lru_cache(maxsize=64)
+@once_a_photo
+def _solid_box(photo: Photo) -> Box | None:
+    """Return the box of a photo's cut-out that holds all that is seen of it, px; None where nothing is."""
+    alpha = photo.cutout_u8[..., 3] > 24
+    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1) if rows.size else None
+
+
+@once_a_photo
 def _outline_colours(photo: Photo) -> np.ndarray:
     """Return OKLab [N, 3] of the pixels within the outline of a photo's cut-out, at 128 px."""
     assert photo.cutout is not None

@@ -93,7 +93,7 @@ class Genes:
         if "face" in layout.needs and not self.has_faces:
             return False
         trees = [layout.trees[kind] for kind in ("square", shape.kind)]
-        if self.parts.photos and not all(any(node.is_photo for node in tree.walk()) for tree in trees):
+        if self.parts.photos and not all(tree.holds_photo for tree in trees):
             return False
         texts = {role: "\n".join(lines[:MAX_PROOFS]) if role == "proof" else lines[0] for role, lines in self.messages.items()}
         recipe = Recipe(layout=name, texts=texts, photo=0 if self.parts.photos else None, cutout=True)

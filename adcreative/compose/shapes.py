@@ -38,8 +38,10 @@ class Shape:
 
     @property
     def unit(self) -> float:
-        """One step of the grid of margins and gaps in px: 8 px in an ad of 1080 x 1080, never under 2. By width, as ads are shown
-        as wide as the screen."""
+        """One step of the grid of margins and gaps in px: 8 px in an ad of 1080 x 1080, never under 2.
+
+        It goes by the width, as ads are shown as wide as the screen.
+        """
         side = min(self.width, 2 * self.height)
         return max(2.0, 8 * (side * (self.width * self.height) ** 0.5 / 1080**2) ** 0.5)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adcreative.compose.crops import crop
+from adcreative.compose.crops import crop, plain_edge
 from adcreative.compose.layout import load_layout
 from adcreative.compose.parts import Box, Palette, Photo
 from adcreative.compose.recipe import Recipe
@@ -233,6 +235,26 @@ def test_words_never_lie_on_a_slab_over_the_photo():
     ad = compose_ad(Recipe("full_bleed", TEXTS), parts(loud), shape_named("1:1"), strict=True)
     assert [problem.code for problem in ad.problems] == ["ad_words_on_subject"]
     assert not compose_ad(Recipe("full_bleed", TEXTS), parts(scenery(0.3)), shape_named("1:1"), strict=True).problems
+
+
+def test_words_lie_on_no_leg_that_the_box_of_the_thing_leaves_out():
+    still = np.zeros((96, 96), np.float32)
+    legs = still.copy()
+    legs[40:, 14:24] = legs[40:, 40:50] = legs[40:, 66:76] = 1.0
+    photo = replace(scenery(0.3), quiet=still)
+    recipe, shape = Recipe("full_bleed", TEXTS), shape_named("1:1")
+    assert not compose_ad(recipe, parts(photo), shape, strict=True).problems
+    standing = compose_ad(recipe, parts(replace(photo, quiet=legs)), shape, strict=True)
+    assert [problem.code for problem in standing.problems] == ["ad_words_on_subject"]
+
+
+def test_what_was_found_in_a_photo_goes_with_it():
+    photo = thing()
+    plain_edge(photo)
+    gone = weakref.ref(photo)
+    del photo
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_price_tag_may_not_cover_what_is_sold():
