@@ -23,11 +23,11 @@ PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/paper
 DEFERRED = (
     "adcreative/verbs/", "adcreative/papers/",  # a verb loads no model before its input
     "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
-    "adcreative/editor/models.py", "adcreative/editor/preparation/", "adcreative/editor/scoring/visibility.py",
+    "adcreative/editor/models.py", "adcreative/editor/preparation/",
     "adcreative/encoders/headline.py", "adcreative/encoders/text_encoder.py",
     "adcreative/lettering/__init__.py",  # its front: a door loads its floor when it is first used
     "adcreative/market/simulator.py",
-    "stylegan/networks/checkpoints.py",
+    "stylegan/faces/visible_changes.py", "stylegan/networks/checkpoints.py",
 )  # fmt: skip
 LIGHT = ["adcreative", "adcreative.creative", "adcreative.report", "adcreative.cli.app", "adcreative.pipeline",
          "adcreative.catalog", "adcreative.editor.search.registry", "adcreative.encoders.weights"]  # fmt: skip

@@ -9,13 +9,12 @@ worth at least LEAST in its direction, as many of the surest as keep the expecte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.ctr.account.effects import TAILS, TEXTS, draw_contrasts, find_telling
+from adcreative.ctr.account.effects import TAILS, TEXTS, Worth, draw_contrasts, find_telling
 from adcreative.ctr.account.seen_effects import SeenFeature
 from adcreative.ctr.account.table import AccountTable, Ads, read_columns
 from adcreative.features.outcomes import fold
@@ -26,36 +25,6 @@ TWINS, CONCEPTS = "twins", "concepts"
 MAX_ROWS = 1_000  # that the mixed model holds, those whose counts say most: 2,000 ads in a minute of one core
 WANTED = float(np.log(1.1))  # log-odds that a test should tell: a tenth of the clicks
 Z = 1.645
-
-
-@dataclass(frozen=True, kw_only=True)
-class Worth:
-    """What something was worth beside like ads without it.
-
-    kind: "concept", "words", "look", "face", "format" or "name". effect: change of the log-odds of a click; low, high: its 90 %
-    interval. ads: different ones that had it, near-twins being one. missing: what would tell it, "" where it is sure.
-    """
-
-    kind: str
-    label: str
-    effect: float
-    low: float
-    high: float
-    ads: int
-    impressions: int
-    clicks: int
-    is_sure: bool
-    missing: str = ""
-
-    @property
-    def change(self) -> tuple[float, float, float]:
-        """The relative change of clicks per impression, with its 90 % interval: 0.1 is a tenth more."""
-        mean, low, high = (float(np.expm1(value)) for value in (self.effect, self.low, self.high))
-        return mean, low, high
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self) | dict(zip(("change", "change_low", "change_high"), self.change, strict=True))
 
 
 @dataclass(frozen=True, eq=False)

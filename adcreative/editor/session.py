@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from adcreative.editor.decision.result import (
     record_search,
 )
 from adcreative.editor.decision.untested import state_level
-from adcreative.editor.models import ClickPredictor, EditorTools
+from adcreative.editor.models import EditorTools
 from adcreative.editor.preparation.lines import build_lines, keep_settable
 from adcreative.editor.preparation.picture import open_creative
 from adcreative.editor.preparation.search_space import measure_space
@@ -53,6 +53,9 @@ from adcreative.editor.space.lines import Lines
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.problem import Problem
 from adcreative.progress import Rounds, ShouldStop, never
+
+if TYPE_CHECKING:
+    from adcreative.ctr.click_model import ClickModel
 
 __all__ = ["EditOutcome", "EditorConfig", "EditorTools", "Session", "SessionSettings", "open_session"]
 
@@ -291,7 +294,7 @@ class Session:
             control_change=change,
         )  # fmt: skip
 
-    def _scorer(self, *predictors: ClickPredictor) -> CandidateScorer:
+    def _scorer(self, *predictors: ClickModel) -> CandidateScorer:
         """Return what scores candidates by the pooled opinion of these models."""
         return CandidateScorer(
             self.opened.creative, self.opened.features, space=self.space, lines=self.lines, predictors=predictors,

@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from adcreative.artifacts import hash_file
 from adcreative.catalog.sources import open_source
 from adcreative.catalog.tables import unescape_cell
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
-from adcreative.lettering import WORD_COLUMNS, TextReading, Words, find_fault, is_measured, read, words_of_rows
+from adcreative.lettering import WORD_COLUMNS, find_fault, words_of_rows
 
 TABLE_COLUMNS = ("file_name", "picture", *WORD_COLUMNS)  # picture: hash of its file
 HASH_LETTERS = 16
@@ -95,20 +93,6 @@ def with_known_words(creative: Creative, known: KnownWords) -> Creative:
     if isinstance(found, FailedCreative):
         raise CreativeError(found.problem, found.remedy)
     return found
-
-
-def words_of(creative: Creative, image_u8: np.ndarray, reader: TextReading | None) -> Words:
-    """Return the words in a creative's own picture [H, W, 3]: those that it brings from a words file, else as they are read;
-    none without a reader."""
-    if creative.words:
-        return words_of_rows(json.loads(creative.words), image_u8)
-    return Words() if reader is None else read(image_u8, reader, brand=creative.brand)
-
-
-def words_without_picture(creative: Creative) -> Words | None:
-    """Return the words that a creative brings from a words file; None where it brings none, or some that nobody measured."""
-    rows = json.loads(creative.words) if creative.words else []
-    return words_of_rows(rows) if rows and is_measured(rows) else None
 
 
 def _cell(cell: Any, is_ours: bool) -> str:

@@ -1,7 +1,8 @@
-"""Fields that an ad leaves empty, filled with the words of its picture; and who an ad says it is from."""
+"""The words in an ad's picture, the fields that it leaves empty filled with them, and who it says it is from."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,8 +16,7 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
-from adcreative.features.known_words import words_of, words_without_picture
-from adcreative.lettering import TextReading, Words, is_same_text, says_words
+from adcreative.lettering import TextReading, Words, is_measured, is_same_text, read, says_words, words_of_rows
 
 READ_NOTE = "read from the picture"
 NO_HEADLINE = (
@@ -28,6 +28,20 @@ MAX_GUESS = 60  # characters of what was read and is not sure
 FIELD_ROLES = (("headline", ("headline",)), ("description", ("subline", "offer", "price")), ("cta", ("button",)))
 AMOUNTS = ("offer", "price")
 MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
+
+
+def words_of(creative: Creative, image_u8: np.ndarray, reader: TextReading | None) -> Words:
+    """Return the words in a creative's own picture [H, W, 3]: those that it brings from a words file, else as they are read;
+    none without a reader."""
+    if creative.words:
+        return words_of_rows(json.loads(creative.words), image_u8)
+    return Words() if reader is None else read(image_u8, reader, brand=creative.brand)
+
+
+def words_without_picture(creative: Creative) -> Words | None:
+    """Return the words that a creative brings from a words file; None where it brings none, or some that nobody measured."""
+    rows = json.loads(creative.words) if creative.words else []
+    return words_of_rows(rows) if rows and is_measured(rows) else None
 
 
 def fill_from_pictures(creatives: Iterable[Creative], reader: TextReading | None = None) -> Iterator[Creative]:

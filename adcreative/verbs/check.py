@@ -14,8 +14,7 @@ from adcreative.creative import Creative, FailedCreative
 from adcreative.delivery.placements import PictureFit, fit_picture, read_placements
 from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
-from adcreative.features.known_words import words_of
-from adcreative.features.picture_fields import fill_fields, name_read_fields
+from adcreative.features.picture_fields import fill_fields, name_read_fields, words_of
 from adcreative.features.word_readings import find_reader
 from adcreative.lettering import TextReading, text_notes
 from adcreative.progress import Progress, ShouldStop, never, silent

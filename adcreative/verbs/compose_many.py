@@ -20,7 +20,8 @@ from adcreative.compose.from_ad import TAKEN_FILES, read_twice, take_parts, writ
 from adcreative.config import config_as_dict
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, ConfigError, CreativeError
-from adcreative.features.known_words import load_known_words, with_known_words, words_of
+from adcreative.features.known_words import load_known_words, with_known_words
+from adcreative.features.picture_fields import words_of
 from adcreative.lettering import LineFinder, Words, has_reader
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent

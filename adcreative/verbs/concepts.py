@@ -20,8 +20,9 @@ from adcreative.catalog.tables import atomic_file, failures_path, write_failures
 from adcreative.concepts.attributes import find_attributes, find_name_pattern
 from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
 from adcreative.concepts.grouping import Grouping, Seen, group, see
-from adcreative.concepts.worth import Results, Worth, weigh_attributes, weigh_concepts
+from adcreative.concepts.worth import Results, weigh_attributes, weigh_concepts
 from adcreative.creative import Creative, FailedCreative
+from adcreative.ctr.account.effects import Worth
 from adcreative.delivery.forecast.trend import Fatigue, measure_fatigue
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.lettering import LETTERING_STATS

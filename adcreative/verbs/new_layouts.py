@@ -27,7 +27,7 @@ from adcreative.creative import Creative
 from adcreative.delivery.padding import RATIOS
 from adcreative.editor.models import FoundLayouts
 from adcreative.errors import CreativeError
-from adcreative.features.known_words import words_of
+from adcreative.features.picture_fields import words_of
 from adcreative.lettering import TextReading, Words
 from adcreative.verbs.compose import AD, find_faces, search_ads, with_words
 from adcreative.verbs.edit_composed import read_ad

@@ -19,7 +19,7 @@ from adcreative.creative import Creative, EditResult
 from adcreative.delivery.padding import has_shape, pad
 from adcreative.delivery.placements import fit_picture, placement_limit
 from adcreative.errors import CreativeError
-from adcreative.features.known_words import words_of
+from adcreative.features.picture_fields import words_of
 from adcreative.lettering import Words
 from adcreative.progress import Count, uncounted
 from adcreative.provenance.export import export_picture

@@ -1,12 +1,109 @@
-"""How far an attribute has to move before a person sees it.
+"""Which face edits a person sees: each direction's own measure, in the finished picture, beside the least change that shows.
 
-Kept apart from `attributes.py`, whose constants are part of what features are known by: a threshold changes no measurement.
+A direction moves its measure (smile, yaw, lid gap, ...) by another amount on each face, and on some not at all. From one
+composed probe a side, for direction k of face f:
+
+    shown per unit   m = change of the own measure / strength of the probe
+    gain             g = STRONG_STEPS * v / (m * STRONG_STRENGTH), within 1 and MAX_GAIN;  v: the least visible change
+    least strength   v / (m g): weaker edits do not show, and a side whose whole range is weaker is not offered
+
+so that strength 2 of a smile is a smile on every face that it is offered for. How far a gain may go was judged by eye; the
+floors of identity and realism hold as always. Kept apart from `attributes.py`, whose constants are part of what features are
+known by: a threshold changes no measurement. Knows arrays; no models.
+Shapes: S = 2 sides (low, high), F faces, K directions, A attributes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 VISIBLE_CHANGES: Mapping[str, float] = {  # the least change that a person sees, in the units of `attributes.py`; judged blind
     "smile": 0.09, "mouth_open": 0.05, "eyes_open": 0.05, "gaze_x": 0.06, "gaze_y": 0.05, "head_yaw": 5.0, "head_pitch": 5.0,
 }  # fmt: skip
+MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, so it is left out
+STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
+STRONG_STEPS = 1.5  # least visible changes that "strong" is meant to be
+MAX_GAIN = 1.5  # meshes hold to strength 3
+SEEN_LEVELS = 24  # of 0..255, by which SEEN_SHARE of a face or picture must change to be seen at the ad's size
+SEEN_SHARE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceReach:
+    """What each direction can do to each face, S = 2 sides (low, high).
+
+    gains [S, F, K]: what strengths are multiplied by. least [S, F, K]: the weakest strength that shows, as a positive number;
+    infinite where none does.
+    """
+
+    gains: np.ndarray
+    least: np.ndarray
+
+    def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return low [F, K], high [F, K] with 0 on the sides that show nothing on a face within the range low [K], high [K]."""
+        shows_low, shows_high = self.least <= np.stack([-low, high])[:, None, :] + 1e-9
+        return np.where(shows_low, low, 0.0), np.where(shows_high, high, 0.0)
+
+
+def measure_seen(before_u8: np.ndarray, after_u8: np.ndarray, box_xyxy_px: Sequence[float] | None = None) -> float:
+    """Return by how many levels (0..255) the most changed SEEN_SHARE of a picture [H, W, 3], or of a box in it, changes."""
+    x0, y0, x1, y1 = (0, 0, before_u8.shape[1], before_u8.shape[0]) if box_xyxy_px is None else map(round, box_xyxy_px)
+    part = np.s_[max(0, y0) : y1, max(0, x0) : x1]
+    change = np.abs(after_u8[part].astype(np.int16) - before_u8[part]).max(axis=2)
+    return float(np.quantile(change, 1.0 - SEEN_SHARE)) if change.size else 0.0
+
+
+def measure_reach(
+    probes: np.ndarray, changes: np.ndarray, names: Sequence[str], visible: Mapping[str, float], seen: np.ndarray | None = None
+) -> FaceReach:
+    """Measure which edits show, from one composed probe a side.
+
+    Args:
+        probes: [S, K], strengths that were composed; 0 where there is none. changes: [S, K, F, A], what they did to the
+            measured attributes. names: [K] of the directions. visible: direction -> least visible change of the attribute of
+            that name; a direction without one has gain 1 and shows from MIN_STRENGTH on. seen: [S, K, F], by how many levels
+            the pixels of each face change (`measure_seen`); a weaker edit than SEEN_LEVELS asks for does not show either.
+    """
+    from stylegan.faces.attributes import ATTRIBUTES  # torch
+
+    num_faces = changes.shape[2]
+    gains, least = np.ones((2, num_faces, len(names))), np.full((2, num_faces, len(names)), MIN_STRENGTH)
+    for k, name in enumerate(names):
+        if name not in visible or name not in ATTRIBUTES:
+            continue
+        own = changes[:, k, :, ATTRIBUTES.index(name)]  # [S, F]
+        shown = np.divide(own, probes[:, k, None], out=np.zeros_like(own), where=probes[:, k, None] != 0.0)
+        with np.errstate(divide="ignore"):
+            wanted = np.where(shown > 0.0, STRONG_STEPS * visible[name] / (shown * STRONG_STRENGTH), 1.0)
+            gains[:, :, k] = np.clip(wanted, 1.0, MAX_GAIN)
+            steps = np.where(shown > 0.0, visible[name] / (shown * gains[:, :, k]), np.inf)
+        least[:, :, k] = np.maximum(steps, MIN_STRENGTH)
+    if seen is not None:
+        levels, needed = seen.swapaxes(1, 2) * gains, SEEN_LEVELS * np.broadcast_to(np.abs(probes)[:, None, :], least.shape)
+        least = np.maximum(least, np.divide(needed, levels, out=np.full(least.shape, np.inf), where=levels > 0.0))
+    return FaceReach(gains=gains, least=least)
+
+
+def edit_strength(
+    before: np.ndarray, after: np.ndarray, strengths: np.ndarray, names: Sequence[str], visible: Mapping[str, float]
+) -> float | None:
+    """Return how strongly a finished edit shows, in least visible changes: of the face and direction that shows most.
+
+    Identity alone praises an edit that does nothing; beside this number it does not.
+
+    Args:
+        before, after: [F, A], measured attributes of the edited faces. strengths: [F, K], 0 where nothing was asked for.
+    Returns:
+        0 for nothing to see or the wrong way; None where no direction with a measure was asked for.
+    """
+    from stylegan.faces.attributes import ATTRIBUTES  # torch
+
+    steps = [
+        float((after - before)[f, ATTRIBUTES.index(name)] * np.sign(strengths[f, k]) / visible[name])
+        for k, name in enumerate(names) if name in visible and name in ATTRIBUTES
+        for f in np.flatnonzero(strengths[:, k])
+    ]  # fmt: skip
+    return None if not steps else max(0.0, *steps) if np.isfinite(steps).all() else None

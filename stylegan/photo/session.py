@@ -16,6 +16,8 @@ from stylegan.latents.realism import measure_realism
 from stylegan.photo.paste import FaceChange, open_region, paste_change, paste_render
 
 TRACE_SIZE = 256
+MIN_FACE_PX, MAX_YAW = 96, 30  # of a face's longer side; degrees: of smaller ones no edit could be seen on real ads
+LEAST_OF_LARGEST = 0.25  # of the largest face's area: on four real ads a bystander and a child were edited
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,23 @@ class _Unedited:
     crop_u8: np.ndarray
     inverted_u8: np.ndarray
     points: np.ndarray
+
+
+def spare_bystanders(faces: Sequence[FaceInPicture]) -> list[FaceInPicture]:
+    """Return the faces, with a refusal on those that are small, or turned away, or small beside the largest: these may be
+    anybody, a child among them."""
+    sizes = [(x1 - x0, y1 - y0) for x0, y0, x1, y1 in (face.box_xyxy_px for face in faces)]
+    largest = max((float(width * height) for width, height in sizes), default=0.0)
+
+    def refusal(face: FaceInPicture, width: float, height: float) -> str | None:
+        side, yaw = max(width, height), abs(face.attributes["head_yaw"])
+        if side < MIN_FACE_PX:
+            return f"face is too small: it measures {side:.0f} px, at least {MIN_FACE_PX} px are edited"
+        if width * height < LEAST_OF_LARGEST * largest:
+            return "face is small beside the largest: bystanders and children are left alone"
+        return f"face is turned away: {yaw:.0f} degrees, at most {MAX_YAW} are edited" if yaw > MAX_YAW else None
+
+    return [f if f.refusal is not None else replace(f, refusal=refusal(f, *size)) for f, size in zip(faces, sizes, strict=True)]
 
 
 def refuse_unfit(
@@ -84,7 +103,7 @@ class FaceEditSession:
             row[self._directions.index(name)] = value
         return np.tile(row, (len(self.faces), 1))
 
-    def calibrate(self, gains: np.ndarray) -> None:
+    def set_gains(self, gains: np.ndarray) -> None:
         """Set what strengths are multiplied by from now on: gains [2, F, K] of negative and of positive ones, 1 at first.
 
         A direction shows less on some faces than on others; with gains, equal strengths show equally.

@@ -3,7 +3,7 @@
     python -m tests.bench.visible_edits FACES --out pairs/ [--num 30] [--seed 8]
     python -m tests.bench.visible_edits FACES --out pairs/ --guesses "L R L ..."
 
-Each face is probed as the editor does (`editor/scoring/visibility.py`); one of the edits that it is then offered is drawn at
+Each face is probed as the editor does (`measure_reach`); one of the edits that it is then offered is drawn at
 the end of its range, if the realism floor allows it. The sheets ask which of the two has more of something; the answers lie in
 `answers.json` until `--guesses` compares. `--any` draws any direction at a random strength of 0.8 to 2 instead, whether it
 shows or not, for comparison.
@@ -23,14 +23,13 @@ import torch
 from PIL import Image, ImageDraw
 
 from adcreative.editor.scoring.first_order import PROBE_SHARE
-from adcreative.editor.scoring.visibility import FaceReach, measure_reach
 from adcreative.editor.settings import EditorConfig
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from data.make.face_folder import split_faces
 from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.attributes import ATTRIBUTES
-from stylegan.faces.visible_changes import VISIBLE_CHANGES
+from stylegan.faces.visible_changes import VISIBLE_CHANGES, FaceReach, measure_reach
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
@@ -89,7 +88,7 @@ def draw_edit(
     else:
         reach = probe(session, before, models)
         ends = np.stack(reach.limits(*ends))[:, 0]
-        session.calibrate(reach.gains)
+        session.set_gains(reach.gains)
     offered = [session.strengths(**{names[k]: ends[side, k]}) for side, k in np.argwhere(ends != 0.0)]
     offered = [one for one in offered if is_any or float(session.realism(one[None])[0]) >= EditorConfig().realism_floor]
     if not offered:

@@ -72,7 +72,7 @@ class FakeSession:
     blind_to: int | None = None
     gains: np.ndarray | None = None
 
-    def calibrate(self, gains: np.ndarray) -> None:
+    def set_gains(self, gains: np.ndarray) -> None:
         self.gains = gains
 
     def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:

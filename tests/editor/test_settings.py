@@ -59,7 +59,7 @@ def test_wrong_keys_and_values_are_told_at_once(tmp_path: Path) -> None:
     ):
         fill_config(tmp_path / "settings.toml")
     (tmp_path / "settings.toml").write_text('algorithm = "nsga3"\n')
-    with pytest.raises(ConfigError, match=r'no search algorithm named "nsga3" \(did you mean "nsga2"\?\); known: nsga2, adsee'):
+    with pytest.raises(ConfigError, match='no search algorithm named "nsga3"; known: nsga2, adsee'):
         fill_config(tmp_path / "settings.toml")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,53 +10,26 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.models import FoundLayouts, spare_bystanders
+from adcreative.editor.models import FoundLayouts
 from adcreative.editor.preparation.lines import ENOUGH, HOPELESS, MOST_TRIED, keep_settable
-from adcreative.editor.scoring.visibility import SEEN_LEVELS, SEEN_SHARE, measure_reach, measure_seen
+from adcreative.editor.preparation.search_space import find_messages
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
-from tests.editor.fakes import FakeCopywriter, edit_creative, fake_ad, fake_tools, open_ad
+from stylegan.faces.visible_changes import MAX_GAIN
+from tests.editor.fakes import (
+    NAMES,
+    FakeCopywriter,
+    FakeSession,
+    attributes_in,
+    bumpy_surface,
+    edit_creative,
+    fake_ad,
+    fake_tools,
+    open_ad,
+)
 
 QUICK = EditorConfig(edit_look=False, population_size=8, generations=2, num_headlines=0, num_descriptions=0)
-
-
-@dataclass(frozen=True)
-class Face:
-    box_xyxy_px: tuple[int, int, int, int]
-    yaw: float = 0.0
-    refusal: str | None = None
-
-    @property
-    def attributes(self) -> dict[str, float]:
-        return {"head_yaw": self.yaw}
-
-
-def test_only_large_faces_that_look_at_us_are_edited_beside_the_largest() -> None:
-    large, half, child = Face((0, 0, 200, 240)), Face((0, 0, 100, 122)), Face((0, 0, 90, 100))
-    small, turned, refused = Face((0, 0, 70, 95)), Face((0, 0, 150, 150), yaw=-31.0), Face((0, 0, 200, 200), refusal="no")
-    said = [one.refusal or "" for one in spare_bystanders([large, half, child, small, turned, refused])]
-    assert said[:2] == ["", ""]
-    assert "small beside the largest" in said[2]
-    assert "95 px, at least 96 px" in said[3]
-    assert "turned away: 31 degrees" in said[4]
-    assert said[5] == "no"
-    assert spare_bystanders([child])[0].refusal is None
-    assert spare_bystanders([]) == []
-
-
-def test_what_is_seen_is_what_a_hundredth_of_a_face_changes_by() -> None:
-    before = np.full((100, 100, 3), 90, np.uint8)
-    after = before.copy()
-    after[20:30, 20:29, 1] += SEEN_LEVELS  # 90 pixels of 10,000
-    assert measure_seen(before, after) < SEEN_LEVELS
-    after[20:30, 20:33, 1] = 90 + SEEN_LEVELS
-    assert measure_seen(before, after) == SEEN_LEVELS
-    assert measure_seen(before, after, (50, 50, 90, 90)) == 0.0
-    assert SEEN_SHARE == 0.01
-    probes, still = np.array([[-1.0], [1.0]]), np.zeros((2, 1, 1, 8))
-    reach = measure_reach(probes, still, ("smile",), {}, np.array([[[6.0]], [[48.0]]]))
-    assert reach.least.ravel() == pytest.approx([4.0, 0.5])
 
 
 def test_a_headline_that_says_what_stood_below_is_another_message() -> None:
@@ -65,7 +38,7 @@ def test_a_headline_that_says_what_stood_below_is_another_message() -> None:
         headlines=heads, descriptions=("Free delivery until Sunday on every bed",), headline_features=(None,) * 4,
         description_features=(None,),
     )  # fmt: skip
-    assert lines.find_messages() == {1}
+    assert find_messages(lines) == {1}
 
 
 class Layout:
@@ -139,3 +112,24 @@ def test_a_line_that_was_read_and_cannot_be_set_is_not_offered() -> None:
     assert found.lines.headlines == ("Shoes",)
     assert found.result.alternatives == ()
     assert "the words to be replaced were not found in the picture" in found.result.reason
+
+
+def test_an_edit_that_shows_nothing_is_not_found_and_one_that_does_says_how_strongly() -> None:
+    sessions: list[FakeSession] = []
+
+    def open_faces(image_u8: np.ndarray, faces: Any, *_: Any) -> FakeSession:
+        sessions.append(FakeSession(image_u8, [face.row for face in faces]))
+        return sessions[-1]
+
+    tools = fake_tools(bumpy_surface, open_faces=open_faces)
+    outcome = edit_creative(fake_ad(), tools=replace(tools, visible_changes={NAMES[0]: 0.4}))
+    shown = outcome.result
+    assert shown.status == "edited"
+    smiles = [abs(edit.strength) for edit in shown.edits if edit.direction == NAMES[0]]
+    assert smiles
+    assert min(smiles) >= 0.4 - 1e-6
+    assert shown.edit_strength == pytest.approx(attributes_in(outcome.image_u8)[:, 0].max() / 0.4, abs=0.01)
+    hidden = edit_creative(fake_ad(), tools=replace(tools, visible_changes=dict.fromkeys(NAMES, 50.0))).result
+    assert not [edit for edit in hidden.edits if edit.face >= 0]
+    assert hidden.edit_strength is None
+    np.testing.assert_array_equal(sessions[-1].gains, np.full((2, 2, len(NAMES)), MAX_GAIN))

@@ -33,9 +33,8 @@ from adcreative.catalog.images import picture
 from adcreative.cli.app import app
 from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor.settings import EditorConfig
-from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.genome import ADJUSTMENTS
-from adcreative.editor.space.protection import protect
+from adcreative.editor.space.whole_picture import PictureAdjuster, protect
 from apps.studio.sessions.wishes import FACES_ALLOWED, FACES_LEFT
 
 gradio = pytest.importorskip("gradio")

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.ctr.account.effects import MIN_TEXTS, PICTURES, TEXTS, estimate_effects, find_telling, order_effects
+from adcreative.ctr.account.effects import MIN_TEXTS, PICTURES, TEXTS, Worth, estimate_effects, find_telling
 from adcreative.ctr.account.table import AccountTable
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 from adcreative.features.outcomes import fold
@@ -34,30 +33,6 @@ _LOOKS = {"brightness": "brighter pictures than most", "contrast": "more contras
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenEffect:
-    """What ads with something in their picture, or of a format, were worth beside like ads without it.
-
-    kind: "look", "face" or "format". effect: change of log-odds; low, high: its 90 % interval. ads: how many had it.
-    """
-
-    kind: str
-    label: str
-    effect: float
-    low: float
-    high: float
-    ads: int
-
-    @property
-    def is_certain(self) -> bool:
-        """True where the interval does not hold 0."""
-        return self.low > 0 or self.high < 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
 class SeenFeature:
     """Something that an ad has or lacks; see `Attribute` of `concepts` for what it becomes there."""
 
@@ -69,7 +44,7 @@ class SeenFeature:
 
 def measure_seen_effects(
     creatives: Sequence[Creative], features: Sequence[CreativeFeatures], table: AccountTable, *, seed: int
-) -> tuple[SeenEffect, ...]:
+) -> tuple[Worth, ...]:
     """Return the effects of looks, faces and formats, sure ones first, then by size.
 
     Empty where no feature is had and lacked by MIN_TEXTS different pictures (of a format: pictures, lines, else ads).
@@ -94,9 +69,14 @@ def measure_seen_effects(
         table, np.stack([one.seen for one in found], axis=1), {TEXTS: lines, PICTURES: pictures}, seed=seed,
         column_of=[one.column for one in found],
     )  # fmt: skip
-    return order_effects(
-        SeenEffect(kind=one.kind, label=one.label, **asdict(estimate)) for one, estimate in zip(found, estimates, strict=True)
-    )
+    worths = [
+        Worth(
+            kind=one.kind, label=one.label, **asdict(estimate), is_sure=estimate.is_certain,
+            impressions=int(table.impressions[one.seen == 1].sum()), clicks=int(table.clicks[one.seen == 1].sum()),
+        )
+        for one, estimate in zip(found, estimates, strict=True)
+    ]  # fmt: skip
+    return tuple(sorted(worths, key=lambda one: (not one.is_sure, -abs(one.effect))))
 
 
 def see_pictures(features: Sequence[CreativeFeatures]) -> list[SeenFeature]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.ctr.account.effects import MIN_TEXTS, TEXTS, estimate_effects, find_telling, order_effects
+from adcreative.ctr.account.effects import MIN_TEXTS, TEXTS, estimate_effects, find_telling
 from adcreative.ctr.account.table import AccountTable, find_group_column, read_table
 from adcreative.features.batch import CreativeFeatures
 from adcreative.features.line_features import GENERAL, WORD_PREFIX, LineEffect, has_feature, words_of
@@ -53,10 +53,11 @@ def measure_word_effects(creatives: Sequence[Creative], table: AccountTable, *, 
     if not found.names:
         return ()
     estimates = estimate_effects(table, found.seen, {TEXTS: found.lines}, seed=seed)
-    return order_effects(
+    effects = [
         LineEffect(feature=name, **asdict(estimate), usual_words=found.usual_words if name == "long" else 0.0)
         for name, estimate in zip(found.names, estimates, strict=True)
-    )
+    ]
+    return tuple(sorted(effects, key=lambda one: (not one.is_certain, -abs(one.effect))))
 
 
 def see_lines(creatives: Sequence[Creative], table: AccountTable) -> SeenLines:

@@ -10,27 +10,25 @@ import numpy as np
 
 from adcreative.creative import Alternative, Creative, Edit
 from adcreative.editor.decision.judge import INTERVAL_Z
-from adcreative.editor.decision.opinions import Opinion, ask_choosers
+from adcreative.editor.decision.opinions import UNASKED, Opinion, ask_choosers
 from adcreative.editor.decision.result import FinalEdit, list_word_edits, move_rate
 from adcreative.editor.models import EditorTools
 from adcreative.editor.scoring.final_pixels import compose_creative
 from adcreative.editor.scoring.first_order import match_faces
 from adcreative.editor.scoring.objectives import LIKENESS_DECIMALS
-from adcreative.editor.scoring.visibility import SEEN_LEVELS, edit_strength, measure_seen
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import ADJUSTMENTS, EditPlan
 from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
+from stylegan.faces.visible_changes import SEEN_LEVELS, edit_strength, measure_seen
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finalist:
     """One of the best edits: the creative with its final pixels and words, features extracted from them, and its scores.
 
-    predicted, low, std: mean, lower bound and standard
-    deviation of predictor and judge together (log-odds); judged: mean of the judge alone. identity (-1..1), realism (0..1): of
-    the worst face; None when no face was opened.
+    identity (-1..1), realism (0..1): of the worst face; None when no face was opened. opinion: what predictor and judge say.
     """
 
     plan: EditPlan
@@ -39,23 +37,17 @@ class Finalist:
     identity: float | None
     realism: float | None = None
     edit_strength: float | None = None
-    predicted: float = 0.0
-    low: float = 0.0
-    judged: float = 0.0
-    std: float = 0.0
+    opinion: Opinion = UNASKED
 
     @property
-    def opinion(self) -> Opinion:
-        return Opinion(self.predicted, self.low, self.judged, self.std)
-
-    @property
-    def size(self) -> float:
-        return self.plan.size
+    def low(self) -> float:
+        """Lower bound of the change that predictor and judge expect, log-odds."""
+        return self.opinion.low
 
     @property
     def cost(self) -> float:
         """What the edit is weighed against: its size, which counts for more the less real its faces look."""
-        return self.size / max(self.realism or 1.0, 1e-6)
+        return self.plan.size / max(self.realism or 1.0, 1e-6)
 
 
 def score_finalists(
@@ -80,7 +72,7 @@ def score_finalists(
     features = [opened.features, *(f.features for f in finalists)]
     opinions = ask_choosers(creatives, features, models, config, is_searched=True)
     return [
-        replace(finalist, predicted=opinion.chosen, low=opinion.low, judged=opinion.judged, std=opinion.std)
+        replace(finalist, opinion=opinion)
         for finalist, opinion in zip(finalists, opinions, strict=True)
         if np.isfinite(opinion.low)
     ]
@@ -160,13 +152,12 @@ def finish_edit(opened: EditableCreative, finalist: Finalist) -> FinalEdit:
 
 def describe_alternative(finalist: Finalist, final: FinalEdit, rate: float) -> Alternative:
     """Return the record of a finalist, finished as `final`, for a creative whose predicted rate (0..1) is `rate`."""
-    low, high = (finalist.predicted + side * INTERVAL_Z * finalist.std for side in (-1, 1))
-    change, change_low, change_high = (
-        move_rate(rate, one) / rate - 1 if rate else 0.0 for one in (finalist.predicted, low, high)
-    )
+    said = finalist.opinion
+    low, high = (said.chosen + side * INTERVAL_Z * said.std for side in (-1, 1))
+    change, change_low, change_high = (move_rate(rate, one) / rate - 1 if rate else 0.0 for one in (said.chosen, low, high))
     return Alternative(
-        uplift=finalist.predicted, uplift_low=finalist.low, change=change, change_low=change_low, change_high=change_high,
-        identity=finalist.identity, realism=finalist.realism, edit_strength=finalist.edit_strength, size=finalist.size,
+        uplift=said.chosen, uplift_low=said.low, change=change, change_low=change_low, change_high=change_high,
+        identity=finalist.identity, realism=finalist.realism, edit_strength=finalist.edit_strength, size=finalist.plan.size,
         headline=finalist.creative.headline,
         description=finalist.creative.description, cta=finalist.creative.cta, edits=final.edits,
         words_in_picture="; ".join(final.text_problems), picture_problems=final.text_problems, kind=finalist.plan.kind,

@@ -29,6 +29,9 @@ class Opinion:
     std: float
 
 
+UNASKED = Opinion(0.0, 0.0, 0.0, 0.0)
+
+
 def ask_choosers(
     creatives: Sequence[Creative],
     features: Sequence[Any],

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adcreative.creative import Creative, Edit, EditResult, FaceReport, SearchRecord
 from adcreative.editor.decision.judge import Verdict
-from adcreative.editor.models import ClickPredictor, EditorTools, predict_uplift
+from adcreative.editor.models import EditorTools, predict_uplift
 from adcreative.editor.search.registry import SearchResult
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import CandidateScore, EditPlan
 from adcreative.errors import CreativeError
 from adcreative.problem import Problem
+
+if TYPE_CHECKING:
+    from adcreative.ctr.click_model import ClickModel
 
 MAX_FRONT = 60  # edits of a front that a result lists
 WORDS = ("headline", "description", "cta")  # what an edit may replace beside pixels
@@ -122,7 +125,7 @@ def uplift_interval(rate: float, verdict: Verdict) -> tuple[float, float]:
     return low, high
 
 
-def predict_control_change(opened: EditableCreative, control_u8: np.ndarray, predictor: ClickPredictor) -> float | None:
+def predict_control_change(opened: EditableCreative, control_u8: np.ndarray, predictor: ClickModel) -> float | None:
     """Return the predicted change of log-odds when the faces are inverted and not edited; None when extraction fails."""
     control = replace(opened.creative, image_u8=control_u8)
     (of_control,) = opened.extractor.extract([control])

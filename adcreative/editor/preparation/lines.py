@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording
 from adcreative.creative import Creative
-from adcreative.editor.models import ClickPredictor, EditorTools, predict_uplift
+from adcreative.editor.models import EditorTools, predict_uplift
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.lines import Lines
@@ -19,6 +19,7 @@ from adcreative.progress import ShouldStop, never
 
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief
+    from adcreative.ctr.click_model import ClickModel
     from adcreative.features.batch import CreativeFeatures
     from adcreative.features.extraction import FeatureExtractor
     from adcreative.features.line_features import LineEffect
@@ -112,14 +113,14 @@ def _write_lines(
     return heads, below, tuple(notes), brief
 
 
-def known_effects(predictor: ClickPredictor) -> tuple[LineEffect, ...]:
+def known_effects(predictor: ClickModel) -> tuple[LineEffect, ...]:
     """Return what the model of an account found in its headlines; empty for a model that learnt from no account."""
     from adcreative.features.line_features import read_effects
 
     return read_effects(predictor.notes.get("word_effects", ()))
 
 
-def offer_buttons(creative: Creative, predictor: ClickPredictor, num_buttons: int) -> tuple[str, ...]:
+def offer_buttons(creative: Creative, predictor: ClickModel, num_buttons: int) -> tuple[str, ...]:
     """Return the creative's own button and up to num_buttons others that its platform allows; empty when it has none.
 
     Only buttons that the predictor saw in training are offered: of others it knows nothing. The names of the rule pack are

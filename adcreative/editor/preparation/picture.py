@@ -12,13 +12,10 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import EditorTools
 from adcreative.editor.settings import SessionSettings
-from adcreative.editor.space.adjustments import PictureAdjuster
 from adcreative.editor.space.editable import EditableCreative
-from adcreative.editor.space.protection import protect
-from adcreative.editor.space.scene import Scenes, paint_scenes
+from adcreative.editor.space.whole_picture import PictureAdjuster, Scenes, paint_scenes, protect
 from adcreative.errors import CreativeError
-from adcreative.features.known_words import words_of
-from adcreative.features.picture_fields import fill_fields
+from adcreative.features.picture_fields import fill_fields, words_of
 from adcreative.lettering import TextSetter, Words, refuse_letters, typefaces
 from adcreative.problem import Problem
 from adcreative.progress import ShouldStop, never

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,13 +17,15 @@ from adcreative.editor.scoring.first_order import (
     measure_faces,
     measure_picture,
 )
-from adcreative.editor.scoring.visibility import measure_reach
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import ADJUSTMENTS, GeneSpace
 from adcreative.editor.space.lines import Lines
+from stylegan.faces.visible_changes import measure_reach
 
 if TYPE_CHECKING:
     from adcreative.features.extraction import FeatureExtractor
+
+MESSAGE_SHARE = 0.6  # of a headline's words that stand in the ad's description, where it says another message of the ad
 
 
 def measure_space(
@@ -44,7 +47,7 @@ def measure_space(
             face_rows=opened.face_rows, low=low, high=high, boxes_xyxy_px=opened.face_boxes,
         )  # fmt: skip
         reach = measure_reach(faces.probes, faces.attributes, opened.directions.names, visible_changes, faces.seen)
-        opened.session.calibrate(reach.gains)
+        opened.session.set_gains(reach.gains)
         faces = replace(faces, gains=reach.gains)
         low, high = reach.limits(*faces.limits(low, high))
         least = reach.least
@@ -56,10 +59,24 @@ def measure_space(
         num_faces=len(opened.face_rows), low=low, high=high, adjustment_low=adjustment_low, adjustment_high=adjustment_high,
         num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
         num_scenes=1 + num_scenes, least=least, fits=_fitting(lines), in_picture=_in_picture(opened),
-        messages=lines.find_messages(),
+        messages=find_messages(lines),
     )  # fmt: skip
     is_fixed = faces is None and adjustments is None and scenes is None and opened.setter is None
     return space, None if is_fixed else FirstOrderSurrogate(faces=faces, adjustments=adjustments, scenes=scenes)
+
+
+def find_messages(lines: Lines) -> frozenset[int]:
+    """Return the numbers of headlines that say another message of the ad: more of its description than of its headline."""
+    own, below = (_content_words(text) for text in (lines.headlines[0], lines.descriptions[0]))
+    said = [_content_words(headline) for headline in lines.headlines]
+    return frozenset(
+        k for k, words in enumerate(said)
+        if k and words and len(words & below) >= MESSAGE_SHARE * len(words) and len(words & below) > len(words & own)
+    )  # fmt: skip
+
+
+def _content_words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.casefold()) if len(word) > 2}
 
 
 def _fitting(lines: Lines) -> np.ndarray | None:

@@ -29,8 +29,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from adcreative.creative import Creative
-from adcreative.editor.scoring.visibility import measure_seen
 from adcreative.errors import CreativeError
+from stylegan.faces.visible_changes import measure_seen
 from stylegan.latents.realism import measure_realism
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class FaceSurrogate(PictureSurrogate):
     edited faces in the features. face_weights [F]: the share of each face in what the picture as a whole does, by area.
     unedited_atypicality [F, 2, C]: how atypical the faces are unedited; atypicality [S, K, F, 2, C]: what the end of each
     direction's safe range adds to that (stylegan/latents/realism.py). gains [S, F, K]: what the strengths of a face are
-    multiplied by (`visibility.py`); probes were composed without. seen [S, K, F]: by how many levels the pixels of each face
+    multiplied by (`measure_reach`); probes were composed without. seen [S, K, F]: by how many levels the pixels of each face
     change (`measure_seen`).
     """
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adcreative.creative import Creative
-from adcreative.editor.models import ClickPredictor, pool_opinions, predict_uplift
+from adcreative.editor.models import pool_opinions, predict_uplift
 from adcreative.editor.scoring.first_order import FirstOrderSurrogate
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.genome import CHOICE_SIZES, CandidateScore, GeneSpace, Individual
 from adcreative.editor.space.lines import Lines
 
 if TYPE_CHECKING:
+    from adcreative.ctr.click_model import ClickModel
     from adcreative.features.batch import CreativeFeatures
 
 LIKENESS_DECIMALS = 6  # of identity and realism; finer differences are rounding noise
@@ -42,7 +43,7 @@ class CandidateScorer:
         *,
         space: GeneSpace,
         lines: Lines,
-        predictors: Sequence[ClickPredictor],
+        predictors: Sequence[ClickModel],
         surrogate: FirstOrderSurrogate | None = None,
         config: EditorConfig,
     ) -> None:

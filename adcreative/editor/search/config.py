@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from adcreative.config import nearest_name
 from adcreative.editor.space.genome import CandidateScore, Individual
 from adcreative.errors import ConfigError
 
@@ -58,7 +57,7 @@ class SearchConfig:
             if not 0 <= getattr(self, name) <= 1
         ]
         if self.algorithm not in ALGORITHM_NAMES:
-            faults.append(_unknown_algorithm(self.algorithm))
+            faults.append(f'no search algorithm named "{self.algorithm}"; known: {", ".join(ALGORITHM_NAMES)}')
         return faults
 
     @property
@@ -75,9 +74,3 @@ class SearchAlgorithm(Protocol):
 
     def tell(self, candidates: list[Individual]) -> None:
         """Learn from the candidates of the last `ask`, now scored."""
-
-
-def _unknown_algorithm(name: str) -> str:
-    nearest = nearest_name(name, ALGORITHM_NAMES)
-    hint = f' (did you mean "{nearest}"?)' if nearest else ""
-    return f'no search algorithm named "{name}"{hint}; known: {", ".join(ALGORITHM_NAMES)}'

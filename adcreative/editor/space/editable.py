@@ -9,8 +9,7 @@ import numpy as np
 
 from adcreative.creative import Creative, FaceReport
 from adcreative.editor.models import NewLayout
-from adcreative.editor.space.adjustments import PictureAdjuster
-from adcreative.editor.space.scene import Scenes
+from adcreative.editor.space.whole_picture import PictureAdjuster, Scenes
 from adcreative.lettering import TextSetter
 from adcreative.problem import Problem
 from adcreative.provenance.consent import Permission

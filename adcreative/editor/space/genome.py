@@ -21,14 +21,14 @@ import numpy as np
 from deap import base
 
 from adcreative.errors import ConfigError
+from stylegan.faces.visible_changes import MIN_STRENGTH
 
 STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
-MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, so it is left out
 CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
 KINDS = ("line", "layout", "message", "picture", "look")  # what a version tries: a new line, a new layout of the ad's parts,
 # another message of the ad first, another face, crop or background, another light or colour
 VISIBLE = 0.8  # part of the range of light, colour or crop from which on a change of these alone is seen in a card
-ADJUSTMENTS = ("exposure", "warmth", "contrast", "saturation", "crop")  # of the whole picture (`space/adjustments.py`)
+ADJUSTMENTS = ("exposure", "warmth", "contrast", "saturation", "crop")  # of the whole picture (`whole_picture.py`)
 CROP = ADJUSTMENTS.index("crop")
 CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,13 +12,6 @@ from adcreative.creative import Creative
 
 if TYPE_CHECKING:
     from adcreative.features.batch import CreativeFeatures
-
-
-MESSAGE_SHARE = 0.6  # of a headline's words that stand in the ad's description, where it says another message of the ad
-
-
-def _content_words(text: str) -> set[str]:
-    return {word for word in re.findall(r"\w+", text.casefold()) if len(word) > 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +38,6 @@ class Lines:
         return replace(
             creative, headline=self.headlines[headline_idx], description=self.descriptions[description_idx],
             cta=self.buttons[button_idx] if button_idx else creative.cta,
-        )  # fmt: skip
-
-    def find_messages(self) -> frozenset[int]:
-        """Return the numbers of headlines that say another message of the ad: more of its description than of its headline."""
-        own, below = (_content_words(text) for text in (self.headlines[0], self.descriptions[0]))
-        said = [_content_words(headline) for headline in self.headlines]
-        return frozenset(
-            k for k, words in enumerate(said)
-            if k and words and len(words & below) >= MESSAGE_SHARE * len(words) and len(words & below) > len(words & own)
         )  # fmt: skip
 
     def only(self, headlines: Sequence[int], descriptions: Sequence[int], buttons: Sequence[int]) -> Lines:

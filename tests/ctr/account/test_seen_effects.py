@@ -8,7 +8,8 @@ import numpy as np
 from scipy import special
 
 from adcreative.creative import Creative
-from adcreative.ctr.account.seen_effects import SeenEffect, count_pictures, measure_seen_effects
+from adcreative.ctr.account.effects import Worth
+from adcreative.ctr.account.seen_effects import count_pictures, measure_seen_effects
 from adcreative.ctr.account.table import read_table
 from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
 
@@ -44,7 +45,7 @@ def plant(effects: dict[str, float], *, num: int = 240, seed: int = 0, placement
     return creatives, features
 
 
-def measure(account: Account) -> dict[str, SeenEffect]:
+def measure(account: Account) -> dict[str, Worth]:
     creatives, features = account
     return {one.label: one for one in measure_seen_effects(creatives, features, read_table(creatives, features), seed=0)}
 
@@ -52,15 +53,15 @@ def measure(account: Account) -> dict[str, SeenEffect]:
 def test_planted_effects_of_faces_looks_and_formats_are_found_with_their_sign_and_size() -> None:
     found = measure(plant({"face": 0.3, "brightness": -0.2}, placement_effect=0.25))
     for label, kind, planted in (("a face", "face", 0.3), ("brighter pictures than most", "look", -0.2)):
-        assert found[label].is_certain, label
+        assert found[label].is_sure, label
         assert found[label].kind == kind
         assert found[label].low - 0.05 < planted < found[label].high + 0.05, label
     (placed,) = (one for label, one in found.items() if label.startswith("placement: "))  # the other value says no more
     assert placed.kind == "format"
     sign = 1 if placed.label == "placement: story" else -1
     assert placed.low < sign * 0.25 < placed.high
-    assert placed.is_certain
-    assert not found["warmer colours than most"].is_certain
+    assert placed.is_sure
+    assert not found["warmer colours than most"].is_sure
     assert found["a face"].as_dict()["ads"] == found["a face"].ads > 0
 
 
@@ -92,12 +93,12 @@ def test_formats_in_the_names_of_ads_are_compared_without_words_and_pictures() -
     (placed,) = measure((named, [CreativeFeatures() for _ in named])).values()
     assert placed.kind == "format"
     assert placed.label in ("placement: feed", "placement: story")
-    assert placed.is_certain
+    assert placed.is_sure
     assert (placed.effect > 0) == (placed.label == "placement: story")
 
 
 def test_a_picture_that_ran_often_is_one_picture_and_chance_no_finding() -> None:
-    certain = [one.is_certain for seed in range(5) for one in measure(plant({}, seed=seed)).values()]
+    certain = [one.is_sure for seed in range(5) for one in measure(plant({}, seed=seed)).values()]
     assert len(certain) > 15
     assert np.mean(certain) < 0.15
 

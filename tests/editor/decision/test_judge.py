@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from adcreative.creative import Creative
 from adcreative.editor.decision.finalists import Finalist, pick_finalist
 from adcreative.editor.decision.judge import accept, choose_finalists, choose_versions, give_verdict, pick_knee, shrink_uplift
+from adcreative.editor.decision.opinions import Opinion
 from adcreative.editor.space.genome import ADJUSTMENTS, KINDS, CandidateScore, EditPlan, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
@@ -60,7 +61,7 @@ def test_of_two_equal_edits_the_one_that_looks_more_real_is_chosen() -> None:
     assert choose_finalists(edits, num_finalists=1) == [edits[1]]
     parts = {"creative": Creative(file_name="a.png"), "features": None, "identity": 1.0}
     finalists = [
-        Finalist(plan=one, realism=one.score.realism, predicted=0.6, low=0.5, judged=0.6, **parts)  # type: ignore[arg-type]
+        Finalist(plan=one, realism=one.score.realism, opinion=Opinion(0.6, 0.5, 0.6, 0.0), **parts)  # type: ignore[arg-type]
         for one in edits
     ]
     assert pick_finalist(finalists) is finalists[1]

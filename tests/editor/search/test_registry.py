@@ -204,7 +204,7 @@ def test_same_seed_same_front_in_another_process_and_without_torch() -> None:
 
 
 def test_wrong_settings_are_named_together() -> None:
-    with pytest.raises(ConfigError, match=r'population_size must be.*generations must not be negative.*did you mean "nsga2"'):
+    with pytest.raises(ConfigError, match=r"population_size must be.*generations must not be negative.*known: nsga2"):
         SearchConfig(population_size=0, generations=-1, algorithm="nsga")
 
 

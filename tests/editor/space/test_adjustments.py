@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.space.adjustments import MAX_CROP, SAFE_MARGIN, PictureAdjuster, tightest_crop, warm
 from adcreative.editor.space.genome import ADJUSTMENTS
-from adcreative.editor.space.protection import Protection
+from adcreative.editor.space.whole_picture import MAX_CROP, SAFE_MARGIN, PictureAdjuster, Protection, tightest_crop, warm
 from adcreative.features.batch import LOOK_STATS
 from adcreative.features.extraction import look_stats
 

@@ -143,3 +143,19 @@ def test_a_deep_copy_keeps_score_and_violation() -> None:
     assert twin is not one
     assert (twin.fitness.violation, twin.fitness.crowding_dist, twin.score) == (0.2, 3.0, one.score)
     assert twin.fitness == one.fitness
+
+
+def test_weaker_strengths_than_the_least_are_raised_to_it_or_left_out() -> None:
+    least = np.array([[[0.2, 0.504]], [[1.0, 0.2]]])
+    space = GeneSpace(num_faces=1, low=np.full((1, 2), -2.0), high=np.full((1, 2), 2.0), least=least)
+    genes = [[0.4, -0.6], [0.5, -0.2], [1.2, -0.4], [-0.15, 0.15], [-0.3, 0.3]]
+    found = [space.strengths([Individual([*pair, 1, 1, 0, 0, 0, 0])])[0, 0].tolist() for pair in genes]
+    np.testing.assert_allclose(found, [[0.0, -0.6], [1.0, 0.0], [1.2, -0.51], [0.0, 0.0], [-0.3, 0.3]])
+    off = space.strengths([Individual([0.9, -0.4, 0, 0, 0, 0, 0, 0])])
+    assert not off.any()
+
+
+def test_what_is_raised_stays_in_the_range() -> None:
+    space = GeneSpace(num_faces=1, low=np.full((1, 2), -2.0), high=np.array([[0.805, 2.0]]), least=np.full((2, 1, 2), 0.804))
+    found = space.strengths([Individual([0.7, 1.0, 1, 1, 0, 0, 0, 0])])[0, 0]
+    np.testing.assert_allclose(found, [0.805, 1.0])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from adcreative.editor.space import protection
-from adcreative.editor.space.protection import FACE_MARGIN, protect, salient_mask, text_mask
+from adcreative.editor.space import whole_picture as protection
+from adcreative.editor.space.whole_picture import FACE_MARGIN, protect, salient_mask, text_mask
 
 
 def ad(*, text: bool = False, thing: bool = False) -> np.ndarray:

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.space.protection import Protection
-from adcreative.editor.space.scene import paint_scenes, scene_prompt
+from adcreative.editor.space.whole_picture import Protection, paint_scenes, scene_prompt
 from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.errors import ConfigError
 

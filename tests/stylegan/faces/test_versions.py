@@ -55,6 +55,13 @@ def test_a_face_is_taken_over_without_a_look_when_its_square_is_unchanged(
     assert not looks
 
 
+def test_faces_of_versions_are_kept_apart_from_others(analyzer: FaceAnalyzer, picture_u8: np.ndarray) -> None:
+    """Else a search would say other numbers once a version of it was scored by itself."""
+    finder = VersionFaces(analyzer, picture_u8)
+    assert finder.content_hash != analyzer.content_hash
+    assert finder.measures_hash == analyzer.measures_hash
+
+
 def test_a_changed_face_is_measured_anew_without_a_look_of_the_detector(
     analyzer: FaceAnalyzer, picture_u8: np.ndarray, looks: list[int]
 ) -> None:

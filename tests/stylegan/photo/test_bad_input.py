@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,11 +11,11 @@ from skimage import color, data, filters
 
 from adcreative.encoders.weights import embedded_dir
 from stylegan.errors import InversionError, ShapeError
-from stylegan.faces.analysis import FaceAnalyzer
+from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
-from stylegan.photo.session import FaceEditSession, refuse_unfit
+from stylegan.photo.session import FaceEditSession, refuse_unfit, spare_bystanders
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,24 @@ def test_a_6000_px_picture_is_edited_in_full_size(
 
 def test_no_face_is_no_error(analyzer: FaceAnalyzer, codec: FaceCodec, directions: DirectionSet) -> None:
     assert refusals(np.ascontiguousarray(data.coffee()), analyzer, codec, directions) == []
+
+
+def _seen(box_xyxy_px: tuple[int, int, int, int], yaw: float = 0.0, refusal: str | None = None) -> FaceInPicture:
+    unused: Any = None
+    return FaceInPicture(
+        box_xyxy_px=box_xyxy_px, attributes={"head_yaw": yaw}, refusal=refusal,
+        detection=unused, landmarks_px=unused, alignment=unused,
+    )  # fmt: skip
+
+
+def test_only_large_faces_that_look_at_us_are_edited_beside_the_largest() -> None:
+    large, half, child = _seen((0, 0, 200, 240)), _seen((0, 0, 100, 122)), _seen((0, 0, 90, 100))
+    small, turned, refused = _seen((0, 0, 70, 95)), _seen((0, 0, 150, 150), yaw=-31.0), _seen((0, 0, 200, 200), refusal="no")
+    said = [one.refusal or "" for one in spare_bystanders([large, half, child, small, turned, refused])]
+    assert said[:2] == ["", ""]
+    assert "small beside the largest" in said[2]
+    assert "95 px, at least 96 px" in said[3]
+    assert "turned away: 31 degrees" in said[4]
+    assert said[5] == "no"
+    assert spare_bystanders([child])[0].refusal is None
+    assert spare_bystanders([]) == []

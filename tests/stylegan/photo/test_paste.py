@@ -242,13 +242,13 @@ def test_gains_move_a_face_further_for_the_same_strength(
     own = FaceEditSession(portrait, session.faces, session._codec, session._directions, analyzer)
     gains = np.ones((2, 1, len(own._directions.names)))
     gains[1, 0, own._directions.index("smile")] = 1.5
-    own.calibrate(gains)
+    own.set_gains(gains)
     further, less = own.strengths(smile=1.0), own.strengths(smile=-1.0)
     np.testing.assert_array_equal(own.compose(further), session.compose(session.strengths(smile=1.5)))
     np.testing.assert_array_equal(own.compose(less), session.compose(less))
     assert own.realism(further[None]) == pytest.approx(session.realism(session.strengths(smile=1.5)[None]))
     with pytest.raises(ShapeError, match=r"expected positive gains \[2, 1, "):
-        own.calibrate(gains[:1])
+        own.set_gains(gains[:1])
 
 
 def test_a_face_that_the_mesh_loses_is_refused(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pytest
 
-from adcreative.editor.scoring.visibility import MAX_GAIN, STRONG_STEPS, STRONG_STRENGTH, edit_strength, measure_reach
-from adcreative.editor.space.genome import MIN_STRENGTH, GeneSpace, Individual
 from stylegan.faces.attributes import ATTRIBUTES
-from stylegan.faces.visible_changes import VISIBLE_CHANGES
-from tests.editor.fakes import NAMES, FakeSession, attributes_in, bumpy_surface, edit_creative, fake_ad, fake_tools
+from stylegan.faces.visible_changes import (
+    MAX_GAIN,
+    MIN_STRENGTH,
+    SEEN_LEVELS,
+    SEEN_SHARE,
+    STRONG_STEPS,
+    STRONG_STRENGTH,
+    VISIBLE_CHANGES,
+    edit_strength,
+    measure_reach,
+    measure_seen,
+)
 
 LOW, HIGH = np.full(2, -2.0), np.full(2, 2.0)
 VISIBLE = {"smile": 0.1, "head_yaw": 3.0}
@@ -54,21 +59,6 @@ def test_a_direction_without_a_measure_is_left_alone() -> None:
     assert (reach.least[:, 0, 1] == MIN_STRENGTH).all()
 
 
-def test_weaker_strengths_than_the_least_are_raised_to_it_or_left_out() -> None:
-    space = GeneSpace(num_faces=1, low=LOW[None], high=HIGH[None], least=np.array([[[0.2, 0.504]], [[1.0, 0.2]]]))
-    genes = [[0.4, -0.6], [0.5, -0.2], [1.2, -0.4], [-0.15, 0.15], [-0.3, 0.3]]
-    found = [space.strengths([Individual([*pair, 1, 1, 0, 0, 0, 0])])[0, 0].tolist() for pair in genes]
-    np.testing.assert_allclose(found, [[0.0, -0.6], [1.0, 0.0], [1.2, -0.51], [0.0, 0.0], [-0.3, 0.3]])
-    off = space.strengths([Individual([0.9, -0.4, 0, 0, 0, 0, 0, 0])])
-    assert not off.any()
-
-
-def test_what_is_raised_stays_in_the_range() -> None:
-    space = GeneSpace(num_faces=1, low=LOW[None], high=np.array([[0.805, 2.0]]), least=np.full((2, 1, 2), 0.804))
-    found = space.strengths([Individual([0.7, 1.0, 1, 1, 0, 0, 0, 0])])[0, 0]
-    np.testing.assert_allclose(found, [0.805, 1.0])
-
-
 def test_edit_strength_is_that_of_what_shows_most() -> None:
     before, after = np.zeros((2, len(ATTRIBUTES))), np.zeros((2, len(ATTRIBUTES)))
     strengths = np.array([[1.0, 0.0], [0.0, -1.0]])
@@ -83,22 +73,15 @@ def test_the_shipped_thresholds_name_measures() -> None:
     assert min(VISIBLE_CHANGES.values()) > 0
 
 
-def test_an_edit_that_shows_nothing_is_not_found_and_one_that_does_says_how_strongly() -> None:
-    sessions: list[FakeSession] = []
-
-    def open_faces(image_u8: np.ndarray, faces: Any, *_: Any) -> FakeSession:
-        sessions.append(FakeSession(image_u8, [face.row for face in faces]))
-        return sessions[-1]
-
-    tools = fake_tools(bumpy_surface, open_faces=open_faces)
-    outcome = edit_creative(fake_ad(), tools=replace(tools, visible_changes={NAMES[0]: 0.4}))
-    shown = outcome.result
-    assert shown.status == "edited"
-    smiles = [abs(edit.strength) for edit in shown.edits if edit.direction == NAMES[0]]
-    assert smiles
-    assert min(smiles) >= 0.4 - 1e-6
-    assert shown.edit_strength == pytest.approx(attributes_in(outcome.image_u8)[:, 0].max() / 0.4, abs=0.01)
-    hidden = edit_creative(fake_ad(), tools=replace(tools, visible_changes=dict.fromkeys(NAMES, 50.0))).result
-    assert not [edit for edit in hidden.edits if edit.face >= 0]
-    assert hidden.edit_strength is None
-    np.testing.assert_array_equal(sessions[-1].gains, np.full((2, 2, len(NAMES)), MAX_GAIN))
+def test_what_is_seen_is_what_a_hundredth_of_a_face_changes_by() -> None:
+    before = np.full((100, 100, 3), 90, np.uint8)
+    after = before.copy()
+    after[20:30, 20:29, 1] += SEEN_LEVELS  # 90 pixels of 10,000
+    assert measure_seen(before, after) < SEEN_LEVELS
+    after[20:30, 20:33, 1] = 90 + SEEN_LEVELS
+    assert measure_seen(before, after) == SEEN_LEVELS
+    assert measure_seen(before, after, (50, 50, 90, 90)) == 0.0
+    assert SEEN_SHARE == 0.01
+    probes, still = np.array([[-1.0], [1.0]]), np.zeros((2, 1, 1, 8))
+    reach = measure_reach(probes, still, ("smile",), {}, np.array([[[6.0]], [[48.0]]]))
+    assert reach.least.ravel() == pytest.approx([4.0, 0.5])
