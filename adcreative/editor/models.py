@@ -74,11 +74,6 @@ def pool_opinions(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.n
     return means.mean(axis=0), np.sqrt(np.square(stds).mean(axis=0) + means.var(axis=0))
 
 
-def searched_share(models: Sequence[ClickModel]) -> float:
-    """Return the share (0..1) of the change predicted for the best of many versions that comes true: the models' mean."""
-    return float(np.mean([one.searched_share for one in models]))
-
-
 def open_face_session(
     image_u8: np.ndarray, faces: Sequence[Any], models: EditorTools, directions: DirectionSet
 ) -> FaceEditSession:

@@ -13,16 +13,14 @@ Loads no torch by itself; models come in through EditorTools.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adcreative.config import config_as_dict
 from adcreative.creative import Alternative, Creative, EditResult
 from adcreative.editor.decision.finalists import Finalist, describe_alternative, finish_edit, pick_finalist, score_finalists
 from adcreative.editor.decision.judge import Verdict, accept, choose_finalists, choose_versions
@@ -30,7 +28,6 @@ from adcreative.editor.decision.opinions import ask_choosers, audit
 from adcreative.editor.decision.result import (
     WORDS,
     FinalEdit,
-    Original,
     build_result,
     list_word_edits,
     predict_control_change,
@@ -83,19 +80,9 @@ class EditOutcome:
     directions: tuple[str, ...] = ()
 
     @property
-    def config(self) -> EditorConfig:
-        """The settings of the search."""
-        return self.asked.config
-
-    @property
     def alternatives(self) -> tuple[Alternative, ...]:
         """The best distinct edits that were found, the largest lower bound first; also when the ad is kept."""
         return self.result.alternatives
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings it was made with, as plain JSON types, for the record of a run."""
-        return config_as_dict(self.config)
 
     @property
     def front(self) -> tuple[tuple[float, float], ...]:
@@ -115,39 +102,18 @@ def open_session(
     """
     started_s = time.monotonic()
     opened = open_creative(creative, models, settings, should_stop)
-    with _words_prepared(opened, models, should_stop or never):
+    prepared = opened.setter.prepared if opened.setter is not None and models.prepared is not None else None
+    with ThreadPoolExecutor(1, thread_name_prefix="adcreative-grounds") as pool:  # fonts and grounds of the picture's words
+        work = None if prepared is None else pool.submit(prepared.prepare, should_stop or never)
         lines, notes = build_lines(opened.creative, opened.features, models, settings.config, should_stop, settings.wording)
         lines, unset = keep_settable(lines, opened, should_stop or never)
         space, surrogate = measure_space(opened, lines, models.visible_changes)
+    if work is not None:
+        work.result()  # raises what the thread raised
     return Session(
         opened=opened, lines=lines, space=space, surrogate=surrogate, models=models, settings=settings,
         notes=(*filter(None, [opened.unread]), *notes), unset=unset, seconds=time.monotonic() - started_s,
     )  # fmt: skip
-
-
-@contextmanager
-def _words_prepared(opened: EditableCreative, models: EditorTools, should_stop: ShouldStop) -> Iterator[None]:
-    """Have a thread work out fonts and grounds of the picture's words during the block, where they are kept. What it raises is
-    raised at the end of the block."""
-    if opened.setter is None or models.prepared is None:
-        yield
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="adcreative-grounds") as pool:
-        work = pool.submit(opened.setter.prepared.prepare, should_stop)
-        yield
-    work.result()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """What a search left: its result, and the edits that were scored from final pixels, those to deliver first and others of
-    other kinds. picked: the one to put before the auditor; None when there is no finalist and nothing is surely better.
-    ranked: it, and those that are something else than it and than each other, the largest lower bound first."""
-
-    search: SearchResult
-    picked: Finalist | None
-    ranked: tuple[Finalist, ...]
-    seconds: float
 
 
 @dataclass(kw_only=True, eq=False)
@@ -155,7 +121,7 @@ class Session:
     """A creative opened for editing, by `open_session`: what may change in it, with which models, as asked for by the settings.
 
     lines, space: what the search chooses among. surrogate: None when the picture stays as it is. notes: what the user should
-    know of the opening. unset: why new lines cannot stand in the picture. seconds: what the opening took.
+    know of the opening. unset: why new lines cannot stand in the picture. seconds: what opening and search took.
     """
 
     opened: EditableCreative
@@ -167,7 +133,8 @@ class Session:
     notes: tuple[Problem, ...] = ()
     unset: tuple[Problem, ...] = ()
     seconds: float = 0.0
-    _found: _Found | None = field(default=None, repr=False)
+    _found: SearchResult | None = field(default=None, repr=False)
+    _ranked: tuple[Finalist, ...] = field(default=(), repr=False)  # what can be chosen, a look last
 
     def search(
         self, *, progress: Rounds | None = None, should_stop: ShouldStop | None = None,
@@ -183,18 +150,16 @@ class Session:
         started_s, config = time.monotonic(), self.settings.config
         guide, second = self._scorer(self.models.predictor, self.models.judge), self._scorer(self.models.judge)
         render = PixelScorer(self.opened, self.lines, guide) if self.surrogate is not None else None
-        found = search_edits(
+        found = self._found = search_edits(
             guide, self.space, config, rng=np.random.default_rng(config.seed), render=render, progress=progress,
             second_opinion=second if show_best is None else self._showing(second, show_best), should_stop=should_stop,
         )  # fmt: skip
         why = self._compose_layouts(should_stop or never)
-        picked, ranked = self._rank(found, guide)
-        self._found = _Found(search=found, picked=picked, ranked=ranked, seconds=0.0)
+        picked, self._ranked = self._rank(found, guide)
         verdict = self._audit(picked) if picked is not None else None
-        outcome = self._deliver(picked, verdict, (*self._explain(verdict), *self._why_nothing(ranked, why)))
-        seconds = self.seconds + time.monotonic() - started_s
-        self._found = replace(self._found, seconds=round(seconds, 3))
-        return replace(outcome, result=replace(outcome.result, seconds=self._found.seconds))
+        outcome = self._deliver(found, picked, verdict, (*self._explain(found, verdict), *self._why_nothing(why)))
+        self.seconds = round(self.seconds + time.monotonic() - started_s, 3)
+        return replace(outcome, result=replace(outcome.result, seconds=self.seconds))
 
     def choose(self, idx: int, *, is_forced: bool = False) -> EditOutcome:
         """Deliver one of the alternatives of the search instead, or keep the ad when it does not survive the same verdict.
@@ -202,16 +167,16 @@ class Session:
         Args:
             is_forced: deliver it whatever the verdict says, which the result then states.
         """
-        chosen = self._searched.ranked[idx]
+        found, chosen = self._searched, self._ranked[idx]
         verdict = self._audit(chosen)
         verdict = accept(verdict) if is_forced else verdict
         told = (Problem("chosen_by_hand"), verdict.reason)
-        outcome = self._deliver(chosen, verdict, told, is_own_choice=verdict.is_delivered)
-        return replace(outcome, result=replace(outcome.result, seconds=self._searched.seconds))
+        return self._deliver(found, chosen, verdict, told, is_own_choice=verdict.is_delivered)
 
     def picture(self, idx: int) -> np.ndarray | None:
         """Return the picture [H, W, 3] uint8 of one of the alternatives of the search; None without a picture."""
-        return self._searched.ranked[idx].creative.image_u8
+        _ = self._searched
+        return self._ranked[idx].creative.image_u8
 
     def reword(
         self, outcome: EditOutcome, headline: str, description: str, *, is_forced: bool = True,
@@ -245,11 +210,10 @@ class Session:
         verdict = audit(pair, seen, opinion, self.models, self.settings.config)
         verdict = accept(verdict) if is_forced else verdict
         others = [edit for edit in edited.edits if edit.direction not in WORDS] if own_u8 is None else []
+        faces = {"identity": edited.identity_similarity, "realism": edited.realism, "edit_strength": edited.edit_strength}
         new = FinalEdit(
             creative=final, features=features, edits=(*others, *list_word_edits(creative, final)),
-            identity=edited.identity_similarity if own_u8 is None else None,
-            realism=edited.realism if own_u8 is None else None,
-            edit_strength=edited.edit_strength if own_u8 is None else None, text_problems=text_problems,
+            text_problems=text_problems, **(faces if own_u8 is None else dict.fromkeys(faces)),
         )  # fmt: skip
         told = (
             Problem("words_by_hand") if own_u8 is None else Problem("words_and_picture_by_hand"),
@@ -257,9 +221,9 @@ class Session:
         )
         is_delivered = verdict.is_delivered
         result = replace(
-            build_result(self._original, new, verdict, self.models, self.settings.config), evaluations=edited.evaluations,
-            search=edited.search if is_delivered else replace(edited.search, delivered=None), seconds=edited.seconds,
-            is_own_choice=is_delivered, problems=told, reason="; ".join(told),
+            build_result(opened, new, verdict, self.models, self.settings.config, self._control_change),
+            evaluations=edited.evaluations, search=edited.search if is_delivered else replace(edited.search, delivered=None),
+            seconds=edited.seconds, is_own_choice=is_delivered, problems=told, reason="; ".join(told),
         )  # fmt: skip
         result = replace(state_level(result, verdict, self.settings.level), alternatives=edited.alternatives)
         return replace(
@@ -273,7 +237,7 @@ class Session:
         return self.opened.creative
 
     @property
-    def _searched(self) -> _Found:
+    def _searched(self) -> SearchResult:
         if self._found is None:
             raise ConfigError("this session has searched nothing yet; call search() first")
         return self._found
@@ -284,15 +248,9 @@ class Session:
         return self.opened.session.control() if self.opened.session is not None else None
 
     @cached_property
-    def _original(self) -> Original:
-        opened, control_u8 = self.opened, self._control_u8
-        change: float | None = 0.0
-        if control_u8 is not None:
-            change = predict_control_change(opened, control_u8, self.models.predictor)
-        return Original(
-            creative=opened.creative, features=opened.features, faces=opened.faces, has_open_faces=opened.session is not None,
-            control_change=change,
-        )  # fmt: skip
+    def _control_change(self) -> float | None:
+        """Predicted change of log-odds when the faces are inverted and not edited; None where that picture cannot be read."""
+        return 0.0 if self._control_u8 is None else predict_control_change(self.opened, self._control_u8, self.models.predictor)
 
     def _scorer(self, *predictors: ClickModel) -> CandidateScorer:
         """Return what scores candidates by the pooled opinion of these models."""
@@ -319,13 +277,8 @@ class Session:
         config = self.settings.config
         chosen = choose_finalists(self._plans(found.front), num_finalists=config.num_finalists)
         finalists = score_finalists(self.opened, chosen, self.lines, self.models, config)
-        layouts = [
-            EditPlan(
-                lines=(0, 0, 0), scene=0, faces=np.zeros((self.space.num_faces, self.space.num_directions)),
-                look=np.zeros(len(self.space.adjustment_low)), is_message=one.is_message, layout=number,
-            )
-            for number, one in enumerate(self.opened.layouts, 1)
-        ]  # fmt: skip
+        (original,) = self.space.plans([self.space.original()])
+        layouts = [replace(original, is_message=one.is_message, layout=k) for k, one in enumerate(self.opened.layouts, 1)]
         edits = [one for one in self._plans(self._with_looks(found.edits, scorer)) if not self.space.is_faint(one)]
         others = choose_versions([*layouts, *edits], chosen, config.num_finalists)
         alternatives = score_finalists(self.opened, others, self.lines, self.models, config)
@@ -351,9 +304,9 @@ class Session:
         self.opened = replace(opened, layouts=found.layouts)
         return found.why
 
-    def _why_nothing(self, ranked: Sequence[Finalist], why: str) -> tuple[Problem, ...]:
+    def _why_nothing(self, why: str) -> tuple[Problem, ...]:
         """Return why there is nothing but a look to be tested; nothing where there is, or where the ad has no picture."""
-        if self.opened.image_u8 is None or any(one.plan.kind != "look" for one in ranked):
+        if self.opened.image_u8 is None or any(one.plan.kind != "look" for one in self._ranked):
             return ()
         whys = dict.fromkeys([*map(str, self.unset[:1]), *filter(None, [why])])
         return (Problem("nothing_to_test", why="; ".join(whys)),) if whys else ()
@@ -371,31 +324,35 @@ class Session:
         return audit(pair, seen, finalist.opinion, self.models, self.settings.config, is_searched=True)
 
     def _deliver(
-        self, edit: Finalist | None, verdict: Verdict | None, told: tuple[Problem, ...], *, is_own_choice: bool = False
+        self,
+        found: SearchResult,
+        edit: Finalist | None,
+        verdict: Verdict | None,
+        told: tuple[Problem, ...],
+        *,
+        is_own_choice: bool = False,
     ) -> EditOutcome:
         """Return the outcome with an edit, or with the original when there is none or the verdict keeps it."""
-        found, opened = self._searched, self.opened
+        opened = self.opened
         final = finish_edit(opened, edit) if edit is not None else None
-        result = build_result(self._original, final, verdict, self.models, self.settings.config)
+        result = build_result(opened, final, verdict, self.models, self.settings.config, self._control_change)
         delivered = edit if edit is not None and verdict is not None and verdict.is_delivered else None
-        alternatives = tuple(
-            describe_alternative(one, finish_edit(opened, one), result.ctr_original or 0.0) for one in found.ranked
-        )
+        rate = result.ctr_original or 0.0
         result = replace(
-            result, evaluations=found.search.evaluations, alternatives=alternatives, is_own_choice=is_own_choice, problems=told,
-            reason="; ".join(told),
-            search=record_search(found.search, None if delivered is None else delivered.plan),
+            result, evaluations=found.evaluations, is_own_choice=is_own_choice, problems=told, reason="; ".join(told),
+            alternatives=tuple(describe_alternative(one, finish_edit(opened, one), rate) for one in self._ranked),
+            search=record_search(found, None if delivered is None else delivered.plan), seconds=self.seconds,
         )  # fmt: skip
         return EditOutcome(
             result=state_level(result, verdict, self.settings.level),
             image_u8=opened.image_u8 if delivered is None else delivered.creative.image_u8, control_u8=self._control_u8,
-            verdict=verdict, plan=None if delivered is None else delivered.plan, plans=tuple(one.plan for one in found.ranked),
-            search=found.search, lines=self.lines, asked=self.settings, directions=tuple(opened.directions.names),
+            verdict=verdict, plan=None if delivered is None else delivered.plan, plans=tuple(one.plan for one in self._ranked),
+            search=found, lines=self.lines, asked=self.settings, directions=tuple(opened.directions.names),
         )  # fmt: skip
 
-    def _explain(self, verdict: Verdict | None) -> tuple[Problem, ...]:
+    def _explain(self, found: SearchResult, verdict: Verdict | None) -> tuple[Problem, ...]:
         """Return why the edit is delivered or the ad kept."""
-        found, planned = self._searched.search, self.settings.config.generations + 1
+        planned = self.settings.config.generations + 1
         told = [verdict.reason if verdict is not None else self._why_no_finalist(found), *self.notes]
         if self.opened.faces.found and not self.opened.permission.is_granted:
             told.append(Problem("faces_left", refusal=self.opened.permission.refusal))

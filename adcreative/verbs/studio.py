@@ -286,7 +286,8 @@ class Studio:
         check_base_rate(usual_rate)
         own_u8 = None if own_picture is None else picture(Creative(image_path=own_picture))
         models = self._loaded.tools.editor_tools(self._loaded.judges, outcome.directions, self._consents)
-        asked = replace(outcome.asked, config=limit_changes(outcome.config, ("text", "look")), level=self._level(usual_rate))
+        config = limit_changes(outcome.asked.config, ("text", "look"))
+        asked = replace(outcome.asked, config=config, level=self._level(usual_rate))
         session = open_session(creative, asked, models)
         return session.reword(outcome, headline, description, is_forced=is_forced, own_u8=own_u8)
 

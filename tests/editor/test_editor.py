@@ -202,13 +202,13 @@ def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None
     )  # fmt: skip
     config = replace(QUICK, num_finalists=1)
     blind = edit_creative(fake_ad(1), tools=tools, config=replace(config, num_rendered=0))
-    assert blind.search.best.score.uplift_low > 1.0
+    assert blind.search.best_so_far[-1].score.uplift_low > 1.0
     assert blind.result.status == "kept"
     assert "which is not certain, its lower bound is" in blind.result.reason
     seen = edit_creative(fake_ad(1), tools=tools, config=config)  # rendering tells the search itself
     assert any(rendered < -2.0 < 0.0 < measured for measured, rendered in seen.search.pairs)
     assert seen.search.best_changes > 0
-    assert seen.search.best.score.uplift_low == max([0.0, *(rendered for _, rendered in seen.search.pairs)])
+    assert seen.search.best_so_far[-1].score.uplift_low == max([0.0, *(rendered for _, rendered in seen.search.pairs)])
 
 
 def test_a_direction_that_loses_a_face_is_left_out() -> None:
@@ -477,7 +477,7 @@ def test_rendered_candidates_below_the_realism_floor_do_not_lead() -> None:
     tools = fake_tools(copywriter=None, open_faces=lambda image_u8, faces, *_: Odd(image_u8, [face.row for face in faces]))
     found = edit_creative(fake_ad(), tools=tools, config=QUICK).search
     assert found.pairs == ()  # all that were rendered turned out not to be allowed
-    assert found.best.fitness.values[0] == 0.0
+    assert found.best_so_far[-1].fitness.values[0] == 0.0
 
 
 def test_predicted_uplift_is_true_uplift_here_and_ga_beats_random() -> None:

@@ -31,7 +31,7 @@ def test_a_result_carries_the_front_the_delivered_edit_and_the_curve(outcome: Ed
     assert list(record.front) == sorted(record.front)
     assert record.delivered in record.front
     assert len(record.curve) == QUICK.generations + 1
-    assert record.curve[-1][0] == pytest.approx(outcome.search.best.score.uplift_mean, abs=1e-4)
+    assert record.curve[-1][0] == pytest.approx(outcome.search.best_so_far[-1].score.uplift_mean, abs=1e-4)
     assert [second for _, second in record.curve] == pytest.approx(outcome.search.logbook.select("second"), abs=1e-4)
     assert record.stopped_itself is False
     written = json.loads(json.dumps(outcome.result.as_dict()))["search"]

@@ -162,8 +162,7 @@ def test_a_file_given_at_launch_reaches_every_search_of_the_app(tmp_path: Path, 
     expected = EditorConfig(
         risk_aversion=1.7, population_size=5, seed=4, scene_model="painter/", inpaint_model="lama.onnx", generations=1
     )
-    assert outcome.config == expected
-    assert outcome.settings == config_as_dict(expected)
+    assert outcome.asked.config == expected
     assert painters == ["painter/", "lama.onnx"]
 
 

@@ -253,7 +253,7 @@ def test_a_line_is_worth_what_it_is_worth_set_into_the_picture(edit_look: bool, 
     monkeypatch.setattr(editing, "open_creative", lambda *words, **more: replace(opened(*words, **more), setter=Darkening()))
     within = run(config, worth, copywriter=writer)
     assert within.result.headline_edited == "Shoes for rain"
-    best = within.search.best  # the search itself knows, not the verdict alone
+    best = within.search.best_so_far[-1]  # the search itself knows, not the verdict alone
     assert within.lines.headlines[int(best[-4])] == "Shoes for rain"
     assert best.score.uplift_low >= 0.2 - 1e-6
 

@@ -11,7 +11,7 @@ import numpy as np
 from adcreative.creative import Alternative, Creative, Edit
 from adcreative.editor.decision.judge import INTERVAL_Z
 from adcreative.editor.decision.opinions import UNASKED, Opinion, ask_choosers
-from adcreative.editor.decision.result import FinalEdit, list_word_edits, move_rate
+from adcreative.editor.decision.result import FinalEdit, list_word_edits, relative_change
 from adcreative.editor.models import EditorTools
 from adcreative.editor.scoring.final_pixels import compose_creative
 from adcreative.editor.scoring.first_order import match_faces
@@ -152,13 +152,11 @@ def finish_edit(opened: EditableCreative, finalist: Finalist) -> FinalEdit:
 
 def describe_alternative(finalist: Finalist, final: FinalEdit, rate: float) -> Alternative:
     """Return the record of a finalist, finished as `final`, for a creative whose predicted rate (0..1) is `rate`."""
-    said = finalist.opinion
-    low, high = (said.chosen + side * INTERVAL_Z * said.std for side in (-1, 1))
-    change, change_low, change_high = (move_rate(rate, one) / rate - 1 if rate else 0.0 for one in (said.chosen, low, high))
+    said, made = finalist.opinion, finalist.creative
+    change, change_low, change_high = (relative_change(rate, said.chosen + side * INTERVAL_Z * said.std) for side in (0, -1, 1))
     return Alternative(
         uplift=said.chosen, uplift_low=said.low, change=change, change_low=change_low, change_high=change_high,
         identity=finalist.identity, realism=finalist.realism, edit_strength=finalist.edit_strength, size=finalist.plan.size,
-        headline=finalist.creative.headline,
-        description=finalist.creative.description, cta=finalist.creative.cta, edits=final.edits,
+        headline=made.headline, description=made.description, cta=made.cta, edits=final.edits,
         words_in_picture="; ".join(final.text_problems), picture_problems=final.text_problems, kind=finalist.plan.kind,
     )  # fmt: skip

@@ -93,16 +93,11 @@ def choose_finalists(front: Sequence[EditPlan], *, num_finalists: int) -> list[E
     chosen: list[EditPlan] = []
     for idx in (pick_knee(lows, costs), *np.argsort(-np.array(lows), kind="stable")):
         one = useful[idx][0]
-        is_new = all(_distance(one, other) > MIN_DISTANCE for other in chosen)
+        is_new = all(one.lines != other.lines or one.distance(other) > MIN_DISTANCE for other in chosen)
         num_alike = sum(one.lines[:2] == other.lines[:2] for other in chosen)
         if len(chosen) < num_finalists and is_new and num_alike < MOST_ALIKE:
             chosen.append(one)
     return chosen
-
-
-def _distance(first: EditPlan, second: EditPlan) -> float:
-    """Return how far apart two finalists are: infinite when any line, button or background differs."""
-    return float("inf") if first.lines != second.lines else first.distance(second)
 
 
 def choose_versions(edits: Sequence[EditPlan], listed: Sequence[EditPlan], num: int) -> list[EditPlan]:

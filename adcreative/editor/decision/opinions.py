@@ -10,7 +10,7 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.editor.decision.judge import Verdict, give_verdict
-from adcreative.editor.models import EditorTools, pool_opinions, predict_uplift, searched_share
+from adcreative.editor.models import EditorTools, pool_opinions, predict_uplift
 from adcreative.editor.settings import EditorConfig
 
 THIRD_SHARE = 0.5  # of risk_aversion: the bar of the third model, for whose errors nothing was picked (`docs/measured.md`)
@@ -49,7 +49,7 @@ def ask_choosers(
     opinions = [predict_uplift(model, creatives, features) for model in models]
     means, stds = (np.stack(part) for part in zip(*opinions, strict=True))
     mean, std = pool_opinions(means, stds)
-    low, share = mean - config.risk_aversion * std, searched_share(models) if is_searched else 1.0
+    low, share = mean - config.risk_aversion * std, np.mean([model.searched_share for model in models]) if is_searched else 1.0
     mean, low, means = share * mean, share * low, share * means
     return [Opinion(*map(float, numbers)) for numbers in zip(mean, low, means[1], std, strict=True)]
 
@@ -69,7 +69,7 @@ def audit(
     """
     audited, audited_std = predict_uplift(tools.auditor, creatives, features)
     audited_low = bound_of_third(audited, audited_std, config.risk_aversion)
-    share = searched_share((tools.auditor,)) if is_searched else 1.0
+    share = tools.auditor.searched_share if is_searched else 1.0
     audited, audited_low = share * audited, share * audited_low
     _, std = pool_opinions(np.array([[opinion.chosen], audited]), np.array([[opinion.std], audited_std]))
     return give_verdict(

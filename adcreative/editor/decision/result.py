@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adcreative.creative import Creative, Edit, EditResult, FaceReport, SearchRecord
+from adcreative.creative import Creative, Edit, EditResult, SearchRecord
 from adcreative.editor.decision.judge import Verdict
 from adcreative.editor.models import EditorTools, predict_uplift
 from adcreative.editor.search.registry import SearchResult
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
 
 MAX_FRONT = 60  # edits of a front that a result lists
 WORDS = ("headline", "description", "cta")  # what an edit may replace beside pixels
-
-
-@dataclass(frozen=True, kw_only=True)
-class Original:
-    """The creative that an edit is compared with: as it came, with its features and what was found of its faces.
-
-    has_open_faces: whether faces were opened for editing. control_change: predicted change of log-odds when the faces are
-    inverted and not edited; 0 when none was opened, None when nothing could be extracted from that picture.
-    """
-
-    creative: Creative
-    features: Any
-    faces: FaceReport
-    has_open_faces: bool
-    control_change: float | None = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +42,21 @@ class FinalEdit:
 
 
 def build_result(
-    original: Original, edit: FinalEdit | None, verdict: Verdict | None, tools: EditorTools, config: EditorConfig
+    original: EditableCreative,
+    edit: FinalEdit | None,
+    verdict: Verdict | None,
+    tools: EditorTools,
+    config: EditorConfig,
+    control_change: float | None,
 ) -> EditResult:
     """Return the result of an edit, or of the original when there is no edit or the verdict does not deliver it.
 
     The rates of an edit are the original's, moved by the change that the verdict expects, so that rates and uplift say the
     same. A kept creative is its own edit.
+
+    Args:
+        control_change: predicted change of log-odds when the faces are inverted and not edited; 0 when none was opened, None
+            when nothing could be extracted from that picture.
     """
     delivered = edit if verdict is not None and verdict.is_delivered else None
     creative, final = original.creative, delivered.creative if delivered else original.creative
@@ -72,19 +66,19 @@ def build_result(
     uplift, judged, audited, evidence, change_low, change_high = 0.0, 0.0, 0.0, before.evidence, None, None
     by_words: float | None = None
     if delivered and verdict:
-        change_low, change_high = uplift_interval(before.ctr, verdict)
+        change_low, change_high = (relative_change(before.ctr, one) for one in verdict.interval)
         uplift, judged, audited = verdict.expected, verdict.judged, verdict.audited
         evidence = tools.predictor.predict([final], [delivered.features])[0].evidence
         by_words = _change_by_words(original, delivered, tools)
     edits = delivered.edits if delivered else ()
-    unedited = 1.0 if original.has_open_faces else None
+    unedited = 1.0 if original.session is not None else None
     return EditResult(
         file_name=creative.file_name, ad_name=creative.ad_name, status="edited" if delivered else "kept",
         headline_original=creative.headline, headline_edited=final.headline,
         description_original=creative.description, description_edited=final.description,
         cta_original=creative.cta, cta_edited=final.cta,
         ctr_original=before.ctr, ctr_original_judge=judge_before.ctr, ctr_original_auditor=auditor_before.ctr,
-        ctr_control=None if original.control_change is None else move_rate(before.ctr, original.control_change),
+        ctr_control=None if control_change is None else move_rate(before.ctr, control_change),
         ctr_edited=move_rate(before.ctr, uplift), ctr_edited_low=move_rate(before.ctr_low, uplift),
         ctr_edited_high=move_rate(before.ctr_high, uplift), ctr_edited_judge=move_rate(judge_before.ctr, judged),
         ctr_edited_auditor=move_rate(auditor_before.ctr, audited),
@@ -101,7 +95,7 @@ def build_result(
     )  # fmt: skip
 
 
-def _change_by_words(original: Original, edit: FinalEdit, tools: EditorTools) -> float:
+def _change_by_words(original: EditableCreative, edit: FinalEdit, tools: EditorTools) -> float:
     """Return the predictor's change of log-odds with the new words and the original's picture."""
     if all(getattr(edit.creative, kind) == getattr(original.creative, kind) for kind in WORDS):
         return 0.0
@@ -119,10 +113,9 @@ def move_rate(rate: float, change: float) -> float:
     return odds / (1.0 + odds)
 
 
-def uplift_interval(rate: float, verdict: Verdict) -> tuple[float, float]:
-    """Return uplift_low and uplift_high of a result: the verdict's interval as relative changes of this rate (0..1)."""
-    low, high = (move_rate(rate, change) / rate - 1 if rate else 0.0 for change in verdict.interval)
-    return low, high
+def relative_change(rate: float, change: float) -> float:
+    """Return a change of log-odds as a relative change of a rate (0..1); 0 of a rate of 0."""
+    return move_rate(rate, change) / rate - 1 if rate else 0.0
 
 
 def predict_control_change(opened: EditableCreative, control_u8: np.ndarray, predictor: ClickModel) -> float | None:

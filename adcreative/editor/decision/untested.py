@@ -16,7 +16,7 @@ import numpy as np
 from adcreative.creative import Alternative, EditResult, SearchRecord
 from adcreative.ctr.transfer import ChangeTransfer, read_transfer
 from adcreative.editor.decision.judge import INTERVAL_Z, Verdict
-from adcreative.editor.decision.result import WORDS, move_rate
+from adcreative.editor.decision.result import WORDS, move_rate, relative_change
 from adcreative.editor.settings import Level
 from adcreative.problem import Problem
 
@@ -80,12 +80,12 @@ def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: Cha
     change, deviation = transfer.claim(verdict.expected, share * verdict.expected)
     judged, audited = (transfer.claim(one, share * one)[0] for one in (verdict.judged, verdict.audited))
     width = INTERVAL_Z * float(np.hypot(verdict.std, deviation))
-    low, high = (move_rate(result.ctr_original, change + side * width) / result.ctr_original - 1 for side in (-1, 1))
+    low, high = (relative_change(result.ctr_original, change + side * width) for side in (-1, 1))
     back = -verdict.expected
     rate = move_rate(result.ctr_original, change)
     told = Problem("untested_edit")
     if result.is_own_choice:
-        told = Problem("untested_change", change=rate / result.ctr_original - 1, low=low, high=high)
+        told = Problem("untested_change", change=relative_change(result.ctr_original, change), low=low, high=high)
     return replace(
         _in_place_of(verdict, told, found),
         ctr_edited=rate,

@@ -162,19 +162,16 @@ def encode_lines(
     descs = [replace(bare, description=line) for line in dict.fromkeys((creative.description, *descriptions))]
     with_words = [variant for variant in (*heads, *descs) if variant.has_words]
     extracted = iter(extractor.extract(with_words) if with_words else [])
-    seen: list[Any] = [next(extracted) if variant.has_words else None for variant in (*heads, *descs)]
-    kept_heads = [pair for i, pair in enumerate(zip(heads, seen, strict=False)) if i == 0 or _is_usable(pair[1])]
-    kept_descs = [pair for i, pair in enumerate(zip(descs, seen[len(heads) :], strict=True)) if i == 0 or _is_usable(pair[1])]
+    found = [next(extracted) if variant.has_words else None for variant in (*heads, *descs)]
+    seen = [None if isinstance(one, CreativeError) else one for one in found]
+    kept_heads = [pair for i, pair in enumerate(zip(heads, seen, strict=False)) if i == 0 or pair[1] is not None]
+    kept_descs = [pair for i, pair in enumerate(zip(descs, seen[len(heads) :], strict=True)) if i == 0 or pair[1] is not None]
     return Lines(
         headlines=tuple(variant.headline for variant, _ in kept_heads),
         descriptions=tuple(variant.description for variant, _ in kept_descs),
         headline_features=tuple(found for _, found in kept_heads),
         description_features=tuple(found for _, found in kept_descs),
     )
-
-
-def _is_usable(seen: CreativeFeatures | CreativeError | None) -> bool:
-    return seen is not None and not isinstance(seen, CreativeError)
 
 
 def with_line_features(lines: Lines, features: CreativeFeatures) -> list[CreativeFeatures]:

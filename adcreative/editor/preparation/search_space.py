@@ -54,12 +54,12 @@ def measure_space(
     adjustments = _measure_adjustments(opened, extractor)
     if adjustments is not None and opened.adjuster is not None:
         adjustment_low, adjustment_high = adjustments.limits(opened.adjuster.low, opened.adjuster.high)
-    num_scenes, scenes = _measure_scenes(opened, extractor)
+    scenes = _measure_scenes(opened, extractor)
     space = GeneSpace(
         num_faces=len(opened.face_rows), low=low, high=high, adjustment_low=adjustment_low, adjustment_high=adjustment_high,
         num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
-        num_scenes=1 + num_scenes, least=least, fits=_fitting(lines), in_picture=_in_picture(opened),
-        messages=find_messages(lines),
+        num_scenes=1 + (len(opened.scenes.pictures) if opened.scenes is not None else 0),
+        least=least, fits=_fitting(lines), in_picture=_in_picture(opened), messages=find_messages(lines),
     )  # fmt: skip
     is_fixed = faces is None and adjustments is None and scenes is None and opened.setter is None
     return space, None if is_fixed else FirstOrderSurrogate(faces=faces, adjustments=adjustments, scenes=scenes)
@@ -106,14 +106,13 @@ def _measure_adjustments(opened: EditableCreative, extractor: FeatureExtractor) 
     return measure_picture(opened.creative, opened.features, compose, extractor, probes=probes)
 
 
-def _measure_scenes(opened: EditableCreative, extractor: FeatureExtractor) -> tuple[int, PictureSurrogate | None]:
-    """Return how many scenes there are beside the picture's own, and how the picture's features differ in each."""
+def _measure_scenes(opened: EditableCreative, extractor: FeatureExtractor) -> PictureSurrogate | None:
+    """Return how the picture's features differ in each scene beside its own; None when there is none."""
     scenes, image_u8 = opened.scenes, opened.image_u8
     if scenes is None or image_u8 is None:
-        return 0, None
+        return None
     num = len(scenes.pictures)
-    surrogate = measure_picture(
+    return measure_picture(
         opened.creative, opened.features, lambda idx, _: scenes.paste(image_u8, idx + 1), extractor,
         probes=np.stack([np.zeros(num), np.ones(num)]),
     )  # fmt: skip
-    return num, surrogate

@@ -12,17 +12,16 @@ Knows genomes and scores; no pictures, models or torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 from deap import tools
 
+from adcreative.editor.search.config import Scorer
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 MIN_GAIN = 1e-3  # log-odds; a smaller lead does not change the outcome
 MIN_PAIRS = 3  # fewer rendered candidates say nothing about how far others will come out
-
-Scorer = Callable[[list[Individual]], list[CandidateScore]]
 
 
 class Archive:

@@ -60,11 +60,6 @@ class SearchConfig:
             faults.append(f'no search algorithm named "{self.algorithm}"; known: {", ".join(ALGORITHM_NAMES)}')
         return faults
 
-    @property
-    def budget(self) -> int:
-        """How many candidates are evaluated, whatever the algorithm."""
-        return self.population_size * (self.generations + 1)
-
 
 class SearchAlgorithm(Protocol):
     """Ask for candidates, tell them back with their scores; as many times as the budget allows."""

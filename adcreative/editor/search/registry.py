@@ -35,9 +35,9 @@ class SearchResult:
     """What a search found.
 
     front: the final Pareto front, of all candidates that were scored, the largest lower bound first. edits: all different edits
-    that violate no limit, the largest lower bound first. best_so_far: the best
-    candidate after each generation. evaluations: candidates asked for; distinct: those that differed. is_complete: False when
-    the search was cancelled; is_stopped: True when its own rule ended it. The logbook's column "second" is what the second
+    that violate no limit, the largest lower bound first. best_so_far: the best allowed candidate after each generation, the
+    unedited creative if none is better. evaluations: candidates asked for; distinct: those that differed. is_complete: False
+    when the search was cancelled; is_stopped: True when its own rule ended it. The logbook's column "second" is what the second
     opinion said of the best so far. pairs: (lower bound by the surrogate, lower bound from final pixels) of each candidate that
     was rendered; best_changes: generations after which rendering made another candidate the best.
     """
@@ -62,11 +62,6 @@ class SearchResult:
     def hypervolume(self) -> tuple[float, ...]:
         """The front's hypervolume after each generation."""
         return tuple(self.logbook.select("hypervolume"))
-
-    @property
-    def best(self) -> Individual:
-        """The candidate with the largest lower bound among those allowed; the unedited creative if none is better."""
-        return self.best_so_far[-1]
 
 
 def search_edits(

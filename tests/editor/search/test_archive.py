@@ -107,7 +107,7 @@ def test_a_search_with_rendering_logs_it_and_reports_rendered_bounds_only() -> N
     assert 3 <= result.logbook.select("rendered")[0] <= 2 + 3  # a quarter of twelve whatever their rank
     assert all(rendered == pytest.approx(measured / 2) for measured, rendered in result.pairs)
     assert result.rank_correlation == pytest.approx(1.0)
-    assert result.best.fitness.values[0] == max([0.0, *(rendered for _, rendered in result.pairs)])
+    assert result.best_so_far[-1].fitness.values[0] == max([0.0, *(rendered for _, rendered in result.pairs)])
     assert len(result.hypervolume) == 7
     assert plain.pairs == ()
     assert plain.rank_correlation is None
