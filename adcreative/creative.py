@@ -143,7 +143,7 @@ class Prediction:
     ctr_low: float
     ctr_high: float
     evidence: str
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Problem, ...] = ()
     enough_data: bool = True
 
 

@@ -35,6 +35,11 @@ class Problem(str):
         return _make, (self.code, self.values)
 
 
+def has_code(told: str, *codes: str) -> bool:
+    """Return whether what is told is a problem of one of these codes; a sentence that has none is not."""
+    return isinstance(told, Problem) and told.code in codes
+
+
 def find_problem(told: Iterable[Mapping[str, Any]], code: str) -> Problem | None:
     """Return the first problem of a code among those of a row (`Problem.as_dict`); None without one."""
     return next((Problem(code, **one["values"]) for one in told if one["code"] == code), None)

@@ -21,6 +21,7 @@ from adcreative.catalog.platforms.totals import NOTHING, LeftOut, Line, find_lef
 from adcreative.catalog.rows import DAY
 from adcreative.config import nearest_name
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
+from adcreative.problem import Problem
 
 FILE_NAMES = ("filename", "image", "image_file", "image_name", "picture", "file", "creative_file")
 _NEEDED = ("file_name", "headline", "primary_text", "description")
@@ -180,7 +181,7 @@ def _read_own(names: Sequence[str], spelled: Sequence[str], table_name: str) -> 
             raw_name = f'"{names[spelled.index(column)].strip()[:40]}"'
             nearest = nearest_name(column, [name for name in COLUMNS if name not in spelled])
             if nearest:
-                warnings.append(f'{table_name}: unknown column {raw_name} was ignored. Did you mean "{nearest}"?')
+                warnings.append(Problem("unknown_column", table=table_name, column=raw_name, nearest=nearest))
             else:
                 strangers.append(raw_name)
     if strangers:

@@ -31,6 +31,7 @@ from adcreative.catalog.rows import build_creative
 from adcreative.catalog.sources import SOURCES, open_source
 from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
+from adcreative.problem import has_code
 
 Item = Creative | FailedCreative
 Amend = Callable[[Item], Item]
@@ -268,7 +269,7 @@ def _open_tables(paths: list[Path], root: Path, settings: TableSettings, with_da
         tables.append(_Table(path=path, source=source, header=header, label=label, prefix=prefix))
         faults += header.faults
     if faults:
-        hints = [note for table in tables for note in table.header.warnings if "Did you mean" in note]
+        hints = [note for table in tables for note in table.header.warnings if has_code(note, "unknown_column")]
         raise CatalogError(" ".join(faults + hints))
     return tuple(tables)
 

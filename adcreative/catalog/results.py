@@ -21,6 +21,7 @@ from adcreative.catalog.platforms.matching import match_layout
 from adcreative.catalog.platforms.totals import LeftOut
 from adcreative.catalog.sources import open_source
 from adcreative.errors import CatalogError
+from adcreative.problem import Problem
 
 _WORDS = ("headline", "primary_text", "description")
 NO_DELIVERY, BROKEN, IMPOSSIBLE = "no delivery", "broken row", "impossible number"
@@ -94,7 +95,7 @@ def read_results(path: Path, *, columns: Path | TableSettings | None = None) -> 
     notes = [note for note in (*layout.notes, layout.dates.note) if note]
     warnings = [*source.warnings, *(f"{path.name}: {note}" for note in notes)]
     if dropped:
-        warnings.append(f"{path.name}: rows were left out: {counts}.")
+        warnings.append(Problem("rows_left_out", table=path.name, counts=counts))
     warnings += [f"{path.name}: {note}" for note in left_out.notes]
     warnings += [f"{path.name}: {fault}." for fault in faults]
     if num_ctr_off:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from adcreative.copywriter.brief import Brief
+from adcreative.copywriter.brief import Brief, read_facts
 from adcreative.copywriter.candidates import Copywriter
 from adcreative.copywriter.instructions import read_instructions
-from adcreative.copywriter.lint.checks import is_near_duplicate
+from adcreative.copywriter.lint.checks import check_own_words, is_near_duplicate
 from adcreative.creative import Creative
+from adcreative.encoders.language import LANGUAGES, detect_language
+from adcreative.problem import Problem
 
 if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import BrandKit
@@ -39,6 +41,14 @@ class Wording:
             audience=instructions.audience or brief.audience, avoid=(*brief.avoid, *self.avoid),
         )  # fmt: skip
         return told if self.kit is None else self.kit.brief(told)
+
+    def check(self, creative: Creative, kind: str, text: str) -> tuple[Problem, ...]:
+        """Return what the rules say of the user's own words on an ad; of words in another language than its own that alone."""
+        brief = self.apply(Brief.of_ad(creative))
+        theirs, ours = detect_language(text), read_facts(brief).language
+        if theirs in LANGUAGES and ours in LANGUAGES and theirs != ours:
+            return (Problem("other_language", language=LANGUAGES[theirs], ad_language=LANGUAGES[ours]),)
+        return check_own_words(text, brief, kind)
 
 
 ANY_WORDING = Wording()  # nothing is asked for

@@ -19,6 +19,7 @@ from adcreative.creative import Creative, Evidence, add_clause
 from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.errors import ConfigError
 from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
+from adcreative.problem import Problem
 
 GRADES = ("measured", "simulated", "none")
 ROW_GRADES = ("measured", "extrapolated", "simulated", "none")  # strongest first
@@ -183,8 +184,8 @@ def _modalities_of(creative: Creative, features: CreativeFeatures) -> list[str]:
 
 def render_reasons(
     effects: Mapping[str, np.ndarray], creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
-) -> list[tuple[str, ...]]:
-    """Return phrases such as "words +12 %" for each creative, the largest first: only of what the creative has.
+) -> list[tuple[Problem, ...]]:
+    """Return what each part does, such as "words +12 %", for each creative, the largest first: only of what the creative has.
 
     Args:
         effects: modality -> [N], by how much the rate differs from the rate without it, relative.
@@ -195,7 +196,8 @@ def render_reasons(
         absent = {name for name, part in PART_OF.items() if part not in there}
         found = {name: float(effect[row]) for name, effect in effects.items() if name not in absent}
         order = sorted(found, key=lambda name: -abs(np.log1p(found[name])))
-        reasons.append(tuple(f"{name} {100 * found[name]:+.0f} %" for name in order if abs(found[name]) >= MIN_REASON))
+        told = [(name, round(100 * found[name])) for name in order if abs(found[name]) >= MIN_REASON]
+        reasons.append(tuple(Problem("part_change", part=name, change=change) for name, change in told))
     return reasons
 
 

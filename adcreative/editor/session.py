@@ -13,7 +13,7 @@ Loads no torch by itself; models come in through EditorTools.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -157,7 +157,7 @@ class Session:
         why = self._compose_layouts(should_stop or never)
         picked, self._ranked = self._rank(found, guide)
         verdict = self._audit(picked) if picked is not None else None
-        outcome = self._deliver(found, picked, verdict, (*self._explain(found, verdict), *self._why_nothing(why)))
+        outcome = self._deliver(found, picked, verdict, self._explain(found, verdict, why))
         self.seconds = round(self.seconds + time.monotonic() - started_s, 3)
         return replace(outcome, result=replace(outcome.result, seconds=self.seconds))
 
@@ -185,8 +185,8 @@ class Session:
         """Put other words on an edit, and ask all three models about its final pixels and words again.
 
         Button and every other change of the edit stay; words that stand in the picture become the new ones, or the result says
-        why not. The user's words are used whatever the models say, and the result states the change that they expect, with its
-        interval, a loss as a loss.
+        why not. The user's words are used whatever the models and the rules say, and the result says what both do: the change
+        that is expected, with its interval, a loss as a loss.
 
         Args:
             outcome: an edit of this session's creative; not modified.
@@ -218,6 +218,7 @@ class Session:
         told = (
             Problem("words_by_hand") if own_u8 is None else Problem("words_and_picture_by_hand"),
             Problem("words_unchanged") if own_u8 is None and not new.edits else verdict.reason,
+            *self._doubts(edited, headline=headline, description=description),
         )
         is_delivered = verdict.is_delivered
         result = replace(
@@ -230,6 +231,13 @@ class Session:
             outcome, result=result, image_u8=final.image_u8 if is_delivered else opened.image_u8, verdict=verdict,
             plan=outcome.plan if is_delivered and own_u8 is None else None,
         )  # fmt: skip
+
+    def _doubts(self, edited: EditResult, **words: str) -> Iterator[Problem]:
+        """Yield what the rules say of words that are not those of an edit."""
+        for kind, text in words.items():
+            is_new = text and text != getattr(edited, f"{kind}_edited")
+            if is_new and (problems := self.settings.wording.check(self.creative, kind, text)):
+                yield Problem("rules_say", kind=kind, problems=", ".join(problems))
 
     @property
     def creative(self) -> Creative:
@@ -304,13 +312,6 @@ class Session:
         self.opened = replace(opened, layouts=found.layouts)
         return found.why
 
-    def _why_nothing(self, why: str) -> tuple[Problem, ...]:
-        """Return why there is nothing but a look to be tested; nothing where there is, or where the ad has no picture."""
-        if self.opened.image_u8 is None or any(one.plan.kind != "look" for one in self._ranked):
-            return ()
-        whys = dict.fromkeys([*map(str, self.unset[:1]), *filter(None, [why])])
-        return (Problem("nothing_to_test", why="; ".join(whys)),) if whys else ()
-
     def _with_looks(self, edits: Sequence[Individual], scorer: CandidateScorer) -> list[Individual]:
         """Return the edits of a search and a look for each end of each adjustment, the best bound first."""
         looks = self.space.single_looks()
@@ -350,8 +351,8 @@ class Session:
             search=found, lines=self.lines, asked=self.settings, directions=tuple(opened.directions.names),
         )  # fmt: skip
 
-    def _explain(self, found: SearchResult, verdict: Verdict | None) -> tuple[Problem, ...]:
-        """Return why the edit is delivered or the ad kept."""
+    def _explain(self, found: SearchResult, verdict: Verdict | None, why: str) -> tuple[Problem, ...]:
+        """Return why the edit is delivered or the ad kept; of an ad with a picture, why there is nothing but a look to test."""
         planned = self.settings.config.generations + 1
         told = [verdict.reason if verdict is not None else self._why_no_finalist(found), *self.notes]
         if self.opened.faces.found and not self.opened.permission.is_granted:
@@ -360,6 +361,9 @@ class Session:
             told.append(Problem("search_ended_itself", done=len(found.best_so_far), planned=planned))
         if not found.is_complete:
             told.append(Problem("stopped_early", done=len(found.best_so_far), planned=planned))
+        whys = dict.fromkeys([*map(str, self.unset[:1]), *filter(None, [why])])
+        if whys and self.opened.image_u8 is not None and all(one.plan.kind == "look" for one in self._ranked):
+            told.append(Problem("nothing_to_test", why="; ".join(whys)))
         return tuple(told)
 
     def _why_no_finalist(self, found: SearchResult) -> Problem:

@@ -1,4 +1,4 @@
-"""Words in pictures, through four doors; nothing outside imports what lies deeper. Knows pictures and words; no ads, no rates.
+"""Words in pictures, through three doors; nothing outside imports what lies deeper. Knows pictures and words; no ads, no rates.
 
     read(image) -> Words                   blocks of text with role, box, ink, ground, plate, and how sure
     erase(image, words) -> image           the ground without their letters

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adcreative.problem import Problem
+
 MAX_SHOWN_CHARS, LABEL_CHARS = 1200, 200
 MAX_COMPARED_TOKENS = 240  # the comparison is cubic at worst; a longer text is shown before and after instead
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
@@ -40,10 +42,8 @@ NEW_PICTURES: Mapping[str, str] = {
 # part of an ad that a rate owes something to, as the predictor names it -> as people do
 PART_WORDS: Mapping[str, str] = {
     "words": "words", "picture": "what the picture shows", "look": "colours and light", "faces": "faces",
-    "context": "button, brand and placement", "history": "your earlier ads",
+    "context": "button, brand and placement", "history": "your earlier ads", "together": "what they do together",
 }  # fmt: skip
-INTERPLAY = "what they do together"
-_REASON = re.compile(r"(\w+) ([+-]\d+(?:\.\d+)?) ?%")
 WORD_LABELS: Mapping[str, str] = {"headline": "Headline", "description": "Description", "cta": "Button"}
 WORD_DIRECTIONS = ("headline", "description")
 
@@ -96,23 +96,19 @@ def signed_number(value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}") if float(text) else "0.00"
 
 
-def reason(text: str) -> str:
-    """Say a predictor's reason for people: "look +5 %" is "colours and light +5%"; what is not of that form stays as it is."""
-    found = _REASON.fullmatch(text.strip())
-    if found is None or found[1] not in PART_WORDS:
-        return text
-    return f"{PART_WORDS[found[1]]} {found[2]}%".replace(" -", " \N{MINUS SIGN}")
+def reason(told: Problem) -> str:
+    """Say what a part of an ad does to its rate, a problem "part_change": "colours and light +5%"."""
+    return f"{part(str(told.values['part']))} {told.values['change']:+d}%".replace(" -", " \N{MINUS SIGN}")
 
 
-def interplay(reasons: Sequence[str], change: float) -> str:
-    """Say what is left of a relative change when what each part does, such as "words +12 %", is taken from it; "" for nothing.
+def interplay(reasons: Sequence[Problem], change: float) -> tuple[Problem, ...]:
+    """Return what is left of a relative change when what each part does is taken from it; nothing where nothing is left.
 
     A part is weighed by leaving it out, so that what parts do only together, or each in place of another, is in none of them.
     """
-    told = [float(found[2]) / 100 for found in map(_REASON.fullmatch, (text.strip() for text in reasons)) if found]
-    rest = math.log1p(max(change, -0.999)) - sum(math.log1p(max(one, -0.999)) for one in told)
-    said = f"{100 * math.expm1(rest):+.0f}"
-    return f"{INTERPLAY} {said}%".replace(" -", " \N{MINUS SIGN}") if told and float(said) else ""
+    told = [math.log1p(max(float(str(one.values["change"])) / 100, -0.999)) for one in reasons]
+    rest = round(100 * math.expm1(math.log1p(max(change, -0.999)) - sum(told)))
+    return (Problem("part_change", part="together", change=rest),) if told and rest else ()
 
 
 def sentence(text: str) -> str:

@@ -19,6 +19,7 @@ from adcreative.catalog.sources import open_source
 from adcreative.catalog.tables import atomic_file
 from adcreative.delivery.forecast.trend import Fatigue, measure_fatigue
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.problem import has_code
 from adcreative.verbs.campaign import import_results
 
 __all__ = [
@@ -222,7 +223,7 @@ def read_account(
     if run is not None and db is not None:
         taken = import_results(results, db, run=run, campaign=campaign, columns=columns, dates=dates)
         warnings += [text for text in taken.warnings if text not in warnings]
-        warnings = [text for text in warnings if "belong to no known variant" not in text]  # they are ranked here all the same
+        warnings = [text for text in warnings if not has_code(text, "no_known_variant")]  # they are ranked here all the same
         figures = json.loads(db.with_suffix(".json").read_text(encoding="utf-8"))
         predicted = _predictions(db)
     by_name: dict[str, list[ResultRow]] = {}

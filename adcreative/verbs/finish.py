@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from adcreative.artifacts import dump_json, make_private_dir, write_atomically
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import Creative
-from adcreative.problem import Problem
 from adcreative.progress import Count, uncounted
 from adcreative.provenance.approval import note_event
 from adcreative.provenance.disclosure import disclosures_of_run
@@ -26,9 +25,8 @@ from adcreative.runs.folder import RESULT_COLUMNS, Makers, Outcome, write_origin
 from adcreative.verbs.alternatives import write_alternatives
 
 if TYPE_CHECKING:
-    from adcreative.copywriter import Brief
     from adcreative.editor.models import EditorTools, FoundLayouts
-    from adcreative.editor.session import EditOutcome, Session
+    from adcreative.editor.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,32 +126,3 @@ def save_run(
     )
     note_event(out, "made", status=row["status"], seed=row["seed"], models=dict(models or {}))
     return row
-
-
-def use_own_words(session: Session, outcome: EditOutcome, headline: str, description: str) -> EditOutcome:
-    """Return an edit with words of the user's own ("": those of the edit), and what the rules say of them in its reason."""
-    from adcreative.copywriter import Brief
-
-    result, kit = outcome.result, session.settings.wording.kit
-    outcome = session.reword(outcome, headline or result.headline_edited, description or result.description_edited)
-    brief = Brief.of_ad(session.creative)
-    brief = brief if kit is None else kit.brief(brief)
-    doubts = [
-        Problem("rules_say", kind=kind, problems=", ".join(problems))
-        for kind, text in (("headline", headline), ("description", description))
-        if text and (problems := _doubts(text, brief, kind))
-    ]
-    told = (*outcome.result.problems, *doubts)
-    return replace(outcome, result=replace(outcome.result, problems=told, reason="; ".join(told)))
-
-
-def _doubts(text: str, brief: Brief, kind: str) -> Sequence[str]:
-    """Return what the rules say of words of the user's own; of words in another language than the ad's that alone."""
-    from adcreative.copywriter.brief import read_facts
-    from adcreative.copywriter.lint.checks import check_own_words
-    from adcreative.encoders.language import LANGUAGES, detect_language
-
-    theirs, ours = detect_language(text), read_facts(brief).language
-    if theirs in LANGUAGES and ours in LANGUAGES and theirs != ours:
-        return [Problem("other_language", language=LANGUAGES[theirs], ad_language=LANGUAGES[ours])]
-    return check_own_words(text, brief, kind)

@@ -14,6 +14,7 @@ from adcreative.features.picture_fields import fill_from_pictures
 from adcreative.lettering import TextReading
 from adcreative.progress import Progress, ShouldStop
 from adcreative.runs.engines import BatchConfig
+from adcreative.verbs.score_table import read_reasons
 from adcreative.verbs.settings import ScoreSettings
 
 RATES = ("ctr", "ctr_low", "ctr_high")
@@ -23,7 +24,7 @@ RATES = ("ctr", "ctr_low", "ctr_high")
 class FolderScores:
     """The creatives of a folder with their row of the results table, those that failed with the reason, and what was dropped.
 
-    Rates of a row are numbers in 0..1, or None where there is not enough data.
+    Rates of a row are numbers in 0..1, or None where there is not enough data; its reasons are problems "part_change".
     """
 
     scored: tuple[tuple[Creative, dict[str, Any]], ...]
@@ -57,7 +58,8 @@ def score_folder(
     for row in rows:  # in the order of the catalogue, less those that failed
         names = row["file_name"], row["ad_name"]
         creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
-        scored.append((creative, {**row, **{name: _number(row.get(name, "")) for name in (*RATES, "strength")}}))
+        numbers = {name: _number(row.get(name, "")) for name in (*RATES, "strength")}
+        scored.append((creative, {**row, **numbers, "reasons": read_reasons(row["reasons"])}))
     failed = tuple(read_our_rows(failures_path(out)))
     return FolderScores(
         scored=tuple(scored), failed=failed, path=out, dropped=dict(catalog.dropped), warnings=tuple(catalog.warnings)

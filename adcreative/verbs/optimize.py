@@ -33,7 +33,7 @@ from adcreative.runs.folder import Makers, picture_stem, remove_untold
 from adcreative.runs.log import RowsInOrder, RunLog
 from adcreative.runs.survey import Survey, survey_catalog
 from adcreative.verbs.directions import choose_directions, read_direction_names
-from adcreative.verbs.finish import Delivery, composing, finish, use_own_words
+from adcreative.verbs.finish import Delivery, composing, finish
 from adcreative.verbs.model_folder import read_model_manifests
 from adcreative.verbs.score_table import check_base_rate, find_shift, mean_of_results, measure_strength
 from adcreative.verbs.settings import OptimizeSettings
@@ -249,7 +249,8 @@ class _Editor:
                 session = open_session(creative, self.asked, self.models, self.should_stop)
                 outcome = session.search(should_stop=self.should_stop)
                 if any(self.job.own_words):
-                    outcome = use_own_words(session, outcome, *self.job.own_words)
+                    (headline, below), found = self.job.own_words, outcome.result
+                    outcome = session.reword(outcome, headline or found.headline_edited, below or found.description_edited)
                 row = finish(session, outcome, None if self.job.is_rehearsal else self._delivery(creative))
             except CreativeError as error:
                 failed = EditResult(

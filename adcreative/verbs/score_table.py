@@ -15,6 +15,7 @@ from typing import Any
 
 from adcreative.creative import Creative, add_clause
 from adcreative.errors import ConfigError
+from adcreative.problem import Problem
 
 SCORE_COLUMNS = (
     "file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "strength", "grade", "evidence", "reasons",
@@ -34,6 +35,12 @@ class Level:
 
     is_known: bool = False
     base_rate: float | None = None
+
+
+def read_reasons(cell: str) -> tuple[Problem, ...]:
+    """Return the reasons of a row of the table, joined there by "; "."""
+    told = (text.rsplit(" ", 2) for text in cell.split("; ") if text)
+    return tuple(Problem("part_change", part=part, change=int(change)) for part, change, _ in told)
 
 
 def check_base_rate(base_rate: float | None) -> None:

@@ -29,6 +29,7 @@ from adcreative.verbs.explain import ExplanationSummary
 from adcreative.verbs.folder_scores import FolderScores
 
 EVIDENCE = "Words: learnt from real headline tests."
+REASONS = tuple(Problem("part_change", part=part, change=change) for part, change in (("words", 12), ("faces", -2)))
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class FakeStudio:
             raise self.error
         picture(creative)
         prediction = Prediction(
-            ctr=0.0152, ctr_low=0.0109, ctr_high=0.0204, evidence=EVIDENCE, reasons=("words +12 %", "faces -2 %"),
+            ctr=0.0152, ctr_low=0.0109, ctr_high=0.0204, evidence=EVIDENCE, reasons=REASONS,
             enough_data=self.enough_data,
         )  # fmt: skip
         rates = [None] * 3 if usual_rate is None else [usual_rate * ratio for ratio in (1.1, 0.8, 1.5)]
@@ -224,7 +225,7 @@ class FakeStudio:
             rate = None if "thin" in creative.file_name else 0.0152 + 0.001 * number
             row = {
                 "ctr": rate, "ctr_low": rate and 0.9 * rate, "ctr_high": rate and 1.1 * rate, "strength": None,
-                "reasons": "words +12 %",
+                "reasons": REASONS[:1],
             }  # fmt: skip
             read = {"headline": "asdf qwer", "read_fields": ("headline",)} if "asdf" in creative.file_name else {}
             scored.append((replace(creative, **read), row))

@@ -128,7 +128,7 @@ def test_what_is_no_ad_is_ranked_last_and_held_against_none(folders: Folders, im
 
 
 def test_ads_of_unknown_level_are_counted_among_those_that_can_be_judged(image_path: Path) -> None:
-    ads = [(Creative(image_path=image_path, file_name=str(n)), {"ctr": None, "ctr_high": None, "strength": s, "reasons": ""})
+    ads = [(Creative(image_path=image_path, file_name=str(n)), {"ctr": None, "ctr_high": None, "strength": s, "reasons": ()})
            for n, s in enumerate((1.0, 0.333, 0.0, 0.667))]  # fmt: skip
     shown = folder(ads, [], {}, [], FolderDoubts(of_ads={3: (NOISE,)}, odd={3}))
     said = re.findall(r"(?:Stronger|Weaker) than [^<]*", shown)

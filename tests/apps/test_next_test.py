@@ -88,18 +88,19 @@ def test_what_is_missing_is_said(next_test: NextTest, tmp_path: Path, image_path
     assert "at most 20" in next_test.plan("you", [str(coats)] * 21, "winter", 20_000, None)[0]
 
 
-@pytest.mark.parametrize(("warnings", "said"), [([], "expected to be"), (["the edits are untested: x"], "of 10%")])
-def test_a_plan_for_untested_versions_promises_no_gain(warnings: list[str], said: str) -> None:
+@pytest.mark.parametrize(("codes", "said"), [([], "expected to be"), (["untested_sizes"], "of 10%")])
+def test_a_plan_for_untested_versions_promises_no_gain(codes: list[str], said: str) -> None:
     test: dict[str, object] = {
         **dict.fromkeys(("uplift_low", "uplift_high", "days_low", "impressions_per_arm_low")), "baseline_ctr": 0.015,
         "expected_ctr": 0.0165, "impressions_per_arm": 1000, "impressions_per_arm_peeking": 2000, "days_peeking": 8,
-        "expected_clicks": 30, "warnings": [], "arms": [{"name": "a"}, {"name": "b"}], "shorter": None,
+        "expected_clicks": 30, "problems": [], "arms": [{"name": "a"}, {"name": "b"}], "shorter": None,
     }  # fmt: skip
+    problems = [{"code": code, "values": {"change": 0.1}} for code in codes]
     settings = {"daily_impressions": 1000, "power": 0.8, "level": 0.05, "detect": 0.1}
-    content = {"tests": [test], "settings": settings, "warnings": warnings, "num_in_time": 1}
+    content = {"tests": [test], "settings": settings, "problems": problems, "num_in_time": 1}
     for shown in (steps_html.plan(content), steps_html.next_test(content, ["Coats"])):
         assert said in shown
-        assert ("expected to be" in shown) == (not warnings)
+        assert ("expected to be" in shown) == (not codes)
 
 
 def test_a_long_plan_says_what_to_do_instead_with_numbers(next_test: NextTest, tmp_path: Path, image_path: Path) -> None:

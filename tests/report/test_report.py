@@ -17,6 +17,7 @@ from jinja2 import UndefinedError
 from PIL import Image
 
 from adcreative.creative import Edit, EditResult, FaceReport, FailedCreative
+from adcreative.problem import Problem
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.report import pictures, rates, words, write_report
 from adcreative.report.page import MAX_TABLE_ROWS
@@ -432,18 +433,17 @@ def test_no_rate_and_no_gain_is_stated_without_enough_data(image_dir: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("part", "change", "said"),
     [
-        ("words +12 %", "words +12%"),
-        ("look -3 %", "colours and light \N{MINUS SIGN}3%"),
-        ("context +4 %", "button, brand and placement +4%"),
-        ("history -1 %", "your earlier ads \N{MINUS SIGN}1%"),
-        ("luck +9 %", "luck +9 %"),
-        ("nothing to go by", "nothing to go by"),
+        ("words", 12, "words +12%"),
+        ("look", -3, "colours and light \N{MINUS SIGN}3%"),
+        ("context", 4, "button, brand and placement +4%"),
+        ("history", -1, "your earlier ads \N{MINUS SIGN}1%"),
+        ("luck", 9, "luck +9%"),
     ],
 )
-def test_reasons_are_said_in_words(text: str, said: str) -> None:
-    assert words.reason(text) == said
+def test_reasons_are_said_in_words(part: str, change: int, said: str) -> None:
+    assert words.reason(Problem("part_change", part=part, change=change)) == said
     assert words.part("picture") == "what the picture shows"
     assert words.sentence("words: of Upworthy") == "Words: of Upworthy"
     assert words.sentence("") == ""

@@ -12,8 +12,17 @@ from adcreative.creative import Creative, Prediction
 from adcreative.errors import ConfigError
 from adcreative.features.batch import CreativeFeatures
 from adcreative.features.builder import AccountHistory
+from adcreative.problem import Problem
 from adcreative.verbs.score import check_segments, score_rows, with_value
-from adcreative.verbs.score_table import LEVEL_UNKNOWN, NOT_ENOUGH_DATA, Level, check_base_rate, finish_rows, mean_of_results
+from adcreative.verbs.score_table import (
+    LEVEL_UNKNOWN,
+    NOT_ENOUGH_DATA,
+    Level,
+    check_base_rate,
+    finish_rows,
+    mean_of_results,
+    read_reasons,
+)
 
 
 def row(ctr: float, **more: Any) -> dict[str, Any]:
@@ -94,3 +103,11 @@ def test_a_lone_ad_is_held_against_its_peers_and_says_which() -> None:
     in_company = list(finish_rows([lone, row(0.011)], Level()))
     assert in_company[0]["strength"] == 1.0
     assert "reference set" not in in_company[0]["evidence"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"words": 12}, {"words": -9, "brand, placement": 0, "look": 130}])
+def test_reasons_are_read_back_from_the_table_as_they_were_written(changes: dict[str, int]) -> None:
+    reasons = tuple(Problem("part_change", part=part, change=change) for part, change in changes.items())
+    found = read_reasons("; ".join(reasons))
+    assert found == reasons
+    assert [one.values for one in found] == [one.values for one in reasons]

@@ -30,6 +30,7 @@ from adcreative.encoders.text_encoder import TextEncoder
 from adcreative.errors import ArtifactError, ConfigError
 from adcreative.features.batch import CATEGORICAL_FIELDS, MODALITIES, CreativeFeatures
 from adcreative.features.outcomes import fold
+from adcreative.problem import Problem
 
 CHUNK_ROWS = 256
 SHIPPED_PREFIX, NEW_PREFIX = "shipped.", "new."
@@ -205,7 +206,7 @@ class AccountModel(ClickModel):
 
     def _predict_chunk(self, creatives: Creatives, features: Features) -> list[Prediction]:
         columns = np.zeros((3, len(creatives)))
-        reasons: dict[int, tuple[str, ...]] = {}
+        reasons: dict[int, tuple[Problem, ...]] = {}
         for part, rows, table in self._parts_of(self._read(creatives, features)):
             columns[:, rows] = np.stack(part.intervals(table))
             effects, own = _ablate(part, table, columns[0, rows]), rows.tolist()

@@ -24,6 +24,7 @@ from adcreative.catalog.tables import atomic_file
 from adcreative.creative import TEXT_COLUMNS
 from adcreative.delivery.experiment.variants import Variant, find_variant_id
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.problem import Problem
 from adcreative.progress import told
 
 _TABLES = """
@@ -106,7 +107,7 @@ def import_results(
             )
         if unmatched:
             shown = ", ".join(f'"{name[:60]}"' for name in list(unmatched)[:3])
-            warnings.append(f"{sum(unmatched.values())} rows belong to no known variant, such as {shown}; they were left out.")
+            warnings.append(Problem("no_known_variant", num=sum(unmatched.values()), shown=shown))
         is_known = connection.execute("SELECT count(*) FROM imports WHERE sha256 = ?", [sha256]).fetchone()[0] > 0
         refused = 0
         if is_known:

@@ -21,6 +21,7 @@ from adcreative.delivery.experiment.settings import PlanSettings
 from adcreative.delivery.experiment.shortening import MIN_EFFECT_SCALE, Shorter, count_in_time, say_shorter, shorten
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import ConfigError
+from adcreative.problem import Problem
 
 PLAN_COLUMNS = (
     "test", "arm", "variant_id", "name", "campaign", "file_name", "headline", "description", "ctr_predicted",
@@ -55,7 +56,7 @@ class PlannedArm:
     days_peeking: int | None
     days_low: int | None
     expected_clicks: int | None
-    warnings: tuple[str, ...]
+    warnings: tuple[Problem, ...]
     shorter: Shorter | None = None
 
 
@@ -72,24 +73,27 @@ class TestPlan:
     run_hash: str
     settings: PlanSettings
     arms: tuple[PlannedArm, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Problem, ...]
     num_in_time: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types: what the read-out needs to join results back and to keep the plan's promises."""
         return {
             "campaign": self.campaign, "run_hash": self.run_hash, "settings": asdict(self.settings),
-            "warnings": list(self.warnings),
-            "num_in_time": self.num_in_time,
+            **_say(self.warnings), "num_in_time": self.num_in_time,
             "tests": [
                 {
-                    **{name: getattr(arm, name) for name in _ARM_NUMBERS}, "warnings": list(arm.warnings),
+                    **{name: getattr(arm, name) for name in _ARM_NUMBERS}, **_say(arm.warnings),
                     "shorter": asdict(arm.shorter) if arm.shorter is not None else None,
                     "arms": [_arm_dict(arm.control), _arm_dict(arm.variant)],
                 }
                 for arm in self.arms
             ],
         }  # fmt: skip
+
+
+def _say(warnings: Sequence[Problem]) -> dict[str, list[Any]]:
+    return {"warnings": list(warnings), "problems": [one.as_dict() for one in warnings]}
 
 
 _ARM_NUMBERS = (
@@ -125,15 +129,13 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
     num_in_time = count_in_time(sizes, days=settings.max_days, daily_impressions=settings.daily_impressions)
     warnings = []
     if num_long and len(tests) > 1:
-        warnings.append(
-            f"{num_long} of {len(arms)} comparisons need more than {settings.max_days} days because {len(variants)} ads share "
-            f"{settings.daily_impressions:,} impressions a day; "
-            + (f"the quickest {num_in_time} alone end in time" if num_in_time > 1 else "test one after another")
-        )
+        remedy = f"the quickest {num_in_time} alone end in time" if num_in_time > 1 else "test one after another"
+        warnings.append(Problem(
+            "long_comparisons", num=num_long, total=len(arms), days=settings.max_days, ads=len(variants),
+            impressions=settings.daily_impressions, remedy=remedy,
+        ))  # fmt: skip
     if any(arm.variant.is_untested for arm in arms):
-        warnings.append(
-            f"the edits are untested: the sizes are those that find a change of {settings.detect:.0%}, not a prediction"
-        )
+        warnings.append(Problem("untested_sizes", change=settings.detect))
     first = variants[0]
     return TestPlan(
         campaign=first.campaign,
@@ -157,12 +159,12 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
     low, high = variant.uplift_low, variant.uplift_high
     is_planned_blind = variant.is_untested or uplift is None
     expected = baseline * (1 + (settings.detect if is_planned_blind else settings.realised_share * (uplift or 0.0)))
-    warnings: list[str] = []
+    warnings: list[Problem] = []
     size = size_peeking = size_low = days = days_peeking = days_low = clicks = scale = shorter = None
     if expected <= baseline:
-        warnings.append("no uplift is predicted; there is nothing to test")
+        warnings.append(Problem("no_uplift"))
     elif expected >= 1:
-        warnings.append(f"the expected click rate is {expected:.0%}, which cannot be; check the baseline")
+        warnings.append(Problem("impossible_rate", rate=expected))
     else:
         level = settings.level / (num_members - 1)
         scale = max(math.log(expected / baseline), MIN_EFFECT_SCALE)
@@ -184,16 +186,14 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
                 remedy = f"tested alone it needs {alone:,} day{'s' if alone > 1 else ''}"
             else:
                 remedy = f"in that time it takes {say_shorter(shorter)}"
-            warnings.append(f"{days_peeking:,} days is a long test (more than {settings.max_days}); {remedy}")
+            warnings.append(Problem("long_test", days=days_peeking, most=settings.max_days, remedy=remedy))
         if clicks < settings.min_clicks:
-            warnings.append(f"only {clicks} clicks per arm are expected; fewer than {settings.min_clicks} are easily misread")
+            warnings.append(Problem("few_clicks", clicks=clicks, least=settings.min_clicks))
     if low is not None and low <= 0 and not is_planned_blind:
-        warnings.append(
-            f"the predicted gain may be zero or less: nine times in ten it lies between {low:+.0%} and {(high or 0):+.0%}"
-        )
+        warnings.append(Problem("gain_maybe_none", low=low, high=high or 0))
     views = variant.ctr_judge, control.ctr_judge
     if not is_planned_blind and views[0] is not None and views[1] is not None and views[0] <= views[1]:
-        warnings.append("the second model predicts no uplift")
+        warnings.append(Problem("second_sees_none"))
     return PlannedArm(
         test=variant.test, control=control, variant=variant, baseline_ctr=baseline, expected_ctr=expected,
         uplift_predicted=uplift, uplift_low=low, uplift_high=high, effect_scale=scale, impressions_per_arm=size,

@@ -20,7 +20,6 @@ from adcreative.progress import ShouldStop, never
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief
     from adcreative.ctr.click_model import ClickModel
-    from adcreative.features.batch import CreativeFeatures
     from adcreative.features.extraction import FeatureExtractor
     from adcreative.features.line_features import LineEffect
 
@@ -144,7 +143,9 @@ def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools)
         return lines
     changed = [replace(creative, headline=line) for line in new_heads]
     changed += [replace(creative, description=line) for line in new_descs]
-    seen = with_line_features(lines, features)
+    parts = [(one, "headline") for one in lines.headline_features[1:]]
+    parts += [(one, "body") for one in lines.description_features[1:]]
+    seen = [features if one is None else features.with_words_of(one, (part,)) for one, part in parts]
     uplift, _ = predict_uplift(tools.predictor, [creative, *changed], [features, *seen])
     return lines.ordered(uplift[: len(new_heads)], uplift[len(new_heads) :])
 
@@ -172,10 +173,3 @@ def encode_lines(
         headline_features=tuple(found for _, found in kept_heads),
         description_features=tuple(found for _, found in kept_descs),
     )
-
-
-def with_line_features(lines: Lines, features: CreativeFeatures) -> list[CreativeFeatures]:
-    """Return the creative's features with each new headline, then with each new description, in the order of `lines`."""
-    heads, bodies = lines.headline_features[1:], lines.description_features[1:]
-    seen = [(one, "headline") for one in heads] + [(one, "body") for one in bodies]
-    return [features.with_words_of(one, (part,)) if one is not None else features for one, part in seen]

@@ -161,7 +161,7 @@ def score(
     return _render(
         "score", standing=standing, prediction=prediction, is_odd=is_odd, doubts=doubts,
         verdict=say_verdict(standing, is_odd=is_odd), is_told=is_told(standing),
-        reasons=list(filter(None, (*prediction.reasons, words.interplay(prediction.reasons, standing.change)))),
+        reasons=(*prediction.reasons, *words.interplay(prediction.reasons, standing.change)),
         per_thousand=per_thousand,
         gauge=[_gauge(change) for change in (standing.change_low, standing.change, standing.change_high)],
         calibration=calibration_sentence({}, cards), checks=checks,

@@ -16,6 +16,7 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView, Trainable
+from adcreative.problem import Problem, find_problem, has_code
 from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
 from adcreative.report.words import direction_label
@@ -27,9 +28,7 @@ TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
 MAX_LINES, HEAT_PX = 200, 640
 MAX_THUMBNAILS, THUMBNAIL_PX, SMALL_PX = 60, 260, 96
-UNTESTED = "edits are untested"  # in a plan's warnings
-SAID = (UNTESTED, "is a long test", "comparisons need more than")  # in warnings of what a plan's page says in its own words
-SAID_BESIDE = "rows were left out: "  # the account page lists them under their own heading
+SAID = ("untested_sizes", "long_test", "long_comparisons")  # problems of a plan that its page says in its own words
 ORDERS = ("Strongest first", "Weakest first", "By name")
 MARKETS = {
     "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
@@ -147,7 +146,7 @@ def folder(
         {"place": place, "ad": ranked[place][0], "row": ranked[place][1], "doubts": doubts.of_ads.get(place, ()),
          "is_odd": place in doubts.odd, "num_weaker": num_weaker.get(place),
          "tier": _tier(num_weaker.get(place), len(num_weaker)),
-         "reasons": [text for text in ranked[place][1]["reasons"].split("; ") if not text.startswith("faces")],
+         "reasons": [one for one in ranked[place][1]["reasons"] if one.values["part"] != "faces"],
          "thumbnail": _thumbnail(ranked[place][0]) if number < MAX_THUMBNAILS else None}
         for number, place in enumerate(places[:MAX_LINES])
     ]  # fmt: skip
@@ -214,18 +213,18 @@ def _thumbnail(creative: Creative, size_px: int = THUMBNAIL_PX) -> Preview | Non
 def plan(content: Mapping[str, Any]) -> str:
     """Show a plan.json of one ad: how many impressions and days, and what to beware of."""
     (test,) = content["tests"]
-    warnings = _warnings(test["warnings"], content["warnings"])
+    warnings = _warnings(test["problems"], content["problems"])
     return _render("plan", test=test, is_untested=_is_untested(content), settings=content["settings"], warnings=warnings)
 
 
 def _is_untested(content: Mapping[str, Any]) -> bool:
     """Return whether a plan is for the smallest change worth finding, and not for a predicted one."""
-    return any(UNTESTED in text for text in content["warnings"])
+    return find_problem(content["problems"], "untested_sizes") is not None
 
 
-def _warnings(*found: Sequence[str]) -> list[str]:
+def _warnings(*found: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what is to be known of a plan, less what its page says in its own words."""
-    return [plain(text) for texts in found for text in texts if not any(part in text for part in SAID)]
+    return [plain(Problem(one["code"], **one["values"])) for problems in found for one in problems if one["code"] not in SAID]
 
 
 def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -244,7 +243,7 @@ def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
         "next_test", rows=rows, longest=longest["days_peeking"] or 0, ways=longest["shorter"],
         num_in_time=content["num_in_time"] if len(rows) > 1 else 0, settings=content["settings"],
         is_untested=_is_untested(content),
-        warnings=_warnings(content["warnings"]),
+        warnings=_warnings(content["problems"]),
     )  # fmt: skip
 
 
@@ -272,7 +271,7 @@ def account(view: AccountView, pictures: Mapping[str, Path] | None = None) -> st
     thumbnails = {name: _thumbnail(Creative(image_path=(pictures or {})[name]), SMALL_PX) for name in shown}
     points = [ad for ad in view.ads if ad.ctr_predicted is not None]
     rates = [rate for ad in points for rate in (ad.ctr_predicted or 0.0, ad.ctr_high)]
-    said = [plain(text) for text in view.warnings if SAID_BESIDE not in text]
+    said = [plain(text) for text in view.warnings if not has_code(text, "rows_left_out")]  # listed under their own heading
     return _render(
         "account", view=replace(view, warnings=tuple(map(_say_warning, said))),
         ads=view.ads[:MAX_LINES], num_hidden=max(len(view.ads) - MAX_LINES, 0),
