@@ -1,7 +1,8 @@
-"""What the user asks of new lines, and lines from a copywriter, a few at a time."""
+"""What the user asks of new lines; lines from a copywriter, a few at a time; the buttons of a platform."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from adcreative.copywriter.brief import Brief, read_facts
 from adcreative.copywriter.candidates import Copywriter
 from adcreative.copywriter.instructions import read_instructions
 from adcreative.copywriter.lint.checks import check_own_words, is_near_duplicate
+from adcreative.copywriter.rules import rule_pack
 from adcreative.creative import Creative
 from adcreative.encoders.language import LANGUAGES, detect_language
 from adcreative.problem import Problem
@@ -82,3 +84,13 @@ def write_lines(
             if len(given) < num and line != original and not is_near_duplicate(line, given):
                 given.append(line)
                 yield line
+
+
+def allowed_buttons(platform: str, placement: str = "") -> tuple[str, ...]:
+    """Return the buttons of a creative's platform, the most common first, from the dated rule pack buttons.yaml; those that all
+    platforms share when it is unknown."""
+    pack, where = rule_pack("buttons"), f"{platform} {placement}".casefold()
+    for name, aliases in rule_pack("limits")["aliases"].items():
+        if name in pack["platforms"] and any(re.search(rf"\b{re.escape(alias)}\b", where) for alias in aliases):
+            return tuple(pack["platforms"][name]["buttons"])
+    return tuple(pack["default"]["buttons"])

@@ -210,10 +210,10 @@ class Session:
         verdict = audit(pair, seen, opinion, self.models, self.settings.config)
         verdict = accept(verdict) if is_forced else verdict
         others = [edit for edit in edited.edits if edit.direction not in WORDS] if own_u8 is None else []
-        faces = {"identity": edited.identity_similarity, "realism": edited.realism, "edit_strength": edited.edit_strength}
+        kept = edited if own_u8 is None else replace(edited, identity_similarity=None, realism=None, edit_strength=None)
         new = FinalEdit(
-            creative=final, features=features, edits=(*others, *list_word_edits(creative, final)),
-            text_problems=text_problems, **(faces if own_u8 is None else dict.fromkeys(faces)),
+            creative=final, features=features, edits=(*others, *list_word_edits(creative, final)), text_problems=text_problems,
+            identity=kept.identity_similarity, realism=kept.realism, edit_strength=kept.edit_strength,
         )  # fmt: skip
         told = (
             Problem("words_by_hand") if own_u8 is None else Problem("words_and_picture_by_hand"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording
+from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording, allowed_buttons
 from adcreative.creative import Creative
 from adcreative.editor.models import EditorTools, predict_uplift
 from adcreative.editor.settings import EditorConfig
@@ -129,8 +129,6 @@ def offer_buttons(creative: Creative, predictor: ClickModel, num_buttons: int) -
         return ()
     if detect_language(f"{creative.headline} {creative.description}") not in ("", "en"):
         return ()
-    from adcreative.copywriter.buttons import allowed_buttons
-
     known = set(predictor.known_values("cta")) - {creative.cta.strip().casefold()}
     others = [one for one in allowed_buttons(creative.platform, creative.placement) if one.casefold() in known]
     return (creative.cta, *others[:num_buttons]) if others else ()

@@ -128,6 +128,18 @@ class TextBlock:
     def angle_deg(self) -> float:
         return float(np.median([line.angle_deg for line in self.lines]))
 
+    @property
+    def piece(self) -> Piece:
+        """What the models of blocks and roles are told of it."""
+        heights = [line.cap_px for line in self.lines]
+        return Piece(
+            text="\n".join(line.text for line in self.lines), box=self.box,
+            cap_px=max(heights) if len(heights) < 3 else self.size_px, ink=self.colour, ground=self.ground,
+            contrast=self.contrast, roughness=self.residual, angle_deg=self.angle_deg,
+            plate=self.plate or self.panel, num_lines=len(heights),
+            evenness=min(heights) / max(*heights, 1.0), stroke_px=float(np.median([line.stroke_px for line in self.lines])),
+        )  # fmt: skip
+
 
 def ink_height(text: str) -> float:
     """Return the height of a text's letters in heights of capitals, by which letters it has: x 0.74, descenders 0.28 more."""
@@ -139,7 +151,7 @@ def ink_height(text: str) -> float:
 def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:
     """Return the blocks of the lines found in the picture [H, W, 3], from top to bottom; their roles are not given yet."""
     single = measure_lines(image_u8, lines)
-    groups, sures = load_roles().join([piece_of(block) for block in single], image_u8.shape[:2])
+    groups, sures = load_roles().join([block.piece for block in single], image_u8.shape[:2])
     joined = [
         replace(join_lines([single[place] for place in group]), whole=sure) for group, sure in zip(groups, sures, strict=True)
     ]
@@ -232,18 +244,6 @@ def _leads_left(char: str) -> bool:
 def is_unspaced(text: str) -> bool:
     """Return whether a text is in letters that stand without blanks between words: Chinese, Japanese, Thai."""
     return any("\u2e80" <= char <= "\u9fff" or "\u0e00" <= char <= "\u0e7f" or "\uff00" <= char <= "\uffef" for char in text)
-
-
-def piece_of(block: TextBlock) -> Piece:
-    """Return what the models of blocks and roles are told of a block."""
-    heights = [line.cap_px for line in block.lines]
-    return Piece(
-        text="\n".join(line.text for line in block.lines), box=block.box,
-        cap_px=max(heights) if len(heights) < 3 else block.size_px, ink=block.colour, ground=block.ground,
-        contrast=block.contrast, roughness=block.residual, angle_deg=block.angle_deg,
-        plate=block.plate or block.panel, num_lines=len(heights),
-        evenness=min(heights) / max(*heights, 1.0), stroke_px=float(np.median([line.stroke_px for line in block.lines])),
-    )  # fmt: skip
 
 
 def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from adcreative.lettering.reading.blocks import TextBlock, piece_of
+from adcreative.lettering.reading.blocks import TextBlock
 from adcreative.lettering.reading.role_models import ROLES, choose_roles, load_roles
 
 PIECE = 3  # letters: fewer that are missing were misread
@@ -23,7 +23,7 @@ def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: s
     """
     is_read = np.array([says_words(block.text) or any(map(str.isdigit, block.text)) for block in blocks], bool)
     chances = np.tile(np.eye(len(ROLES))[ROLES.index("product_print")], (len(blocks), 1))  # a round thing is read as a letter
-    pieces = [piece_of(block) for block, is_text in zip(blocks, is_read, strict=True) if is_text]
+    pieces = [block.piece for block, is_text in zip(blocks, is_read, strict=True) if is_text]
     chances[is_read] = load_roles().chances(pieces, (height, width))
     for place, block in enumerate(blocks):
         if brand and is_same_text(block.text, brand, 0.8):

@@ -18,7 +18,7 @@ from PIL import Image
 
 from adcreative.artifacts import hash_bytes, save_artifact
 from adcreative.lettering.reading.block_features import BLOCK_FEATURES, block_rows, find_pairs, link_rows, share_of
-from adcreative.lettering.reading.blocks import TextBlock, join_lines, measure_lines, piece_of
+from adcreative.lettering.reading.blocks import TextBlock, join_lines, measure_lines
 from adcreative.lettering.reading.role_models import FORMAT, KIND, ROLES, RoleModels
 from adcreative.lettering.reading.word_marks import MARKS
 from data.make.roles.drawn_ads import DrawnAd, draw_ad, font_files
@@ -70,7 +70,7 @@ def link_data(samples: Iterable[Sample]) -> tuple[np.ndarray, np.ndarray]:
     """Return rows of pairs [P, F], and whether both are of one block [P]."""
     rows, truth = [], []
     for sample in samples:
-        pieces = [piece_of(line) for line in sample.lines]
+        pieces = [line.piece for line in sample.lines]
         pairs = find_pairs(pieces)
         if pairs:
             rows.append(link_rows(pieces, pairs, sample.size))
@@ -82,12 +82,10 @@ def role_data(samples: Iterable[Sample], models: RoleModels | None = None) -> tu
     """Return rows of blocks [B, F] and the numbers of their roles [B]: true blocks, or those that `models` join."""
     rows, truth = [], []
     for sample in samples:
-        groups = models.join([piece_of(line) for line in sample.lines], sample.size)[0] if models else _true_groups(sample)
+        groups = models.join([line.piece for line in sample.lines], sample.size)[0] if models else _true_groups(sample)
         if not groups:
             continue
-        rows.append(
-            block_rows([piece_of(join_lines([sample.lines[place] for place in group])) for group in groups], sample.size)
-        )
+        rows.append(block_rows([join_lines([sample.lines[place] for place in group]).piece for group in groups], sample.size))
         for group in groups:
             named = [sample.roles[sample.block[place]] for place in group if sample.block[place] >= 0]
             truth.append(ROLES.index(max(named, key=named.count)) if named else -1)
