@@ -102,6 +102,14 @@ class FakeSession:
         return measure_realism(self.atypicality(np.zeros_like(strengths[:1]))[0], self.atypicality(strengths))
 
 
+def opened_faces(ad: Creative, features: CreativeFeatures, session: FakeSession) -> Any:
+    """What measuring the faces of an opened ad asks of it."""
+    boxes = [(0.0, float(row), 8.0, row + 1.0) for row in session.rows]
+    return SimpleNamespace(
+        creative=ad, image_u8=ad.image_u8, features=features, session=session, face_rows=session.rows, face_boxes=boxes
+    )
+
+
 class FakeExtractor:
     """Reads the fake picture and looks headlines up; a picture of only zeros cannot be read."""
 

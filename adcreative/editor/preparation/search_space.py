@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,15 +14,17 @@ from adcreative.editor.scoring.first_order import (
     FaceSurrogate,
     FirstOrderSurrogate,
     PictureSurrogate,
-    measure_faces,
-    measure_picture,
+    feature_shapes,
+    match_faces,
 )
 from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import ADJUSTMENTS, GeneSpace
 from adcreative.editor.space.lines import Lines
-from stylegan.faces.visible_changes import measure_reach
+from adcreative.errors import CreativeError
+from stylegan.faces.visible_changes import measure_reach, measure_seen
 
 if TYPE_CHECKING:
+    from adcreative.features.batch import CreativeFeatures
     from adcreative.features.extraction import FeatureExtractor
 
 MESSAGE_SHARE = 0.6  # of a headline's words that stand in the ad's description, where it says another message of the ad
@@ -40,12 +42,8 @@ def measure_space(
     extractor = opened.extractor.for_models(())  # the surrogate knows no lettering and no complexity
     low, high = np.asarray(opened.directions.low), np.asarray(opened.directions.high)
     adjustment_low, adjustment_high, least = np.zeros(0), np.zeros(0), None
-    faces: FaceSurrogate | None = None
-    if opened.session is not None:
-        faces = measure_faces(
-            opened.creative, opened.features, opened.session, extractor,
-            face_rows=opened.face_rows, low=low, high=high, boxes_xyxy_px=opened.face_boxes,
-        )  # fmt: skip
+    faces = measure_faces(opened, extractor, low, high)
+    if opened.session is not None and faces is not None:
         reach = measure_reach(faces.probes, faces.attributes, opened.directions.names, visible_changes, faces.seen)
         opened.session.set_gains(reach.gains)
         faces = replace(faces, gains=reach.gains)
@@ -103,7 +101,7 @@ def _measure_adjustments(opened: EditableCreative, extractor: FeatureExtractor) 
         return adjuster.apply(image_u8, np.where(np.arange(len(ADJUSTMENTS)) == idx, strength, 0.0))
 
     probes = PROBE_SHARE * np.stack([adjuster.low, adjuster.high])
-    return measure_picture(opened.creative, opened.features, compose, extractor, probes=probes)
+    return _measure_picture(opened, extractor, probes, compose)
 
 
 def _measure_scenes(opened: EditableCreative, extractor: FeatureExtractor) -> PictureSurrogate | None:
@@ -112,7 +110,103 @@ def _measure_scenes(opened: EditableCreative, extractor: FeatureExtractor) -> Pi
     if scenes is None or image_u8 is None:
         return None
     num = len(scenes.pictures)
-    return measure_picture(
-        opened.creative, opened.features, lambda idx, _: scenes.paste(image_u8, idx + 1), extractor,
-        probes=np.stack([np.zeros(num), np.ones(num)]),
+    probes = np.stack([np.zeros(num), np.ones(num)])
+    return _measure_picture(opened, extractor, probes, lambda idx, _: scenes.paste(image_u8, idx + 1))
+
+
+def measure_faces(
+    opened: EditableCreative, extractor: FeatureExtractor, low: np.ndarray, high: np.ndarray
+) -> FaceSurrogate | None:
+    """Return how a picture's features react to each face direction, composed on either side; None without an opened face.
+
+    low, high [K]: safe range of each direction.
+    """
+    session, before_u8, features = opened.session, opened.image_u8, opened.features
+    if session is None or before_u8 is None:
+        return None
+    rows, num_directions = np.array(opened.face_rows, dtype=np.int64), len(low)
+    probes = PROBE_SHARE * np.stack([np.asarray(low, np.float64), np.asarray(high, np.float64)])  # [S, K]
+    seen = np.zeros((*probes.shape, len(rows)))
+
+    def on_all_faces(k: int, strength: float) -> np.ndarray:
+        strengths = np.zeros((len(rows), num_directions), dtype=np.float32)
+        strengths[:, k] = strength
+        return strengths
+
+    def compose(k: int, strength: float) -> np.ndarray:
+        picture = session.compose(on_all_faces(k, strength), is_draft=True)
+        seen[int(strength > 0), k] = [measure_seen(before_u8, picture, box) for box in opened.face_boxes]
+        return picture
+
+    usable, differences = _probe(opened, extractor, probes, compose, rows)
+    shares = features.face_shares[rows].astype(np.float64)
+    weights = shares / shares.sum() if shares.sum() > 0 else np.full(len(rows), 1.0 / len(rows))
+    reaches = usable / PROBE_SHARE
+    tried = [on_all_faces(k, float(reaches[s, k])) for s, k in np.ndindex(reaches.shape)]
+    unedited, *found = session.atypicality(np.stack([np.zeros((len(rows), num_directions), np.float32), *tried]))
+    added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
+    return FaceSurrogate(
+        probes=usable, face_rows=rows, face_weights=weights, unedited_atypicality=unedited, atypicality=added,
+        gains=np.ones((2, len(rows), num_directions)), seen=seen, **differences,
     )  # fmt: skip
+
+
+def _measure_picture(
+    opened: EditableCreative, extractor: FeatureExtractor, probes: np.ndarray, compose: Callable[[int, float], np.ndarray]
+) -> PictureSurrogate:
+    """Return how a picture's features react to changes of the whole of it; the arguments are those of `_probe`."""
+    features = opened.features
+    readable = np.isfinite(features.face_codes).all(axis=1) & np.isfinite(features.face_attributes).all(axis=1)
+    rows = np.flatnonzero(readable)  # a refused face has no code to compare
+    usable, of_rows = _probe(opened, extractor, probes, compose, rows)
+    differences = {
+        name: np.zeros((*probes.shape, *shape)) for name, shape in feature_shapes(features, len(features.face_codes)).items()
+    } | {name: of_rows[name] for name in ("image", "statistics")}
+    for name in ("codes", "attributes"):
+        differences[name][:, :, rows] = of_rows[name]
+    return PictureSurrogate(probes=usable, **differences)
+
+
+def _probe(
+    opened: EditableCreative,
+    extractor: FeatureExtractor,
+    probes: np.ndarray,
+    compose: Callable[[int, float], np.ndarray],
+    rows: np.ndarray,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the probes [S, K] that could be read, and their differences to the original by name, [S, K, ...].
+
+    probes [S, K]: strengths; 0: no probe. compose(k, strength) returns the picture with one change applied. rows: of the faces
+    that are compared.
+    """
+    places = [(s, k) for s in range(2) for k in range(probes.shape[1]) if probes[s, k] != 0.0]
+    pictures = [replace(opened.creative, image_u8=compose(k, float(probes[s, k]))) for s, k in places]
+    seen = extractor.extract(pictures) if pictures else []
+    usable = np.zeros_like(probes)
+    differences = {
+        name: np.zeros((*probes.shape, *shape)) for name, shape in feature_shapes(opened.features, len(rows)).items()
+    }
+    for (s, k), found in zip(places, seen, strict=True):
+        difference = _difference(opened.features, found, rows)
+        if difference is None:
+            continue
+        usable[s, k] = probes[s, k]
+        for name, values in difference.items():
+            differences[name][s, k] = values
+    return usable, differences
+
+
+def _difference(
+    before: CreativeFeatures, after: CreativeFeatures | CreativeError, rows: np.ndarray
+) -> dict[str, np.ndarray] | None:
+    """Return what changed in `rows`; None when one of these faces is not there or not readable any more."""
+    if isinstance(after, CreativeError) or len(after.face_codes) != len(before.face_codes):
+        return None
+    matched = match_faces(before.face_codes, after.face_codes)[rows]
+    difference = {
+        "codes": after.face_codes[matched] - before.face_codes[rows],
+        "attributes": after.face_attributes[matched] - before.face_attributes[rows],
+        "image": after.image - before.image if before.image is not None else np.zeros(0),
+        "statistics": after.look - before.look if before.look is not None else np.zeros(0),
+    }
+    return difference if all(np.isfinite(values).all() for values in difference.values()) else None

@@ -21,22 +21,16 @@ C code width, Di width of the picture's vector, Ds number of image statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from adcreative.creative import Creative
-from adcreative.errors import CreativeError
-from stylegan.faces.visible_changes import measure_seen
 from stylegan.latents.realism import measure_realism
 
 if TYPE_CHECKING:
     from adcreative.features.batch import CreativeFeatures
-    from adcreative.features.extraction import FeatureExtractor
-    from stylegan.photo.session import FaceEditSession
 
 SAME_PLACE = 0.05  # cosine added for a face that stays in its place; the codes of two people differ by far more
 PROBE_SHARE = 0.6  # of a direction's safe range; the reaction is nearly linear, see above
@@ -87,7 +81,7 @@ class FaceSurrogate(PictureSurrogate):
     unedited_atypicality: np.ndarray
     atypicality: np.ndarray
     gains: np.ndarray
-    seen: np.ndarray | None = None
+    seen: np.ndarray
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
         """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, added up from single directions.
@@ -150,7 +144,7 @@ class FeatureChange:
     @classmethod
     def none(cls, features: CreativeFeatures, num_candidates: int) -> FeatureChange:
         """Return no change, for as many candidates."""
-        shapes = _shapes(features, len(features.face_codes))
+        shapes = feature_shapes(features, len(features.face_codes))
         return cls(**{name: np.zeros((num_candidates, *shape), np.float32) for name, shape in shapes.items()})
 
     def __add__(self, other: FeatureChange) -> FeatureChange:
@@ -176,125 +170,14 @@ def _shares(strengths: np.ndarray, probes: np.ndarray) -> np.ndarray:
     return np.divide(sides, probes, out=np.zeros_like(sides), where=probes != 0.0)
 
 
-def measure_faces(
-    creative: Creative,
-    features: CreativeFeatures,
-    session: FaceEditSession,
-    extractor: FeatureExtractor,
-    *,
-    face_rows: tuple[int, ...],
-    low: np.ndarray,
-    high: np.ndarray,
-    boxes_xyxy_px: Sequence[Sequence[float]] = (),
-) -> FaceSurrogate:
-    """Measure how a picture's features react to each face direction, by composing and extracting it on either side.
-
-    Args:
-        face_rows: rows of the session's faces in `features`. low, high [K]: safe range of each direction. boxes_xyxy_px: of
-            the session's faces; none: what is seen of their pixels is not measured.
-    """
-    rows, num_directions = np.array(face_rows, dtype=np.int64), len(low)
-    probes = PROBE_SHARE * np.stack([np.asarray(low, np.float64), np.asarray(high, np.float64)])  # [S, K]
-
-    def on_all_faces(k: int, strength: float) -> np.ndarray:
-        strengths = np.zeros((len(rows), num_directions), dtype=np.float32)
-        strengths[:, k] = strength
-        return strengths
-
-    unchanged = session.compose(on_all_faces(0, 0.0)) if len(boxes_xyxy_px) else None
-    seen = np.zeros((*probes.shape, len(rows)))
-
-    def compose(k: int, strength: float) -> np.ndarray:
-        picture = session.compose(on_all_faces(k, strength), is_draft=True)
-        if unchanged is not None:
-            seen[int(strength > 0), k] = [measure_seen(unchanged, picture, box) for box in boxes_xyxy_px]
-        return picture
-
-    usable, differences = _probe(creative, features, extractor, probes, compose, rows)
-    shares = features.face_shares[rows].astype(np.float64)
-    weights = shares / shares.sum() if shares.sum() > 0 else np.full(len(rows), 1.0 / len(rows))
-    reaches = usable / PROBE_SHARE
-    tried = [on_all_faces(k, float(reaches[s, k])) for s, k in np.ndindex(reaches.shape)]
-    unedited, *found = session.atypicality(np.stack([np.zeros((len(rows), num_directions), np.float32), *tried]))
-    added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
-    return FaceSurrogate(
-        probes=usable, face_rows=rows, face_weights=weights, unedited_atypicality=unedited, atypicality=added,
-        gains=np.ones((2, len(rows), num_directions)), seen=None if unchanged is None else seen,
-        **differences,
-    )  # fmt: skip
-
-
-def measure_picture(
-    creative: Creative,
-    features: CreativeFeatures,
-    compose: Callable[[int, float], np.ndarray],
-    extractor: FeatureExtractor,
-    *,
-    probes: np.ndarray,
-) -> PictureSurrogate:
-    """Measure how a picture's features react to changes of the whole of it: global adjustments, or scenes.
-
-    Args:
-        compose: compose(idx, strength) returns the picture with one change applied. probes [S, L]: strengths; 0: no probe.
-    """
-    readable = np.isfinite(features.face_codes).all(axis=1) & np.isfinite(features.face_attributes).all(axis=1)
-    rows = np.flatnonzero(readable)  # a refused face has no code to compare
-    usable, of_rows = _probe(creative, features, extractor, probes, compose, rows)
-    differences = {
-        name: np.zeros((*probes.shape, *shape)) for name, shape in _shapes(features, len(features.face_codes)).items()
-    } | {name: of_rows[name] for name in ("image", "statistics")}
-    for name in ("codes", "attributes"):
-        differences[name][:, :, rows] = of_rows[name]
-    return PictureSurrogate(probes=usable, **differences)
-
-
-def _probe(
-    creative: Creative,
-    features: CreativeFeatures,
-    extractor: FeatureExtractor,
-    probes: np.ndarray,
-    compose: Callable[[int, float], np.ndarray],
-    rows: np.ndarray,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the probes [S, K] that could be read, and their differences to the original by name, [S, K, ...]."""
-    places = [(s, k) for s in range(2) for k in range(probes.shape[1]) if probes[s, k] != 0.0]
-    pictures = [replace(creative, image_u8=compose(k, float(probes[s, k]))) for s, k in places]
-    seen = extractor.extract(pictures) if pictures else []
-    usable = np.zeros_like(probes)
-    differences = {name: np.zeros((*probes.shape, *shape)) for name, shape in _shapes(features, len(rows)).items()}
-    for (s, k), found in zip(places, seen, strict=True):
-        difference = _difference(features, found, rows)
-        if difference is None:
-            continue
-        usable[s, k] = probes[s, k]
-        for name, values in difference.items():
-            differences[name][s, k] = values
-    return usable, differences
-
-
-def _shapes(features: CreativeFeatures, num_faces: int) -> dict[str, tuple[int, ...]]:
+def feature_shapes(features: CreativeFeatures, num_faces: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each difference that a change has."""
     return {
         "codes": (num_faces, features.face_codes.shape[1]),
         "attributes": (num_faces, features.face_attributes.shape[1]),
         "image": (0 if features.image is None else len(features.image),),
         "statistics": (0 if features.look is None else len(features.look),),
     }
-
-
-def _difference(
-    before: CreativeFeatures, after: CreativeFeatures | CreativeError, rows: np.ndarray
-) -> dict[str, np.ndarray] | None:
-    """Return what changed in `rows`; None when one of these faces is not there or not readable any more."""
-    if isinstance(after, CreativeError) or len(after.face_codes) != len(before.face_codes):
-        return None
-    matched = match_faces(before.face_codes, after.face_codes)[rows]
-    difference = {
-        "codes": after.face_codes[matched] - before.face_codes[rows],
-        "attributes": after.face_attributes[matched] - before.face_attributes[rows],
-        "image": after.image - before.image if before.image is not None else np.zeros(0),
-        "statistics": after.look - before.look if before.look is not None else np.zeros(0),
-    }
-    return difference if all(np.isfinite(values).all() for values in difference.values()) else None
 
 
 def match_faces(before: np.ndarray, after: np.ndarray) -> np.ndarray:

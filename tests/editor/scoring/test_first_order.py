@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.editor.scoring.first_order import PROBE_SHARE, FaceSurrogate, FirstOrderSurrogate, measure_faces
+from adcreative.editor.preparation.search_space import measure_faces
+from adcreative.editor.scoring.first_order import PROBE_SHARE, FaceSurrogate, FirstOrderSurrogate
 from adcreative.features.batch import CreativeFeatures
-from tests.editor.fakes import NUM_DIRECTIONS, FakeExtractor, FakeSession, fake_ad
+from tests.editor.fakes import NUM_DIRECTIONS, FakeExtractor, FakeSession, fake_ad, opened_faces
 
 LOW, HIGH = np.full(NUM_DIRECTIONS, -2.0), np.full(NUM_DIRECTIONS, 2.0)
 
@@ -22,7 +23,7 @@ def measured(
     extractor = extractor or FakeExtractor()
     session = FakeSession(ad.image_u8, rows, **changes)
     (features,) = extractor.extract([ad])
-    return measure_faces(ad, features, session, extractor, face_rows=rows, low=LOW, high=HIGH), features, session
+    return measure_faces(opened_faces(ad, features, session), extractor, LOW, HIGH), features, session
 
 
 def seen_with(response: FaceSurrogate, features: CreativeFeatures, strengths: np.ndarray) -> list[CreativeFeatures]:
@@ -59,7 +60,7 @@ def test_each_side_has_its_own_answer() -> None:
 
     ad = fake_ad(1)
     (features,) = FakeExtractor().extract([ad])
-    response = measure_faces(ad, features, Uneven(ad.image_u8, (0,)), FakeExtractor(), face_rows=(0,), low=LOW, high=HIGH)
+    response = measure_faces(opened_faces(ad, features, Uneven(ad.image_u8, (0,))), FakeExtractor(), LOW, HIGH)
     strengths = np.zeros((2, 1, NUM_DIRECTIONS))
     strengths[0, 0, 1], strengths[1, 0, 1] = 1.0, -1.0
     up, down = seen_with(response, features, strengths)
@@ -98,7 +99,7 @@ def test_a_picture_that_cannot_be_read_any_more_has_no_range() -> None:
 
     ad = fake_ad()
     (features,) = FakeExtractor().extract([ad])
-    response = measure_faces(ad, features, Black(ad.image_u8, (0, 1)), FakeExtractor(), face_rows=(0, 1), low=LOW, high=HIGH)
+    response = measure_faces(opened_faces(ad, features, Black(ad.image_u8, (0, 1))), FakeExtractor(), LOW, HIGH)
     assert not np.concatenate(response.limits(LOW, HIGH)).any()
 
 
@@ -106,7 +107,7 @@ def test_a_one_sided_direction_is_probed_on_that_side() -> None:
     ad = fake_ad(1)
     (features,) = FakeExtractor().extract([ad])
     session = FakeSession(ad.image_u8, (0,))
-    response = measure_faces(ad, features, session, FakeExtractor(), face_rows=(0,), low=np.zeros(NUM_DIRECTIONS), high=HIGH)
+    response = measure_faces(opened_faces(ad, features, session), FakeExtractor(), np.zeros(NUM_DIRECTIONS), HIGH)
     assert session.num_composed == NUM_DIRECTIONS
     np.testing.assert_allclose(response.probes, [np.zeros(NUM_DIRECTIONS), PROBE_SHARE * HIGH])
 

@@ -10,7 +10,8 @@ import pytest
 
 from adcreative.creative import Creative
 from adcreative.editor.preparation.lines import encode_lines
-from adcreative.editor.scoring.first_order import FirstOrderSurrogate, measure_faces
+from adcreative.editor.preparation.search_space import measure_faces
+from adcreative.editor.scoring.first_order import FirstOrderSurrogate
 from adcreative.editor.scoring.objectives import CandidateScorer, cosine_similarity, measure_size
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.genome import GeneSpace, Individual
@@ -24,6 +25,7 @@ from tests.editor.fakes import (
     attributes_in,
     bumpy_surface,
     fake_ad,
+    opened_faces,
 )
 
 SPACE = GeneSpace(num_faces=2, low=np.full(NUM_DIRECTIONS, -2.0), high=np.full(NUM_DIRECTIONS, 2.0), num_headlines=5)
@@ -38,9 +40,8 @@ def scorer(ad: Creative | None = None, rows: tuple[int, ...] = (0, 1), **changes
     ad = ad or fake_ad()
     (features,) = FakeExtractor().extract([ad])
     lines = encode_lines(ad, list(HEADLINES)[1:], (), FakeExtractor())
-    faces = measure_faces(
-        ad, features, FakeSession(ad.image_u8, rows), FakeExtractor(), face_rows=rows, low=SPACE.low, high=SPACE.high
-    )
+    opened = opened_faces(ad, features, FakeSession(ad.image_u8, rows))
+    faces = measure_faces(opened, FakeExtractor(), SPACE.low, SPACE.high)
     parts = {
         "space": SPACE, "lines": lines, "predictors": (FakePredictor(bumpy_surface),),
         "surrogate": FirstOrderSurrogate(faces=faces), "config": careful(),
