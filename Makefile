@@ -1,5 +1,5 @@
-# Every target does all the set-up it needs: Python 3.11 or 3.12 and make are enough.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+# Every target does all the set-up it needs: Python 3.11, 3.12 or 3.13 and make are enough.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 DATA ?= ../shared/data
 

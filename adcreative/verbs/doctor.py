@@ -34,7 +34,7 @@ EXTRAS = {
     "ray": ("batches on a cluster", "ray"),
     "c2pa": ("signing pictures", "c2pa"),
 }
-PYTHONS = ((3, 11), (3, 12))
+PYTHONS = ((3, 11), (3, 12), (3, 13))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def _python() -> list[Finding]:
     found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     if sys.version_info[:2] in PYTHONS:
         return [Finding(name="python", status="ok", found=found)]
-    return [Finding(name="python", status="problem", found=found, remedy="Use Python 3.11 or 3.12.")]
+    return [Finding(name="python", status="problem", found=found, remedy="Use Python 3.11, 3.12 or 3.13.")]
 
 
 def _packages() -> list[Finding]:
