@@ -89,8 +89,7 @@ def _restore(source: Path, out: Path, progress: Progress, should_stop: ShouldSto
     summary: RestoreSummary = restore_folder(source, out, progress=progress, should_stop=should_stop)
     lines = (f"{summary.num_there} files were there already",) if summary.num_there else ()
     warnings = tuple(
-        f"{name} has other bytes, since another version of Pillow packed it: "
-        f"{'its pixels are the same' if name.endswith('.png') else 'pictures in it were made small anew'}"
+        f"{name} has other bytes, since another version of Pillow packed it: its pixels are the same"
         for name in summary.changed
     )
     done = summary.num_files + summary.num_there

@@ -24,7 +24,7 @@ Files = list[tuple[str, bytes]]
 
 @cache
 def _archive() -> bytes:
-    """Return an archive of two files, and of three pictures that depend on each other in every way there is."""
+    """Return an archive of two files, and of two pictures, one of which is told by what differs from the other."""
     rng = np.random.default_rng(3)
     original = (rng.integers(0, 4, (12, 16, 3)) * 60).astype(np.uint8)
     adjusted = (original * 0.8 + 9).astype(np.uint8)

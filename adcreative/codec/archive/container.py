@@ -125,9 +125,9 @@ class ArchiveReader:
             raise self.damaged(f"its index cannot be read: {error}") from error
         if not isinstance(index, dict):
             raise self.damaged("its index is no table")
-        if index.get("format") != 2:
+        if index.get("format") != 3:
             raise ArtifactError(
-                f"{self.path.name} has format {index.get('format')!r}, this version reads 2; upgrade adcreative"
+                f"{self.path.name} has format {index.get('format')!r}, this version reads 3; upgrade adcreative"
             )
         return index
 

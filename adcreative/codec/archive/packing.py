@@ -1,4 +1,5 @@
-"""Packs a folder into an archive: pictures as what differs from one another, everything else compressed, equal content once.
+"""Packs a folder into an archive: PNG pictures as lossless WebP of what differs from the first picture of their ad, everything
+else compressed, equal content once.
 
 What is packed is unpacked again and compared before the archive is done. Knows files; must not know what a run is: who calls
 it says which folder, which other files the pictures were made from, and which names to leave out.
@@ -21,15 +22,13 @@ from PIL import Image
 
 from adcreative.artifacts import DRAFT_LETTERS, open_atomically, put_in_place, remove_drafts
 from adcreative.codec.archive.container import MAX_BLOB_BYTES, BlobWriter
-from adcreative.codec.archive.pictures import MAP_PIXELS, apply_map, encode_webp, fit_map, make_patch
 from adcreative.codec.archive.png import MAX_PIXELS, encoder_versions, read_png
-from adcreative.codec.archive.previews import MAX_PAGE_BYTES, PAGE_SUFFIXES, PreviewFinder
 from adcreative.codec.archive.restoring import check_archive
 from adcreative.errors import CatalogError
 from adcreative.progress import Progress, ShouldStop
 
 BUNDLED_BYTES = 1 << 20  # smaller files are compressed together
-MAX_CHAIN = 4  # pictures that one picture may depend on, one after the other
+WEBP = {"lossless": True, "quality": 100, "method": 4, "exact": True}  # the format fixes every decoded byte
 SOURCE_SUFFIXES = (".jpg", ".jpeg", ".webp")
 
 
@@ -43,15 +42,6 @@ class PackSummary:
     num_pictures: int = 0
     links: list[str] = field(default_factory=list)
     stopped: bool = False
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A picture that others may be derived from."""
-
-    number: int
-    image_u8: np.ndarray
-    depth: int
 
 
 def pack_folder(
@@ -80,15 +70,14 @@ def pack_folder(
     try:
         with open_atomically(draft, is_private=True) as file:
             own = [one for one in paths if one.suffix in SOURCE_SUFFIXES]
-            finder = PreviewFinder(one for one in paths if one.suffix in PAGE_SUFFIXES)
-            packer = _Packer(BlobWriter(file), folder, [*sources, *own], finder)
+            packer = _Packer(BlobWriter(file), folder, [*sources, *own])
             for number, path in enumerate(paths):
                 progress("packing", number, len(paths))
                 if should_stop():
                     summary.stopped = True
                     break
                 packer.add(path)
-            packer.finish({"format": 2, "mode": "lossless", "versions": encoder_versions(), "note": note or {}})
+            packer.finish({"format": 3, "mode": "lossless", "versions": encoder_versions(), "note": note or {}})
             summary.packed_bytes = file.tell()
         changed = [] if summary.stopped else check_archive(draft, progress=progress, should_stop=should_stop)
         if changed:
@@ -126,18 +115,17 @@ def _order(path: Path) -> tuple[str, bool, str]:
 
 
 class _Packer:
-    """Adds files one by one; keeps the pictures of the file stem it is at, so that its next ones can refer to them."""
+    """Adds files one by one; keeps the first picture of the ad it is at, so that the ad's others can refer to it."""
 
-    def __init__(self, writer: BlobWriter, folder: Path, sources: Sequence[Path], finder: PreviewFinder) -> None:
-        self._writer, self._folder, self._finder = writer, folder, finder
-        self._pages = list[tuple[Path, str, dict[str, Any]]]()
+    def __init__(self, writer: BlobWriter, folder: Path, sources: Sequence[Path]) -> None:
+        self._writer, self._folder = writer, folder
         self._sources = _index_sources(sources)
         self.files: list[dict[str, Any]] = []
         self.pictures: list[dict[str, Any]] = []
         self.num_bytes = 0
         self._by_hash: dict[str, dict[str, Any]] = {}  # of file content: where it is
         self._picture_numbers: dict[str, int] = {}  # of pixels
-        self._group, self._known = "", list[_Known]()
+        self._group, self._base = "", (-1, np.zeros((0, 0, 3), np.uint8))  # number and pixels of the ad's first picture
         self._bundle, self._bundled = bytearray(), list[dict[str, Any]]()
 
     def add(self, path: Path) -> None:
@@ -152,16 +140,12 @@ class _Packer:
         if digest not in self._by_hash:
             place: dict[str, Any] = {}
             is_png = path.suffix.casefold() == ".png" and size <= 4 * MAX_PIXELS
-            if path.suffix in PAGE_SUFFIXES and size <= MAX_PAGE_BYTES:
-                self._pages.append((path, digest, place))  # when all pictures are known
-            elif not (is_png and self._add_png(path, digest, place)):
+            if not (is_png and self._add_png(path, digest, place)):
                 self._add_content(path, digest, place)
             self._by_hash[digest] = place
         entry["content"] = self._by_hash[digest]
 
     def finish(self, index: dict[str, Any]) -> None:
-        for path, digest, place in self._pages:
-            self._add_page(path, digest, place)
         self._flush()
         self._writer.finish({**index, "pictures": self.pictures, "files": self.files})
 
@@ -184,19 +168,6 @@ class _Packer:
         if whole.hexdigest() != digest:
             raise CatalogError(f"{path} changed while it was read; pack the folder again when nothing writes it")
         place["pieces"] = pieces
-
-    def _add_page(self, path: Path, digest: str, place: dict[str, Any]) -> None:
-        """Keep a page without the copies of pictures in it, and what they are copies of."""
-        content = path.read_bytes()
-        _check_same(content, digest, path)
-        text, previews = self._finder.split(content)
-        parts = [text[start : start + MAX_BLOB_BYTES] for start in range(0, max(len(text), 1), MAX_BLOB_BYTES)]
-        pieces = [[self._writer.add(part), 0, len(part)] for part in parts]
-        if previews:
-            said = [[at, preview.picture, preview.side_px, preview.setting] for at, preview in previews]
-            place["page"] = {"pieces": pieces, "previews": said}
-        else:
-            place["pieces"] = pieces
 
     def _flush(self) -> None:
         if self._bundled:
@@ -221,54 +192,30 @@ class _Packer:
     def _add_picture(self, path: Path, image_u8: np.ndarray) -> int | None:
         """Store a picture once and return its number; None when it takes more than one blob."""
         digest = _hash_pixels(image_u8)
-        if _group(path) != self._group:
-            self._group, self._known = _group(path), []
         if digest not in self._picture_numbers:
-            coded, depth = self._code_picture(image_u8, digest)
-            if not coded:
+            said: dict[str, Any] = {"size": [image_u8.shape[1], image_u8.shape[0]], "sha256": digest}
+            content, source = _encode_webp(image_u8), self._sources.get(digest)
+            if _group(path) == self._group and self._base[1].shape == image_u8.shape:
+                difference = _encode_webp(image_u8 - self._base[1])  # modulo 256
+                if len(difference) < len(content):
+                    content, said["base"] = difference, self._base[0]
+            if source is not None and source.stat().st_size < len(content):
+                content, said = source.read_bytes(), {**said, "is_file": True}
+                said.pop("base", None)
+            if len(content) > MAX_BLOB_BYTES:
                 return None
-            self.pictures.append({"size": [image_u8.shape[1], image_u8.shape[0]], "sha256": digest, **coded})
+            self.pictures.append({**said, "blob": self._writer.add(content, is_packed=True)})
             self._picture_numbers[digest] = len(self.pictures) - 1
-            self._finder.look(image_u8, len(self.pictures) - 1)
-            self._known.append(_Known(len(self.pictures) - 1, image_u8, depth))
-        return self._picture_numbers[digest]
-
-    def _code_picture(self, image_u8: np.ndarray, digest: str) -> tuple[dict[str, Any], int]:
-        """Return the smallest way to say a picture, and how many pictures it depends on, one after the other."""
-        whole = encode_webp(image_u8)
-        cost, best, depth = len(whole), dict[str, Any](kind="webp"), 0
-        blobs = {"webp": whole}
-        source = self._sources.get(digest)
-        if source is not None and source.stat().st_size < cost:
-            cost, best, blobs = source.stat().st_size, {"kind": "file"}, {"file": source.read_bytes()}
-        for known in self._known:
-            if known.image_u8.shape != image_u8.shape or known.depth >= MAX_CHAIN:
-                continue
-            for candidate, parts in _derivations(known.image_u8, image_u8):
-                if sum(map(len, parts.values())) < cost:
-                    cost, blobs, depth = sum(map(len, parts.values())), parts, known.depth + 1
-                    best = {"kind": "from", "base": known.number, **candidate}
-        if cost > MAX_BLOB_BYTES:
-            return {}, 0
-        return best | {name: self._writer.add(content, is_packed=True) for name, content in blobs.items()}, depth
+        number = self._picture_numbers[digest]
+        if _group(path) != self._group and "base" not in self.pictures[number]:
+            self._group, self._base = _group(path), (number, image_u8)
+        return number
 
 
-def _derivations(base_u8: np.ndarray, image_u8: np.ndarray) -> Iterator[tuple[dict[str, Any], dict[str, bytes]]]:
-    """Yield ways to say a picture from a base: what the index says, and the blobs by name."""
-    patch = make_patch(base_u8, image_u8)
-    if patch is None:
-        yield {}, {}
-        return
-    yield {"box": patch.box_xyxy_px, "key": patch.key}, {"patch": patch.region}
-    if base_u8.shape[0] * base_u8.shape[1] > MAP_PIXELS:
-        return
-    colour_map = fit_map(base_u8, image_u8)
-    said: dict[str, Any] = {"map": colour_map.coefficients}
-    patch = make_patch(apply_map(base_u8, colour_map), image_u8)
-    if patch is None:
-        yield said, {"table": colour_map.residual}
-    else:
-        yield said | {"box": patch.box_xyxy_px, "key": patch.key}, {"table": colour_map.residual, "patch": patch.region}
+def _encode_webp(image_u8: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image_u8)).save(buffer, "WEBP", **WEBP)
+    return buffer.getvalue()
 
 
 def _index_sources(paths: Sequence[Path]) -> dict[str, Path]:

@@ -19,14 +19,10 @@ from PIL import Image
 
 from adcreative.artifacts import make_private_dir, open_atomically
 from adcreative.codec.archive.container import ArchiveReader
-from adcreative.codec.archive.pictures import MAP_PIXELS, ColourMap, Patch, apply_map, apply_patch, decode_webp
 from adcreative.codec.archive.png import MAX_PIXELS, SETTINGS, write_png
-from adcreative.codec.archive.previews import MAX_PAGE_BYTES, MAX_PREVIEW_PX, MAX_PREVIEWS, fill_page, write_preview
-from adcreative.codec.archive.previews import SETTINGS as PREVIEW_SETTINGS
 from adcreative.errors import ArtifactError, CatalogError
 from adcreative.progress import Progress, ShouldStop
 
-MAX_DEPTH = 6
 CACHED_BYTES = 6 * MAX_PIXELS
 
 
@@ -155,9 +151,6 @@ class _Archive:
         if isinstance(content.get("png"), dict):
             yield self._png(content["png"])
             return
-        if isinstance(content.get("page"), dict):
-            yield self._page(content["page"], entry["size"])
-            return
         left = entry["size"]
         for part in self._pieces(content.get("pieces")):
             left -= len(part)
@@ -166,43 +159,10 @@ class _Archive:
             yield part
 
     def check_content(self, entry: dict[str, Any]) -> None:
-        """Raise unless a file whose bytes differ is a picture with the right pixels (another version of the encoder), or a
-        page with copies of such pictures."""
-        content = entry["content"]
-        if isinstance(content.get("page"), dict):
-            for _, number, _, _ in self._previews(content["page"]):
-                self._picture(number)
-            return
-        if not isinstance(content.get("png"), dict):
+        """Raise unless a file whose bytes differ is a picture with the right pixels (another version of the encoder)."""
+        if not isinstance(entry["content"].get("png"), dict):
             raise self._reader.damaged(f"{entry['path']} was changed")
-        self._picture(content["png"].get("picture"))
-
-    def _page(self, said: dict[str, Any], size: int) -> bytes:
-        previews, text = self._previews(said), bytearray()
-        for part in self._pieces(said.get("pieces")):
-            text += part
-            if len(text) > min(size, MAX_PAGE_BYTES):
-                raise self._reader.damaged("a page is larger than it says")
-        places = [one[0] for one in previews]
-        if places != sorted(places) or (places and places[-1] > len(text)):
-            raise self._reader.damaged("the place of a preview")
-        jpegs, left = [], MAX_PAGE_BYTES
-        for _, number, side_px, setting in previews:
-            jpegs.append(write_preview(self._picture(number), side_px, setting))
-            left -= len(jpegs[-1])
-            if left < 0:
-                raise self._reader.damaged("a page is larger than it says")
-        return fill_page(bytes(text), places, jpegs)
-
-    def _previews(self, said: dict[str, Any]) -> list[list[int]]:
-        previews = said.get("previews")
-        if not isinstance(previews, list) or len(previews) > MAX_PREVIEWS:
-            raise self._reader.damaged("the previews of a page")
-        for one in previews:
-            is_one = isinstance(one, list) and len(one) == 4 and all(type(value) is int and value >= 0 for value in one)
-            if not is_one or not 1 <= one[2] <= MAX_PREVIEW_PX or one[3] >= len(PREVIEW_SETTINGS):
-                raise self._reader.damaged("a preview")
-        return previews
+        self._picture(entry["content"]["png"].get("picture"))
 
     def _pieces(self, pieces: object) -> Iterator[bytes]:
         if not isinstance(pieces, list):
@@ -226,15 +186,23 @@ class _Archive:
             raise self._reader.damaged("the head of a picture") from error
         return write_png(self._picture(said.get("picture")), head, tail, setting)
 
-    def _picture(self, number: object, depth: int = 0) -> np.ndarray:
-        """Return [H, W, 3] of a picture; those that it depends on come first in the list, so the walk ends."""
-        if type(number) is not int or not 0 <= number < len(self._pictures) or depth > MAX_DEPTH:
+    def _picture(self, number: object, *, is_base: bool = False) -> np.ndarray:
+        """Return [H, W, 3] of a picture; one that another differs from has no base itself."""
+        if type(number) is not int or not 0 <= number < len(self._pictures):
             raise self._reader.damaged(f"it has no picture {number!r:.40}")
         if number in self._cache:
             self._cache.move_to_end(number)
             return self._cache[number]
         said = self._pictures[number]
-        image_u8 = self._decode(number, said, self._size(said), depth)
+        if is_base and "base" in said:
+            raise self._reader.damaged("how a picture is coded")
+        size = self._size(said)
+        image_u8 = self._decode(self._reader.read(said.get("blob")), size, is_file=said.get("is_file") is True)
+        if "base" in said:
+            base_u8 = self._picture(said["base"], is_base=True)
+            if base_u8.shape != image_u8.shape:
+                raise self._reader.damaged("a picture and its base differ in size")
+            image_u8 = base_u8 + image_u8  # modulo 256
         pixels = hashlib.sha256(repr(image_u8.shape).encode() + np.ascontiguousarray(image_u8).tobytes())
         if pixels.hexdigest() != said.get("sha256"):
             raise self._changed()
@@ -259,38 +227,9 @@ class _Archive:
             raise self._reader.damaged(f"a picture of {size[0]} x {size[1]} px is too large")
         return size[0], size[1]
 
-    def _decode(self, number: int, said: dict[str, Any], size: tuple[int, int], depth: int) -> np.ndarray:
-        kind = said.get("kind")
-        if kind == "webp":
-            return decode_webp(self._reader.read(said.get("webp")), size)
-        if kind == "file":
-            return self._decode_file(self._reader.read(said.get("file")), size)
-        base = said.get("base")
-        if kind != "from" or type(base) is not int or base >= number:
-            raise self._reader.damaged("how a picture is coded")
-        image_u8 = self._picture(base, depth + 1)
-        if image_u8.shape[:2] != size[::-1]:
-            raise self._reader.damaged("a picture and its base differ in size")
-        if "map" in said:
-            numbers = said["map"]
-            is_map = isinstance(numbers, list) and len(numbers) == 12 and all(type(one) is int for one in numbers)
-            if not is_map or size[0] * size[1] > MAP_PIXELS or max(map(abs, numbers)) > 2**31:
-                raise self._reader.damaged("a colour map")
-            image_u8 = apply_map(image_u8, ColourMap(tuple(numbers), self._reader.read(said.get("table"))))
-        if "patch" in said:
-            box, key = said.get("box"), said.get("key")
-            for numbers, length in ((box, 4), (key, 3)):
-                if not (isinstance(numbers, list) and len(numbers) == length and all(type(one) is int for one in numbers)):
-                    raise self._reader.damaged("a region")
-            if not all(0 <= one < 256 for one in key):  # type: ignore[union-attr]
-                raise self._reader.damaged("a region")
-            patch = Patch(tuple(box), self._reader.read(said["patch"]), tuple(key))  # type: ignore[arg-type]
-            image_u8 = apply_patch(image_u8, patch)
-        return image_u8
-
-    def _decode_file(self, content: bytes, size: tuple[int, int]) -> np.ndarray:
+    def _decode(self, content: bytes, size: tuple[int, int], *, is_file: bool) -> np.ndarray:
         try:
-            with Image.open(io.BytesIO(content), formats=["JPEG", "WEBP"]) as image:
+            with Image.open(io.BytesIO(content), formats=["JPEG", "WEBP"] if is_file else ["WEBP"]) as image:
                 if image.size != size:
                     raise self._reader.damaged("the size of a picture")
                 return np.array(image.convert("RGB"))
