@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.catalog.sources import open_product_feed, open_source
 from adcreative.catalog.tables import failures_path, write_failures, write_rows
-from adcreative.creative import Creative, FailedCreative
+from adcreative.creative import FailedCreative
 from adcreative.encoders.language import detect_language
 from adcreative.errors import CatalogError, ConfigError, CopywriterError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -20,7 +20,6 @@ from adcreative.runs.batch import RunSummary
 from adcreative.runs.continuing import find_kept, hash_named, hash_told
 from adcreative.runs.log import RunLog, log_files
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
-from adcreative.verbs.model_folder import read_model_manifests
 
 if TYPE_CHECKING:
     from adcreative.copywriter.products import Description, Product
@@ -32,9 +31,8 @@ _MAX_VALUES, _MAX_TITLES, _MAX_CHARS = 20_000, 200, 60  # of values, their chara
 
 
 def describe(
-    data: Path, out: Path, *, llm: str = "template", seed: int = 0, max_chars: int | None = None, rank_by: str = "record",
-    model: Path | None = None, brand_kit: Path | None = None, restart: bool = False, progress: Progress = silent,
-    should_stop: ShouldStop = never,
+    data: Path, out: Path, *, llm: str = "template", seed: int = 0, max_chars: int | None = None, brand_kit: Path | None = None,
+    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Write a description for each product of a table; write a CSV, and X.failures.csv beside it.
 
@@ -45,23 +43,20 @@ def describe(
     run goes on from there. Rows that changed since are done anew, all of them where other values stand in the table.
 
     Args:
-        llm: as for `build_copywriter`. rank_by: "record" takes the first candidate that passes, "predictor" the one with the
-            highest predicted rate. model: folder written by `train`, for "predictor"; None is the shipped one.
+        llm: as for `build_copywriter`.
         brand_kit: a brand manifest (see copywriter.brand_kit): facts with words to avoid are left out.
     Raises:
         CatalogError: the table cannot be read or has no title column, or no row could be described.
-        ConfigError: an engine, a ranking or the brand kit cannot be used, `out` holds a run with other settings, is what is
+        ConfigError: an engine or the brand kit cannot be used, `out` holds a run with other settings, is what is
             read or, without `restart`, somebody else's file.
     """
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.copywriter.products import build_source, describe_product
 
     data, out = Path(data), Path(out)
-    if rank_by not in ("record", "predictor"):
-        raise ConfigError(f'rank_by must be "record" or "predictor", got {rank_by!r}')
     if max_chars is not None and max_chars < 40:
         raise ConfigError(f"max_chars must be at least 40, got {max_chars}")
-    outputs, inputs = (out, failures_path(out)), (data, brand_kit, model, Path(llm))
+    outputs, inputs = (out, failures_path(out)), (data, brand_kit, Path(llm))
     log_path = out.with_name(f".{out.name}.partial.jsonl")
     check_outputs(outputs, inputs, restart=restart)
     check_not_read(log_files(log_path), inputs)
@@ -73,15 +68,13 @@ def describe(
     values = {one.value.casefold() for product in whole for one in product.attributes if len(one.value) <= _MAX_CHARS}
     others = sorted(values)[:_MAX_VALUES]
     language = detect_language(". ".join(product.title for product in whole[:_MAX_TITLES]))
-    rank = _predictor_rank(model) if rank_by == "predictor" else None
     describe_one = partial(
-        describe_product, source=build_source(llm), others=others, rank=rank, max_chars=max_chars, seed=seed,
+        describe_product, source=build_source(llm), others=others, max_chars=max_chars, seed=seed,
         should_stop=should_stop,
     )  # fmt: skip
     settings = {
         "verb": "describe", "data": str(data.resolve()), "llm": llm, "seed": seed, "max_chars": max_chars,
-        "brand_kit": repr(kit), "ranked_by": read_model_manifests(model)["predictor"].content_hash if rank else rank_by,
-        **hash_named(llm=llm),
+        "brand_kit": repr(kit), **hash_named(llm=llm),
     }  # fmt: skip
     made_from = {row: hash_told(language, others, repr(product)) for row, product in products.items()}
     with RunLog(log_path, settings, key_field="row", restart=restart) as log:
@@ -160,16 +153,3 @@ def _read_table(path: Path) -> dict[int, Product | list[str]]:
         row.row: ["", *row.fault] if row.fault is not None else read_product(cells)
         for row, cells in zip(rows, merged, strict=True) if row.fault is not None or cells
     }  # fmt: skip
-
-
-def _predictor_rank(model: Path | None) -> Callable[[Sequence[str], Product], Sequence[float]]:
-    """Return predicted log-odds of an ad with each text under the product's title."""
-    from adcreative.verbs.loading import load_scorer
-
-    extractor, predictor = load_scorer(model)
-
-    def rank(texts: Sequence[str], product: Product) -> Sequence[float]:
-        ads = [Creative(headline=product.title, description=text, brand=product.brand) for text in texts]
-        return list(predictor.predict_log_odds(ads, extractor.extract(ads))[0])  # type: ignore[arg-type]
-
-    return rank

@@ -168,7 +168,6 @@ def test_a_brand_kit_rules(table: Path, tmp_path: Path) -> None:
         ("title\nmug\n", {}, "none of the 1 products could be described"),
         ("title,brand,language\nHonour men,Amouage,fr\n", {}, "none of the 1 products could be described"),
         ("title,brand,language\nKursus,Pell,da\n", {}, "none of the 1 products could be described"),
-        ("title,size\nmug,1 l\n", {"rank_by": "magic"}, 'rank_by must be "record" or "predictor"'),
         ("title,size\nmug,1 l\n", {"max_chars": 3}, "max_chars must be at least 40"),
         ("title,size\nmug,1 l\n", {"llm": "gpt"}, "no copywriter named 'gpt'"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from adcreative.copywriter.products.prose import ProseSource
 
 NUM_CANDIDATES = 4
-Rank = Callable[[Sequence[str], Product], Sequence[float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +50,13 @@ def build_source(spec: str) -> ProseSource | None:
 
 def describe_product(
     product: Product, source: ProseSource | None = None, *, is_english: bool = True, others: Sequence[str] = (),
-    rank: Rank | None = None, max_chars: int | None = None, seed: int = 0, should_stop: ShouldStop | None = None,
+    max_chars: int | None = None, seed: int = 0, should_stop: ShouldStop | None = None,
 ) -> Description:  # fmt: skip
     """Return prose of `source` that the record backs, else the plain form with a note.
 
     Args:
         is_english: the record is; prose of other languages cannot be checked and is not asked for.
-        others: see `prose.unsupported`. rank: scores of candidates, the largest is taken; None takes the first.
+        others: see `prose.unsupported`.
         max_chars: length of a text in characters, 400 if not given.
     Raises:
         CopywriterError: the record is too poor to describe; the message says what to fill in.
@@ -76,8 +75,7 @@ def describe_product(
         except CopywriterError as error:
             passed, refused = [], Problem("writer_failed", engine=source.engine, error=str(error))
         if passed:
-            best = passed[0] if rank is None else max(zip(rank(passed, product), passed, strict=True))[1]
-            return Description(text=best, engine=source.engine, notes=tuple(notes), **told)
+            return Description(text=passed[0], engine=source.engine, notes=tuple(notes), **told)
         notes.append(refused)
     elif source is not None:
         notes.append("prose is checked in English alone, so the plain form is given")
