@@ -86,7 +86,7 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m adcreative.papers.post_training sft $(DATA)/upworthy/packages-train.parquet --out runs/lora/sft
 	$(BIN)/python -m adcreative.papers.post_training dpo $(DATA)/upworthy/packages-train.parquet --out runs/lora/dpo \
 		--start runs/lora/sft/adapter
-	$(BIN)/python -m adcreative.papers.post_training evaluate $(DATA)/upworthy/packages-train.parquet \
+	$(BIN)/python -m data.make.adapter_card $(DATA)/upworthy/packages-train.parquet \
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter
 	$(BIN)/python -m data.make.shipped_training $(DATA)/upworthy/packages-train.parquet
 	$(BIN)/python -m data.make.trade_reference $(DATA)/upworthy/packages-train.parquet

@@ -19,10 +19,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 
-# Only these need an extra to load: the app (extra app), a trainer that extends one of trl (extra posttrain), and what composes
+# Only these need an extra to load: the app (extra app) and what composes
 # ads (extra picture).
 NEED_AN_EXTRA = (
-    "adcreative._studio", "adcreative.papers.post_training.head", "adcreative.compose", "adcreative.verbs.compose",
+    "adcreative._studio", "adcreative.compose", "adcreative.verbs.compose",
     "adcreative.verbs.edit_composed", "adcreative.verbs.new_layouts", "adcreative.verbs.simulated_briefs",
 )  # fmt: skip
 

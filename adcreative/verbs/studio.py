@@ -267,30 +267,6 @@ class Studio:
             seed=settings.seed or 0, should_stop=should_stop,
         )  # fmt: skip
 
-    def reword_one(
-        self, creative: Creative, outcome: EditOutcome, *, headline: str, description: str, is_forced: bool = True,
-        usual_rate: float | None = None, own_picture: Path | None = None,
-    ) -> EditOutcome:  # fmt: skip
-        """Put the user's own words on an edit, and state the change that all three models expect, whatever it is.
-
-        The ad is opened anew; the Session of `open_one` that found the edit does the same at once.
-
-        Args:
-            is_forced: False keeps the ad when they see no gain. own_picture: a file in place of the edit's picture.
-            usual_rate: as for `improve_one`.
-        Raises:
-            CreativeError: a picture cannot be read.
-        """
-        from adcreative.editor.session import open_session
-
-        check_base_rate(usual_rate)
-        own_u8 = None if own_picture is None else picture(Creative(image_path=own_picture))
-        models = self._loaded.tools.editor_tools(self._loaded.judges, outcome.directions, self._consents)
-        config = limit_changes(outcome.asked.config, ("text", "look"))
-        asked = replace(outcome.asked, config=config, level=self._level(usual_rate))
-        session = open_session(creative, asked, models)
-        return session.reword(outcome, headline, description, is_forced=is_forced, own_u8=own_u8)
-
     def _level(self, usual_rate: float | None) -> Level:
         return Level(is_known=self.knows_level, usual_rate=usual_rate)
 
@@ -378,14 +354,6 @@ class Studio:
     def name_brand(self, creative: Creative) -> str:
         """Return who an ad says it is from; "" where neither its words nor its picture do. Raises as `read_words`."""
         return name_brand_of(creative, find_reader(lambda: self._loaded.tools.extractor.cache))
-
-    def demo_ad(self, out: Path) -> Creative:
-        """Write one ad of the simulated market into the folder `out` and return it; nobody real is shown."""
-        from adcreative.catalog import read_catalog
-        from adcreative.verbs.loading import load_demo_market
-
-        load_demo_market(0).write_folder(out, 1, seed=2)  # its picture and all its words are about one thing
-        return read_catalog(out).creatives[0]
 
     def prepare_one(self, creative: Creative, should_stop: ShouldStop) -> None:
         """Work out ahead, and keep, what `improve_one` needs of the words in a picture and of the lines to choose from.

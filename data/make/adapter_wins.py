@@ -3,7 +3,7 @@
     python -m data.make.adapter_wins packages-train.parquet data/weights/copywriter
 
 Writes the card's lines anew (the same seeds, six minutes of processor time) and every figure about them; likelihoods stay as
-`python -m adcreative.papers.post_training evaluate` measured them. Win rates are length-matched, tuned over base
+`python -m data.make.adapter_card` measured them. Win rates are length-matched, tuned over base
 lines of one brief, see `length_matched_wins`.
 """
 
@@ -21,8 +21,8 @@ from adcreative.creative import Creative
 from adcreative.ctr.click_model import ClickModel
 from adcreative.errors import AdCreativeError, CreativeError, TrainingError
 from adcreative.features.extraction import FeatureExtractor
-from adcreative.papers.post_training.card import LineScorer, draft_figures, redraft, write_card
 from adcreative.verbs.loading import load_model, load_tools
+from data.make.adapter_card import LineScorer, draft_figures, redraft, write_card
 
 
 def predictor_scorer(extractor: FeatureExtractor, predictor: ClickModel) -> LineScorer:

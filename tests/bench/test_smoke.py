@@ -20,7 +20,7 @@ from PIL import Image
 
 from data.make import transfer
 from tests.bench import __main__ as bench
-from tests.bench import accounts, codec, lines, new_groups, recovery, uplift, visible_edits, weight, what_works
+from tests.bench import accounts, codec, lines, new_groups, uplift, visible_edits, weight, what_works
 from tests.ctr.account.accounts import plant_groups
 
 
@@ -40,7 +40,7 @@ def test_an_unknown_part_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "no figures are named speed; known: scoring, synthesis" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", [codec, recovery, transfer, weight])
+@pytest.mark.parametrize("module", [codec, transfer, weight])
 def test_small_benches_print_their_figures(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,8 +14,8 @@ import pytest
 from adcreative.creative import Creative
 from adcreative.encoders.headline_tests import HeadlineTests
 from adcreative.errors import CreativeError
-from adcreative.papers.post_training.card import card, draft_figures
 from data.make import adapter_wins
+from data.make.adapter_card import card, draft_figures
 from data.make.adapter_wins import main, predictor_scorer
 
 FOLDER = Path(__file__).parents[2] / "data" / "weights" / "copywriter"

@@ -3,9 +3,7 @@
 Papers: Gururangan et al. 2020 (continued pre-training), Rafailov et al. 2023 (DPO), Pang et al. 2024 (the chosen line's own
 likelihood), Blagoev, Ersoy, Chen 2025 (CheckFree, CheckFree+).
     data, training    the stages pretrain, sft and dpo on trl's trainers, from real headline tests or a brand's own lines
-    head              the last layer, computed where a token is learnt
-    measures, card    figures of an adapter on held-out tests, and its card
-    pipeline/         layers cut into stages that may die; recovery.py holds CheckFree's rule
+    checkfree         pre-training that goes on when the weights of some layers are lost
     __main__          python -m adcreative.papers.post_training
-Differs: edge stages die, too, and neighbours may be lost at once (see pipeline/recovery.py).
+Differs: CheckFree runs in one process, on losses drawn by a schedule.
 """

@@ -96,8 +96,6 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
     try:
         from datasets import Dataset
         from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
-
-        from adcreative.papers.post_training.head import use_sparse_head
     except ImportError as error:
         raise TrainingError(
             f"post-training needs {error.name}; install the extra: pip install 'adcreative[posttrain]'"
@@ -124,8 +122,6 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
     else:
         arguments = SFTConfig(**settings, completion_only_loss=stage == "sft", packing=False)
         trainer = SFTTrainer(model=peft_model, args=arguments, **common)
-    if not torch.cuda.is_available():
-        use_sparse_head(peft_model.get_base_model())
     return trainer
 
 

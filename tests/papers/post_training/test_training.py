@@ -1,4 +1,4 @@
-"""Post-training in small: the stages on a tiny random model, their losses, resuming, the adapter, the data, the measures."""
+"""Post-training in small: the stages on a tiny random model, their losses, resuming, the adapter, the data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from adcreative.copywriter.engines.local_llm import LocalSource
 from adcreative.encoders.headline_tests import HeadlineTests, part_of_test
 from adcreative.errors import CopywriterError, TrainingError, UnwritableError
 from adcreative.papers.post_training import training as post_training
-from adcreative.papers.post_training.card import likelihood_figures
 from adcreative.papers.post_training.data import (
     approved_lines,
     line_prompt,
@@ -38,16 +37,6 @@ from adcreative.papers.post_training.data import (
     read_preferences,
     read_tests,
     win_probability,
-)
-from adcreative.papers.post_training.measures import (
-    is_malformed,
-    is_repetitive,
-    length_matched_wins,
-    line_likelihoods,
-    perplexity,
-    preference_accuracy,
-    ratio_interval,
-    sample_lines,
 )
 from adcreative.papers.post_training.model import Model, save_adapter, write_adapter
 from adcreative.papers.post_training.training import (
@@ -119,32 +108,6 @@ def test_pretraining_learns_every_token(tiny: Model, tmp_path: Path) -> None:
     trainer = build_trainer("pretrain", [{"text": "make a day for mud"}] * 4, tmp_path, tiny_config("pretrain"), base=tiny)
     _, batch = first_loss(trainer)
     assert bool((batch["labels"] != -100).all())
-
-
-@pytest.mark.parametrize("stage", ["sft", "dpo"])
-def test_the_sparse_head_gives_what_trls_own_head_gives(stage: str, tiny_model_dir: Path, tmp_path: Path, monkeypatch) -> None:
-    from adcreative.papers.post_training import head as post_training_head
-
-    rows = line_rows() if stage == "sft" else pair_rows()
-    found = []
-    for use in (True, False):
-        if not use:
-            monkeypatch.setattr(post_training_head, "use_sparse_head", lambda model: None)
-        base = AutoModelForCausalLM.from_pretrained(tiny_model_dir), AutoTokenizer.from_pretrained(tiny_model_dir)
-        trainer = build_trainer(stage, rows, tmp_path / str(use), tiny_config(stage), base=base)
-        _, batch = first_loss(trainer)
-        labels = batch["labels"] if "labels" in batch else batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
-        outputs = trainer.model(batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels, fused_lm_head=True)
-        outputs.loss.backward()
-        gradients = [p.grad.clone() for p in trainer.model.parameters() if p.grad is not None]
-        found.append((outputs, gradients))
-    (sparse, sparse_gradients), (dense, dense_gradients) = found
-    asked = [name for name in ("loss", "log_probs", "entropy", "mean_logits", "is_top1", "label_mask") if name in dense]
-    assert len(asked) == (5 if stage == "sft" else 6)
-    for name in asked:
-        torch.testing.assert_close(sparse[name], dense[name])
-    for left, right in zip(sparse_gradients, dense_gradients, strict=True):
-        torch.testing.assert_close(left, right)
 
 
 def test_each_stage_goes_on_from_the_one_before_and_dpo_is_measured_from_there(tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -385,79 +348,3 @@ def write_one_test(path: Path) -> Path:
     columns = {"clickability_test_id": name, "headline": ["A b", "C d"], "impressions": 100, "clicks": [1, 2]}
     pd.DataFrame(columns).to_parquet(path)
     return path
-
-
-def test_likelihoods_are_those_of_one_line_at_a_time(tiny: Model) -> None:
-    model, tokenizer = tiny
-    prompts, lines = ["make a trail\n-", "run\n-", "-"], ["make a day", "mud for shoes run", "trail"]
-    found = line_likelihoods(model, tokenizer, prompts, lines)
-    for place, (prompt, line) in enumerate(zip(prompts, lines, strict=True)):
-        before, after = tokenizer(prompt)["input_ids"], [*tokenizer(" " + line)["input_ids"], tokenizer.eos_token_id]
-        log_probs = model(torch.tensor([before + after])).logits.detach().log_softmax(-1)[0]
-        expected = sum(float(log_probs[len(before) - 1 + step, token]) for step, token in enumerate(after))
-        assert found.total[place] == pytest.approx(expected, abs=1e-4)
-        assert found.num_tokens[place] == len(after)
-
-
-def test_accuracy_gain_and_perplexity_are_what_their_names_say() -> None:
-    tests = make_tests()
-    right, wrong = np.array([3.0, 2, 1, 0, 0]), np.array([1.0, 2, 3, 0, 0])
-    assert preference_accuracy(tests, right).value == 1.0
-    assert preference_accuracy(tests, np.zeros(5)).value == 0.5
-    assert preference_accuracy(tests, right, wrong).value == 1.0
-    from adcreative.papers.post_training.measures import LineLikelihoods
-
-    likelihoods = LineLikelihoods(np.full(5, -2.0 * math.log(7)), np.full(5, 2))
-    assert perplexity(tests, likelihoods).value == pytest.approx(7.0)
-    tuned = LineLikelihoods(likelihoods.total + right, likelihoods.num_tokens)
-    figures = likelihood_figures(tests, likelihoods, tuned)
-    assert figures["accuracy"]["all"]["log_ratio"]["tuned"]["value"] == 1.0
-    assert figures["accuracy"]["all"]["per_token"]["gain"]["value"] == 0.5
-    assert figures["perplexity"]["tuned"]["value"] < 7.0
-
-
-def test_the_interval_covers_the_value_and_narrows_with_more_tests() -> None:
-    rng = np.random.default_rng(0)
-    hits = rng.integers(0, 2, 400).astype(float)
-    few, many = ratio_interval(hits[:40], np.ones(40)), ratio_interval(hits, np.ones(400))
-    assert few.low <= few.value <= few.high
-    assert many.high - many.low < few.high - few.low
-
-
-def test_only_lines_of_like_length_are_compared() -> None:
-    short, long = "x" * 20, "y" * 40
-    assert length_matched_wins([short, long], np.array([1.0, 9.0]), ["z" * 19], np.array([2.0])) == (0.0, 1)
-    assert length_matched_wins([long], np.array([2.0]), ["z" * 38, "w" * 44], np.array([2.0, 1.0])) == (1.5, 2)
-
-
-def test_sampled_lines_are_seeded(tiny: Model) -> None:
-    from adcreative.copywriter.engines.decoding import SamplingConfig
-
-    draw = lambda seed: sample_lines(*tiny, "make a\n-", 3, seed=seed, config=SamplingConfig(max_new_tokens=6))  # noqa: E731
-    assert draw(1) == draw(1) != draw(2)
-    assert all("<" not in line for line, _ in draw(1))
-
-
-@pytest.mark.parametrize(
-    ("line", "repetitive", "malformed"),
-    [
-        ("Turn the office down", False, False),
-        ("It is what it is", False, False),
-        ("The the shoe for mud", True, False),
-        ("A shoe for you and a shoe for me", True, False),
-        ("Mud runs on mud and more mud", True, False),
-        ("He said \"no", False, True),
-        ("He said \"no\" to mud", False, False),
-        ("(Almost done", False, True),
-        ("A day for the", False, True),
-        ("What is it for?", False, False),
-        ("Mud,", False, True),
-        ("One two three,", False, True),
-        (", and then mud", False, True),
-        ("Some mud . Really", False, True),
-    ],
-)  # fmt: skip
-def test_faults_of_a_line(line: str, repetitive: bool, malformed: bool) -> None:
-    assert is_repetitive(line) is repetitive
-    assert is_malformed(line) is malformed
-    assert is_malformed(line, is_finished=False)

@@ -1,7 +1,7 @@
 """Measures of a tuned language model: likelihoods of lines, preference accuracy, perplexity, win rates, defects.
 
 Intervals are 95 % bootstrap intervals over tests (or briefs), since lines of one test are not independent. Lines are [N], tests
-[T], pairs [K]. Knows models and numbers; what is compared with what is post_training_card's business.
+[T], pairs [K]. Knows models and numbers; what is compared with what is adapter_card's business.
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
-"""Measure an adapter against the model below it on held-out headline tests, and write its card."""
+"""Measure an adapter against the model below it on held-out headline tests, and write its card.
+
+python -m data.make.adapter_card packages.parquet --adapter RUN/3/adapter --export DIR
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -18,7 +22,8 @@ from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests
 from adcreative.metrics.bootstrap import Interval
 from adcreative.papers.post_training.data import read_tests
-from adcreative.papers.post_training.measures import (
+from adcreative.papers.post_training.model import BASE_NAME, Model, load_base, write_adapter
+from data.make.adapter_measures import (
     LineLikelihoods,
     is_malformed,
     is_repetitive,
@@ -29,7 +34,6 @@ from adcreative.papers.post_training.measures import (
     ratio_interval,
     sample_lines,
 )  # fmt: skip
-from adcreative.papers.post_training.model import BASE_NAME, Model, load_base, write_adapter
 
 SAMPLING = SamplingConfig(max_new_tokens=28, temperature=0.8, top_p=0.9)
 NUM_BRIEFS, LINES_PER_BRIEF = 40, 10
@@ -166,7 +170,7 @@ def card(figures: dict[str, Any], notes: str = "") -> str:
         f"| {name} | {show(row['repetitive'])} | {show(row['malformed'])} | {row['characters']:.0f} |"
         for name, row in figures["faults"].items()
     )
-    return (Path(__file__).parent / "card.md").read_text(encoding="utf-8").format(
+    return (Path(__file__).parent / "adapter_card.md").read_text(encoding="utf-8").format(
         base_name=BASE_NAME, attribution=ATTRIBUTION, accuracy=accuracy, faults=faults, tests=figures["tests"],
         base_perplexity=show(figures["perplexity"]["base"]), tuned_perplexity=show(figures["perplexity"]["tuned"]),
         win_rate=show(figures["win_rate"]), pairs=figures["matched_pairs"], briefs=figures["briefs"],
@@ -184,3 +188,17 @@ else: {Interval(**win_rate)}. The predictor reads the same headline score beside
 archive, so this is no independent opinion. Figures about written lines are made by
 `python -m data.make.adapter_wins packages-train.parquet data/weights/copywriter`.
 """
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="parquet file of headline tests; figures are of its held-out part")
+    parser.add_argument("--adapter", type=Path, required=True)
+    parser.add_argument("--export", type=Path, help="copy the adapter there, with a card of the figures")
+    arguments = parser.parse_args()
+    print(json.dumps(evaluate_and_export(arguments.data, arguments.adapter, arguments.export), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Continued pre-training over pipeline stages, which goes on when a stage dies."""
