@@ -83,8 +83,9 @@ train-embedded: .venv/.installed
 	$(BIN)/python -m data.make.directions $(DATA)/faces
 	$(BIN)/python -m data.make.headline_training $(DATA)/upworthy/packages-train.parquet --cache runs/headline-states
 	$(BIN)/python -m data.make.clip_training $(DATA)/faces
-	$(BIN)/python -m adcreative.papers.post_training sft $(DATA)/upworthy/packages-train.parquet --out runs/lora/sft
-	$(BIN)/python -m adcreative.papers.post_training dpo $(DATA)/upworthy/packages-train.parquet --out runs/lora/dpo \
+	$(BIN)/python -m data.make.adapter_data $(DATA)/upworthy/packages-train.parquet runs/lora
+	$(BIN)/python -m adcreative.papers.post_training sft runs/lora/approved.jsonl --out runs/lora/sft
+	$(BIN)/python -m adcreative.papers.post_training dpo runs/lora/pairs.jsonl --out runs/lora/dpo \
 		--start runs/lora/sft/adapter
 	$(BIN)/python -m data.make.adapter_card $(DATA)/upworthy/packages-train.parquet \
 		--adapter runs/lora/dpo/adapter --export data/weights/copywriter

@@ -5,7 +5,6 @@
     labels           PictureLabeller: ImageNet classes seen in a picture, for benchmarks
     headline         HeadlineModel: how appealing is a headline
     language         which language words are in (no torch)
-    headline_tests   the real headline tests it learns from and is judged on (no torch)
     faces            FaceAnalyzer, FaceCodec
 
 Importing the package loads nothing.

@@ -19,10 +19,9 @@ from adcreative.artifacts import write_atomically
 from adcreative.copywriter.engines.adapter import CONFIG_FILE, WEIGHTS_FILE, merge_adapter
 from adcreative.copywriter.engines.decoding import SamplingConfig
 from adcreative.encoders.headline import HeadlineModel
-from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests
 from adcreative.metrics.bootstrap import Interval
-from adcreative.papers.post_training.data import read_tests
 from adcreative.papers.post_training.model import BASE_NAME, Model, load_base, write_adapter
+from data.make.adapter_data import line_prompts, read_tests
 from data.make.adapter_measures import (
     LineLikelihoods,
     is_malformed,
@@ -34,6 +33,7 @@ from data.make.adapter_measures import (
     ratio_interval,
     sample_lines,
 )  # fmt: skip
+from data.make.headline_tests import ATTRIBUTION, HeadlineTests
 
 SAMPLING = SamplingConfig(max_new_tokens=28, temperature=0.8, top_p=0.9)
 NUM_BRIEFS, LINES_PER_BRIEF = 40, 10
@@ -49,7 +49,8 @@ def evaluate_and_export(parquet_path: Path, adapter: Path, export: Path | None) 
 
     adapter: a stage's adapter, or one of its checkpoints.
     """
-    tests, prompts = read_tests(parquet_path, "held-out")
+    tests, about = read_tests(parquet_path, "held-out")
+    prompts = line_prompts(about)
     arm_prompts = [prompts[test] for test in tests.test_idx]
     model, tokenizer = load_base()
     likelihoods: dict[str, LineLikelihoods] = {}
@@ -74,7 +75,8 @@ def write_drafts(model: Model, prompts: Sequence[str]) -> list[list[Draft]]:
 
 def redraft(parquet_path: Path, adapter: Path) -> tuple[Drafts, HeadlineTests]:
     """Return the lines that `evaluate_and_export` judges, written anew, and the held-out tests."""
-    tests, prompts = read_tests(parquet_path, "held-out")
+    tests, about = read_tests(parquet_path, "held-out")
+    prompts = line_prompts(about)
     model = load_base()
     base = write_drafts(model, prompts[:NUM_BRIEFS])
     merge_adapter(model[0], adapter)

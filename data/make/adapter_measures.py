@@ -18,8 +18,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from adcreative.copywriter.brief import WORD
 from adcreative.copywriter.engines.decoding import SampledRow, SamplingConfig, SharedPrompt
 from adcreative.copywriter.rules import word_set
-from adcreative.encoders.headline_tests import HeadlineTests, build_pairs
 from adcreative.metrics.bootstrap import Interval, draw_group_counts
+from data.make.headline_tests import HeadlineTests, build_pairs
 
 NUM_RESAMPLES = 2000
 LENGTH_TOLERANCE = 0.1

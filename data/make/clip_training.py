@@ -37,9 +37,9 @@ from torch.nn import functional as F
 from adcreative.artifacts import save_artifact
 from adcreative.encoders import weights
 from adcreative.encoders.creative_clip import CONTEXT_LENGTH, EMBED_DIM, FORMAT, KIND, PICTURE_HEAD, TEXT_HEAD, CreativeClip
-from adcreative.encoders.headline_tests import ATTRIBUTION, read_headline_tests
 from adcreative.encoders.networks.towers import build_towers
 from adcreative.errors import TrainingError
+from data.make.headline_tests import ATTRIBUTION, read_headline_tests
 
 
 @dataclass(frozen=True, kw_only=True)

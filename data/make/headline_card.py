@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from adcreative.encoders.headline import HeadlineModel, HeadlineNet, save_headline_net
-from adcreative.encoders.headline_tests import ATTRIBUTION, HeadlineTests, evaluate_scores
+from data.make.headline_tests import ATTRIBUTION, HeadlineTests, evaluate_scores
 
 CROSS_VALIDATED = "all tests, five-fold (heads fitted without the test and any test sharing a headline)"
 

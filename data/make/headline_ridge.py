@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from adcreative.encoders.headline_tests import HeadlineTests, evaluate_scores, normalise_headline
+from data.make.headline_tests import HeadlineTests, evaluate_scores, normalise_headline
 
 
 def fit_slopes(features: np.ndarray, tests: HeadlineTests, *, ridge: float, overdispersion: float) -> np.ndarray:

@@ -25,8 +25,8 @@ from torch import Tensor
 from adcreative.artifacts import hash_bytes
 from adcreative.encoders import weights
 from adcreative.encoders.headline import HeadlineModel, HeadlineNet, read_language, read_minilm, surface_features
-from adcreative.encoders.headline_tests import HeadlineTests, normalise_headline, read_headline_tests
 from data.make.headline_ridge import cross_validate, fit_slopes
+from data.make.headline_tests import HeadlineTests, normalise_headline, read_headline_tests
 
 CHUNK = 512
 

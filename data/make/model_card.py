@@ -24,12 +24,12 @@ from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
 from adcreative.ctr.evaluation import measure_held_out
 from adcreative.ctr.predictor import Predictor
-from adcreative.encoders.headline_tests import part_of_test
 from adcreative.errors import CatalogError
 from adcreative.report.plots import draw_evaluation
 from adcreative.verbs.loading import Tools, load_market, load_tools
 from data.make.card_text import render_model_card
 from data.make.faithfulness import judge_heat, judge_words
+from data.make.headline_tests import part_of_test
 from data.make.shipped_training import MARKET_SCALE, extract, extract_market
 
 HEADLINES, ADS = "held-out headline tests", "simulated ads"

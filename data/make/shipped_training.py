@@ -26,10 +26,10 @@ from adcreative.catalog import read_catalog
 from adcreative.creative import Creative
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.predictor import Predictor
-from adcreative.encoders.headline_tests import ATTRIBUTION, part_of_test
 from adcreative.features.tables import extract_features
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 from adcreative.verbs.loading import Judges, Tools, load_market, load_tools
+from data.make.headline_tests import ATTRIBUTION, part_of_test
 from data.make.predictor_fitting import fit_predictor, predict_rates
 
 PROVENANCE = {

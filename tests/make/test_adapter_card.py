@@ -24,7 +24,7 @@ from data.make.adapter_measures import (
     ratio_interval,
     sample_lines,
 )
-from tests.papers.post_training.test_training import make_tests
+from tests.make.test_adapter_data import make_tests
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
-from adcreative.encoders.headline_tests import HeadlineTests
 from adcreative.errors import CreativeError
 from data.make import adapter_wins
 from data.make.adapter_card import card, draft_figures
 from data.make.adapter_wins import main, predictor_scorer
+from data.make.headline_tests import HeadlineTests
 
 FOLDER = Path(__file__).parents[2] / "data" / "weights" / "copywriter"
 TESTS = HeadlineTests(

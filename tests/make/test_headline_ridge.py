@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.encoders.headline_tests import HeadlineTests
 from data.make.headline_ridge import cross_validate, fit_slopes, group_tests
+from data.make.headline_tests import HeadlineTests
 
 
 def planted(num_tests: int, headlines: tuple[str, ...] | None = None) -> tuple[HeadlineTests, np.ndarray, np.ndarray]:

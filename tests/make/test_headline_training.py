@@ -12,8 +12,8 @@ import torch
 
 from adcreative.encoders import weights
 from adcreative.encoders.headline import HeadlineModel, HeadlineNet, read_language, read_minilm
-from adcreative.encoders.headline_tests import HeadlineTests
 from data.make import headline_training as training
+from data.make.headline_tests import HeadlineTests
 
 GOOD, BAD = ("free", "puppy", "secret"), ("report", "budget", "quarterly")
 CONFIG = training.HeadlineTrainingConfig(ridge=10.0)

@@ -2,7 +2,7 @@
 
 python -m adcreative.papers.post_training pretrain corpus.txt --out RUN/1                     a brand's texts
 python -m adcreative.papers.post_training sft approved.jsonl --out RUN/2 [--start RUN/1/adapter]
-python -m adcreative.papers.post_training dpo packages.parquet --out RUN/3 --start RUN/2/adapter
+python -m adcreative.papers.post_training dpo pairs.jsonl --out RUN/3 --start RUN/2/adapter
 python -m adcreative.papers.post_training checkfree corpus.txt --out RUN/4 --stages 5 --plus --drill 7
 """
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adcreative.encoders.headline_tests import (
+from adcreative.errors import TrainingError
+from data.make.headline_tests import (
     PARTS,
     HeadlineTests,
     build_pairs,
@@ -16,7 +17,6 @@ from adcreative.encoders.headline_tests import (
     part_of_test,
     read_headline_tests,
 )
-from adcreative.errors import TrainingError
 
 
 def write_packages(path: Path, rows: list[tuple[str, str, int, int, int]]) -> Path:
