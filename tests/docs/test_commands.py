@@ -25,7 +25,7 @@ HAS_NO_PARSER = {"tests.bench.editing", "tests.bench.fuxictr",
                  "tests.bench.long_history", "data.make.measured", "data.make.sample_ads", "tests.check_demo",
                  "tests.check_install", "tests.check_audit", "tests.bench.check"}  # fmt: skip
 
-STAGES = ("pretrain", "sft", "dpo", "pipeline", "evaluate")
+STAGES = ("pretrain", "sft", "dpo", "checkfree")
 
 
 def read(page: Path) -> str:
