@@ -79,7 +79,7 @@ def count(out: Path, verdict: Path) -> dict[str, dict[str, float]]:
     makers = {one["ad"]: one["maker"] for one in json.loads(out.with_name(f"{out.name}.key.json").read_text())}
     said: dict[str, list[tuple[bool, int]]] = defaultdict(list)
     for row in csv.DictReader(verdict.read_text(encoding="utf-8").splitlines()):
-        said[makers.pop(int(row["ad"]))].append((row["run"].strip().casefold() == "yes", int(row["craft"])))
+        said[makers.pop(int(row["ad"].removeprefix("ad-")))].append((row["run"].strip().casefold() == "yes", int(row["craft"])))
     if makers:
         raise SystemExit(f"{verdict} says nothing of {len(makers)} ads, such as {min(makers)}")
     return {

@@ -115,7 +115,7 @@ def _locked_cache(patch: pytest.MonkeyPatch) -> None:
         (_no_pillow, "package pillow", 'pip install "pillow'),
         (_full_disk, "disk, cache", "Free some space"),
         (_small_memory, "memory", "Close other programs"),
-        (_old_python, "python", "Use Python 3.11 or 3.12"),
+        (_old_python, "python", "Use Python 3.11, 3.12 or 3.13"),
         (_bad_key, "language model key", "set it again"),
         (_locked_cache, "cache", "Set ADCREATIVE_CACHE to a folder of yours"),
     ],
