@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adcreative.artifacts import dump_json, hash_bytes, write_atomically
 from adcreative.errors import ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.engines import BatchConfig, apply_job
 from adcreative.runs.outputs import check_outputs, own_outputs
-
-if TYPE_CHECKING:
-    from adcreative.benchmarks.bars.grid import Trial
-    from adcreative.benchmarks.bars.trials import TrialJob
 
 ENVIRONMENT = "environment.json"
 BOARDS = ("board.csv", "board.md", "board.html", "board.json")
@@ -46,7 +42,7 @@ def benchmark_bars(
     Args:
         data: id of a data set (`benchmarks.bars.datasets`), or a TOML file that describes one's own.
         files: folder of its files. networks: lines of the grid, () = all. grid: "small", "sequences", or a YAML file.
-        workers: processes; engine: "local", or "ray" for Ray Tune trials.
+        workers: processes; engine: "local", or "ray": a cluster whose nodes all read `files` and write `out`.
     Raises:
         ConfigError: an unknown data set, grid, network or key; files of another md5. CatalogError: a file is missing.
         TrainingError: nothing can be learnt.
@@ -77,7 +73,7 @@ def benchmark_bars(
     job = TrialJob(dataset, folder, out, progress if config.workers in (None, 1) and engine == "local" else silent)
     plan = Plan(dataset=dataset, folder=folder, out=out, trials=trials, seeds=range(num_seeds))
     with own_outputs(choices, sources, restart=restart):
-        rows = follow(plan, lambda missing: _apply(job, missing, config, should_stop), progress)
+        rows = follow(plan, lambda missing: apply_job(job, missing, config, should_stop), progress)
     if rows is None:
         return BarsSummary(table="", rows=[], path=out, stopped=True)
     title, facts = f"{dataset.id}: {len(plan.lines)} networks by one protocol", _facts(dataset, len(trials), num_seeds)
@@ -93,14 +89,6 @@ def benchmark_bars(
 def _check_seeds(num_seeds: int) -> None:
     if num_seeds < 1:
         raise ConfigError(f"seeds must be at least 1, got {num_seeds}.")
-
-
-def _apply(job: TrialJob, trials: Sequence[Trial], config: BatchConfig, should_stop: ShouldStop) -> Iterable[Any]:
-    if config.engine == "ray":
-        from adcreative.benchmarks.bars.ray_tune import tune_trials
-
-        return tune_trials(job, trials, config.workers)
-    return apply_job(job, trials, config, should_stop)
 
 
 def _facts(dataset: Any, num_settings: int, num_seeds: int) -> list[str]:
