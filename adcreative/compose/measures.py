@@ -102,7 +102,7 @@ def measure(recipe: Recipe, composed: Composed) -> Measures:
         num_dropped=len(set(composed.dropped) - {"brand", "legal"}),
         thing_share=_thing_share(composed),
         lead=recipe.texts.get(recipe.emphasis) or recipe.texts.get("headline", ""),
-        grid=to_oklab(cv2.resize(image_u8, (GRID, GRID), interpolation=cv2.INTER_AREA)),
+        grid=grid_of(small),
     )
 
 
