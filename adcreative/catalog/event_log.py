@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from adcreative.artifacts import open_atomically
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.datasets.finn_slates import read_finn_slates
 from adcreative.catalog.datasets.open_bandit import FEATURES, add_open_bandit_context
@@ -41,7 +42,7 @@ from adcreative.catalog.platforms.numbers import POINT, is_blank
 from adcreative.catalog.platforms.rates import check_rates
 from adcreative.catalog.platforms.totals import NOTHING, LeftOut, Line, find_left_out, is_total
 from adcreative.catalog.results import read_results
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import write_rows
 from adcreative.errors import CatalogError, ConfigError
 
 COLUMNS = (
@@ -211,7 +212,7 @@ def write_event_log(log: EventLog, out: Path) -> None:
         known = log.rows.astype(object).where(log.rows.notna(), None)  # an empty cell where nobody noted a propensity
         write_rows(out, (dict(zip(COLUMNS, row, strict=True)) for row in known.itertuples(index=False)), COLUMNS)
         return
-    with atomic_file(out, binary=True) as file:
+    with open_atomically(out) as file:
         log.rows.to_parquet(file, index=False)
 
 

@@ -12,9 +12,8 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from adcreative.artifacts import open_atomically
 from adcreative.creative import Creative, FailedCreative
@@ -76,23 +75,6 @@ def read_our_rows(path: Path) -> list[dict[str, str]]:
     return parse_rows(path.read_bytes().decode("utf-8-sig"))
 
 
-@contextmanager
-def atomic_file(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
-    """Open a file that appears under `path` only when the block ends well; a crash leaves the older file as it was.
-
-    The folder is made when missing. Text is UTF-8 with "\\n" line ends.
-
-    Raises:
-        CatalogError: the file cannot be written there.
-    """
-    path = Path(path)
-    try:
-        with open_atomically(path, is_text=not binary) as file:
-            yield file
-    except OSError as error:
-        raise CatalogError(f"{path} cannot be written ({error.strerror or error}). Choose another place.") from error
-
-
 def format_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], name: str = "the table") -> Iterator[str]:
     """Yield the lines of a CSV with formula escaping, the header first; rows may come from a generator.
 
@@ -117,7 +99,7 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[
         CatalogError: a row has a key that is not in `columns`, or the file cannot be written.
     """
     num_lines = 0
-    with atomic_file(path) as file:
+    with open_atomically(path, is_text=True) as file:
         for line in format_rows(rows, columns, Path(path).name):
             file.write(line)
             num_lines += 1

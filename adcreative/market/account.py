@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from adcreative.artifacts import open_atomically, write_atomically
 from adcreative.catalog.event_log import build_event_log, write_event_log
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import write_rows
 from adcreative.creative import Creative
 from adcreative.market.brands import read_market
 from adcreative.market.folder import save_picture, write_metadata
@@ -62,7 +63,7 @@ def write_account(market: Market, out: Path, num: int, seed: int, *, progress: C
              for one, start in zip(creatives, starts, strict=True)]  # fmt: skip
     _write_tables(folder, dated, world, rng)
     write_metadata(folder / "creatives", dated)
-    with atomic_file(Path(out) / "account-truth.json") as file:
+    with open_atomically(Path(out) / "account-truth.json", is_text=True) as file:
         rows = {one.ad_name: {"true_ctr_new": float(rate), "wear": float(wear), "shown": float(shown)}
                 for one, rate, wear, shown in zip(creatives, rates, world.wear, world.shown, strict=True)}  # fmt: skip
         json.dump({"market_seed": market.seed, "seed": seed, "creatives": rows}, file, indent=1)
@@ -154,10 +155,10 @@ def _write_tables(folder: Path, creatives: list[Creative], world: LaunchWorld, r
     ]  # fmt: skip
     columns = ("ad_name", "headline", "description", "brand", "cta", "bid", "url")
     write_rows(folder / "bids.csv", bids[:60], columns)
-    with atomic_file(folder / "personas.toml") as file:
-        file.write('["Explorers"]\nopenness = 1.5\n\n["Planners"]\nconscientiousness = 1.5\nopenness = -0.5\n')
-    with atomic_file(folder / "article.md") as file:
-        file.write(WORDS["article"])
+    write_atomically(
+        folder / "personas.toml", (b'["Explorers"]\nopenness = 1.5\n\n["Planners"]\nconscientiousness = 1.5\nopenness = -0.5\n')
+    )
+    write_atomically(folder / "article.md", WORDS["article"].encode())
 
 
 def _rate(creatives: list[Creative], world: LaunchWorld, rng: np.random.Generator) -> list[dict[str, Any]]:

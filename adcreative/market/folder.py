@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from adcreative.artifacts import open_atomically
 from adcreative.catalog.images import read_image
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.catalog.tables import write_rows
 from adcreative.creative import COLUMNS, Creative
 from adcreative.errors import ConfigError
 
@@ -39,7 +40,7 @@ def save_picture(creative: Creative, data_dir: Path) -> Creative:
     buffer = io.BytesIO()
     Image.fromarray(creative.image_u8).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     path = data_dir / creative.file_name
-    with atomic_file(path, binary=True) as file:
+    with open_atomically(path) as file:
         file.write(buffer.getvalue())
     pixels: np.ndarray = read_image(path)
     return replace(creative, image_u8=pixels, image_path=path)
@@ -54,6 +55,6 @@ def write_metadata(data_dir: Path, creatives: list[Creative]) -> Path:
 
 def write_truth(path: Path, market_seed: int, seed: int, creatives: dict[str, dict[str, Any]]) -> None:
     """Write the truth: market_seed, seed, and by ad_name its file_name, true_ctr and the parts of its log-odds."""
-    with atomic_file(path) as file:
+    with open_atomically(path, is_text=True) as file:
         json.dump({"market_seed": market_seed, "seed": seed, "creatives": creatives}, file, indent=1)
         file.write("\n")

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from adcreative.artifacts import write_atomically
 from adcreative.catalog.mapping import TableSettings, format_settings
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.platforms.columns import fold_column
@@ -16,7 +17,6 @@ from adcreative.catalog.platforms.matching import find_fields, match_layout
 from adcreative.catalog.proposal import ColumnProposal, MappingProposal, propose_mapping
 from adcreative.catalog.results import ResultRow, read_results
 from adcreative.catalog.sources import open_source
-from adcreative.catalog.tables import atomic_file
 from adcreative.delivery.forecast.trend import Fatigue, measure_fatigue
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.problem import has_code
@@ -172,8 +172,7 @@ def write_settings(settings: TableSettings, out: Path, lines: Sequence[str] = ()
     """
     if out.exists() and not _was_proposed(out):
         raise ConfigError(f"{out} is there and was not written by a proposal; move it away, or give it with --columns.")
-    with atomic_file(out) as file:
-        file.write("".join((f"{_PROPOSED}\n", *lines, format_settings(settings))))
+    write_atomically(out, "".join((f"{_PROPOSED}\n", *lines, format_settings(settings))).encode())
     return out
 
 

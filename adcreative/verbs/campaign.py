@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adcreative.artifacts import dump_json, make_private_dir
+from adcreative.artifacts import dump_json, make_private_dir, open_atomically, write_atomically
 from adcreative.catalog.mapping import read_settings as read_table_settings
-from adcreative.catalog.tables import atomic_file, failures_path, write_rows
+from adcreative.catalog.tables import failures_path, write_rows
 from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
 from adcreative.errors import ConfigError
 from adcreative.options import takes
@@ -145,7 +145,7 @@ def read_out(
     for name, answer in answers.items():
         warnings += answer.warnings
         lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}{_say_value(arm, answer)}" for arm in answer.arms]
-    with own_outputs((out,), inputs, restart=restart), atomic_file(out) as file:
+    with own_outputs((out,), inputs, restart=restart), open_atomically(out, is_text=True) as file:
         told = [{"test": name, **answer.as_dict()} for name, answer in answers.items()]
         file.write(dump_json({"tests": told}, indent=1))
     if ledger is not None:
@@ -262,8 +262,7 @@ def import_results(
     figures = recalibrate(outcomes)
     with own_outputs(outputs, inputs, restart=restart):
         write_rows(outputs[0], ({name: row[name] for name in OUTCOME_COLUMNS} for row in outcomes), OUTCOME_COLUMNS)
-        with atomic_file(outputs[1]) as file:
-            file.write(dump_json(figures.as_dict(), indent=1))
+        write_atomically(outputs[1], dump_json(figures.as_dict(), indent=1).encode())
     lines = ["the run stated no rates, so there is nothing to compare"]
     if figures.real_by_predicted is not None:
         lines = [f"real clicks are {figures.real_by_predicted:.2f} times the predicted ones ({figures.num_variants} variants)"]

@@ -16,7 +16,7 @@ from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.naming import NamePattern, read_pattern
 from adcreative.catalog.results import ResultRow, read_results
-from adcreative.catalog.tables import atomic_file, failures_path, write_failures, write_rows
+from adcreative.catalog.tables import failures_path, write_failures, write_rows
 from adcreative.concepts.attributes import find_attributes, find_name_pattern
 from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
 from adcreative.concepts.grouping import Grouping, Seen, group, see
@@ -270,8 +270,7 @@ def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, 
     ]
     for place, brief in enumerate(briefs):
         name = NEXT if not place else f"next-{place + 1}.toml"
-        with atomic_file(out / name) as file:
-            file.write(write_brief(brief, ran, grouping.concept, share, out))
+        write_atomically(out / name, write_brief(brief, ran, grouping.concept, share, out).encode())
     for place in range(len(briefs), 5):
         (out / (NEXT if not place else f"next-{place + 1}.toml")).unlink(missing_ok=True)
     plain = {
@@ -279,8 +278,7 @@ def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, 
         "concepts": _plain_concepts(account, grouping, told), "attributes": [one.as_dict() for one in told["attributes"]],
         "briefs": [one.as_dict() for one in briefs],
     }  # fmt: skip
-    with atomic_file(out / SHEET) as file:
-        file.write(dump_json(plain, indent=1))
+    write_atomically(out / SHEET, dump_json(plain, indent=1).encode())
     pictures = [str(one.image_path) if one.image_path else "" for one in account.ads]
     write_atomically(out / REPORT, render_concepts(plain, pictures).encode(), is_private=True)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from adcreative.artifacts import dump_json
+from adcreative.artifacts import dump_json, open_atomically, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import EventLog, read_event_log
 from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.results import ResultRow
-from adcreative.catalog.tables import atomic_file, beside, write_rows
+from adcreative.catalog.tables import beside, write_rows
 from adcreative.creative import COLUMNS, Creative
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.options import takes
@@ -97,9 +97,8 @@ def forecast(
             write_rows(queue_out, (_as_metadata(one, queue_out.parent) for one in queue), COLUMNS)
         else:
             queue_out.unlink(missing_ok=True)
-        with atomic_file(sheet) as file:
-            file.write(dump_json(_as_dict(answer, lives), indent=1))
-        with atomic_file(page) as file:
+        write_atomically(sheet, dump_json(_as_dict(answer, lives), indent=1).encode())
+        with open_atomically(page, is_text=True) as file:
             today = date.fromordinal(lives.last_day)
             file.write(render_forecast(answer.rows, _as_dict(answer, lives), _say(answer, lives), today))
     progress("forecasting", 1, 1)

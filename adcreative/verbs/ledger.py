@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from adcreative.artifacts import dump_json
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.artifacts import dump_json, write_atomically
+from adcreative.catalog.tables import write_rows
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
 
@@ -28,8 +28,7 @@ def ledger(path: Path, out: Path, *, share: Path | None = None, restart: bool = 
     found = calibrate(rows)
     outputs = [one for one in (out, share) if one is not None]
     with own_outputs(outputs, (path,), restart=restart):
-        with atomic_file(out) as file:
-            file.write(dump_json({"num_rows": len(rows), **asdict(found)}, indent=1))
+        write_atomically(out, dump_json({"num_rows": len(rows), **asdict(found)}, indent=1).encode())
         if share is not None:
             told = share_rows(rows)
             write_rows(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adcreative.artifacts import dump_json
+from adcreative.artifacts import dump_json, open_atomically, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.boundary import typed
 from adcreative.catalog.event_log import read_event_log, read_numbers
 from adcreative.catalog.formats.logs import read_names, read_whole_log
-from adcreative.catalog.tables import atomic_file, beside, write_rows
+from adcreative.catalog.tables import beside, write_rows
 from adcreative.errors import ConfigError
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -81,8 +81,7 @@ def rotate(
             write_rows(slates_out, planning.plan_as_rows(plan.slates), tuple(plan.slates.columns))
         else:
             slates_out.unlink(missing_ok=True)
-        with atomic_file(page_out) as file:
-            file.write(render_rotation(planning.plan_as_rows(plan.rows), plan.lines, plan.warnings))
+        write_atomically(page_out, render_rotation(planning.plan_as_rows(plan.rows), plan.lines, plan.warnings).encode())
     progress("planning", 3, 3)
     more = (f"... and {len(plan.lines) - MAX_LINES} more contexts",) if len(plan.lines) > MAX_LINES else ()
     return RunSummary(path=out, done=len(plan.rows), warnings=plan.warnings, lines=plan.lines[:MAX_LINES] + more)
@@ -173,7 +172,7 @@ def evaluate_policy(
         raise ConfigError(STOPPED)
     progress("estimating", 1, 2)
     found = judge_policy(events, shares, Path(log).name, clip=clip, seed=seed)
-    with own_outputs((out,), (log, plan), restart=restart), atomic_file(out) as file:
+    with own_outputs((out,), (log, plan), restart=restart), open_atomically(out, is_text=True) as file:
         file.write(dump_json(_as_dict(found, str(policy)), indent=1))
     progress("estimating", 2, 2)
     return RunSummary(path=out, done=found.num_rows, warnings=found.warnings, lines=_say(found))

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from adcreative.artifacts import dump_json
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import read_numbers
 from adcreative.catalog.formats.logs import read_names, read_whole_log
-from adcreative.catalog.tables import atomic_file, beside, write_rows
+from adcreative.catalog.tables import beside, write_rows
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -75,8 +75,7 @@ def target(
         raise ConfigError("stopped before the result was complete; nothing was written")
     with own_outputs((out, sheet), (ads, labels), restart=restart):
         write_rows(out, _rows(ordered, names, truth, ranking), TARGET_COLUMNS)
-        with atomic_file(sheet) as file:
-            file.write(dump_json(_as_dict(names, ranking, len(ordered)), indent=1))
+        write_atomically(sheet, dump_json(_as_dict(names, ranking, len(ordered)), indent=1).encode())
     warnings = [f"{unknown} rows of {Path(labels).name} name creatives that are not in {Path(ads).name}."] if unknown else []
     progress("ranking", 2, 2)
     return RunSummary(path=out, done=len(ordered), warnings=tuple(warnings), lines=_say(names, ranking))

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adcreative.catalog.tables import atomic_file, escape_cell, failures_path, write_failures, write_rows
+from adcreative.artifacts import write_atomically
+from adcreative.catalog.tables import escape_cell, failures_path, write_failures, write_rows
 from adcreative.creative import FailedCreative
 from adcreative.delivery.experiment.export_pictures import (
     Leave,
@@ -242,8 +243,7 @@ def _write_meta(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _write_adcp(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with atomic_file(out) as file:
-        file.write(json.dumps({"creatives": list(rows)}, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(out, (json.dumps({"creatives": list(rows)}, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 Build = Callable[[Variant, Sequence[Variant], ExportSettings, Path, Leave], tuple[dict[str, Any], list[str]]]

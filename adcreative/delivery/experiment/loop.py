@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adcreative.artifacts import make_private_dir
+from adcreative.artifacts import make_private_dir, open_atomically
 from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.results import ResultRow, read_results
-from adcreative.catalog.tables import atomic_file
 from adcreative.creative import TEXT_COLUMNS
 from adcreative.delivery.experiment.variants import Variant, find_variant_id
 from adcreative.errors import CatalogError, ConfigError
@@ -241,6 +240,6 @@ def write_training_table(outcomes: Sequence[Mapping[str, Any]], out_dir: Path) -
         raise CatalogError(
             "no variant with results still has its picture, so there is nothing to train on. Keep the run folders."
         )
-    with atomic_file(out_dir / "metadata.parquet", binary=True) as file:
+    with open_atomically(out_dir / "metadata.parquet") as file:
         pq.write_table(pa.Table.from_pylist(rows), file)
     return len(rows)

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adcreative.catalog.tables import atomic_file, write_rows
+from adcreative.artifacts import write_atomically
+from adcreative.catalog.tables import write_rows
 from adcreative.delivery.experiment.sequential import fixed_sample_size, sequential_sample_size
 from adcreative.delivery.experiment.settings import PlanSettings
 from adcreative.delivery.experiment.shortening import MIN_EFFECT_SCALE, Shorter, count_in_time, say_shorter, shorten
@@ -205,8 +206,7 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
 def write_plan(plan: TestPlan, out_dir: Path) -> Path:
     """Write plan.json and plan.csv (one row an arm) into `out_dir`; return the path of plan.json."""
     path = Path(out_dir) / "plan.json"
-    with atomic_file(path) as file:
-        file.write(json.dumps(plan.as_dict(), indent=1, ensure_ascii=False) + "\n")
+    write_atomically(path, (json.dumps(plan.as_dict(), indent=1, ensure_ascii=False) + "\n").encode())
     rows: dict[str, dict[str, Any]] = {}
     for arm in plan.arms:
         rows.setdefault(arm.control.variant_id, _csv_row(arm.control))

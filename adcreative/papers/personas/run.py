@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adcreative.artifacts import dump_json
+from adcreative.artifacts import dump_json, open_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.mapping import read_settings as read_table_settings
-from adcreative.catalog.tables import atomic_file, beside, write_rows
+from adcreative.catalog.tables import beside, write_rows
 from adcreative.creative import Creative
 from adcreative.errors import ConfigError
 from adcreative.options import takes
@@ -73,7 +73,7 @@ def audit_personas(
         if profiles:
             expected = found.model.base + found.model.ad_effect + found.model.shifts(_stack(profiles), responses.features)
             write_rows(outputs[2], _rank(profiles, names, "expected", expected), ("persona", "rank", "creative", "expected"))
-        with atomic_file(out) as file:
+        with open_atomically(out, is_text=True) as file:
             file.write(dump_json({
                 "num_people": num_people, "num_ads": num_ads, "is_useful": found.is_useful, "traits": traits,
                 "features": features, "auc_within_person": {name: asdict(one) for name, one in found.figures.items()},

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from adcreative.artifacts import dump_json
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.metadata import find_metadata
 from adcreative.catalog.names import read_name
-from adcreative.catalog.tables import atomic_file, beside
+from adcreative.catalog.tables import beside
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.options import takes
@@ -77,10 +77,8 @@ def place(
     odds = attractions(market.ctr, fit, fit_weight=settings.fit_weight, min_fit=settings.min_fit)
     found = _allocate(market, odds, settings)
     with own_outputs((out, sheet), (text, creatives, settings.past_bids), restart=restart):
-        with atomic_file(out) as file:
-            file.write(_render(places, market, found, settings.label))
-        with atomic_file(sheet) as file:
-            file.write(dump_json(_as_dict(places, market, found, fit, settings), indent=1))
+        write_atomically(out, _render(places, market, found, settings.label).encode())
+        write_atomically(sheet, dump_json(_as_dict(places, market, found, fit, settings), indent=1).encode())
     progress("placing", 2, 2)
     return RunSummary(
         path=out, done=len(found.ads), lines=_say(market, places, found), warnings=_warn(found, fit, settings.min_fit)

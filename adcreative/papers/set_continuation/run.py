@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from adcreative.artifacts import dump_json
+from adcreative.artifacts import dump_json, open_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.logs import read_names, read_whole_log
-from adcreative.catalog.tables import atomic_file, beside, write_rows
+from adcreative.catalog.tables import beside, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
@@ -80,7 +80,7 @@ def extend(
     rows = [{"rank": rank, "item": names[at], "popularity": int(popularity[at])} for rank, at in enumerate(found, 1)]
     with own_outputs((out, sheet), (library, creatives), restart=restart):
         write_rows(out, rows, EXTEND_COLUMNS)
-        with atomic_file(sheet) as file:
+        with open_atomically(sheet, is_text=True) as file:
             file.write(dump_json({"seeds": list(seeds), "title": title, "num_sets": len(sets), "num_items": len(items),
                                   "method": _method(extender), "figures": figures}, indent=1))  # fmt: skip
     return RunSummary(path=out, done=len(rows), lines=_say(figures, _method(extender), rows, len(sets)))
