@@ -158,7 +158,8 @@ class FaceReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One change: face index (-1 for words and the whole picture), direction, strength (standard deviations).
+    """One change: face index (-1 for words and the whole picture), direction, strength (standard deviations), and what of it is
+    seen of a face in the finished picture (mm on a face 16 cm high, or degrees; None where that is not measured).
 
     Besides a face's directions: "headline", "description", "cta" (strength 0), a look such as "exposure", "scene", "layout" or
     "message" (a new layout, in which another message leads; its number).
@@ -167,6 +168,7 @@ class Edit:
     face: int
     direction: str
     strength: float
+    shown: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ import numpy as np
 
 from adcreative.creative import Alternative, Creative, EditResult
 from adcreative.editor.decision.finalists import Finalist, describe_alternative, finish_edit, pick_finalist, score_finalists
-from adcreative.editor.decision.judge import Verdict, accept, choose_finalists, choose_versions
+from adcreative.editor.decision.judge import MOST_QUESTIONS, Verdict, accept, choose_finalists, choose_versions
 from adcreative.editor.decision.opinions import ask_choosers, audit
 from adcreative.editor.decision.result import (
     WORDS,
@@ -155,7 +155,7 @@ class Session:
             second_opinion=second if show_best is None else self._showing(second, show_best), should_stop=should_stop,
         )  # fmt: skip
         why = self._compose_layouts(should_stop or never)
-        picked, self._ranked = self._rank(found, guide)
+        picked, self._ranked = self._rank(found)
         verdict = self._audit(picked) if picked is not None else None
         outcome = self._deliver(found, picked, verdict, self._explain(found, verdict, why))
         self.seconds = round(self.seconds + time.monotonic() - started_s, 3)
@@ -279,7 +279,7 @@ class Session:
 
         return ask
 
-    def _rank(self, found: SearchResult, scorer: CandidateScorer) -> tuple[Finalist | None, tuple[Finalist, ...]]:
+    def _rank(self, found: SearchResult) -> tuple[Finalist | None, tuple[Finalist, ...]]:
         """Score the best of what was found from final pixels; return the edit to put before the auditor, and all that can be
         chosen instead."""
         config = self.settings.config
@@ -287,21 +287,27 @@ class Session:
         finalists = score_finalists(self.opened, chosen, self.lines, self.models, config)
         (original,) = self.space.plans([self.space.original()])
         layouts = [replace(original, is_message=one.is_message, layout=k) for k, one in enumerate(self.opened.layouts, 1)]
-        edits = [one for one in self._plans(self._with_looks(found.edits, scorer)) if not self.space.is_faint(one)]
-        others = choose_versions([*layouts, *edits], chosen, config.num_finalists)
+        allowed = [one for one in self._single if one.fitness.violation == 0.0]
+        tried = sorted([*found.edits, *allowed], key=lambda edit: -edit.fitness.values[0])
+        edits = [one for one in self._plans(tried) if not self.space.is_faint(one)]
+        most_faces = config.num_finalists if self.settings.level.is_known else MOST_QUESTIONS
+        others = choose_versions([*layouts, *edits], chosen, config.num_finalists, most_faces)
         alternatives = score_finalists(self.opened, others, self.lines, self.models, config)
         found_out = [one for one in alternatives if one.low > 0.0 and one.plan.kind != "look" and not one.plan.layout]
         picked = pick_finalist([*finalists, *found_out])
         scored = sorted([*finalists, *alternatives], key=lambda finalist: -finalist.low)
         listed = [] if picked is None else [picked.plan]
-        listed += choose_versions([one.plan for one in scored], listed, config.num_finalists - len(listed))
+        listed += choose_versions([one.plan for one in scored], listed, config.num_finalists - len(listed), most_faces)
         ranked = [one for one in scored if any(one.plan is plan for plan in listed)]
         return picked, tuple(sorted(ranked, key=lambda one: one.plan.kind == "look"))  # a look comes last
 
     def _plans(self, edits: Sequence[Individual]) -> list[EditPlan]:
-        """Return what edits do; where no results tell the worth of light and colour, without these beside what they try."""
+        """Return what edits do; where no results tell the worth of each, one thing: words, one edit of one face, or light."""
         plans = self.space.plans(edits)
-        return plans if self.settings.level.is_known else [plan.without_look() for plan in plans]
+        if self.settings.level.is_known:
+            return plans
+        single = self.space.plans(self._single)
+        return [plan.with_one_face_edit(single).without_look() for plan in plans]
 
     def _compose_layouts(self, should_stop: ShouldStop) -> str:
         """Compose new layouts of the ad, and return why there are no more."""
@@ -312,13 +318,13 @@ class Session:
         self.opened = replace(opened, layouts=found.layouts)
         return found.why
 
-    def _with_looks(self, edits: Sequence[Individual], scorer: CandidateScorer) -> list[Individual]:
-        """Return the edits of a search and a look for each end of each adjustment, the best bound first."""
-        looks = self.space.single_looks()
-        for one, score in zip(looks, scorer(looks) if looks else (), strict=True):
+    @cached_property
+    def _single(self) -> list[Individual]:
+        """An edit for each end of each direction of a face and of each adjustment, scored."""
+        single, scorer = self.space.single_changes(), self._scorer(self.models.predictor, self.models.judge)
+        for one, score in zip(single, scorer(single) if single else (), strict=True):
             one.set_fitness(score)
-        allowed = [one for one in looks if one.fitness.violation == 0.0]
-        return sorted([*edits, *allowed], key=lambda edit: -edit.fitness.values[0])
+        return single
 
     def _audit(self, finalist: Finalist) -> Verdict:
         pair, seen = [self.opened.creative, finalist.creative], [self.opened.features, finalist.features]

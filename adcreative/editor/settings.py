@@ -43,7 +43,7 @@ class EditorConfig(SearchConfig):
     risk_aversion: float = 1.0
     min_uplift: float = 0.02
     num_finalists: int = 5
-    max_faces: int = 3
+    max_faces: int = 2
     identity_floor: float = 0.9
     realism_floor: float = 0.85
     keep_controls: bool = False

@@ -35,6 +35,16 @@ DIRECTION_WORDS: Mapping[str, tuple[str, str, str]] = {
     "saturation": ("saturation", "stronger colours", "paler colours"),
     "crop": ("crop", "cropped closer", "cropped closer"),
 }
+# direction of a face -> what is seen of it where the measure grew, and where it fell; {} is mm on a face 16 cm high, or degrees
+SHOWN_WORDS: Mapping[str, tuple[str, str]] = {
+    "smile": ("mouth corners {} mm up and out", "mouth corners {} mm down and in"),
+    "mouth_open": ("lips {} mm further apart", "lips {} mm closer"),
+    "eyes_open": ("lids {} mm further apart", "lids {} mm closer"),
+    "gaze_x": ("{}° to the picture's right", "{}° to the picture's left"),
+    "gaze_y": ("{}° up", "{}° down"),
+    "head_yaw": ("{}° to the picture's right", "{}° to the picture's left"),
+    "head_pitch": ("chin {}° up", "chin {}° down"),
+}
 # edits that are another picture, not more or less of something
 NEW_PICTURES: Mapping[str, str] = {
     "scene": "another background", "layout": "a new layout", "message": "a new layout with another message first",
@@ -162,8 +172,9 @@ def direction_label(name: str) -> str:
     return DIRECTION_WORDS[name][0] if name in DIRECTION_WORDS else name.replace("_", " ")
 
 
-def describe_edit(direction: str, strength: float) -> str:
-    """Say one picture edit, such as "more smile (clear, +1.2)"."""
+def describe_edit(direction: str, strength: float, shown: float | None = None) -> str:
+    """Say one picture edit, such as "more smile (mouth corners 4 mm up and out)"; without `shown` (mm or degrees), by its
+    strength: "more smile (clear, +1.2)"."""
     if direction in NEW_PICTURES:
         return f"{NEW_PICTURES[direction]} (number {strength:.0f})"
     size = "slight" if abs(strength) < 0.5 else "clear" if abs(strength) < 1.5 else "strong"
@@ -172,7 +183,16 @@ def describe_edit(direction: str, strength: float) -> str:
     if direction not in DIRECTION_WORDS:
         return f"{label} {number} ({size})"
     phrase = DIRECTION_WORDS[direction][1 if strength > 0 else 2]
+    if seen := say_shown(direction, shown):
+        return f"{phrase} ({seen})"
     return f"{phrase} ({size}, {number})"
+
+
+def say_shown(direction: str, shown: float | None) -> str:
+    """Say what is seen of an edited face, in mm or degrees; empty where that is not measured."""
+    if shown is None or direction not in SHOWN_WORDS:
+        return ""
+    return SHOWN_WORDS[direction][shown < 0].format(f"{abs(shown):.0f}")
 
 
 def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -181,10 +201,18 @@ def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     for edit in edits:
         if edit["direction"] in WORD_LABELS:
             continue
-        by_face.setdefault(int(edit["face"]), []).append(describe_edit(edit["direction"], float(edit["strength"])))
+        said = describe_edit(edit["direction"], float(edit["strength"]), edit.get("shown"))
+        by_face.setdefault(int(edit["face"]), []).append(said)
     return tuple(
         f"{'Picture' if face < 0 else f'Face {face + 1}'}: {', '.join(phrases)}" for face, phrases in sorted(by_face.items())
     )
+
+
+def ask_of_face(edits: Sequence[Mapping[str, Any]]) -> str:
+    """Say what a test of a version with an edited face would tell; empty where no face is edited."""
+    said = [DIRECTION_WORDS[str(one["direction"])][1 if float(one["strength"]) > 0 else 2] for one in edits
+            if int(one["face"]) >= 0 and one["direction"] in DIRECTION_WORDS]  # fmt: skip
+    return f"a question for a test: {', '.join(said)} against the face as it is" if said else ""
 
 
 def describe_strength(strength: float | None, num_others: int) -> str:

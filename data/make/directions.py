@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from sklearn.preprocessing import StandardScaler
 from data.make.appearance import PIXEL_MEASURES, measure_pixels
 from data.make.captions import label_faces, read_caption_words
 from data.make.face_folder import read_faces, split_faces
-from data.make.probes import PROBES, PictureFeatures, Probe, fit_probe
+from data.make.probes import CHILD, PROBES, PictureFeatures, Probe, fit_probe
 from data.make.projection import fit_regressor, raw_directions, separate_directions
 from stylegan.errors import DirectionError
 from stylegan.faces.analysis import FaceAnalyzer
@@ -139,6 +139,24 @@ def fit_limits(
     weights = np.append(regression.coef_, regression.intercept_ - threshold).astype(np.float32)
     figures = {"faces": int(covered.sum()), "found": float((by_code[covered > 0] > threshold).mean()), "false_alarms": 0.01}
     return EditLimits(weights, round(float(np.quantile(errors, 0.998)), 4)), figures
+
+
+def fit_children(
+    codes: np.ndarray, face_paths: list[Path], said: Mapping[str, frozenset[str]]
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Learn weights and bias [C + 1] of a probe that reads a child off codes [N, C], and return them with its figures.
+
+    Its threshold is the 95th percentile of the adults: a child that is edited is worse than an adult who is left alone.
+    """
+    labels = label_faces(face_paths, said, CHILD)
+    known = np.isfinite(labels)
+    codes, is_child = codes[known], labels[known] > 0
+    scores = cross_val_predict(Ridge(alpha=300.0), codes, is_child * 1.0, cv=KFold(5, shuffle=True, random_state=0))
+    threshold = float(np.quantile(scores[~is_child], 0.95))
+    regression = Ridge(alpha=300.0).fit(codes, is_child * 1.0)
+    weights = np.append(regression.coef_, regression.intercept_ - threshold).astype(np.float32)
+    found = float((scores[is_child] > threshold).mean())
+    return weights, {"faces": int(is_child.sum()), "adults": int((~is_child).sum()), "found": found, "false_alarms": 0.05}
 
 
 def mix_codes(codes: np.ndarray, num: int, *, rng: np.random.Generator) -> np.ndarray:
@@ -284,7 +302,9 @@ def main() -> None:
     limits, limit_figures = fit_limits(
         originals, inversion_errors(list(images), renders), features.compute(list(images)), train_paths, said
     )
-    print(f"covered eyes: {limit_figures}; largest error {limits.max_error}", flush=True)
+    children, child_figures = fit_children(originals, train_paths, said)
+    limits = replace(limits, children=children)
+    print(f"covered eyes: {limit_figures}; children: {child_figures}; largest error {limits.max_error}", flush=True)
     meter = FaceMeter(codec, analyzer, features, probes)
     measured = measure_training_faces(codes, meter)
     names, regressors = fit_regressors(measured)
@@ -294,7 +314,7 @@ def main() -> None:
     held_out = codec.encode([*decode_image(read_faces(held_out_paths[: arguments.num_held_out], size=codec.size))])
     table = measure_directions(vectors, raw, held_out, measured.values.std(axis=0), meter)
     notes = {
-        "covered_eyes": limit_figures, "held_still": names,
+        "covered_eyes": limit_figures, "children": child_figures, "held_still": names,
         "probes": {name: {"auc": round(p.auc, 3), "faces": p.num_plus} for name, p in probes.items()},
     }  # fmt: skip
     directions = shipped_set(vectors, table, arguments.reject, notes, limits, regressors)

@@ -22,9 +22,10 @@ from torch.nn import functional as F
 
 from data.make.face_folder import read_faces, split_faces
 from data.make.face_model.losses import PerceptualDistance
-from data.make.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
+from data.make.identity import SAME_PERSON_DISTANCE, FaceRecognizer
 from data.make.probes import PictureFeatures
 from stylegan.faces.analysis import FaceAnalyzer
+from stylegan.faces.identity import bone_distance
 from stylegan.images import decode_image
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet

@@ -41,6 +41,10 @@ PROBES = {
     "asian": CaptionLabel(plus=("asian",), minus=("african", "irish", "persian", "american")),
     "irish": CaptionLabel(plus=("irish",), minus=("african", "asian", "persian", "american")),
 }
+CHILD = CaptionLabel(
+    plus=_CHILDREN, minus=("adult", "senior", "old", "man", "woman", "beard", "goatee", "mustache", "makeup", "lipstick"),
+    plus_wins=True, never=("teenager",),
+)  # fmt: skip
 RIDGE = 3e4
 
 

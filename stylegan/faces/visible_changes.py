@@ -5,11 +5,13 @@ composed probe a side, for direction k of face f:
 
     shown per unit   m = change of the own measure / strength of the probe
     gain             g = STRONG_STEPS * v / (m * STRONG_STRENGTH), within 1 and MAX_GAIN;  v: the least visible change
+    but no further than the head stays built as it is: MAX_BONES, of the finished picture
     least strength   v / (m g): weaker edits do not show, and a side whose whole range is weaker is not offered
 
-so that strength 2 of a smile is a smile on every face that it is offered for. How far a gain may go was judged by eye; the
-floors of identity and realism hold as always. Kept apart from `attributes.py`, whose constants are part of what features are
-known by: a threshold changes no measurement. Knows arrays; no models.
+so that strength 2 of a smile is a smile on every face that it is offered for. A gain carries the picture's own pixels further,
+not the render, so that realism, which is measured there, knows nothing of it: how far it may go was judged by eye. Kept apart
+from `attributes.py`, whose constants are part of what features are known by: a threshold changes no measurement. Knows arrays;
+no models.
 Shapes: S = 2 sides (low, high), F faces, K directions, A attributes.
 """
 
@@ -21,12 +23,18 @@ from dataclasses import dataclass
 import numpy as np
 
 VISIBLE_CHANGES: Mapping[str, float] = {  # the least change that a person sees, in the units of `attributes.py`; judged blind
-    "smile": 0.09, "mouth_open": 0.05, "eyes_open": 0.05, "gaze_x": 0.06, "gaze_y": 0.05, "head_yaw": 5.0, "head_pitch": 5.0,
+    "smile": 0.09, "mouth_open": 0.05, "eyes_open": 0.05, "gaze_x": 0.1, "gaze_y": 0.1, "head_yaw": 5.0, "head_pitch": 5.0,
+}  # fmt: skip
+# mm on a face 16 cm high (forehead to chin), or degrees, of one unit: its eyes lie 62 mm apart, an eye is 26 mm wide with a
+# radius of 12 mm, a mouth 50 mm wide; of a smile, the way of each corner up and out (half the width and the lift)
+SHOWN_UNITS: Mapping[str, float] = {
+    "smile": 31.0, "mouth_open": 50.0, "eyes_open": 26.0, "gaze_x": 124.0, "gaze_y": 124.0, "head_yaw": 1.0, "head_pitch": 1.0,
 }  # fmt: skip
 MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, so it is left out
 STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
-STRONG_STEPS = 1.5  # least visible changes that "strong" is meant to be
-MAX_GAIN = 1.5  # meshes hold to strength 3
+STRONG_STEPS = 2.0  # least visible changes that "strong" is meant to be: corners of a mouth 5 to 6 mm
+MAX_GAIN = 3.0  # by eye: a mouth carried three times as far as it is drawn is still one
+MAX_BONES = 0.04  # of the skull, eye distances: another face 0.056, the encoder's own render 0.029
 SEEN_LEVELS = 24  # of 0..255, by which SEEN_SHARE of a face or picture must change to be seen at the ad's size
 SEEN_SHARE = 0.01
 
@@ -57,8 +65,9 @@ def measure_seen(before_u8: np.ndarray, after_u8: np.ndarray, box_xyxy_px: Seque
 
 
 def measure_reach(
-    probes: np.ndarray, changes: np.ndarray, names: Sequence[str], visible: Mapping[str, float], seen: np.ndarray | None = None
-) -> FaceReach:
+    probes: np.ndarray, changes: np.ndarray, names: Sequence[str], visible: Mapping[str, float],
+    seen: np.ndarray | None = None, bones: np.ndarray | None = None,
+) -> FaceReach:  # fmt: skip
     """Measure which edits show, from one composed probe a side.
 
     Args:
@@ -66,10 +75,14 @@ def measure_reach(
             measured attributes. names: [K] of the directions. visible: direction -> least visible change of the attribute of
             that name; a direction without one has gain 1 and shows from MIN_STRENGTH on. seen: [S, K, F], by how many levels
             the pixels of each face change (`measure_seen`); a weaker edit than SEEN_LEVELS asks for does not show either.
+            bones: [S, K, F], how differently the heads are built then.
     """
     from stylegan.faces.attributes import ATTRIBUTES  # torch
 
     num_faces = changes.shape[2]
+    built = np.zeros(changes.shape[:3]) if bones is None else bones
+    most = MAX_BONES * np.abs(probes)[..., None] / np.maximum(built * STRONG_STRENGTH, 1e-9)  # [S, K, F]
+    most = np.clip(most, 1.0, MAX_GAIN)
     gains, least = np.ones((2, num_faces, len(names))), np.full((2, num_faces, len(names)), MIN_STRENGTH)
     for k, name in enumerate(names):
         if name not in visible or name not in ATTRIBUTES:
@@ -78,7 +91,7 @@ def measure_reach(
         shown = np.divide(own, probes[:, k, None], out=np.zeros_like(own), where=probes[:, k, None] != 0.0)
         with np.errstate(divide="ignore"):
             wanted = np.where(shown > 0.0, STRONG_STEPS * visible[name] / (shown * STRONG_STRENGTH), 1.0)
-            gains[:, :, k] = np.clip(wanted, 1.0, MAX_GAIN)
+            gains[:, :, k] = np.clip(wanted, 1.0, most[:, k])
             steps = np.where(shown > 0.0, visible[name] / (shown * gains[:, :, k]), np.inf)
         least[:, :, k] = np.maximum(steps, MIN_STRENGTH)
     if seen is not None:
@@ -107,3 +120,19 @@ def edit_strength(
         for f in np.flatnonzero(strengths[:, k])
     ]  # fmt: skip
     return None if not steps else max(0.0, *steps) if np.isfinite(steps).all() else None
+
+
+def measure_shown(before: np.ndarray, after: np.ndarray, names: Sequence[str]) -> dict[str, list[float | None]]:
+    """Return by direction what is seen of each face [F], in mm on a face 16 cm high or degrees (SHOWN_UNITS); None where a
+    measure is missing.
+
+    Args:
+        before, after: [F, A], measured attributes of the faces.
+    """
+    from stylegan.faces.attributes import ATTRIBUTES  # torch
+
+    found = {}
+    for name in set(names) & set(SHOWN_UNITS):
+        moved = SHOWN_UNITS[name] * (after - before)[:, ATTRIBUTES.index(name)]
+        found[name] = [round(float(one), 1) if np.isfinite(one) else None for one in moved]
+    return found

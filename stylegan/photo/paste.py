@@ -66,13 +66,15 @@ class FaceRegion:
 @dataclass(frozen=True)
 class FaceChange:
     """What the generator did to the aligned crop [S, S, 3] uint8: its renders, as inverted and as edited, of the same size, and
-    their traced points [N, 2], in the order of the region's."""
+    their traced points [N, 2], in the order of the region's. reach: how far the picture's points go, in moves of the render's,
+    for all or [N]: the shape carries further than the generator draws well."""
 
     crop_u8: np.ndarray
     inverted_u8: np.ndarray
     edited_u8: np.ndarray
     inverted_points: np.ndarray
     edited_points: np.ndarray
+    reach: float | np.ndarray = 1.0
 
 
 def open_region(points: np.ndarray, alignment: Alignment, height: int, width: int) -> FaceRegion:
@@ -102,7 +104,7 @@ def open_region(points: np.ndarray, alignment: Alignment, height: int, width: in
 def paste_change(picture_f32: np.ndarray, region: FaceRegion, change: FaceChange) -> None:
     """Apply a change to a picture [H, W, 3] float32 (0..255), in place; only pixels where region.mask > 0 are touched."""
     x0, y0, x1, y1 = region.box
-    moved = _limited(_without_drift(change.inverted_points, change.edited_points))
+    moved = _carried(change)
     move = _field(region.points + moved, moved, region.ring)
     light = _light(region, change, move)
     steps = sample(move, region.grid) * region.fade
@@ -131,8 +133,9 @@ def _without_drift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.stack([rest.real, rest.imag], axis=1)
 
 
-def _limited(moved: np.ndarray) -> np.ndarray:
-    """Shorten long moves smoothly, to less than MAX_MOVE of the square's side."""
+def _carried(change: FaceChange) -> np.ndarray:
+    """Return how far the picture's points move [N, 2], long moves shortened smoothly to less than MAX_MOVE of the side."""
+    moved = np.reshape(change.reach, (-1, 1)) * _without_drift(change.inverted_points, change.edited_points)
     length = np.linalg.norm(moved, axis=1, keepdims=True)
     return moved * (MAX_MOVE * np.tanh(length / MAX_MOVE) / np.maximum(length, 1e-9))
 
@@ -156,7 +159,7 @@ def _light(region: FaceRegion, change: FaceChange, move: np.ndarray) -> np.ndarr
     weight = area * _agreement(change.crop_u8.astype(np.float32), seen, area[:, :, :1])
     steps = sample(move, grid)
     weight = np.clip(sample(weight, grid - steps), 0.0, 1.0)
-    moved_points = region.points + _limited(_without_drift(change.inverted_points, change.edited_points))
+    moved_points = region.points + _carried(change)
     edited_shift = _field(moved_points, moved_points - change.edited_points, region.ring)
     rest = _local(sample(rest, grid - sample(edited_shift, grid)), weight[:, :, :1])
     rest = (MAX_LIGHT * np.tanh(rest / MAX_LIGHT)).astype(np.float32)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from adcreative.encoders.weights import embedded_dir
 from data.make.face_folder import split_faces
 from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.attributes import ATTRIBUTES
-from stylegan.faces.visible_changes import VISIBLE_CHANGES, FaceReach, measure_reach
+from stylegan.faces.visible_changes import VISIBLE_CHANGES, FaceReach, measure_reach, measure_seen
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
@@ -61,16 +62,19 @@ def load_models() -> Models:
     return Models(load_face_analyzer(), codec, DirectionSet.load(embedded_dir("directions")).select(tuple(QUESTIONS)))
 
 
-def probe(session: FaceEditSession, before: np.ndarray, models: Models) -> FaceReach:
+def probe(session: FaceEditSession, before: np.ndarray, models: Models, box: Sequence[float]) -> FaceReach:
     """Compose every direction on both sides, and return what shows."""
     directions = models.directions
     probes = PROBE_SHARE * np.stack([directions.low, directions.high])
     changes = np.zeros((2, len(directions.names), 1, len(ATTRIBUTES)))
+    seen, bones = np.zeros((2, *probes.shape, 1))
     for side, k in np.ndindex(probes.shape):
         strengths = session.strengths(**{directions.names[k]: probes[side, k]})
-        after = models.attributes(session.compose(strengths))
+        picture = session.compose(strengths, is_draft=True)
+        after = models.attributes(picture)
         changes[side, k, 0] = 0.0 if after is None else after - before
-    return measure_reach(probes, changes, directions.names, VISIBLE_CHANGES)
+        seen[side, k, 0], bones[side, k] = measure_seen(session.image_u8, picture, box), session.bones(picture)
+    return measure_reach(probes, changes, directions.names, VISIBLE_CHANGES, seen, bones)
 
 
 def draw_edit(
@@ -86,7 +90,7 @@ def draw_edit(
     if is_any:
         ends = ends * rng.uniform(0.4, 1.0, ends.shape)
     else:
-        reach = probe(session, before, models)
+        reach = probe(session, before, models, faces[0].box_xyxy_px)
         ends = np.stack(reach.limits(*ends))[:, 0]
         session.set_gains(reach.gains)
     offered = [session.strengths(**{names[k]: ends[side, k]}) for side, k in np.argwhere(ends != 0.0)]

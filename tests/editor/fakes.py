@@ -94,6 +94,9 @@ class FakeSession:
     def identity(self, strengths: np.ndarray) -> float:
         return float(1.0 - 0.05 * np.linalg.norm(strengths, axis=1).max())
 
+    def bones(self, image_u8: np.ndarray) -> np.ndarray:
+        return np.zeros(len(self.rows))
+
     def atypicality(self, strengths: np.ndarray) -> np.ndarray:
         moved = strengths @ VECTORS[: strengths.shape[2]]
         return np.stack([moved, 0.5 * moved], axis=2)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data.make.identity import SAME_PERSON_DISTANCE, FaceRecognizer, bone_distance
+from data.make.identity import SAME_PERSON_DISTANCE, FaceRecognizer
 from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.faces.identity import bone_distance
 from stylegan.faces.mesh import LIPS, SKULL
 
 

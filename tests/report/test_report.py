@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from adcreative.report.page import MAX_TABLE_ROWS
 from adcreative.report.rendering import TEMPLATE_DIR, build_environment, compile_templates, flatten
 from adcreative.report.summary import calibration_sentence, summarise
 from adcreative.report.wall import with_pictures
+from stylegan.faces.visible_changes import SHOWN_UNITS
 
 CALIBRATION = {"n": 1684, "ece": 0.0009, "pairwise_accuracy_significant": 0.72, "data": "held-out tests"}
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -378,6 +380,19 @@ def test_comparison_of_hostile_repetition_is_quick() -> None:
 )
 def test_edits_are_said_in_words(direction: str, strength: float, said: str) -> None:
     assert words.describe_edit(direction, strength) == said
+
+
+def test_what_is_seen_of_a_face_is_said_in_millimetres_and_degrees() -> None:
+    edits: list[dict[str, Any]] = [
+        {"face": 0, "direction": "smile", "strength": 2.0, "shown": 4.2},
+        {"face": 1, "direction": "gaze_x", "strength": 2.0, "shown": -9.6},
+    ]
+    assert words.describe_face_edits(edits) == (
+        "Face 1: more smile (mouth corners 4 mm up and out)", "Face 2: gaze moved sideways (10° to the picture's left)",
+    )  # fmt: skip
+    assert set(words.SHOWN_WORDS) == set(SHOWN_UNITS)
+    assert words.ask_of_face(edits[:1]) == "a question for a test: more smile against the face as it is"
+    assert words.ask_of_face([{"face": -1, "direction": "crop", "strength": 0.4}]) == ""
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,6 @@ def test_the_report_shows_the_versions_and_nothing_outside_its_folder(tmp_path: 
     shown = list_alternatives(row, tmp_path / "images", may_state_gains=False)
     assert [one.shown is not None for one in shown] == [True, False, True, False]
     assert shown[2].words == ("Headline: Rest",)
+    assert [one.change for one in shown[:3]] == ["", "", ""]
+    asked = list_alternatives({**row, "is_untested": True}, tmp_path / "images", may_state_gains=False)
+    assert asked[0].change == "a question for a test: more smile against the face as it is"

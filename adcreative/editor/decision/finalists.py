@@ -21,14 +21,17 @@ from adcreative.editor.space.editable import EditableCreative
 from adcreative.editor.space.genome import ADJUSTMENTS, EditPlan
 from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
-from stylegan.faces.visible_changes import SEEN_LEVELS, edit_strength, measure_seen
+from stylegan.faces.visible_changes import MAX_BONES, SEEN_LEVELS, edit_strength, measure_seen, measure_shown
+
+FACE_SHARES = (1.0, 0.8, 0.6)  # of an edit's reach, the strongest first: less would hardly be seen
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finalist:
     """One of the best edits: the creative with its final pixels and words, features extracted from them, and its scores.
 
-    identity (-1..1), realism (0..1): of the worst face; None when no face was opened. opinion: what predictor and judge say.
+    identity (-1..1), realism (0..1): of the worst face; None when no face was opened. bones: how differently the worst head is
+    built (`FaceEditSession.bones`). opinion: what predictor and judge say.
     """
 
     plan: EditPlan
@@ -36,6 +39,7 @@ class Finalist:
     features: Any
     identity: float | None
     realism: float | None = None
+    bones: float = 0.0
     edit_strength: float | None = None
     opinion: Opinion = UNASKED
 
@@ -43,6 +47,11 @@ class Finalist:
     def low(self) -> float:
         """Lower bound of the change that predictor and judge expect, log-odds."""
         return self.opinion.low
+
+    def is_itself(self, config: EditorConfig) -> bool:
+        """Return whether the edited faces are still those people, and real: measured on the finished picture."""
+        floors = (self.identity, config.identity_floor), (self.realism, config.realism_floor)
+        return self.bones <= MAX_BONES and all(value is None or value >= floor for value, floor in floors)
 
     @property
     def cost(self) -> float:
@@ -57,15 +66,14 @@ def score_finalists(
 
     One that cannot be extracted any more, whose faces are below a floor, or that nobody could see, is dropped.
     """
-    seen = [one for plan in plans if is_version(opened, one := compose_edit(opened, plan, lines))]
+    seen = [one for plan in plans if (one := _strongest(opened, plan, lines, config)) is not None]
     extracted = opened.extractor.extract([finalist.creative for finalist in seen]) if seen else []
     finalists = [
         replace(finalist, features=features, edit_strength=_edit_strength(opened, finalist.plan, features, models))
         for finalist, features in zip(seen, extracted, strict=True)
         if not isinstance(features, CreativeError)
-        and (finalist.identity is None or finalist.identity >= config.identity_floor)
-        and (finalist.realism is None or finalist.realism >= config.realism_floor)
     ]
+    finalists = [one for one in finalists if one.edit_strength is None or one.edit_strength >= 1.0]
     if not finalists:
         return []
     creatives = [opened.creative, *(finalist.creative for finalist in finalists)]
@@ -76,6 +84,18 @@ def score_finalists(
         for finalist, opinion in zip(finalists, opinions, strict=True)
         if np.isfinite(opinion.low)
     ]
+
+
+def _strongest(opened: EditableCreative, plan: EditPlan, lines: Lines, config: EditorConfig) -> Finalist | None:
+    """Return a plan's edit with its faces as far as they stay themselves, real and seen; None where they do at no share of it,
+    or nobody could see it."""
+    for share in FACE_SHARES if plan.faces.any() else (1.0,):
+        finalist = compose_edit(opened, replace(plan, faces=share * plan.faces), lines)
+        if not is_version(opened, finalist):
+            return None
+        if finalist.is_itself(config):
+            return finalist
+    return None
 
 
 def is_version(opened: EditableCreative, finalist: Finalist) -> bool:
@@ -96,28 +116,48 @@ def is_version(opened: EditableCreative, finalist: Finalist) -> bool:
     return bool(list_word_edits(opened.creative, finalist.creative)) or not np.array_equal(before_u8, after_u8)
 
 
-def _edit_strength(opened: EditableCreative, plan: EditPlan, features: Any, models: EditorTools) -> float | None:
-    """Return how strongly the face edits of a plan show in its finished picture; None without any."""
+def _face_attributes(opened: EditableCreative, features: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the attributes of the opened faces, [F, A] each, before and in a finished picture; None where one is lost."""
     before, rows = opened.features, list(opened.face_rows)
     if len(features.face_codes) != len(before.face_codes):
         return None
     matched = match_faces(before.face_codes, features.face_codes)[rows]
-    seen = before.face_attributes[rows], features.face_attributes[matched]
-    found = edit_strength(*seen, plan.faces, opened.directions.names, models.visible_changes)
+    return before.face_attributes[rows], features.face_attributes[matched]
+
+
+def _edit_strength(opened: EditableCreative, plan: EditPlan, features: Any, models: EditorTools) -> float | None:
+    """Return how strongly the face edits of a plan show in its finished picture; None without any."""
+    seen = _face_attributes(opened, features)
+    found = None if seen is None else edit_strength(*seen, plan.faces, opened.directions.names, models.visible_changes)
     return None if found is None else round(found, 3)
+
+
+def _face_edits(opened: EditableCreative, finalist: Finalist) -> list[Edit]:
+    """Return the edits of faces, each with what is seen of it."""
+    faces, names = finalist.plan.faces, opened.directions.names
+    seen = _face_attributes(opened, finalist.features) if faces.any() else None
+    shown = {} if seen is None else measure_shown(*seen, names)
+    return [
+        Edit(
+            face=opened.face_rows[f], direction=names[k], strength=round(float(faces[f, k]), 4),
+            shown=shown[names[k]][f] if names[k] in shown else None,
+        )
+        for f, k in np.argwhere(faces != 0.0)
+    ]  # fmt: skip
 
 
 def compose_edit(opened: EditableCreative, plan: EditPlan, lines: Lines) -> Finalist:
     """Compose a plan's edit at full size; features are not extracted and scores not set yet."""
     edited = compose_creative(opened, plan, lines)
-    identity, realism = None, None
+    identity, realism, bones = None, None, 0.0
     if opened.session is not None:
         realism = identity = 1.0
         if plan.faces.any():
             realism = float(opened.session.realism(plan.faces[None].astype(np.float32))[0])
             identity = float(opened.session.identity(plan.faces.astype(np.float32)))
             realism, identity = round(realism, LIKENESS_DECIMALS), round(identity, LIKENESS_DECIMALS)
-    return Finalist(plan=plan, creative=edited, features=None, identity=identity, realism=realism)
+            bones = float(opened.session.bones(opened.session.compose(plan.faces.astype(np.float32))).max())
+    return Finalist(plan=plan, creative=edited, features=None, identity=identity, realism=realism, bones=bones)
 
 
 def pick_finalist(finalists: list[Finalist]) -> Finalist | None:
@@ -130,12 +170,7 @@ def finish_edit(opened: EditableCreative, finalist: Finalist) -> FinalEdit:
 
     Face numbers count the faces of the picture from the largest, refused ones included.
     """
-    edits = [
-        Edit(face=row, direction=name, strength=round(float(strength), 4))
-        for row, strengths in zip(opened.face_rows, finalist.plan.faces, strict=True)
-        for name, strength in zip(opened.directions.names, strengths, strict=True)
-        if strength
-    ]
+    edits = _face_edits(opened, finalist)
     adjusted = zip(ADJUSTMENTS, finalist.plan.look, strict=False)
     edits += [Edit(face=-1, direction=name, strength=round(float(strength), 4)) for name, strength in adjusted if strength]
     if finalist.plan.scene:

@@ -28,6 +28,7 @@ from adcreative.problem import Problem
 KNEE_SHARE = 0.8  # the knee is looked for among edits that keep this share of the largest lower bound
 INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
 MOST_ALIKE = 3  # finalists with the same words, so that what is offered for a test differs in more than the picture
+MOST_QUESTIONS = 2  # face versions without results of the account: each is a question for a test, no promise
 MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standard deviations); less cannot be told apart
 
 
@@ -100,11 +101,13 @@ def choose_finalists(front: Sequence[EditPlan], *, num_finalists: int) -> list[E
     return chosen
 
 
-def choose_versions(edits: Sequence[EditPlan], listed: Sequence[EditPlan], num: int) -> list[EditPlan]:
+def choose_versions(
+    edits: Sequence[EditPlan], listed: Sequence[EditPlan], num: int, most_faces: int = MOST_QUESTIONS
+) -> list[EditPlan]:
     """Return up to `num` edits to offer beside those listed: the best of each kind, then other ideas, at last one look.
 
     Args:
-        edits: the best first. listed: what is offered anyway.
+        edits: the best first. listed: what is offered anyway. most_faces: of all of them, with an edited face.
     """
     tried = [one for one in edits if one.kind == "look" or any(one.lines[:2]) or one.kind != "line"]  # a button is no idea
     has_look = any(one.kind == "look" for one in listed)
@@ -114,6 +117,7 @@ def choose_versions(edits: Sequence[EditPlan], listed: Sequence[EditPlan], num: 
         for edit in tried:
             known = [*listed, *chosen]
             is_new = all(edit.idea != one.idea for one in known) and sum(one.kind == edit.kind for one in known) < most
+            is_new &= not edit.faces.any() or sum(bool(one.faces.any()) for one in known) < most_faces
             if is_new and edit.kind != "look" and len(chosen) < num - len(looks):
                 chosen.append(edit)
     return [*chosen, *looks][: max(0, num)]

@@ -44,7 +44,7 @@ def measure_space(
     adjustment_low, adjustment_high, least = np.zeros(0), np.zeros(0), None
     faces = measure_faces(opened, extractor, low, high)
     if opened.session is not None and faces is not None:
-        reach = measure_reach(faces.probes, faces.attributes, opened.directions.names, visible_changes, faces.seen)
+        reach = measure_reach(faces.probes, faces.attributes, opened.directions.names, visible_changes, faces.seen, faces.bones)
         opened.session.set_gains(reach.gains)
         faces = replace(faces, gains=reach.gains)
         low, high = reach.limits(*faces.limits(low, high))
@@ -126,7 +126,7 @@ def measure_faces(
         return None
     rows, num_directions = np.array(opened.face_rows, dtype=np.int64), len(low)
     probes = PROBE_SHARE * np.stack([np.asarray(low, np.float64), np.asarray(high, np.float64)])  # [S, K]
-    seen = np.zeros((*probes.shape, len(rows)))
+    seen, bones = np.zeros((2, *probes.shape, len(rows)))
 
     def on_all_faces(k: int, strength: float) -> np.ndarray:
         strengths = np.zeros((len(rows), num_directions), dtype=np.float32)
@@ -136,6 +136,7 @@ def measure_faces(
     def compose(k: int, strength: float) -> np.ndarray:
         picture = session.compose(on_all_faces(k, strength), is_draft=True)
         seen[int(strength > 0), k] = [measure_seen(before_u8, picture, box) for box in opened.face_boxes]
+        bones[int(strength > 0), k] = session.bones(picture)
         return picture
 
     usable, differences = _probe(opened, extractor, probes, compose, rows)
@@ -147,7 +148,7 @@ def measure_faces(
     added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
     return FaceSurrogate(
         probes=usable, face_rows=rows, face_weights=weights, unedited_atypicality=unedited, atypicality=added,
-        gains=np.ones((2, len(rows), num_directions)), seen=seen, **differences,
+        gains=np.ones((2, len(rows), num_directions)), seen=seen, bones=bones, **differences,
     )  # fmt: skip
 
 

@@ -71,9 +71,9 @@ class FaceSurrogate(PictureSurrogate):
     Its codes and attributes are those of the F edited faces alone, for each of the K directions. face_rows [F]: rows of the
     edited faces in the features. face_weights [F]: the share of each face in what the picture as a whole does, by area.
     unedited_atypicality [F, 2, C]: how atypical the faces are unedited; atypicality [S, K, F, 2, C]: what the end of each
-    direction's safe range adds to that (stylegan/latents/realism.py). gains [S, F, K]: what the strengths of a face are
-    multiplied by (`measure_reach`); probes were composed without. seen [S, K, F]: by how many levels the pixels of each face
-    change (`measure_seen`).
+    direction's safe range adds to that (stylegan/latents/realism.py). gains [S, F, K]: how many times further its points go
+    (`measure_reach`); probes were composed without. seen [S, K, F]: by how many levels the pixels of each face change
+    (`measure_seen`). bones [S, K, F]: how differently its head is built then (`FaceEditSession.bones`).
     """
 
     face_rows: np.ndarray
@@ -82,6 +82,7 @@ class FaceSurrogate(PictureSurrogate):
     atypicality: np.ndarray
     gains: np.ndarray
     seen: np.ndarray
+    bones: np.ndarray
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
         """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, added up from single directions.
@@ -89,7 +90,7 @@ class FaceSurrogate(PictureSurrogate):
         It errs on the careful side: several directions together are more atypical in the sum than in their render (60 random
         edits of six faces: 0.02 on average, Spearman correlation of the two 0.97, on the same side of 0.85 in 88 %).
         """
-        shares = self.gains * _shares(strengths, self.probes[None, :, None, :] / PROBE_SHARE)  # [P, S, F, K]
+        shares = _shares(strengths, self.probes[None, :, None, :] / PROBE_SHARE)  # [P, S, F, K]
         added = np.einsum("psfk,skfic->pfic", shares, self.atypicality, optimize=True)  # [P, F, 2, C]
         return measure_realism(self.unedited_atypicality, self.unedited_atypicality + added)
 

@@ -149,11 +149,29 @@ class EditPlan:
         return (self.kind, *self.lines[:2], self.layout, self.scene, *(() if any(self.lines[:2]) else (place, sign)))
 
     def without_look(self) -> EditPlan:
-        """Return it with light, colour and crop as they were, unless it changes nothing else; of these a crop stays alone."""
+        """Return it with light, colour and crop as they were, unless it changes nothing else; of these a crop stays alone.
+        Faces stay as they were beside new words, so that a test of either tells its own worth."""
+        if any(self.lines[:2]) and self.faces.any():
+            return replace(self, faces=np.zeros_like(self.faces)).without_look()
         if self.kind != "look" and (any(self.lines) or self.faces.any() or self.scene):
             return replace(self, look=np.zeros_like(self.look))
         keep = np.arange(len(self.look)) == CROP
         return replace(self, look=np.where(keep, self.look, 0.0)) if self.look[CROP : CROP + 1].any() else self
+
+    def with_one_face_edit(self, single: Sequence[EditPlan]) -> EditPlan:
+        """Return it with one edit of one face, as far as that goes: of those it has, the one that alone is worth most, so that
+        a test tells its gain from no other's.
+
+        Args:
+            single: scored plans of one change each.
+        """
+        ours = [one for one in single if (np.sign(one.faces) * np.sign(self.faces)).sum() > 0.0]
+        return replace(self, faces=max(ours, key=lambda one: one.rank).faces) if ours else self
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What plans are ordered by, the best last: whether they are allowed, then their lower bound."""
+        return (0.0 if self.score is None else -self.score.violation, self.low)
 
     def distance(self, other: EditPlan) -> float:
         """Return how far apart two edits are, in standard deviations; infinite when a line or the background differs. A button
@@ -350,14 +368,14 @@ class GeneSpace:
                     edits.setdefault(self.key(edit), edit)
         return list(edits.values())
 
-    def single_looks(self) -> list[Individual]:
-        """Return an edit for each end of each adjustment: it and nothing else."""
-        edits, first = [], self.num_faces * self.num_directions
-        for place, ends in enumerate(zip(self.adjustment_low, self.adjustment_high, strict=True)):
+    def single_changes(self) -> list[Individual]:
+        """Return an edit for each end of each direction of each face and of each adjustment: it and nothing else."""
+        edits = []
+        for place, ends in enumerate(zip(*self.bounds(), strict=True)):
             for strength in ends:
                 if abs(strength) >= MIN_STRENGTH:
                     edit = self.original()
-                    edit[first + place], edit[self.num_strengths + first + place] = float(strength), 1.0
+                    edit[place], edit[self.num_strengths + place] = float(strength), 1.0
                     edits.append(edit)
         return edits
 

@@ -57,7 +57,9 @@ def say_looks(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
             said.append(words.NEW_PICTURES[direction])
         else:
             up, down = _LOOKS.get(direction, ("", ""))
-            said.append((up if strength > 0 else down).format(size) if up else f"{size} {words.direction_label(direction)}")
+            look = (up if strength > 0 else down).format(size) if up else f"{size} {words.direction_label(direction)}"
+            seen = words.say_shown(direction, edit.get("shown"))
+            said.append(f"{look} ({seen})" if seen else look)
     return tuple(dict.fromkeys(said))
 
 

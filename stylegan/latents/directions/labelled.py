@@ -36,11 +36,12 @@ class EditLimits:
 
     covered_eyes [C + 1] float32: weights and, last, bias; codes @ weights + bias > 0 is a face whose eyes are covered
     (sunglasses). max_error: mean absolute difference, 0..2, of a face and its inversion beyond which the face model does not
-    know what it sees.
+    know what it sees. children [C + 1]: the same of a child's face, where known.
     """
 
     covered_eyes: np.ndarray
     max_error: float
+    children: np.ndarray | None = None
 
     def refusals(self, codes: np.ndarray, errors: np.ndarray) -> list[str | None]:
         """Return per face why it should not be edited, one sentence, or None.
@@ -49,13 +50,16 @@ class EditLimits:
             codes: [F, C]. errors: [F], of the inversions.
         """
         covered = codes @ self.covered_eyes[:-1] + self.covered_eyes[-1] > 0.0
+        young = np.zeros(len(codes), bool) if self.children is None else codes @ self.children[:-1] + self.children[-1] > 0.0
         refusals: list[str | None] = []
-        for is_covered, error in zip(covered, errors, strict=True):
+        for is_covered, is_young, error in zip(covered, young, errors, strict=True):
             if error > self.max_error:
                 refusals.append(
                     f"face is unlike the photographs that the face model knows: it draws it with an error of {error:.2f}, "
                     f"at most {self.max_error:.2f} can be edited"
                 )
+            elif is_young:
+                refusals.append("face may be a child's: only adults are edited")
             else:
                 refusals.append("eyes are covered: a face with sunglasses is not edited" if is_covered else None)
         return refusals
@@ -114,15 +118,14 @@ class DirectionSet:
         names = list(self.table["held_still"])
         return self.regressors[[row for row, name in enumerate(names) if name in PROTECTED]]
 
-    def apply(self, codes: np.ndarray, strengths: np.ndarray, *, gains: np.ndarray | None = None) -> np.ndarray:
+    def apply(self, codes: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         """Move codes along the directions.
 
-            edited = codes + (gains * strengths) @ vectors
+            edited = codes + strengths @ vectors
 
         Args:
             codes: [P, C] float32. Not modified.
             strengths: [P, K], in standard deviations; zeros return the codes unchanged.
-            gains: [P, K], how much further than elsewhere a face has to be moved for the same to show; None: not at all.
         Raises:
             DirectionError: a strength is not finite or outside its direction's safe range.
         """
@@ -136,13 +139,15 @@ class DirectionSet:
                 f'strength {strengths[row, k]:.2f} of "{self.names[k]}" is outside its safe range '
                 f"{self.low[k]:.2f} to {self.high[k]:.2f}"
             )
-        return codes + (strengths if gains is None else gains.astype(np.float32) * strengths) @ self.vectors
+        return codes + strengths @ self.vectors
 
     def save(self, directions_dir: Path) -> None:
         """Write `directions.safetensors` and `manifest.json` (names, ranges, table, hash)."""
         tensors = {"vectors": np.ascontiguousarray(self.vectors, dtype=np.float32)}
         if self.limits is not None:
             tensors["covered_eyes"] = np.ascontiguousarray(self.limits.covered_eyes, dtype=np.float32)
+        if self.limits is not None and self.limits.children is not None:
+            tensors["children"] = np.ascontiguousarray(self.limits.children, dtype=np.float32)
         if self.regressors is not None:
             tensors["regressors"] = np.ascontiguousarray(self.regressors, dtype=np.float32)
         with drafts(directions_dir, "directions.safetensors", "manifest.json") as (path, manifest_path):
@@ -171,7 +176,9 @@ class DirectionSet:
             raise CheckpointError(f"{what} differs from the hash in its manifest; restore or re-create it")
         try:
             tensors = load_file(path)
-            limits = EditLimits(tensors["covered_eyes"], manifest["max_error"]) if "covered_eyes" in tensors else None
+            limits = None
+            if "covered_eyes" in tensors:
+                limits = EditLimits(tensors["covered_eyes"], manifest["max_error"], tensors.get("children"))
             found = cls(
                 names=tuple(manifest["names"]), vectors=tensors["vectors"], limits=limits,
                 regressors=tensors.get("regressors"),

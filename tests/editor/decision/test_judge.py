@@ -135,6 +135,8 @@ def test_what_an_edit_tries_is_its_words_before_its_picture_and_that_before_ligh
     assert not plan(1, warmth=0.5, crop=0.4).without_look().look.any()
     assert plan(warmth=0.5, crop=0.4).without_look().look.tolist() == [0, 0, 0, 0, 0.4]
     assert plan(warmth=0.5).without_look().look.any()
+    assert not plan(1, smile=1.0).without_look().faces.any(), "words and a face are two questions"
+    assert plan(smile=1.0, crop=0.4).without_look().faces.any()
 
 
 def test_versions_are_of_five_kinds_and_a_look_comes_last() -> None:
@@ -150,6 +152,8 @@ def test_versions_are_of_five_kinds_and_a_look_comes_last() -> None:
     assert choose_versions([line, plan(1, warmth=0.5), plan(1, smile=1.0)], [], 5) == [line], "one line is one version"
     sad = plan(smile=-1.0)
     assert choose_versions([face, plan(smile=1.5), sad], [], 5) == [face, sad]
+    assert choose_versions([face, sad], [], 5, most_faces=1) == [face]
+    assert choose_versions([sad], [face], 5, most_faces=1) == []
 
 
 def test_a_crop_or_a_look_that_is_hardly_seen_is_faint() -> None:

@@ -159,3 +159,24 @@ def test_what_is_raised_stays_in_the_range() -> None:
     space = GeneSpace(num_faces=1, low=np.full((1, 2), -2.0), high=np.array([[0.805, 2.0]]), least=np.full((2, 1, 2), 0.804))
     found = space.strengths([Individual([0.7, 1.0, 1, 1, 0, 0, 0, 0])])[0, 0]
     np.testing.assert_allclose(found, [0.805, 1.0])
+
+
+def test_a_plan_keeps_the_face_edit_that_alone_is_worth_most() -> None:
+    one = space()
+    single = one.single_changes()
+    for number, edit in enumerate(single):
+        low = float(number == 4)  # the low end of the second face's first direction
+        edit.set_fitness(CandidateScore(uplift_mean=low, uplift_std=0.0, uplift_low=low, identity=1.0, size=1.0))
+    (plan,) = one.plans([Individual([0.3, -0.5, -0.4, -1.2, 1, 1, 1, 1, 2, 0, 0, 0])])
+    kept = plan.with_one_face_edit(one.plans(single))
+    assert kept.faces.tolist() == [[0.0, 0.0], [-1.0, 0.0]]
+    assert kept.lines == (2, 0, 0)
+    (words,) = one.plans([Individual([0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0])])
+    assert words.with_one_face_edit(one.plans(single)) is words
+
+
+def test_single_changes_are_the_ends_of_faces_and_looks() -> None:
+    one = GeneSpace(num_faces=1, low=np.array([-1.0, 0.0]), high=np.array([2.0, 0.1]), adjustment_low=np.array([-0.5]),
+                    adjustment_high=np.array([0.5]))  # fmt: skip
+    found = one.decode(one.single_changes())
+    assert found.tolist() == [[-1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, -0.5], [0.0, 0.0, 0.5]]

@@ -7,6 +7,7 @@ import pytest
 
 from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.faces.visible_changes import (
+    MAX_BONES,
     MAX_GAIN,
     MIN_STRENGTH,
     SEEN_LEVELS,
@@ -17,6 +18,7 @@ from stylegan.faces.visible_changes import (
     edit_strength,
     measure_reach,
     measure_seen,
+    measure_shown,
 )
 
 LOW, HIGH = np.full(2, -2.0), np.full(2, 2.0)
@@ -41,7 +43,7 @@ def test_a_face_on_which_a_smile_shows_less_is_moved_further() -> None:
 
 
 def test_a_side_that_shows_nothing_is_not_offered() -> None:
-    low, high = measure_reach(*probed(0.02), NAMED, VISIBLE).limits(LOW, HIGH)  # at most 0.02 * 2 * 1.5, of 0.1
+    low, high = measure_reach(*probed(0.015), NAMED, VISIBLE).limits(LOW, HIGH)  # at most 0.015 * 2 * 3, of 0.1
     assert (low.tolist(), high.tolist()) == ([[0.0, 0.0]], [[0.0, 2.0]])
     _, high = measure_reach(*probed(-0.2), NAMED, VISIBLE).limits(LOW, HIGH)
     assert high[0, 0] == 0.0, "a smile that turns into a frown is none"
@@ -85,3 +87,17 @@ def test_what_is_seen_is_what_a_hundredth_of_a_face_changes_by() -> None:
     probes, still = np.array([[-1.0], [1.0]]), np.zeros((2, 1, 1, 8))
     reach = measure_reach(probes, still, ("smile",), {}, np.array([[[6.0]], [[48.0]]]))
     assert reach.least.ravel() == pytest.approx([4.0, 0.5])
+
+
+def test_what_is_seen_is_told_in_millimetres_and_degrees() -> None:
+    before, after = np.zeros((2, len(ATTRIBUTES))), np.zeros((2, len(ATTRIBUTES)))
+    after[0, ATTRIBUTES.index("smile")], after[1, ATTRIBUTES.index("head_yaw")] = 0.1, -6.0
+    after[1, ATTRIBUTES.index("smile")] = np.nan
+    assert measure_shown(before, after, [*NAMED, "hair_lightness"]) == {"smile": [3.1, None], "head_yaw": [0.0, -6.0]}
+
+
+def test_a_head_that_would_be_built_differently_is_moved_less_far() -> None:
+    probes, changes = probed(0.02)
+    free = measure_reach(probes, changes, NAMED, VISIBLE).gains[1, 0, 0]
+    bones = np.full((2, 2, 1), MAX_BONES * 1.2 / STRONG_STRENGTH / 2.0)  # at strength 2, half of what is allowed
+    assert (free, measure_reach(probes, changes, NAMED, VISIBLE, bones=bones).gains[1, 0, 0]) == (MAX_GAIN, pytest.approx(2.0))

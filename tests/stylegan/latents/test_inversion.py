@@ -70,6 +70,29 @@ def test_stops_when_asked(tiny_face_model: FaceModel) -> None:
     assert len(calls) == 2
 
 
+def test_it_ends_once_the_face_is_drawn_well_enough_and_says_how_far_it_is(tiny_face_model: FaceModel) -> None:
+    told: list[tuple[int, int, float]] = []
+
+    def progress(step: int, most: int, error: float) -> None:
+        told.append((step, most, error))
+
+    image = target(tiny_face_model)
+    config = InversionConfig(w_steps=3, tuning_steps=4, enough=0.0)
+    invert(tiny_face_model, image, config=config, progress=progress)
+    assert [(step, most) for step, most, _ in told] == [(step, 7) for step in range(1, 8)]
+    first = told[0][2]
+    told.clear()
+    invert(tiny_face_model, image, config=InversionConfig(w_steps=3, tuning_steps=4, enough=first), progress=progress)
+    assert [step for step, *_ in told] == [1]
+    told.clear()
+    edge = image.clone()
+    edge[:, :, :3] = 1.0 - edge[:, :, :3]  # hair and ground, which are not edited, do not count
+    alone = FaceModel(tiny_face_model.generator, None, {})  # the mean face: a start that no edge changes
+    for one in (image, edge):
+        invert(alone, one, config=InversionConfig(w_steps=1, tuning_steps=0), progress=progress)
+    assert told[0][2] == told[1][2]
+
+
 def test_bad_pictures(tiny_face_model: FaceModel) -> None:
     with pytest.raises(ShapeError, match=r"expected one aligned face \[1, 3, 32, 32\]"):
         invert(tiny_face_model, torch.zeros(1, 3, 16, 16))

@@ -12,10 +12,11 @@ from skimage import color, data, filters
 from adcreative.encoders.weights import embedded_dir
 from stylegan.errors import InversionError, ShapeError
 from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.faces.detection import Detection
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
-from stylegan.photo.session import FaceEditSession, refuse_unfit, spare_bystanders
+from stylegan.photo.session import CHIN, FaceEditSession, refuse_unfit, spare_bystanders
 
 
 @pytest.fixture(scope="module")
@@ -98,22 +99,35 @@ def test_no_face_is_no_error(analyzer: FaceAnalyzer, codec: FaceCodec, direction
     assert refusals(np.ascontiguousarray(data.coffee()), analyzer, codec, directions) == []
 
 
-def _seen(box_xyxy_px: tuple[int, int, int, int], yaw: float = 0.0, refusal: str | None = None) -> FaceInPicture:
+def _seen(
+    box_xyxy_px: tuple[int, int, int, int],
+    yaw: float = 0.0,
+    refusal: str | None = None,
+    *,
+    pitch: float = 0.0,
+    score: float = 0.95,
+) -> FaceInPicture:
+    """A face whose chin lies its whole height below its brow."""
     unused: Any = None
+    points = np.zeros((468, 2), np.float32)
+    points[CHIN, 1] = box_xyxy_px[3]
     return FaceInPicture(
-        box_xyxy_px=box_xyxy_px, attributes={"head_yaw": yaw}, refusal=refusal,
-        detection=unused, landmarks_px=unused, alignment=unused,
+        box_xyxy_px=box_xyxy_px, attributes={"head_yaw": yaw, "head_pitch": pitch}, refusal=refusal,
+        detection=Detection((0, 0, 1, 1), (0, 0), (1, 0), score), landmarks_px=points, alignment=unused,
     )  # fmt: skip
 
 
 def test_only_large_faces_that_look_at_us_are_edited_beside_the_largest() -> None:
     large, half, child = _seen((0, 0, 200, 240)), _seen((0, 0, 100, 122)), _seen((0, 0, 90, 100))
     small, turned, refused = _seen((0, 0, 70, 95)), _seen((0, 0, 150, 150), yaw=-31.0), _seen((0, 0, 200, 200), refusal="no")
-    said = [one.refusal or "" for one in spare_bystanders([large, half, child, small, turned, refused])]
+    bowed, statue = _seen((0, 0, 150, 150), pitch=33.0), _seen((0, 0, 150, 150), score=0.71)
+    said = [one.refusal or "" for one in spare_bystanders([large, half, child, small, turned, refused, bowed, statue])]
     assert said[:2] == ["", ""]
     assert "small beside the largest" in said[2]
-    assert "95 px, at least 96 px" in said[3]
+    assert "95 px from chin to brow, at least 96 px" in said[3]
     assert "turned away: 31 degrees" in said[4]
     assert said[5] == "no"
+    assert "turned away: 33 degrees" in said[6]
+    assert "a statue or a drawing" in said[7]
     assert spare_bystanders([child])[0].refusal is None
     assert spare_bystanders([]) == []

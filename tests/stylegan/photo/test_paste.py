@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from adcreative.encoders.weights import embedded_dir
 from data.make.face_model.growth import grow_face_model
 from stylegan.errors import DirectionError, InversionError, ShapeError
 from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.faces.mesh import LEFT_EYE, LIPS
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
 from stylegan.photo import paste
-from stylegan.photo.paste import FaceChange, FaceRegion, open_region, paste_change, paste_render
+from stylegan.photo.paste import MAX_MOVE, FaceChange, FaceRegion, _carried, open_region, paste_change, paste_render
 from stylegan.photo.session import FaceEditSession
 
 
@@ -218,7 +220,7 @@ def test_a_render_without_a_face_moves_nothing(
     session: FaceEditSession, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session._analyzer, "trace_aligned", lambda crop: None)
-    composed = session.compose(session.strengths(smile=2.0))
+    composed = session.compose(session.strengths(smile=1.9))
     assert np.abs(composed.astype(int) - portrait).max() < 2 * paste.MAX_LIGHT
 
 
@@ -236,17 +238,52 @@ def test_wrong_strengths_and_refused_faces_are_refused(
         FaceEditSession(portrait, [refused], session._codec, session._directions, analyzer)
 
 
+def changes_of(session: FaceEditSession, strengths: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> list[FaceChange]:
+    """Return the changes that a session pastes for strengths."""
+    seen: list[FaceChange] = []
+    with monkeypatch.context() as patched:
+        patched.setattr("stylegan.photo.session.paste_change", lambda picture, region, change: seen.append(change))
+        session._compose(strengths, np.flatnonzero(strengths.any(axis=1)), is_draft=False)
+    return seen
+
+
+def test_a_reach_carries_points_further(portrait: np.ndarray, region: FaceRegion) -> None:
+    crop = region.alignment.crop(portrait, 64)
+    moved = region.points.copy()
+    moved[list(LIPS)] += [0.01, 0.0]
+    once, twice = (_carried(FaceChange(crop, crop, crop, region.points, moved, reach)) for reach in (1.0, 2.0))
+    assert np.linalg.norm(twice[LIPS[0]]) == pytest.approx(2 * np.linalg.norm(once[LIPS[0]]), rel=0.02)
+    far = _carried(FaceChange(crop, crop, crop, region.points, moved, 1000.0))
+    assert np.linalg.norm(far, axis=1).max() <= MAX_MOVE
+
+
+def test_bones_of_an_expression_stay_and_a_narrower_head_has_others(session: FaceEditSession, portrait: np.ndarray) -> None:
+    assert session.bones(portrait) == pytest.approx([0.0])
+    height, width = portrait.shape[:2]
+    narrow = np.asarray(Image.fromarray(portrait).resize((round(0.8 * width), height)))
+    beside = (width - narrow.shape[1]) // 2
+    pasted = portrait.copy()
+    pasted[:, beside : beside + narrow.shape[1]] = narrow
+    assert session.bones(pasted)[0] > 0.02
+    assert np.isinf(session.bones(np.zeros_like(portrait))[0])
+
+
 def test_gains_move_a_face_further_for_the_same_strength(
-    session: FaceEditSession, analyzer: FaceAnalyzer, portrait: np.ndarray
+    session: FaceEditSession, analyzer: FaceAnalyzer, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = FaceEditSession(portrait, session.faces, session._codec, session._directions, analyzer)
     gains = np.ones((2, 1, len(own._directions.names)))
     gains[1, 0, own._directions.index("smile")] = 1.5
     own.set_gains(gains)
     further, less = own.strengths(smile=1.0), own.strengths(smile=-1.0)
-    np.testing.assert_array_equal(own.compose(further), session.compose(session.strengths(smile=1.5)))
+    moves = [change.reach for change in changes_of(own, further, monkeypatch)]
+    (reach,) = moves
+    assert isinstance(reach, np.ndarray)
+    assert reach[list(LIPS)] == pytest.approx(1.5)
+    assert reach[list(LEFT_EYE)].max() < 1.05, "a smile carries a mouth further, not the eyes"
+    assert (own.compose(further) != session.compose(further)).any()
     np.testing.assert_array_equal(own.compose(less), session.compose(less))
-    assert own.realism(further[None]) == pytest.approx(session.realism(session.strengths(smile=1.5)[None]))
+    assert own.realism(further[None]) == session.realism(further[None]), "it is the picture that goes further, not the render"
     with pytest.raises(ShapeError, match=r"expected positive gains \[2, 1, "):
         own.set_gains(gains[:1])
 

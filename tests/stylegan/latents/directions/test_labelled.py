@@ -103,7 +103,7 @@ def test_load_refuses_what_it_does_not_know(tmp_path: Path) -> None:
 
 
 def test_restricted_names_limits_and_ranges_survive_the_disk(tmp_path: Path) -> None:
-    limits = EditLimits(np.arange(7, dtype=np.float32), 0.25)
+    limits = EditLimits(np.arange(7, dtype=np.float32), 0.25, np.array([1, 0, 0, 0, 0, 0, -0.5], np.float32))
     both = DirectionSet(names=("age", "smile"), vectors=np.eye(2, 6, dtype=np.float32), low=np.array([-2.0, -1.0]),
                         high=np.array([2.0, 1.0]), table={}, restricted=("age",), limits=limits)  # fmt: skip
     both.save(tmp_path)
@@ -114,6 +114,8 @@ def test_restricted_names_limits_and_ranges_survive_the_disk(tmp_path: Path) -> 
     assert smile.limits is not None
     np.testing.assert_array_equal(smile.limits.covered_eyes, np.arange(7))
     assert smile.limits.max_error == 0.25
+    codes = np.array([[0.6, *[-9.0] * 5], [0.4, *[-9.0] * 5]], np.float32)
+    assert smile.limits.refusals(codes, np.zeros(2)) == ["face may be a child's: only adults are edited", None]
     assert loaded.select(["age"]).restricted == ("age",)
 
 
