@@ -62,7 +62,7 @@ def load_config(
         ConfigError: the file cannot be read, or has unknown keys, wrong types or missing values; all of them in one
             message.
     """
-    values = _read_toml(Path(path), section) if path is not None else {}
+    values = read_toml(Path(path), section) if path is not None else {}
     for key, value in (overrides or {}).items():
         if value is not None:
             _set_nested(values, key, value)
@@ -75,7 +75,7 @@ def read_sections(path: Path) -> list[str]:
     Raises:
         ConfigError: the file cannot be read.
     """
-    return list(_read_toml(Path(path), ""))
+    return list(read_toml(Path(path), ""))
 
 
 def build_config(cls: type[ConfigT], values: Mapping[str, Any], *, where: str = "the given options") -> ConfigT:
@@ -110,7 +110,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _read_toml(path: Path, section: str) -> dict[str, Any]:
+def read_toml(path: Path, section: str = "") -> dict[str, Any]:
+    """Return the values of a TOML file, or of one table of it; none where the table is not there.
+
+    Raises:
+        ConfigError: the file cannot be read, or the section is no table.
+    """
     try:
         with path.open("rb") as file:
             values: Any = tomllib.load(file)

@@ -7,7 +7,6 @@ so the first run and the later ones compute with equal numbers.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -19,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adcreative.artifacts import hash_file
 from adcreative.errors import CopywriterError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrained
 
 
 def _cached_folder(path: Path, cache_dir: Path) -> Path:
-    return cache_dir / "language-models" / _sha256(path)[:32]
+    return cache_dir / "language-models" / hash_file(path)[:32]
 
 
 def _load_folder(source: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -147,11 +147,6 @@ def _only_gguf(folder: Path) -> Path:
             f"transformers' format."
         )
     return found[0]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adcreative.artifacts import hash_bytes, hash_files
+from adcreative.artifacts import hash_bytes, hash_file, hash_files
 from adcreative.creative import NUMBER_COLUMNS, Creative
 from adcreative.errors import ConfigError
 from adcreative.provenance.run_records import MADE_FROM
@@ -133,7 +133,6 @@ def _hash_picture(creative: Creative) -> str:
     if creative.image_path is None:
         return "none"
     try:
-        with creative.image_path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_file(creative.image_path)
     except OSError:  # its row says so when its turn comes
         return "unreadable"

@@ -23,7 +23,7 @@ from adcreative.catalog.log_schema import (
     render_doubts,
     render_schema,
 )
-from adcreative.config import did_you_mean, load_config
+from adcreative.config import did_you_mean, load_config, read_toml
 from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -215,17 +215,10 @@ def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, T
     from adcreative.ctr.training.log_training import OF_LOGS, InputsConfig
     from adcreative.ctr.training.streamed import TrainConfig
 
-    if path is not None:
-        import tomllib
-
-        try:
-            sections = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ConfigError(f"{path} cannot be read as TOML ({error}); check the path and that line") from error
-        unknown = sorted(set(sections) - set(SECTIONS))
-        if unknown:
-            raise ConfigError(f'{path} has no section "{unknown[0]}". {did_you_mean(unknown[0], SECTIONS)}')
-    chosen = {} if path is None else sections.get("training", {})
+    sections = {} if path is None else read_toml(Path(path))
+    if unknown := sorted(set(sections) - set(SECTIONS)):
+        raise ConfigError(f'{path} has no section "{unknown[0]}". {did_you_mean(unknown[0], SECTIONS)}')
+    chosen = sections.get("training", {})
     defaults = {**OF_LOGS, "starts_at_base_rate": True}
     training = load_config(
         TrainConfig, path, {name: value for name, value in defaults.items() if name not in chosen}, section="training"

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adcreative.artifacts import DRAFT_LETTERS, open_atomically, put_in_place, remove_drafts
+from adcreative.artifacts import DRAFT_LETTERS, hash_file, open_atomically, put_in_place, remove_drafts
 from adcreative.codec.archive.container import MAX_BLOB_BYTES, BlobWriter
 from adcreative.codec.archive.png import MAX_PIXELS, encoder_versions, read_png
 from adcreative.codec.archive.restoring import check_archive
@@ -239,8 +239,7 @@ def _hash_pixels(image_u8: np.ndarray) -> str:
 
 def _hash_file(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_file(path)
     except OSError as error:
         raise CatalogError(f"{path} cannot be read ({error.strerror or error}); make it readable, then pack again") from error
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adcreative.artifacts import make_private_dir, open_atomically
+from adcreative.artifacts import hash_file, make_private_dir, open_atomically
 from adcreative.codec.archive.container import ArchiveReader
 from adcreative.codec.archive.png import MAX_PIXELS, SETTINGS, write_png
 from adcreative.errors import ArtifactError, CatalogError
@@ -89,7 +89,7 @@ def _restore(archive: _Archive, entry: dict[str, Any], out: Path, summary: Resto
         if not inside or target.is_symlink():
             raise CatalogError(f"{target} leads out of {out} by a link; choose an empty folder as --out")
         if target.exists():
-            if not target.is_file() or _hash_file(target) != entry["sha256"]:
+            if not target.is_file() or hash_file(target) != entry["sha256"]:
                 raise CatalogError(f"{target} is there already with other content; choose an empty folder as --out")
             summary.num_there += 1
             return
@@ -108,11 +108,6 @@ def _restore(archive: _Archive, entry: dict[str, Any], out: Path, summary: Resto
             raise
         raise CatalogError(f"{target} cannot be written ({error.strerror or error}); choose another --out") from error
     summary.num_files += 1
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Archive:

@@ -7,7 +7,6 @@ what the words do. Traits are the numeric columns of the answers' table that are
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from adcreative.catalog.formats.logs import read_names
+from adcreative.config import read_toml
 from adcreative.creative import Creative
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.papers.personas.model import Responses
@@ -127,12 +127,9 @@ def read_personas(path: Path, traits: Sequence[str], means: np.ndarray) -> dict[
     Args:
         path: TOML, a table of {trait: number} a persona.
     Raises:
-        CatalogError: the file cannot be read. ConfigError: no profile, an unknown trait, or a value that is no number.
+        ConfigError: the file cannot be read, has no profile, an unknown trait, or a value that is no number.
     """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CatalogError(f"{path} cannot be read as TOML ({error})") from error
+    content = read_toml(Path(path))
     if not content:
         raise ConfigError('personas need at least one table, such as ["Explorers"] with openness = 1.5')
     for name, profile in content.items():

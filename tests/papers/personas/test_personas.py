@@ -157,7 +157,7 @@ def test_ads16_is_read_as_it_is_laid_out(tmp_path: Path) -> None:
         ('["A"]\nhonesty = 1', "names honesty, which nobody declared; known: openness, age"),
         ('["A"]\nopenness = "high"', "openness must be a number"),
         ("A = 1", "must be a table of traits"),
-        ("[[", "cannot be read as TOML"),
+        ("[[", "is not valid TOML"),
     ],
 )
 def test_wrong_personas_are_refused(personas: str, message: str, panel: Path) -> None:
