@@ -124,14 +124,20 @@ def _messages(
         missing["messages.headline"] = words.unread_note or "large words could not be read"
     elif "headline" not in found:
         missing["messages.headline"] = "no line leads the ad"
+    if "headline" not in messages and (sublines := messages.pop("subline", ())):  # the first line that is sure leads
+        messages |= {"headline": sublines[:1]} | ({"subline": sublines[1:]} if len(sublines) > 1 else {})
+        sure["messages.headline"] = sure.pop("messages.subline")
     return messages, proposals
 
 
 def _brand(
     image_u8: np.ndarray, words: Words, sure: dict[str, float], missing: dict[str, str]
 ) -> tuple[str, Image.Image | None]:
-    logos = [one for one in words.with_role("brand") if len(one.lines) == 1 and len(one.text.split()) <= MAX_LOGO]
-    if len(logos) != 1 or logos[0].confidence < SURE or logos[0].chance < SURE_BRAND:
+    logos = [
+        one for one in words.with_role("brand")
+        if one.chance >= SURE_BRAND and len(one.lines) == 1 and len(one.text.split()) <= MAX_LOGO
+    ]  # fmt: skip
+    if len(logos) != 1 or logos[0].confidence < SURE:
         missing["brand.name"] = "no single line stands as a logo" if len(logos) != 1 else "the logo was not read for sure"
         return "", None
     block = logos[0]
@@ -315,9 +321,7 @@ def write_taken(taken: Taken, folder: Path) -> Path:
     for role, texts in taken.messages.items():
         single = role in ("price", "old_price", "badge", "legal")
         lines.append(f"{role} = {_toml(' '.join(texts) if single else list(texts))}")
-    lines += [
-        f"# {role} = {_toml(text)}  # as it was read" for role, text in taken.proposals.items() if role not in taken.messages
-    ]
+    lines += [f"# {role} = {_toml(text)}  # as it was read" for role, text in taken.proposals.items()]
     path = folder / NAME
     write_atomically(path, ("\n".join(lines) + "\n").encode(), is_private=True)
     return path

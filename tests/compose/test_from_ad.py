@@ -56,6 +56,14 @@ def test_words_that_two_sizes_read_otherwise_are_proposed_and_not_used(tmp_path:
     assert tomllib.loads(text)["messages"] == {}
 
 
+def test_a_line_that_is_sure_leads_where_the_headline_is_not(tmp_path: Path) -> None:
+    both = said(confidence=0.0).blocks + said(role="subline").blocks
+    taken = take_parts(drawn_ad(), Words(blocks=both, size=(600, 600)), None)
+    assert taken.messages == {"headline": ("Taste July",)}
+    assert "messages.headline" in taken.missing
+    assert '# headline = "Taste July"  # as it was read' in write_taken(taken, tmp_path).read_text()
+
+
 def test_words_on_calm_ground_are_erased_and_looked_for() -> None:
     image_u8 = drawn_ad()
     photograph = np.random.default_rng(2).integers(0, 255, (75, 75, 3), np.uint8).repeat(8, 0).repeat(8, 1)
