@@ -20,9 +20,6 @@ AIR = 0.1  # kept around a thing on plain ground
 FOCUS_KEPT = 0.97  # share of a photo's first focus that a crop must keep
 FILLS = 0.6  # share that it must keep of a thing which fills its photo: the photographer cut it already
 TOUCHING, FILLED_SIDES, FILLED = 0.05, 2, 0.5  # near the rim, on so many sides, and of so much area is what fills its photo
-CALM_STRIP, CALM_STEP = 0.06, 3.0  # strip along a side that may be continued, as wide; 0..255 from pixel to pixel of it
-CALM_SHARE = 0.97  # of the strip that is so calm: with a fifth of it not, as a table's top, the blur was seen
-MOST_CONTINUED = 0.45  # of a continued photo, that is ground which goes on beyond it
 
 
 @dataclass(frozen=True)
@@ -71,8 +68,6 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
     if edge is not None and focus:  # a thing on plain ground is shown whole, whatever the box
         around = _around(focus[0], width / height, words, width / MAX_ENLARGED)
         window, kept = _not_past(around, focus[0], pixels.size), 1.0
-    elif kept < FOCUS_KEPT and not words and (wider := _continued(photo, focus[0], width / height)):
-        window, kept = wider, 1.0
     seen = tuple(_scaled(within(each, window), width, height) for each in focus)
     return Crop(_cut(photo.pixels_u8, window, width, height, edge), seen, kept, window)
 
@@ -92,47 +87,15 @@ def whole_aspects(photo: Photo) -> tuple[float, float]:
     """Return the least and the most width by height of a box that shows what the photo is of, whole."""
     if not photo.focus or plain_edge(photo) is not None:
         return 0.0, np.inf
-    thing, (left, top, right, bottom) = photo.focus[0], _calm_sides(photo)
-    aspect = photo.pixels.width / photo.pixels.height
+    thing, aspect = photo.focus[0], photo.pixels.width / photo.pixels.height
     share = FILLS if _fills(thing) else 1.0
-    low, high = aspect * share * thing.width, aspect / (share * thing.height)
-    beyond = 1 - MOST_CONTINUED
-    return low * (beyond if top or bottom else 1.0), high / (beyond if left or right else 1.0)
+    return aspect * share * thing.width, aspect / (share * thing.height)
 
 
 def _fills(thing: Box) -> bool:
     """Return whether a large thing (shares of its photo) meets the rim on several sides: the photographer cut it already."""
     sides = sum(side <= TOUCHING for side in (thing.x0, thing.y0, 1 - thing.x1, 1 - thing.y1))
     return sides >= FILLED_SIDES and thing.width * thing.height >= FILLED
-
-
-@once_a_photo
-def _calm_sides(photo: Photo) -> tuple[bool, bool, bool, bool]:
-    """Return whether the ground at the left, top, right and bottom is so even that it can go on beyond the photo."""
-    pixels = np.asarray(photo.pixels.resize((256, 256), Image.Resampling.BILINEAR), np.float32)
-    wide = round(256 * CALM_STRIP)
-
-    def is_calm(strip: np.ndarray) -> bool:  # across it and along it: what meets the rim, as legs of a table, can't go on
-        steps = [np.abs(np.diff(strip, axis=axis)).max(2).mean(1) < CALM_STEP for axis in (0, 1)]
-        return all(bool(calm.mean() >= CALM_SHARE) for calm in steps)
-
-    turned = pixels.transpose(1, 0, 2)
-    return is_calm(pixels[:, :wide]), is_calm(turned[:, :wide]), is_calm(pixels[:, -wide:]), is_calm(turned[:, -wide:])
-
-
-def _continued(photo: Photo, thing: Box, aspect: float) -> Box | None:
-    """Return a window of that aspect that reaches beyond calm sides of the photo and holds the thing; None where none does."""
-    wide, high = photo.pixels.size
-    across = aspect > wide / high  # which way the photo is too small
-    low, up = _calm_sides(photo)[int(not across) :: 2]
-    size, needed = (float(wide), high * aspect) if across else (float(high), wide / aspect)
-    beyond = needed - size
-    if not (low or up) or beyond > MOST_CONTINUED * needed:
-        return None
-    start, end = (thing.x0, thing.x1) if across else (thing.y0, thing.y1)
-    wish = (start + end) / 2 - needed / 2  # the thing in the middle
-    first = float(np.clip(wish, -beyond, 0.0)) if low and up else -beyond if low else 0.0
-    return Box(first, 0.0, first + needed, float(high)) if across else Box(0.0, first, float(wide), first + needed)
 
 
 def within(box: Box, window: Box) -> Box:
@@ -241,26 +204,11 @@ def resize(pixels_u8: np.ndarray, part: Box, width: int, height: int) -> Image.I
 def _cut(pixels_u8: np.ndarray, window: Box, width: int, height: int, edge: str | None) -> Image.Image:
     high, wide = pixels_u8.shape[:2]
     inside = Box(max(0.0, window.x0), max(0.0, window.y0), min(float(wide), window.x1), min(float(high), window.y1))
-    if inside == window:
+    if edge is None or inside == window:
         return resize(pixels_u8, inside, width, height)
     place = _scaled(within(inside, window), width, height)
     x0, y0, x1, y1 = (round(side) for side in (place.x0, place.y0, place.x1, place.y1))
     part = resize(pixels_u8, inside, max(1, x1 - x0), max(1, y1 - y0))
-    if edge is not None:
-        ground = Image.new("RGB", (width, height), edge)
-        ground.paste(part, (x0, y0))
-        return ground
-    return _go_on(np.asarray(part), x0, y0, width, height)
-
-
-def _go_on(part_u8: np.ndarray, x0: int, y0: int, width: int, height: int) -> Image.Image:
-    """Return a picture of that size with a part at x0, y0 whose rim goes on beyond it, the smoother the farther."""
-    high, wide = part_u8.shape[:2]
-    beyond = (y0, max(0, height - y0 - high), x0, max(0, width - x0 - wide))
-    grown = cv2.copyMakeBorder(part_u8, *beyond, cv2.BORDER_REPLICATE).astype(np.float32)
-    smooth = cv2.GaussianBlur(grown, (0, 0), max(2.0, 0.04 * min(width, height)))
-    away = np.ones((height, width), np.uint8)
-    away[y0 : y0 + high, x0 : x0 + wide] = 0
-    distance = cv2.distanceTransform(away, cv2.DIST_L2, 3) / max(1.0, 0.06 * min(width, height))
-    share = np.clip(distance, 0.0, 1.0)[..., None]
-    return Image.fromarray(np.rint((1 - share) * grown + share * smooth).astype(np.uint8)[:height, :width])
+    ground = Image.new("RGB", (width, height), edge)
+    ground.paste(part, (x0, y0))
+    return ground

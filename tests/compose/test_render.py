@@ -162,19 +162,6 @@ def test_what_the_rim_cuts_is_never_seen_to_end_inside_the_box():
     assert np.asarray(cut.pixels)[0, 150].tolist() == [200, 30, 30]
 
 
-def test_calm_ground_goes_on_beyond_the_photo():
-    wall = np.broadcast_to(np.linspace(200, 120, 300).astype(np.uint8)[:, None, None], (300, 300, 3)).copy()
-    wall[20:290, 110:190] = (200, 30, 30)
-    photo = Photo(Image.fromarray(wall), (Box(0.36, 0.06, 0.64, 0.97),))
-    wide = crop(photo, 500, 300)
-    shown = np.asarray(wide.pixels).astype(int)
-    assert wide.kept == 1.0
-    assert abs(shown[:, 5] - wall[:, 5].astype(int)).max() < 6
-    assert abs(np.diff(shown[150, :, 1])).max() > 50  # the thing's sides are there
-    striped = np.broadcast_to(np.where(np.arange(300) % 8 < 4, 200, 90).astype(np.uint8)[:, None, None], wall.shape)
-    assert crop(replace(photo, pixels=Image.fromarray(striped)), 500, 300).kept < 0.97
-
-
 def test_a_headline_with_one_very_short_line_is_set_smaller():
     ad = compose_ad(
         Recipe("type_only", {"headline": "Jouw cappuccino kan zonder koe"}, photo=None), parts(), shape_named("4:5")
