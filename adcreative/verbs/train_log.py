@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from adcreative.artifacts import MANIFEST, check_replaceable, hash_files, write_atomically
 from adcreative.catalog.column_doubts import find_post_click
@@ -45,6 +46,7 @@ class LogSummary(RunSummary):
     """What training on a log gave: the model folder, rows learnt from, and figures of the validation rows, and of the test rows
     where the schema's split names some. stopped: the same command goes on where it was."""
 
+    unit: ClassVar[str] = "row"
     metrics: dict[str, Any]
 
 
@@ -120,6 +122,8 @@ def train_log(
     _list_state(out / STATE_DIR)
     from adcreative.ctr.networks.registry import find_network
     from adcreative.ctr.training.log_training import (
+        LARGE_LOG,
+        OF_SMALL_LOGS,
         Settings,
         check_fits,
         encode_log,
@@ -129,7 +133,7 @@ def train_log(
     )
 
     entry, roles = find_network(network), read_schema(schema)
-    network_config, training, inputs = _read_settings(settings, entry.config)
+    network_config, training, inputs, named = _read_settings(settings, entry.config)
     check_columns(roles, log_columns(log), str(log))
     check_fits(roles, network, str(schema))
     leaks = find_post_click(read_sample(log), roles.label, roles.inputs, conversion=roles.conversion)
@@ -138,6 +142,8 @@ def train_log(
     digest = hash_files(*list_log_files(log)).encode()
     encoded = encode_log(files, num_labels=entry.num_labels, crossed=entry.reads_crossed, progress=progress)
     warned += _forget_other_log(out / STATE_DIR, log, digest)
+    if encoded.num_rows["train"] < LARGE_LOG:
+        training = replace(training, **{name: value for name, value in OF_SMALL_LOGS.items() if name not in named})
     chosen = Settings(name=network, network=network_config, training=training, inputs=inputs, seed=seed)
     trained = train_network(encoded, chosen, out / STATE_DIR, progress=progress, should_stop=should_stop)
     if trained is None:
@@ -206,8 +212,8 @@ def _remove_state(folder: Path) -> None:
         path.rmdir() if path.is_dir() else path.unlink()
 
 
-def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, TrainConfig, InputsConfig]:
-    """Return the settings of network, training and inputs.
+def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, TrainConfig, InputsConfig, Collection[str]]:
+    """Return the settings of network, training and inputs, and those of training that the file names.
 
     Raises:
         ConfigError: an unknown section or key, or a value that cannot be.
@@ -223,4 +229,5 @@ def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, T
     training = load_config(
         TrainConfig, path, {name: value for name, value in defaults.items() if name not in chosen}, section="training"
     )
-    return (load_config(network_config, path, section="network"), training, load_config(InputsConfig, path, section="inputs"))
+    network, inputs = load_config(network_config, path, section="network"), load_config(InputsConfig, path, section="inputs")
+    return network, training, inputs, chosen.keys()

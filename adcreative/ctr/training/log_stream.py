@@ -36,7 +36,8 @@ class LogFile:
     """A log, and which of its rows play a role.
 
     role: "train", "valid" or "test" of the split column; without one, "valid" is what lies after the cut, or where there is
-    none a tenth of the users (of the rows where no user is named), "train" the rest, and "" all rows.
+    none a tenth of the users (of the rows where no user is named, or users are learnt by heart: those who are new would stop
+    their training at once), "train" the rest, and "" all rows.
     """
 
     path: Path
@@ -51,7 +52,12 @@ class LogFile:
             return f'the rows that "{self.schema.split}" calls valid'
         if self.cut is not None:
             return f"the rows from {self.schema.time} {self.cut.said} on"
-        return "a tenth of the users" if self.schema.user else "a tenth of the rows"
+        return "a tenth of the users" if self.has_new_users else "a tenth of the rows"
+
+    @property
+    def has_new_users(self) -> bool:
+        """Whether all rows of a user play one role."""
+        return bool(self.schema.user) and self.schema.user not in self.schema.inputs
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """Yield the raw rows of the role, a part at a time. Raises CatalogError as `iter_log`."""
@@ -69,7 +75,7 @@ class LogFile:
         if self.cut is not None:
             is_late = read_moments(table[self.schema.time]) >= self.cut.moment
             return is_late if self.role == "valid" else ~is_late
-        if self.schema.user:
+        if self.has_new_users:
             keys = [zlib.crc32(str(user).encode()) for user in table[self.schema.user]]
         else:
             keys = [zlib.crc32(str(row).encode()) for row in range(start, start + len(table))]

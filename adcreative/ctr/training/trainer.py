@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ class RunState:
     """Where a training is: everything that its further course depends on, beside weights and optimiser.
 
     step: in the epoch that is not finished. best: the highest figure, that of best_epoch. train_s: CPU seconds spent on steps,
-    reading included. history: figures of each epoch.
+    reading included. history: figures of each epoch. num_averaged: steps in the moving average.
     """
 
     epoch: int = 0
@@ -36,11 +36,14 @@ class RunState:
     loss_sum: float = 0.0
     train_s: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
+    num_averaged: int = 0
 
 
 class Trainer:
     """Trains a network in place. `patience`: epochs in a row without a gain above min_gain that end it; 0: it runs to the end.
 
+    average_decay d: an epoch is judged, and kept, by the moving average of the weights: after step t a <- d_t a + (1 - d_t) w
+    with d_t = min(d, (1 + t) / (10 + t)), so that the first weights are soon forgotten. 0: by the last step's weights.
     min_rows: of a batch that is learnt from. counts_start: the untrained network counts as an epoch, so that training never
     makes it worse on the rows that it is judged by.
     """
@@ -49,9 +52,10 @@ class Trainer:
 
     def __init__(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, *, max_epochs: int, patience: int = 0,
-        max_gradient_norm: float = math.inf,
+        max_gradient_norm: float = math.inf, average_decay: float = 0.0,
     ) -> None:  # fmt: skip
         self.network: Any = network
+        self.average_decay, self.averaged = average_decay, dict[str, Tensor]()
         self.optimizer = optimizer
         self.max_epochs, self.patience, self.max_gradient_norm = max_epochs, patience, max_gradient_norm
         self.state = RunState()
@@ -108,13 +112,14 @@ class Trainer:
                     return False
                 if len(rows) >= self.min_rows:
                     self.step(rows)
+                    self._average()
                 self.state.step += 1
                 self.state.train_s = spent_s + time.process_time() - started_s
                 steps_left = None if steps_left is None else steps_left - 1
                 self.after_step()
             self._finish_epoch()
-        if keeps_best:
-            self.network.load_state_dict(self.best_weights)
+        if keeps_best or self.averaged:
+            self.network.load_state_dict(self.best_weights if keeps_best else self.averaged)
         self.network.eval()
         return True
 
@@ -137,11 +142,42 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 
+    @torch.no_grad()
+    def _average(self) -> None:
+        if not self.average_decay:
+            return
+        self.state.num_averaged += 1
+        decay = min(self.average_decay, (1 + self.state.num_averaged) / (10 + self.state.num_averaged))
+        for name, tensor in self.network.state_dict().items():
+            if name in self.averaged and tensor.is_floating_point():
+                self.averaged[name].lerp_(tensor, 1 - decay)
+            else:  # the first step, or what is counted
+                self.averaged[name] = tensor.clone()
+
     def _finish_epoch(self) -> None:
+        last = {name: tensor.clone() for name, tensor in self.network.state_dict().items()} if self.averaged else {}
+        if last:
+            self.network.load_state_dict(self.averaged)
         figures = self.measure() | {"train_loss": self.state.loss_sum / self.state.step}
         self.state.epoch, self.state.step, self.state.loss_sum = self.state.epoch + 1, 0, 0.0
-        self.after_epoch(is_best=self._keep(figures))
+        is_best = self._keep(figures)
+        if last:
+            self.network.load_state_dict(last)
+        self.after_epoch(is_best=is_best)
         self.save()
+
+    def pack(self) -> dict[str, Any]:
+        """Return what the further course depends on, beside the order of batches and what the network draws."""
+        return {
+            "run": asdict(self.state), "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "best": self.best_weights, "averaged": self.averaged,
+        }  # fmt: skip
+
+    def unpack(self, packed: Mapping[str, Any]) -> None:
+        """Go on where `pack` was called."""
+        self.network.load_state_dict(packed["network"])
+        self.optimizer.load_state_dict(packed["optimizer"])
+        self.best_weights, self.averaged, self.state = packed["best"], packed["averaged"], RunState(**packed["run"])
 
     def _keep(self, figures: dict[str, float]) -> bool:
         """Note the figures of an epoch, and keep its weights when it is the best so far."""

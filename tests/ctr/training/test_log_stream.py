@@ -111,3 +111,15 @@ def test_moments_of_dates_numbers_and_columns_of_dates_grow_with_time() -> None:
     assert np.isnan(read_moments(pd.Series(["x", None]))).all()
     assert read_moments(pd.Series([3, 1])).tolist() == [3, 1]
     assert read_moments(pd.Series(pd.to_datetime(["1970-01-01", "1970-01-02"]))).tolist() == [0, 86_400]
+
+
+def test_users_that_are_learnt_by_heart_are_known_where_training_stops(tmp_path: Path) -> None:
+    """All new users would stop the training of a table of users before it has learnt any."""
+    table = pd.DataFrame({"click": np.arange(4_000) % 2, "creative": 1, "bid": 0.0, "user": np.arange(4_000) % 40})
+    table.to_parquet(tmp_path / "log.parquet")
+    for categorical, names_users in ((("creative",), False), (("creative", "user"), True)):
+        schema = LogSchema(label="click", categorical=categorical, numeric=("bid",), user="user")
+        roles = {role: LogFile(tmp_path / "log.parquet", schema, role) for role in ("train", "valid")}
+        users = {role: set(pd.concat(file.tables())["user"]) for role, file in roles.items()}
+        assert bool(users["train"] & users["valid"]) == names_users
+        assert roles["valid"].stops_by == ("a tenth of the rows" if names_users else "a tenth of the users")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from adcreative.benchmarks.adsee_inputs import attach_labels, widen_spec
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import build_ctr_model
-from adcreative.ctr.inputs.labels import attach_labels, widen_spec
 from adcreative.ctr.training import warm_start
 from adcreative.ctr.training.warm_start import fit_wide_path
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, CreativeFeatures, FeatureBatch
