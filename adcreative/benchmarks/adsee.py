@@ -23,12 +23,11 @@ import torch
 from scipy.stats import kendalltau
 
 from adcreative.benchmarks import adsee_published as adsee_tables
+from adcreative.benchmarks.adsee_inputs import attach_codes, attach_labels, fit_labels, pool_by_attention, widen_spec
 from adcreative.catalog.splits import check_split, group_key, split_groups
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, PredictorConfig, TrainingConfig
 from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
-from adcreative.ctr.inputs.face_pooling import attach_codes, pool_by_attention
-from adcreative.ctr.inputs.labels import attach_labels, fit_labels, widen_spec
 from adcreative.ctr.trainable import check_trainable
 from adcreative.ctr.training.loop import Callbacks, train_model
 from adcreative.ctr.training.warm_start import fit_wide_path

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,6 +30,7 @@ _PHRASES = {"measured": "real clicks", "simulated": "simulated market", "none": 
 MAX_REFERENCE_ROWS = 1024
 NUM_NEIGHBOURS = 5
 OOD_QUANTILE = 0.99
+KNOWN, MAX_NAME = "known_creatives", 60  # a note of the manifest, and characters of a name in it
 FAR = "far from anything it was trained on"  # the app and readers of tables look for the first three words
 
 
@@ -107,6 +108,20 @@ def fit_ood_score(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Gen
     reference = _unit(train[chosen]).astype(np.float16)
     usual = 1e-4 + float(np.quantile(_distances(reference, held_out), OOD_QUANTILE))
     return OODScore(reference, max(usual, least), chosen)
+
+
+def describe_known(creatives: Sequence[Creative], chosen: Sequence[int]) -> dict[str, list[Any]]:
+    """Return names, impressions and clicks of the training creatives whose embeddings a score keeps, in that order, so that an
+    explanation can name the nearest; plain values, for the note KNOWN.
+
+    Args:
+        creatives: those whose embeddings the score was fitted to, in that order; all have results. chosen: `OODScore.chosen`.
+    """
+    rows = [creatives[row] for row in chosen]
+    return {
+        "names": [creative.name[:MAX_NAME] for creative in rows],
+        "impressions": [creative.impressions for creative in rows], "clicks": [creative.clicks for creative in rows],
+    }  # fmt: skip
 
 
 def find_far(features: CreativeFeatures, ood_scores: Mapping[str, OODScore]) -> dict[str, str]:

@@ -134,13 +134,9 @@ class LogModel(SavedModel):
     metrics: dict[str, Any]
     made_smaller: tuple[dict[str, Any], ...] = ()
 
-    @torch.no_grad()
     def predict(self, rows: LogRows) -> dict[str, np.ndarray]:
         """Return ctr [N], and cvr and ctcvr for a network that learnt conversions."""
-        if self.network.training:
-            self.network.eval()
-        parts = [rates_of(self.network.network, self.network(build_batch(chunk))) for chunk in iter_chunks(rows)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {"ctr": np.zeros(0)}
+        return predict_rates(self.network, rows)
 
     def fold(self) -> LogModel:
         """Return a copy for serving, equal to rounding: batch norm and rows multiplied out, no training forms.
@@ -184,6 +180,15 @@ class LogModel(SavedModel):
         check_places(network)
         steps = tuple(manifest.get("made_smaller", ()))
         return cls(name, encoding, config, dim, network.eval(), manifest["metrics"], steps)
+
+
+@torch.no_grad()
+def predict_rates(network: LogNetwork, rows: LogRows) -> dict[str, np.ndarray]:
+    """Return ctr [N], and cvr and ctcvr of a network that learnt conversions, in eval mode."""
+    if network.training:
+        network.eval()
+    parts = [rates_of(network.network, network(build_batch(chunk))) for chunk in iter_chunks(rows)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {"ctr": np.zeros(0)}
 
 
 def rates_of(network: Network, logits: Tensor) -> dict[str, np.ndarray]:

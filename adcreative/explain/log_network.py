@@ -116,7 +116,7 @@ def rank_fields(model: LogModel, rows: LogRows, *, rng: np.random.Generator) -> 
     Shuffling leaves each field's values as they are and breaks what they had to do with the rest of their row. Two fields that
     say the same can both lose nothing.
     """
-    labels = rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
+    labels = rows.clicks
     whole = area_under_curve(labels, model.predict(rows)["ctr"])
     schema, order = model.encoding.schema, rng.permutation(len(rows))
     places: dict[str, tuple[str, int | None]] = {name: ("ids", k) for k, name in enumerate(schema.categories)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from adcreative.ctr.click_model import ClickModel
-from adcreative.ctr.known_creatives import NOTE
+from adcreative.ctr.evidence import KNOWN
 from adcreative.features.batch import CreativeFeatures
 
 NUM_NEAREST = 5
@@ -38,7 +38,7 @@ def nearest_known(predictor: ClickModel, features: CreativeFeatures, count: int 
 
     A modality that the creative lacks is left out, and so is one of which the model keeps no list.
     """
-    known: Mapping[str, Any] = predictor.notes.get(NOTE, {})
+    known: Mapping[str, Any] = predictor.notes.get(KNOWN, {})
     found = {}
     for modality, embedding in (("picture", features.image), ("words", features.text)):
         rows, drift = known.get(modality), predictor.ood_scores.get(modality)

@@ -145,11 +145,10 @@ def _read_settings(path: Path | None, names: Sequence[str], budget: float, metho
 def _write(out: Path, points: list[Point], rows: CompressionRows, model: Path, data: Path) -> CompressSummary:
     """Write model and report; the model last, so that a folder with a model has its report."""
     from adcreative.ctr.compression.comparison import measure_speeds
-    from adcreative.ctr.compression.rows import clicks_of
     from adcreative.metrics.impressions import measure_impressions
     from adcreative.metrics.paired import compare_predictions
 
-    labels, users = clicks_of(rows.held), rows.held.users
+    labels, users = rows.held.clicks, rows.held.users
     speeds = measure_speeds([point.model.network for point in points], rows.held)
     lines = []
     for point, speed in zip(points, speeds, strict=True):

@@ -21,8 +21,7 @@ from adcreative.ctr.change_vectors import change_vectors
 from adcreative.ctr.changes import ChangeCalibration, HeldOutChanges, fit_change_calibration
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model
-from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
-from adcreative.ctr.known_creatives import NOTE, describe_known
+from adcreative.ctr.evidence import KNOWN, OODScore, describe_known, fit_ood_score, parse_provenance
 from adcreative.ctr.predictor import CHUNK_ROWS, Predictor, domain_of
 from adcreative.ctr.trainable import EMBEDDINGS, check_trainable
 from adcreative.ctr.training.loop import Callbacks, train_model
@@ -103,7 +102,7 @@ def fit_predictor(
         "grades": {name: list(pair) for name, pair in parse_provenance(provenance, trained).items()},
         "training": _describe_training(creatives, splits, summaries),
         "metrics": measure(creatives, calibration.calibrator, calibration.scored, splits[3], seed),
-        NOTE: {
+        KNOWN: {
             name: describe_known([creatives[r] for r in splits[0] if getattr(features[r], field) is not None], chosen.tolist())
             for name, field in EMBEDDINGS.items()
             if name in ood_scores and (chosen := ood_scores[name].chosen) is not None

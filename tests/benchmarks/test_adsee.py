@@ -21,11 +21,11 @@ from adcreative.benchmarks.adsee import (
     render_table,
     summarise,
 )
+from adcreative.benchmarks.adsee_inputs import FaceAttention, attach_codes, pool_by_attention
 from adcreative.catalog.splits import check_split, group_key
 from adcreative.creative import Creative
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
 from adcreative.ctr.creative_network import build_ctr_model
-from adcreative.ctr.inputs.face_pooling import FaceAttention, attach_codes, pool_by_attention
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.features.batch import FIELDS, CreativeFeatures
 from adcreative.features.builder import FeatureBuilder

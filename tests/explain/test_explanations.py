@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from adcreative.creative import Creative
-from adcreative.ctr.evidence import OODScore
+from adcreative.ctr.evidence import KNOWN, OODScore
 from adcreative.ctr.predictor import AccountHistory, Predictor
 from adcreative.errors import CreativeError
 from adcreative.explain.attribution import attribute, base_log_odds
-from adcreative.explain.neighbours import NOTE, nearest_known
+from adcreative.explain.neighbours import nearest_known
 from adcreative.explain.perturbation import MAX_WORDS, map_heat, occlusion_drops, read_words, remove_words, weigh_words
 from adcreative.features.batch import CreativeFeatures
 from data.make.faithfulness import deletion_wins, top_ranked
@@ -237,7 +237,7 @@ def test_a_tie_counts_half_and_all_items_are_no_contest() -> None:
 
 def test_nearest_creatives_have_their_real_rates(predictor: Predictor, world: PlantedWorld) -> None:
     """A training creative finds itself first; counts are its own."""
-    names = predictor.notes[NOTE]["picture"]["names"]
+    names = predictor.notes[KNOWN]["picture"]["names"]
     row = next(i for i, c in enumerate(world.creatives) if c.name == names[3])
     found = nearest_known(predictor, world.features[row])
     first = found["picture"][0]
@@ -251,7 +251,7 @@ def test_nearest_creatives_have_their_real_rates(predictor: Predictor, world: Pl
 
 def test_older_models_have_no_neighbours(predictor: Predictor, world: PlantedWorld) -> None:
     older, odd = copy.copy(predictor), copy.copy(predictor)
-    older.notes = {name: value for name, value in predictor.notes.items() if name != NOTE}
+    older.notes = {name: value for name, value in predictor.notes.items() if name != KNOWN}
     assert nearest_known(older, world.features[0]) == {}
     odd.ood_scores = predictor.ood_scores | {"picture": OODScore(predictor.ood_scores["picture"].reference[:5], 0.1)}
     assert "picture" not in nearest_known(odd, world.features[0])
@@ -260,9 +260,9 @@ def test_older_models_have_no_neighbours(predictor: Predictor, world: PlantedWor
 def test_neighbours_survive_saving_and_are_small(predictor: Predictor, tmp_path: object) -> None:
     predictor.save(tmp_path / "model")  # type: ignore[operator]
     loaded = Predictor.load(tmp_path / "model")  # type: ignore[operator]
-    assert loaded.notes[NOTE] == predictor.notes[NOTE]
-    most = sum(len(repr(values)) for rows in loaded.notes[NOTE].values() for values in rows.values())
-    num_rows = sum(len(rows["names"]) for rows in loaded.notes[NOTE].values())
+    assert loaded.notes[KNOWN] == predictor.notes[KNOWN]
+    most = sum(len(repr(values)) for rows in loaded.notes[KNOWN].values() for values in rows.values())
+    num_rows = sum(len(rows["names"]) for rows in loaded.notes[KNOWN].values())
     assert most / num_rows * 2048 < 1_000_000  # two full lists of 1,024 stay under 1 MB
 
 
@@ -270,4 +270,4 @@ def test_too_few_creatives_for_a_drift_check_leave_no_list() -> None:
     tests = plant_tests(40, seed=2)
     no_text = [replace(one, text=None) for one in tests.features]
     bare = fit_predictor(tests.creatives, no_text, replace(SMALL, num_members=1), seed=0)
-    assert bare.notes[NOTE] == {}
+    assert bare.notes[KNOWN] == {}

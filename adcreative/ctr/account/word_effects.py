@@ -1,25 +1,18 @@
-"""What was worth a higher click rate in the headlines of an account: effects (`effects`) of what can be seen in a line.
-
-python -m adcreative.ctr.account.word_effects export.csv
-"""
+"""What was worth a higher click rate in the headlines of an account: effects (`effects`) of what can be seen in a line."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.effects import MIN_TEXTS, TEXTS, estimate_effects, find_telling
-from adcreative.ctr.account.table import AccountTable, find_group_column, read_table
-from adcreative.features.batch import CreativeFeatures
+from adcreative.ctr.account.table import AccountTable, find_group_column
 from adcreative.features.line_features import GENERAL, WORD_PREFIX, LineEffect, has_feature, words_of
 from adcreative.features.outcomes import fold
-from adcreative.features.tables import keep_with_results, read_usable
 
 MAX_WORDS = 24
 MIN_SHARE, MAX_SHARE = 0.02, 0.7  # of the different lines
@@ -110,19 +103,3 @@ def _subject(creative: Creative, group_column: str) -> str:
     """Return what an ad sells, as far as its columns say it: category and the value of the group column."""
     named = getattr(creative, group_column, "") if hasattr(creative, group_column) else creative.context.get(group_column, "")
     return f"{creative.category} {named}"
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Print the effects of an export's headlines."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("export", type=Path, help="ads with results: a table or a folder")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args(argv)
-    creatives = list(keep_with_results(read_usable(arguments.export, None), arguments.export))
-    table = read_table(creatives, [CreativeFeatures() for _ in creatives])
-    for one in measure_word_effects(creatives, table, seed=arguments.seed):
-        print(f"{'*' if one.is_certain else ' '} {one.sentence}; effect {one.effect:+.3f} ({one.low:+.3f} to {one.high:+.3f})")
-
-
-if __name__ == "__main__":
-    main()

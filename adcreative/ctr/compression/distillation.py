@@ -22,7 +22,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adcreative.ctr.compression.rows import clicks_of
 from adcreative.ctr.compression.tuning import StoppedError, Work, choose_loss, predict_clicks
 from adcreative.ctr.config import check_positive, check_sizes
 from adcreative.ctr.inputs.log import LogBatch
@@ -209,7 +208,7 @@ class _Weigher:
         """Take one outer step, by rows to choose by that are drawn anew."""
         pool, size = self._work.rows.choose, self._work.tuning.batch_size
         drawn = pool.rows(self._rng.choice(len(pool), min(size, len(pool)), replace=False))
-        choose = (build_batch(drawn), torch.from_numpy(clicks_of(drawn).astype(np.float32)))
+        choose = (build_batch(drawn), torch.from_numpy(drawn.clicks.astype(np.float32)))
         loss = outer_gradient(
             lambda weights, rows: torch.func.functional_call(self._network, weights, (rows,)),
             dict(self._network.named_parameters()), (batch, told, truth, alpha), choose, self._config.temperature,
@@ -244,7 +243,7 @@ class _Teaching(Trainer):
         return self.work.rows.train.iter_batches(self.work.tuning.batch_size, rng=self.work.rng(13, epoch))
 
     def loss(self, rows: LogRows) -> Tensor:
-        truth, told = torch.from_numpy(clicks_of(rows).astype(np.float32)), _logits(self.teacher, rows)
+        truth, told = torch.from_numpy(rows.clicks.astype(np.float32)), _logits(self.teacher, rows)
         self.network.network.compute_on_padding(True)  # sums of bags have no second derivative, which the outer step needs
         batch = build_batch(rows)
         logits = self.network(batch)
@@ -272,7 +271,7 @@ def _class_means(teacher: Any, work: Work) -> Tensor:
     """Return the teacher's mean probability over training rows without and with a click, [2]."""
     total, count = np.zeros(2), np.zeros(2)
     for rows in work.rows.train.iter_batches(8192):
-        is_click = clicks_of(rows) > 0
+        is_click = rows.clicks > 0
         probability = predict_clicks(teacher, rows)
         for number, of_class in enumerate((~is_click, is_click)):
             total[number] += probability[of_class].sum()

@@ -49,17 +49,12 @@ def open_rows(files: Mapping[str, LogFile], encoding: LogEncoding) -> Compressio
     train = EncodedStream(files["train"], encoding, num_train)
     _check_known(next(train.iter_batches(4096)), encoding)
     for name, rows in (("to choose by", choose), (f"to measure on ({held_role})", held)):
-        clicks = int((clicks_of(rows) > 0).sum())
+        clicks = int((rows.clicks > 0).sum())
         if len(rows) < MIN_HELD_ROWS or clicks in (0, len(rows)):
             raise TrainingError(
                 f"there are {len(rows)} rows {name}, {clicks} of them clicked; an interval needs {MIN_HELD_ROWS}, of both kinds"
             )
     return CompressionRows(train=train, choose=choose, held=held, held_role=held_role)
-
-
-def clicks_of(rows: LogRows) -> np.ndarray:
-    """Return [N] clicks, without the column of conversions."""
-    return rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
 
 
 def _check_known(rows: LogRows, encoding: LogEncoding) -> None:

@@ -13,16 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adcreative.ctr.compression.rows import CompressionRows, clicks_of
+from adcreative.ctr.compression.rows import CompressionRows
 from adcreative.ctr.inputs.log_encoding import LogRows
-from adcreative.ctr.log_network import build_batch
+from adcreative.ctr.log_network import build_batch, predict_rates
 from adcreative.ctr.training.streamed import add_penalty_gradient
 from adcreative.ctr.training.trainer import Trainer
 from adcreative.errors import ConfigError
 from adcreative.metrics.binary import log_loss
 from adcreative.progress import Progress, ShouldStop, never, silent
 
-PREDICT_ROWS = 4096
 MAX_GRADIENT_NORM = 10.0
 
 
@@ -127,17 +126,11 @@ def mean_loss(network: Any, rows: LogRows) -> Tensor:
     return found
 
 
-@torch.no_grad()
 def predict_clicks(network: Any, rows: LogRows) -> np.ndarray:
     """Return click probabilities [N] in eval mode."""
-    network.eval()
-    parts = []
-    for start in range(0, len(rows), PREDICT_ROWS):
-        logits = network(build_batch(rows.rows(slice(start, start + PREDICT_ROWS))))
-        parts.append(torch.sigmoid((logits if logits.ndim == 1 else logits[:, 0]).double()).numpy())
-    return np.concatenate(parts)
+    return predict_rates(network, rows)["ctr"]
 
 
 def choose_loss(network: Any, rows: CompressionRows) -> float:
     """Return the log-loss of the rows to choose by."""
-    return log_loss(clicks_of(rows.choose), predict_clicks(network, rows.choose))
+    return log_loss(rows.choose.clicks, predict_clicks(network, rows.choose))

@@ -1,1 +1,1 @@
-"""From data to what networks read: creatives, the MicroLens challenge."""
+"""From data to what networks read: creatives, rows of an impression log."""

@@ -45,6 +45,11 @@ class LogRows:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def clicks(self) -> np.ndarray:
+        """Labels [N] without the column of conversions."""
+        return self.labels if self.labels.ndim == 1 else self.labels[:, 0]
+
     def rows(self, idx: Any) -> LogRows:
         """Return the rows `idx` (a slice or an array of numbers)."""
         return LogRows({name: values[idx] for name, values in self.arrays.items()}, self.labels[idx], self.users[idx])

@@ -23,7 +23,7 @@ LATE_SHARE = 0.3  # of rows whose history knows the future, from which it is tak
 
 def find_leaks(rows: LogRows, schema: LogSchema) -> Iterator[str]:
     """Yield a sentence for each numeric column that orders clicks all but perfectly by itself, as only a result can."""
-    labels = rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
+    labels = rows.clicks
     for number, name in enumerate(schema.numeric):
         found = area_under_curve(labels, rows.arrays["numbers"][:, number])
         if max(found, 1 - found) > LEAK_AUC:

@@ -25,7 +25,6 @@ from scipy import sparse
 from sknetwork.clustering import Louvain
 
 from adcreative.config import did_you_mean
-from adcreative.ctr.compression.rows import clicks_of
 from adcreative.ctr.compression.tuning import Work, tune
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log_encoding import FIRST
@@ -199,7 +198,7 @@ def read_graph(work: Work, columns: list[int], sizes: list[int]) -> tuple[sparse
         pair = [rows.arrays["ids"][:, column] for column in columns]
         for count, ids in zip(counts, pair, strict=True):
             count += np.bincount(ids, minlength=len(count))
-        is_edge = (clicks_of(rows) > 0) & (pair[0] >= FIRST) & (pair[1] >= FIRST)
+        is_edge = (rows.clicks > 0) & (pair[0] >= FIRST) & (pair[1] >= FIRST)
         parts.append((pair[0][is_edge] - FIRST, pair[1][is_edge] - FIRST))
     first, second = (np.concatenate(column) for column in zip(*parts, strict=True))
     if not len(first):

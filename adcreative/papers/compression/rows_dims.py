@@ -32,7 +32,6 @@ from deap import base, creator, tools
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adcreative.ctr.compression.rows import clicks_of
 from adcreative.ctr.compression.tuning import StoppedError, Work, predict_clicks, tune
 from adcreative.ctr.inputs.log_encoding import FIRST
 from adcreative.ctr.inputs.small_tables import SmallTable, plain_table
@@ -270,7 +269,7 @@ def choose_rows(
     for key, table in tables.items():
         table.mask = path[0][key]
     rows = work.rows.choose
-    clicked = clicks_of(rows) > 0
+    clicked = rows.clicks > 0
     for key, table in tables.items():
         losses = []
         for kept in path:
@@ -298,7 +297,7 @@ def compress_rows_dims(model: LogModel, work: Work, config: RowsDimsConfig) -> d
     choose_rows(network, tables, path, work)
     tune(network, work, replace(work.tuning, epochs=config.epochs, learning_rate=config.learning_rate), keeps_best=False)
     chosen = work.rows.choose.rows(work.rng(5).permutation(len(work.rows.choose))[: config.num_choose])
-    labels, most = clicks_of(chosen), [table.max_width for table in tables.values()]
+    labels, most = chosen.clicks, [table.max_width for table in tables.values()]
 
     def fitness(widths: Widths) -> float:
         for table, width in zip(tables.values(), widths, strict=True):

@@ -146,12 +146,11 @@ def _choose_pairs(files: Mapping[str, Any], seed: int, progress: Progress, shoul
 
 def _name_noise(choices: Mapping[str, str], work: Work) -> dict[str, str]:
     """Return the choices, NOISE in the place of those that keep a pair which tells no more than by chance."""
-    from adcreative.ctr.compression.rows import clicks_of
     from adcreative.ctr.inputs.log_encoding import join_rows
     from adcreative.metrics.information import find_noise_pairs
 
     rows = join_rows(list(islice(work.rows.train.iter_batches(PAIR_BATCH_ROWS, rng=work.rng(13)), PAIR_BATCHES)))
-    is_noise = find_noise_pairs(rows.arrays["ids"], clicks_of(rows), rng=work.rng(14))
+    is_noise = find_noise_pairs(rows.arrays["ids"], rows.clicks, rng=work.rng(14))
     return {
         pair: NOISE if noise and choice != DROP else choice
         for (pair, choice), noise in zip(choices.items(), is_noise, strict=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from scipy import special
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.table import AccountTable, read_table
-from adcreative.ctr.account.word_effects import frequent_words, main, measure_word_effects
+from adcreative.ctr.account.word_effects import frequent_words, measure_word_effects
 from adcreative.features.batch import CreativeFeatures
 from adcreative.features.line_features import LineEffect
 
@@ -99,13 +98,3 @@ def test_few_lines_say_nothing() -> None:
 def test_words_that_always_stand_together_are_one() -> None:
     texts = [f"{name} free delivery" for name in "abcdefghij"] + [f"{name} made to last" for name in "klmnopqrst"]
     assert frequent_words(texts) == ["free delivery", "to last"]
-
-
-def test_the_command_prints_what_it_found(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [
-        f'"{one.headline}",{one.category},{one.impressions},{one.clicks}'
-        for one in plant(300, {"number": 0.25})
-    ]  # fmt: skip
-    (tmp_path / "ads.csv").write_text("\n".join(["headline,category,impressions,clicks", *rows]))
-    main([str(tmp_path / "ads.csv")])
-    assert "* lines with a number: +" in capsys.readouterr().out

@@ -22,7 +22,6 @@ from adcreative.ctr.compression.distillation import (
     student_of,
     trilateral_inputs,
 )
-from adcreative.ctr.compression.rows import clicks_of
 from adcreative.ctr.compression.tuning import Work, predict_clicks
 from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
@@ -217,7 +216,7 @@ def test_a_small_student_learns_from_a_trained_teacher() -> None:
     assert 0 < said["teacher_weight"] < 1
     assert sum(p.numel() for p in student.network.parameters()) < sum(p.numel() for p in teacher.network.parameters()) / 2
     assert held_auc(student.network, work) > 0.5
-    assert clicks_of(work.rows.held).mean() == pytest.approx(predict_clicks(student.network, work.rows.held).mean(), abs=0.05)
+    assert work.rows.held.clicks.mean() == pytest.approx(predict_clicks(student.network, work.rows.held).mean(), abs=0.05)
 
 
 def test_a_teacher_of_conversions_is_refused() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from adcreative.catalog.log_schema import LogSchema
-from adcreative.ctr.compression.rows import CompressionRows, clicks_of
+from adcreative.ctr.compression.rows import CompressionRows
 from adcreative.ctr.compression.tuning import TuneConfig, Work, predict_clicks, tune
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log_encoding import FIRST, LogEncoding, LogRows
@@ -89,7 +89,7 @@ def trained(name: str, world: World, work: Work, *, epochs: int = 8, rate: float
 
 
 def held_auc(network: Any, work: Work) -> float:
-    return area_under_curve(clicks_of(work.rows.held), predict_clicks(network, work.rows.held))
+    return area_under_curve(work.rows.held.clicks, predict_clicks(network, work.rows.held))
 
 
 def zipf_ids(num: int, size: int, rng: np.random.Generator, power: float = 1.05) -> np.ndarray:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from adcreative.benchmarks.adsee_inputs import attach_labels, fit_labels, label_shares, widen_spec
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import CTR_MODELS, build_ctr_model
 from adcreative.ctr.inputs.creative import FieldEmbedding
-from adcreative.ctr.inputs.labels import attach_labels, fit_labels, label_shares, widen_spec
 from adcreative.features.batch import FIELDS, LABELS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import MIN_CATEGORY_ROWS, FeatureBuilder
 from tests.ctr.planted import PlantedWorld
