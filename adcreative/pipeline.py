@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.governance import disclosures, purge, signing_config
     from adcreative.verbs.language_model import check_language_model, list_language_models, models_dir
     from adcreative.verbs.ledger import ledger
+    from adcreative.verbs.model_folder import is_log_model
     from adcreative.verbs.models import models
     from adcreative.verbs.optimize import optimize
     from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
@@ -95,7 +96,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.studio import Studio
     from adcreative.verbs.train import Trainable, count_trainable, train
     from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
-    from adcreative.verbs.use_log import evaluate_log, explain_log, is_log_model, score_log
+    from adcreative.verbs.use_log import evaluate_log, explain_log, score_log
 
 # module -> its names, as imported above for type checkers
 _HOMES = {
@@ -140,6 +141,7 @@ _HOMES = {
     "verbs.governance": "disclosures purge signing_config",
     "verbs.language_model": "check_language_model list_language_models models_dir",
     "verbs.ledger": "ledger",
+    "verbs.model_folder": "is_log_model",
     "verbs.models": "models",
     "verbs.optimize": "optimize",
     "papers.discontinuation.run": "forecast_two_terms",
@@ -160,7 +162,7 @@ _HOMES = {
     "verbs.studio": "Studio",
     "verbs.train": "Trainable count_trainable train",
     "verbs.train_log": "LogSummary inspect_log train_log",
-    "verbs.use_log": "evaluate_log explain_log is_log_model score_log",
+    "verbs.use_log": "evaluate_log explain_log score_log",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 __all__ = sorted(_HOME_OF)

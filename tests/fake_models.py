@@ -52,6 +52,7 @@ class Extractor:
 
 class Predictor:
     content_hash = "p"
+    rate_parts = frozenset({"words"})
     notes: Mapping[str, object] = MappingProxyType({})
 
     def grade(self, creative: Creative, features: Any) -> dict[str, str]:

@@ -43,8 +43,10 @@ class Results(Numbers):
     sheet: Sheet = ""
     name_pattern: str = ""
 
-    def confirm(self, data: Path, out: Path, columns: Path | None, *, needs_results: bool = True) -> Path | None:
-        """Return the mapping file that `data` is read with, None where nothing needs one.
+    def confirm(
+        self, data: Path, out: Path, columns: Path | None, *, model: Path | None = None, needs_results: bool = True
+    ) -> Path | None:
+        """Return the mapping file that `data` is read with, None where nothing needs one; a log that `model` reads needs none.
 
         A table whose columns are not known gets a proposal, which is printed to stderr with a reason a column. It is used when
         `yes`, or when the user agrees at the terminal; either way it is written to OUT.columns.toml, so that it can be looked
@@ -54,6 +56,8 @@ class Results(Numbers):
             ConfigError: nobody agreed; the message names the written file. Or as `keep`.
             CatalogError: the table cannot be read, or lists no ads.
         """
+        if pipeline.is_log_model(model):
+            return columns
         return self.keep(out, self._confirm_names(data, out, columns, needs_results) if data.is_file() else columns)
 
     def _confirm_names(self, data: Path, out: Path, columns: Path | None, needs_results: bool) -> Path | None:

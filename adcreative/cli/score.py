@@ -12,7 +12,7 @@ from adcreative import pipeline
 from adcreative.cli.columns import Export
 from adcreative.cli.commands import Done, flags, shown
 from adcreative.cli.progress import EXIT_CODES, verb
-from adcreative.cli.terminal import say
+from adcreative.cli.terminal import say, say_lines
 from adcreative.creative import Creative
 from adcreative.options import BaseRate, Csv, Data, Model, Overwrite, Words
 from adcreative.pipeline import BatchConfig, ScoreSettings, WordsSettings
@@ -28,10 +28,9 @@ def score(data: Data, out: Csv, settings: ScoreSettings, table: Export, batch: B
 
     Example: adcreative score ads/ --out scores.csv
     """
-    if settings.model is not None and pipeline.is_log_model(settings.model):
-        return pipeline.score_log(data, out, model=settings.model, restart=batch.restart, **told), "row{s} scored"
-    settings = replace(settings, columns=table.confirm(data, out, settings.columns, needs_results=False))
-    return pipeline.score(data, out, settings, batch=batch, **told), "creative{s} scored"
+    columns = table.confirm(data, out, settings.columns, model=settings.model, needs_results=False)
+    summary = pipeline.score(data, out, replace(settings, columns=columns), batch=batch, **told)
+    return summary, f"{summary.unit}{{s}} scored"
 
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
@@ -77,14 +76,6 @@ def explain(
 
     Example: adcreative explain ad.jpg --headline "Sleep better tonight" --out why/
     """
-    if ad is not None and model is not None and pipeline.is_log_model(model):
-        with verb() as (progress, _):
-            shown = pipeline.explain_log(ad, out, model=model, restart=restart, progress=progress)
-        say(f"{shown['network']} on {shown['num_rows']} rows, AUC {shown['auc']:.4f}; AUC lost when a field is shuffled:")
-        for one in shown["fields"]:
-            say(f"  {one['field']}: {one['auc_lost']:.4f}")
-        say(str(out / "explanation.json"))
-        return
     creative = Creative(file_name=ad.name if ad else "", image_path=ad, **asdict(words))
     with verb() as (progress, should_stop):
         summary = pipeline.explain(
@@ -100,15 +91,4 @@ def explain(
     if summary.stopped:
         say("stopped; nothing was written", err=True)
         raise typer.Exit(130)
-    found = summary.explanation
-    if found["enough_data"] and found["level_unknown"]:
-        rate = f"{found['against_nothing_known']:+.0%} odds against an ad of which nothing is known; the level is unknown"
-    else:
-        rate = f"{found['ctr']:.2%} ({found['ctr_low']:.2%} to {found['ctr_high']:.2%})" if found["enough_data"] else ""
-    say(f"{found['name']}: {rate or 'not enough data'}")
-    for part in found["parts"]:
-        say(f"  {part['part']}: {part['share']:+.1%} of the odds ({part['ablation']:+.1%} by leaving it out)")
-    for word in found["strongest_words"]:
-        slope = "" if word["gradient"] is None else f" ({word['gradient']:+.1%} by gradients)"
-        say(f"  “{word['word']}”: {word['change']:+.1%}{slope}")
-    say(str(summary.path))
+    say_lines((*summary.lines, str(summary.path)))

@@ -285,13 +285,6 @@ def evaluate(
 
     Example: adcreative tools evaluate held-out.parquet --out metrics.json
     """
-    if model is not None and pipeline.is_log_model(model):
-        with verb() as (progress, should_stop):
-            figures = pipeline.evaluate_log(data, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
-        say_json(figures, indent=1)
-        if figures.get("note"):
-            say(f"warning: {figures['note']}", err=True)
-        return
     with verb() as (progress, should_stop):
         columns = table.keep(out, columns)
         metrics = pipeline.evaluate(
@@ -300,7 +293,7 @@ def evaluate(
     say_json(metrics, indent=1)
     for gap in metrics["gaps"]:
         say(gap, err=True)
-    say(f"{metrics['verdict']}: {out}, {out.with_suffix('.png')}", err=True)
+    say(f"{metrics['verdict']}: {out}", err=True)
 
 
 @tool("ledger")

@@ -13,7 +13,7 @@ from adcreative.creative import Creative, Prediction
 from adcreative.ctr.changes import ChangeCalibration
 from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_evidence
 from adcreative.ctr.saved_model import SavedModel
-from adcreative.features.batch import CreativeFeatures
+from adcreative.features.batch import GENERAL_PARTS, CreativeFeatures
 
 Creatives: TypeAlias = Sequence[Creative]
 Features: TypeAlias = Sequence[CreativeFeatures]
@@ -45,6 +45,12 @@ class ClickModel(SavedModel, ABC):
     def optional_features(self) -> frozenset[str]:
         """Names of CreativeFeatures that are measured only for models that ask for them: "lettering", "complexity"."""
         return frozenset()
+
+    @property
+    def rate_parts(self) -> frozenset[str]:
+        """What a rate hangs on, of `features.batch.GENERAL_PARTS`, "lettering" and "complexity"; nothing else need be measured
+        to score an ad. What versions of an ad are worth may hang on more (`optional_features`)."""
+        return GENERAL_PARTS | self.optional_features
 
     @abstractmethod
     def predict(self, creatives: Creatives, features: Features, history: Any = ()) -> list[Prediction]:

@@ -16,7 +16,11 @@ from adcreative.errors import ArtifactError
 
 
 class SavedModel:
-    """Base of `ctr.click_model.ClickModel` and `ctr.log_network.LogModel`. KIND, FORMAT: of the artefact."""
+    """Base of `ctr.click_model.ClickModel` and `ctr.log_network.LogModel`. KIND, FORMAT: of the artefact.
+
+    A ClickModel says of an ad its rate with an interval, reasons, evidence, and what a change is worth. A LogModel is one
+    network: it says the rates of rows (`predict`) and nothing of how sure they are, and `card` promises no interval.
+    """
 
     KIND: ClassVar[str]
     FORMAT: ClassVar[int]

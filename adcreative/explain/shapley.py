@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import factorial
+from typing import Any
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.model import AccountModel
@@ -19,8 +20,8 @@ from adcreative.explain.attribution import Attribution
 from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
 
 
-def attribute_by_parts(model: AccountModel, creative: Creative, features: CreativeFeatures) -> Attribution:
-    """Take the log-odds of one ad apart by parts; field_shares is empty and rest is 0.
+def attribute(model: AccountModel, creative: Creative, features: CreativeFeatures, history: Any = ()) -> Attribution:
+    """Take the log-odds of one ad apart by parts; field_shares is empty and rest is 0. An account's model reads no history.
 
     Raises:
         FeatureError: as `AccountModel.predict`.
@@ -44,8 +45,8 @@ def attribute_by_parts(model: AccountModel, creative: Creative, features: Creati
     )  # fmt: skip
 
 
-def base_by_parts(model: AccountModel, creative: Creative, features: CreativeFeatures) -> float:
-    """Return the `base` of `attribute_by_parts` alone: the log-odds of an ad of which nothing is known.
+def base_log_odds(model: AccountModel, creative: Creative, features: CreativeFeatures) -> float:
+    """Return the `base` of `attribute` alone: the log-odds of an ad of which nothing is known.
 
     Raises:
         FeatureError: as `AccountModel.predict`.

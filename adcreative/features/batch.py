@@ -25,7 +25,7 @@ DENSE_FIELDS = (
 )  # fmt: skip
 CATEGORICAL_FIELDS = ("category", "brand", "placement", "platform", "audience", "cta")
 FIELDS = DENSE_FIELDS + CATEGORICAL_FIELDS
-LABELS = "labels"  # one more field of the networks whose spec has a width for it; see `ctr/inputs/labels.py`
+LABELS = "labels"  # one more field of the networks whose spec has a width for it; see `benchmarks/adsee_inputs.py`
 FACE_NAMES = ("face_codes", "face_attributes", "face_shares")
 SQUARED_FIELDS = ("look", "face_attributes")  # read with their squares
 WORD_FIELDS: Mapping[str, tuple[str, ...]] = {"headline": ("text", "wording", "appeal"), "body": ("body", "body_wording")}
@@ -36,6 +36,8 @@ MODALITIES: Mapping[str, tuple[str, ...]] = {
     "words": ("text", "body", "wording", "body_wording", "appeal"),
     "context": CATEGORICAL_FIELDS,
 }
+# what is measured of an ad, part by part: the meaning of its picture, its look with the attributes of its faces, their codes
+GENERAL_PARTS = frozenset({"words", "image", "look", "codes"})  # that every general predictor reads
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

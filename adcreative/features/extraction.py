@@ -6,7 +6,7 @@ CreativeError in its place; the others go on. Pictures are handled a few at a ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from adcreative.creative import Creative, split_consent_ids
 from adcreative.encoders.latest import LatestAnswers
 from adcreative.encoders.threads import map_in_threads
 from adcreative.errors import CreativeError
-from adcreative.features.batch import FACE_ATTRIBUTES, LOOK_STATS, CreativeFeatures
+from adcreative.features.batch import FACE_ATTRIBUTES, GENERAL_PARTS, LOOK_STATS, CreativeFeatures
 from adcreative.features.cache import FeatureStore, VersionCache, file_key, hash_picture, picture_key, words_key
 from adcreative.features.complexity import MEASURED_BY, complexity_stats
 from adcreative.features.lettering import DrawnLines, FindsLines, lettering_stats
@@ -129,7 +129,10 @@ class FeatureExtractor:
         `line_finder` measures the lettering in pictures; without one features have none. measures_complexity: so is the bits
         that each needs. See `for_models`.
         """
-        self.line_finder, self.measures_complexity = line_finder, measures_complexity
+        self.line_finder = line_finder
+        self.known_parts = GENERAL_PARTS | {"lettering"} if line_finder else GENERAL_PARTS
+        self.known_parts |= {"complexity"} if measures_complexity else frozenset()
+        self.parts = self.known_parts
         self.drawn: Mapping[str, DrawnLines] = {}
         self.sharing = sharing
         self.clip, self.headline_model, self.analyzer, self.codec = clip, headline_model, analyzer, codec
@@ -183,12 +186,15 @@ class FeatureExtractor:
 
     def for_models(self, models: Iterable[AsksForFeatures]) -> FeatureExtractor:
         """Return an extractor with the same encoders and cache that measures lettering and complexity only where asked for."""
-        asked = frozenset[str]().union(*(model.optional_features for model in models))
-        finder, is_measured = self.line_finder if "lettering" in asked else None, "complexity" in asked
-        if finder is self.line_finder and (is_measured or not self.measures_complexity):
+        return self.measuring(GENERAL_PARTS.union(*(model.optional_features for model in models)))
+
+    def measuring(self, parts: Collection[str]) -> FeatureExtractor:
+        """Return an extractor with the same encoders and cache that measures these parts of pictures alone: of GENERAL_PARTS,
+        "lettering" and "complexity". A picture of which nothing is measured is not opened; words are cheap and always read."""
+        if (wanted := self.known_parts & frozenset(parts)) == self.parts:
             return self
         other = copy(self)
-        other.line_finder, other.measures_complexity = finder, is_measured and self.measures_complexity
+        other.parts = wanted
         return other
 
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
@@ -218,7 +224,8 @@ class FeatureExtractor:
             for row, creative in enumerate(creatives):
                 try:
                     opened = self._open_picture(creative)
-                    if opened is None and not creative.has_words and not _is_listed(creative):
+                    has_content = opened is not None or creative.has_words or creative.has_image
+                    if not has_content and not _is_listed(creative):
                         raise CreativeError("It has neither a picture nor words.", "Fill in file_name or headline.")
                 except CreativeError as error:
                     errors[row] = error
@@ -240,13 +247,17 @@ class FeatureExtractor:
         ]
 
     def _open_picture(self, creative: Creative) -> _Opened | None:
-        """Return what the cache knows of the creative's picture, else its pixels; None when it has only words.
+        """Return what the cache knows of the creative's picture, else its pixels; None when it has only words, or nothing of
+        its picture is measured.
 
         A file is read once: what is noted of its bytes was decoded from these bytes. Whose picture it is, is noted before any
         entry of it is written, and also of one that is known already.
         """
-        hashes = tuple(hash_of(part) for part in (self.clip, self.analyzer, self.codec, self.line_finder) if part is not None)
-        hashes += (MEASURED_BY,) * self.measures_complexity + ("drawn lines",) * bool(self.drawn)
+        seen_by = {"image": self.clip, "look": self.analyzer, "codes": self.codec, "lettering": self.line_finder}
+        hashes = tuple(hash_of(encoder) for name, encoder in seen_by.items() if name in self.parts)
+        hashes += (MEASURED_BY,) * ("complexity" in self.parts) + ("drawn lines",) * bool(self.drawn)
+        if not hashes:
+            return None
         owners = split_consent_ids(creative.consent_id)
         path, content, of_file = creative.image_path if creative.image_u8 is None else None, None, ""
         if self.cache and path is not None and (content := read_image_bytes(path, MAX_KEYED_BYTES)) is not None:
@@ -270,38 +281,42 @@ class FeatureExtractor:
         return _Opened(key, image_u8=image_u8, entry=self.cache.load(key))
 
     def _encode_pictures(self, keyed: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        """Yield image, look, face_codes, face_attributes and face_shares of each picture under its key.
+        """Yield what is measured of each picture under its key: image, look, face_codes, face_attributes, face_shares ...
 
         The first network sees a picture while the next is opened. One network after the other sees all of them: changing
         networks for each picture would read their weights from memory each time, at about a tenth more time.
         """
 
-        def embed(one: tuple[str, np.ndarray]) -> tuple[str, np.ndarray, np.ndarray]:
-            return *one, self.clip.encode_images([one[1]])[0]
+        def embed(one: tuple[str, np.ndarray]) -> tuple[str, np.ndarray, dict[str, np.ndarray]]:
+            if "image" not in self.parts:
+                return *one, {}
+            return *one, {"image": np.asarray(self.clip.encode_images([one[1]])[0], np.float32)}
+
+        def analyze(image_u8: np.ndarray) -> Sequence[Any]:
+            return self.analyzer.analyze(image_u8) if "look" in self.parts else ()
 
         def encode(crops: list[np.ndarray]) -> np.ndarray:
             return self.codec.encode(crops) if crops else np.zeros((0, 512), np.float32)
 
         seen = map_in_threads(embed, keyed)
-        found = map_in_threads(self.analyzer.analyze, [image_u8 for _, image_u8, _ in seen])
+        found = map_in_threads(analyze, [image_u8 for _, image_u8, _ in seen])
         crops = [
-            [face.alignment.crop(image_u8, self.codec.size) for face in faces if not face.refusal]
+            [face.alignment.crop(image_u8, self.codec.size) for face in faces if not face.refusal and "codes" in self.parts]
             for (_, image_u8, _), faces in zip(seen, found, strict=True)
         ]
         for (key, image_u8, embedding), faces, codes in zip(seen, found, map_in_threads(encode, crops), strict=True):
             yield (
                 key,
                 {
-                    "image": np.asarray(embedding, np.float32),
-                    "look": look_stats(image_u8, [face.box_xyxy_px for face in faces]),
+                    **embedding,
                     **self._measure_lettering(image_u8),
-                    **({"complexity": complexity_stats(image_u8)} if self.measures_complexity else {}),
-                    **_describe_faces(image_u8, faces, iter(codes)),
+                    **({"complexity": complexity_stats(image_u8)} if "complexity" in self.parts else {}),
+                    **(_describe_faces(image_u8, faces, codes) if "look" in self.parts else {}),
                 },
             )
 
     def _measure_lettering(self, image_u8: np.ndarray) -> dict[str, np.ndarray]:
-        if self.line_finder is None:
+        if self.line_finder is None or "lettering" not in self.parts:
             return {}
         drawn = self.drawn.get(hash_picture(image_u8)) if self.drawn else None
         lines = DrawnLines(self.line_finder.find_lines(image_u8)) if drawn is None else drawn
@@ -364,14 +379,16 @@ def _area_inside(box_xyxy_px: Any, height: int, width: int) -> float:
     return max(0.0, min(x1, width) - max(x0, 0.0)) * max(0.0, min(y1, height) - max(y0, 0.0))
 
 
-def _describe_faces(image_u8: np.ndarray, faces: Sequence[Any], codes: Any) -> dict[str, np.ndarray]:
-    """Return codes (NaN row: refused), attributes (NaN row: not measurable) and shares; takes accepted codes from `codes`."""
+def _describe_faces(image_u8: np.ndarray, faces: Sequence[Any], codes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the look, and of faces codes (NaN row: refused, or none are measured), attributes (NaN row: not measurable) and
+    shares; takes accepted codes from `codes`."""
     height, width = image_u8.shape[:2]
-    missing = np.full(512, np.nan, np.float32)
-    rows = [missing if face.refusal else np.asarray(next(codes), np.float32) for face in faces]
+    missing, accepted = np.full(512, np.nan, np.float32), iter(codes)
+    rows = [missing if face.refusal or not len(codes) else np.asarray(next(accepted), np.float32) for face in faces]
     attributes = [[face.attributes.get(name, np.nan) for name in FACE_ATTRIBUTES] for face in faces]
     shares = [_area_inside(face.box_xyxy_px, height, width) / (height * width) for face in faces]
     return {
+        "look": look_stats(image_u8, [face.box_xyxy_px for face in faces]),
         "face_codes": np.array(rows, np.float32).reshape(len(faces), 512),
         "face_attributes": np.array(attributes, np.float32).reshape(len(faces), len(FACE_ATTRIBUTES)),
         "face_shares": np.array(shares, np.float32),

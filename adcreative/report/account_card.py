@@ -28,6 +28,7 @@ def render_account_card(card: Mapping[str, Any], *, plot: str = "") -> str:
         _members(card["members"]),
         _best_floor(card["members"]),
         _networks(card["members"]),
+        *_reads(card.get("reads")),
         "## How far to trust its rates",
         _level(figures),
         *([f"![predicted and observed rates; coverage by impressions]({plot})"] if plot else []),
@@ -50,6 +51,21 @@ def _opening(training: Mapping[str, Any]) -> str:
         f"Fitted to {training['num_creatives']:,} ads in {training['num_groups']:,} groups, {training['impressions']:,} "
         f"impressions, {training['clicks']:,} clicks.{said}"
     )
+
+
+READS = {
+    "words": "its words, also those in its picture where it brings none", "image": "what its picture shows",
+    "look": "the look of its picture and its faces", "codes": "its faces in detail", "lettering": "how the words in it look",
+    "complexity": "how much there is to see",
+}  # fmt: skip
+
+
+def _reads(parts: Sequence[str] | None) -> list[str]:
+    """Return the sentence of what is measured of an ad to score it; empty where the model does not say."""
+    if parts is None:
+        return []
+    read = [said for part, said in READS.items() if part in parts]
+    return [f"To score an ad, what is read of it beside its columns: {'; '.join(read) or 'nothing'}."]
 
 
 def _members(members: Mapping[str, Mapping[str, Any]]) -> str:

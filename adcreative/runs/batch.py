@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from adcreative.artifacts import make_private_dir, unwritable
 from adcreative.creative import Creative
@@ -33,9 +33,11 @@ CHUNK = 32
 class RunSummary:
     """What a verb did: where the result is, how many rows it has, how many creatives failed, whether it was stopped.
 
-    seconds: how long it took. forecast: of a dry run, which has done nothing. lines: sentences for a person to read.
+    seconds: how long it took. forecast: of a dry run, which has done nothing. lines: sentences for a person to read. unit: what
+    is counted.
     """
 
+    unit: ClassVar[str] = "creative"
     path: Path
     done: int
     failed: int = 0

@@ -15,7 +15,7 @@ from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.model_folder import find_models
+from adcreative.verbs.model_folder import find_models, is_log_model
 
 
 def evaluate(
@@ -32,7 +32,7 @@ def evaluate(
     """Measure a model on creatives with results that it was not trained on; write `out` (JSON), and of the same name a PNG and
     a CSV with one row a creative: rates, interval, whether it covered, and what the prediction rests on.
 
-    `dates`: as for `score`.
+    `dates`: as for `score`. With the model of an impression log `data` is a log; see `evaluate_log`.
 
     Returns:
         n, pairwise_accuracy, pairwise_accuracy_significant, spearman, ndcg_at_10, log_loss, brier, ece, coverage,
@@ -43,6 +43,10 @@ def evaluate(
             that would be written is what is read or, without `restart`, somebody else's. ArtifactError: there is no such
             model.
     """
+    if model is not None and is_log_model(model):
+        from adcreative.verbs.use_log import evaluate_log
+
+        return evaluate_log(data, out, model=model, restart=restart, progress=progress, should_stop=should_stop)
     data, out = Path(data), Path(out)
     outputs = (out, beside(out, ".csv"), beside(out, ".png"), failures_path(out))
     inputs = (data, columns, model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from adcreative.features.picture_fields import describe_reading, fill_from_pictu
 from adcreative.features.word_readings import find_reader
 from adcreative.progress import Count, Progress, ShouldStop, never, silent, uncounted
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.model_folder import find_models
+from adcreative.verbs.model_folder import find_models, is_log_model
 from adcreative.verbs.score_table import check_base_rate, move_rate
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ OUTPUTS = ("heat.png", "explanation.json", "explanation.html")
 
 @dataclass(frozen=True, kw_only=True)
 class ExplanationSummary:
-    """The explanation as plain values, the page, and whether it was stopped (then nothing was written)."""
+    """The explanation as plain values and as lines to read, the page, and whether it was stopped (then nothing was written)."""
 
     explanation: dict[str, Any]
     path: Path
     stopped: bool = False
+    lines: tuple[str, ...] = ()
 
 
 class _Stopped(Exception):
@@ -70,12 +71,19 @@ def explain(
     but how its odds compare with those of an ad of which nothing is known. `base_rate`, the account's mean click rate (0.021:
     2.1 %), is taken as the rate of the latter, and brings the rate back. features, words: as for `score`.
 
+    With the model of an impression log the creative's image_path is a log; see `explain_log`.
+
     Raises:
         CreativeError: its picture cannot be read, or it has neither picture nor words. ArtifactError: as `load_model`.
         ConfigError: somebody else's file would be written over, without `restart`, or `base_rate` is no rate.
     """
+    if model is not None and creative.image_path is not None and is_log_model(model):
+        from adcreative.verbs.use_log import explain_log, say_fields
+
+        found = explain_log(creative.image_path, out, model=model, restart=restart, progress=progress)
+        return ExplanationSummary(explanation=found, path=Path(out) / "explanation.json", lines=say_fields(found))
     check_base_rate(base_rate)
-    find_models(model)  # before the picture: with the model of a log, what is named as one is a log
+    find_models(model)
     from adcreative.catalog.images import picture
     from adcreative.report.explanation import draw_heat, render_explanation
     from adcreative.verbs.loading import load_scorer
@@ -86,6 +94,7 @@ def explain(
     creative = creative if words is None else with_known_words(creative, load_known_words(words))
     image_u8 = picture(creative)
     extractor, predictor = load_scorer(model, features)
+    extractor = extractor.for_models([predictor])  # whatever a rate hangs on: changes are asked for too
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
 
     def tell(done: int, total: int) -> None:
@@ -111,7 +120,23 @@ def explain(
             (out / "heat.png").unlink(missing_ok=True)  # of an earlier creative
         write_atomically(out / "explanation.json", dump_json(explanation, indent=1).encode())
         write_atomically(out / "explanation.html", page.encode(), is_private=True)  # both show people
-    return ExplanationSummary(explanation=explanation, path=out / "explanation.html")
+    return ExplanationSummary(explanation=explanation, path=out / "explanation.html", lines=_say(explanation))
+
+
+def _say(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the rate, and what parts and words add to it."""
+    if found["enough_data"] and found["level_unknown"]:
+        rate = f"{found['against_nothing_known']:+.0%} odds against an ad of which nothing is known; the level is unknown"
+    else:
+        rate = f"{found['ctr']:.2%} ({found['ctr_low']:.2%} to {found['ctr_high']:.2%})" if found["enough_data"] else ""
+    slopes = ("" if one["gradient"] is None else f" ({one['gradient']:+.1%} by gradients)" for one in found["strongest_words"])
+    return (
+        f"{found['name']}: {rate or 'not enough data'}",
+        *(f"  {one['part']}: {one['share']:+.1%} of the odds ({one['ablation']:+.1%} by leaving it out)"
+          for one in found["parts"]),
+        *(f"  “{one['word']}”: {one['change']:+.1%}{slope}"
+          for one, slope in zip(found["strongest_words"], slopes, strict=True)),
+    )  # fmt: skip
 
 
 def explain_rate(
@@ -140,7 +165,7 @@ def explain_rate(
         return predictor.predict_log_odds(creatives, read, earlier)[0]
 
     def weigh() -> tuple[Any, list[dict[str, Any]]]:
-        found = _attribute(predictor, creative, features, earlier)
+        found = _explainer(predictor).attribute(predictor, creative, features, earlier)
         return found, _weigh_words(creative, features, predictor, extractor, earlier)
 
     with run_beside(weigh) as wait:
@@ -220,15 +245,15 @@ def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[st
     return {**found, **rates, "log_odds": explanation["log_odds"] + shift, "base_log_odds": base, "base_odds": math.exp(base)}
 
 
-def _attribute(predictor: ClickModel, creative: Creative, features: Any, earlier: Any) -> Any:
-    """Return an Attribution: integrated gradients through networks, Shapley values of an account's model."""
+def _explainer(predictor: ClickModel) -> Any:
+    """Return the module that takes a rate apart: integrated gradients through networks, else Shapley values."""
     if predictor.has_gradients:
-        from adcreative.explain.attribution import attribute
+        from adcreative.explain import attribution
 
-        return attribute(predictor, creative, features, earlier)  # type: ignore[arg-type]
-    from adcreative.explain.shapley import attribute_by_parts  # brings scikit-learn
+        return attribution
+    from adcreative.explain import shapley  # brings scikit-learn
 
-    return attribute_by_parts(predictor, creative, features)  # type: ignore[arg-type]
+    return shapley
 
 
 def _methods(predictor: ClickModel) -> dict[str, str]:
@@ -256,10 +281,4 @@ def _change(log_odds: float) -> float:
 
 def find_base(predictor: ClickModel, creative: Creative, features: Any) -> float:
     """Return the log-odds that the model gives a creative of which it knows nothing, against which `creative` is weighed."""
-    if predictor.has_gradients:
-        from adcreative.explain.attribution import base_log_odds
-
-        return base_log_odds(predictor, creative, features)  # type: ignore[arg-type]
-    from adcreative.explain.shapley import base_by_parts
-
-    return base_by_parts(predictor, creative, features)  # type: ignore[arg-type]
+    return float(_explainer(predictor).base_log_odds(predictor, creative, features))

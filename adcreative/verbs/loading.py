@@ -201,13 +201,13 @@ def load_predictor(model_dir: Path | None = None) -> ClickModel:
 
 
 def load_scorer(model_dir: Path | None = None, features: Path | None = None) -> tuple[FeatureExtractor, ClickModel]:
-    """Load the predictor alone, with the extractor that measures what it reads and keeps it as `load_tools` says.
+    """Load the predictor alone, with the extractor that measures what its rates hang on and keeps it as `load_tools` says.
 
     Raises:
         ArtifactError: as `load_model`.
     """
     predictor = load_predictor(model_dir)
-    return load_tools(features=features).extractor_for([predictor]), predictor
+    return load_tools(features=features).extractor.measuring(predictor.rate_parts), predictor
 
 
 @lru_cache(maxsize=12)

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from adcreative.artifacts import TOGETHER, write_atomically
-from adcreative.ctr.card import PredictorManifest, read_predictor_manifest
+from adcreative.artifacts import TOGETHER, read_kind, write_atomically
+from adcreative.ctr.card import LOG_KIND, PredictorManifest, read_predictor_manifest
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError
 
 ROLES = ("predictor", "judge", "auditor")  # two guide the search and choose, the third reports on what they chose
+
+
+def is_log_model(model_dir: Path | None) -> bool:
+    """True when the folder holds a model of an impression log: its verbs are those of `verbs.use_log`."""
+    with suppress(ArtifactError):  # whoever loads it says what is wrong
+        return model_dir is not None and read_kind(Path(model_dir)) == LOG_KIND
+    return False
 
 
 def find_models(model_dir: Path | None = None) -> dict[str, Path]:

@@ -24,7 +24,7 @@ from adcreative.runs.continuing import hash_creative, hash_told, hash_with_count
 from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.log import RunLog
 from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
-from adcreative.verbs.model_folder import read_model_manifests
+from adcreative.verbs.model_folder import is_log_model, read_model_manifests
 from adcreative.verbs.score_table import SCORE_COLUMNS, SEGMENT, Level, check_base_rate, finish_rows, mean_of_results
 from adcreative.verbs.settings import ScoreSettings
 
@@ -52,6 +52,8 @@ def score(
 ) -> RunSummary:  # fmt: skip
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
 
+    With the model of an impression log `data` is a log, and each of its rows gets a rate (see `score_log`).
+
     strength is the share of the table's other ads that an ad is predicted to beat; a lone ad is held against the account's
     ads, or against a reference set of the trade, and its evidence says so. The shipped model does not know an account's
     level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
@@ -69,8 +71,14 @@ def score(
         CatalogError: nothing in `data` can be used, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
+    batch = batch or BatchConfig()
+    if settings.model is not None and is_log_model(settings.model):
+        from adcreative.verbs.use_log import score_log
+
+        told: Any = {"progress": progress, "should_stop": should_stop}
+        return score_log(data, out, model=settings.model, restart=batch.restart, **told)
     check_base_rate(settings.base_rate)
-    data, out, batch = Path(data), Path(out), batch or BatchConfig()
+    data, out = Path(data), Path(out)
     model, columns, images, by = settings.model, settings.columns, settings.images, settings.by
     survey = survey_catalog(
         data, read_table_settings(columns, dates=settings.dates), batch.limit, images=images, words=settings.words
@@ -153,7 +161,8 @@ class _Scorer:
 
     def __init__(self, extractor: FeatureExtractor, predictor: ClickModel, out: Path, by: str = "", read: bool = False) -> None:
         self.extractor, self.predictor, self.out, self.by = extractor, predictor, out, by
-        self._reader = find_reader(lambda: self.extractor.cache) if read else None
+        is_of_use = read and "words" in predictor.rate_parts
+        self._reader = find_reader(lambda: self.extractor.cache) if is_of_use else None
         self._features: OrderedDict[str, dict[int, tuple[Creative, Any]]] = OrderedDict()
         self._history: tuple[tuple[int, ...], AccountHistory] | None = None
 

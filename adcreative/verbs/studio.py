@@ -197,8 +197,9 @@ class Studio:
 
     def _extract(self, creative: Creative, read_pictures: bool) -> tuple[Creative, Any]:
         """Return a creative, with its empty fields read in its picture if wanted, and its features."""
-        creative = self.read_words(creative) if read_pictures else creative
-        (features,) = self._loaded.tools.extractor_for([self._loaded.predictor]).extract([creative])
+        parts = self._loaded.predictor.rate_parts
+        creative = self.read_words(creative) if read_pictures and "words" in parts else creative
+        (features,) = self._loaded.tools.extractor.measuring(parts).extract([creative])
         if isinstance(features, CreativeError):
             raise features
         return creative, features

@@ -5,31 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adcreative.artifacts import check_replaceable, write_atomically
 from adcreative.catalog import Catalog
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import failures_path, write_failures
-from adcreative.creative import Creative
+from adcreative.creative import Creative, FailedCreative
 from adcreative.ctr.card import ACCOUNT_KIND
 from adcreative.encoders.language import detect_language
 from adcreative.encoders.text_encoder import E5, TextEncoder
 from adcreative.encoders.weights import build_source, check_weight
 from adcreative.errors import ArtifactError
-from adcreative.features.picture_fields import fill_from_pictures
+from adcreative.features.picture_fields import fill_from_pictures, has_open_fields, words_without_picture
 from adcreative.features.tables import extract_features, keep_with_results, read_usable
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
-from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
+from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.log import locked
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.model_folder import ROLES, TOGETHER, note_models
 from adcreative.verbs.settings import TrainSettings
 
+if TYPE_CHECKING:
+    from adcreative.ctr.account.model import AccountModel
+    from adcreative.lettering import TextReading
+
 PLOT = "reliability.png"
 NO_ENCODER = "none"  # `text_encoder` of an account that is to be learnt without a further one
+MANY_PICTURES = 60  # a second of reading each, or more, where so many ads are fitted in about a minute
 MODALITIES = ("words", "picture", "faces", "context")
 
 
@@ -108,33 +113,66 @@ def train(
     progress("reading results", 0, 1)
     catalog, with_results = _read_trainable(data, settings)
     extractor = load_tools(features=settings.features).extractor
-    wanted: list[Creative] = []
-    tell_words = count_stage(progress, "reading words in pictures")
-    tell_words(0, len(with_results))
-    for one in fill_from_pictures(with_results, find_reader(lambda: extractor.cache)):
+    shipped_warnings: list[str] = []
+    shipped = (None,) * len(ROLES) if settings.from_scratch else _load_shipped(shipped_warnings)
+    warnings: list[str] = []
+
+    def learn(ads: Sequence[Creative]) -> tuple[Sequence[Creative], list[FailedCreative], Sequence[AccountModel]] | None:
+        """Return the ads that could be read, those that could not, and the models; None when stopped."""
+        creatives, seen, failures = extract_features(extractor, ads, progress, should_stop)
         if should_stop():
-            return RunSummary(path=out, done=0, failed=0, stopped=True)
-        wanted.append(one)
-        tell_words(len(wanted), len(with_results))
-    creatives, seen, failures = extract_features(extractor, wanted, progress, should_stop)
-    if should_stop():
+            return None
+        check_finite(creatives, seen)
+        warnings[:] = [*catalog.warnings, *shipped_warnings, *filter(None, [describe_lonely_tests(creatives)])]
+        encoder = named or (None if text_encoder else _find_encoder(creatives, warnings))
+        fitted = fit_account(
+            creatives, seen, seed=settings.seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
+            text_encoder=encoder, provenance=dict.fromkeys(MODALITIES, "measured: own results"),
+            callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
+        )  # fmt: skip
+        return creatives, failures, fitted
+
+    learnt = learn(with_results) if _bring_words(with_results) else None
+    if learnt is None or "words" in learnt[2][0].rate_parts:
+        reader = find_reader(lambda: extractor.cache)
+        learnt = learn(_fill_words(with_results, reader, count_stage(progress, "reading words in pictures"), should_stop))
+    else:
+        warnings.append("words in pictures were not read: those that the ads bring tell nothing of their rates")
+    if learnt is None:
         return RunSummary(path=out, done=0, failed=0, stopped=True)
-    check_finite(creatives, seen)
-    warnings = list(catalog.warnings)
-    shipped = (None,) * len(ROLES) if settings.from_scratch else _load_shipped(warnings)
-    warnings += filter(None, [describe_lonely_tests(creatives)])
-    encoder = named or (None if text_encoder else _find_encoder(creatives, warnings))
-    fitted = fit_account(
-        creatives, seen, seed=settings.seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
-        text_encoder=encoder, provenance=dict.fromkeys(MODALITIES, "measured: own results"),
-        callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
-    )  # fmt: skip
-    failures = [*catalog.failures, *failures]
+    creatives, failed, fitted = learnt
+    failures = [*catalog.failures, *failed]
     with locked(out / TOGETHER), own_outputs(outputs, inputs, restart=restart):  # no models of two trainings side by side
         note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
         _write_card(fitted[0].card("predictor"), out)
         write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
+
+
+def _bring_words(creatives: Sequence[Creative]) -> bool:
+    """Return whether words in pictures would take long to read and most ads bring words of their own: if those tell nothing of
+    the rates, which a fit says sooner, more of their kind need not be read."""
+    from adcreative.ctr.account.table import number_groups
+    from adcreative.ctr.config import PredictorConfig
+
+    is_open = [one.has_image and has_open_fields(one) and words_without_picture(one) is None for one in creatives]
+    if sum(is_open) < MANY_PICTURES or sum(one.has_words for one in creatives) <= len(creatives) / 2:
+        return False
+    return len(set(number_groups(creatives).tolist())) >= PredictorConfig().min_groups
+
+
+def _fill_words(
+    creatives: Sequence[Creative], reader: TextReading | None, tell: Count, should_stop: ShouldStop
+) -> list[Creative]:
+    """Return the creatives with empty fields read in their pictures, or as many as there was time for."""
+    filled: list[Creative] = []
+    tell(0, len(creatives))
+    for one in fill_from_pictures(creatives, reader):
+        filled.append(one)
+        tell(len(filled), len(creatives))
+        if should_stop():
+            break
+    return filled
 
 
 def _find_encoder(creatives: Sequence[Creative], warnings: list[str]) -> TextEncoder | None:

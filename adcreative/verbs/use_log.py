@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adcreative.artifacts import dump_json, open_atomically, read_kind, write_atomically
+from adcreative.artifacts import dump_json, open_atomically, write_atomically
 from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns, part_rows_of
 from adcreative.config import did_you_mean
-from adcreative.ctr.card import LOG_KIND
-from adcreative.errors import ArtifactError, CatalogError, ConfigError, TrainingError
+from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 from adcreative.verbs.train_log import LogSummary
@@ -24,13 +22,6 @@ if TYPE_CHECKING:
 
 LOW_LEVEL = 0.5  # predicted over observed clicks below it, or above its inverse, is said
 SHOWN_ROWS = 10_000  # of the log, on which the network shows itself
-
-
-def is_log_model(model_dir: Path | None) -> bool:
-    """True when the folder holds a model that `train_log` wrote."""
-    with suppress(ArtifactError):  # whoever loads it says what is wrong
-        return model_dir is not None and read_kind(Path(model_dir)) == LOG_KIND
-    return False
 
 
 class _StoppedError(Exception):
@@ -81,9 +72,10 @@ def evaluate_log(
 
     Returns:
         the figures of `metrics.impressions` (with conversions also of cvr and ctcvr), num_rows, network, model_hash, "shown":
-        what the network shows of itself, and "note": a sentence where the level of these rows is another, else "".
+        what the network shows of itself, "verdict", "note": a sentence where the level of these rows is another, else "", and
+        "gaps", the list of such sentences.
     Raises:
-        CatalogError, ConfigError, ArtifactError: as `score_log`. TrainingError: the rows have one class only.
+        CatalogError, ConfigError, ArtifactError: as `score_log`, or stopped. TrainingError: the rows have one class only.
     """
     from adcreative.ctr.bucket_serving import open_predict
     from adcreative.ctr.inputs.log_encoding import join_rows
@@ -98,7 +90,7 @@ def evaluate_log(
     num_rows = 0
     for table in iter_log(log, columns, part_rows=part_rows_of(schema), is_text=schema.is_text):
         if should_stop():
-            return {}
+            raise ConfigError("stopped before all rows were read; nothing was measured and nothing was written")
         rows = found.encoding.encode(table)
         parts.append((rows.labels, rows.users, predict(rows)))
         if num_rows < SHOWN_ROWS:
@@ -110,9 +102,11 @@ def evaluate_log(
     figures = measure_parts(parts)
     if not figures:
         raise TrainingError(f"all {num_rows} rows of {log} have one label; nothing can be measured on them")
+    note = _level_note(parts, figures["predicted_over_observed"])
     result = {
         **figures, "num_rows": num_rows, "network": found.name, "model_hash": found.content_hash,
-        "shown": describe_network(found, join_rows(shown)), "note": _level_note(parts, figures["predicted_over_observed"]),
+        "shown": describe_network(found, join_rows(shown)), "note": note, "gaps": [note] * bool(note),
+        "verdict": f"{found.name} on {num_rows} rows, AUC {figures['auc']:.4f}",
     }  # fmt: skip
     with own_outputs((out,), sources, restart=restart):
         write_atomically(out, dump_json(result, indent=1).encode())
@@ -149,7 +143,7 @@ def explain_log(log: Path, out: Path, *, model: Path, restart: bool = False, pro
         raise CatalogError(f"{log} has no row")
     rows = found.encoding.encode(table.head(SHOWN_ROWS))
     progress("shuffling each field", 0, len(schema.inputs))
-    labels = rows.labels if rows.labels.ndim == 1 else rows.labels[:, 0]
+    labels = rows.clicks
     result = {
         "network": found.name, "model_hash": found.content_hash, "num_rows": len(rows),
         "auc": area_under_curve(labels, found.predict(rows)["ctr"]),
@@ -158,6 +152,12 @@ def explain_log(log: Path, out: Path, *, model: Path, restart: bool = False, pro
     with own_outputs((path,), sources, restart=restart):
         write_atomically(path, dump_json(result, indent=1).encode())
     return result
+
+
+def say_fields(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what `explain_log` found as lines to read."""
+    first = f"{found['network']} on {found['num_rows']} rows, AUC {found['auc']:.4f}; AUC lost when a field is shuffled:"
+    return (first, *(f"  {one['field']}: {one['auc_lost']:.4f}" for one in found["fields"]))
 
 
 def _open(

@@ -72,6 +72,7 @@ def _planted(monkeypatch: pytest.MonkeyPatch, corner_predictor: Predictor) -> No
     finder = SimpleNamespace(analyze=lambda image_u8: [])
     extractor = SimpleNamespace(extract=extract, cache=None, sharing=nullcontext, analyzer=finder)
     extractor.for_versions = lambda image_u8, **how: extractor
+    extractor.for_models = lambda models: extractor
     monkeypatch.setattr(tools, "load_scorer", lambda model=None, features=None: (extractor, corner_predictor))
 
 

@@ -118,6 +118,7 @@ class Extractor:
 class Predictor:
     notes: Mapping[str, object] = MappingProxyType({})
     content_hash = ""
+    rate_parts = frozenset({"words"})
 
     def predict(self, creatives: Any, features: Any, history: Any = None) -> list[Any]:
         from adcreative.creative import Prediction

@@ -17,8 +17,7 @@ from adcreative.ctr.account.seen_effects import count_pictures, measure_seen_eff
 from adcreative.ctr.account.table import AccountTable, EncodesTexts, find_group_column, number_groups, read_table
 from adcreative.ctr.account.word_effects import measure_word_effects
 from adcreative.ctr.config import PredictorConfig
-from adcreative.ctr.evidence import OODScore, fit_ood_score, parse_provenance
-from adcreative.ctr.known_creatives import NOTE, describe_known
+from adcreative.ctr.evidence import KNOWN, OODScore, describe_known, fit_ood_score, parse_provenance
 from adcreative.ctr.predictor import Predictor
 from adcreative.ctr.trainable import EMBEDDINGS, check_trainable
 from adcreative.ctr.training.loop import NO_CALLBACKS, Callbacks
@@ -76,8 +75,8 @@ def fit_account(
     effects = _measure_effects(creatives, features, tables[0], seed)
     of_new = None if new is None else {"column": group_column, "weights": dict(new.weights), **new.notes}
     notes = {
-        **known.notes, **described, NOTE: known_ads, "new_groups": of_new, **effects,
-        "encoder_hashes": dict(config.encoder_hashes),
+        **known.notes, **described, KNOWN: known_ads, "new_groups": of_new, **effects,
+        "encoder_hashes": dict(config.encoder_hashes), "reads": sorted(_reads(known) | _reads(new)),
     }  # fmt: skip
     if text_encoder is not None:
         notes[TEXT_ENCODER] = {"name": text_encoder.name, "hash": text_encoder.content_hash}
@@ -89,6 +88,10 @@ def fit_account(
         models.append(AccountModel(*halves, group_column=group_column, ood_scores=ood_scores, notes=own, shipped=general))
         models[-1].text_encoder = text_encoder
     return models[0], models[1], models[2]
+
+
+def _reads(half: FittedParts | None) -> frozenset[str]:
+    return frozenset() if half is None else half.parts[0].parts_read
 
 
 def _measure_effects(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from scipy import special
@@ -44,8 +44,10 @@ MAX_SHIPPED_ROWS = 500  # ads that rescale the shipped model's score: three numb
 
 
 class Member(Protocol):
-    """A fitted member."""
+    """A fitted member. blocks: of the encoding that it reads, or EVERYTHING."""
 
+    @property
+    def blocks(self) -> Sequence[str]: ...
     def log_odds(self, encoded: Encoded) -> np.ndarray:
         """Return the log-odds [N] of the expected rate."""
 
@@ -58,6 +60,7 @@ class MeanRate:
     """Says the mean rate of all ads, whatever the ad."""
 
     mean: float
+    blocks: ClassVar[Sequence[str]] = ()
 
     def log_odds(self, encoded: Encoded) -> np.ndarray:
         """Return the same log-odds [N] for every ad."""

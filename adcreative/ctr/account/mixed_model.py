@@ -54,6 +54,11 @@ class MixedModel:
     precision: np.ndarray
     ignored: Sequence[str] = ()
 
+    @property
+    def blocks(self) -> Sequence[str]:
+        """Effects by their blocks."""
+        return tuple(self.variances)
+
     def predict(self, encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
         """Return mean [N] and variance [N] of the log-odds before the nugget."""
         shared, mass = self._combine(encoded)

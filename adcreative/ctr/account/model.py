@@ -114,6 +114,10 @@ class AccountModel(ClickModel):
         """The lettering and the complexity of pictures, where the ads of the fit had them."""
         return frozenset({"lettering", "complexity"} & set(self.known.encoder.scales))
 
+    @property
+    def rate_parts(self) -> frozenset[str]:
+        return self.known.parts_read | (self.new.parts_read if self.new is not None else frozenset())
+
     def _parts_of(self, table: AccountTable) -> Iterator[tuple[Part, np.ndarray, AccountTable]]:
         """Yield each half with the rows that it answers for, and their table."""
         is_new = self._is_new(table)
@@ -130,6 +134,8 @@ class AccountModel(ClickModel):
 
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
         said = self.say_evidence(creative, features, is_skilled=bool(self.notes["is_skilled"]))
+        if creative.has_image and not self.rate_parts - {"words"}:
+            said = add_clause(said, "its picture was not looked at, since no member with weight reads pictures")
         language = detect_language(creative.text)
         if not language:
             return said

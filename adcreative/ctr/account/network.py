@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from adcreative.config import build_config, config_as_dict
 from adcreative.creative import Creative
 from adcreative.ctr.account.encoder import Encoded
 from adcreative.ctr.account.stacking import bounded_share
-from adcreative.ctr.account.table import Ads
+from adcreative.ctr.account.table import EVERYTHING, Ads
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
 from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model, restore_ctr_model
 from adcreative.ctr.predictor import BLOCK_ROWS, Predictor
@@ -49,6 +49,7 @@ _TABLES = tuple(f".tables.{name}.weight" for name in CATEGORICAL_FIELDS)
 class AccountNetwork:
     """A fitted network with its own encoding of ads. sizes: as it was built with."""
 
+    blocks: ClassVar[Sequence[str]] = EVERYTHING
     builder: FeatureBuilder
     network: CreativeNetwork
     sizes: CTRModelConfig

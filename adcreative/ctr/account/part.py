@@ -6,8 +6,8 @@ best), and one for ads of new groups, fitted and weighed with whole groups left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,20 +15,24 @@ from scipy import special
 
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.intervals import RateSpread
-from adcreative.ctr.account.members import BLIND, MEMBERS, MIXED, UNGROUPED, Member
+from adcreative.ctr.account.members import BLIND, COLUMNS, MEMBERS, MIXED, UNGROUPED, Member
 from adcreative.ctr.account.mixed_model import MixedModel
-from adcreative.ctr.account.table import AccountTable
+from adcreative.ctr.account.table import AccountTable, parts_of
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
 from adcreative.ctr.saved_model import with_prefix
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Fitted members by name, the weight of each (they sum to 1), and the shift that sets the level."""
+    """Fitted members by name, the weight of each (they sum to 1), and the shift that sets the level.
+
+    spread_by: the member that says how uncertain the effects behind a rate are; "": `mixed`.
+    """
 
     members: Mapping[str, Member]
     weights: Mapping[str, float]
     shift: float
+    spread_by: str = ""
 
     def log_odds(self, encoded: Encoded) -> np.ndarray:
         """Return the log-odds [N] of the expected rate."""
@@ -52,8 +56,26 @@ class Stack:
         return np.sum([np.zeros(len(encoded)), *parts], axis=0) * self.change_scale
 
     def variance(self, encoded: Encoded) -> np.ndarray:
-        """Return what the mixed model does not know of each ad's effects, [N] squared log-odds; 0 without that member."""
-        return np.zeros(len(encoded)) if self.mixed is None else self.mixed.predict(encoded)[1]
+        """Return what `spread_by` does not know of each ad's effects, [N] squared log-odds; 0 without that member."""
+        told = self.members.get(self.spread_by, self.mixed)
+        return told.predict(encoded)[1] if isinstance(told, MixedModel) else np.zeros(len(encoded))
+
+    def parts_read(self, dense: Collection[str]) -> frozenset[str]:
+        """Return what must be measured of an ad for its rate and interval; dense: blocks of the encoding."""
+        names = {name for name, weight in self.weights.items() if weight > 0}
+        told = self.members.get(self.spread_by, self.mixed)
+        blocks = [block for name in names for block in self.members[name].blocks]
+        return parts_of([*blocks, *(told.blocks if told is not None else ())], dense)
+
+    def find_spread(self, dense: Collection[str]) -> str:
+        """Return the member whose uncertainty is a rate's: "" for the mixed model, unless what pictures show and say would be
+        measured for it alone; then the heaviest of the mixed models that weigh anything, or that of the columns."""
+        if not {"picture", "look"} & set(dense):
+            return ""
+        others = [name for name in (COLUMNS, *self.weights) if isinstance(self.members.get(name), MixedModel)]
+        lighter = max(others, key=lambda name: self.weights.get(name, 0.0), default="")
+        own, other = (replace(self, spread_by=name).parts_read(dense) for name in ("", lighter))
+        return lighter if other < own else ""
 
     @property
     def mixed(self) -> MixedModel | None:
@@ -73,6 +95,11 @@ class Part:
     stack: Stack
     spread: RateSpread
     changes: ChangeCalibration
+
+    @property
+    def parts_read(self) -> frozenset[str]:
+        """What must be measured of an ad for its rate."""
+        return self.stack.parts_read(self.encoder.centres)
 
     def log_odds(self, table: AccountTable) -> np.ndarray:
         """Return the log-odds [N] of the expected rates."""
@@ -125,7 +152,7 @@ class Part:
             tensors |= {f"member.{name}.{key}": values for key, values in own.items()}
         return tensors, {
             "encoder": encoder_notes, "members": members, "weights": dict(self.stack.weights), "shift": self.stack.shift,
-            "spread": self.spread.as_dict(), "changes": self.changes.as_dict(),
+            "spread_by": self.stack.spread_by, "spread": self.spread.as_dict(), "changes": self.changes.as_dict(),
         }  # fmt: skip
 
     @classmethod
@@ -137,7 +164,7 @@ class Part:
         }
         return cls(
             AccountEncoder.from_state(notes["encoder"], with_prefix(tensors, "encoder.")),
-            Stack(members, dict(notes["weights"]), float(notes["shift"])),
+            Stack(members, dict(notes["weights"]), float(notes["shift"]), notes.get("spread_by", "")),
             RateSpread.from_dict(notes["spread"]),
             ChangeCalibration.from_dict(notes["changes"]),
         )

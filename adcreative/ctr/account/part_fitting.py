@@ -31,6 +31,7 @@ from adcreative.ctr.account.members import (
     Job,
     Member,
 )
+from adcreative.ctr.account.mixed_model import MixedModel
 from adcreative.ctr.account.part import Part, Stack, change_vectors
 from adcreative.ctr.account.stacking import Even, compare, cross_fitted, fit_shift, fit_weights, losses
 from adcreative.ctr.account.table import AccountTable
@@ -48,6 +49,7 @@ MIN_WEIGHT = 0.01
 # How far apart a few groups lie is luck, and the mean may win; the order of their ads carries over and is never given up.
 MAX_MEAN = 0.5  # of the weights for ads of new groups
 PRIOR_GROUPS = 20  # towards no shift, and equal weights: the level of a few groups is luck, and which member suits them best
+NO_NUGGET = 0.05  # what ads vary beyond all effects, squared log-odds, where no mixed model was fitted
 KEPT_SHARE = 2 / 3  # of the groups that judge and auditor each learn from
 # what is blanked, one after the other, to see what words, faces and picture add: the channels of `ctr.changes`
 VERSIONS: tuple[tuple[str, ...], ...] = ((), ("words",), ("words", "faces"), ("words", "faces", "picture", "look"))
@@ -76,12 +78,14 @@ class Watch:
 
 @dataclass(frozen=True, eq=False)
 class _OutOfFold:
-    """Predictions for ads whose group was left out: version -> member -> log-odds [N]; variance [N] and nugget of the mixed
-    model; fold [N]."""
+    """Predictions for ads whose group was left out: version -> member -> log-odds [N]; fold [N].
+
+    variances [N], nuggets: by mixed model, "" being the one that knows most.
+    """
 
     versions: Sequence[Mapping[str, np.ndarray]]
-    variance: np.ndarray
-    nugget: float
+    variances: Mapping[str, np.ndarray]
+    nuggets: Mapping[str, float]
     fold: np.ndarray
 
 
@@ -93,6 +97,7 @@ class _Learnt:
     shift: float
     spread: RateSpread
     changes: ChangeCalibration
+    spread_by: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -144,17 +149,17 @@ def fit_parts(
     fitted = {name: fitted[name] for name in names if name in fitted}
     unseen = _predict_out_of_fold(tables[0], encoders[0], fitted, first, seed=seed)
     learnt = _learn(creatives, tables[0], encoded, fitted, unseen, seed, group_column)
-    parts = []
+    parts, kept = [], {*learnt.weights, MIXED, UNGROUPED, learnt.spread_by}
     for number, (table, encoder) in enumerate(zip(tables, encoders, strict=True)):
         own = fitted
         if number:
             some = table.rows(_draw_groups(table.group, seed=seed + number))
             own = _fit_members(
                 some, encoder.encode(some), replace(first, shipped=shipped[number]), seed=seed + number, start=fitted,
-                only=[name for name in fitted if name in learnt.weights or name in (MIXED, UNGROUPED)],
+                only=[name for name in fitted if name in kept],
             )  # fmt: skip
-        kept = {name: member for name, member in own.items() if name in learnt.weights or name in (MIXED, UNGROUPED)}
-        parts.append(Part(encoder, Stack(kept, learnt.weights, learnt.shift), learnt.spread, learnt.changes))
+        stack = Stack({name: one for name, one in own.items() if name in kept}, learnt.weights, learnt.shift, learnt.spread_by)
+        parts.append(Part(encoder, stack, learnt.spread, learnt.changes))
     return FittedParts(tuple(parts), learnt.notes, learnt.weights, unseen.fold, fitted)
 
 
@@ -198,7 +203,8 @@ def _predict_out_of_fold(
     num = len(table)
     encoded = [encoder.encode(table.without(parts)) for parts in VERSIONS]
     versions = [{name: np.zeros(num) for name in fitted} for _ in VERSIONS]
-    variance, fold, nuggets = np.zeros(num), np.zeros(num, np.int64), []
+    fold, nuggets = np.zeros(num, np.int64), dict[str, list[float]]()
+    variances = {name: np.zeros(num) for name in ("", *fitted)}
     num_folds = min(NUM_FOLDS, len(np.unique(table.group)))
     folds = GroupKFold(num_folds, shuffle=True, random_state=seed).split(np.zeros(num), groups=table.group)
     for number, (others, own) in enumerate(folds):
@@ -210,11 +216,12 @@ def _predict_out_of_fold(
             rows = version.rows(own)
             for name, member in members.items():
                 versions[place][name][own] = member.log_odds(rows)
-        mixed = Stack(members, {}, 0.0).mixed
-        if mixed is not None:
-            variance[own] = mixed.predict(encoded[0].rows(own))[1]
-            nuggets.append(mixed.nugget)
-    return _OutOfFold(versions, variance, float(np.mean(nuggets)) if nuggets else 0.05, fold)
+        for name, member in {"": Stack(members, {}, 0.0).mixed, **members}.items():
+            if isinstance(member, MixedModel):
+                variances[name][own] = member.predict(encoded[0].rows(own))[1]
+                nuggets.setdefault(name, []).append(member.nugget)
+    means = {name: float(np.mean(found)) for name, found in nuggets.items()}
+    return _OutOfFold(versions, variances, means, fold)
 
 
 def _learn(
@@ -245,10 +252,12 @@ def _learn(
     if group_column:
         num_groups = len(np.unique(table.group))
         shift *= num_groups / (num_groups + PRIOR_GROUPS)
-    spread = fit_spread(held_out, unseen.variance, clicks, impressions, nugget=unseen.nugget, seed=seed)
+    weights = {name: float(weight) for name, weight in zip(names, raw, strict=True) if weight > 0}
+    spread_by = Stack(fitted, weights, shift).find_spread(encoded.dense)
+    variance, nugget = unseen.variances[spread_by], unseen.nuggets.get(spread_by, NO_NUGGET)
+    spread = fit_spread(held_out, variance, clicks, impressions, nugget=nugget, seed=seed)
     full, no_words, no_faces, context = (version @ raw + shift for version in stacked)
     words_vectors, picture_vectors, _ = change_vectors(encoded)
-    weights = {name: float(weight) for name, weight in zip(names, raw, strict=True) if weight > 0}
     scale = Stack(fitted, weights, shift).change_scale
     changes = fit_change_calibration(
         HeldOutChanges(
@@ -263,11 +272,11 @@ def _learn(
     comparisons = compare(held_out, members, clicks, impressions, table.group, seed=seed)
     notes = {
         "members": describe_members(members, weights, comparisons, FLOORS, clicks, impressions),
-        "metrics": measure_out_of_fold(creatives, held_out, spread, unseen.variance, table, seed=seed),
+        "metrics": measure_out_of_fold(creatives, held_out, spread, variance, table, seed=seed),
         "is_skilled": bool(comparisons[MEAN].low > 0),
         PEERS: np.quantile(special.expit(held_out), np.linspace(0, 1, NUM_STEPS + 1)).tolist(),
     }
-    return _Learnt(weights, shift, spread, changes, notes)
+    return _Learnt(weights, shift, spread, changes, spread_by, notes)
 
 
 def _even_weights(names: Sequence[str], num_groups: int) -> Even:

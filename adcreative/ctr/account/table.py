@@ -13,7 +13,7 @@ import numpy as np
 
 from adcreative.creative import Creative
 from adcreative.encoders.language import detect_language
-from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
+from adcreative.features.batch import CATEGORICAL_FIELDS, GENERAL_PARTS, CreativeFeatures
 from adcreative.features.outcomes import fold
 
 MIN_GROUP_VALUES, MIN_GROUP_SHARE = 6, 0.02  # of a column whose new values are treated apart
@@ -27,19 +27,19 @@ PARTS: Mapping[str, tuple[str, ...]] = {  # part of an ad -> its dense blocks; w
     "faces": ("faces",),
     "context": ("shipped context",),
 }
-DENSE_BLOCKS = (
-    "meaning",
-    "body",
-    "wording",
-    "appeal",
-    "further words",
-    "picture",
-    "look",
-    "lettering",
-    "complexity",
-    "faces",
-    *SHIPPED_BLOCKS,
-)
+EVERYTHING = ("everything",)  # blocks of members that read all there is
+_MEASURED: Mapping[str, Collection[str]] = {  # block -> what must be measured of an ad for it; none for a column
+    **dict.fromkeys(("words", "characters", "columns x words", *PARTS["words"]), ("words",)),
+    "picture": ("image",), "look": ("look",), "faces": ("look",), "lettering": ("lettering",), "complexity": ("complexity",),
+    **dict.fromkeys(SHIPPED_BLOCKS, GENERAL_PARTS),
+}  # fmt: skip
+
+
+def parts_of(blocks: Collection[str], dense: Collection[str]) -> frozenset[str]:
+    """Return what must be measured of an ad (see `ClickModel.rate_parts`) for blocks to be read; dense: of the encoding."""
+    if EVERYTHING[0] in blocks:
+        return GENERAL_PARTS.union(*(_MEASURED.get(name, ()) for name in dense))
+    return frozenset[str]().union(*(_MEASURED.get(name, ()) for name in blocks))
 
 
 class EncodesTexts(Protocol):
@@ -73,7 +73,7 @@ class AccountTable:
     """N ads as columns.
 
     texts: all words of an ad in reading order. columns: categorical column -> values of each ad, folded; () where it has none.
-    dense: block of DENSE_BLOCKS -> [N, D] float32 with NaN rows where the ad has nothing of the kind; a block that no ad has is
+    dense: block of PARTS -> [N, D] float32 with NaN rows where the ad has nothing of the kind; a block that no ad has is
     left out. clicks, impressions: [N] float64, 0 where unknown. group: [N] int64. ads: what it was read from.
     """
 

@@ -5,15 +5,16 @@ Poisson loss on the rate with an ad's weight capped. A test holds the walk over 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from adcreative.ctr.account.encoder import Encoded
+from adcreative.ctr.account.table import EVERYTHING
 from adcreative.encoders.networks.trees import leaf_values
 
 CAP_IMPRESSIONS = 1_000.0
@@ -29,6 +30,7 @@ class BoostedTrees:
     baseline: log of the mean rate. depth: of the deepest tree.
     """
 
+    blocks: ClassVar[Sequence[str]] = EVERYTHING
     baseline: float
     depth: int
     first: np.ndarray
