@@ -6,7 +6,7 @@
 Each face is probed as the editor does (`measure_reach`); one of the edits that it is then offered is drawn at
 the end of its range, if the realism floor allows it. The sheets ask which of the two has more of something; the answers lie in
 `answers.json` until `--guesses` compares. `--any` draws any direction at a random strength of 0.8 to 2 instead, whether it
-shows or not, for comparison.
+shows or not, for comparison. The answers say what is seen of each edit and how far dlib's face distance says the face moved.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from adcreative.editor.settings import EditorConfig
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
 from data.make.face_folder import split_faces
+from data.make.identity import FaceRecognizer
 from stylegan.faces.analysis import FaceAnalyzer
 from stylegan.faces.attributes import ATTRIBUTES
-from stylegan.faces.visible_changes import VISIBLE_CHANGES, FaceReach, measure_reach, measure_seen
+from stylegan.faces.visible_changes import MAX_BONES, VISIBLE_CHANGES, FaceReach, measure_reach, measure_seen, measure_shown
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
@@ -99,12 +100,16 @@ def draw_edit(
         return None
     strengths = offered[rng.integers(len(offered))]
     edited_u8, name = session.compose(strengths), names[int(np.flatnonzero(strengths[0])[0])]
-    after = models.attributes(edited_u8)
-    if after is None:
+    after, bones = models.attributes(edited_u8), float(session.bones(edited_u8)[0])
+    if after is None or (bones > MAX_BONES and not is_any):
         return None
     own = ATTRIBUTES.index(name)
+    before_crop, after_crop = (faces[0].alignment.crop(picture, 256) for picture in (image_u8, edited_u8))
+    recognizer = FaceRecognizer.installed()
+    apart = None if recognizer is None else float(np.linalg.norm(recognizer.embed(after_crop) - recognizer.embed(before_crop)))
     return edited_u8, {
         "direction": name, "strength": float(strengths.sum()), "moved": float(after[own] - before[own]),
+        "bones": bones, "face_distance": apart, "shown": measure_shown(before[None], after[None], [name])[name][0],
         "offered": sorted({names[k] for _, k in np.argwhere(ends != 0.0)}),
     }  # fmt: skip
 
@@ -149,7 +154,13 @@ def compare(out: Path, guesses: list[str]) -> dict[str, Any]:
         name: [sum(r for r, a in zip(right, answers, strict=True) if a["direction"] == name), count]
         for name, count in Counter(answer["direction"] for answer in answers).items()
     }
-    return {"pairs": len(right), "right": sum(right), "by_direction": by_direction}
+    apart = [answer["face_distance"] for answer in answers if answer["face_distance"] is not None]
+    return {
+        "pairs": len(right),
+        "right": sum(right),
+        "by_direction": by_direction,
+        "largest_face_distance": max(apart, default=None),
+    }
 
 
 def main() -> None:
