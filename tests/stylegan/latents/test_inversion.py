@@ -65,7 +65,8 @@ def test_stops_when_asked(tiny_face_model: FaceModel) -> None:
         calls.append(1)
         return True
 
-    result = invert(tiny_face_model, target(tiny_face_model), should_stop=should_stop)
+    config = InversionConfig(w_steps=5)
+    result = invert(tiny_face_model, target(tiny_face_model), config=config, should_stop=should_stop)
     assert result.error_tuned == result.error_encoder
     assert len(calls) == 2
 
