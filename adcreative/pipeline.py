@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
     from adcreative.editor.session import EditOutcome, Session
+    from adcreative.metrics.discoveries import find_discoveries
     from adcreative.papers.compression.run import compress
     from adcreative.papers.compression.selection import select
     from adcreative.papers.discontinuation.run import forecast_two_terms
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from adcreative.provenance.approval import note_event, read_events
     from adcreative.provenance.disclosure import NOT_LEGAL_ADVICE
     from adcreative.provenance.run_records import forget_paths
+    from adcreative.runs.aside import run_aside, run_here
     from adcreative.runs.batch import RunSummary
     from adcreative.runs.engines import BatchConfig
     from adcreative.runs.folder import Outcome
@@ -105,9 +107,11 @@ _HOMES = {
     "copywriter.brand_kit": "read_brand_kit",
     "editor.session": "EditOutcome Session",
     "delivery.experiment.settings": "ExportSettings PlanSettings",
+    "metrics.discoveries": "find_discoveries",
     "provenance.approval": "note_event read_events",
     "provenance.disclosure": "NOT_LEGAL_ADVICE",
     "provenance.run_records": "forget_paths",
+    "runs.aside": "run_aside run_here",
     "runs.batch": "RunSummary",
     "runs.engines": "BatchConfig",
     "runs.folder": "Outcome",

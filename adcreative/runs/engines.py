@@ -146,6 +146,11 @@ def _unpack(answer: Rows | _Refusal) -> Rows:
     return answer
 
 
+def refuse(error: AdCreativeError) -> tuple[type[AdCreativeError], str]:
+    """Return class and sentence of an error, as it leaves a process."""
+    return AdCreativeError if isinstance(error, CreativeError) else type(error), str(error)
+
+
 class _Worker:
     """A job in its worker process. It is loaded at the first item, where an error can be answered."""
 
@@ -159,7 +164,7 @@ class _Worker:
                 self.loaded = self.job.load(lambda: False)
             return self.loaded(item)
         except AdCreativeError as error:
-            return _Refusal(AdCreativeError if isinstance(error, CreativeError) else type(error), str(error))
+            return _Refusal(*refuse(error))
 
 
 _worker: _Worker | None = None  # of a process that _apply_in_processes started
@@ -172,10 +177,11 @@ def _prepare_process(job: Job, parent_id: int, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in THREAD_VARIABLES:
         os.environ[name] = str(min(threads, int(os.environ.get(name) or threads)))
-    threading.Thread(target=_follow_parent, args=(parent_id,), daemon=True).start()
+    threading.Thread(target=follow_parent, args=(parent_id,), daemon=True).start()
 
 
-def _follow_parent(parent_id: int) -> None:
+def follow_parent(parent_id: int) -> None:
+    """End this process once its parent has ended."""
     while os.getppid() == parent_id:
         time.sleep(1.0)
     os._exit(1)

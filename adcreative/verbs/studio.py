@@ -101,13 +101,16 @@ class Studio:
     ) -> RunSummary:  # fmt: skip
         """Learn from an account's results into the folder `out`, as the command `train` does; return its summary.
 
+        It is done in a process of its own: a script that asks for it needs `if __name__ == "__main__":`.
+
         Raises:
-            CatalogError: nothing usable in `results`. TrainingError: too few ads or clicks.
+            CatalogError: nothing usable in `results`. TrainingError: too few ads or clicks. EngineError: the process died.
         """
+        from adcreative.runs.aside import run_aside
         from adcreative.verbs.train import train
 
-        return train(
-            results, out, images=images, columns=columns, features=self._loaded.features_dir, progress=progress,
+        return run_aside(
+            train, results, out, images=images, columns=columns, features=self._loaded.features_dir, progress=progress,
             should_stop=should_stop,
         )  # fmt: skip
 

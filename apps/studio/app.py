@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from adcreative.pipeline import run_aside
 from adcreative.report.rendering import read_part
 
 from .calls import CheckedCalls
+from .handlers.account import Accounts
 from .handlers.brand import Brands
 from .handlers.consents import Consents
 from .handlers.demo import Demo
@@ -90,7 +92,7 @@ def build_app(
     pipeline = pipeline.with_features_in(private_dir() / FEATURES / "everybody")
     kept_dir = None if workspace is None else workspace.folder / HOME
     handlers = Handlers(
-        studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(pipeline.cards), kept_dir=kept_dir
+        studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(pipeline.cards), kept_dir=kept_dir, aside=run_aside
     )  # fmt: skip
     library = None if workspace is None else Library(handlers=handlers, workspace=workspace)
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
@@ -115,7 +117,14 @@ def build_app(
                 build_folder(page, folders, visitor, fillings, tabs)
             with gr.Tab("Your account", id="account", elem_id="page-account") as account:
                 build_account(
-                    page, steps, Trainings(handlers=handlers), Insights(handlers=handlers), visitor, fillings, tabs, account
+                    page,
+                    Accounts(handlers=handlers),
+                    Trainings(handlers=handlers),
+                    Insights(handlers=handlers),
+                    visitor,
+                    fillings,
+                    tabs,
+                    account,
                 )
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
             build_settings(
@@ -145,10 +154,13 @@ def _build_ad(
 ) -> Fillings:  # fmt: skip
     """Build the steps from an ad to an export, on one page; return what follows an event that filled the form of the ad."""
     bar = fragment(elem_id="ad-bar")
-    bring = build_bring()
-    why_shown, why_record = build_why()
-    mockups = fragment(elem_id="placements")
+    with gr.Column(elem_id="step-ad"):
+        fragment(fragments.fold("Your ad and its score"))
+        bring = build_bring()
+        why_shown, why_record = build_why()
+        mockups = fragment(elem_id="placements")
     with gr.Column(visible=False, elem_id="improve-box") as improve_box:
+        fragment(fragments.fold("Improve it again"))
         wish, consent, improve_button, stop_button, progress_shown, estimate = build_improve(handlers)
     results = build_results()
     kept_sizes = build_kept_sizes(Sizes(handlers=handlers), visitor)

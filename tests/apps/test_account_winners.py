@@ -15,7 +15,7 @@ from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.winners import Winners
 from apps.studio.html import insights
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH, find_run, shown_of
+from tests.apps.test_steps import WISH, ask_account, find_run, shown_of
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_test_of_a_pack_is_read_out(steps: Steps, tmp_path: Path, clicks: tu
     _, plan = steps.plan("me", "autumn", 20_000, None)
     steps.pack("me", "autumn", "", "")
     results = write_results(tmp_path / "results.csv", plan, clicks)
-    shown, record = steps.account("me", str(results), str(find_run(steps) / PACKAGE))
+    shown, record = ask_account(steps, "me", str(results), str(find_run(steps) / PACKAGE))
     assert said in shown
     assert shown.index("Your test") < shown.index("Ads by click rate")
     assert len(record["tests"]) == 1
@@ -55,7 +55,7 @@ def test_the_test_of_a_pack_is_read_out(steps: Steps, tmp_path: Path, clicks: tu
 def test_without_a_plan_there_is_no_test_and_the_ads_are_ranked(steps: Steps, tmp_path: Path) -> None:
     _, plan = steps.plan("me", "autumn", 20_000, None)
     results = write_results(tmp_path / "results.csv", plan, (400, 900))
-    shown, record = steps.account("you", str(results), None)
+    shown, record = ask_account(steps, "you", str(results), None)
     assert "Your test" not in shown
     assert "Ads by click rate" in shown
     assert record["tests"] == []
@@ -96,7 +96,7 @@ def test_a_winner_becomes_the_next_ad_with_the_picture_and_words_of_its_pack(
     steps.pack("me", "autumn", "", "")
     package = find_run(steps) / PACKAGE
     for clicks, has_button in (((400, 900), True), ((900, 400), False)):
-        shown, _ = steps.account("me", str(write_results(tmp_path / "results.csv", plan, clicks)), str(package))
+        shown, _ = ask_account(steps, "me", str(write_results(tmp_path / "results.csv", plan, clicks)), str(package))
         assert ("Make it my next ad" in shown) == has_button
     edited = find_run(steps) / "images" / "my-ad-1.edited.png"
     form = Winners(handlers=steps.handlers).take("me", str(package))

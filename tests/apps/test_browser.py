@@ -197,7 +197,7 @@ def test_an_ad_that_is_kept_still_offers_its_best_versions(visit: Visit, studio:
     visit.bring(image_path)
     visit.page.get_by_label("nobody real is shown").check()
     visit.improve()
-    expect(visit.page.locator("#result")).to_contain_text("Keep it as it is")
+    expect(visit.page.locator("#result")).to_contain_text("3 versions worth a test, none surely better")
     expect(visit.page.locator("#later-steps")).to_be_hidden()
     wait_for_scroll(visit.page, "#results")  # what is ticked before the page is whole is lost
     visit.page.locator("#kept-ratios").get_by_label("Story 9:16").check()

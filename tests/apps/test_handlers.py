@@ -187,7 +187,7 @@ def test_kept_creative_offers_no_download(handlers: Handlers, studio: FakeStudio
     studio.status = "kept"
     *_, last = handlers.improve("me", {"image_path": str(image_path)}, ALLOWED)
     assert (last.pair, last.download) == (None, None)
-    assert "Keep it as it is" in last.result
+    assert "3 versions worth a test, none surely better" in last.result
     assert "second model saw a loss" in last.result
 
 

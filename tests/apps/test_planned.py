@@ -19,7 +19,7 @@ from apps.studio.handlers.planned import find_shelf
 from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.winners import NOT_HERE, Winners
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH, find_run, shown_of
+from tests.apps.test_steps import WISH, ask_account, find_run, shown_of
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_an_approved_version_that_comes_as_a_pack_too_is_planned_once(steps: Ste
 def test_a_next_test_is_read_out_without_a_file_and_its_winner_is_the_next_ad(steps: Steps, tmp_path: Path) -> None:
     _, plan = plan_next(steps)
     results = write_results(tmp_path / "results.csv", plan, {"Boots today": (400, 405), "Coats today": (400, 900)})
-    shown, record = steps.account("me", results, None)
+    shown, record = ask_account(steps, "me", results, None)
     assert "“Coats today”: <b>The new version wins.</b> Seen so far: +125% clicks" in shown
     assert "“Boots today”: <b>Not decided yet: go on.</b>" in shown
     assert shown.count("Make it my next ad") == 1
@@ -88,7 +88,7 @@ def test_a_next_test_is_read_out_without_a_file_and_its_winner_is_the_next_ad(st
     assert form["image_path"] is not None
     with pytest.raises(AdCreativeError, match="not here any more"):
         Winners(handlers=steps.handlers).take("me", None, 7)
-    assert "Your test" not in steps.account("you", results, None)[0]
+    assert "Your test" not in ask_account(steps, "you", results, None)[0]
 
 
 def test_the_pack_of_a_test_brings_everything_back_after_the_visit(steps: Steps, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_pack_of_a_test_brings_everything_back_after_the_visit(steps: Steps,
     assert all(arm["name"] in readme for test in plan["tests"] for arm in test["arms"])
     steps.handlers.forget("me")
     results = write_results(tmp_path / "results.csv", plan, {"Boots today": (900, 400), "Coats today": (400, 900)})
-    shown, record = steps.account("later", results, str(pack))
+    shown, record = ask_account(steps, "later", results, str(pack))
     assert "“Coats today”: <b>The new version wins.</b>" in shown
     assert "“Boots today”: <b>The original is better.</b>" in shown
     if record["ads"][0]["ctr_predicted"] is not None:  # with DuckDB
@@ -119,12 +119,12 @@ def test_the_pack_of_a_test_brings_everything_back_after_the_visit(steps: Steps,
 def test_a_test_without_results_of_both_ads_names_them(steps: Steps, tmp_path: Path) -> None:
     files, plan = plan_next(steps)
     results = write_results(tmp_path / "results.csv", plan, {"Coats today": (400,)})  # type: ignore[dict-item]
-    shown, record = steps.account("later", results, str(files[0]))
+    shown, record = ask_account(steps, "later", results, str(files[0]))
     assert shown.count("does not have both of its ads yet") == 2
     assert all(arm["name"] in shown for test in plan["tests"] for arm in test["arms"])
     assert "Ads by click rate" in shown
     assert (len(record["tests"]), len(record["waiting"])) == (0, 2)
-    assert "does not have both" not in steps.account("me", results, None)[0]  # nobody asked for these tests
+    assert "does not have both" not in ask_account(steps, "me", results, None)[0]  # nobody asked for these tests
 
 
 def test_a_planned_version_that_nobody_approved_is_read_out_but_has_no_pack_to_go_on_from(
@@ -133,14 +133,14 @@ def test_a_planned_version_that_nobody_approved_is_read_out_but_has_no_pack_to_g
     list(steps.handlers.improve("me", {"image_path": str(image_path), "headline": "Hats", "brand": "Lund"}, WISH))
     _, plan = steps.plan("me", "spring", 20_000, None)
     results = write_results(tmp_path / "results.csv", plan, {"Hats today": (400, 900)})
-    shown, _ = steps.account("me", results, None)
+    shown, _ = ask_account(steps, "me", results, None)
     assert "The new version wins" in shown
     assert "Make it my next ad" not in shown
     assert "choose its pack" in shown
     with pytest.raises(AdCreativeError, match=NOT_HERE[:30]):
         Winners(handlers=steps.handlers).take("me", None, 0)
     steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
-    assert "Make it my next ad" in steps.account("me", results, None)[0]
+    assert "Make it my next ad" in ask_account(steps, "me", results, None)[0]
 
 
 def test_a_pack_that_was_never_planned_is_read_out_by_the_names_of_its_ads(steps: Steps, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_pack_that_was_never_planned_is_read_out_by_the_names_of_its_ads(steps
         assert "technical/plan/plan.json" not in archive.namelist()
     _, plan = steps.plan("me", "winter", 1_000, None)
     results = write_results(tmp_path / "results.csv", plan, {"Boots today": (400, 900)})
-    assert "The new version wins" in steps.account("later", results, str(package))[0]
+    assert "The new version wins" in ask_account(steps, "later", results, str(package))[0]
 
 
 def test_only_the_latest_are_kept(steps: Steps, monkeypatch: pytest.MonkeyPatch, image_path: Path) -> None:
@@ -180,4 +180,4 @@ def test_a_test_pack_that_is_none_of_ours_is_refused(steps: Steps, tmp_path: Pat
         with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
             archive.writestr("technical/test.json", told)
             archive.writestr("technical/plan/plan.json", plan)
-        assert "not a package of this app" in steps.account("me", str(results), str(tmp_path / "bad.zip"))[0]
+        assert "not a package of this app" in ask_account(steps, "me", str(results), str(tmp_path / "bad.zip"))[0]

@@ -71,11 +71,17 @@ def test_phrases_are_put_together_anew_only_where_a_card_has_new_words(
     assert unsaid not in shown.split("<details>")[0]
 
 
-@pytest.mark.parametrize(("status", "is_said"), [("kept", True), ("edited", False)])
-def test_an_ad_whose_words_make_no_other_line_is_asked_for_facts(status: str, is_said: bool) -> None:
-    row = EditResult(file_name="ad.png", status=status, enough_data=False, problems=(Problem("no_other_line"),))
+@pytest.mark.parametrize(
+    ("status", "codes", "said"),
+    [("kept", ["no_other_line"], "Write a fact or two"), ("edited", ["no_other_line"], ""),
+     ("kept", ["no_other_line", "nothing_to_test"], "Make ads from a photo"), ("kept", [], "Bring my results")],
+)  # fmt: skip
+def test_where_nothing_is_surely_better_one_sentence_says_what_would_help(status: str, codes: list[str], said: str) -> None:
+    told = tuple(Problem(code, **({"why": "a word stays"} if code == "nothing_to_test" else {})) for code in codes)
+    row = EditResult(file_name="ad.png", status=status, enough_data=False, problems=told, is_untested=True)
     shown = result(FakeOutcome(result=row, image_u8=None, control_u8=None), None, ()).split("<details>")[0]
-    assert ("Write a fact or two" in shown) == is_said
+    assert shown.count("data-go") == bool(said)
+    assert said in shown
 
 
 def test_a_card_says_a_description_only_where_it_is_new() -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,10 @@ from adcreative.errors import AdCreativeError
 from adcreative.pipeline import read_account
 from adcreative.provenance.sidecar import read_sidecar
 from adcreative.report.words import rounded
+from apps.studio.handlers.account import Accounts, write_mapping
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import PACKAGE
-from apps.studio.handlers.steps import Steps, write_mapping
+from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.winners import Winners
 from apps.studio.handlers.words import Words
 from apps.studio.sessions.wishes import Wish
@@ -42,6 +44,10 @@ def steps(studio: FakeStudio, tmp_path: Path, image_path: Path) -> Steps:
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
     list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
     return Steps(handlers=handlers)
+
+
+def ask_account(steps: Steps, *asked: Any, **options: Any) -> tuple[str, dict[str, Any]]:
+    return Accounts(handlers=steps.handlers).read(*asked, **options)
 
 
 def find_run(steps: Steps) -> Path:
@@ -158,7 +164,7 @@ def test_account_ranks_ads_and_says_what_it_left_out(steps: Steps, tmp_path: Pat
     path = tmp_path / "results.csv"
     rows = [f"{EVIL},10000,250", "b,10000,400", "c,300,9", "d,0,0", "b,10000,300"]
     path.write_text("\n".join(["ad_name,impressions,clicks", *rows]))
-    shown, found = steps.account("me", str(path), None)
+    shown, found = ask_account(steps, "me", str(path), None)
     assert [(ad["name"], ad["clicks"], ad["enough_data"]) for ad in found["ads"]] == [
         ("b", 700, True), (EVIL, 250, True), ("c", 9, False)
     ]  # fmt: skip
@@ -179,7 +185,7 @@ def test_account_compares_predictions_with_results(steps: Steps, tmp_path: Path)
     path = tmp_path / "results.csv"
     path.write_text("ad_name,impressions,clicks\n" + "".join(f"{arm['name']},10000,200\n" for arm in arms))
     for _ in range(2):
-        shown, found = steps.account("me", str(path), str(files[0]))
+        shown, found = ask_account(steps, "me", str(path), str(files[0]))
         assert {ad["ctr_predicted"] for ad in found["ads"]} == {0.0152, 0.0173}
         assert found["figures"]["real_by_predicted"] == pytest.approx(400 / (10_000 * (0.0152 + 0.0173)))
         assert "Did the predictions hold?" in shown
@@ -190,13 +196,13 @@ def test_foreign_package_is_refused(steps: Steps, tmp_path: Path) -> None:
     results, package = tmp_path / "results.csv", tmp_path / "package.zip"
     results.write_text("ad_name,impressions,clicks\na,100,9\n")
     package.write_bytes(b"PK not a zip")
-    assert "not a package" in steps.account("me", str(results), str(package))[0]
+    assert "not a package" in ask_account(steps, "me", str(results), str(package))[0]
     with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("technical/results.jsonl", b"0" * (6 * 1024 * 1024))
         archive.writestr("../../evil.txt", b"x")
-    assert "too large" in steps.account("me", str(results), str(package))[0]
+    assert "too large" in ask_account(steps, "me", str(results), str(package))[0]
     assert not list(tmp_path.rglob("evil.txt"))
-    assert "Upload the table" in steps.account("me", None, None)[0]
+    assert "Upload the table" in ask_account(steps, "me", None, None)[0]
 
 
 _opened: list[str] = []
@@ -242,9 +248,9 @@ def test_a_package_opens_no_path_of_this_machine(steps: Steps, tmp_path: Path, f
                 content = json.dumps(json.loads(content) | {field: str(named)}).encode()
             new.writestr(name, content)
     results.write_text("ad_name,impressions,clicks\n" + "".join(f"{arm['name']},10000,200\n" for arm in arms))
-    _, expected = steps.account("me", str(results), str(sound))
+    _, expected = ask_account(steps, "me", str(results), str(sound))
     with watched_opening() as opened:
-        _, answer = steps.account("me", str(results), str(planted))
+        _, answer = ask_account(steps, "me", str(results), str(planted))
     assert answer["figures"] == expected["figures"]
     assert str(named) not in opened
     assert str(planted) in opened
@@ -276,18 +282,18 @@ def test_an_approval_needs_a_market_and_the_list_read(steps: Steps) -> None:
 def test_unknown_columns_are_shown_and_chosen(steps: Steps, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text(f"Werbemittel,Datum,Einblendungen,Besuche\n{EVIL},2026-01-01,1000,50\nb,2026-01-02,1000,40\n")
-    shown, view = steps.columns(str(path))
+    shown, view = Accounts(handlers=steps.handlers).columns(str(path))
     assert view is not None
     assert (view.is_known, view.found["day"], view.found["impressions"]) == (False, "Datum", "")
     assert "Some columns are not known" in shown
     assert "<script" not in shown
-    assert "no columns for impressions" in steps.account("me", str(path), None)[0]
+    assert "no columns for impressions" in ask_account(steps, "me", str(path), None)[0]
     chosen = {"ad_name": "Werbemittel", "impressions": "Einblendungen", "clicks": "Besuche", "day": "Datum"}
-    assert [ad["clicks"] for ad in steps.account("me", str(path), None, chosen)[1]["ads"]] == [50, 40]
-    assert "One column stands for two things" in steps.account("me", str(path), None, {**chosen, "clicks": "Datum"})[0]
+    assert [ad["clicks"] for ad in ask_account(steps, "me", str(path), None, chosen)[1]["ads"]] == [50, 40]
+    assert "One column stands for two things" in ask_account(steps, "me", str(path), None, {**chosen, "clicks": "Datum"})[0]
     path.write_text("ad_name,impressions,clicks\na,1000,50\n")
-    assert "columns are known" in steps.columns(str(path))[0]
-    assert steps.columns(None) == ("", None)
+    assert "columns are known" in Accounts(handlers=steps.handlers).columns(str(path))[0]
+    assert Accounts(handlers=steps.handlers).columns(None) == ("", None)
 
 
 def test_ads_that_tire_are_told_from_those_with_too_little_data(steps: Steps, tmp_path: Path) -> None:
@@ -296,7 +302,7 @@ def test_ads_that_tire_are_told_from_those_with_too_little_data(steps: Steps, tm
     rows = [f"tired,{day},4000,{round(120 * 0.93**number)}" for number, day in enumerate(days)]
     rows += [f"steady,{day},4000,80" for day in days] + ["new,2026-01-20,4000,90"]
     path.write_text("\n".join(["ad_name,day,impressions,clicks", *rows]))
-    shown, found = steps.account("me", str(path), None)
+    shown, found = ask_account(steps, "me", str(path), None)
     ages = {one["name"]: one for one in found["fatigue"]}
     assert ages["tired"]["high"] < 0 < ages["steady"]["high"]
     assert ages["new"]["change"] is None
@@ -316,7 +322,7 @@ def test_another_column_of_a_known_table_can_be_chosen(steps: Steps, tmp_path: P
     path = tmp_path / "results.csv"
     path.write_text("\n".join([header, "Coats,1000,20,50", "Boots,1000,20,40"]))
     chosen = {**dict(zip(("ad_name", "impressions"), header.split(","), strict=False)), "clicks": clicks}
-    assert [ad["clicks"] for ad in steps.account("me", str(path), None, chosen)[1]["ads"]] == [50, 40]
+    assert [ad["clicks"] for ad in ask_account(steps, "me", str(path), None, chosen)[1]["ads"]] == [50, 40]
 
 
 def test_ads_are_ranked_by_the_metric_of_choice_with_their_pictures(steps: Steps, tmp_path: Path, image_path: Path) -> None:
@@ -324,7 +330,7 @@ def test_ads_are_ranked_by_the_metric_of_choice_with_their_pictures(steps: Steps
     rows = ["cheap,10000,200,20", "dear,10000,400,400"]
     path.write_text("\n".join(["ad_name,impressions,clicks,spend", *rows]))
     picture = image_path.rename(tmp_path / "Dear.jpg")
-    shown, by_rate = steps.account("me", str(path), None, picture_paths=[str(picture)])
+    shown, by_rate = ask_account(steps, "me", str(path), None, picture_paths=[str(picture)])
     assert [ad["name"] for ad in by_rate["ads"]] == ["dear", "cheap"]
     assert shown.count("data:image") == shown.count("data-row") == 1
     form = Winners(handlers=steps.handlers).take_row("me", 0)  # the first in the list, "dear"
@@ -333,11 +339,11 @@ def test_ads_are_ranked_by_the_metric_of_choice_with_their_pictures(steps: Steps
     for row in (1, 2):
         with pytest.raises(AdCreativeError, match="not here any more"):
             Winners(handlers=steps.handlers).take_row("me", row)
-    shown, by_cost = steps.account("me", str(path), None, metric="cpc")
+    shown, by_cost = ask_account(steps, "me", str(path), None, metric="cpc")
     assert [(ad["name"], ad["cpc"]) for ad in by_cost["ads"]] == [("cheap", 0.1), ("dear", 1.0)]
     assert "Cost per click" in shown
     assert "data:image" not in shown
-    assert "cannot be ranked by return on ad spend" in steps.account("me", str(path), None, metric="roas")[0]
+    assert "cannot be ranked by return on ad spend" in ask_account(steps, "me", str(path), None, metric="roas")[0]
 
 
 def test_columns_that_are_guessed_are_shown_with_reason_and_certainty(steps: Steps, tmp_path: Path) -> None:
@@ -346,7 +352,7 @@ def test_columns_that_are_guessed_are_shown_with_reason_and_certainty(steps: Ste
         f"Coat {day};2026-01-{day:02};{5000 + day};{150 - 6 * day};{(150 - 6 * day) / (5000 + day):.4f}" for day in range(1, 15)
     ]
     path.write_text("\n".join(["Werbemittel;Datum;Einblendungen;Besuche;Quote", *days]))
-    shown, view = steps.columns(str(path))
+    shown, view = Accounts(handlers=steps.handlers).columns(str(path))
     assert view is not None
     assert "We think we know the columns" in shown
     assert "“Besuche” is the clicks" in shown
@@ -357,9 +363,9 @@ def test_columns_that_are_guessed_are_shown_with_reason_and_certainty(steps: Ste
 def test_how_the_days_are_written_can_be_said(steps: Steps, tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_text("Ad name,Day,Impressions,Link clicks\nA,03/04/2026,1000,40\nB,03/04/2026,900,31\n")
-    shown, record = steps.account("anna", str(path), None)
+    shown, record = ask_account(steps, "anna", str(path), None)
     assert "can be read two ways" in shown
-    shown, record = steps.account("anna", str(path), None, {"dates": "dmy"})
+    shown, record = ask_account(steps, "anna", str(path), None, {"dates": "dmy"})
     assert [ad["name"] for ad in record["ads"]] == ["A", "B"]
     assert any("days are read day first" in warning for warning in record["warnings"])
 

@@ -32,6 +32,7 @@ _LEAST_LEADING_WORDS, _LEAST_TELLING_WORDS = 3, 6  # "Rated 4.7 by 1,900 buyers"
 _LEAST_NAMING_WORDS = 3  # of a clause that names what the next one speaks of ("See progress in weeks, keep it for years")
 _MOST_WORDS, _MOST_PRODUCT_WORDS, _MOST_CALL_WORDS = 14, 4, 3
 _LIST_WORDS, _SAME_LETTERS = 3, 5
+_LEAST_SHOUTED, _MOST_ABBREVIATED = 2, 4  # words of a sentence in capitals; letters of an abbreviation ("HVAC", "USB")
 _LISTING = ("and", "or", "und", "oder", "et", "ou", "y", "o", "en", "of", "e")
 
 
@@ -69,13 +70,37 @@ class AdParts:
 
 
 def read_parts(facts: Facts) -> AdParts:
-    """Take an ad apart."""
+    """Take an ad apart; what it says in capitals alone is set as sentences, since it will stand beside other words."""
+    facts = replace(facts, **{name: _calm(getattr(facts, name), facts) for name in ("headline", "description", "notes")})
     headline = [part for part in _parts_of(facts.headline, facts, is_headline=True) if part.kind != "call"]
     beside = [*_parts_of(facts.description, facts, is_headline=False), *_parts_of(facts.notes, facts, is_headline=False)]
     rest = [part for part in beside if part.kind != "call"]
     rest.sort(key=lambda part: not (part.is_offer or part.is_proof))
     sentences = tuple(found.group(0).strip() for found in _SENTENCE.finditer(facts.description) if found.group(0).strip(" ."))
     return AdParts(tuple(headline), tuple(dict.fromkeys(rest)), sentences)
+
+
+def _calm(text: str, facts: Facts) -> str:
+    """Return a text whose English sentences in capitals are in small letters; abbreviations, and a name among them, stay."""
+    if not facts.is_english:
+        return text
+    own = _brand_words_in(text, facts)
+
+    def set_word(found: re.Match[str]) -> str:
+        word = found.group(0)
+        if word in own or (not is_known_word(word) and len(word) <= _MOST_ABBREVIATED):
+            return word
+        return word.lower() if is_known_word(word) else word.title()
+
+    def set_sentence(found: re.Match[str]) -> str:
+        sentence = found.group(0)
+        if not sentence.isupper() or len(WORD.findall(sentence)) < _LEAST_SHOUTED:
+            return sentence
+        start = len(sentence) - len(sentence.lstrip())
+        lowered = re.sub(r"\bi(?=\b(?!-))", "I", WORD.sub(set_word, sentence))
+        return lowered[:start] + _upper_first(lowered[start:])
+
+    return _SENTENCE.sub(set_sentence, text)
 
 
 def without_said(facts: Facts, headline: str) -> str:

@@ -150,6 +150,7 @@ def _shortened(sentences: Sequence[str], facts: Facts) -> Iterator[str]:
 
 
 def _ended(sentence: str) -> str:
+    sentence = sentence[:1].upper() + sentence[1:]
     return sentence if sentence[-1] in ".!?。！？؟" else f"{sentence}."
 
 
@@ -206,7 +207,7 @@ class _Words:
         values["A_P"] = values["a_p"][:1].upper() + values["a_p"][1:]
         for name, part in (("h", old), ("d", new)):
             if part is not None:
-                values[name.upper()], values[name] = part.text, lower_first(part.text, facts)
+                values[name.upper()], values[name] = part.text[:1].upper() + part.text[1:], lower_first(part.text, facts)
         values["n"] = (old.title if old is not None else "") or values.get("h", "")
         return values
 

@@ -3,23 +3,25 @@
     clicks ~ Binomial(impressions, p),   logit p = a + b * age in weeks
 
 by maximum likelihood; the spread beyond the binomial (weekdays, auctions) is estimated from the residuals and widens the
-interval (quasi-likelihood, McCullagh & Nelder 1989, section 4.5), never below the binomial's own. An ad "falls" when the whole
-90 % interval of its weekly change is below 0: of twenty steady ads, one is called falling by chance. It says that the rate
-fell, not why: season and audience fall with it. Loads no torch.
+interval (quasi-likelihood, McCullagh & Nelder 1989, section 4.5), never below the binomial's own. An ad "falls" when its weekly
+change is below 0 for sure: of all ads that are called falling or rising together, about a tenth are so by chance
+(`metrics.discoveries`). It says that the rate fell, not why: season and audience fall with it. Loads no torch.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from math import log1p
 
 import numpy as np
 from scipy.special import expit
 
 from adcreative.catalog.results import ResultRow
 from adcreative.metrics.calibration import fit_log_odds
+from adcreative.metrics.discoveries import find_discoveries
 
 MIN_PERIODS, MIN_DAYS, MIN_CLICKS = 5, 7, 30
 LEVEL = 0.9
@@ -30,7 +32,7 @@ class Fatigue:
     """The weekly relative change of the odds of a click on one ad (-0.1: falls by a tenth), with its 90 % interval.
 
     change, low and high are None when there is too little data; `missing` then says what is missing. series holds
-    (age in days, impressions, clicks) of every period, oldest first.
+    (age in days, impressions, clicks) of every period, oldest first. is_sure: the change is no chance, of all ads measured.
     """
 
     name: str
@@ -40,14 +42,15 @@ class Fatigue:
     high: float | None = None
     missing: str = ""
     series: tuple[tuple[float, int, int], ...] = ()
+    is_sure: bool = False
 
     @property
     def is_falling(self) -> bool:
-        return self.high is not None and self.high < 0
+        return self.is_sure and self.change is not None and self.change < 0
 
     @property
     def is_rising(self) -> bool:
-        return self.low is not None and self.low > 0
+        return self.is_sure and self.change is not None and self.change > 0
 
 
 def measure_fatigue(rows: Iterable[ResultRow], *, together: str = "") -> tuple[Fatigue, ...]:
@@ -67,6 +70,11 @@ def measure_fatigue(rows: Iterable[ResultRow], *, together: str = "") -> tuple[F
         else:
             periods[together or row.ad_name]
     found = [_measure(name, days) for name, days in periods.items()]
+    told = [one for one in found if one.low is not None and one.change is not None and one.high is not None]
+    sure = find_discoveries([(log1p(one.low), log1p(one.change), log1p(one.high)) for one in told])  # type: ignore[arg-type]
+    found = [one for one in found if one not in told] + [
+        replace(one, is_sure=is_sure) for one, is_sure in zip(told, sure, strict=True)
+    ]
     return tuple(sorted(found, key=lambda one: (one.high is None, one.high or 0.0, one.name)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,18 +11,15 @@ from typing import Any
 
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
-from adcreative.progress import Rounds, ShouldStop
+from adcreative.progress import Progress, ShouldStop
 
 from ..html import fragments
 from ..html import steps as step_fragments
 from ..html.steps import ORDERS, FolderDoubts, find_worth
-from ..sessions.jobs import Job, JobBoard
 from ..sessions.wishes import FORM_FIELDS
 from .doubts import FEW_LIKE_IT, find_ad_doubts, find_doubts
-from .one_ad import Handlers
+from .long_work import LongWork
 from .uploads import gather
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +46,12 @@ def _write_settings(written: Mapping[str, str | None], path: Path) -> Path | Non
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folders:
+class Folders(LongWork[FolderScreen]):
     """The buttons of the page for many ads. A folder waits for the model like a search, and is found again after its page
     was closed."""
 
-    handlers: Handlers
-    board: JobBoard[Job[FolderScreen]] = field(default_factory=JobBoard)
-
-    def __post_init__(self) -> None:
-        self.handlers.also_forget.append(self.board.take_down)
+    screen = FolderScreen
+    waiting = "Waiting for the model"
 
     def bring(self, owner: str, uploads: Sequence[str | Path] | None) -> None:
         """Note that these uploads are the owner's, to be deleted with everything else of theirs."""
@@ -70,8 +63,7 @@ class Folders:
         """Score what was uploaded; yield a screen at each change. written: how a table is written, as in a mapping file."""
         directory = self.handlers.owner_dir(owner) / "folder"
         self.bring(owner, uploads)
-        earlier = self.board.find(owner)
-        if earlier is not None and not earlier.is_finished:
+        if self.is_running(owner):
             yield FolderScreen(shown=fragments.note("Your ads are being scored already. Stop that first."))
             return
         try:
@@ -80,49 +72,21 @@ class Folders:
             columns = _write_settings(written or {}, directory / "columns.json")
             ticket = self.handlers.model_queue.join()
         except AdCreativeError as error:
-            yield FolderScreen(shown=fragments.problem(error), record={"error": str(error)})
+            yield self.refuse(error)
             return
 
-        def work(report: Rounds, should_stop: ShouldStop) -> FolderScreen:
-            def tell(stage: str, done: int, total: int) -> None:
-                report(done, total, 0.0)
+        def work(tell: Progress, should_stop: ShouldStop) -> FolderScreen:
+            def count(stage: str, done: int, total: int) -> None:
+                tell("ads scored", done, total)
                 self.handlers.model_queue.let_short_pass(ticket)
 
-            try:
-                with self.handlers.model_queue.hold(ticket, should_stop=should_stop) as has_model:
-                    found = None
-                    if has_model:
-                        found = self.handlers.choices.studio_of(owner).score_folder(
-                            directory / "ads", directory / "scores.csv", columns=columns, progress=tell, should_stop=should_stop
-                        )  # fmt: skip
-                if found is None:
-                    return FolderScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})
-                return self._show(found, left_out)
-            except AdCreativeError as error:
-                return FolderScreen(shown=fragments.problem(error), record={"error": str(error)})
-            except Exception as error:
-                log.exception("scoring a folder failed")
-                return FolderScreen(shown=fragments.breakdown(error), record={"error": "internal error"})
+            with self.handlers.model_queue.hold(ticket, should_stop=should_stop) as has_model:
+                found = has_model and self.handlers.choices.studio_of(owner).score_folder(
+                    directory / "ads", directory / "scores.csv", columns=columns, progress=count, should_stop=should_stop
+                )
+            return self._show(found, left_out) if found else self.stopped()
 
-        job = Job(work=work)
-        self.board.post(owner, job, job)
-        job.start()
-        yield from self._watch(job)
-
-    def resume(self, owner: str) -> Iterator[FolderScreen]:
-        """Show the owner's ads again, being scored or done; an empty screen without any."""
-        job = self.board.find(owner)
-        if job is None:
-            yield FolderScreen()
-        else:
-            yield from self._watch(job)
-
-    def is_running(self, owner: str) -> bool:
-        job = self.board.find(owner)
-        return job is not None and not job.is_finished
-
-    def cancel(self, owner: str) -> str:
-        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
+        yield from self.watch(self.start(owner, work))
 
     def take(self, owner: str, name: str | None) -> dict[str, Any]:
         """Return the form of one of the ads, named as in FORM_FIELDS; its picture counts as an upload.
@@ -146,16 +110,6 @@ class Folders:
         return (
             step_fragments.folder(**screen.view, order=order or ORDERS[0], query=query or "") if screen.view else screen.shown
         )
-
-    def find_screen(self, owner: str) -> FolderScreen:
-        """Return what the owner's scored folder shows; an empty screen while it is being scored, or without one."""
-        job = self.board.find(owner)
-        return job.result() if job is not None and job.is_finished else FolderScreen()
-
-    def _watch(self, job: Job[FolderScreen]) -> Iterator[FolderScreen]:
-        for state in job.states():
-            yield FolderScreen(shown=step_fragments.folder_progress(state))
-        yield job.result()
 
     def _show(self, found: Any, left_out: dict[str, int]) -> FolderScreen:
         """Rank the ads, best first, by rate, else by strength; those without either last, and before them those of which no

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from adcreative.catalog.images import as_jpeg, picture
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
+from adcreative.pipeline import run_here
 
 from ..html import fragments
 from ..sessions.ads import NO_AD, OTHER_AD, AdState, Desk, identify
@@ -78,6 +79,7 @@ class Handlers:
     estimates: Estimates = field(default_factory=Estimates)
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
     kept_dir: Path | None = None  # what stays in a workspace
+    aside: Callable[..., Any] = run_here  # does long work beside the app; `run_aside` in a process of its own
     find_kept: Callable[[str], object] | None = None  # puts the ad that a tab had before it back, from a workspace
     was_read: set[tuple[str, Path | None]] = field(default_factory=set)  # owner and picture
     belongings: Belongings = field(init=False)

@@ -13,7 +13,7 @@ from adcreative.errors import AdCreativeError, CatalogError
 from adcreative.pipeline import AccountView, read_account, read_out
 
 from .packing import unpack
-from .planned import Planned
+from .planned import Planned, read_planned
 
 log = logging.getLogger(__name__)
 WINNERS, ROWS = "winners.json", "rows.json"  # paths in the order of the page: packs of versions; pictures of ranked ads
@@ -37,6 +37,18 @@ class Answers:
 
     tests: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_all(asked: Results, package: Path | None, kept: Sequence[Planned]) -> tuple[Answers, AccountView]:
+    """Read out the tests that an export is of, and rank its ads.
+
+    Args:
+        package: the pack of a version, or of a test, that was brought. kept: the tests of this visit.
+    Raises:
+        AdCreativeError: the export cannot be used, or `package` is none of this app.
+    """
+    brought = read_planned(package, asked.folder / "pack") if package else None
+    return read_tests(asked, brought, kept), read_predicted(asked, brought)
 
 
 def read_tests(asked: Results, brought: Planned | None, kept: Sequence[Planned]) -> Answers:

@@ -1,4 +1,4 @@
-"""What the later steps do with an edit: plan its test, approve it, pack it; and the account. Without Gradio, as `handlers`."""
+"""What the later steps do with an edit: plan its test, approve it, pack it. Without Gradio, as `handlers`."""
 
 from __future__ import annotations
 
@@ -6,32 +6,27 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import (
-    ColumnView,
     approve,
     disclosures,
     export,
     note_event,
     plan_test,
-    read_columns,
 )
 
 from ..html import fragments
-from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
 from ..sessions.questions import Unanswered, record_fault
 from .approvals import Approvals
 from .one_ad import Handlers
 from .packing import DELIVERY, list_loose, note_campaign, write_package
-from .planned import Shelf, find_shelf, read_planned
-from .read_outs import ROWS, Results, match_pictures, read_predicted, read_tests
-from .uploads import PICTURES, gather
+from .planned import Shelf, find_shelf
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +40,6 @@ NEEDS_LINES = (
     "one a line."
 )
 Answer = tuple[str, dict[str, Any]]
-WRITTEN = ("dates", "rates", "decimals")  # how a table is written, beside what its columns are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,68 +152,6 @@ class Steps:
         shown, record = say_faults(work)
         return shown, files or None, record
 
-    def columns(self, results_path: str | None, owner: str = "") -> tuple[str, ColumnView | None]:
-        """Look at the columns of an export: what to say of them, and the columns to choose from."""
-        found: list[ColumnView] = []
-
-        def work() -> Answer:
-            if not results_path:
-                return "", {}
-            self.handlers.belongings.note(owner, results_path)
-            found.append(read_columns(Path(results_path)))
-            return step_fragments.columns(found[0]), {}
-
-        shown, _ = say_faults(work)
-        return shown, found[0] if found else None
-
-    def account(
-        self, owner: str, results_path: str | None, package_path: str | None, columns: Mapping[str, str | None] | None = None,
-        metric: str = "ctr", picture_paths: Sequence[str] = (),
-    ) -> Answer:  # fmt: skip
-        """Read a platform's export, and hold its results against the predictions of a package.
-
-        Args:
-            picture_paths: pictures of the ads, or zips of them, shown beside ads of the same name.
-            metric: what the ads are ranked by, "ctr", "cpc", "cost_per_conversion" or "roas".
-            columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export, and those of WRITTEN to
-                how it is written; empty: as we know them.
-        """
-
-        def work() -> Answer:
-            if not results_path:
-                raise AdCreativeError("Upload the table that you exported from Meta Ads Manager or Google Ads.")
-            self.handlers.belongings.note(owner, results_path, package_path)
-            directory = self.handlers.owner_dir(owner) / "account"
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for earlier in directory.glob("account.*"):
-                earlier.unlink()
-            asked = Results(
-                path=Path(results_path), metric=metric, folder=directory,
-                columns=write_mapping(columns or {}, directory / "columns.json", Path(results_path)),
-            )  # fmt: skip
-            brought = read_planned(Path(package_path), directory / "pack") if package_path else None
-            answers = read_tests(asked, brought, self.shelf(owner).plans)
-            shown = insight_fragments.winners(answers.tests, answers.waiting)
-            view = read_predicted(asked, brought)
-            pictures = match_pictures([ad.name for ad in view.ads], self._find_pictures(owner, picture_paths))
-            (directory / ROWS).write_text(
-                json.dumps([str(pictures.get(ad.name, "")) for ad in view.ads], ensure_ascii=False), encoding="utf-8"
-            )
-            shown += step_fragments.account(view, pictures)
-            return shown, {**view.as_dict(), "tests": answers.tests, "waiting": answers.waiting}
-
-        return say_faults(work)
-
-    def _find_pictures(self, owner: str, uploads: Sequence[str]) -> dict[str, Path]:
-        """Return uploaded pictures by the name of their file, without ending and in small letters."""
-        folder = self.handlers.owner_dir(owner) / "account" / "pictures"
-        shutil.rmtree(folder, ignore_errors=True)
-        if not uploads:
-            return {}
-        self.handlers.belongings.note(owner, *uploads)
-        gather([Path(path) for path in uploads], folder)
-        return {path.stem.casefold(): path for path in folder.rglob("*") if path.suffix.casefold() in PICTURES}
-
 
 _AD = re.compile(r"(\S+)_(original|version-B)_acv[0-9a-f]{12}: ")
 
@@ -232,40 +164,6 @@ def merge_notes(notes: Sequence[str]) -> list[str]:
         ads.setdefault(note[found.end() :] if found else note, []).append(found[2] if found else "")
     called = {"original": "your ad as it was: ", "version-B": "this version: "}
     return [(called.get(of[0], "") if len(of) == 1 else "") + text for text, of in ads.items()]
-
-
-def write_mapping(columns: Mapping[str, str | None], path: Path, results: Path) -> Path | None:
-    """Write what the user chose for the columns of `results` as a mapping file; None when nothing was chosen.
-
-    columns: our names to columns, and those of WRITTEN to how the table is written, as in a mapping file ("": it tells).
-    A column that is taken for the same thing anyway is no choice: ads are told apart by their headlines where they have no
-    names, and a headline that is called a name would be one no more.
-
-    Raises:
-        AdCreativeError: one column was chosen for two things.
-    """
-    known, written = _find_known(results), {name: columns.get(name) or "" for name in WRITTEN}
-    chosen = {ours: col for ours, col in columns.items() if ours not in WRITTEN and col and col != known.get(ours)}
-    if len(set(chosen.values())) < len(chosen):
-        raise AdCreativeError("One column stands for two things. Choose another one for each of them.")
-    if not chosen and not any(written.values()):
-        return None
-    mapping = {theirs: ours for ours, theirs in chosen.items()}
-    # two columns may not stand for one thing; what ads are told apart by without names stays what it is
-    replaced = {known[ours]: "ignore" for ours in chosen if known.get(ours) and ours != "ad_name"}
-    pairs = {**replaced, **mapping}
-    settings = {"columns": pairs, **written} if any(written.values()) else pairs
-    path.write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
-    return path
-
-
-def _find_known(results: Path) -> Mapping[str, str]:
-    """Return our names for columns to those that are taken for them without being told; nothing for a table not known."""
-    try:
-        view = read_columns(results)
-    except AdCreativeError:  # said where the table is read
-        return {}
-    return view.found if view.is_known else {}
 
 
 def say_faults(work: Callable[[], Answer]) -> Answer:

@@ -6,7 +6,6 @@ its owner's alone and goes with "delete my ad"; everybody else keeps the shipped
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,20 +15,17 @@ from uuid import uuid4
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import Trainable, count_trainable
-from adcreative.progress import Rounds, ShouldStop
+from adcreative.progress import Progress, ShouldStop
 
 from ..html import fragments
 from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
-from ..sessions.jobs import Job, JobBoard
-from ..sessions.model_queue import Ticket
-from ..sessions.owners import home_of, is_kept
+from ..sessions.model_queue import ModelQueue, Ticket
+from ..sessions.owners import is_kept
+from .account import write_mapping
+from .long_work import LongWork
 from .models import Models
-from .one_ad import Handlers
-from .steps import write_mapping
 from .uploads import gather
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +39,6 @@ class TrainingScreen:
     works: str = ""
 
 
-STOPPED = TrainingScreen(shown=fragments.note("Stopped. Nothing was learnt."), record={"status": "stopped"})
-
-
 @dataclass(frozen=True, kw_only=True)
 class Material:
     """What a training reads, and the folder that it writes the model into."""
@@ -57,13 +50,13 @@ class Material:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trainings:
-    """The buttons "Train on my results" and "Score without my results again"."""
+class Trainings(LongWork[TrainingScreen]):
+    """The buttons "Train on my results" and "Score without my results again". line: who trains, one at a time."""
 
-    handlers: Handlers
-    board: JobBoard[Job[TrainingScreen]] = field(default_factory=lambda: JobBoard(home_of))
+    screen = TrainingScreen
     count: Callable[..., Trainable] = count_trainable
     models: Models = field(init=False)
+    line: ModelQueue = field(default_factory=ModelQueue)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", Models(handlers=self.handlers))
@@ -87,22 +80,15 @@ class Trainings:
             return
         try:
             brought = self._bring(owner, results_path, picture_paths or (), columns or {})
-            found = self.count(brought.results, columns=brought.columns, images=brought.pictures)
+            found = self.handlers.aside(self.count, brought.results, columns=brought.columns, images=brought.pictures)
             if not found.is_enough:
                 yield TrainingScreen(shown=step_fragments.few_ads(found), record={"status": "too few", **asdict(found)})
                 return
-            ticket = self.handlers.model_queue.join()
+            ticket = self.line.join()
         except AdCreativeError as error:
-            yield TrainingScreen(shown=fragments.problem(error), record={"error": str(error)})
+            yield self.refuse(error)
             return
-        stages: list[str] = []
-        job = Job(work=self._work(owner, brought, ticket, stages))
-        self.board.post(owner, job, job)
-        job.start()
-        for state in job.states():
-            ahead = self.handlers.model_queue.ahead(ticket)
-            yield TrainingScreen(shown=step_fragments.training_progress(state, stages[-1] if stages else "", num_ahead=ahead))
-        yield job.result()
+        yield from self.watch(self.start(owner, self._work(owner, brought, ticket)))
 
     def look(self, owner: str, results_path: str | None) -> str:
         """Say of an export that was just brought that there is too little to learn from; nothing when there is enough.
@@ -113,7 +99,7 @@ class Trainings:
             return ""
         self.handlers.belongings.note(owner, results_path)
         try:
-            found = self.count(Path(results_path))
+            found = self.handlers.aside(self.count, Path(results_path))
         except AdCreativeError:
             return ""
         return "" if found.is_enough else step_fragments.few_ads(found)
@@ -132,59 +118,39 @@ class Trainings:
         directory = self.models.folder(owner)
         shutil.rmtree(directory / "pictures" if is_kept(owner) else directory, ignore_errors=True)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mapping = write_mapping(columns, directory / "columns.json", Path(results_path))
+        mapping = write_mapping(columns, directory / "columns.json", Path(results_path), self.handlers.aside)
         pictures = directory / "pictures" if picture_paths else None
         if pictures is not None:
             gather([Path(path) for path in picture_paths], pictures)
         model_dir = directory / uuid4().hex[:12]  # a new name each time: a loaded model is known by its folder
         return Material(results=Path(results_path), pictures=pictures, columns=mapping, model_dir=model_dir)
 
-    def _work(
-        self, owner: str, brought: Material, ticket: Ticket, stages: list[str]
-    ) -> Callable[[Rounds, ShouldStop], TrainingScreen]:
-        """Return the work: wait for the model, learn, use what was learnt; a fault becomes a screen."""
+    def _work(self, owner: str, brought: Material, ticket: Ticket) -> Callable[[Progress, ShouldStop], TrainingScreen]:
+        """Return the work: wait until nobody else trains, learn, use what was learnt. Scores go on meanwhile."""
 
-        def learn(report: Rounds, should_stop: ShouldStop) -> TrainingScreen:
-            def tell(stage: str, done: int, total: int) -> None:
-                stages.append(stage)
-                report(done, total, 0.0)
-                self.handlers.model_queue.let_short_pass(ticket)
-
+        def learn(tell: Progress, should_stop: ShouldStop) -> TrainingScreen:
+            tell("waiting for another training" if self.line.ahead(ticket) else "", 0, 0)
             studio = self.handlers.choices.general_of(owner)
-            with self.handlers.model_queue.hold(ticket, should_stop=should_stop) as has_model:
-                if not has_model:
-                    return STOPPED
-                summary = studio.train_account(
+            with self.line.hold(ticket, should_stop=should_stop) as is_free:
+                summary = is_free and studio.train_account(
                     brought.results, brought.model_dir, images=brought.pictures, columns=brought.columns, progress=tell,
                     should_stop=should_stop,
                 )  # fmt: skip
-                if summary.stopped or should_stop():
-                    return STOPPED
+            if not summary or summary.stopped or should_stop():
+                return self.stopped()
+            with self.handlers.model_queue.quick():
                 own = studio.with_model(brought.model_dir)
             self.models.keep(owner, brought.model_dir, _record(summary, own))
             self.models.choose(owner, brought.model_dir.name)
             return self.show(owner)
 
-        def work(report: Rounds, should_stop: ShouldStop) -> TrainingScreen:
-            try:
-                return learn(report, should_stop)
-            except AdCreativeError as error:
-                return TrainingScreen(shown=fragments.problem(error), record={"error": str(error)})
-            except Exception as error:
-                log.exception("training on an account failed")
-                return TrainingScreen(shown=fragments.breakdown(error), record={"error": "internal error"})
+        return learn
 
-        return work
+    def stopped(self) -> TrainingScreen:
+        return TrainingScreen(shown=fragments.note("Stopped. Nothing was learnt."), record={"status": "stopped"})
 
-    def resume(self, owner: str) -> Iterator[TrainingScreen]:
-        """Show the owner's training again, running or done; an empty screen without one."""
-        job = self.board.find(owner)
-        if job is None:
-            yield self.show(owner)
-            return
-        for state in job.states():
-            yield TrainingScreen(shown=step_fragments.training_progress(state, ""))
-        yield job.result()
+    def find_screen(self, owner: str) -> TrainingScreen:
+        return self.show(owner)
 
     def show(self, owner: str) -> TrainingScreen:
         """Say on what the owner's scores rest; nothing while the shipped model scores, little of a model that was brought."""
@@ -202,16 +168,9 @@ class Trainings:
         shown = step_fragments.trained(record)
         return TrainingScreen(shown=shown, works=works, card=self.models.card(owner, name), record=record)
 
-    def is_running(self, owner: str) -> bool:
-        job = self.board.find(owner)
-        return job is not None and not job.is_finished
-
     def has_own(self, owner: str) -> bool:
         """True while the owner's ads are scored by a model of their own results."""
         return bool(self.models.chosen(owner))
-
-    def cancel(self, owner: str) -> str:
-        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
 
     def forget(self, owner: str) -> str:
         """Go back to the shipped model, and delete the one of the owner's results that was chosen."""

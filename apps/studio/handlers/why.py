@@ -89,7 +89,13 @@ class Why:
         self.board.post(owner, job, job)
         try:
             for state in job.states(apart_s=self.apart_s):
-                yield step_fragments.explaining(state, ahead()), None, {}
+                yield (
+                    fragments.working(
+                        "Covering regions" if state.total else "Waiting for the model" if ahead() else "Reading the ad", state
+                    ),
+                    None,
+                    {},
+                )
         finally:
             if not job.is_finished:  # a closed page needs no answer; what follows one that was found goes on
                 job.stop(wait_s=0)

@@ -54,6 +54,11 @@ def step(number: int, title: str, hint: str = "") -> str:
     return _render("step", number=number, title=title, hint=hint)
 
 
+def fold(title: str) -> str:
+    """Show a button that opens a step which folds away once there is a result, and closes it again (addresses.js)."""
+    return _render("fold", title=title)
+
+
 def heading(title: str, hint: str = "") -> str:
     return _render("heading", title=title, hint=hint)
 
@@ -199,6 +204,18 @@ def progress(state: JobState, *, num_ahead: int = 0, live: tuple[str, pictures.P
         live=live,
         seconds_left=None if left is None else words.rounded(round(left)),
     )
+
+
+def working(title: str, state: JobState) -> str:
+    """Show how far work is, of which `title` says what it does."""
+    left = state.seconds_left
+    return _render("working", title=title, state=state, left="" if left is None else _say_left(left))
+
+
+def _say_left(seconds: float) -> str:
+    if seconds < SAID_IN_MINUTES_S:
+        return f"about {words.rounded(max(round(seconds), 1))} s left"
+    return f"about {words.rounded(round(seconds / 60))} min left"
 
 
 def estimate(expected: Estimate, num_versions: int, *, num_ahead: int = 0) -> str:

@@ -9,10 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from adcreative.pipeline import find_discoveries
 from adcreative.report import words
 from adcreative.report.rendering import build_environment
 
-from ..sessions.jobs import JobState
 from .plain import plain
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
@@ -27,11 +27,6 @@ NO_BETTER = " That is hardly better than chance: do not retire an ad for its dat
 def _render(macro: str, **values: Any) -> str:
     module = build_environment(TEMPLATE_DIR).get_template("insights.html.j2").module
     return str(getattr(module, macro)(**values))
-
-
-def working(state: JobState, stage: str) -> str:
-    """Show how far an answer is."""
-    return _render("working", state=state, stage=plain(stage).capitalize())
 
 
 def columns(ranks: Sequence[Any], noise_line: float, num_rows: int) -> str:
@@ -266,7 +261,8 @@ def _say_missing(missing: Sequence[str], has_words: bool, num_pictures: int) -> 
 
 
 def _effects(title: str, what: str, prefix: str, effects: Sequence[Mapping[str, Any]]) -> str:
-    sure = [one for one in effects if one["low"] > 0 or one["high"] < 0]
+    found = find_discoveries([(one["low"], one["effect"], one["high"]) for one in effects])
+    sure = [one for one, is_sure in zip(effects, found, strict=True) if is_sure]
     scale = max(max(abs(one["low"]), abs(one["high"])) for one in effects)
     bars = []
     for one in effects[:MAX_BARS]:
@@ -277,8 +273,8 @@ def _effects(title: str, what: str, prefix: str, effects: Sequence[Mapping[str, 
             "label": f"{change} ({low} to {high}), {one['ads']:,} ads", "is_soft": one not in sure,
         })  # fmt: skip
     sentence = (
-        f"{len(sure)} of {len(effects)} {what} stand out here: their whole 90 % range lies on one side; by chance alone about "
-        f"{max(round(len(effects) / 10), 1)} would. This compares ads that ran; only a test shows that this is the reason."
+        f"{len(sure)} of {len(effects)} {what} stand out here; of such, at most one in ten is chance. This compares ads that "
+        "ran; only a test shows that this is the reason."
         if sure
         else f"None of {len(effects)} {what} stands out in these results yet. What may be chance is drawn towards "
         "no difference; the range says how large it may still be."

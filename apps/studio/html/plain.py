@@ -35,8 +35,3 @@ def unwritten_language(row: Mapping[str, Any]) -> str:
     """Return the language of an ad for which no new words could be written, such as "German"; "" when there was none."""
     found = find_problem(row.get("problems") or (), "ad_language")
     return "" if found is None else str(found.values["language"])
-
-
-def lacks_facts(row: Mapping[str, Any]) -> bool:
-    """Return whether an ad's words, and what is known beside them, made no other line."""
-    return find_problem(row.get("problems") or (), "no_other_line") is not None

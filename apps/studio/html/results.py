@@ -19,7 +19,7 @@ from adcreative.report.rates import build_chart, impressions_per_arm, measure_li
 from adcreative.report.rendering import build_environment
 from adcreative.report.summary import calibration_sentence
 
-from .plain import call_ad, lacks_facts, plain, unwritten_language
+from .plain import call_ad, plain, unwritten_language
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 CARD_PX = 420
@@ -159,11 +159,11 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
         )
         for name, label in words.WORD_LABELS.items()
     ]
-    title, sentence = say_result(row, lift)
+    title, sentence = say_result(row, lift, len(outcome.alternatives))
     return _render(
         "result", row=row, ad=None if creative is None else (call_ad(creative), thumbnail), lift=lift, title=title,
         sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row),
-        lacks_facts=row["status"] != "edited" and lacks_facts(row),
+        help=find_help(row),
         has_new_words=any(_differs(one, outcome.result) for one in outcome.alternatives),
         chart=build_chart(rate_rows(row)),
         texts=[text for text in texts if row["status"] == "edited" and (text.before or text.after)],
@@ -193,13 +193,17 @@ def say_gain(row: Mapping[str, Any]) -> str:
     return f"{told} clicks against the original" if told else "what it changes shows only in a test"
 
 
-def say_result(row: Mapping[str, Any], lift: Any) -> tuple[str, str]:
-    """Return the heading of a result and its one sentence: expected gain, range, what to do next."""
+def say_result(row: Mapping[str, Any], lift: Any, num_versions: int = 0) -> tuple[str, str]:
+    """Return the heading of a result and its one sentence: expected gain, range, what to do next.
+
+    num_versions: how many can be taken instead.
+    """
     if row["status"] != "edited":
-        return "Keep it as it is", (
-            f"None of the {row['evaluations']:,} versions that were tried is surely better. The best of them are below; "
-            "any of them can be tested all the same."
-        )
+        tried = f"None of the {row['evaluations']:,} versions that were tried is surely better"
+        if not num_versions:
+            return "Keep it as it is", f"{tried}."
+        versions = "1 version" if num_versions == 1 else f"{num_versions} versions"
+        return f"{versions} worth a test, none surely better", f"{tried} before it has run. Take one below and test it."
     is_own = str(row.get("reason", "")).startswith(("chosen by hand", "words written by hand"))
     if lift.missing:
         title = "Your choice, untested" if is_own else "A version worth testing"
@@ -215,6 +219,24 @@ def say_result(row: Mapping[str, Any], lift: Any) -> tuple[str, str]:
     tail = f" About {words.rounded(number)} impressions of each version will tell." if number else " Step 4 plans the test."
     sure = "" if low is None or low > 0 else " Likely better, not surely."
     return "A version worth testing", f"{told} more clicks expected.{sure}{tail}"
+
+
+# what would help where nothing is surely better, most telling first: code of a problem -> sentence, button, where that leads
+_HELPS = {
+    "nothing_to_test": ("A photo without words would help most: words are set on it anew.", "Make ads from a photo", "make"),
+    "no_other_line": (
+        "Facts would help most: without any, your ad’s words make no other line.", "Write a fact or two", "brief",
+    ),
+    "untested_ad": ("Results of your account would help most: the models have seen none.", "Bring my results", "account"),
+}  # fmt: skip
+
+
+def find_help(row: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Return what would help most where no version is surely better; None where one is, or nothing would."""
+    if row["status"] == "edited":
+        return None
+    codes = {one["code"] for one in row.get("problems") or ()} | ({"untested_ad"} if row.get("is_untested") else set())
+    return next((told for code, told in _HELPS.items() if code in codes), None)
 
 
 def _closeups(outcome: Any, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:

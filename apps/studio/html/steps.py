@@ -21,7 +21,6 @@ from adcreative.report.pictures import Preview, preview
 from adcreative.report.rendering import build_environment
 from adcreative.report.words import direction_label
 
-from ..sessions.jobs import JobState
 from .plain import plain
 
 TEMPLATE_DIR = Path(__file__).parent / "templates"
@@ -48,11 +47,6 @@ def word_checks(found: Mapping[str, Sequence[str]], *, gain: str = "") -> str:
 def writing(num_lines: int, *, is_done: bool = False, language: str = "") -> str:
     """Say how many lines have been written so far. language: of the ad, where none can be written, such as "German"."""
     return _render("writing", num_lines=num_lines, is_done=is_done, language=language)
-
-
-def explaining(state: JobState, num_ahead: int) -> str:
-    """Say how far the explanation is."""
-    return _render("explaining", state=state, num_ahead=num_ahead)
 
 
 def explanation(one: Mapping[str, Any], heat_path: Path) -> str:
@@ -92,11 +86,6 @@ def columns(view: ColumnView) -> str:
     return _render("columns", view=view, missing=missing)
 
 
-def training_progress(state: JobState, stage: str, *, num_ahead: int = 0) -> str:
-    """Show how far a training on an account's results is; num_ahead: who has the model first."""
-    return _render("training_progress", state=state, stage=stage, num_ahead=num_ahead)
-
-
 def few_ads(found: Trainable) -> str:
     """Say that an account has too little to learn from, how much is needed, and what can be done meanwhile."""
     return _render("few_ads", found=found)
@@ -110,10 +99,6 @@ def trained(record: Mapping[str, Any]) -> str:
             correlation), each None where it could not be measured.
     """
     return _render("trained", **{**record, "warnings": [_say_warning(text) for text in record["warnings"]]})
-
-
-def folder_progress(state: JobState) -> str:
-    return _render("folder_progress", state=state)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from adcreative.errors import AdCreativeError
 
+from ..handlers.account import Accounts, AccountScreen
 from ..handlers.insights import Insights
 from ..handlers.next_test import NextTest
-from ..handlers.steps import Steps
 from ..handlers.training import Trainings
 from ..handlers.winners import Winners
 from ..html import fragments
@@ -20,6 +21,7 @@ from .next_test import build_next_test
 from .parts import (
     MOVES,
     QUICK,
+    WATCHING,
     Fields,
     ask_written,
     find_owner,
@@ -49,7 +51,7 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 
 
 def build_account(
-    page: gr.Blocks, steps: Steps, trainings: Trainings, insights: Insights, visitor: gr.BrowserState,
+    page: gr.Blocks, accounts: Accounts, trainings: Trainings, insights: Insights, visitor: gr.BrowserState,
     fillings: Fillings, tabs: gr.Tabs, tab: gr.Tab,
 ) -> None:  # fmt: skip
     """Build the page, inside its tab; an export with unknown columns opens the choice of columns.
@@ -81,33 +83,44 @@ def build_account(
             with gr.Accordion("Numbers for the record", open=False):
                 record = gr.JSON(label="Account")
 
+    def flat(screens: Iterator[AccountScreen]) -> Iterator[Any]:
+        for screen in screens:
+            yield screen.shown, screen.record
+
     def account(
         request: gr.Request, results_path: str | None = None, package_path: str | None = None, visitor: str | None = None,
         metric: str = "ctr", picture_paths: list[str] | None = None, **columns: str | None,
-    ) -> Any:  # fmt: skip
-        chosen = read_choices(columns, COLUMNS)
-        owner = find_owner(visitor, request)
-        return steps.account(owner, results_path, package_path, chosen, metric=metric, picture_paths=picture_paths or ())
+    ) -> Iterator[Any]:  # fmt: skip
+        ours, owner = read_choices(columns, COLUMNS), find_owner(visitor, request)
+        yield from flat(accounts.ask(owner, results_path, package_path, ours, metric=metric, picture_paths=picture_paths or ()))
+
+    def resume_account(request: gr.Request, visitor: str | None = None) -> Iterator[Any]:
+        for screen in accounts.resume(find_owner(visitor, request)):
+            yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * 2])
 
     asked = {**question, "results_path": results, "visitor": visitor}
     wire_insights(insights, asked, (buttons[0], buttons[1]), answer, chosen, tuple(COLUMNS))
-    _wire_columns(steps, results, visitor, [looked, mapping, *(chosen[f"{ours}_column"] for ours in COLUMNS)])
+    _wire_columns(accounts, results, visitor, [looked, mapping, *(chosen[f"{ours}_column"] for ours in COLUMNS)])
     inputs: Fields = {
         "results_path": results, "package_path": package, "visitor": visitor, **chosen, "metric": metric,
         "picture_paths": pictures,
     }  # fmt: skip
-    build_next_test(NextTest(handlers=steps.handlers), visitor, tab.select)
-    button.click(account, None, [shown, record], inputs_kwargs=inputs, api_name="account", **QUICK).then(
-        None, js=scroll_to("#account"), **MOVES
-    )
-    _wire_winner(Winners(handlers=steps.handlers), shown, {"package_path": package, "visitor": visitor}, fillings, tabs)
+    build_next_test(NextTest(handlers=accounts.handlers), visitor, tab.select)
+    button.click(
+        account, None, [shown, record], inputs_kwargs=inputs, api_name="account", show_progress="hidden", **WATCHING
+    ).then(None, js=scroll_to("#account"), **MOVES)
+    page.load(
+        resume_account, None, [shown, record], inputs_kwargs={"visitor": visitor}, api_name="resume_account",
+        show_progress="hidden", **WATCHING,
+    )  # fmt: skip
+    _wire_winner(Winners(handlers=accounts.handlers), shown, {"package_path": package, "visitor": visitor}, fillings, tabs)
 
 
-def _wire_columns(steps: Steps, results: gr.File, visitor: gr.BrowserState, outputs: list[Any]) -> None:
+def _wire_columns(accounts: Accounts, results: gr.File, visitor: gr.BrowserState, outputs: list[Any]) -> None:
     """Look at the columns of an export as soon as it is uploaded."""
 
     def columns(request: gr.Request, results_path: str | None = None, visitor: str | None = None) -> list[Any]:
-        said, view = steps.columns(results_path, find_owner(visitor, request))
+        said, view = accounts.columns(results_path, find_owner(visitor, request))
         if view is None:
             return [said, gr.update(visible=False), *[gr.update(choices=[""], value="")] * len(COLUMNS)]
         choices = ["", *dict.fromkeys(name for name in view.header if name.strip())]

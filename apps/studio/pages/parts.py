@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from ..handlers.steps import WRITTEN
+from ..handlers.account import WRITTEN
 from ..sessions.model_queue import MAX_WAITING
 from ..sessions.owners import KEPT
 from ..sessions.privacy import private_dir

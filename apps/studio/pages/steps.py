@@ -53,8 +53,8 @@ def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fiel
         with gr.Column(scale=5, min_width=320):
             campaign, planned = _plan(steps, visitor)
             sized = build_sizes(Sizes(handlers=steps.handlers), visitor)
-            approval, approved = _approve(steps, visitor)
         with gr.Column(scale=6, min_width=320):
+            approval, approved = _approve(steps, visitor)
             packed, files, was_packed = _export(steps, visitor, campaign, approved)
     shown_id = approval.pop("shown_id")
     later = {"planned": planned, "sized": sized, **approval, "packed": packed, "files": files, "shown_id": shown_id}

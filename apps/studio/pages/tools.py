@@ -20,6 +20,7 @@ from gradio import mcp
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import check_picture, check_words
 
+from ..handlers.account import Accounts
 from ..handlers.one_ad import Handlers
 from ..handlers.steps import Steps
 from ..handlers.why import Why
@@ -140,7 +141,7 @@ def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
     _offer(_improve(handlers), wished, [said, made], WATCHING)
     plan: Fields = {"campaign": campaign, "daily_impressions": daily, "usual_rate_percent": usual, "session": session}
     _offer(_plan(steps), plan, [said], QUICK)
-    _offer(_read(steps), {"results_path": results, "metric": metric, "session": session}, [said], QUICK)
+    _offer(_read(Accounts(handlers=handlers)), {"results_path": results, "metric": metric, "session": session}, [said], QUICK)
 
 
 def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Block], how: dict[str, Any]) -> None:
@@ -254,7 +255,7 @@ def _plan(steps: Steps) -> Callable[..., Any]:
     return plan_ad_test
 
 
-def _read(steps: Steps) -> Callable[..., Any]:
+def _read(accounts: Accounts) -> Callable[..., Any]:
     def read_results(results_path: str | None = None, metric: str = "ctr", session: str = "") -> dict[str, Any]:
         """
         Read an ad platform's export (CSV or Excel): its ads ranked, those with too little data last, and which ones tire.
@@ -263,7 +264,7 @@ def _read(steps: Steps) -> Callable[..., Any]:
             results_path: the export, uploaded.
             metric: "ctr", "cpc", "cost_per_conversion" or "roas".
         """
-        return steps.account(_owner(session), results_path, None, metric=metric)[1]
+        return accounts.read(_owner(session), results_path, None, metric=metric)[1]
 
     return read_results
 

@@ -47,6 +47,7 @@ class Job(Generic[Result]):
     """Work started by `start`, watched by `states`, ended by itself or by `stop`."""
 
     work: Callable[[Rounds, ShouldStop], Result]
+    stage: str = ""  # what the work says that it is doing
     _state: JobState = field(default_factory=JobState)
     _started_s: float = field(default_factory=time.monotonic)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -117,7 +118,7 @@ class Job(Generic[Result]):
 
     def _report(self, done: int, total: int, best: float) -> None:
         seconds, before = time.monotonic() - self._started_s, self._state
-        is_first = before.total == 0
+        is_first = before.total != total  # a new stage is measured anew
         self._state = JobState(
             done=done, total=total, best=(*before.best, best), seconds=seconds, last_s=seconds,
             ready_s=seconds if is_first else before.ready_s, first=done if is_first else before.first,

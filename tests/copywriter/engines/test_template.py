@@ -14,6 +14,7 @@ from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.engines.ad_parts import _SENTENCE, lower_first, noun_of, read_part, swap_lines
 from adcreative.copywriter.engines.ad_phrases import with_article
 from adcreative.copywriter.engines.template import TemplateSource, _read_pattern
+from adcreative.creative import Creative
 
 EMPTY = Brief()
 BRIEFS = (
@@ -395,3 +396,19 @@ def test_a_pattern_that_needs_what_nobody_knows_is_refused() -> None:
     assert _read_pattern("{B}: {h}") == ("{B}: {h}", frozenset())
     with pytest.raises(ValueError, match=r'the pattern "Meet \{h\}" of phrases\.yaml needs "artcle"; known: alone, '):
         _read_pattern("Meet {h} [artcle]")
+
+
+@pytest.mark.parametrize(
+    ("headline", "description", "said", "unsaid"),
+    [
+        ("Invoices that get paid on time", "automatic reminders", "on time. Automatic reminders", ". automatic"),
+        ("THE BEST GIFT EVER", "Hand made leather wallets", "Meet the best gift ever", "THE BEST"),
+        ("Leather that earns its patina", "ANTIQUE BUFFALOLEATHER", "patina. Antique Buffaloleather", "ANTIQUE"),
+        ("Warm rooms all winter", "HVAC CHECKED BY US", "winter. HVAC checked by us", "CHECKED"),
+    ],
+)
+def test_lines_are_set_as_sentences_whatever_the_ad_shouts(headline: str, description: str, said: str, unsaid: str) -> None:
+    brief = Brief.of_ad(Creative(headline=headline, description=description))
+    lines = " | ".join(TemplateSource().propose(brief, "headline", 6, seed=0))
+    assert said in lines
+    assert unsaid not in lines

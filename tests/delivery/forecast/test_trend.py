@@ -39,6 +39,23 @@ def test_of_steady_ads_about_one_in_twenty_is_called_falling(noise: float) -> No
     assert np.mean([one.low <= 0 <= one.high for one in found]) > 0.85  # type: ignore[operator]
 
 
+def test_of_the_ads_called_falling_together_at_most_a_tenth_is_so_by_chance() -> None:
+    """Ninety steady ads and ten that fall, ten times: alone, five of the steady ones would be called falling each time."""
+    false, called = 0, 0
+    for seed in range(10):
+        rows = [
+            row
+            for number in range(100)
+            for row in make_rows(
+                f"{'falls' if number < 10 else 'steady'} {number}", -0.3 * (number < 10), seed=1000 * seed + number
+            )
+        ]
+        found = [one.name for one in measure_fatigue(rows) if one.is_falling or one.is_rising]
+        false, called = false + sum("steady" in name for name in found), called + len(found)
+    assert called > 80
+    assert false / called < 0.2
+
+
 def test_the_slope_is_that_of_the_likelihood() -> None:
     series = [(float(day), 1000 + 50 * day, 25 - day) for day in range(12)]
     age, shown, clicked = (np.array(column) for column in zip(*series, strict=True))

@@ -11,6 +11,17 @@
   const find = (page) => document.querySelector(`.tab-container [id="page-${page}-button"]`);
   const current = () => PAGES.find((page) => find(page)?.getAttribute('aria-selected') === 'true');
   const named = () => PAGES.find((page) => location.pathname.split('/').pop() === page);
+  // a step that is done opens and closes; a button leads to another page, or to the field for facts
+  document.addEventListener('click', ({target}) => {
+    const place = target.closest('[data-go]')?.dataset.go;
+    const fold = target.closest('.ac-unfold')?.closest('#step-ad, #improve-box') ?? (place === 'brief' && document.querySelector('#improve-box'));
+    if (fold) {
+      const isOpen = fold.toggleAttribute('data-open', place === 'brief' || undefined);
+      fold.querySelector('.ac-unfold').setAttribute('aria-expanded', isOpen);
+      if (place === 'brief') fold.querySelector('#brief textarea').focus();
+    }
+    else if (place) find(place)?.click();
+  });
   let isReady = false;
   addEventListener('popstate', () => find(named() ?? 'make')?.click());
   new MutationObserver(() => {

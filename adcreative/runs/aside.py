@@ -1,0 +1,125 @@
+"""One piece of work in a process of its own, which gives way to everything else on the machine.
+
+A table of a million cells is read in Python, and a training keeps every core busy: in the process that answers people, either
+makes each answer late. The work is a function of a module; what it tells, returns and raises comes back through a pipe.
+"""
+
+from __future__ import annotations
+
+import inspect
+import multiprocessing
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from functools import cache
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from typing import Any, TypeVar
+
+from adcreative.errors import AdCreativeError, ConfigError, EngineError
+from adcreative.progress import Progress, ShouldStop, listening, never, silent
+from adcreative.runs.engines import THREAD_VARIABLES, follow_parent, refuse
+
+Result = TypeVar("Result")
+NICE = 10  # a process that is not nice gets nine times the share of a core, by the weights of Linux (sched(7))
+PRELOADED = ("adcreative.verbs.account", "adcreative.verbs.rank_features")
+LOOK_S, TELL_S = 0.1, 0.2
+WAIT_S = 20.0  # for work that was asked to stop, before it is ended
+
+
+def run_aside(
+    work: Callable[..., Result], *args: Any, progress: Progress = silent, should_stop: ShouldStop = never, **options: Any
+) -> Result:
+    """Return what `work` returns for these arguments, done in another process with half of the cores.
+
+    Args:
+        work: a function of a module; its arguments and its answer can be pickled. One that takes `progress` and `should_stop`
+            is handed its own; one that does not is ended when it should stop, and what its readers tell is told.
+    Raises:
+        AdCreativeError: whatever the work raised, under its own class; ConfigError: it was stopped and left nothing.
+        EngineError: the process died. RuntimeError: a fault of ours, with its traceback.
+    """
+    context = _find_context()
+    ours, theirs = context.Pipe(duplex=False)
+    stop = context.Event()
+    process = context.Process(  # type: ignore[attr-defined]
+        target=_work, args=(theirs, stop, work, args, options), name="adcreative-aside", daemon=True
+    )  # fmt: skip
+    process.start()
+    theirs.close()
+    stopped_s = None
+    try:
+        while True:
+            if stopped_s is None and should_stop():
+                stopped_s = time.monotonic()
+                stop.set()
+            if stopped_s is not None and (not _takes(work, "should_stop") or time.monotonic() - stopped_s > WAIT_S):
+                raise ConfigError("stopped before it was done.")
+            if not ours.poll(LOOK_S):
+                continue
+            what, *said = ours.recv()
+            if what == "told":
+                progress(*said)
+            elif what == "refused":
+                kind, sentence = said
+                raise kind(sentence)
+            elif what == "broke":
+                raise RuntimeError(said[0])
+            else:
+                return said[0]  # type: ignore[no-any-return]
+    except EOFError as error:
+        raise EngineError("the process that worked on this died, perhaps for want of memory. Try it again.") from error
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def run_here(
+    work: Callable[..., Result], *args: Any, progress: Progress = silent, should_stop: ShouldStop = never, **options: Any
+) -> Result:
+    """Do as `run_aside`, in this process."""
+    watched = {"progress": progress, "should_stop": should_stop}
+    with listening(progress):
+        return work(*args, **options, **{name: value for name, value in watched.items() if _takes(work, name)})
+
+
+@cache
+def _find_context() -> BaseContext:
+    """Return how processes begin: forked off one that has loaded what reads tables, where the system has that."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", *PRELOADED])
+    return context
+
+
+def _takes(work: Callable[..., Any], name: str) -> bool:
+    return name in inspect.signature(work).parameters
+
+
+def _work(
+    pipe: Connection, stop: Any, work: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> None:  # fmt: skip
+    """Do the work in this process, and send what it tells and what comes of it."""
+    threads = max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(min(threads, int(os.environ.get(name) or threads)))
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    threading.Thread(target=follow_parent, args=(os.getppid(),), daemon=True).start()
+    last = ["", 0.0]  # stage and time of what was told last
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage != last[0] or time.monotonic() - float(last[1]) > TELL_S:
+            last[:] = stage, time.monotonic()
+            pipe.send(("told", stage, done, total))
+
+    try:
+        pipe.send(("done", run_here(work, *args, progress=tell, should_stop=stop.is_set, **options)))
+    except AdCreativeError as error:
+        pipe.send(("refused", *refuse(error)))
+    except Exception:
+        pipe.send(("broke", traceback.format_exc()))

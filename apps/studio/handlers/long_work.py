@@ -1,0 +1,107 @@
+"""A button whose answer takes long: one piece of work an owner, found again after its page was closed. Without Gradio."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from adcreative.errors import AdCreativeError
+from adcreative.progress import Progress, Rounds, ShouldStop
+
+from ..html import fragments
+from ..html.plain import plain
+from ..sessions.jobs import Job, JobBoard
+from ..sessions.owners import home_of
+from ..sessions.questions import record_fault
+from .one_ad import Handlers
+
+log = logging.getLogger(__name__)
+
+
+class Seen(Protocol):
+    """What is shown of work: a fragment, and the record."""
+
+    def __init__(self, *, shown: str = "", record: dict[str, Any] = ...) -> None: ...
+
+    @property
+    def shown(self) -> str: ...
+
+
+Screen = TypeVar("Screen", bound=Seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongWork(Generic[Screen]):
+    """What such buttons have in common; tabs of a workspace have one piece of work between them.
+
+    screen: the kind of its screens; waiting: what is said before the work says what it does.
+    """
+
+    screen: ClassVar[type]
+    waiting: ClassVar[str] = "Reading the table"
+    handlers: Handlers
+    board: JobBoard[Job[Screen]] = field(default_factory=lambda: JobBoard(home_of))
+
+    def __post_init__(self) -> None:
+        self.handlers.also_forget.append(self.board.take_down)
+
+    def start(self, owner: str, work: Callable[[Progress, ShouldStop], Screen]) -> Job[Screen]:
+        """Begin the owner's work in a thread; a fault becomes a screen."""
+
+        def guarded(report: Rounds, should_stop: ShouldStop) -> Screen:
+            def tell(stage: str, done: int, total: int) -> None:
+                job.stage = stage
+                report(done, total, 0.0)
+
+            try:
+                return work(tell, should_stop)
+            except AdCreativeError as error:
+                if should_stop():
+                    return self.stopped()
+                return self.refuse(error)
+            except Exception as error:
+                log.exception("long work failed")
+                return self.screen(shown=fragments.breakdown(error), record={"error": "internal error"})  # type: ignore[no-any-return]
+
+        job: Job[Screen] = Job(work=guarded)
+        self.board.post(owner, job, job)
+        return job.start()
+
+    def watch(self, job: Job[Screen]) -> Iterator[Screen]:
+        """Yield a screen at each change, and the last one."""
+        for state in job.states():
+            yield self.screen(shown=fragments.working(self.say_stage(job), state))
+        yield job.result()
+
+    def say_stage(self, job: Job[Screen]) -> str:
+        """Say what the work is doing."""
+        return plain(job.stage).capitalize() or self.waiting
+
+    def refuse(self, error: AdCreativeError) -> Screen:
+        """Return the screen that says why work did not begin, or ended."""
+        return self.screen(shown=fragments.problem(error), record=record_fault(error))
+
+    def stopped(self) -> Screen:
+        """Return what is shown of work that was stopped."""
+        return self.screen(shown=fragments.note("Stopped."), record={"status": "stopped"})
+
+    def resume(self, owner: str) -> Iterator[Screen]:
+        """Show the owner's work again, running or done; what `find_screen` has without any."""
+        job = self.board.find(owner)
+        yield from self.watch(job) if job is not None else iter([self.find_screen(owner)])
+
+    def find_screen(self, owner: str) -> Screen:
+        """Return what the owner's work shows now that it is done; an empty screen without any."""
+        job = self.board.find(owner)
+        return job.result() if job is not None and job.is_finished else self.screen()
+
+    def is_running(self, owner: str) -> bool:
+        """Return whether the owner's work is going on."""
+        job = self.board.find(owner)
+        return job is not None and not job.is_finished
+
+    def cancel(self, owner: str) -> str:
+        """Ask the owner's work to stop."""
+        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
