@@ -28,7 +28,7 @@ from adcreative.errors import ConfigError
 from adcreative.provenance.sidecar import write_whole
 
 DATABASE, FILES = "workspace.db", "files"
-KINDS = ("ad", "version", "approval", "model", "setting")
+KINDS = ("ad", "version", "approval", "test", "model", "setting")
 VERSION = 1  # of the tables
 BUSY_S = 10.0  # how long another process that writes is waited for
 _TABLES = """

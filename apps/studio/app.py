@@ -21,6 +21,7 @@ from .handlers.language import Languages
 from .handlers.library import HOME, Library
 from .handlers.make import Makes
 from .handlers.many_ads import Folders
+from .handlers.next_test import PlannedTests
 from .handlers.one_ad import Handlers
 from .handlers.sizes import Sizes
 from .handlers.steps import Steps
@@ -35,6 +36,7 @@ from .pages.events import AdEvents, Place, build_why, flat
 from .pages.library import build_library
 from .pages.make import build_make
 from .pages.many_ads import build_folder
+from .pages.next_test import build_tests
 from .pages.one_ad import build_bring, build_improve, build_results
 from .pages.parts import MOVES, RESULTS, clear_when_mended, find_owner, fragment, press
 from .pages.pictures import Fillings
@@ -103,7 +105,11 @@ def build_app(
             if library is None
             else gr.BrowserState(KEPT, storage_key="adcreative-tab", secret=KEPT)  # of one tab, over restarts (addresses.js)
         )
-        fragment(fragments.header(notice, is_kept=library is not None))
+        with gr.Row(elem_id="head"):
+            fragment(fragments.header(notice, is_kept=library is not None))
+            brand = gr.Dropdown(
+                [("No brand", "")], value="", label="Brand", show_label=False, visible=False, elem_id="brand-switch"
+            )
         with gr.Tabs(overflow_behavior="wrap") as tabs:  # on a phone too, no tab is hidden in a menu
             with gr.Tab("Make", id="make", elem_id="page-make"):
                 makes = Makes(handlers=handlers)
@@ -115,20 +121,15 @@ def build_app(
                     build_library(page, library, visitor, fillings.form, fillings.came, fillings.tell_again, tabs, shelf)
             with gr.Tab("Many ads", id="folder", elem_id="page-many"):
                 build_folder(page, folders, visitor, fillings, tabs)
-            with gr.Tab("Your account", id="account", elem_id="page-account") as account:
-                build_account(
-                    page,
-                    Accounts(handlers=handlers),
-                    Trainings(handlers=handlers),
-                    Insights(handlers=handlers),
-                    visitor,
-                    fillings,
-                    tabs,
-                    account,
-                )
+            with gr.Tab("Your account", id="account", elem_id="page-account"):
+                asked = Accounts(handlers=handlers), Trainings(handlers=handlers), Insights(handlers=handlers)
+                build_account(page, *asked, visitor, fillings, tabs)
+            with gr.Tab("Tests", id="tests", elem_id="page-tests") as tests:
+                build_tests(page, PlannedTests(handlers=handlers), visitor, fillings, tabs, tests)
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
             build_settings(
-                Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, pipeline.weights, library
+                Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, pipeline.weights, brand, page,
+                library,
             )  # fmt: skip
         _open_where_left(page, handlers, makes, visitor, tabs)
         if is_for_agents:

@@ -10,6 +10,7 @@ Source: OWASP, "Cross-Site Request Forgery Prevention" (verifying origin with st
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
@@ -18,7 +19,9 @@ from urllib.parse import urlsplit
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-PAGES = ("make", "ad", "ads", "many", "account", "settings")  # as in addresses.js
+PAGES = ("make", "ad", "ads", "many", "account", "tests", "settings")  # as in addresses.js
+# an ad, its versions, a test: /ads/ID, /ads/ID/versions, /tests/ID
+THINGS = re.compile(r"/(ads|tests)/([0-9a-f]{16})(/versions)?/?")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -58,6 +61,12 @@ class OwnPagesOnly:
             scope = {**scope, "path": "/", "raw_path": b"/"}  # each page has an address, which the page itself looks at
         if refusal := self.refusal(scope.get("method", "GET"), headers):
             await _refuse(scope, send, *refusal)
+            return
+        if scope["type"] == "http" and (thing := THINGS.fullmatch(scope["path"])):
+            up = "../" * (scope["path"].count("/") - 1)  # whatever stands before the app
+            headers_out = [(b"location", f"{up}{thing[1]}?open={thing[2]}".encode()), (b"cache-control", b"no-store")]
+            await send({"type": "http.response.start", "status": 307, "headers": headers_out})
+            await send({"type": "http.response.body", "body": b""})
             return
         await self.app(scope, receive, send)
 

@@ -38,6 +38,7 @@ class Visit:
         self.page.get_by_role("button", name="Score it").wait_for()
 
     def bring(self, path: Path | None, headline: str = "Coats for rain") -> None:
+        unfold(self.page)
         if path is not None:
             self.page.locator("#picture input[type=file]").set_input_files(path)
             self.page.locator("#picture-note").get_by_text("px, ready").wait_for()
@@ -57,8 +58,16 @@ class Visit:
         self.page.wait_for_load_state("load")
 
     def improve(self, effort: str = "Quick look") -> None:
+        unfold(self.page)
         self.page.get_by_label(effort).check()
         self.page.get_by_role("button", name="Improve it").click()
+
+
+def unfold(page: Any) -> None:
+    """Open the steps that have folded away, if there is a result on the page."""
+    for fold in page.locator(":is(#step-ad, #improve-box):not([data-open]) .ac-unfold").all():
+        if fold.is_visible():
+            fold.click()
 
 
 def make_ads(page: Any) -> None:
@@ -73,6 +82,7 @@ def make_ads(page: Any) -> None:
 def bring_other(page: Any, path: Path) -> None:
     """Put another picture, drawn without words, in place of the one on the page, and wait until it was read."""
     size = (320, 240)
+    unfold(page)
     Image.linear_gradient("L").convert("RGB").resize(size).save(path)
     page.get_by_label("Remove Image").click()
     page.locator("#picture input[type=file]").set_input_files(path)
@@ -82,13 +92,14 @@ def bring_other(page: Any, path: Path) -> None:
 
 
 def find_edit(visit: Visit, image_path: Path) -> None:
-    """Bring the picture, let an edit be searched, and wait for it."""
+    """Bring the picture, let an edit be searched, wait for it, and open the steps before it again."""
     visit.bring(image_path)
     visit.page.get_by_label("nobody real is shown").check()
     visit.improve()
     expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     expect(visit.page.locator("#later-steps")).to_be_visible()
     wait_for_scroll(visit.page, "#results")
+    unfold(visit.page)
 
 
 def wait_for_scroll(page: Any, place: str) -> None:

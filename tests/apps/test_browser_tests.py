@@ -24,16 +24,19 @@ def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
     page.set_viewport_size({"width": width, "height": 900})
     find_edit(visit, image_path)
     approve(page)
-    page.get_by_role("tab", name="Your account").click()
+    page.get_by_role("tab", name="Tests").click()
     page.get_by_role("button", name="Your next test").click()
     offered = page.get_by_label("“Coats for rain today”")
     expect(offered).to_be_checked()
     page.get_by_role("tab", name="Many ads").click()
-    page.route("**/run/predict**", lambda route: held.append(route), times=1)  # the list is asked for anew, and comes late
-    page.get_by_role("tab", name="Your account").click()
+    page.route("**/run/predict**", lambda route: held.append(route), times=2)  # the lists are asked for anew, and come late
+    page.get_by_role("tab", name="Tests").click()
     offered.uncheck()
-    held[0].continue_()
-    held[0].request.response().finished()
+    while len(held) < 2:
+        page.wait_for_timeout(50)
+    for route in held:
+        route.continue_()
+        route.request.response().finished()
     page.get_by_role("button", name="Plan the next test").click()
     expect(page.locator("#next-plan")).to_contain_text("Tick those that were approved here")
     expect(offered).not_to_be_checked()  # what came late has undone nothing
@@ -46,10 +49,18 @@ def test_what_was_approved_is_planned_read_out_and_taken_on_without_a_file(
     results = tmp_path / "results.csv"
     rows = [f"{names[0]},9000,140", f"{names[1]},9000,400", "Winter sale,20000,300"]
     results.write_text("\n".join(["ad_name,impressions,clicks", *rows]))
+    page.get_by_role("tab", name="Your account").click()
     page.locator("#account-results input[type=file]").set_input_files(results)
     expect(page.locator("#training-ready")).to_contain_text("3 ads have results here")
     page.get_by_role("button", name="Read the results").click()
     expect(page.locator("#account")).to_contain_text("The new version wins.")
+    page.get_by_role("tab", name="Tests").click()
+    expect(page.locator("#tests")).to_contain_text("The new version wins")
+    page.get_by_role("button", name="winter", exact=True).click()
+    expect(page.locator("#test")).to_contain_text("Read out of results.csv")
+    expect(page.locator("#test").get_by_role("button", name="Make it my next ad")).to_be_visible()
+    page.wait_for_function("location.pathname.startsWith('/tests/')")
+    page.get_by_role("tab", name="Your account").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("button", name="Make it my next ad").press("Enter")
     expect(page.get_by_label("Headline", exact=True)).to_have_value("Coats for rain today")

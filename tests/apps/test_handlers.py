@@ -435,6 +435,10 @@ def test_a_brand_kit_of_the_form_is_kept_to_until_it_is_taken_back(handlers: Han
     assert studio.asked[-1]["brand_kit"] == handlers.choices.kits["me"]
     list(handlers.improve("you", {"headline": "Beds"}, Wish(effort="quick")))
     assert studio.asked[-1]["brand_kit"] is None
+    brands.save("me", KitForm(name="Lund"))
+    assert (brands.names("me"), brands.chosen("me"), brands.names("you")) == (["Lund", "Somnia"], "Lund", [])
+    brands.choose("me", "Somnia")
+    assert "Somnia" in brands.say("me")[0]
     own = handlers.result_dir / "file.json"
     own.write_text('{"name": "Other"}')
     list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick", brand_kit=own)))

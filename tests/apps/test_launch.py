@@ -129,6 +129,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/read_words": [*form, "visitor"],
         "/save_brand": ["name", "tone", "use", "avoid", "disclaimer", "font_paths", "keeps_look", "colours", "logo_path",
                         "kit_path", "visitor"],
+        "/choose_brand": ["brand", "visitor"],
         "/save_writer": ["writer", "file", "address", "model", "key", "visitor"],
         "/lay_out_sizes": ["ratios", "visitor"],
         "/lay_out_kept": ["ratios", "visitor"],
@@ -159,6 +160,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/resume_training": ["visitor"],
         "/cancel_training": ["visitor"],
         "/forget_training": ["visitor"],
+        "/resume_account": ["visitor"],
         "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
                      "day_column", "dates", "rates", "decimals", "metric", "picture_paths"],
     }  # fmt: skip

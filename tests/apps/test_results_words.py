@@ -74,10 +74,11 @@ def test_phrases_are_put_together_anew_only_where_a_card_has_new_words(
 @pytest.mark.parametrize(
     ("status", "codes", "said"),
     [("kept", ["no_other_line"], "Write a fact or two"), ("edited", ["no_other_line"], ""),
-     ("kept", ["no_other_line", "nothing_to_test"], "Make ads from a photo"), ("kept", [], "Bring my results")],
+     ("kept", ["no_other_line", "nothing_to_test"], "Make ads from a photo"),
+     ("kept", ["unread_words", "nothing_to_test"], "Type the headline"), ("kept", [], "Bring my results")],
 )  # fmt: skip
 def test_where_nothing_is_surely_better_one_sentence_says_what_would_help(status: str, codes: list[str], said: str) -> None:
-    told = tuple(Problem(code, **({"why": "a word stays"} if code == "nothing_to_test" else {})) for code in codes)
+    told = tuple(Problem(code, why="x", told="x") for code in codes)
     row = EditResult(file_name="ad.png", status=status, enough_data=False, problems=told, is_untested=True)
     shown = result(FakeOutcome(result=row, image_u8=None, control_u8=None), None, ()).split("<details>")[0]
     assert shown.count("data-go") == bool(said)

@@ -43,9 +43,20 @@ def text(answer: Any) -> str:
     return " ".join(getattr(part, "text", "") for part in answer.content)
 
 
-def test_six_tools_are_offered_and_none_of_them_approves(served: Served) -> None:
+def test_ten_tools_are_offered_and_none_of_them_approves(served: Served) -> None:
     tools, (approved,) = talk(served, ("approve", {"name": "An agent"}))
-    assert set(tools) == {"score_ad", "check_ad", "explain_ad", "improve_ad", "plan_ad_test", "read_results"}
+    assert set(tools) == {
+        "score_ad",
+        "check_ad",
+        "explain_ad",
+        "improve_ad",
+        "plan_ad_test",
+        "read_results",
+        "rank_ads",
+        "compose_ads",
+        "find_concepts",
+        "train_account",
+    }
     assert all(len(tool.description) > 60 for tool in tools.values())
     assert not any(tool.inputSchema.get("required") for tool in tools.values())
     assert {"headline", "image_path", "usual_rate_percent", "session"} <= set(tools["score_ad"].inputSchema["properties"])
@@ -71,6 +82,20 @@ def test_an_agent_scores_checks_explains_improves_and_plans(served: Served, imag
     assert "Call improve_ad in this session first" in stranger
     assert [answer.isError for answer in answers] == [False, False, False, False, False, True]
     assert [answer.structuredContent is None for answer in answers] == [False] * 6
+
+
+def test_an_agent_ranks_composes_and_is_told_what_is_missing(served: Served) -> None:
+    ads = [{"headline": "Coats"}, {"headline": "Boots", "cta": "Shop now"}]
+    facts = "Coats for rain\nTaped seams, two-way zip"
+    _, (ranked, composed, *refused) = talk(
+        served, ("rank_ads", {"ads": ads}), ("compose_ads", {"facts": facts, "brand": "Lund"}),
+        ("rank_ads", {"ads": ["Coats"]}), ("find_concepts", {}), ("train_account", {}),
+    )  # fmt: skip
+    assert len(ranked.structuredContent["ads"]) == 2
+    assert len(composed.structuredContent["ads"]) == 3
+    assert "Nothing was approved" in text(composed)
+    assert [one.isError for one in refused] == [True] * 3
+    assert "must be a list of objects" in text(refused[0])
 
 
 def test_no_rate_is_told_where_its_level_is_not_known(served: Served) -> None:

@@ -87,6 +87,7 @@ class Accounts(LongWork[AccountScreen]):
 
         def work(tell: Progress, should_stop: ShouldStop) -> AccountScreen:
             answers, view = self.handlers.aside(read_all, asked, package, plans, progress=tell, should_stop=should_stop)
+            self.handlers.tell_tested(owner)
             pictures = match_pictures([ad.name for ad in view.ads], found)
             (directory / ROWS).write_text(
                 json.dumps([str(pictures.get(ad.name, "")) for ad in view.ads], ensure_ascii=False), encoding="utf-8"

@@ -6,6 +6,7 @@ font file which was not uploaded with it is refused, so that no file of this mac
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -16,11 +17,13 @@ from typing import Any
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import read_brand_kit
+from adcreative.provenance.sidecar import write_whole
 
 from ..html import fragments
+from ..sessions.owners import is_kept
 from .one_ad import Handlers
 
-FOLDER, FILE, MAX_CHARS = "brand", "brand-kit.json", 2000
+FOLDER, FILE, DRAFT, CHOSEN, MAX_CHARS = "brand", "brand-kit.json", "draft", "chosen.json", 2000
 MAX_BYTES, MAX_FONTS = 1_000_000, 8
 COLOUR_NAMES = ("primary", "secondary", "accent", "background", "text")
 Answer = tuple[str, dict[str, Any], Path | None]
@@ -48,13 +51,46 @@ class Brands:
 
     handlers: Handlers
 
+    def names(self, owner: str) -> list[str]:
+        """Return the names of the owner's brands."""
+        return sorted(self._paths(owner))
+
+    def chosen(self, owner: str) -> str:
+        """Return the brand that is kept to; "" for none."""
+        path = self.handlers.choices.kits.get(owner)
+        return next((name for name, one in self._paths(owner).items() if one == path), "")
+
+    def choose(self, owner: str, name: str | None) -> None:
+        """Keep to this brand from now on; to none without a name, or where there is no such brand."""
+        path = self._paths(owner).get(name or "")
+        if path is None:
+            self.handlers.choices.kits.pop(owner, None)
+        else:
+            self.handlers.choices.kits[owner] = path
+        if is_kept(owner):
+            home = self.handlers.owner_dir(owner) / FOLDER
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(home / CHOSEN, json.dumps({"brand": path.parent.name if path else ""}).encode())
+
+    def bring_back(self, owner: str) -> None:
+        """Keep to the brand that was kept to before the app was started anew."""
+        home = self.handlers.owner_dir(owner) / FOLDER
+        said = json.loads((home / CHOSEN).read_text(encoding="utf-8"))["brand"] if (home / CHOSEN).is_file() else ""
+        if said and (path := home / said / FILE).is_file():
+            self.handlers.choices.kits[owner] = path
+
+    def _paths(self, owner: str) -> dict[str, Path]:
+        found = (self.handlers.owner_dir(owner) / FOLDER).glob(f"*/{FILE}")
+        return {str(_read(path).get("name") or path.parent.name): path for path in found}
+
     def save(self, owner: str, form: KitForm) -> Answer:
-        """Keep a kit; a form without a name and a file takes it back. Return a fragment, the kit, and its file."""
-        kits, folder = self.handlers.choices.kits, self.handlers.owner_dir(owner) / FOLDER
+        """Keep a kit, in place of one of its name, and keep to it; a form without a name and a file keeps to none. Return a
+        fragment, the kit, and its file."""
+        folder = self.handlers.owner_dir(owner) / FOLDER / DRAFT
         try:
             self.handlers.belongings.note(owner, form.file, form.logo, *form.fonts)
             if form.file is None and not form.name.strip():
-                kits.pop(owner, None)
+                self.choose(owner, "")
                 return fragments.note("No brand kit is used."), {}, None
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, mode=0o700)
@@ -64,10 +100,13 @@ class Brands:
             kit = read_brand_kit(path)
         except AdCreativeError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            kits.pop(owner, None)
+            self.choose(owner, "")
             return fragments.problem(error), {"error": str(error)}, None
-        kits[owner] = path
-        return _show(kit, manifest), manifest, path
+        place = folder.with_name(hashlib.sha256(kit.name.encode()).hexdigest()[:16])
+        shutil.rmtree(place, ignore_errors=True)
+        folder.rename(place)
+        self.choose(owner, kit.name)
+        return _show(kit, manifest), manifest, place / FILE
 
     def say(self, owner: str) -> tuple[str, Path | None]:
         """Say what the owner's kit asks, and return its file; ("", None) without one."""

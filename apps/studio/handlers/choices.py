@@ -72,7 +72,7 @@ class Choices:
 
     def general_of(self, owner: str) -> Studio:
         """Return everybody's studio with the owner's own features, which no other owner's are among."""
-        return self.general.get(owner) or self.general.setdefault(owner, self.studio.with_features_in(self._features_of(owner)))
+        return self.general.get(owner) or self.general.setdefault(owner, self.studio.with_features_in(self.features_of(owner)))
 
     def has_features(self, owner: str) -> bool:
         """Return whether anything may be kept of what was read in the owner's pictures."""
@@ -86,12 +86,13 @@ class Choices:
         def drop() -> None:
             for studio in studios:
                 studio.forget_features()
-            shutil.rmtree(self._features_of(owner), ignore_errors=True)
+            shutil.rmtree(self.features_of(owner), ignore_errors=True)
 
         drop()
         return drop
 
-    def _features_of(self, owner: str) -> Path:
+    def features_of(self, owner: str) -> Path:
+        """Return where what is read in the owner's pictures is kept."""
         return self.features_dir / folder_name(home_of(owner))
 
     def cards_of(self, owner: str) -> tuple[dict[str, Any], ...]:

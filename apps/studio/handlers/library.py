@@ -26,12 +26,12 @@ from ..html import library as library_fragments
 from ..sessions.ads import AdState, Stage
 from ..sessions.jobs import Job
 from ..sessions.model_queue import Ticket
-from ..sessions.owners import KEPT
+from ..sessions.owners import KEPT, is_kept
 from ..sessions.wishes import FORM_FIELDS, Wish
-from .brand import FILE as KIT_FILE
-from .brand import FOLDER as KIT_FOLDER
+from .brand import Brands
 from .consents import FILE as CONSENT_FILE
 from .one_ad import Handlers
+from .planned import find_shelf
 from .scores import label_ad
 from .screens import Screen
 from .search import Search
@@ -59,10 +59,10 @@ class Library:
     def __post_init__(self) -> None:
         """Take up what was chosen for all ads before, and keep ads from now on."""
         self.handlers.desk.on_moved.append(self.save)
-        self.handlers.find_kept = self.bring_back
+        self.handlers.on_tested.append(self.keep_tests)
+        self.handlers.find_kept, self.handlers.open_kept = self.bring_back, self.open
         choices, home = self.handlers.choices, self.handlers.owner_dir(f"{KEPT}.")
-        if (kit := home / KIT_FOLDER / KIT_FILE).is_file():
-            choices.kits[KEPT] = kit
+        Brands(handlers=self.handlers).bring_back(f"{KEPT}.")
         if (consents := home / CONSENT_FILE).is_file():
             choices.consent_files[KEPT] = consents
         for old in [one for one in self.workspace.find_all("setting") if one.name.startswith("tab/")][MAX_TABS:]:
@@ -128,13 +128,16 @@ class Library:
     def open(self, owner: str, ad: str) -> None:
         """Put an ad of the library before the owner, as it stood.
 
+        Args:
+            ad: what it is known by, or the beginning of that.
         Raises:
             AdCreativeError: it is not there any more.
         """
         with self._lock:
-            record = self.workspace.find("ad", ad)
+            record = next((one for one in self.workspace.find_all("ad") if one.name.startswith(ad)), None)
             if record is None:
                 raise AdCreativeError(NO_SUCH_AD)
+            ad = record.name
             running = next((one for one in self.handlers.board.find_all() if one.ad == ad and not one.job.is_finished), None)
             state = self._read_state(owner, record, is_running=running is not None)
             if running is not None:
@@ -223,6 +226,16 @@ class Library:
             )  # fmt: skip
         return library_fragments.ads(cards), [ad.name for ad in ads]
 
+    def keep_tests(self, owner: str) -> None:
+        """Keep a record of each planned test, with what was read out of it last."""
+        plans = {one.name: one for one in find_shelf(self.handlers, owner).plans} if is_kept(owner) else {}
+        for one in plans.values():
+            data = {"campaign": one.campaign, "versions": one.names, "read_out": one.read_out}
+            self.workspace.put("test", one.name, data, paths=[one.plan.parent])
+        for old in self.workspace.find_all("test"):
+            if plans and old.name not in plans:
+                self.workspace.delete("test", old.name)
+
     def delete_ad(self, owner: str, ad: str) -> None:
         """Delete an ad with its versions, approvals and pictures, wherever it stands on a page."""
         for search in self.handlers.board.find_all():
@@ -233,6 +246,8 @@ class Library:
         runs = [path for one in versions for path in one.paths]
         copies = [*runs, *(record.paths if record is not None else ())]
         self.handlers.belongings.erase(owner, copies)
+        for name in find_shelf(self.handlers, owner).forget_runs(one.name for one in versions):
+            self.workspace.delete("test", name)
         self.workspace.delete("ad", ad)
         for tab in self.workspace.find_all("setting"):
             if tab.data.get("ad") == ad:

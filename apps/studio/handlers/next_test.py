@@ -12,11 +12,12 @@ from pathlib import Path
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import approved_pictures, plan_test
 
+from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
 from ..sessions.questions import Unanswered
 from .one_ad import Handlers
 from .packing import MAX_PICTURE_BYTES, WORDS, NotAPack, open_pack, say_words, unpack_version
-from .planned import MAX_PACKS, TEST_PACK, find_shelf, list_uploads, write_test_pack
+from .planned import MAX_PACKS, TEST_PACK, Planned, find_shelf, list_uploads, write_test_pack
 from .steps import NEEDS_RATE, Answer, check_campaign, say_faults
 
 
@@ -68,6 +69,7 @@ class NextTest:
                 also=others,
             )  # fmt: skip
             planned = shelf.keep_plan(folder / "plan", name, [shelf.keep_copy(pack) for pack in chosen.values()])
+            self.handlers.tell_tested(owner)
             files.extend([write_test_pack(planned, folder / TEST_PACK), folder / "plan" / "plan.csv"])
             plan = json.loads((folder / "plan" / "plan.json").read_text(encoding="utf-8"))
             return step_fragments.next_test(plan, planned.names), plan
@@ -126,3 +128,47 @@ def _read_row(run: Path) -> dict[str, object]:
         raise NotAPack
     row: dict[str, object] = json.loads(line)
     return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTests:
+    """The page of tests: all that were planned, and each by itself."""
+
+    handlers: Handlers
+
+    def list(self, owner: str) -> str:
+        """Show the owner's tests, the latest first."""
+        rows = [
+            {"name": one.name, "campaign": one.campaign, "versions": one.names, "when": f"{one.planned_at:%-d %B %Y}",
+             "answer": ", ".join(dict.fromkeys(test["answer"] for test in one.read_out.get("tests", ()))) or "no results yet"}
+            for one in find_shelf(self.handlers, owner).plans
+        ]  # fmt: skip
+        return insight_fragments.tests(rows)
+
+    def show(self, owner: str, name: str | None) -> str:
+        """Show one test; "" where there is none of that name (any more)."""
+        one = self._find(owner, name)
+        if one is None:
+            return ""
+        plan = json.loads((one.plan / "plan.json").read_text(encoding="utf-8"))
+        told = [
+            {**test, "version": version, "has_pack": pack.is_file()}
+            for test, version, pack in zip(one.read_out.get("tests", ()), one.names, one.packs, strict=False)
+        ]
+        read_out = {**one.read_out, "tests": told} if told else {}
+        shown = step_fragments.next_test(plan, one.names)
+        return insight_fragments.test(one.name, one.campaign, f"{one.planned_at:%-d %B %Y}", read_out, shown)
+
+    def find_pack(self, owner: str, name: str | None, place: int) -> str:
+        """Return the pack of the version at a place (from 0) of a test.
+
+        Raises:
+            AdCreativeError: it is not here any more.
+        """
+        one = self._find(owner, name)
+        if one is None or not 0 <= place < len(one.packs) or not one.packs[place].is_file():
+            raise AdCreativeError("The pack of this version is not here any more.")
+        return str(one.packs[place])
+
+    def _find(self, owner: str, name: str | None) -> Planned | None:
+        return next((one for one in find_shelf(self.handlers, owner).plans if one.name == name), None)

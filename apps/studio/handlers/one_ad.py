@@ -49,6 +49,7 @@ Answer = tuple[str, dict[str, Any]]
 MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
 KEEP_S = 3600.0  # how long the search of a closed page is kept
 READ_WAIT_S = 5.0
+ADDRESS_CHARS = 16  # of what an ad is known by, as in doors.py
 NO_EDIT = "There is no new version yet. Press “Improve it” first (step 3)."
 NO_RECORD = "Whose consent is it? Choose the record or add one; or say that the faces must stay as they are."
 GONE = "These versions are no longer open. Press “Improve it” again: the same number of the try finds the same ones."
@@ -77,9 +78,11 @@ class Handlers:
     outcomes: dict[str, Opened] = field(default_factory=dict)
     desk: Desk = field(default_factory=Desk)
     estimates: Estimates = field(default_factory=Estimates)
+    on_tested: list[Callable[[str], object]] = field(default_factory=list)  # a test was planned or read out
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
     kept_dir: Path | None = None  # what stays in a workspace
     aside: Callable[..., Any] = run_here  # does long work beside the app; `run_aside` in a process of its own
+    open_kept: Callable[[str, str], object] | None = None  # puts an ad of a workspace before a tab, by its address
     find_kept: Callable[[str], object] | None = None  # puts the ad that a tab had before it back, from a workspace
     was_read: set[tuple[str, Path | None]] = field(default_factory=set)  # owner and picture
     belongings: Belongings = field(init=False)
@@ -92,6 +95,11 @@ class Handlers:
         self.belongings = Belongings(result_dir=self.result_dir, kept_dir=self.kept_dir)
         self.away = Departures(keep_s=self.keep_s, on_gone=self._let_go)
         self.also_forget.extend((self.choices.forget, lambda _: forget_pictures()))
+
+    def tell_tested(self, owner: str) -> None:
+        """Tell whoever keeps tests that one of the owner's was planned or read out."""
+        for tell in self.on_tested:
+            tell(owner)
 
     def use_own(self, owner: str, studio: Studio | None) -> None:
         """Score the owner's ads by this studio from now on; None: by everybody's."""
@@ -116,7 +124,9 @@ class Handlers:
 
     def bar(self, owner: str) -> str:
         """Show which ad is on the page, and how far it is."""
-        return fragments.ad_bar(self.desk.find(owner))
+        state = self.desk.find(owner)
+        has_address = is_kept(owner) and state.score is not None
+        return fragments.ad_bar(state, state.ad[:ADDRESS_CHARS] if has_address else "")
 
     def look(self, owner: str, form: Mapping[str, str | None], page_ad: str) -> Look | None:
         """Return what belongs to the ad that the form holds now; None when the page shows that ad already.

@@ -12,8 +12,9 @@ import json
 import re
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from .packing import (
 )
 from .uploads import PICTURES
 
-TEST, TEST_PACK, PLAN_FOLDER = "test.json", "next-test.zip", "plan"
+TEST, TEST_PACK, PLAN_FOLDER, READ_OUT = "test.json", "next-test.zip", "plan", "read-out.json"
 MAX_PACKS, MAX_PLANS = 20, 20
 MAX_TEST_BYTES = 1024**3  # unpacked, of the pictures of all versions in a test
 _STAND_IN = {"daily_impressions": 10_000, "baseline_ctr": 0.01}  # of a pack without a plan: only names and ids are taken of it
@@ -58,6 +59,28 @@ class Planned:
     plan: Path
     campaign: str
     packs: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """What the test is known by: 16 hexadecimal digits, as in its address."""
+        return self.plan.parent.name
+
+    @property
+    def planned_at(self) -> datetime:
+        """When it was planned."""
+        return datetime.fromtimestamp((self.plan / "plan.json").stat().st_mtime, UTC).astimezone()
+
+    @property
+    def read_out(self) -> dict[str, Any]:
+        """Answers ("tests") that results gave last, the name of their file and when; empty before there are any."""
+        path = self.plan.parent / READ_OUT
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return found
+
+    def keep_read_out(self, answers: Sequence[dict[str, Any]], results: str) -> None:
+        """Keep what results say of the test."""
+        told = {"tests": list(answers), "results": results, "at": datetime.now(UTC).astimezone().isoformat()}
+        write_whole(self.plan.parent / READ_OUT, json.dumps(told, ensure_ascii=False).encode())
 
     @property
     def tests(self) -> list[dict[str, Any]]:
@@ -126,11 +149,15 @@ class Shelf:
         )
         for old in _by_age(kept.parent.iterdir())[MAX_PLANS:]:
             shutil.rmtree(old)
+        self._drop_copies()
+        return Planned(plan=kept / PLAN_FOLDER, campaign=campaign, packs=tuple(packs))
+
+    def _drop_copies(self) -> None:
+        """Delete copies of packs that no test needs any more."""
         needed = {pack for one in self.plans for pack in one.packs}
         for copy in self.folder.glob("tested/*.zip"):
             if copy not in needed:
                 copy.unlink()
-        return Planned(plan=kept / PLAN_FOLDER, campaign=campaign, packs=tuple(packs))
 
     @property
     def plans(self) -> list[Planned]:
@@ -141,6 +168,18 @@ class Shelf:
             packs = tuple(map(Path, told["packs"]))
             found.append(Planned(plan=folder / PLAN_FOLDER, campaign=told["campaign"], packs=packs))
         return found
+
+    def forget_runs(self, names: Iterable[str]) -> list[str]:
+        """Delete the packs of these runs, and the tests that they are in; return what these tests were known by."""
+        packs = [pack for name in names if (pack := self.find_pack(Path(name))).is_file()]
+        stems = {one for pack in packs for one in (pack.stem, hashlib.sha256(pack.read_bytes()).hexdigest()[:16])}
+        gone = [one for one in self.plans if stems & {pack.stem for pack in one.packs}]
+        for pack in packs:
+            pack.unlink()
+        for one in gone:
+            shutil.rmtree(one.plan.parent, ignore_errors=True)
+        self._drop_copies()
+        return [one.name for one in gone]
 
 
 def find_shelf(handlers: Handlers, owner: str) -> Shelf:

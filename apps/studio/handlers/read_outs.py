@@ -59,6 +59,9 @@ def read_tests(asked: Results, brought: Planned | None, kept: Sequence[Planned])
     answers, packs, known = Answers(), list[str](), set[str]()
     for planned in [*([brought] if brought is not None else []), *kept]:
         found = _read_out(asked, planned)
+        if found and planned is not brought:
+            told = [found[test["test"]] for test in planned.tests if test["test"] in found]
+            planned.keep_read_out(told, asked.path.name)
         for name, test, pack in zip(planned.names, planned.tests, planned.packs, strict=True):
             names = [arm["name"] for arm in test["arms"]]
             if known & set(names):

@@ -68,6 +68,7 @@ class Steps:
             note_event(run, "planned", campaign=name, daily_impressions=int(daily_impressions or 0))
             shelf = self.shelf(owner)
             shelf.keep_plan(run / "plan", name, [shelf.find_pack(run)])
+            self.handlers.tell_tested(owner)
             return step_fragments.plan(plan), plan
 
         return say_faults(work)

@@ -20,6 +20,7 @@ from adcreative.progress import Progress, ShouldStop
 from ..html import fragments
 from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
+from ..sessions.jobs import Job
 from ..sessions.model_queue import ModelQueue, Ticket
 from ..sessions.owners import is_kept
 from .account import write_mapping
@@ -148,6 +149,11 @@ class Trainings(LongWork[TrainingScreen]):
 
     def stopped(self) -> TrainingScreen:
         return TrainingScreen(shown=fragments.note("Stopped. Nothing was learnt."), record={"status": "stopped"})
+
+    def say_stage(self, job: Job[TrainingScreen]) -> str:
+        if job.stage.startswith("waiting") or not job.stage:
+            return job.stage.capitalize() or self.waiting
+        return "Reading your ads" if job.stage.startswith("reading") else "Learning"
 
     def find_screen(self, owner: str) -> TrainingScreen:
         return self.show(owner)

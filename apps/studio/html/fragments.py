@@ -138,12 +138,12 @@ def _square(box_xyxy_px: Sequence[float], size_px: tuple[int, int]) -> tuple[int
     return x0, y0, x0 + side, y0 + side
 
 
-def ad_bar(state: AdState) -> str:
-    """Show which ad is on the page, and which step it has reached; nothing without an ad."""
+def ad_bar(state: AdState, address: str = "") -> str:
+    """Show which ad is on the page, and which step it has reached; nothing without an ad. address: its own, as /ads/ADDRESS."""
     if state.ad == NO_AD:
         return ""
     name, thumbnail = state.label
-    return _render("ad_bar", name=name, thumbnail=thumbnail, stages=STAGES, reached=REACHED[state.stage])
+    return _render("ad_bar", name=name, thumbnail=thumbnail, stages=STAGES, reached=REACHED[state.stage], address=address)
 
 
 def score(

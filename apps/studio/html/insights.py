@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from adcreative.pipeline import find_discoveries
 from adcreative.report import words
@@ -22,6 +24,25 @@ LEAST_RIGHT = 0.55  # of pairs of ads that a forecast had not seen
 _ANSWERS = {"winner": "The new version wins", "loser": "The original is better", "go on": "Not decided yet: go on"}
 _NAME_PART = re.compile(r"name_(\w+)")
 NO_BETTER = " That is hardly better than chance: do not retire an ad for its date alone."
+
+
+def tests(rows: Sequence[Mapping[str, Any]]) -> str:
+    """List tests as a table: name (address), campaign, versions, when and answer of each."""
+    return _render("tests", rows=[{**row, "answer": _ANSWERS.get(row["answer"], row["answer"])} for row in rows])
+
+
+def test(name: str, campaign: str, when: str, read_out: Mapping[str, Any], plan: str) -> str:
+    """Show one test: what its results say, and its plan as a fragment.
+
+    Args:
+        read_out: "tests", each as in `winners`, "results" (name of a file) and "at" (ISO 8601); empty before there are results.
+    """
+    answers = Markup(winners(read_out["tests"], [])) if read_out else ""  # rendered by a template
+    read_when = f"{datetime.fromisoformat(read_out['at']):%-d %B %Y, %H:%M}" if read_out else ""
+    return _render(
+        "test", name=name, campaign=campaign, when=when, answers=answers, results=read_out.get("results", ""),
+        read_when=read_when, plan=Markup(plan),
+    )  # fmt: skip
 
 
 def _render(macro: str, **values: Any) -> str:

@@ -223,6 +223,7 @@ def say_result(row: Mapping[str, Any], lift: Any, num_versions: int = 0) -> tupl
 
 # what would help where nothing is surely better, most telling first: code of a problem -> sentence, button, where that leads
 _HELPS = {
+    "unread_words": ("Its words were not read for sure. Typed, they can be set anew.", "Type the headline", "headline"),
     "nothing_to_test": ("A photo without words would help most: words are set on it anew.", "Make ads from a photo", "make"),
     "no_other_line": (
         "Facts would help most: without any, your ad’s words make no other line.", "Write a fact or two", "brief",

@@ -11,13 +11,11 @@ from adcreative.errors import AdCreativeError
 
 from ..handlers.account import Accounts, AccountScreen
 from ..handlers.insights import Insights
-from ..handlers.next_test import NextTest
 from ..handlers.training import Trainings
 from ..handlers.winners import Winners
 from ..html import fragments
 from ..sessions.wishes import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
-from .next_test import build_next_test
 from .parts import (
     MOVES,
     QUICK,
@@ -52,7 +50,7 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 
 def build_account(
     page: gr.Blocks, accounts: Accounts, trainings: Trainings, insights: Insights, visitor: gr.BrowserState,
-    fillings: Fillings, tabs: gr.Tabs, tab: gr.Tab,
+    fillings: Fillings, tabs: gr.Tabs,
 ) -> None:  # fmt: skip
     """Build the page, inside its tab; an export with unknown columns opens the choice of columns.
 
@@ -105,7 +103,6 @@ def build_account(
         "results_path": results, "package_path": package, "visitor": visitor, **chosen, "metric": metric,
         "picture_paths": pictures,
     }  # fmt: skip
-    build_next_test(NextTest(handlers=accounts.handlers), visitor, tab.select)
     button.click(
         account, None, [shown, record], inputs_kwargs=inputs, api_name="account", show_progress="hidden", **WATCHING
     ).then(None, js=scroll_to("#account"), **MOVES)

@@ -8,6 +8,7 @@ forgets a closed page.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ..handlers.why import Why
 from ..html import fragments
 from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
+from ..sessions.owners import is_kept
 from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish
 from .one_ad import EMPTY_SCORE, Bring
 from .parts import MODEL_QUEUE, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
@@ -34,6 +36,8 @@ LEAVE_DEMO = """() => {
   const at = document.activeElement;
   if (at === document.body || at?.closest('#hero')) document.querySelector('#score-button').focus({preventScroll: true});
 }"""  # the samples go once there is an ad
+# the ad that the address of the page names (addresses.js)
+WANTED_AD = "(visitor) => [visitor, window.adcreativeWanted?.('ads') ?? '']"
 NUM_MOVES = 12 + NUM_LATER_TEXTS  # outputs that a result moves: buttons, the result, its shapes, boxes of the later steps
 
 
@@ -243,8 +247,11 @@ class AdEvents:
         handlers, place = self.handlers, self.place
         visitors: dict[str, str] = {}  # session -> owner, the latest MAX_STATES
 
-        def welcome(request: gr.Request, name: Any) -> list[Any]:
+        def welcome(request: gr.Request, name: Any, wanted: str | None) -> list[Any]:
             name = find_owner(name, request)
+            if wanted and handlers.open_kept is not None and is_kept(name):
+                with suppress(AdCreativeError):  # deleted: the page opens with what was on it
+                    handlers.open_kept(name, wanted)
             visitors[request.session_hash or ""] = name
             if len(visitors) > MAX_STATES:
                 del visitors[next(iter(visitors))]
@@ -277,7 +284,8 @@ class AdEvents:
         def settle_return(request: gr.Request, record: dict[str, Any] | None, visitor: str | None) -> list[Any]:
             return self.settle(request, record, visitor, is_return=True)
 
-        page.load(welcome, self.visitor, [self.visitor, *place.moved], **MOVES).then(
+        wanted = gr.Textbox("", visible=False)
+        page.load(welcome, [self.visitor, wanted], [self.visitor, *place.moved], js=WANTED_AD, **MOVES).then(
             has_ad, self.visitor, is_back, **{**MOVES, "queue": True}  # the change of a state is told through the queue alone
         ).then(
             resume, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_name="resume", show_progress="hidden",

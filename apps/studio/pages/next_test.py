@@ -1,4 +1,4 @@
-"""The form of an account's next test: packs of approved versions in, one plan out."""
+"""The page of tests: all that were planned, one by itself, and the form of the next one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,76 @@ from typing import Any
 
 import gradio as gr
 
-from ..handlers.next_test import NextTest
+from adcreative.errors import AdCreativeError
+
+from ..handlers.next_test import NextTest, PlannedTests
+from ..handlers.winners import Winners
 from ..html import fragments
-from .parts import MOVES, QUICK, Fields, clear_when_mended, file_to_take, find_owner, focus_asked, fragment, take_only_uploads
+from ..sessions.wishes import FORM_FIELDS
+from .parts import (
+    MOVES,
+    QUICK,
+    Fields,
+    clear_when_mended,
+    file_to_take,
+    find_owner,
+    focus_asked,
+    fragment,
+    show_ad,
+    take_only_uploads,
+)
+from .pictures import Fillings
 
 # what is new is ticked; what was offered before stays as the person left it
 TAKE_NEW = """(listed, offered, ticked) => [
   (listed ?? []).filter((name) => ticked?.includes(name) || !offered?.includes(name)), listed ?? []]"""
+
+
+# a click on a test opens it; one on the button beside a winner takes that on
+CLICKS = """element.addEventListener('click', (event) => {
+  const one = event.target.closest('[data-open], [data-winner]')?.dataset;
+  if (one) trigger('select', {index: Number(one.winner ?? -1), value: one.open ?? ''});
+});"""
+WANTED_TEST = "(visitor) => [visitor, window.adcreativeWanted?.('tests') ?? '']"
+
+
+def build_tests(
+    page: gr.Blocks, tests: PlannedTests, visitor: gr.BrowserState, fillings: Fillings, tabs: gr.Tabs, tab: gr.Tab
+) -> None:  # fmt: skip
+    """Build the page, inside its tab. fillings: of the form of one ad, which a winner fills."""
+    fragment(fragments.heading("Your tests", "What was planned here, and what its results say."))
+    shown = fragment(elem_id="test", js_on_load=CLICKS)
+    back = gr.Button("All tests", size="sm", visible=False, elem_id="tests-all")
+    listed = fragment(elem_id="tests", js_on_load=CLICKS)
+    name, place = gr.Textbox("", visible=False), gr.Number(None, visible=False, precision=0)
+
+    def look(request: gr.Request, visitor: str | None, name: str | None) -> list[Any]:
+        owner = find_owner(visitor, request)
+        found = tests.show(owner, name)
+        return [found, gr.update(visible=bool(found)), tests.list(owner) if not found else "", name if found else ""]
+
+    def note(clicked: gr.EventData, name: str | None) -> list[Any]:
+        return [clicked.value or name, int(clicked.index) if clicked.value == "" else None]
+
+    def take(request: gr.Request, visitor: str | None, name: str | None, place: float | None) -> list[Any]:
+        owner = find_owner(visitor, request)
+        try:
+            values = Winners(handlers=tests.handlers).take(owner, tests.find_pack(owner, name, int(place or 0)))
+        except AdCreativeError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return [values[field] for field in FORM_FIELDS]
+
+    looked = {"inputs": [visitor, name], "outputs": [shown, back, listed, name], **MOVES}
+    page.load(look, js=WANTED_TEST, **looked)
+    tab.select(look, **looked)
+    back.click(lambda: "", None, name, **MOVES).then(look, **looked)
+    listed.select(note, name, [name, place], **MOVES).then(look, **looked)
+    taken = shown.select(note, name, [name, place], **MOVES).then(
+        take, [visitor, name, place], list(fillings.form.values()), **MOVES
+    )  # fmt: skip
+    show_ad(taken, tabs)
+    fillings.read_after(taken)
+    build_next_test(NextTest(handlers=tests.handlers), visitor, tab.select)
 
 
 def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Callable[..., Any]) -> None:

@@ -27,7 +27,7 @@ MODELS_HINT = "All of them run on this machine; nothing is sent anywhere unless 
 
 def build_settings(
     brands: Brands, languages: Languages, consents: Consents, visitor: gr.BrowserState, weights: Sequence[Mapping[str, Any]],
-    library: Library | None = None,
+    switch: gr.Dropdown, page: gr.Blocks, library: Library | None = None,
 ) -> gr.Tab:  # fmt: skip
     """Build the page; return its tab, which says anew at each opening who writes, which kit is kept to, and the records."""
     with gr.Tab("Settings", id="settings", elem_id="page-settings") as tab, gr.Row(elem_classes="ac-columns"):
@@ -49,7 +49,33 @@ def build_settings(
         return [consents.listed(owner), writer or gr.skip(), *kept]
 
     tab.select(say, visitor, [listed, writes, *kit], **MOVES)
+    _wire_switch(brands, switch, page, visitor, kit)
     return tab
+
+
+def _wire_switch(
+    brands: Brands, switch: gr.Dropdown, page: gr.Blocks, visitor: gr.BrowserState, kit: list[gr.blocks.Block]
+) -> None:
+    """Let the switch in the header choose among the brands that were made; it is not there before there is one."""
+
+    def offer(request: gr.Request, visitor: str | None) -> Any:
+        owner = find_owner(visitor, request)
+        names = brands.names(owner)
+        choices = [("No brand", ""), *((name, name) for name in names)]
+        return gr.update(choices=choices, value=brands.chosen(owner), visible=bool(names))
+
+    def choose_brand(request: gr.Request, brand: str | None = "", visitor: str | None = None) -> Any:
+        owner = find_owner(visitor, request)
+        brands.choose(owner, brand)
+        said, path = brands.say(owner)
+        return said or fragments.note("No brand kit is used."), gr.update(value=str(path) if path else None, visible=bool(path))
+
+    page.load(offer, visitor, switch, **MOVES)
+    kit[1].change(offer, visitor, switch, **MOVES)  # type: ignore[attr-defined]
+    switch.input(
+        choose_brand, None, kit, inputs_kwargs={"brand": switch, "visitor": visitor}, api_name="choose_brand",
+        **{**QUICK, "show_progress": "hidden"},
+    )  # fmt: skip
 
 
 def _build_kept(library: Library, visitor: gr.BrowserState) -> None:

@@ -1,4 +1,5 @@
-"""The verbs as tools for agents (Model Context Protocol): score, check, explain, improve, plan and read results.
+"""The verbs as tools for agents (Model Context Protocol): score and rank, check, explain, improve, compose, plan, read results,
+find concepts, train.
 
 No tool approves or packs anything: that is left to a person, in the page. The same handlers answer as behind the buttons, and
 the same line is waited in.
@@ -9,26 +10,31 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import shutil
 from collections.abc import Callable
 from functools import wraps
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio import mcp
 
+from adcreative.catalog.tables import write_rows
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import check_picture, check_words
+from adcreative.pipeline import check_picture, check_words, concepts
 
 from ..handlers.account import Accounts
+from ..handlers.make import MakeForm, Makes
+from ..handlers.many_ads import Folders
 from ..handlers.one_ad import Handlers
 from ..handlers.steps import Steps
+from ..handlers.training import Trainings
 from ..handlers.why import Why
 from ..sessions.privacy import private_dir
-from ..sessions.wishes import CHANGES, FACES_LEFT, Wish, build_creative
+from ..sessions.wishes import CHANGES, FACES_LEFT, FORM_FIELDS, Wish, build_creative
 from .parts import MODEL_QUEUE, QUICK, WATCHING, Fields, take_only_uploads
 
-TOOLS = ("score_ad", "check_ad", "explain_ad", "improve_ad", "plan_ad_test", "read_results")
 FOR_A_PERSON = "Nothing was approved. A person looks at the result in the page of this app, and approves and packs it there."
 
 
@@ -44,6 +50,8 @@ DESCRIBED = {
     "placement": "where it runs: feed, story, reel, search, display or right column; empty: not known.",
     "usual_rate_percent": "how often the account's ads are clicked, in percent; 0: unknown.",
     "daily_impressions": "how often a day the ads of the test can be shown, both together.",
+    "ads": "a list of ads, each an object with headline, primary_text, description, cta, brand, category or placement.",
+    "results_path": "the export of an ad platform (CSV or Excel), or a table with ad_name, impressions and clicks, uploaded.",
     "session": "any name; ads of one session are kept apart from those of others.",
 }
 # fields of an answer that agents may count on; others come beside them
@@ -61,6 +69,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "improve_ad": {"status": {"type": "string"}, "approval": {"type": "string"}},
     "plan_ad_test": {"tests": {"type": "array"}},
     "read_results": {"ads": {"type": "array"}},
+    "rank_ads": {"ads": {"type": "array"}, "failed": {"type": "array"}},
+    "compose_ads": {"ads": {"type": "array"}, "approval": {"type": "string"}},
+    "find_concepts": {"concepts": {"type": "array"}, "next": {"type": "array"}, "lines": {"type": "array"}},
+    "train_account": {"ads": {"type": "integer"}, "level": NUMBER, "coverage": NUMBER, "spearman": NUMBER},
 }
 BUTTONS = {"Press “Improve it” first (step 3).": "Call improve_ad in this session first."}
 
@@ -122,8 +134,9 @@ def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
     for event in page.fns.values():
         event.api_visibility = "private" if event.api_visibility == "private" else "undocumented"
     image = gr.Image(type="filepath", visible=False)
-    results = gr.File(visible=False)
-    for upload in (image, results):
+    photo, logo = gr.Image(type="filepath", visible=False), gr.File(visible=False)
+    results, folder = gr.File(visible=False), gr.File(visible=False)
+    for upload in (image, results, folder, photo, logo):
         take_only_uploads(upload)
     words: Fields = {
         name: gr.Textbox("", visible=False)
@@ -142,6 +155,14 @@ def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
     plan: Fields = {"campaign": campaign, "daily_impressions": daily, "usual_rate_percent": usual, "session": session}
     _offer(_plan(steps), plan, [said], QUICK)
     _offer(_read(Accounts(handlers=handlers)), {"results_path": results, "metric": metric, "session": session}, [said], QUICK)
+    ranked: Fields = {"ads": gr.JSON([], visible=False), "folder_path": folder, "session": session}
+    _offer(_rank(Folders(handlers=handlers)), ranked, [said], WATCHING)
+    facts, colours = gr.Textbox("", visible=False), gr.Textbox("", visible=False)
+    brief: Fields = {"photo_path": photo, "logo_path": logo, "brand": words["brand"], "facts": facts, "colours": colours}
+    _offer(_compose(Makes(handlers=handlers)), {**brief, "session": session}, [said, made], WATCHING)
+    learnt: Fields = {"results_path": results, "session": session}
+    _offer(_find_concepts(handlers), learnt, [said], WATCHING)
+    _offer(_train(Trainings(handlers=handlers)), learnt, [said], WATCHING)
 
 
 def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Block], how: dict[str, Any]) -> None:
@@ -267,6 +288,86 @@ def _read(accounts: Accounts) -> Callable[..., Any]:
         return accounts.read(_owner(session), results_path, None, metric=metric)[1]
 
     return read_results
+
+
+def _rank(folders: Folders) -> Callable[..., Any]:
+    def rank_ads(ads: Any = None, folder_path: str | None = None, session: str = "") -> dict[str, Any]:
+        """
+        Rank many ads against each other, the strongest first, each with the reasons; what cannot be scored is listed apart.
+
+        Args:
+            folder_path: a zip of pictures with a table of their words, or such a table alone (CSV, Excel), uploaded; in place
+                of `ads`.
+        """
+        owner, uploads = _owner(session), [folder_path] if folder_path else []
+        if ads and not uploads:
+            if not isinstance(ads, list) or not all(isinstance(one, dict) for one in ads):
+                return {"error": "ads must be a list of objects, each with a headline."}
+            table = folders.handlers.owner_dir(owner) / "agent" / "ads.csv"
+            table.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            rows = ({name: str(one.get(name) or "") for name in FORM_FIELDS[1:]} for one in ads)
+            write_rows(table, rows, FORM_FIELDS[1:])
+            uploads = [str(table)]
+        *_, last = folders.score(owner, uploads)
+        return last.record
+
+    return rank_ads
+
+
+def _compose(makes: Makes) -> Callable[..., Any]:
+    def compose_ads(
+        photo_path: str | None = None, logo_path: str | None = None, brand: str = "", facts: str = "", colours: str = "",
+        session: str = "",
+    ) -> tuple[dict[str, Any], str | None]:  # fmt: skip
+        """
+        Compose twelve new ads from a photo, a logo and typed facts, each in all shapes; nothing is said that the facts do not
+        say. Returns what each ad shows and says, and a zip of all of them as drafts. Approving them is left to a person.
+
+        Args:
+            photo_path: a photo of what is sold, without words on it; may be left out.
+            logo_path: the logo as a picture; may be left out.
+            facts: what may be said, one line each; the first one leads.
+            colours: such as #0b7261, separated by commas; empty: of the photo.
+        """
+        owner = _owner(session)
+        form = MakeForm(photos=[photo_path] if photo_path else (), logo=logo_path, brand=brand, facts=facts, colours=colours)
+        *_, last = makes.make(owner, form)
+        made = str(makes.pack(owner)) if last.record.get("status") == "made" else None
+        return {**last.record, "approval": FOR_A_PERSON}, made
+
+    return compose_ads
+
+
+def _find_concepts(handlers: Handlers) -> Callable[..., Any]:
+    def find_concepts(results_path: str | None = None, session: str = "") -> dict[str, Any]:
+        """
+        Group an account's ads by what they show and say, with what each group was worth, and say what to make next.
+        """
+        owner = _owner(session)
+        out = handlers.owner_dir(owner) / "concepts"
+        try:
+            if not results_path:
+                raise AdCreativeError("results_path is missing: upload the table of results.")
+            handlers.belongings.note(owner, results_path)
+            shutil.rmtree(out, ignore_errors=True)
+            handlers.aside(concepts, Path(results_path), out, features=handlers.choices.features_of(owner))
+        except AdCreativeError as error:
+            return {"error": str(error)}
+        found: dict[str, Any] = json.loads((out / "concepts.json").read_text(encoding="utf-8"))
+        return found
+
+    return find_concepts
+
+
+def _train(trainings: Trainings) -> Callable[..., Any]:
+    def train_account(results_path: str | None = None, session: str = "") -> dict[str, Any]:
+        """
+        Learn from an account's results; from then on ads of this session are scored as that account's. Takes minutes.
+        """
+        *_, last = trainings.train(_owner(session), results_path)
+        return last.record
+
+    return train_account
 
 
 _check.__name__ = "check_ad"

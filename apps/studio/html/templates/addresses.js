@@ -1,4 +1,5 @@
-// Each page has an address, and Back leads to the one before; each tab of the browser that works in a workspace is its own visit.
+// Each page, ad, version and test has an address, and Back leads to the one before; each tab of the browser that works in a
+// workspace is its own visit.
 (() => {
   const store = Storage.prototype, KEY = 'adcreative-tab';
   for (const name of ['getItem', 'setItem', 'removeItem']) {
@@ -7,34 +8,57 @@
       return own.call(key === KEY ? window.sessionStorage : this, key, ...rest);
     };
   }
-  const PAGES = ['make', 'ad', 'ads', 'many', 'account', 'settings'];
+  const PAGES = ['make', 'ad', 'ads', 'many', 'account', 'tests', 'settings'];
   const find = (page) => document.querySelector(`.tab-container [id="page-${page}-button"]`);
   const current = () => PAGES.find((page) => find(page)?.getAttribute('aria-selected') === 'true');
-  const named = () => PAGES.find((page) => location.pathname.split('/').pop() === page);
-  // a step that is done opens and closes; a button leads to another page, or to the field for facts
-  document.addEventListener('click', ({target}) => {
-    const place = target.closest('[data-go]')?.dataset.go;
-    const fold = target.closest('.ac-unfold')?.closest('#step-ad, #improve-box') ?? (place === 'brief' && document.querySelector('#improve-box'));
-    if (fold) {
-      const isOpen = fold.toggleAttribute('data-open', place === 'brief' || undefined);
-      fold.querySelector('.ac-unfold').setAttribute('aria-expanded', isOpen);
-      if (place === 'brief') fold.querySelector('#brief textarea').focus();
+  // what stands before the app, such as /tool of a proxy, and the page and thing in the address: /ads/ID/versions
+  const [, before = '/', first, thing] = location.pathname.match(/^(.*?\/)(?:(make|ads?|many|account|tests|settings)(?:\/([0-9a-f]{16})(?:\/versions)?)?\/?)?$/) ?? [];
+  const asked = thing ?? new URLSearchParams(location.search).get('open');
+  const SHOWN = {ad: '#ad-bar [data-ad]', tests: '#test [data-test]'};
+  const named = () => location.pathname.slice(before.length);
+  window.adcreativeWanted = (page) => (first === page && asked) || '';
+
+  // the address of what is on the page now
+  const place = () => {
+    const page = current(), shown = document.querySelector(SHOWN[page] ?? 'nothing');
+    if (page === 'ad' && shown) return `ads/${shown.dataset.ad}${document.querySelector('#page-ad:has(#results) #step-ad:not([data-open])') ? '/versions' : ''}`;
+    return page === 'tests' && shown ? `tests/${shown.dataset.test}` : page;
+  };
+  const open = (page) => find(page === 'ads' && asked ? 'ad' : page)?.click();
+  let isReady = false, isWaiting = asked;
+  addEventListener('popstate', () => {
+    const [page, one] = named().split('/');
+    if (one && !place().startsWith(`${page}/${one}`)) return void location.reload();  // another ad, or another test
+    document.querySelector('#step-ad')?.toggleAttribute('data-open', !named().endsWith('/versions'));
+    if (!one && page === 'tests') {
+      document.querySelector(SHOWN.tests)?.removeAttribute('data-test');
+      document.querySelector('#tests-all')?.click();
     }
-    else if (place) find(place)?.click();
+    find(one && page === 'ads' ? 'ad' : page || 'make')?.click();
   });
-  let isReady = false;
-  addEventListener('popstate', () => find(named() ?? 'make')?.click());
   new MutationObserver(() => {
     const page = current();
     if (!page) return;
     if (!isReady) {
       isReady = true;
-      const wanted = named();
-      if (wanted && wanted !== page) return void find(wanted).click();
+      if (first && first !== page) return void open(first);
     }
-    if (named() !== page) {
-      const place = location.pathname.replace(/[^/]*$/, page) + location.search;
-      history[named() ? 'pushState' : 'replaceState']({}, '', place);
-    }
+    if (!document.querySelector('#results')) document.querySelectorAll('#page-ad [data-open]').forEach((one) => one.removeAttribute('data-open'));
+    const wanted = place(), has = named();
+    if (isWaiting && wanted === (first === 'ads' ? 'ad' : first)) return;  // what the address names is on its way
+    const change = !has || has === 'ad' || isWaiting ? 'replaceState' : 'pushState';
+    isWaiting = '';
+    if (has !== wanted && !has.startsWith(`${wanted}/`)) history[change]({}, '', before + wanted);
   }).observe(document, {subtree: true, childList: true, attributeFilter: ['aria-selected']});
+
+  // a step that is done opens and closes; a button leads to another page, or to the field for facts
+  document.addEventListener('click', ({target}) => {
+    const place = target.closest('[data-go]')?.dataset.go;
+    const field = ['brief', 'headline'].includes(place) && document.querySelector(`#${place} textarea`);
+    const fold = (field || target.closest('.ac-unfold'))?.closest?.('#step-ad, #improve-box');
+    if (!fold) return void (place && find(place)?.click());
+    const isOpen = fold.toggleAttribute('data-open', field ? true : undefined);
+    fold.querySelector('.ac-unfold').setAttribute('aria-expanded', isOpen);
+    if (field) field.focus();
+  });
 })();
