@@ -15,7 +15,6 @@ from .handlers.account import Accounts
 from .handlers.brand import Brands
 from .handlers.consents import Consents
 from .handlers.demo import Demo
-from .handlers.effort import Effort
 from .handlers.insights import Insights
 from .handlers.language import Languages
 from .handlers.library import HOME, Library
@@ -31,7 +30,6 @@ from .handlers.words import Words
 from .html import fragments
 from .pages.account import build_account
 from .pages.consent import wire_consent
-from .pages.effort import wire_effort
 from .pages.events import AdEvents, Place, build_why, flat
 from .pages.library import build_library
 from .pages.make import build_make
@@ -162,7 +160,7 @@ def _build_ad(
         mockups = fragment(elem_id="placements")
     with gr.Column(visible=False, elem_id="improve-box") as improve_box:
         fragment(fragments.fold("Improve it again"))
-        wish, consent, improve_button, stop_button, progress_shown, estimate = build_improve(handlers)
+        wish, consent, improve_button, stop_button, progress_shown = build_improve(handlers)
     results = build_results()
     kept_sizes = build_kept_sizes(Sizes(handlers=handlers), visitor)
     words_box, texts, use_words = build_words(Words(handlers=handlers), visitor)
@@ -181,9 +179,8 @@ def _build_ad(
     improve_pressed = press(improve_button)
     fillings = events.wire_bring(bring, wish, improve_pressed)
     events.wire_why(Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue)), bring.why, why_record)
-    ended = events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
+    events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
-    wire_effort(Effort(handlers=handlers), bring.form, wish, estimate, visitor, ended)
     wire_consent(Consents(handlers=handlers), consent, bring.form, visitor)
     clear_when_mended(
         [wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path", "changes")], record, progress_shown

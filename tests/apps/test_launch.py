@@ -136,6 +136,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/ask_account": ["question", "labels_path", "results_path", "visitor", "ad_name_column", "impressions_column",
                          "clicks_column", "day_column", "dates", "rates", "decimals"],
         "/cancel_question": ["visitor"],
+        "/resume_question": ["visitor"],
         "/cancel": ["visitor"],
         "/resume": ["visitor"],
         "/choose": ["choice", "visitor"],
@@ -161,6 +162,7 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/cancel_training": ["visitor"],
         "/forget_training": ["visitor"],
         "/resume_account": ["visitor"],
+        "/cancel_account": ["visitor"],
         "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
                      "day_column", "dates", "rates", "decimals", "metric", "picture_paths"],
     }  # fmt: skip

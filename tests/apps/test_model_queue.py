@@ -67,17 +67,6 @@ def test_a_short_question_waits_for_another_one_however_short_its_patience() -> 
         assert has_model, "a question about faces is answered after the words were read"
 
 
-def test_short_questions_do_not_count_as_people_before_a_search() -> None:
-    queue = ModelQueue()
-    with queue.quick():
-        assert queue.num_searches == 0
-        ticket = queue.join()
-        assert queue.num_searches == 1
-    with queue.hold(ticket):
-        assert queue.num_searches == 1
-    assert queue.num_searches == 0
-
-
 def test_a_short_question_is_answered_between_two_rounds_and_the_search_goes_on_before_those_that_wait() -> None:
     queue, served = ModelQueue(), []
     running = queue.join()

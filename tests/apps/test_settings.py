@@ -7,34 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from adcreative.copywriter.brand_kit import read_brand_kit
-from adcreative.creative import Creative
 from adcreative.errors import ConfigError
 from adcreative.pipeline import WriteSettings
 from adcreative.provenance.consent import ConsentRecord
 from apps.studio.handlers.brand import Brands, KitForm
 from apps.studio.handlers.consents import Consents, name_record
-from apps.studio.handlers.effort import Effort
 from apps.studio.handlers.language import NO_SERVERS, Languages
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
-from apps.studio.html import fragments
 from apps.studio.html import steps as step_fragments
-from apps.studio.sessions.estimates import (
-    FACES,
-    KEPT,
-    KEPT_PICTURES,
-    LETTERED_FACES,
-    LETTERED_PICTURE,
-    PICTURE,
-    PRIOR_S,
-    WORDS,
-    Estimate,
-    Estimates,
-)
-from apps.studio.sessions.wishes import FACES_LEFT, FACES_SYNTHETIC, NORMAL_SIZES, Wish, measure_wish
+from apps.studio.sessions.wishes import Wish
 from tests.apps.fakes import FakeStudio
 
 KEY = "sk-secret-12345678"
@@ -260,71 +244,3 @@ def test_consent_records_are_listed_without_the_names_of_people() -> None:
     assert "everything" in shown
     assert shown.count("ac-amber") == 1
     assert "Example" not in shown
-
-
-def test_the_length_of_a_search_is_said_before_and_learnt_from_searches(handlers: Handlers) -> None:
-    effort = Effort(handlers=handlers)
-    assert effort.say("anna", {}, "normal", None) == ""
-    first = effort.say("anna", {"headline": "Beds"}, "normal", FACES_LEFT)
-    assert f"Weighs {NORMAL_SIZES[0] * (NORMAL_SIZES[1] + 1)} versions" in first
-    assert "a first guess" in first
-    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
-    after = effort.say("anna", {"headline": "Beds"}, "normal", FACES_LEFT)
-    assert "as long as it took here before" in after
-    assert after != first
-
-
-def test_estimates_scale_with_versions_and_other_kinds() -> None:
-    estimates = Estimates()
-    first = estimates.guess([WORDS], 100)
-    assert not first.is_measured
-    assert first.high_s >= 3 * first.low_s
-    estimates.note(WORDS, 100, 3 * first.low_s)
-    known = estimates.guess([WORDS], 100)
-    assert (known.low_s, known.high_s, known.is_measured) == (pytest.approx(3 * first.low_s), known.low_s, True)
-    assert estimates.guess([WORDS], 200).low_s > 1.4 * known.low_s
-    slow = estimates.guess([FACES], 100)
-    assert not slow.is_measured
-    assert slow.low_s < 3 * Estimates().guess([FACES], 100).low_s < slow.high_s
-
-
-def test_an_estimate_forgets_all_but_the_latest_searches_and_pictures() -> None:
-    estimates, usual_s = Estimates(), sum(PRIOR_S[WORDS]) + 99 * PRIOR_S[WORDS][1]
-    for seconds in (90.0, *(usual_s,) * KEPT):
-        estimates.note(WORDS, 100, seconds)
-    known = estimates.guess([WORDS], 100)
-    assert (known.low_s, known.high_s) == (pytest.approx(usual_s), pytest.approx(usual_s))
-    ads = [Creative(image_path=Path(f"{number}.png")) for number in range(KEPT_PICTURES + 1)]
-    for ad in ads:
-        estimates.note_lettering(ad, True)
-    assert [estimates.find_lettering(ad) for ad in (ads[0], ads[1], ads[-1])] == [None, True, True]
-
-
-def test_an_estimate_covers_both_kinds_until_the_picture_was_read_and_all_that_was_measured() -> None:
-    estimates, ad = Estimates(), Creative(image_path=Path("ad.png"))
-    assert measure_wish(ad, Wish(), estimates.find_lettering(ad))[0] == (PICTURE, LETTERED_PICTURE)
-    either, plain = estimates.guess([PICTURE, LETTERED_PICTURE], 60), estimates.guess([PICTURE], 60)
-    assert either.low_s == plain.low_s
-    assert either.high_s > plain.high_s
-    estimates.note_lettering(ad, True)
-    assert measure_wish(ad, Wish(), estimates.find_lettering(ad))[0] == (LETTERED_PICTURE,)
-    assert measure_wish(ad, Wish(changes=("look",)), True)[0] == (PICTURE,)
-    assert measure_wish(ad, Wish(faces=FACES_SYNTHETIC), True)[0] == (LETTERED_FACES,)
-    for seconds in (12.0, 40.0):
-        estimates.note(LETTERED_PICTURE, 60, seconds)
-    learnt = estimates.guess([LETTERED_PICTURE], 60)
-    assert (learnt.low_s, learnt.high_s) == (pytest.approx(12), pytest.approx(40))
-    assert "12 to 40 seconds (as long as it took here before)" in fragments.estimate(learnt, 60)
-    assert "about 13 seconds" in fragments.estimate(Estimate(low_s=12.4, high_s=14.0, is_measured=True), 60)
-    assert "2 to 5 minutes" in fragments.estimate(Estimate(low_s=100.0, high_s=300.0, is_measured=False), 60)
-
-
-def test_a_search_learns_whether_its_picture_has_words(handlers: Handlers, tmp_path: Path) -> None:
-    path = tmp_path / "words.png"
-    Image.new("RGB", (80, 80)).save(path)
-    form = {"image_path": str(path), "headline": "Typed before it was read"}
-    assert handlers.estimates.find_lettering(Creative(image_path=path)) is None
-    list(handlers.improve("me", form, Wish(effort="quick", faces=FACES_LEFT)))
-    assert handlers.estimates.find_lettering(Creative(image_path=path)) is True
-    assert handlers.estimates.guess([LETTERED_PICTURE], 60).is_measured
-    assert not handlers.estimates.guess([PICTURE], 60).is_measured

@@ -22,7 +22,6 @@ from ..html import fragments
 from ..sessions.ads import NO_AD, OTHER_AD, AdState, Desk, identify
 from ..sessions.belongings import FEATURES, Belongings
 from ..sessions.departures import Departures
-from ..sessions.estimates import Estimates
 from ..sessions.jobs import Job, JobBoard
 from ..sessions.model_queue import ModelQueue
 from ..sessions.owners import is_kept
@@ -77,7 +76,6 @@ class Handlers:
     model_queue: ModelQueue = field(default_factory=ModelQueue)
     outcomes: dict[str, Opened] = field(default_factory=dict)
     desk: Desk = field(default_factory=Desk)
-    estimates: Estimates = field(default_factory=Estimates)
     on_tested: list[Callable[[str], object]] = field(default_factory=list)  # a test was planned or read out
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
     kept_dir: Path | None = None  # what stays in a workspace
@@ -172,8 +170,6 @@ class Handlers:
                 found = self.choices.studio_of(owner).read_words(creative) if has_model else creative
         except AdCreativeError:
             return "", {}
-        if has_model and (found.read_fields or not creative.has_words):
-            self.estimates.note_lettering(creative, bool(found.read_fields))
         fields = {name: getattr(found, name) for name in found.read_fields}
         return fragments.read_fields(tuple(fields), found.read_note, has_accents=is_accented(fields.values())), fields
 

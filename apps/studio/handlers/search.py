@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +19,6 @@ from ..html import fragments
 from ..sessions.ads import NO_AD
 from ..sessions.jobs import Job, JobState
 from ..sessions.model_queue import Ticket
-from ..sessions.wishes import measure_wish
 from .screens import Brought, Opened, Screen
 
 log = logging.getLogger(__name__)
@@ -105,16 +103,12 @@ class Task:
             with self.handlers.model_queue.hold(self.ticket, should_stop=should_stop) as has_model:
                 if not has_model or should_stop():
                     return Screen()
-                kinds, num_versions = self._measure()
-                started_s = time.monotonic()
                 session = self.handlers.choices.studio_of(self.owner).open_one(
                     self.brought.creative, self.settings, should_stop=should_stop
                 )
                 outcome = session.search(progress=tell, should_stop=should_stop, show_best=self.watch.show)
             if should_stop() and not self.watch.is_cancelled:
                 return Screen()
-            if not should_stop():
-                self.handlers.estimates.note(kinds[0], num_versions, time.monotonic() - started_s)
             screen = self.handlers.show(self.owner, self.brought, Opened(session=session, outcome=outcome))
             return replace(screen, progress=fragments.stopped_early(told[-1])) if should_stop() and told else screen
         except AdCreativeError as error:
@@ -122,11 +116,3 @@ class Task:
         except Exception as error:
             log.exception("a search failed")
             return Screen(progress=fragments.breakdown(error), record={"status": "failed", "error": "internal error"})
-
-    def _measure(self) -> tuple[tuple[str, ...], int]:
-        """Return of what kind the search is, with the words in its picture read, and how many versions it weighs."""
-        creative, estimates = self.brought.creative, self.handlers.estimates
-        if estimates.find_lettering(creative) is None and creative.has_image:
-            bare = Creative(image_path=creative.image_path, file_name=creative.file_name)
-            estimates.note_lettering(creative, bool(self.handlers.choices.studio_of(self.owner).read_words(bare).read_fields))
-        return measure_wish(creative, self.brought.wish, estimates.find_lettering(creative))

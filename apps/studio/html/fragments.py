@@ -17,7 +17,6 @@ from adcreative.report.rendering import build_environment
 from adcreative.report.summary import calibration_sentence
 
 from ..sessions.ads import NO_AD, AdState, Stage
-from ..sessions.estimates import Estimate
 from ..sessions.jobs import JobState
 from ..sessions.questions import Unanswered
 from .plain import plain
@@ -32,7 +31,6 @@ FIELD_LABELS = {
 }  # fmt: skip
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 SAID_IN_MINUTES_S = 90.0
-CLOSE = 1.5  # how many times its shorter end a span of time may be and still be said as one number
 
 
 def _render(macro: str, **values: Any) -> str:
@@ -216,25 +214,6 @@ def _say_left(seconds: float) -> str:
     if seconds < SAID_IN_MINUTES_S:
         return f"about {words.rounded(max(round(seconds), 1))} s left"
     return f"about {words.rounded(round(seconds / 60))} min left"
-
-
-def estimate(expected: Estimate, num_versions: int, *, num_ahead: int = 0) -> str:
-    """Say how long a search takes before it begins, and what that rests on."""
-    rests = "as long as it took here before"
-    if not expected.is_measured:
-        rests = "a first guess; it gets better each time on this computer"
-    ahead = f" {num_ahead} {'person is' if num_ahead == 1 else 'people are'} before you." if num_ahead else ""
-    return note(f"Weighs {num_versions} versions: {_say_seconds(expected)} ({rests}).{ahead}")
-
-
-def _say_seconds(expected: Estimate) -> str:
-    low_s, high_s = expected.low_s, expected.high_s
-    unit, seconds = ("seconds", 1) if high_s < SAID_IN_MINUTES_S else ("minutes", 60)
-    low, high = (max(1, round(one / seconds)) for one in (low_s, high_s))
-    if high < CLOSE * low:
-        middle = max(1, round((low_s + high_s) / 2 / seconds))
-        return f"about {words.rounded(middle)} {unit if middle > 1 else unit[:-1]}"
-    return f"{words.rounded(low)} to {words.rounded(high)} {unit}"
 
 
 def stopped_early(state: JobState) -> str:

@@ -28,6 +28,7 @@ from .parts import (
     scroll_to,
     show_ad,
     take_only_uploads,
+    wire_work,
 )
 from .pictures import Fillings
 from .training import build_training
@@ -72,6 +73,7 @@ def build_account(
                 take_only_uploads(upload)
             metric = gr.Dropdown(METRICS, value="ctr", label="Rank by", elem_id="account-metric")
             button = gr.Button("Read the results", variant="primary", size="lg", elem_id="account-button")
+            stop = gr.Button("Stop reading", variant="stop", size="sm", visible=False, elem_id="account-stop")
             pictures, works = build_training(page, trainings, visitor, results, chosen, tuple(COLUMNS))
             question, *buttons = build_question()
         with gr.Column(scale=7, min_width=320):
@@ -81,35 +83,28 @@ def build_account(
             with gr.Accordion("Numbers for the record", open=False):
                 record = gr.JSON(label="Account")
 
-    def flat(screens: Iterator[AccountScreen]) -> Iterator[Any]:
-        for screen in screens:
-            yield screen.shown, screen.record
+    def flat(screen: AccountScreen) -> list[Any]:
+        return [screen.shown, screen.record]
 
     def account(
         request: gr.Request, results_path: str | None = None, package_path: str | None = None, visitor: str | None = None,
         metric: str = "ctr", picture_paths: list[str] | None = None, **columns: str | None,
     ) -> Iterator[Any]:  # fmt: skip
         ours, owner = read_choices(columns, COLUMNS), find_owner(visitor, request)
-        yield from flat(accounts.ask(owner, results_path, package_path, ours, metric=metric, picture_paths=picture_paths or ()))
-
-    def resume_account(request: gr.Request, visitor: str | None = None) -> Iterator[Any]:
-        for screen in accounts.resume(find_owner(visitor, request)):
-            yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * 2])
+        found = accounts.ask(owner, results_path, package_path, ours, metric=metric, picture_paths=picture_paths or ())
+        yield from map(flat, found)
 
     asked = {**question, "results_path": results, "visitor": visitor}
-    wire_insights(insights, asked, (buttons[0], buttons[1]), answer, chosen, tuple(COLUMNS))
+    wire_insights(page, insights, asked, (buttons[0], buttons[1]), answer, chosen, tuple(COLUMNS))
     _wire_columns(accounts, results, visitor, [looked, mapping, *(chosen[f"{ours}_column"] for ours in COLUMNS)])
     inputs: Fields = {
         "results_path": results, "package_path": package, "visitor": visitor, **chosen, "metric": metric,
         "picture_paths": pictures,
     }  # fmt: skip
-    button.click(
+    button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
         account, None, [shown, record], inputs_kwargs=inputs, api_name="account", show_progress="hidden", **WATCHING
-    ).then(None, js=scroll_to("#account"), **MOVES)
-    page.load(
-        resume_account, None, [shown, record], inputs_kwargs={"visitor": visitor}, api_name="resume_account",
-        show_progress="hidden", **WATCHING,
-    )  # fmt: skip
+    ).then(lambda: gr.update(visible=False), None, stop, **MOVES).then(None, js=scroll_to("#account"), **MOVES)
+    wire_work(page, accounts, visitor, stop, [shown, record], flat=flat, resume="resume_account", cancel="cancel_account")
     _wire_winner(Winners(handlers=accounts.handlers), shown, {"package_path": package, "visitor": visitor}, fillings, tabs)
 
 

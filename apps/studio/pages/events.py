@@ -187,9 +187,8 @@ class AdEvents:
         settled = self.settle(request, screen.record, visitor, is_other=True)
         return [*shown_now, *flat(screen), *moves, *settled[len(moves) :]]
 
-    def wire_search(self, wish: Fields, improve_pressed: Any, stop_button: gr.Button) -> Any:
-        """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so.
-        Return the event of a search that has ended."""
+    def wire_search(self, wish: Fields, improve_pressed: Any, stop_button: gr.Button) -> None:
+        """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so."""
         place = self.place
 
         def cancel(request: gr.Request, visitor: str | None = None) -> str:
@@ -214,7 +213,6 @@ class AdEvents:
             cancel, None, place.outputs[0], inputs_kwargs={"visitor": self.visitor}, api_name="cancel", queue=False,
             show_progress="hidden",
         ).then(show_end, self.visitor, place.outputs[0], **MOVES)  # fmt: skip
-        return ended
 
     def wire_choice(self, results: dict[str, Any]) -> None:
         """Take another version than the one that was offered."""

@@ -8,7 +8,18 @@ from typing import Any
 import gradio as gr
 
 from ..handlers.insights import Insights, InsightScreen
-from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, read_choices, scroll_to, take_only_uploads
+from .parts import (
+    MOVES,
+    WATCHING,
+    Fields,
+    file_to_take,
+    find_owner,
+    fragment,
+    read_choices,
+    scroll_to,
+    take_only_uploads,
+    wire_work,
+)
 
 LABELS = [("Which of your columns say anything", "columns"), ("Tomorrow's rotation", "rotation"), ("Retire by", "retire"),
           ("Keywords", "keywords")]  # fmt: skip
@@ -35,25 +46,21 @@ def build_answer() -> list[gr.blocks.Block]:
 
 
 def wire_insights(
-    insights: Insights, asked: Fields, buttons: tuple[gr.Button, gr.Button], outputs: list[gr.blocks.Block], chosen: Fields,
-    names: tuple[str, ...],
+    page: gr.Blocks, insights: Insights, asked: Fields, buttons: tuple[gr.Button, gr.Button],
+    outputs: list[gr.blocks.Block], chosen: Fields, names: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Answer, stop; `chosen` are the dropdowns of the export's columns, `names` ours for them."""
     answer, stop = buttons
 
-    def flat(screens: Iterator[InsightScreen]) -> Iterator[Any]:
-        for screen in screens:
-            yield screen.shown, str(screen.table) if screen.table else None, screen.record
+    def flat(screen: InsightScreen) -> list[Any]:
+        return [screen.shown, str(screen.table) if screen.table else None, screen.record]
 
     def ask_account(
         request: gr.Request, question: str = "columns", results_path: str | None = None, labels_path: str | None = None,
         visitor: str | None = None, **columns: str | None,
     ) -> Iterator[Any]:  # fmt: skip
         ours = read_choices(columns, names)
-        yield from flat(insights.ask(find_owner(visitor, request), question, results_path, labels_path, ours))
-
-    def cancel_question(request: gr.Request, visitor: str | None = None) -> str:
-        return insights.cancel(find_owner(visitor, request))
+        yield from map(flat, insights.ask(find_owner(visitor, request), question, results_path, labels_path, ours))
 
     def settle(request: gr.Request, path: str | None, visitor: str | None) -> list[Any]:
         return [gr.update(visible=insights.is_running(find_owner(visitor, request))), gr.update(visible=bool(path))]
@@ -64,7 +71,6 @@ def wire_insights(
     ).then(settle, [outputs[1], asked["visitor"]], [stop, outputs[1]], **MOVES).then(
         None, js=scroll_to("#insight"), **MOVES
     )  # fmt: skip
-    stop.click(
-        cancel_question, None, outputs[0], inputs_kwargs={"visitor": asked["visitor"]}, api_name="cancel_question", queue=False,
-        show_progress="hidden",
-    )  # fmt: skip
+    names = {"resume": "resume_question", "cancel": "cancel_question"}
+    found = wire_work(page, insights, asked["visitor"], stop, outputs, flat=flat, **names)  # type: ignore[arg-type]
+    found.then(settle, [outputs[1], asked["visitor"]], [stop, outputs[1]], **MOVES)

@@ -25,6 +25,7 @@ from .parts import (
     fragment,
     show_ad,
     take_only_uploads,
+    wire_work,
 )
 from .pictures import Fillings
 
@@ -64,18 +65,13 @@ def build_folder(
             record = gr.JSON(visible=False)
     outputs = [shown, table, record]
 
-    def flat(screens: Iterator[FolderScreen]) -> Iterator[Any]:
-        for screen in screens:
-            yield screen.shown, str(screen.table) if screen.table else None, screen.record
+    def flat(screen: FolderScreen) -> list[Any]:
+        return [screen.shown, str(screen.table) if screen.table else None, screen.record]
 
     def score_folder(
         request: gr.Request, upload_paths: list[str] | None = None, visitor: str | None = None, **written: str | None
     ) -> Iterator[Any]:
-        yield from flat(folders.score(find_owner(visitor, request), upload_paths, written))
-
-    def resume_folder(request: gr.Request, visitor: str | None = None) -> Iterator[Any]:
-        for screen in folders.resume(find_owner(visitor, request)):
-            yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * len(outputs)])
+        yield from map(flat, folders.score(find_owner(visitor, request), upload_paths, written))
 
     show_stop, settle = _wire_states(folders)
     uploads.change(_bring(folders), [uploads, visitor], None, **MOVES)
@@ -85,14 +81,9 @@ def build_folder(
         api_name="score_folder",
         show_progress="hidden", **WATCHING,
     ).then(settle, visitor, settled, **MOVES)  # fmt: skip
-    page.load(show_stop, visitor, stop, **MOVES).then(
-        resume_folder, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume_folder", show_progress="hidden",
-        **WATCHING,
-    ).then(settle, visitor, settled, **MOVES)  # fmt: skip
-    stop.click(
-        _cancel(folders), None, shown, inputs_kwargs={"visitor": visitor}, api_name="cancel_folder", queue=False,
-        show_progress="hidden",
-    )  # fmt: skip
+    page.load(show_stop, visitor, stop, **MOVES)
+    found = wire_work(page, folders, visitor, stop, outputs, flat=flat, resume="resume_folder", cancel="cancel_folder")
+    found.then(settle, visitor, settled, **MOVES)
     _wire_arrange(folders, shown, visitor, order, query)
     for event in _wire_take(folders, shown, visitor, fillings.form):
         show_ad(event, tabs)
@@ -154,13 +145,6 @@ def _bring(folders: Folders) -> Any:
         folders.bring(find_owner(visitor, request), upload_paths)
 
     return bring_folder
-
-
-def _cancel(folders: Folders) -> Any:
-    def cancel_folder(request: gr.Request, visitor: str | None = None) -> str:
-        return folders.cancel(find_owner(visitor, request))
-
-    return cancel_folder
 
 
 def _take(folders: Folders) -> Any:

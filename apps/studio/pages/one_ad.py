@@ -101,9 +101,8 @@ def build_bring() -> Bring:
     )  # fmt: skip
 
 
-def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Button, gr.HTML, gr.HTML]:
-    """Build step 3: what may change, for how long, its two buttons, where its progress is shown,
-    and what is said of its length before."""
+def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Button, gr.HTML]:
+    """Build step 3: what may change, for how long, its two buttons, and where its progress is shown."""
     names = handlers.studio.direction_names
     labels = [(direction_label(name).capitalize(), name) for name in names]
     with gr.Row(elem_classes="ac-columns"):
@@ -135,10 +134,10 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
             tuning = _build_tuning(labels)
         with gr.Column(scale=6, min_width=320):
             effort = gr.Radio(
-                [("Quick look", "quick"), ("Normal", "normal"), ("Thorough", "thorough")], value="normal",
+                [("Quick look (seconds)", "quick"), ("Normal (half a minute)", "normal"), ("Thorough (minutes)", "thorough")],
+                value="normal",
                 label="How long to look", elem_id="effort", info="You can stop at any time and keep the best found so far.",
             )  # fmt: skip
-            estimate = fragment(elem_id="estimate")
             with gr.Row():
                 improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
                 stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
@@ -149,7 +148,7 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
     }  # fmt: skip
     order = ("effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness", "brief", "avoid",
              "brand_kit_path", "changes")  # fmt: skip
-    return {name: wish[name] for name in order}, consent, improve, stop, progress, estimate
+    return {name: wish[name] for name in order}, consent, improve, stop, progress
 
 
 def _build_tuning(labels: list[tuple[str, str]]) -> Fields:

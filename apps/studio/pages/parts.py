@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from ..handlers.account import WRITTEN
+from ..handlers.long_work import LongWork
 from ..sessions.model_queue import MAX_WAITING
 from ..sessions.owners import KEPT
 from ..sessions.privacy import private_dir
@@ -54,6 +55,28 @@ def fragment(value: str = "", **options: Any) -> gr.HTML:
 def file_to_take(label: str, **options: Any) -> gr.File:
     """Place for files that the page hands out, hidden until there are some; none of them can be taken off it."""
     return gr.File(label=label, interactive=False, visible=False, elem_classes="ac-take", **options)
+
+
+def wire_work(
+    page: gr.Blocks, work: LongWork[Any], visitor: gr.BrowserState, stop: gr.Button, outputs: list[Any], *,
+    flat: Callable[[Any], list[Any]], resume: str, cancel: str,
+) -> Any:  # fmt: skip
+    """Find long work again when a page is opened, and stop it at a press; return the event of work that was found and ended.
+
+    Args:
+        flat: makes the values of `outputs`, a fragment first, of a screen. resume, cancel: the names of both in the API.
+    """
+
+    def find_again(request: gr.Request, visitor: str | None = None) -> Iterator[list[Any]]:
+        for screen in work.resume(find_owner(visitor, request)):
+            yield flat(screen) if screen.shown else [gr.skip()] * len(outputs)
+
+    def end(request: gr.Request, visitor: str | None = None) -> str:
+        return work.cancel(find_owner(visitor, request))
+
+    asked: dict[str, Any] = {"inputs_kwargs": {"visitor": visitor}, "show_progress": "hidden"}
+    stop.click(end, None, outputs[0], api_name=cancel, queue=False, **asked)
+    return page.load(find_again, None, outputs, api_name=resume, **asked, **WATCHING)
 
 
 def press(button: gr.Button) -> Any:

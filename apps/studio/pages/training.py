@@ -12,7 +12,7 @@ from adcreative.errors import AdCreativeError
 from ..handlers.models import MAX_NAME
 from ..handlers.training import Trainings, TrainingScreen
 from ..html import fragments
-from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, read_choices, take_only_uploads
+from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, read_choices, take_only_uploads, wire_work
 
 HINT = (
     "Let the scores learn from these results: 60 ads with clicks are enough to begin with. It takes a minute or two; nothing "
@@ -23,9 +23,9 @@ SHIPPED = ("The model that comes with the app", "")
 
 
 def build_training(
-    page: gr.Blocks, trainings: Trainings, visitor: gr.BrowserState, results: gr.File, chosen: Fields, names: tuple[str, ...]
+    page: gr.Blocks, trainings: Trainings, visitor: gr.BrowserState, results: gr.File, chosen: Fields, ours: tuple[str, ...]
 ) -> tuple[gr.File, gr.HTML]:
-    """Build it under the upload of the account page; `chosen` are the dropdowns of its columns, `names` ours for them.
+    """Build it under the upload of the account page; `chosen` are the dropdowns of its columns, `ours` our names for them.
 
     Returns:
         where the pictures of the ads are uploaded; and where stands what works in the account, to be put where there is room.
@@ -47,20 +47,15 @@ def build_training(
     settle = _settle(trainings)
     _build_models(page, trainings, visitor, outputs, (settle, [card, visitor], settled))
 
-    def flat(screens: Iterator[TrainingScreen]) -> Iterator[Any]:
-        for screen in screens:
-            yield screen.shown, str(screen.card) if screen.card else None, screen.record, screen.works
+    def flat(screen: TrainingScreen) -> list[Any]:
+        return [screen.shown, str(screen.card) if screen.card else None, screen.record, screen.works]
 
     def train_account(
         request: gr.Request, results_path: str | None = None, picture_paths: list[str] | None = None,
         visitor: str | None = None, **columns: str | None,
     ) -> Iterator[Any]:  # fmt: skip
-        ours = read_choices(columns, names)
-        yield from flat(trainings.train(find_owner(visitor, request), results_path, picture_paths, ours))
-
-    def resume_training(request: gr.Request, visitor: str | None = None) -> Iterator[Any]:
-        for screen in trainings.resume(find_owner(visitor, request)):
-            yield from flat(iter([screen])) if screen.shown else iter([[gr.skip()] * len(outputs)])
+        said = read_choices(columns, ours)
+        yield from map(flat, trainings.train(find_owner(visitor, request), results_path, picture_paths, said))
 
     def forget_training(request: gr.Request, visitor: str | None = None) -> list[Any]:
         return [trainings.forget(find_owner(visitor, request)), None, {}, ""]
@@ -70,14 +65,8 @@ def build_training(
     train.click(lambda: [gr.update(visible=True), ""], None, [stop, ready], **MOVES).then(
         train_account, None, outputs, inputs_kwargs=inputs, api_name="train_account", show_progress="hidden", **WATCHING
     ).then(settle, [card, visitor], settled, **MOVES)
-    page.load(
-        resume_training, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume_training", show_progress="hidden",
-        **WATCHING,
-    ).then(settle, [card, visitor], settled, **MOVES)  # fmt: skip
-    stop.click(
-        _cancel(trainings), None, shown, inputs_kwargs={"visitor": visitor}, api_name="cancel_training", queue=False,
-        show_progress="hidden",
-    )  # fmt: skip
+    names = {"resume": "resume_training", "cancel": "cancel_training"}
+    wire_work(page, trainings, visitor, stop, outputs, flat=flat, **names).then(settle, [card, visitor], settled, **MOVES)
     forget.click(
         forget_training, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="forget_training", queue=False
     ).then(settle, [card, visitor], settled, **MOVES)
@@ -152,10 +141,3 @@ def _settle(trainings: Trainings) -> Any:
         ]  # fmt: skip
 
     return settle
-
-
-def _cancel(trainings: Trainings) -> Any:
-    def cancel_training(request: gr.Request, visitor: str | None = None) -> str:
-        return trainings.cancel(find_owner(visitor, request))
-
-    return cancel_training

@@ -68,13 +68,6 @@ class ModelQueue:
             return sum(other < ticket for other in self._line) + (self._sitting not in (None, ticket))
 
     @property
-    def num_searches(self) -> int:
-        """How many searches have the model or wait for it; a short question is over before one feels it."""
-        with self._changed:
-            sitting = () if self._sitting is None else (self._sitting,)
-            return sum(ticket.is_long for ticket in (*self._line, *sitting))
-
-    @property
     def is_taken(self) -> bool:
         """Whether anybody has the model."""
         return self._sitting is not None

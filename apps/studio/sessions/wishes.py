@@ -10,7 +10,6 @@ from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import ImproveSettings
 
-from .estimates import FACES, LETTERED_FACES, LETTERED_PICTURE, PICTURE, WORDS
 from .questions import Unanswered
 
 FORM_FIELDS = ("image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement")
@@ -24,7 +23,6 @@ EFFORTS: dict[str, dict[str, int | None]] = {
     "normal": {"population_size": None, "generations": None},
     "thorough": {"population_size": 64, "generations": 20},
 }
-NORMAL_SIZES = (48, 6)  # of editor.search.config.SearchConfig; a test holds them together
 # "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
 FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
 CHANGES = ("words", "text", "look")
@@ -80,26 +78,6 @@ def with_consent(creative: Creative, wish: Wish) -> Creative:
     """Note on the creative what the user said about the faces in it; whether that suffices is the pipeline's to say."""
     named = {FACES_SYNTHETIC: SYNTHETIC_PERSON, FACES_ALLOWED: wish.consent_id.strip()[:200]}
     return replace(creative, consent_id=named.get(wish.faces, ""))
-
-
-def measure_wish(creative: Creative, wish: Wish, is_lettered: bool | None) -> tuple[tuple[str, ...], int]:
-    """Return what a search works on, as one or two of the kinds in `estimates`, and how many versions it weighs.
-
-    Args:
-        is_lettered: whether there are words in the picture; None, not known yet, leaves two kinds.
-    """
-    sizes = EFFORTS[wish.effort]
-    population, generations = sizes["population_size"] or NORMAL_SIZES[0], sizes["generations"] or NORMAL_SIZES[1]
-    plain, lettered = PICTURE, LETTERED_PICTURE
-    if wish.faces in (FACES_ALLOWED, FACES_SYNTHETIC):
-        plain, lettered = FACES, LETTERED_FACES
-    if not creative.has_image:
-        kinds: tuple[str, ...] = (WORDS,)
-    elif is_lettered is None:
-        kinds = (plain, lettered)
-    else:
-        kinds = (lettered if is_lettered and "text" in wish.changes else plain,)
-    return kinds, population * (generations + 1)
 
 
 def search_settings(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> ImproveSettings:
