@@ -62,7 +62,6 @@ class FakeOutcome:
     image_u8: np.ndarray | None
     control_u8: np.ndarray | None
     alternatives: tuple[FakeAlternative, ...] = ()
-    front: tuple[tuple[float, float], ...] = ((0.3, 0.02), (0.8, 0.05))
     settings: dict = field(default_factory=dict)
 
 

@@ -21,10 +21,10 @@ from apps.studio.handlers.brand import Brands, KitForm
 from apps.studio.handlers.demo import Demo
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
-from apps.studio.html import fragments, results
+from apps.studio.html import fragments
 from apps.studio.sessions.model_queue import MAX_WAITING
 from apps.studio.sessions.wishes import Wish, build_creative, search_settings
-from tests.apps.fakes import FakeAlternative, FakeFace, FakeStudio
+from tests.apps.fakes import FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 ALLOWED = Wish(effort="quick", faces="allowed", consent_id="c-17", directions=("smile",))
@@ -353,13 +353,6 @@ def test_who_leaves_the_line_is_not_waited_for(handlers: Handlers, studio: FakeS
     assert last.record == {"status": "stopped", "rounds": 0}
     assert not studio.asked
     assert handlers.score(headline="a")[1]["ctr"] == 0.0152
-
-
-def test_each_edit_that_can_be_taken_says_how_real_it_looks() -> None:
-    found = [FakeAlternative(0.1, 0.05, 1.0, "Mud"), FakeAlternative(0.1, 0.04, 0.5, "Hills", identity=None, realism=None)]
-    shown = results.alternatives(found, front=[(0.5, 0.04)])
-    assert "; likeness 0.97" in shown
-    assert shown.count("; realism 0.93") == shown.count("realism") == 1
 
 
 def test_a_brand_kit_goes_with_the_search_and_is_deleted_with_it(handlers: Handlers, studio: FakeStudio) -> None:

@@ -45,7 +45,7 @@ CUT_OFF = (
     "the try finds the same versions."
 )
 NO_SUCH_AD = "This ad is no longer in the library."
-_SCREEN_TEXTS = ("result", "record", "alternatives", "cards", "shown", "ad", "key")
+_SCREEN_TEXTS = ("result", "record", "cards", "shown", "ad", "key")
 
 
 @dataclass(kw_only=True, eq=False)

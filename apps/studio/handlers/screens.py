@@ -30,11 +30,10 @@ Pair = tuple[Path, Path]
 class Screen:
     """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
 
-    alternatives: the map of other edits, as a fragment; cards: the same as cards; choices: the names of those that can be taken
-    instead. run: the folder
-    that the later steps work on; it never leaves this process, and neither do creative, key (of the open outcome) and wish
-    (what was asked for). ad is what the ad is known by, shown what this result of it is known by: an approval names the latter.
-    shapes: the pictures of further shapes that were shown, with the sha256 of each.
+    cards: other edits, as a fragment; choices: the names of those that can be taken instead. run: the folder that the later
+    steps work on; it never leaves this process, and neither do creative, key (of the open outcome) and wish (what was asked
+    for). ad is what the ad is known by, shown what this result of it is known by: an approval names the latter. shapes: the
+    pictures of further shapes that were shown, with the sha256 of each.
     """
 
     progress: str = ""
@@ -42,7 +41,6 @@ class Screen:
     result: str = ""
     download: Path | None = None
     record: dict[str, Any] = field(default_factory=dict)
-    alternatives: str = ""
     cards: str = ""
     choices: tuple[str, ...] = ()
     run: Path | None = None
@@ -107,7 +105,6 @@ def show_outcome(brought: Brought, opened: Opened, folder: Path, *, studio: Stud
     return Screen(
         pair=pair, result=results.result(outcome, brought.before_u8, cards, creative), download=download,
         record={**result, "shown": shown}, shown=shown, ad=brought.ad,
-        alternatives=results.alternatives(alternatives, outcome.front, taken),
         cards=results.cards(outcome, opened.session.picture, taken),
         choices=tuple(results.name_alternative(number) for number in range(1, len(alternatives) + 1)),
         run=run if is_edited else None, creative=creative, key=key, wish=brought.wish,

@@ -1,4 +1,4 @@
-"""What a search found, as HTML: one sentence, the five best edits as cards, the map of all, and the details behind them.
+"""What a search found, as HTML: one sentence, the five best edits as cards, and the details behind them.
 
 The rate chart and the word comparison are the report's own, so that the app and the report say the same.
 """
@@ -113,38 +113,6 @@ def say_kept_words(one: Any, result: Any) -> str:
     if changed and not any(told.code == "words_set" for told in one.picture_problems):
         return "New words beside the picture only"
     return ""
-
-
-def alternatives(found: Sequence[Any], front: Sequence[tuple[float, float]], taken: int | None = None) -> str:
-    """Draw the edits of a search as a map: how large the edit is, against the gain that is sure; and list them in words.
-
-    Args:
-        found: edits that can be taken, each with uplift, uplift_low (log-odds), identity (-1..1 or None), realism (0..1 or
-            None), size, headline, edits. front: (size, uplift_low) of everything on the search's front. taken: the number of
-            the edit shown now.
-    """
-    if not found or any(one.uplift is None for one in found):
-        return ""
-    points = [(one.size, one.uplift_low) for one in found]
-    sizes, lows = zip(*points, *front, (0.0, 0.0), strict=True)
-    span_x, low_y, high_y = max(*sizes, 1e-9), min(lows), max(lows)
-
-    def place(size: float, low: float) -> tuple[str, str]:
-        return f"{40 + 340 * size / span_x:.1f}", f"{160 - 140 * (low - low_y) / max(high_y - low_y, 1e-9):.1f}"
-
-    rows = [
-        {
-            "name": name_alternative(number), "number": number, "place": place(one.size, one.uplift_low),
-            "gain": words.signed_percent(float(np.expm1(one.uplift))),
-            "sure": words.signed_percent(float(np.expm1(one.uplift_low))),
-            "likeness": words.describe_similarity(one.identity, one.edit_strength),
-            "realism": words.describe_realism(one.realism),
-            "headline": one.headline,
-            "faces": say_looks([asdict(edit) for edit in one.edits]),
-        }
-        for number, one in enumerate(found, 1)
-    ]  # fmt: skip
-    return _render("alternatives", rows=rows, taken=taken, front=[place(*point) for point in front], zero=place(0.0, 0.0))
 
 
 def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]], creative: Creative | None = None) -> str:

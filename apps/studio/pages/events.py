@@ -38,7 +38,7 @@ LEAVE_DEMO = """() => {
 }"""  # the samples go once there is an ad
 # the ad that the address of the page names (addresses.js)
 WANTED_AD = "(visitor) => [visitor, window.adcreativeWanted?.('ads') ?? '']"
-NUM_MOVES = 12 + NUM_LATER_TEXTS  # outputs that a result moves: buttons, the result, its shapes, boxes of the later steps
+NUM_MOVES = 10 + NUM_LATER_TEXTS  # outputs that a result moves: buttons, the result, its shapes, boxes of the later steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,8 +224,8 @@ class AdEvents:
             except AdCreativeError as error:
                 return fragments.problem(error), *[gr.skip()] * (len(place.outputs) - 1)
 
-        def pick(request: gr.Request, dot: gr.EventData, visitor: str | None = None) -> tuple[Any, ...]:
-            return choose(request, name_alternative(int(dot.index) + 1), visitor)
+        def pick(request: gr.Request, card: gr.EventData, visitor: str | None = None) -> tuple[Any, ...]:
+            return choose(request, name_alternative(int(card.index) + 1), visitor)
 
         settle = (self.settle, [place.outputs[-1], self.visitor], place.moved)
         taken = results["take"].click(
@@ -233,12 +233,11 @@ class AdEvents:
             api_name="choose", show_progress="minimal", **MODEL_QUEUE,
         )  # fmt: skip
         self.wire_bar(taken.then(*settle, **MOVES))
-        for part in (results["map"], results["cards"]):
-            picked = part.select(
-                pick, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_visibility="private",
-                show_progress="minimal", **MODEL_QUEUE,
-            )  # fmt: skip
-            self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
+        picked = results["cards"].select(
+            pick, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_visibility="private",
+            show_progress="minimal", **MODEL_QUEUE,
+        )  # fmt: skip
+        self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
 
     def wire_return(self, page: gr.Blocks, hero: gr.HTML, fillings: Fillings) -> None:
         """A page that opens shows the ad that its visitor saw last, and its search; one that closes leaves them for a while."""
@@ -312,13 +311,11 @@ class AdEvents:
         is_kept = (
             has_result and not is_edited and screen is not None and screen.creative is not None and screen.creative.has_image
         )
-        has_choice = has_result and screen is not None and len(screen.choices) > 1
         texts = [record.get(f"{name}_edited") or "" for name in ("headline", "description")]
         return [
             gr.update(interactive=True), gr.update(visible=False), gr.update(visible=has_result),
             gr.update(visible=is_edited and screen is not None and screen.pair is not None),
-            gr.update(visible=has_choice and bool(screen and screen.alternatives)),
-            screen.alternatives if screen else "", screen.cards if screen else "",
+            screen.cards if screen else "",
             gr.update(visible=is_kept), "", gr.update(value=None, visible=False), gr.update(visible=has_result),
             gr.update(visible=is_edited), *texts,
             *nothing_yet(Approvals(handlers=self.handlers).say(owner) if is_edited else ""), record.get("shown") or "",
@@ -356,7 +353,7 @@ def flat(screen: Screen) -> tuple[Any, ...]:
 def begin() -> list[dict[str, Any]]:
     """Return the moves when a search begins: two buttons, then what `settle` shows, hidden; the later texts stay."""
     hidden = gr.update(visible=False)
-    return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden, gr.skip(), gr.skip(), hidden,
+    return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, gr.skip(), hidden,
             gr.skip(), gr.skip(), hidden, hidden, *[gr.skip()] * NUM_LATER_TEXTS]  # fmt: skip
 
 

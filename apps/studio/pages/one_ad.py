@@ -28,7 +28,7 @@ from .consent import Consent, build_consent
 from .parts import MOVES, Fields, fragment, take_only_uploads
 
 MAX_FACES = 12
-# a click on a card's button or a numbered dot takes that version
+# a click on a card's button takes that version
 TAKE_CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-edit]');
   if (one) trigger('select', {index: Number(one.dataset.edit)});
@@ -190,8 +190,6 @@ def build_results() -> dict[str, Any]:
             with gr.Column(scale=6, min_width=320):
                 shown = fragment(elem_id="result")
         cards = fragment(elem_id="cards", js_on_load=TAKE_CLICKS)
-        with gr.Accordion("More: all versions on a map", open=False, visible=False, elem_id="others") as others:
-            edit_map = fragment(elem_id="map", js_on_load=TAKE_CLICKS)
         choice, take = gr.Textbox("", visible=False), gr.Button("Take", visible=False)
-    return {"api": [slider, shown, download], "page": [box, picture_box, others, edit_map, cards], "choice": choice,
-            "take": take, "map": edit_map, "cards": cards}  # fmt: skip
+    return {"api": [slider, shown, download], "page": [box, picture_box, cards], "choice": choice,
+            "take": take, "cards": cards}  # fmt: skip
