@@ -7,16 +7,36 @@ keeps its traceback.
 from __future__ import annotations
 
 import logging
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import gradio as gr
+
+from adcreative.config import read_packaged_yaml
 
 log = logging.getLogger(__name__)
 MAX_REASON_CHARS = 160
 
 
+@cache
+def read_endpoints() -> dict[str, dict[str, str]]:
+    """Return what each endpoint does ("endpoints"), and what inputs mean ("inputs"), by their names."""
+    known: dict[str, dict[str, str]] = read_packaged_yaml(resources.files(__package__) / "endpoints.yaml")
+    return known
+
+
 class CheckedCalls(gr.Blocks):
-    """Blocks that take only values that their inputs can hold."""
+    """Blocks that take only values that their inputs can hold, and say what they are for."""
+
+    def get_api_info(self, *args: Any, **options: Any) -> Any:
+        """Describe the endpoints, each with what it does and what its inputs mean."""
+        info, known = super().get_api_info(*args, **options), read_endpoints()
+        for name, endpoint in info["named_endpoints"].items():
+            endpoint["description"] = known["endpoints"].get(name.strip("/")) or endpoint["description"]
+            for one in endpoint["parameters"]:
+                one["python_type"]["description"] = known["inputs"].get(one["parameter_name"], "")
+        return info
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any) -> list[Any]:
         """Turn the values of a call into what the handler gets.

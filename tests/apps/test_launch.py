@@ -107,6 +107,11 @@ def test_the_page_asks_for_a_score_without_the_queue() -> None:
 def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     names = {name: [parameter["parameter_name"] for parameter in spec["parameters"]] for name, spec in endpoints.items()}
+    assert [name for name, spec in endpoints.items() if not spec["description"]] == []
+    told = {
+        one["parameter_name"]: one["python_type"]["description"] for spec in endpoints.values() for one in spec["parameters"]
+    }
+    assert [name for name, text in told.items() if len(text) < 10] == []
     form = ["image_path", "headline", "primary_text", "description", "cta", "brand", "category", "placement"]
     assert names == {
         "/make_ads": ["photo_paths", "logo_path", "brand", "facts", "colours", "shapes", "roles", "visitor"],

@@ -24,6 +24,7 @@ from adcreative.catalog.tables import write_rows
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import check_picture, check_words, concepts
 
+from ..calls import read_endpoints
 from ..handlers.account import Accounts
 from ..handlers.make import MakeForm, Makes
 from ..handlers.many_ads import Folders
@@ -38,22 +39,6 @@ from .parts import MODEL_QUEUE, QUICK, WATCHING, Fields, take_only_uploads
 FOR_A_PERSON = "Nothing was approved. A person looks at the result in the page of this app, and approves and packs it there."
 
 
-# what no tool says of its own inputs
-DESCRIBED = {
-    "image_path": "the picture of the ad, uploaded or as a data URI; may be left out.",
-    "headline": "the ad's headline; words in the picture are read where all words are left out.",
-    "primary_text": "the text above or beside the picture.",
-    "description": "the smaller line under the headline.",
-    "cta": "the words on the button, such as “Shop now”.",
-    "brand": "who the ad is from.",
-    "category": "what is sold, such as “shoes”.",
-    "placement": "where it runs: feed, story, reel, search, display or right column; empty: not known.",
-    "usual_rate_percent": "how often the account's ads are clicked, in percent; 0: unknown.",
-    "daily_impressions": "how often a day the ads of the test can be shown, both together.",
-    "ads": "a list of ads, each an object with headline, primary_text, description, cta, brand, category or placement.",
-    "results_path": "the export of an ad platform (CSV or Excel), or a table with ad_name, impressions and clicks, uploaded.",
-    "session": "any name; ads of one session are kept apart from those of others.",
-}
 # fields of an answer that agents may count on; others come beside them
 NUMBER = {"type": ["number", "null"]}
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -174,10 +159,8 @@ def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Blo
     def call(*values: Any) -> Any:
         return tool(**dict(zip(inputs, values, strict=True)))
 
-    told = inspect.getdoc(tool) or ""
-    call.__doc__ = "\n".join(
-        [told, *(f"    {name}: {text}" for name, text in DESCRIBED.items() if name in inputs and f" {name}: " not in told)]
-    )
+    told, known = inspect.getdoc(tool) or "", read_endpoints()["inputs"]
+    call.__doc__ = "\n".join([told, *(f"    {name}: {known[name]}" for name in inputs if f" {name}: " not in told)])
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, kind, default=getattr(one, "value", None)) for name, one in inputs.items()]
     )
