@@ -88,9 +88,9 @@ class LongWork(Generic[Screen]):
         return self.screen(shown=fragments.note("Stopped."), record={"status": "stopped"})
 
     def resume(self, owner: str) -> Iterator[Screen]:
-        """Show the owner's work again, running or done; what `find_screen` has without any."""
+        """Show the owner's work again while it runs, else what `find_screen` has."""
         job = self.board.find(owner)
-        yield from self.watch(job) if job is not None else iter([self.find_screen(owner)])
+        yield from self.watch(job) if job is not None and not job.is_finished else iter([self.find_screen(owner)])
 
     def find_screen(self, owner: str) -> Screen:
         """Return what the owner's work shows now that it is done; an empty screen without any."""

@@ -7,12 +7,11 @@ its owner's alone, lies with their results and goes with them.
 from __future__ import annotations
 
 import json
-import logging
 import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +33,17 @@ from adcreative.pipeline import (
     report_ads,
     roles_of,
 )  # fmt: skip
-from adcreative.progress import Rounds, ShouldStop
+from adcreative.progress import Progress, ShouldStop
 from adcreative.report.pictures import Preview, preview
 
 from ..html import fragments
 from ..html import make as make_fragments
-from ..sessions.jobs import Job, JobBoard
+from ..sessions.jobs import Job
 from ..sessions.model_queue import Ticket
-from ..sessions.owners import home_of
-from .one_ad import Handlers
+from ..sessions.owners import ByHome
+from .long_work import LongWork
 from .scores import label_ad
 from .sizes import RATIOS
-
-log = logging.getLogger(__name__)
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SHAPES = {**RATIOS, "Box 300 × 250": "300x250", "Skyscraper 160 × 600": "160x600", "Banner 728 × 90": "728x90"}
@@ -99,18 +96,17 @@ class Making:
 
     ticket: Ticket
     job: Job[MakeScreen] | None = None
-    stage: str = ""
     pictures: list[Preview | None] = field(default_factory=list)
     rates: dict[str, str] = field(default_factory=dict)
     is_changed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Makes:
+class Makes(LongWork[MakeScreen]):
     """The buttons of the page."""
 
-    handlers: Handlers
-    board: JobBoard[Making] = field(default_factory=lambda: JobBoard(home_of))
+    screen = MakeScreen
+    sets: ByHome[Making] = field(default_factory=ByHome)
 
     def __post_init__(self) -> None:
         self.handlers.also_forget.append(self._forget)
@@ -141,47 +137,31 @@ class Makes:
             return
         try:
             brief, shapes = brief_of(form, kit=self.handlers.choices.kits.get(owner)), choose_shapes(form.shapes)
-            making, earlier = Making(ticket=self.handlers.model_queue.join()), self.board.find(owner)
+            making, earlier = Making(ticket=self.handlers.model_queue.join()), self.sets.get(owner)
             making.rates = earlier.rates if earlier else {}  # of the ads that stand until others do
         except AdCreativeError as error:
-            yield MakeScreen(shown=fragments.problem(error), record={"error": str(error)})
+            yield self.refuse(error)
             return
-        job = Job(work=self._work(owner, brief, shapes, making))
-        making.job = job
-        self.board.post(owner, job, making)
-        job.start()
-        yield from self._watch(making)
+        self.sets[owner] = making
+        making.job = self.start(owner, self._work(owner, brief, shapes, making))
+        yield from self.watch(making.job)
 
-    def resume(self, owner: str) -> Iterator[MakeScreen]:
-        """Show the owner's ads again, being made or as they are now; an empty screen without any."""
-        making = self.board.find(owner)
-        if making is not None and self.is_running(owner):
-            yield from self._watch(making)
-        else:
-            yield self._show(owner) if self.has_ads(owner) else MakeScreen()
-
-    def is_running(self, owner: str) -> bool:
-        """Return whether the owner's ads are being made."""
-        making = self.board.find(owner)
-        return making is not None and making.job is not None and not making.job.is_finished
+    def find_screen(self, owner: str) -> MakeScreen:
+        """Return the owner's ads as they are now; an empty screen without any."""
+        return self._show(owner) if self.has_ads(owner) else MakeScreen()
 
     def has_ads(self, owner: str) -> bool:
         """Return whether the owner has a set."""
         return (self._folder(owner) / ADS / "report.html").is_file()
 
-    def cancel(self, owner: str) -> str:
-        """Ask for an end; the ads found until then are kept."""
-        return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")
-
     def _work(
         self, owner: str, brief: Brief, shapes: Sequence[str], making: Making
-    ) -> Callable[[Rounds, ShouldStop], MakeScreen]:  # fmt: skip
+    ) -> Callable[[Progress, ShouldStop], MakeScreen]:  # fmt: skip
         folder, queue = self._folder(owner), self.handlers.model_queue
 
-        def compose(report: Rounds, should_stop: ShouldStop) -> MakeScreen:
+        def compose(progress: Progress, should_stop: ShouldStop) -> MakeScreen:
             def tell(stage: str, done: int, total: int) -> None:
-                making.stage = stage
-                report(done, total, 0.0)
+                progress(stage, done, total)
                 queue.let_short_pass(making.ticket)
 
             def show(image_u8: np.ndarray) -> None:
@@ -190,7 +170,7 @@ class Makes:
 
             with queue.hold(making.ticket, should_stop=should_stop) as has_model:
                 if not has_model:
-                    return MakeScreen(shown=fragments.note("Stopped."), record={"status": "stopped"})
+                    return self.stopped()
                 shutil.rmtree(folder / DRAFT, ignore_errors=True)
                 self.handlers.choices.studio_of(owner).compose(
                     brief, folder / DRAFT, num=NUM_ADS, shapes=",".join(shapes), progress=tell, should_stop=should_stop,
@@ -204,27 +184,24 @@ class Makes:
                     making.rates[ad["folder"]] = self._expect(owner, ad)
             return self._show(owner)
 
-        def work(report: Rounds, should_stop: ShouldStop) -> MakeScreen:
+        def work(progress: Progress, should_stop: ShouldStop) -> MakeScreen:
             try:
-                return compose(report, should_stop)
-            except AdCreativeError as error:
-                said, record = fragments.problem(error), {"error": str(error)}
-            except Exception as error:
-                log.exception("composing ads failed")
-                said, record = fragments.breakdown(error), {"error": "internal error"}
-            return MakeScreen(shown=said + (self._show(owner).shown if self.has_ads(owner) else ""), record=record)
+                return compose(progress, should_stop)
+            except AdCreativeError as error:  # the set before stands still
+                refused = self.refuse(error)
+                return replace(refused, shown=refused.shown + (self._show(owner).shown if self.has_ads(owner) else ""))
 
         return work
 
-    def _watch(self, making: Making) -> Iterator[MakeScreen]:
-        assert making.job is not None
-        for state in making.job.states(apart_s=0.4):
+    def watch(self, job: Job[MakeScreen]) -> Iterator[MakeScreen]:
+        making = next((one for one in self.sets.values() if one.job is job), None)
+        for state in job.states(apart_s=0.4) if making is not None else ():
             ahead = self.handlers.model_queue.ahead(making.ticket)
             yield MakeScreen(
-                shown=make_fragments.making(state, making.stage, making.pictures, total=NUM_ADS, num_ahead=ahead),
+                shown=make_fragments.making(state, job.stage, making.pictures, total=NUM_ADS, num_ahead=ahead),
                 record={"status": "running"},
             )
-        yield making.job.result()
+        yield job.result()
 
     def open(self, owner: str, name: str | None) -> AdScreen:
         """Open one of the ads.
@@ -244,7 +221,7 @@ class Makes:
             label_ad(Creative(image_path=parts / f"photo-{place}.png"), SMALL_PX)[1] for place in range(len(told["photos"]))
         ]
         cutouts = [(parts / f"photo-{place}.cutout.png").is_file() for place in range(len(photos))]
-        making = self.board.find(owner)
+        making = self.sets.get(owner)
         rate = making.rates.get(folder.name, "") if making else ""
         shown = make_fragments.panel(ad, rate, pictures, palettes=told["palettes"], photos=photos, cutouts=cutouts)
         return AdScreen(
@@ -302,7 +279,7 @@ class Makes:
         """
         if not self.has_ads(owner) or self.is_running(owner):
             raise AdCreativeError(NO_ADS)
-        ads, making = self._folder(owner) / ADS, self.board.find(owner)
+        ads, making = self._folder(owner) / ADS, self.sets.get(owner)
         with self.handlers.model_queue.quick():
             if making is not None and making.is_changed:
                 report_ads(ads)
@@ -316,7 +293,7 @@ class Makes:
 
     def _changed(self, owner: str, folder: Path) -> AdScreen:
         """Open an ad that was changed, with the wall as it is now."""
-        making = self.board.find(owner)
+        making = self.sets.get(owner)
         if making is not None:
             making.is_changed = True
             if making.rates:
@@ -325,7 +302,7 @@ class Makes:
         return AdScreen(**{**vars(opened), "wall": self._show(owner).shown})
 
     def _show(self, owner: str) -> MakeScreen:
-        ads, making = self._read(owner), self.board.find(owner)
+        ads, making = self._read(owner), self.sets.get(owner)
         rates = making.rates if making else {}
         cards = [(ad, label_ad(self._creative(owner, ad), CARD_PX)[1], rates.get(ad["folder"], "")) for ad in ads]
         told = json.loads((self._folder(owner) / ADS / "parts" / "parts.json").read_text(encoding="utf-8"))
@@ -360,7 +337,7 @@ class Makes:
         return self.handlers.owner_dir(owner) / FOLDER
 
     def _forget(self, owner: str) -> None:
-        making, folder = self.board.find(owner), self._folder(owner)
+        making, folder = self.sets.pop(owner, None), self._folder(owner)
         self.board.take_down(owner)
         if making is not None and making.job is not None:  # it may be writing just now
             making.job.then(lambda: shutil.rmtree(folder, ignore_errors=True))

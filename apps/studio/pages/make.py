@@ -156,14 +156,7 @@ def _wire_making(
             photos=tuple(photo_paths or ()), logo=logo_path, brand=brand or "", facts=facts or "", roles=_chosen(roles),
             colours=colours or "", shapes=shapes,
         )  # fmt: skip
-        yield from _flat(makes.make(find_owner(visitor, request), brought))
-
-    def resume_ads(request: gr.Request, visitor: str | None = None) -> Iterator[list[Any]]:
-        for screen in makes.resume(find_owner(visitor, request)):
-            yield [screen.shown, screen.record] if screen.shown else [gr.skip()] * 2
-
-    def cancel_ads(request: gr.Request, visitor: str | None = None) -> str:
-        return makes.cancel(find_owner(visitor, request))
+        yield from map(_flat, makes.make(find_owner(visitor, request), brought))
 
     def settle(request: gr.Request, visitor: str | None) -> list[Any]:
         """Say which buttons are shown; the one that leads on is the one in colour."""
@@ -185,17 +178,12 @@ def _wire_making(
     pressed = press(settled[0])
     pressed.then(begin, None, settled, **MOVES).then(None, js=scroll_to("#make-wall"), **MOVES)
     pressed.then(make_ads, None, outputs, **asked, **WATCHING).then(settle, visitor, settled, **MOVES)
-    page.load(resume_ads, None, outputs, inputs_kwargs={"visitor": visitor}, api_name="resume_ads", show_progress="hidden",
-              **WATCHING).then(settle, visitor, settled, **MOVES)  # fmt: skip
-    settled[1].click(
-        cancel_ads, None, outputs[0], inputs_kwargs={"visitor": visitor}, api_name="cancel_ads", queue=False,
-        show_progress="hidden",
-    )  # fmt: skip
+    found = wire_work(page, makes, visitor, settled[1], outputs, flat=_flat, resume="resume_ads", cancel="cancel_ads")
+    found.then(settle, visitor, settled, **MOVES)
 
 
-def _flat(screens: Iterator[MakeScreen]) -> Iterator[list[Any]]:
-    for screen in screens:
-        yield [screen.shown, screen.record]
+def _flat(screen: MakeScreen) -> list[Any]:
+    return [screen.shown, screen.record]
 
 
 def _wire_opened(makes: Makes, visitor: gr.BrowserState, wall: gr.HTML, opened: Mapping[str, Any], form: Fields) -> None:
