@@ -17,7 +17,19 @@ from ..handlers.make import SAMPLES, SHAPES, TYPED_ROLES, WORDS, AdScreen, MakeF
 from ..handlers.sizes import RATIOS
 from ..html import fragments
 from ..html import make as make_fragments
-from .parts import MOVES, QUICK, WATCHING, Fields, file_to_take, find_owner, fragment, press, scroll_to, take_only_uploads
+from .parts import (
+    MOVES,
+    QUICK,
+    WATCHING,
+    Fields,
+    file_to_take,
+    find_owner,
+    fragment,
+    press,
+    scroll_to,
+    take_only_uploads,
+    wire_work,
+)
 
 TYPE_HINT = (
     "Slow mornings, properly made\nRoasted on Tuesday, at your door on Thursday.\n12.90 €\nFree delivery over 30 €\nOrder a bag"
