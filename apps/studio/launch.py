@@ -69,7 +69,7 @@ def launch(
     Bound to another address than loopback without `auth`, it warns on the terminal and on the page itself. Requests under
     another name than its own or one of `allowed_hosts`, and requests that pages of other sites cause, are refused. A
     workspace: the folder where ads and all else stay; None keeps each visit in memory, apart from every other.
-    mcp: offer score, check, explain, improve, plan and read-out as tools to agents; approving stays with a person. A
+    mcp: offer the verbs as tools to agents; approving stays with a person. A
     terminated or hung-up process deletes its uploads as one does that is interrupted.
     """
     is_exposed = not is_loopback(host) and auth is None
