@@ -9,13 +9,13 @@ from __future__ import annotations
 import inspect
 import multiprocessing
 import os
+import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from functools import cache
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
 from adcreative.errors import AdCreativeError, ConfigError, EngineError
@@ -44,7 +44,7 @@ def run_aside(
     context = _find_context()
     ours, theirs = context.Pipe(duplex=False)
     stop = context.Event()
-    process = context.Process(  # type: ignore[attr-defined]
+    process = context.Process(
         target=_work, args=(theirs, stop, work, args, options), name="adcreative-aside", daemon=True
     )  # fmt: skip
     process.start()
@@ -87,7 +87,7 @@ def run_here(
 
 
 @cache
-def _find_context() -> BaseContext:
+def _find_context() -> Any:
     """Return how processes begin: forked off one that has loaded what reads tables, where the system has that."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -107,6 +107,7 @@ def _work(
     threads = max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
     for name in THREAD_VARIABLES:
         os.environ[name] = str(min(threads, int(os.environ.get(name) or threads)))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the affair of who asked
     if hasattr(os, "nice"):
         os.nice(NICE)
     threading.Thread(target=follow_parent, args=(os.getppid(),), daemon=True).start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 class Seen(Protocol):
     """What is shown of work: a fragment, and the record."""
-
-    def __init__(self, *, shown: str = "", record: dict[str, Any] = ...) -> None: ...
 
     @property
     def shown(self) -> str: ...
@@ -63,7 +61,7 @@ class LongWork(Generic[Screen]):
                 return self.refuse(error)
             except Exception as error:
                 log.exception("long work failed")
-                return self.screen(shown=fragments.breakdown(error), record={"error": "internal error"})  # type: ignore[no-any-return]
+                return self.make_screen(fragments.breakdown(error), {"error": "internal error"})
 
         job: Job[Screen] = Job(work=guarded)
         self.board.post(owner, job, job)
@@ -72,8 +70,13 @@ class LongWork(Generic[Screen]):
     def watch(self, job: Job[Screen]) -> Iterator[Screen]:
         """Yield a screen at each change, and the last one."""
         for state in job.states():
-            yield self.screen(shown=fragments.working(self.say_stage(job), state))
+            yield self.make_screen(fragments.working(self.say_stage(job), state))
         yield job.result()
+
+    def make_screen(self, shown: str = "", record: Mapping[str, Any] | None = None) -> Screen:
+        """Return a screen of a fragment and a record alone."""
+        made: Screen = self.screen(shown=shown, record=dict(record or {}))
+        return made
 
     def say_stage(self, job: Job[Screen]) -> str:
         """Say what the work is doing."""
@@ -81,11 +84,11 @@ class LongWork(Generic[Screen]):
 
     def refuse(self, error: AdCreativeError) -> Screen:
         """Return the screen that says why work did not begin, or ended."""
-        return self.screen(shown=fragments.problem(error), record=record_fault(error))
+        return self.make_screen(fragments.problem(error), record_fault(error))
 
     def stopped(self) -> Screen:
         """Return what is shown of work that was stopped."""
-        return self.screen(shown=fragments.note("Stopped."), record={"status": "stopped"})
+        return self.make_screen(fragments.note("Stopped."), {"status": "stopped"})
 
     def resume(self, owner: str) -> Iterator[Screen]:
         """Show the owner's work again while it runs, else what `find_screen` has."""
@@ -95,7 +98,7 @@ class LongWork(Generic[Screen]):
     def find_screen(self, owner: str) -> Screen:
         """Return what the owner's work shows now that it is done; an empty screen without any."""
         job = self.board.find(owner)
-        return job.result() if job is not None and job.is_finished else self.screen()
+        return job.result() if job is not None and job.is_finished else self.make_screen()
 
     def is_running(self, owner: str) -> bool:
         """Return whether the owner's work is going on."""

@@ -194,8 +194,8 @@ class Makes(LongWork[MakeScreen]):
         return work
 
     def watch(self, job: Job[MakeScreen]) -> Iterator[MakeScreen]:
-        making = next((one for one in self.sets.values() if one.job is job), None)
-        for state in job.states(apart_s=0.4) if making is not None else ():
+        making = next(one for one in self.sets.values() if one.job is job)
+        for state in job.states(apart_s=0.4):
             ahead = self.handlers.model_queue.ahead(making.ticket)
             yield MakeScreen(
                 shown=make_fragments.making(state, job.stage, making.pictures, total=NUM_ADS, num_ahead=ahead),

@@ -81,10 +81,12 @@ class Folders(LongWork[FolderScreen]):
                 self.handlers.model_queue.let_short_pass(ticket)
 
             with self.handlers.model_queue.hold(ticket, should_stop=should_stop) as has_model:
-                found = has_model and self.handlers.choices.studio_of(owner).score_folder(
+                if not has_model:
+                    return self.stopped()
+                found = self.handlers.choices.studio_of(owner).score_folder(
                     directory / "ads", directory / "scores.csv", columns=columns, progress=count, should_stop=should_stop
                 )
-            return self._show(found, left_out) if found else self.stopped()
+            return self.stopped() if found is None else self._show(found, left_out)
 
         yield from self.watch(self.start(owner, work))
 

@@ -133,11 +133,13 @@ class Trainings(LongWork[TrainingScreen]):
             tell("waiting for another training" if self.line.ahead(ticket) else "", 0, 0)
             studio = self.handlers.choices.general_of(owner)
             with self.line.hold(ticket, should_stop=should_stop) as is_free:
-                summary = is_free and studio.train_account(
+                if not is_free:
+                    return self.stopped()
+                summary = studio.train_account(
                     brought.results, brought.model_dir, images=brought.pictures, columns=brought.columns, progress=tell,
                     should_stop=should_stop,
                 )  # fmt: skip
-            if not summary or summary.stopped or should_stop():
+            if summary.stopped or should_stop():
                 return self.stopped()
             with self.handlers.model_queue.quick():
                 own = studio.with_model(brought.model_dir)

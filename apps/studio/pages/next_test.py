@@ -66,7 +66,7 @@ def build_tests(
             raise gr.Error(str(error), print_exception=False) from error
         return [values[field] for field in FORM_FIELDS]
 
-    looked = {"inputs": [visitor, name], "outputs": [shown, back, listed, name], **MOVES}
+    looked: dict[str, Any] = {"inputs": [visitor, name], "outputs": [shown, back, listed, name], **MOVES}
     page.load(look, js=WANTED_TEST, **looked)
     tab.select(look, **looked)
     back.click(lambda: "", None, name, **MOVES).then(look, **looked)
