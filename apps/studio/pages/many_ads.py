@@ -73,7 +73,7 @@ def build_folder(
     ) -> Iterator[Any]:
         yield from map(flat, folders.score(find_owner(visitor, request), upload_paths, written))
 
-    show_stop, settle = _wire_states(folders)
+    settle = _settle(folders)
     uploads.change(_bring(folders), [uploads, visitor], None, **MOVES)
     settled = [table, tools, order, query, stop]
     button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
@@ -81,7 +81,6 @@ def build_folder(
         api_name="score_folder",
         show_progress="hidden", **WATCHING,
     ).then(settle, visitor, settled, **MOVES)  # fmt: skip
-    page.load(show_stop, visitor, stop, **MOVES)
     found = wire_work(page, folders, visitor, stop, outputs, flat=flat, resume="resume_folder", cancel="cancel_folder")
     found.then(settle, visitor, settled, **MOVES)
     _wire_arrange(folders, shown, visitor, order, query)
@@ -90,20 +89,17 @@ def build_folder(
         fillings.read_after(event)
 
 
-def _wire_states(folders: Folders) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return what says whether "Stop" is shown, and what the page shows once a ranking has ended."""
-
-    def show_stop(request: gr.Request, visitor: str | None) -> Any:
-        return gr.update(visible=folders.is_running(find_owner(visitor, request)))
+def _settle(folders: Folders) -> Callable[..., Any]:
+    """Return what says what the page shows once a ranking has ended."""
 
     def settle(request: gr.Request, visitor: str | None) -> list[Any]:
         found = folders.find_screen(find_owner(visitor, request))
         return [
             gr.update(visible=found.table is not None), gr.update(visible=len(found.names) > 1),
-            gr.update(value=ORDERS[0]), gr.update(value=""), show_stop(request, visitor),
+            gr.update(value=ORDERS[0]), gr.update(value=""), gr.update(visible=False),
         ]  # fmt: skip
 
-    return show_stop, settle
+    return settle
 
 
 def _wire_arrange(

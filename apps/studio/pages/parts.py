@@ -74,9 +74,14 @@ def wire_work(
     def end(request: gr.Request, visitor: str | None = None) -> str:
         return work.cancel(find_owner(visitor, request))
 
+    def show_stop(request: gr.Request, visitor: str | None) -> Any:
+        return gr.update(visible=work.is_running(find_owner(visitor, request)))
+
     asked: dict[str, Any] = {"inputs_kwargs": {"visitor": visitor}, "show_progress": "hidden"}
     stop.click(end, None, outputs[0], api_name=cancel, queue=False, **asked)
-    return page.load(find_again, None, outputs, api_name=resume, **asked, **WATCHING)
+    page.load(show_stop, visitor, stop, **MOVES)
+    found = page.load(find_again, None, outputs, api_name=resume, **asked, **WATCHING)
+    return found.then(show_stop, visitor, stop, **MOVES)
 
 
 def press(button: gr.Button) -> Any:
