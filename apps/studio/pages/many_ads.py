@@ -93,10 +93,11 @@ def _settle(folders: Folders) -> Callable[..., Any]:
     """Return what says what the page shows once a ranking has ended."""
 
     def settle(request: gr.Request, visitor: str | None) -> list[Any]:
-        found = folders.find_screen(find_owner(visitor, request))
+        owner = find_owner(visitor, request)
+        found = folders.find_screen(owner)
         return [
             gr.update(visible=found.table is not None), gr.update(visible=len(found.names) > 1),
-            gr.update(value=ORDERS[0]), gr.update(value=""), gr.update(visible=False),
+            gr.update(value=ORDERS[0]), gr.update(value=""), gr.update(visible=folders.is_running(owner)),
         ]  # fmt: skip
 
     return settle
