@@ -34,6 +34,27 @@ async def nothing(*_: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "leads"),
+    [("/ads/0123456789abcdef", "../ads?open=0123456789abcdef"),
+     ("/ads/0123456789abcdef/versions", "../../ads?open=0123456789abcdef"),
+     ("/tests/0123456789abcdef/", "../../tests?open=0123456789abcdef"), ("/ads/../secret", ""), ("/ads/012", "")],
+)  # fmt: skip
+def test_an_ad_its_versions_and_a_test_have_addresses(path: str, leads: str) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def answer(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    scope = {"type": "http", "path": path, "method": "GET", "headers": [(b"host", HOST.encode())]}
+    asyncio.run(OwnPagesOnly(app, bound="127.0.0.1")(scope, None, answer))  # type: ignore[arg-type]
+    assert sent[0]["status"] == (307 if leads else 200)
+    assert dict(sent[0]["headers"]).get(b"location", b"").decode() == leads
+
+
+@pytest.mark.parametrize(
     ("method", "headers", "expected"),
     [
         ("POST", OWN, None),

@@ -11,9 +11,11 @@ import pytest
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import Trainable
 from adcreative.workspace.store import Workspace
+from apps.studio.handlers.account import Accounts
 from apps.studio.handlers.approvals import Approvals
 from apps.studio.handlers.brand import Brands, KitForm
 from apps.studio.handlers.library import CUT_OFF, HOME, Library
+from apps.studio.handlers.next_test import PlannedTests
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.training import Trainings
@@ -227,3 +229,41 @@ def test_everything_can_be_deleted(library: Library, tmp_path: Path, image_path:
     content = b"".join(path.read_bytes() for path in (tmp_path / "kept").rglob("*") if path.is_file())
     assert b"ecret" not in content
     assert Brands(handlers=library.handlers).say(ANNA) == ("", None)
+
+
+def test_a_planned_test_has_a_page_over_restarts_and_goes_with_its_ad(
+    library: Library, tmp_path: Path, image_path: Path
+) -> None:
+    library.handlers.score(ANNA, **form(image_path))
+    shown = find_version(library, ANNA, image_path)
+    steps = Steps(handlers=library.handlers)
+    assert "error" not in steps.approve(ANNA, "Mia", ["eu"], True, shown)[1]
+    _, plan = steps.plan(ANNA, "autumn", 20_000, None)
+    (record,) = library.workspace.find_all("test")
+    names = [arm["name"] for arm in sorted(plan["tests"][0]["arms"], key=lambda arm: arm["arm"] != "control")]
+    results = tmp_path / "results.csv"
+    results.write_text("\n".join(["ad_name,impressions,clicks", f"{names[0]},40000,400", f"{names[1]},40000,900"]))
+    Accounts(handlers=library.handlers).read(ANNA, str(results), None)
+    again = start(tmp_path)
+    tests = PlannedTests(handlers=again.handlers)
+    assert "The new version wins" in tests.list(BERT)
+    page = tests.show(BERT, record.name)
+    assert "Read out of results.csv" in page
+    assert all(name in page for name in names)
+    assert Path(tests.find_pack(BERT, record.name, 0)).is_file()
+    assert tests.show(VISITOR, record.name) == ""
+    again.delete_ad(BERT, again.workspace.find_all("ad")[0].name)
+    assert again.workspace.find_all("test") == []
+    assert not list((tmp_path / "kept").rglob("*.zip"))
+    assert "No test is planned yet" in tests.list(BERT)
+
+
+def test_an_ad_is_opened_by_the_beginning_of_what_it_is_known_by(library: Library, image_path: Path) -> None:
+    library.handlers.score(ANNA, **form(image_path))
+    bar = library.handlers.bar(ANNA)
+    address = library.workspace.find_all("ad")[0].name[:16]
+    assert f'data-ad="{address}"' in bar
+    library.open(BERT, address)
+    assert library.handlers.bar(BERT) == bar
+    with pytest.raises(AdCreativeError, match="no longer in the library"):
+        library.open(BERT, "0123456789abcdef")
