@@ -374,7 +374,7 @@ def test_an_ad_that_is_kept_is_told_what_may_still_help(handlers: Handlers, stud
     studio.status = "kept"
     *_, kept = handlers.improve("me", {"headline": "Coats"}, Wish(effort="quick"))
     assert "The second model saw a loss." in kept.result
-    assert "any of them can be tested all the same" in kept.result
+    assert "Take one below and test it" in kept.result
     assert kept.cards.count("Use this one") == 3
     taken = handlers.choose("me", "Version 2")
     assert (taken.record["status"], taken.record["headline_edited"]) == ("edited", "Words 2")

@@ -92,7 +92,7 @@ def test_signing_reaches_the_pictures(words: Words, image_path: Path, monkeypatc
 def test_the_explanation_is_streamed_and_its_faults_are_said(words: Words, image_path: Path) -> None:
     why = Why(handlers=words.handlers, apart_s=0.0)
     *progress, (shown, path, record) = why.explain("me", {"image_path": str(image_path), "headline": "<b>Coats"})
-    assert any("Covering region" in text for text, *_ in progress)
+    assert any("Covering regions" in text for text, *_ in progress)
     assert "data:image" in shown
     assert "&lt;b&gt;Coats" in shown
     assert path is not None

@@ -140,7 +140,7 @@ class PlannedTests:
         """Show the owner's tests, the latest first."""
         rows = [
             {"name": one.name, "campaign": one.campaign, "versions": one.names, "when": f"{one.planned_at:%-d %B %Y}",
-             "answer": ", ".join(dict.fromkeys(test["answer"] for test in one.read_out.get("tests", ()))) or "no results yet"}
+             "answers": [arm["answer"] for test in one.read_out.get("tests", ()) for arm in test["arms"]]}
             for one in find_shelf(self.handlers, owner).plans
         ]  # fmt: skip
         return insight_fragments.tests(rows)

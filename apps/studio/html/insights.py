@@ -27,8 +27,9 @@ NO_BETTER = " That is hardly better than chance: do not retire an ad for its dat
 
 
 def tests(rows: Sequence[Mapping[str, Any]]) -> str:
-    """List tests as a table: name (address), campaign, versions, when and answer of each."""
-    return _render("tests", rows=[{**row, "answer": _ANSWERS.get(row["answer"], row["answer"])} for row in rows])
+    """List tests as a table: name (address), campaign, versions, when and answers (of `pipeline.read_out`) of each."""
+    said = [", ".join(dict.fromkeys(_ANSWERS.get(one, one) for one in row["answers"])) or "no results yet" for row in rows]
+    return _render("tests", rows=[{**row, "answer": answer} for row, answer in zip(rows, said, strict=True)])
 
 
 def test(name: str, campaign: str, when: str, read_out: Mapping[str, Any], plan: str) -> str:
