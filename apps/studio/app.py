@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from adcreative.pipeline import run_aside
+from adcreative.pipeline import run_here
 from adcreative.report.rendering import read_part
 
 from .calls import CheckedCalls
@@ -79,20 +80,22 @@ class StudioPage(CheckedCalls):
 
 
 def build_app(
-    pipeline: Studio, *, notice: str = "", is_for_agents: bool = False, workspace: Workspace | None = None
+    pipeline: Studio, *, notice: str = "", is_for_agents: bool = False, workspace: Workspace | None = None,
+    aside: Callable[..., Any] = run_here,
 ) -> StudioPage:  # fmt: skip
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
         notice: a warning shown on top of the page, which anybody can reach; then it asks no other server.
         is_for_agents: offer tools to agents beside the page (`pages.tools`).
+        aside: does long work beside the page, such as reading a table.
         workspace: where ads and all else stay, for one person; None: each visit is kept in memory, and seen by nobody else.
     """
     silence_network()
     pipeline = pipeline.with_features_in(private_dir() / FEATURES / "everybody")
     kept_dir = None if workspace is None else workspace.folder / HOME
     handlers = Handlers(
-        studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(pipeline.cards), kept_dir=kept_dir, aside=run_aside
+        studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(pipeline.cards), kept_dir=kept_dir, aside=aside
     )  # fmt: skip
     library = None if workspace is None else Library(handlers=handlers, workspace=workspace)
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 
 from adcreative.errors import AdCreativeError
+from adcreative.pipeline import run_aside
 from adcreative.report.rendering import compile_templates
 from adcreative.workspace.store import Workspace
 
@@ -62,6 +63,7 @@ def launch(
     allowed_hosts: Sequence[str] = (),
     mcp: bool = False,
     workspace: Path | None = None,
+    aside: Callable[..., Any] = run_aside,
     **settings: Any,
 ) -> Any:
     """Serve the app until interrupted (or return at once with prevent_thread_lock=True); what is at work is then stopped.
@@ -77,7 +79,7 @@ def launch(
         bar = "!" * 78
         print(f"{bar}\nWARNING: {EXPOSED} {HOW_TO_CLOSE}\n{bar}", file=sys.stderr, flush=True)
     kept = None if workspace is None else Workspace(workspace)
-    demo = build_app(studio, notice=EXPOSED if is_exposed else "", is_for_agents=mcp, workspace=kept)
+    demo = build_app(studio, notice=EXPOSED if is_exposed else "", is_for_agents=mcp, workspace=kept, aside=aside)
     if kept is not None:
         settings = {"allowed_paths": [str(kept.folder / HOME)], **settings}
         print(f"your ads are kept in {kept.folder}", flush=True)

@@ -21,6 +21,7 @@ from tests.apps.fakes import FakeStudio
 gradio = pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
 
+from adcreative.pipeline import run_here  # noqa: E402
 from adcreative.report.rendering import build_environment  # noqa: E402
 from apps.studio.app import build_app  # noqa: E402
 from apps.studio.html.fragments import TEMPLATE_DIR  # noqa: E402
@@ -38,7 +39,7 @@ class Served:
     def __init__(self, studio: FakeStudio, **options: Any) -> None:
         self.studio, self.port = studio, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        launch(studio, port=self.port, prevent_thread_lock=True, **options)
+        launch(studio, port=self.port, prevent_thread_lock=True, aside=run_here, **options)
 
 
 @pytest.fixture(autouse=True)
