@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser, wait_for_scroll
+from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser, unfold, wait_for_scroll
 from tests.apps.fakes import FakeStudio
 
 pytestmark = needs_browser
@@ -113,6 +113,7 @@ def test_phone_shows_everything_without_sideways_scrolling(
     visit.improve()
     expect(visit.page.locator("#slider img").first).to_be_visible()
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+    unfold(visit.page)
     for part in ("#picture", "#score", "#result", "#faces", "#plan-button", "#pack-button"):
         assert visit.page.locator(part).bounding_box()["width"] > 300, f"{part} is squeezed"
     visit.context.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.apps.browser import Visit, approve, bring_other, expect, find_edit, needs_browser, wait_for_scroll
+from tests.apps.browser import Visit, approve, bring_other, expect, find_edit, needs_browser, unfold, wait_for_scroll
 from tests.apps.fakes import FakeFace, FakeStudio
 
 pytestmark = [needs_browser, pytest.mark.slow]
@@ -159,6 +159,7 @@ def test_notes_go_with_the_picture_that_they_were_typed_for_and_come_back_with_i
     expect(page.locator("#result")).to_contain_text("A version worth testing")
     wait_for_scroll(page, "#results")
     assert studio.asked[-1]["brief"] == ""
+    unfold(page)
     notes.fill("Free returns")
     page.get_by_label("Remove Image").click()
     expect(notes).to_have_value("")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser
+from tests.apps.browser import Served, Visit, expect, find_edit, needs_browser, unfold
 from tests.apps.fakes import FakeStudio
 
 pytestmark = needs_browser
@@ -120,6 +120,7 @@ def test_over_a_slow_network_nothing_of_another_ad_is_shown(
     visit.improve()
     expect(page.locator("#result")).to_contain_text("Coats for rain")
     headline = page.get_by_label("Headline", exact=True)
+    unfold(page)
     headline.fill("Boats for rain")
     page.get_by_role("button", name="Score it").click()
     expect(page.locator("#ad-bar")).to_contain_text("Boats for rain")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.apps.browser import Visit, approve, bring_other, expect, find_edit, needs_browser
+from tests.apps.browser import Visit, approve, bring_other, expect, find_edit, needs_browser, unfold
 from tests.apps.test_browser import fill_new
 
 pytestmark = [needs_browser, pytest.mark.slow]
@@ -140,6 +140,8 @@ def test_the_words_of_the_demo_go_with_its_picture_and_typed_ones_stay(visit: Vi
         visit.improve()
         expect(page.locator("#result")).to_contain_text("A version worth testing")
         page.reload()
+        expect(page.locator("#result")).to_contain_text("A version worth testing")
+        unfold(page)
         page.get_by_role("button", name="More about the ad").click()
         expect(headline).to_have_value("Slow mornings, properly made")
         expect(page.locator("#picture-note")).to_contain_text("600 × 600 px, ready")
