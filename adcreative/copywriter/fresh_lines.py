@@ -69,7 +69,7 @@ def write_lines(
 ) -> Iterator[str]:
     """Yield up to `num` different lines of `kind` that pass the rules, LINES_AT_ONCE after each other.
 
-    kind is "headline" or "description". evidence: what was worth a higher rate in the account, see `known_effects`.
+    kind is "headline" or "description". evidence: what was worth a higher rate in the account, see `features.line_features`.
 
     Raises:
         CopywriterError: the engine cannot write and has no fallback.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 from adcreative.config import load_config
 from adcreative.copywriter.fresh_lines import ANY_WORDING, Wording
 from adcreative.editor.search.config import SearchConfig
-from adcreative.errors import ConfigError, is_address
-
-CHANGES = ("words", "text", "look")  # words beside the picture, words in it, its light, colour and crop
+from adcreative.errors import is_address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,22 +120,6 @@ class SessionSettings:
     def fonts(self) -> tuple[Path, ...]:
         """Font files of the brand, in place of those at hand; none: those at hand."""
         return () if self.wording.kit is None else tuple(map(Path, self.wording.kit.fonts))
-
-
-def limit_changes(config: EditorConfig, changes: Sequence[str]) -> EditorConfig:
-    """Return settings that change nothing but `changes`, of CHANGES, and faces.
-
-    Raises:
-        ConfigError: one of `changes` is not known.
-    """
-    unknown = [name for name in changes if name not in CHANGES]
-    if unknown:
-        raise ConfigError(f'nothing named "{unknown[0]}" can be changed; known: {", ".join(CHANGES)}.')
-    config = replace(config, set_text="text" in changes, edit_look="look" in changes)
-    config = config if "text" in changes else replace(config, num_layouts=0)
-    if "words" in changes:
-        return config
-    return replace(config, num_headlines=0, num_descriptions=0, num_crossed=0, num_buttons=0)
 
 
 def fill_config(config: EditorConfig | Path | None = None, **overrides: Any) -> EditorConfig:

@@ -160,7 +160,7 @@ class ImproveSettings(SearchSettings, WriteSettings):
     faces: which may be edited, counted from the largest, 0 first; None: all. boldness: how much of the safe range of each
     direction may be used, above 0 and at most 1. usual_rate: the account's mean click rate (0.021: 2.1 %); without it and
     without a model of the account the edit is untested (`EditResult.is_untested`): no rate and no change is stated. changes:
-    what may be changed besides faces, of `editor.settings.CHANGES`; None: as the settings say.
+    what may be changed besides faces, of `verbs.studio.CHANGES`; None: as the settings say.
     """
 
     population_size: int | None = None

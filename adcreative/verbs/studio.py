@@ -14,7 +14,7 @@ from adcreative.catalog.images import picture
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.copywriter.fresh_lines import Wording
 from adcreative.creative import Creative, Prediction
-from adcreative.editor.settings import EditorConfig, Level, SessionSettings, fill_config, limit_changes
+from adcreative.editor.settings import EditorConfig, Level, SessionSettings, fill_config
 from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.picture_fields import fill_from_pictures, name_brand_of
 from adcreative.features.word_readings import find_reader
@@ -35,6 +35,8 @@ from adcreative.verbs.standing import Standing, find_standing
 # seconds that the first search and the first explanation need not wait for
 LATE_MODULES = ("adcreative.editor.session", "scipy.stats.qmc", "adcreative.verbs.explain", "captum.attr",
                 "adcreative.explain.word_gradients", "adcreative.explain.attribution")  # fmt: skip
+
+CHANGES = ("words", "text", "look")  # words beside the picture, words in it, its light, colour and crop
 
 if TYPE_CHECKING:
     from adcreative.compose.brief import Brief
@@ -263,11 +265,12 @@ class Studio:
             ConfigError: `brand_kit` is no brand manifest.
         """
         from adcreative.copywriter.fresh_lines import write_lines
-        from adcreative.editor.preparation.lines import known_effects
+        from adcreative.features.line_features import read_effects
 
         writer = self._tools_with(settings.copywriter, settings.llm_key).copywriter
+        effects = read_effects(self._loaded.judges.predictor.notes.get("word_effects", ()))
         return write_lines(
-            creative, writer, kind, wording=_read_wording(settings), evidence=known_effects(self._loaded.judges.predictor),
+            creative, writer, kind, wording=_read_wording(settings), evidence=effects,
             seed=settings.seed or 0, should_stop=should_stop,
         )  # fmt: skip
 
@@ -429,3 +432,19 @@ class Studio:
 def _read_wording(settings: WriteSettings) -> Wording:
     kit = None if settings.brand_kit is None else read_brand_kit(settings.brand_kit)
     return Wording(text=settings.brief, avoid=tuple(settings.avoid), kit=kit)
+
+
+def limit_changes(config: EditorConfig, changes: Sequence[str]) -> EditorConfig:
+    """Return settings that change nothing but `changes`, of CHANGES, and faces.
+
+    Raises:
+        ConfigError: one of `changes` is not known.
+    """
+    unknown = [name for name in changes if name not in CHANGES]
+    if unknown:
+        raise ConfigError(f'nothing named "{unknown[0]}" can be changed; known: {", ".join(CHANGES)}.')
+    config = replace(config, set_text="text" in changes, edit_look="look" in changes)
+    config = config if "text" in changes else replace(config, num_layouts=0)
+    if "words" in changes:
+        return config
+    return replace(config, num_headlines=0, num_descriptions=0, num_crossed=0, num_buttons=0)

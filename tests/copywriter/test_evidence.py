@@ -11,9 +11,9 @@ from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.engines.server import build_request
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.fresh_lines import write_lines
-from adcreative.editor.preparation.lines import build_lines, known_effects
+from adcreative.editor.preparation.lines import build_lines
 from adcreative.editor.settings import EditorConfig
-from adcreative.features.line_features import LineEffect
+from adcreative.features.line_features import LineEffect, read_effects
 from tests.editor.fakes import FakeExtractor, fake_ad, fake_tools
 
 AD = Brief("Oat Table", "bread", "", "Bread baked at dawn", "Rated 4.8 by 2,300 bakers. Free flour with every loaf.")
@@ -65,8 +65,8 @@ def test_the_account_model_of_an_edit_is_the_source() -> None:
     ad = replace(fake_ad(), brand="Oat Table", category="bread", headline=AD.headline, description=AD.description, cta="")
     tools = fake_tools(copywriter=build_copywriter("template"))
     setattr(tools.predictor, "notes", {"word_effects": [NUMBER.as_dict()]})  # noqa: B010
-    assert known_effects(tools.predictor) == (NUMBER,)
-    assert known_effects(fake_tools().predictor) == ()
+    assert read_effects(tools.predictor.notes.get("word_effects", ())) == (NUMBER,)
+    assert read_effects(fake_tools().predictor.notes.get("word_effects", ())) == ()
     asked: list[Brief] = []
     write = tools.copywriter.write
 

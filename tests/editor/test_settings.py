@@ -18,8 +18,9 @@ from adcreative.config import config_as_dict
 from adcreative.creative import Creative
 from adcreative.editor.search.config import ALGORITHM_NAMES
 from adcreative.editor.search.registry import ALGORITHMS
-from adcreative.editor.settings import EditorConfig, fill_config, limit_changes
+from adcreative.editor.settings import EditorConfig, fill_config
 from adcreative.errors import ConfigError
+from adcreative.verbs.studio import limit_changes
 from tests.editor.fakes import fake_tools
 
 OTHER_WORDS = {

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from adcreative.copywriter import Brief
     from adcreative.ctr.click_model import ClickModel
     from adcreative.features.extraction import FeatureExtractor
-    from adcreative.features.line_features import LineEffect
 
 
 READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
@@ -96,8 +95,9 @@ def _write_lines(
         return (), (), (), None
     from adcreative.copywriter import Brief
     from adcreative.copywriter.variants import vary_lines
+    from adcreative.features.line_features import read_effects
 
-    told = wording.apply(replace(Brief.of_ad(creative), evidence=known_effects(tools.predictor)))
+    told = wording.apply(replace(Brief.of_ad(creative), evidence=read_effects(tools.predictor.notes.get("word_effects", ()))))
     try:
         written = tools.copywriter.write(told, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
     except CopywriterError as error:
@@ -110,13 +110,6 @@ def _write_lines(
     heads, below = vary_lines(headlines, descriptions, brief, num_crossed=config.num_crossed, seed=config.seed, kinds=kinds)
     notes = written.notes if heads or below else (*written.notes, Problem("no_other_line"))
     return heads, below, tuple(notes), brief
-
-
-def known_effects(predictor: ClickModel) -> tuple[LineEffect, ...]:
-    """Return what the model of an account found in its headlines; empty for a model that learnt from no account."""
-    from adcreative.features.line_features import read_effects
-
-    return read_effects(predictor.notes.get("word_effects", ()))
 
 
 def offer_buttons(creative: Creative, predictor: ClickModel, num_buttons: int) -> tuple[str, ...]:

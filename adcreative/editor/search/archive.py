@@ -12,7 +12,7 @@ Knows genomes and scores; no pictures, models or torch.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 
 import numpy as np
 from deap import tools
@@ -134,15 +134,3 @@ class Archive:
         self.front = tools.ParetoFront()
         self.front.update([self._members[key][0] for key in dict.fromkeys([*self._front, *new_keys])])
         self._front = {self.space.key(one) for one in self.front}
-
-
-def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Return Spearman's correlation of pairs, -1..1; None with fewer than three, or when one side is constant."""
-    if len(pairs) < MIN_PAIRS:
-        return None
-    first, second = np.array(pairs).T
-    if np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
-        return None
-    from scipy import stats
-
-    return float(stats.spearmanr(first, second).statistic)

@@ -18,12 +18,13 @@ import numpy as np
 from deap import tools
 from deap.benchmarks.tools import hypervolume
 
-from adcreative.editor.search.archive import Archive, rank_correlation
+from adcreative.editor.search.archive import MIN_PAIRS, Archive
 from adcreative.editor.search.baselines import AdSEESearch, RandomSearch
 from adcreative.editor.search.config import Scorer, SearchAlgorithm, SearchConfig
 from adcreative.editor.search.nsga2 import NSGA2Search
 from adcreative.editor.search.stopping import StoppingRule
 from adcreative.editor.space.genome import GeneSpace, Individual
+from adcreative.metrics.ranking import spearman_correlation
 from adcreative.progress import Rounds, ShouldStop
 
 NUM_SPREAD = 6  # most candidates of the first generation that are rendered whatever their rank
@@ -56,7 +57,7 @@ class SearchResult:
     @property
     def rank_correlation(self) -> float | None:
         """Spearman's correlation of the two bounds of rendered candidates, None with fewer than three."""
-        return rank_correlation(self.pairs)
+        return spearman_correlation(*np.array(self.pairs).T) if len(self.pairs) >= MIN_PAIRS else None
 
     @property
     def hypervolume(self) -> tuple[float, ...]:
@@ -106,8 +107,7 @@ def search_edits(
             figures["second"] = told.uplift_mean
             is_stopped = rule.update(score_of_best.uplift_mean if score_of_best else 0.0, told.uplift_mean)
         logbook.record(
-            generation=generation, evaluations=evaluations, distinct=archive.num_scored, rendered=len(archive.pairs),
-            rank_correlation=rank_correlation(archive.pairs), best_changes=archive.num_changes, **figures,
+            generation=generation, evaluations=evaluations, distinct=archive.num_scored, rendered=len(archive.pairs), **figures
         )  # fmt: skip
         if progress is not None:
             progress(generation, config.generations, archive.best.fitness.values[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.editor.search.archive import Archive, rank_correlation
+from adcreative.editor.search.archive import Archive
 from adcreative.editor.search.config import SearchConfig
 from adcreative.editor.search.registry import NUM_SPREAD, search_edits
 from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
@@ -86,13 +86,6 @@ def test_an_edit_that_pixels_forbid_is_no_pair_and_never_leads() -> None:
     archive.score([ONE.original(), candidate(1.0)], measured)
     assert archive.best == ONE.original()
     assert archive.pairs == []
-
-
-def test_rank_correlation_is_spearmans() -> None:
-    assert rank_correlation([(1.0, 1.0), (2.0, 4.0)]) is None
-    assert rank_correlation([(1.0, 1.0), (1.0, 4.0), (1.0, 2.0)]) is None
-    assert rank_correlation([(1.0, 1.0), (2.0, 40.0), (3.0, 50.0)]) == pytest.approx(1.0)
-    assert rank_correlation([(1.0, 3.0), (2.0, 1.0), (3.0, 2.0), (4.0, 0.0)]) == pytest.approx(-0.8)  # 1 - 6 sum d^2 / n(n^2-1)
 
 
 def test_a_search_with_rendering_logs_it_and_reports_rendered_bounds_only() -> None:
