@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from adcreative.creative import Creative
+from adcreative.editor.decision.finalists import FACE_SHARES
 from adcreative.editor.models import FoundLayouts
 from adcreative.editor.preparation.lines import ENOUGH, HOPELESS, MOST_TRIED, keep_settable
 from adcreative.editor.preparation.search_space import find_messages
-from adcreative.editor.settings import EditorConfig
+from adcreative.editor.settings import EditorConfig, Level
 from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
 from stylegan.faces.visible_changes import MAX_GAIN
@@ -133,3 +134,21 @@ def test_an_edit_that_shows_nothing_is_not_found_and_one_that_does_says_how_stro
     assert not [edit for edit in hidden.edits if edit.face >= 0]
     assert hidden.edit_strength is None
     np.testing.assert_array_equal(sessions[-1].gains, np.full((2, 2, len(NAMES)), MAX_GAIN))
+
+
+def test_without_results_a_version_is_one_question_and_two_at_most_are_of_faces() -> None:
+    """The same ad with a model of its own may mix words and faces; without one each version has one thing to be told by."""
+    config = EditorConfig(edit_look=False, population_size=24, generations=8, num_finalists=5, seed=2)
+    session = open_ad(fake_ad(), fake_tools(bumpy_surface), config, level=Level(is_known=False))
+    offered = session.search().alternatives
+    faces = [[edit for edit in one.edits if edit.face >= 0] for one in offered]
+    assert 1 <= sum(map(bool, faces)) <= 2
+    assert max(map(len, faces)) == 1
+    for one, of_faces in zip(offered, faces, strict=True):
+        assert len(of_faces) == len(one.edits) or not of_faces, "words and a face are two questions"
+    ends = np.concatenate([session.space.low.ravel(), session.space.high.ravel()])
+    for edit in (edit for of_face in faces for edit in of_face):
+        assert any(edit.strength == pytest.approx(share * end) for share in FACE_SHARES for end in ends)
+        assert edit.shown is not None
+    known = open_ad(fake_ad(), fake_tools(bumpy_surface), config).search().alternatives
+    assert any(len({edit.face >= 0 for edit in one.edits}) == 2 for one in known)
