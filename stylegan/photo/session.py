@@ -153,9 +153,10 @@ class FaceEditSession:
         if not len(edited_rows):
             return self.image_u8.copy()
         key = (is_draft, strengths.tobytes(), self._gains.tobytes())
-        if self._latest is None or self._latest[0] != key:  # what is delivered is looked at in several ways
-            self._latest = key, self._compose(strengths, edited_rows, is_draft=is_draft)
-        return self._latest[1].copy()
+        latest = self._latest
+        if latest is None or latest[0] != key:  # what is delivered is looked at in several ways
+            latest = self._latest = key, self._compose(strengths, edited_rows, is_draft=is_draft)
+        return latest[1].copy()
 
     def _compose(self, strengths: np.ndarray, edited_rows: np.ndarray, *, is_draft: bool) -> np.ndarray:
         size = self._codec.look_size if is_draft else self._codec.render_size
