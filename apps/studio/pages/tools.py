@@ -26,7 +26,7 @@ from adcreative.pipeline import check_picture, check_words, concepts
 
 from ..calls import read_endpoints
 from ..handlers.account import Accounts
-from ..handlers.make import MakeForm, Makes
+from ..handlers.make import SHAPES, MakeForm, Makes
 from ..handlers.many_ads import Folders
 from ..handlers.one_ad import Handlers
 from ..handlers.steps import Steps
@@ -140,7 +140,7 @@ def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
     plan: Fields = {"campaign": campaign, "daily_impressions": daily, "usual_rate_percent": usual, "session": session}
     _offer(_plan(steps), plan, [said], QUICK)
     _offer(_read(Accounts(handlers=handlers)), {"results_path": results, "metric": metric, "session": session}, [said], QUICK)
-    ranked: Fields = {"ads": gr.JSON([], visible=False), "folder_path": folder, "session": session}
+    ranked: Fields = {"ads": gr.Textbox("", visible=False), "folder_path": folder, "session": session}
     _offer(_rank(Folders(handlers=handlers)), ranked, [said], WATCHING)
     facts, colours = gr.Textbox("", visible=False), gr.Textbox("", visible=False)
     brief: Fields = {"photo_path": photo, "logo_path": logo, "brand": words["brand"], "facts": facts, "colours": colours}
@@ -160,6 +160,7 @@ def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Blo
         return tool(**dict(zip(inputs, values, strict=True)))
 
     told, known = inspect.getdoc(tool) or "", read_endpoints()["inputs"]
+    told += "" if "Args:" in told else "\n\nArgs:"
     call.__doc__ = "\n".join([told, *(f"    {name}: {known[name]}" for name in inputs if f" {name}: " not in told)])
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, kind, default=getattr(one, "value", None)) for name, one in inputs.items()]
@@ -274,7 +275,7 @@ def _read(accounts: Accounts) -> Callable[..., Any]:
 
 
 def _rank(folders: Folders) -> Callable[..., Any]:
-    def rank_ads(ads: Any = None, folder_path: str | None = None, session: str = "") -> dict[str, Any]:
+    def rank_ads(ads: str = "", folder_path: str | None = None, session: str = "") -> dict[str, Any]:
         """
         Rank many ads against each other, the strongest first, each with the reasons; what cannot be scored is listed apart.
 
@@ -284,11 +285,15 @@ def _rank(folders: Folders) -> Callable[..., Any]:
         """
         owner, uploads = _owner(session), [folder_path] if folder_path else []
         if ads and not uploads:
-            if not isinstance(ads, list) or not all(isinstance(one, dict) for one in ads):
-                return {"error": "ads must be a list of objects, each with a headline."}
+            try:
+                told = json.loads(ads)
+            except ValueError:
+                told = None
+            if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
+                return {"error": "ads must be a JSON list of objects, each with a headline."}
             table = folders.handlers.owner_dir(owner) / "agent" / "ads.csv"
             table.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            rows = ({name: str(one.get(name) or "") for name in FORM_FIELDS[1:]} for one in ads)
+            rows = ({name: str(one.get(name) or "") for name in FORM_FIELDS[1:]} for one in told)
             write_rows(table, rows, FORM_FIELDS[1:])
             uploads = [str(table)]
         *_, last = folders.score(owner, uploads)
@@ -313,7 +318,14 @@ def _compose(makes: Makes) -> Callable[..., Any]:
             colours: such as #0b7261, separated by commas; empty: of the photo.
         """
         owner = _owner(session)
-        form = MakeForm(photos=[photo_path] if photo_path else (), logo=logo_path, brand=brand, facts=facts, colours=colours)
+        form = MakeForm(
+            photos=[photo_path] if photo_path else (),
+            logo=logo_path,
+            brand=brand,
+            facts=facts,
+            colours=colours,
+            shapes=tuple(SHAPES),
+        )
         *_, last = makes.make(owner, form)
         made = str(makes.pack(owner)) if last.record.get("status") == "made" else None
         return {**last.record, "approval": FOR_A_PERSON}, made
