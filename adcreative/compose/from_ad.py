@@ -19,6 +19,7 @@ from adcreative.artifacts import make_private_dir, write_atomically
 from adcreative.compose.brief import NAME
 from adcreative.compose.colour import as_hex, to_oklab, to_oklch, to_rgb
 from adcreative.compose.cutouts import Segmenter
+from adcreative.compose.feed import MAX_HEADLINE
 from adcreative.compose.logo import free_logo
 from adcreative.compose.palettes import MIN_CHROMA
 from adcreative.compose.stored import write_picture
@@ -124,10 +125,12 @@ def _messages(
         missing["messages.headline"] = words.unread_note or "large words could not be read"
     elif "headline" not in found:
         missing["messages.headline"] = "no line leads the ad"
-    if "headline" not in messages and (sublines := messages.pop("subline", ())):  # the first line that is sure leads
-        messages |= {"headline": sublines[:1]} | ({"subline": sublines[1:]} if len(sublines) > 1 else {})
-        sure["messages.headline"] = sure.pop("messages.subline")
-    return messages, proposals
+    sublines = messages.get("subline", ())
+    short = next((line for line in sublines if len(line) <= MAX_HEADLINE), "")
+    if short and "headline" not in messages:  # the first line that is sure leads
+        messages |= {"headline": (short,), "subline": tuple(line for line in sublines if line != short)}
+        sure["messages.headline"] = sure["messages.subline"]
+    return {role: lines for role, lines in messages.items() if lines}, proposals
 
 
 def _brand(
