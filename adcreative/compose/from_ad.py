@@ -19,7 +19,6 @@ from adcreative.artifacts import make_private_dir, write_atomically
 from adcreative.compose.brief import NAME
 from adcreative.compose.colour import as_hex, to_oklab, to_oklch, to_rgb
 from adcreative.compose.cutouts import Segmenter
-from adcreative.compose.feed import MAX_HEADLINE
 from adcreative.compose.logo import free_logo
 from adcreative.compose.palettes import MIN_CHROMA
 from adcreative.compose.stored import write_picture
@@ -125,12 +124,7 @@ def _messages(
         missing["messages.headline"] = words.unread_note or "large words could not be read"
     elif "headline" not in found:
         missing["messages.headline"] = "no line leads the ad"
-    sublines = messages.get("subline", ())
-    short = next((line for line in sublines if len(line) <= MAX_HEADLINE), "")
-    if short and "headline" not in messages:  # the first line that is sure leads
-        messages |= {"headline": (short,), "subline": tuple(line for line in sublines if line != short)}
-        sure["messages.headline"] = sure["messages.subline"]
-    return {role: lines for role, lines in messages.items() if lines}, proposals
+    return messages, proposals
 
 
 def _brand(
@@ -324,7 +318,9 @@ def write_taken(taken: Taken, folder: Path) -> Path:
     for role, texts in taken.messages.items():
         single = role in ("price", "old_price", "badge", "legal")
         lines.append(f"{role} = {_toml(' '.join(texts) if single else list(texts))}")
-    lines += [f"# {role} = {_toml(text)}  # as it was read" for role, text in taken.proposals.items()]
+    lines += [
+        f"# {role} = {_toml(text)}  # as it was read" for role, text in taken.proposals.items() if role not in taken.messages
+    ]
     path = folder / NAME
     write_atomically(path, ("\n".join(lines) + "\n").encode(), is_private=True)
     return path

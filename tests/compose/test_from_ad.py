@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +57,9 @@ def test_words_that_two_sizes_read_otherwise_are_proposed_and_not_used(tmp_path:
     assert tomllib.loads(text)["messages"] == {}
 
 
-def test_a_line_that_is_sure_leads_where_the_headline_is_not(tmp_path: Path) -> None:
-    both = said(confidence=0.0).blocks + said(role="subline").blocks
-    taken = take_parts(drawn_ad(), Words(blocks=both, size=(600, 600)), None)
-    assert taken.messages == {"headline": ("Taste July",)}
-    assert "messages.headline" in taken.missing
-    assert '# headline = "Taste July"  # as it was read' in write_taken(taken, tmp_path).read_text()
+def test_what_is_hardly_the_brand_does_not_hide_it() -> None:
+    blocks = tuple(replace(said(role="brand").blocks[0], chance=chance) for chance in (0.8, 0.4))
+    assert take_parts(drawn_ad(), Words(blocks=blocks, size=(600, 600)), None).brand == "Taste July"
 
 
 def test_words_on_calm_ground_are_erased_and_looked_for() -> None:
