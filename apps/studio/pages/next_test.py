@@ -66,6 +66,7 @@ def build_tests(
             raise gr.Error(str(error), print_exception=False) from error
         return [values[field] for field in FORM_FIELDS]
 
+    build_next_test(NextTest(handlers=tests.handlers), visitor, tab.select)
     looked: dict[str, Any] = {"inputs": [visitor, name], "outputs": [shown, back, listed, name], **MOVES}
     page.load(look, js=WANTED_TEST, **looked)
     tab.select(look, **looked)
@@ -76,7 +77,6 @@ def build_tests(
     )  # fmt: skip
     show_ad(taken, tabs)
     fillings.read_after(taken)
-    build_next_test(NextTest(handlers=tests.handlers), visitor, tab.select)
 
 
 def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Callable[..., Any]) -> None:
