@@ -111,11 +111,12 @@ def _work(
     if hasattr(os, "nice"):
         os.nice(NICE)
     threading.Thread(target=follow_parent, args=(os.getppid(),), daemon=True).start()
-    last = ["", 0.0]  # stage and time of what was told last
+    last_stage, last_s = "", 0.0  # of what was told last
 
     def tell(stage: str, done: int, total: int) -> None:
-        if stage != last[0] or time.monotonic() - float(last[1]) > TELL_S:
-            last[:] = stage, time.monotonic()
+        nonlocal last_stage, last_s
+        if stage != last_stage or time.monotonic() - last_s > TELL_S:
+            last_stage, last_s = stage, time.monotonic()
             pipe.send(("told", stage, done, total))
 
     try:

@@ -55,7 +55,8 @@ def plan_test(
     plan = plan_arms(_join_variants([read_variants(one, campaign) for one in runs]), settings)
     with own_outputs(outputs, runs, restart=restart):
         path = write_plan(plan, Path(out))
-    lines, warnings = [], list(plan.warnings)
+    lines: list[str] = []
+    warnings: list[str] = list(plan.warnings)
     for arm in plan.arms:
         lines.append(f"{arm.variant.name}: {_say_planned(arm)}")
         warnings += [f"{arm.variant.name}: {warning}" for warning in arm.warnings]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from adcreative.problem import Problem
+from apps.studio.handlers.account import Accounts
 from apps.studio.handlers.one_ad import Handlers
-from apps.studio.handlers.steps import Steps
 from apps.studio.html.plain import plain, unwritten_language
 from apps.studio.launch import EXPOSED
 from tests.apps.fakes import FakeStudio
@@ -58,7 +58,7 @@ def test_no_word_of_the_workshop_is_shown(strings: list[str], word: str) -> None
 def test_an_export_without_a_column_of_names_that_is_known_raises_no_alarm(tmp_path: Path) -> None:
     path = tmp_path / "google.csv"
     path.write_text(GOOGLE, encoding="utf-16")
-    shown, view = Steps(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results")).columns(str(path))
+    shown, view = Accounts(handlers=Handlers(studio=FakeStudio(), result_dir=tmp_path / "results")).columns(str(path))
     assert view is not None
     assert view.is_known
     assert "not known" not in shown

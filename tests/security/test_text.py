@@ -112,7 +112,6 @@ def test_ad_text_never_becomes_markup_in_the_app() -> None:
         shown = [
             fragments.score(standing, [{"calibration": text}], {"headline": [text]}, doubts=[text]),
             fragments.ad_bar(state), fragments.good(text), results.cards(outcome, lambda idx: None, 1),
-            results.alternatives([edit], []),
             fragments.progress(JobState(done=1, total=2), live=(text, None)), placements.mockups(ad),
             fragments.problem(CreativeError(text, text)),
             fragments.note(text), fragments.header(text), fragments.step(1, text, text), fragments.placeholder(text),

@@ -71,13 +71,14 @@ class AdParts:
 
 def read_parts(facts: Facts) -> AdParts:
     """Take an ad apart; what it says in capitals alone is set as sentences, since it will stand beside other words."""
-    facts = replace(facts, **{name: _calm(getattr(facts, name), facts) for name in ("headline", "description", "notes")})
-    headline = [part for part in _parts_of(facts.headline, facts, is_headline=True) if part.kind != "call"]
+    headline, description, notes = (_calm(text, facts) for text in (facts.headline, facts.description, facts.notes))
+    facts = replace(facts, headline=headline, description=description, notes=notes)
+    leading = [part for part in _parts_of(facts.headline, facts, is_headline=True) if part.kind != "call"]
     beside = [*_parts_of(facts.description, facts, is_headline=False), *_parts_of(facts.notes, facts, is_headline=False)]
     rest = [part for part in beside if part.kind != "call"]
     rest.sort(key=lambda part: not (part.is_offer or part.is_proof))
     sentences = tuple(found.group(0).strip() for found in _SENTENCE.finditer(facts.description) if found.group(0).strip(" ."))
-    return AdParts(tuple(headline), tuple(dict.fromkeys(rest)), sentences)
+    return AdParts(tuple(leading), tuple(dict.fromkeys(rest)), sentences)
 
 
 def _calm(text: str, facts: Facts) -> str:

@@ -216,10 +216,10 @@ def _predict_out_of_fold(
             rows = version.rows(own)
             for name, member in members.items():
                 versions[place][name][own] = member.log_odds(rows)
-        for name, member in {"": Stack(members, {}, 0.0).mixed, **members}.items():
-            if isinstance(member, MixedModel):
-                variances[name][own] = member.predict(encoded[0].rows(own))[1]
-                nuggets.setdefault(name, []).append(member.nugget)
+        for name, one in {"": Stack(members, {}, 0.0).mixed, **members}.items():
+            if isinstance(one, MixedModel):
+                variances[name][own] = one.predict(encoded[0].rows(own))[1]
+                nuggets.setdefault(name, []).append(one.nugget)
     means = {name: float(np.mean(found)) for name, found in nuggets.items()}
     return _OutOfFold(versions, variances, means, fold)
 

@@ -42,7 +42,8 @@ OF_LOGS = {  # where these differ from the defaults of TrainConfig, which are th
 }  # fmt: skip
 # Below so many training rows; on the Frappe part FinalMLP then has a test AUC of 0.945 in place of 0.928. Of more rows many
 # speak for an id, and a step costs as much as all tables have numbers.
-LARGE_LOG, OF_SMALL_LOGS = 1_000_000, {"batch_size": 512, "embedding_regularizer": 0.01}
+LARGE_LOG = 1_000_000
+OF_SMALL_LOGS: Mapping[str, Any] = {"batch_size": 512, "embedding_regularizer": 0.01}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,6 +71,6 @@ def wire_insights(
     ).then(settle, [outputs[1], asked["visitor"]], [stop, outputs[1]], **MOVES).then(
         None, js=scroll_to("#insight"), **MOVES
     )  # fmt: skip
-    names = {"resume": "resume_question", "cancel": "cancel_question"}
-    found = wire_work(page, insights, asked["visitor"], stop, outputs, flat=flat, **names)  # type: ignore[arg-type]
+    api = {"resume": "resume_question", "cancel": "cancel_question"}
+    found = wire_work(page, insights, asked["visitor"], stop, outputs, flat=flat, **api)  # type: ignore[arg-type]
     found.then(settle, [outputs[1], asked["visitor"]], [stop, outputs[1]], **MOVES)

@@ -19,7 +19,7 @@ LOW, HIGH = np.full(NUM_DIRECTIONS, -2.0), np.full(NUM_DIRECTIONS, 2.0)
 
 def measured(
     ad: Creative, rows: tuple[int, ...] = (0, 1), extractor: Any = None, **changes: Any
-) -> tuple[FaceSurrogate, CreativeFeatures, FakeSession]:
+) -> tuple[Any, CreativeFeatures, FakeSession]:
     extractor = extractor or FakeExtractor()
     session = FakeSession(ad.image_u8, rows, **changes)
     (features,) = extractor.extract([ad])
