@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError, ConfigError
 
-# searched unless others are named: what is still seen once a face is pasted back; the rest changes light, hair or age. Left out is
-# head_yaw: of eight turned heads that were judged blind six looked wrong, since hair, ears and jaw stay where they are
+# searched unless others are named: what is still seen once a face is pasted back; the rest changes light, hair or age.
+# head_yaw is left out: of eight turned heads that were judged blind six looked wrong, since hair, ears and jaw stay behind
 FACE_DIRECTIONS = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_pitch")
 
 
