@@ -11,13 +11,8 @@ import numpy as np
 import torch
 
 from adcreative.ctr.inputs.log_encoding import FIRST, LogRows
-from adcreative.ctr.inputs.network_inputs import NetworkInputs
+from adcreative.ctr.inputs.network_inputs import Insight
 from adcreative.ctr.log_network import LogModel, build_batch
-from adcreative.ctr.networks.adaptdhm import AdaptDHM
-from adcreative.ctr.networks.autoint import AutoInt
-from adcreative.ctr.networks.din import DIN
-from adcreative.ctr.networks.finalmlp import FinalMLP
-from adcreative.ctr.networks.optinter import OptInter
 from adcreative.metrics.binary import area_under_curve
 
 NUM_PAIRS, MAX_CONTEXT_VALUES, NUM_SHOWN_ROWS = 10, 50, 5
@@ -36,36 +31,34 @@ def describe_network(model: LogModel, rows: LogRows) -> dict[str, Any]:
             that were found, value of a field -> the cluster that most of its rows go to.
         DIN: "weights", for the first rows with a history, what each past item counted.
     """
-    network, fields = model.network.network, model.network.inputs.tables.names
+    fields = model.network.inputs.tables.names
     inputs = model.network.inputs(build_batch(rows))
-    if isinstance(network, AutoInt):
-        strength = network.pair_map(inputs).mean(dim=0)
+    seen = model.network.network.show(inputs)
+    if (strength := seen.pairs) is not None:
         pairs = sorted(itertools.permutations(range(len(fields)), 2), key=lambda pair: -float(strength[pair]))[:NUM_PAIRS]
         named = [{"field": fields[a], "looks_at": fields[b], "strength": float(strength[a, b])} for a, b in pairs]
         return {"pairs": named}
-    if isinstance(network, OptInter):
+    if seen.choices is not None:
         names = itertools.combinations(model.encoding.schema.categories, 2)
-        return {"choices": {f"{a} x {b}": choice for (a, b), choice in zip(names, network.choose(), strict=True)}}
-    if isinstance(network, AdaptDHM):
-        return _describe_clusters(model, network, inputs, rows)
-    if isinstance(network, DIN):
-        return {"weights": _weigh_history(model, network, inputs, rows)}
-    if isinstance(network, FinalMLP) and (gates := network.gate_values(inputs)) is not None:
-        contexts = {"stream 1": (gates[0], model.config.context_1), "stream 2": (gates[1], model.config.context_2)}
+        return {"choices": {f"{a} x {b}": choice for (a, b), choice in zip(names, seen.choices, strict=True)}}
+    if seen.clusters is not None:
+        return _describe_clusters(model, seen, seen.clusters, rows)
+    if seen.weights is not None and inputs.mask is not None:
+        return {"weights": _name_history(model, seen.weights, inputs.mask, rows)}
+    if seen.gates is not None:
+        contexts = {"stream 1": (seen.gates[0], model.config.context_1), "stream 2": (seen.gates[1], model.config.context_2)}
         found = {stream: _gates_by_context(model, rows, gate, names) for stream, (gate, names) in contexts.items() if names}
         return {"gates": found} if found else {}
     return {}
 
 
-def _describe_clusters(model: LogModel, network: AdaptDHM, inputs: NetworkInputs, rows: LogRows) -> dict[str, Any]:
-    cluster = network.route(inputs)
-    num = len(network.layers[0].own_weight)  # type: ignore[arg-type]
+def _describe_clusters(model: LogModel, seen: Insight, cluster: torch.Tensor, rows: LogRows) -> dict[str, Any]:
+    num, rates = seen.num_clusters, seen.rates
     shares = (torch.bincount(cluster, minlength=num) / len(cluster)).tolist()
     evenness = -sum(share * math.log(share) for share in shares if share > 0) / math.log(num) if num > 1 else 1.0
     names = [str(number) for number in range(num)]
-    if network.router is None:
+    if rates is not None:
         names = ["(unknown)", *model.encoding.domains]
-        rates = [torch.sigmoid(network(replace(inputs, domain=torch.full_like(cluster, number)))) for number in range(num)]
         apart = {(a, b): float((rates[a] - rates[b]).abs().mean()) for a, b in itertools.combinations(range(1, num), 2)}
         nearest = sorted(apart, key=lambda pair: apart[pair])[:NUM_PAIRS]
         alike: Any = [{"one": names[a], "other": names[b], "rates_apart": apart[a, b]} for a, b in nearest]
@@ -90,19 +83,14 @@ def _clusters_by_value(model: LogModel, rows: LogRows, cluster: torch.Tensor) ->
     return found
 
 
-def _weigh_history(model: LogModel, network: DIN, inputs: NetworkInputs, rows: LogRows) -> list[dict[str, Any]]:
+def _name_history(model: LogModel, weights: torch.Tensor, mask: torch.Tensor, rows: LogRows) -> list[dict[str, Any]]:
     """Return, for some rows, the past items by name with what each weighed; a weight may be negative."""
-    assert inputs.mask is not None  # DIN reads a history
-    assert inputs.target is not None
-    vectors, extra = inputs.spread_sequence().split([network.target_dim, network.sequence_dim - network.target_dim], dim=2)
-    kept = network.attention.encode_items(vectors, extra if extra.shape[2] else None)
-    weights = network.attention.weigh_kept(inputs.target, kept, vectors, inputs.mask)
     (history, target), *_ = model.encoding.schema.sequences.items()
     vocabulary = ("(padding)", "(unknown)", *model.encoding.vocabularies[target])
     column = model.encoding.schema.categories.index(target)
     shown = []
-    for row in (inputs.mask.sum(dim=1) > 0).nonzero()[:NUM_SHOWN_ROWS, 0].tolist():
-        ids, is_real = rows.arrays[f"history.{history}"][row], inputs.mask[row] > 0
+    for row in (mask.sum(dim=1) > 0).nonzero()[:NUM_SHOWN_ROWS, 0].tolist():
+        ids, is_real = rows.arrays[f"history.{history}"][row], mask[row] > 0
         items = [vocabulary[id] if id < len(vocabulary) else f"#{id}" for id in ids[is_real.numpy()]]
         candidate = rows.arrays["ids"][row, column]
         past = [{"item": item, "weight": weight} for item, weight in zip(items, weights[row][is_real].tolist(), strict=True)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -80,10 +81,13 @@ class AccountEncoder:
     scales: Mapping[str, float]
     components: Mapping[str, np.ndarray]
 
-    def __post_init__(self) -> None:
-        places = {name: {value: place for place, value in enumerate(values)} for name, values in self.vocabularies.items()}
-        object.__setattr__(self, "_places", places)
-        object.__setattr__(self, "_vectorizers", {name: self._vectorizer(name) for name in self.idf})
+    @cached_property
+    def _places(self) -> dict[str, dict[str, int]]:
+        return {name: {value: place for place, value in enumerate(values)} for name, values in self.vocabularies.items()}
+
+    @cached_property
+    def _vectorizers(self) -> dict[str, TfidfVectorizer]:
+        return {name: self._vectorizer(name) for name in self.idf}
 
     @classmethod
     def fit(cls, table: AccountTable, *, seed: int) -> AccountEncoder:
@@ -119,7 +123,7 @@ class AccountEncoder:
         blocks: dict[str, sparse.csr_matrix] = {}
         mass: dict[str, np.ndarray] = {}
         has_text = np.array([bool(text.strip()) for text in table.texts], np.float64)
-        for name, vectorizer in self._vectorizers.items():  # type: ignore[attr-defined]
+        for name, vectorizer in self._vectorizers.items():
             blocks[name], mass[name] = vectorizer.transform(table.texts).tocsr(), has_text
         for name in self.column_names:
             values = table.columns.get(name, [()] * len(table))
@@ -159,13 +163,13 @@ class AccountEncoder:
 
     def _vectorizer(self, name: str) -> TfidfVectorizer:
         settings = {key: value for key, value in NGRAMS[name].items() if key not in ("min_df", "max_features")}
-        vectorizer = TfidfVectorizer(dtype=np.float32, vocabulary=self._places[name], **settings)  # type: ignore[attr-defined]
+        vectorizer = TfidfVectorizer(dtype=np.float32, vocabulary=self._places[name], **settings)
         vectorizer.idf_ = self.idf[name]
         return vectorizer
 
     def _encode_column(self, name: str, values: Sequence[tuple[str, ...]]) -> sparse.csr_matrix:
         """Return [N, V]: 1 at the value of a column; k values of one ad count 1/sqrt(k) each."""
-        places: dict[str, int] = self._places[name]  # type: ignore[attr-defined]
+        places = self._places[name]
         pairs = [
             (row, places[value], len(of_ad) ** -0.5) for row, of_ad in enumerate(values) for value in of_ad if value in places
         ]

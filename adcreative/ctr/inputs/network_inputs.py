@@ -90,11 +90,39 @@ class KeyValueCache:
     values: Tensor
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Insight:
+    """What a network shows of itself for B rows; fields that it does not fill stay None.
+
+    pairs [F, F]: how much a field looks at another, mean over the rows. choices: what became of each pair of categories.
+    clusters [B] int64 of num_clusters; rates: for domains that are given, the click rates [B] that the rows would have in each.
+    weights [B, T]: what each past item counted. gates: of both streams, [B, F, D], 0..2.
+    """
+
+    pairs: Tensor | None = None
+    choices: tuple[str, ...] | None = None
+    clusters: Tensor | None = None
+    num_clusters: int = 0
+    rates: tuple[Tensor, ...] | None = None
+    weights: Tensor | None = None
+    gates: tuple[Tensor, Tensor] | None = None
+
+
+class PaddedPart(nn.Module):
+    """A part of a network that leaves out what does not count, or, where `is_dense`, computes on padding and every branch."""
+
+    is_dense: bool = False
+
+
 class Network(nn.Module):
     """A network on `NetworkInputs`: `forward` returns logits [B]."""
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         raise NotImplementedError
+
+    def show(self, inputs: NetworkInputs) -> Insight:
+        """Return what there is to see in the network for these rows; the empty record where nothing is."""
+        return Insight()
 
     def encode_sequence(self, sequence: Tensor) -> KeyValueCache | None:
         """Return keys and values of history items [U, S], for any number of targets; None where a network keeps none."""
@@ -126,7 +154,7 @@ class Network(nn.Module):
     def fold(self) -> None:
         """Switch to eval mode and to the form for serving, where the network has one; `train()` switches back.
 
-        Parts with an `is_dense` then compute on padding and on every branch too: no shape depends on the data.
+        Each `PaddedPart` then computes on padding and on every branch too: no shape depends on the data.
         """
         self.eval()
         self.compute_on_padding(True)
@@ -136,7 +164,7 @@ class Network(nn.Module):
         return super().train(mode)
 
     def compute_on_padding(self, is_dense: bool) -> None:
-        """Let parts with an `is_dense` compute on padding and on every branch, or leave out what does not count."""
+        """Let each `PaddedPart` compute on padding and on every branch, or leave out what does not count."""
         for part in self.modules():
-            if hasattr(part, "is_dense"):
-                part.is_dense = is_dense  # type: ignore[assignment]
+            if isinstance(part, PaddedPart):
+                part.is_dense = is_dense

@@ -18,7 +18,7 @@ Source:
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.config import check_sizes
-from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Insight, Network, NetworkInputs, PaddedPart
 from adcreative.ctr.nn.layers import build_linear
 from adcreative.errors import ConfigError
 
@@ -121,7 +121,7 @@ def move_centres(rows: Tensor, centres: Tensor, momentum: float) -> Tensor:
     return torch.where(share.sum(dim=0)[:, None] > 0, moved, centres)
 
 
-class SharedAndOwn(nn.Module):
+class SharedAndOwn(PaddedPart):
     """A linear layer whose weight is shared weight times the cluster's, and whose bias is the sum of both."""
 
     def __init__(self, in_dim: int, out_dim: int, num_clusters: int, *, generator: torch.Generator) -> None:
@@ -129,7 +129,6 @@ class SharedAndOwn(nn.Module):
         self.shared = build_linear(in_dim, out_dim, generator=generator)
         self.own_weight = nn.Parameter(torch.ones(num_clusters, out_dim, in_dim))
         self.own_bias = nn.Parameter(torch.zeros(num_clusters, out_dim))
-        self.is_dense = False
 
     def forward(self, rows: Tensor, cluster: Tensor) -> Tensor:
         """Return [B, out_dim] for rows [B, in_dim], each by the layer of its cluster [B]."""
@@ -174,6 +173,14 @@ class AdaptDHM(Network):
         if inputs.domain is None:
             raise ValueError("this network was built for given domains; the inputs name none")
         return inputs.domain
+
+    def show(self, inputs: NetworkInputs) -> Insight:
+        cluster, num = self.route(inputs), len(self.layers[0].own_weight)  # type: ignore[arg-type]
+        rates = None
+        if self.router is None:
+            domains = (torch.full_like(cluster, number) for number in range(num))
+            rates = tuple(torch.sigmoid(self(replace(inputs, domain=domain))) for domain in domains)
+        return Insight(clusters=cluster, num_clusters=num, rates=rates)
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.config import check_sizes
-from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Insight, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
@@ -130,6 +130,9 @@ class AutoInt(Network):
             )  # fmt: skip
             attended_dim += self.tower.out_dim
         self.head = build_head(attended_dim, starts_at_zero=config.starts_at_zero, generator=generator)
+
+    def show(self, inputs: NetworkInputs) -> Insight:
+        return Insight(pairs=self.pair_map(inputs).mean(dim=0))
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""

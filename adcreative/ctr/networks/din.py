@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.config import check_sizes
-from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Insight, Network, NetworkInputs, PaddedPart
 from adcreative.ctr.nn.layers import SeededDropout, build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP, Dice, build_activation
 from adcreative.errors import ConfigError
@@ -59,7 +59,7 @@ def check_attention(attention_dims: Sequence[int]) -> None:
         raise ConfigError("attention_dims must name at least one hidden layer, got none.")
 
 
-class InterestAttention(nn.Module):
+class InterestAttention(PaddedPart):
     """The attention unit: one unnormalised weight per history item, from an MLP of the pair.
 
     Args:
@@ -78,7 +78,6 @@ class InterestAttention(nn.Module):
         self.activations = nn.ModuleList(build_activation(activation, width) for width in hidden_dims)
         self.dropout = SeededDropout(dropout_prob, generator)
         self.to_weight = build_linear(widths[-1], 1, generator=generator)
-        self.is_dense = False
 
     def forward(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
         """Return [B, E + X] for target [B, E], items [B, T, E], mask [B, T] (1 = real) and extra [B, T, X]."""
@@ -186,6 +185,13 @@ class DIN(Network):
             return self.attention(target, vectors, inputs.mask, extra if extra.shape[2] else None)
         vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=1)
         return self.attention.attend(target, vectors, place, inputs.mask, extra if extra.shape[1] else None)
+
+    def show(self, inputs: NetworkInputs) -> Insight:
+        if inputs.mask is None:
+            return Insight()
+        vectors, extra = inputs.spread_sequence().split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)
+        kept = self.attention.encode_items(vectors, extra if extra.shape[2] else None)
+        return Insight(weights=self.attention.weigh_kept(inputs.find_target(), kept, vectors, inputs.mask))
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from adcreative.ctr.config import check_sizes
-from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Insight, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_linear
 from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
@@ -137,6 +137,9 @@ class FinalMLP(Network):
             for gate, view in zip(self.gates, views, strict=True)
         ]
         return found[0], found[1]
+
+    def show(self, inputs: NetworkInputs) -> Insight:
+        return Insight(gates=self.gate_values(inputs))
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""

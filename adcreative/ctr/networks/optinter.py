@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.config import check_sizes
-from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Insight, Network, NetworkInputs
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.errors import ConfigError
 
@@ -105,6 +105,9 @@ class OptInter(Network):
     def choose(self) -> tuple[str, ...]:
         """Return the likeliest of CHOICES for each pair."""
         return self.config.choices or tuple(CHOICES[k] for k in self.alpha.argmax(dim=1).tolist())
+
+    def show(self, inputs: NetworkInputs) -> Insight:
+        return Insight(choices=self.choose())
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adcreative.ctr.config import check_positive, check_sizes
-from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs, PaddedPart
 from adcreative.ctr.networks.din import DENSE_SHARE, InterestAttention, check_attention
 from adcreative.ctr.nn.layers import build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP
@@ -107,7 +107,7 @@ class BucketCache:
         return cls(torch.cat([one.sums for one in caches]), torch.cat([one.counts for one in caches]))
 
 
-class HashedInterest(nn.Module):
+class HashedInterest(PaddedPart):
     """The long-term interest [B, S] of a target [B, E] in a history whose items begin with a vector of the same width.
 
     Where most of a batch is padding, only real items are hashed and only those in the target's buckets are summed.
@@ -119,7 +119,6 @@ class HashedInterest(nn.Module):
         super().__init__()
         self.is_scaled = is_scaled
         self.bits, self.num_groups = bits, num_hashes // bits
-        self.is_dense = False
         self.hashes: Tensor
         self.register_buffer("hashes", torch.randn(num_hashes, target_dim, generator=generator))
 

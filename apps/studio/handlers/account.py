@@ -33,7 +33,7 @@ class AccountScreen:
     record: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Accounts(LongWork[AccountScreen]):
     """The button "Read the results". Tables are read beside the app, so that nobody waits for them."""
 

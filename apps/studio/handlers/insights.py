@@ -47,7 +47,7 @@ class Asked:
     out: Path
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Insights(LongWork[InsightScreen]):
     """The button "Answer" of the account page; one question at a time each."""
 

@@ -30,7 +30,7 @@ class Seen(Protocol):
 Screen = TypeVar("Screen", bound=Seen)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class LongWork(Generic[Screen]):
     """What such buttons have in common; tabs of a workspace have one piece of work between them.
 

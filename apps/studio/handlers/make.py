@@ -101,7 +101,7 @@ class Making:
     is_changed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Makes(LongWork[MakeScreen]):
     """The buttons of the page."""
 

@@ -45,7 +45,7 @@ def _write_settings(written: Mapping[str, str | None], path: Path) -> Path | Non
     return path if said else None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Folders(LongWork[FolderScreen]):
     """The buttons of the page for many ads. A folder waits for the model like a search, and is found again after its page
     was closed."""

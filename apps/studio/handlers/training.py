@@ -50,7 +50,7 @@ class Material:
     model_dir: Path
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Trainings(LongWork[TrainingScreen]):
     """The buttons "Train on my results" and "Score without my results again". line: who trains, one at a time."""
 
@@ -60,7 +60,7 @@ class Trainings(LongWork[TrainingScreen]):
     line: ModelQueue = field(default_factory=ModelQueue)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "models", Models(handlers=self.handlers))
+        self.models = Models(handlers=self.handlers)
         self.handlers.also_forget.append(self.forget)
 
     def train(

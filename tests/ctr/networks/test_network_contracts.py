@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from adcreative.ctr.inputs.log import LogSpec
-from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs
+from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs, PaddedPart
 from adcreative.ctr.networks.adaptdhm import AdaptDHMConfig
 from adcreative.ctr.networks.autoint import AutoIntConfig
 from adcreative.ctr.networks.din import DINConfig
@@ -134,6 +134,29 @@ class TestContract:
         nothing = replace(inputs, mask=torch.zeros_like(inputs.mask))
         assert bool(torch.isfinite(model(nothing)).all())
         assert not torch.allclose(model(nothing), model(inputs))  # the history is read
+
+    def test_what_is_shown_has_a_value_for_each_row_field_or_pair(self, name: str) -> None:
+        model, inputs = build(name).eval(), draw_inputs(shape_of(name), 9, seed=2)
+        assert isinstance(model, Network)
+        seen = model.show(inputs)
+        shapes = {key: tuple(part.shape) for key, part in vars(seen).items() if isinstance(part, Tensor)}
+        of_history = () if inputs.mask is None else tuple(inputs.mask.shape)
+        known = {"autoint": {"pairs": (FIELDS, FIELDS)}, "adaptdhm": {"clusters": (9,)}, "din": {"weights": of_history}}
+        assert shapes == known.get(name, {})
+        assert (seen.choices is not None) == (name == "optinter")
+        assert (seen.gates is not None) == (name == "finalmlp")
+
+    def test_parts_that_leave_out_what_does_not_count_are_told_by_their_kind(self, name: str) -> None:
+        model = build(name)
+        assert isinstance(model, Network)
+        model.stranger = nn.Identity()
+        model.stranger.is_dense = None  # type: ignore[assignment]
+        model.fold()
+        assert model.stranger.is_dense is None
+        parts = [part for part in model.modules() if isinstance(part, PaddedPart)]
+        assert bool(parts) == (name in ("din", "sdim", "adaptdhm"))
+        assert all(part.is_dense for part in parts)
+        assert not any(part.is_dense for part in model.train().modules() if isinstance(part, PaddedPart))
 
     def test_same_seed_same_weights_and_saved_ones_come_back(self, name: str) -> None:
         one, two, other = build(name, 3), build(name, 3), build(name, 4)
