@@ -95,6 +95,18 @@ def test_what_is_frozen_stays_so() -> None:
     }  # fmt: skip
 
 
+def test_thresholds_of_lettering_stand_in_records() -> None:
+    """What is listed is no threshold: a format's version or size, a scale's end, the width that points are told for."""
+    conventions = {"FORMAT", "HEIGHT_PX", "MOST", "PHONE_WIDTH_PT", "STEP_PX", "SURE", "VERSION", "WINDOW_PX", "_TERMS"}
+    loose = set()
+    for path in (ROOT / "adcreative" / "lettering").rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            parts = list(ast.walk(node)) if isinstance(node, ast.Assign | ast.AnnAssign) else []
+            if any(isinstance(part, ast.Constant) and type(part.value) in (int, float) for part in parts):
+                loose |= {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    assert loose - {"KIND"} == conventions
+
+
 def test_one_module_writes_tables() -> None:
     """Others would forget a sign that starts a formula; see `adcreative.catalog.tables`."""
     own = [

@@ -8,29 +8,52 @@ have ended before, the hole is left to a filling that asks for less. Knows pixel
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
 from adcreative.lettering.erasing.holes import window_of
-from adcreative.lettering.erasing.outlines import CROWD_PX, EDGE_PX, LEAST_SLOPE, MAX_CROWD, Outline, find_outlines
+from adcreative.lettering.erasing.outlines import FITTED as OUTLINES
+from adcreative.lettering.erasing.outlines import Outline, find_outlines
 from adcreative.lettering.reading.ink import fit_ground
 
-PAD_SHARE, LEAST_PAD_PX = 0.12, 48  # of the picture's shorter side: how far around the hole outlines are looked for
-STEP_PX = 3.0  # to both sides of an outline at which colours differ
-SAME_COLOUR, BESIDE_PX = 2.5, 6.0  # 0..255 by which colours may differ on both sides of an outline that is none there
-LEAST_KNOWN, LARGE_CELL = 8, 40  # pixels of a cell that say its colour; that may make it a region of its own
-PURE_PX = 2  # so far from the hole and from outlines colours are pure
-SAME_SURFACE, ROUNDS, MIDDLE = 1.5, 4, 128.0  # 0..255 by which most of a region may miss the surface of all
-LARGE_REGION, MAX_RESIDUAL = 200, 2.5  # pixels that have a surface of their own; what they may miss it by, 0..255
-REACH_PX, LEAST_WEIGHT, LARGEST_MISS = 8.0, 0.05, 6.0  # of misses of a surface nearby; their least sum of weights; 0..255
-TRUNCATED = 4.0  # deviations from which on a blur is cut off
-SEEN_PX = 16  # of the hole: how far around it colours are looked at
-MAX_MISS, MISS_PX = 3.0, 1.5  # 0..255 by which what is known may miss what is drawn; deviation of the blur for that
-DOUBT_PX, MAX_DOUBT = 4.0, 0.2  # px around a place, and share of what is known there that may miss: else the place is left
-NEAR_SEEN_PX, GOES_ON, GUESSED_PX = 8.0, 0.3, 6  # px, and share of what is seen of an outline, that it goes on; px left there
-FINE = 3  # points across a pixel at which regions are asked, so that edges are soft
-RINGING_PX = 8  # how far from strokes compression shows
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_cells.py`."""
+
+    pad_share: float = 0.12  # of the picture's shorter side: how far around the hole outlines are looked for
+    least_pad_px: int = 48  # at least so far
+    step_px: float = 3.0  # to both sides of an outline at which colours differ
+    same_colour: float = 2.5  # 0..255 by which colours may differ on both sides of an outline that is none there
+    beside_px: float = 6.0  # from an outline: at least so near pixels of a cell say its colour there
+    least_known: int = 8  # pixels of a cell that say its colour
+    large_cell: int = 40  # pixels of a cell that may make it a region of its own
+    pure_px: int = 2  # so far from the hole and from outlines colours are pure
+    same_surface: float = 1.5  # 0..255 by which most of a region may miss the surface of all
+    rounds: int = 4  # of joining regions
+    middle: float = 128.0  # 0..255, laid under colours whose steps are taken off, while a surface is fitted
+    large_region: int = 200  # pixels that have a surface of their own
+    max_residual: float = 2.5  # 0..255 by which they may miss it
+    reach_px: float = 8.0  # of misses of a surface nearby
+    least_weight: float = 0.05  # least sum of their weights
+    largest_miss: float = 6.0  # 0..255
+    truncated: float = 4.0  # deviations from which on a blur is cut off
+    seen_px: int = 16  # of the hole: how far around it colours are looked at
+    max_miss: float = 3.0  # 0..255 by which what is known may miss what is drawn
+    miss_px: float = 1.5  # deviation of the blur for that
+    doubt_px: float = 4.0  # around a place that is judged
+    max_doubt: float = 0.2  # share of what is known there that may miss: else the place is left
+    near_seen_px: float = 8.0  # so near to what is seen of it an outline goes on
+    goes_on: float = 0.3  # share of it that is seen, from which it goes on everywhere
+    guessed_px: int = 6  # that are left around what goes on otherwise
+    fine: int = 3  # points across a pixel at which regions are asked, so that edges are soft
+    ringing_px: int = 8  # how far from strokes compression shows
+    colour_range: tuple[float, float] = (1.0, 99.0)  # percentiles of a region's colours, beyond which nothing is drawn
+
+
+FITTED = Fitted()
 
 
 class OutlinedGround:
@@ -41,20 +64,20 @@ class OutlinedGround:
     """
 
     def __init__(self, image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> None:
-        self._window = window_of(mask, max(LEAST_PAD_PX, round(PAD_SHARE * min(mask.shape))))
+        self._window = window_of(mask, max(FITTED.least_pad_px, round(FITTED.pad_share * min(mask.shape))))
         if self._window is None:
             return
         crop, hole = image_u8[self._window].astype(np.float32), mask[self._window]
         known = ~(mask | keep_out)[self._window]
-        around = ndimage.binary_dilation(hole, iterations=SEEN_PX)
+        around = ndimage.binary_dilation(hole, iterations=FITTED.seen_px)
         self._outlines = [one for one in find_outlines(crop, known) if _crosses(one, around) and _is_step(one, crop)]
-        near = known & ndimage.binary_dilation(hole, iterations=RINGING_PX)
+        near = known & ndimage.binary_dilation(hole, iterations=FITTED.ringing_px)
         self._drawn, self._is_edge = _draw(crop, known, hole | near, self._outlines)
         is_open = np.isnan(self._drawn).any(axis=2)
-        missed = coherent_misses(crop - self._drawn, near & ~is_open & ~self._is_edge) > MAX_MISS
-        reach = max(DOUBT_PX, float(ndimage.distance_transform_edt(hole).max()))
+        missed = coherent_misses(crop - self._drawn, near & ~is_open & ~self._is_edge) > FITTED.max_miss
+        reach = max(FITTED.doubt_px, float(ndimage.distance_transform_edt(hole).max()))
         shares = [ndimage.gaussian_filter(one.astype(np.float32), reach) for one in (missed | is_open & near, near)]
-        doubt = is_open | (shares[0] > MAX_DOUBT * np.maximum(shares[1], 1e-4)) | missed
+        doubt = is_open | (shares[0] > FITTED.max_doubt * np.maximum(shares[1], 1e-4)) | missed
         self._told = (hole | near & ~self._is_edge) & ~doubt
         self._near = near
 
@@ -68,10 +91,10 @@ class OutlinedGround:
         if self._window is None:
             return out, done
         hole = left[self._window]
-        chosen = self._told & (hole | self._near & ndimage.binary_dilation(hole, iterations=RINGING_PX))
+        chosen = self._told & (hole | self._near & ndimage.binary_dilation(hole, iterations=FITTED.ringing_px))
         if is_sure and chosen.any():
             guessed = _is_guessed(self._is_edge & hole, self._outlines)
-            chosen &= ~ndimage.binary_dilation(guessed, iterations=GUESSED_PX)
+            chosen &= ~ndimage.binary_dilation(guessed, iterations=FITTED.guessed_px)
         out[self._window][chosen] = self._drawn[chosen].round().clip(0, 255).astype(np.uint8)
         done[self._window] = chosen
         return out, done
@@ -86,15 +109,15 @@ def _is_guessed(is_edge: np.ndarray, outlines: Sequence[Outline]) -> np.ndarray:
     nearest = np.argmin([np.abs(one.distance(y, x)) for one in outlines], axis=0)
     for k, one in enumerate(outlines):
         own = nearest == k
-        guessed[y[own], x[own]] = one.beyond(y[own], x[own]) > max(NEAR_SEEN_PX, GOES_ON * len(one.points))
+        guessed[y[own], x[own]] = one.beyond(y[own], x[own]) > max(FITTED.near_seen_px, FITTED.goes_on * len(one.points))
     return guessed
 
 
 def coherent_misses(off: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Return how far pixels [h, w] and those around are off together (0..255): a thing, where compression goes up and down."""
-    weight = np.maximum(ndimage.gaussian_filter(near.astype(np.float32), MISS_PX), 0.02)
+    weight = np.maximum(ndimage.gaussian_filter(near.astype(np.float32), FITTED.miss_px), 0.02)
     known = np.where(near[:, :, None], off, 0.0)
-    return np.max([np.abs(ndimage.gaussian_filter(known[:, :, k], MISS_PX) / weight) for k in range(3)], axis=0) * near
+    return np.max([np.abs(ndimage.gaussian_filter(known[:, :, k], FITTED.miss_px) / weight) for k in range(3)], axis=0) * near
 
 
 def _crosses(outline: Outline, hole: np.ndarray) -> bool:
@@ -108,10 +131,10 @@ def _is_step(outline: Outline, crop: np.ndarray) -> bool:
     offsets = outline.points - outline.middle
     normals = offsets / np.maximum(np.hypot(*offsets.T), 1e-6)[:, None]
     sides = []
-    for by in (-STEP_PX, STEP_PX):
+    for by in (-FITTED.step_px, FITTED.step_px):
         y, x = (outline.points + by * normals).round().astype(int).T
         sides.append(crop[y.clip(0, crop.shape[0] - 1), x.clip(0, crop.shape[1] - 1)])
-    return float(np.abs(np.median(sides[1] - sides[0], axis=0)).max()) > SAME_COLOUR
+    return float(np.abs(np.median(sides[1] - sides[0], axis=0)).max()) > FITTED.same_colour
 
 
 def _codes(y: np.ndarray, x: np.ndarray, outlines: Sequence[Outline]) -> tuple[np.ndarray, np.ndarray]:
@@ -130,8 +153,8 @@ def _draw(
     """Return the ground [h, w, 3] on the wanted pixels, NaN where nothing tells it, and which pixels [h, w] are at an edge."""
     y, x = np.mgrid[: crop.shape[0], : crop.shape[1]].astype(float)
     codes, nearest = _codes(y, x, outlines)
-    pure = ndimage.binary_erosion(known, iterations=PURE_PX) & (nearest > PURE_PX)
-    pure &= ndimage.binary_dilation(wanted, iterations=SEEN_PX) & _is_calm(crop)
+    pure = ndimage.binary_erosion(known, iterations=FITTED.pure_px) & (nearest > FITTED.pure_px)
+    pure &= ndimage.binary_dilation(wanted, iterations=FITTED.seen_px) & _is_calm(crop)
     regions = _join_cells(crop, known & (nearest > 1.0), pure, codes, outlines)
     names = np.array(sorted(regions))
     region_of = np.array([regions[int(code)] for code in names])
@@ -142,21 +165,25 @@ def _draw(
     own = np.searchsorted(np.unique(labels), labels[wanted])
     drawn = np.full(crop.shape, np.nan, np.float32)
     drawn[wanted] = colours[own, np.arange(len(own))]
-    soft, order, offsets = np.flatnonzero(is_edge[wanted]), np.unique(labels), (np.arange(FINE) + 0.5) / FINE - 0.5
+    soft, order, offsets = (
+        np.flatnonzero(is_edge[wanted]),
+        np.unique(labels),
+        (np.arange(FITTED.fine) + 0.5) / FITTED.fine - 0.5,
+    )
     drawn[rows[soft], columns[soft]] = 0.0
     for dy, dx in ((dy, dx) for dy in offsets for dx in offsets):
         fine, _ = _codes(rows[soft] + dy, columns[soft] + dx, outlines)
         at = np.searchsorted(names, fine).clip(0, len(names) - 1)
         label = np.where(names[at] == fine, region_of[at], labels[rows[soft], columns[soft]])
-        drawn[rows[soft], columns[soft]] += colours[np.searchsorted(order, label), soft] / FINE**2
+        drawn[rows[soft], columns[soft]] += colours[np.searchsorted(order, label), soft] / FITTED.fine**2
     return drawn, is_edge
 
 
 def _is_calm(crop: np.ndarray) -> np.ndarray:
     """Return the mask [h, w] of what is no photograph: most of what is around is without edges."""
-    gy, gx = np.gradient(ndimage.gaussian_filter(crop, (EDGE_PX, EDGE_PX, 0.0)), axis=(0, 1))
-    is_steep = np.hypot(gy, gx).max(axis=2) > LEAST_SLOPE
-    return np.asarray(ndimage.uniform_filter(is_steep.astype(np.float32), CROWD_PX) < MAX_CROWD)
+    gy, gx = np.gradient(ndimage.gaussian_filter(crop, (OUTLINES.edge_px, OUTLINES.edge_px, 0.0)), axis=(0, 1))
+    is_steep = np.hypot(gy, gx).max(axis=2) > OUTLINES.least_slope
+    return np.asarray(ndimage.uniform_filter(is_steep.astype(np.float32), OUTLINES.crowd_px) < OUTLINES.max_crowd)
 
 
 def _join_cells(
@@ -170,7 +197,7 @@ def _join_cells(
     places = _places(codes)
     cells = list(places)
     seen, own = ({code: (y[mask[y, x]], x[mask[y, x]]) for code, (y, x) in places.items()} for mask in (known, pure))
-    large = [code for code in cells if len(own[code][0]) >= LARGE_CELL]
+    large = [code for code in cells if len(own[code][0]) >= FITTED.large_cell]
     parent = {code: code for code in cells}
 
     def root(code: int) -> int:
@@ -181,9 +208,9 @@ def _join_cells(
     for code in large:
         for k, outline in enumerate(outlines):
             other = code ^ (1 << k)
-            if other > code and other in parent and len(own[other][0]) >= LARGE_CELL:
+            if other > code and other in parent and len(own[other][0]) >= FITTED.large_cell:
                 sides = [_beside(crop, own[one], outline) for one in (code, other)]
-                if float(np.abs(sides[0] - sides[1]).max()) <= SAME_COLOUR:
+                if float(np.abs(sides[0] - sides[1]).max()) <= FITTED.same_colour:
                     parent[root(other)] = root(code)
     told = set(large)
     waiting = sorted((code for code in cells if code not in told), key=lambda code: -len(seen[code][0]))
@@ -194,11 +221,11 @@ def _join_cells(
             for k, outline in enumerate(outlines):
                 other = code ^ (1 << k)
                 if other in told:
-                    if len(seen[code][0]) >= LEAST_KNOWN and len(seen[other][0]) >= LEAST_KNOWN:
+                    if len(seen[code][0]) >= FITTED.least_known and len(seen[other][0]) >= FITTED.least_known:
                         sides = [_beside(crop, seen[one], outline) for one in (code, other)]
                         options.append((float(np.abs(sides[0] - sides[1]).max()), 0.0, other))
                     else:
-                        options.append((SAME_COLOUR, -float(np.hypot(*(outline.points - middle).T).min()), other))
+                        options.append((FITTED.same_colour, -float(np.hypot(*(outline.points - middle).T).min()), other))
             if options:
                 parent[code] = root(min(options)[2])
                 told.add(code)
@@ -218,7 +245,7 @@ def _places(codes: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
 def _beside(crop: np.ndarray, own: tuple[np.ndarray, ...], outline: Outline) -> np.ndarray:
     """Return the colour [3] that a cell's pixels have beside an outline."""
     distance = np.abs(outline.distance(own[0], own[1]))
-    limit = max(BESIDE_PX, float(np.partition(distance, LEAST_KNOWN - 1)[LEAST_KNOWN - 1]))
+    limit = max(FITTED.beside_px, float(np.partition(distance, FITTED.least_known - 1)[FITTED.least_known - 1]))
     near = distance <= limit
     return np.asarray(np.median(crop[own[0][near], own[1][near]], axis=0))
 
@@ -237,15 +264,15 @@ def _colours(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray, wanted: np.
     usual = _shared_surface(crop, pure, labels)
     for name, size in zip(names, sizes, strict=True):
         own = pure & (labels == name)
-        if size < LEAST_KNOWN:
+        if size < FITTED.least_known:
             continue
         surface = usual + np.median((crop - usual)[own], axis=0)
-        if _residual(crop - surface, own) > SAME_SURFACE and size >= LARGE_REGION:
+        if _residual(crop - surface, own) > FITTED.same_surface and size >= FITTED.large_region:
             surface, _ = fit_ground(crop, own)
-        if _residual(crop - surface, own) <= MAX_RESIDUAL:
+        if _residual(crop - surface, own) <= FITTED.max_residual:
             drawn = surface[rows, columns] + _misses(crop - surface, own, wanted)
-            low, high = np.percentile(crop[own], (1.0, 99.0), axis=0)
-            found[np.searchsorted(order, name)] = drawn.clip(low - SAME_COLOUR, high + SAME_COLOUR)
+            low, high = np.percentile(crop[own], FITTED.colour_range, axis=0)
+            found[np.searchsorted(order, name)] = drawn.clip(low - FITTED.same_colour, high + FITTED.same_colour)
     return found
 
 
@@ -259,30 +286,30 @@ def _shared_surface(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray) -> n
     names, index = np.unique(labels, return_inverse=True)
     index = index.reshape(labels.shape)
     surface = np.zeros_like(crop)
-    for _ in range(ROUNDS):
+    for _ in range(FITTED.rounds):
         steps = np.zeros((len(names), 3), np.float32)
         for k in range(len(names)):
             own = pure & (index == k)
             steps[k] = np.median((crop - surface)[own], axis=0) if own.any() else 0.0
-        surface = fit_ground(crop - steps[index] + MIDDLE, pure)[0] - MIDDLE
+        surface = fit_ground(crop - steps[index] + FITTED.middle, pure)[0] - FITTED.middle
     return surface
 
 
 def _misses(off: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return what a region's own pixels [h, w] say nearby [N, 3] of what is left of them [h, w, 3]."""
-    reach = round(TRUNCATED * REACH_PX)  # pixels that are farther from all that is wanted have no part in it
+    reach = round(FITTED.truncated * FITTED.reach_px)  # pixels that are farther from all that is wanted have no part in it
     box = tuple(slice(max(0, places.min() - reach), places.max() + reach + 1) for places in np.nonzero(wanted))
     off, own, wanted = off[box], own[box], wanted[box]
     rows, columns = np.nonzero(wanted)
-    own = own & (np.abs(off).max(axis=2) <= LARGEST_MISS)
+    own = own & (np.abs(off).max(axis=2) <= FITTED.largest_miss)
     known = off * own[:, :, None]
     blurred = _blurred(np.dstack([known, own.astype(np.float32)]))[rows, columns]
-    return np.asarray(blurred[:, :3] / np.maximum(blurred[:, 3:], LEAST_WEIGHT))
+    return np.asarray(blurred[:, :3] / np.maximum(blurred[:, 3:], FITTED.least_weight))
 
 
 def _blurred(planes: np.ndarray) -> np.ndarray:
-    """Return planes [h, w, 4] under a blur of REACH_PX."""
+    """Return planes [h, w, 4] under a blur of FITTED.reach_px."""
     import cv2
 
-    side = 2 * round(TRUNCATED * REACH_PX) + 1
-    return np.asarray(cv2.GaussianBlur(planes.astype(np.float32), (side, side), REACH_PX, borderType=cv2.BORDER_REFLECT))
+    side = 2 * round(FITTED.truncated * FITTED.reach_px) + 1
+    return np.asarray(cv2.GaussianBlur(planes.astype(np.float32), (side, side), FITTED.reach_px, borderType=cv2.BORDER_REFLECT))

@@ -15,11 +15,19 @@ from PIL import Image
 
 from adcreative.lettering.reading.blocks import Box
 
-QUALITIES = (98, 95, 92, 90, 85, 80, 75, 65, 50)
-SUBSAMPLINGS = (0, 2)  # of Pillow: 4:4:4 and 4:2:0
-BLOCK_PX = 16  # of the largest unit that is compressed together
-LEAST_GAIN = 0.03  # by which the difference has to shrink before letters count as compressed
-RINGING_PX = 8  # how far from a stroke its noise reaches
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+
+    qualities: tuple[int, ...] = (98, 95, 92, 90, 85, 80, 75, 65, 50)  # of Pillow, that are tried
+    subsamplings: tuple[int, int] = (0, 2)  # of Pillow: 4:4:4 and 4:2:0
+    block_px: int = 16  # of the largest unit that is compressed together
+    least_gain: float = 0.03  # share by which the difference has to shrink before letters count as compressed
+    ringing_px: int = 8  # how far from a stroke its noise reaches
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,12 @@ def find_compression(seen_u8: np.ndarray, drawn_u8: np.ndarray, boxes: Sequence[
     height, width = seen_u8.shape[:2]
     cuts = [(slice(max(0, y0), min(y1, height)), slice(max(0, x0), min(x1, width))) for x0, y0, x1, y1 in boxes]
     plain = difference(Compression())
-    tried = [(difference(one), one) for one in (Compression(q, s) for s in SUBSAMPLINGS for q in QUALITIES)]
+    tried = [(difference(one), one) for one in (Compression(q, s) for s in FITTED.subsamplings for q in FITTED.qualities)]
     least, best = min(tried, key=lambda one: one[0])
-    return best if least < (1.0 - LEAST_GAIN) * plain else Compression()
+    return best if least < (1.0 - FITTED.least_gain) * plain else Compression()
 
 
 def _units(start: int, stop: int, full: int) -> slice:
     """Return the rows or columns of whole units that hold start..stop."""
-    first = max(0, start // BLOCK_PX * BLOCK_PX)
-    return slice(first, max(first + 1, min(full, -(-stop // BLOCK_PX) * BLOCK_PX)))
+    first = max(0, start // FITTED.block_px * FITTED.block_px)
+    return slice(first, max(first + 1, min(full, -(-stop // FITTED.block_px) * FITTED.block_px)))

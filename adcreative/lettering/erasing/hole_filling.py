@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +22,30 @@ from adcreative.errors import ConfigError
 if TYPE_CHECKING:
     from adcreative.encoders.inpainting import InpaintingModel
 
-NUM_REMEMBERED = 4
-MAX_SECONDS = 120.0  # of one filling; real exports take a few
-MARGIN = 0.6  # of the hole's longer side, shown to the model around it
-USUAL_SIDE_PX, UNIT_PX = 512, 8  # of exports whose size is open: what is given, and what it must be a multiple of
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_hole_filling.py`."""
+
+    num_remembered: int = 4  # answers
+    max_seconds: float = 120.0  # of one filling; real exports take a few
+    margin: float = 0.6  # of the hole's longer side, shown to the model around it
+    usual_side_px: int = 512  # of exports whose size is open: what is given
+    unit_px: int = 8  # what it must be a multiple of
+    most_of_unit: float = 1.5  # largest value of an export whose colours are 0..1, not 0..255
+
+
+FITTED = Fitted()
+
 PROMPT = "plain continuous background, empty, no people, no text, no letters"
 
 FillHoles = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def fill_once(fill: FillHoles) -> FillHoles:
-    """Return the same function, which remembers its latest NUM_REMEMBERED answers: a search sets several labels on one button,
+    """Return the same function, which remembers its latest answers: a search sets several labels on one button,
     each on the ground that is behind it. Who asks gets pixels of their own."""
-    latest = LatestAnswers(fill, NUM_REMEMBERED)
+    latest = LatestAnswers(fill, FITTED.num_remembered)
     return lambda image_u8, mask, keep_out: latest(image_u8, mask, keep_out).copy()
 
 
@@ -88,9 +100,9 @@ class _Lama:
         if window is None:
             return image_u8
         crop, hole = image_u8[window], mask[window]
-        scale = min(1.0, USUAL_SIDE_PX / max(crop.shape[:2]))
+        scale = min(1.0, FITTED.usual_side_px / max(crop.shape[:2]))
         height, width = (
-            fixed or max(UNIT_PX, round(side * scale / UNIT_PX) * UNIT_PX)
+            fixed or max(FITTED.unit_px, round(side * scale / FITTED.unit_px) * FITTED.unit_px)
             for fixed, side in zip(self._sides, crop.shape[:2], strict=True)
         )
         small = np.asarray(Image.fromarray(crop).resize((width, height), Image.Resampling.BILINEAR), np.float32) / 255.0
@@ -106,17 +118,17 @@ class _Lama:
                 "of finite numbers is needed; name a LaMa export in ONNX"
             )
         painted = painted[0].transpose(1, 2, 0)
-        painted = painted * 255.0 if float(painted.max()) <= 1.5 else painted  # exports differ in their range
+        painted = painted * 255.0 if float(painted.max()) <= FITTED.most_of_unit else painted  # exports differ in their range
         painted_u8 = painted.round().clip(0, 255).astype(np.uint8)
         full = np.asarray(Image.fromarray(painted_u8).resize(crop.shape[1::-1], Image.Resampling.LANCZOS))
         return _pasted(image_u8, mask, window, full)
 
     def _run(self, given: dict[str, np.ndarray]) -> np.ndarray:
-        """Return the first output; a model that runs longer than MAX_SECONDS, such as one with a loop, is ended."""
+        """Return the first output; a model that runs longer than FITTED.max_seconds, such as one with a loop, is ended."""
         import onnxruntime
 
         options = onnxruntime.RunOptions()
-        timer = threading.Timer(MAX_SECONDS, lambda: setattr(options, "terminate", True))
+        timer = threading.Timer(FITTED.max_seconds, lambda: setattr(options, "terminate", True))
         timer.start()
         try:
             return np.asarray(self._session.run(None, given, options)[0])
@@ -132,7 +144,7 @@ def _window(mask: np.ndarray) -> tuple[slice, slice] | None:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
-    pad = round(MARGIN * max(rows[-1] - rows[0], columns[-1] - columns[0])) + UNIT_PX
+    pad = round(FITTED.margin * max(rows[-1] - rows[0], columns[-1] - columns[0])) + FITTED.unit_px
     return slice(max(0, rows[0] - pad), rows[-1] + 1 + pad), slice(max(0, columns[0] - pad), columns[-1] + 1 + pad)
 
 

@@ -7,15 +7,29 @@ which letters are told elsewhere, is there as often a thing (dark hair behind wh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from adcreative.lettering.reading.blocks import Box
 
-LEVELS_SHIFT, EVEN = 4, 6  # bits of a channel that are dropped when colours are counted; 0..255 by which an even ink may vary
-MORE_PAD = 0.6  # of a line's height around it, in which letters of a known ink are looked for: the reader's box may miss one
-NUM_LOOKED_AT, NUM_INKS = 8, 3
-LEAST_SHARE, LEAST_APART = 0.04, 40.0  # of a text's pixels that have an ink; distance of two inks
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+
+    levels_shift: int = 4  # bits of a channel that are dropped when colours are counted
+    even: int = 6  # 0..255 by which an even ink may vary
+    # of a line's height around it, in which letters of a known ink are looked for: the reader's box may miss one
+    more_pad: float = 0.6
+    num_looked_at: int = 8  # commonest colours that are looked at
+    num_inks: int = 3  # that are tried at most
+    least_share: float = 0.04  # of a text's pixels that have an ink
+    least_apart: float = 40.0  # distance of two inks, 0..255 a channel
+
+
+FITTED = Fitted()
+
 
 Colour = tuple[int, int, int]
 
@@ -26,15 +40,15 @@ def find_inks(image_u8: np.ndarray, boxes: Sequence[Box]) -> list[Colour]:
     pixels = np.concatenate([*cuts, np.zeros((0, 3), np.uint8)]).astype(int)
     if not len(pixels):
         return []
-    codes = (pixels >> LEVELS_SHIFT) @ np.array([1, 1 << 8, 1 << 16])
+    codes = (pixels >> FITTED.levels_shift) @ np.array([1, 1 << 8, 1 << 16])
     names, counts = np.unique(codes, return_counts=True)
     found = []
-    for name in names[np.argsort(-counts)[:NUM_LOOKED_AT]]:
+    for name in names[np.argsort(-counts)[: FITTED.num_looked_at]]:
         colour = np.median(pixels[codes == name], axis=0)
-        share = float((np.abs(pixels - colour).max(axis=1) <= EVEN).mean())
+        share = float((np.abs(pixels - colour).max(axis=1) <= FITTED.even).mean())
         found.append((share, colour))
     inks: list[np.ndarray] = []
     for share, colour in sorted(found, key=lambda one: -one[0]):
-        if share >= LEAST_SHARE and all(np.linalg.norm(colour - other) >= LEAST_APART for other in inks):
+        if share >= FITTED.least_share and all(np.linalg.norm(colour - other) >= FITTED.least_apart for other in inks):
             inks.append(colour)
-    return [(round(float(red)), round(float(green)), round(float(blue))) for red, green, blue in inks[:NUM_INKS]]
+    return [(round(float(red)), round(float(green)), round(float(blue))) for red, green, blue in inks[: FITTED.num_inks]]

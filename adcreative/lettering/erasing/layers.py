@@ -20,17 +20,30 @@ from adcreative.lettering.erasing.patterns import repeat_spots
 from adcreative.lettering.erasing.shadows import find_shadow, measure_coverage
 from adcreative.lettering.reading.blocks import FITTED as BLOCKS
 from adcreative.lettering.reading.blocks import Box, TextBlock
-from adcreative.lettering.reading.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain
+from adcreative.lettering.reading.ink import FITTED as INK
+from adcreative.lettering.reading.ink import fit_ground, measure_grain
 
-LEAST_OFF = 5.0  # of colours 0..255: what differs from the ground by more belongs to the part
-STRONG_OFF = 60.0  # on a ground that is no surface: what differs from a surface by so much is no ground
-SPECK_PX = 5  # of compression's ringing beside a button: what is thinner is not of the button
-LEAST_ALPHA = 0.12  # of a part's edge: what covers less is the old ground's grain and ringing, which stay where they were
-SOFT_PX = 2  # how far a part's soft edge reaches beyond it
-SHADOW_SHARE = 0.5  # of a part's height: how far around it its shadow, its rim and the ground are looked at
-LEAST_PLATE_PX, PLATE_ROW, PLATE_FILL = 12, 0.8, 0.9  # sides of a button that is told by its shape; of its rows between its
-# ends, and of all its pixels, that have its colour or are enclosed by it
-MAX_PART_SHARE = 0.97  # of what is looked at that a part may fill: more is no part on a ground
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+
+    least_off: float = 5.0  # 0..255: what differs from the ground by more belongs to the part
+    strong_off: float = 60.0  # 0..255, on a ground that is no surface: what differs from a surface by so much is no ground
+    speck_px: int = 5  # of compression's ringing beside a button: what is thinner is not of the button
+    # of a part's edge: what covers less is the old ground's grain and ringing, which stay where they were
+    least_alpha: float = 0.12
+    soft_px: int = 2  # how far a part's soft edge reaches beyond it
+    shadow_share: float = 0.5  # of a part's height: how far around it its shadow, its rim and the ground are looked at
+    least_plate_px: int = 12  # sides of a button that is told by its shape
+    plate_row: float = 0.8  # of its rows between its ends, that has its colour or is enclosed by it
+    plate_fill: float = 0.9  # of all its pixels, that have its colour or are enclosed by it
+    max_part_share: float = 0.97  # of what is looked at that a part may fill: more is no part on a ground
+    least_reach_px: int = 8  # around a part that are looked at, at least
+    least_around: int = 64  # pixels of ground, by which its surface is known
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +84,7 @@ class Layer:
     def cut_out(self, colour: tuple[int, int, int], ground: tuple[int, int, int]) -> Layer:
         """Return the part without what of it has its old ground's colour, such as the hole in an A; colour: of its letters."""
         away = np.array(colour, np.float32) - np.array(ground, np.float32)
-        pixels = self.part / np.maximum(self.alpha, LEAST_ALPHA)[:, :, None] - np.array(ground, np.float32)
+        pixels = self.part / np.maximum(self.alpha, FITTED.least_alpha)[:, :, None] - np.array(ground, np.float32)
         share = np.clip(pixels @ away / max(1.0, float(away @ away)), 0.0, 1.0)
         return replace(self, part=self.part * share[:, :, None], alpha=(self.alpha * share).astype(np.float32))
 
@@ -136,23 +149,23 @@ def lift_shape(
     """
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = box
-    reach = max(8, round(SHADOW_SHARE * (y1 - y0))) if reach_px is None else reach_px
+    reach = max(FITTED.least_reach_px, round(FITTED.shadow_share * (y1 - y0))) if reach_px is None else reach_px
     left, top, right, bottom = max(0, x0 - reach), max(0, y0 - reach), min(width, x1 + reach), min(height, y1 + reach)
     crop_u8, barred = image_u8[top:bottom, left:right], keep_out[top:bottom, left:right]
     inside = np.zeros(crop_u8.shape[:2], bool)
     inside[max(0, y0 - 2 - top) : y1 + 2 - top, max(0, x0 - 2 - left) : x1 + 2 - left] = True
     crop = crop_u8.astype(np.float32)
     around = ~inside & ~barred
-    if around.sum() < 64:
+    if around.sum() < FITTED.least_around:
         return None
     surface, residual = fit_ground(crop, around)
     grain = measure_grain(crop, around)
     mask, erased, off = np.zeros((height, width), bool), image_u8.copy(), np.abs(crop - surface).max(axis=2)
-    is_surface = residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * grain)
-    shape = _shape(off > LEAST_OFF + 3.0 * grain, inside, barred) if is_surface else None
+    is_surface = residual <= max(INK.flat_residual, INK.grain_residual * grain)
+    shape = _shape(off > FITTED.least_off + 3.0 * grain, inside, barred) if is_surface else None
     if shape is not None:
-        faint = (off > LEAST_OFF) & ndimage.binary_dilation(shape, iterations=max(SOFT_PX, reach // 2)) & ~barred
-        hole = ndimage.binary_dilation(shape, iterations=SOFT_PX) | faint
+        faint = (off > FITTED.least_off) & ndimage.binary_dilation(shape, iterations=max(FITTED.soft_px, reach // 2)) & ~barred
+        hole = ndimage.binary_dilation(shape, iterations=FITTED.soft_px) | faint
         filled = (surface + draw_grain(crop_u8, grain, hole)).round().clip(0, 255).astype(np.uint8)
         erased[top:bottom, left:right][hole] = filled[hole]
         mask[top:bottom, left:right] = hole
@@ -166,17 +179,17 @@ def lift_shape(
             near |= inside & _pill_mask(inside.shape, own, 3)
             shape = _shape(near, inside, barred)
         else:
-            shape = _shape(off > STRONG_OFF, inside, barred)
+            shape = _shape(off > FITTED.strong_off, inside, barred)
         if shape is None:
             return None
-        mask[top:bottom, left:right] = ndimage.binary_dilation(shape, iterations=SOFT_PX + 1)
+        mask[top:bottom, left:right] = ndimage.binary_dilation(shape, iterations=FITTED.soft_px + 1)
         erased, drawn = fill_hole(image_u8, mask, keep_out & ~mask, inpainter)
         mask |= drawn
     erased = repeat_spots(erased, mask, keep_out & ~mask)
     alpha = np.zeros((height, width), np.float32)
-    solid = shape if colour is None else ndimage.binary_opening(shape, np.ones((SPECK_PX, SPECK_PX)))
+    solid = shape if colour is None else ndimage.binary_opening(shape, np.ones((FITTED.speck_px, FITTED.speck_px)))
     alpha[top:bottom, left:right] = _edge_alpha(crop, erased[top:bottom, left:right].astype(np.float32), solid)
-    alpha[alpha < LEAST_ALPHA] = 0.0
+    alpha[alpha < FITTED.least_alpha] = 0.0
     return _layer(image_u8, erased, mask & (alpha > 0.0), alpha), erased, mask
 
 
@@ -190,10 +203,10 @@ def find_plate_coverage(crop: np.ndarray, box: Box, colour: tuple[int, int, int]
         crop: [h, w, 3] the picture; the label's letters may stand in it. box: of the button, px.
     """
     x0, y0, x1, y1 = box
-    if min(x0, y0) < 0 or x1 > crop.shape[1] or y1 > crop.shape[0] or min(x1 - x0, y1 - y0) < LEAST_PLATE_PX:
+    if min(x0, y0) < 0 or x1 > crop.shape[1] or y1 > crop.shape[0] or min(x1 - x0, y1 - y0) < FITTED.least_plate_px:
         return None
     near = np.linalg.norm(crop - np.array(colour, np.float32), axis=2) <= BLOCKS.plate_tolerance
-    full = np.flatnonzero(near[y0:y1, x0:x1].sum(axis=1) >= PLATE_ROW * (x1 - x0 - (y1 - y0)))
+    full = np.flatnonzero(near[y0:y1, x0:x1].sum(axis=1) >= FITTED.plate_row * (x1 - x0 - (y1 - y0)))
     if not len(full):
         return None
     box = (x0, y0 + int(full[0]), x1, y0 + int(full[-1]) + 1)  # without what shines beside it
@@ -205,7 +218,7 @@ def find_plate_coverage(crop: np.ndarray, box: Box, colour: tuple[int, int, int]
     coverage = _round_coverage(near.shape, box, best[-2])
     solid = ndimage.binary_erosion(coverage >= 1.0, iterations=1)[box[1] : box[3], x0:x1]
     filled = ndimage.binary_fill_holes(inner | ~solid) & solid
-    is_filled = bool(solid.any()) and float(filled.sum()) >= PLATE_FILL * float(solid.sum())
+    is_filled = bool(solid.any()) and float(filled.sum()) >= FITTED.plate_fill * float(solid.sum())
     return coverage if is_filled else None
 
 
@@ -224,7 +237,7 @@ def _lift_plate(
     """Take a button that covers [h, w] from a corner (x, y) on off a picture; its soft edge takes the colour beside it."""
     (left, top), (height, width) = corner, coverage.shape
     mask = np.zeros(image_u8.shape[:2], bool)
-    mask[top : top + height, left : left + width] = ndimage.binary_dilation(coverage > 0.0, iterations=SOFT_PX)
+    mask[top : top + height, left : left + width] = ndimage.binary_dilation(coverage > 0.0, iterations=FITTED.soft_px)
     erased, drawn = fill_hole(image_u8, mask, keep_out & ~mask, inpainter)
     mask |= drawn
     core = ndimage.binary_erosion(coverage >= 1.0, iterations=1)
@@ -244,7 +257,7 @@ def _shape(off: np.ndarray, inside: np.ndarray, barred: np.ndarray) -> np.ndarra
     shape = ndimage.binary_fill_holes(np.isin(labels, list(own)))
     rim = np.zeros(shape.shape, bool)
     rim[0], rim[-1], rim[:, 0], rim[:, -1] = True, True, True, True
-    if not shape.any() or (shape & rim).any() or (shape & barred).any() or shape.mean() > MAX_PART_SHARE:
+    if not shape.any() or (shape & rim).any() or (shape & barred).any() or shape.mean() > FITTED.max_part_share:
         return None
     return np.asarray(shape)
 
@@ -261,12 +274,12 @@ def _pill_mask(shape: tuple[int, ...], box: Box, inset: int) -> np.ndarray:
 
 def _edge_alpha(crop: np.ndarray, ground: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """Return how far a part covers its ground [h, w]: 1 within, at the edge as far as it differs from the ground."""
-    core = ndimage.binary_erosion(shape, iterations=SOFT_PX)
+    core = ndimage.binary_erosion(shape, iterations=FITTED.soft_px)
     distance = np.abs(crop - ground).max(axis=2)
     nearest = ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True)
     full = distance[tuple(nearest)] if core.any() else np.full_like(distance, max(1.0, float(distance.max())))
     alpha = np.where(core, 1.0, np.clip(distance / np.maximum(full, 1.0), 0.0, 1.0))
-    return np.where(ndimage.binary_dilation(shape, iterations=SOFT_PX), alpha, 0.0).astype(np.float32)
+    return np.where(ndimage.binary_dilation(shape, iterations=FITTED.soft_px), alpha, 0.0).astype(np.float32)
 
 
 def _layer(image_u8: np.ndarray, ground_u8: np.ndarray, mask: np.ndarray, alpha: np.ndarray) -> Layer:

@@ -2,7 +2,7 @@
 
     match   each patch that touches the hole finds the known patch that is most like it
     vote    patches over a pixel of the hole say its colour and how colours change to the next pixel, likely ones more
-    join    colours that change so from the hole's rim on: min sum (f_p - f_q - change_pq)^2 + LOYALTY (f_p - colour_p)^2
+    join    colours that change so from the hole's rim on: min sum (f_p - f_q - change_pq)^2 + FITTED.loyalty (f_p - colour_p)^2
 
 All are repeated at each size of the picture, from one at which the hole is a few pixels wide to its own. Knows pixels; no
 letters. Source: Wexler, Shechtman & Irani 2007 for the fill, Barnes et al. 2009 for the search by propagation and random trial,
@@ -11,6 +11,7 @@ Darabi et al. 2012 for the join. Differs: all patches are updated at once, with 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,28 @@ from scipy.sparse import linalg as sparse_linalg
 
 from adcreative.lettering.erasing.holes import window_of
 
-RADIUS_PX = 3  # of a patch
-MAX_HOLE_PX = 250_000  # a larger hole is left to a quicker way
-PAD_WIDTHS, LEAST_PAD_PX = 2.0, 40  # of the hole's parts: how far around it patches are looked for
-COARSE_PX = 3.0  # half the width of a hole at the coarsest size
-LEAST_SIDE_PX = 24  # of the picture at the coarsest size
-ROUNDS = ((16, 4), (6, 3), (2, 2))  # fills, and searches in each: at the coarsest size, the next one and all finer ones
-FILLED_SHARE = 0.1  # that filled pixels count for of known ones, when patches are compared
-ASKED_FIRST = (2, 4, 8)  # parts of a patch after which one that differs by more already is given up
-SHARPNESS_PERCENTILE = 1.0  # of the patches' differences: what differs by more has little say
-LOYALTY = 0.01  # to the colours that patches say, against the changes that they say
-SEED = 5
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_patches.py`."""
+
+    radius_px: int = 3  # of a patch
+    max_hole_px: int = 250_000  # pixels: a larger hole is left to a quicker way
+    pad_widths: float = 2.0  # of the hole's parts: how far around it patches are looked for
+    least_pad_px: int = 40  # at least so far
+    coarse_px: float = 3.0  # half the width of a hole at the coarsest size
+    least_side_px: int = 24  # of the picture at the coarsest size
+    # fills, and searches in each: at the coarsest size, the next, all finer
+    rounds: tuple[tuple[int, int], ...] = ((16, 4), (6, 3), (2, 2))
+    filled_share: float = 0.1  # that filled pixels count for of known ones, when patches are compared
+    asked_first: tuple[int, ...] = (2, 4, 8)  # parts of a patch after which one that differs by more already is given up
+    sharpness_percentile: float = 1.0  # of the patches' differences: what differs by more has little say
+    loyalty: float = 0.01  # weight of the colours that patches say, against the changes that they say
+    seed: int = 5  # of the search
+    width_percentile: float = 98.0  # of the distances to a hole's edge: half its width
+
+
+FITTED = Fitted()
 
 
 def fill_from_patches(image_u8: np.ndarray, hole: np.ndarray, keep_out: np.ndarray) -> np.ndarray | None:
@@ -39,10 +51,10 @@ def fill_from_patches(image_u8: np.ndarray, hole: np.ndarray, keep_out: np.ndarr
     Args:
         keep_out: [H, W] pixels that may not be copied.
     """
-    window = window_of(hole, max(LEAST_PAD_PX, round(PAD_WIDTHS * 2.0 * _half_width(hole))))
+    window = window_of(hole, max(FITTED.least_pad_px, round(FITTED.pad_widths * 2.0 * _half_width(hole))))
     if window is None:
         return image_u8
-    if hole.sum() > MAX_HOLE_PX:
+    if hole.sum() > FITTED.max_hole_px:
         return None
     filled = _filled(image_u8[window].astype(np.float32), hole[window], keep_out[window])
     if filled is None:
@@ -55,21 +67,21 @@ def fill_from_patches(image_u8: np.ndarray, hole: np.ndarray, keep_out: np.ndarr
 def _filled(picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> np.ndarray | None:
     """Return a picture [h, w, 3] float32 with its hole [h, w] filled; None when there is nothing to take patches from."""
     sizes = [(picture, hole, barred)]
-    while _half_width(sizes[-1][1]) > COARSE_PX and min(sizes[-1][1].shape) >= 2 * LEAST_SIDE_PX:
+    while _half_width(sizes[-1][1]) > FITTED.coarse_px and min(sizes[-1][1].shape) >= 2 * FITTED.least_side_px:
         sizes.append(_halved(*sizes[-1]))
-    rng, filled, sources = np.random.default_rng(SEED), None, None
+    rng, filled, sources = np.random.default_rng(FITTED.seed), None, None
     for depth, (known, gap, closed) in enumerate(reversed(sizes)):
         level = _Level(known, gap, closed)
         if not len(level.examples):
             continue
         start = _first_guess(known, gap) if filled is None else _doubled(filled, known, gap)
-        fills, searches = ROUNDS[min(depth, len(ROUNDS) - 1)]
+        fills, searches = FITTED.rounds[min(depth, len(FITTED.rounds) - 1)]
         filled, sources = level.fill(start, sources, fills, searches, rng)
     return filled
 
 
 def _half_width(hole: np.ndarray) -> float:
-    return float(np.percentile(ndimage.distance_transform_edt(hole)[hole], 98.0)) if hole.any() else 0.0
+    return float(np.percentile(ndimage.distance_transform_edt(hole)[hole], FITTED.width_percentile)) if hole.any() else 0.0
 
 
 def _halved(picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -103,10 +115,10 @@ def _doubled(filled: np.ndarray, picture: np.ndarray, hole: np.ndarray) -> np.nd
 
 
 class _Level:
-    """The picture at one size. All places are flat indices of its pixels, framed by RADIUS_PX pixels on each side."""
+    """The picture at one size. All places are flat indices of its pixels, framed by FITTED.radius_px pixels on each side."""
 
     def __init__(self, picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> None:
-        side, frame = 2 * RADIUS_PX + 1, RADIUS_PX
+        side, frame = 2 * FITTED.radius_px + 1, FITTED.radius_px
         self._shape = hole.shape
         self._hole = np.pad(hole, frame)
         whole = ndimage.minimum_filter((~hole & ~barred).astype(np.uint8), size=side, mode="constant").astype(bool)
@@ -118,8 +130,8 @@ class _Level:
         self._order = np.full(self._hole.size, -1)
         self._order[self._targets] = np.arange(len(self._targets))
         self._own = np.flatnonzero(self._hole)
-        self._weights = np.where(self._hole, FILLED_SHARE, 1.0).astype(np.float32).ravel()
-        steps = range(-RADIUS_PX, RADIUS_PX + 1)
+        self._weights = np.where(self._hole, FITTED.filled_share, 1.0).astype(np.float32).ravel()
+        steps = range(-FITTED.radius_px, FITTED.radius_px + 1)
         self._votes = {  # what a patch says a colour of, and a change to the right and down
             0: [dy * self._row + dx for dy in steps for dx in steps],
             1: [dy * self._row + dx for dy in steps for dx in steps[:-1]],
@@ -134,7 +146,7 @@ class _Level:
         place = np.full(self._hole.size, -1)
         place[self._own] = np.arange(len(self._own))
         flat, pairs = self._hole.ravel(), []
-        diagonal, rows, columns = np.full(len(self._own), LOYALTY), [], []
+        diagonal, rows, columns = np.full(len(self._own), FITTED.loyalty), [], []
         for step in (1, self._row):
             near = np.flatnonzero(flat[:-step] | flat[step:])
             pairs.append((near, step))
@@ -156,7 +168,7 @@ class _Level:
         Args:
             coarse: the sources at half the size; None: random ones.
         """
-        frame = RADIUS_PX
+        frame = FITTED.radius_px
         framed = np.pad(start, ((frame, frame), (frame, frame), (0, 0)), mode="edge").reshape(-1, 3)
         self._pixels = np.concatenate([framed, np.zeros((len(framed), 1))], axis=1).astype(np.float32)  # 16 bytes each
         sources = self._first_sources(coarse, rng)
@@ -176,9 +188,9 @@ class _Level:
         if coarse is None:
             return random
         rows, columns = np.divmod(self._targets, self._row)
-        rows, columns = rows - RADIUS_PX, columns - RADIUS_PX
+        rows, columns = rows - FITTED.radius_px, columns - FITTED.radius_px
         found = 2 * coarse[rows // 2, columns // 2] + np.stack([rows % 2, columns % 2], axis=1)
-        found = found.clip(0, np.subtract(self._shape, 1)) + RADIUS_PX
+        found = found.clip(0, np.subtract(self._shape, 1)) + FITTED.radius_px
         doubled = found[:, 0] * self._row + found[:, 1]
         return np.where(self._is_example[doubled], doubled, random)
 
@@ -206,8 +218,8 @@ class _Level:
         while reach >= 1:
             rows, columns = np.divmod(sources, self._row)
             moves = rng.integers(-reach, reach + 1, size=(2, len(sources)))
-            rows = (rows + moves[0]).clip(RADIUS_PX, RADIUS_PX + self._shape[0] - 1)
-            columns = (columns + moves[1]).clip(RADIUS_PX, RADIUS_PX + self._shape[1] - 1)
+            rows = (rows + moves[0]).clip(FITTED.radius_px, FITTED.radius_px + self._shape[0] - 1)
+            columns = (columns + moves[1]).clip(FITTED.radius_px, FITTED.radius_px + self._shape[1] - 1)
             sources, costs = self._better(sources, costs, rows * self._row + columns)
             reach //= 3
         return sources, costs
@@ -217,7 +229,7 @@ class _Level:
         left = np.flatnonzero((tried != sources) & self._is_example.take(tried))
         at, new, best, sums = self._targets[left], tried[left], costs[left], np.zeros(len(left), np.float32)
         for num, step in enumerate(self._compared):
-            if num in ASKED_FIRST:
+            if num in FITTED.asked_first:
                 still = np.flatnonzero(sums < best)
                 left, at, new = left[still], at[still], new[still]
                 best, sums = best[still], sums[still]
@@ -229,7 +241,7 @@ class _Level:
 
     def _vote(self, sources: np.ndarray, costs: np.ndarray) -> None:
         """Fill the hole with what the patches over it say, joined to its rim."""
-        usual = max(float(np.percentile(costs, SHARPNESS_PERCENTILE)), 1.0)
+        usual = max(float(np.percentile(costs, FITTED.sharpness_percentile)), 1.0)
         says, said_by = np.zeros(self._hole.size, np.float32), np.zeros(self._hole.size, np.intp)
         says[self._targets] = np.exp(-np.minimum(costs / usual, 30.0)).astype(np.float32) + 1e-9
         said_by[self._targets] = sources
@@ -256,7 +268,7 @@ class _Level:
 
     def _joined(self, colours: np.ndarray, changes: list[np.ndarray]) -> np.ndarray:
         """Return the colours [N, 3] of the hole that change from pixel to pixel as is said, beginning at the known ones."""
-        right_side = LOYALTY * colours.astype(np.float64)
+        right_side = FITTED.loyalty * colours.astype(np.float64)
         for (pairs, step), change in zip(self._pairs, changes, strict=True):
             for here, there, sign in ((pairs, pairs + step, -1.0), (pairs + step, pairs, 1.0)):
                 mine, other = self._place[here], self._place[there]

@@ -14,12 +14,26 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-REACH_SHARE = 0.3  # of the picture's shorter side: how far around a hole spots are looked at
-GROUND_SHARE = 0.05  # of that side: width of the median that tells spots from their ground
-LEAST_OFF, MIN_AREA = 6.0, 5  # 0..255 by which a spot differs from its ground; px
-SAME_AREA, MAX_LENGTH = 0.45, 1.7  # share by which areas may differ; longest to shortest side of a spot
-MAX_STEPS = 120  # between spots, the shortest, among which a lattice's are
-MIN_SPOTS, MAX_MISS, MIN_HITS = 10, 0.12, 0.85  # seen whole; of a lattice's step; share of whole places that have a spot
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_patterns.py`."""
+
+    reach_share: float = 0.3  # of the picture's shorter side: how far around a hole spots are looked at
+    ground_share: float = 0.05  # of that side: width of the median that tells spots from their ground
+    least_off: float = 6.0  # 0..255 by which a spot differs from its ground
+    min_area: int = 5  # pixels of a spot
+    same_area: float = 0.45  # share by which areas may differ
+    max_length: float = 1.7  # longest to shortest side of a spot
+    max_steps: int = 120  # between spots, the shortest, among which a lattice's are
+    min_spots: int = 10  # seen whole
+    max_miss: float = 0.12  # of a lattice's step, by which a spot may miss its place
+    min_hits: float = 0.85  # share of whole places that have a spot
+    level: float = 0.3  # slope of a step between spots of one row
+    same_step: float = 0.1  # share by which alike steps may differ
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +66,14 @@ def repeat_spots(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -
     if not len(rows):
         return image_u8
     side = min(mask.shape)
-    reach = round(REACH_SHARE * side)
+    reach = round(FITTED.reach_share * side)
     window = (slice(max(0, rows[0] - reach), rows[-1] + reach), slice(max(0, columns[0] - reach), columns[-1] + reach))
     crop, hole, barred = image_u8[window], mask[window], keep_out[window]
-    ground = cv2.medianBlur(np.ascontiguousarray(crop), round(GROUND_SHARE * side) | 1).astype(np.float32)
+    ground = cv2.medianBlur(np.ascontiguousarray(crop), round(FITTED.ground_share * side) | 1).astype(np.float32)
     detail = crop.astype(np.float32) - ground
-    off = np.abs(detail).max(axis=2) > LEAST_OFF
+    off = np.abs(detail).max(axis=2) > FITTED.least_off
     centres, radius = _find_spots(off, hole | barred)
-    lattice = _find_lattice(centres) if len(centres) >= MIN_SPOTS else None
+    lattice = _find_lattice(centres) if len(centres) >= FITTED.min_spots else None
     if lattice is None:
         return image_u8
     half = int(np.ceil(radius)) + 2
@@ -67,7 +81,7 @@ def repeat_spots(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -
     whole = [place for place in places if not (hole | barred)[_around(place, half, hole.shape)].any()]
     num_hit = sum(bool((np.linalg.norm(centres - place, axis=1) < radius).any()) for place in whole)
     num_bare = sum(not off[_around(place, half, hole.shape)].any() for place in whole)  # things lie on the others
-    if num_hit < MIN_HITS * (num_hit + num_bare):
+    if num_hit < FITTED.min_hits * (num_hit + num_bare):
         return image_u8
     spot = _mean_spot(detail, centres, half)
     out = crop.copy()
@@ -99,13 +113,13 @@ def _find_spots(off: np.ndarray, barred: np.ndarray) -> tuple[np.ndarray, float]
     found = []
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         high, wide = rows.stop - rows.start, columns.stop - columns.start
-        is_round = max(high, wide) <= MAX_LENGTH * min(high, wide) and areas[label] >= 0.5 * high * wide
-        if label not in cut_off and areas[label] >= MIN_AREA and is_round:
+        is_round = max(high, wide) <= FITTED.max_length * min(high, wide) and areas[label] >= 0.5 * high * wide
+        if label not in cut_off and areas[label] >= FITTED.min_area and is_round:
             found.append(label)
     if not found:
         return np.zeros((0, 2)), 0.0
     usual = float(np.median(areas[found]))
-    equal = [label for label in found if abs(areas[label] - usual) <= SAME_AREA * usual]
+    equal = [label for label in found if abs(areas[label] - usual) <= FITTED.same_area * usual]
     centres = np.array(ndimage.center_of_mass(off, labels, equal)) if equal else np.zeros((0, 2))
     return centres, float(np.sqrt(usual / np.pi))
 
@@ -114,7 +128,7 @@ def _find_lattice(centres: np.ndarray) -> _Lattice | None:
     """Return the lattice on which nearly all of the middles [N, 2] stand; None when there is none."""
     steps = (centres[None] - centres[:, None]).reshape(-1, 2)
     steps = steps[(np.abs(steps).max(axis=1) > 1e-6)]
-    is_level = np.abs(steps[:, 0]) <= 0.3 * np.abs(steps[:, 1])
+    is_level = np.abs(steps[:, 0]) <= FITTED.level * np.abs(steps[:, 1])
     steps = steps[np.where(is_level, steps[:, 1], steps[:, 0]) > 0.0]  # one of each two opposite ones
     lengths = np.linalg.norm(steps, axis=1)
     first = _usual_step(steps, lengths)
@@ -127,12 +141,14 @@ def _find_lattice(centres: np.ndarray) -> _Lattice | None:
     for _ in range(3):
         indices = np.round((centres - origin) @ np.linalg.inv(basis))
         design = np.concatenate([indices, np.ones((len(centres), 1))], axis=1)
-        on = _misses(centres, origin, basis) <= 2.0 * MAX_MISS * np.linalg.norm(basis, axis=1).min()
-        if on.sum() < MIN_SPOTS or np.linalg.matrix_rank(design[on]) < 3:
+        on = _misses(centres, origin, basis) <= 2.0 * FITTED.max_miss * np.linalg.norm(basis, axis=1).min()
+        if on.sum() < FITTED.min_spots or np.linalg.matrix_rank(design[on]) < 3:
             return None
         solved, *_ = np.linalg.lstsq(design[on], centres[on], rcond=None)
         basis, origin = solved[:2], solved[2]
-    is_lattice = (_misses(centres, origin, basis) <= MAX_MISS * np.linalg.norm(basis, axis=1).min()).mean() >= MIN_HITS
+    is_lattice = (
+        _misses(centres, origin, basis) <= FITTED.max_miss * np.linalg.norm(basis, axis=1).min()
+    ).mean() >= FITTED.min_hits
     return _Lattice(origin=origin, steps=basis) if is_lattice else None
 
 
@@ -144,8 +160,8 @@ def _misses(centres: np.ndarray, origin: np.ndarray, basis: np.ndarray) -> np.nd
 
 def _usual_step(steps: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return the most frequent of the shortest steps [N, 2] between spots, the mean of those like it."""
-    short = steps[np.argsort(lengths)[:MAX_STEPS]]
-    like = np.linalg.norm(short[None] - short[:, None], axis=2) <= 0.1 * np.linalg.norm(short, axis=1)[:, None]
+    short = steps[np.argsort(lengths)[: FITTED.max_steps]]
+    like = np.linalg.norm(short[None] - short[:, None], axis=2) <= FITTED.same_step * np.linalg.norm(short, axis=1)[:, None]
     return np.asarray(short[like[int(like.sum(axis=1).argmax())]].mean(axis=0))
 
 

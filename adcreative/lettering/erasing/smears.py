@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
 from adcreative.lettering.erasing.holes import window_of
 
-TILES = 4  # along a hole's height: so high are the pieces that are looked at
-LEAST_TEXTURE = 4.0  # mean step of light, 0..255: what is calmer than this is filled without a trace
-EVEN, WEAK = 0.5, 0.55  # of the middle texture around: what its calmest tenth has at least, where a hole can show; and a piece
-# of a hole, from which it shows
-WEAK_PART = 0.25  # of a hole's pieces, beyond what is so weak around it
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_smears.py`."""
+
+    tiles: int = 4  # along a hole's height: so high are the pieces that are looked at
+    least_texture: float = 4.0  # mean step of light, 0..255: what is calmer than this is filled without a trace
+    even: float = 0.5  # of the middle texture around: what its calmest tenth has at least, where a hole can show
+    weak: float = 0.55  # of the middle texture around: a piece of a hole that has less shows
+    weak_part: float = 0.25  # of a hole's pieces, beyond what is so weak around it
+    percentiles: tuple[float, float] = (10.0, 50.0)  # of the texture around: its calmest tenth, and its middle
+
+
+FITTED = Fitted()
 
 
 def is_smeared(filled_u8: np.ndarray, mask: np.ndarray) -> bool:
@@ -19,7 +30,7 @@ def is_smeared(filled_u8: np.ndarray, mask: np.ndarray) -> bool:
     window = window_of(mask)
     if window is None:
         return False
-    side = max(4, (window[0].stop - window[0].start) // TILES)
+    side = max(4, (window[0].stop - window[0].start) // FITTED.tiles)
     around = window_of(mask, 3 * side)
     assert around is not None
     grey, hole = filled_u8[around].astype(np.float32).mean(axis=2), mask[around]
@@ -28,6 +39,10 @@ def is_smeared(filled_u8: np.ndarray, mask: np.ndarray) -> bool:
     outside = ~ndimage.binary_dilation(hole, iterations=side // 2 + 1)
     if not inside.any() or not outside.any():
         return False
-    low, usual = np.percentile(steps[outside], (10.0, 50.0))
-    weak = steps < WEAK * usual
-    return bool(usual > LEAST_TEXTURE and low > EVEN * usual and weak[inside].mean() - weak[outside].mean() > WEAK_PART)
+    low, usual = np.percentile(steps[outside], FITTED.percentiles)
+    weak = steps < FITTED.weak * usual
+    return bool(
+        usual > FITTED.least_texture
+        and low > FITTED.even * usual
+        and weak[inside].mean() - weak[outside].mean() > FITTED.weak_part
+    )

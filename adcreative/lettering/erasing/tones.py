@@ -18,24 +18,45 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
-STEP_SHARE, LEAST_STEP_PX = 0.16, 6  # of the hole's height: distance of the nodes
-REACH_STEPS, WINDOW_REACHES = 1.8, 2.3  # deviation of a node's weights, in steps; half its window, in such deviations
-USUAL_REACH_PX = 11.0  # of larger reaches only some pixels are asked
-MAX_TONES, DEGREES = 4, (1, 2, 3)
-SPAN_PX, MAX_SLOPE = 4, 2.0  # over which the slope is measured; difference (0..255) above which an edge lies between
-NOISE_PX = 0.9  # deviation of the blur under which tones are told apart
-SPREAD, SPREAD_PERCENTILE = 3.5, 80.0  # distance of colours by which so many of a tone's pixels may miss it: compression
-SPOT_PX, MAX_SPOTS = 4, 8  # pixels that miss their tone in squares of this side: a tone of its own; so many are allowed
-LEAST_TONES = 5.0  # distance of two tones: less is noise
-MIN_SHARE, MIN_PIXELS = 0.02, 12  # of the pixels around that a tone has
-MAX_WRONG = 0.015  # share of the pixels around that the curves may put into another tone
-RIDGE, ROUNDS = 3e-6, 10
-FINE = 3  # points across a pixel at which the outline is asked, so that its edge is soft
-RINGING_PX, LEAST_RINGING, MAX_RINGING = 8, 1.5, 12.0  # how far from strokes compression shows, and by how much (0..255)
-PROBED = 12  # nodes that are looked at first
-SAMPLED = 800  # pixels of which the tones are sought
-LEAST_WEIGHT = 0.3  # of the nodes around a pixel that must have an answer
-MAX_DOUBT, DOUBT_PX = 2.5, 3  # deviation (0..255) of what neighbouring nodes say, in squares of this side: no outline is sure
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_tones.py`."""
+
+    step_share: float = 0.16  # of the hole's height: distance of the nodes
+    least_step_px: int = 6  # at least so far
+    reach_steps: float = 1.8  # deviation of a node's weights, in steps
+    window_reaches: float = 2.3  # half its window, in such deviations
+    usual_reach_px: float = 11.0  # of larger reaches only some pixels are asked
+    max_tones: int = 4  # of a window
+    degrees: tuple[int, ...] = (1, 2, 3)  # of the curves that part two tones
+    span_px: int = 4  # over which the slope is measured
+    max_slope: float = 2.0  # difference (0..255) above which an edge lies between
+    noise_px: float = 0.9  # deviation of the blur under which tones are told apart
+    spread: float = 3.5  # distance of colours by which most of a tone's pixels may miss it: compression
+    spread_percentile: float = 80.0  # of them that count
+    spot_px: int = 4  # pixels that miss their tone in squares of this side: a tone of its own
+    max_spots: int = 8  # so many of them are allowed
+    least_tones: float = 5.0  # distance of two tones: less is noise
+    min_share: float = 0.02  # of the pixels around that a tone has
+    min_pixels: int = 12  # that a tone has
+    max_wrong: float = 0.015  # share of the pixels around that the curves may put into another tone
+    ridge: float = 3e-6  # weight by which the curves' terms are kept small
+    rounds: int = 10  # of each fit
+    fine: int = 3  # points across a pixel at which the outline is asked, so that its edge is soft
+    ringing_px: int = 8  # how far from strokes compression shows
+    least_ringing: float = 1.5  # 0..255 by which it shows at least
+    max_ringing: float = 12.0  # 0..255 by which it shows at most
+    probed: int = 12  # nodes that are looked at first
+    sampled: int = 800  # pixels of which the tones are sought
+    least_weight: float = 0.3  # of the nodes around a pixel that must have an answer
+    max_doubt: float = 2.5  # deviation (0..255) of what neighbouring nodes say: beyond it no outline is sure
+    doubt_px: int = 3  # side of the squares in which that is looked at
+    ends: tuple[float, float] = (0.01, 0.99)  # quantiles between which the first tones are laid
+
+
+FITTED = Fitted()
+
 
 Node = tuple[int, int]  # row, column
 
@@ -67,10 +88,10 @@ class _Ground:
         if self.weights is None:
             shares[:] = 1.0
         else:
-            offsets = (np.arange(FINE) + 0.5) / FINE - 0.5
+            offsets = (np.arange(FITTED.fine) + 0.5) / FITTED.fine - 0.5
             for dy in offsets:
                 for dx in offsets:
-                    shares[np.arange(len(y)), self.tones_at(y + dy, x + dx)] += 1.0 / FINE**2
+                    shares[np.arange(len(y)), self.tones_at(y + dy, x + dx)] += 1.0 / FITTED.fine**2
             near = self.is_near_outline(y, x)
         sloped = (y - self.place[0])[:, None] * self.slope[0] + (x - self.place[1])[:, None] * self.slope[1]
         return shares @ self.centres + sloped, near
@@ -94,7 +115,7 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
     if not mask.any():
         return out, done
     known = ~(mask | keep_out)
-    near = known & ndimage.binary_dilation(mask, iterations=RINGING_PX)
+    near = known & ndimage.binary_dilation(mask, iterations=FITTED.ringing_px)
     nodes, step, find_ground = _grid(image_u8, mask, known)
     if _count_drawn(nodes, find_ground) < min(2, len(nodes)):
         return out, done
@@ -116,11 +137,11 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
             outline[own] |= is_near
     colours, squares = (sums / np.maximum(weights, 1e-6)[:, None] for sums in (colours, squares))
     doubt = np.zeros_like(mask)
-    doubt[y, x] = np.sqrt(np.maximum(squares - colours**2, 0.0)).max(axis=1) > MAX_DOUBT
-    doubt = ndimage.binary_dilation(ndimage.binary_opening(doubt, np.ones((DOUBT_PX, DOUBT_PX))), iterations=2)
+    doubt[y, x] = np.sqrt(np.maximum(squares - colours**2, 0.0)).max(axis=1) > FITTED.max_doubt
+    doubt = ndimage.binary_dilation(ndimage.binary_opening(doubt, np.ones((FITTED.doubt_px, FITTED.doubt_px))), iterations=2)
     off = np.abs(image_u8[y, x] - colours).max(axis=1)
-    is_noise = ~mask[y, x] & ~outline & (off > LEAST_RINGING) & (off <= MAX_RINGING)
-    chosen = (weights >= LEAST_WEIGHT) & ~doubt[y, x] & (mask[y, x] | is_noise)
+    is_noise = ~mask[y, x] & ~outline & (off > FITTED.least_ringing) & (off <= FITTED.max_ringing)
+    chosen = (weights >= FITTED.least_weight) & ~doubt[y, x] & (mask[y, x] | is_noise)
     out[y[chosen], x[chosen]] = colours[chosen].round().clip(0, 255).astype(np.uint8)
     done[y[chosen], x[chosen]] = True
     return out, done
@@ -143,7 +164,7 @@ def _grid(
     """Return the nodes around a mask [H, W] that is not empty, their distance (px), and what finds the ground at one."""
     labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     heights = [part[0].stop - part[0].start for part in ndimage.find_objects(labels)]
-    step = max(LEAST_STEP_PX, round(STEP_SHARE * float(np.median(heights))))
+    step = max(FITTED.least_step_px, round(FITTED.step_share * float(np.median(heights))))
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     nodes = [
         (int(top), int(left))
@@ -151,11 +172,11 @@ def _grid(
         for left in range(columns[0] - step, columns[-1] + 2 * step, step)
         if mask[max(0, top - step + 1) : max(0, top + step), max(0, left - step + 1) : max(0, left + step)].any()
     ]
-    return nodes, step, cache(lambda node: _find_ground(image_u8, known, node, REACH_STEPS * step))
+    return nodes, step, cache(lambda node: _find_ground(image_u8, known, node, FITTED.reach_steps * step))
 
 
 def _probed(nodes: Sequence[Node]) -> Sequence[Node]:
-    return nodes[:: max(1, len(nodes) // PROBED)]
+    return nodes[:: max(1, len(nodes) // FITTED.probed)]
 
 
 def _count_drawn(nodes: Sequence[Node], find_ground: Callable[[Node], _Ground | None]) -> int:
@@ -165,10 +186,10 @@ def _count_drawn(nodes: Sequence[Node], find_ground: Callable[[Node], _Ground | 
 
 def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: Node, reach: float) -> _Ground | None:
     """Return the drawn ground that explains the known pixels around a node; None when none does."""
-    half = round(WINDOW_REACHES * reach)
+    half = round(FITTED.window_reaches * reach)
     window = (slice(max(0, place[0] - half), max(0, place[0] + half)), slice(max(0, place[1] - half), max(0, place[1] + half)))
     crop, ground = image_u8[window].astype(np.float64), known[window]
-    if min(crop.shape[:2]) <= 2 * SPAN_PX or not ground.any():
+    if min(crop.shape[:2]) <= 2 * FITTED.span_px or not ground.any():
         return None
     slope = _slope(crop, ground)
     rows, columns = np.mgrid[
@@ -177,8 +198,8 @@ def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: Node, reach: fl
     rows, columns = rows - float(place[0]), columns - float(place[1])
     detail = _smooth(crop - rows[:, :, None] * slope[0] - columns[:, :, None] * slope[1], ground)
     rise = ndimage.morphological_gradient(_nearest_known(detail.mean(axis=2), ground), size=(3, 3))
-    calm = ground & (rise <= LEAST_TONES / 2)
-    if calm.sum() < 4 * MIN_PIXELS:
+    calm = ground & (rise <= FITTED.least_tones / 2)
+    if calm.sum() < 4 * FITTED.min_pixels:
         return None
     centres = _find_tones(detail, calm)
     if centres is None:
@@ -187,25 +208,27 @@ def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: Node, reach: fl
     if len(centres) == 1:
         return found
     some = np.zeros_like(calm)
-    stride = max(1, round(reach / USUAL_REACH_PX))
+    stride = max(1, round(reach / FITTED.usual_reach_px))
     some[::stride, ::stride] = calm[::stride, ::stride]
     y, x = rows[some], columns[some]
     nearness = np.exp(-0.5 * (y**2 + x**2) / reach**2)
     tones = _lengths(detail[some][:, None] - centres[None]).argmin(axis=1)
-    for degree in DEGREES:
+    for degree in FITTED.degrees:
         weights = _separate(_terms(y / reach, x / reach, degree), tones, nearness, len(centres))
         curved = _Ground(place=found.place, scale=reach, centres=centres, slope=slope, degree=degree, weights=weights)
         wrong = np.flatnonzero(curved.tones_at(y + place[0], x + place[1]) != tones)
         wrong = wrong[~curved.is_near_outline(y[wrong] + place[0], x[wrong] + place[1])]
-        if float(nearness[wrong].sum()) <= MAX_WRONG * float(nearness.sum()):
+        if float(nearness[wrong].sum()) <= FITTED.max_wrong * float(nearness.sum()):
             return curved
     return None
 
 
 def _smooth(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return known values [h, w, 3] with less noise, no unknown one mixed in."""
-    weight = ndimage.gaussian_filter(known.astype(float), NOISE_PX)[:, :, None]
-    return np.asarray(ndimage.gaussian_filter(values * known[:, :, None], (NOISE_PX, NOISE_PX, 0.0)) / np.maximum(weight, 1e-3))
+    weight = ndimage.gaussian_filter(known.astype(float), FITTED.noise_px)[:, :, None]
+    return np.asarray(
+        ndimage.gaussian_filter(values * known[:, :, None], (FITTED.noise_px, FITTED.noise_px, 0.0)) / np.maximum(weight, 1e-3)
+    )
 
 
 def _nearest_known(values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -216,13 +239,13 @@ def _nearest_known(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def _slope(crop: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return by how much the ground rises from pixel to pixel, down and right [2, 3]; steps at edges are left out."""
-    slope = np.zeros((2, 3))
+    slope, span = np.zeros((2, 3)), FITTED.span_px
     for axis in (0, 1):
-        far = crop[SPAN_PX:] - crop[:-SPAN_PX] if axis == 0 else crop[:, SPAN_PX:] - crop[:, :-SPAN_PX]
-        both = known[SPAN_PX:] & known[:-SPAN_PX] if axis == 0 else known[:, SPAN_PX:] & known[:, :-SPAN_PX]
-        even = both & (_largest(np.abs(far)) <= MAX_SLOPE)
+        far = crop[span:] - crop[:-span] if axis == 0 else crop[:, span:] - crop[:, :-span]
+        both = known[span:] & known[:-span] if axis == 0 else known[:, span:] & known[:, :-span]
+        even = both & (_largest(np.abs(far)) <= FITTED.max_slope)
         if even.any():
-            slope[axis] = _mean_rows(far[even]) / SPAN_PX
+            slope[axis] = _mean_rows(far[even]) / FITTED.span_px
     return slope
 
 
@@ -265,11 +288,11 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
     middle = _medians(pixels)
     _, axes = np.linalg.eigh(np.cov((pixels - middle).T))
     along = (pixels - middle) @ axes[:, -1]
-    some = along[:: max(1, len(along) // SAMPLED)]
-    low, high = np.quantile(some, (0.01, 0.99))
-    for num in range(1, MAX_TONES + 1):
+    some = along[:: max(1, len(along) // FITTED.sampled)]
+    low, high = np.quantile(some, FITTED.ends)
+    for num in range(1, FITTED.max_tones + 1):
         middles = np.linspace(low, high, num) if num > 1 else np.zeros(1)
-        for _ in range(ROUNDS if num > 1 else 0):
+        for _ in range(FITTED.rounds if num > 1 else 0):
             nearest, before = _nearest(some, middles), middles
             counts = np.bincount(nearest, minlength=num)
             sums = np.bincount(nearest, weights=some, minlength=num)
@@ -278,29 +301,29 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
                 break
         nearest = _nearest(along, middles)
         counts = np.bincount(nearest, minlength=num)
-        if counts.min() < max(MIN_PIXELS, MIN_SHARE * len(along)):
+        if counts.min() < max(FITTED.min_pixels, FITTED.min_share * len(along)):
             continue
         centres = np.stack([_medians(pixels[nearest == k]) for k in range(num)])
         off = _lengths(pixels - centres[nearest])
-        if float(np.percentile(off, SPREAD_PERCENTILE)) > SPREAD:
+        if float(np.percentile(off, FITTED.spread_percentile)) > FITTED.spread:
             continue
-        missed[calm] = off > SPREAD
-        if _count_spots(missed) <= MAX_SPOTS:
-            return centres if num == 1 or np.diff(np.sort(middles)).min() >= LEAST_TONES else None
+        missed[calm] = off > FITTED.spread
+        if _count_spots(missed) <= FITTED.max_spots:
+            return centres if num == 1 or np.diff(np.sort(middles)).min() >= FITTED.least_tones else None
     return None
 
 
 def _count_spots(missed: np.ndarray) -> int:
-    """Return how many pixels of a mask [h, w] lie in squares of SPOT_PX that it covers wholly."""
+    """Return how many pixels of a mask [h, w] lie in squares of FITTED.spot_px that it covers wholly."""
     whole = missed
     for axis in (0, 1):
-        size = whole.shape[axis] - SPOT_PX + 1
+        size = whole.shape[axis] - FITTED.spot_px + 1
         if size < 1:
             return 0
-        whole = np.logical_and.reduce([whole.take(range(k, k + size), axis=axis) for k in range(SPOT_PX)])
+        whole = np.logical_and.reduce([whole.take(range(k, k + size), axis=axis) for k in range(FITTED.spot_px)])
     if not whole.any():
         return 0
-    return int(ndimage.binary_opening(missed, np.ones((SPOT_PX, SPOT_PX))).sum())
+    return int(ndimage.binary_opening(missed, np.ones((FITTED.spot_px, FITTED.spot_px))).sum())
 
 
 def _terms(y: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:
@@ -311,13 +334,13 @@ def _terms(y: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:
 def _separate(terms: np.ndarray, tones: np.ndarray, nearness: np.ndarray, num: int) -> np.ndarray:
     """Return weights [T, F] that tell each tone from all others: ridge logistic regression by Newton's method."""
     weights = np.zeros((num, terms.shape[1]))
-    ridge = RIDGE * float(nearness.sum()) * np.eye(terms.shape[1])
+    ridge = FITTED.ridge * float(nearness.sum()) * np.eye(terms.shape[1])
     for tone in range(num):
         if num == 2 and tone == 1:
             weights[1] = -weights[0]
             break
         wanted = (tones == tone).astype(float)
-        for _ in range(ROUNDS):
+        for _ in range(FITTED.rounds):
             said = 1.0 / (1.0 + np.exp(-np.clip(terms @ weights[tone], -30.0, 30.0)))
             sure = nearness * (said * (1.0 - said) + 1e-6)
             slope = terms.T @ (nearness * (wanted - said)) - ridge @ weights[tone]

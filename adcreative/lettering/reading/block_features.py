@@ -47,6 +47,20 @@ class Fitted:
     most_tilt_deg: float = 20.0  # between lines that may be of one block
     level_deg: float = 2.0  # a line's angle is not known better
     same_edge: float = 0.03  # of the picture's width: edges that are nearer are one
+    least_large: float = 0.35  # of the larger of two lines, that sets how far they may be apart
+    one_plate: float = 0.8  # share of one plate in the other, of two that are one
+    most_apart: float = 20.0  # heights of capitals between edges: more is no more telling
+    most_pieces: int = 40  # lines of a picture, that are counted
+    most_letters: int = 20  # of a text, that are counted
+    wordy: int = 6  # letters of a text that says something
+    most_blocks: int = 30  # of a picture, that are counted
+    most_aligned: int = 8  # blocks on one edge, that are counted
+    larger: float = 1.05  # ratio of heights, of a text that is larger
+    long: int = 6  # letters of a phrase
+    far_tilt_deg: float = 45.0  # more is no more telling
+    same_colour: float = 60.0  # distance of colours, 0..255 a channel, of blocks of one colour
+    slack: float = 0.3  # of a block's height, that a neighbour may overlap
+    no_next: float = 10.0  # heights of capitals to the next line: no more is counted
 
 
 FITTED = Fitted()
@@ -98,7 +112,7 @@ def find_pairs(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
     for i, first in enumerate(order):
         for second in order[i + 1 :]:
             a, b = pieces[first], pieces[second]
-            reach = FITTED.reach * max(min(a.cap_px, b.cap_px), 0.35 * max(a.cap_px, b.cap_px))
+            reach = FITTED.reach * max(min(a.cap_px, b.cap_px), FITTED.least_large * max(a.cap_px, b.cap_px))
             is_level = abs(a.angle_deg - b.angle_deg) <= FITTED.most_tilt_deg
             if is_level and _gap(a.box, b.box, 1) <= reach and _gap(a.box, b.box, 0) <= reach:
                 pairs.append((first, second))
@@ -121,14 +135,16 @@ def link_rows(pieces: Sequence[Piece], pairs: Sequence[tuple[int, int]], size: t
         hull = (min(a.box[0], b.box[0]), min(a.box[1], b.box[1]), max(a.box[2], b.box[2]), max(a.box[3], b.box[3]))
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         within = np.all((middles >= hull[:2]) & (middles <= hull[2:]), axis=1)
-        one_plate = a.plate is not None and b.plate is not None and share_of(a.plate, b.plate) > 0.8
+        one_plate = a.plate is not None and b.plate is not None and share_of(a.plate, b.plate) > FITTED.one_plate
         rows[place, : len(LINK_FEATURES) - 2 * len(_WORD_MARKS)] = (
             np.log(large / small), gap_y / small, gap_x / small, -gap_x / max(min(width_a, width_b), 1.0),
-            -_signed_gap(a.box, b.box, 1) / max(min(a.box[3] - a.box[1], b.box[3] - b.box[1]), 1.0), *np.minimum(apart, 20.0),
-            min(apart.min(), 20.0), _distance(a.ink, b.ink), _distance(a.ground, b.ground), one_plate,
+            -_signed_gap(a.box, b.box, 1) / max(min(a.box[3] - a.box[1], b.box[3] - b.box[1]), 1.0),
+            *np.minimum(apart, FITTED.most_apart), min(apart.min(), FITTED.most_apart), _distance(a.ink, b.ink),
+            _distance(a.ground, b.ground), one_plate,
             (a.plate is not None) + 2 * (b.plate is not None), within.sum() - within[i] - within[j],
-            below[i] != j, np.log(max(width_a, 1.0) / max(width_b, 1.0)), large / min(size), min(len(pieces), 40),
-            _rough(max(a.roughness, b.roughness)), _rough(abs(a.roughness - b.roughness)), _tilt(a.angle_deg - b.angle_deg),
+            below[i] != j, np.log(max(width_a, 1.0) / max(width_b, 1.0)), large / min(size),
+            min(len(pieces), FITTED.most_pieces), _rough(max(a.roughness, b.roughness)),
+            _rough(abs(a.roughness - b.roughness)), _tilt(a.angle_deg - b.angle_deg),
             np.log(size[0] / size[1]), b.cap_px < a.cap_px, marks[i][0], marks[j][0], _next_gap(boxes, below, j, small),
             _apart(a.stroke_px, b.stroke_px), _apart(a.weight, b.weight), abs(marks[i][UPPER] - marks[j][UPPER]),
             ends_open(a.text), goes_on(b.text), a.cap_px / largest, b.cap_px / largest,
@@ -148,7 +164,7 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
     boxes = np.array([piece.box for piece in pieces], np.float64)
     sizes = np.array([piece.cap_px for piece in pieces])
     letters = np.array([sum(char.isalnum() for char in piece.text) for piece in pieces])
-    weight = sizes * np.minimum(letters, 20) ** 0.5
+    weight = sizes * np.minimum(letters, FITTED.most_letters) ** 0.5
     inks, grounds = np.array([piece.ink for piece in pieces], float), np.array([piece.ground for piece in pieces], float)
     weights = np.array([piece.weight for piece in pieces])
     rough = np.array([_rough(piece.roughness) for piece in pieces])
@@ -157,7 +173,7 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
     is_amount = marks[:, MARKS.index("amount")] + marks[:, MARKS.index("percent")] > 0
     is_domain = marks[:, MARKS.index("domain")] + marks[:, MARKS.index("handle")] > 0
     is_phrase = _phrases(marks) & ~is_domain
-    wordy = np.array([bool(letter_num >= 6) for letter_num in letters])
+    wordy = np.array([bool(letter_num >= FITTED.wordy) for letter_num in letters])
     for i, piece in enumerate(pieces):
         others = np.arange(num) != i
         edges = np.array([shares[:, 0], (shares[:, 0] + shares[:, 2]) / 2, shares[:, 2]])
@@ -175,7 +191,8 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
             0 if plate is None else (piece.box[2] - piece.box[0]) / max(plate[2] - plate[0], 1), on_plate,
             piece.contrast, rough[i], rough[i] - np.median(rough), inks[i].mean(), np.ptp(inks[i]), grounds[i].mean(),
             np.ptp(grounds[i]), _likeness(grounds, i), _likeness(inks, i), _tilt(piece.angle_deg),
-            min(num, 30), (boxes[:, 3] <= boxes[i, 1]).mean(), (boxes[:, 1] >= boxes[i, 3]).mean(), min(aligned.sum(), 8),
+            min(num, FITTED.most_blocks), (boxes[:, 3] <= boxes[i, 1]).mean(), (boxes[:, 1] >= boxes[i, 3]).mean(),
+            min(aligned.sum(), FITTED.most_aligned),
             FITTED.far if above is None else min((boxes[i, 1] - boxes[above, 3]) / own, FITTED.far),
             FITTED.far if below is None else min((boxes[below, 1] - boxes[i, 3]) / own, FITTED.far),
             *(0.0 if one is None else np.log(max(sizes[one], 1.0) / own) for one in (above, below)),
@@ -185,7 +202,7 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
             (others & wordy & (sizes > sizes[i])).sum(), letters[i] / max(letters.sum(), 1), piece.evenness,
             boxes[i, 3] >= boxes[:, 3].max(), boxes[i, 1] <= boxes[:, 1].min(),
             marks[others, MARKS.index("known button")].sum(), is_amount[others].sum(), is_phrase[i],
-            (is_phrase & (sizes > 1.05 * sizes[i])).sum(), (is_phrase & (boxes[:, 3] <= boxes[i, 1] + own)).sum(),
+            (is_phrase & (sizes > FITTED.larger * sizes[i])).sum(), (is_phrase & (boxes[:, 3] <= boxes[i, 1] + own)).sum(),
             np.log(own / max(sizes[is_phrase & others].max(initial=1.0), 1.0)) if (is_phrase & others).any() else 2.0,
             wordy[int(weight.argmax())], weights[i], weights[i] / max(float(np.median(weights)), 1e-3),
             (marks[others, MARKS.index("english")] * letters[others]).sum() / max(letters[others].sum(), 1), *marks[i],
@@ -195,7 +212,7 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
 
 def _phrases(marks: np.ndarray) -> np.ndarray:
     """Return which texts [B] say something, as headlines do and names or amounts do not: several words, or common ones."""
-    is_long = marks[:, MARKS.index("letters")] >= np.log1p(6)
+    is_long = marks[:, MARKS.index("letters")] >= np.log1p(FITTED.long)
     is_said = (marks[:, MARKS.index("words")] > np.log1p(1)) | (marks[:, MARKS.index("latin")] < 0.5)
     is_said |= marks[:, MARKS.index("known common")] > 0
     is_plain = marks[:, MARKS.index("amount")] + marks[:, MARKS.index("phone")] + marks[:, MARKS.index("small")] == 0
@@ -212,7 +229,7 @@ def _apart(first: float, second: float) -> float:
 
 
 def _tilt(angle_deg: float) -> float:
-    return float(np.clip(abs(angle_deg) - FITTED.level_deg, 0.0, 45.0))
+    return float(np.clip(abs(angle_deg) - FITTED.level_deg, 0.0, FITTED.far_tilt_deg))
 
 
 def share_of(box: Box, other: Box) -> float:
@@ -236,7 +253,7 @@ def _distance(a: Sequence[float], b: Sequence[float]) -> float:
 
 def _likeness(colours: np.ndarray, place: int) -> float:
     """Return the share of other blocks of nearly a block's colour."""
-    near = np.linalg.norm(colours - colours[place], axis=1) < 60.0
+    near = np.linalg.norm(colours - colours[place], axis=1) < FITTED.same_colour
     return float((near.sum() - 1) / max(len(colours) - 1, 1))
 
 
@@ -245,7 +262,7 @@ def _neighbour(boxes: np.ndarray, place: int, *, up: bool) -> int | None:
     box = boxes[place]
     shared = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])
     gaps = box[1] - boxes[:, 3] if up else boxes[:, 1] - box[3]
-    slack = 0.3 * (box[3] - box[1])
+    slack = FITTED.slack * (box[3] - box[1])
     fits = (shared > 0) & (gaps > -slack) & (np.arange(len(boxes)) != place)
     return int(np.where(fits, gaps, np.inf).argmin()) if fits.any() else None
 
@@ -258,4 +275,5 @@ def _nearest_below(boxes: np.ndarray) -> list[int]:
 
 def _next_gap(boxes: np.ndarray, below: Sequence[int], place: int, cap: float) -> float:
     """Return the room below a line before the next, in heights of capitals; 10 at most."""
-    return 10.0 if below[place] < 0 else float(np.clip((boxes[below[place], 1] - boxes[place, 3]) / cap, -1.0, 10.0))
+    found = FITTED.no_next if below[place] < 0 else (boxes[below[place], 1] - boxes[place, 3]) / cap
+    return float(np.clip(found, -1.0, FITTED.no_next))

@@ -39,6 +39,17 @@ class Fitted:
     ribbon_step: float = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
     whole_width: float = 0.97  # share of what looks like ink: letters that are as wide are all of them
     ribbon_fill: float = 0.95  # share of a ribbon's pixels beside its words that have its colour
+    x_height: float = 0.74  # heights of capitals: small letters without ascenders
+    descender: float = 0.28  # heights of capitals below the baseline
+    level: float = 0.7  # of the lower piece's height that two pieces of one line share
+    same_line: float = 1.6  # ratio of their heights
+    overlap: float = 0.45  # of the height, by which they may overlap
+    letter_gap: float = 0.35  # of the height, that may lie between them
+    same_edge: float = 0.2  # heights of capitals by which edges of aligned lines may differ
+    same_middle: float = 0.015  # of the picture's width, from its middle
+    beside_share: float = 0.8  # of a label's width, looked at on each side for its plate
+    beside_heights: int = 3  # heights of a label, besides
+    least_plate_heights: float = 1.25  # heights of its label that a plate is high at least
 
 
 FITTED = Fitted()
@@ -145,7 +156,7 @@ def ink_height(text: str) -> float:
     """Return the height of a text's letters in heights of capitals, by which letters it has: x 0.74, descenders 0.28 more."""
     is_latin = any("a" <= char <= "z" for char in text)
     is_high = not is_latin or any(char.isdigit() or char.isupper() or char in "bdfhijklt!?$€£%|/()\"'" for char in text)
-    return (1.0 if is_high else 0.74) + 0.28 * (is_latin and any(char in "gjpqy,;()Q$" for char in text))
+    return (1.0 if is_high else FITTED.x_height) + FITTED.descender * (is_latin and any(char in "gjpqy,;()Q$" for char in text))
 
 
 def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:
@@ -266,8 +277,9 @@ def _join_pieces(lines: Sequence[TextLine]) -> list[TextLine]:
             a, b = left.box_xyxy_px, line.box_xyxy_px
             height_a, height_b = a[3] - a[1], b[3] - b[1]
             overlap = min(a[3], b[3]) - max(a[1], b[1])
-            is_level = overlap > 0.7 * min(height_a, height_b) and max(height_a, height_b) < 1.6 * min(height_a, height_b)
-            if is_level and -0.45 * height_a < b[0] - a[2] < 0.35 * height_a:
+            low, high = sorted((height_a, height_b))
+            is_level = overlap > FITTED.level * low and high < FITTED.same_line * low
+            if is_level and -FITTED.overlap * height_a < b[0] - a[2] < FITTED.letter_gap * height_a:
                 quad = np.array(
                     [[a[0], min(a[1], b[1])], [b[2], min(a[1], b[1])], [b[2], max(a[3], b[3])], [a[0], max(a[3], b[3])]]
                 )
@@ -303,7 +315,7 @@ def _fitting_alignments(block: TextBlock) -> tuple[str, ...]:
         return ("centre",)
     spreads = {name: float(np.ptp(xs)) for name, xs in _edges(np.array([line.box for line in block.lines], float)).items()}
     order = sorted(ALIGNMENTS, key=lambda name: (spreads[name], ALIGNMENTS.index(name)))
-    return tuple(name for name in order if name == order[0] or spreads[name] <= 0.2 * block.size_px)
+    return tuple(name for name in order if name == order[0] or spreads[name] <= FITTED.same_edge * block.size_px)
 
 
 def _choose_alignment(names: Sequence[str], block: TextBlock, sure: Sequence[tuple[str, TextBlock]], width: int) -> str:
@@ -311,9 +323,9 @@ def _choose_alignment(names: Sequence[str], block: TextBlock, sure: Sequence[tup
     own = {name: float(xs[0]) for name, xs in _edges(np.array([block.box], float)).items()}
     for name, other in sure:
         shared = float(_edges(np.array([other.box], float))[name][0])
-        if name in names and abs(own[name] - shared) <= 0.2 * block.size_px:
+        if name in names and abs(own[name] - shared) <= FITTED.same_edge * block.size_px:
             return name
-    if "centre" in names and abs(own["centre"] - width / 2) <= 0.015 * width:
+    if "centre" in names and abs(own["centre"] - width / 2) <= FITTED.same_middle * width:
         return "centre"
     return names[0] if len(block.lines) > 1 else "left"
 
@@ -352,7 +364,8 @@ def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = block.box
     size = y1 - y0
-    reach_x, reach_y = round(0.8 * (x1 - x0) + 3 * size), round(FITTED.max_plate_heights * size)
+    reach_x = round(FITTED.beside_share * (x1 - x0) + FITTED.beside_heights * size)
+    reach_y = round(FITTED.max_plate_heights * size)
     wx0, wy0, wx1, wy1 = max(0, x0 - reach_x), max(0, y0 - reach_y), min(width, x1 + reach_x), min(height, y1 + reach_y)
     away = image_u8[wy0:wy1, wx0:wx1] - np.array(block.ground, np.float32)
     near = np.einsum("yxc,yxc->yx", away, away) <= tolerance**2  # a third of the time of a norm
@@ -363,7 +376,7 @@ def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box
     rows, columns = ndimage.find_objects(is_shape.astype(np.uint8))[0]
     px0, py0, px1, py1 = wx0 + columns.start, wy0 + rows.start, wx0 + columns.stop, wy0 + rows.stop
     is_around = px0 < x0 and py0 < y0 and px1 > x1 and py1 > y1
-    is_low = size * 1.25 <= py1 - py0 <= FITTED.max_plate_heights * size
+    is_low = size * FITTED.least_plate_heights <= py1 - py0 <= FITTED.max_plate_heights * size
     if not (is_around and is_low and ndimage.binary_fill_holes(is_shape[rows, columns]).mean() >= FITTED.plate_fill):
         return None
     if (px0, px1) == (wx0, wx1) and (py0 > wy0 or not wy0) and (py1 < wy1 or wy1 == height):

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
 HEIGHT_PX, STEP_PX = 48, 8  # of a line; of the recognition's steps along it
-UPRIGHT = 1.5  # times as high as wide: such a line runs down
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, PP-OCR's own (lines are turned in its pipeline alike)."""
+
+    upright: float = 1.5  # times as high as wide: such a line runs down
+
+
+FITTED = Fitted()
 
 
 def cut_line(image_u8: np.ndarray, quad_xy_px: np.ndarray, rim: float = 0.0, least_px: int = 0) -> np.ndarray:
@@ -30,7 +41,7 @@ def cut_line(image_u8: np.ndarray, quad_xy_px: np.ndarray, rim: float = 0.0, lea
 
 def stand_up(crop_u8: np.ndarray) -> np.ndarray:
     """Return a line [H, W, 3] turned by a quarter where it runs down the picture."""
-    return np.rot90(crop_u8) if crop_u8.shape[0] >= UPRIGHT * crop_u8.shape[1] else crop_u8
+    return np.rot90(crop_u8) if crop_u8.shape[0] >= FITTED.upright * crop_u8.shape[1] else crop_u8
 
 
 def shape_line(crop_u8: np.ndarray, stretch: float = 1.0) -> np.ndarray:

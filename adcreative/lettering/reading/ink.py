@@ -10,18 +10,50 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-FLAT_RESIDUAL = 2.0  # root mean square (0..255) up to which a fitted surface is the ground, whatever its grain
-GRAIN_RESIDUAL = 1.7  # or this many times the grain; a ground that is farther off has steps or things in it
-MAX_NOISE = 6.0  # of a ground in which letters are told apart by the fitted surface
-MIN_DISTANCE = 30.0  # of colours: less than this between ink and ground is no text that can be measured
-OTHER_COLOUR, OTHER_SHARE = 40.0, 0.3  # of colours; of ink to ground: what is farther beside the line between them is no ink
-STRAY_SHARE = 0.3  # of a box's height: what is lower and touches its edge belongs to another line
-FULL_COVERAGE = 0.75  # that a letter has somewhere; what stays below is ground of another shade
-SOFT_EDGE_PX = 3  # how far a letter's softness reaches
-INK_SHARE, NEAR_KNOWN = 0.5, 60.0  # of the distance of ink and ground: nearer to the ink is a letter; of an ink that is known
-REACHES_PX, LEAST_KNOWN = (1.5, 3.0, 6.0, 12.0), 0.1  # deviations of the weights of ground between letters; their least sum
-EVEN_REACHES, LEAST_EVEN = (48.0, 24.0, 12.0), 0.4  # 0..255 around the ink's colour, narrower and narrower; share that has it
-SPOT_SHARE, RIM_SHARE = 0.005, 0.08  # of a line's height, squared: smaller spots are no dots; how far letters leave their box
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
+
+    flat_residual: float = 2.0  # root mean square (0..255) up to which a fitted surface is the ground, whatever its grain
+    grain_residual: float = 1.7  # or this many times the grain; a ground that is farther off has steps or things in it
+    max_noise: float = 6.0  # 0..255, of a ground in which letters are told apart by the fitted surface
+    min_distance: float = 30.0  # of colours: less than this between ink and ground is no text that can be measured
+    other_colour: float = 40.0  # distance of colours from the line between ink and ground: what is farther is no ink
+    other_share: float = 0.3  # of the distance of ink and ground: the same
+    stray_share: float = 0.3  # of a box's height: what is lower and touches its edge belongs to another line
+    full_coverage: float = 0.75  # 0..1 that a letter has somewhere; what stays below is ground of another shade
+    soft_edge_px: int = 3  # how far a letter's softness reaches
+    ink_share: float = 0.5  # of the distance of ink and ground: nearer to the ink is a letter
+    near_known: float = 60.0  # 0..255: the same, of an ink that is known
+    reaches_px: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0)  # deviations of the weights of ground between letters
+    least_known: float = 0.1  # their least sum
+    even_reaches: tuple[float, ...] = (48.0, 24.0, 12.0)  # 0..255 around the ink's colour, narrower and narrower
+    least_even: float = 0.4  # share of the ink's pixels that have it
+    spot_share: float = 0.005  # of a line's height, squared: smaller spots are no dots
+    rim_share: float = 0.08  # of a line's height: how far letters leave their box
+    far_percentile: float = 99.0  # of distances from the ground: that of full ink
+    noise_times: float = 4.0  # of the residual, that ink is off at least
+    core_percentile: float = 60.0  # of the strong pixels' distances: the ink's colour is that of what is farther
+    stray_coverage: float = 0.3  # 0..1 from which a pixel hangs together with its neighbours
+    most_rows: int = 4000  # pixels to which a surface is fitted
+    close: float = 1.2  # 0..255 at which no surface of a higher degree is tried
+    close_share: float = 0.1  # of the ground's own spread: the same
+    least_off: float = 2.0  # 0..255 by which a pixel may miss the surface and is ground
+    off_times: float = 2.5  # of the residual: the same
+    least_inner: int = 64  # pixels of ground in which grain is measured
+    grain_blur_px: float = 1.5  # deviation of the blur that leaves grain
+    grain_times: float = 1.15  # of what that blur leaves: the whole of even grain
+    frame_share: float = 0.08  # of a crop's shorter side: its frame
+    calm: float = 8.0  # step of light, 0..255, of calm pixels
+    calm_percentile: float = 60.0  # of the frame's steps, of which calm ones may have twice
+    least_frame: int = 16  # calm pixels that say the ground's colour
+    near_frame: float = 40.0  # distance of colours from the frame's, of ground
+    near_times: float = 3.0  # of the frame's own spread: the same
+
+
+FITTED = Fitted()
+
 _TERMS = 6
 
 
@@ -44,7 +76,7 @@ class Ink:
     @property
     def is_flat(self) -> bool:
         """Whether the fitted surface is the ground: it is flat or a gradient."""
-        return self.residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * self.grain)
+        return self.residual <= max(FITTED.flat_residual, FITTED.grain_residual * self.grain)
 
     @property
     def ground_colour(self) -> tuple[int, int, int]:
@@ -82,20 +114,24 @@ def measure_ink(
     ground, residual = fit_ground(crop, is_ground)
     grain = measure_grain(crop, is_ground)
     distance = np.linalg.norm(crop - ground, axis=2)
-    threshold = max(MIN_DISTANCE, 0.5 * float(np.percentile(distance, 99.0)), 4.0 * min(residual, MAX_NOISE))
+    threshold = max(
+        FITTED.min_distance,
+        0.5 * float(np.percentile(distance, FITTED.far_percentile)),
+        FITTED.noise_times * min(residual, FITTED.max_noise),
+    )
     strong = distance >= threshold
     if known is None and strong.sum() < 4:
         return Ink(coverage=np.zeros(crop.shape[:2], np.float32), ground=ground, colour=(0, 0, 0), residual=residual,
                    grain=grain, window=window, box=None)  # fmt: skip
     if known is None:
-        core = strong & (distance >= np.percentile(distance[strong], 60.0))
+        core = strong & (distance >= np.percentile(distance[strong], FITTED.core_percentile))
         colour = np.median(crop[core], axis=0)
     else:
         colour = np.array(known, np.float32)
-    is_flat = residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * grain)
-    most = np.inf if known is None else NEAR_KNOWN
+    is_flat = residual <= max(FITTED.flat_residual, FITTED.grain_residual * grain)
+    most = np.inf if known is None else FITTED.near_known
     coverage = _coverage(crop, _ground_between(crop, ground, colour, most) if between and not is_flat else ground, colour)
-    coverage[_strays(coverage > 0.3)] = 0.0
+    coverage[_strays(coverage > FITTED.stray_coverage)] = 0.0
     red, green, blue = (round(float(value)) for value in colour)
     return Ink(coverage=coverage.astype(np.float32), ground=ground, colour=(red, green, blue), residual=residual,
                grain=grain, window=window, box=tight_box(coverage, x0, y0))  # fmt: skip
@@ -113,28 +149,28 @@ def measure_letters(
 
     left, top, right, bottom = (float(edge) for edge in box)
     ink = measure_ink(image_u8, (left, top, right, bottom), pad, between=True, known=known)
-    if ink.residual <= FLAT_RESIDUAL or ink.box is None:
+    if ink.residual <= FITTED.flat_residual or ink.box is None:
         return ink
     labels, num = ndimage.label(ink.coverage > 0.5)
-    rim = RIM_SHARE * (bottom - top)
+    rim = FITTED.rim_share * (bottom - top)
     side = rim if known is None else pad  # boxes may miss a letter
     x0, y0 = max(0, int(left - side) - ink.window[0]), max(0, int(top - rim) - ink.window[1])
     x1, y1 = int(np.ceil(right + side)) - ink.window[0], int(np.ceil(bottom + rim)) - ink.window[1]
     inside = np.zeros(ink.coverage.shape, np.float32)
     inside[y0:y1, x0:x1] = ink.coverage[y0:y1, x0:x1]
     fullest = np.asarray(ndimage.maximum(inside, labels, np.arange(num + 1)))
-    is_spot = np.bincount(labels.ravel(), minlength=num + 1) < SPOT_SHARE * (bottom - top) ** 2
-    is_letter = (fullest >= FULL_COVERAGE) & ~is_spot & (np.arange(num + 1) > 0)
+    is_spot = np.bincount(labels.ravel(), minlength=num + 1) < FITTED.spot_share * (bottom - top) ** 2
+    is_letter = (fullest >= FITTED.full_coverage) & ~is_spot & (np.arange(num + 1) > 0)
     x0, y0, x1, y1 = ink.window
     even = _even_ink(image_u8[y0:y1, x0:x1].astype(np.float32), is_letter[labels])
-    near = ndimage.binary_dilation(is_letter[labels] & even, iterations=SOFT_EDGE_PX)
+    near = ndimage.binary_dilation(is_letter[labels] & even, iterations=FITTED.soft_edge_px)
     coverage = np.where(near & (inside > 0.0), ink.coverage, 0.0).astype(np.float32)
     return replace(ink, coverage=coverage, box=tight_box(coverage, *ink.window[:2]))
 
 
 def measure_stroke(ink: Ink) -> float:
     """Return the mean width of the letters' strokes, px: twice their area by the length of their edges; 0 without letters."""
-    covered = np.pad(ink.coverage > INK_SHARE, 1)
+    covered = np.pad(ink.coverage > FITTED.ink_share, 1)
     edges = sum(int((np.diff(covered.astype(np.int8), axis=axis) != 0).sum()) for axis in (0, 1))
     return 2.0 * float(covered.sum()) / edges if edges else 0.0
 
@@ -149,11 +185,11 @@ def _even_ink(crop: np.ndarray, covered: np.ndarray) -> np.ndarray:
     inner = ndimage.binary_erosion(covered, iterations=1)
     pixels = crop[inner if inner.any() else covered]
     colour = np.median(pixels, axis=0)
-    for reach in EVEN_REACHES:
+    for reach in FITTED.even_reaches:
         near = pixels[np.abs(pixels - colour).max(axis=1) <= reach]
         colour = np.median(near, axis=0) if len(near) else colour
-    even = covered & (np.abs(crop - colour).max(axis=2) <= EVEN_REACHES[-1])
-    return even if even.sum() >= LEAST_EVEN * covered.sum() else covered
+    even = covered & (np.abs(crop - colour).max(axis=2) <= FITTED.even_reaches[-1])
+    return even if even.sum() >= FITTED.least_even * covered.sum() else covered
 
 
 def cut_below(ink: Ink, y: int) -> Ink:
@@ -161,7 +197,7 @@ def cut_below(ink: Ink, y: int) -> Ink:
 
     It is cut where an empty row parts the two.
     """
-    row, inked = y - ink.window[1], np.asarray((ink.coverage > INK_SHARE).any(axis=1))
+    row, inked = y - ink.window[1], np.asarray((ink.coverage > FITTED.ink_share).any(axis=1))
     if not 1 < row < len(inked) or inked[row - 1] or not inked[: row - 1].any():
         return ink
     coverage = ink.coverage.copy()
@@ -182,7 +218,7 @@ def _coverage(crop: np.ndarray, ground: np.ndarray, colour: np.ndarray) -> np.nd
     offset, span = crop - ground, colour - ground
     coverage = np.clip((offset * span).sum(axis=2) / np.maximum((span * span).sum(axis=2), 1.0), 0.0, 1.0)
     across = np.linalg.norm(offset - coverage[:, :, None] * span, axis=2)
-    return np.where(across > np.maximum(OTHER_COLOUR, OTHER_SHARE * np.linalg.norm(span, axis=2)), 0.0, coverage)
+    return np.where(across > np.maximum(FITTED.other_colour, FITTED.other_share * np.linalg.norm(span, axis=2)), 0.0, coverage)
 
 
 def _ground_between(crop: np.ndarray, surface: np.ndarray, colour: np.ndarray, most: float) -> np.ndarray:
@@ -190,14 +226,14 @@ def _ground_between(crop: np.ndarray, surface: np.ndarray, colour: np.ndarray, m
     from it."""
     from scipy import ndimage
 
-    limit = np.minimum(INK_SHARE * np.linalg.norm(surface - colour, axis=2), most)
+    limit = np.minimum(FITTED.ink_share * np.linalg.norm(surface - colour, axis=2), most)
     near_ink = np.linalg.norm(crop - colour, axis=2) < limit
-    known = ~ndimage.binary_dilation(near_ink, iterations=SOFT_EDGE_PX)
+    known = ~ndimage.binary_dilation(near_ink, iterations=FITTED.soft_edge_px)
     ground, found = surface.copy(), np.zeros(known.shape, bool)
-    for reach in REACHES_PX:
+    for reach in FITTED.reaches_px:
         weight = ndimage.gaussian_filter(known.astype(np.float32), reach)
         mean = ndimage.gaussian_filter(crop * known[:, :, None], (reach, reach, 0.0)) / np.maximum(weight, 1e-3)[:, :, None]
-        new = ~found & (weight > LEAST_KNOWN)
+        new = ~found & (weight > FITTED.least_known)
         ground[new] = mean[new]
         found |= new
     return ground
@@ -211,7 +247,7 @@ def _strays(inked: np.ndarray) -> np.ndarray:
     strays, height = np.zeros(inked.shape, bool), inked.shape[0]
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         is_at_edge = rows.start == 0 or rows.stop == height
-        if is_at_edge and rows.stop - rows.start <= STRAY_SHARE * height:
+        if is_at_edge and rows.stop - rows.start <= FITTED.stray_share * height:
             strays[rows, columns] |= labels[rows, columns] == label
     return strays
 
@@ -234,18 +270,18 @@ def fit_ground(crop: np.ndarray, is_ground: np.ndarray) -> tuple[np.ndarray, flo
     surface, residual = np.broadcast_to(np.median(pixels[chosen], axis=0), pixels.shape), 0.0
     for round_ in range(3):
         rows = np.flatnonzero(chosen)
-        rows = rows[:: max(1, len(rows) // 4000)]
+        rows = rows[:: max(1, len(rows) // FITTED.most_rows)]
         spread = float(np.sqrt(((pixels[rows] - np.median(pixels[rows], axis=0)) ** 2).mean()))
         for num in (1, 3, _TERMS):
             weights, *_ = np.linalg.lstsq(terms[rows, :num], pixels[rows], rcond=None)
             residual = float(np.sqrt(((pixels[rows] - terms[rows, :num] @ weights) ** 2).mean()))
-            if residual <= max(1.2, 0.1 * spread):
+            if residual <= max(FITTED.close, FITTED.close_share * spread):
                 break
         surface = terms[:, :num] @ weights
         if round_ == 2:
             break
         off = np.sqrt(((pixels - surface) ** 2).mean(axis=1))
-        chosen &= off <= max(2.0, 2.5 * residual)
+        chosen &= off <= max(FITTED.least_off, FITTED.off_times * residual)
         if chosen.sum() < 4 * _TERMS:
             break
     return surface.reshape(crop.shape).clip(0.0, 255.0).astype(np.float32), residual
@@ -256,11 +292,11 @@ def measure_grain(crop: np.ndarray, is_ground: np.ndarray) -> float:
     from scipy import ndimage
 
     inner = ndimage.binary_erosion(is_ground, iterations=2)
-    chosen = inner if inner.sum() >= 64 else is_ground
+    chosen = inner if inner.sum() >= FITTED.least_inner else is_ground
     if not chosen.any():
         return 0.0
-    fine = crop - ndimage.gaussian_filter(crop, (1.5, 1.5, 0.0))
-    return 1.15 * float(np.sqrt((fine[chosen] ** 2).mean()))
+    fine = crop - ndimage.gaussian_filter(crop, (FITTED.grain_blur_px, FITTED.grain_blur_px, 0.0))
+    return FITTED.grain_times * float(np.sqrt((fine[chosen] ** 2).mean()))
 
 
 def _likely_ground(crop: np.ndarray) -> np.ndarray:
@@ -273,12 +309,12 @@ def _likely_ground(crop: np.ndarray) -> np.ndarray:
     grey = crop.mean(axis=2)
     edges = ndimage.morphological_gradient(grey, size=(3, 3))
     frame = np.zeros(grey.shape, bool)
-    depth = max(1, round(0.08 * min(grey.shape)))
+    depth = max(1, round(FITTED.frame_share * min(grey.shape)))
     frame[:depth], frame[-depth:], frame[:, :depth], frame[:, -depth:] = True, True, True, True
-    smooth = edges <= max(8.0, float(np.percentile(edges[frame], 60.0)) * 2.0)
-    framed = crop[frame & smooth] if (frame & smooth).sum() >= 16 else crop[frame]
+    smooth = edges <= max(FITTED.calm, float(np.percentile(edges[frame], FITTED.calm_percentile)) * 2.0)
+    framed = crop[frame & smooth] if (frame & smooth).sum() >= FITTED.least_frame else crop[frame]
     centre, spread = np.median(framed, axis=0), np.sqrt(((framed - np.median(framed, axis=0)) ** 2).mean())
-    near = np.linalg.norm(crop - centre, axis=2) <= max(40.0, 3.0 * float(spread))
+    near = np.linalg.norm(crop - centre, axis=2) <= max(FITTED.near_frame, FITTED.near_times * float(spread))
     return smooth & near
 
 

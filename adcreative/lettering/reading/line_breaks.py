@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 Length = Callable[[str], float]  # of a text set in one line, px
 
-TOLERANCE_PX = 0.5  # to which the narrowest width is looked for
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/reading/test_line_breaks.py`."""
+
+    tolerance_px: float = 0.5  # to which the narrowest width is looked for
+
+
+FITTED = Fitted()
 
 
 def break_evenly(text: str, num: int, length: Length) -> list[str]:
@@ -23,7 +32,7 @@ def break_evenly(text: str, num: int, length: Length) -> list[str]:
     widths, blank = _measure(words, joint, length)
     lines = _even(words, widths, blank, num, sum(widths) + blank * len(widths))
     room = max((sum(length(word) for word in line) + blank * (len(line) - 1) for line in lines), default=0.0)
-    return [joint.join(line) for line in _calmest(words, widths, blank, len(lines), room + TOLERANCE_PX)]
+    return [joint.join(line) for line in _calmest(words, widths, blank, len(lines), room + FITTED.tolerance_px)]
 
 
 def wrap_evenly(text: str, room_px: float, length: Length) -> list[str]:
@@ -51,7 +60,7 @@ def _measure(words: Sequence[str], joint: str, length: Length) -> tuple[list[flo
 def _even(words: Sequence[str], widths: Sequence[float], blank: float, num: int, high: float) -> list[list[str]]:
     """Return at most `num` lines in the narrowest room that holds them; `high` holds them for sure."""
     low = max(widths, default=0.0)
-    while high - low > TOLERANCE_PX:
+    while high - low > FITTED.tolerance_px:
         middle = (low + high) / 2
         low, high = (low, middle) if len(_fill(words, widths, blank, middle)) <= num else (middle, high)
     return _fill(words, widths, blank, high)

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from adcreative.lettering.reading.words import PictureWords
 
 PHONE_WIDTH_PT = 375.0  # logical width at which feeds show an ad on a common phone
-MIN_LETTERS_PT = 7.0  # height of capitals and ascenders that can still be read there; body text of feeds has 10 to 12
-MIN_CONTRAST, MIN_LARGE_CONTRAST = 4.5, 3.0  # WCAG 2.2, success criterion 1.4.3, level AA
-LARGE_PT = 13.0  # letters this high count as large print (18 pt type, whose capitals are 0.7 of it)
-LARGE_BOLD_PT = 9.8  # bold ones this high count, too (14 pt type)
-MAX_TEXT_SHARE = 0.2  # Meta advised against more until 2020, and still says that less works better
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, taken from WCAG 2.2 and from what platforms advise; pt: points on a common phone."""
+
+    min_letters_pt: float = 7.0  # height of capitals and ascenders that can still be read; body text of feeds has 10 to 12
+    min_contrast: float = 4.5  # WCAG 2.2, success criterion 1.4.3, level AA
+    min_large_contrast: float = 3.0  # the same, of large print
+    large_pt: float = 13.0  # letters this high count as large print (18 pt type, whose capitals are 0.7 of it)
+    large_bold_pt: float = 9.8  # bold ones this high count, too (14 pt type)
+    max_text_share: float = 0.2  # of the picture; Meta advised against more until 2020, and still says that less works better
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +53,17 @@ def text_notes(words: PictureWords) -> list[str]:
     """Return what may keep the words in a picture from being read, one phrase each; empty when nothing does."""
     (_, width), notes = words.size, [words.unread_note] if words.unread else []
     share = measure_text(words).share
-    if share > MAX_TEXT_SHARE:
-        notes.append(f"text covers {share:.0%} of the picture; {MAX_TEXT_SHARE:.0%} or less is advised")
+    if share > FITTED.max_text_share:
+        notes.append(f"text covers {share:.0%} of the picture; {FITTED.max_text_share:.0%} or less is advised")
     for block in words.blocks:
         if block.role == "brand":
             continue
         name, size_pt = f'{block.role} "{_shorten(block.text)}"', block.size_px * PHONE_WIDTH_PT / width
-        least = MIN_LARGE_CONTRAST if size_pt >= LARGE_PT else MIN_CONTRAST
+        least = FITTED.min_large_contrast if size_pt >= FITTED.large_pt else FITTED.min_contrast
         if block.contrast < least:
             notes.append(f"the {name} has a contrast of {block.contrast:.1f} with its ground; {least:g} is needed")
-        if size_pt < MIN_LETTERS_PT:
-            notes.append(f"the {name} is {size_pt:.0f} points high on a phone; at least {MIN_LETTERS_PT:g} can be read")
+        if size_pt < FITTED.min_letters_pt:
+            notes.append(f"the {name} is {size_pt:.0f} points high on a phone; at least {FITTED.min_letters_pt:g} can be read")
     return notes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -12,7 +12,17 @@ import numpy as np
 from adcreative.lettering.reading.blocks import TextBlock
 from adcreative.lettering.reading.role_models import ROLES, choose_roles, load_roles
 
-PIECE = 3  # letters: fewer that are missing were misread
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
+
+    piece: int = 3  # letters: fewer that are missing were misread
+    same_brand: float = 0.8  # share of letters that a text and the known brand have in common
+    same_text: float = 0.75  # the same of a text that was read and a known one
+
+
+FITTED = Fitted()
 
 
 def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: str = "") -> list[TextBlock]:
@@ -26,7 +36,7 @@ def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: s
     pieces = [block.piece for block, is_text in zip(blocks, is_read, strict=True) if is_text]
     chances[is_read] = load_roles().chances(pieces, (height, width))
     for place, block in enumerate(blocks):
-        if brand and is_same_text(block.text, brand, 0.8):
+        if brand and is_same_text(block.text, brand, FITTED.same_brand):
             chances[place] = np.eye(len(ROLES))[ROLES.index("brand")]
         elif not says_words(block.text):
             chances[place, ROLES.index("headline")] = 0.0
@@ -45,7 +55,7 @@ def says_words(text: str) -> bool:
     return re.search(r"[^\W\d_]{2}", text) is not None or any(char.isalpha() and char.lower() == char.upper() for char in text)
 
 
-def is_same_text(read: str, known: str, share: float = 0.75) -> bool:
+def is_same_text(read: str, known: str, share: float = FITTED.same_text) -> bool:
     """Return whether a text that was read is a known one: equal letters and digits but for a few that were misread."""
     first, second = letters_of(read), letters_of(known)
     if not first or not second:
@@ -54,12 +64,12 @@ def is_same_text(read: str, known: str, share: float = 0.75) -> bool:
 
 
 def lacks_a_piece(read: str, known: str) -> bool:
-    """Return whether a text that was read lacks a piece of a known one, or has one more, of at least PIECE letters.
+    """Return whether a text that was read lacks a piece of a known one, or has one more, of at least FITTED.piece letters.
 
     A misread letter is none: a word that stands in another block is.
     """
     changes = SequenceMatcher(None, letters_of(known), letters_of(read), autojunk=False).get_opcodes()
-    return any(abs((end - start) - (to - since)) >= PIECE for _, start, end, since, to in changes)
+    return any(abs((end - start) - (to - since)) >= FITTED.piece for _, start, end, since, to in changes)
 
 
 def letters_of(text: str) -> str:

@@ -9,6 +9,7 @@ A line is cut into windows whose log-probabilities are averaged. The network was
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -22,8 +23,19 @@ SCRIPTS = (
     "none", "Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari", "Bengali", "Thai", "Hangul", "Han", "kana",
 )  # fmt: skip
 KIND, FORMAT = "script classifier", 1
-HEIGHT_PX, WINDOW_PX, STEP_PX = 32, 160, 120
-MAX_WINDOWS = 4  # of one line: a longer one is told by its first part
+HEIGHT_PX, WINDOW_PX = 32, 160
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/reading/test_scripts.py`."""
+
+    step_px: int = 120  # between two windows of one line
+    max_windows: int = 4  # of one line: a longer one is told by its first part
+    noise: float = 8.0  # 0..255 added to a window's deviation, in training (`data/make/scripts`) too
+
+
+FITTED = Fitted()
 
 
 class ScriptClassifier:
@@ -59,11 +71,13 @@ class ScriptClassifier:
 
 
 def cut_windows(crop_u8: np.ndarray) -> np.ndarray:
-    """Return windows [n, 32, 160] uint8 of a line [H, W, 3], grey, n from 1 to MAX_WINDOWS."""
+    """Return windows [n, 32, 160] uint8 of a line [H, W, 3], grey, n from 1 to FITTED.max_windows."""
     height, width = crop_u8.shape[:2]
     size = (max(4, round(HEIGHT_PX * width / max(height, 1))), HEIGHT_PX)
     grey = np.asarray(Image.fromarray(crop_u8).convert("L").resize(size, Image.Resampling.BILINEAR))
-    starts = range(0, max(1, min(grey.shape[1] - WINDOW_PX + STEP_PX, MAX_WINDOWS * STEP_PX)), STEP_PX)
+    starts = range(
+        0, max(1, min(grey.shape[1] - WINDOW_PX + FITTED.step_px, FITTED.max_windows * FITTED.step_px)), FITTED.step_px
+    )
     parts = [grey[:, start : start + WINDOW_PX] for start in starts]
     return np.stack([np.pad(part, ((0, 0), (0, WINDOW_PX - part.shape[1])), mode="edge") for part in parts])
 
@@ -72,7 +86,7 @@ def normalise(windows_u8: np.ndarray) -> np.ndarray:
     """Return windows [N, 32, W] with mean 0 and deviation 1 each, float32."""
     values = windows_u8.astype(np.float32)
     values -= values.mean(axis=(1, 2), keepdims=True)
-    scaled: np.ndarray = values / (values.std(axis=(1, 2), keepdims=True) + 8.0)
+    scaled: np.ndarray = values / (values.std(axis=(1, 2), keepdims=True) + FITTED.noise)
     return scaled
 
 

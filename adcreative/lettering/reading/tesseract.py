@@ -37,6 +37,8 @@ class Fitted:
     blank: float = 0.25  # of a line's height, between two words of Thai or Korean
     narrow: float = 0.6  # as wide as a syllable is a digit or a mark among them
     timeout_s: float = 60.0  # for the lines of one picture in one script
+    dark: int = 100  # 0..255: a ground that is darker is turned light
+    least_width_px: int = 8  # of a line
 
 
 FITTED = Fitted()
@@ -128,9 +130,9 @@ def _prepare(crop_u8: np.ndarray, line_px: int) -> Image.Image:
     values = np.asarray(grey, np.float32)
     edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     ground = float(np.median(edge))
-    if ground < float(values.mean()) or ground < 100:
+    if ground < float(values.mean()) or ground < FITTED.dark:
         grey, ground = ImageOps.invert(grey), 255.0 - ground
-    size = (max(8, round(grey.width * line_px / max(grey.height, 1))), line_px)
+    size = (max(FITTED.least_width_px, round(grey.width * line_px / max(grey.height, 1))), line_px)
     return ImageOps.expand(grey.resize(size, Image.Resampling.BICUBIC), FITTED.rim_px, fill=round(ground))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,17 @@ import yaml
 from adcreative.encoders.english import english_words
 
 WORD_FILE = Path(__file__).with_name("role_words.yaml")
-SHORT = 3  # letters: known words of no more are whole words, not beginnings
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
+
+    short: int = 3  # letters: known words of no more are whole words, not beginnings
+
+
+FITTED = Fitted()
+
 _CURRENCY = re.compile(
     r"[$€£¥₹₽₩₺₫৳฿₪₴]|(?<![^\W\d_])(?:usd|eur|gbp|chf|kr|zł|dh|rp|tl|r\$|руб|грн|р\.|บาท|تومان|ريال|جنيه|درهم|টাকা)|元|円|원|\d\s?\.-"
 )
@@ -38,7 +49,7 @@ def _known() -> dict[str, re.Pattern[str]]:
         for word in words:
             is_unspaced = any(unicodedata.east_asian_width(char) == "W" or "\u0e00" <= char <= "\u0e7f" for char in word)
             begin = "" if is_unspaced or not word[0].isalnum() else r"(?<!\w)"
-            end = r"(?!\w)" if len(word) <= SHORT and not is_unspaced and word[-1].isalnum() else ""
+            end = r"(?!\w)" if len(word) <= FITTED.short and not is_unspaced and word[-1].isalnum() else ""
             parts.append(begin + re.escape(word) + end)
         found[role] = re.compile("|".join(parts))
     return found

@@ -24,6 +24,7 @@ class Fitted:
     letter_overlap: float = 0.6  # share of a face's box that such a line covers
     headline_share: float = 0.5  # of the highest line: a line that is higher may be the headline
     num_latest: int = 4  # pictures whose blocks are remembered
+    same_text: float = 0.8  # share of letters that a line has of what is known to stand there
 
 
 FITTED = Fitted()
@@ -114,7 +115,7 @@ def with_known_words(block: TextBlock, text: str) -> TextBlock:
     lines = []
     for line, start, end in zip(block.lines, [0, *ends[:-1]], ends, strict=True):
         said = " ".join(words[start:end])
-        if not is_same_text(line.text, said, 0.8):
+        if not is_same_text(line.text, said, FITTED.same_text):
             return block
         lines.append(replace(line, text=said))
     return replace(block, lines=tuple(lines))

@@ -13,12 +13,14 @@ from scipy import ndimage
 from adcreative.lettering.erasing.smears import is_smeared
 from adcreative.lettering.reading.blocks import Box, TextBlock
 from adcreative.lettering.reading.ink import luminance
-from adcreative.lettering.reading.measures import LARGE_BOLD_PT, LARGE_PT, MIN_CONTRAST, MIN_LARGE_CONTRAST, PHONE_WIDTH_PT
+from adcreative.lettering.reading.measures import FITTED as MEASURES
+from adcreative.lettering.reading.measures import PHONE_WIDTH_PT
 from adcreative.lettering.reading.reader import TextReading
 from adcreative.lettering.reading.roles import letters_of
 from adcreative.lettering.reading.spelling import mend_capitals
 from adcreative.lettering.setting.changes import floor_tenth
-from adcreative.lettering.setting.typesetting import CAP_SHARE, Setting
+from adcreative.lettering.setting.typesetting import FITTED as TYPESETTING
+from adcreative.lettering.setting.typesetting import Setting
 from adcreative.problem import Problem
 
 
@@ -47,6 +49,10 @@ class Thresholds:
     least_repeated: int = 12
     crop_pads: tuple[float, ...] = (0.35, 0.2, 0.55)
     line_px: int = 32
+    num_nudges: int = 8  # shares of black or white that are tried
+    least_around: int = 64  # pixels around a hole, by which its grain is judged
+    grain_blur_px: float = 1.5  # deviation of the blur that leaves grain
+    seam_percentile: int = 75  # of steps of light across a seam
 
 
 THRESHOLDS = Thresholds()
@@ -94,7 +100,7 @@ def find_faults(
     setting: Setting,
     colour: tuple[int, int, int],
     reader: TextReading,
-    least: float = MIN_CONTRAST,
+    least: float = MEASURES.min_contrast,
 ) -> list[Problem]:
     """Return why a text that was set may not be delivered; empty when it may.
 
@@ -148,21 +154,21 @@ def _may_not_be_repeated(block: TextBlock) -> bool:
 def needed_contrast(erased_u8: np.ndarray, old: Sequence[Box], colour: tuple[int, int, int]) -> float:
     """Return the contrast that a text needs in the place of one with lines at `old` in a colour.
 
-    MIN_CONTRAST; where the old letters had less, as much as they had: whoever made the ad chose that ink on that ground, and a
-    new line in another one looks wrong beside the rest. That it is less than advised is told (`advised_contrast`).
+    MEASURES.min_contrast; where the old letters had less, as much as they had: whoever made the ad chose that ink on that
+    ground, and a new line in another one looks wrong beside the rest. Less than advised is told (`advised_contrast`).
     """
-    return min(MIN_CONTRAST, THRESHOLDS.old_share * least_contrast(erased_u8, old, colour))
+    return min(MEASURES.min_contrast, THRESHOLDS.old_share * least_contrast(erased_u8, old, colour))
 
 
 def advised_contrast(setting: Setting, width: int) -> float:
     """Return the contrast that WCAG asks of a text in a picture `width` px wide, less of large print."""
-    large_pt = LARGE_BOLD_PT if setting.lettering.is_bold else LARGE_PT
-    is_large = CAP_SHARE * setting.size_px * PHONE_WIDTH_PT / width >= large_pt
-    return MIN_LARGE_CONTRAST if is_large else MIN_CONTRAST
+    large_pt = MEASURES.large_bold_pt if setting.lettering.is_bold else MEASURES.large_pt
+    is_large = TYPESETTING.cap_share * setting.size_px * PHONE_WIDTH_PT / width >= large_pt
+    return MEASURES.min_large_contrast if is_large else MEASURES.min_contrast
 
 
 def readable(
-    colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting, least: float = MIN_CONTRAST
+    colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting, least: float = MEASURES.min_contrast
 ) -> tuple[int, int, int]:
     """Return the colour of the old letters; where its contrast is less than `least` a lighter or darker one.
 
@@ -170,7 +176,7 @@ def readable(
     which on a middle tone ends near black or white.
     """
     boxes = [line.box for line in setting.lines]
-    for share in np.linspace(0.0, THRESHOLDS.most_nudge, 8):
+    for share in np.linspace(0.0, THRESHOLDS.most_nudge, THRESHOLDS.num_nudges):
         for end in (0.0, 255.0):
             mixed = np.round(np.array(colour) * (1.0 - share) + end * share).astype(int)
             nudged = (int(mixed[0]), int(mixed[1]), int(mixed[2]))
@@ -211,9 +217,11 @@ def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[Problem]:
     window = (slice(max(0, rows[0] - pad), rows[-1] + pad), slice(max(0, columns[0] - pad), columns[-1] + pad))
     picture, filled = erased_u8[window].astype(np.float32), mask[window]
     around = ndimage.binary_dilation(filled, iterations=THRESHOLDS.seam_reach) & ~ndimage.binary_dilation(filled, iterations=1)
-    if around.sum() < 64:
+    if around.sum() < THRESHOLDS.least_around:
         return
-    smooth = np.stack([ndimage.gaussian_filter(channel, 1.5) for channel in np.moveaxis(picture, 2, 0)], axis=2)
+    smooth = np.stack(
+        [ndimage.gaussian_filter(channel, THRESHOLDS.grain_blur_px) for channel in np.moveaxis(picture, 2, 0)], axis=2
+    )
     grain = np.abs(picture - smooth).mean(axis=2)
     inside, outside = float(np.median(grain[filled])), float(np.median(grain[around]))
     low, high = sorted((inside, outside))
@@ -222,6 +230,6 @@ def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[Problem]:
     steps = np.abs(np.diff(picture, axis=1)).mean(axis=2)
     across, beside = filled[:, 1:] != filled[:, :-1], around[:, 1:] & around[:, :-1]
     if across.any() and beside.any():
-        seam, usual = float(np.percentile(steps[across], 75)), float(np.percentile(steps[beside], 75))
+        seam, usual = (float(np.percentile(steps[part], THRESHOLDS.seam_percentile)) for part in (across, beside))
         if seam > THRESHOLDS.grain_ratio * usual + 2 * THRESHOLDS.grain_allowance:
             yield Problem("seam", step=seam, usual=usual)

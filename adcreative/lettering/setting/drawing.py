@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adcreative.lettering.erasing.compression import RINGING_PX
+from adcreative.lettering.erasing.compression import FITTED as COMPRESSION
 from adcreative.lettering.erasing.shadows import Shadow
 from adcreative.lettering.reading.blocks import Box, TextBlock
 from adcreative.lettering.setting.glyphs import paste_coverage
@@ -15,7 +15,7 @@ from adcreative.lettering.setting.typesetting import SetLine, Setting
 def grown(block: TextBlock, setting: Setting) -> list[Box]:
     """Return the boxes of old and new lines with the room that the noise around letters takes."""
     return [
-        (x0 - RINGING_PX, y0 - RINGING_PX, x1 + RINGING_PX, y1 + RINGING_PX)
+        (x0 - COMPRESSION.ringing_px, y0 - COMPRESSION.ringing_px, x1 + COMPRESSION.ringing_px, y1 + COMPRESSION.ringing_px)
         for x0, y0, x1, y1 in (*(line.box for line in block.lines), *(line.box for line in setting.lines))
     ]
 

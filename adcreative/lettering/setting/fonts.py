@@ -18,7 +18,16 @@ from PIL import ImageFont
 
 from adcreative.errors import ConfigError
 
-BOLD_STROKE = 0.024  # of the size: a bold that a designer makes with an outline where a family has one weight only
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+
+    bold_stroke: float = 0.024  # of the size: a bold that a designer makes with an outline where a family has one weight only
+
+
+FITTED = Fitted()
+
 BUILT_IN = "Aileron"  # the font that Pillow carries
 
 
@@ -157,7 +166,7 @@ def _installed() -> tuple[Typeface, ...]:
 
 def _iter_installed() -> Iterator[Typeface]:
     yield Typeface(BUILT_IN, "Regular", None)
-    yield Typeface(BUILT_IN, "Bold", None, BOLD_STROKE)
+    yield Typeface(BUILT_IN, "Bold", None, FITTED.bold_stroke)
     for source in FONT_SOURCES:
         spec = find_spec(source.module)
         if spec is None or not spec.submodule_search_locations:

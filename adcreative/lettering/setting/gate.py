@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from adcreative.lettering.erasing.holes import cut_box
 from adcreative.lettering.reading.blocks import Box, TextBlock
-from adcreative.lettering.reading.ink import FLAT_RESIDUAL
+from adcreative.lettering.reading.ink import FITTED as INK
 from adcreative.lettering.reading.reader import TextLine, TextReading
 from adcreative.lettering.reading.roles import letters_of
 from adcreative.lettering.setting.acceptance import find_lost_lines
@@ -54,6 +54,8 @@ class Thresholds:
     thing_edge: float = 30.0
     covered: float = 0.004
     own_rim: float = 0.15
+    line_rim: float = 0.1  # heights of a line, that belong to it
+    line_reach: float = 1.5  # heights of a line, around it, that say what edges its ground has
 
 
 THRESHOLDS = Thresholds()
@@ -68,7 +70,7 @@ def find_residue(
         beside: [H, W] other text and faces, which are no ground.
     """
     kept, usual = measure_ghost(before_u8, ground_u8, old, beside)
-    most = THRESHOLDS.flat_ghost if old.residual <= FLAT_RESIDUAL else THRESHOLDS.ghost + THRESHOLDS.ghost_times * usual
+    most = THRESHOLDS.flat_ghost if old.residual <= INK.flat_residual else THRESHOLDS.ghost + THRESHOLDS.ghost_times * usual
     found = [Problem("ghost")] if kept > most else []
     read = [line.text for line in _read_around(ground_u8, [old.box], old.size_px, reader) if _lies_in(line, [old.box])]
     left = [text for text in read if _belongs(text, old.text)]
@@ -84,7 +86,7 @@ def measure_ghost(before_u8: np.ndarray, ground_u8: np.ndarray, old: TextBlock, 
     height, width = before_u8.shape[:2]
     own, reach = np.zeros((height, width), bool), np.zeros((height, width), bool)
     for line in old.lines:
-        for mask, rim in ((own, 0.1 * line.height), (reach, 1.5 * line.height)):
+        for mask, rim in ((own, THRESHOLDS.line_rim * line.height), (reach, THRESHOLDS.line_reach * line.height)):
             mask[cut_box(line.box, height, width, rim)] = True
     rows, columns = (slice(*np.flatnonzero(reach.any(axis=axis))[[0, -1]] + (0, 1)) for axis in (1, 0))
     own, reach = own[rows, columns], reach[rows, columns] & ~beside[rows, columns]

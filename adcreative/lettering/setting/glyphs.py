@@ -17,9 +17,18 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 from scipy import ndimage
 
-from adcreative.lettering.setting.fonts import BOLD_STROKE, Typeface
+from adcreative.lettering.setting.fonts import FITTED as FONTS
+from adcreative.lettering.setting.fonts import Typeface
 
-OVERSAMPLING = 4  # smooth letters are drawn this many times larger and averaged down
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_registration.py`."""
+
+    oversampling: int = 4  # smooth letters are drawn this many times larger and averaged down
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +54,7 @@ class Lettering:
     @property
     def is_bold(self) -> bool:
         """Whether its strokes are those of a bold: of the family's, or by an outline."""
-        return self.stroke >= BOLD_STROKE or any(word in self.typeface.style for word in ("Bold", "Black"))
+        return self.stroke >= FONTS.bold_stroke or any(word in self.typeface.style for word in ("Bold", "Black"))
 
     def scaled(self, scale: float) -> Lettering:
         """Return the same letters at another size; a whole size stays whole, as snapped letters have such sizes."""
@@ -58,7 +67,7 @@ class Lettering:
         """Return how far a text advances, px."""
         if self.is_snapped:
             return float(self.typeface.at(self.size_px).getlength(text))
-        length = _smooth_font(self.typeface, self.size_px).getlength(text) / OVERSAMPLING
+        length = _smooth_font(self.typeface, self.size_px).getlength(text) / FITTED.oversampling
         return float(length + self.tracking * self.size_px * len(text))
 
     def ink_box(self, text: str) -> tuple[int, int, int, int]:
@@ -80,9 +89,9 @@ class Lettering:
             box = self.typeface.at(self.size_px).getbbox(text, anchor="ls", stroke_width=stroke)
             return float(box[0]), float(box[1]), float(box[2]), float(box[3])
         font = _smooth_font(self.typeface, self.size_px)
-        x0, y0, x1, y1 = font.getbbox(text, anchor="ls", stroke_width=stroke * OVERSAMPLING)
+        x0, y0, x1, y1 = font.getbbox(text, anchor="ls", stroke_width=stroke * FITTED.oversampling)
         added = self.tracking * self.size_px * max(0, len(text) - 1)
-        return x0 / OVERSAMPLING, y0 / OVERSAMPLING, x1 / OVERSAMPLING + added, y1 / OVERSAMPLING
+        return x0 / FITTED.oversampling, y0 / FITTED.oversampling, x1 / FITTED.oversampling + added, y1 / FITTED.oversampling
 
     def draw(self, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
         """Draw a line whose baseline starts at x, y (px).
@@ -108,7 +117,7 @@ class Lettering:
         pad = 2
         left, top = int(np.floor(x + x0)) - pad, int(np.floor(y + y0)) - pad
         width, height = int(np.ceil(x + x1)) + pad - left, int(np.ceil(y + y1)) + pad - top
-        scale = 1 if self.is_snapped else OVERSAMPLING
+        scale = 1 if self.is_snapped else FITTED.oversampling
         mask = Image.new("L", (width * scale, height * scale), 0)
         self._draw_on(ImageDraw.Draw(mask), text, (x - left) * scale, (y - top) * scale)
         if scale > 1:
@@ -120,11 +129,11 @@ class Lettering:
         if self.is_snapped:
             draw.text((x, y), text, font=self.typeface.at(self.size_px), fill=255, anchor="ls", stroke_width=stroke)
             return
-        font, stroke = _smooth_font(self.typeface, self.size_px), stroke * OVERSAMPLING
+        font, stroke = _smooth_font(self.typeface, self.size_px), stroke * FITTED.oversampling
         if not self.tracking:
             draw.text((x, y), text, font=font, fill=255, anchor="ls", stroke_width=stroke)
             return
-        step = self.tracking * self.size_px * OVERSAMPLING
+        step = self.tracking * self.size_px * FITTED.oversampling
         for k, char in enumerate(text):
             place = x + font.getlength(text[: k + 1]) - font.getlength(char) + k * step
             draw.text((place, y), char, font=font, fill=255, anchor="ls", stroke_width=stroke)
@@ -165,7 +174,7 @@ def paste_coverage(canvas: np.ndarray, coverage: np.ndarray, left: int, top: int
 
 @lru_cache(maxsize=512)
 def _smooth_font(typeface: Typeface, size_px: float) -> ImageFont.FreeTypeFont:
-    """Return the font at OVERSAMPLING times the size, with the kerning of its tables where Pillow can read them."""
-    font = typeface.at(size_px * OVERSAMPLING)
+    """Return the font at FITTED.oversampling times the size, with the kerning of its tables where Pillow can read them."""
+    font = typeface.at(size_px * FITTED.oversampling)
     has_kerning = features.check("raqm") and features.check("fribidi")
     return font.font_variant(layout_engine=ImageFont.Layout.RAQM) if has_kerning else font

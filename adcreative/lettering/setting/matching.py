@@ -14,14 +14,15 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from adcreative.lettering.erasing.inks import MORE_PAD, Colour, find_inks
+from adcreative.lettering.erasing.inks import FITTED as INKS
+from adcreative.lettering.erasing.inks import Colour, find_inks
 from adcreative.lettering.reading.blocks import ALIGNMENTS, TextBlock
-from adcreative.lettering.reading.ink import FLAT_RESIDUAL, cut_below, measure_letters, tight_box
+from adcreative.lettering.reading.ink import FITTED as INK
+from adcreative.lettering.reading.ink import cut_below, measure_letters, tight_box
 from adcreative.lettering.setting.fonts import Typeface
 from adcreative.lettering.setting.glyphs import Lettering, paste_coverage
+from adcreative.lettering.setting.registration import FITTED as REGISTRATION
 from adcreative.lettering.setting.registration import (
-    INK,
-    WEIGHT_SHARE,
     Fit,
     SeenLine,
     first_lettering,
@@ -31,22 +32,38 @@ from adcreative.lettering.setting.registration import (
     look_at_words,
 )
 
-COMPARED_LINES, COMPARED_WORDS = 3, 3  # the longest lines of a block, and the longest words of each, decide
-NUM_COMPARED = 16  # fonts nearest to the longest line: they alone are held against the others (ten texts: nine did as well)
-NUM_FITTED = 5  # of the fonts that are nearest at first sight
-FAMILY_SLACK = 0.06
-SURE_LIKENESS = 0.88  # of drawn and seen letters, from which on the fit's colour is theirs
-MAX_SQUEEZE = 0.35  # logarithm of height to width by which a font may miss the old letters' proportions
-USUAL_LEADING = 1.2  # of the size
-LEAST_PIECES, LEAST_INSIDE = 4, 0.3  # of a line, that tell where it stands; of a piece's height that a letter has in the line
-MARK_SHARE = 0.12  # area of a dot or an accent, in squared heights of most letters
-MARK_REACH = 0.6  # distance of a dot or an accent from its letter, in heights of most letters
-MIN_LIKENESS = 0.65  # of a font to the old letters; script and display lettering has no counterpart at hand
-MIN_BY_WORDS = 0.55  # word by word, on an even ground: text fonts not at hand 0.53 to 0.85, script and display 0.19 to 0.51
-LEAST_OF_LINE = 0.5  # of each line whose ink was guessed
-PIECES_A_LETTER = (0.4, 1.6)  # at least and at most, of letters that are told from their ground
-LEAST_MARK, WIDEST_PIECE = 0.012, 3.0  # of the height of most letters, squared, that a dot covers; in such heights
-SAME_EDGE_PX = 1.2  # lines whose starts, middles or ends differ by no more are aligned
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text --hide-fonts`."""
+
+    compared_lines: int = 3  # the longest lines of a block decide
+    compared_words: int = 3  # the longest words of each decide
+    # fonts nearest to the longest line: they alone are held against the others (ten texts: nine did as well)
+    num_compared: int = 16
+    num_fitted: int = 5  # of the fonts that are nearest at first sight
+    family_slack: float = 0.06  # nearness by which a style of one family may be behind the nearest of all
+    sure_likeness: float = 0.88  # of drawn and seen letters, from which on the fit's colour is theirs
+    max_squeeze: float = 0.35  # logarithm of height to width by which a font may miss the old letters' proportions
+    usual_leading: float = 1.2  # of the size
+    least_pieces: int = 4  # of a line, that tell where it stands
+    least_inside: float = 0.3  # of a piece's height that a letter has in the line
+    mark_share: float = 0.12  # area of a dot or an accent, in squared heights of most letters
+    mark_reach: float = 0.6  # distance of a dot or an accent from its letter, in heights of most letters
+    min_likeness: float = 0.65  # of a font to the old letters; script and display lettering has no counterpart at hand
+    # word by word, on an even ground: text fonts not at hand 0.53 to 0.85, script and display 0.19 to 0.51
+    min_by_words: float = 0.55
+    least_of_line: float = 0.5  # of each line whose ink was guessed
+    pieces_a_letter: tuple[float, float] = (0.4, 1.6)  # at least and at most, of letters that are told from their ground
+    least_mark: float = 0.012  # of the height of most letters, squared, that a dot covers
+    widest_piece: float = 3.0  # in heights of most letters
+    same_edge_px: float = 1.2  # lines whose starts, middles or ends differ by no more are aligned
+    pad_share: float = 0.25  # of a line's height around it, in which letters are looked for
+    least_coverage: float = 0.3  # 0..1 that a line's letters have somewhere
+    least_leading: float = 0.95  # of the size, between two baselines
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +109,7 @@ class FontMatch:
 
     def cover(self, block: TextBlock, shape: tuple[int, ...]) -> np.ndarray | None:
         """Return how far the old letters, drawn in this font, cover the picture [H, W]; None when it is not surely theirs."""
-        if self.likeness < (SURE_LIKENESS if self.ink is None else MIN_LIKENESS):
+        if self.likeness < (FITTED.sure_likeness if self.ink is None else FITTED.min_likeness):
             return None  # letters that are told by their ink are only seen in part, but where they are is known
         coverage = np.zeros(shape[:2], np.float32)
         for line, (x, y) in zip(block.lines, self.places, strict=True):
@@ -102,7 +119,7 @@ class FontMatch:
 
 def is_like(font: FontMatch | Fit) -> bool:
     """Return whether letters in a font may stand in for those that were seen, by their line or by its words."""
-    return font.likeness >= MIN_LIKENESS or font.by_words >= MIN_BY_WORDS
+    return font.likeness >= FITTED.min_likeness or font.by_words >= FITTED.min_by_words
 
 
 Look = tuple[list[SeenLine], list[Fit], Colour | None]  # of a block: its lines, fits of the nearest fonts, ink; see `looking`
@@ -117,7 +134,7 @@ def match_fonts(
     """Return for each block the fonts whose letters are nearest to its own, the nearest first; a few fonts a block.
 
     An ad is rarely set in more than one family: the family that suits all blocks best comes first for a block as long as its
-    nearest style is less than FAMILY_SLACK behind the nearest of all.
+    nearest style is less than FITTED.family_slack behind the nearest of all.
 
     Args:
         looked: what `looking` returned of each block; None: it is worked out here.
@@ -154,7 +171,7 @@ def looking(image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface
     """
     lines = see_lines(image_u8, block)
     fits = yield from _fit_nearest(lines, block, typefaces)
-    if block.residual <= FLAT_RESIDUAL and _likeness_of(fits) < SURE_LIKENESS:
+    if block.residual <= INK.flat_residual and _likeness_of(fits) < FITTED.sure_likeness:
         fits = sorted((look_at_words(lines, fit) for fit in fits), key=lambda fit: (not is_like(fit), -fit.nearness))
     seen: Look = (lines, fits, None)
     if block.plate is not None or any(is_like(fit) for fit in fits):
@@ -163,9 +180,9 @@ def looking(image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface
         lines = see_lines(image_u8, block, ink)
         if all(_may_be_letters(line) for line in lines):
             fits = yield from _fit_nearest(lines, block, typefaces)
-            tried = (lines, [fit for fit in fits if fit.least >= LEAST_OF_LINE], ink)
+            tried = (lines, [fit for fit in fits if fit.least >= FITTED.least_of_line], ink)
             seen = max(seen, tried, key=lambda one: _likeness_of(one[1]))
-        if _likeness_of(seen[1]) >= MIN_LIKENESS:
+        if _likeness_of(seen[1]) >= FITTED.min_likeness:
             break
     return seen
 
@@ -189,13 +206,15 @@ def _likeness_of(fits: Sequence[Fit]) -> float:
 def _may_be_letters(line: SeenLine) -> bool:
     """Return whether there are about as many pieces as letters."""
     _, num = ndimage.label(line.coverage > 0.5)
-    least, most = (share * len(line.text.replace(" ", "")) for share in PIECES_A_LETTER)
+    least, most = (share * len(line.text.replace(" ", "")) for share in FITTED.pieces_a_letter)
     return least <= num <= most + 2
 
 
 def _home(found: Sequence[Fit], house: str) -> list[Fit]:
     """Return the fits of the house's family that are hardly behind the nearest of all."""
-    near = [fit for fit in found if fit.nearness >= found[0].nearness - FAMILY_SLACK and is_like(fit) == is_like(found[0])]
+    near = [
+        fit for fit in found if fit.nearness >= found[0].nearness - FITTED.family_slack and is_like(fit) == is_like(found[0])
+    ]
     return [fit for fit in near if fit.lettering.typeface.family == house]
 
 
@@ -207,10 +226,11 @@ def see_lines(image_u8: np.ndarray, block: TextBlock, known: Colour | None = Non
     """
     seen = []
     for line, below in zip_longest(block.lines, block.lines[1:]):
-        ink = measure_letters(image_u8, line.box, max(3.0, (0.25 if known is None else MORE_PAD) * line.height), known)
+        pad = max(3.0, (FITTED.pad_share if known is None else INKS.more_pad) * line.height)
+        ink = measure_letters(image_u8, line.box, pad, known)
         if below is not None:
             ink = cut_below(ink, below.box[1])
-        if ink.box is not None and ink.coverage.max() > 0.3 and line.text:
+        if ink.box is not None and ink.coverage.max() > FITTED.least_coverage and line.text:
             left, top, right, bottom = ink.window
             pixels = image_u8[top:bottom, left:right].astype(np.float32)
             if known is not None:
@@ -229,14 +249,14 @@ def _without_things(coverage: np.ndarray) -> np.ndarray:
     Letters are most of the pieces, and stand on one line.
     """
     labels, num = ndimage.label(coverage > 0.5)
-    if num < LEAST_PIECES:
+    if num < FITTED.least_pieces:
         return coverage
     rows = np.array([(piece[0].start, piece[0].stop) for piece in ndimage.find_objects(labels)])
     top, bottom = np.median(rows, axis=0)
     inside = np.minimum(rows[:, 1], bottom) - np.maximum(rows[:, 0], top)
-    is_large = np.bincount(labels.ravel(), minlength=num + 1)[1:] > MARK_SHARE * (bottom - top) ** 2
-    is_far = inside < -MARK_REACH * (bottom - top)
-    is_thing = np.append(False, (inside < LEAST_INSIDE * (rows[:, 1] - rows[:, 0])) & (is_large | is_far))
+    is_large = np.bincount(labels.ravel(), minlength=num + 1)[1:] > FITTED.mark_share * (bottom - top) ** 2
+    is_far = inside < -FITTED.mark_reach * (bottom - top)
+    is_thing = np.append(False, (inside < FITTED.least_inside * (rows[:, 1] - rows[:, 0])) & (is_large | is_far))
     nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
     return np.where(is_thing[labels[tuple(nearest)]], 0.0, coverage).astype(np.float32)
 
@@ -245,18 +265,18 @@ def _without_specks(coverage: np.ndarray) -> np.ndarray:
     """Return a line's coverage [h, w] without what has the ink's colour by chance: specks, what lies below or beside letters,
     and pieces that are much wider than one."""
     labels, num = ndimage.label(coverage > 0.5)
-    if num < LEAST_PIECES:
+    if num < FITTED.least_pieces:
         return coverage
     spans = np.array([(piece[0].start, piece[0].stop, piece[1].start, piece[1].stop) for piece in ndimage.find_objects(labels)])
     areas = np.bincount(labels.ravel(), minlength=num + 1)[1:]
     usual = np.repeat(spans[:, :2], np.sqrt(areas).round().astype(int), axis=0)  # letters are neither specks nor large
     top, bottom = np.median(usual, axis=0)
-    is_piece = areas >= LEAST_MARK * (bottom - top) ** 2
-    is_piece &= spans[:, 3] - spans[:, 2] <= WIDEST_PIECE * (bottom - top)
+    is_piece = areas >= FITTED.least_mark * (bottom - top) ** 2
+    is_piece &= spans[:, 3] - spans[:, 2] <= FITTED.widest_piece * (bottom - top)
     stands = is_piece & (np.minimum(spans[:, 1], bottom) - np.maximum(spans[:, 0], top) > 0)
     if not stands.any():
         return coverage
-    is_above = (spans[:, 1] <= top) & (spans[:, 1] >= top - MARK_REACH * (bottom - top))
+    is_above = (spans[:, 1] <= top) & (spans[:, 1] >= top - FITTED.mark_reach * (bottom - top))
     is_within = (spans[:, 2] >= spans[stands, 2].min()) & (spans[:, 3] <= spans[stands, 3].max())
     kept = np.append(False, stands | is_piece & is_above & is_within)
     nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
@@ -270,7 +290,7 @@ def _fit_nearest(
     if len(lines) != len(block.lines):
         return []
     fits, ranked = [], (yield from _rank(lines, block, typefaces))
-    for typeface in ranked[:NUM_FITTED]:
+    for typeface in ranked[: FITTED.num_fitted]:
         first = first_lettering(typeface, max(lines, key=lambda line: len(line.text)))
         if first is not None:
             fits.append(fit_lettering(lines, first))
@@ -280,8 +300,8 @@ def _fit_nearest(
 
 def _rank(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> Generator[None, None, list[Typeface]]:
     """Return the fonts that have the block's letters, the nearest first, a step for each font."""
-    longest = sorted(lines, key=lambda line: -len(line.text))[:COMPARED_LINES]
-    cuts = [sorted(line.words, key=lambda word: -len(word.text))[:COMPARED_WORDS] for line in longest]
+    longest = sorted(lines, key=lambda line: -len(line.text))[: FITTED.compared_lines]
+    cuts = [sorted(line.words, key=lambda word: -len(word.text))[: FITTED.compared_words] for line in longest]
     found: list[tuple[float, Typeface]] = []
     for typeface in typefaces:
         if typeface.has_letters(block.text):
@@ -289,7 +309,7 @@ def _rank(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typef
         yield
     weights, nearest = [len(line.text) for line in longest], sorted(found, key=lambda one: -one[0])
     if len(cuts) > 1:
-        nearest, compared = [], nearest[:NUM_COMPARED]
+        nearest, compared = [], nearest[: FITTED.num_compared]
         for likeness, typeface in compared:
             others = [_compare(typeface, words) for words in cuts[1:]]
             nearest.append((float(np.average([likeness, *others], weights=weights)), typeface))
@@ -310,7 +330,7 @@ def _compare(typeface: Typeface, words: Sequence[SeenLine]) -> float:
         return -1.0
     size = trial.size_px * sum(word.tight.shape[1] for word in words) / width
     squeeze = abs(float(np.log(height * size / trial.size_px / sum(word.tight.shape[0] for word in words))))
-    if squeeze > MAX_SQUEEZE:
+    if squeeze > FITTED.max_squeeze:
         return -squeeze
     overlap = union = drawn_ink = seen_ink = 0.0
     for seen, text in ((word.tight, word.text) for word in words):
@@ -320,12 +340,15 @@ def _compare(typeface: Typeface, words: Sequence[SeenLine]) -> float:
             drawn = np.asarray(Image.fromarray(drawn).resize(seen.shape[::-1], Image.Resampling.BILINEAR))
         overlap, union = overlap + float(np.minimum(drawn, seen).sum()), union + float(np.maximum(drawn, seen).sum())
     weight = abs(float(np.log(max(drawn_ink, 1.0) / max(seen_ink, 1.0))))
-    return (overlap / union if union else 0.0) - squeeze - WEIGHT_SHARE * weight
+    return (overlap / union if union else 0.0) - squeeze - REGISTRATION.weight_share * weight
 
 
 def _tighten(drawn: np.ndarray) -> np.ndarray:
     """Return the part of a coverage [h, w] that has ink; all of it where there is none."""
-    rows, columns = np.flatnonzero((drawn > INK).any(axis=1)), np.flatnonzero((drawn > INK).any(axis=0))
+    rows, columns = (
+        np.flatnonzero((drawn > REGISTRATION.ink).any(axis=1)),
+        np.flatnonzero((drawn > REGISTRATION.ink).any(axis=0)),
+    )
     return drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else drawn
 
 
@@ -335,11 +358,11 @@ def _measure(
     """Return a block's match: its fit with the rhythm of its baselines and its alignment. others: edges of other blocks."""
     baselines = [y for _, y in fit.places]
     size = fit.lettering.size_px
-    leading = (baselines[-1] - baselines[0]) / (len(baselines) - 1) if len(baselines) > 1 else USUAL_LEADING * size
+    leading = (baselines[-1] - baselines[0]) / (len(baselines) - 1) if len(baselines) > 1 else FITTED.usual_leading * size
     edges = _edges(fit, lines)
     alignment = _alignment(block, edges, width, others)
     return FontMatch(
-        lettering=fit.lettering, likeness=fit.likeness, places=fit.places, leading_px=max(leading, 0.95 * size),
+        lettering=fit.lettering, likeness=fit.likeness, places=fit.places, leading_px=max(leading, FITTED.least_leading * size),
         alignment=alignment, anchor_px=float(np.median(edges[alignment])), colour=_colour(block, fit, lines),
         by_words=fit.by_words,
     )  # fmt: skip
@@ -348,7 +371,7 @@ def _measure(
 def _colour(block: TextBlock, fit: Fit, lines: Sequence[SeenLine]) -> tuple[int, int, int]:
     """Return the colour of a block's letters; letters that the fit misses draw its colour towards the ground's."""
     fitted = fit_colour(lines, fit)
-    if fit.likeness >= SURE_LIKENESS:
+    if fit.likeness >= FITTED.sure_likeness:
         return fitted
     return max(fitted, block.colour, key=lambda one: float(np.linalg.norm(np.subtract(one, block.ground))))
 
@@ -376,11 +399,15 @@ def _alignment(
     if block.plate is not None:
         return "centre"
     spreads = {name: float(np.ptp(edges[name])) for name in ALIGNMENTS}
-    shared = [name for name in ALIGNMENTS if spreads[name] <= SAME_EDGE_PX]
+    shared = [name for name in ALIGNMENTS if spreads[name] <= FITTED.same_edge_px]
     if len(shared) < 2:
         return min(ALIGNMENTS, key=lambda name: spreads[name])
     own = {name: float(np.median(edges[name])) for name in shared}
-    told = [name for name in shared if any(abs(own[name] - float(np.median(other[name]))) <= SAME_EDGE_PX for other in others)]
-    if len(told) != 1 and "centre" in shared and abs(own["centre"] - width / 2) <= SAME_EDGE_PX:
+    told = [
+        name
+        for name in shared
+        if any(abs(own[name] - float(np.median(other[name]))) <= FITTED.same_edge_px for other in others)
+    ]
+    if len(told) != 1 and "centre" in shared and abs(own["centre"] - width / 2) <= FITTED.same_edge_px:
         return "centre"  # another line of the same length shares both edges and the middle
     return told[0] if told else block.alignment

@@ -49,6 +49,7 @@ class Thresholds:
     most_pad: float = 2.0
     widenings: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.2)
     new_ink: float = 120.0
+    least_room: float = 0.4  # heights of a label's capitals that are left beside it, however close the old one was
 
 
 THRESHOLDS = Thresholds()
@@ -227,4 +228,4 @@ def _label_pad(block: TextBlock) -> float:
     if block.plate is None:
         return 0.0
     old = min(block.box[0] - block.plate[0], block.plate[2] - block.box[2])
-    return float(min(max(old, 0.4 * block.size_px), THRESHOLDS.least_pad * block.size_px))
+    return float(min(max(old, THRESHOLDS.least_room * block.size_px), THRESHOLDS.least_pad * block.size_px))

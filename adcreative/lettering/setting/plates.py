@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -11,15 +11,27 @@ from scipy import ndimage
 from adcreative.lettering.erasing.erasing import fill_hole
 from adcreative.lettering.erasing.layers import Layer
 from adcreative.lettering.reading.blocks import Box, TextBlock
-from adcreative.lettering.reading.ink import FLAT_RESIDUAL, GRAIN_RESIDUAL, fit_ground, measure_grain
+from adcreative.lettering.reading.ink import FITTED as INK
+from adcreative.lettering.reading.ink import fit_ground, measure_grain
 from adcreative.lettering.setting.typesetting import IsFree
 
-LEAST_SHAPE = 1.3  # heights of a plate that it is wide at least: its ends are left
-SOFT_RIM_PX = 3  # of a plate: its soft edge
-MOST_UNKNOWN = 0.1  # of what a plate hides that a drawn ground does not tell; photographs leave eight tenths and more
-SAME_CENTRE = 0.02  # of the picture's width
-SAME_EDGE = 0.3  # heights of a label's capitals by which edges of a plate and of texts may differ
-SAME_MIDDLE = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_plates.py`."""
+
+    least_shape: float = 1.3  # heights of a plate that it is wide at least: its ends are left
+    soft_rim_px: int = 3  # of a plate: its soft edge
+    # of what a plate hides that a drawn ground does not tell; photographs leave eight tenths and more
+    most_unknown: float = 0.1
+    same_centre: float = 0.02  # of the picture's width
+    same_edge: float = 0.3  # heights of a label's capitals by which edges of a plate and of texts may differ
+    same_middle: float = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
+    least_reach_px: int = 8  # around a plate in which the ground is looked at
+
+
+FITTED = Fitted()
+
 
 # a picture [H, W, 3] -> the plate, the picture without it and the mask of what was replaced (`layers.lift_shape`)
 Lift = Callable[[np.ndarray], tuple[Layer, np.ndarray, np.ndarray] | None]
@@ -73,7 +85,7 @@ def resize_plate(
     if block.plate is None or not more_px:
         return None
     x0, y0, x1, y1 = block.plate
-    if x1 - x0 + more_px < LEAST_SHAPE * (y1 - y0):
+    if x1 - x0 + more_px < FITTED.least_shape * (y1 - y0):
         return None
     lifted = lift(erased_u8)
     if lifted is None:
@@ -82,7 +94,7 @@ def resize_plate(
     middle, less = (x0 + x1) // 2 - layer.left, max(0, -more_px)
     first, last = middle - less // 2, middle - less // 2 + less
     rows = slice(max(0, y0 + 2 - layer.top), max(0, y1 - 2 - layer.top))
-    if np.abs(layer.part[rows, first] - layer.part[rows, last]).mean() > SAME_MIDDLE:
+    if np.abs(layer.part[rows, first] - layer.part[rows, last]).mean() > FITTED.same_middle:
         return None
     left = _to_the_left(more_px, alignment)
     part, alpha = (
@@ -92,12 +104,12 @@ def resize_plate(
     clean = lifted[1].copy()  # what was lifted may be remembered
     resized = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top)
     under = resized.paste(clean)
-    if more_px > 0 and not _is_smooth(*_around(erased_u8, block.plate, max(8, (y1 - y0) // 2))):
+    if more_px > 0 and not _is_smooth(*_around(erased_u8, block.plate, max(FITTED.least_reach_px, (y1 - y0) // 2))):
         # what the new one leaves free was free before, and the ground at an edge that stays is known
         was, now = (one.cover(under.shape) for one in (layer, resized))
         kept = ~under | ((was == now) & (now < 1.0))
         clean[kept] = erased_u8[kept]
-    beside = ndimage.binary_dilation(under, iterations=SOFT_RIM_PX)  # its edge is no seam of the ground
+    beside = ndimage.binary_dilation(under, iterations=FITTED.soft_rim_px)  # its edge is no seam of the ground
     return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~beside
 
 
@@ -107,7 +119,9 @@ def can_be_bared(image_u8: np.ndarray, plate: Box) -> bool:
     What a plate on a photograph hides can only be made up; a button that is a little wide for its label looks right there.
     """
     height = plate[3] - plate[1]
-    return _is_smooth(*_around(image_u8, plate, max(8, height // 2))) or _is_drawn(*_around(image_u8, plate, height))
+    return _is_smooth(*_around(image_u8, plate, max(FITTED.least_reach_px, height // 2))) or _is_drawn(
+        *_around(image_u8, plate, height)
+    )
 
 
 def _around(image_u8: np.ndarray, plate: Box, reach: int) -> tuple[np.ndarray, np.ndarray]:
@@ -115,9 +129,9 @@ def _around(image_u8: np.ndarray, plate: Box, reach: int) -> tuple[np.ndarray, n
     x0, y0, x1, y1 = plate
     left, top = max(0, x0 - reach), max(0, y0 - reach)
     crop = image_u8[top : y1 + reach, left : x1 + reach]
-    rows = slice(max(0, y0 - SOFT_RIM_PX - top), y1 + SOFT_RIM_PX - top)
+    rows = slice(max(0, y0 - FITTED.soft_rim_px - top), y1 + FITTED.soft_rim_px - top)
     hole = np.zeros(crop.shape[:2], bool)
-    hole[rows, max(0, x0 - SOFT_RIM_PX - left) : x1 + SOFT_RIM_PX - left] = True
+    hole[rows, max(0, x0 - FITTED.soft_rim_px - left) : x1 + FITTED.soft_rim_px - left] = True
     return crop, hole
 
 
@@ -127,7 +141,7 @@ def _is_smooth(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
         return False
     crop = crop_u8.astype(np.float32)
     _, residual = fit_ground(crop, ~hole)
-    return residual <= max(FLAT_RESIDUAL, GRAIN_RESIDUAL * measure_grain(crop, ~hole))
+    return residual <= max(INK.flat_residual, INK.grain_residual * measure_grain(crop, ~hole))
 
 
 def _is_drawn(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
@@ -141,7 +155,7 @@ def _is_drawn(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
         return image_u8
 
     fill_hole(crop_u8, hole, np.zeros_like(hole), leave)
-    return float(unknown.sum()) <= MOST_UNKNOWN * float(hole.sum())
+    return float(unknown.sum()) <= FITTED.most_unknown * float(hole.sum())
 
 
 def plate_alignment(block: TextBlock, others: Sequence[TextBlock], width: int) -> str:
@@ -152,9 +166,9 @@ def plate_alignment(block: TextBlock, others: Sequence[TextBlock], width: int) -
     if block.plate is None:
         return block.alignment
     x0, _, x1, _ = block.plate
-    if abs((x0 + x1) / 2 - width / 2) < SAME_CENTRE * width:
+    if abs((x0 + x1) / 2 - width / 2) < FITTED.same_centre * width:
         return "centre"
-    near = SAME_EDGE * block.size_px
+    near = FITTED.same_edge * block.size_px
     is_left, is_right = (any(abs(other.box[edge] - x) <= near for other in others) for edge, x in ((0, x0), (2, x1)))
     return "right" if is_right and not is_left else "left"
 

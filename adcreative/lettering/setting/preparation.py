@@ -7,7 +7,7 @@ anybody asks (`prepare`). Knows pixels, blocks of text and fonts; no new words.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from threading import RLock
 from typing import cast
@@ -31,7 +31,15 @@ from adcreative.lettering.setting.plates import Lift
 from adcreative.lettering.setting.reflow import Reflow, mask_things, plan_reflow
 from adcreative.progress import ShouldStop, never
 
-MAX_LIFTS = 4  # of one button: its ground differs only where other texts were set
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_preparation.py`."""
+
+    max_lifts: int = 4  # of one button: its ground differs only where other texts were set
+
+
+FITTED = Fitted()
 
 
 class PreparedPicture:
@@ -184,7 +192,7 @@ class PreparedPicture:
             if block.box not in self._lifts:
                 plate, fill = cast(Box, block.plate), self._fill
                 self._lifts[block.box] = LatestAnswers(
-                    lambda picture, keep_out: lift_shape(picture, plate, fill, keep_out, colour=block.ground), MAX_LIFTS
+                    lambda picture, keep_out: lift_shape(picture, plate, fill, keep_out, colour=block.ground), FITTED.max_lifts
                 )
             latest = self._lifts[block.box]
 

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from adcreative.lettering.setting.preparation import PreparedPicture
 
-NUM_KEPT, MAX_KEPT_PIXELS = 2, 4_000_000  # ads, each of which takes up to about 25 times the bytes of its picture
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_preparation.py`."""
+
+    num_kept: int = 2  # ads
+    max_kept_pixels: int = 4_000_000  # of each: larger ones are not kept
+
+
+FITTED = Fitted()
 
 
 class PreparedCache:
-    """What was prepared for the latest NUM_KEPT ads of at most MAX_KEPT_PIXELS; safe to share between threads.
+    """What was prepared for the latest FITTED.num_kept ads of at most FITTED.max_kept_pixels; safe to share between threads.
 
     They take too much memory to be kept for each user, so several users share them (`for_other`): an ad's goes when all
     who had that ad have forgotten it.
@@ -31,13 +41,13 @@ class PreparedCache:
 
     def share(self, prepared: PreparedPicture) -> PreparedPicture:
         """Return those of the same picture and texts that are kept, else `prepared`, which are kept from now on."""
-        if prepared.num_pixels > MAX_KEPT_PIXELS:
+        if prepared.num_pixels > FITTED.max_kept_pixels:
             return prepared
         with self._lock:
             found, users = self._kept.setdefault(prepared.key, (prepared, set()))
             users.add(self)
             self._kept.move_to_end(prepared.key)
-            if len(self._kept) > NUM_KEPT:
+            if len(self._kept) > FITTED.num_kept:
                 self._kept.popitem(last=False)
         return found
 

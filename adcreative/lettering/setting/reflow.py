@@ -16,22 +16,34 @@ from adcreative.lettering.erasing.layers import Layer, lift_block
 from adcreative.lettering.reading.blocks import Box, TextBlock
 from adcreative.lettering.setting.matching import FontMatch
 from adcreative.lettering.setting.room import find_room
-from adcreative.lettering.setting.typesetting import CAP_SHARE, IsFree, Setting, TextColumn
+from adcreative.lettering.setting.typesetting import FITTED as TYPESETTING
+from adcreative.lettering.setting.typesetting import IsFree, Setting, TextColumn
 
 PINNED_ROLES = ("brand", "legal", "address", "product_print")
-CHAIN_GAP = 3.0  # heights of capitals: what stands farther below is another group and stays
-MAX_SHIFT = 4.0  # of the distance of the growing text's baselines
-COST_OF_PUSH, COST_OF_SHIFT = 0.06, 0.04  # of moving others at all, and of each baseline that they move
-NEAR = 1.2  # distances of baselines: a text that stands so close above or below belongs to the same stack
-KEPT_ROOM = 0.25  # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
-KEPT_SHARE = 0.25  # of a room that is small already
-MAX_COPIED = 0.05  # of a hole: where more is copied from elsewhere, a trace may stay, and nothing moves
-CLOSER = 0.15  # of the distance from a text's last baseline to what follows it: a new text may come so much nearer
-SAME_EDGE = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
-BLANK = 0.4  # heights of capitals: a blank between two words
-COLUMN_MARGIN = 0.05  # of the picture's width, on either side of centred text, besides the safe zone
-MARGIN_SHARE = 0.08  # of the picture's width: what leaves more room at an edge is no margin but a column elsewhere
-THING_RIM = 0.2  # of a line's height: its descenders and soft edges
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_reflow.py`."""
+
+    chain_gap: float = 3.0  # heights of capitals: what stands farther below is another group and stays
+    max_shift: float = 4.0  # of the distance of the growing text's baselines
+    cost_of_push: float = 0.06  # of moving others at all
+    cost_of_shift: float = 0.04  # of each baseline that they move
+    near: float = 1.2  # distances of baselines: a text that stands so close above or below belongs to the same stack
+    # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
+    kept_room: float = 0.25
+    kept_share: float = 0.25  # of a room that is small already
+    max_copied: float = 0.05  # of a hole: where more is copied from elsewhere, a trace may stay, and nothing moves
+    closer: float = 0.15  # of the distance from a text's last baseline to what follows it: a new text may come so much nearer
+    same_edge: float = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
+    blank: float = 0.4  # heights of capitals: a blank between two words
+    column_margin: float = 0.05  # of the picture's width, on either side of centred text, besides the safe zone
+    margin_share: float = 0.08  # of the picture's width: what leaves more room at an edge is no margin but a column elsewhere
+    thing_rim: float = 0.2  # of a line's height: its descenders and soft edges
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,7 +80,7 @@ class Reflow:
 
     def kept(self, room_px: int) -> float:
         """Return how much of the room above or below the stack stays."""
-        return min(KEPT_ROOM * self.block.size_px, KEPT_SHARE * room_px)
+        return min(FITTED.kept_room * self.block.size_px, FITTED.kept_share * room_px)
 
     def anchor(self, top: float, drop: float) -> float:
         """Return the first baseline at which the room above and below the stack keeps its proportion (`MovesOthers`)."""
@@ -82,14 +94,14 @@ class Reflow:
     def toll(self, setting: Setting) -> float | None:
         """Return what moving the others costs, in the terms of `typesetting`; None when they cannot move so far."""
         smaller = self.match.size_px - setting.size_px
-        shift, rise = self.shift(setting), self.match.baselines_px[0] - setting.lines[0].y - CAP_SHARE * smaller
-        if abs(shift) > MAX_SHIFT * self.match.leading_px or not all(
+        shift, rise = self.shift(setting), self.match.baselines_px[0] - setting.lines[0].y - TYPESETTING.cap_share * smaller
+        if abs(shift) > FITTED.max_shift * self.match.leading_px or not all(
             follower.is_free(box) for follower in self.followers for box in _boxes(moved(follower.block, shift))
         ):
             return None
         if any(by > max(1.0, room - self.kept(room)) for by, room in ((shift, self.below_px), (rise, self.above_px or 0))):
             return None
-        return COST_OF_PUSH + COST_OF_SHIFT * abs(shift) / self.match.leading_px if shift else 0.0
+        return FITTED.cost_of_push + FITTED.cost_of_shift * abs(shift) / self.match.leading_px if shift else 0.0
 
     def lay(self, picture: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray, list[TextBlock]]:
         """Return the picture with the others laid `shift` px lower, the mask [H, W] under them, and their blocks."""
@@ -125,12 +137,12 @@ def plan_reflow(
         beside = mask_things(picture.shape[:2], [other for other in others if other.box != one.box], faces_xyxy_px)
         copying = _Copying(inpainter)
         lifted = lift_block(clean, one, copying, beside)
-        if lifted is None or copying.num_px > MAX_COPIED * lifted[2].sum():
+        if lifted is None or copying.num_px > FITTED.max_copied * lifted[2].sum():
             return None
         layer, clean, hole = lifted
         layers.append(layer)
         mask = mask | hole
-    reach_px = MAX_SHIFT * match.leading_px
+    reach_px = FITTED.max_shift * match.leading_px
     followers = tuple(
         Follower(block=one, layer=layer, is_free=find_room(clean, one, rest, faces_xyxy_px, one.plate, reach_px=reach_px))
         for one, layer in zip(chain, layers, strict=True)
@@ -167,18 +179,18 @@ def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]
     """Return whether another text of the stack stands close above a block, and close below it."""
     x0, y0, x1, y1 = block.box
     beside = [other for other in others if other.box[0] < x1 and other.box[2] > x0]
-    near = NEAR * match.leading_px
+    near = FITTED.near * match.leading_px
     is_headed = any(-2 <= y0 - other.box[3] <= near and other.role != "brand" for other in beside)
     return is_headed, any(-2 <= (other.plate or other.box)[1] - y1 <= near for other in beside)
 
 
 def lowest_baseline(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]) -> float:
-    """Return how low a new text's last baseline may be, px: its distance to what follows it is kept, but for CLOSER of it."""
+    """Return how low a new text's last baseline may be, px: its distance to what follows it is kept, but for a share."""
     last = match.baselines_px[-1]
     follower = next(find_followers(block, others), None)
     if follower is None:
         return float("inf")
-    return float(last + max(1.0, CLOSER * ((follower.plate or follower.box)[1] - last)))
+    return float(last + max(1.0, FITTED.closer * ((follower.plate or follower.box)[1] - last)))
 
 
 def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], is_free: IsFree, width: int) -> TextColumn:
@@ -186,7 +198,7 @@ def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], i
 
     It is at least as wide as the widest text at the same edge. It goes on as far as leaves the same room on the right as on the
     left, if the ground is free there, and no farther than where one of the texts would have needed a line less. The margins are
-    as wide as the room beside the old text, MARGIN_SHARE of the picture at most.
+    as wide as the room beside the old text, FITTED.margin_share of the picture at most.
     """
     widest, most = 0.0, float("inf")
     x0, y0, x1, y1 = block.box
@@ -194,18 +206,18 @@ def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], i
         a0, _, a1, _ = other.box
         off = {"left": a0 - x0, "centre": (a0 + a1 - x0 - x1) / 2, "right": a1 - x1}[match.alignment]
         is_mate = other.plate is None and other.role not in PINNED_ROLES
-        if is_mate and abs(off) <= SAME_EDGE * max(block.size_px, other.size_px):
+        if is_mate and abs(off) <= FITTED.same_edge * max(block.size_px, other.size_px):
             widest, num = max(widest, float(a1 - a0)), len(other.lines)
             if num > 1:
-                inked = sum(line.box[2] - line.box[0] for line in other.lines) + (num - 1) * BLANK * other.size_px
+                inked = sum(line.box[2] - line.box[0] for line in other.lines) + (num - 1) * FITTED.blank * other.size_px
                 most = min(most, inked / (num - 1) - 1.0)
     left, right = _room(lambda px: is_free((x0 - px, y0, x0, y1)), x0), _room(lambda px: is_free((x1, y0, x1 + px, y1)), width)
     if match.alignment == "centre":
-        goes_on = x1 - x0 + 2 * (min(left, right) - COLUMN_MARGIN * width)
+        goes_on = x1 - x0 + 2 * (min(left, right) - FITTED.column_margin * width)
     else:
         goes_on = x1 - x0 + (right - left if match.alignment == "left" else left - right)
     room = {"left": x0, "centre": min(x0, width - x1), "right": width - x1}[match.alignment]
-    margin = min(room, MARGIN_SHARE * width)
+    margin = min(room, FITTED.margin_share * width)
     return TextColumn(
         width_px=max(widest, min(most, goes_on)),
         left_px=0.0 if match.alignment == "left" else min(margin, x0),
@@ -221,7 +233,7 @@ def find_followers(block: TextBlock, others: Sequence[TextBlock]) -> Iterator[Te
         a0, top, a1, b1 = other.plate or other.box
         if top < block.box[3] - 2 or a0 >= x1 or a1 <= x0:
             continue
-        if top - bottom > CHAIN_GAP * max(size, other.size_px) or other.role in PINNED_ROLES:
+        if top - bottom > FITTED.chain_gap * max(size, other.size_px) or other.role in PINNED_ROLES:
             return
         yield other
         x0, x1, bottom, size = min(x0, a0), max(x1, a1), max(bottom, b1), other.size_px
@@ -246,6 +258,6 @@ def mask_things(shape: tuple[int, ...], blocks: Sequence[TextBlock], faces_xyxy_
     things = np.zeros(shape, bool)
     boxes = [line.box for block in blocks for line in block.lines] + [block.plate for block in blocks if block.plate]
     for x0, y0, x1, y1 in (*boxes, *(tuple(round(float(edge)) for edge in face) for face in faces_xyxy_px)):
-        rim = max(2, round(THING_RIM * (y1 - y0)))
+        rim = max(2, round(FITTED.thing_rim * (y1 - y0)))
         things[max(0, y0 - rim) : y1 + rim, max(0, x0 - rim) : x1 + rim] = True
     return things

@@ -20,18 +20,36 @@ from scipy import ndimage
 from adcreative.lettering.setting.fonts import Typeface
 from adcreative.lettering.setting.glyphs import Lettering
 
-OWN_BLUR_PX = 7.0  # divided by the size: by how much less than 1 the letters' own font is like them at most
-INK, WORD_PAD_PX = 0.3, 3  # coverage from which on a pixel is a letter's; columns beside a word, for its letters to move in
-SIZE_REACH = 0.12  # relative: how far from the first guess snapped sizes are tried
-WIDTH_SLACK_PX, WIDTH_SLACK = 2.0, 0.012  # by which a snapped line may miss the old width: px, and a share of it
-MAX_SNAPPED_SIZES = 5
-MAX_BEARING = 0.15  # of the size: how far ink may begin after, and end before, the advance of its line
-ROUNDS, REGISTERED_BLUR_PX = 4, 0.7
-MAX_STEP_PX, MAX_STEP_SIZE = 1.5, 0.04  # of one round
-MAX_TRACKING = 0.12
-WEIGHT_SHARE, TRACKING_SHARE = 0.5, 1.5  # of likeness: what another weight and another tracking count
-STROKE_STEPS = (-0.024, -0.012, 0.012, 0.024)
-BLURS_PX = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5)
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_registration.py`."""
+
+    own_blur_px: float = 7.0  # divided by the size: by how much less than 1 the letters' own font is like them at most
+    ink: float = 0.3  # coverage from which on a pixel is a letter's
+    word_pad_px: int = 3  # columns beside a word, for its letters to move in
+    size_reach: float = 0.12  # relative: how far from the first guess snapped sizes are tried
+    width_slack_px: float = 2.0  # by which a snapped line may miss the old width
+    width_slack: float = 0.012  # share of the width, by which it may miss it besides
+    max_snapped_sizes: int = 5  # that are tried
+    max_bearing: float = 0.15  # of the size: how far ink may begin after, and end before, the advance of its line
+    rounds: int = 4  # of registration
+    registered_blur_px: float = 0.7  # deviation of the blur under which letters are registered
+    max_step_px: float = 1.5  # of one round
+    max_step_size: float = 0.04  # relative, of one round
+    max_tracking: float = 0.12  # of the size
+    weight_share: float = 0.5  # of likeness: what another weight counts
+    tracking_share: float = 1.5  # of likeness: what another tracking counts
+    stroke_steps: tuple[float, ...] = (-0.024, -0.012, 0.012, 0.024)  # of the size: outlines that are tried
+    blurs_px: tuple[float, ...] = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5)  # deviations that are tried
+    same_size: float = 0.06  # logarithm of two sizes: heights of small letters are whole pixels
+    chance_px: float = 1.5  # of tracking over a line that is chance
+    slack: float = 0.01  # likeness by which the plain letters may be worse
+    gain: float = 0.01  # likeness that another outline or blur must add
+    worst_condition: float = 1e12  # of the normal matrix: beyond it nothing is solved
+
+
+FITTED = Fitted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +72,7 @@ class SeenLine:
         A long line in the right font drifts by half a letter, by its spaces and its rounded advances alone; a word does not.
         """
         x0, _, x1, _ = self.box
-        said, has_ink = self.text.split(), self.coverage[:, x0 - self.left : x1 - self.left].max(axis=0) > INK
+        said, has_ink = self.text.split(), self.coverage[:, x0 - self.left : x1 - self.left].max(axis=0) > FITTED.ink
         gaps = [gap[0] for gap in ndimage.find_objects(ndimage.label(~has_ink)[0])]
         gaps = sorted(sorted(gaps, key=lambda gap: gap.start - gap.stop)[: len(said) - 1], key=lambda gap: gap.start)
         if not gaps or len(gaps) != len(said) - 1:
@@ -64,11 +82,11 @@ class SeenLine:
 
     def _cut(self, text: str, left: int, right: int) -> SeenLine:
         """Return the part of the line between two columns of the picture, which says `text`."""
-        x0, x1 = max(left - WORD_PAD_PX, self.left), min(right + WORD_PAD_PX, self.left + self.coverage.shape[1])
+        x0, x1 = max(left - FITTED.word_pad_px, self.left), min(right + FITTED.word_pad_px, self.left + self.coverage.shape[1])
         window = np.s_[:, x0 - self.left : x1 - self.left]
         coverage = self.coverage[window].copy()
         coverage[:, : left - x0], coverage[:, right - x0 :] = 0.0, 0.0
-        rows, columns = np.flatnonzero((coverage > INK).any(axis=1)), np.flatnonzero((coverage > INK).any(axis=0))
+        rows, columns = np.flatnonzero((coverage > FITTED.ink).any(axis=1)), np.flatnonzero((coverage > FITTED.ink).any(axis=0))
         box = (x0 + int(columns[0]), self.top + int(rows[0]), x0 + int(columns[-1]) + 1, self.top + int(rows[-1]) + 1)
         return replace(
             self, text=text, coverage=coverage, pixels=self.pixels[window], ground=self.ground[window], left=x0, box=box
@@ -83,7 +101,7 @@ class SeenLine:
     @cached_property
     def softened(self) -> np.ndarray:
         """The coverage, softened as much as the drawn one that it is registered with."""
-        return np.asarray(ndimage.gaussian_filter(self.coverage, REGISTERED_BLUR_PX))
+        return np.asarray(ndimage.gaussian_filter(self.coverage, FITTED.registered_blur_px))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,13 +125,13 @@ class Fit:
     @property
     def nearness(self) -> float:
         """How well letters would stand in for the old ones: bolder, lighter or crowded ones are seen at once."""
-        added = WEIGHT_SHARE * abs(self.heavier) + TRACKING_SHARE * abs(self.lettering.tracking)
+        added = FITTED.weight_share * abs(self.heavier) + FITTED.tracking_share * abs(self.lettering.tracking)
         return self.likeness if not self.by_words else max(self.likeness, self.by_words) - added
 
 
 def is_own(likeness: float, size_px: float) -> bool:
     """Return whether letters that are so like seen ones are in their own font: small ones are never quite alike."""
-    return likeness >= 1.0 - OWN_BLUR_PX / size_px
+    return likeness >= 1.0 - FITTED.own_blur_px / size_px
 
 
 def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
@@ -161,7 +179,7 @@ def _place(line: SeenLine, lettering: Lettering) -> Fit:
     if lettering.is_snapped:
         return _place_snapped(line, lettering)
     x, y = _start(line, lettering)
-    for _ in range(ROUNDS):
+    for _ in range(FITTED.rounds):
         step = _step(line, lettering, x, y, only_place=True)
         if step is None:
             break
@@ -175,13 +193,13 @@ def _fit_smooth(line: SeenLine, first: Lettering) -> Fit | None:
         return None
     x, y = _start(line, lettering)
     best = Fit(lettering=lettering, places=((x, y),), likeness=_likeness(line, lettering, x, y))
-    for _ in range(ROUNDS):
+    for _ in range(FITTED.rounds):
         step = _step(line, lettering, x, y, only_place=False)
         if step is None:
             break
         x, y = x + step[0], y + step[1]
         tracking = lettering.tracking + (step[2] - step[3]) * _advance(lettering, line.text) / max(1, len(line.text) - 1)
-        if abs(tracking) > MAX_TRACKING:
+        if abs(tracking) > FITTED.max_tracking:
             break
         lettering = replace(lettering, size_px=lettering.size_px * (1.0 + step[3]), tracking=tracking)
         likeness = _likeness(line, lettering, x, y)
@@ -198,12 +216,12 @@ def _smooth_guess(line: SeenLine, first: Lettering) -> Lettering | None:
         return None
     by_width = plain.size_px * (line.box[2] - line.box[0]) / (x1 - x0)
     by_height = plain.size_px * (line.box[3] - line.box[1]) / (y1 - y0)
-    if abs(np.log(by_height / by_width)) < 0.06:  # heights of small letters are whole pixels and say less than the width
+    if abs(np.log(by_height / by_width)) < FITTED.same_size:  # of small letters the width says more
         return replace(plain, size_px=by_width)
     sized = replace(plain, size_px=by_height)
     x0, _, x1, _ = sized.ink_box(line.text)
     tracking = ((line.box[2] - line.box[0]) - (x1 - x0)) / sized.size_px / max(1, len(line.text) - 1)
-    return replace(sized, tracking=tracking) if abs(tracking) <= MAX_TRACKING else None
+    return replace(sized, tracking=tracking) if abs(tracking) <= FITTED.max_tracking else None
 
 
 def _advance(lettering: Lettering, text: str) -> float:
@@ -212,10 +230,10 @@ def _advance(lettering: Lettering, text: str) -> float:
 
 def _without_tracking(line: SeenLine, fit: Fit) -> Fit:
     """Return the fit without a tracking that adds up to less than a pixel, which is chance."""
-    if not fit.lettering.tracking or abs(fit.lettering.tracking) * fit.lettering.size_px * len(line.text) > 1.5:
+    if not fit.lettering.tracking or abs(fit.lettering.tracking) * fit.lettering.size_px * len(line.text) > FITTED.chance_px:
         return fit
     plain = _place(line, replace(fit.lettering, tracking=0.0))
-    return plain if plain.likeness > fit.likeness - 0.01 else fit
+    return plain if plain.likeness > fit.likeness - FITTED.slack else fit
 
 
 def _fit_snapped(line: SeenLine, first: Lettering) -> Fit | None:
@@ -229,18 +247,18 @@ def _snapped_sizes(line: SeenLine, first: Lettering) -> Iterator[float]:
     """Yield whole and half sizes at which the line is as wide as the old one, the nearest first."""
     wanted = line.box[2] - line.box[0]
     misses = []
-    low, high = first.size_px * (1.0 - SIZE_REACH), first.size_px * (1.0 + SIZE_REACH)
-    slack = WIDTH_SLACK_PX + WIDTH_SLACK * wanted
+    low, high = first.size_px * (1.0 - FITTED.size_reach), first.size_px * (1.0 + FITTED.size_reach)
+    slack = FITTED.width_slack_px + FITTED.width_slack * wanted
     for size in np.arange(np.ceil(2 * low) / 2, high + 0.25, 0.5):
         lettering = replace(first, size_px=float(size), tracking=0.0, is_snapped=True)
         room = lettering.room_px(line.text) - wanted
-        if not -slack - 2.0 <= room <= slack + 2.0 + 2.0 * MAX_BEARING * size:  # letters are drawn only where they may fit
+        if not -slack - 2.0 <= room <= slack + 2.0 + 2.0 * FITTED.max_bearing * size:  # they can't fit
             continue
         x0, _, x1, _ = lettering.ink_box(line.text)
         miss = abs((x1 - x0) - wanted)
         if miss <= slack:
             misses.append((miss + (size != round(size)), float(size)))
-    for _, size in sorted(misses)[:MAX_SNAPPED_SIZES]:
+    for _, size in sorted(misses)[: FITTED.max_snapped_sizes]:
         yield size
 
 
@@ -263,14 +281,14 @@ def _place_snapped(line: SeenLine, lettering: Lettering) -> Fit:
 def _fit_weight(line: SeenLine, fit: Fit) -> Fit:
     """Try other weights of the strokes, then softer letters, each at the same place; keep what is more like."""
     ((x, y),) = fit.places
-    for steps in (STROKE_STEPS, BLURS_PX):
+    for steps in (FITTED.stroke_steps, FITTED.blurs_px):
         tried = [fit]
         for step in steps:
-            if steps is STROKE_STEPS and fit.lettering.stroke + step < 0.0:
+            if steps is FITTED.stroke_steps and fit.lettering.stroke + step < 0.0:
                 continue
-            changed = {"stroke": fit.lettering.stroke + step} if steps is STROKE_STEPS else {"blur_px": step}
+            changed = {"stroke": fit.lettering.stroke + step} if steps is FITTED.stroke_steps else {"blur_px": step}
             lettering = replace(fit.lettering, **changed)  # type: ignore[arg-type]
-            tried.append(Fit(lettering=lettering, places=fit.places, likeness=_likeness(line, lettering, x, y) - 0.01))
+            tried.append(Fit(lettering=lettering, places=fit.places, likeness=_likeness(line, lettering, x, y) - FITTED.gain))
         fit = max(tried, key=lambda one: one.likeness)
     return fit
 
@@ -312,7 +330,7 @@ def _step(
     line: SeenLine, lettering: Lettering, x: float, y: float, *, only_place: bool
 ) -> tuple[float, float, float, float] | None:
     """Return (dx, dy, relative change of width, of height) that bring drawn letters nearer; None when they are lost."""
-    drawn = ndimage.gaussian_filter(_drawn_on(line, lettering, x, y), REGISTERED_BLUR_PX)
+    drawn = ndimage.gaussian_filter(_drawn_on(line, lettering, x, y), FITTED.registered_blur_px)
     seen = line.softened
     gy, gx = np.gradient(drawn)
     rows, columns = np.mgrid[0 : drawn.shape[0], 0 : drawn.shape[1]].astype(np.float32)
@@ -320,13 +338,13 @@ def _step(
     terms = [-gx, -gy] if only_place else [-gx, -gy, -gx * columns, -gy * rows]
     design = np.stack([term.ravel() for term in terms], axis=1)
     normal = design.T @ design
-    if np.linalg.cond(normal) > 1e12:
+    if np.linalg.cond(normal) > FITTED.worst_condition:
         return None
     solved = np.linalg.solve(normal, design.T @ (seen - drawn).ravel())
-    dx, dy = (float(np.clip(one, -MAX_STEP_PX, MAX_STEP_PX)) for one in solved[:2])
+    dx, dy = (float(np.clip(one, -FITTED.max_step_px, FITTED.max_step_px)) for one in solved[:2])
     if only_place:
         return dx, dy, 0.0, 0.0
-    wider, higher = (float(np.clip(one, -MAX_STEP_SIZE, MAX_STEP_SIZE)) for one in solved[2:])
+    wider, higher = (float(np.clip(one, -FITTED.max_step_size, FITTED.max_step_size)) for one in solved[2:])
     return dx, dy, wider, higher
 
 

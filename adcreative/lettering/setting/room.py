@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from adcreative.lettering.erasing.holes import cut_box
 from adcreative.lettering.reading.blocks import Box, TextBlock
-from adcreative.lettering.reading.ink import FLAT_RESIDUAL
+from adcreative.lettering.reading.ink import FITTED as INK
 from adcreative.lettering.setting.typesetting import IsFree
 
 
@@ -43,6 +43,7 @@ class Thresholds:
     margin: float = 0.45
     reach: float = 3.0
     plate_edge: int = 3
+    pad_share: float = 0.3  # heights of capitals around a text, in which its ground's colours are looked at
 
 
 THRESHOLDS = Thresholds()
@@ -79,7 +80,8 @@ def find_room(
         free[cut_box(box, height, width)] = False
     side_px, below_px = (round(THRESHOLDS.bearing * size), round(THRESHOLDS.descent * size)) if plate is None else (0, 0)
     side_px, below_px = max(rim_px, side_px), max(rim_px, below_px)
-    is_ragged = plate is None and block.residual <= FLAT_RESIDUAL  # beside a short line a thing may stand, which is seen there
+    # beside a short line a thing may stand, which is seen there
+    is_ragged = plate is None and block.residual <= INK.flat_residual
     for a0, b0, a1, b1 in [line.box for line in block.lines] if is_ragged else [(x0, y0, x1, y1)]:
         free[cut_box((a0 - side_px, b0 - side_px, a1 + side_px, b1 + below_px), height, width)] = True
     for box in _obstacles(THRESHOLDS.bearing * size if plate is None else THRESHOLDS.margin * size, others, faces_xyxy_px):
@@ -108,7 +110,7 @@ def ground_of(
         tolerance: distance of colours, 0..255, up to which a colour is the ground's. edge: step of light, 0..255, that ends it.
     """
     x0, y0, x1, y1 = box
-    pad = max(4, round(0.3 * size))
+    pad = max(4, round(THRESHOLDS.pad_share * size))
     window = image_u8[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
     reduced = Image.fromarray(window).quantize(THRESHOLDS.palette)
     counts = np.bincount(np.asarray(reduced).ravel(), minlength=THRESHOLDS.palette)

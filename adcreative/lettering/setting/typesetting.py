@@ -17,20 +17,36 @@ from adcreative.lettering.reading.line_breaks import break_evenly, wrap_evenly
 from adcreative.lettering.setting.glyphs import Lettering
 from adcreative.lettering.setting.matching import FontMatch
 
-SCALES = (1.0, 0.95, 0.9, 0.85, 0.8)  # smaller, a headline no longer heads what is below it
-LABEL_SCALES = SCALES[:3]  # a smaller label beside the old button's height is seen
-MAX_MORE_LINES = 2
-COST_OF_SIZE = 6.0  # of the logarithm: words keep their size as long as another break or place holds them
-COST_OF_MORE_LINES, COST_OF_FEWER_LINES, COST_OF_ANCHOR = 0.22, 0.04, 0.06
-COST_OF_GAP = 1.0  # of the share that a text above another is lower than the old one: it leaves a gap
-COST_OF_WIDOW, COST_OF_WIDER, COST_OF_NARROWER = 0.12, 0.15, 0.35
-COST_OF_FORCED = 0.3  # of each line beyond those that the column asks for
-COST_OF_CROWDING = 1.2  # of rising so that less than a line's distance is free above
-COST_OF_MARGIN = 1.0  # of a line that leaves less room at an edge of the picture than the ad does
-COST_OF_RISING, RISE = 0.25, 0.35  # of beginning higher than the old text by more than this many distances of baselines
-CAP_SHARE = 0.7  # height of capitals as a share of the size
-WIDTH_SLACK = 1.03  # of the old text's width: ink and advance differ
-WIDOW_SHARE = 0.35  # of the widest line: a last line shorter than this looks forgotten
+
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_typesetting.py`."""
+
+    # of the old size: smaller, a headline no longer heads what is below it
+    scales: tuple[float, ...] = (1.0, 0.95, 0.9, 0.85, 0.8)
+    # of the old size: a smaller label beside the old button's height is seen
+    label_scales: tuple[float, ...] = (1.0, 0.95, 0.9)
+    max_more_lines: int = 2  # than the old text has
+    cost_of_size: float = 6.0  # of the logarithm: words keep their size as long as another break or place holds them
+    cost_of_more_lines: float = 0.22  # of each
+    cost_of_fewer_lines: float = 0.04  # of each
+    cost_of_anchor: float = 0.06  # of another side that stays
+    cost_of_gap: float = 1.0  # of the share that a text above another is lower than the old one: it leaves a gap
+    cost_of_widow: float = 0.12  # of a short last line
+    cost_of_wider: float = 0.15  # of the logarithm of the widths
+    cost_of_narrower: float = 0.35  # of the logarithm of the widths
+    cost_of_forced: float = 0.3  # of each line beyond those that the column asks for
+    cost_of_crowding: float = 1.2  # of rising so that less than a line's distance is free above
+    cost_of_margin: float = 1.0  # of a line that leaves less room at an edge of the picture than the ad does
+    cost_of_rising: float = 0.25  # of beginning higher than the old text by more than `rise`
+    rise: float = 0.35  # distances of baselines
+    cap_share: float = 0.7  # height of capitals as a share of the size
+    width_slack: float = 1.03  # of the old text's width: ink and advance differ
+    widow_share: float = 0.35  # of the widest line: a last line shorter than this looks forgotten
+
+
+FITTED = Fitted()
+
 
 IsFree = Callable[[Box], bool]
 
@@ -117,8 +133,8 @@ def lay_out(
     settings = []
     for num, lines, scale in _breaks(text, match, num_old):
         num_forced = max(0, num - _fewest_lines(text, match.lettering, width / scale))
-        lines_cost = COST_OF_MORE_LINES * max(0, num - num_old) + COST_OF_FEWER_LINES * max(0, num_old - num)
-        lines_cost += COST_OF_FORCED * num_forced
+        lines_cost = FITTED.cost_of_more_lines * max(0, num - num_old) + FITTED.cost_of_fewer_lines * max(0, num_old - num)
+        lines_cost += FITTED.cost_of_forced * num_forced
         anchors = _anchors(num, num_old, scale, match, is_headed=is_headed, is_followed=is_followed)
         if reflow is not None:
             anchors = _moving_anchors(num, scale, match, reflow)
@@ -132,7 +148,7 @@ def lay_out(
                 besides = _cost_of_rising(setting, block, match, is_free)
                 besides += _cost_of_gap(setting, block) if is_followed else 0.0
             if besides is not None:
-                besides += COST_OF_ANCHOR * rank + COST_OF_MARGIN * (not column.keeps(setting.lines))
+                besides += FITTED.cost_of_anchor * rank + FITTED.cost_of_margin * (not column.keeps(setting.lines))
                 settings.append(replace(setting, cost=setting.cost + lines_cost + besides))
     return min(settings, key=lambda setting: setting.cost) if settings else None
 
@@ -144,7 +160,7 @@ def keeps_all(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
 
 def _cost_of_gap(setting: Setting, block: TextBlock) -> float:
     lower = 1.0 - (setting.lines[-1].box[3] - setting.lines[0].box[1]) / max(block.box[3] - block.box[1], 1)
-    return COST_OF_GAP * max(0.0, lower) * (len(setting.lines) < len(block.lines))
+    return FITTED.cost_of_gap * max(0.0, lower) * (len(setting.lines) < len(block.lines))
 
 
 def rises_by(setting: Setting, block: TextBlock, match: FontMatch) -> float:
@@ -153,14 +169,14 @@ def rises_by(setting: Setting, block: TextBlock, match: FontMatch) -> float:
 
 
 def _cost_of_rising(setting: Setting, block: TextBlock, match: FontMatch, is_free: IsFree) -> float:
-    if rises_by(setting, block, match) <= RISE:
+    if rises_by(setting, block, match) <= FITTED.rise:
         return 0.0
     x0, y0, x1, y1 = setting.lines[0].box
-    return COST_OF_RISING + COST_OF_CROWDING * (not is_free((x0, y0 - round(match.leading_px), x1, y1)))
+    return FITTED.cost_of_rising + FITTED.cost_of_crowding * (not is_free((x0, y0 - round(match.leading_px), x1, y1)))
 
 
 def _fewest_lines(text: str, lettering: Lettering, width_px: float) -> int:
-    return len(wrap_evenly(text, WIDTH_SLACK * width_px, lettering.length))
+    return len(wrap_evenly(text, FITTED.width_slack * width_px, lettering.length))
 
 
 def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float) -> Setting | None:
@@ -168,25 +184,25 @@ def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float)
     if block.plate is None:
         return None
     middle = (block.plate[0] + block.plate[2]) / 2
-    for scale in LABEL_SCALES:
+    for scale in FITTED.label_scales:
         lettering = match.lettering.scaled(scale)
         x0, y0, x1, y1 = lettering.ink_box(text)
         if x1 - x0 <= room_px:
-            drop = (1.0 - scale) * CAP_SHARE / 2 * match.size_px  # half of what capitals lose in height
+            drop = (1.0 - scale) * FITTED.cap_share / 2 * match.size_px  # half of what capitals lose in height
             x, y = middle - lettering.length(text) / 2, match.baselines_px[0] - drop
             box = _whole(x + x0, y + y0, x + x1, y + y1)
             line = SetLine(text=text, x=x, y=y, box=box)
-            return Setting(lines=(line,), lettering=lettering, cost=-COST_OF_SIZE * float(np.log(scale)))
+            return Setting(lines=(line,), lettering=lettering, cost=-FITTED.cost_of_size * float(np.log(scale)))
     return None
 
 
 def _breaks(text: str, match: FontMatch, num_old: int) -> Iterator[tuple[int, list[str], float]]:
     """Yield numbers of lines, the text broken into as many, and sizes to try each at."""
-    for num in range(1, num_old + MAX_MORE_LINES + 1):
+    for num in range(1, num_old + FITTED.max_more_lines + 1):
         lines = break_evenly(text, num, match.lettering.length)
         if len(lines) != num:
             continue
-        for scale in SCALES:
+        for scale in FITTED.scales:
             yield num, lines, scale
 
 
@@ -208,7 +224,7 @@ def _moving_anchors(num: int, scale: float, match: FontMatch, reflow: MovesOther
 
 
 def _top_baseline(scale: float, match: FontMatch) -> float:
-    return match.baselines_px[0] + (scale - 1.0) * CAP_SHARE * match.size_px
+    return match.baselines_px[0] + (scale - 1.0) * FITTED.cap_share * match.size_px
 
 
 def _place(lines: list[str], first_baseline: float, scale: float, width_px: float, match: FontMatch) -> Setting:
@@ -222,10 +238,10 @@ def _place(lines: list[str], first_baseline: float, scale: float, width_px: floa
         if lettering.is_snapped:
             start, y = float(np.floor(start + 0.5)), float(np.floor(y + 0.5))
         placed.append(SetLine(text=line, x=start, y=y, box=_whole(start + x0, y + y0, start + x1, y + y1)))
-    is_widow = len(lines) > 1 and widths[-1] < WIDOW_SHARE * max(widths)
+    is_widow = len(lines) > 1 and widths[-1] < FITTED.widow_share * max(widths)
     share = max(widths) / max(width_px, 1)
-    cost = COST_OF_SIZE * abs(float(np.log(scale))) + COST_OF_WIDOW * is_widow
-    cost += COST_OF_WIDER * max(0.0, share - 1.0) + COST_OF_NARROWER * max(0.0, 1.0 - share)
+    cost = FITTED.cost_of_size * abs(float(np.log(scale))) + FITTED.cost_of_widow * is_widow
+    cost += FITTED.cost_of_wider * max(0.0, share - 1.0) + FITTED.cost_of_narrower * max(0.0, 1.0 - share)
     return Setting(lines=tuple(placed), lettering=lettering, cost=cost)
 
 

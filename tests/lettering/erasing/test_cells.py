@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from adcreative.lettering.erasing.cells import OutlinedGround, coherent_misses
-from adcreative.lettering.erasing.erasing import LEAST_DRAWN, SURELY_DRAWN, fill_hole
+from adcreative.lettering.erasing.erasing import FITTED, fill_hole
 from adcreative.lettering.erasing.tones import share_drawn
 
 SIDE = 300
@@ -109,14 +109,14 @@ def test_rays_that_meet_behind_letters_go_on_and_a_ground_that_is_drawn_in_part_
         return image_u8
 
     nothing = np.zeros_like(hole)
-    assert share_drawn(compressed(picture), hole, nothing) < SURELY_DRAWN
+    assert share_drawn(compressed(picture), hole, nothing) < FITTED.surely_drawn
     filled, done = fill_hole(compressed(picture), hole, nothing, leave)
     assert done[hole].mean() > 0.6
     assert np.percentile(np.abs(filled.astype(float) - picture).max(axis=2)[hole & done], 90.0) < 6.0
 
     calm = np.random.default_rng(2).integers(0, 255, (SIDE, SIDE, 3)).astype(np.uint8)
     calm[:150, :210] = ground("plain")[:150, :210]  # as a sky over a town
-    assert LEAST_DRAWN <= share_drawn(calm, hole, nothing) < SURELY_DRAWN
+    assert FITTED.least_drawn <= share_drawn(calm, hole, nothing) < FITTED.surely_drawn
     unknown.clear()
     _, done = fill_hole(calm, hole, nothing, leave)
     assert not done.any()

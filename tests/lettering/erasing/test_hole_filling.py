@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from adcreative.errors import ConfigError
+from adcreative.lettering.erasing import hole_filling
 from adcreative.lettering.erasing.hole_filling import fill_once, fill_with_painter, load_lama
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
@@ -90,7 +92,7 @@ def test_a_model_that_fails_or_loops_while_it_runs_is_one_sentence(tmp_path: Pat
     model.graph.initializer.append(truth)
     model.graph.node.append(helper.make_node("Loop", ["", "truth", model.graph.input[0].name], ["kept"], body=turn))
     onnx.save(model, str(tmp_path / "loop.onnx"))
-    monkeypatch.setattr("adcreative.lettering.erasing.hole_filling.MAX_SECONDS", 0.5)
+    monkeypatch.setattr(hole_filling, "FITTED", replace(hole_filling.FITTED, max_seconds=0.5))
     with pytest.raises(ConfigError, match="the inpainting model failed while it ran"):
         load_lama(tmp_path / "loop.onnx")(ground, mask, mask)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adcreative.lettering.erasing.outlines import LONGEST_RADIUS_PX, find_outlines
+from adcreative.lettering.erasing.outlines import FITTED, find_outlines
 
 
 def drawn(shape: np.ndarray) -> np.ndarray:
@@ -29,7 +29,7 @@ def test_a_bar_has_straight_sides_and_its_ends_are_known() -> None:
     sides = [one for one in found if len(one.points) > 60]
     assert len(sides) == 2
     for one in sides:
-        assert one.radius == LONGEST_RADIUS_PX
+        assert one.radius == FITTED.longest_radius_px
         inner, outer = one.points[one.points[:, 0].argmax()], one.points[one.points[:, 0].argmin()]
         assert one.beyond(*inner[:, None])[0] < 1.0
         assert one.beyond(*(outer + 0.5 * (outer - inner))[:, None])[0] > 40.0

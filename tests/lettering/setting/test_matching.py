@@ -14,7 +14,7 @@ from adcreative.lettering.reading.blocks import BlockLine, TextBlock
 from adcreative.lettering.setting import matching
 from adcreative.lettering.setting.fonts import Typeface, typefaces
 from adcreative.lettering.setting.glyphs import Lettering
-from adcreative.lettering.setting.matching import MIN_LIKENESS, _without_specks, _without_things, match_fonts
+from adcreative.lettering.setting.matching import FITTED, _without_specks, _without_things, match_fonts
 from adcreative.lettering.setting.registration import Fit
 
 
@@ -65,7 +65,7 @@ def test_letters_of_a_photograph_are_told_by_the_ink_that_many_pixels_share(monk
     assert (covered[(picture > 253).all(axis=2)] > 0.5).mean() > 0.9
     monkeypatch.setattr(matching, "find_inks", lambda *_: [])
     ((match, *_),) = match_fonts(picture, {"headline": block}, faces).values()
-    assert match.likeness < MIN_LIKENESS
+    assert match.likeness < FITTED.min_likeness
 
 
 def test_inks_are_colours_that_hardly_vary_and_are_far_apart() -> None:
@@ -140,7 +140,7 @@ def test_where_a_font_is_not_at_hand_a_similar_one_of_its_weight_is() -> None:
     picture, block = dark_line(regular("Source Serif Pro"))
     others = [face for face in typefaces() if face.family != "Source Serif Pro"]
     ((match, *_),) = match_fonts(picture, {"headline": block}, others).values()
-    assert match.likeness < MIN_LIKENESS  # along the line its letters drift
+    assert match.likeness < FITTED.min_likeness  # along the line its letters drift
     assert match.is_like
     assert not match.lettering.is_bold
     assert abs(match.lettering.tracking) < 0.05

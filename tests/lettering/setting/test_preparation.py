@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from adcreative.lettering.setting import matching
 from adcreative.lettering.setting import preparation as preparation_module
 from adcreative.lettering.setting.fonts import Typeface
-from adcreative.lettering.setting.prepared_cache import MAX_KEPT_PIXELS, NUM_KEPT, PreparedCache
+from adcreative.lettering.setting.prepared_cache import FITTED, PreparedCache
 from adcreative.lettering.setting.registration import SeenLine
 from tests.lettering.reading.drawn_ads import drawn_ad
 from tests.lettering.setting.test_setting import AD, setter
@@ -62,7 +63,7 @@ def test_preparing_stops_between_two_fonts_and_what_was_looked_at_is_not_looked_
     for num in (1, 5, 9):
         seen.clear()
         prepared.prepare(lambda: len(seen) >= num)  # noqa: B023 - asked at once
-        assert len(seen) < num + matching.COMPARED_LINES
+        assert len(seen) < num + matching.FITTED.compared_lines
         at_once = at_once[len(seen) :]
     seen.clear()
     assert prepared.match() == expected
@@ -79,7 +80,7 @@ def test_grounds_are_shared_by_setters_of_the_same_picture_and_words_alone() -> 
     assert kept.share(setter(other_u8).prepared) is not first
     assert kept.share(setter(drawn_ad(), AD | {"cta": ""}).prepared) is not first
     again = kept.share(setter(drawn_ad()).prepared)
-    assert again is not first, f"the latest {NUM_KEPT} are kept"
+    assert again is not first, f"the latest {FITTED.num_kept} are kept"
     kept.forget()
     assert kept.share(setter(drawn_ad()).prepared) is not again
 
@@ -87,7 +88,7 @@ def test_grounds_are_shared_by_setters_of_the_same_picture_and_words_alone() -> 
 def test_large_pictures_are_not_kept() -> None:
     kept = PreparedCache()
     large = setter(drawn_ad()).prepared
-    large.image_u8 = np.zeros((MAX_KEPT_PIXELS // 1000 + 1, 1000, 3), np.uint8)
+    large.image_u8 = np.zeros((FITTED.max_kept_pixels // 1000 + 1, 1000, 3), np.uint8)
     assert kept.share(large) is large
     assert not kept._kept
 
@@ -95,7 +96,6 @@ def test_large_pictures_are_not_kept() -> None:
 def test_the_ground_of_a_text_that_no_font_can_take_the_place_of_is_not_worked_out(
     worked_out: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matching, "MIN_LIKENESS", 1.1)
-    monkeypatch.setattr(matching, "MIN_BY_WORDS", 1.1)
+    monkeypatch.setattr(matching, "FITTED", replace(matching.FITTED, min_likeness=1.1, min_by_words=1.1))
     setter(drawn_ad()).prepared.prepare()
     assert worked_out == ["match_fonts"]

@@ -14,7 +14,7 @@ from adcreative.lettering.reading.words import read_words
 from adcreative.lettering.setting import placing
 from adcreative.lettering.setting.fonts import typefaces
 from adcreative.lettering.setting.matching import match_fonts
-from adcreative.lettering.setting.reflow import KEPT_ROOM, column_of, find_followers, lowest_baseline, plan_reflow
+from adcreative.lettering.setting.reflow import FITTED, column_of, find_followers, lowest_baseline, plan_reflow
 from adcreative.lettering.setting.setting import TextSetter
 from adcreative.lettering.setting.typesetting import TextColumn, lay_out
 from tests.lettering.reading.drawn_ads import BODY, BUTTON, GROUND, HEADLINE, LABEL, KnownReader, drawn_ad
@@ -86,7 +86,7 @@ def test_what_moves_down_keeps_room_at_the_foot_of_the_ad() -> None:
         )
 
     assert reflow.below_px == pytest.approx(440 - 14 - 348, abs=2)
-    assert reflow.kept(reflow.below_px) == KEPT_ROOM * block.size_px
+    assert reflow.kept(reflow.below_px) == FITTED.kept_room * block.size_px
     most = round(reflow.below_px - reflow.kept(reflow.below_px))
     assert lowered(most - 2) is not None
     assert lowered(most + 2) is None

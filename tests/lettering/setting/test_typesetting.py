@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from adcreative.lettering.reading.blocks import TextBlock, build_blocks
 from adcreative.lettering.setting import fonts, matching
 from adcreative.lettering.setting.fonts import FONT_SOURCES, Typeface, system_typefaces, typefaces
 from adcreative.lettering.setting.matching import match_fonts
-from adcreative.lettering.setting.typesetting import RISE, lay_out, rises_by
+from adcreative.lettering.setting.typesetting import FITTED, lay_out, rises_by
 from tests.lettering.reading.drawn_ads import GROUND, LINES, drawn_ad
 
 PLAIN = Typeface("Aileron", "Regular", None)
@@ -75,8 +76,8 @@ def test_fonts_unlike_the_longest_line_are_not_held_against_the_others_and_the_n
     longest = max((line.text for line in block.lines), key=len)
     monkeypatch.setattr(matching, "_compare", lambda face, words: seen.append(words[0].text) or real(face, words))
     found = match_fonts(picture, {"headline": block}, typefaces())
-    assert sum(text not in longest for text in seen) == matching.NUM_COMPARED * (len(block.lines) - 1) > 0
-    monkeypatch.setattr(matching, "NUM_COMPARED", len(typefaces()))
+    assert sum(text not in longest for text in seen) == matching.FITTED.num_compared * (len(block.lines) - 1) > 0
+    monkeypatch.setattr(matching, "FITTED", replace(matching.FITTED, num_compared=len(typefaces())))
     assert match_fonts(picture, {"headline": block}, typefaces()) == found
 
 
@@ -164,7 +165,7 @@ def test_a_text_rises_where_a_line_stays_free_above_it_and_else_is_set_smaller(l
 
     setting = lay_out("Sleep better and wake up earlier", block, match, is_free)
     assert setting is not None
-    assert (rises_by(setting, block, match) > RISE) == (lines_above == 2)
+    assert (rises_by(setting, block, match) > FITTED.rise) == (lines_above == 2)
     assert (setting.size_px < match.size_px) == (lines_above == 1)
 
 
