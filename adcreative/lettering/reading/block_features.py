@@ -47,6 +47,7 @@ class Fitted:
     most_tilt_deg: float = 20.0  # between lines that may be of one block
     level_deg: float = 2.0  # a line's angle is not known better
     same_edge: float = 0.03  # of the picture's width: edges that are nearer are one
+    # chosen by hand from here on; how was not noted
     least_large: float = 0.35  # of the larger of two lines, that sets how far they may be apart
     one_plate: float = 0.8  # share of one plate in the other, of two that are one
     most_apart: float = 20.0  # heights of capitals between edges: more is no more telling

@@ -39,6 +39,7 @@ class Fitted:
     ribbon_step: float = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
     whole_width: float = 0.97  # share of what looks like ink: letters that are as wide are all of them
     ribbon_fill: float = 0.95  # share of a ribbon's pixels beside its words that have its colour
+    # chosen by hand from here on; how was not noted
     x_height: float = 0.74  # heights of capitals: small letters without ascenders
     descender: float = 0.28  # heights of capitals below the baseline
     level: float = 0.7  # of the lower piece's height that two pieces of one line share

@@ -37,6 +37,7 @@ class Fitted:
     blank: float = 0.25  # of a line's height, between two words of Thai or Korean
     narrow: float = 0.6  # as wide as a syllable is a digit or a mark among them
     timeout_s: float = 60.0  # for the lines of one picture in one script
+    # chosen by hand from here on; how was not noted
     dark: int = 100  # 0..255: a ground that is darker is turned light
     least_width_px: int = 8  # of a line
 

@@ -24,6 +24,7 @@ class Fitted:
     letter_overlap: float = 0.6  # share of a face's box that such a line covers
     headline_share: float = 0.5  # of the highest line: a line that is higher may be the headline
     num_latest: int = 4  # pictures whose blocks are remembered
+    # chosen by hand from here on; how was not noted
     same_text: float = 0.8  # share of letters that a line has of what is known to stand there
 
 

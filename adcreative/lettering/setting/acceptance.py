@@ -49,6 +49,7 @@ class Thresholds:
     least_repeated: int = 12
     crop_pads: tuple[float, ...] = (0.35, 0.2, 0.55)
     line_px: int = 32
+    # chosen by hand from here on; how was not noted
     num_nudges: int = 8  # shares of black or white that are tried
     least_around: int = 64  # pixels around a hole, by which its grain is judged
     grain_blur_px: float = 1.5  # deviation of the blur that leaves grain

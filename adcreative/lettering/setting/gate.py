@@ -54,6 +54,7 @@ class Thresholds:
     thing_edge: float = 30.0
     covered: float = 0.004
     own_rim: float = 0.15
+    # chosen by hand from here on; how was not noted
     line_rim: float = 0.1  # heights of a line, that belong to it
     line_reach: float = 1.5  # heights of a line, around it, that say what edges its ground has
 

@@ -49,6 +49,7 @@ class Thresholds:
     most_pad: float = 2.0
     widenings: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.2)
     new_ink: float = 120.0
+    # chosen by hand from here on; how was not noted
     least_room: float = 0.4  # heights of a label's capitals that are left beside it, however close the old one was
 
 

@@ -43,6 +43,7 @@ class Thresholds:
     margin: float = 0.45
     reach: float = 3.0
     plate_edge: int = 3
+    # chosen by hand from here on; how was not noted
     pad_share: float = 0.3  # heights of capitals around a text, in which its ground's colours are looked at
 
 
