@@ -206,7 +206,7 @@ def test_a_list_stays_whole_and_a_word_that_the_ad_writes_small_is_none_of_the_b
 
 
 TITLES = (
-    ("Beavercreek", "lures", "KILL SWITCH", "Beavercreek: KILL SWITCH"),
+    ("Beavercreek", "lures", "KILL SWITCH", "Beavercreek: kill switch"),  # what is shouted is set as a sentence
     ("Lumen", "lamps", "Solar Floating LED Lights", "Solar floating LED lights. Made with clay from Devon"),
     ("Lumen", "lamps", "Daily Glow Lights", "Lumen: Daily Glow Lights"),
     ("Prairie", "soap", "Laundry Day", "Prairie: Laundry Day"),
