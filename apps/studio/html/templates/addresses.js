@@ -46,7 +46,8 @@
     if (!document.querySelector('#results')) document.querySelectorAll('#page-ad [data-open]').forEach((one) => one.removeAttribute('data-open'));
     const wanted = place(), has = named();
     if (isWaiting && wanted === (first === 'ads' ? 'ad' : first)) return;  // what the address names is on its way
-    const change = !has || has === 'ad' || isWaiting ? 'replaceState' : 'pushState';
+    const isNamed = has === 'ad' && wanted.startsWith('ads/');  // the ad on the page has an address from now on
+    const change = !has || isNamed || isWaiting ? 'replaceState' : 'pushState';
     isWaiting = '';
     if (has !== wanted && !has.startsWith(`${wanted}/`)) history[change]({}, '', before + wanted);
   }).observe(document, {subtree: true, childList: true, attributeFilter: ['aria-selected']});
