@@ -106,7 +106,7 @@ def test_the_sidecar_says_what_was_done_with_what_and_on_whose_consent(exported:
     assert path == sidecar_path(exported)
     found = json.loads(path.read_text())
     assert found == read_sidecar(exported)
-    assert found["edits"] == [{"face": 0, "direction": "smile", "strength": 1.25}]
+    assert found["edits"] == [{"face": 0, "direction": "smile", "strength": 1.25, "shown": None}]
     assert found["words"] == {"headline": {"original": "Shoes", "delivered": "Dry feet"}}
     assert (found["consent_id"], found["digital_source_type"], found["human_approval"]) == ("c-7", EDITED, None)
     assert found["models"] == {"faces": "f" * 64, "predictor": "p" * 64}
