@@ -31,6 +31,7 @@ from adcreative.errors import (
     WeightsError,
 )
 from adcreative.pipeline import Standing
+from adcreative.problem import Problem
 from adcreative.report import write_report
 
 CANARY = "ZEBRA-4711"
@@ -99,7 +100,8 @@ def test_ad_text_never_becomes_markup_in_the_app() -> None:
     from apps.studio.sessions.jobs import JobState
 
     for text in MARKUP:
-        prediction = Prediction(ctr=0.01, ctr_low=0.005, ctr_high=0.02, evidence=text, reasons=(text,))
+        reasons = (Problem("part_change", part=text, change=3),)
+        prediction = Prediction(ctr=0.01, ctr_low=0.005, ctr_high=0.02, evidence=text, reasons=reasons)
         standing = Standing(prediction=prediction, change=0.1, change_low=0.0, change_high=0.2)
         state = AdState(ad="a", stage=Stage.BROUGHT, label=(text, None))
         edit = SimpleNamespace(
