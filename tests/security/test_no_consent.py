@@ -15,7 +15,6 @@ import csv
 import io
 import json
 import re
-import shutil
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -82,7 +81,8 @@ def ads(ad_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("no-consent")
     with (ad_folder / "metadata.csv").open() as file:
         shown = next(row for row in csv.DictReader(file) if row["consent_id"] == SYNTHETIC_PERSON)
-    shutil.copy(ad_folder / shown["file_name"], folder / "face.jpg")
+    with Image.open(ad_folder / shown["file_name"]) as small:  # of 85 px from chin to brow; 96 are edited
+        small.resize((small.width * 3 // 2, small.height * 3 // 2)).save(folder / "face.jpg", quality=95)
     lines = [f"face.jpg,Run further tonight,{BRAND},place {n},{one}" for n, one in enumerate(IN_FOLDER)]
     (folder / "metadata.csv").write_text("\n".join(["file_name,headline,brand,placement,consent_id", *lines]) + "\n")
     (folder / "consents.toml").write_text(CONSENTS)
