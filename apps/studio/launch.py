@@ -90,9 +90,15 @@ def launch(
     doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))], "routes": look_routes()}
     settings = {"favicon_path": str(TEMPLATE_DIR / "favicon.svg"), **settings}
     end_tidily()
-    load_behind(studio)
-    served = {"server_name": host, "server_port": port, "auth": auth, "app_kwargs": doors, **settings}
+    # No _frontend: Gradio would ask its own page for an answer within 3 s and give up on a busy machine, though it is served.
+    served = {"server_name": host, "server_port": port, "auth": auth, "app_kwargs": doors, "_frontend": False, **settings}
+    served["prevent_thread_lock"] = True  # the models are loaded once the server answers: it has 5 s to start
     if settings.get("prevent_thread_lock"):
-        return demo.launch(**served)
+        answer = demo.launch(**served)
+        load_behind(studio)
+        return answer
     with ending_tidily(demo.model_queue):
-        return demo.launch(**served)
+        answer = demo.launch(**served)
+        load_behind(studio)
+        demo.block_thread()
+        return answer

@@ -333,6 +333,16 @@ def test_open_to_the_network_without_password_is_shouted(
     assert "WARNING" not in capsys.readouterr().err
 
 
+def test_a_page_that_answers_slowly_is_served_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take_longer(*_: Any, **__: Any) -> httpx.Response:
+        raise httpx.ReadTimeout("3 s are over")
+
+    monkeypatch.setattr(httpx, "head", take_longer)
+    served = Served(FakeStudio())
+    assert httpx.get(served.url, timeout=60).status_code == 200
+    gradio.close_all()
+
+
 def test_what_is_at_work_when_the_app_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradio.Blocks, "launch", lambda self, *args, **options: self)
     page = launch(FakeStudio())
