@@ -13,7 +13,7 @@ TABLE = Path(__file__).parents[1] / "docs" / "systems.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One system, as it stands. where: its command or module. bar: what a toy fails, held by `test` (file::function).
+    """One system, as it stands. where: its command or module. bar: what a toy fails, held by `tests` (file::function).
 
     figure: ours, of `data`. verdict: joined (whole, used by the product), alone (whole, by itself), part (less than the paper).
     """
@@ -23,7 +23,7 @@ class System:
     where: str
     claim: str
     bar: str
-    test: str
+    tests: tuple[str, ...]
     figure: str
     data: str
     differs: str

@@ -21,7 +21,7 @@ figure again; `packages-train.parquet` and `FACES` are named in [data/README.md]
 """
 SYSTEMS_HEAD = """# Published systems, measured
 
-Made by `make docs` from `systems.toml`, which also names the test that holds each bar; do not edit. Joined: whole, and used by
+Made by `make docs` from `systems.toml`, which also names the tests that hold each bar; do not edit. Joined: whole, and used by
 the product. Alone: whole, by itself. Part: less than the paper. `adcreative papers list` prints it.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from data.make.measured import render_systems
 from tests.fake_models import ROOT
 
 SYSTEMS = list_systems()
+NUMBER = r"\d+(?:\.\d+)?(?:e-?\d+)?"
 
 
 def test_there_are_twenty_eight_and_the_page_is_made_of_them() -> None:
@@ -26,13 +28,25 @@ def test_there_are_twenty_eight_and_the_page_is_made_of_them() -> None:
     assert all(max(map(len, (one.claim, one.bar, one.figure, one.differs))) <= 150 for one in SYSTEMS)
 
 
-@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
-def test_the_bar_of_each_is_a_test_that_runs_and_its_place_is_there(system: System) -> None:
-    file, name = system.test.split("::")
+def read_test(test: str) -> tuple[str, set[float]]:
+    """Return the source of a test, and the numbers in it and in the constants of its file that it names."""
+    file, name = test.split("::")
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     (found,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    assert not any("skip" in ast.unparse(mark) or "xfail" in ast.unparse(mark) for mark in found.decorator_list)
-    assert "assert" in ast.unparse(found)
+    used = {node.id for node in ast.walk(found) if isinstance(node, ast.Name)}
+    parts = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in used]
+    written = {str(node.value) for part in (found, *parts) for node in ast.walk(part) if isinstance(node, ast.Constant)}
+    return ast.unparse(found), {float(one) for one in written if re.fullmatch(NUMBER, one)}
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
+def test_the_bar_of_each_is_asserted_by_tests_that_run_and_its_place_is_there(system: System) -> None:
+    sources, stated = zip(*map(read_test, system.tests), strict=True)
+    assert not any(word in source.split("def ")[0] for source in sources for word in ("skip", "xfail"))
+    assert all("assert" in source for source in sources)
+    bar = re.findall(rf"({NUMBER})( %)?", system.bar.replace(",", ""))
+    assert bar, "a bar is a number"
+    assert {float(one) / (100 if percent else 1) for one, percent in bar} <= set().union(*stated)
     words = system.where.split()
     if words[0] == "python":
         importlib.import_module(words[2])
