@@ -13,7 +13,7 @@ from playwright import sync_api as playwright_api
 from tests.apps.test_launch import Served as Served
 
 expect = playwright_api.expect
-expect.set_options(timeout=40_000)
+expect.set_options(timeout=90_000)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH; install it with: apt-get install chromium")
@@ -32,7 +32,7 @@ class Visit:
 
     def open(self) -> None:
         self.page = self.context.new_page()
-        self.page.set_default_timeout(40_000)
+        self.page.set_default_timeout(90_000)
         self.page.goto(self.url)
         self.page.get_by_role("tab", name="Your ad").click()
         self.page.get_by_role("button", name="Score it").wait_for()
