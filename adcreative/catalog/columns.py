@@ -127,6 +127,8 @@ def read_header(
     if not upworthy.is_upworthy(spelled) and not _is_ours(names, [normalise_column(name) for name in names]):
         layout = match_layout(names, mapping, preamble, rows, needs_results=False)
         is_list = layout is not None and not layout.has_results and bool({"file_name", "headline"} & {*spelled})
+        if layout is not None and layout.platform and {"ad_name", "ad_id"} & {*layout.names}:
+            is_list = False  # the export of a platform without its figures
         if layout is not None and not is_list:  # a list of ads in our own words needs no platform
             return Header(names=layout.names, layout=layout, warnings=_note_layout(layout, table_name))
         if layout is not None:
@@ -155,7 +157,9 @@ def _is_ours(names: Sequence[str], spelled: Sequence[str]) -> bool:
 
 def _note_layout(layout: PlatformLayout, table_name: str) -> tuple[str, ...]:
     notes = [f"{table_name}: {note}" for note in layout.notes]
-    if not layout.has_results:
+    if layout.platform == "library":
+        notes.append(Problem("ad_library", table=table_name))
+    elif not layout.has_results:
         notes.append(f"{table_name} has no impressions and clicks; its ads are read without results.")
     if not {"file_name", "headline", "primary_text", "description"} & set(layout.names):
         notes.append(f"{table_name} names no pictures; they are looked for under the names of the ads.")
@@ -188,7 +192,9 @@ def _read_own(names: Sequence[str], spelled: Sequence[str], table_name: str) -> 
         are = "unknown columns {} were" if len(strangers) > 1 else "unknown column {} was"
         warnings.append(f"{table_name}: {are.format(', '.join(strangers[:20]))} ignored.")
     if not any(column in spelled for column in _NEEDED):
-        faults.append(describe_missing(names, table_name) or _describe_missing(names, spelled, table_name))
+        if what := describe_missing(names, table_name):
+            return Header(names=tuple(spelled), faults=(what,))
+        faults.append(_describe_missing(names, spelled, table_name))
     kept = tuple(column if column in known else "" for column in spelled)
     return Header(names=kept, is_upworthy=is_upworthy, faults=tuple(faults), warnings=tuple(warnings))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,7 +143,7 @@ def test_a_list_of_ads_without_results_is_read_for_scoring(tmp_path: Path) -> No
     catalog = read_catalog(path)
     assert (catalog.creatives[0].headline, catalog.creatives[0].has_results) == ("Run far | Buy now", False)
     assert any("no impressions and clicks; its ads are read without results" in note for note in catalog.warnings)
-    with pytest.raises(CatalogError, match="no columns for impressions"):
+    with pytest.raises(CatalogError, match=r'lists ads \(column "Headline 1"\) without impressions and clicks'):
         read_results(path)
 
 
@@ -195,3 +196,31 @@ def test_lines_below_the_table_are_no_ads(tmp_path: Path) -> None:
     path = write(tmp_path / "report.csv", text)
     assert read_results(path).dropped == {"line below the table": 1}
     assert [creative.headline for creative in read_catalog(path).creatives] == ["Run far"]
+
+
+@pytest.mark.parametrize(
+    ("text", "platform", "expected"),
+    [
+        ("Campaign Name,Ad Set Name,Ad Id,Ad Name,Amount Spent,Paid Impressions,Clicks,Click Rate,Purchase Roas\n"
+         "A,B,7,Beach,5,1000,10,1,2\n", "snap", ("Beach", 1000, 10, 5.0, "", 10.0)),
+        ("Campaign Name,Ad Group Name,Ad Name,Amount Spent (USD),Impressions,eCPM,Clicks,Viewer comments\n"
+         "A,B,Beach,5,1000,5,10,1\n",
+         "reddit", ("Beach", 1000, 10, 5.0, "USD", None)),
+        ("アカウントID,キャンペーン名,広告グループ名,広告ID,広告名,タイトル,説明文1,インプレッション数,クリック数,コスト,"
+         "コンバージョンの価値\n1,A,B,7,海,夏,涼しい,1000,10,500,90\nTotal,--,--,--,--,--,--,1000,10,500,90\n",
+         "yahoo_japan", ("海", 1000, 10, 500.0, "", 90.0)),
+        ("広告アカウントID,キャンペーン名,広告グループ名,広告ID,広告名,広告フォーマット,インプレッション,クリック,コスト(円)\n"
+         "1,A,B,7,海,画像,1000,10,500\n", "line", ("海", 1000, 10, 500.0, "JPY", None)),
+        ('보고서\n캠페인,광고그룹,소재,일별,노출수,클릭수,"총비용(VAT포함,원)",총 전환매출액(원)\n'
+         'A,B,바다,2026.11.01.,"1,000",10,500,90\n', "naver", ("바다", 1000, 10, 500.0, "KRW", 90.0)),
+        ("Date,Campaign Name,Ad Group Name,Advertised ASIN,Impressions,Clicks,Spend(₹),7 Day Total Sales (₹)\n"
+         '2026-11-01,A,B,B00X,"1,000",10,₹500.00,₹90.00\n', "amazon", ("B00X", 1000, 10, 500.0, "INR", 90.0)),
+    ],
+    ids=["snap", "reddit", "yahoo japan", "line", "naver", "amazon"],
+)  # fmt: skip
+def test_exports_of_further_platforms(tmp_path: Path, text: str, platform: str, expected: tuple[Any, ...]) -> None:
+    (row,) = read_results(write(tmp_path / "export.csv", text)).rows
+    assert (row.platform, row.ad_name, row.impressions, row.clicks, row.spend, row.currency, row.revenue) == (
+        platform,
+        *expected,
+    )

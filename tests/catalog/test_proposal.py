@@ -83,8 +83,8 @@ def test_what_is_no_list_of_ads_says_what_it_is(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", ["Campaign name", "Impressions", "Link clicks"], [["Spring", 1000, 10]])
     proposal = propose_mapping(path)
     assert proposal.missing == ("the name or words of an ad",)
-    assert "is a report of campaigns" in proposal.note
-    with pytest.raises(CatalogError, match="is a report of campaigns"):
+    assert "is a campaign report" in proposal.note
+    with pytest.raises(CatalogError, match="is a campaign report"):
         write_mapping(proposal, tmp_path / "m.toml")
     assert not (tmp_path / "m.toml").exists()
 

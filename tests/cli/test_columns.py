@@ -57,7 +57,7 @@ def test_sheet_and_name_pattern_are_written_for_the_verb(tmp_path: Path) -> None
 
 def test_a_report_without_ads_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
     export = write(tmp_path / "meta.csv", "Campaign name,Impressions,Link clicks\nSpring,1000,10\n")
-    with pytest.raises(CatalogError, match="is a report of campaigns"):
+    with pytest.raises(CatalogError, match="is a campaign report"):
         Export(yes=True).confirm(export, tmp_path / "m", None)
 
 

@@ -31,8 +31,15 @@ _FIELDS = frozenset((
     "ctr_link", "ctr_all", "ctr_outbound", "cpc", "cpc_link", "cpc_all", "cpm", "results", "result_type", "conversions",
     "purchases", "leads", "cost_per_conversion", "revenue", "roas", "other",
 ))  # fmt: skip
-_ORDER = ("meta", "google", "tiktok", "linkedin", "pinterest", "snap", "microsoft", "amazon", "x", "spotify", "tables")
-_CURRENCY = re.compile(r"\s*[(\[]\s*([A-Z]{3})\s*[)\]]\s*$")
+_ORDER = (
+    "meta", "google", "tiktok", "linkedin", "pinterest", "snap", "microsoft", "amazon", "x", "spotify", "reddit", "yahoo_japan",
+    "line", "naver", "library", "tables",
+)  # fmt: skip
+# A sign that several currencies share is taken off a name, and says none.
+_SIGNS = {
+    "€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "원": "KRW", "円": "JPY", "Rp": "IDR", "R$": "BRL", "$": "", "¥": "",
+}  # fmt: skip
+_CURRENCY = re.compile(rf"\s*[(\[]\s*([A-Z]{{3}}|{'|'.join(map(re.escape, _SIGNS))})\s*[)\]]\s*$")
 _PERCENT = re.compile(r"\s*(?:\(%\)|\[%\]|%)\s*$")
 _NUMBERED = re.compile(r"(.*?\D) ?(\d{1,2})")
 _MAX_PARTS = 20
@@ -75,9 +82,9 @@ def fold_column(name: str) -> str:
 
 
 def read_currency(name: str) -> str:
-    """Return the currency code a header cell ends in, as in "Amount spent (EUR)", or ""."""
-    found = _CURRENCY.search(name[-20:].strip())
-    return found.group(1) if found else ""
+    """Return the currency code a header cell ends in, as in "Amount spent (EUR)" and "Spend(₹)", or ""."""
+    found = _CURRENCY.search(unicodedata.normalize("NFKC", name[-20:].strip()))
+    return _SIGNS.get(found.group(1), found.group(1)) if found else ""
 
 
 def split_number(folded: str) -> tuple[str, int]:

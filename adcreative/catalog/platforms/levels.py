@@ -1,44 +1,50 @@
-"""Reports that list no ads: what such a file is, and which report to export instead."""
+"""Reports that list no ads: what such a file is, and which report to export instead. Their names are data (`reports.yaml`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from adcreative.catalog.platforms.layout import IDENTITY_FIELDS
-from adcreative.catalog.platforms.matching import find_fields, find_platform
+from adcreative.catalog.platforms.matching import count_known, find_fields, find_platform
+from adcreative.config import read_packaged_yaml
 
-# field -> what the rows of a report are whose finest column it is; the first that is there names the report
-_LEVELS = (
-    ("search_term", "search terms"), ("keyword", "keywords"), ("hour", "hours of the day"), ("age", "age groups"),
-    ("gender", "genders"), ("interest", "interests"), ("region", "regions"), ("country", "countries"),
-    ("device", "devices"), ("placement", "placements"), ("publisher", "platforms"), ("network", "networks"),
-    ("ad_set", "ad sets or ad groups"), ("campaign", "campaigns"), ("day", "days"), ("date_start", "an account"),
-)  # fmt: skip
 _FIGURES = ("impressions", "clicks", "clicks_link", "clicks_all", "clicks_outbound", "spend", "conversions", "results")
+_MIN_KNOWN = 3  # columns of a table without figures that make it an export
+
+
+@cache
+def _names() -> Mapping[str, Mapping[str, str]]:
+    content: Mapping[str, Any] = read_packaged_yaml(Path(__file__).parents[1] / "reports.yaml")
+    return content
 
 
 def describe_missing(header: Sequence[str], table_name: str) -> str:
-    """Return one sentence or two: what the file lists instead of ads or lacks, and what to export; "" when neither is clear."""
-    found = find_fields(header)
-    figures = [name for name in _FIGURES if name in found]
-    has_identity = any(name in found for name in IDENTITY_FIELDS)
-    platform = find_platform(header)
-    if not has_identity and len(figures) >= 2:
-        for name, rows in _LEVELS:
-            if name in found:
-                return (
-                    f'{table_name} is a report of {rows} (column "{found[name]}"): it has figures, but no column that names an '
-                    f"ad or holds its words. Export {platform.ad_report}."
-                )
-        return f"{table_name} has figures, but no column that names an ad or holds its words. Export {platform.ad_report}."
-    if has_identity and figures:
+    """Return one sentence: what the file lists instead of ads or lacks, and what to export; "" when neither is clear."""
+    found, platform = find_fields(header), find_platform(header)
+    num_figures = sum(name in found for name in _FIGURES)
+    named = next((found[name] for name in IDENTITY_FIELDS if name in found), "")
+    if not (num_figures or count_known(header) >= _MIN_KNOWN):
+        return ""
+    if named and not platform.clicks_order:
+        return f"{table_name} is {platform.name}: it tells when ads ran, and no clicks; export {platform.ad_report} instead."
+    if named:
         lacking = [] if "impressions" in found else ["impressions"]
         if not any(name.startswith(("clicks", "ctr")) for name in found):
             lacking.append("clicks (or a click rate)")
-        if lacking:
-            named = next(found[name] for name in IDENTITY_FIELDS if name in found)
-            return (
-                f'{table_name} lists ads (column "{named}") without {" and ".join(lacking)}. Export it again with '
-                f"{'these columns' if len(lacking) > 1 else 'this column'}: {platform.ad_report}."
-            )
+        columns = "these columns" if len(lacking) > 1 else "this column"
+        return (
+            f'{table_name} lists ads (column "{named}") without {" and ".join(lacking)}; export it again with {columns}: '
+            f"{platform.ad_report}."
+        ) if lacking else ""  # fmt: skip
+    names = _names()["reports" if num_figures else "lists"]
+    level = next((name for name in names if name in found), "")
+    if level and (num_figures != 1 or 2 * len(found) >= len(header)):
+        return (
+            f'{table_name} is {names[level]} (column "{found[level]}"): it lists no ads; export {platform.ad_report} instead.'
+        )
+    if num_figures > 1:
+        return f"{table_name} has figures, but no column that names an ad or holds its words; export {platform.ad_report}."
     return ""

@@ -73,7 +73,7 @@ def match_layout(
     clicks, rate = _choose_clicks(places, recognised.platform, cells, is_given="clicks" in given.values())
     derived = "" if clicks or "impressions" not in places else _choose_derived(places, cells)
     has_results = "impressions" in places and bool(clicks or derived)
-    words = (*TEXT_FIELDS, "file_name")
+    words = (*TEXT_FIELDS, "file_name", *(() if recognised.platform.clicks_order else ("ad_id",)))
     if not any(name in places for name in (IDENTITY_FIELDS if has_results else words)) or (needs_results and not has_results):
         return None
     parts = _order_parts(header, places)

@@ -18,7 +18,7 @@ from adcreative.catalog.results import read_results
 from adcreative.errors import ConfigError
 
 FILES = sorted(Path(columns.__file__).parent.glob("*.yaml"))
-CASES = [(platform, language) for platform in load_platforms() for language in platform.languages]
+CASES = [(platform, language) for platform in load_platforms() if platform.clicks_order for language in platform.languages]
 
 
 def test_every_file_is_listed_and_names_our_fields(tmp_path: Path) -> None:
@@ -78,6 +78,7 @@ def test_a_file_under_each_platform_s_header_is_read(tmp_path: Path, platform: c
         ("\ufeffAmount spent (EUR) ", "amount spent"), ("Ad_Name", "ad name"), ("CTR (%)", "ctr"), ("Prénom", "prenom"),
         ("クリック（すべて）", "クリック ( すべて )"), ("クリック (すべて)", "クリック ( すべて )"), ("광고 이름", "광고 이름"),
         ("Cost [USD]", "cost"), ("Anzeigen-ID", "anzeigen id"),
+        ("Spend(₹)", "spend"), ("Sales ($)", "sales"), ("コスト（円）", "コスト"),
     ],
 )  # fmt: skip
 def test_header_cells_are_compared_without_what_differs_from_export_to_export(name: str, folded: str) -> None:
@@ -86,7 +87,7 @@ def test_header_cells_are_compared_without_what_differs_from_export_to_export(na
 
 def test_currency_and_numbers_of_columns() -> None:
     assert read_currency("Valor usado (BRL)") == "BRL"
-    assert read_currency("Clicks (all)") == ""
+    assert [read_currency(name) for name in ("Clicks (all)", "Spend(₹)", "Spend ($)", "Kosten (€)")] == ["", "INR", "", "EUR"]
     assert split_number("headline 15") == ("headline", 15)
     assert split_number("広告見出し 3") == ("広告見出し", 3)
     assert split_number("headline 99") == ("headline 99", 0)

@@ -20,15 +20,15 @@ def write(path: Path, text: str) -> Path:
     ("text", "message"),
     [
         ("Campaign name,Impressions,Link clicks,Amount spent (EUR)\nSpring,1000,10,5\n",
-         r'is a report of campaigns \(column "Campaign name"\).*Export the tab "Ads" of Ads Manager'),
+         r'is a campaign report \(column "Campaign name"\): it lists no ads; export the tab "Ads" of Ads Manager'),
         ("Campaign name,Age,Gender,Impressions,Link clicks\nSpring,25-34,male,1000,10\n",
-         r'report of age groups \(column "Age"\)'),
+         r'a report by age \(column "Age"\)'),
         ("Search term,Match type,Campaign,Ad group,Impr.,Clicks,Cost\nshoes,exact,A,B,10,1,2\n",
-         r'report of search terms .*Campaigns > Ads > Download'),
+         r'a search-term report .*: it lists no ads; export Campaigns > Ads > Download'),
         ("Keyword-Status;Keyword;Kampagne;Anzeigengruppe;Klicks;Impressionen;Kosten\nx;schuh;A;B;1;10;2\n",
-         r"report of keywords"),
-        ("キャンペーン,表示回数,クリック数,費用\nA,100,3,50\n", r"report of campaigns"),
-        ("Ad set name,Region,Impressions,Link clicks\nWomen,Bavaria,1000,10\n", r"report of regions"),
+         r"a keyword report"),
+        ("キャンペーン,表示回数,クリック数,費用\nA,100,3,50\n", r"a campaign report"),
+        ("Ad set name,Region,Impressions,Link clicks\nWomen,Bavaria,1000,10\n", r"a report by region"),
         ("Ad name,Results,Amount spent (EUR)\nBeach,3,5\n", r'lists ads \(column "Ad name"\) without impressions and clicks'),
     ],
 )  # fmt: skip
@@ -51,3 +51,33 @@ def test_breakdowns_beside_an_ad_become_context(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert catalog.dropped == {"subtotal over a breakdown": 2}
     assert [row.context["age"] for row in read_results(path).rows] == ["25-34", "35-44"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Age Range,Impressions,Percent of known total\n18-24,10,1\n", r'is a report by age \(column "Age Range"\)'),
+        ("Row Type,Action,Campaign,Ad group,Keyword,Type\nKeyword,Add,A,B,shoes,Exact\n", r"is a list of keywords"),
+        ("Ad status,Campaign,Ad group,Ad type,Ad ID\nEnabled,A,B,Image ad,12\n", r'lists ads \(column "Ad ID"\) without'),
+    ],
+)
+def test_a_file_without_enough_figures_is_named_too(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path / "report.csv", text)
+    for read in (read_results, read_catalog):
+        with pytest.raises(CatalogError, match=message) as caught:
+            read(path)
+        assert "ignored" not in str(caught.value)
+
+
+def test_an_ad_library_gives_its_words_and_days(tmp_path: Path) -> None:
+    text = (
+        "ad_archive_id,page_name,ad_creative_bodies,ad_delivery_start_time,ad_delivery_stop_time,impressions\n"
+        '1,Shoes,Run far,2026-09-01,2026-11-01,"lower_bound: 1000, upper_bound: 4999"\n2,Shoes,Run near,2026-10-01,,\n'
+    )
+    catalog = read_catalog(write(tmp_path / "library.csv", text))
+    assert [(one.primary_text, one.brand, one.date_start, one.date_end, one.has_results) for one in catalog.creatives] == [
+        ("Run far", "Shoes", "2026-09-01", "2026-11-01", False), ("Run near", "Shoes", "2026-10-01", "", False),
+    ]  # fmt: skip
+    assert any("is an ad library" in str(note) for note in catalog.warnings)
+    with pytest.raises(CatalogError, match="is an ad library: it tells when ads ran, and no clicks"):
+        read_results(tmp_path / "library.csv")
