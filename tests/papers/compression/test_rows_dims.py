@@ -109,22 +109,25 @@ def test_widths_are_where_they_are_needed() -> None:
 
 
 @pytest.mark.planted
-@pytest.mark.parametrize("seed", range(3))
-def test_rows_without_an_effect_go_and_informative_ones_stay(seed: int) -> None:
-    world = planted_noise_values(20_000, seed=seed)
-    work = world.work(epochs=1)
-    model = trained("dnn", world, work, epochs=3, dim=4, hidden_dims=(32,))
-    before = held_auc(model.network, work)
-    said = compress_rows_dims(model, work, RowsDimsConfig(num_generations=2))
-    places = [group.table(name).places[0, FIRST:].numpy() for _, group, name in iter_tables(model.network)]
-    kept = [np.bincount(one)[one] == 1 for one in places]  # dropped ones share a row; in two fields odd values have an effect
-    without, informative = [kept[0][::2], kept[1][::2], *kept[2:]], [kept[0][1::2], kept[1][1::2]]
-    gone = [1 - float(np.concatenate(part).mean()) for part in (without, informative)]
-    print("gone without an effect, with one; AUC", gone, before, held_auc(model.network, work))
-    assert gone[0] >= 0.6
-    assert gone[1] < 0.021
-    assert held_auc(model.network, work) > before - 0.003
-    assert [now for now, _ in said["rows"].values()] == [int(one.sum()) for one in kept]
+def test_rows_without_an_effect_go_and_informative_ones_stay() -> None:
+    """In each of three worlds; what it costs is their mean, since 2,000 held-out rows tell no AUC to 0.003."""
+    lost = []
+    for seed in range(3):
+        world = planted_noise_values(20_000, seed=seed)
+        work = world.work(epochs=1)
+        model = trained("dnn", world, work, epochs=3, dim=4, hidden_dims=(32,))
+        before = held_auc(model.network, work)
+        said = compress_rows_dims(model, work, RowsDimsConfig(num_generations=2))
+        places = [group.table(name).places[0, FIRST:].numpy() for _, group, name in iter_tables(model.network)]
+        kept = [np.bincount(one)[one] == 1 for one in places]  # dropped ones share a row; in two fields odd values have an effect
+        without, informative = [kept[0][::2], kept[1][::2], *kept[2:]], [kept[0][1::2], kept[1][1::2]]
+        gone = [1 - float(np.concatenate(part).mean()) for part in (without, informative)]
+        lost.append(before - held_auc(model.network, work))
+        print("gone without an effect, with one; AUC lost", gone, lost[-1])
+        assert gone[0] >= 0.6
+        assert gone[1] < 0.021
+        assert [now for now, _ in said["rows"].values()] == [int(one.sum()) for one in kept]
+    assert np.mean(lost) < 0.003
 
 
 def test_wrong_settings_are_one_sentence() -> None:
