@@ -119,7 +119,8 @@ def test_rows_without_an_effect_go_and_informative_ones_stay() -> None:
         before = held_auc(model.network, work)
         said = compress_rows_dims(model, work, RowsDimsConfig(num_generations=2))
         places = [group.table(name).places[0, FIRST:].numpy() for _, group, name in iter_tables(model.network)]
-        kept = [np.bincount(one)[one] == 1 for one in places]  # dropped ones share a row; in two fields odd values have an effect
+        kept = [np.bincount(one)[one] == 1 for one in places]  # dropped ones share a row
+        # in the first two fields odd values have an effect
         without, informative = [kept[0][::2], kept[1][::2], *kept[2:]], [kept[0][1::2], kept[1][1::2]]
         gone = [1 - float(np.concatenate(part).mean()) for part in (without, informative)]
         lost.append(before - held_auc(model.network, work))
