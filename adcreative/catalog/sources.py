@@ -64,6 +64,8 @@ def _open(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
         raise CatalogError(f"{path.name} is empty (0 bytes). Export it again.")
     with path.open("rb") as file:
         magic = file.read(512)
+    if suffix in _OTHER_SHEETS or magic.startswith(_OLE):
+        return _open_other_sheet(path, is_known, sheet)
     if magic.startswith(_ZIP) and suffix not in _ZIPPED:
         from adcreative.catalog.formats.xlsx import XlsxSource
 
@@ -105,14 +107,21 @@ def _open_xlsx(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
     return XlsxSource(path, is_known, sheet)
 
 
+def _open_other_sheet(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
+    from adcreative.catalog.formats.other_sheets import OtherSheetSource
+
+    return OtherSheetSource(path, is_known, sheet)
+
+
 MAX_MAPPED_CHARS = 1000  # of a column's name in a mapping file by which a header line is found
-_SHEETS = (".ods", ".numbers", ".xlsb", ".gsheet")
+_SHEETS = (".numbers", ".gsheet")
+_OTHER_SHEETS = (".xlsb", ".ods")
 _TEXT_SUFFIXES = (".txt", ".tab", ".xls")  # text under these names: platforms call tab-separated text .xls
 _ZIP = b"PK\x03\x04"
+_OLE = b"\xd0\xcf\x11\xe0"  # an old workbook (.xls), or one with a password
 _ZIPPED: tuple[str, ...] = (".parquet", ".jsonl", ".ndjson")
 _FOREIGN_MAGIC: Mapping[bytes, tuple[str, str]] = {
     _ZIP: ("a zip archive", "Unpack it and give the table inside."),
-    b"\xd0\xcf\x11\xe0": ("an old Excel workbook (.xls), or one with a password", "Save it as .xlsx without a password."),
     b"\x1f\x8b": ("a gzip archive", "Unpack it and give the table inside."),
     b"%PDF": ("a PDF", "Export the report as CSV or Excel."),
     b"\x89PNG": ("a picture", "Give the table itself."),
@@ -126,6 +135,8 @@ SOURCES: Mapping[str, Callable[[Path, IsKnown, str], TableSource]] = {
     ".tsv": _open_csv,
     ".xlsx": _open_xlsx,
     ".xlsm": _open_xlsx,
+    ".xlsb": _open_other_sheet,
+    ".ods": _open_other_sheet,
     ".jsonl": _open_jsonl,
     ".ndjson": _open_jsonl,
     ".parquet": _open_parquet,

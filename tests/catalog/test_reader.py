@@ -255,9 +255,15 @@ def test_no_usable_column_and_nothing_near_says_how_to_name_one(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("ads.ods", b"PK\x03\x04", r'suffix "\.ods", which is not a table we read\. Save the sheet as \.xlsx or as CSV'),
+        (
+            "ads.numbers",
+            b"PK\x03\x04",
+            r'suffix "\.numbers", which is not a table we read\. Save the sheet as \.xlsx or as CSV',
+        ),
+        ("ads.ods", b"PK\x03\x04", r"ads\.ods is not a readable Excel workbook"),
+        ("ads.ods", b"headline\nHi\n", r"cannot be read as a workbook: it is damaged or protected"),
         ("ads.xlsx", b"PK\x03\x04", r"is not a readable Excel workbook"),
-        ("ads.xls", b"\xd0\xcf\x11\xe0" + bytes(600), r"an old Excel workbook \(\.xls\).*Save it as \.xlsx"),
+        ("ads.xls", b"\xd0\xcf\x11\xe0" + bytes(600), r"cannot be read as a workbook.*Save it as \.xlsx"),
         ("ads.csv", b"<!DOCTYPE html><html>", r"is not a csv table but a web page\. Open it in a spreadsheet program"),
         ("ads.csvv", b"headline\nHi\n", r'which is not a table we read\. Did you mean "\.csv"'),
         ("ads.csv", b"PK\x03\x04 workbook", r"is not a readable Excel workbook"),

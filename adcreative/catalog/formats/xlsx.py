@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -37,28 +37,14 @@ class XlsxSource:
     def __init__(self, path: Path, is_known: IsKnown, sheet: str = "") -> None:
         self._path = path
         check_archive(path)
-        self.warnings: tuple[str, ...] = ()
         with _open(path, with_values=True) as book:
             self.is_1904 = book.epoch.year == 1904  # days are counted from then, not from 1900
-            names = [worksheet.title for worksheet in book.worksheets]
-            if sheet and sheet not in names:
-                raise CatalogError(f'{path.name} has no sheet "{sheet[:60]}"; its sheets are {_list(names)}. Name one of them.')
-            tops = {name: _read_top(book[name]) for name in ([sheet] if sheet else names)}
-        tops = {name: lines for name, lines in tops.items() if lines}
-        if not tops:
-            raise CatalogError(f"{path.name} has no sheet with text in it. Export it again.")
-        found = {name: find_header(lines, is_known) for name, lines in tops.items()}
-        known = {name: sum(is_known(cell) for cell in tops[name][at] if cell.strip()) for name, at in found.items()}
-        best = max(tops, key=lambda name: (known[name], len(tops[name])))
-        rivals = [name for name in tops if name != best and known[name] and 2 * known[name] > known[best]]
-        if rivals:
-            self.warnings = (f'{path.name}: the sheet "{best}" was read; {_list(rivals)} hold tables too (--sheet names one).',)
-        self._sheet, self._first_line = best, found[best]
-        lines = tops[best]
+            wanted = name_sheets(path, [worksheet.title for worksheet in book.worksheets], sheet)
+            tops = {name: _read_top(book[name]) for name in wanted}
+        self._sheet, self._first_line, self.warnings = choose_sheet(path, tops, is_known)
+        lines = tops[self._sheet]
         self.preamble = tuple(" ".join(cell for cell in line if cell) for line in lines[: self._first_line])
-        self.header: tuple[str, ...] = _strip_end(lines[self._first_line])
-        if len(self.header) > MAX_COLUMNS:
-            raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
+        self.header: tuple[str, ...] = read_names(path, lines[self._first_line])
         self._has_formulas = _has_formulas(path)
 
     def read_rows(self) -> Iterator[RawRow]:
@@ -92,8 +78,54 @@ class XlsxSource:
                 yield padded, [at for at in formulas if cells[at].value is None]
 
 
-def check_archive(path: Path) -> None:
+def name_sheets(path: Path, names: Sequence[str], sheet: str) -> Sequence[str]:
+    """Return the sheets that may be read: the one that the user names, or all.
+
+    Raises:
+        CatalogError: there is none of that name.
+    """
+    if sheet and sheet not in names:
+        raise CatalogError(f'{path.name} has no sheet "{sheet[:60]}"; its sheets are {_list(names)}. Name one of them.')
+    return [sheet] if sheet else names
+
+
+def choose_sheet(
+    path: Path, tops: Mapping[str, Sequence[Sequence[str]]], is_known: IsKnown
+) -> tuple[str, int, tuple[str, ...]]:
+    """Return the sheet that looks most like a table of ads, which of its lines is the header, and what to say of the others.
+
+    tops: the first lines of each sheet.
+
+    Raises:
+        CatalogError: none has text in it.
+    """
+    tops = {name: lines for name, lines in tops.items() if any(cell.strip() for line in lines for cell in line)}
+    if not tops:
+        raise CatalogError(f"{path.name} has no sheet with text in it. Export it again.")
+    found = {name: find_header(lines, is_known) for name, lines in tops.items()}
+    known = {name: sum(is_known(cell) for cell in tops[name][at] if cell.strip()) for name, at in found.items()}
+    best = max(tops, key=lambda name: (known[name], len(tops[name])))
+    rivals = [name for name in tops if name != best and known[name] and 2 * known[name] > known[best]]
+    note = f'{path.name}: the sheet "{best}" was read; {_list(rivals)} hold tables too (--sheet names one).'
+    return best, found[best], (note,) if rivals else ()
+
+
+def read_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns in a header, up to the last that is filled.
+
+    Raises:
+        CatalogError: they are too many.
+    """
+    names = tuple(cells[: max((at + 1 for at, cell in enumerate(cells) if cell.strip()), default=0)])
+    if len(names) > MAX_COLUMNS:
+        raise CatalogError(f"{path.name} has more than {MAX_COLUMNS:,} columns. Keep those that describe the ads.")
+    return names
+
+
+def check_archive(path: Path, *, is_excel: bool = True) -> None:
     """Refuse a workbook that would fill memory or disk, by what its archive says before anything is unpacked.
+
+    is_excel: False for those of other programs, whose parts have other names.
 
     Raises:
         CatalogError: not a workbook, protected by a password, too many entries, too large, or packed too tightly or oddly.
@@ -108,7 +140,7 @@ def check_archive(path: Path) -> None:
         raise CatalogError(f"{path.name} is not a readable Excel workbook. {error}") from error
     with archive:
         names, entries = set(archive.names), archive.members
-        if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+        if is_excel and ("[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names)):
             raise CatalogError(f"{path.name} is a zip archive but no Excel workbook. Unpack it and give the table inside.")
         if any(entry.flag_bits & 1 for entry in entries):
             raise CatalogError(f"{path.name} is protected by a password. Save it without one.")
@@ -139,13 +171,12 @@ def _open(path: Path, *, with_values: bool) -> Iterator[Any]:
 
 
 def _read_top(sheet: Any) -> list[list[str]]:
-    """Return the first lines of a sheet as texts; none when they are all blank."""
+    """Return the first lines of a sheet as texts."""
     sheet.reset_dimensions()
-    lines = [
-        ["" if value is None else str(_plain(value))[:_MAX_CELL_CHARS] for value in values]
+    return [
+        ["" if value is None else str(plain(value))[:_MAX_CELL_CHARS] for value in values]
         for values in sheet.iter_rows(max_row=MAX_PREAMBLE_LINES, max_col=MAX_COLUMNS + 1, values_only=True)
     ]
-    return lines if any(cell.strip() for line in lines for cell in line) else []
 
 
 def _iter_lines(sheet: Any, first: int, width: int) -> Iterator[Sequence[Any]]:
@@ -158,11 +189,11 @@ def _read_shown(cell: Any, formats: dict[int, str]) -> Any:
 
     formats: of the styles seen so far.
     """
-    value = _plain(cell.value)
+    value = plain(cell.value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
-    if abs(value) >= _KEPT and value % 10 ** (len(f"{abs(value):.0f}") - _NUM_KEPT) == 0:
-        return float(value)  # a spreadsheet keeps fifteen digits, so this one may have been another
+    if _is_rounded(value):
+        return float(value)
     style = cell._style_id
     if style not in formats:
         formats[style] = cell.number_format or ""
@@ -192,12 +223,17 @@ def _pad_zeros(shape: str, value: int) -> str:
     ).strip()
 
 
-def _strip_end(cells: Sequence[str]) -> tuple[str, ...]:
-    end = max((at + 1 for at, cell in enumerate(cells) if cell.strip()), default=0)
-    return tuple(cells[:end])
+def _is_rounded(value: float) -> bool:
+    """True for a number of more than the fifteen digits that a spreadsheet keeps, which may have been another."""
+    return abs(value) >= _KEPT and value % 10 ** (len(f"{abs(value):.0f}") - _NUM_KEPT) == 0
 
 
-def _plain(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
+    """Return a whole number as such where a file knows no other numbers than floats, unless it was rounded."""
+    return int(value) if isinstance(value, float) and value.is_integer() and not _is_rounded(value) else value
+
+
+def plain(value: Any) -> Any:
     """Return a cell as text or number: dates as YYYY-MM-DD, error values as nothing."""
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time(0) else value.isoformat(sep=" ")

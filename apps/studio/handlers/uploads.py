@@ -18,7 +18,7 @@ from adcreative.catalog.zips import Allowance, TooLargeError, ZipReader, find_pr
 from adcreative.errors import AdCreativeError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx", ".xls", ".xlsb", ".ods")
 MAX_FILES = 2000
 MAX_MEMBER_BYTES, MAX_BYTES = 60 * 1024**2, 1024**3
 MAX_DEPTH = 4

@@ -113,7 +113,7 @@ def test_other_archives_and_protected_workbooks_are_named(tmp_path: Path) -> Non
     with pytest.raises(CatalogError, match=r"a\.xlsx is a zip archive but no Excel workbook"):
         read_results(path)
     path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(600))
-    with pytest.raises(CatalogError, match=r"an old Excel workbook \(\.xls\), or one with a password"):
+    with pytest.raises(CatalogError, match=r"it is damaged or protected by a password"):
         read_results(path)
     write_book(path, {"Empty": [[None]]})
     with pytest.raises(CatalogError, match="has no sheet with text in it"):
