@@ -35,10 +35,15 @@ TYPE_HINT = (
     "Slow mornings, properly made\nRoasted on Tuesday, at your door on Thursday.\n12.90 €\nFree delivery over 30 €\nOrder a bag"
 )
 PICTURES = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"]
+# What somebody chooses stays in the page: whoever presses "Make the ads" at once does not wait for an answer first.
 CHOOSE_LINES = """element.addEventListener('change', (event) => {
-  const one = event.target.closest('[data-line]');
-  if (one) trigger('select', {index: Number(one.dataset.line), value: one.value});
+  const one = event.target.closest('[data-line]'), kept = document.querySelector('#make-lines').dataset;
+  if (one) kept.chosen = JSON.stringify({...JSON.parse(kept.chosen ?? '{}'), [one.dataset.line]: one.value});
 });"""
+SHOW_CHOSEN = """() => {
+  const shown = document.querySelector('#make-lines'), chosen = JSON.parse(shown.dataset.chosen ?? '{}');
+  for (const one of shown.querySelectorAll('[data-line]')) one.value = chosen[one.dataset.line] ?? one.value;
+}"""
 OPEN_CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-make], [data-sample]')?.dataset;
   if (one) trigger('select', {index: 0, value: one.make ?? one.sample});
@@ -142,13 +147,18 @@ def _wire_lines(facts: Any, shown: gr.HTML, roles: gr.JSON) -> None:
     def show(facts: str | None, chosen: Any) -> str:
         return make_fragments.lines(read_lines(facts, _chosen(chosen)), TYPED_ROLES)
 
-    def choose_role(event: gr.EventData, facts: str | None, chosen: Any) -> dict[str, str]:
-        lines = read_lines(facts, _chosen(chosen))
-        number = int(event.index)
-        return {**_chosen(chosen), lines[number][1]: str(event.value)} if number < len(lines) else _chosen(chosen)
+    asked = [facts, roles]
+    facts.change(show, asked, shown, js=_with_chosen(asked, roles), trigger_mode="always_last", **MOVES).then(
+        None, js=SHOW_CHOSEN, **MOVES
+    )
 
-    facts.change(show, [facts, roles], shown, trigger_mode="always_last", **MOVES)
-    shown.select(choose_role, [facts, roles], roles, **MOVES)
+
+def _with_chosen(asked: list[Any], roles: gr.JSON) -> str:
+    """Return the script that puts the roles that were chosen on the page in the place of `roles` among what is asked."""
+    return (
+        f"(...asked) => {{ const kept = document.querySelector('#make-lines')?.dataset.chosen;"
+        f" if (kept) asked[{asked.index(roles)}] = JSON.parse(kept); return asked.slice(0, {len(asked)}); }}"
+    )
 
 
 def _chosen(roles: Any) -> dict[str, str]:
@@ -186,7 +196,9 @@ def _wire_making(
         hidden = gr.update(visible=False)
         return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden]
 
-    asked = {"inputs_kwargs": {**form, "visitor": visitor}, "api_name": "make_ads", "show_progress": "hidden"}
+    brought = {**form, "visitor": visitor}
+    asked = {"inputs_kwargs": brought, "js": _with_chosen([*brought.values()], form["roles"]), "api_name": "make_ads",
+             "show_progress": "hidden"}  # fmt: skip
     pressed = press(settled[0])
     pressed.then(begin, None, settled, **MOVES).then(None, js=scroll_to("#make-wall"), **MOVES)
     pressed.then(make_ads, None, outputs, **asked, **WATCHING).then(settle, visitor, settled, **MOVES)
