@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from adcreative.catalog.formats.raw_rows import TableSource, read_unbroken
@@ -22,12 +23,13 @@ from adcreative.catalog.platforms.numbers import PLAIN, NumberReading, finite, i
 from adcreative.catalog.platforms.rates import PERCENT, SHARE, Rate, find_return_unit, find_unit
 from adcreative.catalog.platforms.repeated import check_repeated
 from adcreative.catalog.platforms.totals import LeftOut, Line, find_left_out, is_total, mark_row, means_all, say_when
+from adcreative.config import read_packaged_yaml
 
-FOOTER = "line below the table"
+FOOTER, NO_PART = "line below the table", "asset that is no headline, description or image"
 NO_DAY, ROUNDED = "day that does not fit the others", "ad named by an id that a spreadsheet rounded"
 IGNORE = "ignore"
 TEXT_FIELDS = ("headline", "long_headline", "description", "primary_text")
-IDENTITY_FIELDS = ("ad_name", "ad_id", *TEXT_FIELDS, "file_name")
+IDENTITY_FIELDS = ("ad_name", "ad_id", *TEXT_FIELDS, "file_name", "asset")
 # Breakdowns: whom, where and when an ad was shown to, in and on. They become the creative's context.
 SEGMENT_FIELDS = (
     "age", "gender", "device", "country", "region", "language", "weekday", "hour", "interest", "objective", "keyword",
@@ -36,7 +38,7 @@ SEGMENT_FIELDS = (
 _NAMES = ("ad_name", "ad_id")
 _TEXTS = frozenset(
     (*IDENTITY_FIELDS, *SEGMENT_FIELDS, "campaign", "ad_set", "placement", "audience", "brand", "category", "cta", "image_hash",
-     "test_id", "consent_id", "currency")
+     "test_id", "consent_id", "currency", "asset_type")
 )  # fmt: skip
 BREAKDOWN_FIELDS = ("age", "gender", "device", "country", "region", "placement", "publisher", "hour", "weekday", "network")
 _MAX_COUNT = 1e12
@@ -57,6 +59,23 @@ def find_fault(values: Mapping[str, Any]) -> str:
         if values[name] is not None and (amount is None or amount < 0):
             return f"{name} must be a number from 0, got {_show(values[name])}"
     return ""
+
+
+@cache
+def _parts() -> Mapping[str, str]:
+    names = read_packaged_yaml(Path(__file__).parents[1] / "reports.yaml")["assets"]
+    return {name.casefold(): part for part, spellings in names.items() for name in spellings}
+
+
+def find_part(asset_type: str) -> str:
+    """Return which part of an ad an asset is: headline, description, image; "" for another kind, such as a sitelink."""
+    return _parts().get(asset_type.casefold(), "")
+
+
+def _read_asset(part: str, text: str) -> dict[str, str]:
+    """Return a part as an ad of its own: its words, or the id of its picture, which is the end of its address."""
+    text = " ".join(text.split())
+    return {"ad_name": text, part: text} if part != "image" else {"ad_name": (name := text.rpartition("/")[2]), "ad_id": name}
 
 
 def _show(value: Any) -> str:
@@ -198,6 +217,11 @@ class PlatformLayout:
                                                  "campaign", "ad_set", "test_id", "consent_id", "placement")
         }  # fmt: skip
         values |= self._texts(cells)
+        if "asset" in self.names:
+            part = find_part(raw.get("asset_type", ""))
+            if not part or "asset" not in raw:
+                return NO_PART
+            values |= _read_asset(part, str(raw["asset"]))
         values |= self._counts(raw)
         values["currency"] = raw.get("currency") or self.currency
         values["brand"] = values["brand"] or raw.get("business", "")
@@ -270,6 +294,8 @@ class PlatformLayout:
         context = {name: raw[name] for name in SEGMENT_FIELDS if name in raw and name not in ("publisher", "business")}
         if self.platform and publisher and publisher != values["placement"]:
             context["publisher"] = publisher
+        if "asset" in self.names:
+            context["asset"] = str(raw["asset_type"]).casefold()
         if values["campaign"]:
             context["campaign"] = values["campaign"]
         if values["ad_set"] and (self.ad_set_is == "ad_group" or values["audience"]):

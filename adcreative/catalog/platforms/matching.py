@@ -35,6 +35,10 @@ _DERIVED = ("ctr_link", "ctr", "ctr_outbound", "ctr_all", "cpc_link", "cpc", "cp
 _OUTCOMES = {"conversions": ("purchases", "conversions", "results", "leads"), "revenue": ("revenue", "roas")}
 _FIGURES = frozenset((*_CLICK_RATES, *_DERIVED, *_OUTCOMES["conversions"], *_OUTCOMES["revenue"]))
 _CLICK_KINDS = {"clicks_all": ", which counts every click on the ad", "clicks_outbound": ", which counts clicks that leave"}
+_ASSETS = (
+    "each headline, description and image is read as a part by itself. An impression counts for all parts that were shown, so "
+    "their figures are compared within a kind and not added up."
+)
 _OTHER_TARGETS = ("campaign", "ad_set", "ad_id", "day", "ctr", "conversions", "revenue", "image_hash", "long_headline")
 TARGETS = (*COLUMNS, *(name for name in (*_OTHER_TARGETS, *SEGMENT_COLUMNS) if name not in COLUMNS), IGNORE)
 
@@ -69,11 +73,13 @@ def match_layout(
     given = {fold_column(name): column for name, column in (mapping or {}).items()}
     recognised = _recognise(header)
     places = _place_columns(header, recognised.aliases, given)
+    if "asset_type" not in places:
+        places.pop("asset", None)
     cells = _Cells(places, rows)
     clicks, rate = _choose_clicks(places, recognised.platform, cells, is_given="clicks" in given.values())
     derived = "" if clicks or "impressions" not in places else _choose_derived(places, cells)
     has_results = "impressions" in places and bool(clicks or derived)
-    words = (*TEXT_FIELDS, "file_name", *(() if recognised.platform.clicks_order else ("ad_id",)))
+    words = (*TEXT_FIELDS, "file_name", "asset", *(() if recognised.platform.clicks_order else ("ad_id",)))
     if not any(name in places for name in (IDENTITY_FIELDS if has_results else words)) or (needs_results and not has_results):
         return None
     parts = _order_parts(header, places)
@@ -96,6 +102,7 @@ def match_layout(
         date_range=find_range(preamble, UNORDERED), repeated=_find_repeated(places),
         broken_down=tuple(filter(cells.is_mostly_filled, BREAKDOWN_FIELDS)),
         notes=(
+            *([_ASSETS] if "asset" in places else []),
             *_describe(header, places, source, derived, conversions, revenue), *_tell_blank(header, places, clicks, cells),
         ),
     )  # fmt: skip

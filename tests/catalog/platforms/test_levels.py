@@ -81,3 +81,24 @@ def test_an_ad_library_gives_its_words_and_days(tmp_path: Path) -> None:
     assert any("is an ad library" in str(note) for note in catalog.warnings)
     with pytest.raises(CatalogError, match="is an ad library: it tells when ads ran, and no clicks"):
         read_results(tmp_path / "library.csv")
+
+
+ASSETS = (
+    'Asset details report\n"March 31, 2026 - April 27, 2026"\nAsset status\tAsset\tLevel\tAsset type\tImpr.\tClicks\tCost\n'
+    "Enabled\tRun far\tAd\tHeadline\t1,483\t19\t349.42\nEnabled\tSoft and quick.\tAd\tDescription\t1,983\t82\t1,354.81\n"
+    'Enabled\t"Our shoes\nFor every street\nhttps://example.com"\tCampaign\tSitelink\t11\t0\t0.00\n'
+    "Enabled\thttps://example.com/simgad/9613019788\tCampaign\tImage\t79\t2\t22.71\n"
+)
+
+
+def test_an_asset_is_read_as_a_part(tmp_path: Path) -> None:
+    path = tmp_path / "assets.csv"
+    path.write_bytes(ASSETS.encode("utf-16"))
+    catalog = read_catalog(path)
+    assert [(one.ad_name, one.headline, one.description, one.context["asset"], one.clicks) for one in catalog.creatives] == [
+        ("Run far", "Run far", "", "headline", 19), ("Soft and quick.", "", "Soft and quick.", "description", 82),
+        ("9613019788", "", "", "image", 2),
+    ]  # fmt: skip
+    assert catalog.dropped == {"asset that is no headline, description or image": 1}
+    assert any("compared within a kind" in str(note) for note in catalog.warnings)
+    assert [row.ad_name for row in read_results(path).rows] == ["Run far", "Soft and quick.", "9613019788"]
