@@ -21,6 +21,8 @@ from adcreative.ctr.account.seen_effects import SeenFeature, see_pictures
 from adcreative.features.batch import CreativeFeatures
 
 MIN_RIGHT = 0.8  # of hand-labelled real ads that an attribute of words must be right in, and of those it names
+SEGMENTS = ("age", "gender", "placement", "device", "country", "asset")
+MAX_CONCEPTS = 8  # that are told apart by segment, those with the most ads; with MAX_VALUES of a column, 96 at most
 MAX_VALUES, MIN_SAME = 12, 2  # of one part of the names; ads that have a value, for it to be a kind of ad and no name
 
 
@@ -93,6 +95,26 @@ def name_attributes(creatives: Sequence[Creative], pattern: NamePattern) -> list
             )
             for value, _ in counts.most_common(MAX_VALUES)
         ]  # fmt: skip
+    return found
+
+
+def see_segments(creatives: Sequence[Creative], concept: np.ndarray, labels: Sequence[str]) -> list[SeenFeature]:
+    """Return each concept in each segment it was shown to, where its export is broken down.
+
+    What a segment and a concept are worth by themselves is known beside it, so its worth is what the two make of each other.
+    concept: [N] numbers of the rows' concepts.
+    """
+    found = []
+    largest = [int(number) for number, _ in Counter(concept[concept < len(labels)].tolist()).most_common(MAX_CONCEPTS)]
+    for column in SEGMENTS:
+        values = [str(one.placement if column == "placement" else one.context.get(column, "")) for one in creatives]
+        counts = Counter(filter(None, values))
+        for value, _ in counts.most_common(MAX_VALUES) if len(counts) > 1 else ():
+            is_there = np.array([np.nan if not other else float(other == value) for other in values])
+            found += [
+                SeenFeature(kind="segment", label=f"{labels[one]}, {column} {value}", seen=is_there * (concept == one))
+                for one in largest
+            ]
     return found
 
 

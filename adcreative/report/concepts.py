@@ -21,7 +21,8 @@ def render_concepts(told: Mapping[str, Any], pictures: Sequence[str]) -> str:
         return [picture for picture, _ in zip(filter(None, found), range(NUM_PICTURES), strict=False)]
 
     concepts = [{**one, "pictures": shown(one)} for one in told["concepts"][:MAX_CONCEPTS]]
-    weighed = [one for one in (*concepts, *told["attributes"]) if "effect" in one]
+    named = [*told["attributes"], *(one for one in told["segments"] if one["is_sure"])]
+    weighed = [one for one in (*concepts, *named) if "effect" in one]
     reach = max([LEAST_REACH, *(abs(one[end]) for one in weighed for end in ("change_low", "change_high"))])
     reach = min(reach, 1.0)
 
@@ -30,7 +31,7 @@ def render_concepts(told: Mapping[str, Any], pictures: Sequence[str]) -> str:
 
     for one in weighed:
         one["x"] = {end: x(one[end]) for end in ("change", "change_low", "change_high")}
-    attributes = sorted(told["attributes"], key=lambda one: (not one["is_sure"], -abs(one["effect"])))
+    attributes = sorted(named, key=lambda one: (not one["is_sure"], -abs(one["effect"])))
     return render_part(
         "concepts.html.j2", told=told, concepts=concepts, attributes=attributes[:MAX_ATTRIBUTES],
         twins=[{**one, "pictures": shown(one)} for one in told["twins"][:MAX_TWINS]], width=WIDTH, reach=reach,

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.naming import NamePattern, read_pattern
 from adcreative.catalog.results import ResultRow, read_results
 from adcreative.catalog.tables import failures_path, write_failures, write_rows
-from adcreative.concepts.attributes import find_attributes, find_name_pattern
+from adcreative.concepts.attributes import find_attributes, find_name_pattern, see_segments
 from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
 from adcreative.concepts.grouping import Grouping, Seen, group, see
 from adcreative.concepts.worth import Results, weigh_attributes, weigh_concepts
@@ -164,12 +165,21 @@ def _tell(
             for one in (account.rows[row] for row in with_results)]  # fmt: skip
     ad_of = account.row_of[with_results]
     results = Results(rows, grouping.concept[ad_of], grouping.twin[ad_of])
-    told: dict[str, Any] = {"labels": labels, "stability": grouping.stability, "briefs": (), "concepts": (), "attributes": ()}
+    told: dict[str, Any] = {
+        "labels": labels,
+        "stability": grouping.stability,
+        "briefs": (),
+        "concepts": (),
+        "attributes": (),
+        "segments": (),
+    }
     falling = _falling(account, grouping, days, labels)
     if len(set(results.twin.tolist())) >= MIN_RESULTS:
         weighed = weigh_concepts(results, labels, seed=settings.seed)
         seen = find_attributes([account.ads[at] for at in ad_of], [account.features[at] for at in ad_of], pattern)
         kept, attributes = weigh_attributes(results, seen, seed=settings.seed)
+        _, segments = weigh_attributes(results, see_segments(rows, results.concept, labels), seed=settings.seed)
+        told["segments"] = segments.worths
         by_twin = np.bincount(results.twin, [float(one.impressions or 0) for one in rows])
         usual = int(np.median(by_twin[by_twin > 0]))
         clicks, shown = (sum(getattr(one, name) or 0 for one in rows) for name in ("clicks", "impressions"))
@@ -229,7 +239,7 @@ def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> li
         f"of ten ads eight at a time, the grouping is much the same: adjusted Rand index {grouping.stability:.2f}"
         f"{'' if grouping.stability >= STABLE else '; take the concepts as a proposal'}"
     )
-    worths: Sequence[Worth] = (*told["concepts"], *told["attributes"])
+    worths: Sequence[Worth] = (*told["concepts"], *told["attributes"], *told["segments"])
     for one in [one for one in worths if one.is_sure][:6]:
         change, low, high = (100 * value for value in one.change)
         lines.append(f"{one.label}: {change:+.0f} % clicks ({low:+.0f} to {high:+.0f}) in {one.ads} ads")
@@ -237,6 +247,7 @@ def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> li
         lines.append("no concept and no attribute is surely better or worse than the others yet")
     if not told["concepts"]:
         lines.append("nothing is said of what was worth what: too few different ads have impressions and clicks")
+        lines += _say_longest(account, grouping, told["labels"])
     lines += [
         f"{told['labels'][number]}: tired, its click rate falls by {-100 * (one.change or 0):.0f} % a week"
         for number, one in told["falling"].items()
@@ -246,6 +257,32 @@ def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> li
     return lines
 
 
+def _say_longest(account: _Account, grouping: Grouping, labels: Sequence[str]) -> list[str]:
+    """Return which concept's ads ran longest, of ads that tell days and no results, as those of an ad library."""
+    dated = [one for one in account.ads if one.date_start]
+    if len(dated) < MIN_RESULTS or any(one.has_results for one in account.rows):
+        return []
+    latest = max(one.date_end or one.date_start for one in dated)  # an ad without a last day still runs
+    days = np.array([_count_days(one.date_start, one.date_end or latest) for one in account.ads])
+    medians = {}
+    for number in range(len(labels)):
+        own = days[(grouping.concept == number) & np.isfinite(days)]
+        if len(own) >= MIN_DATED:
+            medians[number] = float(np.median(own))
+    if len(medians) <= 1:
+        return []
+    best = max(medians, key=lambda number: medians[number])
+    return [
+        f"{labels[best]}: its ads ran longest, half of them {medians[best]:.0f} days or more (of all ads "
+        f"{np.nanmedian(days):.0f}); weak evidence that they were worth something"
+    ]
+
+
+def _count_days(start: str, end: str) -> float:
+    return (date.fromisoformat(end) - date.fromisoformat(start)).days if start else float("nan")
+
+
+MIN_DATED = 3  # ads of a concept with days, for half of them to mean something
 STABLE = 0.8  # adjusted Rand index of resamples, below which groups are called a proposal: as the bench's bar
 
 
@@ -276,6 +313,7 @@ def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, 
     plain = {
         "lines": told["lines"], "stability": told["stability"], "num_ads": len(account.ads), "twins": told["twins"],
         "concepts": _plain_concepts(account, grouping, told), "attributes": [one.as_dict() for one in told["attributes"]],
+        "segments": [one.as_dict() for one in told["segments"]],
         "briefs": [one.as_dict() for one in briefs],
     }  # fmt: skip
     write_atomically(out / SHEET, dump_json(plain, indent=1).encode())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adcreative.concepts.attributes import find_attributes, find_name_pattern, says
+from adcreative.concepts.attributes import find_attributes, find_name_pattern, says, see_segments
 from adcreative.concepts.briefs import Budget, rank_briefs, write_brief
 from adcreative.concepts.worth import Results, find_sure, weigh_attributes, weigh_concepts
 from adcreative.creative import Creative
@@ -90,3 +90,24 @@ def test_the_first_brief_is_the_best_concept_with_what_it_lacks_and_compose_read
 )  # fmt: skip
 def test_attributes_of_words(text: str, name: str, is_so: bool) -> None:
     assert says(Creative(headline=text), name) is is_so
+
+
+@pytest.mark.parametrize("change", [1.0, 1.6])
+def test_a_concept_s_worth_in_a_segment_is_told_beside_both(change: float) -> None:
+    rng = np.random.default_rng(5)
+    rows, concept, twin = [], [], []
+    for ad in range(40):
+        for age, rate in (("18-24", 0.02), ("25-34", 0.03), ("35-44", 0.04)):
+            number = ad % 4
+            share = rate * (1.3 if number else 1.0) * (change if (number, age) == (0, "35-44") else 1.0)
+            clicks = int(rng.binomial(4_000, share))
+            rows.append(Creative(
+                ad_name=f"{ad}", file_name="", headline=f"{ad}", impressions=4_000, clicks=clicks, context={"age": age},
+            ))  # fmt: skip
+            concept.append(number)
+            twin.append(ad)
+    results = Results(rows, np.array(concept), np.array(twin))
+    _, told = weigh_attributes(results, see_segments(rows, results.concept, ["run", "b", "c", "d"]), seed=0)
+    sure = {one.label: one.effect for one in told.worths if one.is_sure}
+    assert set(sure) == ({"run, age 35-44"} if change > 1 else set())
+    assert all(0.15 < effect < np.log(change) + 0.1 for effect in sure.values())

@@ -67,6 +67,19 @@ def test_ads_without_results_are_grouped_and_nothing_is_said_of_worth(tmp_path: 
     assert not (tmp_path / "out" / "next.toml").exists()
 
 
+def test_of_an_ad_library_it_is_said_which_ads_ran_longest(tmp_path: Path) -> None:
+    lines = [
+        f"{number}{place},{line},2026-01-01,{'2026-03-01' if number else ''}"
+        for number, idea in enumerate(IDEAS) for place, line in enumerate(idea)
+    ]  # fmt: skip
+    header = "ad_archive_id,ad_creative_link_titles,ad_delivery_start_time,ad_delivery_stop_time"
+    lines[0] += "2026-06-01"
+    (tmp_path / "library.csv").write_text("\n".join([header, *lines, ""]))
+    summary = concepts(tmp_path / "library.csv", tmp_path / "out")
+    assert "fees" in summary.lines[-1]
+    assert "ran longest, half of them 151 days or more (of all ads 59); weak evidence" in summary.lines[-1]
+
+
 def test_what_cannot_be_grouped_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("ad_name,headline,impressions,clicks\na,Sleep well,100,3\n")
     with pytest.raises(CatalogError, match="lists 1 different ads; concepts need at least 2"):

@@ -60,8 +60,8 @@ class Estimate:
 class Worth(Estimate):
     """What something was worth beside like ads without it.
 
-    kind: "concept", "words", "look", "face", "format" or "name". impressions, clicks: of the ads that had it. is_sure: whether
-    it can be told from nothing; missing: what would tell it, "" where that is not known or not needed.
+    kind: "concept", "words", "look", "face", "format", "name" or "segment". impressions, clicks: of the ads that had it.
+    is_sure: whether it can be told from nothing; missing: what would tell it, "" where that is not known or not needed.
     """
 
     kind: str
