@@ -1,4 +1,4 @@
-"""Archives of run folders: which ones a run's audit trail names, and the removal of a person, or of everything, from them."""
+"""Archives of run folders: find the archives of a run, and remove one person or the whole archive."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from adcreative.runs.purging import purge_person
 UNVOUCHED = (
     "an archive that the run's folder alone names, or that was changed since; purge it by itself, or name it with --also"
 )
-LEFT_OUT = (".lock", ".part", ".draft")  # ends of names of files that exist only while something is written
+LEFT_OUT = (".lock", ".part", ".draft")  # suffixes of temporary files, which exist only during a write
 
 
 def is_archive(path: Path) -> bool:
-    """True for a plain file, no link, that begins as an archive does."""
+    """Return whether the path is a regular file (no symlink) that starts with the magic bytes of an archive."""
     try:
         if not is_plain_file(path):
             return False
@@ -35,11 +35,11 @@ def is_archive(path: Path) -> bool:
 
 
 def list_archives(run_dir: Path, summary: PurgeSummary) -> list[Path]:
-    """Return the archives of a run that this user noted, and those that are named; those that the run's folder alone names, and
-    those that were changed since, are listed."""
+    """Return the unchanged archives of a run with this user's seal, except paths in `--also`. Archives that are missing,
+    changed, or noted without a seal are added to `summary.left`."""
     try:
         noted = read_archives(run_dir)
-    except AdCreativeError:  # purge says so
+    except AdCreativeError:  # purge reports the damaged trail
         noted = {}
     found = []
     for path, digests in noted.items():
@@ -56,14 +56,14 @@ def list_archives(run_dir: Path, summary: PurgeSummary) -> list[Path]:
 
 
 def purge_archive(path: Path, summary: PurgeSummary, *, consent_id: str = "", creative: str = "") -> None:
-    """Remove one person from an archive, or the archive itself when nobody is named.
+    """Remove one person from an archive, or the whole archive when neither a consent id nor a creative is given.
 
-    The archive is unpacked into a folder that only its owner may open, purged as a run folder is, and packed anew in one step;
-    the folder goes in the end, and at the next purge when this one is killed. What is not there, or is no archive, is listed.
+    The archive is unpacked into a folder with owner-only permissions, purged like a run folder, and repacked in one step. The
+    temporary folder is removed at the end, or by the next purge after a kill. Missing files and non-archives are listed.
 
     Raises:
-        ArtifactError: the archive is damaged, so that nobody can be taken out of it.
-        ConfigError: what it holds is no run.
+        ArtifactError: the archive is damaged, so no person can be removed from it.
+        ConfigError: the archive does not contain a run.
     """
     if not consent_id and not creative:
         summary.remove(path)
@@ -84,7 +84,7 @@ def purge_archive(path: Path, summary: PurgeSummary, *, consent_id: str = "", cr
             pack_folder(folder, path, leave_out=LEFT_OUT, note=note if isinstance(note, dict) else None, progress=silent,
                         should_stop=never)  # fmt: skip
         else:
-            summary.remove(path)  # the archive of this one person's ad
+            summary.remove(path)  # the archive held only this person's ad
         inside = f"{folder}{os.sep}"
         summary.removed += [f"{path}: {name.removeprefix(inside)}" if inside in name else name for name in found.removed]
         summary.left += [name for name in found.left if not name.startswith(inside)]

@@ -1,7 +1,7 @@
-"""One piece of work in a process of its own, which gives way to everything else on the machine.
+"""Run one function in a separate process with low priority.
 
-A table of a million cells is read in Python, and a training keeps every core busy: in the process that answers people, either
-makes each answer late. The work is a function of a module; what it tells, returns and raises comes back through a pipe.
+Parsing a table of a million cells holds the interpreter, and training keeps every core busy: in the process that serves people,
+both delay every response. The function must be importable; its progress, result and errors come back through a pipe.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from adcreative.progress import Progress, ShouldStop, listening, never, silent
 from adcreative.runs.engines import THREAD_VARIABLES, follow_parent, refuse
 
 Result = TypeVar("Result")
-NICE = 10  # a process that is not nice gets nine times the share of a core, by the weights of Linux (sched(7))
+NICE = 10  # nice level: a process at level 0 gets nine times the CPU share, by the weights of Linux (sched(7))
 PRELOADED = ("adcreative.verbs.account", "adcreative.verbs.rank_features")
 LOOK_S, TELL_S = 0.1, 0.2
-WAIT_S = 20.0  # for work that was asked to stop, before it is ended
+WAIT_S = 20.0  # seconds to wait for the function after a stop request, before its process is ended
 
 
 def run_aside(
     work: Callable[..., Result], *args: Any, progress: Progress = silent, should_stop: ShouldStop = never, **options: Any
 ) -> Result:
-    """Return what `work` returns for these arguments, done in another process with half of the cores.
+    """Call `work` with the given arguments in another process with half of the cores, and return its result.
 
     Args:
-        work: a function of a module; its arguments and its answer can be pickled. One that takes `progress` and `should_stop`
-            is handed its own; one that does not is ended when it should stop, and what its readers tell is told.
+        work: a function of a module, with picklable arguments and result. A function that takes `progress` and `should_stop`
+            receives both; any other is ended on a stop request, and the progress of the table readers is reported.
     Raises:
-        AdCreativeError: whatever the work raised, under its own class; ConfigError: it was stopped and left nothing.
-        EngineError: the process died. RuntimeError: a fault of ours, with its traceback.
+        AdCreativeError: the error raised by `work`, with its class. ConfigError: `work` was stopped and returned nothing.
+        EngineError: the process died. RuntimeError: an unexpected error in `work`, with its traceback.
     """
     context = _find_context()
     ours, theirs = context.Pipe(duplex=False)
@@ -80,7 +80,7 @@ def run_aside(
 def run_here(
     work: Callable[..., Result], *args: Any, progress: Progress = silent, should_stop: ShouldStop = never, **options: Any
 ) -> Result:
-    """Do as `run_aside`, in this process."""
+    """Call `work` like `run_aside`, but in this process."""
     watched = {"progress": progress, "should_stop": should_stop}
     with listening(progress):
         return work(*args, **options, **{name: value for name, value in watched.items() if _takes(work, name)})
@@ -88,7 +88,7 @@ def run_here(
 
 @cache
 def _find_context() -> Any:
-    """Return how processes begin: forked off one that has loaded what reads tables, where the system has that."""
+    """Return the start method: a fork server with the table readers preloaded, where the system supports one, else spawn."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -103,15 +103,15 @@ def _takes(work: Callable[..., Any], name: str) -> bool:
 def _work(
     pipe: Connection, stop: Any, work: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
 ) -> None:  # fmt: skip
-    """Do the work in this process, and send what it tells and what comes of it."""
+    """Run the function in this process, and send its progress and its result or error through the pipe."""
     threads = max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
     for name in THREAD_VARIABLES:
         os.environ[name] = str(min(threads, int(os.environ.get(name) or threads)))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the affair of who asked
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent process
     if hasattr(os, "nice"):
         os.nice(NICE)
     threading.Thread(target=follow_parent, args=(os.getppid(),), daemon=True).start()
-    last_stage, last_s = "", 0.0  # of what was told last
+    last_stage, last_s = "", 0.0  # stage and time of the last progress message
 
     def tell(stage: str, done: int, total: int) -> None:
         nonlocal last_stage, last_s

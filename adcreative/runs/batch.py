@@ -1,7 +1,6 @@
-"""A run over many creatives: from a catalogue through an engine into a log, continued where an earlier run ended.
+"""Process many creatives: read a catalogue, apply a job through an engine, append rows to a log, resume an earlier run.
 
-`score` and `optimize` say what is done with a creative (a Job) and what becomes of the rows; the order of it all is here. Loads
-no torch.
+`score` and `optimize` define the job and how the rows are finished; this module runs the loop. Does not import torch.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ CHUNK = 32
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """What a verb did: where the result is, how many rows it has, how many creatives failed, whether it was stopped.
+    """Outcome of a verb: path of the result, number of rows, number of failed creatives, whether the run was stopped.
 
-    seconds: how long it took. forecast: of a dry run, which has done nothing. lines: sentences for a person to read. unit: what
-    is counted.
+    seconds: duration. forecast: the result of a dry run, which does no work. lines: sentences for the user. unit: name of the
+    counted item.
     """
 
     unit: ClassVar[str] = "creative"
@@ -50,15 +49,15 @@ class RunSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a verb does with every creative of a catalogue.
+    """How a verb processes the creatives of a catalogue.
 
-    stage: what progress calls it. outputs: files that finish writes. inputs: what is read. log_path: where the rows are kept.
-    settings: what must be equal for a run to be continued.
-    as_items: from creatives to what the job is applied to. finish: what becomes of the rows, told whether all of them are
-    there. begin: what is noted before the first of them. rehearsal: a job that writes nothing, for a dry run, tried on
+    stage: label of the progress. outputs: files that `finish` writes. inputs: files that are read. log_path: log of the rows.
+    settings: values that must be equal for a run to be continued.
+    as_items: map creatives to items of the job. finish: turn the rows into the result; the flag says whether the run is
+    complete. begin: called before the first creative. rehearsal: a job without side effects for a dry run, timed on
     num_measured creatives after the first.
-    is_private: the folder of the log shows people; when it is made, only its owner may open it. hash_row: of all that decides
-    about a creative and is not in the settings; a kept row whose hash is another is done anew.
+    is_private: the log folder shows people, so it is created with owner-only permissions. hash_row: hash of everything outside
+    the settings that decides about a creative; a kept row with another hash is computed again.
     """
 
     stage: str
@@ -78,12 +77,12 @@ class Batch:
 
 
 def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Progress, should_stop: ShouldStop) -> RunSummary:
-    """Apply the job to every creative that has no row yet, each row going to disk as soon as it is there; then finish.
+    """Apply the job to every creative without a row, write each row to disk as soon as it is ready, then finish.
 
     Raises:
-        ConfigError: the log belongs to a run with other settings, there is none to resume, or a file that would be written is
-            an input or somebody else's.
-        CatalogError: the disk is full, or the catalogue changed while it was read.
+        ConfigError: the log belongs to a run with other settings, there is no run to resume, or an output file is an input or
+            was written by somebody else.
+        CatalogError: the disk is full, or the catalogue changed during the run.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
     started_s = time.monotonic()
@@ -108,7 +107,7 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
         log.rearrange(kept.places)
         num_done = sum(map(survey.is_wanted, log.rows))
         progress(batch.stage, num_done, survey.num_creatives)
-        made_from: dict[int, str] = {}  # of the creatives under way
+        made_from: dict[int, str] = {}  # hashes of the creatives in progress, by row
         items = batch.as_items(_note_hashes(survey.creatives_to_do(log.rows), batch.hash_row, made_from))
         with closing(apply_job(batch.job, items, config, should_stop)) as finished:  # type: ignore[type-var]
             for rows in finished:
@@ -125,20 +124,20 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
 def _note_hashes(
     creatives: Iterable[Creative], hash_row: Callable[[Creative], str], noted: dict[int, str]
 ) -> Iterator[Creative]:
-    """Yield creatives; the hash of each is taken before its work begins, so that what changes meanwhile is done anew."""
+    """Yield creatives and note each hash before the work starts, so that a creative changed meanwhile is computed again."""
     for creative in creatives:
         noted[creative.row] = hash_row(creative)
         yield creative
 
 
 def chunk_size(num_creatives: int, config: BatchConfig) -> int:
-    """Return how many creatives travel together: fewer when several workers would otherwise wait for one."""
+    """Return the number of creatives in one chunk: fewer when several workers would otherwise wait for one."""
     num_workers = config.workers or (1 if config.engine == "local" else os.cpu_count() or 1)
     return CHUNK if num_workers == 1 else max(1, min(CHUNK, num_creatives // (4 * num_workers)))
 
 
 def check_seen(*paths: Path) -> None:
-    """Raise EngineError where this process does not see what it needs, as on a node of a cluster without the shared folder."""
+    """Raise EngineError when a path is not visible here, as on a cluster node without the shared folder."""
     for path in paths:
         if not path.exists():
             raise EngineError(
@@ -148,7 +147,7 @@ def check_seen(*paths: Path) -> None:
 
 @contextmanager
 def disk_faults(out: Path) -> Iterator[None]:
-    """Turn errors of the operating system, such as a full disk or a weight that is gone, into one sentence."""
+    """Turn operating system errors, such as a full disk or a missing weights file, into errors with one sentence."""
     try:
         yield
     except AdCreativeError:

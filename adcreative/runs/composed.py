@@ -1,9 +1,9 @@
-"""Removal of composed ads: a set that `compose` wrote, or what shows one person in it.
+"""Removal of composed ads: a whole set that `compose` wrote, or the files of a set that show one person.
 
-A set is a folder with parts/ (photos, cut-outs, fonts), a folder an ad, a report and a table; one from an ad has brief/, too.
-Sets of a feed lie side by side, with a table of the rows that failed.
-Only files go that we wrote and nobody changed; others are listed. Photos of the brief are the user's own: they are listed, and
-removed when told to where the user named their place.
+A set is a folder with parts/ (photos, cut-outs, fonts), one folder per ad, a report and a table; a set made from an existing ad
+also has brief/. Sets of a feed share a parent folder with a table of the failed rows. Only unchanged files written by this
+program are removed; others are listed. Photos of the brief belong to the user: they are listed, and removed only on request and
+where the user named their folder.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from adcreative.runs.purge_summary import PurgeSummary, is_plain_file
 from adcreative.runs.purging import drop_rows
 
 PARTS, TAKEN, AD, REPORT, TABLE = Path("parts", "parts.json"), "brief", "ad.json", "report.html", "metadata.csv"
-FEED_FAILURES = "compose.failures.csv"  # beside the sets of a feed: the rows that could not be used
-BLANK_PX = 64  # of the grey picture that stands for a photo that was removed, so that other ads can still be edited
+FEED_FAILURES = "compose.failures.csv"  # next to the sets of a feed: rows that could not be used
+BLANK_PX = 64  # side of the grey picture that replaces a removed photo, so that other ads can still be edited
 
 
 def find_sets(folder: Path) -> list[Path]:
-    """Return the folder itself and those inside it that `compose` wrote a set into, or a brief that it took from an ad."""
+    """Return the folders of composed sets, or of briefs extracted from an ad: the folder itself and folders inside it."""
     if folder.is_symlink() or not folder.is_dir():
         return []
     marks = [path for path in walk(folder) if path.name in (PARTS.name, "brief.toml") and path.parent.name in ("parts", TAKEN)]
@@ -39,12 +39,12 @@ def find_sets(folder: Path) -> list[Path]:
 
 
 def find_failure_tables(folder: Path) -> list[Path]:
-    """Return the tables of failed rows that `compose` wrote beside the sets of a feed, in the folder or inside it."""
+    """Return the tables of failed rows that `compose` wrote for a feed, in the folder or inside it."""
     return [path for path in walk(folder) if path.name == FEED_FAILURES and is_plain_file(path) and is_ours(path)]
 
 
 def purge_failure_table(path: Path, summary: PurgeSummary, *, consent_id: str = "", creative: str = "") -> None:
-    """Remove a table of failed rows, or its rows of one picture. It knows no consent records: for one, it is listed."""
+    """Remove a table of failed rows, or the rows of one picture. With a consent id, only list the table."""
     if creative:
         with own_outputs([path], (), restart=True):
             summary.num_failures += drop_rows(path, lambda cell: fold_name(cell) == fold_name(creative))
@@ -56,7 +56,7 @@ def purge_failure_table(path: Path, summary: PurgeSummary, *, consent_id: str = 
 
 
 def purge_set(folder: Path, summary: PurgeSummary) -> None:
-    """Remove a set: all that we wrote there, and the folders that this empties."""
+    """Remove a set: every file that this program wrote there, and the folders that become empty."""
     sources = _sources(folder)
     for path in list(_walk_set(folder)):
         if path.is_symlink() or path.name in (LIST_NAME, JOURNAL_NAME):
@@ -70,8 +70,8 @@ def purge_set(folder: Path, summary: PurgeSummary) -> None:
 
 
 def purge_person_of_set(folder: Path, summary: PurgeSummary, *, consent_id: str = "", creative: str = "") -> None:
-    """Remove one person from a set: photos that name the consent record, or one by its file's name, with every ad that shows
-    them and the report. A blank stands for the photo, so that the other ads can be edited.
+    """Remove one person from a set: photos with the consent record, or one photo by file name, every ad that shows such a
+    photo, and the report. A blank picture replaces each photo, so that the other ads can still be edited.
     """
     content, sources = read_json(folder / PARTS), _sources(folder)
     photos = content.get("photos")
@@ -104,7 +104,7 @@ def _is_meant(told: Mapping[str, Any], source: Path, consent_id: str, creative: 
 
 
 def _shows(path: Path, numbers: set[int]) -> bool:
-    """Return whether an ad shows one of the photos; one that says nothing of its photos may."""
+    """Return whether an ad shows one of the photos; True for an ad without a list of photos."""
     photos = read_json(path).get("photos")
     return not isinstance(photos, list) or not numbers.isdisjoint(photos)
 
@@ -116,7 +116,7 @@ def _sources(folder: Path) -> list[Path]:
 
 
 def _blank(folder: Path, content: dict[str, Any], numbers: set[int]) -> None:
-    """Write grey pictures where photos were removed, and parts.json without what it said of them."""
+    """Overwrite removed photos with grey pictures, and delete their entries from parts.json."""
     pictures = [folder / PARTS.parent / f"photo-{number}.png" for number in sorted(numbers)]
     for name, empty in (("photos", {"focus": [], "words_may_lie": True}), ("sources", "")):
         told = content.get(name)
@@ -132,7 +132,7 @@ def _blank(folder: Path, content: dict[str, Any], numbers: set[int]) -> None:
 
 
 def _filter_table(path: Path, names: set[str], summary: PurgeSummary) -> None:
-    """Take the rows of ads out of the table."""
+    """Remove the rows of the named ads from the table."""
     if not is_plain_file(path) or not names:
         return
     if not is_ours(path):
@@ -143,7 +143,7 @@ def _filter_table(path: Path, names: set[str], summary: PurgeSummary) -> None:
 
 
 def _clear_sources(sources: list[Path], folder: Path, summary: PurgeSummary) -> None:
-    """Remove photos that we took from an ad; list the user's own, or remove them where that was asked and their place named."""
+    """Remove photos extracted from an ad; list the user's own, or remove them on request where the user named their folder."""
     for path in dict.fromkeys(sources):
         if not is_plain_file(path):
             continue
@@ -156,7 +156,7 @@ def _clear_sources(sources: list[Path], folder: Path, summary: PurgeSummary) -> 
 
 
 def _walk_set(folder: Path) -> Iterator[Path]:
-    """Yield the files of a set, but not those of sets inside it."""
+    """Yield the files of a set, without files of sets nested inside it."""
     inner = [one for one in find_sets(folder) if one != folder]
     for path in walk(folder):
         if not any(path.is_relative_to(one) for one in inner):
@@ -164,7 +164,7 @@ def _walk_set(folder: Path) -> Iterator[Path]:
 
 
 def _drop_empty(folder: Path, summary: PurgeSummary) -> None:
-    """Remove lists of what we wrote where nothing of it is left, and folders that are empty."""
+    """Remove file lists without a remaining file of ours, and empty folders."""
     for where, _, names in os.walk(folder, topdown=False, followlinks=False):
         place, lists = Path(where), {LIST_NAME, JOURNAL_NAME}
         if not any(is_ours(place / name) for name in {*names} - lists if is_plain_file(place / name)):

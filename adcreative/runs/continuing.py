@@ -1,7 +1,7 @@
-"""Which lines of an earlier run still hold: each line names a hash of what its answer was made from.
+"""Match the lines of an earlier run to today's rows by a hash of each line's inputs.
 
-A line stands for the row whose hash it names, wherever that row is today: rows that moved keep their lines, rows that changed
-are done anew. Of a purged row only a salted hash of its names is left; it is known by that. Loads no torch.
+A line belongs to the row with the same hash, at whatever position the row is today: moved rows keep their lines, changed rows
+are computed again. Of a purged row only a salted hash of its names is kept, which still matches. Does not import torch.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from adcreative.creative import NUMBER_COLUMNS, Creative
 from adcreative.errors import ConfigError
 from adcreative.provenance.run_records import MADE_FROM
 
-_NOT_MEANT = ("row", "image_path", "image_u8", *NUMBER_COLUMNS)  # where an ad stands, and what became of it
-_LATER = ("words", "read_note")  # fields that earlier versions did not know: empty they change no hash
+_NOT_MEANT = ("row", "image_path", "image_u8", *NUMBER_COLUMNS)  # position of the ad, and its results: not hashed
+_LATER = ("words", "read_note")  # fields unknown to earlier versions: left out of the hash when empty
 
 Names = tuple[str, str]  # file_name and ad_name
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Which lines hold. places: row of today's data -> key of its line. num_changed: rows whose lines do not hold any more."""
+    """Lines that are still valid. places: today's row number -> key of its line. num_changed: rows with an outdated line."""
 
     places: Mapping[int, int]
     num_changed: int = 0
 
     def warnings(self, num_rows: int) -> tuple[str, ...]:
-        """Return the sentence that says how much is done anew."""
+        """Return a sentence with the number of rows that are computed again."""
         told = f"{self.num_changed} of {num_rows} rows changed since this run began; done anew"
         return (told,) if self.num_changed else ()
 
@@ -44,13 +44,13 @@ def find_kept(
     rows: Iterable[tuple[int, str, Names]],
     is_wanted: Callable[[int], bool] = lambda row: True,
 ) -> Kept:
-    """Hold the lines of an earlier run against today's rows.
+    """Match the lines of an earlier run to today's rows.
 
     Args:
-        lines: key -> line. rows: number, hash and names of each row that is wanted today.
-        is_wanted: of a row's number; lines of other rows are kept for a later run.
+        lines: key -> line. rows: number, hash and names of each row wanted today.
+        is_wanted: whether a row number is wanted; lines of other rows are kept for a later run.
     Raises:
-        ConfigError: a line does not say what it was made from.
+        ConfigError: a line has no hash of its inputs.
     """
     if not lines:
         return Kept({})
@@ -76,20 +76,20 @@ def find_kept(
 
 
 def hash_creative(creative: Creative, *more: str) -> str:
-    """Return a hash of an ad's names, words, context and the bytes of its picture, and of whatever else decides about it."""
+    """Return a hash of an ad's names, words, context and picture bytes, and of any further strings that decide about the ad."""
     told = {name: value for name, value in vars(creative).items() if name not in _NOT_MEANT and (value or name not in _LATER)}
     return hash_told(told | {"context": dict(creative.context)}, _hash_picture(creative), *more)
 
 
 def hash_with_counts(creative: Creative) -> str:
-    """Return a hash of an ad and of its results."""
+    """Return a hash of an ad and its results (counts)."""
     return hash_creative(creative, *(str(getattr(creative, name)) for name in NUMBER_COLUMNS))
 
 
 def hash_named(**models: str) -> dict[str, str]:
-    """Return the settings of a run that say which model each name stood for: a hash of the files of those that lie here.
+    """Return a hash of the model files for each named model that is a local path, for the settings of a run.
 
-    models: by what each does; a name of a server or of the hub has none.
+    models: role -> model name; names of a server or hub model get no hash.
     """
     paths = {f"{name}_sha256": Path(spec.strip()) for name, spec in models.items() if re.search(r"[/\\.]", spec)}
     return {name: hash_files(path) for name, path in paths.items() if path.exists()}
@@ -101,12 +101,12 @@ def hash_told(*told: Any) -> str:
 
 
 def hash_names(salt: str, file_name: str, ad_name: str) -> str:
-    """Return what is kept of a purged creative's names: enough to know it again, and no byte of them."""
+    """Return a salted hash of a purged creative's names, which identifies the creative without keeping a name."""
     return hashlib.sha256("\0".join((salt, file_name, ad_name)).encode("utf-8", "replace")).hexdigest()
 
 
 def _sort_lines(lines: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, set[int]], dict[int, tuple[str, str]]]:
-    """Return hash -> keys of its lines, and key -> salt and hash of the names of each purged line."""
+    """Return hash -> keys of its lines, and key -> salt and name hash of each purged line."""
     made: dict[str, set[int]] = defaultdict(set)
     purged: dict[int, tuple[str, str]] = {}
     for key, line in lines.items():
@@ -134,5 +134,5 @@ def _hash_picture(creative: Creative) -> str:
         return "none"
     try:
         return hash_file(creative.image_path)
-    except OSError:  # its row says so when its turn comes
+    except OSError:  # the error is reported with the row
         return "unreadable"

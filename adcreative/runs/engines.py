@@ -1,9 +1,9 @@
-"""Where the work of a batch is done: in this process, in processes of this machine, or on a Ray cluster.
+"""Engines that run a job: in this process, in processes of this machine, or on a Ray cluster.
 
-A Job is loaded once in each worker and applied to one item after another; what it returns comes back to one writer, here, in
-the order in which it is ready. Nothing is scheduled by us: `concurrent.futures` and Ray hand out the items, and Ray repeats
-those of a worker that died. Only a few items are under way at any time, so memory does not grow with the batch. Knows no
-creatives, no models and no files; `ray` (the extra of that name) is imported when it is asked for.
+A Job is loaded once per worker and applied to one item after another; results come back to one writer in this process, in order
+of completion. `concurrent.futures` and Ray schedule the items, and Ray repeats the items of a dead worker. Only a few items are
+in flight at any time, so memory does not grow with the batch. This module knows no creatives, models or files; `ray` (the extra
+of that name) is imported on demand.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from adcreative.progress import ShouldStop
 
 Rows = list[dict[str, Any]]
 Apply = Callable[[Any], Rows]
-SECONDS_BETWEEN_LOOKS = 2.0  # at the head of a Ray cluster
-RETRIES = 3  # how often Ray gives an item to another worker when one dies of it or under it
+SECONDS_BETWEEN_LOOKS = 2.0  # interval of the checks that the head of a Ray cluster is alive
+RETRIES = 3  # how often Ray gives an item to another worker when a worker dies
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Job(Protocol):
-    """Work that travels to a worker: picklable and small."""
+    """Picklable, small description of work that is sent to a worker."""
 
     def load(self, should_stop: ShouldStop) -> Apply:
-        """Load what the work needs, once a worker, and return the function from an item to its rows."""
+        """Load everything the work needs, once per worker, and return the function from an item to its rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchConfig:
-    """How a batch is worked through. What is computed does not depend on it.
+    """How a batch is executed. The results do not depend on these settings.
 
-    restart: drop an earlier run at the same place. resume: refuse to begin a new run; without it an earlier run is continued,
-    and a new one begun where there is none. limit: the first creatives of the catalogue only; the same run may go on later
-    with more. workers: processes, 1 = this one; None = 1, or with Ray as many as the cluster has cores; a script that asks
-    for several needs `if __name__ == "__main__":`. engine: a key of ENGINES. dry_run: read and check everything, write
+    restart: drop an earlier run at the same path. resume: refuse to begin a new run; without it an earlier run is continued, or
+    a new one begun if there is none. limit: process only the first creatives; the run may later continue with more.
+    workers: number of processes, 1 = this process; None = 1, or with Ray the number of cores of the cluster; a script with
+    several workers needs `if __name__ == "__main__":`. engine: a key of ENGINES. dry_run: read and check everything, write
     nothing.
     """
 
@@ -69,14 +69,14 @@ class BatchConfig:
         if self.engine not in ENGINES:
             raise ConfigError(f'no engine named "{self.engine}". {did_you_mean(self.engine, ENGINES)}')
         if self.engine == "ray":
-            import_ray()  # fails before the long work, not after an hour of it
+            import_ray()  # fails before the long work starts
 
 
 def apply_job(job: Job, items: Iterable[Any], config: BatchConfig, should_stop: ShouldStop) -> Iterator[Rows]:
-    """Yield the rows of each item as soon as they are ready; when told to stop, those under way and no more.
+    """Yield the rows of each item as soon as they are ready; after a stop request, only those of items in flight.
 
     Raises:
-        AdCreativeError: whatever the job raised in a worker, under its own class.
+        AdCreativeError: the error raised by the job in a worker, with its class.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
     return ENGINES[config.engine](job, items, config.workers, should_stop)
@@ -94,7 +94,7 @@ def _apply_local(job: Job, items: Iterable[Any], workers: int | None, should_sto
 
 
 def _apply_in_processes(job: Job, items: Iterable[Any], workers: int, should_stop: ShouldStop) -> Iterator[Rows]:
-    """Use `workers` processes, each with its own copy of what the job loads and its share of the cores."""
+    """Run the job in `workers` processes, each with its own loaded job and an equal share of the cores."""
     threads = max(1, len(os.sched_getaffinity(0)) // workers) if hasattr(os, "sched_getaffinity") else 1
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
@@ -120,7 +120,7 @@ def _apply_in_processes(job: Job, items: Iterable[Any], workers: int, should_sto
             "a worker process died, perhaps for want of memory; the same command goes on where it was. "
             "Try fewer --workers, or --engine ray, which gives the work of a dead worker to another."
         ) from error
-    except BaseException:  # an error, the second Ctrl-C, or a caller that looks no further: nobody waits for these workers
+    except BaseException:  # an error, the second Ctrl-C, or a closed generator: do not wait for the workers
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
         raise
@@ -130,7 +130,7 @@ def _apply_in_processes(job: Job, items: Iterable[Any], workers: int, should_sto
 
 @dataclass(frozen=True)
 class _Refusal:
-    """An error of ours on its way out of a worker: the class and the sentence, which is all that anybody sees."""
+    """An AdCreativeError sent out of a worker: its class and its message."""
 
     kind: type[AdCreativeError]
     sentence: str
@@ -147,12 +147,12 @@ def _unpack(answer: Rows | _Refusal) -> Rows:
 
 
 def refuse(error: AdCreativeError) -> tuple[type[AdCreativeError], str]:
-    """Return class and sentence of an error, as it leaves a process."""
+    """Return the class and message of an error, to be sent between processes."""
     return AdCreativeError if isinstance(error, CreativeError) else type(error), str(error)
 
 
 class _Worker:
-    """A job in its worker process. It is loaded at the first item, where an error can be answered."""
+    """A job in its worker process, loaded at the first item, so that a loading error can be returned."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -167,11 +167,11 @@ class _Worker:
             return _Refusal(*refuse(error))
 
 
-_worker: _Worker | None = None  # of a process that _apply_in_processes started
+_worker: _Worker | None = None  # of a process started by _apply_in_processes
 
 
 def _prepare_process(job: Job, parent_id: int, threads: int) -> None:
-    """Ctrl-C is the parent's affair; the cores are shared out before torch starts; nobody outlives a parent that was killed."""
+    """Prepare a worker process: ignore Ctrl-C, limit threads before torch starts, and exit when the parent is killed."""
     global _worker
     _worker = _Worker(job)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -196,7 +196,7 @@ def import_ray() -> Any:
     """Return the module `ray`, with its usage statistics off.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: `ray` is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -206,9 +206,9 @@ def import_ray() -> Any:
 
 
 def _apply_on_ray(job: Job, items: Iterable[Any], workers: int | None, should_stop: ShouldStop) -> Iterator[Rows]:
-    """Use actors of a Ray cluster: the running one named by RAY_ADDRESS, or a new one on this machine.
+    """Run the job in actors of a Ray cluster: the running cluster named by RAY_ADDRESS, or a new one on this machine.
 
-    Ray places the actors, starts those that died again and repeats the item they were at.
+    Ray places the actors, restarts dead actors and repeats the items they worked on.
     """
     ray = import_ray()
     from ray.util import ActorPool
@@ -230,9 +230,9 @@ def _apply_on_ray(job: Job, items: Iterable[Any], workers: int | None, should_st
         while pool.has_next():
             yield head.wait_for(pool)
     except _HeadGoneError:
-        actors.clear()  # to end them one by one needs the head; they end with it
+        actors.clear()  # killing actors one by one needs the head; the actors end with the head
         raise
-    except (ConnectionError, ImportError, ValueError) as error:  # ray://... without ray[client], an address that is none
+    except (ConnectionError, ImportError, ValueError) as error:  # ray://... without ray[client], or an invalid address
         if isinstance(error, AdCreativeError):
             raise
         raise EngineError(f"no Ray cluster answers at {os.environ.get('RAY_ADDRESS', 'this machine')} ({error})") from error
@@ -247,18 +247,18 @@ def _apply_on_ray(job: Job, items: Iterable[Any], workers: int | None, should_st
 
 
 class _HeadGoneError(EngineError):
-    """Nothing of the cluster can be asked any more."""
+    """The head of the cluster does not respond any more."""
 
 
 class _Head:
-    """The head of a Ray cluster. When it dies, Ray ends this process after a while without a word of ours: it is looked at."""
+    """The head of a Ray cluster, polled because Ray later ends this process without a clear error once the head is dead."""
 
     def __init__(self, ray: Any) -> None:
         self._next_look_s = 0.0
         self._host, _, self._port = ray.get_runtime_context().gcs_address.rpartition(":")
 
     def wait_for(self, pool: Any) -> Rows:
-        """Return what is ready next. Raise EngineError when the head is gone."""
+        """Return the rows of the next finished item. Raise EngineError when the head is gone."""
         while True:
             if time.monotonic() >= self._next_look_s:
                 self._look()

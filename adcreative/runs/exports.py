@@ -1,8 +1,8 @@
-"""What a run left outside of its folder: noted before it is there, so that purge finds it, also what a kill left.
+"""Files that a run wrote outside of its folder, noted before each write, so that purge finds them even after a kill.
 
-An export is a table with pictures beside it. The audit trail of the run notes each picture by its own hash and by that of what
-it was made from, each ad by its variant id, its consent ids and hashes of its names, and each table by its hash. These lines
-are sealed (`provenance.seals`): a trail that somebody else wrote vouches for no file outside of its folder.
+An export is a table with pictures next to it. The run's audit trail notes each picture by its own hash and the hash of its
+source picture, each ad by its variant id, consent ids and hashed names, and each table by its hash. These entries are sealed
+(`provenance.seals`): a trail written by somebody else vouches for no file outside of its folder.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ EXPORTED, PICTURE, TABLES, ARCHIVED, SOURCES = "exported", "exported_picture", "
 
 @dataclass(frozen=True, kw_only=True)
 class ExportTrail:
-    """Notes one export in the audit trail of its run. key: what its lines have in common."""
+    """Writes the entries of one export to the audit trail of its run. key: identifier shared by the entries."""
 
     run: Path
     key: str
 
     @classmethod
     def begin(cls, run: Path, out: Path, format: str, variants: Sequence[Variant]) -> ExportTrail:
-        """Note where an export goes and which ads are in it."""
+        """Note the destination of an export and its ads."""
         trail = cls(run=run, key=secrets.token_hex(8))
         wanted = {one.creative.row for one in variants}
         rows = {row["row"]: row for row in read_rows(run) if row["row"] in wanted}
@@ -47,7 +47,7 @@ class ExportTrail:
         return {"consent_ids": list(split_consent_ids(str(row.get("consent_id") or ""))), "names": names}
 
     def note_picture(self, variant: Variant, from_sha256: str, sha256: str) -> None:
-        """Note a picture that is about to be written."""
+        """Note a picture before it is written."""
         made = {"variant": variant.variant_id, "from_sha256": from_sha256, "sha256": sha256}
         note_sealed(self.run, PICTURE, is_durable=False, export=self.key, **made)
 
@@ -58,7 +58,7 @@ class ExportTrail:
 
 
 def hash_name(key: str, name: Any) -> str:
-    """Return what is noted of a name: enough to know it again, and no byte of it; "" of none."""
+    """Return a salted hash of a name, which identifies the name without storing it; "" for an empty name."""
     return hash_names(key, unicodedata.normalize("NFC", str(name)), "")[:16] if name else ""
 
 
@@ -74,8 +74,8 @@ class ExportedAd:
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What was exported to one place, in one go or several. pictures: by variant id the sha256 of each picture, and of what it
-    was made from. tables: sha256 of each. is_ours: this user noted it, of this very run."""
+    """Everything exported to one path, by one export or several. pictures: variant id -> sha256 of each picture -> sha256 of
+    its source picture. tables: sha256 of each table. is_ours: this user noted the export, for this very run."""
 
     path: Path
     is_ours: bool
@@ -85,7 +85,7 @@ class Exported:
 
 
 def read_exports(run: Path) -> list[Exported]:
-    """Return what a run exported, as its audit trail says: by place, and those that this user vouches for apart from others.
+    """Return the exports in a run's audit trail, by path; exports sealed by this user are kept apart from others.
 
     Raises:
         CatalogError: the trail is damaged.
@@ -108,7 +108,7 @@ def read_exports(run: Path) -> list[Exported]:
 
 
 def _find_moved(path: Path, event: Mapping[str, Any], run: Path) -> Path:
-    """Return where a file is: one inside the run's folder moves with it."""
+    """Return the current path of a file: a path inside the run's folder moves with the folder."""
     noted_at = _read_text(event.get("run"))
     return run.resolve() / path.relative_to(noted_at) if noted_at and path.is_relative_to(noted_at) else path
 
@@ -136,14 +136,14 @@ def _read_texts(value: Any) -> tuple[str, ...]:
 
 
 def note_sources(run: Path, paths: Iterable[Path | None]) -> None:
-    """Note what a run is made from, once: `purge --originals` looks for the user's own pictures there."""
+    """Note the input paths of a run, once: `purge --originals` looks there for the user's own pictures."""
     named = sorted({str(path.resolve()) for path in paths if path is not None})
     if {Path(name) for name in named} - read_sources(run):
         note_sealed(run, SOURCES, paths=named)
 
 
 def read_sources(run: Path) -> set[Path]:
-    """Return the tables and folders that a run was made from, as this user noted them.
+    """Return the input tables and folders of a run, as far as this user noted them.
 
     Raises:
         CatalogError: the trail is damaged.
@@ -159,7 +159,7 @@ def note_archive(run: Path, path: Path) -> None:
 
 
 def read_archives(run: Path) -> dict[Path, set[str]]:
-    """Return where a run was archived, with the hashes that this user noted; none, where nobody of this machine vouches for it.
+    """Return the paths of a run's archives, with the hashes noted by this user; no hashes for entries without a valid seal.
 
     Raises:
         CatalogError: the trail is damaged.
@@ -174,6 +174,6 @@ def read_archives(run: Path) -> dict[Path, set[str]]:
 
 
 def spells_draft(name: str) -> str:
-    """Return the name of the file that a draft of ours was to become (.NAME.xxxxxxxx.part), "" for any other file."""
+    """Return the final file name of one of our drafts (.NAME.xxxxxxxx.part), "" for any other file."""
     found = re.fullmatch(r"\.(.+)\.[A-Za-z0-9_]{8}\.part", name)
     return found[1] if found else ""

@@ -1,7 +1,7 @@
-"""What a run leaves in its folder: the pictures of each edit, and the whole folder of one edited ad. Loads no torch.
+"""Files in a run folder: the pictures of each edit, and the whole folder of one edited ad. Does not import torch.
 
-`optimize` writes many ads into one folder, the app one ad into each; both write pictures through `write_pictures`, so they are
-marked, signed and accompanied by their sidecars in the same way, and plan_test, export and import_results read both.
+`optimize` writes many ads into one folder, the app writes each ad into its own folder; both write pictures through
+`write_pictures`, so marks, signatures and sidecars are the same, and plan_test, export and import_results read both.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ RUN_FILES = (
     RESULTS, SETTINGS, "report.html", FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,
     "campaign.json", "ad-package.zip",
 )  # fmt: skip
-READ_FOLDERS = ("images", "preview", "original", "creatives", "account")  # other verbs write plans and uploads beside them
+READ_FOLDERS = ("images", "preview", "original", "creatives", "account")  # input pictures; other folders hold plans, uploads
 MAX_STEM_BYTES = 80
-OUR_PICTURE = re.compile(r"\d{5,}-.*-[0-9a-f]{8}\.")  # as `picture_stem` calls them
+OUR_PICTURE = re.compile(r"\d{5,}-.*-[0-9a-f]{8}\.")  # names made by `picture_stem`
 RESULT_COLUMNS = (
     "file_name", "status", "edited_image", "headline_original", "headline_edited", "description_original",
     "description_edited", "cta_original", "cta_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low",
@@ -44,7 +44,7 @@ RESULT_COLUMNS = (
 
 
 class Outcome(Protocol):
-    """What an edit search returns."""
+    """Result of an edit search."""
 
     @property
     def result(self) -> EditResult: ...
@@ -56,7 +56,7 @@ class Outcome(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Makers:
-    """Who made a picture: name to hash of every model that took part, for the sidecar; who signs, or nobody."""
+    """Origin of a picture. models: name -> hash of every model that took part, for the sidecar; signing: signer, or None."""
 
     models: Mapping[str, str] = field(default_factory=dict)
     signing: SigningConfig | None = None
@@ -65,14 +65,14 @@ class Makers:
 def write_pictures(
     creative: Creative, outcome: Outcome, out: Path, *, stem: str, makers: Makers, keep_control: bool = False
 ) -> dict[str, str]:
-    """Write original and edited picture of an edit losslessly into `out`/images, and the control if it is to be kept; an ad
-    that is kept has no edited one.
+    """Write the original and the edited picture of an edit losslessly into `out`/images, optionally with the control; an ad
+    without an edit has no edited picture.
 
-    Control and edit say that a model made parts of them, and are signed if somebody signs; the edit has a sidecar. The control,
-    a face rebuilt without an edit, is a technical check that nobody should take for an ad.
+    Control and edit are marked as partly made by a model, and signed if signing is set; the edit has a sidecar. The control, a
+    face rebuilt without an edit, is a technical check and not an ad.
 
     Returns:
-        original_image, control_image, edited_image: paths relative to `out`, of those that there are.
+        original_image, control_image, edited_image: paths relative to `out`, only of the pictures that were written.
     """
     has_made_parts = any(edit.face >= 0 or edit.direction == "scene" for edit in outcome.result.edits)
     pictures = (
@@ -94,18 +94,18 @@ def write_pictures(
 
 
 def safe_stem(file_name: str) -> str:
-    """Return a file name's stem as every file system takes it: letters, digits, "-" and "_", at most MAX_STEM_BYTES."""
+    """Return a file name's stem, portable to every file system: letters, digits, "-", "_"; at most MAX_STEM_BYTES."""
     stem = re.sub(r"[^\w-]+", "-", Path(file_name).stem).strip("-")
     return stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore") or "words"
 
 
 def picture_stem(creative: Creative) -> str:
-    """Return what the pictures of an ad in a run of many are called: row, name, and which content, since rows may move."""
+    """Return the stem of an ad's picture files in a run of many ads: row, name and content hash, since rows may move."""
     return f"{creative.row:05d}-{safe_stem(creative.file_name)}-{hash_creative(creative)[:8]}"
 
 
 def remove_untold(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Remove the pictures in `out`/images that a run wrote and none of its rows names any more, with sidecars and drafts."""
+    """Remove pictures in `out`/images that a run wrote and no row names any more, with sidecars and drafts."""
     remove_drafts(out / "images", lambda name: OUR_PICTURE.match(name) is not None)
     told = {PurePosixPath(name).name for row in rows for name in told_pictures(row)}
     if not (out / "images").is_dir():
@@ -116,7 +116,7 @@ def remove_untold(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def write_original(creative: Creative, directory: Path) -> Path:
-    """Write the ad as it was brought, its picture byte for byte, as a catalogue that plan_test and export read."""
+    """Write the original ad, its picture byte for byte, as a catalogue that plan_test and export can read."""
     make_private_dir(directory)
     if creative.image_path is not None and creative.file_name:
         copy_path = directory / Path(creative.file_name).name

@@ -1,4 +1,4 @@
-"""What a run would do, found out without writing anything: a dry run reads all pictures and tries some creatives."""
+"""Forecast of a run by a dry run, which writes nothing: read all pictures and process a few creatives."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ CHUNK = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What a run would do.
+    """Forecast of a run.
 
-    seconds_each, seconds: of one creative, and of all that are to do with these workers, measured here with an empty cache;
-    None when nothing is to do. num_measured: on how many.
+    seconds_each, seconds: time for one creative, and for all remaining creatives with these workers, measured on this machine
+    with an empty cache; None when nothing is to do. num_measured: number of creatives measured.
     """
 
     to_do: int
@@ -42,8 +42,8 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A job that writes nothing, from creatives to its items, the log and settings of the run, how many to measure, and what a
-    kept row is known by."""
+    """Input of a dry run: a job without side effects, the map from creatives to items, the log path and settings of the run,
+    the number of creatives to measure, and the hash of a row."""
 
     job: Job
     as_items: Callable[[Iterable[Creative]], Iterable[Any]]
@@ -55,7 +55,7 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class CheckJob:
-    """Reads pictures as the real work would, and keeps nothing of them."""
+    """Job that reads pictures like the real job, and keeps nothing of them."""
 
     def load(self, should_stop: ShouldStop) -> Apply:
         return self._check
@@ -74,10 +74,10 @@ class CheckJob:
 def rehearse(
     rehearsal: Rehearsal, survey: Survey, config: BatchConfig, *, progress: Progress, should_stop: ShouldStop
 ) -> tuple[Forecast, tuple[str, ...]]:
-    """Check what a run needs, try some creatives, and say what it would do, and what changed since it began; writes nothing.
+    """Check a run, process a few creatives, and return the forecast and warnings about changed rows; writes nothing.
 
     Raises:
-        ConfigError, CatalogError: what would keep the run from starting.
+        ConfigError, CatalogError: a problem that would keep the run from starting.
     """
     log_path = rehearsal.log_path
     check_resume(config, log_path, log_path)
@@ -113,7 +113,7 @@ def rehearse(
 def _measure(
     apply: Apply, as_items: Callable[[Iterable[Creative]], Iterable[Any]], few: list[Creative], progress: Progress
 ) -> float:
-    """Return the seconds a creative takes; the first one warms up, unless it is all there is."""
+    """Return the seconds per creative; the first creative is a warm-up, unless it is the only one."""
     progress("measuring", 0, len(few))
     for item in as_items(few[:1]):
         apply(item)
@@ -125,14 +125,14 @@ def _measure(
 
 
 def check_resume(config: BatchConfig, log_path: Path, out: Path) -> None:
-    """Raise ConfigError when a run is to be resumed that is not there."""
+    """Raise ConfigError when `resume` is set and there is no run to resume."""
     if config.resume and not log_path.exists():
         done = f" ({out} is there, so it may be finished)" if out.is_file() else ""
         raise ConfigError(f"there is no run at {out} to resume{done}; leave out --resume to begin one")
 
 
 def check_writable(folder: Path) -> None:
-    """Raise CatalogError when nothing can be written into the folder, which need not be there yet."""
+    """Raise CatalogError when the folder, which may not exist yet, cannot be written."""
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise CatalogError(f"{folder} cannot be written; choose another --out")

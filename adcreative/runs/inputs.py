@@ -1,7 +1,7 @@
-"""What is read from a place: a table and the pictures that its rows name, a folder of ads, a run folder, a model folder.
+"""Files that are read as input: a table with the pictures of its rows, a folder of ads, a run folder, a model folder.
 
-A file is known by what it is on the disk, so that links of both kinds, and other spellings of its path, are the same file.
-Loads no torch.
+Files are compared by inode, so that hard links, symlinks and other spellings of a path count as the same file.
+Does not import torch.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Inode = tuple[int, int]
 def find_read(
     outputs: Iterable[Path], sources: Iterable[Path | None], is_ours: Callable[[Path], bool]
 ) -> tuple[Path, Path] | None:
-    """Return the first output that is, or would become, a part of what is read, and from where it is read; None: none is.
+    """Return the first output that is, or would become, a part of a source, with the source; None if there is no such output.
 
     Args:
-        sources: files and folders; those of None are not read. is_ours: of files that this program wrote beside what is read.
+        sources: input files and folders; None is skipped. is_ours: whether this program wrote a file next to the inputs.
     """
     outputs, named = list(outputs), [Path(one) for one in sources if one is not None]
     for source in dict.fromkeys([*named, *(path for one in named for path in _settings_paths(one))]):
@@ -49,14 +49,14 @@ def find_read(
 
 
 def _would_be_read(output: Path, source: Path) -> bool:
-    """Say whether a file of this name belongs to what is read from a folder, even where it is not there yet."""
+    """Return whether a file of this name would be read as a part of the folder, even if the file does not exist yet."""
     if not source.is_dir() or not _is_inside(output, source):
         return False
     return output.name in METADATA_NAMES or (_is_run(source) and _relative(output, source).as_posix() in RUN_FILES)
 
 
 def _list_read(source: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """Yield the files that are read from a place, but for the pictures of a table."""
+    """Yield the files that are read from a source, without the pictures that a table names."""
     if not source.is_dir():
         yield source
     elif _is_run(source):
@@ -68,7 +68,7 @@ def _list_read(source: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
     else:
         try:
             yield from find_metadata(source)
-        except CatalogError:  # two of them: the reader says so
+        except CatalogError:  # two metadata files: the reader reports the error
             yield from (source / name for name in METADATA_NAMES)
         if (sole := find_sole_table(source, SOURCES)) is not None and not is_ours(sole):
             yield sole
@@ -78,7 +78,7 @@ def _list_read(source: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
 
 
 def _is_named_by(table: Path, output: Path) -> bool:
-    """Say whether a file that is there is a picture in a row of a table; asked only where it may be."""
+    """Return whether an existing file is a picture in a row of a table; the table is read only when this is possible."""
     info = output.stat()
     may_be = (is_picture_name(output.name) and _is_inside(output, table.parent)) or info.st_nlink > 1
     if not may_be or table.suffix.casefold() not in SOURCES:
@@ -86,12 +86,12 @@ def _is_named_by(table: Path, output: Path) -> bool:
     try:
         paths = (one.image_path for one in CatalogReader(table) if isinstance(one, Creative) and one.image_path is not None)
         return any(_inode(path) == (info.st_dev, info.st_ino) for path in paths)
-    except CatalogError:  # not a table of ads, or one that needs a mapping: no row can be asked
+    except CatalogError:  # not a table of ads, or a table that needs a mapping: rows cannot be read
         return is_picture_name(output.name)
 
 
 def _settings_paths(run: Path) -> list[Path]:
-    """Return the data, mapping and pictures that a run was made from, those that are there; none for what is no run."""
+    """Return the existing data, mapping and picture paths of a run's settings; empty for other folders."""
     try:
         settings: Any = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -105,7 +105,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _is_encoder(folder: Path) -> bool:
-    """Say whether a folder holds a model of another program, of whose files all are read."""
+    """Return whether a folder holds a model of another program, all files of which are read."""
     return (folder / "config.json").is_file()
 
 
@@ -119,7 +119,7 @@ def _relative(path: Path, folder: Path) -> Path:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    """Say whether a file lies in a folder, by its own name or by that of what it leads to."""
+    """Return whether a file is inside a folder, by its own path or by its symlink target."""
     return any(one.is_relative_to(folder.resolve()) for one in (path.parent.resolve() / path.name, path.resolve()))
 
 

@@ -1,8 +1,8 @@
-"""An append-only record of a long run: one JSON object a line, fsynced, so that a killed run continues where it was.
+"""Append-only log of a long run: one JSON object per line, fsynced, so that a killed run can continue.
 
-One process at a time writes it: the lock is the operating system's, so a killed process leaves none behind. Knows nothing of
-what the lines mean. A run is identified by its settings: a log written under other settings is not continued but refused, with
-both remedies in the message. Memory holds a key and a place in the file for each line, never the lines.
+Only one process at a time writes a log: the lock belongs to the operating system, so a killed process leaves no lock behind.
+The module does not interpret the lines. Settings identify a run: a log with other settings is refused, and the message names
+both remedies. Memory holds a key and a file offset for each line, never the lines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def lock_run(path: Path) -> FileLock:
     """Take the lock of the log at `path`, held until `unlock_run` or the end of the process.
 
     Raises:
-        ConfigError: another process, or another run of this one, holds it.
+        ConfigError: another process, or another run of this process, holds the lock.
     """
     lock = FileLock(path.with_name(f".{path.stem.lstrip('.')}.lock"), timeout=0, is_singleton=False)
     try:
@@ -39,7 +39,7 @@ def lock_run(path: Path) -> FileLock:
 
 
 def unlock_run(lock: FileLock) -> None:
-    """Give the lock back and remove its file; who waits on the removed file is told so by the lock itself."""
+    """Release the lock and remove its file; a process that waits on the removed file is notified by the lock itself."""
     if lock.is_locked:
         with contextlib.suppress(OSError):
             os.unlink(lock.lock_file)
@@ -48,7 +48,7 @@ def unlock_run(lock: FileLock) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of `path` in the block; as `lock_run`."""
+    """Hold the lock of `path` in the block; see `lock_run`."""
     lock = lock_run(path)
     try:
         yield
@@ -57,7 +57,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 class LoggedRows(Mapping[Any, dict[str, Any]]):
-    """The lines of a log by key, in the order in which they were written, each read from disk when it is asked for."""
+    """The lines of a log by key, in the order of writing; each line is read from disk on access."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.places = path, dict[Any, int]()
@@ -79,7 +79,7 @@ class LoggedRows(Mapping[Any, dict[str, Any]]):
 
 
 class RowsInOrder(Sequence[dict[str, Any]]):
-    """Some lines of a log as a sequence; each is read from disk whenever it is looked at."""
+    """Selected lines of a log as a sequence; each line is read from disk on access."""
 
     def __init__(self, rows: Mapping[Any, dict[str, Any]], keys: Sequence[Any]) -> None:
         self.rows, self.keys = rows, keys
@@ -92,15 +92,15 @@ class RowsInOrder(Sequence[dict[str, Any]]):
 
 
 class RunLog:
-    """Lines of one run, keyed by their field `key_field`; `rows` reads what is already there.
+    """The log of one run, keyed by the field `key_field` of each line; `rows` reads the existing lines.
 
     Args:
-        path: the .jsonl file; its settings lie beside it as `<stem>.run.json`.
-        settings: what must be equal for the run to be continued.
+        path: the .jsonl file; the settings are stored next to it as `<stem>.run.json`.
+        settings: values that must be equal for the run to be continued.
         restart: drop an earlier run instead of refusing it.
     Raises:
-        ConfigError: the file belongs to a run with other settings and `restart` is off, a line of it is damaged, or another
-            process is writing it.
+        ConfigError: the file belongs to a run with other settings and `restart` is off, a line is damaged, or another process
+            is writing the file.
         CatalogError: the disk is full, or the folder cannot be written.
     """
 
@@ -131,14 +131,14 @@ class RunLog:
         self._file = self.path.open("ab", buffering=0)
 
     def _index(self) -> None:
-        """Note where each line is; cut off a last line that a kill left half-written."""
+        """Index the offset of each line; cut off a last line that a kill left half-written."""
         self.rows.places, place = read_places(self.path, self.key_field)
         if place < self.path.stat().st_size:
             with self.path.open("r+b") as file:
                 file.truncate(place)
 
     def append(self, *rows: Mapping[str, Any]) -> None:
-        """Add lines and wait until they are on disk; when they do not fit, all of them are taken back.
+        """Append lines and wait until the lines are on disk; when the disk is full, none of the lines is kept.
 
         Raises:
             CatalogError: the disk is full.
@@ -160,29 +160,29 @@ class RunLog:
             size += len(line)
 
     def sort(self, change: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None) -> None:
-        """Bring the lines into the order of their keys, in one step: workers end in any order, the file does not show it.
+        """Sort the lines by key, in one step, since workers finish in any order.
 
         Args:
-            change: what becomes of each row on the way; it must say the same when it is applied again.
+            change: function applied to each row; must be idempotent.
         Raises:
-            CatalogError: the disk is full; the file is as it was.
+            CatalogError: the disk is full; the file is unchanged.
         """
         keys = sorted(self.rows.places)
         if keys != list(self.rows.places) or change is not None:
             self._rewrite((self.rows.places[key], change) for key in keys)
 
     def rearrange(self, places: Mapping[int, int]) -> None:
-        """Leave the lines that are named and give them new keys, in one step. places: new key -> key that a line has now.
+        """Keep only the named lines and give them new keys, in one step. places: new key -> current key.
 
         Raises:
-            CatalogError: the disk is full; the file is as it was.
+            CatalogError: the disk is full; the file is unchanged.
         """
         if any(new != old for new, old in places.items()) or len(places) < len(self.rows.places):
             chosen = ((self.rows.places[old], partial(_renamed, self.key_field, new)) for new, old in sorted(places.items()))
             self._rewrite(chosen)
 
     def _rewrite(self, lines: Iterable[tuple[int, Callable[[dict[str, Any]], Mapping[str, Any]] | None]]) -> None:
-        """Write the file anew: where each line is now, and what becomes of it on the way."""
+        """Rewrite the file from (offset, change) pairs: the offset of each line, and the function applied to it."""
         is_private = not self.path.stat().st_mode & 0o077
         try:
             with self.path.open("rb") as old, open_atomically(self.path, is_private=is_private) as draft:
@@ -197,7 +197,7 @@ class RunLog:
         self._index()
 
     def close(self) -> None:
-        """Give the log to others. A log without a line is removed: nothing was done, so nothing is to be continued."""
+        """Release the log. An empty log is removed, since there is nothing to continue."""
         self._file.close()
         if not self.rows.places:
             self.remove()
@@ -221,15 +221,15 @@ def log_files(path: Path) -> tuple[Path, Path]:
 
 
 def has_lines(path: Path) -> bool:
-    """Return whether something was written to the log at `path`: one without a line is begun anew, under any settings."""
+    """Return whether the log at `path` has any line: an empty log may be begun anew, under any settings."""
     return path.exists() and path.stat().st_size > 0
 
 
 def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Refuse the log at `path` when it was written under other settings; reads only.
+    """Refuse a log that was written under other settings; reads only.
 
     Raises:
-        ConfigError: it was; the settings that differ are named.
+        ConfigError: the settings differ; the message names the differing settings.
     """
     wanted, settings_path = _plain_settings(settings), _settings_path(path)
     found = _read_settings(settings_path) if settings_path.exists() else None
@@ -250,10 +250,10 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 
 def read_places(path: Path, key_field: str) -> tuple[dict[Any, int], int]:
-    """Return where each whole line of a log starts, by key, and where the last of them ends; reads only.
+    """Return the offset of each whole line of a log, by key, and the end of the last whole line; reads only.
 
     Raises:
-        ConfigError: a line in the middle is damaged, which no killed run leaves behind.
+        ConfigError: a line in the middle is damaged (a killed run only damages the last line).
     """
     places: dict[Any, int] = {}
     place = 0
@@ -264,7 +264,7 @@ def read_places(path: Path, key_field: str) -> tuple[dict[Any, int], int]:
             try:
                 key = json.loads(line)[key_field]
                 if isinstance(key, bool) or not isinstance(key, int | str):
-                    raise TypeError(f"{key_field} is {key!r}")  # as damaged as a line that is no JSON
+                    raise TypeError(f"{key_field} is {key!r}")  # treated like a line that is not JSON
                 places[key] = place
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ConfigError(

@@ -1,6 +1,6 @@
-"""The user's own data that a run was made from: which of its pictures it was made of.
+"""The user's own pictures that a run was made from.
 
-They are the user's, not the run's: purge lists them, and removes them when told to. Knows catalogues and rows; loads no torch.
+Purge lists these pictures, and removes them only on request. Knows catalogues and rows; does not import torch.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Names = tuple[str, str]  # file_name and ad_name
 
 
 def find_originals(settings: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], run_dir: Path) -> list[Path]:
-    """Return the pictures outside of the run that its rows were made from, those that are there, each once.
+    """Return the existing source pictures of the rows that are outside of the run, without duplicates.
 
-    Only plain files inside the run's data or its folder of pictures; a name that leads out of them is no original.
+    Only regular files inside the run's data or picture folder; names that lead out of these folders are skipped.
     """
     folders = [path if path.is_dir() else path.parent for path in _paths(settings)]
     found: dict[Path, None] = {}
@@ -33,7 +33,7 @@ def find_originals(settings: Mapping[str, Any], rows: Iterable[Mapping[str, Any]
 
 
 def find_data(settings: Mapping[str, Any]) -> Path | None:
-    """Return where the data of a run lie, when they are still there."""
+    """Return the path of a run's data, if the data still exists."""
     return next(iter(_paths(settings)), None)
 
 
@@ -43,7 +43,7 @@ def _paths(settings: Mapping[str, Any]) -> list[Path]:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    """True for a plain file, no link, that lies in the folder also after links of folders are followed."""
+    """Return whether a path is a regular file (no symlink) inside the folder, also after resolving folder symlinks."""
     try:
         is_file = stat.S_ISREG(os.lstat(path).st_mode)
         return is_file and path.resolve().is_relative_to(folder.resolve())

@@ -1,9 +1,9 @@
-"""Which files a verb may write: never what it reads, and nothing that another program or a person wrote.
+"""Rules for output files: a verb never writes over its inputs, nor over files of another program or a person.
 
-A file counts as ours when the folder's list (`.adcreative.json`, name -> sha256) names it and its content is still what we
-wrote: a table that was edited since is the user's again. While a run writes, the hash of each file is noted in the folder's
-journal before the file appears, so that the files of a killed run are ours, and no file that somebody puts there later.
-`--restart` writes over other files too, but never over what is read.
+A file is ours when the folder's list (`.adcreative.json`, name -> sha256) has the file with its current content: a table edited
+since belongs to the user again. During a run the hash of each file is written to the folder's journal before the file appears,
+so that the files of a killed run are ours, and a file that somebody puts there later is not.
+`--restart` also writes over other files, but never over inputs.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from adcreative.runs.inputs import find_read
 
 LIST_NAME = ".adcreative.json"
 LOCK_SECONDS = 30
-MAX_NAME_BYTES = 230  # of a file system's 255; the rest is for the draft that becomes the file
-JOURNAL_NAME = ".adcreative.jsonl"  # [name, sha256] a line: what a run that has not ended is about to give these names
+MAX_NAME_BYTES = 230  # a file system allows 255; the rest is for the name of the draft
+JOURNAL_NAME = ".adcreative.jsonl"  # one [name, sha256] per line: files that an unfinished run is about to write
 
 
 @contextmanager
 def own_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, restart: bool = False) -> Iterator[None]:
-    """Let the block write `outputs`, and note what it wrote, so that the next run may replace it.
+    """Let the block write `outputs`, and record the written files, so that the next run may replace them.
 
     Args:
-        outputs: every file that the block may write or delete. inputs: what it reads: files, catalogues, runs, models.
-        restart: write over files of others as well.
+        outputs: every file that the block may write or delete. inputs: files, catalogues, runs and models that the block reads.
+        restart: also write over files of others.
     Raises:
         ConfigError: an output is an input, or was written by somebody else.
-        CatalogError: an output cannot be written: it is a folder, or its folder cannot be made or written.
+        CatalogError: an output cannot be written: the path is a folder, or its folder cannot be made or written.
     """
     check_outputs(outputs, inputs, restart=restart)
     foreign = {output: hash_file(output) for output in outputs if output.exists() and not is_ours(output)}
@@ -52,7 +52,7 @@ def own_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, resta
         _note(outputs, except_for=untouched)
         for folder in missing:
             with suppress(OSError):
-                folder.rmdir()  # only where nothing was written into it
+                folder.rmdir()  # removed only if empty
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, restart: bool = False) -> None:
@@ -71,7 +71,7 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None], *, res
 
 
 def _check_place(output: Path) -> None:
-    """Raise CatalogError when nothing can be written under this name."""
+    """Raise CatalogError when no file can be written at this path."""
     try:
         output.name.encode()
     except UnicodeEncodeError as error:
@@ -98,7 +98,7 @@ def _check_place(output: Path) -> None:
 
 
 def check_not_read(outputs: Sequence[Path], inputs: Sequence[Path | None]) -> None:
-    """Raise ConfigError when writing one of `outputs` would replace or change what is read from `inputs`."""
+    """Raise ConfigError when writing one of `outputs` would replace or change a file that is read from `inputs`."""
     if (found := find_read(outputs, inputs, is_ours)) is not None:
         raise ConfigError(
             f"{found[0]} would be written over, and it is what is read ({found[1]}); choose another name to write"
@@ -106,24 +106,24 @@ def check_not_read(outputs: Sequence[Path], inputs: Sequence[Path | None]) -> No
 
 
 def check_not_in_log(outputs: Sequence[Path], log: Path | None) -> None:
-    """Raise ConfigError when one of `outputs` would become a file of a log that is a folder."""
+    """Raise ConfigError when one of `outputs` would become a file inside a log that is a folder."""
     for output in outputs:
         if log is not None and log.is_dir() and output.resolve().parent == log.resolve():
             raise ConfigError(f"{output} would become a part of the log {log}; choose another place to write")
 
 
 def is_ours(output: Path) -> bool:
-    """Return whether the list or the journal of its folder names a file, with the content that we wrote."""
+    """Return whether the list or journal of the folder names the file with its current content."""
     known = {digest for name, digest in _read_journal(output.parent) if name == output.name}
     known.add(str(_read_list(output.parent / LIST_NAME).get(output.name)))
     return known != {"None"} and hash_file(output) in known
 
 
 def _prepare(outputs: Sequence[Path]) -> None:
-    """Make the folders of outputs, and remove the drafts that killed runs left there.
+    """Create the folders of outputs, and remove the drafts of killed runs there.
 
     Raises:
-        CatalogError: a folder cannot be made.
+        CatalogError: a folder cannot be created.
     """
     for folder in dict.fromkeys(output.parent for output in outputs):
         names = {output.name[:DRAFT_LETTERS] for output in outputs if output.parent == folder} | {LIST_NAME}
@@ -135,15 +135,15 @@ def _prepare(outputs: Sequence[Path]) -> None:
 
 
 def _note_draft(outputs: Set[Path], draft: Path, path: Path) -> None:
-    """Note in the journal what a file is about to hold."""
+    """Write the future content hash of a file to the journal."""
     if path.absolute() in outputs:
-        handle = os.open(path.parent / JOURNAL_NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)  # it may name people
+        handle = os.open(path.parent / JOURNAL_NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)  # may name people
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(json.dumps([path.name, hash_file(draft)]) + "\n")
 
 
 def _read_journal(folder: Path) -> list[tuple[str, str]]:
-    """Return what the journal of a folder says; half a line, which a kill leaves, says nothing."""
+    """Return the (name, hash) entries of a folder's journal; a half-written line, left by a kill, is skipped."""
     try:
         lines = (folder / JOURNAL_NAME).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
@@ -157,7 +157,7 @@ def _read_journal(folder: Path) -> list[tuple[str, str]]:
 
 
 def _note(outputs: Sequence[Path], *, except_for: Sequence[Path] = ()) -> None:
-    """Note the hashes of outputs that are there in the lists of their folders; what the journals say comes into the lists.
+    """Write the hashes of existing outputs, and the entries of the journals, to the lists of their folders.
 
     Raises:
         CatalogError: a list cannot be written.
@@ -178,7 +178,7 @@ def _note(outputs: Sequence[Path], *, except_for: Sequence[Path] = ()) -> None:
                         listed[name] = hash_file(folder / name)
                 if listed:
                     text = json.dumps(listed, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-                    is_private = not folder.stat().st_mode & 0o077  # names of ads may be names of people
+                    is_private = not folder.stat().st_mode & 0o077  # ad names may be names of people
                     write_atomically(path, text.encode(), is_private=is_private)
                 else:
                     path.unlink(missing_ok=True)
@@ -189,18 +189,18 @@ def _note(outputs: Sequence[Path], *, except_for: Sequence[Path] = ()) -> None:
 
 
 def drop_outputs(*outputs: Path) -> None:
-    """Take removed files from the lists of their folders."""
+    """Remove the entries of deleted files from the lists of their folders."""
     _note(outputs)
 
 
 def drop_missing(folder: Path) -> None:
-    """Take files that are gone from the list of a folder; the list goes with the last."""
+    """Remove the entries of missing files from the list of a folder; an empty list file is deleted."""
     names = [name for name in _read_list(folder / LIST_NAME) if Path(name).name == name and not (folder / name).exists()]
     drop_outputs(*(folder / name for name in names))
 
 
 def _read_list(path: Path) -> dict[str, Any]:
-    """Return name to hash; a list that is missing or damaged names nothing, so that nothing is written over."""
+    """Return name -> hash; empty for a missing or damaged list, so that nothing is written over."""
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

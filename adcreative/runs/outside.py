@@ -1,8 +1,8 @@
-"""Removal of what a run left outside of its folder: exports that its own audit trail vouches for, and places that are named.
+"""Removal of files outside of the run folder: exports with a seal in the audit trail, and files in paths of the user.
 
-A file of an export goes when its bytes are those that this user's export of this very run wrote there; what was changed since,
-what another run wrote under the same name, and what a run folder alone names is listed and left. In a place that the user names
-(`--also`), files go that show or name whom the purge is about.
+An exported file is removed when its bytes are the bytes that this user's export of this run wrote there. Files changed since,
+files of another run under the same name, and files that only a run folder names are listed and left. In the paths of `--also`,
+files are removed that show or name the person.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ A_LINK = "a link; what lies behind it was not looked at"
 
 
 def remove_exports(run_dir: Path, person: Person | None, summary: PurgeSummary) -> None:
-    """Remove what was exported from a run, tables and pictures; of one person what shows or names them (None: everything)."""
+    """Remove the exports of a run, tables and pictures; with a person only the files that show or name the person."""
     try:
         exports = read_exports(run_dir)
     except AdCreativeError as error:
@@ -50,14 +50,14 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 
 class _Removal:
-    """The removal of one export, or of one person from it."""
+    """Removal of one export, or of one person from an export."""
 
     def __init__(self, export: Exported, person: Person | None, summary: PurgeSummary) -> None:
         self.export, self.summary, self.is_whole = export, summary, person is None
         self.person = Person("", "") if person is None else person.with_exported(export)
         if person is None:
             self.person.ids = {ad.variant_id for ad in export.ads} | set(export.pictures)
-        # by variant id: two ads may have one picture, and only one of them may be theirs
+        # by variant id: two ads may share one picture, and only one of them may be the person's
         self.pictures = {name: set(made) for name, made in export.pictures.items() if name in self.person.ids}
 
     def remove(self) -> None:
@@ -75,11 +75,11 @@ class _Removal:
             self._remove_table(path)
 
     def _remove_picture(self, path: Path) -> None:
-        """Remove a picture with its sidecar, or the draft of one, as far as the trail says that they are theirs."""
+        """Remove a picture with its sidecar, or a draft of it, if the audit trail says that the picture shows the person."""
         name = find_variant_id(path.name)
         has_picture = path.name.endswith(SUFFIX) and os.path.lexists(path.with_name(path.name.removesuffix(SUFFIX)))
         if path.name == LIST_NAME or has_picture or not os.path.lexists(path):
-            return  # a sidecar goes, or went, with its picture
+            return  # a sidecar is removed together with its picture
         if not is_plain_file(path):
             if name in self.person.ids:
                 self.summary.left.append(f"{path} ({A_LINK})")
@@ -106,7 +106,7 @@ class _Removal:
 
 
 def remove_with_sidecar(path: Path, digest: str, summary: PurgeSummary) -> None:
-    """Remove a picture, and the sidecar beside it that is of these very bytes."""
+    """Remove a picture, and its sidecar if the sidecar has the picture's hash."""
     beside = sidecar_path(path)
     if read_json(beside).get("picture_sha256") == digest:
         summary.remove(beside)
@@ -114,10 +114,10 @@ def remove_with_sidecar(path: Path, digest: str, summary: PurgeSummary) -> None:
 
 
 def search_places(person: Person, summary: PurgeSummary) -> None:
-    """Remove from the places that the user named what shows or names whom the purge is about.
+    """Remove files in the paths of `--also` that show or name the person.
 
-    A file goes that was named itself, with the pictures of the export that it is; of a folder those pictures, and what we wrote
-    there. Other files are listed.
+    A path that is a file is removed itself, with the pictures of its export; in a folder, pictures of the person and files
+    written by this program are removed. Other files are listed.
     """
     for place in summary.also:
         if place.is_symlink():
@@ -149,7 +149,7 @@ def search_places(person: Person, summary: PurgeSummary) -> None:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, links as themselves and never what is behind them."""
+    """Yield the files below a folder; symlinks are yielded themselves and never followed."""
     for where, folders, names in os.walk(folder, followlinks=False):
         yield from told((Path(where) / name for name in sorted(names)), "looking through files")
         yield from (Path(where) / name for name in sorted(folders) if (Path(where) / name).is_symlink())

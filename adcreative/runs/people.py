@@ -1,4 +1,4 @@
-"""Whom a purge is about: the names that may stand in files, and the hashes of their pictures."""
+"""The person to purge: the names that may occur in files, and the hashes of the person's pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from adcreative.runs.purge_summary import PICTURES, is_plain_file
 LOOKING = "looking at pictures of the run"
 KINDS = ("original", "control", "edited")
 MAX_SEARCHED_BYTES = 200_000_000
-# scripts that part no words: a name in them may have letters on both sides
+# scripts without spaces between words: a name may have letters on both sides
 _UNPARTED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
@@ -35,11 +35,11 @@ _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 @dataclass
 class Person:
-    """Everybody with a consent record, or one creative: what rows name them, their names, and the hashes of their pictures.
+    """Everybody with a consent id, or one creative: the names that identify rows, and the hashes of the pictures.
 
-    creative: file_name or ad_name. names: how files may spell them. pairs: file_name and ad_name of their rows. hashes: sha256
-    of their pictures. ids: variant ids of their ads. stems: how the names of exported pictures of theirs begin; shared_stems:
-    and those of other ads, too.
+    creative: file_name or ad_name. names: spellings of the names in files. pairs: (file_name, ad_name) of the matching rows.
+    hashes: sha256 of the pictures. ids: variant ids of the ads. stems: prefixes of exported picture names of these ads only;
+    shared_stems: prefixes that other ads share.
     """
 
     consent_id: str
@@ -53,14 +53,14 @@ class Person:
 
     @classmethod
     def of_run(cls, rows: Iterable[Mapping[str, Any]], run_dir: Path) -> Person:
-        """Return everybody of a run."""
+        """Return a person that stands for everybody in a run."""
         person = cls("", "")
         for row in told(rows, LOOKING):
             person.learn(row, run_dir)
         return person
 
     def is_named_by(self, row: Mapping[str, Any], fields: tuple[str, str] = ("file_name", "ad_name")) -> bool:
-        """Return whether a row, or a sidecar, is about them."""
+        """Return whether a row, or a sidecar, belongs to the person."""
         first, second = (str(row.get(name) or "") for name in fields)
         if self.consent_id:
             return self.consent_id in split_consent_ids(str(row.get("consent_id") or ""))
@@ -69,21 +69,21 @@ class Person:
         return False
 
     def learn(self, row: Mapping[str, Any], run_dir: Path) -> None:
-        """Note the names and pictures of a row that is about to be emptied."""
+        """Add the names and pictures of a row that is about to be emptied."""
         names = str(row.get("file_name") or ""), str(row.get("ad_name") or "")
         self.learn_names(*names)
         self.pairs |= {names} - {("", "")}
         self.hashes |= hash_pictures(row, run_dir)
 
     def learn_names(self, *names: str) -> None:
-        """Note names, their stems, and how files of a run spell them; a letter, or two Latin ones, are in everything."""
+        """Add names, their stems, and their spellings in files of a run; one letter, or two Latin letters, are dropped."""
         for name in map(fold_name, names):
             stem = PurePosixPath(name).stem
             self.names |= {name, PurePosixPath(name).name, stem, re.sub(r"[\W_]+", "-", stem).strip("-")}
         self.names = {name for name in self.names if len(name) > (2 if name.isascii() else 1)}
 
     def with_exported(self, export: Exported) -> Person:
-        """Return them with the ids of those exported ads that are theirs, and the hashes of the pictures that left."""
+        """Return a copy with the variant ids of the person's exported ads, and the hashes of the exported pictures."""
         ids = {ad.variant_id for ad in export.ads if self._has(ad)}
         ids |= {name for name, made in export.pictures.items() if not self.hashes.isdisjoint(made.values())}
         hashes = {sha256 for name in ids for sha256 in export.pictures.get(name, ())}
@@ -97,14 +97,14 @@ class Person:
         return any(tuple(hash_name(ad.key, name) for name in pair) == ad.names for pair in self.pairs)
 
     def is_spelled(self, text: str) -> bool:
-        """Return whether a text has one of the names in it, not as a part of a longer word: "ad1" is not in "ad10"."""
+        """Return whether a text contains one of the names as a whole word: "ad1" does not match "ad10"."""
         text = unicodedata.normalize("NFC", text)
         return any(re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text) for name in self.names)
 
     def is_called(self, path: Path, digest: str) -> bool | None:
-        """Return whether a picture has the name of one of their ads, as an export gives it; None: or that of another ad.
+        """Return whether a picture's name is an export name of one of the person's ads; None if another ad shares the name.
 
-        One with a sidecar of its own is the ad's that the sidecar names.
+        A picture with its own sidecar belongs to the ad that the sidecar names.
         """
         name = find_variant_id(path.name)
         if name in self.ids or read_json(sidecar_path(path)).get("picture_sha256") == digest:
@@ -113,34 +113,34 @@ class Person:
         return None if stem in self.shared_stems else stem in self.stems
 
     def learn_stems(self, others: Iterable[Mapping[str, Any]]) -> None:
-        """Note how exports call their ads, apart from names that are cut to those of other ads."""
+        """Set the prefixes of export names of the person's ads, apart from truncated names shared with other ads."""
         taken = {stem for row in others for stem in _name_exports(row.get("file_name"), row.get("ad_name"))}
         stems = {stem for pair in self.pairs for stem in _name_exports(*pair)}
         self.stems, self.shared_stems = stems - taken, stems & taken
 
     def is_shown(self, path: Path, digest: str) -> bool:
-        """Return whether a picture shows them: by its own hash, or by that of what its sidecar says that it was made from."""
+        """Return whether a picture shows the person: by its own hash, or by the source hash in its sidecar."""
         if digest in self.hashes:
             return True
         content = read_json(sidecar_path(path))
         return content.get("picture_sha256") == digest and self.is_told_by(content)
 
     def is_told_by(self, sidecar: Mapping[str, Any]) -> bool:
-        """Return whether the content of a sidecar is about them."""
+        """Return whether a sidecar's content names the person."""
         encoded = sidecar.get("encoded")
         made_from = encoded.get("from_sha256") if isinstance(encoded, dict) else None
         is_theirs = made_from in self.hashes or self.is_named_by(sidecar, ("original", "ad_name"))
         return sidecar.get("format") == FORMAT and is_theirs
 
     def is_in(self, path: Path) -> bool:
-        """Return whether a file is known to hold them; `look_into` says which files cannot be told."""
+        """Return whether a file is known to hold the person; `look_into` returns None for files that cannot be searched."""
         return bool(self.look_into(path))
 
     def look_into(self, path: Path) -> bool | None:
-        """Return whether a file is one of the pictures, is called by one of the names, or has one in it.
+        """Return whether a file is one of the pictures, has one of the names as its file name, or contains a name.
 
-        None: it cannot be told, of a file of more than MAX_SEARCHED_BYTES and of an archive that is damaged, encrypted or
-        grows beyond them.
+        None: undecided, for a file of more than MAX_SEARCHED_BYTES and for an archive that is damaged, encrypted or unpacks to
+        more.
         """
         if self.is_spelled(path.name) or find_variant_id(path.name) in self.ids:
             return True
@@ -151,7 +151,7 @@ class Person:
         return self._is_content(path.read_bytes(), path.name)
 
     def _is_packed_in(self, path: Path) -> bool | None:
-        """Return whether an archive holds a picture or a name; None: it cannot be read whole."""
+        """Return whether an archive contains a picture or a name; None if the archive cannot be read completely."""
         try:
             with ZipReader(path, Allowance(MAX_SEARCHED_BYTES)) as archive:
                 if any(self.is_spelled(name) for name in archive.names):
@@ -173,13 +173,13 @@ class Person:
 
 
 def _find_word(name: str) -> re.Pattern[str]:
-    """Return what finds a name as a word of its own; letters of a script without spaces may stand beside it."""
+    """Return a pattern that matches a name as a whole word; in scripts without spaces, letters may be adjacent to the name."""
     before, after = ("" if _UNPARTED.match(letter) else r"[^\W_]" for letter in (name[0], name[-1]))
     return re.compile(rf"(?<!{before or '[0-9A-Za-z]'}){re.escape(name)}(?!{after or '[0-9A-Za-z]'})")
 
 
 def _name_exports(file_name: Any, ad_name: Any) -> set[str]:
-    """Return how an export begins the names of an ad's pictures, before the variant id."""
+    """Return the prefixes of an ad's exported picture names, before the variant id."""
     named, no_id = Creative(file_name=str(file_name or ""), ad_name=str(ad_name or "")), "acv" + 12 * "0"
     if not named.file_name and not named.ad_name:
         return set()
@@ -187,15 +187,15 @@ def _name_exports(file_name: Any, ad_name: Any) -> set[str]:
 
 
 def fold_name(name: str) -> str:
-    """Return a name as it is compared: one letter with an accent is one, however a system spells it (NFC)."""
+    """Return a name in the Unicode form NFC, for comparison: accented letters have one spelling."""
     return unicodedata.normalize("NFC", name)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return what a JSON file says; nothing of one that is no plain file, damaged or of another shape."""
+    """Return the object in a JSON file; empty for a path that is no regular file, for damaged files and other JSON types."""
     try:
         content = json.loads(path.read_text(encoding="utf-8")) if is_plain_file(path) else {}
-        json.dumps(content, ensure_ascii=False).encode()  # half of a letter is no name
+        json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate is not valid text
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -207,7 +207,7 @@ def hash_pictures(row: Mapping[str, Any], run_dir: Path) -> set[str]:
 
 
 def picture_paths(row: Mapping[str, Any], run_dir: Path) -> list[Path]:
-    """Return where a row's pictures are said to be, inside images/ only."""
+    """Return the paths of a row's pictures, restricted to images/."""
     names = [PurePosixPath(name) for name in told_pictures(row)]
     return [
         run_dir / name for name in names if name.parts[:1] == ("images",) and len(name.parts) > 1 and ".." not in name.parts
@@ -215,7 +215,7 @@ def picture_paths(row: Mapping[str, Any], run_dir: Path) -> list[Path]:
 
 
 def told_pictures(row: Mapping[str, Any]) -> set[str]:
-    """Return where a row says that its pictures are: as it came and edited, in further shapes, other versions."""
+    """Return all picture paths in a row: original and edited, further sizes, alternatives."""
     listed = [row.get(name) for name in ("sizes", "alternatives")]
     beside = [one.get("image") for rows in listed if isinstance(rows, list) for one in rows if isinstance(one, dict)]
     return {str(name) for name in (*(row.get(f"{kind}_image") for kind in KINDS), *beside) if name}

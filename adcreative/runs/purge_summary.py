@@ -1,4 +1,4 @@
-"""What a purge removed and what it left: a list to read, and the only place that deletes a file."""
+"""The report of a purge (removed and remaining files), and the only module that deletes files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(kw_only=True)
 class PurgeSummary:
-    """What was removed (paths as given, and bytes), what was left on purpose and why, and how many cache entries went.
+    """Removed files (paths as given, and bytes), remaining files with the reason, and number of removed cache entries.
 
-    num_rows: of results.jsonl, emptied. num_failures: of failure tables, removed.
-    removes_originals: remove the user's own pictures too. also: places outside of the run that the user named, files and
-    folders: only there is anything removed that the run's folder alone leads to.
+    num_rows: emptied rows of results.jsonl. num_failures: removed rows of failure tables.
+    removes_originals: also remove the user's own pictures. also: files and folders outside of the run named by the user; files
+    that only the run folder points to are removed only there.
     """
 
     removed: list[str] = field(default_factory=list)
@@ -32,14 +32,14 @@ class PurgeSummary:
     _linked: dict[tuple[int, int], Path] = field(default_factory=dict)
 
     def is_named(self, path: Path) -> bool:
-        """Return whether the user named a path outside of the run, or a folder that it is in."""
+        """Return whether the user named this path outside of the run, or a folder that contains it."""
         return any(path.resolve().is_relative_to(place.resolve()) for place in self.also)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, or a link itself, and note what went; what lies behind a link is listed, or removed when told to.
+        """Remove a file or a symlink and record it; the target of a symlink is listed, or removed on request.
 
         Raises:
-            CatalogError: it cannot be removed.
+            CatalogError: the file cannot be removed.
         """
         try:
             info, behind = os.lstat(path), path.resolve() if path.is_symlink() else None
@@ -58,20 +58,20 @@ class PurgeSummary:
             self.left.append(f"{behind} (behind the link {path}, which was removed; purge it there)")
 
     def _count_names(self, path: Path, info: os.stat_result) -> None:
-        """Note a file that had further names (hard links), until the last of them is removed too."""
+        """Record a file with further names (hard links), until the last name is removed too."""
         if info.st_nlink > 1:
             self._linked[info.st_dev, info.st_ino] = path
         else:
             self._linked.pop((info.st_dev, info.st_ino), None)
 
     def list_linked(self) -> None:
-        """List what was removed and is still there under another name."""
+        """List removed files that still exist under another name."""
         said = "(has another name on this disk, a hard link, under which it is still there)"
         self.left += [f"{path} {said}" for path in self._linked.values()]
         self._linked.clear()
 
     def sentences(self) -> list[str]:
-        """Say it for people."""
+        """Return the summary as sentences for the user."""
         if not (self.removed or self.num_rows or self.num_failures or self.num_cached):
             return ["nothing was left to remove", *(f"left: {name}" for name in self.left)]
         num_files = len(self.removed)
@@ -88,7 +88,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def is_plain_file(path: Path) -> bool:
-    """True for a file that is no link."""
+    """Return whether the path is a regular file and no symlink."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:

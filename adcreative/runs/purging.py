@@ -1,11 +1,11 @@
-"""Remove what was kept of people: pictures, rows, sidecars, exports and plans of one person or of a whole run, and the cache.
+"""Remove personal data: pictures, rows, sidecars, exports and plans of one person or of a whole run, and the cache.
 
-Only folders that `optimize`, `demo` or the app wrote are touched, and in them only files that we wrote; outside of them what
-their audit trail says of exports, sealed by this user (`runs.outside`), and places that the user names. What else names the
-person is listed and left, the user's own pictures and tables among them. Links are removed or left, never followed, and what
-lies behind one is listed. When told to (`removes_originals`), the pictures go that the run was made from. The feature cache
-holds face codes by content, and knows with which consent ids a picture was seen: of one person only those entries go; otherwise
-it is emptied as a whole. Doing it twice removes nothing more and says so.
+Only folders that `optimize`, `demo` or the app wrote are touched, and there only files that this program wrote. Outside of
+these folders, only exports in the audit trail with this user's seal (`runs.outside`) and paths named by the user are touched.
+Other files that name the person are listed and left, including the user's own pictures and tables. Symlinks are removed or
+left, never followed; their targets are listed. With `removes_originals`, the source pictures of the run are removed, too. The
+feature cache stores face codes by content, with the consent ids of the pictures: for one person only the matching entries are
+removed; otherwise the cache is emptied. A second purge removes nothing more and says so.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ MAY_HOLD = "too large, encrypted or damaged to be searched, so it may hold the p
 
 
 def purge_cache(cache_dir: Path, summary: PurgeSummary, *, consent_id: str = "") -> None:
-    """Remove from the feature cache what was found in pictures seen with a consent id; without one, everything.
+    """Remove the feature cache entries of pictures with a consent id; without an id, all entries.
 
-    A cache folder that is a link is left.
+    A cache folder that is a symlink is left.
     """
     if cache_dir.is_symlink():
         summary.left.append(f"{cache_dir} (a link; purge where it leads)")
@@ -64,10 +64,10 @@ def purge_cache(cache_dir: Path, summary: PurgeSummary, *, consent_id: str = "")
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the folder itself when it is a run, or was one, else the run folders inside it, such as those of the app.
+    """Return the folder itself if it is a run or a purged run, else the run folders inside it, such as the app's.
 
     Raises:
-        ConfigError: the folder is a link, or neither a run nor a folder of runs.
+        ConfigError: the folder is a symlink, or neither a run nor a folder of runs.
     """
     if folder.is_symlink():
         raise ConfigError(f"{folder} is a link; purge the folder that it leads to by its own name")
@@ -80,10 +80,10 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def purge_run(run_dir: Path, summary: PurgeSummary) -> None:
-    """Remove a run folder and its exports: everything that a run wrote; the folder itself when nothing else is in it.
+    """Remove all files that a run wrote, with its exports; the folder itself if no other file is in it.
 
     Raises:
-        ConfigError: the folder is a link, was not written by a run, or a run is writing it.
+        ConfigError: the folder is a symlink, was not written by a run, or is in use by a run.
     """
     if not _is_ours(run_dir):
         return
@@ -120,14 +120,14 @@ def _readable_rows(run_dir: Path, summary: PurgeSummary) -> list[dict[str, Any]]
 
 
 def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", creative: str = "") -> None:
-    """Remove one person from a run folder and its exports: pictures and their copies, sidecars, and what rows, failures, plans
-    and uploads say. The report goes too, since it shows them; the same commands write all of it again without the person.
+    """Remove one person from a run folder and its exports: pictures and copies, sidecars, and text in rows, failures, plans and
+    uploads. The report is removed too, since it shows the person; rerun the commands to write these files without the person.
 
     Args:
-        consent_id: the record that the creatives name (one of several counts).
+        consent_id: the consent id of the creatives (a match with one of several counts).
         creative: file_name or ad_name of one creative.
     Raises:
-        ConfigError: as `purge_run`, or neither or both of the two are given.
+        ConfigError: as `purge_run`, or neither or both of the arguments are given.
     """
     if bool(consent_id) == bool(creative):
         raise ConfigError("say whom to remove: either a consent id or a creative")
@@ -145,12 +145,12 @@ def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", 
         person.learn(row, run_dir)
     for row in rows:
         if row not in meant and not person.hashes.isdisjoint(shared := hash_pictures(row, run_dir)):
-            person.hashes -= shared  # a picture that another ad shows too is that ad's
+            person.hashes -= shared  # a picture shared with another ad belongs to that ad
             if consent_id:
                 summary.left.append(f"row {row['row']} of {run_dir / RESULTS} ({SAME_PICTURE})")
     person.learn_stems(row for row in rows if row not in meant)
     if meant and len(meant) == len(rows) and read_json(run_dir / MARKER).get("verb") == "studio":
-        purge_run(run_dir, summary)  # the folder of this one ad
+        purge_run(run_dir, summary)  # the app's folder of one ad
         return
     lock = lock_run(run_dir / RESULTS)
     try:
@@ -194,8 +194,8 @@ def _remove_person(
 
 
 def _with_exported(run_dir: Path, person: Person, *, is_ours: bool = False) -> Person:
-    """Return a person with what was exported of them; is_ours: as far as this user vouches for it."""
-    with suppress(AdCreativeError):  # said where exports are removed
+    """Return the person with the data of exports; is_ours: only exports with this user's seal."""
+    with suppress(AdCreativeError):  # reported where exports are removed
         for export in read_exports(run_dir):
             if export.is_ours or not is_ours:
                 person = person.with_exported(export)
@@ -203,7 +203,7 @@ def _with_exported(run_dir: Path, person: Person, *, is_ours: bool = False) -> P
 
 
 def _find_spelling(creative: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return how the run spells a creative: as it was typed, or else the one name that differs from it by case alone."""
+    """Return the spelling of a creative in the run: as typed, or else the only name that differs just by case."""
     names = {str(row.get(field) or "") for row in rows for field in ("file_name", "ad_name")}
     folded = fold_name(creative)
     alike = {name for name in names if fold_name(name).casefold() == folded.casefold()}
@@ -211,8 +211,8 @@ def _find_spelling(creative: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _clear_originals(run_dir: Path, rows: Sequence[Mapping[str, Any]], person: Person | None, summary: PurgeSummary) -> None:
-    """List the user's own pictures that rows were made from, and what lies behind images/ where it is a link; remove both
-    when told to. The user's table is listed where it names the person."""
+    """List the user's own source pictures, and the files behind a symlinked images/; remove both on request. The user's table
+    is listed if it names the person."""
     settings, mark = read_json(run_dir / MARKER), "--originals removes it"
     data, originals = find_data(settings), find_originals(settings, rows, run_dir)
     if summary.removes_originals:
@@ -241,7 +241,7 @@ def _clear_originals(run_dir: Path, rows: Sequence[Mapping[str, Any]], person: P
 
 
 def _vouched_sources(run_dir: Path) -> list[Path]:
-    """Return the folders that a run was made from, as this user noted them; of a table its folder."""
+    """Return the input folders of a run that this user noted; for a table its folder."""
     try:
         return [path if path.is_dir() else path.parent for path in read_sources(run_dir)]
     except AdCreativeError:
@@ -249,9 +249,9 @@ def _vouched_sources(run_dir: Path) -> list[Path]:
 
 
 def _remove_mentions(run_dir: Path, person: Person, kept_paths: Set[Path], summary: PurgeSummary) -> None:
-    """Remove copies of the pictures, and files of ours that name the person; list those that we did not write.
+    """Remove copies of the pictures, and our files that name the person; list other files.
 
-    kept_paths: pictures of other ads, which go by no likeness of names.
+    kept_paths: pictures of other ads, which are kept even if a name matches.
     """
     for path in list(walk(run_dir)):
         if path.is_symlink():
@@ -275,17 +275,17 @@ def _remove_mentions(run_dir: Path, person: Person, kept_paths: Set[Path], summa
 
 
 def _filter_failures(path: Path, person: Person) -> int:
-    """Take the rows that name the person out of a failure table; return how many there were."""
+    """Remove the rows of a failure table that name the person; return the number of removed rows."""
     if not is_plain_file(path) or not person.names or not person.is_in(path):
         return 0
     return drop_rows(path, person.is_spelled)
 
 
 def drop_rows(path: Path, is_meant: Callable[[str], bool]) -> int:
-    """Take the rows out of a table that have a cell of which that is said; return how many there were."""
+    """Remove the rows of a table with a cell for which `is_meant` is true; return the number of removed rows."""
     lines = list(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
     reader, kept, num_gone, start = csv.reader(lines), [], 0, 0
-    for cells in reader:  # a row may take several lines; those that stay are kept byte for byte
+    for cells in reader:  # a row may take several lines; remaining rows are kept byte for byte
         is_gone = start > 0 and any(is_meant(unescape_cell(cell)) for cell in cells)
         kept += [] if is_gone else lines[start : reader.line_num]
         num_gone, start = num_gone + is_gone, reader.line_num
@@ -294,7 +294,7 @@ def drop_rows(path: Path, is_meant: Callable[[str], bool]) -> int:
 
 
 def _is_ours(run_dir: Path) -> bool:
-    """Return whether there is a run to remove; raise ConfigError when there is something else."""
+    """Return whether there is a run to remove; raise ConfigError for any other folder."""
     if run_dir.is_symlink():
         raise ConfigError(f"{run_dir} is a link; purge the folder that it leads to by its own name")
     if not run_dir.exists() or (is_plain_file(run_dir / TOMBSTONE) and not (run_dir / MARKER).exists()):
@@ -308,7 +308,7 @@ def _is_ours(run_dir: Path) -> bool:
 
 
 def _emptied(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row that keeps the creative's place, so that a continued run does not edit it anew, and no name of it."""
+    """Return the row without names; its row number stays, so that a continued run does not edit the creative again."""
     salt = secrets.token_hex(8)
     digest = hash_names(salt, str(row.get("file_name") or ""), str(row.get("ad_name") or ""))
     empty = EditResult(file_name="", ad_name="", status="failed", reason=REASON, seed=int(row.get("seed", 0))).as_dict()
@@ -316,7 +316,7 @@ def _emptied(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _remove_tree(folder: Path, summary: PurgeSummary, *, only_pictures: bool) -> None:
-    """Remove the files of a folder of ours and the folders that this empties; other files stay, links are not followed."""
+    """Remove the files in one of our folders and the folders that become empty; other files stay, symlinks are not followed."""
     if folder.is_symlink():
         summary.remove(folder)
         return

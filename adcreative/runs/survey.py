@@ -1,7 +1,7 @@
-"""A catalogue looked over once before a run: how many creatives, which failed, what brands did earlier, which are still to do.
+"""One pass over a catalogue before a run: count creatives and failures, collect brand histories, list remaining creatives.
 
-The catalogue is streamed, as often as it is needed: what is kept of a creative is its row number, and of brands with results
-their latest creatives (words and counts, no pixels). Loads no torch.
+The catalogue is streamed as often as needed; memory holds only the row number of each creative, and for brands with results the
+latest creatives (words and counts, no pixels). Does not import torch.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ HISTORY_PER_BRAND = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What one look over a catalogue found.
+    """Result of one pass over a catalogue.
 
-    data: where it lies, as it was given. num_creatives: usable ones, at most the limit; last_row: of the last of them.
-    history: folded brand -> its latest creatives with results, brands with one creative left out, oldest first.
+    data: path as given. num_creatives: number of usable creatives, at most the limit; last_row: row of the last of them.
+    history: folded brand -> its latest creatives with results, oldest first, only for brands with more than one creative.
     """
 
     data: Path
@@ -43,11 +43,11 @@ class Survey:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences about the catalogue that the user should see."""
+        """Return warnings about the catalogue for the user."""
         return tuple(self.reader.warnings)
 
     def creatives_to_do(self, done: Container[int] = ()) -> Iterator[Creative]:
-        """Yield the wanted creatives that have no row yet, in order."""
+        """Yield the wanted creatives without a row yet, in order."""
         for creative in self.reader:
             if isinstance(creative, Creative) and self.is_wanted(creative.row) and creative.row not in done:
                 yield creative
@@ -68,13 +68,13 @@ def survey_catalog(
     data: Path, columns: Path | TableSettings | None = None, limit: int | None = None, *, images: Path | None = None,
     with_days: bool = True, words: Path | None = None,
 ) -> Survey:  # fmt: skip
-    """Look over a catalogue once, under its absolute path, which workers with another working folder understand too.
+    """Scan a catalogue once, under its absolute path, which is also valid for workers with another working folder.
 
-    images is the folder with the pictures of an export's ads; with_days is as for `read_catalog`; words is a words file, with
-    which each ad brings the words of its picture (`features.known_words`).
+    images: folder with the pictures of an export's ads; with_days: as in `read_catalog`; words: a words file, which adds the
+    words in each ad's picture (`features.known_words`).
 
     Raises:
-        CatalogError: it cannot be read, or nothing in it can be used; the first failure is named. Or the words file is none.
+        CatalogError: the catalogue or words file cannot be read, or no creative is usable (the first failure is named).
     """
     reader = CatalogReader(
         Path(data).absolute(), columns=columns, images=images and Path(images).absolute(), with_days=with_days,
@@ -115,12 +115,12 @@ def _latest(creatives: Sequence[Creative]) -> list[Creative]:
 
 
 def fold_brand(creative: Creative) -> str:
-    """Return a brand as it is compared; see `features.builder.fold`."""
+    """Return a brand in the form used for comparison; see `features.builder.fold`."""
     return " ".join(creative.brand.split()).casefold()
 
 
 def chunked(creatives: Iterable[Creative], size: int) -> Iterator[tuple[Creative, ...]]:
-    """Yield runs of `size` creatives; the last may be shorter."""
+    """Yield tuples of `size` creatives; the last may be shorter."""
     source = iter(creatives)
     while chunk := tuple(islice(source, size)):
         yield chunk
