@@ -1,8 +1,8 @@
-"""Who approved the edits of a run, and the audit trail of what was done to it. Loads no torch and knows no model.
+"""Approval of a run's edits, and the audit trail of the run. Does not import torch and knows no model.
 
-Every event of a run is one line of its audit.jsonl, never rewritten. An approval covers the edits as they are: words, the bytes
-of each picture that leaves (as it came, edited, in further shapes) and what the sidecars say. The hash of all that is noted
-with it, so that whatever changes afterwards needs an approval of its own.
+Every event of a run is one line of its audit.jsonl, never rewritten. An approval covers the current edits: the words, the bytes
+of each delivered picture (original, edited, further sizes) and the content of the sidecars. The approval stores one hash over
+all of this, so that any later change needs a new approval.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from adcreative.provenance.seals import SEAL, has_seal, seal_event
 from adcreative.provenance.sidecar import approve_sidecar, hash_sidecar, read_sidecar, sidecar_path
 
 AUDIT = "audit.jsonl"
-BROUGHT = "original"  # where the folder of one ad keeps its picture as it was brought
-COVERS = 2  # version of what an approval covers; 1 held no picture
+BROUGHT = "original"  # folder of one ad's original picture
+COVERS = 2  # version of the covered content; version 1 covered no picture
 _APPROVED = (
     "row", "status", "file_name", "ad_name", "original_image", "edited_image", "headline_original", "headline_edited",
     "description_original", "description_edited", "cta_edited", "edits", "consent_id",
@@ -37,7 +37,7 @@ _REMEDY = "look at report.html and say who approves: --approved-by NAME (approve
 
 @dataclass(frozen=True, kw_only=True)
 class Approved:
-    """What may leave: the event of the approval, and the sha256 of each picture that it covers, by path."""
+    """Approved content: the approval event, and path -> sha256 of each picture that the approval covers."""
 
     event: Mapping[str, Any]
     pictures: Mapping[Path, str]
@@ -46,15 +46,15 @@ class Approved:
 def approve(
     run: Path, *, by: str, words_sha256: str, markets: Sequence[str] = (), at: datetime | None = None
 ) -> dict[str, Any]:
-    """Note that a person approved the edits of a run, of one ad or of many, in the sidecars of the pictures and in the audit
-    trail; return the event. It covers the edits as they are now: whatever is edited later needs an approval of its own.
+    """Record that a person approved the edits of a run, of one ad or of many, in the sidecars and in the audit trail; return
+    the event. The approval covers the current edits: later edits need a new approval.
 
     Args:
-        markets: where they will run, as `disclosures` knows them; the duties that were on that list are noted with it.
-        words_sha256: hash of the words that leave with the edits and stand in no row of the run, "" for none.
+        markets: markets where the ads will run, as in `disclosures`; the resulting duties are recorded with the approval.
+        words_sha256: hash of words that are delivered with the edits but are in no row of the run, "" for none.
     Raises:
-        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: a picture was changed since it was made, or has no
-            sidecar (nothing is noted then), or a market is unknown.
+        ConfigError: no name, or `run` has no edited ad. ProvenanceError: a picture was changed since the edit, or has no
+            sidecar (nothing is recorded then), or a market is unknown.
     """
     at = at or datetime.now().astimezone()
     if not by.strip():
@@ -79,10 +79,10 @@ def approve(
 
 
 def check_approved(run: Path, *, words_sha256: str) -> Approved:
-    """Return the latest approval of the edits of a run, of one ad or of many, and the pictures that it covers.
+    """Return the latest approval of a run's edits (one ad or many), and the pictures that the approval covers.
 
     Raises:
-        ConfigError: nobody approved them as they are now.
+        ConfigError: the current edits are not approved.
     """
     approvals = [event for event in read_events(run) if event["event"] == "approved"]
     if not approvals:
@@ -103,8 +103,8 @@ def check_approved(run: Path, *, words_sha256: str) -> Approved:
 
 @dataclass(frozen=True, kw_only=True)
 class _Edit:
-    """What one edited ad delivers. row: the fields that are covered, with the hashes of pictures and sidecars. pictures: sha256
-    by path, of those that are there. made: those of them that the run made, which have a sidecar."""
+    """Delivered content of one edited ad. row: covered fields, with the hashes of pictures and sidecars. pictures: path ->
+    sha256 of the existing pictures. made: the pictures made by the run, which have a sidecar."""
 
     row: Mapping[str, Any]
     pictures: Mapping[Path, str]
@@ -124,7 +124,7 @@ def _hash_edits(edits: Sequence[_Edit]) -> str:
 
 
 def _say_changed(event: Mapping[str, Any], edits: Sequence[_Edit]) -> str:
-    """Return which rows were changed since an approval, as far as it says what they were."""
+    """Return a phrase with the rows changed since an approval, as far as the approval recorded its rows."""
     rows = event.get("rows")
     known = rows if isinstance(rows, dict) else {}
     now = {str(edit.number): edit.digest[:16] for edit in edits}
@@ -134,7 +134,7 @@ def _say_changed(event: Mapping[str, Any], edits: Sequence[_Edit]) -> str:
 
 
 def _read_edits(run: Path) -> list[_Edit]:
-    """Return what the edited ads of a run deliver, by row."""
+    """Return the delivered content of a run's edited ads, by row."""
     rows = read_rows(run) if (run / RESULTS).exists() else ()
     edited = told((row for row in rows if row["status"] == "edited"), "reading pictures of the run")
     return sorted((_read_edit(run, row) for row in edited), key=lambda edit: edit.number)
@@ -149,29 +149,29 @@ def _read_edit(run: Path, row: Mapping[str, Any]) -> _Edit:
     if brought:
         paths |= {f"{BROUGHT}/{brought}": find_member(run, f"{BROUGHT}/{brought}")}
     pictures = {path: hash_file(path) for path in paths.values() if path is not None}
-    # a picture that is not there is covered as missing, so that none comes in its place
+    # a missing picture is covered as missing, so that no picture can be added later
     told = {name: [pictures[path], hash_sidecar(path)] if path is not None else None for name, path in paths.items()}
     has_sidecar = [path for name in made if name and (path := paths[name]) is not None]
     return _Edit(row=covered | {"pictures": told}, pictures=pictures, made=has_sidecar)
 
 
 def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:
-    """Add one line to the audit trail of a run, wait until it is on disk, and return it.
+    """Append one line to the audit trail of a run, wait until the line is on disk, and return it.
 
     Raises:
-        CatalogError: it cannot be written.
+        CatalogError: the line cannot be written.
     """
     at = at or datetime.now().astimezone()
     return _append(run, {"at": at.isoformat(timespec="seconds"), "event": event, **details})
 
 
 def note_sealed(run: Path, event: str, *, is_durable: bool = True, **details: Any) -> dict[str, Any]:
-    """Add one line of what a run leaves outside of its folder, with a seal (`provenance.seals`); it names the folder, too.
+    """Append one sealed line (`provenance.seals`) about a file outside of the run folder; the line includes the folder's path.
 
     Args:
-        is_durable: False does not wait for the disk: a kill loses nothing, a power cut may.
+        is_durable: False does not wait for the disk: a kill loses nothing, a power cut may lose the line.
     Raises:
-        CatalogError: it cannot be written.
+        CatalogError: the line cannot be written.
     """
     at = datetime.now().astimezone().isoformat(timespec="seconds")
     sealed = seal_event({"at": at, "event": event, **details, "run": str(run.resolve())})
@@ -193,9 +193,9 @@ def _append(run: Path, line: dict[str, Any], *, is_durable: bool = True) -> dict
 
 
 class Voucher:
-    """Says of an event of a run whether this user noted it, of this very run, wherever its folder was moved to.
+    """Decides whether this user recorded an event for this very run, even if the run's folder was moved.
 
-    A copy does not pass for the run: while the folder that the event names still holds the event, it is that folder's.
+    A copy does not pass for the run: while the folder in the event still holds the event, the event belongs to that folder.
     """
 
     def __init__(self, run: Path) -> None:
@@ -211,14 +211,14 @@ class Voucher:
         if folder not in self._kept:
             try:
                 self._kept[folder] = {event.get(SEAL) for event in read_events(Path(folder))}
-            except CatalogError:  # damaged, and there
+            except CatalogError:  # a damaged trail still exists there
                 self._kept[folder] = None
         kept = self._kept[folder]
         return kept is None or seal in kept
 
 
 def read_events(run: Path) -> list[dict[str, Any]]:
-    """Return the audit trail of a run, oldest first; empty without one. A line that a kill left half-written is left out.
+    """Return the audit trail of a run, oldest first; empty without a trail. A last line half-written by a kill is skipped.
 
     Raises:
         CatalogError: a line is damaged in another way.

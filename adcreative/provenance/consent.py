@@ -1,11 +1,11 @@
-"""May the faces of a creative be edited, and in which directions: consent records and the one question put to them.
+"""Consent records: whether the faces of a creative may be edited, and in which directions.
 
 A creative names its record in `consent_id`; several people are several ids joined by ";", and all of them must permit. The
-reserved id "synthetic-person" says that nobody real is shown. Anything else is refused with one sentence: no id, no such
-record, not yet valid, expired, out of scope, no edit left. A record covers everybody shown in the pictures of its scope:
-which face is whose is not looked at, since that would take face recognition.
+reserved id "synthetic-person" states that no real person is shown. Everything else is refused with one sentence: no id, unknown
+record, not yet valid, expired, out of scope, no edit left. A record covers everybody shown in the pictures of its scope: faces
+are not matched to people, since that would take face recognition.
 
-Sentences name the record, never the person: they end up in reports and logs.
+Sentences name the record, never the person, since the sentences end up in reports and logs.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
 
 ALL_EDITS = "all"
-COLOUR_EDITS = ("exposure", "warmth", "contrast", "saturation", "crop")  # of the whole picture; they need no consent
+COLOUR_EDITS = ("exposure", "warmth", "contrast", "saturation", "crop")  # edits of the whole picture, which need no consent
 _ALWAYS = "0001-01-01"
 _MAX_FILE_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentRecord:
-    """What one person (or a group shown together) agreed to.
+    """The consent of one person (or of a group shown together).
 
     edits: directions that may be changed, or ("all",). valid_from, expires: dates (YYYY-MM-DD); the last day counts. files,
     brands, platforms: the scope; patterns such as "images/ada-*.jpg", compared without regard to case; empty covers all. In
@@ -69,7 +69,7 @@ class ConsentRecord:
             raise ProvenanceError("; ".join(faults))
 
     def refusal(self, creative: Creative, today: date) -> str:
-        """Return why this record does not permit edits of `creative` on `today`, or "" when it does."""
+        """Return the reason why this record does not permit edits of `creative` on `today`, or "" if it does."""
         name = f'consent record "{self.consent_id}"'
         if today < date.fromisoformat(self.valid_from):
             return f"{name} is valid only from {self.valid_from}, and today is {today}"
@@ -87,12 +87,12 @@ class ConsentRecord:
 
 
 def _fold(text: str) -> str:
-    """Return a text as scopes are compared: without regard to case, and to how a system spells letters with accents."""
+    """Return a text in the form used to compare scopes: casefolded, with one spelling of accented letters."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _covers_file(name: str, pattern: str) -> bool:
-    """Return whether a pattern covers a file's name; a name that climbs with ".." is covered by none."""
+    """Return whether a pattern covers a file's name; no pattern covers a name with ".."."""
     name, pattern = name.replace("\\", "/"), pattern.replace("\\", "/")
     if ".." in name.split("/"):
         return False
@@ -112,14 +112,14 @@ def _translate(part: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Permission:
-    """The answer: is_granted; directions allowed (None: every one); refusal, one sentence, empty when granted."""
+    """Answer to a request. is_granted; directions: allowed directions (None: all); refusal: one sentence, empty if granted."""
 
     is_granted: bool
     directions: tuple[str, ...] | None = None
     refusal: str = ""
 
     def allowed(self, names: Sequence[str]) -> list[str]:
-        """Return those of `names` that may be edited, in their order."""
+        """Return the names that may be edited, in the given order."""
         if not self.is_granted:
             return []
         return [name for name in names if self.directions is None or name in self.directions]
@@ -127,21 +127,21 @@ class Permission:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentBook:
-    """All records that were read. An empty book permits synthetic persons and nobody else."""
+    """All consent records. An empty book permits only synthetic persons."""
 
     records: Mapping[str, ConsentRecord] = field(default_factory=dict)
     source: str = ""
 
     @property
     def content_hash(self) -> str:
-        """sha256 of the records ("" without any): a run is not continued under other consents."""
+        """sha256 of the records ("" if empty): a run is not continued under other consents."""
         if not self.records:
             return ""
         plain = [config_as_dict(self.records[key]) for key in sorted(self.records)]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def permit(self, creative: Creative, today: date) -> Permission:
-        """Say whether the faces of `creative` may be edited on `today`, and in which directions."""
+        """Return whether the faces of `creative` may be edited on `today`, and in which directions."""
         ids = split_consent_ids(creative.consent_id)
         if not ids:
             return Permission(
@@ -164,9 +164,9 @@ class ConsentBook:
         return Permission(is_granted=True, directions=None if allowed is None else tuple(sorted(allowed)))
 
     def check_directions(self, known: Iterable[str]) -> None:
-        """Raise ConfigError when a record names an edit that does not exist: a typo must not pass as "not allowed".
+        """Raise ConfigError when a record names an unknown edit: a typo must not pass as "not allowed".
 
-        An edit that exists passes, also when it is not offered or needs no consent.
+        A known edit passes, even if it is not offered or needs no consent.
 
         Args:
             known: the directions of the face model.
@@ -198,7 +198,7 @@ def read_consents(path: Path | None) -> ConsentBook:
         files = ["images/ada-*.jpg"]
 
     Raises:
-        ProvenanceError: the file cannot be read, or a record is wrong; all faults in one message.
+        ProvenanceError: the file cannot be read, or a record is invalid; one message lists all faults.
     """
     if path is None:
         return ConsentBook()
@@ -222,7 +222,7 @@ def read_consents(path: Path | None) -> ConsentBook:
 
 
 def _read_entries(path: Path) -> list[Mapping[str, Any]]:
-    """Return the tables of a consent file, unchecked."""
+    """Return the unvalidated tables of a consent file."""
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise ProvenanceError(f"{path} is larger than {_MAX_FILE_BYTES // 1_000_000} MB; split the consent file.")
@@ -233,7 +233,7 @@ def _read_entries(path: Path) -> list[Mapping[str, Any]]:
         raise ProvenanceError(f"{path} is not UTF-8 text. Save it as UTF-8.") from error
     try:
         content: Any = json.loads(text) if path.suffix.casefold() == ".json" else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # both decoders' errors are ValueErrors
+    except (ValueError, RecursionError) as error:  # both decoders raise ValueErrors
         kind = "JSON" if path.suffix.casefold() == ".json" else "TOML"
         raise ProvenanceError(f"{path} is not valid {kind}: {error}. Correct that place.") from error
     entries = content.get("consent") if isinstance(content, dict) and set(content) == {"consent"} else None
@@ -243,7 +243,7 @@ def _read_entries(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _plain_dates(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry with TOML dates as text, as JSON has them."""
+    """Return the entry with TOML dates as text, as in JSON."""
     plain = {key: value.date() if isinstance(value, datetime) else value for key, value in entry.items()}
     return {key: value.isoformat() if isinstance(value, date) else value for key, value in plain.items()}
 

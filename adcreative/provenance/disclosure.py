@@ -1,9 +1,9 @@
-"""Which disclosures the law of a place or the rules of a platform may ask for, given what was edited. Not legal advice.
+"""Disclosures that the law of a place or the rules of a platform may require for a set of edits. Not legal advice.
 
-The rules are dated data (rules/*.yaml): each has a level, the day it applies from, when it was checked, and its sources; where
-sources differ, `doubt` says so. Rules of your own replace those with the same id (`rules_dir`). This file only matches.
+The rules are dated data (rules/*.yaml): each has a level, the day it applies from, the day it was checked, and its sources;
+`doubt` explains where sources differ. Custom rules replace shipped rules with the same id (`rules_dir`).
 
-levels: required (law), platform (a platform's own rule), check (it depends; have it looked at).
+levels: required (law), platform (a platform's own rule), check (depends on the case; ask an expert).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NEEDED = {"id", "title", "level", "when", "applies_from", "duty", "how", "check
 
 @dataclass(frozen=True, kw_only=True)
 class Disclosure:
-    """One duty that may apply. is_in_force: on the day that was asked about. doubt: where sources differ, or ""."""
+    """One duty that may apply. is_in_force: on the requested day. doubt: where sources differ, or ""."""
 
     rule_id: str
     market: str
@@ -60,17 +60,17 @@ def disclosures(
     is_synthetic: bool = False,
     rules_dir: Path | None = None,
 ) -> list[Disclosure]:
-    """Return the duties that may apply, the required first, then by market.
+    """Return the duties that may apply, required duties first, then by market.
 
     Args:
-        markets: "eu", "us-ny", "meta", "tiktok", "google", a name or alias of one of them, or "all".
-        edits: what was changed (Edit records, or rows of results.jsonl); none of them: nothing is to be disclosed unless the
-            person shown is synthetic.
+        markets: "eu", "us-ny", "meta", "tiktok", "google", a name or alias of a market, or "all".
+        edits: the edits (Edit records, or rows of results.jsonl); without edits there is nothing to disclose unless the person
+            shown is synthetic.
         on: the day the ad runs; rules that apply later are listed with is_in_force False.
         is_synthetic: the person shown does not exist (consent_id "synthetic-person").
-        rules_dir: folder of YAML files whose rules replace ours by id, or add to them.
+        rules_dir: folder of YAML files with rules that replace shipped rules by id, or add to them.
     Raises:
-        ProvenanceError: an unknown market, or a wrong rule file.
+        ProvenanceError: an unknown market, or an invalid rule file.
     """
     faces = [edit.face if isinstance(edit, Edit) else int(edit["face"]) for edit in edits]
     happened = {"face": any(face >= 0 for face in faces), "words": any(face < 0 for face in faces)}
@@ -89,8 +89,8 @@ def disclosures(
 def disclosures_of_run(
     rows: Iterable[Mapping[str, Any]], on: date, markets: Sequence[str] = (ALL_MARKETS,), *, rules_dir: Path | None = None
 ) -> list[Disclosure]:
-    """Return the duties that the edited creatives of a run (rows of results.jsonl) may bring, each once."""
-    edits: dict[bool, dict[bool, Mapping[str, Any]]] = {True: {}, False: {}}  # one of faces and one of words say it all
+    """Return the duties for the edited creatives of a run (rows of results.jsonl), without duplicates."""
+    edits: dict[bool, dict[bool, Mapping[str, Any]]] = {True: {}, False: {}}  # one edit of faces and one of words are enough
     for row in rows:
         if row["status"] == "edited":
             names = split_consent_ids(str(row.get("consent_id", "")))
@@ -115,7 +115,7 @@ def _disclosure(pack: Mapping[str, Any], rule: Mapping[str, Any], on: date) -> D
 
 
 def _named_markets(markets: Sequence[str], packs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the ids of the markets that were asked for, each once."""
+    """Return the ids of the requested markets, without duplicates."""
     by_name = {name.casefold(): market for market, pack in packs.items() for name in (market, pack["name"], *pack["aliases"])}
     chosen: dict[str, None] = {}
     for name in markets:
@@ -154,7 +154,7 @@ def _packs(rules_dir: Path | None) -> dict[str, dict[str, Any]]:
 
 
 def _read_packs(texts: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
-    """Return the rule packs by market. Raises ProvenanceError naming the file and what is wrong in it."""
+    """Return the rule packs by market. Raises ProvenanceError with the name of the file and its fault."""
     packs = {}
     for name, text in texts:
         try:

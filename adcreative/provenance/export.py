@@ -1,4 +1,4 @@
-"""Write a picture that leaves the house: marked, signed when asked for, with its sidecar beside it."""
+"""Export a picture: mark it, optionally sign it, and write its sidecar next to it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def export_picture(
     signing: SigningConfig | None = None,
     quality: int | None = None,
 ) -> Path:
-    """Write `path` in one step, in the format of its suffix, and its sidecar when there is a `result`; return `path`.
+    """Write `path` in one step, in the format of its suffix, with a sidecar if `result` is given; return `path`.
 
     Args:
         image_u8: [H, W, 3] uint8 sRGB, upright.
-        is_edited: a trained model made parts of the pixels; only then is the picture marked.
-        original_path: what the picture was made from (`marks.encode_picture`).
-        result: the row of results.jsonl that the picture belongs to; None writes no sidecar.
+        is_edited: a trained model made parts of the pixels; other pictures are not marked.
+        original_path: the source picture (`marks.encode_picture`).
+        result: the picture's row of results.jsonl; None writes no sidecar.
         models: name to sha256 of every model that took part.
-        signing: adds a C2PA manifest, last; only to a picture with a model-made part.
-        quality: of a JPEG or WebP (`marks.encode_picture`).
+        signing: adds a C2PA manifest, as the last step; only to a picture with a part made by a model.
+        quality: quality of a JPEG or WebP (`marks.encode_picture`).
     Raises:
         ProvenanceError: unknown suffix, the certificate cannot be used, or the file cannot be written.
     """

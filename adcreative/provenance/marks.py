@@ -1,9 +1,9 @@
 """The machine-readable mark inside an exported picture: IPTC DigitalSourceType in XMP, for PNG, JPEG and WebP.
 
-Pixels reach us upright and in sRGB (catalog.images), so the original's orientation tag becomes 1 and its colour profile
-becomes sRGB: the picture looks as the original did. Of the original's EXIF, description, artist, copyright and time are
-carried over; place, serial numbers and thumbnails are not. Saving the picture again in another program may drop the mark,
-and ad servers often do: the sidecar says the same.
+Input pixels are upright and in sRGB (catalog.images), so the original's orientation tag becomes 1 and its colour profile
+becomes sRGB: the picture looks like the original. From the original's EXIF, only description, artist, copyright and time are
+kept; place, serial numbers and thumbnails are dropped. Other programs and ad servers often drop the mark when saving the
+picture; the sidecar holds the same information.
 
 Source: IPTC Photo Metadata 2025.1, Digital Source Type NewsCodes (cv.iptc.org/newscodes/digitalsourcetype).
 """
@@ -24,7 +24,7 @@ from adcreative import __version__
 from adcreative.provenance.errors import ProvenanceError
 
 EDITED = "compositeWithTrainedAlgorithmicMedia"  # a picture with parts made by a trained model
-GENERATED = "trainedAlgorithmicMedia"  # made by a trained model as a whole
+GENERATED = "trainedAlgorithmicMedia"  # a picture made completely by a trained model
 TOOL = f"adcreative {__version__}"
 _NEWSCODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _FORMATS: Mapping[str, Mapping[str, Any]] = {
@@ -54,7 +54,7 @@ def source_type_xmp(source_type: str) -> bytes:
 
 
 def read_source_type(path: Path) -> str:
-    """Return the digital source type that a picture file states, such as "trainedAlgorithmicMedia", or "" without one."""
+    """Return the digital source type in a picture file, such as "trainedAlgorithmicMedia", or "" if the file has none."""
     try:
         with Image.open(path, formats=_READABLE) as image:
             return _stated_type(image)
@@ -66,15 +66,15 @@ def encode_picture(
     image_u8: np.ndarray, file_format: str = "PNG", *, is_edited: bool, original_path: Path | None = None,
     quality: int | None = None,
 ) -> bytes:  # fmt: skip
-    """Encode a picture, with the mark when a model made parts of it; the same input gives the same bytes.
+    """Encode a picture, with the mark if a model made parts of it; equal input gives equal bytes.
 
     Args:
         image_u8: [H, W, 3] uint8 sRGB, upright.
-        file_format: "PNG" and "WEBP" keep every pixel, "JPEG" and "AVIF" have quality 95 at full colour resolution.
-        is_edited: False leaves the mark out: the pixels are those of the original.
-        original_path: the file the picture was made from; its author, copyright and profile are carried over, and when it
-            says that it was generated as a whole, the edited picture says so too.
-        quality: 1 to 100, of "JPEG", "WEBP" and "AVIF"; colours have half the resolution below FULL_COLOUR.
+        file_format: "PNG" and "WEBP" are lossless, "JPEG" and "AVIF" have quality 95 at full colour resolution.
+        is_edited: False leaves the mark out: the pixels are unchanged from the original.
+        original_path: the source file; its author, copyright and profile are kept, and if it is marked as generated completely,
+            the edited picture is marked so, too.
+        quality: 1 to 100, for "JPEG", "WEBP" and "AVIF"; below FULL_COLOUR, colours have half the resolution.
     Raises:
         ProvenanceError: another format.
     """
@@ -104,7 +104,7 @@ def encode_picture(
 
 
 def _read_original(path: Path | None) -> tuple[str, Image.Exif, bool]:
-    """Return what is carried over from the original: its source type, EXIF, and whether it had a colour profile."""
+    """Return the metadata kept from the original: source type, EXIF, and whether the file had a colour profile."""
     exif = Image.Exif()
     if path is None:
         return "", exif, False
@@ -117,7 +117,7 @@ def _read_original(path: Path | None) -> tuple[str, Image.Exif, bool]:
             if _ORIENTATION in found:
                 exif[_ORIENTATION] = 1
             return _stated_type(image), exif, bool(image.info.get("icc_profile"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # the pixels are ours; only their past is lost
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # only the metadata is lost
         return "", Image.Exif(), False
 
 
@@ -128,7 +128,7 @@ def _stated_type(image: Image.Image) -> str:
 
 
 def _srgb_profile() -> bytes:
-    """Return an sRGB profile without the time of its making, so that equal pictures are equal files."""
+    """Return an sRGB profile without a creation time, so that equal pictures give equal files."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes((7, 208, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0))  # 2000-01-01, ICC.1:2022 7.2.1
     return bytes(profile)

@@ -1,7 +1,7 @@
-"""What a run folder says, read as something that may come from anywhere: its rows, its settings, and the pictures it names.
+"""Read a run folder as untrusted input: its rows, its settings, and the pictures in its rows.
 
-A run folder is often a package that somebody sent. A damaged line, a value of another kind or a name that leads out of the
-folder is one sentence, never a traceback and never a file of this machine.
+A run folder is often a package from somebody else. A damaged line, a value of the wrong type or a path out of the folder gives
+an error with one sentence, never a traceback and never another file of this machine.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from adcreative.errors import CatalogError
 from adcreative.provenance.sidecar import write_whole
 
 RESULTS, SETTINGS = "results.jsonl", "results.run.json"
-MADE_FROM = "made_from"  # field of a row: hash of the ad that it is about, its words, context and picture
+MADE_FROM = "made_from"  # field of a row: hash of the ad's words, context and picture
 MAX_LINE_BYTES = 4_000_000
 MAX_SETTINGS_BYTES = 4_000_000
-LOCAL_SETTINGS = ("data", "columns", "images")  # paths of one machine, which are no part of a run's identity
+LOCAL_SETTINGS = ("data", "columns", "images")  # paths of one machine, which do not identify a run
 STATUSES = ("edited", "kept", "failed")
 
 
 def read_rows(run: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of results.jsonl; a last line that a kill left half-written is no line.
+    """Yield the rows of results.jsonl; a last line half-written by a kill is skipped.
 
     Raises:
-        CatalogError: there is no such file, or a line is not a row of a run.
+        CatalogError: the file is missing, or a line is not a row of a run.
     """
     path = run / RESULTS
     check_regular(path)
@@ -49,7 +49,7 @@ def read_settings(run: Path) -> dict[str, Any]:
     """Return the settings of a run (results.run.json).
 
     Raises:
-        CatalogError: there are none, or they are damaged.
+        CatalogError: the settings are missing or damaged.
     """
     path = run / SETTINGS
     check_regular(path)
@@ -62,7 +62,7 @@ def read_settings(run: Path) -> dict[str, Any]:
 
 
 def forget_paths(run: Path) -> None:
-    """Take the paths of the machine that made a run out of its settings: of a package that came from elsewhere none is opened.
+    """Remove the paths of another machine from a run's settings: no path of a received package is ever opened.
 
     Raises:
         CatalogError: the settings are damaged, or cannot be written.
@@ -72,10 +72,10 @@ def forget_paths(run: Path) -> None:
 
 
 def find_member(run: Path, name: str) -> Path | None:
-    """Return the file of a run folder that a row names, or None when it is not there.
+    """Return the file of a run folder that a row names, or None if the file is missing.
 
     Raises:
-        CatalogError: the name leads out of the folder, or to something that is no file.
+        CatalogError: the name leads out of the folder, or to something other than a file.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or ":" in parts[0] or "\0" in name:
@@ -90,7 +90,7 @@ def find_member(run: Path, name: str) -> Path | None:
 
 
 def check_regular(path: Path) -> None:
-    """Raise CatalogError unless `path` is a file that ends: no pipe, device or folder."""
+    """Raise CatalogError unless `path` is a regular file: no pipe, device or folder."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
@@ -121,7 +121,7 @@ def _read_row(line: bytes, where: str) -> dict[str, Any]:
 def _parse(content: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(content)
-        if b"\\u" in content or b"\xed" in content:  # half of a letter, which no file name and no file can hold
+        if b"\\u" in content or b"\xed" in content:  # a lone surrogate, which no file name and no file can hold
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise CatalogError(f"{where} is damaged ({str(error)[:100]}). Restore the file, or run optimize again.") from error

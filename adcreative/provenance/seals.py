@@ -1,8 +1,8 @@
-"""Seals on what the audit trail of a run says of places outside of it: made and known by one user of one machine alone.
+"""Seals on audit trail events about files outside of the run folder, made and verified by one user of one machine only.
 
-A run folder may come from somebody else, with an audit trail that names any file of this machine. What removes files outside a
-run therefore rests on sealed events only: an HMAC-SHA256 over the event, with a random key of this user ($ADCREATIVE_CONFIG,
-else the user's configuration folder). The event names the run folder, so that a copy of a run does not pass for the run.
+A run folder may come from somebody else, with an audit trail that names any file of this machine. Files outside of a run are
+therefore removed only on sealed events: an HMAC-SHA256 over the event, with a random key of this user ($ADCREATIVE_CONFIG, else
+the user's configuration folder). The event names the run folder, so that a copy of a run does not pass for the run.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ KEY_FILE, KEY_BYTES = "seal.key", 32
 
 
 def config_dir() -> Path:
-    """Return where this user's key lies: $ADCREATIVE_CONFIG, else the user's configuration folder.
+    """Return the folder of this user's key: $ADCREATIVE_CONFIG, else the user's configuration folder.
 
     Raises:
-        OSError: this user has no home.
+        OSError: this user has no home folder.
     """
     try:
         default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "adcreative"
@@ -35,13 +35,13 @@ def config_dir() -> Path:
 
 
 def seal_event(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event with this user's seal; without one where the key cannot be kept (`why_unsealed`)."""
+    """Return an event with this user's seal, or without a seal if the key cannot be stored (`why_unsealed`)."""
     key = _read_key() or _make_key()
     return {**event, SEAL: _sign(event, key)} if key is not None else dict(event)
 
 
 def has_seal(event: Mapping[str, Any]) -> bool:
-    """Return whether an event is as this user sealed it."""
+    """Return whether an event has a valid seal of this user."""
     key, seal = _read_key(), event.get(SEAL)
     if key is None or not isinstance(seal, str):
         return False
@@ -49,7 +49,7 @@ def has_seal(event: Mapping[str, Any]) -> bool:
 
 
 def why_unsealed() -> str:
-    """Return why what is noted now carries no seal, in one sentence; "" where it carries one."""
+    """Return the reason why events cannot be sealed, in one sentence; "" if events are sealed."""
     if (_read_key() or _make_key()) is not None:
         return ""
     try:
@@ -74,7 +74,7 @@ def _read_key() -> bytes | None:
 
 
 def _make_key() -> bytes | None:
-    """Write a new key, whole, for its owner alone; of two processes the first one's is kept. None: it cannot be written."""
+    """Write a new key, atomically, with owner-only permissions; the first of two processes wins. None: write failed."""
     try:
         folder = config_dir()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -88,6 +88,6 @@ def _make_key() -> bytes | None:
                 os.link(draft, folder / KEY_FILE)
         finally:
             draft.unlink()
-    except OSError:  # told by who asks for a seal
+    except OSError:  # reported by the caller that needs a seal
         return None
     return _read_key()

@@ -1,7 +1,7 @@
-"""The JSON file beside an exported picture: what was done, with what, on whose consent, and who approved it.
+"""The JSON file next to an exported picture: the edits, the tool and models, the consent, and the approver.
 
-A platform that re-encodes pictures drops what is inside them; this file stays. Field names digital_source_type, ai_tool and
-human_oversight follow AdCP's provenance.json. Names of people are not in it: the consent record's id is.
+A platform that re-encodes pictures drops embedded metadata; this file stays. Field names digital_source_type, ai_tool and
+human_oversight follow AdCP's provenance.json. The file has no names of people, only the id of the consent record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUFFIX = ".provenance.json"
 
 
 def sidecar_path(picture_path: Path) -> Path:
-    """Return where the sidecar of a picture lies: ad.edited.png has ad.edited.png.provenance.json."""
+    """Return the path of a picture's sidecar: ad.edited.png has ad.edited.png.provenance.json."""
     return picture_path.with_name(picture_path.name + SUFFIX)
 
 
@@ -34,9 +34,9 @@ def build_sidecar(
 
     Args:
         result: a row of results.jsonl (EditResult.as_dict()).
-        picture_path: the exported picture, already written; its hash is taken.
+        picture_path: the exported picture, which must exist; its hash is stored.
         models: name to sha256 of every model that took part.
-        source_type: what the picture itself states; read from it when left out.
+        source_type: the digital source type in the picture; read from the file when left out.
     """
     texts = {name: {"original": result[f"{name}_original"], "delivered": result[f"{name}_edited"]} for name in _WORDS}
     return {
@@ -65,10 +65,10 @@ def write_sidecar(picture_path: Path, content: Mapping[str, Any]) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all, and that only its owner may read: it shows or names people.
+    """Write a file atomically, with owner-only permissions, since it shows or names people.
 
     Raises:
-        ProvenanceError: it cannot be written, such as when the disk is full; what was there before stays.
+        ProvenanceError: the file cannot be written, such as when the disk is full; an earlier file stays.
     """
     try:
         write_atomically(path, content, is_private=True)
@@ -81,7 +81,7 @@ def read_sidecar(picture_path: Path) -> dict[str, Any]:
     """Read the sidecar of a picture.
 
     Raises:
-        ProvenanceError: there is none, it is of another format, or the picture was changed since.
+        ProvenanceError: the sidecar is missing or of another format, or the picture was changed since.
     """
     path = sidecar_path(picture_path)
     try:
@@ -96,7 +96,7 @@ def read_sidecar(picture_path: Path) -> dict[str, Any]:
 
 
 def hash_sidecar(picture_path: Path) -> str:
-    """Return the hash of what the sidecar of a picture says, but who approved it; "" without one that can be read."""
+    """Return the hash of a sidecar's content without the approval; "" if there is no readable sidecar."""
     path = sidecar_path(picture_path)
     try:
         content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else ""
@@ -108,7 +108,7 @@ def hash_sidecar(picture_path: Path) -> str:
 
 
 def copy_sidecar(picture_path: Path, copy_path: Path) -> None:
-    """Give an unchanged copy of a picture its sidecar; a picture without one, such as an original, has none to give.
+    """Copy a picture's sidecar to an unchanged copy of the picture, if there is one; an original has no sidecar.
 
     Raises:
         ProvenanceError: as `read_sidecar` and `write_sidecar`.
@@ -118,10 +118,10 @@ def copy_sidecar(picture_path: Path, copy_path: Path) -> None:
 
 
 def approve_sidecar(picture_path: Path, *, by: str, at: datetime) -> dict[str, Any]:
-    """Note that a person approved the picture, and return the content.
+    """Record in the sidecar that a person approved the picture, and return the content.
 
     Raises:
-        ProvenanceError: as `read_sidecar`, no name, or a time without a zone.
+        ProvenanceError: as `read_sidecar`, or an empty name, or a time without a time zone.
     """
     if not by.strip():
         raise ProvenanceError("an approval needs the name of who approved.")

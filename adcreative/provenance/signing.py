@@ -1,7 +1,7 @@
-"""An optional C2PA manifest in an exported picture, signed with the user's own certificate: the last thing that is written.
+"""An optional C2PA manifest in an exported picture, signed with the user's own certificate as the last step of the export.
 
-Needs the extra `c2pa` (pip install "adcreative[c2pa]"). No network: no time stamp authority is asked, and a certificate that
-no trust list knows gives a valid signature from an untrusted signer. Any program that saves the picture again drops it.
+Needs the extra `c2pa` (pip install "adcreative[c2pa]"). No network: no time stamp authority is used, and a certificate outside
+of all trust lists gives a valid signature from an untrusted signer. Saving the picture in another program drops the manifest.
 
 Source: C2PA Technical Specification 2.2, actions c2pa.opened and c2pa.edited.
 """
@@ -26,10 +26,10 @@ _NEWSCODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 @dataclass(frozen=True, kw_only=True)
 class SigningConfig:
-    """Who signs. certificate: PEM chain, the signer's first. key: PEM, not encrypted. algorithm: one of ALGORITHMS.
+    """The signer. certificate: PEM chain, the signer's first. key: PEM, not encrypted. algorithm: one of ALGORITHMS.
 
     Raises:
-        ProvenanceError: on construction, before any long work: c2pa-python is missing, or a file is not there or not PEM.
+        ProvenanceError: on construction, before any long work: c2pa-python is missing, or a file is missing or not PEM.
     """
 
     certificate: Path
@@ -46,11 +46,11 @@ class SigningConfig:
 
 
 def sign_picture(picture: bytes, file_format: str, sidecar: Mapping[str, Any], config: SigningConfig) -> bytes:
-    """Return the picture with a signed manifest that says it was edited with a trained model.
+    """Return the picture with a signed manifest which states that the picture was edited with a trained model.
 
     Args:
         picture: a PNG, JPEG or WebP file (`marks.encode_picture`).
-        sidecar: of the same picture; its edits become parameters of the action. Nothing of it names a person.
+        sidecar: sidecar of the same picture; its edits become parameters of the action. No name of a person is included.
     Raises:
         ProvenanceError: the certificate or the key cannot be used.
     """

@@ -1,7 +1,7 @@
-"""A picture within a limit of bytes: in each format the best quality that fits, then the format that looks most like it.
+"""Encode a picture within a byte limit: the best quality that fits in each format, then the most similar format.
 
-Likeness is the structural similarity of the decoded picture over red, green and blue, which also sees colour that bleeds at
-letters. Knows pixels and encoders; no placements.
+Similarity is the structural similarity (SSIM) of the decoded picture over red, green and blue, which also detects colour
+bleeding at letters. Knows pixels and encoders; no placements.
 
 Source: Wang, Bovik, Sheikh & Simoncelli 2004, SSIM with a Gaussian window of 1.5 px, K1 = 0.01, K2 = 0.03 (as scikit-image).
 """
@@ -19,19 +19,19 @@ from scipy import ndimage
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.marks import encode_picture
 
-LOSSLESS = 0  # stands for the quality of a file that keeps every pixel
-QUALITIES = (20, 97)  # of JPEG, WebP and AVIF as Pillow counts them; below, faces and letters fall apart
+LOSSLESS = 0  # quality value of a lossless file
+QUALITIES = (20, 97)  # range for JPEG, WebP and AVIF on Pillow's scale; below 20, faces and letters fall apart
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 WINDOW_PX, WINDOW_REACH = 1.5, 3.5
 K1, K2, RANGE = 0.01, 0.03, 255.0
-ROOM_FOR_MARKS = 0.01  # of a file's limit, for marks, profile and signature
+ROOM_FOR_MARKS = 0.01  # share of a file's limit reserved for marks, profile and signature
 
-Encode = Callable[[str, int], bytes]  # format, quality (LOSSLESS: every pixel) -> a file
+Encode = Callable[[str, int], bytes]  # (format, quality; LOSSLESS: lossless) -> file content
 
 
 @dataclass(frozen=True, kw_only=True)
 class FittedPicture:
-    """A file within a limit. quality: of Pillow, 0 where every pixel is kept. similarity: 0..1 to the picture asked for."""
+    """An encoded file within a limit. quality: on Pillow's scale, 0 for lossless. similarity: 0..1 to the input picture."""
 
     content: bytes = field(repr=False)
     file_format: str
@@ -40,13 +40,13 @@ class FittedPicture:
 
 
 def fit_bytes(image_u8: np.ndarray, max_bytes: int, encode: Encode, formats: Sequence[str] = ("PNG", "JPEG")) -> FittedPicture:
-    """Return the picture in at most `max_bytes`, as like to itself as any of the formats gives.
+    """Return the picture encoded in at most `max_bytes`, in the format with the highest similarity.
 
     Args:
-        image_u8: [H, W, 3] uint8. encode: writes it; called about eight times a format. formats: of FORMATS, in order of
-            preference among equals.
+        image_u8: [H, W, 3] uint8. encode: encoder; called about eight times per format. formats: of FORMATS, in order of
+            preference at equal similarity.
     Raises:
-        ProvenanceError: an unknown format, or no format gets under the limit.
+        ProvenanceError: an unknown format, or no format fits the limit.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ProvenanceError(f'pictures are fitted as {", ".join(FORMATS)}, not "{unknown[0]}".')
@@ -70,11 +70,11 @@ def fit_bytes(image_u8: np.ndarray, max_bytes: int, encode: Encode, formats: Seq
 
 
 def fit_export(image_u8: np.ndarray, max_bytes: int) -> tuple[str, int | None]:
-    """Return suffix and quality (None: every pixel) with which a picture [H, W, 3] uint8, marked, has at most `max_bytes`: PNG,
-    else the best JPEG.
+    """Return suffix and quality (None: lossless) of the export of a picture [H, W, 3] uint8, with marks, in at most
+    `max_bytes`: PNG, else the best JPEG.
 
     Raises:
-        ProvenanceError: neither gets under the limit.
+        ProvenanceError: neither format fits the limit.
     """
 
     def encode(file_format: str, quality: int) -> bytes:
@@ -85,7 +85,7 @@ def fit_export(image_u8: np.ndarray, max_bytes: int) -> tuple[str, int | None]:
 
 
 def _best_of_format(file_format: str, max_bytes: int, encode: Encode) -> tuple[tuple[int, bytes] | None, int]:
-    """Return the highest quality that fits with its file, None when none does, and the smallest size that was seen."""
+    """Return the highest quality that fits, with its file (None if no quality fits), and the smallest size found."""
     if file_format == "PNG":
         content = encode(file_format, LOSSLESS)
         return ((LOSSLESS, content) if len(content) <= max_bytes else None), len(content)
@@ -103,7 +103,7 @@ def _best_of_format(file_format: str, max_bytes: int, encode: Encode) -> tuple[t
 
 
 def similarity(first_u8: np.ndarray, second_u8: np.ndarray) -> float:
-    """Return the mean structural similarity of two pictures [H, W, 3], over all pixels but the rim and all channels."""
+    """Return the mean structural similarity of two pictures [H, W, 3], over all channels and all pixels but the rim."""
     first, second = first_u8.astype(np.float64), second_u8.astype(np.float64)
 
     def blur(values: np.ndarray) -> np.ndarray:

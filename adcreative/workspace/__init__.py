@@ -1,4 +1,4 @@
-"""What stays between visits: brands, ads with their versions, approvals, tests, read-outs, trained models and uploads.
+"""Persistent store of the app: brands, ads with versions, approvals, tests, read-outs, trained models and uploads.
 
-Knows records and files, no page and no model. Start with `store.Workspace`.
+Knows records and files, but no pages and no models. Start with `store.Workspace`.
 """

@@ -1,8 +1,8 @@
-"""A folder that keeps records in SQLite and files beside it, so that a restart, a crash or another browser finds everything.
+"""A folder with records in SQLite and files next to the database, persistent across restarts, crashes and browsers.
 
-A record may hold paths below the folder: files named by their content, shared by whoever holds them, and whole folders such as
-a trained model. What the last record lets go of is deleted. Rows and the list of what is to be deleted change in one
-transaction, so a process that is killed in between leaves nothing: the next one goes on deleting.
+A record may hold paths below the folder: files named by their content hash, shared between records, and whole folders such as a
+trained model. A path is deleted when its last record is deleted. Rows and the list of paths to delete change in one
+transaction, so that deletion after a kill is completed by the next process.
 
 Source: SQLite documentation, "Write-Ahead Logging" and PRAGMA secure_delete (deleted content is overwritten).
 """
@@ -29,8 +29,8 @@ from adcreative.provenance.sidecar import write_whole
 
 DATABASE, FILES = "workspace.db", "files"
 KINDS = ("ad", "version", "approval", "test", "model", "setting")
-VERSION = 1  # of the tables
-BUSY_S = 10.0  # how long another process that writes is waited for
+VERSION = 1  # version of the tables
+BUSY_S = 10.0  # seconds to wait for another process that writes
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records(
     kind TEXT NOT NULL, name TEXT NOT NULL, parent TEXT NOT NULL, changed_s REAL NOT NULL, data TEXT NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS people(
 );
 CREATE TABLE IF NOT EXISTS leaving(path TEXT PRIMARY KEY);
 """
-# a record and all that lies under it
+# a record and all its descendants
 _FAMILY = """
 WITH RECURSIVE family(kind, name) AS (
     SELECT kind, name FROM records WHERE kind = ? AND name = ?
@@ -59,8 +59,8 @@ WITH RECURSIVE family(kind, name) AS (
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One record: its kind (of KINDS) and name, what it says (JSON), "kind/name" of what it belongs to, when it was changed
-    (seconds since 1970), and the paths that it holds."""
+    """One record: its kind (of KINDS) and name, its data (JSON), "kind/name" of its parent, the time of the last change
+    (seconds since 1970), and the paths it holds."""
 
     kind: str
     name: str
@@ -71,14 +71,14 @@ class Record:
 
 
 class Workspace:
-    """The records below a folder, which only its user may enter. Threads, and processes, may share one.
+    """The records below a folder, which only its user may enter. Several threads and processes may share a workspace.
 
         workspace = Workspace(Path("my ads"))
         picture = workspace.keep_file(Path("shoe.jpg").read_bytes(), "shoe.jpg")
         workspace.put("ad", "shoe", {"headline": "Run further"}, paths=[picture])
 
     Raises:
-        ConfigError: the folder cannot be made, is no workspace, or was written by a later version.
+        ConfigError: the folder cannot be created, is not a workspace, or was written by a later version.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -111,14 +111,14 @@ class Workspace:
         consent_id: str = "",
         paths: Iterable[Path] = (),
     ) -> None:
-        """Keep a record in place of an earlier one of its name; paths that only the earlier one held are deleted.
+        """Store a record, replacing an earlier record of the same name; paths that only the earlier record held are deleted.
 
         Args:
-            parent: kind and name of the record that it belongs to, and goes with.
-            consent_id: whose faces it shows, as in a creative: it goes when one of these people is deleted.
+            parent: kind and name of the parent record; deleting the parent deletes this record.
+            consent_id: consent ids of the people shown, as in a creative: deleting one of these people deletes the record.
             paths: files or folders below the workspace.
         Raises:
-            ConfigError: an unknown kind, an empty name, a path outside of the workspace, or a parent that is not there.
+            ConfigError: an unknown kind, an empty name, a path outside of the workspace, or a parent that does not exist.
         """
         if kind not in KINDS or not name:
             raise ConfigError(f'a record has a name and is one of {", ".join(KINDS)}; got "{kind}", "{name}".')
@@ -139,17 +139,17 @@ class Workspace:
             self._let_go(db, before - held)
 
     def find(self, kind: str, name: str) -> Record | None:
-        """Return a record; None where there is none."""
+        """Return a record, or None if there is none."""
         return next(self._select("kind = ? AND name = ?", (kind, name)), None)
 
     def find_all(self, kind: str, parent: tuple[str, str] | None = None) -> list[Record]:
-        """Return the records of a kind, or those of it that belong to `parent`, the latest first."""
+        """Return the records of a kind, optionally only children of `parent`, latest first."""
         if parent is None:
             return list(self._select("kind = ?", (kind,)))
         return list(self._select("kind = ? AND parent = ?", (kind, "/".join(parent))))
 
     def delete(self, kind: str, name: str) -> int:
-        """Delete a record, what belongs to it, and every path that no other record holds; return how many records went."""
+        """Delete a record, its descendants, and every path that no other record holds; return the number of deleted records."""
         with self._change() as db:
             family = db.execute(f"{_FAMILY} SELECT kind, name FROM family", (kind, name)).fetchall()
             marks: set[str] = set()
@@ -159,24 +159,24 @@ class Workspace:
             self._let_go(db, marks)
         if family:
             with self._lock:
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log must not keep what was deleted
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log must not keep deleted content
         return len(family)
 
     def delete_person(self, consent_id: str) -> int:
-        """Delete every record that shows the person of a consent record, with what belongs to it; return how many went."""
+        """Delete every record of a person's consent id, with descendants; return the number of deleted records."""
         person = fold_consent_id(consent_id)
         with self._lock:
             rows = self._db.execute("SELECT kind, name FROM people WHERE person = ?", (person,)).fetchall()
         return sum(self.delete(kind, name) for kind, name in rows)
 
     def delete_all(self) -> int:
-        """Delete all records and all that they hold; return how many records went."""
+        """Delete all records with their paths; return the number of deleted records."""
         return sum(self.delete(record.kind, record.name) for kind in KINDS for record in self.find_all(kind))
 
     def keep_file(self, content: bytes, name: str) -> Path:
-        """Keep a file by its content and return where it lies; it stays once a record holds it.
+        """Store a file under the hash of its content and return its path; it is kept as long as a record holds it.
 
-        name: its ending is kept.
+        name: only its suffix is kept.
         """
         digest = hashlib.sha256(content).hexdigest()
         ending = re.sub(r"[^a-z0-9]", "", Path(name).suffix.casefold())[:8]
@@ -205,7 +205,7 @@ class Workspace:
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
-        """Change rows inside the block, all of them or none; then delete what nobody holds any more."""
+        """Change rows inside the block, all or none; then delete paths that no record holds any more."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -217,7 +217,7 @@ class Workspace:
         self._delete_leaving()
 
     def _let_go(self, db: sqlite3.Connection, paths: Iterable[str]) -> None:
-        """Note that paths are to be deleted, but those that a record holds still, or has something below or above them."""
+        """Mark paths for deletion, except paths that a record still holds, or that contain or are inside a held path."""
         for path in paths:
             if not self._is_held(db, path):
                 db.execute("INSERT OR IGNORE INTO leaving VALUES(?)", (path,))
@@ -235,10 +235,10 @@ class Workspace:
                 self._db.execute("DELETE FROM leaving WHERE path = ?", (path,))
 
     def _inside(self, path: Path) -> str:
-        """Return a path as it is noted, relative to the folder.
+        """Return a path relative to the folder, as stored in the database.
 
         Raises:
-            ConfigError: it is outside, the folder itself, the database, or leads through a link.
+            ConfigError: the path is outside, the folder itself, the database, or leads through a symlink.
         """
         plain = Path(os.path.normpath(self.folder / path))
         is_inside = plain.is_relative_to(self.folder) and plain.resolve() == self.folder.resolve() / plain.relative_to(
@@ -256,7 +256,7 @@ def is_workspace(folder: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Delete a file or a folder, never what a link leads to."""
+    """Delete a file or a folder, never the target of a symlink."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

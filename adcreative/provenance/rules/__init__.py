@@ -1,1 +1,1 @@
-"""Disclosure rules, one YAML file a market: dated data with sources, read by `adcreative.provenance.disclosure`."""
+"""Disclosure rules, one YAML file per market: dated data with sources, read by `adcreative.provenance.disclosure`."""
