@@ -29,7 +29,8 @@ _FIELDS = frozenset((
     "publisher", "network", "device", "age", "gender", "country", "region", "weekday", "hour", "day", "date_start",
     "date_end", "currency", "spend", "impressions", "clicks", "clicks_link", "clicks_all", "clicks_outbound", "ctr",
     "ctr_link", "ctr_all", "ctr_outbound", "cpc", "cpc_link", "cpc_all", "cpm", "results", "result_type", "conversions",
-    "purchases", "leads", "cost_per_conversion", "revenue", "roas", "asset", "asset_type", "other",
+    "purchases", "leads", "cost_per_conversion", "revenue", "roas", "asset", "asset_type", "product",
+    "landing_page", "other",
 ))  # fmt: skip
 _ORDER = (
     "meta", "google", "tiktok", "linkedin", "pinterest", "snap", "microsoft", "amazon", "x", "spotify", "reddit", "yahoo_japan",
