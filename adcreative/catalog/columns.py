@@ -127,7 +127,7 @@ def read_header(
     if not upworthy.is_upworthy(spelled) and not _is_ours(names, [normalise_column(name) for name in names]):
         layout = match_layout(names, mapping, preamble, rows, needs_results=False)
         is_list = layout is not None and not layout.has_results and bool({"file_name", "headline"} & {*spelled})
-        if layout is not None and layout.platform and {"ad_name", "ad_id"} & {*layout.names}:
+        if layout is not None and {"ad_id", *(("ad_name",) if layout.platform else ())} & {*layout.names}:
             is_list = False  # the export of a platform without its figures
         if layout is not None and not is_list:  # a list of ads in our own words needs no platform
             return Header(names=layout.names, layout=layout, warnings=_note_layout(layout, table_name))

@@ -15,7 +15,7 @@ from adcreative.catalog.boundary import GuardedSource, typed
 from adcreative.catalog.mapping import TableSettings, read_settings
 from adcreative.catalog.names import clean_text
 from adcreative.catalog.platforms.columns import fold_column
-from adcreative.catalog.platforms.layout import PlatformLayout, find_fault
+from adcreative.catalog.platforms.layout import NO_PART, PlatformLayout, find_fault
 from adcreative.catalog.platforms.levels import describe_missing
 from adcreative.catalog.platforms.matching import match_layout
 from adcreative.catalog.platforms.totals import LeftOut
@@ -90,6 +90,8 @@ def read_results(path: Path, *, columns: Path | TableSettings | None = None) -> 
         rows, dropped, faults, num_ctr_off = _read_rows(source, layout, left_out)
     counts = ", ".join(f"{number} x {reason}" for reason, number in sorted(dropped.items()))
     if not rows:
+        if {*dropped} == {NO_PART}:
+            raise CatalogError(f"{path.name} is an asset report without a headline, description or image; it lists no ads.")
         why = "; ".join([counts or "no rows at all", *faults])
         raise CatalogError(f"{path.name} has no row with impressions ({why}). Export the right dates.")
     notes = [note for note in (*layout.notes, layout.dates.note) if note]

@@ -271,6 +271,8 @@ class PlatformLayout:
             counts["clicks"] = self.numbers.count(raw.get(self.clicks_field)) if self.clicks_column else None
         for name, source in (("conversions", self.conversions_field), ("revenue", self.revenue_field)):
             counts[name] = self.numbers.amount(raw.get(source)) if source else None
+        if not self.has_results:  # an ad library says "<100"
+            counts = {name: value if finite(value) is not None else None for name, value in counts.items()}
         spend = finite(counts["spend"])
         if self.revenue_field == "roas" and (returned := finite(counts["revenue"])) is not None:
             counts["revenue"] = returned * self.roas_unit * spend if spend is not None else None

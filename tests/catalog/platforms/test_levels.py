@@ -102,3 +102,15 @@ def test_an_asset_is_read_as_a_part(tmp_path: Path) -> None:
     assert catalog.dropped == {"asset that is no headline, description or image": 1}
     assert any("compared within a kind" in str(note) for note in catalog.warnings)
     assert [row.ad_name for row in read_results(path).rows] == ["Run far", "Soft and quick.", "9613019788"]
+    (header,) = (line for line in ASSETS.splitlines() if line.startswith("Asset status"))
+    path.write_text(f"{header}\nEnabled\tAbout us\tCampaign\tSitelink\t11\t0\t0.00\n")
+    with pytest.raises(CatalogError, match="is an asset report without a headline, description or image"):
+        read_results(path)
+
+
+def test_ads_of_one_text_are_told_apart_by_the_id_of_a_library(tmp_path: Path) -> None:
+    text = "Library ID,Start Date,Impressions,Headline\n1,2026-01-12,<100,Run far\n2,2026-01-13,Low impression count,Run far\n"
+    catalog = read_catalog(write(tmp_path / "library.csv", text))
+    assert [(one.ad_name, one.headline, one.impressions) for one in catalog.creatives] == [
+        ("1", "Run far", None), ("2", "Run far", None),
+    ]  # fmt: skip
