@@ -1,1 +1,1 @@
-"""One file a verb: what the commands, the app and the Python API do. Each calls the stages directly."""
+"""One file per verb: the work behind the commands, the app and the Python API. Each verb calls the stages directly."""

@@ -1,4 +1,4 @@
-"""An account's results at a glance: what each ad did, which have too little data to say, and how the predictions held."""
+"""An account's results at a glance: results of each ad, ads with too little data, and predicted against real rates."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = [
 NEEDED_COLUMNS = ("ad_name", "impressions", "clicks")
 _IDENTITY = ("ad_name", "headline", "primary_text", "description", "ad_id")
 
-MIN_CLICKS = 30  # below it the 90 % interval of a rate is wider than plus and minus a third
+MIN_CLICKS = 30  # the 90 % interval of a rate with fewer clicks is wider than plus and minus a third
 MIN_CONVERSIONS = 10
 Metric = Literal["ctr", "cpc", "cost_per_conversion", "roas"]
 METRICS: tuple[Metric, ...] = ("ctr", "cpc", "cost_per_conversion", "roas")
-# metric -> how people call it, and the columns beside clicks that it is made of
+# metric -> display name, and the columns that the metric needs besides clicks
 MADE_OF: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "cpc": ("cost per click", ("spend",)), "cost_per_conversion": ("cost per conversion", ("spend", "conversions")),
     "roas": ("return on ad spend", ("spend", "revenue")),
@@ -45,10 +45,10 @@ _SMALLER_IS_BETTER = ("cpc", "cost_per_conversion")
 
 @dataclass(frozen=True, kw_only=True)
 class AdLine:
-    """One ad: its counts, its click rate (0..1) with the 90 % interval, and the rate predicted before it ran, where known.
+    """One ad: counts, click rate (0..1) with the 90 % interval, and the rate predicted before the ad ran, where known.
 
     spend and revenue are in the account's currency; cpc, cost_per_conversion and roas (revenue over spend) follow from them and
-    are None where the export does not tell. enough_data belongs to the metric that the ads are ranked by.
+    are None where the export lacks the columns. enough_data refers to the metric that the ads are ranked by.
     """
 
     name: str
@@ -69,11 +69,11 @@ class AdLine:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountView:
-    """All ads of an export, those with enough data first and the best of them on top; reasons to how many rows were dropped.
+    """All ads of an export: ads with enough data first, the best of them on top. dropped: reason to number of rows.
 
-    metric is what they are ranked by, currency what money is in ("" when unknown or mixed).
+    metric is the ranking key, currency the currency of all amounts ("" when unknown or mixed).
     figures: how predictions compare with results (`delivery.recalibration`); None when no run was given. fatigue: how each ad's
-    rate changes with its age; drift: how that of all ads together does.
+    rate changes with the ad's age; drift: how the rate of all ads together changes.
     """
 
     ads: tuple[AdLine, ...]
@@ -92,9 +92,9 @@ class AccountView:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnView:
-    """The columns of an export: its header, the first rows, and which column we take for which of ours ("" when none).
+    """The columns of an export: header, first rows, and the column found for each of our columns ("" when none).
 
-    is_known: all that is needed was found by name. Otherwise found holds what `proposal` suggests, with its reasons.
+    is_known: all needed columns were found by name. Otherwise `found` holds the suggestions of `proposal`, with reasons.
     """
 
     header: tuple[str, ...]
@@ -105,7 +105,7 @@ class ColumnView:
 
 
 def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
-    """Return an export's columns before it is read, so that the user can name the unknown ones.
+    """Return the columns of an export before the rows are read, so that the user can name unknown columns.
 
     Raises:
         CatalogError: the file cannot be read as a table.
@@ -135,7 +135,7 @@ def read_columns(results: Path, *, num_rows: int = 3) -> ColumnView:
 def read_settings(
     columns: Path | None, *, sheet: str = "", name_pattern: str = "", dates: str = "", rates: str = "", decimals: str = ""
 ) -> TableSettings:
-    """Return what a mapping file says, with settings that go before what it says; "" where it stays.
+    """Return the settings of a mapping file. An argument other than "" replaces the setting in the file.
 
     Raises:
         ConfigError: the mapping file is wrong.
@@ -146,11 +146,11 @@ def read_settings(
 
 
 def write_mapping(proposal: MappingProposal, out: Path) -> Path:
-    """Write a proposal as a mapping file (TOML), for `columns`; return its path.
+    """Write a proposal as a mapping file (TOML) for `columns`; return the path.
 
     Raises:
-        CatalogError: the proposal lacks what is needed (its note says what to export instead), or cannot be written there.
-        ConfigError: another file is there, which is not replaced.
+        CatalogError: the proposal lacks a needed column (its note says what to export instead), or the file cannot be written.
+        ConfigError: another file exists at the path and is not replaced.
     """
     if proposal.missing:
         lacks = " and ".join(proposal.missing)
@@ -163,12 +163,12 @@ def write_mapping(proposal: MappingProposal, out: Path) -> Path:
 
 
 def write_settings(settings: TableSettings, out: Path, lines: Sequence[str] = ()) -> Path:
-    """Write how a table is read as a mapping file (TOML), for `columns`; return its path.
+    """Write the settings of a table as a mapping file (TOML) for `columns`; return the path.
 
     Args:
-        lines: remarks to stand above, each with its sign and line end.
+        lines: comment lines for the top of the file, each with comment sign and line end.
     Raises:
-        CatalogError: it cannot be written there. ConfigError: another file is there, which is not replaced.
+        CatalogError: the file cannot be written. ConfigError: another file exists at the path and is not replaced.
     """
     if out.exists() and not _was_proposed(out):
         raise ConfigError(f"{out} is there and was not written by a proposal; move it away, or give it with --columns.")
@@ -184,9 +184,9 @@ def _was_proposed(path: Path) -> bool:
 
 
 def read_result_rows(results: Path, *, columns: Path | None = None, dates: str = "") -> tuple[ResultRow, ...]:
-    """Return the rows of a platform's export, one for each ad, segment and span of days.
+    """Return the rows of a platform's export: one for each ad, segment and period of days.
 
-    dates: "dmy", "mdy" or "ymd", the order of its days; "" lets the export tell it.
+    dates: the order of day, month and year: "dmy", "mdy" or "ymd"; "" detects the order.
 
     Raises:
         CatalogError: the export cannot be used. ConfigError: the mapping file is wrong.
@@ -204,15 +204,15 @@ def read_account(
     dates: str = "",
     metric: Metric = "ctr",
 ) -> AccountView:
-    """Read a platform's export, or a table with ad_name, impressions and clicks, and rank its ads.
+    """Read a platform's export, or a table with ad_name, impressions and clicks, and rank the ads.
 
     Args:
-        run: the run folder that some of the ads come from, with the campaign they were packed for: predictions are then held
-            against results. db: the DuckDB file that the comparison is kept in; needed with `run`.
-        columns: a mapping file, for an export whose columns we do not know. dates: as for `read_result_rows`.
-        metric: what the ads are ranked by: "ctr", "cpc", "cost_per_conversion" or "roas".
+        run: the run folder of some of the ads, with the campaign they were packed for: predictions are then compared with
+            results. db: the DuckDB file of the comparison; needed with `run`.
+        columns: a mapping file, for an export with unknown columns. dates: as for `read_result_rows`.
+        metric: the ranking key: "ctr", "cpc", "cost_per_conversion" or "roas".
     Raises:
-        CatalogError: the export cannot be used, lacks what the metric is made of, or none of its rows belongs to the run.
+        CatalogError: the export cannot be used, lacks columns that the metric needs, or has no row of the run.
         ConfigError: DuckDB is not installed, the mapping file is wrong, or there is no such metric.
     """
     if metric not in METRICS:
@@ -222,7 +222,7 @@ def read_account(
     if run is not None and db is not None:
         taken = import_results(results, db, run=run, campaign=campaign, columns=columns, dates=dates)
         warnings += [text for text in taken.warnings if text not in warnings]
-        warnings = [text for text in warnings if not has_code(text, "no_known_variant")]  # they are ranked here all the same
+        warnings = [text for text in warnings if not has_code(text, "no_known_variant")]  # ranked here all the same
         figures = json.loads(db.with_suffix(".json").read_text(encoding="utf-8"))
         predicted = _predictions(db)
     by_name: dict[str, list[ResultRow]] = {}
@@ -248,7 +248,7 @@ def read_account(
 
 
 def _add_up(name: str, rows: Sequence[ResultRow], ctr_predicted: float | None, metric: Metric) -> AdLine:
-    """Return one ad's sums over its rows, and the rates that follow from them."""
+    """Return the sums of one ad over its rows, and the rates computed from the sums."""
     from scipy.stats import beta
 
     impressions, clicks = sum(row.impressions for row in rows), sum(row.clicks for row in rows)
@@ -279,7 +279,7 @@ def _rank(ad: AdLine, metric: Metric) -> tuple[bool, bool, float, str]:
 
 
 def _predictions(db: Path) -> dict[str, float]:
-    """Return ad name to the rate predicted for it, of every variant that has results."""
+    """Return ad name -> predicted rate of every variant that has results."""
     from adcreative.delivery.experiment.loop import read_outcomes
 
     return {row["name"]: row["ctr_predicted"] for row in read_outcomes(db)}

@@ -1,4 +1,4 @@
-"""The pictures of the other versions that a search found, each written beside the edit, to be tested with it."""
+"""Pictures of the alternative edits that a search found, written next to the delivered edit for testing."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def write_alternatives(
     """Write the pictures of the first `num` alternatives of an ad into `out`/images, and return all alternatives as rows.
 
     Args:
-        picture_of: the picture [H, W, 3] uint8 of an alternative by its index; None without one.
+        picture_of: returns the picture [H, W, 3] uint8 of an alternative by index, or None when there is no picture.
 
     Returns:
-        the alternatives as in EditResult.as_dict(), with `image` (path relative to `out`) where a picture was written: none for
-        what is delivered anyway, nor where only words beside the picture differ.
+        the alternatives as in EditResult.as_dict(), with `image` (path relative to `out`) where a picture was written. No
+        picture is written for the delivered edit, nor for an alternative that changes only words beside the picture.
     """
     result = outcome.result.as_dict()
     rows: list[dict[str, Any]] = result["alternatives"]

@@ -1,4 +1,4 @@
-"""The app's door: who may come in, and the page that is served. Loads gradio only when asked to serve."""
+"""Start the web app: access control and serving. Imports gradio only when asked to serve."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def launch_app(studio: Studio, settings: AppSettings) -> None:
     """Serve the web app until interrupted.
 
     Args:
-        settings: where, for whom, and what is kept; its fields may be given as keywords.
+        settings: address, access and storage; fields may be given as keywords.
     Raises:
-        ConfigError: `workspace` cannot be used as one, or `private` is asked for with it; gradio is not installed, or the
-            password file cannot be read, or what it says is not user:password.
+        ConfigError: `workspace` cannot be used as a workspace, or is given with `private`; gradio is not installed; the
+            password file cannot be read or does not hold user:password.
     """
     if find_spec("gradio") is None:
         raise ConfigError('the app needs gradio; install it with: pip install "adcreative[app]"')
@@ -38,10 +38,10 @@ def launch_app(studio: Studio, settings: AppSettings) -> None:
 
 
 def find_workspace(settings: AppSettings) -> Path | None:
-    """Return the folder where the work of the app stays; None: each visit is kept in memory and sees no other.
+    """Return the folder in which the app stores work; None: each visit is kept in memory and cannot see other visits.
 
     Raises:
-        ConfigError: `private` is asked for with a workspace.
+        ConfigError: `private` is given with a workspace.
     """
     if settings.private and settings.workspace is not None:
         raise ConfigError("--private keeps nothing, so it has no --workspace; leave one of them out")
@@ -52,10 +52,10 @@ def find_workspace(settings: AppSettings) -> Path | None:
 
 
 def read_credentials(auth: str | None, auth_file: Path | None) -> tuple[str, str] | None:
-    """Return user and password, from `auth` or else from the first line of `auth_file`; None without either.
+    """Return user and password from `auth`, else from the first line of `auth_file`; None without either.
 
     Raises:
-        ConfigError: the file cannot be read, or there is no user:password; the sentence shows neither.
+        ConfigError: the file cannot be read, or there is no user:password; the message shows neither.
     """
     source = "--auth (or ADCREATIVE_AUTH)"
     if auth is None and auth_file is not None:

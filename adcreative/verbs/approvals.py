@@ -1,4 +1,4 @@
-"""The verbs `approve` and `check_approved`: what lies in a run, and the words of its table that leave beside it. No torch."""
+"""The verbs `approve` and `check_approved`: pictures of a run, and the exported words of the run's table. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ WORDS = ("headline", "description", "primary_text", "cta", "brand")
 
 
 def approve(run: Path, *, by: str, markets: Sequence[str] = (), at: datetime | None = None) -> dict[str, Any]:
-    """Note in the audit trail of a run that a person approved its edits as they are now; return the event.
+    """Record in a run's audit trail that a person approved the edits in their current state; return the event.
 
-    It covers the words of both ads of a test, those of the run's table among them (primary text, button, brand), the bytes of
-    every picture that leaves, and what the sidecars say.
+    The approval covers the words of both ads of a test, including the words of the run's table (primary text, button, brand),
+    the bytes of every exported picture, and the content of the sidecars.
 
     Args:
-        markets: where they will run, as `disclosures` knows them; the duties that were on that list are noted with it.
+        markets: where the ads will run, as `disclosures` knows the markets; the duties listed for them are recorded too.
     Raises:
-        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: a picture was changed since it was made, or has no
+        ConfigError: no name, or `run` holds no edited ad. ProvenanceError: a picture was changed after it was made, or has no
             sidecar, or a market is unknown.
     """
     return approve_run(Path(run), by=by, markets=markets, at=at, words_sha256=_hash_words(Path(run)))
@@ -37,13 +37,13 @@ def check_approved(run: Path) -> dict[str, Any]:
     """Return the event of the latest approval of a run's edits.
 
     Raises:
-        ConfigError: nobody approved them as they are now.
+        ConfigError: nobody approved the edits in their current state.
     """
     return dict(_check(Path(run)).event)
 
 
 def approved_pictures(run: Path) -> dict[Path, str]:
-    """Return the sha256 of each picture that the approval of a run lets leave, by path; raises as `check_approved`."""
+    """Return path -> sha256 of each picture that may be exported under the run's approval; raises as `check_approved`."""
     return dict(_check(Path(run)).pictures)
 
 
@@ -54,12 +54,12 @@ def _check(run: Path) -> Approved:
 def _hash_words(run: Path) -> str:
     try:
         variants = read_variants(run, "")
-    except AdCreativeError:  # nothing is edited, or the run is damaged: said where the edits are read
+    except AdCreativeError:  # no edits, or a damaged run: reported where the edits are read
         return ""
     return hash_words(variants)
 
 
 def hash_words(variants: Sequence[Variant]) -> str:
-    """Return the hash of all words of the ads of a run, whatever campaign they are for."""
+    """Return the hash of all words of the ads of a run, independent of the campaign."""
     told = [[one.test, one.arm, *(getattr(one.creative, name) for name in WORDS)] for one in variants]
     return hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The verb `archive`: a run folder in one small file, and back, byte for byte. Loads no torch."""
+"""The verb `archive`: pack a run folder into one small file and restore it byte for byte. Imports no torch."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def archive(
     source: Path, out: Path, *, restore: bool = False, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Pack a run folder into one file, or give the folder back: every file as it was, byte for byte.
+    """Pack a run folder into one file, or restore the folder from the file, byte for byte.
 
-    Of the pictures of one ad the original is kept once and the others as what differs from it; equal files are kept once. The
-    new archive is unpacked and compared before it appears under its name; the folder itself stays as it is. The audit trail
-    notes where the archive lies, so that `purge` finds it.
+    Of the pictures of one ad the original is stored once, and the others as differences from the original; equal files are
+    stored once. A new archive is unpacked and compared before it is renamed to `out`; the folder is not changed. The path of
+    the archive is recorded in the audit trail, so that `purge` finds the archive.
 
     Args:
         source: a folder that `optimize`, `demo` or the app wrote; with `restore` the archive.
         out: the archive to write, such as run.adc; with `restore` the folder, where files of equal content are left alone.
-        restart: write over a file `out` that is not ours.
+        restart: replace a file `out` that is not ours.
     Raises:
-        ConfigError: the folder is no run, is being written, or holds `out`.
-        CatalogError: a file cannot be read or written, or is there already with other content.
+        ConfigError: the folder is no run, is being written, or contains `out`.
+        CatalogError: a file cannot be read or written, or exists already with other content.
         ArtifactError: the archive is damaged.
     """
     source, out = Path(source), Path(out)
@@ -64,7 +64,7 @@ def archive(
 
 
 def find_sources(run: Path) -> list[Path]:
-    """Return the user's own pictures that the run was made from; none when the rows or settings cannot be read."""
+    """Return the user's own pictures that a run was made from; empty when the rows or settings cannot be read."""
     try:
         settings = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
         rows = list(read_rows(run)) if (run / RESULTS).is_file() else []

@@ -1,6 +1,6 @@
 """The verb `benchmark`: published comparison tables on a catalogue or on simulated markets.
 
-Loads no torch until it is called.
+Imports torch only when called.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MARKET_CREATIVE_SEED = 500
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkSummary:
-    """The table as text, its lines as plain values, where they were written, and how many creatives they rest on."""
+    """The table as text, the rows as plain values, the paths of the files, and the number of creatives measured."""
 
     table: str
     lines: list[dict[str, Any]]
@@ -55,14 +55,14 @@ def benchmark(
     """Fit and measure the networks and inputs of a published comparison; write NAME.json and NAME.csv into `out`.
 
     Args:
-        name: "adsee", tables 2 and 3 of AdSEE (KDD 2023): see `ctr.benchmark`; its class labels are those of `encoders.labels`.
+        name: "adsee", tables 2 and 3 of AdSEE (KDD 2023): see `ctr.benchmark`; class labels come from `encoders.labels`.
         data: folder or table with impressions and clicks; None: simulated markets, whose clicks are planted.
-        markets: seeds of the simulated markets. num: creatives of each.
-        dates: the order of the days in `data`, as for `score`.
-        num_seeds: splits by group, each with a fresh start of every network.
+        markets: seeds of the simulated markets. num: creatives per market.
+        dates: the order of day, month and year in `data`, as for `score`.
+        num_seeds: number of splits by group; every network is trained anew on each.
     Raises:
-        ConfigError: no such benchmark, a number is out of range, or a file of somebody else would be written over.
-        CatalogError: nothing in `data` has results.
+        ConfigError: no such benchmark, a number is out of range, or a file of another program would be replaced.
+        CatalogError: no row of `data` has results.
         TrainingError, FeatureError: nothing can be learnt, features are broken, or stopped; nothing is written.
     """
     if name not in BENCHMARKS:
@@ -97,7 +97,7 @@ def benchmark(
 
 
 def count_labels(features: Sequence[Any]) -> dict[str, Any]:
-    """Return how many class labels a picture has on average (None without pictures), and how often the commonest were seen."""
+    """Return the mean number of class labels per picture (None without pictures), and the counts of the commonest labels."""
     from adcreative.encoders.labels import name_label
 
     seen = [one.labels.tolist() for one in features if one.labels is not None]
@@ -131,7 +131,7 @@ class _Reader:
         self.progress, self.should_stop = progress, should_stop
 
     def read(self, creatives: Iterator[Creative], total: int, stage: str) -> tuple[list[Creative], list[Any]]:
-        """Return usable creatives without their pixels, and their features."""
+        """Return the usable creatives without pixels, and the features of these creatives."""
         kept: list[Creative] = []
         features: list[Any] = []
         tell = partial(self.progress, stage)
@@ -145,7 +145,7 @@ class _Reader:
 
 
 def _csv_of(lines: Sequence[dict[str, Any]]) -> str:
-    """Return one row a line, nested figures as columns such as spearman_low and added_mae."""
+    """Return a CSV with one row per line, nested figures as columns such as spearman_low and added_mae."""
     rows = []
     for line in lines:
         row: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The verb `benchmark bars`: networks on a frozen impression log by the protocol of BARS-CTR. Loads no torch until called."""
+"""The verb `benchmark bars`: networks on a frozen impression log by the BARS-CTR protocol. Imports torch only when called."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOARDS = ("board.csv", "board.md", "board.html", "board.json")
 
 @dataclass(frozen=True, kw_only=True)
 class BarsSummary:
-    """The board as Markdown, its rows, where it lies; stopped: the same command goes on where it was."""
+    """The board as Markdown, its rows and its path. stopped: the same command continues the run."""
 
     table: str
     rows: list[dict[str, Any]]
@@ -36,12 +36,12 @@ def benchmark_bars(
 ) -> BarsSummary:  # fmt: skip
     """Compare networks on a frozen impression log; write board.html, board.md, board.csv and board.json into `out`.
 
-    See `benchmarks.bars.protocol`. Finished trials are never trained again: they lie in `out`/trials under a hash of their
+    See `benchmarks.bars.protocol`. Finished trials are never trained again: each is stored in `out`/trials under a hash of the
     settings.
 
     Args:
-        data: id of a data set (`benchmarks.bars.datasets`), or a TOML file that describes one's own.
-        files: folder of its files. networks: lines of the grid, () = all. grid: "small", "sequences", or a YAML file.
+        data: id of a data set (`benchmarks.bars.datasets`), or a TOML file that describes another data set.
+        files: folder of the data files. networks: lines of the grid, () = all. grid: "small", "sequences", or a YAML file.
         workers: processes; engine: "local", or "ray": a cluster whose nodes all read `files` and write `out`.
     Raises:
         ConfigError: an unknown data set, grid, network or key; files of another md5. CatalogError: a file is missing.
@@ -66,7 +66,7 @@ def benchmark_bars(
     outputs, environment, choices = tuple(out / name for name in BOARDS), (out / ENVIRONMENT,), (out / CHOICES,)
     sources = (*(folder / name for name in dataset.file_names), Path(data), Path(grid))
     check_outputs((*outputs, *environment, *choices), sources, restart=restart)
-    progress("checking the files", 0, 1)  # by their md5
+    progress("checking the files", 0, 1)  # compares md5 sums
     check_files(dataset, folder)
     with own_outputs(environment, sources, restart=restart):
         write_atomically(environment[0], dump_json(_describe_machine(dataset.id), indent=1).encode())
@@ -92,7 +92,7 @@ def _check_seeds(num_seeds: int) -> None:
 
 
 def _facts(dataset: Any, num_settings: int, num_seeds: int) -> list[str]:
-    """Return what a reader must know beside the table: data, split, protocol."""
+    """Return the facts that a reader needs besides the table: data, split, protocol."""
     set_aside = "" if dataset.valid else " A tenth of the training part was set aside to stop early and to choose by."
     return [
         f"Data: {dataset.id}, {', '.join(f'{name} (md5 {dataset.md5[name]})' for name in dataset.file_names)}.{set_aside}",
@@ -103,7 +103,7 @@ def _facts(dataset: Any, num_settings: int, num_seeds: int) -> list[str]:
 
 
 def _describe_machine(dataset: str) -> dict[str, Any]:
-    """Return versions and the processor, which rows a second rest on."""
+    """Return versions and processor, on which the rows per second depend."""
     import torch
 
     versions = {"python": platform.python_version(), "torch": torch.__version__, "threads": torch.get_num_threads()}

@@ -1,4 +1,4 @@
-"""The verbs after the edit, plan_test, read_out, export, import_results. Loads no torch."""
+"""The verbs after the edit: plan_test, read_out, export and import_results. Imports no torch."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def plan_test(
 ) -> RunSummary:
     """Plan a test of the edits in a run folder; write plan.json and plan.csv into the folder `out`.
 
-    `also` are further run folders, or packs of approved versions that were unpacked: their edits share the impressions, each
-    against its own original. A version that comes twice is planned once.
+    `also` lists further run folders, or unpacked packs of approved versions: their edits share the impressions, each tested
+    against its own original. A duplicate version is planned once.
 
-    Edits of models that have seen no results of the account are untested: the plan then says what finds a change of `detect`
-    (0.1: ten percent), and needs `baseline_ctr` unless the run states a level.
+    Edits of models that have seen no results of the account are untested: the plan then states the test size that detects a
+    change of `detect` (0.1: ten percent), and needs `baseline_ctr` unless the run states a level.
 
     Raises:
         CatalogError: `run` holds no edits. ConfigError: a setting is out of range.
@@ -64,7 +64,7 @@ def plan_test(
 
 
 def _join_variants(runs: Sequence[Sequence[Variant]]) -> list[Variant]:
-    """Return the arms of several runs, each once, their tests told apart by the number of the run."""
+    """Return the distinct arms of several runs; the number of the run is part of each test's name."""
     known: dict[str, Variant] = {}
     for number, variants in enumerate(runs):
         for one in variants:
@@ -73,7 +73,7 @@ def _join_variants(runs: Sequence[Sequence[Variant]]) -> list[Variant]:
 
 
 def _say_planned(arm: PlannedArm) -> str:
-    """Say what is predicted of a planned arm, what the test needs, and what it needs when only the low end is true."""
+    """Return a sentence on a planned arm: prediction, impressions needed, and impressions needed if the low end is true."""
     if arm.variant.is_untested or arm.uplift_predicted is None:
         said = "untested, worth a test"
         return (
@@ -95,17 +95,17 @@ def read_out(
     results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None,
     dates: str = "", metric: str = "ctr", ledger: Path | None = None, restart: bool = False,
 ) -> RunSummary:  # fmt: skip
-    """Say winner, loser or go on for each variant in a platform's export, at any time; write a JSON file.
+    """Report winner, loser or "go on" for each variant in a platform's export, at any time; write a JSON file.
 
-    With a plan, rows are joined by variant id, every test is read on its own, and the level is the plan's. Without one,
-    every ad name is an arm of one test and `control` names the control. `metric` ("ctr", "cpc",
-    "cost_per_conversion" or "roas") is what arms are compared and ranked by; the last three need spend, and conversions or
-    revenue, in the export. `dates` ("dmy", "mdy" or "ymd") is the order of its days; "" lets it tell. `ledger`: parquet file
-    to which is added what was predicted and what came true of a plan's tests (`verbs.ledger` reads it).
+    With a plan, rows are joined by variant id, every test is evaluated separately, and the level is the plan's. Without a plan,
+    every ad name is an arm of one test and `control` names the control. Arms are compared and ranked by `metric` ("ctr", "cpc",
+    "cost_per_conversion" or "roas"); the last three need spend, and conversions or
+    revenue, in the export. `dates` ("dmy", "mdy" or "ymd") is the order of day, month and year; "" detects the order. `ledger`:
+    parquet file to which predicted and real outcomes of a plan's tests are appended (`verbs.ledger` reads the file).
 
     Raises:
-        ConfigError: neither plan nor control, or both, or no such metric or no columns for it. CatalogError: the export has
-            nothing of the test.
+        ConfigError: neither plan nor control, or both, or no such metric, or missing columns. CatalogError: the export has
+            no row of the test.
     """
     from adcreative.catalog.results import read_results
     from adcreative.delivery.experiment.joining import count_row, join_to_plan, read_plan
@@ -158,7 +158,7 @@ def read_out(
 
 
 def _say(arm: Any) -> str:
-    """Return one variant's answer as a sentence."""
+    """Return the verdict on one variant as a sentence."""
     high = "no limit" if arm.uplift_high is None else f"{arm.uplift_high:+.1%}"
     seen = "nothing to compare" if arm.uplift is None else f"{arm.uplift:+.1%}"
     sentence = f"{arm.answer} ({seen}, between {arm.uplift_low:+.1%} and {high})"
@@ -166,7 +166,7 @@ def _say(arm: Any) -> str:
 
 
 def _say_value(arm: Any, answer: Any) -> str:
-    """Return an arm's cost or ratio beside the control's; "" for click rates, whose change says it all."""
+    """Return an arm's cost or ratio next to the control's; "" for click rates, where the change is enough."""
     if answer.metric == "ctr":
         return ""
     told = ["none" if value is None else f"{value:.4g}" for value in (arm.value, answer.control_value)]
@@ -178,18 +178,17 @@ def export(
     run: Path, out: Path, settings: ExportSettings, *, format: str, campaign: str, approved_by: str | None = None,
     markets: Sequence[str] = (), restart: bool = False,
 ) -> RunSummary:  # fmt: skip
-    """Write the variants of a run folder for a platform: google-editor, meta-bulk or adcp; X.failures.csv lies beside.
+    """Write the variants of a run folder for a platform (google-editor, meta-bulk or adcp), and X.failures.csv next to them.
 
-    Nothing leaves without an approval: of the app, of an earlier export, or the one that `approved_by` records in the run's
-    audit trail.
+    Export needs an approval: from the app, from an earlier export, or recorded now in the run's audit trail by `approved_by`.
 
     Args:
-        settings: how it is written; its fields may be given as keywords (url is needed).
-        approved_by: name of the person who looked at the edits of this run and lets them out.
-        markets: where they will run, as `disclosures` knows them; noted with the approval.
+        settings: output format options; fields may be given as keywords (url is needed).
+        approved_by: name of the person who reviewed and approves the edits of this run.
+        markets: where the ads will run, as `disclosures` knows the markets; recorded with the approval.
     Raises:
         CatalogError: no edits in `run`, or none fits the platform. ConfigError: an unknown format, a wrong address, nobody
-            approved the edits, files of others lie where these would, or `markets` without `approved_by`. ProvenanceError: as
+            approved the edits, an output is a file of another program, or `markets` without `approved_by`. ProvenanceError: as
             `approve`.
     """
     from adcreative.delivery.experiment.export import check_format, export_variants, list_pictures
@@ -214,9 +213,9 @@ def export(
     approved = check_approved(run, words_sha256=words)
 
     for folder in {picture.parent for picture in pictures}:
-        make_private_dir(folder)  # it shows people
+        make_private_dir(folder)  # pictures show people
     with own_outputs((*outputs, *pictures), inputs, restart=restart):
-        trail = ExportTrail.begin(run, out, format, variants)  # before: purge finds what a kill left
+        trail = ExportTrail.begin(run, out, format, variants)  # first: purge finds files of a killed export
 
         def leave(variant: Variant, source: Path, source_sha256: str, sha256: str) -> None:
             if approved.pictures.get(source) != source_sha256:
@@ -234,13 +233,13 @@ def import_results(
     results: Path, db: Path, *, run: Path | None = None, campaign: str = "", columns: Path | None = None,
     dates: str = "", training: Path | None = None, restart: bool = False,
 ) -> RunSummary:  # fmt: skip
-    """Join a platform's export to variants in a DuckDB file; write predicted against real beside it, and a training folder.
+    """Join a platform's export to variants in a DuckDB file; write predicted against real rates, and a training folder.
 
     Args:
-        results: the export. dates: the order of its days, as for `read_out`.
-        db: the DuckDB file; `<db>.csv` and `<db>.json` (figures) are written beside it.
-        run: run folder the variants come from, needed once a run, with the campaign they were planned or exported for.
-        training: folder that `train` reads next.
+        results: the export. dates: the order of day, month and year, as for `read_out`.
+        db: the DuckDB file; `<db>.csv` and `<db>.json` (figures) are written next to it.
+        run: run folder of the variants, needed once per run, with the campaign of the plan or export.
+        training: folder for the next `train`.
     Raises:
         CatalogError: no row belongs to a known variant. ConfigError: `run` without campaign, or DuckDB is not installed.
     """

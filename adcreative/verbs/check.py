@@ -1,4 +1,4 @@
-"""The verb `check`: yes-or-no rules for every creative of a folder, before anything is spent on it. Loads no model."""
+"""The verb `check`: pass-or-fail rules for every creative of a folder, before money is spent on the ads. Loads no model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PASSES, HAS_PROBLEMS = "passes", "problems"
 
 
 def check_picture(creative: Creative) -> PictureFit | None:
-    """Say which formats of the creative's platform its picture fits; None without a picture.
+    """Return the formats of the creative's platform that the picture fits; None without a picture.
 
     Raises:
         CreativeError: the picture cannot be read.
@@ -46,9 +46,9 @@ def read_text(creative: Creative, reader: TextReading | None = None) -> tuple[Cr
     """Read the words in a creative's picture.
 
     Args:
-        reader: None reads nothing; the words that a creative brings from a words file count all the same.
+        reader: None reads nothing; words that a creative brings from a words file are used all the same.
     Returns:
-        the creative, its empty fields filled from the picture, and what may keep the words there from being read.
+        the creative with empty fields filled from the picture, and problems that make the words hard to read.
     Raises:
         CreativeError: the picture cannot be read.
     """
@@ -69,14 +69,14 @@ def check_words(
     avoid: Sequence[str] = (),
     brand_kit: Path | None = None,
 ) -> dict[str, tuple[str, ...]]:
-    """Hold an ad's headline and description against the rules of the copywriter.
+    """Check an ad's headline and description against the rules of the copywriter.
 
     Args:
-        original: the ad that new words may take facts from; None: the ad stands for itself, its own claims are not questioned.
-        brief: what the user said the words may be about; facts of it may be used. avoid: words that may not be.
-        brand_kit: a brand manifest, whose words to avoid may not be used either.
+        original: the ad that new words may take facts from; None: the claims of the ad itself are not questioned.
+        brief: the user's description of the topic; its facts may be used. avoid: forbidden words.
+        brand_kit: a brand manifest, whose words to avoid are forbidden too.
     Returns:
-        "headline" and "description", where there is one, to its problems; no problem means that it may run.
+        "headline" and "description", where present, to problems; no problem means that the line may run.
     Raises:
         ConfigError: `brand_kit` is no brand manifest.
     """
@@ -117,17 +117,17 @@ def check(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Hold each creative against the rules that need no model; write a CSV, and X.failures.csv beside it.
+    """Check each creative against the rules that need no model; write a CSV, and X.failures.csv next to it.
 
-    Words: length, marks, capitals and personal attributes, by platform, and the brand kit's words to avoid. Pictures: which
-    formats of the platform they fit (shape, size, weight; `delivery/rules/placements.yaml`). Words in pictures, unless
+    Words: length, marks, capitals and personal attributes, by platform, and the brand kit's words to avoid. Pictures: the
+    formats of the platform that fit (shape, size, weight; `delivery/rules/placements.yaml`). Words in pictures, unless
     `read_pictures` is False (about a second each): share of the picture, contrast with the ground, size on a phone, as notes;
-    fields that an ad leaves empty are read there, and held to the rules, too. `words` is a file that `read` wrote and you may
-    have corrected: of the pictures in it those words are taken. A row says "passes" or "problems".
+    empty fields of an ad are filled from the picture and checked, too. `words` is a file that `read` wrote and a person may
+    have corrected: its words replace reading for the pictures listed there. A row says "passes" or "problems".
 
     Raises:
         CatalogError: nothing in `data` can be used, or `words` is no words file.
-        ConfigError: `brand_kit` is no brand manifest, or `out` is what is read or, without `restart`, somebody else's file.
+        ConfigError: `brand_kit` is no brand manifest, or `out` is an input or, without `restart`, a file of another program.
     """
     started_s, out = time.monotonic(), Path(out)
     outputs, inputs = (out, failures_path(out)), (data, columns, brand_kit, words)

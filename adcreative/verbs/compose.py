@@ -1,4 +1,4 @@
-"""The verb `compose`: new ads from a brief, in every shape, as a set of concepts that are worth a test each."""
+"""The verb `compose`: new ads from a brief, in every shape, as a set of concepts worth testing."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 AD, REPORT, TABLE = "ad.json", "report.html", "metadata.csv"
 FORMAT = 1
 Show = Callable[[np.ndarray], object]  # takes the pixels [H, W, 3] uint8 of an ad in its first shape
-RISK_AVERSION = 1.0  # standard deviations of the pooled opinion that an ad must be sure of
-LEAST_POPULATION = 12  # of the search, where few ads are asked for, as of each row of a feed
+RISK_AVERSION = 1.0  # required margin, in standard deviations of the pooled opinion
+LEAST_POPULATION = 12  # of the search, when few ads are requested, such as per row of a feed
 QUALITY = 93  # of a JPEG
 UNTESTED = (
     "The models have seen no results of this account: the order is that of the design rules, each ad is untested and worth a "
@@ -62,10 +62,10 @@ COLUMNS = ("file_name", "ad_name", "headline", "description", "cta", "brand")
 
 
 def new_brief(folder: Path) -> RunSummary:
-    """Write a brief to be filled in into a folder.
+    """Write a brief to fill in into a folder.
 
     Raises:
-        ConfigError: there is one already.
+        ConfigError: the folder has a brief already.
     """
     return RunSummary(path=write_template(Path(folder)), done=1)
 
@@ -75,16 +75,16 @@ def compose(
     brief: Path | Brief, out: Path, settings: ComposeSettings, *, progress: Progress = silent, should_stop: ShouldStop = never,
     show: Show | None = None,
 ) -> RunSummary:  # fmt: skip
-    """Compose ads from a brief into the folder `out`: a folder an ad, parts/, report.html, and metadata.csv for other verbs.
+    """Compose ads from a brief into the folder `out`: a folder per ad, parts/, report.html, and metadata.csv for other verbs.
 
-    Without `model` the order is that of the design rules, and each ad untested. The same brief, settings and seed give the same
+    Without `model` the design rules set the order, and each ad is untested. The same brief, settings and seed give the same
     files.
 
     Args:
-        brief: brief.toml, its folder, or a `Brief`. settings: its fields may be given as keywords.
-        show: is given each ad as soon as it is chosen, before its files are written.
+        brief: brief.toml, its folder, or a `Brief`. settings: fields may be given as keywords.
+        show: called with each ad as soon as the ad is chosen, before the files are written.
     Raises:
-        ConfigError: the brief or a setting is wrong, or `out` holds what somebody else wrote.
+        ConfigError: the brief or a setting is wrong, or `out` holds files of another program.
         CatalogError: no ad can be composed of these parts. CreativeError: a photo cannot be read.
     """
     started_s = time.monotonic()
@@ -113,7 +113,7 @@ def compose(
 
 
 def parse_shapes(text: str) -> tuple[Shape, ...]:
-    """Return the shapes that a list names: "1:1,4:5". Raises ConfigError for one that is not known, or none."""
+    """Return the shapes of a list such as "1:1,4:5". Raises ConfigError for an unknown shape or an empty list."""
     shapes = tuple(shape_named(name.strip()) for name in text.split(",") if name.strip())
     if not shapes:
         raise ConfigError('--shapes names no shape; write some, such as "1:1,4:5,9:16".')
@@ -131,10 +131,10 @@ def _face_finder() -> LatestFaces:
 
 
 def scorer(judges: Judges | None, *, has_faces: bool = True) -> Score | None:
-    """Return what scores ads: the lower bound of two models' pooled log-odds; None without a model of an account.
+    """Return the scoring function: the lower bound of two models' pooled log-odds; None without a model of an account.
 
-    Candidates, whose lines are known, are scored once and never again: what is seen of them is not kept. has_faces: whether
-    they may show faces.
+    Candidates have known lines, are scored once and never again, so picture features are not cached. has_faces: whether the ads
+    may show faces.
     """
     if judges is None:
         return None
@@ -160,10 +160,10 @@ def scorer(judges: Judges | None, *, has_faces: bool = True) -> Score | None:
 
 
 class NoFaces:
-    """Finds no faces, where no photo has any."""
+    """Face analyzer that finds no faces, for briefs without a face in any photo."""
 
     def analyze(self, image_u8: np.ndarray) -> list[Any]:
-        """Return nothing for a picture [H, W, 3]."""
+        """Return an empty list for a picture [H, W, 3]."""
         return []
 
 
@@ -171,12 +171,12 @@ def search_ads(
     prepared: Prepared, shapes: Sequence[Shape], settings: ComposeSettings, ran: Sequence[np.ndarray] = (), *,
     judges: Judges | None = None, progress: Progress = silent, should_stop: ShouldStop = never, show: Show | None = None,
 ) -> list[Candidate]:  # fmt: skip
-    """Return the set of ads that is chosen, each without faults in every shape but the banner, which few messages fit.
+    """Return the chosen set of ads; each ad has no faults in every shape but the banner, which few messages fit.
 
     Args:
-        judges: the models that score; those of `settings.model` when None.
+        judges: the models that score; default: the models of `settings.model`.
     Raises:
-        ArtifactError: that folder holds no models.
+        ArtifactError: the folder `settings.model` holds no models.
     """
     if judges is None and settings.model is not None:
         from adcreative.verbs.loading import load_model
@@ -206,18 +206,18 @@ def search_ads(
 
 
 def needed_of(shapes: Sequence[Shape]) -> list[Shape]:
-    """Return the shapes in which an ad must be without faults to be chosen: all but the banner, which few messages fit."""
+    """Return the shapes in which a chosen ad must have no faults: all but the banner, which few messages fit."""
     return [shape for shape in shapes if shape.kind != "banner"] or list(shapes)
 
 
 def find_faults(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = False) -> tuple[object, ...]:
-    """Return what stands against an ad in a shape; empty when it can run. strict: in its own layout, as of `compose_ad`."""
+    """Return the faults of an ad in a shape; empty when the ad can run. strict: only in its own layout, see `compose_ad`."""
     composed = compose_ad(recipe, parts, shape, strict=strict)
     return composed.problems or faults(composed, shape)
 
 
 def _why_none(prepared: Prepared, shapes: Sequence[Shape]) -> str:
-    """Return one sentence on why no ad came out, from the plainest layout's problems."""
+    """Return one sentence on why no ad was composed, from the problems of the plainest layout."""
     texts = {role: lines[0] for role, lines in prepared.messages.items() if role in ("headline", "button")}
     for layout in ("type_only", "announcement"):
         problems = find_faults(Recipe(layout=layout, texts=texts, photo=None), prepared.parts, shapes[0])
@@ -230,7 +230,7 @@ def write_set(
     chosen: Sequence[Candidate], prepared: Prepared, brief: Brief, out: Path, shapes: Sequence[Shape],
     settings: ComposeSettings, *, inputs: Sequence[Path],
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Write a set of ads with parts, table and report into `out`, and return what ad.json says of each."""
+    """Write a set of ads with parts, table and report into `out`, and return the content of each ad.json."""
     stems = [f"{number:02d}" for number in range(1, len(chosen) + 1)]
     outputs = [out / REPORT, out / TABLE, *part_files(prepared.parts, out / FOLDER)]
     outputs += [file for stem in stems for file in ad_files(out / stem, shapes)]
@@ -263,7 +263,7 @@ def write_set(
 
 
 def write_report(out: Path, ads: Sequence[Mapping[str, Any]], brand: str, notes: Sequence[str], *, standing: str) -> None:
-    """Write the table and the wall of a folder of ads. ads: what ad.json says of each, with its folder."""
+    """Write the table and the report of a folder of ads. ads: the content of each ad.json, with the ad's folder."""
     write_table(out, ads, brand)
     title = f"{len(ads)} new ads" + (f" for {brand}" if brand else "")
     rows = [{"status": "edited", "edits": [WORDS], "consent_id": ""}]
@@ -276,20 +276,20 @@ WORDS: Mapping[str, Any] = {"face": -1, "direction": "composed", "strength": 0.0
 
 
 def model_hashes(model: Path) -> dict[str, str]:
-    """Return role -> hash of the models that scored."""
+    """Return role -> hash of the models used for scoring."""
     from adcreative.verbs.model_folder import read_model_manifests
 
     return {role: found.content_hash for role, found in read_model_manifests(model).items()}
 
 
 def ad_files(folder: Path, shapes: Sequence[Shape]) -> list[Path]:
-    """Return every file that an ad's folder may get."""
+    """Return every file that may be written into an ad's folder."""
     pictures = [folder / f"{stem_of(shape)}{suffix}" for shape in shapes for suffix in (".png", ".jpg")]
     return [folder / AD, *pictures, *map(sidecar_path, pictures), *(folder / f"{stem_of(shape)}.svg" for shape in shapes)]
 
 
 def stem_of(shape: Shape) -> str:
-    """Return what the files of a shape are called: 1x1 of 1:1."""
+    """Return the file name stem of a shape: 1x1 for 1:1."""
     return shape.name.replace(":", "x")
 
 
@@ -297,13 +297,13 @@ def write_ad(
     recipe: Recipe, parts: Parts, folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any], *,
     checked: Sequence[Shape] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Render an ad in each shape into its folder, with SVG, sidecars and ad.json; return what ad.json says, with its folder.
+    """Render an ad in each shape into its folder, with SVG, sidecars and ad.json; return ad.json's content and the folder.
 
-    A shape in which it has faults is left out, and named in "missing" with the first of them. What other shapes left in the
-    folder is removed.
+    A shape in which the ad has faults is left out and listed in "missing" with the first fault. Files of shapes from an earlier
+    rendering are removed.
 
     Args:
-        checked: shapes whose pixels were looked at already.
+        checked: shapes whose pixels were checked already.
     """
     make_private_dir(folder)
     written: dict[str, Any] = {}
@@ -340,14 +340,14 @@ def write_ad(
 
 
 def _choose_file(image_u8: np.ndarray, shape: Shape, recipe: Recipe) -> tuple[str, int | None]:
-    """Return suffix and quality: PNG of type alone, JPEG of photographs, the best that fits where the shape has a limit."""
+    """Return suffix and quality: PNG for type alone, JPEG for photographs; the best quality within the shape's limit."""
     if shape.max_bytes is not None:
         return fit_export(image_u8, shape.max_bytes)
     return (".png", None) if recipe.photo is None else (".jpg", QUALITY)
 
 
 def _row_of(recipe: Recipe, composed: Composed, parts: Parts, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the sidecar of a composed ad says, in the fields of a row of results.jsonl."""
+    """Return the content of a composed ad's sidecar, in the fields of a row of results.jsonl."""
     shown = as_creative(recipe, composed, parts)
     return {
         "file_name": "", "ad_name": name, "headline_original": "", "headline_edited": shown.headline,
@@ -357,7 +357,7 @@ def _row_of(recipe: Recipe, composed: Composed, parts: Parts, name: str, facts: 
 
 
 def describe_ad(recipe: Recipe, parts: Parts) -> str:
-    """Return the alternative text of an ad: whose it is, what is seen, what it says (WCAG 2.2, 1.1.1)."""
+    """Return the alternative text of an ad: brand, content of the picture, and words (WCAG 2.2, 1.1.1)."""
     seen = "" if recipe.photo is None else parts.photos[recipe.photo].shows
     order = ("badge", "headline", "subline", "offer", "price", "proof", "button")
     said = ". ".join(recipe.texts[role].replace("\n", ". ").rstrip(".") for role in order if recipe.texts.get(role))
@@ -365,7 +365,7 @@ def describe_ad(recipe: Recipe, parts: Parts) -> str:
 
 
 def write_table(out: Path, ads: Sequence[Mapping[str, Any]], brand: str) -> None:
-    """Write metadata.csv, so that `out` is a catalogue that score, check and plan-test read: the first shape of each ad."""
+    """Write metadata.csv with the first shape of each ad, so that score, check and plan-test can read `out` as a catalogue."""
     rows = []
     for ad in ads:
         if not ad["shapes"]:
@@ -378,7 +378,7 @@ def write_table(out: Path, ads: Sequence[Mapping[str, Any]], brand: str) -> None
 
 
 def with_words(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
-    """Return a recipe with words by role, or layout, accent, density, palette, photo, emphasis, cutout changed.
+    """Return a recipe with changed words by role, or a changed layout, accent, density, palette, photo, emphasis or cutout.
 
     Raises:
         ConfigError: there is no such field, or a value is of the wrong kind.

@@ -1,4 +1,4 @@
-"""The verb `compose` over more than a brief: each row of a product feed, and an ad that exists."""
+"""The verb `compose` for inputs other than one brief: each row of a product feed, and an existing ad."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def compose_feed(
     feed: Path, out: Path, settings: ComposeSettings, *, brief: Path | None = None, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Compose ads of each row of a product feed into a folder of its own in `out`; rows that cannot be used are listed.
+    """Compose ads for each row of a product feed into a subfolder of `out`; unusable rows are listed.
 
-    A row that was done with the same cells, brief and settings is not done again, so a killed run goes on where it was. One row
+    A finished row with the same cells, brief and settings is skipped, so a killed run continues where it was. One row
     is in memory at a time.
 
     Args:
         feed: CSV, TSV, JSONL, parquet or XML with the columns of Google Merchant: title, brand, price, sale_price, description,
-            image (a file beside the feed), and facts ("a; b; c"). brief: what all rows share: logo, colours, fonts, button.
+            image (a file next to the feed), and facts ("a; b; c"). brief: shared by all rows: logo, colours, fonts, button.
     Raises:
         CatalogError: the feed cannot be read, or no row can be used. ConfigError: as `compose`.
     """
@@ -107,7 +107,7 @@ def _read_rows(feed: Path) -> Iterator[FeedRow]:
 
 
 def _picture_of(row: FeedRow) -> str:
-    """Return what a row names as its picture, "" where it names none."""
+    """Return the picture named in a row; "" where the row names none."""
     return row.cells.get("image") or row.cells.get("image_link", "")
 
 
@@ -116,7 +116,7 @@ def _failed(row: FeedRow, problem: str, remedy: str) -> FailedCreative:
 
 
 def _words_of(ad: Path, image_u8: np.ndarray, words: Path | None) -> Words:
-    """Return the words of an ad, those of a words file where it holds the picture."""
+    """Return the words of an ad, from the words file where the file lists the picture."""
     creative = Creative(file_name=ad.name, image_path=ad)
     creative = creative if words is None else with_known_words(creative, load_known_words(words))
     return words_of(creative, image_u8, None) if creative.words else read_twice(image_u8)
@@ -126,12 +126,12 @@ def _words_of(ad: Path, image_u8: np.ndarray, words: Path | None) -> Words:
 def compose_from(
     ad: Path, out: Path, settings: ComposeSettings, *, progress: Progress = silent, should_stop: ShouldStop = never
 ) -> RunSummary:
-    """Compose new ads from the parts of one that exists; the parts are written as a brief into `out`/brief.
+    """Compose new ads from the parts of an existing ad; the parts are written as a brief into `out`/brief.
 
-    Parts that are not sure are not guessed: they are named, with the brief in which they can be filled in.
+    Uncertain parts are not guessed: the error names them, and the brief in which the user can fill them in.
 
     Raises:
-        ConfigError: no line that leads was read for sure; or there is no photo, and not known whose ad it is in which colours;
+        ConfigError: no leading line was read with certainty; or there is no photo, and brand or colours are unknown;
             or the brief was changed since. CreativeError: the picture cannot be read.
         WeightsError: the packages that read words are not installed. Otherwise as `compose`.
     """
@@ -145,7 +145,7 @@ def compose_from(
         path = write_taken(taken, folder)
     progress("taking the ad apart", 1, 1)
     asked = "; ".join(f"{name} ({why})" for name, why in taken.missing.items())
-    is_known = bool(taken.colours) and bool(taken.brand or taken.logo)  # whose ad it is, where type stands alone
+    is_known = bool(taken.colours) and bool(taken.brand or taken.logo)  # the brand is recognizable where the ad is type alone
     if "headline" not in taken.messages or (taken.photo is None and not is_known):
         raise ConfigError(f"{Path(ad).name} does not tell for sure: {asked}. Fill in {path}, then: adcreative compose {path}")
     summary = compose(path, out, settings, progress=progress, should_stop=should_stop)

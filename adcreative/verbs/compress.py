@@ -1,4 +1,4 @@
-"""The verb `compress`: a smaller model of an impression log, and a report of what it costs. Loads no torch until called."""
+"""The verb `compress`: a smaller model of an impression log, and a report of the loss. Imports torch only when called."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ REPORT, PAGE = "compression.json", "compression.html"
 
 @dataclass(frozen=True, kw_only=True)
 class CompressSummary(RunSummary):
-    """The folder of the smaller model, its sizes and figures beside those before, and what to make of them.
+    """The folder of the smaller model, sizes and figures before and after, and how to read them.
 
-    done: methods applied. points: before and after each method, as in compression.json.
+    done: number of applied methods. points: before and after each method, as in compression.json.
     """
 
     points: tuple[dict[str, Any], ...] = ()
@@ -55,20 +55,20 @@ def compress(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> CompressSummary:
-    """Make a model of an impression log smaller and faster; write it into `out`, with a report of what that costs.
+    """Make a model of an impression log smaller and faster; write the model into `out`, with a report of the loss.
 
     Methods are applied in the order given: low-rank (factor tables and layers), int8 (eight bits a weight on disk, the last of
-    several), distil (a student), and those of `methods`.
-    The report compares before and after on rows that were neither learnt from nor chosen by: the test rows, or half of the
-    validation rows.
+    several), distil (a student), and the methods in `methods`. The report compares before and after on rows used neither for
+    learning nor for choosing: the test rows, or half of the validation rows.
 
     Args:
-        model: a folder that `train` wrote for a log. data: the log it was trained on. method: such as "hash,low-rank".
-        budget: share that is to be left, for methods that take one. settings: TOML, a section for each method, and [tuning].
+        model: a folder that `train` wrote for a log. data: the log of that training. method: such as "hash,low-rank".
+        budget: share to keep, for methods that take a budget. settings: TOML, a section for each method, and [tuning].
         methods: name -> method, in place of the registry's.
     Raises:
-        ConfigError: method, setting, model and data do not fit, a budget cannot be met, or a report of others is there.
-        CatalogError: the data cannot be read, or `out` holds a model. TrainingError: too few rows to tell a difference.
+        ConfigError: method, setting, model and data do not fit, a budget cannot be met, or `out` holds another program's
+            report.
+        CatalogError: the data cannot be read, or `out` holds a model. TrainingError: too few rows to measure a difference.
         ArtifactError: as `LogModel.load`, or `out` holds a model of another kind.
     """
     started_s, model, data, out = time.monotonic(), Path(model), Path(data), Path(out)
@@ -103,7 +103,7 @@ def compress(
 
 
 def _check_folders(model: Path, out: Path, restart: bool) -> None:
-    """Raise as `compress` when `model` is no model of a log, or `out` cannot become one."""
+    """Raise as `compress` when `model` is no model of a log, or `out` cannot be written as a model folder."""
     if out.is_file() or ((out / MANIFEST).exists() and not restart):
         raise CatalogError(f"{out} holds a model or is a file; choose another place, or write it anew with --restart")
     check_replaceable(out, LOG_KIND)
@@ -113,7 +113,7 @@ def _check_folders(model: Path, out: Path, restart: bool) -> None:
 
 
 def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], config: Any, work: Work) -> LogModel:
-    """Return the model after one method; the one given stays as it is."""
+    """Return the model after one method; the input model is not changed."""
     current = replace(model, network=copy.deepcopy(model.network))
     said = method(current, work, config)
     student = said.pop("student", current)
@@ -125,7 +125,7 @@ def _read_settings(path: Path | None, names: Sequence[str], budget: float, metho
     """Return the settings of each method.
 
     Raises:
-        ConfigError: an unknown section or key, a value that cannot be, or a budget that no method takes.
+        ConfigError: an unknown section or key, an invalid value, or a budget that no method takes.
     """
     known = [*names, "tuning"]
     unknown = sorted(set(read_sections(path)) - set(known)) if path is not None else []
@@ -143,7 +143,7 @@ def _read_settings(path: Path | None, names: Sequence[str], budget: float, metho
 
 
 def _write(out: Path, points: list[Point], rows: CompressionRows, model: Path, data: Path) -> CompressSummary:
-    """Write model and report; the model last, so that a folder with a model has its report."""
+    """Write report and model; the model last, so that every folder with a model has a report."""
     from adcreative.ctr.compression.comparison import measure_speeds
     from adcreative.metrics.impressions import measure_impressions
     from adcreative.metrics.paired import compare_predictions

@@ -1,4 +1,4 @@
-"""The verb `concepts`: an account's ads as ideas, what each was worth, and the briefs of what to make next."""
+"""The verb `concepts`: group an account's ads by concept, estimate the value of each, and write briefs for the next ads."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ from adcreative.verbs.settings import ConceptsSettings
 REPORT, TABLE, SHEET, NEXT = "report.html", "concepts.csv", "concepts.json", "next.toml"
 COLUMNS = ("ad_name", "file_name", "concept", "label", "sureness", "twins", "impressions", "clicks")
 MIN_ADS = 2
-MIN_RESULTS = 4  # different ads with impressions and clicks, below which nothing is said of what was worth what
+MIN_RESULTS = 4  # different ads with impressions and clicks, below which no values are reported
 SHARE = LETTERING_STATS.index("share")
 
 
 @dataclass(frozen=True, eq=False)
 class _Account:
-    """Ads, each once, with what was seen of them; row_of: [R] the ad of each row; rows: with their results."""
+    """The distinct ads, with features and counts; row_of: [R] the ad of each row; rows: rows with results."""
 
     ads: Sequence[Creative]
     features: Sequence[Any]
@@ -60,17 +60,17 @@ def concepts(
     data: Path, out: Path, settings: ConceptsSettings, *, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Group an account's ads by what they show and say; tell what each group and attribute was worth, and what to make next.
+    """Group an account's ads by picture and words; report the value of each group and attribute, and what to make next.
 
-    Writes report.html, concepts.csv (a row an ad), concepts.json (all that is told), and the briefs that `compose` reads:
-    next.toml, the most valuable test, and next-2.toml to next-5.toml. What was read of pictures and words is kept, so a run
-    that was stopped or killed goes on where it was. Without results the ads are grouped, and nothing is said of worth.
+    Writes report.html, concepts.csv (a row per ad), concepts.json (everything reported), and the briefs that `compose` reads:
+    next.toml, the most valuable test, and next-2.toml to next-5.toml. Features of pictures and words are cached, so a stopped
+    or killed run continues where it was. Without results the ads are grouped, and no values are reported.
 
     Args:
-        data: folder or table as for `train`, or a platform's export. settings: its fields may be given as keywords.
+        data: folder or table as for `train`, or a platform's export. settings: fields may be given as keywords.
     Raises:
         CatalogError: nothing usable in `data`, or fewer than two different ads. ConfigError: stopped, a wrong setting, or `out`
-            holds what somebody else wrote.
+            holds files of another program.
     """
     started_s, data, out = time.monotonic(), Path(data), Path(out)
     outputs = [out / name for name in (REPORT, TABLE, SHEET, NEXT, *(f"next-{place}.toml" for place in range(2, 6)))]
@@ -101,13 +101,13 @@ def concepts(
 def _read(
     creatives: Sequence[Creative], settings: ConceptsSettings, progress: Progress, should_stop: ShouldStop
 ) -> tuple[_Account, list[FailedCreative]]:
-    """Return the ads, each once however many rows it has, with their features; and what could not be read."""
+    """Return the distinct ads with features, each once regardless of its number of rows; and the creatives that failed."""
     from adcreative.verbs.loading import load_tools
 
     extractor = load_tools(features=settings.features).extractor
     firsts: dict[tuple[str, ...], int] = {}
     places = [firsts.setdefault(_identity(one), len(firsts)) for one in creatives]
-    leaders = dict(zip(reversed(places), reversed(creatives), strict=True))  # the first row of each
+    leaders = dict(zip(reversed(places), reversed(creatives), strict=True))  # the first row of each ad
     distinct = [leaders[place] for place in range(len(firsts))]
     wanted: list[Creative] = []
     tell_words = count_stage(progress, "reading words in pictures")
@@ -125,7 +125,7 @@ def _read(
 
 
 def _identity(one: Creative) -> tuple[str, ...]:
-    """Return what tells ads apart: picture and words; the name where there is neither."""
+    """Return the identity key of an ad: picture and words, or the name where there is neither."""
     key = (one.file_name, fold(one.headline), fold(one.body))
     return key if any(key) else ("", "", fold(one.ad_name))
 
@@ -144,19 +144,19 @@ def _pattern(ads: Sequence[Creative], table: TableSettings) -> NamePattern | Non
 
 
 def _days(data: Path, table: TableSettings) -> Sequence[ResultRow]:
-    """Return the rows of an export by day; none of a folder, or of a table that is no export."""
+    """Return the rows of an export by day; empty for a folder, or a table that is no export."""
     if not data.is_file():
         return ()
     try:
         return read_results(data, columns=table).rows
-    except CatalogError:  # it was read as a catalogue, which need not have days
+    except CatalogError:  # the table was read as a catalogue, which need not have days
         return ()
 
 
 def _tell(
     account: _Account, grouping: Grouping, pattern: NamePattern | None, days: Sequence[ResultRow], settings: ConceptsSettings
 ) -> dict[str, Any]:
-    """Return all that is told of an account, in plain values but for briefs and their files."""
+    """Return the content of the report on an account, as plain values except for briefs and their files."""
     num = int(grouping.concept.max()) + 1
     labels = [_label(account, np.flatnonzero(grouping.concept == number)) for number in range(num)]
     fields = set(pattern.fields) if pattern else set()
@@ -196,7 +196,7 @@ def _tell(
 
 
 def _label(account: _Account, ads: np.ndarray) -> str:
-    """Return the line of a concept's ad that was shown most, in quotation marks."""
+    """Return the headline, in quotation marks, of the concept's ad with the most impressions."""
     shown: Counter[int] = Counter()
     for place, one in zip(account.row_of.tolist(), account.rows, strict=True):
         shown[place] += one.impressions or 0
@@ -206,14 +206,14 @@ def _label(account: _Account, ads: np.ndarray) -> str:
 
 
 def _falling(account: _Account, grouping: Grouping, days: Sequence[ResultRow], labels: Sequence[str]) -> dict[int, Fatigue]:
-    """Return the concepts whose click rate surely falls, by day."""
+    """Return the concepts whose click rate by day falls with certainty."""
     concept_of = {one.ad_name: int(grouping.concept[at]) for at, one in zip(account.row_of, account.rows, strict=True)}
     known = [replace(row, ad_name=str(concept_of[row.ad_name])) for row in days if row.ad_name in concept_of]
     return {int(one.name): one for one in measure_fatigue(known) if one.is_falling and int(one.name) < len(labels)}
 
 
 def _twins(account: _Account, grouping: Grouping) -> list[dict[str, Any]]:
-    """Return the near-twins, those that were shown most first: names, and how often all of them were shown."""
+    """Return the near-duplicates, most impressions first: names, and the impressions of all of them together."""
     shown = np.bincount(account.row_of, [float(one.impressions or 0) for one in account.rows], len(account.ads))
     found = []
     for number in np.flatnonzero(np.bincount(grouping.twin) > 1):
@@ -225,7 +225,7 @@ def _twins(account: _Account, grouping: Grouping) -> list[dict[str, Any]]:
 
 
 def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> list[str]:
-    """Return what is said first: how many ads are how many concepts, what is paid twice, what is sure, what comes next."""
+    """Return the summary lines: number of ads and concepts, duplicates paid for twice, certain effects, and next tests."""
     sizes, num = np.bincount(grouping.concept), len(account.ads)
     largest = f", {int(sizes[:2].sum())} of the ads are two of them" if len(sizes) > 3 else ""
     lines = [f"{num} ads are {len(sizes)} concept{'s' if len(sizes) > 1 else ''}{largest}"]
@@ -258,7 +258,7 @@ def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> li
 
 
 def _say_longest(account: _Account, grouping: Grouping, labels: Sequence[str]) -> list[str]:
-    """Return which concept's ads ran longest, of ads that tell days and no results, as those of an ad library."""
+    """Return the concept whose ads ran longest, for ads with days and without results, such as an ad library's."""
     dated = [one for one in account.ads if one.date_start]
     if len(dated) < MIN_RESULTS or any(one.has_results for one in account.rows):
         return []
@@ -282,8 +282,8 @@ def _count_days(start: str, end: str) -> float:
     return (date.fromisoformat(end) - date.fromisoformat(start)).days if start else float("nan")
 
 
-MIN_DATED = 3  # ads of a concept with days, for half of them to mean something
-STABLE = 0.8  # adjusted Rand index of resamples, below which groups are called a proposal: as the bench's bar
+MIN_DATED = 3  # ads of a concept with days, needed for a median
+STABLE = 0.8  # adjusted Rand index over resamples, below which groups are called a proposal: the bench's threshold
 
 
 def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> None:

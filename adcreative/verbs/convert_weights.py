@@ -1,4 +1,4 @@
-"""The verb `convert_weights`: a face model of another project becomes one of ours."""
+"""The verb `convert_weights`: convert a face model of another project to our format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def convert_weights(source: Path, out: Path) -> ConversionSummary:
-    """Convert a StyleGAN2 or e4e checkpoint of another project into a face-model folder, without running code of the file.
+    """Convert a StyleGAN2 or e4e checkpoint of another project to a face-model folder, without running code of the file.
 
     Raises:
         ArtifactError: the file is of another kind, incomplete, damaged, or asks to run code; nothing is written.

@@ -1,4 +1,4 @@
-"""The verb `demo`: a simulated account that is learnt from, new ads of it improved, and held against the planted truth."""
+"""The verb `demo`: learn from a simulated account, improve new ads of the account, and compare with the planted truth."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from adcreative.verbs.train import train
 if TYPE_CHECKING:
     from adcreative.market import Market
 
-MARKET_SEED = 0  # a market that no shipped model has seen
+MARKET_SEED = 0  # not among the training markets of the shipped models
 MIN_ACCOUNT = 40
 PLANTED, NEW = "planted-truth.json", "new"
-COMPOSED_PART = 4  # of the earlier ads, one in so many was composed
+COMPOSED_PART = 4  # one in this many earlier ads was composed
 BRANDS_COMPOSING, BRANDS_SHOWN = 5, 3
 
 
@@ -40,16 +40,17 @@ def demo(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Make a simulated account, learn from its earlier ads, compose and improve new ones, and hold all to the planted truth.
+    """Make a simulated account, learn from its earlier ads, compose and improve new ads, and compare with the planted truth.
 
-    `out`/account holds `num_earlier` ads with results, a quarter of them composed by chance, `out`/model what `train` learns
-    from them, `out`/new ads that are composed with it for three brands, `out`/creatives new ads of the same brands (twelve at
-    most), and `out` itself what `optimize` makes of those. The ads come from a simulated market
-    that no shipped model has seen; `seed` draws other ads of it. The truth is read from the final pixels and words after the
-    run, written to `out`/truth.json and stated in the report; a real account has no such column. A killed run goes on.
+    `out`/account holds `num_earlier` ads with results, a quarter of them composed at random; `out`/model the models that
+    `train` learns from them; `out`/new ads composed with these models for three brands; `out`/creatives new ads of the same
+    brands (at most twelve); and `out` itself the results of `optimize` on the new ads. The ads come from a simulated market
+    that no shipped model has seen; `seed` draws other ads of that market. The truth is computed from the final pixels and words
+    after the run, written to `out`/truth.json and stated in the report; real accounts have no such column. Killed runs
+    continue.
 
     Raises:
-        ConfigError: a file that it would write is there and is not its own.
+        ConfigError: an output file exists and was not written by this verb.
     """
     out = Path(out)
     account_dir, creative_dir, model_dir = out / "account", out / "creatives", out / "model"
@@ -87,7 +88,7 @@ def demo(
             write_atomically(out / "truth.json", dump_json(truth, indent=1).encode())
         return {"simulated_market": truth["sentence"], "walls": walls}
 
-    config = EditorConfig(num_layouts=0)  # the walls above are the new layouts
+    config = EditorConfig(num_layouts=0)  # the composed ads above are the new layouts
     return optimize(
         creative_dir, out, model=model_dir, seed=seed, config=config, notes=notes, progress=progress, should_stop=should_stop
     )
@@ -102,7 +103,7 @@ def _check_free(*paths: Path) -> None:
 
 
 def _is_trained(model_dir: Path) -> bool:
-    """Return whether an earlier run, killed later, trained the model to its end."""
+    """Return whether an earlier run, killed later, completed the training."""
     if not (model_dir / "README.md").exists():
         return False
     try:
@@ -117,10 +118,10 @@ def demo_account(
 ) -> RunSummary:
     """Make a simulated account after launch in `out`/account: creatives, sixty days of log, results by day, queries, answers.
 
-    What was planted is in `out`/account-truth.json. See `market.account` for the files.
+    The planted effects are in `out`/account-truth.json. See `market.account` for the files.
 
     Raises:
-        ConfigError: fewer than 40 creatives, an account is there already, or stopped.
+        ConfigError: fewer than 40 creatives, the account exists already, or stopped.
     """
     out = Path(out)
     if num < MIN_ACCOUNT:
@@ -144,7 +145,7 @@ def demo_account(
 def realised_uplift(
     market: Market, creatives: Sequence[Creative], results: Sequence[dict[str, Any]], out: Path
 ) -> dict[str, Any]:
-    """Compare planted rates of what a run delivers with those of the originals, from final pixels and words.
+    """Compare the planted rates of a run's delivered ads with the planted rates of the originals, from final pixels and words.
 
     Returns:
         rows (file_name, true_original, true_delivered), their means, and one sentence for the report.

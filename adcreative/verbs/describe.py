@@ -1,4 +1,4 @@
-"""The verb `describe`: product descriptions from a shop's table, one row a product. Loads no torch with the template engine."""
+"""The verb `describe`: product descriptions from a shop's table, one row a product. The template engine imports no torch."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def describe(
     data: Path, out: Path, *, llm: str = "template", seed: int = 0, max_chars: int | None = None, brand_kit: Path | None = None,
     restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Write a description for each product of a table; write a CSV, and X.failures.csv beside it.
+    """Write a description for each product of a table; write a CSV, and X.failures.csv next to it.
 
-    A description is the record's own title without a shop's noise, then up to four facts as the record names them. With `llm`
-    it is prose instead, where every number, material, name and claim of the prose stands in the record; else the plain form is
-    given and the column notes says why. Feeds of Google Merchant Center (tables and XML), Shopify, WooCommerce and Amazon are
-    read as they are, plain tables by the names of their columns (rules/feeds.yaml). Rows are logged beside `out`; a killed
-    run goes on from there. Rows that changed since are done anew, all of them where other values stand in the table.
+    A description is the record's own title without shop boilerplate, then up to four facts in the words of the record. With
+    `llm` the description is prose; every number, material, name and claim of the prose must be in the record. Otherwise the
+    plain form is given and the column notes says why. Feeds of Google Merchant Center (tables and XML), Shopify, WooCommerce
+    and Amazon are recognized, plain tables by column names (rules/feeds.yaml). Rows are logged next to `out`; a killed run
+    continues from the log. Changed rows are done anew; all rows are, when the table's set of values changed.
 
     Args:
         llm: as for `build_copywriter`.
         brand_kit: a brand manifest (see copywriter.brand_kit): facts with words to avoid are left out.
     Raises:
         CatalogError: the table cannot be read or has no title column, or no row could be described.
-        ConfigError: an engine or the brand kit cannot be used, `out` holds a run with other settings, is what is
-            read or, without `restart`, somebody else's file.
+        ConfigError: an engine or the brand kit cannot be used, `out` holds a run with other settings, is an input or, without
+            `restart`, a file of another program.
     """
     from adcreative.copywriter.brand_kit import read_brand_kit
     from adcreative.copywriter.products import build_source, describe_product
@@ -93,7 +93,7 @@ def describe(
 
 
 def _describe_row(product: Product | list[str], language: str, describe_one: Callable[..., Description]) -> dict[str, Any]:
-    """Return the row of one product, or [name, problem, remedy] of one that cannot be described."""
+    """Return the row of one product, or [name, problem, remedy] of a product that cannot be described."""
     if isinstance(product, list):
         return {"failed": product}
     try:
@@ -108,7 +108,7 @@ def _describe_row(product: Product | list[str], language: str, describe_one: Cal
 
 
 def _write_descriptions(out: Path, done: Sequence[Mapping[str, Any]], log: RunLog) -> RunSummary:
-    """Write the table and its failures; the log goes.
+    """Write the table and the failures; remove the log.
 
     Raises:
         CatalogError: no product could be described.
@@ -130,7 +130,7 @@ def _failure(row: int, name: str, problem: str, remedy: str) -> FailedCreative:
 
 
 def _read_table(path: Path) -> dict[int, Product | list[str]]:
-    """Return number of each row -> its product, or [name, problem, remedy]; variants of Shopify stand in their product.
+    """Return row number -> product, or [name, problem, remedy]; variants of Shopify are merged into their product.
 
     Raises:
         CatalogError: no such file, or no column is a title.

@@ -1,4 +1,4 @@
-"""Which face edits a search may use: the names of the shipped directions, and the choice among them. Loads no torch."""
+"""Which face edits a search may use: the names of the shipped directions, and the choice among them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError, ConfigError
 
-# searched unless others are named: what is still seen once a face is pasted back; the rest changes light, hair or age.
-# head_yaw is left out: of eight turned heads that were judged blind six looked wrong, since hair, ears and jaw stay behind
+# default directions: edits still visible after a face is pasted back; the other directions change light, hair or age.
+# head_yaw is left out: six of eight turned heads looked wrong in a blind review, since hair, ears and jaw do not move
 FACE_DIRECTIONS = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_pitch")
 
 
@@ -17,7 +17,7 @@ def read_direction_names() -> tuple[str, ...]:
     """Return the names of the shipped directions.
 
     Raises:
-        ArtifactError: their manifest is missing or damaged.
+        ArtifactError: the manifest of the directions is missing or damaged.
     """
     path = embedded_dir("directions") / "manifest.json"
     try:
@@ -28,10 +28,10 @@ def read_direction_names() -> tuple[str, ...]:
 
 
 def choose_directions(known: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the directions that a search uses: those wanted, or FACE_DIRECTIONS as far as they are known.
+    """Return the directions of a search: `wanted`, or the known members of FACE_DIRECTIONS.
 
     Raises:
-        ConfigError: one that is wanted is not known.
+        ConfigError: a wanted direction is not known.
     """
     unknown = [name for name in wanted or () if name not in known]
     if unknown:

@@ -1,6 +1,6 @@
-"""The verb `doctor`: is everything here that the other verbs need, is it what it should be, and what to do where it is not.
+"""The verb `doctor`: check that everything the other verbs need is installed and intact, and say how to repair it.
 
-Reads and changes nothing of the user's; uses the network only for a language model server that is named.
+Changes no user files; uses the network only for a named language model server.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from adcreative.features.cache import cache_dir
 from adcreative.lettering import LANGUAGES, languages_for, name_package
 from adcreative.progress import Progress, silent
 
-LANGUAGE_MODELS = ("smollm2-135m", "copywriter")  # without them the template grammar writes
+LANGUAGE_MODELS = ("smollm2-135m", "copywriter")  # without a language model the template grammar writes
 MIN_FREE_BYTES, GOOD_FREE_BYTES = 500_000_000, 5_000_000_000
 MIN_MEMORY_BYTES, GOOD_MEMORY_BYTES = 2_000_000_000, 4_000_000_000
 EXTRAS = {
@@ -39,9 +39,9 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at. status: "ok"; "warning": something optional is missing; "problem": a verb will fail.
+    """Result of one check. status: "ok"; "warning": an optional part is missing; "problem": a verb will fail.
 
-    remedy says what to do; it is empty when nothing has to be done.
+    remedy says what to do; empty when nothing has to be done.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Finding:
 
 
 def doctor(*, llm: str = "", progress: Progress = silent) -> list[Finding]:
-    """Look at versions, weights and their hashes, disk, memory, cache, words in pictures, and language models.
+    """Check versions, weights and their hashes, disk, memory, cache, words in pictures, and language models.
 
     Args:
-        llm: also ask this language model server whether it answers (as for --llm).
+        llm: also check that this language model server answers (as for --llm).
     """
     checks: list[Callable[[], list[Finding]]] = [
         _python, _packages, _weights, _disk, _memory, _cache, _words_in_pictures, _extras, lambda: _language_model(llm),
@@ -74,7 +74,7 @@ def _python() -> list[Finding]:
 
 
 def _packages() -> list[Finding]:
-    """Hold every package that adcreative needs against the version it asks for."""
+    """Compare the version of every required package with the required range."""
     try:
         needed = metadata.requires("adcreative") or []
     except metadata.PackageNotFoundError:
@@ -93,7 +93,7 @@ def _packages() -> list[Finding]:
 
 
 def _fault_of(requirement: str) -> list[tuple[str, str]]:
-    """Return the requirement and what was found instead, when it is not met."""
+    """Return the requirement and the version found, when the requirement is not met."""
     from packaging.requirements import Requirement
 
     wanted = Requirement(requirement)
@@ -127,7 +127,7 @@ def _weights() -> list[Finding]:
 
 
 def _disk() -> list[Finding]:
-    """Look at the free space where runs and the cache are written."""
+    """Check the free space where runs and the cache are written."""
     findings = []
     for name, folder in (("disk, this folder", Path.cwd()), ("disk, cache", _existing(cache_dir()))):
         free = shutil.disk_usage(folder).free
@@ -154,7 +154,7 @@ def _memory() -> list[Finding]:
 
 
 def _available_bytes() -> int | None:
-    """Return the memory that can be had without swapping; None where the system has no such figure."""
+    """Return the memory available without swapping; None where the system has no such figure."""
     try:
         text = Path("/proc/meminfo").read_text()
         (kilobytes,) = re.findall(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
@@ -164,7 +164,7 @@ def _available_bytes() -> int | None:
 
 
 def _cache() -> list[Finding]:
-    """Make sure that the feature cache, which holds face codes, can be written and is readable by its user alone."""
+    """Check that the feature cache, which holds face codes, can be written and is readable by its user alone."""
     folder = cache_dir()
     if not os.access(_existing(folder), os.W_OK):
         remedy = "Set ADCREATIVE_CACHE to a folder of yours."
@@ -202,7 +202,7 @@ def _extras() -> list[Finding]:
 
 
 def _language_model(llm: str) -> list[Finding]:
-    """Check the key, and ask the server that is named whether it answers."""
+    """Check the key, and whether the named server answers."""
     try:
         key = check_key(os.environ.get(KEY_VARIABLE, ""))
     except ConfigError as error:
@@ -224,5 +224,5 @@ def _server(llm: str) -> Finding:
 
 
 def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
+    """Return the folder, or the nearest existing parent."""
     return next((place for place in (folder, *folder.parents) if place.exists()), Path.cwd())

@@ -1,4 +1,4 @@
-"""The verb `edit`: change words, colours or layout of a composed ad; every shape is rendered anew from the same parts."""
+"""The verb `edit`: change words, colours or layout of a composed ad; every shape is rendered again from the same parts."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ ANOTHER = "another"
 
 
 def edit(ad: Path, changes: Sequence[str], *, restart: bool = False) -> RunSummary:
-    """Change a composed ad in place and render all its shapes; report and table of its folder are written by `report_ads`.
+    """Change a composed ad in place and render all its shapes; `report_ads` rewrites report and table of the folder.
 
-    What was predicted of it is dropped: it was of other pixels. Without changes the same bytes are written again. An ad that
-    would fit no shape stays as it was.
+    The prediction is dropped, since the pixels have changed. Without changes the same bytes are written again. An ad that
+    would fit no shape is left unchanged.
 
     Args:
         ad: an ad's folder, such as ads/03. changes: "headline=Sleep better", "accent=#0a6", "layout=split", or "layout=another"
-            for the next one in which it has no fault.
+            for the next layout without a fault.
     Raises:
-        ConfigError: `ad` is no composed ad, a change names no field, or no shape is left in which the ad can run.
+        ConfigError: `ad` is no composed ad, a change names no field, or the ad fits no shape.
     """
     folder = Path(ad)
     content = read_ad(folder)
@@ -88,11 +88,10 @@ def edit(ad: Path, changes: Sequence[str], *, restart: bool = False) -> RunSumma
 
 
 def _in_another_layout(recipe: Recipe, parts: Parts, messages: Mapping[str, Sequence[str]], shapes: Sequence[Shape]) -> Recipe:
-    """Return the recipe in the next layout, by name, of another family, in which it has no fault; what that needs and the ad
-    lacks is taken from the brief.
+    """Return the recipe in the next fault-free layout, by name, of another family; missing parts come from the brief.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such layout.
     """
     names = layout_names()
     place = names.index(recipe.layout) if recipe.layout in names else 0
@@ -111,10 +110,10 @@ def _in_another_layout(recipe: Recipe, parts: Parts, messages: Mapping[str, Sequ
 
 
 def report_ads(out: Path) -> Path:
-    """Write report.html and metadata.csv of a folder of composed ads anew, as its ads are now; return the report.
+    """Write report.html and metadata.csv of a folder of composed ads anew from the current ads; return the report.
 
     Raises:
-        ConfigError: the folder holds none.
+        ConfigError: the folder holds no composed ads.
     """
     out = Path(out)
     parts, told = read_parts(out / FOLDER / PARTS)
@@ -126,10 +125,10 @@ def report_ads(out: Path) -> Path:
 
 
 def read_ad(folder: Path) -> dict[str, Any]:
-    """Return what ad.json of a folder says.
+    """Return the content of a folder's ad.json.
 
     Raises:
-        ConfigError: there is none that this version wrote.
+        ConfigError: the folder has no ad.json of this version.
     """
     try:
         content = json.loads((folder / AD).read_text(encoding="utf-8"))

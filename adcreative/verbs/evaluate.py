@@ -1,6 +1,6 @@
-"""The verb `evaluate`: a model held against results it was not trained on.
+"""The verb `evaluate`: measure a model on results outside its training data.
 
-Loads no torch until it is called.
+Imports torch only when called.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def evaluate(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> dict[str, Any]:
-    """Measure a model on creatives with results that it was not trained on; write `out` (JSON), and of the same name a PNG and
-    a CSV with one row a creative: rates, interval, whether it covered, and what the prediction rests on.
+    """Measure a model on creatives with results outside its training data; write `out` (JSON), a PNG and a CSV.
 
+    PNG and CSV have the same stem; the CSV has one row a creative: rates, interval, whether it covered, and the evidence used.
     `dates`: as for `score`. With the model of an impression log `data` is a log; see `evaluate_log`.
 
     Returns:
@@ -39,9 +39,8 @@ def evaluate(
         log_loss_gain, their intervals over groups, reliability, deciles, deciles_off, drift, evidence, num_groups, verdict
         and gaps: see `ctr.evaluation.measure_held_out`. None where nothing could be measured; gaps say why.
     Raises:
-        CatalogError: nothing in `data` has results or can be read, or `out` is a folder. ConfigError: stopped, or a file
-            that would be written is what is read or, without `restart`, somebody else's. ArtifactError: there is no such
-            model.
+        CatalogError: nothing in `data` has results or can be read, or `out` is a folder. ConfigError: stopped, or an output
+            is an input or, without `restart`, a file of another program. ArtifactError: there is no such model.
     """
     if model is not None and is_log_model(model):
         from adcreative.verbs.use_log import evaluate_log

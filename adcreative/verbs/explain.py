@@ -1,4 +1,4 @@
-"""The verb `explain`: why one creative has the rate it has. Loads no torch until it is called."""
+"""The verb `explain`: the factors behind the predicted rate of one creative. Imports torch only when called."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from adcreative.features.extraction import FeatureExtractor
 
 NUM_STRONGEST = 8
-SHOWN_SIDE_PX = 512  # of the picture under a heat map
+SHOWN_SIDE_PX = 512  # longest side of the picture under a heat map
 OUTPUTS = ("heat.png", "explanation.json", "explanation.html")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExplanationSummary:
-    """The explanation as plain values and as lines to read, the page, and whether it was stopped (then nothing was written)."""
+    """The explanation as plain values and as text lines, the page, and whether the run was stopped (writes nothing)."""
 
     explanation: dict[str, Any]
     path: Path
@@ -45,7 +45,7 @@ class ExplanationSummary:
 
 
 class _Stopped(Exception):
-    """Leaves the loop over occluded pictures."""
+    """Raised to leave the loop over occluded pictures."""
 
 
 def explain(
@@ -63,19 +63,19 @@ def explain(
 ) -> ExplanationSummary:
     """Explain the rate of one creative; write heat.png (with a picture), explanation.json and explanation.html into `out`.
 
-    The heat map is made by occlusion, words are weighed by leaving each out and by integrated gradients over their tokens,
-    parts by integrated gradients and by exact ablation; the nearest training creatives stand beside them with their rates. An
-    ad's empty fields are read in its picture (`read` of the explanation names them).
+    The heat map is made by occlusion; words are weighed by leaving out each word and by integrated gradients over tokens; parts
+    by integrated gradients and by exact ablation; the nearest training creatives are listed with their rates. Empty
+    fields of the ad are read in the picture (`read` of the explanation names the fields).
 
-    Without `model` the models have seen no results of the account: then no rate is stated (ctr is None, level_unknown True),
-    but how its odds compare with those of an ad of which nothing is known. `base_rate`, the account's mean click rate (0.021:
-    2.1 %), is taken as the rate of the latter, and brings the rate back. features, words: as for `score`.
+    Without `model` the models have seen no results of the account: no rate is stated (ctr is None, level_unknown True), but the
+    ratio of the creative's odds to the odds of an ad of which nothing is known. `base_rate`, the account's mean click rate
+    (0.021: 2.1 %), is taken as the rate of that unknown ad, so that a rate is stated again. features, words: as for `score`.
 
     With the model of an impression log the creative's image_path is a log; see `explain_log`.
 
     Raises:
-        CreativeError: its picture cannot be read, or it has neither picture nor words. ArtifactError: as `load_model`.
-        ConfigError: somebody else's file would be written over, without `restart`, or `base_rate` is no rate.
+        CreativeError: the picture cannot be read, or there is neither picture nor words. ArtifactError: as `load_model`.
+        ConfigError: a file of another program would be replaced, without `restart`, or `base_rate` is no rate.
     """
     if model is not None and creative.image_path is not None and is_log_model(model):
         from adcreative.verbs.use_log import explain_log, say_fields
@@ -94,7 +94,7 @@ def explain(
     creative = creative if words is None else with_known_words(creative, load_known_words(words))
     image_u8 = picture(creative)
     extractor, predictor = load_scorer(model, features)
-    extractor = extractor.for_models([predictor])  # whatever a rate hangs on: changes are asked for too
+    extractor = extractor.for_models([predictor])  # with all inputs of the rate, since changes are requested too
     (creative,) = fill_from_pictures([creative], find_reader(lambda: extractor.cache))
 
     def tell(done: int, total: int) -> None:
@@ -103,7 +103,7 @@ def explain(
             raise _Stopped
 
     try:
-        with extractor.sharing():  # the same words are read with each covered picture
+        with extractor.sharing():  # words are read once for all occluded pictures
             explanation, heat, shown_u8 = explain_rate(creative, image_u8, extractor, predictor, history, tell)
     except _Stopped:
         return ExplanationSummary(explanation={}, path=out, stopped=True)
@@ -117,14 +117,14 @@ def explain(
             drawn.save(buffer, "PNG")
             write_atomically(out / "heat.png", buffer.getvalue(), is_private=True)
         else:
-            (out / "heat.png").unlink(missing_ok=True)  # of an earlier creative
+            (out / "heat.png").unlink(missing_ok=True)  # from an earlier creative
         write_atomically(out / "explanation.json", dump_json(explanation, indent=1).encode())
-        write_atomically(out / "explanation.html", page.encode(), is_private=True)  # both show people
+        write_atomically(out / "explanation.html", page.encode(), is_private=True)  # page and picture show people
     return ExplanationSummary(explanation=explanation, path=out / "explanation.html", lines=_say(explanation))
 
 
 def _say(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the rate, and what parts and words add to it."""
+    """Return the rate, and the contributions of parts and words."""
     if found["enough_data"] and found["level_unknown"]:
         rate = f"{found['against_nothing_known']:+.0%} odds against an ad of which nothing is known; the level is unknown"
     else:
@@ -147,10 +147,10 @@ def explain_rate(
     history: AccountHistory | None = None,
     progress: Count = uncounted,
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
-    """Return the explanation as plain values, the heat [cells down, cells across], and the picture that it lies on.
+    """Return the explanation as plain values, the heat [cells down, cells across], and the picture under the heat map.
 
-    Every model gives the same fields. level_unknown is False: that a model knows no account's level is for `state_level` to
-    say. against_nothing_known: odds of this creative over those of one of which the model knows nothing, less 1.
+    Every model gives the same fields. level_unknown is False here; `state_level` sets it for models that know no account's
+    level. against_nothing_known: odds of this creative over the odds of a creative unknown to the model, less 1.
     """
     from adcreative.encoders.threads import run_beside
     from adcreative.explain.neighbours import nearest_known
@@ -200,7 +200,7 @@ def explain_rate(
 def _map_heat(
     creative: Creative, image_u8: np.ndarray | None, extractor: FeatureExtractor, score: Score, progress: Count
 ) -> tuple[HeatMap | None, np.ndarray | None]:
-    """Return the heat map of a picture, and the picture as it lies below it; neither without a picture. Reads no words."""
+    """Return the heat map of a picture, and the picture under the map; neither without a picture. Reads no words."""
     from adcreative.explain.perturbation import map_heat, shrink_picture
     from adcreative.explain.things import find_things
 
@@ -216,7 +216,7 @@ def _map_heat(
 def _weigh_words(
     creative: Creative, features: Any, predictor: ClickModel, extractor: FeatureExtractor, earlier: Any
 ) -> list[dict[str, Any]]:
-    """Return the words in reading order, each with what leaving it out takes away and what gradients say of it."""
+    """Return the words in reading order, each with its leave-one-out contribution and its attribution by gradients."""
     from adcreative.explain.perturbation import weigh_words
 
     def score(creatives: Sequence[Creative], read: Sequence[Any]) -> np.ndarray:
@@ -233,7 +233,7 @@ def _weigh_words(
 
 
 def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[str, Any]:
-    """Return the explanation with its rates moved to a base rate, or without them where the level is unknown."""
+    """Return the explanation with rates moved to a base rate, or without rates where the level is unknown."""
     found = {**explanation, "level_unknown": base_rate is None, "base_rate": base_rate}
     if base_rate is None:
         return {**found, **dict.fromkeys(("ctr", "ctr_low", "ctr_high", "log_odds", "base_log_odds", "base_odds"))}
@@ -246,12 +246,12 @@ def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[st
 
 
 def _explainer(predictor: ClickModel) -> Any:
-    """Return the module that takes a rate apart: integrated gradients through networks, else Shapley values."""
+    """Return the attribution module for a predictor: integrated gradients for networks, else Shapley values."""
     if predictor.has_gradients:
         from adcreative.explain import attribution
 
         return attribution
-    from adcreative.explain import shapley  # brings scikit-learn
+    from adcreative.explain import shapley  # imports scikit-learn
 
     return shapley
 
@@ -265,7 +265,7 @@ def _methods(predictor: ClickModel) -> dict[str, str]:
 def _integrate_words(
     creative: Creative, features: Any, predictor: ClickModel, extractor: FeatureExtractor, earlier: Any
 ) -> dict[tuple[str, int], float]:
-    """Return (field, position) -> what the word adds by integrated gradients; empty for encoders without token embeddings."""
+    """Return (field, position) -> integrated gradients of a word; empty for encoders without token embeddings."""
     from adcreative.explain.word_gradients import has_gradients, integrate_words
 
     if not predictor.has_gradients or not has_gradients(extractor):
@@ -280,5 +280,5 @@ def _change(log_odds: float) -> float:
 
 
 def find_base(predictor: ClickModel, creative: Creative, features: Any) -> float:
-    """Return the log-odds that the model gives a creative of which it knows nothing, against which `creative` is weighed."""
+    """Return the log-odds of a creative of which the model knows nothing: the baseline for `creative`."""
     return float(_explainer(predictor).base_log_odds(predictor, creative, features))

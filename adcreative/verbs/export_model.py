@@ -1,4 +1,4 @@
-"""The verb `export-model`: a network of an impression log as ONNX, for servers. Loads no torch until it is called."""
+"""The verb `export-model`: a network of an impression log as ONNX, for servers. Imports torch only when called."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from adcreative.ctr.card import LOG_FORMAT, LOG_KIND
 from adcreative.progress import Progress, silent
 from adcreative.runs.outputs import check_outputs, own_outputs
 
-NUM_ROWS = 64  # on which the written file is held against the model
+NUM_ROWS = 64  # rows for the comparison of the written file with the model
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedModel:
-    """Where the file lies, its inputs and outputs, and how far its rates are from the model's at most."""
+    """Path of the file, its inputs and outputs, and the largest difference of its rates from the model's rates."""
 
     path: Path
     inputs: tuple[str, ...]
@@ -26,14 +26,14 @@ class ExportedModel:
 
 
 def export_model(model: Path, out: Path, *, restart: bool = False, progress: Progress = silent) -> ExportedModel:
-    """Write a network that `train --schema` made as ONNX; it is held against the model by onnxruntime before it is written.
+    """Write a network that `train --schema` made as ONNX; onnxruntime and the model are compared before the file is written.
 
     Inputs are the encoded rows (ids, numbers, history.NAME ...), outputs the probabilities; vocabularies, means and the schema
-    travel in the file's metadata, key "adcreative.encoding".
+    are stored in the file's metadata, key "adcreative.encoding".
 
     Raises:
         ArtifactError: as `LogModel.load`, the folder holds no model of a log, or onnxruntime gives other numbers.
-        ConfigError: the extra "onnx" is missing, or `out` is somebody else's file, without `restart`.
+        ConfigError: the extra "onnx" is missing, or `out` is a file of another program, without `restart`.
     """
     model, out = Path(model), Path(out)
     read_manifest(model, kind=LOG_KIND, formats=(LOG_FORMAT,))

@@ -1,6 +1,6 @@
-"""What leaves with an edit: its row, its pictures with marks and sidecars, other versions, other shapes. Loads no torch.
+"""Write all files of an edit: its row, pictures with marks and sidecars, alternatives, other shapes. Imports no torch.
 
-Command line, Studio and app write edits through `finish` alone, so that none of them says or marks anything the others do not.
+Command line, Studio and app write edits through `finish` alone, so that all edits get the same texts and marks.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """Where the files of one edit go, and which there are.
+    """The files to write for one edit.
 
-    out: a run's folder; pictures go to images/ in it. stem: what they are called. alternatives: of how many other versions
+    out: a run's folder; pictures go to images/ in it. stem: file name stem. alternatives: number of alternatives whose
     pictures are written; ratios: further shapes, such as "9:16"; keep_control: whether the rebuilt, unedited faces are written.
-    tell: told how many shapes are laid out, of how many.
+    tell: callback with the number of finished shapes and of all shapes.
     """
 
     out: Path
@@ -48,12 +48,12 @@ class Delivery:
 
 
 def composing(models: EditorTools) -> EditorTools:
-    """Return models that also compose new layouts of an ad, where the packages for it are installed."""
+    """Return models that also compose new layouts of an ad, where the needed packages are installed."""
     if find_spec("skia") is None or find_spec("cv2") is None:
         return models
 
     def compose(*asked: Any) -> FoundLayouts:
-        from adcreative.verbs.new_layouts import compose_layouts  # draws
+        from adcreative.verbs.new_layouts import compose_layouts  # imports drawing packages
 
         return compose_layouts(models.text_reader, *asked)
 
@@ -62,17 +62,17 @@ def composing(models: EditorTools) -> EditorTools:
 
 @dataclass(frozen=True)
 class Closed:
-    """The ad of an outcome whose session is not at hand."""
+    """The ad of an outcome without an open session."""
 
     creative: Creative
 
 
 def finish(session: Session | Closed, outcome: Outcome, delivery: Delivery | None) -> dict[str, Any]:
-    """Write the files of an edit, or of an ad that is kept, and return its line of results.jsonl.
+    """Write the files of an edit, or of an unchanged ad, and return the row of results.jsonl.
 
     Args:
-        session: that found it, and draws other versions and shapes; of a closed one there are none. delivery: None writes
-            nothing.
+        session: the session of the search, which draws alternatives and shapes; a closed one draws none. delivery: None writes
+            no files.
     """
     creative = session.creative
     row = {"row": creative.row, **outcome.result.as_dict(), "remedy": ""}
@@ -104,13 +104,13 @@ def save_run(
     models: Mapping[str, str] | None = None,
     signing: SigningConfig | None = None,
 ) -> dict[str, Any]:
-    """Write one edited ad as a run folder `out`, as `optimize` writes many, and return its line of results.jsonl.
+    """Write one edited ad as a run folder `out`, as `optimize` writes many, and return the row of results.jsonl.
 
     Args:
-        stem: what its pictures are called, such as "autumn" for images/autumn.edited.png.
-        settings: what it was made with; part of the ids of its variants.
-        cards: model cards for the report. models: name to hash of every model that took part, for the sidecar.
-        signing: who signs the pictures; they are not signed without it.
+        stem: file name stem of the pictures, such as "autumn" for images/autumn.edited.png.
+        settings: settings of the edit; part of the ids of its variants.
+        cards: model cards for the report. models: name -> hash of every model of the edit, for the sidecar.
+        signing: the key that signs the pictures; without it the pictures are not signed.
     """
     make_private_dir(out)
     makers = Makers(models=models or {}, signing=signing)

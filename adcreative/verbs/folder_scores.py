@@ -1,4 +1,4 @@
-"""Every creative of a folder scored, as records beside the rows of the table: what the app shows as cards."""
+"""Score every creative of a folder, and return records with the table's rows: the cards of the app."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RATES = ("ctr", "ctr_low", "ctr_high")
 
 @dataclass(frozen=True, kw_only=True)
 class FolderScores:
-    """The creatives of a folder with their row of the results table, those that failed with the reason, and what was dropped.
+    """The creatives of a folder with their rows of the results table, the failures with reasons, and the dropped rows.
 
-    Rates of a row are numbers in 0..1, or None where there is not enough data; its reasons are problems "part_change".
+    Rates of a row are numbers in 0..1, or None where there is not enough data; the row's reasons are problems "part_change".
     """
 
     scored: tuple[tuple[Creative, dict[str, Any]], ...]
@@ -38,11 +38,10 @@ def score_folder(
     folder: Path, out: Path, settings: ScoreSettings, *, reader: TextReading | None = None, progress: Progress,
     should_stop: ShouldStop,
 ) -> FolderScores | None:  # fmt: skip
-    """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
+    """Score every creative of a folder into the CSV `out`, as the command `score` does; None when stopped.
 
     Args:
-        reader: reads the words in pictures once more, which come back in empty fields; one that remembers what was read takes
-            no time for it.
+        reader: reads the words in pictures again, to fill empty fields; a reader with a cache takes no time.
     Raises:
         CatalogError: nothing in the folder can be scored.
     """
@@ -55,7 +54,7 @@ def score_folder(
     catalog = read_catalog(folder, columns=settings.columns, with_days=False, amend=attach)
     rows = read_our_rows(out)
     waiting, scored = fill_from_pictures(catalog.creatives, reader), []
-    for row in rows:  # in the order of the catalogue, less those that failed
+    for row in rows:  # in the order of the catalogue, without failures
         names = row["file_name"], row["ad_name"]
         creative = next(one for one in waiting if (one.file_name, one.ad_name) == names)
         numbers = {name: _number(row.get(name, "")) for name in (*RATES, "strength")}
@@ -67,7 +66,7 @@ def score_folder(
 
 
 def _number(cell: str) -> float | None:
-    """Return the number in a cell of scores.csv; None where it says in words why there is none."""
+    """Return the number in a cell of scores.csv; None where the cell holds text instead of a number."""
     try:
         return float(cell)
     except ValueError:

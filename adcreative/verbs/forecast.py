@@ -1,4 +1,4 @@
-"""The verb `forecast`: how long each ad will still work, from rows by day; the refresh queue that `optimize` takes."""
+"""The verb `forecast`: the remaining life of each ad, from rows by day, and the refresh queue for `optimize`."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ FORECAST_COLUMNS = (
     "creative", "state", "age_days", "impressions", "clicks", "cut_out_chance", "ends_in_7_days", "retire_by", "retire_by_low",
     "retire_by_high", "later_than", "refresh_rank", "weekly_change", "change_low", "change_high",
 )  # fmt: skip
-CHANCES = (0.1, 0.5, 0.9)  # of having ended: early end, middle and late end of the retire-by date
+CHANCES = (0.1, 0.5, 0.9)  # probabilities that the ad has ended: early, middle and late end of the retire-by date
 SOON_DAYS, CUT_OUT_DAYS = 7, 10
-MAX_TRENDS = 300  # ads whose trend is fitted too: those to be refreshed first
+MAX_TRENDS = 300  # number of ads whose trend is fitted too: the first of the refresh queue
 NUM_WORD_FEATURES = 8
 ALONE = "the trend alone is shown"
 
@@ -58,21 +58,20 @@ def forecast(
     also: Also | None = None, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures beside it (JSON) and a page (HTML).
+    """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures next to it (JSON) and a page (HTML).
 
-    For each running ad: the chance to be cut out within its first ten days, the chance to end within a week, the day by
-    which it has probably ended (with the days of 10 and 90 %; later_than where that is beyond the ages that the log knows), its
-    weekly change of click rate, and its rank in the refresh queue (chance to end within a week times its clicks a day). An
-    account with fewer than 80 ads, 40 of them ended, gets
-    trends only.
+    For each running ad: the chance of a stop within its first ten days, the chance to end within a week, the day by
+    which the ad has probably ended (with the days of 10 and 90 %; later_than where the day is beyond the ages in the log), the
+    weekly change of click rate, and the rank in the refresh queue (chance to end within a week times clicks a day). An
+    account with fewer than 80 ads, 40 of them ended, gets trends only.
 
     Args:
-        account: export or log by day (ad, day, impressions, clicks); a column stop_reason tells ends that were not the ad's
-            doing. settings: how account and creatives are written; its fields may be given as keywords.
-        creatives: folder or table of the ads: their words help, families are kept together when measuring, and
-            `<out>.refresh.csv` is the part of it that `optimize` takes next, most urgent first.
-        also: of the ads in the order of their lives (None: unknown), features [N, V] that further models alone read, and
-            these by name; they are held against Kaplan-Meier, Cox and a survival forest.
+        account: export or log by day (ad, day, impressions, clicks); a column stop_reason marks ends with causes other than the
+            ad. settings: format of account and creatives; fields may be given as keywords.
+        creatives: folder or table of the ads: words are used as features, families are kept together when measuring, and
+            `<out>.refresh.csv` lists the ads that `optimize` takes next, most urgent first.
+        also: called with the ads in the order of their lives (None: unknown); returns features [N, V] for further models only,
+            and these models by name; they are compared with Kaplan-Meier, Cox and a survival forest.
     Raises:
         CatalogError: there are no rows by day. ConfigError: stopped, or scikit-survival is not installed.
     """
@@ -108,12 +107,12 @@ def forecast(
 
 
 def _read_reasons(path: Path) -> dict[str, str]:
-    """Return ad -> the last stated reason of its end, where the table has such a column."""
+    """Return ad -> last stated reason of its end; empty where the table has no such column."""
     if not path.is_file() or path.suffix.casefold() not in (".csv", ".tsv", ".parquet"):
         return {}
     try:
         table: pd.DataFrame = read_whole_log(path)
-    except CatalogError:  # an export in an encoding or with a preamble of its platform, which has no such column
+    except CatalogError:  # an export in a platform's own encoding or with a preamble, which has no such column
         return {}
     table.columns = [str(name).strip().casefold() for name in table.columns]
     name = next((one for one in ("creative", "ad_name", "ad", "ad name") if one in table.columns), "")
@@ -184,8 +183,7 @@ def _order(row: dict[str, Any]) -> tuple[bool, float, str]:
 
 
 def _queue(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the running ads that are to be refreshed: ranked ones that more likely than not end within a month, or that
-    fall."""
+    """Return the running ads to refresh: ranked ads that probably end within a month, or whose click rate falls."""
     month = [row for row in rows if row["state"] == "running" and (
         (row["refresh_rank"] and row["ends_in_7_days"] >= 1 - 0.5 ** (SOON_DAYS / 30))
         or (row["change_high"] is not None and row["change_high"] < 0)
@@ -194,7 +192,7 @@ def _queue(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _describe(lives: Lifetimes, ads: Mapping[str, Creative]) -> tuple[np.ndarray, np.ndarray]:
-    """Return features [N, K] known when ads were young, and families [N]."""
+    """Return features [N, K] known when the ads were young, and families [N]."""
     known = [ads.get(name) for name in lives.names]
     families = [f"{one.brand}/{one.category}/{one.test_id or one.headline or name}" if one else name
                 for name, one in zip(lives.names, known, strict=True)]  # fmt: skip
@@ -258,7 +256,7 @@ def _as_results(table: pd.DataFrame) -> list[ResultRow]:
 
 
 def _as_metadata(one: Creative, folder: Path) -> dict[str, Any]:
-    """Return the row of a catalogue for an ad; its picture is named from where the queue lies."""
+    """Return the catalogue row of an ad; the path of the picture is relative to the queue's folder."""
     row = {name: getattr(one, name) for name in COLUMNS}
     if one.image_path is not None:
         path = one.image_path.resolve()

@@ -1,4 +1,4 @@
-"""The verbs about faces and law, disclosures, purge, and how pictures are signed. Loads no torch."""
+"""The verbs about faces and law: disclosures, purge, and the signing of pictures. Imports no torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from adcreative.workspace.store import Workspace, is_workspace
 
 
 def signing_config(certificate: Path | None, key: Path | None) -> SigningConfig | None:
-    """Return how pictures are signed, or None when neither file is given. Raises ConfigError when only one is."""
+    """Return the signing settings, or None when neither file is given. Raises ConfigError when only one is given."""
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
@@ -39,10 +39,10 @@ def disclosures(
     is_synthetic: bool = False,
     rules_dir: Path | None = None,
 ) -> list[Disclosure]:
-    """List what may have to be disclosed in these markets; not legal advice. Loads no torch.
+    """List the disclosures that markets may require; not legal advice. Imports no torch.
 
     Args:
-        run: a folder that `optimize` wrote: what its edits bring. None: what edits of faces and words bring.
+        run: a folder that `optimize` wrote: disclosures of its edits. None: disclosures of edits of faces and words.
         on: the day the ad runs; today when None.
     Raises:
         ProvenanceError: an unknown market, or a wrong rule file.
@@ -59,7 +59,7 @@ def disclosures(
 
 
 def _runs_beside(folder: Path, sets: Sequence[Path]) -> list[Path]:
-    """Return the runs of a folder; none where composed ads are all that it holds, or held."""
+    """Return the runs of a folder; empty where the folder holds, or held, composed ads only."""
     try:
         return find_runs(folder)
     except ConfigError:
@@ -69,7 +69,7 @@ def _runs_beside(folder: Path, sets: Sequence[Path]) -> list[Path]:
 
 
 def _purge_workspace(folder: Path, summary: PurgeSummary, *, consent_id: str, creative: str) -> None:
-    """Delete the records of a person, or of a picture by its name, from what the app keeps; else all of them."""
+    """Delete the app's records of a person, or of a picture by name; without either, all records."""
     workspace = Workspace(folder)
     if consent_id:
         summary.num_rows += workspace.delete_person(consent_id)
@@ -92,24 +92,24 @@ def purge(
 ) -> PurgeSummary:
     """Remove faces, face codes and caches: of a person or a creative in a run folder, of a whole run, or the cache alone.
 
-    Of composed ads a creative is a photo of the brief, by its file's name; every ad that shows it goes, and so does the report.
+    For composed ads a creative is a photo of the brief, by file name; every ad that shows the photo is removed with the report.
 
-    `run` may be a folder of runs too, such as that of the app, or an archive of a run. What the run exported, and its archives,
-    go with it where this user noted them and they are unchanged; of one person, archives are written anew without the person.
-    Of a workspace of the app, the records of a person or a creative go with their pictures and versions, or all of them.
-    What the run's folder alone names is listed: the folder may have come from somebody else.
+    `run` may also be a folder of runs, such as the app's, or an archive of a run. Exports and archives of the run are removed
+    where this user recorded them and the files are unchanged; to remove one person, archives are rewritten without the person.
+    From a workspace of the app, the records of a person or a creative are removed with pictures and versions, or all records.
+    Paths named only in the run's folder are listed, not removed: the folder may have come from another user.
 
-    `also` names files and folders outside of the run to look through: exports, archives, folders of pictures. What shows or
-    names the person there goes; of a folder, files that we did not write are listed.
+    `also` lists files and folders outside of the run to search: exports, archives, folders of pictures. Files that show or
+    name the person there are removed; in a folder, files that we did not write are listed.
 
-    `originals` removes the user's own pictures too: those that the rows were made from, and those behind links in the run, the
-    latter where `also` names their place. Without it they are listed.
+    `originals` removes the user's own pictures too: the pictures of the rows, and the targets of links in the run, the
+    latter where `also` names their folder. Without it they are listed.
 
-    Of the cache, a consent id removes what was found in pictures that named it; in all other cases it is emptied, since it does
-    not know creatives by name.
+    From the cache, a consent id removes the features of pictures that named the id; in all other cases the cache is emptied,
+    since the cache does not know creatives by name.
 
     Raises:
-        ConfigError: the folder was not written by a run, is a link, or is being written; a place of `also` is not there.
+        ConfigError: the folder was not written by a run, is a link, or is being written; a path of `also` does not exist.
         ArtifactError: an archive is damaged.
     """
     places = [Path(os.path.abspath(path)) for path in also]
@@ -141,7 +141,7 @@ def purge(
         for path in archives:
             purge_archive(path, summary, consent_id=consent_id, creative=creative)
             if is_archive(path) and (folder / AUDIT).is_file():
-                note_archive(folder, path)  # written anew
+                note_archive(folder, path)  # was rewritten
     for path in named:
         purge_archive(path, summary, consent_id=consent_id, creative=creative)
     if not keep_cache:

@@ -1,4 +1,4 @@
-"""Which language model writes: files that are offered by name, and whether a chosen one can be used. Loads no torch."""
+"""Choose the language model: files offered by name, and whether a chosen model can be used. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def models_dir() -> Path:
 
 
 def list_language_models() -> dict[str, Path]:
-    """Return name to path of the language models in `models_dir`; none when there is no such folder."""
+    """Return name -> path of the language models in `models_dir`; empty when there is no such folder."""
     folder = models_dir()
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.name: path for path in found if path.suffix == ".gguf" or (path / "config.json").is_file()}
 
 
 def check_language_model(spec: str, *, key: str = "") -> str:
-    """Return what will write: the model that a server says it has, or the name of a file; the key is not kept.
+    """Return the name of the model: the name that a server reports, or the name of a file; the key is not kept.
 
     Args:
         spec: as for `build_copywriter`, such as "http://localhost:11434/v1#qwen3". key: of a server.

@@ -1,4 +1,4 @@
-"""The verb `ledger`: how predictions held over all tests of a user, and a table of them that may be given away."""
+"""The verb `ledger`: accuracy of predictions over all tests of a user, and a shareable table of the tests."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from adcreative.catalog.tables import write_rows
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import own_outputs
 
-LEAST = 5  # tests, below which the share that comes true is mostly what was measured elsewhere
+LEAST = 5  # tests, below which the realized share is mostly the prior measured elsewhere
 
 
 def ledger(path: Path, out: Path, *, share: Path | None = None, restart: bool = False) -> RunSummary:
-    """Say how what was predicted of changes came true, from the ledger that `read_out` keeps; write figures to `out` (JSON).
+    """Compare predicted with real changes in the ledger that `read_out` keeps; write figures to `out` (JSON).
 
     Args:
-        share: CSV to write: the same tests without ids, campaigns and names, for whoever pools such tables.
+        share: CSV to write: the same tests without ids, campaigns and names, for pooling with other accounts.
     Raises:
-        CatalogError: `path` is no ledger. ConfigError: an output is the ledger, or was written by somebody else.
+        CatalogError: `path` is no ledger. ConfigError: an output is the ledger, or a file of another program.
     """
     from adcreative.concepts.ledger import calibrate, read, share_rows
 

@@ -1,4 +1,4 @@
-"""The models of a studio, loaded once by whoever needs them first, also when two threads come together. Loads no torch."""
+"""Models of a studio, each loaded once at its first use, also by concurrent threads. Imports no torch."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from adcreative.verbs.loading import Judges, Tools
 
 
-MAX_PICTURES = 64  # whose faces are remembered
+MAX_PICTURES = 64  # pictures whose faces are cached
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFace:
-    """One face of a picture: its box in pixels, and why it cannot be edited ("" when it can)."""
+    """One face of a picture: bounding box in pixels, and why the face cannot be edited ("" when it can)."""
 
     box_xyxy_px: tuple[float, float, float, float]
     refusal: str = ""
 
 
 class Models:
-    """The three models of a folder, loaded once by whoever needs them first."""
+    """The three models of a folder, loaded once at the first use."""
 
     def __init__(self, model_dir: Path | None) -> None:
         self.model_dir = model_dir
@@ -56,21 +56,21 @@ class Models:
 
 
 class Loaded:
-    """Encoders and tools, the three models of a folder, and the features of one user: no other Loaded reads or forgets them.
+    """Encoders and tools, the three models of a folder, and the features of one user, separate from every other Loaded.
 
-    Encoders and models are shared with every other Loaded of the process; what is kept of pictures is shared only by those
-    that keep it in one folder, such as the user's cache.
+    Encoders and models are shared with every other Loaded of the process; cached picture features are shared only between
+    objects with the same features folder, such as the user's cache.
 
     (functools.cached_property has had no lock since Python 3.12.)
 
     Args:
-        model_dir: a folder written by `train`; the shipped models when None. features_dir: where features are kept; the
+        model_dir: a folder written by `train`; the shipped models when None. features_dir: folder of the feature cache; the
             user's cache when None.
     """
 
     def __init__(self, model_dir: Path | None = None, features_dir: Path | None = None) -> None:
         self._models, self._features_dir = Models(model_dir), features_dir
-        self.prepared = PreparedCache()  # of the words in the latest pictures
+        self.prepared = PreparedCache()  # words in the latest pictures
         self._begin()
 
     def _begin(self) -> None:
@@ -80,11 +80,11 @@ class Loaded:
 
     @property
     def features_dir(self) -> Path:
-        """The folder in which features are kept."""
+        """The folder of the feature cache."""
         return self._features_dir or cache_dir() / "features"
 
     def find_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
-        """Return the faces of a picture [H, W, 3] uint8, largest first; those of the latest MAX_PICTURES are remembered."""
+        """Return the faces of a picture [H, W, 3] uint8, largest first; the latest MAX_PICTURES pictures are cached."""
         return self._faces(image_u8)
 
     def _look_for_faces(self, image_u8: np.ndarray) -> tuple[FoundFace, ...]:
@@ -93,7 +93,7 @@ class Loaded:
 
     @property
     def tools(self) -> Tools:
-        """Return the encoders and tools of the process with these features; others wait while one thread loads them."""
+        """Return the encoders and tools of the process with these features; other threads wait while one thread loads them."""
         with self._lock:
             if self._tools is None:
                 from adcreative.verbs.loading import load_tools
@@ -112,7 +112,7 @@ class Loaded:
 
     @property
     def predictor(self) -> ClickModel:
-        """Return the first of the three models alone, which is there sooner.
+        """Return the first of the three models alone, which loads faster.
 
         Raises:
             ArtifactError: as `judges`.
@@ -122,7 +122,7 @@ class Loaded:
         return load_predictor(self._models.model_dir)
 
     def with_model(self, model_dir: Path) -> Loaded:
-        """Return the same with the models of another folder, loaded.
+        """Return a copy with the models of another folder, loaded.
 
         Raises:
             ArtifactError: as `judges`.
@@ -133,22 +133,22 @@ class Loaded:
         return other
 
     def with_features_in(self, folder: Path) -> Loaded:
-        """Return the same models with features of their own, kept in a folder."""
+        """Return a copy with the same models and a feature cache of its own in a folder."""
         other = copy(self)
         other._features_dir, other.prepared = folder, self.prepared.for_other()
         other._begin()
         return other
 
     def keep_features_in(self, folder: Path) -> None:
-        """Keep features in a folder from now on, and look for them there."""
+        """Use a folder as feature cache from now on."""
         with self._lock:
             self._features_dir, self._tools = folder, None
 
     def forget_features(self) -> None:
-        """Remove what is kept in the folder of these features, and what is remembered of faces and of words in pictures.
+        """Remove the feature cache of this folder, and the cached faces and words in pictures.
 
-        The blocks of words of the latest few pictures (`lettering.reading.words`) are remembered for the whole process: all of
-        them are forgotten, and found again in what is kept.
+        The blocks of words of the latest few pictures (`lettering.reading.words`) are cached for the whole process: all of
+        them are removed, and found again in stored features.
         """
         with self._lock:
             tools = self._tools
@@ -161,7 +161,7 @@ class Loaded:
 
 
 def draw_first_look() -> np.ndarray:
-    """Return a picture [256, 256, 3] uint8 with a line of text, so that whatever reads pictures has something to read."""
+    """Return a picture [256, 256, 3] uint8 with a line of text, to warm up the models that read pictures."""
     image = Image.new("RGB", (256, 256), "white")
     ImageDraw.Draw(image).text((24, 100), "first look", fill="black", font=ImageFont.load_default(40))
     return np.asarray(image)

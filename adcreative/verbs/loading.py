@@ -1,6 +1,6 @@
-"""Load the encoders, the face model and the predictors once per process, and hand them to the verbs.
+"""Load the encoders, the face model and the predictors once per process, and pass them to the verbs.
 
-The one place that chooses the device and the number of threads; below it code follows its inputs.
+The only module that chooses the device and the number of threads; all other code follows its inputs.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from stylegan.networks.encoder import FaceEncoder
 if TYPE_CHECKING:
     from adcreative.market import Market
 
-DEMO_STEPS = 0.5  # of a direction's safe range, for the people of the demo
+DEMO_STEPS = 0.5  # share of a direction's safe range, for the people of the demo
 
 
 @dataclass(frozen=True)
 class Tools:
-    """Everything the verbs share, loaded."""
+    """All loaded encoders and tools that the verbs share."""
 
     clip: CreativeClip
     headline_model: HeadlineModel
@@ -58,13 +58,14 @@ class Tools:
     copywriter: Copywriter
 
     def keeping_in(self, folder: Path) -> Tools:
-        """Return the same encoders and tools with features of their own, kept in a folder."""
+        """Return the same encoders and tools with a feature cache of their own in a folder."""
         analyzer = self.analyzer.apart()
         return replace(self, analyzer=analyzer, extractor=self.extractor.for_cache(FeatureCache(folder), analyzer))
 
     def extractor_for(self, models: Iterable[ClickModel]) -> FeatureExtractor:
-        """Return the extractor that measures what these models read: only models of an account read lettering, which takes an
-        OCR model to find, and complexity."""
+        """Return the extractor for the inputs of these models.
+
+        Only account models read complexity, and lettering, which needs an OCR model."""
         return self.extractor.for_models(models)
 
     def editor_tools(
@@ -76,7 +77,7 @@ class Tools:
         inpaint_model: str = "",
         prepared: PreparedCache | None = None,
     ) -> EditorTools:
-        """Bundle for the editor, with the allowed directions only; without `consents` only synthetic persons are edited.
+        """Return the tools of the editor with the allowed directions; without `consents` only synthetic persons are edited.
 
         Raises:
             ConfigError: a name, here or in a consent record, is not a shipped direction, or the scene model cannot be loaded.
@@ -94,12 +95,12 @@ class Tools:
         )  # fmt: skip
 
 
-_loading = RLock()  # one thread loads, others wait for what it has loaded
+_loading = RLock()  # one thread loads, other threads wait for the result
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Look for no garbage while models are built: thousands of objects are made, and all of them stay."""
+    """Disable garbage collection while models are built: thousands of objects are created, and all of them stay."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -129,14 +130,14 @@ def _load_painter(scene_model: str) -> InpaintingModel:
 
 
 def _load_inpainter(name: str) -> FillHoles:
-    """Return what fills holes: a LaMa export by its file, else a pipeline, which scenes of the same name share."""
+    """Return the inpainting function: a LaMa export by file, else a pipeline, which is shared with scenes of the same name."""
     return load_lama(Path(name)) if name.endswith(".onnx") else fill_with_painter(_load_painter(name))
 
 
 def load_tools(copywriter: str = "template", features: Path | None = None) -> Tools:
-    """Load all encoders once a process; the language model itself loads at its first line.
+    """Load all encoders once per process; the language model itself loads at its first line.
 
-    features: the folder in which features are kept; None: the user's cache.
+    features: folder of the feature cache; None: the user's cache.
     """
     with _loading:
         tools = _load_tools(copywriter)
@@ -149,7 +150,7 @@ def _load_tools(copywriter: str) -> Tools:
 
 
 class Judges(NamedTuple):
-    """The three models of a run: two guide the search and choose, the third reports on what they chose."""
+    """The three models of a run: predictor and judge guide the search and choose, the auditor reports on the chosen edits."""
 
     predictor: ClickModel
     judge: ClickModel
@@ -157,29 +158,29 @@ class Judges(NamedTuple):
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Content hash of each by its role."""
+        """Role -> content hash of the model."""
         return {name: model.content_hash for name, model in self._asdict().items()}
 
 
 def load_click_model(folder: Path) -> ClickModel:
-    """Load the model of one folder: that of an account, or a general predictor; the manifest says which.
+    """Load the model of one folder: an account model or a general predictor, as the manifest says.
 
     Raises:
-        ArtifactError: it is neither, or damaged.
+        ArtifactError: the folder holds neither, or the model is damaged.
     """
     if read_kind(folder) != ACCOUNT_KIND:
         return Predictor.load(folder)
-    from adcreative.ctr.account.model import AccountModel  # brings scikit-learn
+    from adcreative.ctr.account.model import AccountModel  # imports scikit-learn
 
     return AccountModel.load(folder)
 
 
 def load_model(model_dir: Path | None = None) -> Judges:
-    """Load predictor, judge and auditor from a folder written by `train`, or the shipped ones; the latest four are kept.
+    """Load predictor, judge and auditor from a folder written by `train`, or the shipped models; the latest four are cached.
 
     Raises:
-        ArtifactError: the folder does not hold all three, each in its own role, or they were fitted with other encoders than
-            are loaded here.
+        ArtifactError: the folder does not hold all three, each in its own role, or the models were fitted with other encoders
+            than the loaded ones.
     """
     with _loading:
         return _load_model(model_dir)
@@ -191,17 +192,17 @@ def _load_model(model_dir: Path | None) -> Judges:
 
 
 def load_predictor(model_dir: Path | None = None) -> ClickModel:
-    """Load the predictor of such a folder alone, for verbs that ask no second model.
+    """Load the predictor of such a folder alone, for verbs that need no second model.
 
     Raises:
-        ArtifactError: as `load_model`; the others are looked at no further than their manifests.
+        ArtifactError: as `load_model`; of the other models only the manifests are checked.
     """
     with _loading:
         return _load_role(model_dir, "predictor")
 
 
 def load_scorer(model_dir: Path | None = None, features: Path | None = None) -> tuple[FeatureExtractor, ClickModel]:
-    """Load the predictor alone, with the extractor that measures what its rates hang on and keeps it as `load_tools` says.
+    """Load the predictor alone, with the extractor for its inputs; features are cached as in `load_tools`.
 
     Raises:
         ArtifactError: as `load_model`.
@@ -229,10 +230,10 @@ def load_market(seed: int) -> Market:
 
 
 def load_demo_market(seed: int) -> Market:
-    """Return the simulated market with this seed as the demo shows it: with the people of `weights/cast`, drawn sharply.
+    """Return the simulated market with this seed as the demo shows it: with the sharply rendered people of `weights/cast`.
 
-    What is planted is that of `load_market`; only the faces differ. Their expressions vary half as far: weights that were
-    fitted closely to a few faces draw them badly far from where they were fitted.
+    Planted effects are those of `load_market`; only the faces differ. Face expressions vary half as far: weights that
+    were fitted closely to a few faces render them badly far from the fit.
     """
     from adcreative.market import Market
 

@@ -1,6 +1,6 @@
-"""The three models of a run as they lie on disk: which folders, their hashes and cards, and whether they are what they must be.
+"""The three models of a run on disk: paths, hashes and cards, and checks of roles and training.
 
-Reads manifests only, so that a process that hands the work to others loads no model. Loads no torch.
+Reads manifests only, so that a process that only dispatches work loads no model. Imports no torch.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from adcreative.ctr.card import LOG_KIND, PredictorManifest, read_predictor_mani
 from adcreative.encoders.weights import embedded_dir
 from adcreative.errors import ArtifactError
 
-ROLES = ("predictor", "judge", "auditor")  # two guide the search and choose, the third reports on what they chose
+ROLES = ("predictor", "judge", "auditor")  # the first two guide the search and choose, the third reports on chosen edits
 
 
 def is_log_model(model_dir: Path | None) -> bool:
-    """True when the folder holds a model of an impression log: its verbs are those of `verbs.use_log`."""
-    with suppress(ArtifactError):  # whoever loads it says what is wrong
+    """True when the folder holds a model of an impression log, for the verbs of `verbs.use_log`."""
+    with suppress(ArtifactError):  # the loading function reports the error
         return model_dir is not None and read_kind(Path(model_dir)) == LOG_KIND
     return False
 
 
 def find_models(model_dir: Path | None = None) -> dict[str, Path]:
-    """Return role to folder of the models that `train` wrote into `model_dir`, or of the shipped ones.
+    """Return role -> folder of the models that `train` wrote into `model_dir`, or of the shipped models.
 
     Raises:
         ArtifactError: a folder is missing.
@@ -42,11 +42,11 @@ def find_models(model_dir: Path | None = None) -> dict[str, Path]:
 
 
 def read_model_manifests(model_dir: Path | None = None) -> dict[str, PredictorManifest]:
-    """Return role to manifest of the three models of a folder, or of the shipped ones.
+    """Return role -> manifest of the three models of a folder, or of the shipped models.
 
     Raises:
         ArtifactError: a folder or manifest is missing or damaged, one model has two roles, roles were swapped, or the three
-            are not of one training.
+            models come from different trainings.
     """
     manifests = {role: read_predictor_manifest(folder) for role, folder in find_models(model_dir).items()}
     _check_roles(manifests, model_dir)
@@ -56,12 +56,12 @@ def read_model_manifests(model_dir: Path | None = None) -> dict[str, PredictorMa
 
 
 def note_models(model_dir: Path, hashes: Mapping[str, str]) -> None:
-    """Note which three models were trained together (role -> content hash): the last step of a training."""
+    """Record which three models were trained together (role -> content hash): the last step of a training."""
     write_atomically(model_dir / TOGETHER, (json.dumps(dict(hashes), indent=1, sort_keys=True) + "\n").encode())
 
 
 def _check_together(manifests: Mapping[str, PredictorManifest], model_dir: Path) -> None:
-    """Refuse a folder in which a training was killed between two of its models; folders of earlier versions say nothing."""
+    """Refuse a folder whose training was killed between two of the models; folders of earlier versions are not checked."""
     path = model_dir / TOGETHER
     if not path.exists():
         return
@@ -77,7 +77,7 @@ def _check_together(manifests: Mapping[str, PredictorManifest], model_dir: Path)
 
 
 def _check_roles(manifests: Mapping[str, PredictorManifest], model_dir: Path | None) -> None:
-    """Refuse a model in two roles, which would judge its own proposals, and models under each other's names."""
+    """Refuse a model in two roles, which would judge its own proposals, and models in swapped roles."""
     place = model_dir or "the shipped models"
     by_hash: dict[str, str] = {}
     for role, manifest in manifests.items():

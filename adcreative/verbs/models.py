@@ -1,4 +1,4 @@
-"""The verb `models`: what weights there are, and how to get those that are not here. Loads no torch."""
+"""The verb `models`: list the weights, and how to get missing weights. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def models() -> list[dict[str, Any]]:
-    """Return one row per named weight: purpose, source, size, sha256, licence, present or how to get it."""
+    """Return one row per named weight: purpose, source, size, sha256, licence, and whether present or how to get the file."""
     from adcreative.encoders.weights import weight_table
 
     return weight_table()

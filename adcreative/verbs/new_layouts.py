@@ -1,6 +1,6 @@
-"""New layouts of an ad that exists, from its parts where these are sure: in other shapes, and as versions worth a test.
+"""New layouts of an existing ad, composed from its parts where these are certain: in other shapes, and as versions to test.
 
-What is not sure is not guessed: `NewLayouts.missing` names it. A composed ad has its parts beside it (`ad.json`).
+Uncertain parts are not guessed: `NewLayouts.missing` names them. A composed ad stores its parts next to it (`ad.json`).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from adcreative.verbs.compose import AD, find_faces, search_ads, with_words
 from adcreative.verbs.edit_composed import read_ad
 from adcreative.verbs.settings import ComposeSettings
 
-MOST_TOLD = 2  # parts that a sentence names
-NEEDED = ("messages.", "photos", "brand.name")  # parts without which a new layout would say or show less than the ad does
-FIELDS = {"headline": "headline", "description": "subline", "cta": "button"}  # of an ad -> role of its words when composed
+MOST_TOLD = 2  # number of parts named in a sentence
+NEEDED = ("messages.", "photos", "brand.name")  # parts without which a new layout would say or show less than the original ad
+FIELDS = {"headline": "headline", "description": "subline", "cta": "button"}  # ad field -> role of its words when composed
 
 
 @dataclass(frozen=True, eq=False)
 class NewLayouts:
-    """The parts of an ad, ready to be composed. prepared: None where a part is not sure; missing: part -> why."""
+    """The parts of an ad, prepared for composing. prepared: None where a part is uncertain; missing: part -> reason."""
 
     prepared: Prepared | None
     missing: Mapping[str, str]
@@ -53,10 +53,10 @@ class NewLayouts:
 
 
 def take_ad(image_u8: np.ndarray, words: Words, brand: str = "") -> NewLayouts:
-    """Take an ad [H, W, 3] uint8 apart for new layouts.
+    """Decompose an ad [H, W, 3] uint8 into parts for new layouts.
 
     Args:
-        words: what was read in it, or what a words file says of it. brand: whose ad it is, where that is known.
+        words: words read in the picture, or taken from a words file. brand: the advertiser's brand, where known.
     """
     taken = take_parts(image_u8, words, load_segmenter())
     if brand and not taken.brand:
@@ -78,7 +78,7 @@ def render(recipe: Recipe, parts: Parts, shape: Shape) -> np.ndarray | None:
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """A new layout of an ad, composed of its parts in a shape."""
+    """A new layout composed from the parts of an ad, in one shape."""
 
     candidate: Candidate
     parts: Parts
@@ -87,12 +87,12 @@ class _Layout:
 
     @property
     def is_message(self) -> bool:
-        """Whether another line than the headline leads it."""
+        """Whether another line than the headline leads the layout."""
         return self.candidate.recipe.emphasis != "headline"
 
     @property
     def creative(self) -> Creative:
-        """The ad with its own words; with the line first that leads."""
+        """The ad with its own words, the leading line first."""
         recipe = self.candidate.recipe
         if not self.is_message:
             return self.ad
@@ -100,7 +100,7 @@ class _Layout:
         return replace(self.ad, headline=recipe.texts[recipe.emphasis].replace("\n", " "), description=below)
 
     def draw(self, creative: Creative) -> np.ndarray:
-        """Return its picture with the words of a creative. Raises CreativeError where they do not fit."""
+        """Return the picture of the layout with the words of a creative. Raises CreativeError where the words do not fit."""
         own, recipe = self.creative.picture_texts, self.candidate.recipe
         lead = {"headline": recipe.emphasis} if self.is_message else {}
         roles = {**FIELDS, **lead}
@@ -113,10 +113,10 @@ class _Layout:
 
 
 def compose_layouts(reader: TextReading | None, ad: Creative, image_u8: np.ndarray, num: int) -> FoundLayouts:
-    """Compose up to `num` new layouts of an ad with this picture [H, W, 3] uint8, in the shape that is nearest to its own.
+    """Compose up to `num` new layouts of an ad with this picture [H, W, 3] uint8, in the shape nearest to the ad's own.
 
     Args:
-        reader: reads its words; None: nothing is composed.
+        reader: reads the words of the picture; None: nothing is composed.
     """
     if reader is None:
         return FoundLayouts()
@@ -131,12 +131,12 @@ def compose_layouts(reader: TextReading | None, ad: Creative, image_u8: np.ndarr
 
 
 def read_composed(ad: Creative, edited: Mapping[str, str]) -> tuple[Recipe, Parts] | None:
-    """Return recipe and parts of an ad that was composed, which lie beside its picture; None where none do.
+    """Return recipe and parts of a composed ad, stored next to its picture; None where there are none.
 
     Args:
-        edited: "headline", "description" or "cta" -> its new words.
+        edited: "headline", "description" or "cta" -> new words.
     Raises:
-        ConfigError: they lie there and cannot be read.
+        ConfigError: the stored recipe or parts cannot be read.
     """
     folder = None if ad.image_path is None else ad.image_path.parent
     if folder is None or not (folder / AD).is_file():

@@ -52,7 +52,7 @@ UNTESTED = (
 
 
 def no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return nothing more to say in the report."""
+    """Return no further report settings."""
     return {}
 
 
@@ -63,17 +63,17 @@ def optimize(
 ) -> RunSummary:  # fmt: skip
     """Search edits of faces and words for each creative; write results, images, report.html and failures into `out`.
 
-    Faces are edited only where the creative's consent_id names a record of the file `consent` that permits it, or says
-    "synthetic-person"; the others are left as they are, and their row says why. Every new line keeps the rules of `brand_kit`,
-    a brand manifest. A killed run goes on after the last finished creative; ads that changed since are done anew.
+    Faces are edited only where the creative's consent_id names a record of the file `consent` that permits the edit, or is
+    "synthetic-person"; other faces are unchanged, and the row gives the reason. New lines follow the rules of `brand_kit`,
+    a brand manifest. A killed run continues after the last finished creative; ads changed since are done anew.
 
-    Without `model` the models have seen no results of the account: edits are untested, and results and report say which ads are
-    strong among the others, no rates and no gains. A base rate (given, or the mean of the table's own results) brings rates
-    back; gains are then shrunk to what comes true on accounts that a model had not learnt from.
+    Without `model` the models have seen no results of the account: edits are untested, and results and report rank the ads
+    against each other, without rates and gains. With a base rate (given, or the mean of the table's own results) rates are
+    stated; gains are then shrunk to the share that came true on accounts unknown to a model.
 
     Args:
-        settings: what is edited and how; its fields may be given as keywords.
-        notes: notes(results) gives what else the report's settings say. batch: as for `score`.
+        settings: what to edit and how; fields may be given as keywords.
+        notes: notes(results) returns further entries for the report's settings. batch: as for `score`.
     Raises:
         ConfigError: `out` holds another run, or a setting, language model, direction, size or base rate is wrong.
         ProvenanceError: the consent file cannot be used. CatalogError, EngineError: as `score`.
@@ -84,14 +84,14 @@ def optimize(
 
     data, out, batch = Path(data), Path(out), batch or BatchConfig()
     check_base_rate(settings.base_rate)
-    build_copywriter(settings.copywriter)  # refuses a wrong name, address or key before anything is written
+    build_copywriter(settings.copywriter)  # refuses a wrong name, address or key before the first write
     config = fill_config(
         settings.config, seed=settings.seed, population_size=settings.population, generations=settings.generations,
         algorithm=settings.algorithm, risk_aversion=settings.risk_aversion, edit_look=settings.look,
         set_text=settings.set_text, scene_model=settings.scene_model, inpaint_model=settings.inpaint_model,
         keep_controls=settings.keep_controls or None,
     )  # fmt: skip
-    job = OptimizeJob(  # settings are wrong or right before any ad is read
+    job = OptimizeJob(  # settings are checked before any ad is read
         data=data.absolute(), out=out.absolute(), config=config, consents=read_consents(settings.consent),
         settings=replace(settings, model=settings.model and Path(settings.model).absolute()),
         brand_kit=None if settings.brand_kit is None else read_brand_kit(settings.brand_kit),
@@ -117,7 +117,7 @@ def optimize(
 
 
 def _check_apart(survey: Survey, out: Path) -> None:
-    """Raise ConfigError where the run's pictures would lie among those that are read, or the other way round."""
+    """Raise ConfigError where the run's pictures would be written among the input pictures, or the other way round."""
     place, data = (out / "images").resolve(), survey.data
     if data.is_dir() and survey.reader.is_of_pictures and place.is_relative_to(data.resolve()):
         raise ConfigError(f"{out} lies in {data}, where the pictures of the run would be taken for ads; choose another --out")
@@ -128,7 +128,7 @@ def _check_apart(survey: Survey, out: Path) -> None:
 
 
 def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Batch:
-    """Return what is done with each creative; reads the manifests of the models and loads none.
+    """Return the batch job for each creative; reads the manifests of the models and loads no model.
 
     Raises:
         ConfigError, ArtifactError: a direction or a model that cannot be used.
@@ -163,7 +163,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Ba
             remove_untold(out, log.rows.values())
         results: Sequence[dict[str, Any]] = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
         if place is not None and not is_complete:
-            results = _Placed(results, place)  # in the file rates are moved once, when all are there
+            results = _Placed(results, place)  # rates in the file are moved once, when all rows are complete
         num_failures = write_failures(failures, _failures(survey, results))
         write_report(
             report, results, settings={**settings, **rests_on, **notes(results)}, image_dir=out / "images", cards=cards,
@@ -185,7 +185,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Ba
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizeJob:
-    """Edits creatives and writes their pictures into `out`. A rehearsal writes nothing, not even features into the cache."""
+    """Edits creatives and writes their pictures into `out`. A rehearsal writes no files, not even features into the cache."""
 
     data: Path
     out: Path
@@ -195,11 +195,11 @@ class OptimizeJob:
     brand_kit: BrandKit | None = None
     ratios: tuple[str, ...] = ()
     is_rehearsal: bool = False
-    progress: Progress = silent  # of one ad, where the work is done in this process; it cannot travel to another
+    progress: Progress = silent  # of one ad, where the work runs in this process; not pickled for other processes
 
     @property
     def own_words(self) -> tuple[str, str]:
-        """Headline and description of the user's own."""
+        """Headline and description given by the user."""
         return self.settings.headline.strip(), self.settings.description.strip()
 
     def load(self, should_stop: ShouldStop) -> Apply:
@@ -236,10 +236,10 @@ class _Editor:
     should_stop: ShouldStop
 
     def edit(self, creative: Creative) -> Rows:
-        """Edit one creative, write its pictures, and return its line of results.jsonl; a failure becomes a line too.
+        """Edit one creative, write its pictures, and return its row of results.jsonl; a failure becomes a row too.
 
         Returns:
-            no line when the search was cut short: that is no result.
+            no row when the search was cut short, since there is no result.
         """
         from adcreative.editor.session import open_session
 
@@ -269,13 +269,13 @@ class _Editor:
 
 
 def _writer_failures(results: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return one sentence about the language model when it failed for some of the ads, with the first reason."""
+    """Return one sentence on the ads for which the language model failed, with the first reason; empty without failures."""
     failed = [found for one in results if (found := find_problem(one.get("problems", ()), "writer_failed")) is not None]
     return (f"For {len(failed)} of {len(results)} creatives {failed[0]}",) if failed else ()
 
 
 class _Placed(Sequence[dict[str, Any]]):
-    """Rows as `place` returns them, each read whenever it is looked at."""
+    """Rows passed through `place` at each access."""
 
     def __init__(self, rows: Sequence[dict[str, Any]], place: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         self.rows, self.place = rows, place
@@ -288,11 +288,11 @@ class _Placed(Sequence[dict[str, Any]]):
 
 
 def _placer(log: RunLog, base_rate: float | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return what gives a row its strength among the originals of the run, and its rates the level that is stated."""
+    """Return the function that adds strength among the run's originals to a row, and moves rates to the stated level."""
     from adcreative.editor.decision.untested import shift_level
 
     ordered = sorted(float(row["rank_score"]) for row in log.rows.values() if row.get("rank_score") is not None)
-    rates = [1 / (1 + math.exp(-score)) for score in ordered]  # in the same order whoever worked through the ads
+    rates = [1 / (1 + math.exp(-score)) for score in ordered]  # sorted, so that the order of processing does not matter
     shift = round(find_shift(rates, base_rate), 9) if rates and base_rate else 0.0
 
     def place(row: dict[str, Any]) -> dict[str, Any]:
@@ -305,7 +305,7 @@ def _placer(log: RunLog, base_rate: float | None) -> Callable[[dict[str, Any]], 
 
 
 def _failures(survey: Survey, results: Sequence[dict[str, Any]]) -> Iterator[FailedCreative]:
-    """Yield what could not be read, then what could not be edited."""
+    """Yield creatives that could not be read, then creatives that could not be edited."""
     failed = (
         FailedCreative(file_name=one["file_name"], ad_name=one["ad_name"], problem=one["reason"], remedy=one["remedy"])
         for one in results

@@ -1,4 +1,4 @@
-"""The verb `rank-features`: which columns of a log or an export say anything about clicks. Loads no torch."""
+"""The verb `rank-features`: rank columns of a log or an export by their information on clicks. Imports no torch."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from adcreative.verbs.train_log import read_schema
 
 COLUMNS = ("rank", "column", "score", "information", "by_chance", "deviation", "values", "coverage", "says_something", "order")
 MAX_PAIRS, PAIR_ROWS, SAMPLE_ROWS, PAIR_DRAWS = 300, 200_000, 20_000, 8
-MAX_AD_IMPRESSIONS = 1000  # an ad counts as at most so many, or a few ads would decide
+MAX_AD_IMPRESSIONS = 1000  # an ad counts as at most this many impressions, otherwise a few ads would decide
 MIN_DEVIATIONS = 3.0
 METHODS = ("permutation", "shift")
 WORDS = ("platform", "placement", "audience", "brand", "category", "cta", "currency")
@@ -56,10 +56,11 @@ WORDS = ("platform", "placement", "audience", "brand", "category", "cta", "curre
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureRank:
-    """A column, or a pair "a AND b". score: information in nats less what as many values have by chance (by_chance, with the
-    deviation of draws). says_something: above every noise column, and by three deviations above chance; a pair also says more
-    than the better of its columns. order: place when columns that repeat each other are put behind; 0 = not ordered. is_noise:
-    a column of ours that says nothing.
+    """A column, or a pair "a AND b", with its score: information in nats less the chance information.
+
+    by_chance: information by chance of a column with as many values, with the deviation of draws. says_something: above every
+    noise column, and three deviations above chance; a pair must also exceed the better of its columns. order: rank after
+    redundant columns are moved back; 0 = not ordered. is_noise: an added column without information.
     """
 
     column: str
@@ -76,7 +77,7 @@ class FeatureRank:
 
 @dataclass(frozen=True, kw_only=True)
 class RankSummary(RunSummary):
-    """path: the table; .html and .json lie beside it. ranks: best first, noise columns among them. done: columns and pairs."""
+    """path: the table, next to .html and .json. ranks: best first, with noise columns. done: columns and pairs."""
 
     ranks: tuple[FeatureRank, ...]
     noise_line: float
@@ -85,7 +86,7 @@ class RankSummary(RunSummary):
 
 @dataclass
 class _Counted:
-    """What was read: counts of columns and pairs, and a sample of the first rows for what columns say about each other."""
+    """Counts of columns and pairs, and a sample of the first rows to measure redundancy between columns."""
 
     columns: dict[str, ColumnCounts]
     pairs: dict[tuple[str, str], ColumnCounts]
@@ -99,17 +100,17 @@ def rank_features(
     data: Path, out: Path, settings: RankSettings, *, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RankSummary:  # fmt: skip
-    """Rank the columns of an impression log, or of a folder or export with results, by what they say about clicks.
+    """Rank the columns of an impression log, or of a folder or export with results, by their information on clicks.
 
-    Columns that say nothing are added to compare with; what does not score above all of them is suspect. A log is streamed and
-    its order does not matter. Of ads with results whole ads are shuffled, and an ad counts as at most 1,000 impressions.
+    Noise columns are added for comparison; a column that does not score above all of them is suspect. A log is streamed and
+    its order does not matter. Ads with results are shuffled as whole ads, and an ad counts as at most 1,000 impressions.
 
     Args:
-        settings: what is ranked and how; its fields may be given as keywords. Columns that seem to be written after the click
+        settings: what to rank and how; fields may be given as keywords. Columns that were probably written after the click
             and are not in `keep` are left out, with a warning. The method "shift", the published score, is exactly 0 on rows
             sorted by the label.
     Raises:
-        CatalogError: the data cannot be read. ConfigError: there is no label, no such method, or `out` is somebody else's.
+        CatalogError: the data cannot be read. ConfigError: no label, no such method, or `out` is a file of another program.
         TrainingError: all rows have one label.
     """
     started_s, data, out = time.monotonic(), Path(data), Path(out)
@@ -155,16 +156,16 @@ def rank_features(
 
 
 def _say(ranks: Sequence[FeatureRank], noise_line: float) -> tuple[str, ...]:
-    """Return the columns that say something, best first."""
+    """Return the informative columns, best first."""
     said = [f"{one.column}: {one.score:.5f}" for one in ranks if one.says_something][:15]
     return (f"above the noise line of {max(noise_line, 0.0):.5f}:", *said) if said else ("no column says anything",)
 
 
 def _find_label(data: Path, label: str) -> str:
-    """Return the label of a log, or "" for what is no log.
+    """Return the label column of a log, or "" for data that is no log.
 
     Raises:
-        ConfigError: the column that was named is not there.
+        ConfigError: the named column does not exist.
     """
     is_table = data.is_file() and data.suffix.casefold() in (*CSV_SUFFIXES, *PARQUET_SUFFIXES, *LIBSVM_SUFFIXES)
     if not is_table and not label:
@@ -180,10 +181,10 @@ def _find_label(data: Path, label: str) -> str:
 def _choose_columns(
     data: Path, label: str, schema: LogSchema | None, ignore: Sequence[str], keep: Sequence[str]
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Return the columns to rank, and a warning of those that were left out as written after the click.
+    """Return the columns to rank, and a warning about columns left out as written after the click.
 
     Raises:
-        ConfigError: a column that was named is not in the log, or none is left.
+        ConfigError: a named column is not in the log, or no column remains.
     """
     sample = read_sample(data)
     known = list(map(str, sample.columns))
@@ -205,7 +206,7 @@ def _choose_columns(
 def _read_log(
     data: Path, label: str, names: Sequence[str], order: int, seed: int, progress: Progress, should_stop: ShouldStop
 ) -> _Counted | None:
-    """Count a log in one pass; None when asked to stop."""
+    """Count a log in one pass; None when stopped."""
     hasher = ColumnHasher()
     counted = _Counted({}, {}, {}, np.zeros(0, np.int64), 0)
     paired = _choose_paired(names, seed) if order == 2 else []
@@ -213,7 +214,7 @@ def _read_log(
     labels_seen = []
     sample = read_sample(data, 1_000)
     ids = {str(column) for column in sample.columns if column != label and pd.api.types.is_integer_dtype(sample[column])}
-    for table in iter_log(data, is_text=ids.__contains__):  # whole numbers are names: 007 is not 7
+    for table in iter_log(data, is_text=ids.__contains__):  # whole numbers stay text: 007 is not 7
         if should_stop():
             return None
         table = table.assign(**{name: table[name].where(table[name] != "") for name in ids})
@@ -239,7 +240,7 @@ def _read_log(
 
 
 def _choose_paired(names: Sequence[str], seed: int) -> list[str]:
-    """Return the columns whose pairs are counted: all, or as many drawn as MAX_PAIRS allows."""
+    """Return the columns whose pairs are counted: all, or a random choice within MAX_PAIRS."""
     most = int((1 + np.sqrt(1 + 8 * MAX_PAIRS)) / 2)
     if len(names) <= most:
         return list(names)
@@ -280,12 +281,12 @@ def _rank_log(counted: _Counted, method: str, rng: np.random.Generator) -> list[
 
 
 def _with_order(ranks: list[FeatureRank], sample: dict[str, np.ndarray], labels: np.ndarray) -> list[FeatureRank]:
-    """Return the columns with their place when those that repeat each other are put behind, from a sample of rows."""
+    """Return the columns with their rank after redundant columns are moved back, from a sample of rows."""
     own = [one for one in ranks if not one.is_noise]
     rows = {one.column: sample[one.column][:SAMPLE_ROWS] for one in own}
     seen = labels[:SAMPLE_ROWS]
     redundancy, joint = np.zeros((len(own), len(own))), np.zeros((len(own), len(own)))
-    if len(own) > 60:  # the square of that many columns is not worth its time
+    if len(own) > 60:  # cost is quadratic in the number of columns
         return ranks
     for a, b in combinations(range(len(own)), 2):
         one, two = rows[own[a].column], rows[own[b].column]
@@ -300,10 +301,10 @@ def _with_order(ranks: list[FeatureRank], sample: dict[str, np.ndarray], labels:
 def _rank_ads(
     data: Path, columns: TableSettings, order: int, rng: np.random.Generator, seed: int
 ) -> tuple[list[FeatureRank], int]:
-    """Rank the columns of ads with results; an ad is shuffled as a whole.
+    """Rank the columns of ads with results; each ad is shuffled as a whole.
 
     Raises:
-        TrainingError: too few ads have results, or all clicks or none.
+        TrainingError: too few ads have results, or the rows have one class only.
     """
     ads = [one for one in read_catalog(data, columns=columns).creatives if one.has_results and one.impressions]
     if len(ads) < 8:
@@ -337,7 +338,7 @@ def _rank_ads(
 
 
 def _judge(ranks: list[FeatureRank], noise_line: float) -> list[FeatureRank]:
-    """Return the ranks, best first, with what stands out."""
+    """Return the ranks, best first, with informative columns marked."""
     alone, line = {one.column: one.score for one in ranks}, max(noise_line, 0.0)
     judged = []
     for one in ranks:

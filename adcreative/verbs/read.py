@@ -1,6 +1,6 @@
-"""The verb `read`: the words in the pictures of a folder as a table that a person corrects, and a picture of boxes for each ad.
+"""The verb `read`: words in the pictures of a folder as a table to correct, and a picture of the boxes for each ad.
 
-Loads no model of a rate. The table goes back into the other verbs as `words`.
+Loads no rate model. The corrected table is the input `words` of other verbs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from adcreative.runs.survey import Survey, chunked, survey_catalog
 from adcreative.verbs.settings import WordsSettings
 
 NUM_MEASURED = 4
-TOGETHER = 4  # ads that are read at once, by the threads of a process: about a second each
+TOGETHER = 4  # ads read at once by the threads of a process: about a second each
 JPEG_QUALITY = 85
 UNREADABLE = "it has no picture, so there are no words to read in it."
 
@@ -51,22 +51,22 @@ def read(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Read the words in the pictures of a folder; write a CSV with a row for each block, and X.failures.csv beside it.
+    """Read the words in the pictures of a folder; write a CSV with a row for each block, and X.failures.csv next to it.
 
-    Its columns: file_name, picture (hash of the file), block (number), role, text, script, language (of the whole ad), sureness
-    (0..1), box (left top right bottom, px), ink (#rrggbb), and measured, which is not for people. Beside it lies the folder
-    X.boxes with a picture of the boxes for each ad. Correct text and role where they are wrong, empty the text of what is no
-    part of the ad (a print on a shirt), type the text of rows that say "unread", add rows with a box for what was missed; then
-    give the file to the other verbs as `words`: what you changed counts as sure, and nothing is read again.
+    Columns: file_name, picture (hash of the file), block (number), role, text, script, language (of the whole ad), sureness
+    (0..1), box (left top right bottom, px), ink (#rrggbb), and measured, for internal use. The folder X.boxes next to the CSV
+    holds a picture of the boxes for each ad. Correct wrong text and roles, empty the text of blocks that are not part of the ad
+    (a print on a shirt), type the text of rows marked "unread", add rows with a box for missed words; then pass the file to
+    other verbs as `words`: corrected rows count as sure, and nothing is read again.
 
-    A killed run goes on from there. `batch` says how it is worked through; the rows do not depend on it.
+    A killed run continues from its log. `batch` sets how the work is distributed; the rows do not depend on it.
 
     Args:
-        settings: what is read and written; its fields may be given as keywords.
+        settings: what to read and write; fields may be given as keywords.
     Raises:
-        WeightsError: what reads pictures is not installed.
-        ConfigError: `out` holds the log of a run with other settings, lies among the pictures that are read, is what is read or
-            somebody else's file; a file that you corrected is such a one.
+        WeightsError: the packages that read pictures are not installed.
+        ConfigError: `out` holds the log of a run with other settings, is among the input pictures, is an input or
+            a file of another program; a corrected file counts as such.
         CatalogError: nothing in `data` can be used, no ad has a picture, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
     """
@@ -102,7 +102,7 @@ def read_rows(creative: Creative, reader: TextReading | None) -> list[dict[str, 
     """Return the rows of one ad's table, with TABLE_COLUMNS.
 
     Raises:
-        CreativeError: it has no picture, or one that cannot be read. WeightsError: there is no reader.
+        CreativeError: there is no picture, or the picture cannot be read. WeightsError: there is no reader.
     """
     if reader is None:
         raise WeightsError(f"{NEEDS_PACKAGES}.")
@@ -117,9 +117,9 @@ def read_rows(creative: Creative, reader: TextReading | None) -> list[dict[str, 
 
 @dataclass(frozen=True)
 class ReadJob:
-    """Reads pictures, and writes those with boxes into a folder. `data` is where they lie; a rehearsal keeps nothing.
+    """Reads pictures, and writes pictures with boxes into a folder. `data` is the input folder; a rehearsal keeps no files.
 
-    features: folder of what is kept of pictures that were read; None: the user's cache.
+    features: feature cache of the pictures; None: the user's cache.
     """
 
     data: Path
@@ -144,7 +144,7 @@ class ReadJob:
         return apply
 
     def _read(self, creative: Creative, reader: TextReading) -> dict[str, Any]:
-        """Return an ad's line of the log: the rows of its table, or what failed."""
+        """Return an ad's line of the log: the rows of its table, or the failure."""
         try:
             rows = read_rows(creative, reader)
         except CreativeError as error:
@@ -152,21 +152,21 @@ class ReadJob:
         if self.boxes is not None:
             with disk_faults(self.boxes):
                 image_u8, buffer = picture(creative), io.BytesIO()
-                assert image_u8 is not None  # it was read
+                assert image_u8 is not None  # `read_rows` has read the picture
                 draw_word_boxes(image_u8, rows, ROLES).save(buffer, "JPEG", quality=JPEG_QUALITY)
                 write_atomically(self.boxes / f"{picture_stem(creative)}.jpg", buffer.getvalue(), is_private=True)
         return {"row": creative.row, "words": rows}
 
 
 def _check_apart(survey: Survey, out: Path) -> None:
-    """Raise ConfigError where table and pictures of boxes would lie among the ads, and be taken for some the next time."""
+    """Raise ConfigError where table and box pictures would be written among the ads and read as ads by the next run."""
     place, data = out.resolve().parent, survey.data
     if data.is_dir() and place.is_relative_to(data.resolve()):
         raise ConfigError(f"{out} lies in {data}, where it would be read as a part of the ads; choose another --out")
 
 
 def _write_words(out: Path, survey: Survey, log: RunLog, is_complete: bool) -> RunSummary:
-    """Write table and failures of a complete run; of a run with all creatives the log goes."""
+    """Write table and failures of a complete run; remove the log of a run with all creatives."""
     rows = sorted(filter(survey.is_wanted, log.rows))
     if not is_complete:
         return RunSummary(path=log.path, done=len(rows), failed=0, stopped=True)
@@ -184,7 +184,7 @@ def _write_words(out: Path, survey: Survey, log: RunLog, is_complete: bool) -> R
 
 
 def _once_a_picture(log: RunLog, rows: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the table; a picture of several ads stands there once."""
+    """Yield the rows of the table; a picture shared by several ads is listed once."""
     seen: set[str] = set()
     for row in rows:
         found = log.rows[row]["words"]

@@ -1,4 +1,4 @@
-"""The verbs `rotate` and `evaluate_policy`: tomorrow's share of each creative, and what another rotation would have earned."""
+"""The verbs `rotate` and `evaluate_policy`: tomorrow's share of each creative, and off-policy evaluation of other rotations."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def rotate(
     account: Path, out: Path, settings: RotateSettings, *, log: Path, plan_by: Planner | None = None, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV), and a page to look at (HTML).
+    """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV) and a page (HTML).
 
-    For one slot, shares are the chance that a creative is the best in its context (Thompson sampling) and are the propensities
-    to log. For several, a model of what was clicked among what was shown fills slates for each context;
-    `<out>.slates.csv` holds a thousand ready ones of each. New creatives start at the rate of their family (brand, category,
-    placement).
+    For one slot, the share of a creative is its probability to be the best in the context (Thompson sampling), and is the
+    propensity to log. For several slots, a model of clicks among the shown creatives fills slates for each context;
+    `<out>.slates.csv` holds a thousand ready slates per context. New creatives start at the rate of their family (brand,
+    category, placement).
 
     Args:
-        account: folder or table of creatives; names are joined to the log's.
-        log: what was shown and clicked: see `catalog.event_log`; dates, rates and decimals say how account and log are written.
-        settings: how shares are planned; its fields may be given as keywords. What `scores` predicts is where new creatives
-            start. By `forecast` a running ad keeps the part of its share that is its chance to last the week; its trends count
-            only where the log has too few days to tell them.
-        plan_by: plans in another way than `delivery.rotation` does.
+        account: folder or table of creatives, joined to the log by name.
+        log: impressions and clicks: see `catalog.event_log`; dates, rates and decimals give the format of account and log.
+        settings: how shares are planned; fields may be given as keywords. `scores`: predicted starting rates of new
+            creatives. `forecast`: the share of a running ad is multiplied by its chance to last the week; its trends are used
+            only where the log has too few days to estimate trends.
+        plan_by: planner in place of `delivery.rotation`.
     Raises:
         CatalogError: account or log cannot be used, or have no name in common. ConfigError: a setting, or stopped.
         TrainingError: the slates hold too few clicks.
@@ -98,7 +98,7 @@ def _plan(creatives: Account, events: EventLog, settings: RotateSettings) -> Pla
 
 
 def _read_scores(path: Path | None) -> dict[str, float]:
-    """Return name -> rate of a score table, strength where it states no rate.
+    """Return name -> rate of a score table, or strength where the table states no rate.
 
     Raises:
         ConfigError: the table has neither.
@@ -117,8 +117,9 @@ def _read_scores(path: Path | None) -> dict[str, float]:
 
 
 def _read_survival(path: Path | None) -> tuple[dict[str, float], dict[str, float]]:
-    """Return name -> the chance of each running ad to last the week, and, where only a trend is known, the part of its
-    click rate that is left after it, 0..1.
+    """Return name -> chance of each running ad to last the week, and name -> remaining share (0..1) of the click rate.
+
+    The latter is given where only a trend is known.
 
     Raises:
         ConfigError: the table is no forecast.
@@ -147,14 +148,14 @@ def evaluate_policy(
     log: Path, out: Path, settings: ReadSettings, *, policy: Path | str = "uniform", clip: float = 100.0, seed: int = 0,
     restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Estimate from a log with propensities what another rotation would have earned; write `out` (JSON).
+    """Estimate the clicks of another rotation from a log with propensities; write `out` (JSON).
 
     Args:
         policy: the plan that `rotate` wrote, or "uniform".
-        clip: importance weights above it are cut. settings: how the log is written; its fields may be given as keywords.
+        clip: upper limit of importance weights. settings: format of the log; fields may be given as keywords.
     Raises:
-        CatalogError: the log cannot be read. ConfigError: it has no propensities, never showed what the policy shows, or is
-            worth too few rows for it; stopped.
+        CatalogError: the log cannot be read. ConfigError: the log has no propensities, never shows the policy's choices, or has
+            too small an effective sample size; or stopped.
     """
     from adcreative.delivery.rotation.judging import judge_policy, read_plan_shares, uniform_shares
 

@@ -1,4 +1,4 @@
-"""The verb `score`: a rate for each creative of a folder, through any engine."""
+"""The verb `score`: a click rate for each creative of a folder, through any engine."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ MAX_SEGMENTS = 200
 MAX_BRANDS_KEPT = 256
 NUM_MEASURED = 8
 
-CHUNKS_AHEAD = 4  # chunks whose words are read together
+CHUNKS_AHEAD = 4  # number of chunks whose words are read together
 
-# creatives to score, what they may look back on, and those whose words are read before
+# creatives to score, their possible history, and the creatives whose words are read first
 Item = tuple[tuple[Creative, ...], tuple[Creative, ...], tuple[Creative, ...]]
 
 
@@ -50,23 +50,23 @@ def score(
     data: Path, out: Path, settings: ScoreSettings, *, batch: BatchConfig | None = None, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv beside it.
+    """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv next to it.
 
-    With the model of an impression log `data` is a log, and each of its rows gets a rate (see `score_log`).
+    With the model of an impression log `data` is a log, and each row of the log gets a rate (see `score_log`).
 
-    strength is the share of the table's other ads that an ad is predicted to beat; a lone ad is held against the account's
-    ads, or against a reference set of the trade, and its evidence says so. The shipped model does not know an account's
-    level: without `model`, rates are written only where `base_rate` states their mean (0.021: 2.1 %), or the table's own
-    results do. Headline, text and button that an ad leaves empty are read in its picture, unless `read_pictures` is False; its
-    evidence says so. `words` is a file that `read` wrote: of the pictures in it those words are taken.
+    strength is the share of the table's other ads that an ad is predicted to beat; a lone ad is compared with the account's
+    ads, or with a reference set of the trade, as its evidence says. The shipped model does not know an account's level: without
+    `model`, rates are written only where `base_rate` (0.021: 2.1 %) or the table's own results give the mean rate. Empty
+    headline, text and button fields of an ad are read in the picture, unless `read_pictures` is False, and the evidence says
+    so. `words` is a file that `read` wrote: its words replace reading for the pictures listed there.
 
-    Rows are kept in a log beside `out` until all are done; a killed run goes on from there, and rows that changed since are
-    done anew. `batch` says how it is worked through (workers, engine, limit, dry run); the rows do not depend on it.
+    Rows are kept in a log next to `out` until all are done; a killed run continues from the log, and rows changed since are
+    done anew. `batch` sets the distribution of work (workers, engine, limit, dry run); the rows do not depend on it.
 
     Args:
-        settings: what is scored and how; its fields may be given as keywords.
+        settings: what to score and how; fields may be given as keywords.
     Raises:
-        ConfigError: `out` holds the log of a run with other settings, `out` is what is read or somebody else's file,
+        ConfigError: `out` holds the log of a run with other settings, `out` is an input or a file of another program,
             `base_rate` is no rate, or the model knows no value of `by`.
         CatalogError: nothing in `data` can be used, or the disk is full.
         EngineError: a worker process died, or the cluster cannot be reached.
@@ -87,7 +87,7 @@ def score(
         "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
         **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
         **({} if settings.read_pictures else {"read_pictures": False}), **({"dates": settings.dates} if settings.dates else {}),
-        "fields": list(SCORE_COLUMNS),  # a row written by another version is not continued
+        "fields": list(SCORE_COLUMNS),  # a row of another version is not continued
         **({"by": by} if by else {}),
     }  # fmt: skip
     model = model and Path(model).absolute()
@@ -107,7 +107,7 @@ def score(
 
 
 def _hasher(history: Mapping[str, Sequence[Creative]]) -> Callable[[Creative], str]:
-    """Return the hash of an ad and of its brand's earlier ads with their results, which it is scored beside."""
+    """Return a function that hashes an ad together with its brand's earlier ads and their results, which scoring uses."""
 
     @lru_cache(MAX_BRANDS_KEPT)
     def hash_brand(brand: str) -> str:
@@ -117,7 +117,7 @@ def _hasher(history: Mapping[str, Sequence[Creative]]) -> Callable[[Creative], s
 
 
 def _write_scores(out: Path, survey: Survey, level: Level, by: str, log: RunLog, is_complete: bool) -> RunSummary:
-    """Write the table and the failures of a complete run; of a run with all creatives the log goes."""
+    """Write table and failures of a complete run; remove the log of a run with all creatives."""
     rows = sorted(filter(survey.is_wanted, log.rows))
     if not is_complete:
         return RunSummary(path=log.path, done=len(rows), failed=0, stopped=True)
@@ -136,7 +136,7 @@ def _write_scores(out: Path, survey: Survey, level: Level, by: str, log: RunLog,
 
 @dataclass(frozen=True)
 class ScoreJob:
-    """Scores creatives with the model in a folder. `data` is where pictures lie; a rehearsal leaves the feature cache alone."""
+    """Scores creatives with the model in a folder. `data`: the folder of pictures; a rehearsal writes no feature cache."""
 
     data: Path
     out: Path
@@ -157,7 +157,7 @@ class ScoreJob:
 
 
 class _Scorer:
-    """Scores chunks; remembers features of the brands it saw last, so that their history is read once."""
+    """Scores chunks; caches features of the latest brands, so that each brand's history is read once."""
 
     def __init__(self, extractor: FeatureExtractor, predictor: ClickModel, out: Path, by: str = "", read: bool = False) -> None:
         self.extractor, self.predictor, self.out, self.by = extractor, predictor, out, by
@@ -167,14 +167,14 @@ class _Scorer:
         self._history: tuple[tuple[int, ...], AccountHistory] | None = None
 
     def score(self, item: Item) -> Rows:
-        """Return a row per creative of an item; the words of those that come soon are read now, all together."""
+        """Return a row per creative of an item; the words of the next items are read together with it."""
         creatives, earlier, ahead = item
         with disk_faults(self.out):
             if ahead:
                 self.extractor.read_ahead(ahead)
             creatives = tuple(fill_from_pictures(creatives, self._reader))
             history = self._read_history(earlier)
-            known = {one.row: one for one in history.creatives}  # a creative is told apart from its own result by identity
+            known = {one.row: one for one in history.creatives}  # a creative is recognized in its own history by identity
             return score_rows(self.extractor, self.predictor, [known.get(one.row, one) for one in creatives], history, self.by)
 
     def _read_history(self, earlier: Sequence[Creative]) -> AccountHistory:
@@ -193,7 +193,7 @@ class _Scorer:
         return self._history[1]
 
     def _read_brands(self, by_brand: dict[str, list[Creative]]) -> None:
-        """Extract the features of the brands not yet known, all in one go, and mark all of them as seen last."""
+        """Extract the features of all brands not yet cached in one pass, and mark all given brands as most recently used."""
         known = self._features
         by_brand = {
             name: ones if name in known else list(fill_from_pictures(ones, self._reader)) for name, ones in by_brand.items()
@@ -210,11 +210,11 @@ class _Scorer:
 def score_rows(
     extractor: FeatureExtractor, predictor: ClickModel, creatives: Sequence[Creative], history: AccountHistory, by: str = ""
 ) -> list[dict[str, Any]]:
-    """Return one row per creative, in order: its prediction and what grade of evidence stands behind it, or what failed.
+    """Return one row per creative, in order: the prediction with its grade of evidence, or the failure.
 
-    A creative that is one of the history's (the same object) is not read again. Rates are the model's own; `score_table` says
-    which of them are told. segments: value of the column `by` -> the three rates there. peers: which share of other ads it
-    beats, and which ads these are.
+    A creative that is also in the history (the same object) is not read again. Rates are the model's own; `score_table` decides
+    which rates are stated. segments: value of the column `by` -> rate and interval there. peers: the share of other ads that
+    the creative beats, and the reference set.
     """
     read = {id(creative): features for creative, features in zip(history.creatives, history.features, strict=True)}
     others = iter(extractor.extract([creative for creative in creatives if id(creative) not in read]))
@@ -241,7 +241,7 @@ def score_rows(
 
 
 def score_segments(predictor: ClickModel, creative: Creative, features: Any, by: str) -> dict[str, list[float]]:
-    """Return value -> rate and interval of the creative as if it was shown there; the picture and words stay as they are."""
+    """Return value of column `by` -> rate and interval of the creative there; picture and words are unchanged."""
     values = predictor.known_values(by)
     shown = [with_value(creative, by, value) for value in values]
     told = predictor.predict(shown, [features] * len(shown))
@@ -256,7 +256,7 @@ def with_value(creative: Creative, column: str, value: str) -> Creative:
 
 
 def check_segments(predictor: ClickModel, by: str) -> None:
-    """Raise ConfigError for a column of which the model knows no value, or too many."""
+    """Raise ConfigError for a column with no value known to the model, or with too many."""
     if not by:
         return
     if not (values := predictor.known_values(by)):

@@ -1,8 +1,8 @@
-"""From scored rows to the table that `score` writes: strength beside the rate, the level where it is known, one row a segment.
+"""From scored rows to the table of `score`: strength next to the rate, the level where known, one row per segment.
 
-The shipped model orders ads better than it knows how often an account's ads are clicked: its level is 2 to 12 times off on real
-accounts. Without a model of the account's own results, a stated base rate or results in the table itself, no rate is written.
-Loads no torch.
+The shipped model ranks ads better than it predicts how often an account's ads are clicked: its level is wrong by a factor of
+2 to 12 on real accounts. Without a model of the account's own results, a stated base rate or results in the table itself, no
+rate is written. Imports no torch.
 """
 
 from __future__ import annotations
@@ -21,36 +21,35 @@ SCORE_COLUMNS = (
     "file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "strength", "grade", "evidence", "reasons",
 )  # fmt: skip
 SEGMENT = "segment"
-NOT_ENOUGH_DATA = "not enough data"  # what a score says in place of a rate
+NOT_ENOUGH_DATA = "not enough data"  # text of a score in place of a rate
 LEVEL_UNKNOWN = "level unknown"
 HOW_TO_KNOW = "the level is unknown until results are imported (adcreative train) or --base-rate states it"
-MIN_CLICKS = 30  # of the table's own results, to take their mean as the base rate
+MIN_CLICKS = 30  # clicks in the table's own results, to take their mean as the base rate
 _RATES = ("ctr", "ctr_low", "ctr_high")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """How often ads are clicked: known to the model (its rates stand), or the base rate that predicted rates must average to;
-    neither: unknown."""
+    """How often ads are clicked: known to the model (rates are stated), given as the mean of all rates, or unknown."""
 
     is_known: bool = False
     base_rate: float | None = None
 
 
 def read_reasons(cell: str) -> tuple[Problem, ...]:
-    """Return the reasons of a row of the table, joined there by "; "."""
+    """Return the reasons of a row of the table, which are joined by "; "."""
     told = (text.rsplit(" ", 2) for text in cell.split("; ") if text)
     return tuple(Problem("part_change", part=part, change=int(change)) for part, change, _ in told)
 
 
 def check_base_rate(base_rate: float | None) -> None:
-    """Raise ConfigError for a base rate that is none."""
+    """Raise ConfigError for an invalid base rate."""
     if base_rate is not None and not 0 < base_rate < 1:
         raise ConfigError(f"the base rate is {base_rate:g}; a click rate between 0 and 1 is needed, such as 0.021 for 2.1 %.")
 
 
 def mean_of_results(creatives: Iterable[Any]) -> float | None:
-    """Return the mean click rate of the creatives with results; None when those have fewer than MIN_CLICKS clicks."""
+    """Return the mean click rate of the creatives with results; None with fewer than MIN_CLICKS clicks."""
     clicks = impressions = 0
     for one in creatives:
         if isinstance(one, Creative) and one.has_results:
@@ -59,11 +58,11 @@ def mean_of_results(creatives: Iterable[Any]) -> float | None:
 
 
 def finish_rows(rows: Sequence[Mapping[str, Any]], level: Level, *, by: str = "") -> Iterator[dict[str, Any]]:
-    """Yield rows of the table.
+    """Yield the rows of the table.
 
     Args:
-        rows: what `score_rows` made, in order, without failures; "segments" of a row: value -> its three rates; "peers": the
-            strength of a lone ad, and against which ads.
+        rows: successful rows of `score_rows`, in order; "segments" of a row: value -> rate and interval; "peers": the
+            strength of a lone ad, and its reference set.
         by: column whose values get a row each.
     """
     shift = find_shift([row["ctr"] for row in rows], level.base_rate) if level.base_rate and not level.is_known else 0.0
@@ -90,7 +89,7 @@ def _state_rates(
 
 
 def measure_strength(rate: float, ordered: Sequence[float]) -> float | str:
-    """Return the share (0..1) of the table's other ads that are predicted below this one, ties half; "" for a lone ad."""
+    """Return the share (0..1) of the table's other ads with a lower predicted rate, ties count half; "" for a lone ad."""
     if len(ordered) < 2:
         return ""
     below, ties = bisect_left(ordered, rate), bisect_right(ordered, rate) - bisect_left(ordered, rate) - 1
@@ -98,13 +97,13 @@ def measure_strength(rate: float, ordered: Sequence[float]) -> float | str:
 
 
 def move_rate(rate: float, shift: float) -> float:
-    """Return a rate whose log-odds are moved."""
+    """Return a rate with shifted log-odds."""
     odds = rate / max(1 - rate, 1e-12) * math.exp(shift)
     return odds / (1 + odds)
 
 
 def find_shift(rates: Sequence[float], base_rate: float) -> float:
-    """Return what moves the log-odds so that the rates average to the base rate, by bisection."""
+    """Return the shift of log-odds that makes the rates average to the base rate, by bisection."""
     low, high = -20.0, 20.0
     for _ in range(80):
         middle = (low + high) / 2

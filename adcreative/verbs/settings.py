@@ -1,7 +1,7 @@
-"""The settings of the long verbs, each named, explained and given its default once.
+"""The settings of the long verbs, each with name, explanation and default in one place.
 
 Command line, Python API and app are made from these records: an annotated field is a flag (`cli.commands`), and every field a
-keyword of the verb (`options.takes`). Loads no model code.
+keyword of the verb (`options.takes`). Imports no model code.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from adcreative.editor.settings import EditorConfig
     from adcreative.provenance.signing import SigningConfig
 else:
-    EditorConfig = SigningConfig = Path  # the command line names files
+    EditorConfig = SigningConfig = Path  # the command line takes file paths
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSettings:
-    """How creatives are scored. features: folder in which what is read out of pictures is kept; None: the user's cache.
+    """How creatives are scored. features: folder of the feature cache; None: the user's cache.
 
-    base_rate: mean click rate of the account (0.021: 2.1 %). dates: "dmy", "mdy" or "ymd"; "" lets the table tell it.
+    base_rate: mean click rate of the account (0.021: 2.1 %). dates: "dmy", "mdy" or "ymd"; "" detects the order.
     """
 
     model: Model = None
@@ -81,7 +81,7 @@ class WriterSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings(WriterSettings):
-    """What the search of one ad and of a folder share. None leaves what the settings of the edit (EditorConfig) say."""
+    """What the search of one ad and of a folder share. None keeps the value of the edit settings (EditorConfig)."""
 
     generations: Annotated[int | None, typer.Option(min=0, help="Generations of the search.")] = None
     directions: Annotated[
@@ -94,8 +94,8 @@ class OptimizeSettings(SearchSettings):
     """How the creatives of a folder are edited.
 
     config: an EditorConfig, or a TOML file with its fields as keys; seed, population, generations, algorithm, risk_aversion,
-    look, set_text, scene_model, inpaint_model and keep_controls win over it where they are given. headline, description: words
-    of your own; each row states the change that they expect, and that the words were your choice (is_own_choice).
+    look, set_text, scene_model, inpaint_model and keep_controls take precedence over config where given. headline, description:
+    the user's own words; each row states their expected change, and that the user chose them (is_own_choice).
     """
 
     model: Model = None
@@ -144,8 +144,8 @@ class OptimizeSettings(SearchSettings):
 class WriteSettings(WriterSettings):
     """How lines for one creative are written.
 
-    brief: what the new words should be about; facts may be taken from it. avoid: words not to be used. llm_key: of the server
-    that `copywriter` names; it is kept in memory only.
+    brief: topic of the new words; facts may be taken from it. avoid: forbidden words. llm_key: key of the server
+    that `copywriter` names, kept in memory only.
     """
 
     brief: str = ""
@@ -157,10 +157,10 @@ class WriteSettings(WriterSettings):
 class ImproveSettings(SearchSettings, WriteSettings):
     """How one creative is edited.
 
-    faces: which may be edited, counted from the largest, 0 first; None: all. boldness: how much of the safe range of each
-    direction may be used, above 0 and at most 1. usual_rate: the account's mean click rate (0.021: 2.1 %); without it and
-    without a model of the account the edit is untested (`EditResult.is_untested`): no rate and no change is stated. changes:
-    what may be changed besides faces, of `verbs.studio.CHANGES`; None: as the settings say.
+    faces: numbers of the faces that may be edited, from the largest, 0 first; None: all. boldness: share of the safe range of
+    each direction that may be used, above 0 and at most 1. usual_rate: the account's mean click rate (0.021: 2.1 %); without it
+    and without a model of the account the edit is untested (`EditResult.is_untested`): no rate and no change is stated.
+    changes: allowed changes besides faces, of `verbs.studio.CHANGES`; None: as the settings say.
     """
 
     population_size: int | None = None
@@ -172,8 +172,8 @@ class ImproveSettings(SearchSettings, WriteSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ComposeSettings:
-    """How ads are composed. seed None: 0. cutout_model: ONNX network of the U-2-Net kind that says what stands out.
-    words: of the ad that parts are taken from."""
+    """How ads are composed. seed None: 0. cutout_model: ONNX network for salient objects, of the U-2-Net kind.
+    words: words of the ad whose parts are used."""
 
     model: Model = None
     num: Annotated[int, typer.Option(min=1, help="How many ads, each a concept of its own where there are enough.")] = 12
@@ -248,8 +248,8 @@ class ReadSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RotateSettings(ReadSettings):
-    """How tomorrow's impressions are shared. half_life_days None: the half-life, and whether each ad's trend is carried on to
-    tomorrow, are chosen by what told the last days of the log best."""
+    """How tomorrow's impressions are shared. half_life_days None: the half-life, and whether each ad's trend is extrapolated to
+    tomorrow, are chosen by prediction error on the last days of the log."""
 
     policy: Annotated[
         str, typer.Option(help="ts, top-two, greedy, uniform; with several slots also in-slate (then the default).")
@@ -290,11 +290,11 @@ class RankSettings:
 class AppSettings:
     """Where the app is served, who may come in, and what it keeps.
 
-    auth: user:password; without it the first line of `auth_file`. allowed_hosts: further names that lead to the app; requests
-    under any other are refused. mcp: score, check, explain, improve, plan and read-out as tools (Model Context Protocol);
-    approving and packing stay with a person. workspace: where ads, versions, approvals, tests and trained models stay; None: a
+    auth: user:password; without it the first line of `auth_file`. allowed_hosts: further host names of the app; requests
+    for any other host are refused. mcp: score, check, explain, improve, plan and read-out as tools (Model Context Protocol);
+    approving and packing need a person. workspace: folder of ads, versions, approvals, tests and trained models; None: a
     folder of the user's data directory, where only this machine can reach the app. private: keep nothing: each visit is held
-    in memory and sees no other, as it is without `workspace` where other machines can reach the app.
+    in memory and cannot see other visits, as without `workspace` where other machines can reach the app.
     """
 
     host: Annotated[str, typer.Option(help="Address to bind; use --auth-file with anything but 127.0.0.1.")] = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Composed ads of simulated brands: their material as parts, ads composed by chance as an account would have run them."""
+"""Composed ads of simulated brands: parts from their material, and randomly composed ads as an account would have run them."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from adcreative.verbs.settings import ComposeSettings
 SHAPE = SHAPES["1:1"]
 PLACEMENT = "feed square"
 FACE = Box(0.2, 0.25, 0.8, 0.9)  # of an aligned portrait, brows to chin
-RAN_PX = 360  # of composed ads that ran, about as large as the drawn ones
-NUM_NEW = 4  # ads of a brand on a wall
-TRIES = 8  # recipes that are drawn for an ad without faults
+RAN_PX = 360  # size of composed ads that ran, similar to the drawn ones
+NUM_NEW = 4  # new ads per brand
+TRIES = 8  # attempts to draw a recipe for an ad without faults
 
 
 def prepare_material(material: Material) -> Prepared:
-    """Return the parts and messages of a simulated brand; what its pictures show is known, so nothing is looked for."""
+    """Return the parts and messages of a simulated brand; the content of its pictures is known, so nothing is detected."""
     left, top, side = STAGE
     rgba = Image.fromarray(np.dstack([material.product, material.outline]), "RGBA")
     photos = (
@@ -54,12 +54,12 @@ def prepare_material(material: Material) -> Prepared:
 
 
 def concept_of(recipe: Recipe, measures: Measures) -> Concept:
-    """Return what a composed ad tests, as a market knows it."""
+    """Return the concept of a composed ad, as a market knows it."""
     return Concept(family=measures.family, lead=recipe.emphasis, num_facts=measures.num_facts)
 
 
 def ad_of(recipe: Recipe, prepared: Prepared, material: Material, longest_px: int | None = None) -> tuple[Creative, Concept]:
-    """Return a composed ad as the market shows it, and what it tests."""
+    """Return a composed ad as the market shows it, and its concept."""
     composed = compose_ad(recipe, prepared.parts, SHAPE)
     measures = measure(recipe, composed)
     return _shown(as_creative(recipe, composed, prepared.parts, longest_px), recipe, material), concept_of(recipe, measures)
@@ -73,7 +73,7 @@ def _shown(creative: Creative, recipe: Recipe, material: Material) -> Creative:
 def compose_by_chance(
     material: Material, num: int, rng: np.random.Generator, longest_px: int | None = None
 ) -> Iterator[tuple[Creative, Concept]]:
-    """Yield `num` ads of a brand without faults, each layout and leading line about equally often."""
+    """Yield `num` random ads of a brand without faults, with about equal counts of each layout and leading line."""
     prepared = prepare_material(material)
     genes = Genes(prepared.parts, prepared.messages, SHAPE, has_faces=True)
     drawn = (genes.decode(one) for one in genes.sample(num * TRIES, rng))
@@ -83,7 +83,7 @@ def compose_by_chance(
 
 
 def ads_that_ran(materials: Sequence[Material], num: int, seed: int) -> list[tuple[Creative, Concept | None]]:
-    """Return `num` ads that were composed by chance, shared among the brands, as files of an account."""
+    """Return `num` randomly composed ads, shared among the brands, as files of an account."""
     found: list[tuple[Creative, Concept | None]] = []
     for place, material in enumerate(materials):
         own = num // len(materials) + (place < num % len(materials))
@@ -97,7 +97,7 @@ def ads_that_ran(materials: Sequence[Material], num: int, seed: int) -> list[tup
 
 @dataclass(frozen=True)
 class Wall:
-    """New ads of a brand, for a report. truth: planted rates of them and of the brand's ads that ran."""
+    """New ads of a brand, for a report. truth: planted rates of the new ads and of the brand's ads that ran."""
 
     title: str
     ads: Sequence[dict[str, Any]]
@@ -107,7 +107,7 @@ class Wall:
 def compose_new_ads(
     market: Market, materials: Sequence[Material], account: Path, out: Path, model: Path, seed: int, *, tell: Count = uncounted
 ) -> list[Wall]:
-    """Compose ads for each brand with an account's model, into a folder of `out` each; what an earlier run wrote is kept."""
+    """Compose ads for each brand with an account's model, each into a subfolder of `out`; existing subfolders are kept."""
     walls = []
     ran = read_catalog(account).creatives
     planted = json.loads(account.with_name(f"{account.name}-truth.json").read_text())["creatives"]
@@ -130,6 +130,6 @@ def compose_new_ads(
 
 
 def _planted(market: Market, ad: dict[str, Any], folder: Path, prepared: Prepared, material: Material) -> float:
-    """Return the planted rate of an ad as it was written."""
+    """Return the planted rate of an ad as written to disk."""
     shown, concept = ad_of(Recipe.from_json(ad["recipe"]), prepared, material)
     return market.true_ctr(shown, read_image(folder / ad["folder"] / ad["shapes"][SHAPE.name]["picture"]), concept)

@@ -1,7 +1,7 @@
-"""The delivered picture of an ad, edited or kept as it was, in further shapes: laid out, scored, checked, written beside it.
+"""The delivered picture of an ad, edited or unchanged, in further shapes: laid out, scored, checked, written to disk.
 
-composed   laid out anew: from the parts of a composed ad (`ad.json` beside it), or of a flat ad where they are sure
-padded     whole on the ad's own ground colour, where a part is not sure
+composed   laid out anew: from the parts of a composed ad (`ad.json` next to it), or of a flat ad where they are certain
+padded     whole on the ad's own ground colour, where a part is uncertain
 as it is   where the shape is the ad's own
 """
 
@@ -37,7 +37,7 @@ PADDED = "the whole ad on its own ground colour, since it could not be laid out 
 
 @dataclass(frozen=True, kw_only=True)
 class SizedPicture:
-    """A picture in a shape. made: how. added: share (0..1) that is new ground. note: how it was made, for the row."""
+    """A picture in a shape. made: method. added: share (0..1) of new ground. note: the method in words, for the row."""
 
     ratio: str
     image_u8: np.ndarray = field(repr=False)
@@ -60,10 +60,10 @@ def write_sizes(
 ) -> list[dict[str, Any]]:
     """Lay the delivered picture of an ad out in each shape, score and check it, and write it into `out`/images.
 
-    An ad that is kept as it was is laid out, too: whoever asks for a story wants one of each ad.
+    An unchanged ad is laid out, too, so that every ad has, for example, a story.
 
     Args:
-        tell: how many shapes are laid out, of how many.
+        tell: callback with the number of finished shapes and of all shapes.
     Returns:
         a row for each shape: ratio, image (path relative to `out`), width, height (px), ctr, extended (share of new ground),
         made ("as it is", "composed" or "padded"), fits (formats), notes. Empty for an ad without a picture, and for one that
@@ -76,7 +76,7 @@ def write_sizes(
     if result.status == "edited":
         delivered = replace(
             delivered, headline=result.headline_edited, description=result.description_edited, cta=result.cta_edited, words=""
-        )  # its picture is another one
+        )  # since the picture is another one
     sized = []
     tell(0, len(ratios))
     for one in _lay_out(creative, delivered, result, ratios, tools):
@@ -126,7 +126,7 @@ def _lay_out(
 def _compose(
     creative: Creative, delivered: Creative, result: EditResult, ratios: Sequence[str], words: Words
 ) -> tuple[dict[str, np.ndarray], str]:
-    """Return the shapes in which the ad can be laid out anew from its parts, by name, and why the others cannot."""
+    """Return shape name -> picture for the shapes that can be composed anew from the ad's parts, and why the others cannot."""
     if find_spec("skia") is None:
         return {}, 'composing needs pip install "adcreative[picture]"'
     from adcreative.compose.shapes import shape_named
@@ -149,15 +149,14 @@ def _compose(
 
 
 def state_rate(rate: float | None, result: EditResult) -> float | None:
-    """Return a rate as a result states its own: none by models that have seen no results of the account, unless a usual rate
-    says at which level."""
+    """Return a rate as a result states its own: None for models without the account's results and without a usual rate."""
     if rate is None or not result.is_untested:
         return rate
     return move_rate(rate, result.level_shift) if result.level_shift else None
 
 
 def _choose_file(one: SizedPicture) -> tuple[str, int | None]:
-    """Return suffix and quality: a PNG, or the best JPEG where a PNG is too heavy for the placements of this shape."""
+    """Return suffix and quality: PNG, or the best JPEG where a PNG is too large for the placements of this shape."""
     height, width = one.image_u8.shape[:2]
     limit = placement_limit((width, height))
     return fit_export(one.image_u8, limit) if limit else (".png", None)

@@ -1,7 +1,7 @@
-"""How an ad is predicted to stand against the usual one. A rate is stated only where its level is known. Loads no torch.
+"""Compare the predicted rate of an ad with the usual ad. A rate is stated only where its level is known. Imports no torch.
 
-The shipped model orders ads better than it knows how often an account's ads are clicked, so that a rate of it is a guess and a
-comparison is not: what is known of an ad is held against an ad of which nothing is known, the mean of what was learnt.
+The shipped model ranks ads better than it predicts how often an account's ads are clicked, so that its rates are guesses and
+comparisons are not. The reference is an ad of which nothing is known: the mean of the training data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adcreative.verbs.score_table import check_base_rate
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A prediction, and how its odds compare with those of an ad of which nothing is known.
+    """A prediction, and the ratio of its odds to the odds of an ad of which nothing is known.
 
     change: 0.1 is ten percent higher odds; change_low, change_high: its 90 % interval. rate, rate_low, rate_high (0..1): None
     where the level is unknown or there is not enough data.
@@ -34,10 +34,10 @@ class Standing:
 def find_standing(
     predictor: Any, creative: Creative, features: Any, *, knows_level: bool, usual_rate: float | None = None
 ) -> Standing:
-    """Predict a creative and hold it against one of which nothing is known.
+    """Predict a creative and compare the prediction with an ad of which nothing is known.
 
     Args:
-        predictor: a ClickModel. features: of the creative, from the extractor. knows_level: its rates are those of the account.
+        predictor: a ClickModel. features: of the creative, from the extractor. knows_level: rates are those of the account.
         usual_rate: the rate (0..1) of an ad of which nothing is known, in place of the model's own.
     Raises:
         ConfigError: `usual_rate` is no rate between 0 and 1.

@@ -1,4 +1,4 @@
-"""One creative at a time, with the models kept loaded: what the app and notebooks use."""
+"""One creative at a time, with loaded models: the API of the app and notebooks."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from adcreative.verbs.score_table import check_base_rate
 from adcreative.verbs.settings import ComposeSettings, ConceptsSettings, ImproveSettings, ScoreSettings, WriteSettings
 from adcreative.verbs.standing import Standing, find_standing
 
-# seconds that the first search and the first explanation need not wait for
+# slow imports, done before the first search and the first explanation
 LATE_MODULES = ("adcreative.editor.session", "scipy.stats.qmc", "adcreative.verbs.explain", "captum.attr",
                 "adcreative.explain.word_gradients", "adcreative.explain.attribution")  # fmt: skip
 
-CHANGES = ("words", "text", "look")  # words beside the picture, words in it, its light, colour and crop
+CHANGES = ("words", "text", "look")  # words beside the picture, words in the picture, and the picture's light, colour and crop
 
 if TYPE_CHECKING:
     from adcreative.compose.brief import Brief
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class Studio:
-    """Score and improve one creative at a time. Models load at their first use, or by `load`; making a studio takes none.
+    """Score and improve one creative at a time. Models load at first use, or by `load`; creating a studio is instant.
 
         studio = Studio()
         studio.score_one(Creative(image_path=Path("ad.jpg"), headline="Sleep better tonight")).ctr
@@ -54,7 +54,7 @@ class Studio:
     Args:
         model_dir: a folder written by `pipeline.train`; the shipped model when None.
         consent: consent records (TOML or JSON); without them only faces marked "synthetic-person" are edited.
-        signing: who signs exported pictures (C2PA); they are not signed without it.
+        signing: the key that signs exported pictures (C2PA); without it pictures are not signed.
         config: settings of every edit, an EditorConfig or a TOML file with its fields as keys; the defaults when None.
     Raises:
         ConfigError: `config` has a wrong key or value. ArtifactError: `model_dir` is not a folder of three models.
@@ -76,7 +76,7 @@ class Studio:
         self._consents.check_directions(read_direction_names())
 
     def _tools_with(self, copywriter: str, llm_key: str) -> Tools:
-        """Return the tools with another copywriter; one that has a key of its own is built anew and not kept."""
+        """Return the tools with another copywriter; a copywriter with its own key is built anew and not cached."""
         from adcreative.copywriter import build_copywriter
         from adcreative.verbs.loading import load_tools
 
@@ -84,8 +84,9 @@ class Studio:
         return self._loaded.tools_with(writer)
 
     def load(self) -> None:
-        """Load every model now and use each once, such as behind a page that is open already; other threads may call the studio
-        meanwhile. So no gradients are asked for: these hang on the networks that a score on another thread would go through.
+        """Load every model now and use each once, for example behind an open page; other threads may use the studio meanwhile.
+
+        No gradients are computed: they would attach to the networks that another thread scores with.
 
         Raises:
             ArtifactError: a model is damaged.
@@ -103,7 +104,7 @@ class Studio:
     ) -> RunSummary:  # fmt: skip
         """Learn from an account's results into the folder `out`, as the command `train` does; return its summary.
 
-        It is done in a process of its own: a script that asks for it needs `if __name__ == "__main__":`.
+        The training runs in a new process: a calling script needs `if __name__ == "__main__":`.
 
         Raises:
             CatalogError: nothing usable in `results`. TrainingError: too few ads or clicks. EngineError: the process died.
@@ -117,21 +118,21 @@ class Studio:
         )  # fmt: skip
 
     def with_model(self, model_dir: Path) -> Studio:
-        """Return this studio with the models of a folder written by `train` in place of its own.
+        """Return a copy of this studio with the models of a folder written by `train`.
 
         Raises:
-            ArtifactError: the folder does not hold what `train` writes.
+            ArtifactError: the folder does not hold the files that `train` writes.
         """
         other = copy(self)
         other._model_dir, other._manifests = model_dir, read_model_manifests(model_dir)
-        other._loaded = self._loaded.with_model(model_dir)  # a damaged model is refused here
+        other._loaded = self._loaded.with_model(model_dir)  # refuses a damaged model
         return other
 
     def with_consents(self, consent: Path) -> Studio:
-        """Return this studio with the consent records of a file beside its own; one of the same name is replaced.
+        """Return a copy of this studio with additional consent records of a file; a record of the same name is replaced.
 
         Raises:
-            ProvenanceError: the file cannot be read, or a record is wrong. ConfigError: a record allows what is no edit.
+            ProvenanceError: the file cannot be read, or a record is wrong. ConfigError: a record allows an unknown edit.
         """
         book = read_consents(consent)
         book.check_directions(read_direction_names())
@@ -141,58 +142,59 @@ class Studio:
 
     @property
     def consent_ids(self) -> tuple[str, ...]:
-        """Names of the consent records that are known."""
+        """Names of the known consent records."""
         return tuple(self._consents.records)
 
     @property
     def consents(self) -> tuple[ConsentRecord, ...]:
-        """The consent records that are known."""
+        """The known consent records."""
         return tuple(self._consents.records.values())
 
     def check_consent(self, creative: Creative) -> str:
-        """Return why the faces of a creative may not be edited today by the record that it names; "" when they may."""
+        """Return why the creative's consent record does not permit editing its faces today; "" when editing is permitted."""
         return self._consents.permit(creative, date.today()).refusal
 
     def keep_features_in(self, folder: Path) -> None:
-        """Keep what is read out of pictures in a folder of the caller's from now on, instead of in the user's cache."""
+        """Use a folder of the caller as feature cache from now on, instead of the user's cache."""
         self._loaded.keep_features_in(folder)
 
     def with_features_in(self, folder: Path) -> Studio:
-        """Return this studio, with its models, for another user: what is read out of pictures is kept in a folder of theirs,
-        and `forget_features` of either removes nothing of the other's."""
+        """Return a copy of this studio for another user, with the same models and its own feature cache in a folder.
+
+        `forget_features` of either studio removes no features of the other."""
         other = copy(self)
         other._loaded = self._loaded.with_features_in(folder)
         return other
 
     def forget_features(self) -> None:
-        """Remove what was read out of pictures and words into the folder of `keep_features_in` or `with_features_in`, without
-        one into the user's cache, which commands share; what is asked for again is read again."""
+        """Remove cached features: the folder of `keep_features_in` or `with_features_in`, else the user's cache, which commands
+        share."""
         self._loaded.forget_features()
 
     @property
     def direction_names(self) -> tuple[str, ...]:
-        """Names of the face edits that are offered: those still seen once a face is pasted back."""
+        """Names of the offered face edits: edits still visible after a face is pasted back."""
         return choose_directions(read_direction_names(), None)
 
     @property
     def cards(self) -> list[dict[str, Any]]:
-        """Model cards of the three models that look at an edit."""
+        """Model cards of the three models that judge an edit."""
         return [manifest.card(name) for name, manifest in self._manifests.items()]
 
     @property
     def model_hashes(self) -> dict[str, str]:
-        """Name to hash of every model that takes part in an edit, for the sidecar of a picture."""
+        """Name -> hash of every model used in an edit, for the sidecar of a picture."""
         return self._loaded.judges.hashes | dict(self._loaded.tools.extractor.hashes)
 
     @property
     def weights(self) -> list[dict[str, Any]]:
-        """Name, purpose, licence and sha256 of every weight that is present, and so takes part."""
+        """Name, purpose, licence and sha256 of every weight that is present, and so used."""
         from adcreative.encoders.weights import weight_table
 
         return [row for row in weight_table() if row["present"]]
 
     def score_one(self, creative: Creative, *, read_pictures: bool = True) -> Prediction:
-        """Predict one creative, its empty fields read in its picture first, as commands do, unless `read_pictures` is False.
+        """Predict one creative. Empty fields are first read in the picture, as in commands, unless `read_pictures` is False.
 
         Raises:
             CreativeError: its picture cannot be read.
@@ -201,7 +203,7 @@ class Studio:
         return self._loaded.predictor.predict([creative], [features])[0]
 
     def _extract(self, creative: Creative, read_pictures: bool) -> tuple[Creative, Any]:
-        """Return a creative, with its empty fields read in its picture if wanted, and its features."""
+        """Return a creative, with empty fields read in its picture if requested, and its features."""
         parts = self._loaded.predictor.rate_parts
         creative = self.read_words(creative) if read_pictures and "words" in parts else creative
         (features,) = self._loaded.tools.extractor.measuring(parts).extract([creative])
@@ -211,14 +213,14 @@ class Studio:
 
     @property
     def knows_level(self) -> bool:
-        """True when the model learnt from an account's results, so that its rates are those of that account."""
+        """True when the model was trained on an account's results, so that its rates are rates of the account."""
         return self._model_dir is not None
 
     def stand_one(self, creative: Creative, *, usual_rate: float | None = None, read_pictures: bool = True) -> Standing:
-        """Say how one creative is predicted to stand against an ad of which nothing is known.
+        """Compare the predicted rate of one creative with an ad of which nothing is known.
 
         Args:
-            usual_rate: the account's mean click rate (0.021: 2.1 %), which is taken as the rate of the latter. read_pictures:
+            usual_rate: the account's mean click rate (0.021: 2.1 %), taken as the rate of the unknown ad. read_pictures:
                 as for `score_one`.
         Raises:
             CreativeError: its picture cannot be read. ConfigError: `usual_rate` is no rate.
@@ -231,7 +233,7 @@ class Studio:
         self, folder: Path, out: Path, *, dates: str = "", columns: Path | None = None, progress: Progress,
         should_stop: ShouldStop,
     ) -> FolderScores | None:  # fmt: skip
-        """Score every creative of a folder into the CSV `out`, as the command `score` does; None when it was stopped.
+        """Score every creative of a folder into the CSV `out`, as the command `score` does; None when stopped.
 
         Raises:
             CatalogError: nothing in the folder can be scored.
@@ -257,10 +259,10 @@ class Studio:
     def write_lines(
         self, creative: Creative, kind: str, settings: WriteSettings, *, should_stop: ShouldStop | None = None
     ) -> Iterator[str]:
-        """Yield new lines of `kind` ("headline" or "description") that pass the rules and the brand kit, one after another.
+        """Yield new lines of `kind` ("headline" or "description") that pass the rules and the brand kit.
 
         Args:
-            settings: how they are written; its fields may be given as keywords.
+            settings: how the lines are written; fields may be given as keywords.
         Raises:
             ConfigError: `brand_kit` is no brand manifest.
         """
@@ -318,10 +320,10 @@ class Studio:
         should_stop: ShouldStop = never,
         show: Show | None = None,
     ) -> RunSummary:
-        """Compose ads from a brief into the folder `out`, by this studio's model, as the command `compose` does.
+        """Compose ads from a brief into the folder `out` with this studio's model, as the command `compose` does.
 
         Raises:
-            ConfigError: the brief or a setting is wrong. CatalogError: no ad can be composed of it.
+            ConfigError: the brief or a setting is wrong. CatalogError: no ad can be composed of the brief.
         """
         from adcreative.verbs.compose import compose
 
@@ -338,7 +340,7 @@ class Studio:
         return [] if image_u8 is None else list(self._loaded.find_faces(image_u8))
 
     def read_words(self, creative: Creative) -> Creative:
-        """Return an ad with its empty fields read in its picture, `read_fields` naming what was read.
+        """Return an ad with empty fields read in its picture; `read_fields` names the fields.
 
         Raises:
             CreativeError: its picture cannot be read.
@@ -347,23 +349,23 @@ class Studio:
         return found
 
     def read(self, creative: Creative) -> list[dict[str, Any]]:
-        """Return the words in an ad's picture, a row a block, as the verb `read` writes them: role, text, sureness, box, ink.
+        """Return the words in an ad's picture, a row per block, as the verb `read` writes them: role, text, sureness, box, ink.
 
-        Rows that were corrected go back as the `words` of the ad, as JSON: replace(creative, words=json.dumps(rows)).
+        Corrected rows are passed back as the `words` of the ad, as JSON: replace(creative, words=json.dumps(rows)).
 
         Raises:
-            CreativeError: it has no picture, or one that cannot be read. WeightsError: what reads pictures is not installed.
+            CreativeError: there is no picture, or the picture cannot be read. WeightsError: the OCR packages are not installed.
         """
         from adcreative.verbs.read import read_rows
 
         return read_rows(creative, find_reader(lambda: self._loaded.tools.extractor.cache))
 
     def name_brand(self, creative: Creative) -> str:
-        """Return who an ad says it is from; "" where neither its words nor its picture do. Raises as `read_words`."""
+        """Return the brand named in an ad's words or picture; "" where there is none. Raises as `read_words`."""
         return name_brand_of(creative, find_reader(lambda: self._loaded.tools.extractor.cache))
 
     def prepare_one(self, creative: Creative, should_stop: ShouldStop) -> None:
-        """Work out ahead, and keep, what `improve_one` needs of the words in a picture and of the lines to choose from.
+        """Compute and cache the inputs of `improve_one`: words in the picture, and the lines to choose from.
 
         Raises:
             CreativeError: its picture cannot be read.
@@ -382,7 +384,7 @@ class Studio:
         """Open one creative for editing: `search()` finds an edit, `choose(i)` takes another, `reword(...)` sets other words.
 
         Args:
-            settings: as for `improve_one`. should_stop: asked now and then; True opens with what is there until then.
+            settings: as for `improve_one`. should_stop: polled; True opens with the lines written so far.
         Raises:
             ConfigError, CreativeError: as `improve_one`.
         """
@@ -415,10 +417,10 @@ class Studio:
         should_stop: ShouldStop | None = None,
         show_best: Callable[[Creative], None] | None = None,
     ) -> EditOutcome:
-        """Search an edit of one creative, of its faces only with consent.
+        """Search an edit of one creative; faces are edited only with consent.
 
         Args:
-            settings: what is wished for, in place of the studio's own settings; its fields may be given as keywords.
+            settings: settings of this edit, in place of the studio's own; fields may be given as keywords.
             progress: progress(generation, generations, best lower bound of uplift in log-odds).
             show_best: called with the best edit so far, at full size, whenever the search finds a better one.
         Raises:
@@ -435,10 +437,10 @@ def _read_wording(settings: WriteSettings) -> Wording:
 
 
 def limit_changes(config: EditorConfig, changes: Sequence[str]) -> EditorConfig:
-    """Return settings that change nothing but `changes`, of CHANGES, and faces.
+    """Return settings that change nothing but faces and `changes` (members of CHANGES).
 
     Raises:
-        ConfigError: one of `changes` is not known.
+        ConfigError: a member of `changes` is not known.
     """
     unknown = [name for name in changes if name not in CHANGES]
     if unknown:

@@ -38,19 +38,19 @@ def target(
     ads: Path, out: Path, settings: ReadSettings, *, labels: Path, num: int = 10, seed: int = 0, also: Also | None = None,
     restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Rank queries, keywords or interests for each creative; write `out` (CSV), and figures beside it (JSON).
+    """Rank queries, keywords or interests for each creative; write `out` (CSV), and figures next to it (JSON).
 
-    With known pairs of at least 40 creatives, popular labels, labels with like words and labels of like creatives are held
-    against each other on a fifth of the creatives; the best is used. Without, labels with like words are named.
+    With known pairs of at least 40 creatives, popular labels, labels with similar words and labels of similar creatives are
+    compared on a fifth of the creatives; the best method is used. Otherwise labels with similar words are listed.
 
     Args:
         ads: folder or table of creatives.
         labels: CSV or parquet with a column query, keyword, label or interest; rows that also name a creative are known pairs.
-            Where it has clicks, rows without any are none.
-        num: labels a creative. also: of creatives, labels and the task, further methods by name.
-        settings: how ads and labels are written; its fields may be given as keywords.
+            With a clicks column, rows without clicks are no pairs.
+        num: labels per creative. also: called with creatives, labels and the task; returns further methods by name.
+        settings: format of ads and labels; fields may be given as keywords.
     Raises:
-        CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, or files of others in the way.
+        CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, or an output is a file of another program.
     """
     from adcreative.delivery.targeting.features import read_grams
     from adcreative.delivery.targeting.ranking import Task, rank_labels
@@ -84,7 +84,7 @@ def target(
 def _read_labels(
     path: Path, creatives: dict[str, Creative], decimals: str = ""
 ) -> tuple[list[str], list[tuple[str, str]], int]:
-    """Return labels, known pairs (creative, label), and how many rows name a creative that is not there."""
+    """Return labels, known pairs (creative, label), and the number of rows that name an unknown creative."""
     table: pd.DataFrame = read_whole_log(path)
     by_name = {str(name).strip().casefold(): name for name in table.columns}
     label = next((by_name[name] for name in LABEL_NAMES if name in by_name), None)

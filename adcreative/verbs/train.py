@@ -33,15 +33,16 @@ if TYPE_CHECKING:
     from adcreative.lettering import TextReading
 
 PLOT = "reliability.png"
-NO_ENCODER = "none"  # `text_encoder` of an account that is to be learnt without a further one
-MANY_PICTURES = 60  # a second of reading each, or more, where so many ads are fitted in about a minute
+NO_ENCODER = "none"  # value of `text_encoder` for training without a further encoder
+MANY_PICTURES = 60  # a second or more each to read; as many ads are fitted in about a minute
 MODALITIES = ("words", "picture", "faces", "context")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trainable:
-    """What a table has to learn from, and the least of each that `train` takes: its ads with impressions and clicks, all their
-    clicks, and how many of the ads are different: those of the same words, test or picture count as one."""
+    """Training data in a table: ads with impressions and clicks, clicks, and different ads, each with the minimum for `train`.
+
+    Ads with the same words, test or picture count as one."""
 
     num_ads: int
     num_clicks: int
@@ -57,7 +58,7 @@ class Trainable:
 
 
 def count_trainable(data: Path, *, columns: Path | None = None, images: Path | None = None, dates: str = "") -> Trainable:
-    """Count what `train` would learn from, in seconds and without a model.
+    """Count the training data for `train`, in seconds and without a model.
 
     Raises:
         CatalogError: nothing usable in `data`.
@@ -82,22 +83,22 @@ def train(
 ) -> RunSummary:  # fmt: skip
     """Fit predictor, judge and auditor to creatives with impressions and clicks; write all three into the folder `out`.
 
-    Each is a stack of members that were weighed on groups of ads left out of the fit (`ctr.account`): simple floors, a
-    mixed-effects model of words, columns and pictures, and the shipped model's score. `out`/README.md is the card: every
-    member's weight, how much better the whole is than each floor, level and coverage. `from_scratch` leaves the shipped model
-    out, and so does an installation whose encoders are others than that reads (a warning says so). `data` may be the
-    export of an ad platform: then words alone are learnt from, and the pictures in `images`, joined by name, id or hash. Of an
-    ad without words the words in its picture are read, as `score` does. `text_encoder` names a further encoder of words, such
-    as "multilingual-e5-small": a named weight, a folder, an installed package or a hub id, needed again to score. Without it
-    that one is taken where most ads are in other languages than English; "none" takes none.
+    Each is a stack of members, weighed on groups of ads left out of the fit (`ctr.account`): simple floors, a mixed-effects
+    model of words, columns and pictures, and the shipped model's score. `out`/README.md is the card: every member's weight, the
+    gain of the stack over each floor, level and coverage. The shipped model is left out with `from_scratch`, or with a warning
+    where the installed encoders differ from the shipped model's. `data` may be the export of an ad platform: features are then
+    words, and the pictures in `images`, joined by name, id or hash. For an ad without words the words in its picture are read,
+    as in `score`. `text_encoder` names a further encoder of words, such as "multilingual-e5-small": a named weight, a folder,
+    an installed package or a hub id, needed again to score. By default that encoder is used where most ads are in other
+    languages than English; "none" uses no further encoder.
 
     Args:
-        settings: what is learnt from; its fields may be given as keywords.
+        settings: training data and options; fields may be given as keywords.
     Raises:
-        CatalogError: nothing usable in `data`. ConfigError: `out` holds a README.md of others, without `restart`.
+        CatalogError: nothing usable in `data`. ConfigError: `out` has a README.md of another program, without `restart`.
         ArtifactError: `out`/predictor, /judge or /auditor holds a model of another kind.
         ConfigError: `text_encoder` cannot be loaded.
-        TrainingError: too few creatives with results, or their clicks say nothing.
+        TrainingError: too few creatives with results, or their clicks carry no information.
     """
     data, out, text_encoder = Path(data), Path(out), settings.text_encoder
     inputs = (data, settings.columns, settings.images, settings.words, *((Path(text_encoder),) if text_encoder else ()))
@@ -118,7 +119,7 @@ def train(
     warnings: list[str] = []
 
     def learn(ads: Sequence[Creative]) -> tuple[Sequence[Creative], list[FailedCreative], Sequence[AccountModel]] | None:
-        """Return the ads that could be read, those that could not, and the models; None when stopped."""
+        """Return the readable ads, the unreadable ones, and the models; None when stopped."""
         creatives, seen, failures = extract_features(extractor, ads, progress, should_stop)
         if should_stop():
             return None
@@ -142,7 +143,7 @@ def train(
         return RunSummary(path=out, done=0, failed=0, stopped=True)
     creatives, failed, fitted = learnt
     failures = [*catalog.failures, *failed]
-    with locked(out / TOGETHER), own_outputs(outputs, inputs, restart=restart):  # no models of two trainings side by side
+    with locked(out / TOGETHER), own_outputs(outputs, inputs, restart=restart):  # prevents a mix of models of two trainings
         note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
         _write_card(fitted[0].card("predictor"), out)
         write_failures(failures_path(out / "training"), failures)
@@ -150,8 +151,9 @@ def train(
 
 
 def _bring_words(creatives: Sequence[Creative]) -> bool:
-    """Return whether words in pictures would take long to read and most ads bring words of their own: if those tell nothing of
-    the rates, which a fit says sooner, more of their kind need not be read."""
+    """Return whether reading words in pictures would take long and most ads have words of their own.
+
+    A fit then shows sooner whether words explain the rates; if not, words in pictures need not be read."""
     from adcreative.ctr.account.table import number_groups
     from adcreative.ctr.config import PredictorConfig
 
@@ -164,7 +166,7 @@ def _bring_words(creatives: Sequence[Creative]) -> bool:
 def _fill_words(
     creatives: Sequence[Creative], reader: TextReading | None, tell: Count, should_stop: ShouldStop
 ) -> list[Creative]:
-    """Return the creatives with empty fields read in their pictures, or as many as there was time for."""
+    """Return the creatives with empty fields read in their pictures; when stopped, only those read so far."""
     filled: list[Creative] = []
     tell(0, len(creatives))
     for one in fill_from_pictures(creatives, reader):
@@ -176,7 +178,7 @@ def _fill_words(
 
 
 def _find_encoder(creatives: Sequence[Creative], warnings: list[str]) -> TextEncoder | None:
-    """Return the encoder of a hundred languages where more ads are in other languages than in English, None elsewhere."""
+    """Return the encoder of a hundred languages where most ads are not in English, else None."""
     languages = [detect_language(creative.text) for creative in creatives]
     if sum(language not in ("en", "") for language in languages) <= languages.count("en"):
         return None
@@ -187,7 +189,7 @@ def _find_encoder(creatives: Sequence[Creative], warnings: list[str]) -> TextEnc
 
 
 def _read_trainable(data: Path, settings: TrainSettings) -> tuple[Catalog, list[Creative]]:
-    """Return what is in `data` and its creatives with results; too few are refused before pictures are read for minutes."""
+    """Return the catalogue of `data` and its creatives with results; refuses too few before the slow reading of pictures."""
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.trainable import check_trainable
 
@@ -199,7 +201,7 @@ def _read_trainable(data: Path, settings: TrainSettings) -> tuple[Catalog, list[
 
 
 def _check_place(out: Path, inputs: Sequence[Path | None], restart: bool) -> tuple[Path, ...]:
-    """Return the files beside the models; raise as `train` when something stands in the way."""
+    """Return the files next to the models; raise as `train` when an output cannot be written."""
     outputs = (failures_path(out / "training"), out / "README.md", out / PLOT, out / TOGETHER)
     check_outputs(outputs, inputs, restart=restart)
     for role in ROLES:
@@ -216,7 +218,7 @@ def _write_card(card: Mapping[str, Any], out: Path) -> None:
 
 
 def _load_shipped(warnings: list[str]) -> Sequence[Any]:
-    """Return the shipped models, or None for each with a warning where they were fitted with other encoders than are here."""
+    """Return the shipped models, or None for each, with a warning, where they were fitted with other encoders."""
     from adcreative.verbs.loading import load_model
 
     try:

@@ -1,4 +1,4 @@
-"""The verbs on impression logs, which `pipeline` hands on: propose a schema, train a network. Loads no torch until called."""
+"""The verbs on impression logs, called by `pipeline`: propose a schema, train a network. Imports torch only when called."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ if TYPE_CHECKING:
 
 SECTIONS = ("inputs", "training", "network")
 STATE_DIR = "training"
-MADE_FROM = "log.sha256"  # in it: of which bytes of the log the state tells
-STATE_FILES = re.compile(r"state\.pt|manifest\.json|log\.sha256|model-[0-9a-f]+\.safetensors|\..+")  # and a kill's drafts
+MADE_FROM = "log.sha256"  # file with the hash of the log that the state belongs to
+STATE_FILES = re.compile(r"state\.pt|manifest\.json|log\.sha256|model-[0-9a-f]+\.safetensors|\..+")  # and temporary files
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogSummary(RunSummary):
-    """What training on a log gave: the model folder, rows learnt from, and figures of the validation rows, and of the test rows
-    where the schema's split names some. stopped: the same command goes on where it was."""
+    """Result of training on a log: model folder, number of rows, and figures of the validation rows, and of the test rows where
+    the schema's split names some. stopped: the same command continues the training."""
 
     unit: ClassVar[str] = "row"
     metrics: dict[str, Any]
 
 
 def inspect_log(log: Path, out: Path | None = None) -> str:
-    """Propose a schema for a log from its first rows, and write it to `out` when that is given.
+    """Propose a schema for a log from its first rows, and write it to `out` when given.
 
-    Columns that should not be learnt from (keys of rows, constants, free text, what was written after the click) are no input;
-    comments say which and why.
+    Columns unsuited for learning (row keys, constants, free text, columns written after the click) are no input;
+    comments name these columns with reasons.
 
     Returns:
-        the schema as TOML; a person should read it before it is used.
+        the schema as TOML, for review by a person.
     Raises:
         CatalogError: the log cannot be read, or `out` exists. ConfigError: no column looks like a label.
     """
@@ -98,19 +98,19 @@ def train_log(
 ) -> LogSummary:
     """Train a network of the registry on an impression log; write the model, with its encoding and figures, into `out`.
 
-    Vocabularies and scales are fitted to training rows only. Without a split column the last tenth in time stops the training
-    early, where the schema names a time, else a tenth of the users or of the rows; test rows are read once, when the weights
-    are chosen. OptInter first searches, in one pass, and is then trained with what it chose. A killed training goes on from
-    `out`/training, or begins anew where the log has changed, and a warning says so.
+    Vocabularies and scales are fitted to training rows only. Without a split column the validation rows for early stopping are
+    the last tenth in time, where the schema names a time, else a tenth of the users or of the rows; test rows are read once,
+    after the weights are chosen. OptInter first searches, in one pass, and is then trained with the result. A killed training
+    continues from `out`/training, or starts anew with a warning where the log has changed.
 
     Args:
         schema: schema.toml, or FuxiCTR's dataset_config.yaml or feature_map.json. network: of `ctr.networks.registry`.
-        settings: TOML with [inputs], [training] and [network]. restart: a model that stands in `out` is replaced.
+        settings: TOML with [inputs], [training] and [network]. restart: replace a model in `out`.
     Raises:
-        CatalogError: the log cannot be read, or `out` holds a model, or `out`/training what no
-            training wrote. ArtifactError: `out` holds a model of another kind.
-        ConfigError: schema, settings, network and log do not fit, or the model would be written over what is read.
-        TrainingError: rows that nothing can be learnt from, or a loss that is not finite.
+        CatalogError: the log cannot be read, or `out` holds a model, or `out`/training holds files of another
+            program. ArtifactError: `out` holds a model of another kind.
+        ConfigError: schema, settings, network and log do not fit, or the model would replace an input.
+        TrainingError: rows from which nothing can be learnt, or a loss that is not finite.
     """
     started_s, log, out = time.monotonic(), Path(log), Path(out)
     if out.is_file():
@@ -157,7 +157,7 @@ def train_log(
 
 
 def _say(metrics: dict[str, Any], valid: str) -> tuple[str, ...]:
-    """Return one sentence for each set of rows that was measured; valid: which rows those are."""
+    """Return one sentence for each measured set of rows; valid: description of the validation rows."""
     named = {"valid": f"valid ({valid})"}
     return tuple(
         f"{named.get(role, role)}: AUC {found['auc']:.4f} ({found['auc_low']:.4f} to {found['auc_high']:.4f}), "
@@ -168,7 +168,7 @@ def _say(metrics: dict[str, Any], valid: str) -> tuple[str, ...]:
 
 
 def say_post_click(leaks: dict[str, str], schema: str) -> str:
-    """Return one sentence of inputs that were probably written after the click."""
+    """Return one sentence on inputs that were probably written after the click."""
     said = ", ".join(f'"{name}" ({reason})' for name, reason in leaks.items())
     return (
         f"written after the click, it seems, and still an input: {said}; a model that reads it cannot be used before a click. "
@@ -177,10 +177,10 @@ def say_post_click(leaks: dict[str, str], schema: str) -> str:
 
 
 def _list_state(folder: Path) -> list[Path]:
-    """Return what a training left in its folder, folders after what is in them.
+    """Return the files of a training's state folder, each folder after its contents.
 
     Raises:
-        CatalogError: something else is there, which must not be removed with it.
+        CatalogError: the folder holds a file of another program, which must not be removed.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise CatalogError(f"{folder} is a link or a file, which no training wrote; choose another --out")
@@ -196,7 +196,7 @@ def _list_state(folder: Path) -> list[Path]:
 
 
 def _forget_other_log(folder: Path, log: Path, digest: bytes) -> tuple[str, ...]:
-    """Note of which log the state in a folder tells, and remove what was learnt from another; return what to tell of that."""
+    """Record the log of a state folder, and remove a state learnt from another log; return warnings about the removal."""
     noted = folder / MADE_FROM
     if noted.is_file() and noted.read_bytes() == digest:
         return ()
@@ -213,10 +213,10 @@ def _remove_state(folder: Path) -> None:
 
 
 def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, TrainConfig, InputsConfig, Collection[str]]:
-    """Return the settings of network, training and inputs, and those of training that the file names.
+    """Return the settings of network, training and inputs, and the names of the training settings in the file.
 
     Raises:
-        ConfigError: an unknown section or key, or a value that cannot be.
+        ConfigError: an unknown section or key, or an invalid value.
     """
     from adcreative.ctr.training.log_training import OF_LOGS, InputsConfig
     from adcreative.ctr.training.streamed import TrainConfig

@@ -1,4 +1,4 @@
-"""The verbs on a model of an impression log: score rows, measure them. Loads no torch until called."""
+"""The verbs on a model of an impression log: score rows, measure the model. Imports torch only when called."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from adcreative.verbs.train_log import LogSummary
 if TYPE_CHECKING:
     from adcreative.ctr.log_network import LogModel
 
-LOW_LEVEL = 0.5  # predicted over observed clicks below it, or above its inverse, is said
-SHOWN_ROWS = 10_000  # of the log, on which the network shows itself
+LOW_LEVEL = 0.5  # ratio of predicted to observed clicks; a note is given below it or above its inverse
+SHOWN_ROWS = 10_000  # rows of the log on which the network is described
 
 
 class _StoppedError(Exception):
-    """Ends a table before it is whole."""
+    """Raised to end a table before it is complete."""
 
 
 def score_log(
     log: Path, out: Path, *, model: Path, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never
 ) -> LogSummary:
-    """Predict the click rate of each row of a log, and conversion rates where the network learnt them; write a CSV.
+    """Predict the click rate of each row of a log, and conversion rates where the network has them; write a CSV.
 
     The columns are row (from 1, over all files) and ctr, cvr, ctcvr. The label is not read. A stopped run leaves no file.
 
     Raises:
-        CatalogError: the log or a place to write cannot be used. ConfigError: the log lacks a column that the model reads, or
-            `out` is what is read or somebody else's file.
+        CatalogError: the log or an output path cannot be used. ConfigError: the log lacks a column of the model, or
+            `out` is an input or a file of another program.
         ArtifactError: as `LogModel.load`.
     """
     from adcreative.ctr.bucket_serving import open_predict
@@ -68,11 +68,11 @@ def score_log(
 def evaluate_log(
     log: Path, out: Path, *, model: Path, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never
 ) -> dict[str, Any]:
-    """Measure a model on the rows of a log that it has not seen; write JSON and return it.
+    """Measure a model on rows of a log outside its training data; write JSON and return the content.
 
     Returns:
         the figures of `metrics.impressions` (with conversions also of cvr and ctcvr), num_rows, network, model_hash, "shown":
-        what the network shows of itself, "verdict", "note": a sentence where the level of these rows is another, else "", and
+        the network's self-description, "verdict", "note": a sentence where the level of these rows differs, else "", and
         "gaps", the list of such sentences.
     Raises:
         CatalogError, ConfigError, ArtifactError: as `score_log`, or stopped. TrainingError: the rows have one class only.
@@ -114,7 +114,7 @@ def evaluate_log(
 
 
 def _level_note(parts: Sequence[tuple[Any, Any, Any]], predicted_over_observed: float) -> str:
-    """Say so where a model expects twice as many clicks as there were, or half as many."""
+    """Return a sentence where a model predicts at least twice as many clicks as observed, or at most half as many; else ""."""
     if LOW_LEVEL <= predicted_over_observed <= 1 / LOW_LEVEL:
         return ""
     clicks = np.concatenate([labels if labels.ndim == 1 else labels[:, 0] for labels, _, _ in parts])
@@ -125,10 +125,10 @@ def _level_note(parts: Sequence[tuple[Any, Any, Any]], predicted_over_observed: 
 
 
 def explain_log(log: Path, out: Path, *, model: Path, restart: bool = False, progress: Progress = silent) -> dict[str, Any]:
-    """Say what a model of an impression log rests on, measured on the first rows of a log; write `out`/explanation.json.
+    """Report the fields that a model of an impression log relies on, from a log's first rows; write `out`/explanation.json.
 
     Returns:
-        network, num_rows, auc, "fields" (AUC lost when a field is shuffled), and "shown": what the network shows of itself.
+        network, num_rows, auc, "fields" (AUC lost when a field is shuffled), and "shown": the network's self-description.
     Raises:
         CatalogError, ConfigError, ArtifactError: as `score_log`. TrainingError: the rows have one class only.
     """
@@ -155,7 +155,7 @@ def explain_log(log: Path, out: Path, *, model: Path, restart: bool = False, pro
 
 
 def say_fields(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what `explain_log` found as lines to read."""
+    """Return the result of `explain_log` as text lines."""
     first = f"{found['network']} on {found['num_rows']} rows, AUC {found['auc']:.4f}; AUC lost when a field is shuffled:"
     return (first, *(f"  {one['field']}: {one['auc_lost']:.4f}" for one in found["fields"]))
 
@@ -163,10 +163,10 @@ def say_fields(found: Mapping[str, Any]) -> tuple[str, ...]:
 def _open(
     out: Path, log: Path, model: Path, restart: bool, *, with_label: bool
 ) -> tuple[LogModel, list[str], tuple[Path, ...]]:
-    """Return the model, the columns of the log to read, and all files that are read, which `out` must not replace.
+    """Return the model, the columns of the log to read, and all input files, which `out` must not replace.
 
     Raises:
-        CatalogError, ConfigError: as `check_outputs`, `out` lies in the log, or the log lacks a column that the model reads.
+        CatalogError, ConfigError: as `check_outputs`, `out` is inside the log, or the log lacks a column of the model.
     """
     from adcreative.ctr.log_network import LogModel
 
