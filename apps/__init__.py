@@ -1,1 +1,1 @@
-"""Programs with a window on top of the verbs; they know `adcreative.pipeline`, the records and the report's parts."""
+"""Graphical programs on top of the commands; they import only `adcreative.pipeline`, the records and the report's parts."""

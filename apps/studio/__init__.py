@@ -1,13 +1,13 @@
-"""The web app for marketers: bring a creative, see its score, improve it, take the result away.
+"""The web app for marketers: upload a creative, see its score, improve the creative, download the result.
 
     app       build_app(pipeline): the page as a whole
-    pages     what stands where, and which button calls which handler
-    handlers  what the buttons do: plain functions and generators, testable without a browser
-    html      pieces of the page as HTML
-    sessions  whose ad, whose work, whose turn at the model; the private folder for uploads
-    doors     who may talk to the app
-    port      what the app needs of the pipeline
-    launch    serves it, and warns
+    pages     layout of the page, and the wiring of buttons to handlers
+    handlers  actions of the buttons: plain functions and generators, testable without a browser
+    html      fragments of the page as HTML
+    sessions  ads, jobs and the model queue of each visitor; the private folder for uploads
+    doors     access control of requests
+    port      interface that the app needs of the pipeline
+    launch    starts the server, and prints warnings
 
-In the wheel this folder is adcreative/_studio; imports of one another are relative for that reason.
+The wheel installs this folder as adcreative/_studio; imports inside the package are relative for that reason.
 """

@@ -1,4 +1,4 @@
-"""The page as a whole: what stands where, in which tab."""
+"""The page as a whole: the tabs and their contents."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from adcreative.workspace.store import Workspace
 
 
-# Gradio tells screen readers of the first and has no word for it; its own words for the others are of no app
+# Gradio announces the first to screen readers and has no text for it; Gradio's texts for the others suit no app
 WORDS = {
     "common.complete": "Done",
     "upload_text.drop_file": "Drop it here",
@@ -65,7 +65,7 @@ WORDS = {
 
 
 class StudioPage(CheckedCalls):
-    """Blocks that launch with the safe settings, whoever launches them, and never with a public link."""
+    """Blocks that always launch with the safe settings, and never with a public link."""
 
     model_queue: ModelQueue
 
@@ -86,10 +86,10 @@ def build_app(
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
-        notice: a warning shown on top of the page, which anybody can reach; then it asks no other server.
-        is_for_agents: offer tools to agents beside the page (`pages.tools`).
-        aside: does long work beside the page, such as reading a table.
-        workspace: where ads and all else stay, for one person; None: each visit is kept in memory, and seen by nobody else.
+        notice: a warning shown on top of a page that anybody can reach; with a notice the app contacts no other server.
+        is_for_agents: offer tools to agents in addition to the page (`pages.tools`).
+        aside: runs long work outside the process of the app, such as reading a table.
+        workspace: where ads and all else of one person are kept; None: each visit is kept in memory, private to its visitor.
     """
     silence_network()
     pipeline = pipeline.with_features_in(private_dir() / FEATURES / "everybody")
@@ -100,7 +100,7 @@ def build_app(
     library = None if workspace is None else Library(handlers=handlers, workspace=workspace)
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
     with StudioPage(title="adcreative", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        # who this browser is to us: a random name kept in the browser, so that a closed page finds its search again
+        # identity of this browser: a random name stored in the browser, so that a reopened page finds its search again
         visitor = (
             gr.BrowserState(storage_key="adcreative-visitor")
             if library is None
@@ -141,7 +141,7 @@ def build_app(
 
 
 def _open_where_left(page: gr.Blocks, handlers: Handlers, makes: Makes, visitor: gr.BrowserState, tabs: gr.Tabs) -> None:
-    """Open the page of one ad for who left an ad there, and no set of new ones."""
+    """Open the page of one ad for a visitor with an ad and no set of new ads."""
 
     def find_tab(request: gr.Request, visitor: str | None) -> Any:
         owner = find_owner(visitor, request)
@@ -154,7 +154,7 @@ def _open_where_left(page: gr.Blocks, handlers: Handlers, makes: Makes, visitor:
 def _build_ad(
     page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState, library: Library | None
 ) -> Fillings:  # fmt: skip
-    """Build the steps from an ad to an export, on one page; return what follows an event that filled the form of the ad."""
+    """Build the steps from an ad to an export on one page; return the follow-up of events that fill the form of the ad."""
     bar = fragment(elem_id="ad-bar")
     with gr.Column(elem_id="step-ad"):
         fragment(fragments.fold("Your ad and its score"))
@@ -198,7 +198,7 @@ def _build_ad(
 
 
 def _build_forget(handlers: Handlers, visitor: gr.BrowserState, shown: gr.HTML, library: Library | None) -> None:
-    """Delete everything, after asking."""
+    """Delete everything of the owner, after a confirmation."""
     forget_button = gr.Button("Delete my ad and everything made of it", size="sm", elem_id="forget-button")
     with gr.Row(visible=False, elem_id="forget-box") as forget_box:
         fragment(fragments.note("Delete the ad, its result, what was approved and packed? This cannot be undone."))

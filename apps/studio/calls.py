@@ -1,7 +1,7 @@
-"""Calls with values that no page sends: each is refused in a sentence, and is one line of the log.
+"""Calls with values that no page sends: each call is refused with a sentence, and logged in one line.
 
-Gradio prints a whole traceback for each of them, room for whoever floods. What fails behind this border is a fault of ours and
-keeps its traceback.
+Gradio prints a whole traceback for each such call, so that a flood of calls fills the log. An error after this check is a
+fault of the app and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ MAX_REASON_CHARS = 160
 
 @cache
 def read_endpoints() -> dict[str, dict[str, str]]:
-    """Return what each endpoint does ("endpoints"), and what inputs mean ("inputs"), by their names."""
+    """Return descriptions of the endpoints ("endpoints") and of the inputs ("inputs"), by name."""
     known: dict[str, dict[str, str]] = read_packaged_yaml(resources.files(__package__) / "endpoints.yaml")
     return known
 
 
 class CheckedCalls(gr.Blocks):
-    """Blocks that take only values that their inputs can hold, and say what they are for."""
+    """Blocks that accept only values valid for their inputs, and describe their endpoints."""
 
     def get_api_info(self, *args: Any, **options: Any) -> Any:
-        """Describe the endpoints, each with what it does and what its inputs mean."""
+        """Return Gradio's API description with the purpose of each endpoint and the meaning of its inputs."""
         info, known = super().get_api_info(*args, **options), read_endpoints()
         for name, endpoint in info["named_endpoints"].items():
             endpoint["description"] = known["endpoints"].get(name.strip("/")) or endpoint["description"]
@@ -39,12 +39,12 @@ class CheckedCalls(gr.Blocks):
         return info
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any) -> list[Any]:
-        """Turn the values of a call into what the handler gets.
+        """Convert the values of a call to the arguments of the handler.
 
-        A component that was updated is another one in its session, made anew by Gradio: it is guarded as the first was.
+        Gradio creates an updated component anew in its session: the new component gets the guard of the first.
 
         Raises:
-            gr.Error: too few of them, or one of another type, shape or choice; without a traceback in the log.
+            gr.Error: too few values, or a value of a wrong type, shape or choice; without a traceback in the log.
         """
         session = args[0] if args else options.get("state")
         for component in block_fn.inputs:
@@ -64,7 +64,7 @@ class CheckedCalls(gr.Blocks):
 
 
 def _check_texts(components: list[Any], values: list[Any]) -> None:
-    """Raise TypeError or ValueError for a value that a field of text cannot hold."""
+    """Raise TypeError or ValueError for a value that a text field cannot hold."""
     for component, value in zip(components, values, strict=False):
         is_text = isinstance(component, gr.Textbox) or getattr(component, "allow_custom_value", False)
         parts = value if isinstance(value, list) and getattr(component, "multiselect", False) else [value]

@@ -1,8 +1,8 @@
-"""Who may talk to the app: requests under its own name, and from its own pages.
+"""Access control: the app answers requests under its own host name, and from its own pages.
 
-A page of another site can make a visitor's browser post to an app on this machine (cross-site forms), and a name that suddenly
-leads to this machine makes its answers readable (DNS rebinding). Both show in headers that scripts cannot set: Host, Origin
-and Sec-Fetch-Site. Clients without a browser send no Origin and pass.
+A page of another site can make a visitor's browser post to an app on this machine (cross-site forms), and a host name that
+is redirected to this machine makes its answers readable (DNS rebinding). Both show in headers that scripts cannot set: Host,
+Origin and Sec-Fetch-Site. Clients other than browsers send no Origin and pass.
 
 Source: OWASP, "Cross-Site Request Forgery Prevention" (verifying origin with standard headers); W3C, Fetch Metadata.
 """
@@ -36,12 +36,12 @@ def is_loopback(host: str) -> bool:
 
 
 class OwnPagesOnly:
-    """ASGI middleware that refuses a foreign Host (421) and requests that pages of other sites caused (403).
+    """ASGI middleware that refuses a foreign Host (421) and requests caused by pages of other sites (403).
 
     Args:
-        bound: the address the app listens on. On loopback only loopback names are its own; elsewhere addresses in figures and
-            this machine's name are, too: nobody can point those to another machine.
-        names: further names that lead here, such as that of a proxy.
+        bound: the address the app listens on. On loopback only loopback names are accepted; on another address, numeric
+            addresses and this machine's name too: nobody can point these to another machine.
+        names: further host names of the app, such as the name of a proxy.
     """
 
     def __init__(self, app: App, *, bound: str, names: Iterable[str] = ()) -> None:
@@ -58,12 +58,12 @@ class OwnPagesOnly:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if scope["type"] == "http" and scope["path"].strip("/") in PAGES:
-            scope = {**scope, "path": "/", "raw_path": b"/"}  # each page has an address, which the page itself looks at
+            scope = {**scope, "path": "/", "raw_path": b"/"}  # each page has an address, which the script of the page reads
         if refusal := self.refusal(scope.get("method", "GET"), headers):
             await _refuse(scope, send, *refusal)
             return
         if scope["type"] == "http" and (thing := THINGS.fullmatch(scope["path"])):
-            up = "../" * (scope["path"].count("/") - 1)  # whatever stands before the app
+            up = "../" * (scope["path"].count("/") - 1)  # the path prefix of a proxy
             headers_out = [(b"location", f"{up}{thing[1]}?open={thing[2]}".encode()), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 307, "headers": headers_out})
             await send({"type": "http.response.body", "body": b""})
@@ -71,7 +71,7 @@ class OwnPagesOnly:
         await self.app(scope, receive, send)
 
     def refusal(self, method: str, headers: MutableMapping[str, str]) -> tuple[int, str] | None:
-        """Return status and sentence for a request that is not answered, None for one that is. Names are in lower case."""
+        """Return status and sentence of a refused request, None for an allowed one. Header names are in lower case."""
         host = headers.get("host", "")
         if not self._is_own(_hostname(host)):
             return 421, (

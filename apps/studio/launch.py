@@ -1,4 +1,4 @@
-"""Serve the page, on this machine unless told otherwise; whoever opens it to others without a password is warned."""
+"""Serve the page, on this machine by default; serving it to other machines without a password prints a warning."""
 
 from __future__ import annotations
 
@@ -35,20 +35,19 @@ HOW_TO_CLOSE = "Use --auth-file FILE (user:password in it) or ADCREATIVE_AUTH, o
 
 
 def compile_all() -> None:
-    """Compile the templates of the page and of the reports that it shows or hands out."""
+    """Compile the templates of the page and of its reports."""
     compile_templates(TEMPLATE_DIR)
     compile_templates()
 
 
 def load_behind(studio: Studio) -> None:
-    """Load the models, then compile the templates, while the page opens already; who asks for a score before then waits for the
-    models."""
+    """Load the models, then compile the templates, while the page opens already; scores wait for the models meanwhile."""
 
     def work() -> None:
         try:
             studio.load()
             compile_all()
-        except AdCreativeError as error:  # said again, in the page, to whoever asks for a score
+        except AdCreativeError as error:  # repeated in the page for each request of a score
             log.error("the models cannot be loaded: %s", error)
 
     Worker(work, name="load-models").start()
@@ -66,13 +65,13 @@ def launch(
     aside: Callable[..., Any] = run_aside,
     **settings: Any,
 ) -> Any:
-    """Serve the app until interrupted (or return at once with prevent_thread_lock=True); what is at work is then stopped.
+    """Serve the app until interrupted (or return at once with prevent_thread_lock=True); running work is then stopped.
 
-    Bound to another address than loopback without `auth`, it warns on the terminal and on the page itself. Requests under
-    another name than its own or one of `allowed_hosts`, and requests that pages of other sites cause, are refused. A
-    workspace: the folder where ads and all else stay; None keeps each visit in memory, apart from every other.
-    mcp: offer the verbs as tools to agents; approving stays with a person. A
-    terminated or hung-up process deletes its uploads as one does that is interrupted.
+    On another address than loopback without `auth`, a warning is shown on the terminal and on the page. Requests for another
+    host name than the app's own or one of `allowed_hosts`, and requests caused by pages of other sites, are refused.
+    workspace: the folder where ads and all else are kept; None keeps each visit in memory, apart from every other.
+    mcp: offer the commands as tools to agents; only a person can approve. A terminated or hung-up process deletes its
+    uploads like an interrupted one.
     """
     is_exposed = not is_loopback(host) and auth is None
     if is_exposed:
@@ -90,7 +89,7 @@ def launch(
     doors = {"middleware": [Middleware(OwnPagesOnly, bound=host, names=tuple(allowed_hosts))], "routes": look_routes()}
     settings = {"favicon_path": str(TEMPLATE_DIR / "favicon.svg"), **settings}
     end_tidily()
-    # No _frontend: Gradio would ask its own page for an answer within 3 s and give up on a busy machine, though it is served.
+    # No _frontend: Gradio would wait 3 s for its own page and give up on a busy machine, although the page is served.
     served = {"server_name": host, "server_port": port, "auth": auth, "app_kwargs": doors, "_frontend": False, **settings}
     served["prevent_thread_lock"] = True  # the models are loaded once the server answers: it has 5 s to start
     if settings.get("prevent_thread_lock"):

@@ -1,1 +1,1 @@
-"""What the buttons do: form values in, fragments and plain JSON out. Without Gradio: testable without a browser."""
+"""Actions of the buttons: form values in, fragments and plain JSON out. Without Gradio, so testable without a browser."""

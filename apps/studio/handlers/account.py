@@ -1,4 +1,4 @@
-"""An account's results: which column is which, what ran, how predictions held, and how planned tests ended. Without Gradio."""
+"""An account's results: mapping of columns, ranking, accuracy of predictions, results of planned tests. Without Gradio."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .planned import find_shelf
 from .read_outs import ROWS, Results, match_pictures, read_all
 from .uploads import PICTURES, gather
 
-WRITTEN = ("dates", "rates", "decimals")  # how a table is written, beside what its columns are
+WRITTEN = ("dates", "rates", "decimals")  # the format of a table, in addition to its columns
 Answer = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountScreen:
-    """What is shown of an account: a fragment, and the record."""
+    """The screen of an account: a fragment, and the record."""
 
     shown: str = ""
     record: dict[str, Any] = field(default_factory=dict)
@@ -35,12 +35,12 @@ class AccountScreen:
 
 @dataclass(kw_only=True, eq=False)
 class Accounts(LongWork[AccountScreen]):
-    """The button "Read the results". Tables are read beside the app, so that nobody waits for them."""
+    """The button "Read the results". Tables are read outside the app's process, so that no other visitor waits."""
 
     screen = AccountScreen
 
     def columns(self, results_path: str | None, owner: str = "") -> tuple[str, ColumnView | None]:
-        """Look at the columns of an export: what to say of them, and the columns to choose from."""
+        """Read the columns of an export; return a fragment about them, and the columns to choose from."""
         if not results_path:
             return "", None
         self.handlers.belongings.note(owner, results_path)
@@ -51,7 +51,7 @@ class Accounts(LongWork[AccountScreen]):
         return step_fragments.columns(view), view
 
     def read(self, *asked: Any, **options: Any) -> Answer:
-        """Read as `ask` does, and return the last fragment and record."""
+        """Run `ask` to its end, and return the last fragment and record."""
         *_, last = self.ask(*asked, **options)
         return last.shown, last.record
 
@@ -59,13 +59,13 @@ class Accounts(LongWork[AccountScreen]):
         self, owner: str, results_path: str | None, package_path: str | None, columns: Mapping[str, str | None] | None = None,
         metric: str = "ctr", picture_paths: Sequence[str] = (),
     ) -> Iterator[AccountScreen]:  # fmt: skip
-        """Read a platform's export, and hold its results against the predictions of a package; yield a screen at each change.
+        """Read a platform's export, and compare its results with the predictions of a package; yield a screen at each change.
 
         Args:
             picture_paths: pictures of the ads, or zips of them, shown beside ads of the same name.
-            metric: what the ads are ranked by, "ctr", "cpc", "cost_per_conversion" or "roas".
-            columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export, and those of WRITTEN to
-                how it is written; empty: as we know them.
+            metric: the ranking criterion: "ctr", "cpc", "cost_per_conversion" or "roas".
+            columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export, and the names of WRITTEN to
+                the format of the table; empty: detected.
         """
         directory = self.handlers.owner_dir(owner) / "account"
         try:
@@ -100,7 +100,7 @@ class Accounts(LongWork[AccountScreen]):
         yield from self.watch(self.start(owner, work))
 
     def _find_pictures(self, owner: str, uploads: Sequence[str]) -> dict[str, Path]:
-        """Return uploaded pictures by the name of their file, without ending and in small letters."""
+        """Return uploaded pictures by file name without extension, in lower case."""
         folder = self.handlers.owner_dir(owner) / "account" / "pictures"
         shutil.rmtree(folder, ignore_errors=True)
         if not uploads:
@@ -113,11 +113,11 @@ class Accounts(LongWork[AccountScreen]):
 def write_mapping(
     columns: Mapping[str, str | None], path: Path, results: Path, aside: Callable[..., Any] = run_here
 ) -> Path | None:  # fmt: skip
-    """Write what the user chose for the columns of `results` as a mapping file; None when nothing was chosen.
+    """Write the user's choice of columns of `results` as a mapping file; None when nothing was chosen.
 
-    columns: our names to columns, and those of WRITTEN to how the table is written, as in a mapping file ("": it tells).
-    A column that is taken for the same thing anyway is no choice: ads are told apart by their headlines where they have no
-    names, and a headline that is called a name would be one no more.
+    columns: our names to columns, and the names of WRITTEN to the format of the table, as in a mapping file ("": detected).
+    A choice equal to the detected column is left out: ads without names are identified by their headlines, and a headline
+    column declared as the name would lose its role as headline.
 
     Raises:
         AdCreativeError: one column was chosen for two things.
@@ -132,7 +132,7 @@ def write_mapping(
     if not chosen and not any(written.values()):
         return None
     mapping = {theirs: ours for ours, theirs in chosen.items()}
-    # two columns may not stand for one thing; what ads are told apart by without names stays what it is
+    # a column has one role; the column that identifies ads without names keeps its role
     replaced = {known[ours]: "ignore" for ours in chosen if known.get(ours) and ours != "ad_name"}
     pairs = {**replaced, **mapping}
     settings = {"columns": pairs, **written} if any(written.values()) else pairs
@@ -141,9 +141,9 @@ def write_mapping(
 
 
 def _find_known(results: Path, aside: Callable[..., Any]) -> Mapping[str, str]:
-    """Return our names for columns to those that are taken for them without being told; nothing for a table not known."""
+    """Return our names of columns -> the detected columns; empty for an unknown table."""
     try:
         view: ColumnView = aside(read_columns, results)
-    except AdCreativeError:  # said where the table is read
+    except AdCreativeError:  # reported when the table is read
         return {}
     return view.found if view.is_known else {}

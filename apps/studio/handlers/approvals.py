@@ -1,4 +1,4 @@
-"""What may be approved and packed: the result that is on the page, as it lies on disk, and nothing else."""
+"""Guard of approving and packing: only the result on the page, exactly as stored on disk, may be approved and packed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .one_ad import Handlers
 
 @dataclass(frozen=True, kw_only=True)
 class Approvals:
-    """Guards the two last steps of an ad."""
+    """Guards the last two steps of an ad: approving and packing."""
 
     handlers: Handlers
 
     def check_shown(self, owner: str, shown: str | None) -> None:
-        """Make sure that the owner looks at what an approval would be of: the same ad, words and picture, as they lie on disk.
+        """Check that the result shown to the owner (ad, words, pictures) equals the result on disk before an approval.
 
         Raises:
-            AdCreativeError: it is something else.
+            AdCreativeError: the shown result differs.
         """
         screen = self.handlers.find_screen(owner)
         if screen is None or screen.run is None:
@@ -42,30 +42,30 @@ class Approvals:
             raise AdCreativeError(NOT_SHOWN)
 
     def check_packable(self, owner: str, run: Path) -> None:
-        """Make sure that what the owner's page shows was approved, as it lies in `run`.
+        """Check that the result in `run` is the one on the owner's page and was approved unchanged.
 
         Raises:
-            AdCreativeError: the page shows something else. Unanswered: nobody approved it, or it was changed since.
+            AdCreativeError: the page shows another result. Unanswered: nobody approved the result, or a file changed since.
         """
         screen = self.handlers.find_screen(owner)
         self.handlers.desk.find(owner).after("pack", shown=screen.shown if screen is not None else "")
         try:
             check_approved(run)
-        except AdCreativeError as error:  # its stage says that it was approved
+        except AdCreativeError as error:  # the recorded stage says approved
             raise Unanswered(CHANGED, "approval") from error
 
     def say(self, owner: str) -> str:
-        """Say who approved the result on the owner's page, such as when it comes back to the page; nothing of another one."""
+        """Return a fragment with the approver of the result on the owner's page; "" for a result without a valid approval."""
         screen = self.handlers.find_screen(owner)
         if screen is None or screen.run is None or self.handlers.desk.find(owner).stage not in (Stage.APPROVED, Stage.PACKED):
             return ""
         try:
             return step_fragments.approval(check_approved(screen.run))
-        except AdCreativeError:  # it was changed since
+        except AdCreativeError:  # the result was changed after the approval
             return ""
 
     def note(self, owner: str, event: str) -> None:
-        """Note that the result on the owner's page was approved or packed."""
+        """Record that the result on the owner's page was approved or packed."""
         screen = self.handlers.find_screen(owner)
         if screen is not None:
             self.handlers.desk.move(owner, screen.ad, event, shown=screen.shown)

@@ -1,7 +1,7 @@
-"""A brand kit that is made in the page: kept for its owner, and kept to by every search that names no other.
+"""A brand kit made in the page: stored for its owner, and applied to every search without a kit of its own.
 
-A kit is a file and a form; what the form says goes before what the file says. Fonts and logo are uploaded: a kit that names a
-font file which was not uploaded with it is refused, so that no file of this machine is opened by its name.
+A kit has a file and a form; the form overrides the file. Fonts and logo are uploaded: a kit that names a font file which was
+not uploaded is refused, so that no file of this machine is opened by name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Answer = tuple[str, dict[str, Any], Path | None]
 
 @dataclass(frozen=True, kw_only=True)
 class KitForm:
-    """What the form says; empty means that the file says it. words are separated by commas, colours are such as #0b7261."""
+    """The form; an empty field takes the file's value. Words are separated by commas, colours are such as #0b7261."""
 
     name: str = ""
     tone: str = ""
@@ -56,12 +56,12 @@ class Brands:
         return sorted(self._paths(owner))
 
     def chosen(self, owner: str) -> str:
-        """Return the brand that is kept to; "" for none."""
+        """Return the name of the brand in use; "" for none."""
         path = self.handlers.choices.kits.get(owner)
         return next((name for name, one in self._paths(owner).items() if one == path), "")
 
     def choose(self, owner: str, name: str | None) -> None:
-        """Keep to this brand from now on; to none without a name, or where there is no such brand."""
+        """Use this brand from now on; without a name, or with an unknown name, use none."""
         path = self._paths(owner).get(name or "")
         if path is None:
             self.handlers.choices.kits.pop(owner, None)
@@ -73,7 +73,7 @@ class Brands:
             write_whole(home / CHOSEN, json.dumps({"brand": path.parent.name if path else ""}).encode())
 
     def bring_back(self, owner: str) -> None:
-        """Keep to the brand that was kept to before the app was started anew."""
+        """Restore the brand in use before a restart of the app."""
         home = self.handlers.owner_dir(owner) / FOLDER
         said = json.loads((home / CHOSEN).read_text(encoding="utf-8"))["brand"] if (home / CHOSEN).is_file() else ""
         if said and (path := home / said / FILE).is_file():
@@ -84,8 +84,7 @@ class Brands:
         return {str(_read(path).get("name") or path.parent.name): path for path in found}
 
     def save(self, owner: str, form: KitForm) -> Answer:
-        """Keep a kit, in place of one of its name, and keep to it; a form without a name and a file keeps to none. Return a
-        fragment, the kit, and its file."""
+        """Save a kit over any kit of the same name, and use it; return a fragment, the kit and its file. Empty form: no kit."""
         folder = self.handlers.owner_dir(owner) / FOLDER / DRAFT
         try:
             self.handlers.belongings.note(owner, form.file, form.logo, *form.fonts)
@@ -109,7 +108,7 @@ class Brands:
         return _show(kit, manifest), manifest, place / FILE
 
     def say(self, owner: str) -> tuple[str, Path | None]:
-        """Say what the owner's kit asks, and return its file; ("", None) without one."""
+        """Return a fragment about the owner's kit, and its file; ("", None) without a kit."""
         path = self.handlers.choices.kits.get(owner)
         if path is None:
             return "", None
@@ -121,10 +120,10 @@ def _show(kit: Any, manifest: Mapping[str, Any]) -> str:
 
 
 def _read(path: Path | None) -> dict[str, Any]:
-    """Return what a kit's file says.
+    """Return the content of a kit's file.
 
     Raises:
-        AdCreativeError: it is no JSON object.
+        AdCreativeError: the file is no JSON object.
     """
     if path is None:
         return {}
@@ -138,10 +137,10 @@ def _read(path: Path | None) -> dict[str, Any]:
 
 
 def _fill(manifest: dict[str, Any], form: KitForm, folder: Path) -> dict[str, Any]:
-    """Return the kit with what the form says, its fonts and its logo copied beside it.
+    """Return the kit updated with the form's fields, with fonts and logo copied into `folder`.
 
     Raises:
-        AdCreativeError: a colour is none, there are too many fonts, or the kit names one that was not uploaded.
+        AdCreativeError: an invalid colour, too many fonts, or a font of the kit that was not uploaded.
     """
     metadata: dict[str, Any] = dict(manifest.get("metadata") or {})
     for name, text in (("words_to_use", form.use), ("words_to_avoid", form.avoid)):
@@ -181,7 +180,7 @@ def _copy_logo(logo: Path, folder: Path) -> str:
 
 
 def _read_colours(text: str) -> dict[str, str]:
-    """Return colours by what they are for, in the order of COLOUR_NAMES."""
+    """Return the colours by purpose, in the order of COLOUR_NAMES."""
     found = [one.strip() for one in re.split(r"[,;\s]+", text) if one.strip()]
     wrong = [one for one in found if not re.fullmatch(r"#[0-9a-fA-F]{6}", one)]
     if wrong:

@@ -1,4 +1,4 @@
-"""What each owner has chosen for all of their ads: a model of their own results, a brand kit, consent records, who writes."""
+"""Each owner's settings for all ads: a model trained on the owner's results, a brand kit, consent records, the copywriter."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ Written = TypeVar("Written", bound=WriteSettings)
 
 @dataclass(frozen=True)
 class Writer:
-    """A language model as `pipeline.check_language_model` takes it, the key of its server, which is never shown, and what the
-    model calls itself."""
+    """A language model: its spec for `pipeline.check_language_model`, its server's key (never shown), and its reported name."""
 
     spec: str
     key: str = field(default="", repr=False)
@@ -35,12 +34,11 @@ class Writer:
 
 @dataclass(kw_only=True, eq=False)
 class Choices:
-    """The choices of all owners; whoever chose nothing has the studio's models, with features in a folder of their own.
+    """The choices of all owners; an owner without a choice uses the studio's models, with a separate folder of features.
 
-    studio: everybody's. features_dir: of the folders, one an owner. own: studios of owners who trained on their own results,
-    general: the studios of all owners without that. kept_models: folders of models that were chosen in an earlier run, loaded
-    when first asked for. kits, consent_files: files that were written in the page. writers: in memory only, since a key may be
-    among them.
+    studio: shared by all owners. features_dir: parent of the owners' folders of features. own: studios trained on an owner's
+    results; general: studios of all other owners. kept_models: folders of models chosen in an earlier run, loaded at first
+    use. kits, consent_files: files written in the page. writers: kept in memory only, because a writer may hold a key.
     """
 
     studio: Studio
@@ -55,32 +53,30 @@ class Choices:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def studio_of(self, owner: str) -> Studio:
-        """Return the studio that scores the owner's ads: that of their own results, if they trained on some, with the consent
-        records that they added."""
+        """Return the studio that scores the owner's ads, with the owner's own model and consent records where there are any."""
         studio, consents = self.own_of(owner) or self.general_of(owner), self.consent_files.get(owner)
         return studio if consents is None else studio.with_consents(consents)
 
     def own_of(self, owner: str) -> Studio | None:
-        """Return the studio of the owner's own results; None without one."""
+        """Return the studio trained on the owner's results; None without one."""
         with self._lock:
             if (folder := self.kept_models.pop(owner, None)) is not None:
                 try:
                     self.own[owner] = self.general_of(owner).with_model(folder)
-                except AdCreativeError:  # the shipped one scores
+                except AdCreativeError:  # the shipped model scores
                     log.exception("a model of an earlier run cannot be loaded")
         return self.own.get(owner)
 
     def general_of(self, owner: str) -> Studio:
-        """Return everybody's studio with the owner's own features, which no other owner's are among."""
+        """Return the shared studio with a features folder that holds only this owner's features."""
         return self.general.get(owner) or self.general.setdefault(owner, self.studio.with_features_in(self.features_of(owner)))
 
     def has_features(self, owner: str) -> bool:
-        """Return whether anything may be kept of what was read in the owner's pictures."""
+        """Return whether features of the owner's pictures may be stored."""
         return owner in self.general
 
     def forget_features(self, owner: str) -> Callable[[], None]:
-        """Drop what was read in the owner's pictures and words, and in nobody else's; return what drops it once more, for when
-        work that is ending just now has ended."""
+        """Delete the owner's features only; return a function that deletes them again, for use after running work has ended."""
         studios = [one for one in (self.general.pop(owner, None), self.own.get(owner)) if one is not None]
 
         def drop() -> None:
@@ -92,7 +88,7 @@ class Choices:
         return drop
 
     def features_of(self, owner: str) -> Path:
-        """Return where what is read in the owner's pictures is kept."""
+        """Return the folder of the features of the owner's pictures."""
         return self.features_dir / folder_name(home_of(owner))
 
     def cards_of(self, owner: str) -> tuple[dict[str, Any], ...]:
@@ -101,12 +97,12 @@ class Choices:
         return self.cards if own is None else tuple(own.cards)
 
     def with_writer(self, owner: str, settings: Written) -> Written:
-        """Return the settings of a search, or of writing, with the writer that the owner chose for all ads, if any."""
+        """Return the settings of a search or of writing with the owner's writer, if one was chosen."""
         writer = self.writers.get(owner)
         return settings if writer is None else replace(settings, copywriter=writer.spec, llm_key=writer.key)
 
     def forget(self, owner: str) -> None:
-        """Drop what the owner chose, but the model of their results, which has a button of its own."""
+        """Delete the owner's choices, except the trained model, which has a delete button of its own."""
         self.kits.pop(owner, None)
         self.consent_files.pop(owner, None)
         self.writers.pop(owner, None)

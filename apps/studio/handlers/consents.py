@@ -1,4 +1,4 @@
-"""Consent records that are added in the page: made of a form or of a file, checked at once. Without Gradio, as the others."""
+"""Consent records added in the page: made from a form or a file, and checked at once. Without Gradio."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Answer = tuple[str, list[str], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Consents:
-    """The buttons of consent records. A record is its owner's alone, and goes when everything of theirs is deleted."""
+    """The buttons of consent records. A record is private to its owner, and is deleted with the owner's other data."""
 
     handlers: Handlers
 
@@ -34,11 +34,11 @@ class Consents:
         return list(self.handlers.choices.studio_of(owner).consent_ids)
 
     def listed(self, owner: str) -> str:
-        """Show the records that the owner may choose among: name, what may be changed, until when; never the person."""
+        """Return a fragment of the owner's records: name, permitted edits, expiry date; never the person."""
         return step_fragments.consents(self.handlers.choices.studio_of(owner).consents)
 
     def add(self, owner: str, person: str | None, expires: str | None, edits: Sequence[str] | None, form: Mapping) -> Answer:
-        """Make a record of a form; return a fragment, the names of all records, and the name of this one ("" if refused)."""
+        """Create a record from a form; return a fragment, all names of records, and the new name ("" if refused)."""
         person = (person or "").strip()[:200]
         try:
             if not person:
@@ -57,7 +57,7 @@ class Consents:
         return self.check(owner, record.consent_id, form), self.names(owner), record.consent_id
 
     def upload(self, owner: str, path: str | None, form: Mapping) -> Answer:
-        """Take the records of a file (TOML or JSON); return as `add` does."""
+        """Add the records of a file (TOML or JSON); return the same values as `add`."""
         if not path:
             return "", self.names(owner), ""
         self.handlers.belongings.note(owner, path)
@@ -75,7 +75,7 @@ class Consents:
         return self.check(owner, first, form) + said, self.names(owner), first
 
     def check(self, owner: str, consent_id: str | None, form: Mapping[str, Any]) -> str:
-        """Say whether a record covers the ad on the page today."""
+        """Return a fragment that tells whether a record covers the ad on the page today."""
         if not consent_id:
             return ""
         try:
@@ -88,7 +88,7 @@ class Consents:
         return fragments.good(f"The record “{consent_id}” covers this ad today.")
 
     def _distinguish(self, owner: str, record: ConsentRecord) -> ConsentRecord:
-        """Return a record under a name that no other one has: two people may be called alike, and one may consent again."""
+        """Return the record under a unique name: two people may share a name, and one person may consent twice."""
         known, number, own = self._known(owner), 1, record
         while own.consent_id in {*known, *self.names(owner)} and known.get(own.consent_id) != own:
             number += 1
@@ -96,10 +96,10 @@ class Consents:
         return own
 
     def _find_renewed(self, owner: str, found: Mapping[str, ConsentRecord]) -> list[str]:
-        """Return which records of a file take the place of records that the owner brought before, of the same person.
+        """Return the names of the owner's earlier records that a file replaces, for the same person.
 
         Raises:
-            AdCreativeError: a record of that name is of another person, or of who started the app.
+            AdCreativeError: a record of the same name belongs to another person, or was given at the start of the app.
         """
         lent = {one.consent_id: one for one in self.handlers.studio.consents}
         known = self._known(owner)
@@ -114,13 +114,13 @@ class Consents:
         return renewed
 
     def _known(self, owner: str) -> dict[str, ConsentRecord]:
-        """Return the records that the owner may choose among, by name."""
+        """Return the records available to the owner, by name."""
         path = self.handlers.owner_dir(owner) / FILE
         own = read_consents(path).records if path.is_file() else {}
         return {one.consent_id: one for one in self.handlers.studio.consents} | dict(own)
 
     def _take(self, owner: str, records: Mapping[str, Any]) -> None:
-        """Put records beside those that the owner has added before; nothing is kept when one of them is wrong."""
+        """Add records to the owner's records; nothing is stored when a record is invalid."""
         folder = self.handlers.owner_dir(owner)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path, tried = folder / FILE, folder / f"new-{FILE}"
@@ -137,7 +137,7 @@ class Consents:
 
 
 def _read_day(text: str) -> str:
-    """Return a date such as 30.6.2027 as 2027-06-30; anything else as it is, for the record to judge."""
+    """Convert a date such as 30.6.2027 to 2027-06-30; return any other text unchanged, for the record to validate."""
     found = re.fullmatch(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})", text.strip())
     return f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}" if found else text.strip()[:10]
 
@@ -145,7 +145,7 @@ def _read_day(text: str) -> str:
 def name_record(person: str) -> str:
     """Return the name of a person's record: letters and digits of any script, such as "ada-example" or "山田-太郎".
 
-    Accents of Latin letters are left out; a name without any letter is known by its hash.
+    Accents of Latin letters are removed; a name without any letter is replaced by its hash.
     """
     letters = unicodedata.normalize("NFC", "".join(map(_plain, unicodedata.normalize("NFKC", person).casefold())))
     kept = "".join(letter if unicodedata.category(letter)[0] in "LNM" else " " for letter in letters)
@@ -154,7 +154,7 @@ def name_record(person: str) -> str:
 
 
 def _plain(letter: str) -> str:
-    """Return a Latin letter without its accents; any other letter as it is."""
+    """Return a Latin letter without its accents; any other letter unchanged."""
     base = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
     return base if base.isalnum() else letter
 

@@ -1,4 +1,4 @@
-"""The ads to try: their pictures for a page that opens, what is said of the first, and the form for who takes one."""
+"""The sample ads: their pictures for an opening page, the verdict on the first sample, and the form of a chosen sample."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ def read_sample(name: str) -> Creative:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """The ads to try; what is said of the first is found out once and shown to everybody."""
+    """The sample ads; the verdict on the first sample is computed once and shown to everybody."""
 
     handlers: Handlers
     _answers: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     def samples(self) -> list[tuple[str, Preview | None]]:
-        """Return name and picture of each sample, the first first."""
+        """Return name and picture of each sample; sample FIRST comes first."""
         names = sorted((path.parent.name for path in SAMPLES.glob("*/ad.jpg")), key=lambda name: (name != FIRST, name))
         return [(name, label_ad(read_sample(name), HERO_PX)[1]) for name in names]
 
     def answer(self) -> tuple[str, tuple[str, ...]] | None:
-        """Return the verdict on the first sample, and what its parts do; None while the model is busy for the first time."""
+        """Return the verdict on the first sample and its parts' effects; None while the model is busy and nothing is cached."""
         if not self._answers:
             try:
-                with self.handlers.model_queue.beside():  # a score may want the model meanwhile
+                with self.handlers.model_queue.beside():  # a score may need the model meanwhile
                     self.handlers.studio.load()
                 with self.handlers.model_queue.quick(timeout_s=0.5) as has_model:
                     if not has_model:
                         return None
                     standing = self.handlers.studio.stand_one(read_sample(FIRST))
-            except AdCreativeError:  # said to whoever asks for a score
+            except AdCreativeError:  # reported to a visitor who asks for a score
                 log.exception("the sample cannot be scored")
                 return None
             self._answers.append((fragments.say_verdict(standing), tuple(standing.prediction.reasons)))

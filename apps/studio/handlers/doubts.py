@@ -1,4 +1,4 @@
-"""When a number deserves less trust than it looks: pictures that are noise, words that are none, ads unlike the data."""
+"""Reasons to trust a number less: noise pictures, meaningless words, ads unlike the training data."""
 
 from __future__ import annotations
 
@@ -21,23 +21,22 @@ _ROWS = ("qwertyuiop", "qwertzuiop", "asdfghjkl", "yxcvbnm", "zxcvbnm", "azertyu
 _WALKS = {row[at : at + 4] for one in _ROWS for row in (one, one[::-1]) for at in range(len(row) - 3)}
 _REAL = {"property", "were", "power", "popular", "poetry"}
 MAX_CONSONANTS, MIN_CONTRAST = 8, 4.0
-NOISE_SHARE = 0.7  # of the contrast that lies between neighbouring pixels: 1 is white noise, photographs have 0.02 to 0.3
-COARSE_SHARE, LEAST_SIDE_PX = 0.9, 64  # of smaller copies, where grass and gravel reach 0.83 and 0.87
+NOISE_SHARE = 0.7  # share of the contrast between neighbouring pixels: 1 is white noise, photographs have 0.02 to 0.3
+COARSE_SHARE, LEAST_SIDE_PX = 0.9, 64  # threshold for smaller copies, where grass and gravel reach 0.83 and 0.87
 
 
 def find_doubts(creative: Creative, evidence: str) -> tuple[str, ...]:
-    """Return why a prediction deserves little trust, each a badge that stands beside the number.
+    """Return the reasons why a prediction deserves little trust, as badges next to the number.
 
     Args:
-        creative: with the words that were read in its picture. evidence: of the prediction.
+        creative: with the words read in its picture. evidence: the evidence text of the prediction.
     """
     is_far = "far from anything" in evidence
     return (*find_ad_doubts(creative), *((FEW_LIKE_IT,) if is_far else ()))
 
 
 def find_ad_doubts(creative: Creative) -> tuple[str, ...]:
-    """Return what is odd about the ad itself, so that no number of it means anything; nothing of a picture that cannot be
-    read."""
+    """Return the oddities that make every number of an ad meaningless; an unreadable picture adds none."""
     texts = (creative.headline, creative.primary_text, creative.description)
     is_placeholder = bool(re.search(r"\blorem\s+ipsum\b", " ".join(texts), re.IGNORECASE))
     try:
@@ -49,10 +48,10 @@ def find_ad_doubts(creative: Creative) -> tuple[str, ...]:
 
 
 def _find_noise(creative: Creative) -> bool:
-    """Return whether the picture is noise; one that lies in a file is looked at once, however often its words change.
+    """Return whether the picture is noise; the answer for a file is cached, so that new words cost nothing.
 
     Raises:
-        CreativeError: it cannot be read.
+        CreativeError: the picture cannot be read.
     """
     path = creative.image_path
     if creative.image_u8 is not None or path is None or not path.is_file():
@@ -67,8 +66,9 @@ def _is_file_noise(path: Path, mtime_ns: int, num_bytes: int) -> bool:
 
 
 def are_no_words(*texts: str) -> bool:
-    """True when most of the longer words are walks over a keyboard, one letter repeated, or have no vowel; in all texts
-    together, or in one of them that has at least two such words.
+    """Return whether most longer words are keyboard walks, repeated letters or without vowels.
+
+    Counted in all texts together, and in each text that has at least two such words.
 
     Scripts without the Latin alphabet are not judged.
     """
@@ -78,7 +78,7 @@ def are_no_words(*texts: str) -> bool:
 
 
 def _count_odd(text: str) -> tuple[int, int]:
-    """Return how many of the longer words are odd, and how many there are."""
+    """Return the number of odd words, and the number of longer words."""
     words = [word.casefold() for word in re.findall(r"[A-Za-zÀ-ɏ]{4,}", text)]
     return sum(map(_is_odd, words)), len(words)
 
@@ -92,8 +92,7 @@ def _is_odd(word: str) -> bool:
 
 
 def is_noise(image_u8: np.ndarray | None) -> bool:
-    """True when neighbouring pixels differ nearly as much as any two pixels do, in the picture or in a smaller copy of it:
-    noise may have a coarse grain."""
+    """Return whether neighbouring pixels differ nearly as much as random pixels, also in smaller copies (coarse noise)."""
     if image_u8 is None or min(image_u8.shape[:2]) < 2:
         return False
     luma = image_u8.astype(np.float32).mean(axis=2)
@@ -108,7 +107,7 @@ def is_noise(image_u8: np.ndarray | None) -> bool:
 
 
 def _neighbour_share(luma: np.ndarray) -> float:
-    """Return the share of the contrast of luma [H, W] that lies between neighbouring pixels; 0 where there is hardly any."""
+    """Return the share of the contrast of luma [H, W] between neighbouring pixels; 0 at a contrast of MIN_CONTRAST or less."""
     contrast = float(luma.std())
     if contrast <= MIN_CONTRAST:
         return 0.0

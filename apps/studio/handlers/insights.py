@@ -1,7 +1,7 @@
-"""Questions to an account's results beside the ranking: which columns say anything, what to show tomorrow, when to retire an
-ad, which keywords fit. Without Gradio, as `one_ad`.
+"""Questions about an account's results in addition to the ranking: informative columns, tomorrow's rotation, retirement dates
+of ads, matching keywords. Without Gradio.
 
-Each is a verb of the pipeline on the table that was uploaded: a plot, a table to download and one sentence that says how sure.
+Each question runs a command of the pipeline on the uploaded table: a plot, a table to download, a sentence about certainty.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class InsightScreen:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a question is asked of: the table of results, a mapping of its columns, keywords, and where answers are written."""
+    """The inputs of a question: the table of results, a mapping of its columns, keywords, and the output folder."""
 
     results: Path
     columns: Path | None
@@ -49,7 +49,7 @@ class Asked:
 
 @dataclass(kw_only=True, eq=False)
 class Insights(LongWork[InsightScreen]):
-    """The button "Answer" of the account page; one question at a time each."""
+    """The button "Answer" of the account page; each owner has one running question at a time."""
 
     screen = InsightScreen
 
@@ -60,7 +60,7 @@ class Insights(LongWork[InsightScreen]):
         """Answer one of QUESTIONS; yield a screen at each change.
 
         Args:
-            labels_path: a table with a column "keyword" (or query, interest), for "keywords". columns: as for `Steps.account`.
+            labels_path: a table with a column "keyword" (or query, interest), for "keywords". columns: as for `Accounts.ask`.
         """
         try:
             asked = self._bring(owner, question, results_path, labels_path, columns or {})
@@ -73,7 +73,7 @@ class Insights(LongWork[InsightScreen]):
                 return _ANSWERS[str(question)](asked, partial(self.handlers.aside, progress=tell, should_stop=should_stop))
             except AdCreativeError as error:
                 said = str(error).replace(f"{asked.out}/", "").replace(str(asked.results), asked.results.name)
-                # the events are made of the export, and nothing that its owner knows
+                # the events are derived from the export, and are unknown to its owner
                 raise AdCreativeError(said.replace(EVENTS, asked.results.name)) from error
 
         yield from self.watch(self.start(owner, work))
@@ -136,7 +136,7 @@ _ANSWERS: Mapping[str, Callable[[Asked, Aside], InsightScreen]] = {
 
 
 def _write_events(asked: Asked) -> tuple[Path, Path]:
-    """Write the rows of an export as a log by ad and day, and its ads as a catalogue; return both.
+    """Write the rows of an export as a log by ad and day, and its ads as a catalogue; return both paths.
 
     Raises:
         CatalogError: the export cannot be used.

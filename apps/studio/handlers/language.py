@@ -1,4 +1,4 @@
-"""Who writes new words: the embedded model, a file on this computer, or a server whose key stays in memory."""
+"""The copywriter: the embedded language model, a model file on this computer, or a server whose key stays in memory."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ NO_SERVERS = "This page can be reached without a password, so it asks no other s
 
 @dataclass(frozen=True, kw_only=True)
 class Languages:
-    """The form of the language model. may_ask_servers: False where anybody may use the page, who could then make this computer
-    ask any address."""
+    """The form of the language model. may_ask_servers: False on a public page, whose users could make this computer contact
+    any address."""
 
     handlers: Handlers
     may_ask_servers: bool = True
 
     def files(self) -> list[str]:
-        """Return the names of the files that may be chosen."""
+        """Return the names of the available model files."""
         return list(list_language_models())
 
     def save(
         self, owner: str, kind: str | None, file: str | None = "", address: str | None = "", model: str | None = "",
         key: str | None = "",
     ) -> tuple[str, dict[str, Any]]:  # fmt: skip
-        """Let this model write for the owner from now on, once it was found to answer; the key goes into memory only.
+        """Use this model as the owner's copywriter once the model has answered a test; the key is kept in memory only.
 
         Args:
             kind: "embedded", "file" or "server". file: one of `files`. address: such as "http://localhost:11434/v1".
@@ -50,7 +50,7 @@ class Languages:
         return self.say(owner), {"writes": said}
 
     def say(self, owner: str) -> str:
-        """Say who writes for the owner; "" where nothing was chosen."""
+        """Return a fragment with the owner's copywriter; "" without a choice."""
         writer = self.handlers.choices.writers.get(owner)
         if writer is None:
             return ""

@@ -1,7 +1,7 @@
-"""The library: ads, versions, approvals and models that stay in a workspace, found by any tab, browser or later start.
+"""The library: ads, versions, approvals and models stored in a workspace, available to any tab, browser or later start.
 
-An ad is kept once it was scored or searched, and again at every step after that; what stood on its page comes back with it.
-Each tab knows which ad it has before it. Without Gradio, as `one_ad`.
+An ad is stored after its first score or search, and again after every later step; opening an ad restores its page.
+Each tab has an open ad of its own. Without Gradio.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from .screens import Screen
 from .search import Search
 
 log = logging.getLogger(__name__)
-HOME = "home"  # below the workspace: what was made, learnt and chosen for all ads
+HOME = "home"  # below the workspace: the data and settings shared by all ads
 CARD_PX = 320
-MAX_TABS = 200  # whose latest ad is known
+MAX_TABS = 200  # number of tabs whose latest ad is remembered
 CUT_OFF = (
     "The search for better versions was cut off when the app stopped. Press “Improve it” to begin it again; the same number of "
     "the try finds the same versions."
@@ -50,14 +50,14 @@ _SCREEN_TEXTS = ("result", "record", "cards", "shown", "ad", "key")
 
 @dataclass(kw_only=True, eq=False)
 class Library:
-    """What one workspace keeps of the work in an app."""
+    """Storage of an app's work in one workspace."""
 
     handlers: Handlers
     workspace: Workspace
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        """Take up what was chosen for all ads before, and keep ads from now on."""
+        """Restore the settings shared by all ads, and store ads from now on."""
         self.handlers.desk.on_moved.append(self.save)
         self.handlers.on_tested.append(self.keep_tests)
         self.handlers.find_kept, self.handlers.open_kept = self.bring_back, self.open
@@ -70,12 +70,12 @@ class Library:
 
     @property
     def where(self) -> str:
-        """Return where the workspace lies, without the name of anybody's home folder."""
+        """Return the path of the workspace, without the name of anybody's home folder."""
         folder, home = self.workspace.folder, Path.home()
         return str(Path("~") / folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)
 
     def save(self, owner: str, state: AdState) -> None:
-        """Keep an ad as it is now, with the version on its page; nothing of an ad that was only brought."""
+        """Store the current state of an ad, with the version on its page; an ad without a score or search is not stored."""
         creative = state.creative
         if not owner.startswith(f"{KEPT}.") or creative is None or (state.score is None and state.stage is Stage.BROUGHT):
             return
@@ -111,7 +111,7 @@ class Library:
             self.workspace.put("approval", screen.key, dict(check_approved(screen.run)), parent=version)
 
     def _drop_draft(self, owner: str, ad: str, paths: list[Path]) -> None:
-        """Delete the wording that a tab scored just before, of the same picture, if nothing was made of it."""
+        """Delete this tab's previous wording of the same picture if the wording was only scored and has no versions."""
         tab = self.workspace.find("setting", f"tab/{owner}")
         draft = None if tab is None or tab.data["ad"] == ad else self.workspace.find("ad", tab.data["ad"])
         if draft is None or not paths or draft.paths != tuple(paths) or draft.data["stage"] != Stage.SCORED:
@@ -120,18 +120,18 @@ class Library:
             self.workspace.delete("ad", draft.name)
 
     def bring_back(self, owner: str) -> None:
-        """Put the ad that a tab had before it back, after the app was started anew."""
+        """Reopen the tab's last ad after a restart of the app."""
         tab = self.workspace.find("setting", f"tab/{owner}")
         if tab is not None and self.workspace.find("ad", tab.data["ad"]) is not None:
             self.open(owner, tab.data["ad"])
 
     def open(self, owner: str, ad: str) -> None:
-        """Put an ad of the library before the owner, as it stood.
+        """Open an ad of the library in its stored state.
 
         Args:
-            ad: what it is known by, or the beginning of that.
+            ad: the ad's id, or a prefix of the id.
         Raises:
-            AdCreativeError: it is not there any more.
+            AdCreativeError: the ad no longer exists.
         """
         with self._lock:
             record = next((one for one in self.workspace.find_all("ad") if one.name.startswith(ad)), None)
@@ -150,7 +150,7 @@ class Library:
             self.workspace.put("setting", f"tab/{owner}", {"ad": ad})
 
     def _note_found(self, owner: str, ad: str, search: Search) -> None:
-        """Let a tab that watched the search of another one know how it ended."""
+        """Tell a tab that watched another tab's search how the search ended."""
         screen = search.screen
         self.handlers.desk.move(owner, ad, "find" if screen else "drop", **({"shown": screen.shown} if screen else {}))
 
@@ -171,7 +171,7 @@ class Library:
         )  # fmt: skip
 
     def _read_latest(self, record: Record, state: AdState) -> Screen | None:
-        """Return the screen of the version that stood on an ad's page, or what is said of a search that was cut off."""
+        """Return the screen of the version last shown for an ad, or a note about an interrupted search."""
         if record.data["stage"] == Stage.SEARCHING:
             return Screen(progress=fragments.note(CUT_OFF), record={"status": "stopped"}, creative=state.creative)
         versions = self.workspace.find_all("version", ("ad", record.name))
@@ -207,7 +207,7 @@ class Library:
         )  # fmt: skip
 
     def show(self) -> tuple[str, list[str]]:
-        """Show every ad that is kept, the latest first; return a fragment, and what each is known by."""
+        """Return a fragment of all stored ads, the latest first, and their ids."""
         ads = self.workspace.find_all("ad")
         cards = []
         for ad in ads:
@@ -227,7 +227,7 @@ class Library:
         return library_fragments.ads(cards), [ad.name for ad in ads]
 
     def keep_tests(self, owner: str) -> None:
-        """Keep a record of each planned test, with what was read out of it last."""
+        """Store a record of each planned test, with its latest read-out."""
         plans = {one.name: one for one in find_shelf(self.handlers, owner).plans} if is_kept(owner) else {}
         for one in plans.values():
             data = {"campaign": one.campaign, "versions": one.names, "read_out": one.read_out}
@@ -237,7 +237,7 @@ class Library:
                 self.workspace.delete("test", old.name)
 
     def delete_ad(self, owner: str, ad: str) -> None:
-        """Delete an ad with its versions, approvals and pictures, wherever it stands on a page."""
+        """Delete an ad with its versions, approvals and pictures, and close it on every page."""
         for search in self.handlers.board.find_all():
             if search.ad == ad:
                 search.job.stop(wait_s=None if not search.job.is_finished else 0)
@@ -256,7 +256,7 @@ class Library:
                 self.workspace.delete("setting", tab.name)
 
     def delete_all(self, owner: str) -> None:
-        """Delete everything that the workspace keeps, of all tabs."""
+        """Delete everything stored in the workspace, for all tabs."""
         home = self.handlers.owner_dir(owner)
         for record in self.workspace.find_all("ad"):
             self.delete_ad(owner, record.name)

@@ -1,4 +1,4 @@
-"""A button whose answer takes long: one piece of work an owner, found again after its page was closed. Without Gradio."""
+"""Buttons with long work: one job per owner, available again after its page was closed. Without Gradio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Seen(Protocol):
-    """What is shown of work: a fragment, and the record."""
+    """The screen of a job: a fragment, and the record."""
 
     @property
     def shown(self) -> str: ...
@@ -32,9 +32,9 @@ Screen = TypeVar("Screen", bound=Seen)
 
 @dataclass(kw_only=True, eq=False)
 class LongWork(Generic[Screen]):
-    """What such buttons have in common; tabs of a workspace have one piece of work between them.
+    """Base class of buttons with long work; all tabs of a workspace share one job.
 
-    screen: the kind of its screens; waiting: what is said before the work says what it does.
+    screen: class of the screens; waiting: text shown before the job reports its first stage.
     """
 
     screen: ClassVar[type]
@@ -46,7 +46,7 @@ class LongWork(Generic[Screen]):
         self.handlers.also_forget.append(self.board.take_down)
 
     def start(self, owner: str, work: Callable[[Progress, ShouldStop], Screen]) -> Job[Screen]:
-        """Begin the owner's work in a thread; a fault becomes a screen."""
+        """Start the owner's job in a thread; an exception becomes a screen."""
 
         def guarded(report: Rounds, should_stop: ShouldStop) -> Screen:
             def tell(stage: str, done: int, total: int) -> None:
@@ -68,43 +68,43 @@ class LongWork(Generic[Screen]):
         return job.start()
 
     def watch(self, job: Job[Screen]) -> Iterator[Screen]:
-        """Yield a screen at each change, and the last one."""
+        """Yield a screen at each change, and the last screen."""
         for state in job.states():
             yield self.make_screen(fragments.working(self.say_stage(job), state))
         yield job.result()
 
     def make_screen(self, shown: str = "", record: Mapping[str, Any] | None = None) -> Screen:
-        """Return a screen of a fragment and a record alone."""
+        """Return a screen with only a fragment and a record."""
         made: Screen = self.screen(shown=shown, record=dict(record or {}))
         return made
 
     def say_stage(self, job: Job[Screen]) -> str:
-        """Say what the work is doing."""
+        """Return the text for the current stage of a job."""
         return plain(job.stage).capitalize() or self.waiting
 
     def refuse(self, error: AdCreativeError) -> Screen:
-        """Return the screen that says why work did not begin, or ended."""
+        """Return the screen for a job that did not start, or failed."""
         return self.make_screen(fragments.problem(error), record_fault(error))
 
     def stopped(self) -> Screen:
-        """Return what is shown of work that was stopped."""
+        """Return the screen of a stopped job."""
         return self.make_screen(fragments.note("Stopped."), {"status": "stopped"})
 
     def resume(self, owner: str) -> Iterator[Screen]:
-        """Show the owner's work again while it runs, else what `find_screen` has."""
+        """Yield the screens of the owner's running job, or the screen of `find_screen`."""
         job = self.board.find(owner)
         yield from self.watch(job) if job is not None and not job.is_finished else iter([self.find_screen(owner)])
 
     def find_screen(self, owner: str) -> Screen:
-        """Return what the owner's work shows now that it is done; an empty screen without any."""
+        """Return the screen of the owner's finished job; an empty screen without one."""
         job = self.board.find(owner)
         return job.result() if job is not None and job.is_finished else self.make_screen()
 
     def is_running(self, owner: str) -> bool:
-        """Return whether the owner's work is going on."""
+        """Return whether the owner's job is running."""
         job = self.board.find(owner)
         return job is not None and not job.is_finished
 
     def cancel(self, owner: str) -> str:
-        """Ask the owner's work to stop."""
+        """Ask the owner's job to stop."""
         return fragments.note("Stopping …" if self.board.stop(owner) else "Nothing is running.")

@@ -1,7 +1,7 @@
-"""The page "Make": new ads from photos, a logo and typed lines; one opened, changed, put back; all of them as a zip.
+"""The page "Make": new ads from photos, a logo and typed lines; edit one ad, undo an edit, download all ads as a zip.
 
-Without Gradio, as `one_ad`. The ads are those of the command `compose`, in the same folder, and are changed by `edit`. A set is
-its owner's alone, lies with their results and goes with them.
+Without Gradio. The ads are made by the code of the command `compose`, in the same folder layout, and changed by `edit`.
+A set is private to its owner, and is stored and deleted with the owner's results.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from .sizes import RATIOS
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SHAPES = {**RATIOS, "Box 300 × 250": "300x250", "Skyscraper 160 × 600": "160x600", "Banner 728 × 90": "728x90"}
-WORDS = ("headline", "subline", "offer", "button")  # roles that have a field of their own when an ad is changed
+WORDS = ("headline", "subline", "offer", "button")  # roles with a field of their own in the form of an opened ad
 TYPED_ROLES = tuple(role for role in ROLES if role != "brand")
 FOLDER, ADS, DRAFT, UNDO = "make", "ads", "draft", "undo"
 NUM_ADS, MAX_LINES, MAX_UNDO = 12, 24, 12
@@ -58,7 +58,7 @@ NO_ADS = "There are no ads yet. Press “Make the ads” first."
 
 @dataclass(frozen=True, kw_only=True)
 class MakeForm:
-    """What was brought: files, typed text, and roles that were chosen for lines of it."""
+    """The inputs: files, typed text, and roles chosen by the user for typed lines."""
 
     photos: Sequence[str] = ()
     logo: str | None = None
@@ -71,7 +71,7 @@ class MakeForm:
 
 @dataclass(frozen=True, kw_only=True)
 class MakeScreen:
-    """What is shown of a set: a fragment, and the record."""
+    """The screen of a set: a fragment, and the record."""
 
     shown: str = ""
     record: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class MakeScreen:
 
 @dataclass(frozen=True, kw_only=True)
 class AdScreen:
-    """An ad that is opened: its name ("": none), a fragment, the words of WORDS, whether a change can be put back; the wall."""
+    """An opened ad: name ("": none), fragment, words of WORDS, whether a change can be undone; the wall of all ads."""
 
     name: str = ""
     shown: str = ""
@@ -91,8 +91,8 @@ class AdScreen:
 
 @dataclass(kw_only=True)
 class Making:
-    """A set that is being made, or stands. pictures: of ads chosen so far. rates: what the account's model expects of each ad,
-    by its folder; empty where there is none. is_changed: an ad was changed since the report was written."""
+    """A running or finished set. pictures: chosen ads so far. rates: the account model's prediction for each ad, by folder;
+    empty without a model. is_changed: an ad was changed after the report was written."""
 
     ticket: Ticket
     job: Job[MakeScreen] | None = None
@@ -112,7 +112,7 @@ class Makes(LongWork[MakeScreen]):
         self.handlers.also_forget.append(self._forget)
 
     def sample(self, owner: str, name: str | None) -> tuple[str, str, str]:
-        """Return photo, brand and typed lines of a sample; its photo counts as an upload of the owner.
+        """Return photo, brand and typed lines of a sample; the photo counts as an upload of the owner.
 
         Raises:
             AdCreativeError: there is no such sample.
@@ -124,13 +124,13 @@ class Makes(LongWork[MakeScreen]):
         return str(photo), brief.brand.name, "\n".join(brief.messages.lines("facts"))
 
     def bring(self, owner: str, photos: Sequence[str], logo: str | None) -> str:
-        """Note that uploads are the owner's, to be deleted with everything of theirs; return a fragment that shows them."""
+        """Register uploads for deletion with the owner's data; return a fragment that shows the uploads."""
         self.handlers.belongings.note(owner, *photos, logo)
         pictures = [label_ad(Creative(image_path=Path(path)))[1] for path in photos]
         return make_fragments.brought(pictures, Path(logo).name if logo else "")
 
     def make(self, owner: str, form: MakeForm) -> Iterator[MakeScreen]:
-        """Compose twelve ads; yield a screen at each change, with the ads that are chosen so far."""
+        """Compose twelve ads; yield a screen at each change, with the ads chosen so far."""
         self.bring(owner, form.photos, form.logo)
         if self.is_running(owner):
             yield MakeScreen(shown=fragments.note("Your ads are being made already. Stop that first."))
@@ -138,7 +138,7 @@ class Makes(LongWork[MakeScreen]):
         try:
             brief, shapes = brief_of(form, kit=self.handlers.choices.kits.get(owner)), choose_shapes(form.shapes)
             making, earlier = Making(ticket=self.handlers.model_queue.join()), self.sets.get(owner)
-            making.rates = earlier.rates if earlier else {}  # of the ads that stand until others do
+            making.rates = earlier.rates if earlier else {}  # for the ads shown until new ads replace them
         except AdCreativeError as error:
             yield self.refuse(error)
             return
@@ -147,7 +147,7 @@ class Makes(LongWork[MakeScreen]):
         yield from self.watch(making.job)
 
     def find_screen(self, owner: str) -> MakeScreen:
-        """Return the owner's ads as they are now; an empty screen without any."""
+        """Return the current state of the owner's ads; an empty screen without ads."""
         return self._show(owner) if self.has_ads(owner) else MakeScreen()
 
     def has_ads(self, owner: str) -> bool:
@@ -187,7 +187,7 @@ class Makes(LongWork[MakeScreen]):
         def work(progress: Progress, should_stop: ShouldStop) -> MakeScreen:
             try:
                 return compose(progress, should_stop)
-            except AdCreativeError as error:  # the set before stands still
+            except AdCreativeError as error:  # the previous set is kept
                 refused = self.refuse(error)
                 return replace(refused, shown=refused.shown + (self._show(owner).shown if self.has_ads(owner) else ""))
 
@@ -230,10 +230,10 @@ class Makes(LongWork[MakeScreen]):
         )  # fmt: skip
 
     def change(self, owner: str, name: str | None, changes: Mapping[str, str]) -> AdScreen:
-        """Change an ad in all its shapes, as `edit` does, and open it; nothing is changed by what it says already.
+        """Change an ad in all its shapes, as `edit` does, and open the ad; values equal to the current words change nothing.
 
         Raises:
-            AdCreativeError: there is no such ad, or it would fit no shape.
+            AdCreativeError: there is no such ad, or the changed ad would fit no shape.
         """
         folder = self._find(owner, name)
         texts = read_ad(folder)["recipe"]["texts"]
@@ -257,10 +257,10 @@ class Makes(LongWork[MakeScreen]):
             return self._changed(owner, folder)
 
     def undo(self, owner: str, name: str | None) -> AdScreen:
-        """Put an ad back to what it was before its latest change, and open it.
+        """Undo the latest change of an ad, and open the ad.
 
         Raises:
-            AdCreativeError: there is no such ad, or no change.
+            AdCreativeError: there is no such ad, or no change to undo.
         """
         folder = self._find(owner, name)
         with self.handlers.model_queue.quick():
@@ -272,10 +272,10 @@ class Makes(LongWork[MakeScreen]):
             return self._changed(owner, folder)
 
     def pack(self, owner: str) -> Path:
-        """Write all ads, as they are now, into one zip: the folder that the command `compose` writes.
+        """Write all ads in their current state into one zip, in the folder layout of the command `compose`.
 
         Raises:
-            AdCreativeError: there are none.
+            AdCreativeError: there are no ads.
         """
         if not self.has_ads(owner) or self.is_running(owner):
             raise AdCreativeError(NO_ADS)
@@ -285,14 +285,14 @@ class Makes(LongWork[MakeScreen]):
                 report_ads(ads)
                 making.is_changed = False
             path = self._folder(owner) / "new-ads.zip"
-            with zipfile.ZipFile(path, "w") as archive:  # pictures are packed already
+            with zipfile.ZipFile(path, "w") as archive:  # pictures are compressed already
                 for member in sorted(ads.rglob("*")):
                     if member.is_file() and not member.name.startswith("."):
                         archive.write(member, f"new-ads/{member.relative_to(ads).as_posix()}")
         return path
 
     def _changed(self, owner: str, folder: Path) -> AdScreen:
-        """Open an ad that was changed, with the wall as it is now."""
+        """Open a changed ad, with an updated wall."""
         making = self.sets.get(owner)
         if making is not None:
             making.is_changed = True
@@ -339,7 +339,7 @@ class Makes(LongWork[MakeScreen]):
     def _forget(self, owner: str) -> None:
         making, folder = self.sets.pop(owner, None), self._folder(owner)
         self.board.take_down(owner)
-        if making is not None and making.job is not None:  # it may be writing just now
+        if making is not None and making.job is not None:  # the job may be writing files at this moment
             making.job.then(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
@@ -349,16 +349,16 @@ def list_samples() -> list[str]:
 
 
 def read_lines(facts: str | None, chosen: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return role and words of each typed line. chosen: line -> role, where somebody chose another than the derived one."""
+    """Return role and words of each typed line. chosen: line -> role, where the user replaced the derived role."""
     derived = roles_of((facts or "").splitlines()[:MAX_LINES])
     return [(chosen[line] if chosen.get(line) in TYPED_ROLES else role, line) for role, line in derived]
 
 
 def brief_of(form: MakeForm, *, kit: Path | None = None) -> Brief:
-    """Return the brief of what was brought.
+    """Return the brief of the user's inputs.
 
     Raises:
-        AdCreativeError: no line was typed, a colour is none, or there is more than a brief can hold.
+        AdCreativeError: no line was typed, a colour is invalid, or the inputs exceed the limits of a brief.
     """
     rows = read_lines(form.facts, form.roles)
     if not rows:
@@ -375,10 +375,10 @@ def brief_of(form: MakeForm, *, kit: Path | None = None) -> Brief:
 
 
 def choose_shapes(names: Sequence[str] | None) -> list[str]:
-    """Return the shapes that were ticked, of SHAPES.
+    """Return the ticked shapes, of SHAPES.
 
     Raises:
-        AdCreativeError: none was, or there is no such shape.
+        AdCreativeError: none was ticked, or there is no such shape.
     """
     unknown = [name for name in names or () if name not in (*SHAPES, *SHAPES.values())]
     if unknown or not names:

@@ -1,4 +1,4 @@
-"""Many ads at once: bring them, score them like the command `score`, rank them. Without Gradio, as `handlers`."""
+"""Many ads at once: upload, score like the command `score`, rank. Without Gradio."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .uploads import gather
 
 @dataclass(frozen=True, kw_only=True)
 class FolderScreen:
-    """What is shown of a folder: a fragment, the table to download, names of the ads that can be taken on, and the record.
+    """The screen of a folder: a fragment, the table to download, names of the ads that can be opened, and the record.
 
-    view: what the fragment is made of, to arrange it anew.
+    view: arguments of the fragment, for rendering in another order.
     """
 
     shown: str = ""
@@ -38,7 +38,7 @@ class FolderScreen:
 
 
 def _write_settings(written: Mapping[str, str | None], path: Path) -> Path | None:
-    """Write a mapping file of no columns; None where nothing is said."""
+    """Write a mapping file without columns; return None when no setting is given."""
     said = {name: text for name, text in written.items() if text}
     if said:
         path.write_text(json.dumps({"columns": {}, **said}), encoding="utf-8")
@@ -47,20 +47,19 @@ def _write_settings(written: Mapping[str, str | None], path: Path) -> Path | Non
 
 @dataclass(kw_only=True, eq=False)
 class Folders(LongWork[FolderScreen]):
-    """The buttons of the page for many ads. A folder waits for the model like a search, and is found again after its page
-    was closed."""
+    """The buttons of the page for many ads. A folder waits in the model queue, and is available after its page was closed."""
 
     screen = FolderScreen
     waiting = "Waiting for the model"
 
     def bring(self, owner: str, uploads: Sequence[str | Path] | None) -> None:
-        """Note that these uploads are the owner's, to be deleted with everything else of theirs."""
+        """Register these uploads for deletion with the owner's data."""
         self.handlers.belongings.note(owner, *(uploads or ()))
 
     def score(
         self, owner: str, uploads: Sequence[str | Path] | None, written: Mapping[str, str | None] | None = None
     ) -> Iterator[FolderScreen]:
-        """Score what was uploaded; yield a screen at each change. written: how a table is written, as in a mapping file."""
+        """Score the uploads; yield a screen at each change. written: the format of the table, as in a mapping file."""
         directory = self.handlers.owner_dir(owner) / "folder"
         self.bring(owner, uploads)
         if self.is_running(owner):
@@ -91,7 +90,7 @@ class Folders(LongWork[FolderScreen]):
         yield from self.watch(self.start(owner, work))
 
     def take(self, owner: str, name: str | None) -> dict[str, Any]:
-        """Return the form of one of the ads, named as in FORM_FIELDS; its picture counts as an upload.
+        """Return the form of an ad, named as in FORM_FIELDS; the ad's picture counts as an upload.
 
         Raises:
             AdCreativeError: no such ad.
@@ -107,15 +106,14 @@ class Folders(LongWork[FolderScreen]):
         return form
 
     def arrange(self, owner: str, order: str | None, query: str | None) -> str:
-        """Return the fragment of the owner's scored folder in another order, of the ads whose name or words hold a text."""
+        """Return the fragment of the owner's scored folder in another order, filtered by `query` in name or words."""
         screen = self.find_screen(owner)
         return (
             step_fragments.folder(**screen.view, order=order or ORDERS[0], query=query or "") if screen.view else screen.shown
         )
 
     def _show(self, found: Any, left_out: dict[str, int]) -> FolderScreen:
-        """Rank the ads, best first, by rate, else by strength; those without either last, and before them those of which no
-        number means anything."""
+        """Rank the ads by rate, else by strength, best first; then ads with meaningless numbers, then ads without a number."""
         odd = {id(creative): bool(find_ad_doubts(creative)) for creative, _ in found.scored}
 
         def place(pair: tuple[Any, Any]) -> tuple[bool, bool, float]:
@@ -130,7 +128,7 @@ class Folders(LongWork[FolderScreen]):
         doubts = {place: find_doubts(creative, row.get("evidence", "")) for place, (creative, row) in enumerate(ranked)}
         judged = [place for place, (creative, _) in enumerate(ranked) if not odd[id(creative)]]
         is_shared = len(judged) > 1 and all(FEW_LIKE_IT in doubts[place] for place in judged)
-        if is_shared:  # said once above them
+        if is_shared:  # shown once above the list
             doubts = {place: tuple(one for one in found if one != FEW_LIKE_IT) for place, found in doubts.items()}
         doubtful = FolderDoubts(
             of_ads=doubts, odd=frozenset(range(len(ranked))) - frozenset(judged), shared=FEW_LIKE_IT if is_shared else ""
@@ -143,6 +141,6 @@ class Folders(LongWork[FolderScreen]):
 
 
 def _fill_form(creative: Creative) -> dict[str, Any]:
-    """Return the form of an ad as it was brought: what was read in its picture is read there again."""
+    """Return the form of an ad without the words read in its picture, which are read again from the form."""
     form = {name: "" if name in creative.read_fields else getattr(creative, name) for name in FORM_FIELDS}
     return {**form, "image_path": str(creative.image_path) if creative.image_path else None}

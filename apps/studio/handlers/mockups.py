@@ -1,4 +1,4 @@
-"""An ad as it stands where it runs, under the name that it gives itself. Without Gradio, as `one_ad`."""
+"""Mock-ups of an ad in its placements, under the brand name found in the ad. Without Gradio."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ READ_WAIT_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Mockups:
-    """What is shown below a score."""
+    """The mock-ups below a score."""
 
     handlers: Handlers
 
     def show(self, owner: str, form: Mapping[str, str | None]) -> str:
-        """Return the ad of a form in its placements, as a fragment that comes back with the ad; "" when it cannot be read."""
+        """Return the placements of a form's ad as a fragment, stored with the ad; "" for an ad that cannot be read."""
         try:
             creative = build_creative(form)
             shown = placements.mockups(replace(creative, brand=self._name_brand(owner, creative)))
@@ -33,7 +33,7 @@ class Mockups:
         return shown
 
     def _name_brand(self, owner: str, creative: Creative) -> str:
-        """Return whose ad it is, as the ad itself tells; "" where it does not, or while a search has the model."""
+        """Return the brand of an ad, given or read from the ad; "" without one, or while a search has the model."""
         if creative.brand:
             return creative.brand
         with self.handlers.model_queue.quick(timeout_s=READ_WAIT_S) as has_model:

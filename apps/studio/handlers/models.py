@@ -1,7 +1,7 @@
-"""The models that an owner trained or brought: named, chosen, taken away as a folder and brought back. Without Gradio.
+"""The models trained or uploaded by an owner: name, choose, download as a folder, upload. Without Gradio.
 
-A model is the folder that the command `train` writes, in a zip where it travels, so one trained here scores on the command line
-and the other way round. In a workspace all of them stay, and the chosen one is chosen again after a restart.
+A model is a folder of the command `train`, zipped for transfer, so models move freely between the app and the command line.
+A workspace stores all models, and restores the chosen model after a restart.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..sessions.owners import KEPT
 from .one_ad import Handlers
 
 FOLDER, CHOSEN, CARD = "training", "chosen.json", "README.md"
-MAX_BYTES, MAX_FILES = 1024**3, 500  # of a model that is brought: the shipped one has 30 files and 60 MB
+MAX_BYTES, MAX_FILES = 1024**3, 500  # limits of an uploaded model: the shipped one has 30 files and 60 MB
 MAX_NAME = 60
 NOT_A_MODEL = (
     "This zip holds no model: a folder that “train” wrote has a predictor, a judge and an auditor. Choose another file."
@@ -33,12 +33,12 @@ NOT_A_MODEL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """The models of each owner. Beside the folder of a model lies what it is called and what was said of its training."""
+    """The models of each owner. A note file next to a model's folder holds the model's name and training record."""
 
     handlers: Handlers
 
     def __post_init__(self) -> None:
-        """In a workspace, take up the model that was chosen before, and delete what a killed training left."""
+        """In a workspace, restore the chosen model, and delete the remains of a killed training."""
         owner = f"{KEPT}."
         if self.handlers.kept_dir is None:
             return
@@ -51,23 +51,23 @@ class Models:
             self.handlers.choices.kept_models[owner] = found
 
     def folder(self, owner: str) -> Path:
-        """Return where the owner's models lie."""
+        """Return the folder of the owner's models."""
         return self.handlers.owner_dir(owner) / FOLDER
 
     def names(self, owner: str) -> list[tuple[str, str]]:
-        """Return what each model is called, with its id, the latest first."""
+        """Return name and id of each model, the latest first."""
         found = [(path.stem, self._read(path)) for path in self.folder(owner).glob("*.json") if path.name != CHOSEN]
         found = [(name, note) for name, note in found if "called" in note]
         return [(note["called"], name) for name, note in sorted(found, key=lambda one: str(one[1]["at"]), reverse=True)]
 
     def chosen(self, owner: str) -> str:
-        """Return the id of the model that scores the owner's ads; "" for the one that comes with the app."""
+        """Return the id of the model that scores the owner's ads; "" for the shipped model."""
         path = self.folder(owner) / CHOSEN
         name = str(self._read(path).get("model", "")) if path.is_file() else ""
         return name if self._find(owner, name) is not None else ""
 
     def keep(self, owner: str, model_dir: Path, record: Mapping[str, Any], called: str = "") -> None:
-        """Name a model that lies in the owner's folder, with what was said of its training."""
+        """Store the name and the training record of a model in the owner's folder."""
         at = datetime.now(UTC).astimezone()
         num_ads = record.get("ads")
         called = called.strip()[:MAX_NAME] or f"{f'{num_ads:,} ads, ' if num_ads else ''}{at:%-d %B %Y, %H:%M}"
@@ -75,10 +75,10 @@ class Models:
         write_whole(self._note(model_dir), json.dumps(note, ensure_ascii=False).encode())
 
     def choose(self, owner: str, name: str | None) -> None:
-        """Score the owner's ads by this model from now on; by the one that comes with the app without a name.
+        """Score the owner's ads with this model from now on; without a name, with the shipped model.
 
         Raises:
-            AdCreativeError: there is no such model, or it is damaged.
+            AdCreativeError: the model does not exist, or is damaged.
         """
         found = self._find(owner, name) if name else None
         if name and found is None:
@@ -88,14 +88,14 @@ class Models:
         write_whole(self.folder(owner) / CHOSEN, json.dumps({"model": name or ""}).encode())
 
     def rename(self, owner: str, name: str, called: str) -> None:
-        """Call a model otherwise."""
+        """Rename a model."""
         found = self._find(owner, name)
         if found is not None and called.strip():
             note = {**self._read(self._note(found)), "called": called.strip()[:MAX_NAME]}
             write_whole(self._note(found), json.dumps(note, ensure_ascii=False).encode())
 
     def record(self, owner: str, name: str) -> dict[str, Any]:
-        """Return what was said of the training of a model; nothing of one that was brought."""
+        """Return the training record of a model; empty for an uploaded model."""
         found = self._find(owner, name)
         return {} if found is None else dict(self._read(self._note(found)).get("record") or {})
 
@@ -104,7 +104,7 @@ class Models:
         return found / CARD if found is not None and (found / CARD).is_file() else None
 
     def pack(self, owner: str, name: str | None) -> Path:
-        """Write a model as a zip of its folder; unpacked, the command line scores with it.
+        """Write a model as a zip of its folder, usable on the command line once unpacked.
 
         Raises:
             AdCreativeError: there is no such model.
@@ -113,17 +113,17 @@ class Models:
         if found is None:
             raise AdCreativeError("Choose one of your models first.")
         path = self.folder(owner) / "model.zip"
-        with zipfile.ZipFile(path, "w") as archive:  # weights hardly shrink
+        with zipfile.ZipFile(path, "w") as archive:  # weights hardly compress
             for member in sorted(found.rglob("*")):
                 if member.is_file() and not member.is_symlink():
                     archive.write(member, f"model/{member.relative_to(found).as_posix()}")
         return path
 
     def bring(self, owner: str, package: str | None) -> None:
-        """Take up a model from the zip of a folder, and choose it.
+        """Add a model from the zip of a folder, and choose the model.
 
         Raises:
-            AdCreativeError: no zip, too large, or no model in it.
+            AdCreativeError: no zip, a zip over the limits, or no model in the zip.
         """
         if not package:
             raise AdCreativeError("Choose the zip of a model first.")
@@ -155,7 +155,7 @@ class Models:
             raise
 
     def delete(self, owner: str, name: str | None) -> None:
-        """Delete a model; if it was chosen, the one that comes with the app scores again."""
+        """Delete a model; after a deletion of the chosen model, the shipped model scores."""
         found = self._find(owner, name)
         if found is None:
             return

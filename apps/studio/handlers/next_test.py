@@ -1,4 +1,4 @@
-"""The next test of an account: approved versions, of this visit or brought as packs, are planned together. Without Gradio."""
+"""The next test of an account: one plan for approved versions of this visit and uploaded packs. Without Gradio."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class NextTest:
     handlers: Handlers
 
     def list_approved(self, owner: str) -> list[str]:
-        """Return what the versions are called that the owner approved in this visit, the latest first."""
+        """Return the names of the versions approved by the owner in this visit, the latest first."""
         return list(find_shelf(self.handlers, owner).packs)
 
     def plan(
         self, owner: str, package_paths: Sequence[str] | None, campaign: str | None, daily_impressions: float | None,
         own_ctr_percent: float | None, approved: Sequence[str] | None = None,
     ) -> tuple[str, list[Path], dict[str, object]]:  # fmt: skip
-        """Plan versions in one test; return a fragment, the files to take (pack of the test, plan as a table) and the record.
+        """Plan versions in one test; return a fragment, the files to download (pack of the test, table of the plan), record.
 
-        A version that nobody approved, or that was changed since, is refused by name.
+        A version without an approval, or changed after its approval, is refused by name.
 
         Args:
-            package_paths: packs of versions. approved: of `list_approved`.
+            package_paths: packs of versions. approved: names of `list_approved`.
         """
         folder, files = self.handlers.owner_dir(owner) / "account" / "next-test", list[Path]()
 
@@ -82,7 +82,7 @@ def _choose(packs: Iterable[Path], folder: Path) -> dict[Path, Path]:
     """Unpack packs; return run -> pack, each version once.
 
     Raises:
-        AdCreativeError: one is no pack, or nobody approved what is in it.
+        AdCreativeError: a file is no pack, or its content is not approved.
     """
     chosen, known = dict[Path, Path](), set[bytes]()
     for number, pack in enumerate(packs):
@@ -95,10 +95,10 @@ def _choose(packs: Iterable[Path], folder: Path) -> dict[Path, Path]:
 
 
 def _unpack_approved(package: Path, folder: Path) -> Path:
-    """Unpack a pack and make sure that somebody approved what is in it.
+    """Unpack a pack and check that its content is approved.
 
     Raises:
-        AdCreativeError: it is no pack, or nobody approved what is in it.
+        AdCreativeError: the file is no pack, or its content is not approved.
     """
     folder.mkdir(parents=True, mode=0o700)
     run = unpack_version(package, folder)
@@ -109,7 +109,7 @@ def _unpack_approved(package: Path, folder: Path) -> Path:
         raise AdCreativeError(refusal) from error
     words = say_words(_read_row(run)).encode()
     with open_pack(package) as archive:
-        for called, member in list_uploads(archive.names).items():  # what the pack of the test takes over
+        for called, member in list_uploads(archive.names).items():  # the files that the pack of the test copies
             content = archive.read(member, MAX_PICTURE_BYTES)
             is_approved = content == words if called == WORDS else hashlib.sha256(content).hexdigest() in allowed
             if not is_approved:
@@ -121,7 +121,7 @@ def _read_row(run: Path) -> dict[str, object]:
     """Return the version of an unpacked pack.
 
     Raises:
-        NotAPack: there are several.
+        NotAPack: the pack holds several versions.
     """
     (line, *more) = (run / "results.jsonl").read_text(encoding="utf-8").splitlines() or [""]
     if more or not line:
@@ -132,12 +132,12 @@ def _read_row(run: Path) -> dict[str, object]:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedTests:
-    """The page of tests: all that were planned, and each by itself."""
+    """The page of tests: the list of planned tests, and the details of each test."""
 
     handlers: Handlers
 
     def list(self, owner: str) -> str:
-        """Show the owner's tests, the latest first."""
+        """Return a fragment of the owner's tests, the latest first."""
         rows = [
             {"name": one.name, "campaign": one.campaign, "versions": one.names, "when": f"{one.planned_at:%-d %B %Y}",
              "answers": [arm["answer"] for test in one.read_out.get("tests", ()) for arm in test["arms"]]}
@@ -146,7 +146,7 @@ class PlannedTests:
         return insight_fragments.tests(rows)
 
     def show(self, owner: str, name: str | None) -> str:
-        """Show one test; "" where there is none of that name (any more)."""
+        """Return a fragment of one test; "" when there is no test of that name."""
         one = self._find(owner, name)
         if one is None:
             return ""
@@ -160,10 +160,10 @@ class PlannedTests:
         return insight_fragments.test(one.name, one.campaign, f"{one.planned_at:%-d %B %Y}", read_out, shown)
 
     def find_pack(self, owner: str, name: str | None, place: int) -> str:
-        """Return the pack of the version at a place (from 0) of a test.
+        """Return the pack of the version at index `place` (from 0) of a test.
 
         Raises:
-            AdCreativeError: it is not here any more.
+            AdCreativeError: the pack no longer exists.
         """
         one = self._find(owner, name)
         if one is None or not 0 <= place < len(one.packs) or not one.packs[place].is_file():

@@ -1,7 +1,7 @@
-"""What the buttons do: form values in, page fragments and plain JSON out.
+"""Actions of the buttons: form values in, page fragments and plain JSON out.
 
 Plain functions and generators without Gradio, so that they can be tested without a browser. All numbers come from the
-pipeline; a fault that the user can mend becomes a sentence on the page, never a traceback.
+pipeline; a fault that the user can fix becomes a sentence on the page, never a traceback.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Answer = tuple[str, dict[str, Any]]
 
-MAX_OPEN = 8  # searches whose other edits can still be taken: each holds its pictures in memory
-KEEP_S = 3600.0  # how long the search of a closed page is kept
+MAX_OPEN = 8  # open searches with selectable alternatives: each holds its pictures in memory
+KEEP_S = 3600.0  # time for which the search of a closed page is kept
 READ_WAIT_S = 5.0
-ADDRESS_CHARS = 16  # of what an ad is known by, as in doors.py
+ADDRESS_CHARS = 16  # length of the id prefix used in addresses, as in doors.py
 NO_EDIT = "There is no new version yet. Press “Improve it” first (step 3)."
 NO_RECORD = "Whose consent is it? Choose the record or add one; or say that the faces must stay as they are."
 GONE = "These versions are no longer open. Press “Improve it” again: the same number of the try finds the same ones."
@@ -59,13 +59,13 @@ SEARCH_OF_OTHER_AD = (
 
 @dataclass(kw_only=True, eq=False)
 class Handlers:
-    """The buttons of one app, and everything that it remembers of its visitors; there is one of it.
+    """The buttons of one app, and the state of all its visitors; an app has one instance.
 
-    Two searches never share the model: the queue is taken even while a stopped one winds down.
+    Two searches never share the model: a stopping search holds the queue until its end.
 
-    An owner is a visitor (or the session of an API client). A closed page does not end its search: who comes back within
-    `keep_s` finds it, running or done; after that it is stopped and its files are deleted. What was found is of one ad: while
-    another one is on the owner's page (`desk`), it is neither shown nor taken, approved or packed.
+    An owner is a visitor (or the session of an API client). A closed page does not end its search: a visitor who returns within
+    `keep_s` finds the search, running or done; after `keep_s` the search is stopped and its files are deleted. A result belongs
+    to one ad: while another ad is on the owner's page (`desk`), the result cannot be shown, taken, approved or packed.
     """
 
     studio: Studio
@@ -76,12 +76,12 @@ class Handlers:
     model_queue: ModelQueue = field(default_factory=ModelQueue)
     outcomes: dict[str, Opened] = field(default_factory=dict)
     desk: Desk = field(default_factory=Desk)
-    on_tested: list[Callable[[str], object]] = field(default_factory=list)  # a test was planned or read out
+    on_tested: list[Callable[[str], object]] = field(default_factory=list)  # called after a test was planned or read out
     also_forget: list[Callable[[str], object]] = field(default_factory=list)
-    kept_dir: Path | None = None  # what stays in a workspace
-    aside: Callable[..., Any] = run_here  # does long work beside the app; `run_aside` in a process of its own
-    open_kept: Callable[[str, str], object] | None = None  # puts an ad of a workspace before a tab, by its address
-    find_kept: Callable[[str], object] | None = None  # puts the ad that a tab had before it back, from a workspace
+    kept_dir: Path | None = None  # folder of data that stays in a workspace
+    aside: Callable[..., Any] = run_here  # runs long work outside the app; `run_aside` in a process of its own
+    open_kept: Callable[[str, str], object] | None = None  # opens an ad of a workspace in a tab, by its address
+    find_kept: Callable[[str], object] | None = None  # reopens a tab's last ad from a workspace
     was_read: set[tuple[str, Path | None]] = field(default_factory=set)  # owner and picture
     belongings: Belongings = field(init=False)
     away: Departures = field(init=False)
@@ -95,12 +95,12 @@ class Handlers:
         self.also_forget.extend((self.choices.forget, lambda _: forget_pictures()))
 
     def tell_tested(self, owner: str) -> None:
-        """Tell whoever keeps tests that one of the owner's was planned or read out."""
+        """Notify the listeners of tests that one of the owner's tests was planned or read out."""
         for tell in self.on_tested:
             tell(owner)
 
     def use_own(self, owner: str, studio: Studio | None) -> None:
-        """Score the owner's ads by this studio from now on; None: by everybody's."""
+        """Score the owner's ads with this studio from now on; None: with the shared studio."""
         if studio is None:
             self.choices.own.pop(owner, None)
         else:
@@ -108,7 +108,7 @@ class Handlers:
         self.desk.forget_scores(owner)
 
     def bring(self, owner: str, form: Mapping[str, str | None]) -> bool:
-        """Note which ad the owner's form holds now; return whether it is another than before."""
+        """Register the ad in the owner's form; return whether the ad differs from the one before."""
         try:
             creative = build_creative(form)
         except AdCreativeError:  # an empty form
@@ -121,17 +121,17 @@ class Handlers:
         return is_other
 
     def bar(self, owner: str) -> str:
-        """Show which ad is on the page, and how far it is."""
+        """Return a fragment of the ad on the page and its current step."""
         state = self.desk.find(owner)
         has_address = is_kept(owner) and state.score is not None
         return fragments.ad_bar(state, state.ad[:ADDRESS_CHARS] if has_address else "")
 
     def look(self, owner: str, form: Mapping[str, str | None], page_ad: str) -> Look | None:
-        """Return what belongs to the ad that the form holds now; None when the page shows that ad already.
+        """Return the data of the ad in the form; None when the page already shows that ad.
 
         Args:
-            page_ad: what the ad on the page is known by. The server may have heard of the form's ad before the page has, by
-                a button that was pressed at once, so only the page knows what it shows.
+            page_ad: id of the ad on the page. Only the page knows what it shows: a button pressed at once may have
+                registered the form's ad with the server before the page has updated.
         """
         self.bring(owner, form)
         state = self.desk.find(owner)
@@ -141,10 +141,10 @@ class Handlers:
         return Look(ad=state.ad, score=state.score, why=state.why, mockups=mockups, screen=screen)
 
     def inspect(self, image_path: str | None, owner: str = "") -> tuple[str, list[str], bool]:
-        """Say the size of an uploaded picture and show its faces, or say why it cannot be used.
+        """Return the size and faces of an uploaded picture as a fragment, or why the picture cannot be used.
 
         Returns:
-            a fragment; a name for each face that can be edited, such as "Face 1"; whether the question about faces has a sense.
+            a fragment; a name for each editable face, such as "Face 1"; whether to ask the question about faces.
         """
         if not image_path:
             return "", [], False
@@ -152,8 +152,7 @@ class Handlers:
         return say_picture(Creative(image_path=Path(image_path)), lambda creative: self._find_faces(owner, creative))
 
     def show_in_browser(self, owner: str, image_path: str | None) -> Path | None:
-        """Return a copy that browsers show of a picture that they don't (HEIC); None for any other, and for one that is
-        damaged, which is said where its faces are looked for."""
+        """Return a JPEG copy of a picture that browsers cannot show (HEIC); None otherwise, also for a damaged file."""
         try:
             content = as_jpeg(Path(image_path)) if image_path else None
         except AdCreativeError:
@@ -161,7 +160,7 @@ class Handlers:
         return None if content is None else self.belongings.lend(owner, f"{Path(str(image_path)).stem}.jpg", content)
 
     def read_words(self, owner: str, form: Mapping[str, str | None]) -> tuple[str, dict[str, str]]:
-        """Read the words in a picture that came without any; return what to say of them, and the fields."""
+        """Read the words in a picture uploaded without words; return a fragment about the words, and the fields."""
         try:
             creative = build_creative(form)
             self.belongings.note(owner, creative.image_path)
@@ -179,8 +178,7 @@ class Handlers:
             return self.choices.studio_of(owner).find_faces(creative) if has_model else None
 
     def find_brought(self, owner: str) -> AdState | None:
-        """Return the ad that a page of the owner opens with, as it was brought: of a search that runs, else the latest that was
-        scored or searched; None without one."""
+        """Return the ad for the owner's newly opened page: of a running search, else the latest scored or searched; or None."""
         is_new = self.board.find(owner) is None and self.desk.find_seen(owner) is None
         if is_new and is_kept(owner) and self.find_kept is not None:
             self.find_kept(owner)
@@ -190,7 +188,7 @@ class Handlers:
         return AdState(ad=search.ad, creative=search.creative)
 
     def score(self, owner: str = "", usual_rate_percent: float | None = None, **form: str | None) -> Answer:
-        """Predict one creative: a fragment for the page, and the prediction as plain JSON.
+        """Predict the rate of one creative; return a fragment for the page, and the prediction as plain JSON.
 
         Args:
             usual_rate_percent: how often the account's ads are clicked, in percent; None or 0: unknown.
@@ -202,8 +200,8 @@ class Handlers:
             usual = usual_rate_percent / 100 if usual_rate_percent else None
             studio = self.choices.studio_of(owner)
             with self.model_queue.quick():
-                if (owner, creative.image_path) not in self.was_read:  # else what is empty now was emptied
-                    creative = studio.read_words(creative)  # of an ad that came without; otherwise nothing is read again
+                if (owner, creative.image_path) not in self.was_read:  # else an empty field was emptied by the user
+                    creative = studio.read_words(creative)  # reads only the picture of an ad without words
                 standing = studio.stand_one(creative, usual_rate=usual, read_pictures=False)
         except AdCreativeError as error:
             return fragments.problem(error), record_fault(error)
@@ -223,7 +221,7 @@ class Handlers:
             settings = search_settings(creative, wish, self.studio.direction_names)
             settings = self.choices.with_writer(owner, settings)
             self._check_consent(owner, creative, wish)
-            picture(creative)  # refused here and now; a search that waits holds no pixels
+            picture(creative)  # refuses a bad picture at once; a waiting search holds no pixels
             self.bring(owner, form)
             self.belongings.note(owner, wish.brand_kit)
             ad = self.desk.find(owner).ad
@@ -245,10 +243,10 @@ class Handlers:
         yield from self._watch(owner, search)
 
     def _check_consent(self, owner: str, creative: Creative, wish: Wish) -> None:
-        """Refuse a search over real faces whose consent is not on record, before it begins.
+        """Refuse a search over real faces without a consent record, before the search starts.
 
         Raises:
-            AdCreativeError: no record was chosen, or it does not cover this ad today.
+            AdCreativeError: no record was chosen, or the record does not cover this ad today.
         """
         if not creative.has_image or wish.faces != FACES_ALLOWED:
             return
@@ -259,12 +257,12 @@ class Handlers:
             raise AdCreativeError(f"The faces may not be edited: {refusal}.")
 
     def resume(self, owner: str) -> Iterator[Screen]:
-        """Show what the owner saw last again, and its search, such as after the page was closed; an empty screen without."""
+        """Yield the owner's last screen and search again, such as after the page was closed; an empty screen without one."""
         self.come_back(owner)
         brought = self.find_brought(owner)
         search = self.board.find(owner)
         if brought is not None:
-            self.desk.bring(owner, brought.ad)  # a page that opens has an empty form, into which this ad is put
+            self.desk.bring(owner, brought.ad)  # an opening page has an empty form, which this ad fills
         if search is None or brought is None or search.is_lost or search.ad != brought.ad:
             yield Screen()
             return
@@ -275,7 +273,7 @@ class Handlers:
         return search is not None and not search.job.is_finished
 
     def cancel(self, owner: str) -> str:
-        """Ask the owner's search to stop; what it has found until then is judged and shown."""
+        """Ask the owner's search to stop; the best edit so far is checked and shown."""
         search = self.board.find(owner)
         if search is None or search.job.is_finished:
             return fragments.note("Nothing is running.")
@@ -284,7 +282,7 @@ class Handlers:
         return fragments.note("Stopping. The best found so far is checked and shown.")
 
     def forget(self, owner: str) -> None:
-        """Stop the owner's work and delete everything of it: uploads, results, copies, and features of pictures."""
+        """Stop the owner's work and delete all its data: uploads, results, copies, and features of pictures."""
         self.come_back(owner)
         search = self.board.find(owner)
         self.board.take_down(owner)
@@ -294,16 +292,16 @@ class Handlers:
         self.belongings.erase(owner)
         drop_features = self.choices.forget_features(owner)
         self.was_read -= {one for one in self.was_read if one[0] == owner}
-        if search is not None:  # it may be writing its last pictures just now
+        if search is not None:  # the search may be writing its last pictures
             search.job.then(lambda: self._clear_up(search, drop_features))
 
     def _clear_up(self, search: Search, drop_features: Callable[[], None]) -> None:
-        """Delete what a forgotten search made after everything else was deleted."""
+        """Delete the files that a deleted search wrote after everything else was deleted."""
         self._drop(search)
         drop_features()
 
     def _drop(self, search: Search | None, owner: str = "") -> None:
-        """Delete what an earlier search of an owner made: nothing leads to it any more."""
+        """Delete the files of an owner's earlier search, which is no longer reachable."""
         if search is not None:
             self.desk.move(owner, search.ad, "drop")
         if search is None or not search.job.is_finished:
@@ -315,13 +313,13 @@ class Handlers:
                     shutil.rmtree(screen.run, ignore_errors=True)
 
     def leave(self, owner: str) -> None:
-        """Note that the owner's page was closed: after `keep_s` without a return, everything of it is deleted."""
+        """Register that the owner's page was closed: after `keep_s` without a return, all data of the owner is deleted."""
         has_any = self.belongings.has_any(owner) or self.choices.has_features(owner)
         if has_any or self.board.find(owner) is not None or self.desk.find(owner).ad:
             self.away.leave(owner)
 
     def _let_go(self, owner: str) -> None:
-        """Delete what belongs to a visit that is over; of a tab in a workspace nothing but its place in memory goes."""
+        """Delete the data of an ended visit; for a tab in a workspace, only its state in memory."""
         if not is_kept(owner):
             self.forget(owner)
         elif not self.is_running(owner):
@@ -345,7 +343,7 @@ class Handlers:
         yield screen
 
     def choose(self, owner: str, choice: str | None) -> Screen:
-        """Take another of the edits that the search found, whatever the models say of it: the result states that.
+        """Replace the result by another edit of the search, regardless of the models' verdict, which the result states.
 
         Raises:
             AdCreativeError: no search, or no edit of that name.
@@ -357,7 +355,7 @@ class Handlers:
         return self._replace(owner, lambda opened: opened.session.choose(number, is_forced=True))
 
     def use_words(self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None) -> Screen:
-        """Put words, and a picture, of the user's own on the edit, scored again; the result states what three models say.
+        """Apply the user's own words and picture to the edit and score again; the result states the verdict of three models.
 
         Raises:
             AdCreativeError: there is no result yet.
@@ -368,7 +366,7 @@ class Handlers:
         return self._replace(owner, lambda opened: opened.session.reword(opened.outcome, *words, own_u8=own_u8))
 
     def find_creative(self, owner: str) -> Creative:
-        """Return the ad that the owner's result is of, as it was brought.
+        """Return the uploaded ad of the owner's result.
 
         Raises:
             AdCreativeError: there is no result yet.
@@ -379,7 +377,7 @@ class Handlers:
         return screen.creative
 
     def _replace(self, owner: str, change: Callable[[Opened], EditOutcome]) -> Screen:
-        """Show what `change` makes of the owner's open outcome in place of it."""
+        """Replace the owner's open outcome by the result of `change`, and show the result."""
         search, screen = self.board.find(owner), self.find_screen(owner)
         if search is None or screen is None or screen.creative is None:
             raise AdCreativeError(NO_EDIT)
@@ -395,12 +393,12 @@ class Handlers:
         return chosen
 
     def find_screen(self, owner: str) -> Screen | None:
-        """Return the last screen of the ad that is on the owner's page; None when there is none, or it is of another ad."""
+        """Return the last screen of the ad on the owner's page; None without one, or while another ad is on the page."""
         search = self.board.find(owner)
         return search.screen if search is not None and search.ad == self.desk.find(owner).ad else None
 
     def find_run(self, owner: str) -> tuple[Path, Creative]:
-        """Return the folder of the owner's edit, and the ad as it was brought.
+        """Return the folder of the owner's edit, and the uploaded ad.
 
         Raises:
             AdCreativeError: there is no edit yet.

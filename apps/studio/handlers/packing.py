@@ -1,6 +1,6 @@
-"""The pack of an approved version, one zip: what goes to the platform in one folder, what stays with its owner in another.
+"""The pack of an approved version, one zip: one folder for the platform, one folder that stays with its owner.
 
-Only pictures that the approval covers go to the platform, each with the bytes that it had then.
+Only pictures covered by the approval go to the platform, each with its bytes at the time of the approval.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from adcreative.provenance.sidecar import sidecar_path, write_whole
 PACKAGE, AUDIT, PUBLIC = "ad-package.zip", "audit.jsonl", "public"
 UPLOAD, TECHNICAL, README, WORDS, DELIVERY = "upload", "technical", "README.txt", "words.txt", "delivery"
 MAX_MEMBER_BYTES, MAX_PICTURE_BYTES, MAX_SHAPES = 5 * 1024**2, 64 * 1024**2, 20
-MAX_PACK_BYTES = 256 * 1024**2  # unpacked, of one pack or of those that are packed in one
+MAX_PACK_BYTES = 256 * 1024**2  # unpacked, of one pack or of the packs combined in one
 CAMPAIGN = "campaign.json"
 MEMBERS = ("results.jsonl", "results.run.json", CAMPAIGN)
-PLAN = "plan/plan.json"  # there when the test was planned
+PLAN = "plan/plan.json"  # present when the test was planned
 _LINES = (("Headline", "headline_edited"), ("Description", "description_edited"), ("Button", "cta_edited"))
 
 
 class NotAPack(AdCreativeError):
-    """A file that is no pack of this app, or a damaged one."""
+    """The file is no pack of this app, or is damaged."""
 
     def __init__(self) -> None:
         super().__init__(f"This is not a package of this app. Choose the zip that you got here, such as {PACKAGE}.")
 
 
 def list_loose(run: Path) -> list[Path]:
-    """Return what people open first, without unpacking: pictures with their sidecars, words, report, platform's file."""
+    """Return the files needed without unpacking: pictures with their sidecars, words, report, platform's file."""
     wanted = []
     for name, picture in _name_pictures(run).items():
         for path, called in ((picture, name), (sidecar_path(picture), f"{name}.provenance.json")):
@@ -52,12 +52,12 @@ def list_loose(run: Path) -> list[Path]:
 
 
 def write_package(run: Path) -> Path:
-    """Write the zip of a run folder, whole: README.txt, upload/ and technical/, without paths of this machine.
+    """Write the zip of a run folder atomically: README.txt, upload/ and technical/, without paths of this machine.
 
-    Previews stay out, and so does the picture whose faces were rebuilt and not edited: it is a yardstick, no ad.
+    Previews are excluded, and so is the picture with rebuilt, unedited faces: a reference for comparison, no ad.
 
     Raises:
-        AdCreativeError: nobody approved the version as it is now.
+        AdCreativeError: nobody approved the version in its current state.
     """
     allowed = approved_pictures(run)
     path, trail = run / PACKAGE, _write_public_trail(run)
@@ -66,7 +66,7 @@ def write_package(run: Path) -> Path:
     uploads = {f"{UPLOAD}/{name}": one for name, one in _name_pictures(run).items()}
     if (run / PLAN).is_file() and (original := _find_original(run)) is not None:
         stem = Path(row["original_image"]).name.partition(".original.")[0]
-        uploads[f"{UPLOAD}/{stem}_original{original.suffix}"] = original  # the other half of the test
+        uploads[f"{UPLOAD}/{stem}_original{original.suffix}"] = original  # the control of the test
     uploads[f"{UPLOAD}/{WORDS}"] = run / PUBLIC / WORDS
     uploads |= {f"{UPLOAD}/{one.relative_to(run / DELIVERY).as_posix()}": one for one in _platform_files(run)}
     packed = io.BytesIO()
@@ -96,30 +96,29 @@ def _read_version(run: Path) -> dict[str, Any]:
 
 
 def _name_pictures(run: Path) -> dict[str, Path]:
-    """Return plain name -> picture of the version, in all shapes that its row names; each picture once: its own stays where a
-    shape equals it."""
+    """Return plain name -> picture of the version in all its shapes; of identical pictures, the version's own is kept."""
     row = _read_version(run)
     named = [*(one["image"] for one in row.get("sizes") or ()), row.get("edited_image")]
     there = [run / name for name in named if name and (run / name).is_file()]
-    pictures = {one.read_bytes(): one for one in there}  # its own comes last
+    pictures = {one.read_bytes(): one for one in there}  # the version's own picture comes last
     return {name_picture(one.name): one for one in sorted(pictures.values())}
 
 
 def name_picture(name: str) -> str:
-    """Return what a picture of a run is called outside: "ad.edited.9x16.png" is "ad_version-B_9x16.png"."""
+    """Return the public name of a picture of a run: "ad.edited.9x16.png" becomes "ad_version-B_9x16.png"."""
     stem, _, rest = name.partition(".edited.")
     shape, _, suffix = rest.rpartition(".")
     return "_".join(filter(None, (stem, "version-B", shape))) + f".{suffix}"
 
 
 def _find_original(run: Path) -> Path | None:
-    """Return the picture of the ad as it was brought; None without one."""
+    """Return the picture of the uploaded ad; None without one."""
     path = run / "original" / Path(_read_version(run)["file_name"]).name
     return path if path.is_file() else None
 
 
 def _platform_files(run: Path) -> list[Path]:
-    """Return the file of a platform, and the pictures that it names, those of the original among them."""
+    """Return the file of a platform, and the pictures named in that file, including the original's."""
     found = sorted((run / DELIVERY).rglob("*.*"))
     return [path for path in found if path.is_file() and not re.match(r"\.|.*\.(failures|provenance)\.", path.name)]
 
@@ -128,13 +127,13 @@ def _technical_files(run: Path, uploads: set[Path]) -> Iterator[Path]:
     for member in sorted(run.rglob("*")):
         parts = set(member.relative_to(run).parts)
         is_wanted = member.is_file() and member not in uploads and not {"preview", PUBLIC} & parts
-        is_wanted = is_wanted and not member.name.startswith(".")  # what other commands keep of a folder
-        if is_wanted and PACKAGE not in member.name and ".control." not in member.name:  # nor drafts of a killed pack
+        is_wanted = is_wanted and not member.name.startswith(".")  # hidden files of other commands
+        if is_wanted and PACKAGE not in member.name and ".control." not in member.name:  # nor partial files of a killed pack
             yield member
 
 
 def say_words(row: Mapping[str, Any]) -> str:
-    """Return the words of the version, ready to be pasted."""
+    """Return the words of the version, ready for pasting."""
     return "".join(f"{label}: {row[name]}\n" for label, name in _LINES if row.get(name))
 
 
@@ -153,7 +152,7 @@ def _say_pack(run: Path, uploads: Mapping[str, Path]) -> str:
 
 
 def note_campaign(run: Path, name: str) -> None:
-    """Note what campaign a version is packed for; "": it is approved, and not packed yet."""
+    """Record the campaign of a version; "": approved, but not packed."""
     (run / CAMPAIGN).write_text(json.dumps({"campaign": name}, ensure_ascii=False), encoding="utf-8")
 
 
@@ -166,7 +165,7 @@ def _say_plan(plan: Path) -> str:
 
 
 def say_names(arms: Sequence[Mapping[str, Any]]) -> str:
-    """Return what both ads of a test are to be called."""
+    """Return a text with the names of both ads of a test."""
     control, edited = ([arm["name"] for arm in arms if (arm["arm"] == "control") is is_control] for is_control in (True, False))
     listed = [("your ad as it was", control), ("this version", edited)]
     named = "".join(f"  {name}  ({said})\n" for said, names in listed for name in names)
@@ -174,7 +173,7 @@ def say_names(arms: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _write_public_trail(run: Path) -> Path:
-    """Write the audit trail as it may leave: files by their names, without the folders and seals of this machine."""
+    """Write the audit trail for publication: files by name, without the folders and seals of this machine."""
     path = run / PUBLIC / AUDIT
     events = [{name: value for name, value in event.items() if name not in ("run", "seal")} for event in read_events(run)]
     events = [{**event, "path": Path(event["path"]).name} if event.get("path") else event for event in events]
@@ -184,12 +183,12 @@ def _write_public_trail(run: Path) -> Path:
 
 @contextmanager
 def open_pack(package: Path, allowance: Allowance | None = None) -> Iterator[ZipReader]:
-    """Open a pack, for what reads it in the `with`: a member that is missing or of another shape makes it none of ours.
+    """Open a pack as a context manager; a missing or malformed member raises NotAPack.
 
     Args:
-        allowance: shared with other packs; None: MAX_PACK_BYTES for this one.
+        allowance: limit shared with other packs; None: MAX_PACK_BYTES for this pack.
     Raises:
-        AdCreativeError: no package of ours, a damaged one, or too large.
+        AdCreativeError: the file is no pack of this app, is damaged, or is too large.
     """
     try:
         with ZipReader(package, allowance or Allowance(MAX_PACK_BYTES)) as archive:
@@ -208,16 +207,16 @@ def read_member(archive: ZipReader, name: str) -> bytes:
     """Return a small member of a pack.
 
     Raises:
-        PackedError: there is none, or it is larger than any of ours.
+        PackedError: the member is missing, or too large.
     """
     return archive.read(name, MAX_MEMBER_BYTES)
 
 
 def read_row(package: Path) -> tuple[dict[str, Any], str]:
-    """Return the line of results.jsonl of the version in a pack, and the campaign that it was packed for ("": none).
+    """Return the line of results.jsonl of a pack's version, and the campaign of the pack ("": none).
 
     Raises:
-        AdCreativeError: not a package of ours.
+        AdCreativeError: the file is no pack of this app.
     """
     with open_pack(package) as archive:
         row = json.loads(read_member(archive, f"{TECHNICAL}/results.jsonl").splitlines()[0])
@@ -225,10 +224,10 @@ def read_row(package: Path) -> tuple[dict[str, Any], str]:
 
 
 def unpack(package: Path, directory: Path) -> tuple[Path, str]:
-    """Take the small files that identify a run out of a package, its plan and who approved it; return its folder and campaign.
+    """Unpack the small files that identify a run, with its plan and approval; return the run folder and the campaign.
 
     Raises:
-        AdCreativeError: not a package of ours.
+        AdCreativeError: the file is no pack of this app.
     """
     run = directory / "package"
     run.mkdir(exist_ok=True, mode=0o700)
@@ -243,12 +242,12 @@ def unpack(package: Path, directory: Path) -> tuple[Path, str]:
 
 
 def unpack_version(package: Path, directory: Path) -> Path:
-    """Take out of a package all that an approval covers, pictures and sidecars among it; return the run folder.
+    """Unpack everything covered by an approval, including pictures and sidecars; return the run folder.
 
-    A picture that the pack lacks stays out, so that the approval does not hold.
+    A picture missing in the pack stays missing, so that the approval is invalid.
 
     Raises:
-        AdCreativeError: not a package of ours.
+        AdCreativeError: the file is no pack of this app.
     """
     run, _ = unpack(package, directory)
     with open_pack(package) as archive:
@@ -262,7 +261,7 @@ def unpack_version(package: Path, directory: Path) -> Path:
 
 
 def _read_covered(archive: ZipReader, row: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
-    """Yield name in the run and content of the pictures of a row, their sidecars, and the ad as it was brought."""
+    """Yield path in the run and content of a row's pictures, their sidecars, and the uploaded ad."""
     shapes = [str(one["image"]) for one in row.get("sizes") or ()]
     pictures = [*(str(row[name]) for name in ("original_image", "edited_image") if row.get(name)), *shapes]
     if len(shapes) > MAX_SHAPES or not all(re.fullmatch(r"images/[^/\\]+", name) for name in pictures):
@@ -272,7 +271,7 @@ def _read_covered(archive: ZipReader, row: Mapping[str, Any]) -> Iterator[tuple[
     for name in (*pictures, *(f"{name}.provenance.json" for name in pictures), brought, "original/metadata.csv"):
         called = [f"{TECHNICAL}/{name}", f"{UPLOAD}/{name_picture(Path(name).name)}"]
         if name in shapes:
-            called.append(own)  # a shape that equals the version's own picture is packed once
+            called.append(own)  # a shape identical to the version's own picture is packed once
         if name == brought and row.get("original_image"):
             stem = Path(row["original_image"]).name.partition(".original.")[0]
             called.append(f"{UPLOAD}/{stem}_original{Path(name).suffix}")

@@ -1,7 +1,7 @@
-"""Tests that were planned, and the packs of the versions in them: what a visit keeps, and what comes back as a file.
+"""Planned tests and the packs of their versions: storage during a visit, and reading from an uploaded file.
 
-A visit keeps what it approved and planned (`Shelf`) in its owner's folder, so that a later search does not take it, and it goes
-with everything else of the owner's. A test ends weeks later: then its pack comes back, that of one version or of all of them.
+A visit stores its approved versions and planned tests (`Shelf`) in the owner's folder, where a later search leaves them;
+they are deleted with the owner's data. A test ends weeks later: the user then uploads the pack of one or all versions.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ from .uploads import PICTURES
 TEST, TEST_PACK, PLAN_FOLDER, READ_OUT = "test.json", "next-test.zip", "plan", "read-out.json"
 MAX_PACKS, MAX_PLANS = 20, 20
 MAX_TEST_BYTES = 1024**3  # unpacked, of the pictures of all versions in a test
-_STAND_IN = {"daily_impressions": 10_000, "baseline_ctr": 0.01}  # of a pack without a plan: only names and ids are taken of it
+_STAND_IN = {"daily_impressions": 10_000, "baseline_ctr": 0.01}  # for a pack without a plan: only names and ids are used
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
     """A planned test: the folder of its plan, the campaign, and the pack of each version, in the order of the plan's tests.
 
-    A pack that is not at hand (nobody approved the version yet) is a path where nothing lies.
+    The path of an unavailable pack (the version is not approved yet) does not exist.
     """
 
     plan: Path
@@ -62,23 +62,23 @@ class Planned:
 
     @property
     def name(self) -> str:
-        """What the test is known by: 16 hexadecimal digits, as in its address."""
+        """Id of the test: 16 hexadecimal digits, as in its address."""
         return self.plan.parent.name
 
     @property
     def planned_at(self) -> datetime:
-        """When it was planned."""
+        """Time of planning."""
         return datetime.fromtimestamp((self.plan / "plan.json").stat().st_mtime, UTC).astimezone()
 
     @property
     def read_out(self) -> dict[str, Any]:
-        """Answers ("tests") that results gave last, the name of their file and when; empty before there are any."""
+        """The latest answers ("tests"), with the name of the results file and the time; empty before the first results."""
         path = self.plan.parent / READ_OUT
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return found
 
     def keep_read_out(self, answers: Sequence[dict[str, Any]], results: str) -> None:
-        """Keep what results say of the test."""
+        """Store the answers of the results to the test."""
         told = {"tests": list(answers), "results": results, "at": datetime.now(UTC).astimezone().isoformat()}
         write_whole(self.plan.parent / READ_OUT, json.dumps(told, ensure_ascii=False).encode())
 
@@ -89,7 +89,7 @@ class Planned:
 
     @property
     def names(self) -> list[str]:
-        """What the versions are called: by their new words, or by numbers where these are equal or missing."""
+        """Names of the versions: their new words, or numbers where the words are equal or missing."""
         edited = [next(arm for arm in test["arms"] if arm["arm"] != "control") for test in self.tests]
         names = [str(arm["headline"] or arm["file_name"] or "") for arm in edited]
         is_clear = len(set(names)) == len(names) and all(names)
@@ -98,12 +98,12 @@ class Planned:
 
 @dataclass(frozen=True)
 class Shelf:
-    """What one owner approved and planned in this visit, below a folder of theirs."""
+    """The approved versions and planned tests of one owner in this visit, in a subfolder of the owner."""
 
     folder: Path
 
     def keep_pack(self, run: Path) -> None:
-        """Keep the pack of an approved version; the latest MAX_PACKS are kept."""
+        """Store the pack of an approved version; the latest MAX_PACKS are kept."""
         path = self.find_pack(run)
         if not (run / CAMPAIGN).is_file():
             note_campaign(run, "")
@@ -113,11 +113,11 @@ class Shelf:
             old.unlink()
 
     def find_pack(self, run: Path) -> Path:
-        """Return where the pack of a run lies, or will lie once its version is approved."""
+        """Return the path of a run's pack, which exists once the version is approved."""
         return self.folder / "packs" / f"{run.name}.zip"
 
     def keep_copy(self, pack: Path) -> Path:
-        """Keep a copy of a pack that a test is planned with, while the plan is kept: uploads go sooner than a visit ends."""
+        """Store a copy of a planned test's pack as long as the plan: uploads are deleted before the visit ends."""
         content = pack.read_bytes()
         path = self.folder / "tested" / f"{hashlib.sha256(content).hexdigest()[:16]}.zip"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -126,7 +126,7 @@ class Shelf:
 
     @property
     def packs(self) -> dict[str, Path]:
-        """The packs of approved versions by what each is called, the latest first."""
+        """The packs of approved versions by name, the latest first."""
         found: dict[str, Path] = {}
         for path in _by_age(self.folder.glob("packs/*.zip")):
             row, campaign = read_row(path)
@@ -137,7 +137,7 @@ class Shelf:
         return found
 
     def keep_plan(self, plan: Path, campaign: str, packs: Sequence[Path]) -> Planned:
-        """Keep the plan that was written into a folder, with where the packs of its versions lie, in its own order."""
+        """Store a plan with the paths of its versions' packs, in the order of the plan."""
         content = (plan / "plan.json").read_bytes()
         ids = sorted(arm["variant_id"] for test in json.loads(content)["tests"] for arm in test["arms"])
         kept = self.folder / "plans" / hashlib.sha256("".join(ids).encode()).hexdigest()[:16]
@@ -153,7 +153,7 @@ class Shelf:
         return Planned(plan=kept / PLAN_FOLDER, campaign=campaign, packs=tuple(packs))
 
     def _drop_copies(self) -> None:
-        """Delete copies of packs that no test needs any more."""
+        """Delete copies of packs that no test needs."""
         needed = {pack for one in self.plans for pack in one.packs}
         for copy in self.folder.glob("tested/*.zip"):
             if copy not in needed:
@@ -161,7 +161,7 @@ class Shelf:
 
     @property
     def plans(self) -> list[Planned]:
-        """The tests that were planned in this visit, the latest first."""
+        """The tests planned in this visit, the latest first."""
         found = []
         for folder in _by_age(self.folder.glob("plans/*")):
             told = json.loads((folder / TEST).read_text(encoding="utf-8"))
@@ -170,7 +170,7 @@ class Shelf:
         return found
 
     def forget_runs(self, names: Iterable[str]) -> list[str]:
-        """Delete the packs of these runs, and the tests that they are in; return what these tests were known by."""
+        """Delete the packs of these runs, and the tests that use the packs; return the ids of the deleted tests."""
         packs = [pack for name in names if (pack := self.find_pack(Path(name))).is_file()]
         stems = {one for pack in packs for one in (pack.stem, hashlib.sha256(pack.read_bytes()).hexdigest()[:16])}
         gone = [one for one in self.plans if stems & {pack.stem for pack in one.packs}]
@@ -188,12 +188,12 @@ def find_shelf(handlers: Handlers, owner: str) -> Shelf:
 
 
 def _by_age(paths: Any) -> list[Path]:
-    """Return paths, the latest first."""
+    """Return paths sorted by modification time, the latest first."""
     return sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def write_test_pack(planned: Planned, out: Path) -> Path:
-    """Write the pack of a whole test: each version beside its original under upload/, plan and packs under technical/."""
+    """Write the pack of a whole test: each version next to its original under upload/, plan and packs under technical/."""
     packed, allowance = io.BytesIO(), Allowance(MAX_TEST_BYTES)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         folders = []
@@ -212,9 +212,9 @@ def write_test_pack(planned: Planned, out: Path) -> Path:
 
 
 def list_uploads(names: Sequence[str]) -> dict[str, str]:
-    """Return name -> member of what goes to the platform: pictures and words of a pack, and the original where it is not there.
+    """Return name -> member of a pack's public files: pictures, words, and the original if missing among them.
 
-    A platform's file stays out: it has the names of the campaign that the version was packed for.
+    A platform's file is excluded: its names belong to the campaign of the version's pack.
     """
     found, originals = {}, {}
     for member in names:
@@ -243,12 +243,12 @@ def _say_test(planned: Planned, folders: Sequence[str]) -> str:
 
 
 def read_planned(package: Path, folder: Path) -> Planned:
-    """Unpack what identifies a test out of the pack of one version, or of a whole test.
+    """Read a test from the pack of one version, or of a whole test.
 
-    A version that was packed without a plan is given the one that its names would have had.
+    A version packed without a plan gets the plan derived from its names.
 
     Raises:
-        AdCreativeError: no pack of this app, or one that is too large.
+        AdCreativeError: the file is no pack of this app, or is too large.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)

@@ -1,4 +1,4 @@
-"""What an export says of the tests that were planned: winner, loser or go on for each, and how the predictions held."""
+"""Answers of an export about planned tests (winner, loser or go on), and the accuracy of the predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WINNERS, ROWS = "winners.json", "rows.json"  # paths in the order of the page: p
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """A platform's export, a mapping of its columns, what ads are compared by, and the folder that answers are written into."""
+    """A platform's export, a mapping of its columns, the metric for comparing ads, and the output folder."""
 
     path: Path
     metric: str
@@ -31,8 +31,8 @@ class Results:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """tests: as `pipeline.read_out` writes them, each with what its version is called ("version") and whether its pack is at
-    hand ("has_pack"). waiting: tests of the pack that was brought without results of both ads: version, and names of its ads.
+    """tests: as written by `pipeline.read_out`, each with its version's name ("version") and whether its pack is available
+    ("has_pack"). waiting: tests of the uploaded pack without results of both ads: version, and names of its ads.
     """
 
     tests: list[dict[str, Any]] = field(default_factory=list)
@@ -40,21 +40,21 @@ class Answers:
 
 
 def read_all(asked: Results, package: Path | None, kept: Sequence[Planned]) -> tuple[Answers, AccountView]:
-    """Read out the tests that an export is of, and rank its ads.
+    """Read out the tests in an export, and rank its ads.
 
     Args:
-        package: the pack of a version, or of a test, that was brought. kept: the tests of this visit.
+        package: the uploaded pack of a version or a test. kept: the tests of this visit.
     Raises:
-        AdCreativeError: the export cannot be used, or `package` is none of this app.
+        AdCreativeError: the export cannot be used, or `package` is no pack of this app.
     """
     brought = read_planned(package, asked.folder / "pack") if package else None
     return read_tests(asked, brought, kept), read_predicted(asked, brought)
 
 
 def read_tests(asked: Results, brought: Planned | None, kept: Sequence[Planned]) -> Answers:
-    """Read out every planned test that the results are of: those of the pack that was brought, and those of the visit.
+    """Read out every planned test with results: tests of the uploaded pack, and tests of the visit.
 
-    The packs of the versions are noted in the order in which the page lists them, for whoever takes a winner (`find_listed`).
+    The packs of the versions are stored in the order of the page, for the choice of a winner (`find_listed`).
     """
     answers, packs, known = Answers(), list[str](), set[str]()
     for planned in [*([brought] if brought is not None else []), *kept]:
@@ -77,38 +77,38 @@ def read_tests(asked: Results, brought: Planned | None, kept: Sequence[Planned])
 
 
 def _read_out(asked: Results, planned: Planned) -> dict[str, dict[str, Any]]:
-    """Return the answers of a plan by the names of its tests; nothing where the results have none of its ads."""
+    """Return the answers of a plan by the names of its tests; empty when the results have none of its ads."""
     out = asked.folder / "read-out.json"
     try:
         read_out(asked.path, out, plan=planned.plan, columns=asked.columns, metric=asked.metric, restart=True)
-    except AdCreativeError as error:  # the ranking is shown all the same
+    except AdCreativeError as error:  # the ranking is shown anyway
         log.info("no read-out: %s", error)
         return {}
     return {test["test"]: test for test in json.loads(out.read_text(encoding="utf-8"))["tests"]}
 
 
 def find_listed(folder: Path, name: str, place: int) -> Path | None:
-    """Return the file of WINNERS or ROWS that stands at a place (from 0) of what the page showed last; None without one."""
+    """Return the file at index `place` (from 0) of the page's last list WINNERS or ROWS; None without one."""
     try:
         paths = json.loads((folder / name).read_text(encoding="utf-8"))
-    except OSError:  # nothing was shown
+    except OSError:  # no list was shown
         return None
     found = Path(paths[place]) if 0 <= place < len(paths) and paths[place] else None
     return found if found is not None and found.is_file() else None
 
 
 def match_pictures(names: Sequence[str], pictures: Mapping[str, Path]) -> dict[str, Path]:
-    """Return the pictures of ads by the ads' names, which are the names of their files, with or without the ending.
+    """Return the pictures of ads by ad name, which equals the file name, with or without the extension.
 
     Args:
-        pictures: by the names of their files, without ending and in small letters.
+        pictures: by file name without extension, in lower case.
     """
     found = {name: pictures.get(Path(name).stem.casefold()) or pictures.get(name.casefold()) for name in names}
     return {name: path for name, path in found.items() if path is not None}
 
 
 def read_predicted(asked: Results, brought: Planned | None) -> AccountView:
-    """Rank the ads of an export, and hold its results against the predictions of the versions that were brought.
+    """Rank the ads of an export, and compare its results with the predictions of the uploaded versions.
 
     Raises:
         CatalogError: the export cannot be used.
@@ -120,7 +120,7 @@ def read_predicted(asked: Results, brought: Planned | None) -> AccountView:
         run, db = unpack(pack, place)[0], asked.folder / f"account.{number}.duckdb"
         try:
             views.append(_rank(asked, run=run, campaign=brought.campaign if brought is not None else "", db=db))
-        except CatalogError as error:  # neither of its ads ran, or the export is none: then the ranking says so
+        except CatalogError as error:  # none of its ads ran, or the file is no export: the ranking reports the error
             log.info("no predictions: %s", error)
     if not views:
         return _rank(asked)

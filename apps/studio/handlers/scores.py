@@ -1,4 +1,4 @@
-"""What is said of an ad before anything is searched: its picture, its score, its name on the page."""
+"""Display of an ad before any search: its picture, its score, its name on the page."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def say_score(creative: Creative, standing: Standing, cards: Sequence[dict[str, 
 def say_picture(
     creative: Creative, find_faces: Callable[[Creative], Sequence[Any] | None]
 ) -> tuple[str, list[str], bool]:  # fmt: skip
-    """Return a fragment of a picture's size, formats and faces, or why it cannot be used; a name for each face that can be
-    edited, such as "Face 1"; whether the question about faces has a sense."""
+    """Return a fragment of a picture's size, formats and faces, or of the error; a name for each editable face, such as
+    "Face 1"; and whether to ask the question about faces."""
     try:
         image_u8 = picture(creative)
         faces = find_faces(creative)
@@ -53,12 +53,12 @@ def say_picture(
 
 
 def is_accented(texts: Iterable[str]) -> bool:
-    """Return whether a letter with an accent is in these texts; then others may have lost theirs."""
+    """Return whether a letter with an accent is in these texts, so that other letters may have lost an accent."""
     return any(letter.isalpha() and unicodedata.decomposition(letter) for text in texts for letter in text)
 
 
 def label_ad(creative: Creative, size_px: int = THUMBNAIL_PX) -> tuple[str, Preview | None]:
-    """Return what an ad is called on the page, and its picture, at most `size_px` long."""
+    """Return the name of an ad on the page, and its picture with a longest side of at most `size_px`."""
     called, path = call_ad(creative), creative.image_path
     if creative.image_u8 is not None or path is None or not path.is_file():
         return called, _draw_thumbnail(creative, size_px)
@@ -67,7 +67,7 @@ def label_ad(creative: Creative, size_px: int = THUMBNAIL_PX) -> tuple[str, Prev
 
 
 def forget_pictures() -> None:
-    """Forget the small pictures that were kept since words are changed more often than pictures."""
+    """Empty the cache of small pictures, which serves changes of words."""
     _draw_file.cache_clear()
 
 

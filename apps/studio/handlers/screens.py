@@ -1,4 +1,4 @@
-"""From an outcome of the search to what is shown of it: pictures to compare, a file to take, and the run folder behind it."""
+"""The screen of a search's outcome: pictures to compare, a file to download, and the run folder."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ Pair = tuple[Path, Path]
 
 @dataclass(frozen=True, kw_only=True)
 class Screen:
-    """What a search shows: a progress fragment, then the pictures to compare, the result, the file to take and its record.
+    """The screen of a search: a progress fragment, then the pictures to compare, the result, the file to download, the record.
 
-    cards: other edits, as a fragment; choices: the names of those that can be taken instead. run: the folder that the later
-    steps work on; it never leaves this process, and neither do creative, key (of the open outcome) and wish (what was asked
-    for). ad is what the ad is known by, shown what this result of it is known by: an approval names the latter. shapes: the
-    pictures of further shapes that were shown, with the sha256 of each.
+    cards: other edits, as a fragment; choices: the names of the selectable edits. run: the folder of the later steps; run,
+    creative, key (of the open outcome) and wish (the user's request) never leave this process. ad is the id of the ad, shown
+    the id of this result, which an approval names. shapes: the pictures of further shapes that were shown, with their sha256.
     """
 
     progress: str = ""
@@ -54,8 +53,8 @@ class Screen:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What a page shows of an ad: what the ad is known by, its score (fragment and record), the explanation of it (fragment
-    and page to download), each None before it was asked for, its mock-ups, and its screen."""
+    """The data of an ad on a page: its id, score (fragment and record) and explanation (fragment and file), None before their
+    first request, mock-ups and screen."""
 
     ad: str
     score: tuple[str, dict[str, Any]] | None
@@ -66,7 +65,7 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Brought:
-    """An ad that a search works on: what it is known by, the creative, its pixels, and what was asked for."""
+    """The ad of a search: its id, the creative, its pixels, and the user's request."""
 
     ad: str
     creative: Creative
@@ -76,7 +75,7 @@ class Brought:
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """An edit that other versions can still be taken of: the session that found it, and its outcome as it is shown."""
+    """An edit with selectable alternatives: its search session, and the outcome on the page."""
 
     session: Session
     outcome: EditOutcome
@@ -112,13 +111,13 @@ def show_outcome(brought: Brought, opened: Opened, folder: Path, *, studio: Stud
 
 
 def safe_stem(result: dict[str, Any]) -> str:
-    """A file name that is safe on every system, from what the user called the creative."""
+    """Return a file name that is safe on every system, from the user's name for the creative."""
     stem = re.sub(r"[^\w-]+", "-", Path(result.get("file_name") or "creative").stem).strip("-_")
     return stem[:60] or "creative"
 
 
 def _save_pair(before: np.ndarray, after: np.ndarray, directory: Path) -> Pair:
-    """Save both pictures at one preview size; the slider lays them over each other pixel by pixel."""
+    """Save both pictures at one preview size, for the slider that overlays them pixel by pixel."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     height, width = before.shape[:2]
     scale = min(1.0, PREVIEW_PX / max(height, width))
@@ -130,7 +129,7 @@ def _save_pair(before: np.ndarray, after: np.ndarray, directory: Path) -> Pair:
 
 
 def _find_taken(alternatives: Sequence[Any], result: Mapping[str, Any]) -> int | None:
-    """Return which of the alternatives the result is, counted from 1, or None."""
+    """Return the number of the alternative equal to the result, counted from 1, or None."""
     for number, one in enumerate(alternatives, 1):
         words = {"headline": one.headline, "description": one.description}
         has_words = all(text == result[f"{kind}_edited"] for kind, text in words.items())

@@ -1,4 +1,4 @@
-"""One search of an edit: the work, who waits for it, and the best edit so far while it runs."""
+"""One search of an edit: the work, its state, and the best edit so far."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ LIVE_PX = 360
 
 @dataclass(kw_only=True)
 class Watch:
-    """What is seen of a search while it runs: its best edit so far. is_cancelled: its owner asked it to stop, so what it found
-    until then is kept; a search that is stopped for another reason leaves nothing."""
+    """The visible state of a running search: the best edit so far. is_cancelled: the owner asked for a stop, which keeps the
+    result so far; a search stopped for another reason leaves nothing."""
 
     headline: str = ""
     picture: Preview | None = None
@@ -48,8 +48,8 @@ class Watch:
 
 @dataclass(kw_only=True)
 class Search:
-    """A search on the board: its job, which returns the last screen, its place in the line for the model, what its ad is
-    known by, the ad as it was brought, what is seen of it, and the screen of another edit that was taken instead."""
+    """A search on the board: its job (result: the last screen), its ticket in the model queue, the ad's id, the uploaded ad,
+    the visible state, and the screen of another edit if the user chose one."""
 
     job: Job[Screen]
     ticket: Ticket
@@ -60,12 +60,12 @@ class Search:
 
     @property
     def is_lost(self) -> bool:
-        """True when the search was stopped by something else than its owner's wish to see what it has."""
+        """True when the search was stopped for another reason than its owner's request for the result so far."""
         return self.job.is_stopped and not self.watch.is_cancelled
 
     @property
     def screen(self) -> Screen | None:
-        """The last screen; None while the search runs, or when it was stopped before it had found anything."""
+        """The last screen; None while the search runs, or when it was stopped without any result."""
         if not self.job.is_finished or self.is_lost:
             return None
         screen = self.chosen or self.job.result()
@@ -74,9 +74,9 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """The work of a search: wait for the model, search, make the last screen; a fault becomes a screen."""
+    """The work of a search: wait for the model, search, build the last screen; an exception becomes a screen."""
 
-    handlers: Any  # the Handlers that started it
+    handlers: Any  # the Handlers that started the search
     owner: str
     brought: Brought
     settings: ImproveSettings
@@ -88,7 +88,7 @@ class Task:
         is_found = screen.record.get("status") in ("edited", "kept")
         said = {"shown": screen.shown} if is_found else {}
         self.handlers.desk.move(self.owner, self.brought.ad, "find" if is_found else "drop", **said)
-        self.handlers.desk.tell_scored(self.owner, self.brought.ad)  # what it made way for is begun again
+        self.handlers.desk.tell_scored(self.owner, self.brought.ad)  # restarts the work that the search displaced
         return screen
 
     def _work(self, report: Rounds, should_stop: ShouldStop) -> Screen:

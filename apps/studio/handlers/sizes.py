@@ -1,7 +1,7 @@
-"""The picture of a version in the shapes it will run in: laid out before it is approved, so that an approval covers them.
+"""The picture of a version in further shapes: laid out before the approval, so that the approval covers the shapes.
 
-Without Gradio, as `one_ad`. The shapes stand in the run's row, beside the picture: the pack and the approval find them there.
-An ad that is kept as it was has no run and nothing to approve: its shapes are files to take.
+Without Gradio. The run's row lists the shapes next to the picture, where the pack and the approval read them.
+An ad kept unchanged has no run and nothing to approve: its shapes are only files to download.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Sizes:
     handlers: Handlers
 
     def watch(self, lay_out: Callable[[Count], Laid]) -> Iterator[str | Laid]:
-        """Yield a fragment that says which shape is being laid out, at each change, and at last what `lay_out` returns."""
+        """Yield a fragment with the shape in progress at each change, and finally the result of `lay_out`."""
         job = Job(work=lambda report, _: lay_out(lambda done, total: report(done, total, 0.0))).start()
         said = ""
         for state in job.states():
@@ -52,7 +52,7 @@ class Sizes:
         yield job.result()
 
     def lay_out(self, owner: str, ratios: Sequence[str] | None, tell: Count = uncounted) -> Answer:
-        """Write the shapes of the owner's version, of RATIOS, in place of those before; none chosen: there are none."""
+        """Write the chosen shapes (of RATIOS) of the owner's version in place of earlier shapes; none chosen: delete all."""
 
         def work() -> Answer:
             run, creative = self.handlers.find_run(owner)
@@ -66,7 +66,7 @@ class Sizes:
             opened = self.handlers.outcomes.get(screen.key)
             if opened is None:
                 raise AdCreativeError(GONE)
-            stem = screen.download.stem  # such as "ad.edited", so that they are packed as its picture is
+            stem = screen.download.stem  # such as "ad.edited", so that the shapes are packed like the picture
             with self._while_laid_out(owner, screen):
                 _forget_sizes(run)
                 with self.handlers.model_queue.quick():
@@ -80,10 +80,10 @@ class Sizes:
 
     @contextmanager
     def _while_laid_out(self, owner: str, screen: Screen) -> Iterator[None]:
-        """Let nobody approve the version before its shapes stand: an approval is of what was seen.
+        """Block an approval of the version until its shapes are done: an approval covers only what was seen.
 
         Raises:
-            AdCreativeError: its shapes are being laid out already.
+            AdCreativeError: the shapes are being laid out already.
         """
         desk = self.handlers.desk
         desk.move(owner, screen.ad, "lay", shown=screen.shown)
@@ -93,7 +93,7 @@ class Sizes:
             desk.move(owner, screen.ad, "laid", shown=screen.shown)
 
     def _note_shown(self, owner: str, screen: Screen, shapes: Sequence[Path]) -> None:
-        """Keep what the shapes are that the owner sees, unless another version was taken meanwhile."""
+        """Store the digests of the shapes shown to the owner, unless another version was chosen meanwhile."""
         search = self.handlers.board.find(owner)
         if search is not None and search.screen is not None and search.screen.shown == screen.shown:
             search.chosen = replace(search.screen, shapes={path: digest_file(path) for path in shapes})
@@ -101,7 +101,7 @@ class Sizes:
     def lay_out_kept(
         self, owner: str, ratios: Sequence[str] | None, tell: Count = uncounted
     ) -> tuple[str, list[Path] | None, dict[str, Any]]:
-        """Write the shapes of the owner's ad, which was kept as it was; return what is shown, the pictures, the record."""
+        """Write the shapes of the owner's unchanged ad; return the fragment, the pictures, the record."""
         files: list[Path] = []
 
         def work() -> Answer:
@@ -131,7 +131,7 @@ class Sizes:
 
 
 def _choose_shapes(ratios: Sequence[str] | None) -> list[str]:
-    """Return the ratios of the shapes that were ticked.
+    """Return the ratios of the ticked shapes.
 
     Raises:
         AdCreativeError: there is no such shape.

@@ -1,4 +1,4 @@
-"""What the later steps do with an edit: plan its test, approve it, pack it. Without Gradio, as `handlers`."""
+"""The later steps of an edit: plan its test, approve it, pack it. Without Gradio."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PLATFORM_FILES = {"google-editor": "google-ads-editor.csv", "meta-bulk": "meta-b
 NEEDS_RATE = (
     "How often are your ads clicked, in percent? An estimate such as 1.2 will do: how long the test must run depends on it."
 )
-GOOGLE_HEADLINE = 30  # characters of a headline of Google Ads; longer lines are descriptions
+GOOGLE_HEADLINE = 30  # longest headline of Google Ads in characters; longer lines are descriptions
 NEEDS_LINES = (
     "Google’s ads need three headlines of at most 30 characters, and two descriptions. Write the others into “Standing lines”, "
     "one a line."
@@ -44,12 +44,12 @@ Answer = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """The buttons after the search. Each works on the owner's edit as it is shown, and notes in its audit trail what it did."""
+    """The buttons after the search. Each one works on the owner's edit on the page, and logs to the edit's audit trail."""
 
     handlers: Handlers
 
     def shelf(self, owner: str) -> Shelf:
-        """Return what the owner approved and planned in this visit."""
+        """Return the owner's approved versions and planned tests of this visit."""
         return find_shelf(self.handlers, owner)
 
     def plan(self, owner: str, campaign: str | None, daily_impressions: float | None, own_ctr_percent: float | None) -> Answer:
@@ -74,7 +74,7 @@ class Steps:
         return say_faults(work)
 
     def disclosures(self, owner: str, markets: Sequence[str] | None) -> Answer:
-        """List what may have to be disclosed where the edit will run."""
+        """List possible disclosure duties in the edit's markets."""
 
         def work() -> Answer:
             run, _ = self.handlers.find_run(owner)
@@ -88,10 +88,10 @@ class Steps:
     def approve(
         self, owner: str, name: str | None, markets: Sequence[str] | None, is_read: bool | None, shown: str | None
     ) -> Answer:
-        """Note that a person approved the edit for these markets, and read what may have to be disclosed there.
+        """Record that a person approved the edit for these markets, and read the list of possible disclosure duties.
 
         Args:
-            shown: what the result on the page is known by ("shown" in its record).
+            shown: id of the result on the page ("shown" in its record).
         """
 
         def work() -> Answer:
@@ -104,7 +104,7 @@ class Steps:
             if not (name or "").strip():
                 raise Unanswered("Who approves it? Write the name.", "name")
             event = approve(run, by=name or "", markets=list(markets))
-            shutil.rmtree(run / DELIVERY, ignore_errors=True)  # of what was approved before
+            shutil.rmtree(run / DELIVERY, ignore_errors=True)  # files of an earlier approval
             Approvals(handlers=self.handlers).note(owner, "approve")
             self.shelf(owner).keep_pack(run)
             return step_fragments.approval(event), event
@@ -117,7 +117,7 @@ class Steps:
         """Pack an approved edit: pictures in full quality, results table, report, sidecar, audit trail, platform's file.
 
         Args:
-            lines: standing headlines and descriptions beside the version's own, which Google's ads need, one a line.
+            lines: headlines and descriptions that Google's ads need in addition to the version's own, one per line.
         """
         files: list[Path] = []
 
@@ -158,7 +158,7 @@ _AD = re.compile(r"(\S+)_(original|version-B)_acv[0-9a-f]{12}: ")
 
 
 def merge_notes(notes: Sequence[str]) -> list[str]:
-    """Return what is to be known of the ads of a test, each thing once, and of which of the two where it is of one alone."""
+    """Return the notes about the ads of a test without duplicates; a note about only one ad names that ad."""
     ads: dict[str, list[str]] = {}
     for note in notes:
         found = _AD.match(note)
@@ -168,7 +168,7 @@ def merge_notes(notes: Sequence[str]) -> list[str]:
 
 
 def say_faults(work: Callable[[], Answer]) -> Answer:
-    """Return what `work` returns, or the sentence that says why it could not."""
+    """Return the result of `work`, or a sentence about its error."""
     try:
         return work()
     except AdCreativeError as error:
@@ -182,7 +182,7 @@ def check_campaign(name: str | None) -> str:
     """Return the name of a campaign.
 
     Raises:
-        Unanswered: there is none.
+        Unanswered: the name is missing.
     """
     name = (name or "").strip()[:200]
     if not name:

@@ -1,7 +1,7 @@
-"""Train on an account's own results; from then on its owner's ads are scored by what was learnt. Without Gradio, as `handlers`.
+"""Train on an account's own results; the trained model then scores the owner's ads. Without Gradio.
 
-A training waits for the model like a search, can be stopped, and is found again after its page was closed. What it learnt is
-its owner's alone and goes with "delete my ad"; everybody else keeps the shipped model.
+A training waits in a queue like a search, can be stopped, and is available after its page was closed. The model is private
+to its owner and is deleted by "delete my ad"; everybody else keeps the shipped model.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ from .uploads import gather
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingScreen:
-    """What is shown of a training: a fragment, the card of the model to download, the record, and what works in this account,
-    as another fragment."""
+    """The screen of a training: a fragment, the model card to download, the record, and a fragment of the account's effects."""
 
     shown: str = ""
     card: Path | None = None
@@ -42,7 +41,7 @@ class TrainingScreen:
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """What a training reads, and the folder that it writes the model into."""
+    """The inputs of a training, and the output folder of the model."""
 
     results: Path
     pictures: Path | None
@@ -52,7 +51,7 @@ class Material:
 
 @dataclass(kw_only=True, eq=False)
 class Trainings(LongWork[TrainingScreen]):
-    """The buttons "Train on my results" and "Score without my results again". line: who trains, one at a time."""
+    """The buttons "Train on my results" and "Score without my results again". line: queue of trainings, one at a time."""
 
     screen = TrainingScreen
     count: Callable[..., Trainable] = count_trainable
@@ -70,10 +69,10 @@ class Trainings(LongWork[TrainingScreen]):
         picture_paths: Sequence[str] | None = None,
         columns: Mapping[str, str | None] | None = None,
     ) -> Iterator[TrainingScreen]:
-        """Learn from an export; yield a screen at each change.
+        """Train on an export; yield a screen at each change.
 
         Args:
-            picture_paths: pictures of its ads, or zips of them, joined by name, id or hash. columns: as for `Steps.account`.
+            picture_paths: pictures of its ads, or zips of them, joined by name, id or hash. columns: as for `Accounts.ask`.
         """
         self.handlers.belongings.note(owner, results_path, *(picture_paths or ()))
         if self.is_running(owner):
@@ -92,9 +91,9 @@ class Trainings(LongWork[TrainingScreen]):
         yield from self.watch(self.start(owner, self._work(owner, brought, ticket)))
 
     def look(self, owner: str, results_path: str | None) -> str:
-        """Say of an export that was just brought that there is too little to learn from; nothing when there is enough.
+        """Return a note when a newly uploaded export has too few ads to train on; "" otherwise.
 
-        What is wrong with the table is said where its columns are.
+        Errors of the table are reported next to its columns.
         """
         if not results_path:
             return ""
@@ -108,10 +107,10 @@ class Trainings(LongWork[TrainingScreen]):
     def _bring(
         self, owner: str, results_path: str | None, picture_paths: Sequence[str], columns: Mapping[str, str | None]
     ) -> Material:
-        """Copy the uploaded table and pictures into the folder that the training reads.
+        """Copy the uploaded table and pictures into the folder of the training.
 
         Raises:
-            AdCreativeError: no table, nothing usable among the pictures, or one column was chosen for two things.
+            AdCreativeError: no table, no usable picture, or one column was chosen for two roles.
         """
         if not results_path:
             raise AdCreativeError("Upload the table of results that you exported first.")
@@ -123,11 +122,11 @@ class Trainings(LongWork[TrainingScreen]):
         pictures = directory / "pictures" if picture_paths else None
         if pictures is not None:
             gather([Path(path) for path in picture_paths], pictures)
-        model_dir = directory / uuid4().hex[:12]  # a new name each time: a loaded model is known by its folder
+        model_dir = directory / uuid4().hex[:12]  # a new name each time: the folder identifies a loaded model
         return Material(results=Path(results_path), pictures=pictures, columns=mapping, model_dir=model_dir)
 
     def _work(self, owner: str, brought: Material, ticket: Ticket) -> Callable[[Progress, ShouldStop], TrainingScreen]:
-        """Return the work: wait until nobody else trains, learn, use what was learnt. Scores go on meanwhile."""
+        """Return the job: wait for other trainings, train, use the trained model. Scoring continues meanwhile."""
 
         def learn(tell: Progress, should_stop: ShouldStop) -> TrainingScreen:
             tell("waiting for another training" if self.line.ahead(ticket) else "", 0, 0)
@@ -161,7 +160,7 @@ class Trainings(LongWork[TrainingScreen]):
         return self.show(owner)
 
     def show(self, owner: str) -> TrainingScreen:
-        """Say on what the owner's scores rest; nothing while the shipped model scores, little of a model that was brought."""
+        """Return a screen about the owner's model; empty for the shipped model, short for an uploaded model."""
         name, own = self.models.chosen(owner), self.handlers.choices.own_of(owner)
         if not name or own is None:
             return TrainingScreen()
@@ -177,11 +176,11 @@ class Trainings(LongWork[TrainingScreen]):
         return TrainingScreen(shown=shown, works=works, card=self.models.card(owner, name), record=record)
 
     def has_own(self, owner: str) -> bool:
-        """True while the owner's ads are scored by a model of their own results."""
+        """True while a model trained on the owner's results scores the owner's ads."""
         return bool(self.models.chosen(owner))
 
     def forget(self, owner: str) -> str:
-        """Go back to the shipped model, and delete the one of the owner's results that was chosen."""
+        """Return to the shipped model, and delete the chosen model of the owner's results."""
         self.board.take_down(owner)
         self.models.delete(owner, self.models.chosen(owner))
         self.handlers.use_own(owner, None)
@@ -191,7 +190,7 @@ class Trainings(LongWork[TrainingScreen]):
 
 
 def _record(summary: Any, own: Any) -> dict[str, Any]:
-    """Return what was learnt and how well it did on ads that it had not seen."""
+    """Return the record of a training: number of ads, and accuracy on held-out ads."""
     card: dict[str, Any] = next(iter(own.cards), {})
     figures = card.get("calibration", {})
     record = {"ads": summary.done, "failed": summary.failed, "warnings": list(summary.warnings)}

@@ -1,7 +1,7 @@
-"""Many uploads as one folder that the catalogue reads: pictures, one table, zip archives. What strangers pack is not trusted.
+"""Extract many uploads into one folder for the catalogue: pictures, one table, zip archives. Archives are untrusted.
 
 A member of an archive is written under its own cleaned name inside the folder or not at all: no "..", no absolute path,
-no link, no encrypted member, none but pictures and tables, and only as many and as large ones as `catalog.zips` allows.
+no link, no encrypted member, only pictures and tables, with number and size limited by `catalog.zips`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ MAX_DEPTH = 4
 
 
 def gather(uploads: Sequence[Path], folder: Path) -> dict[str, int]:
-    """Write the uploads into the empty folder `folder`; return, by reason, how many files were left out.
+    """Write the uploads into the empty folder `folder`; return the number of omitted files by reason.
 
-    A single table becomes metadata.csv (or .tsv, ...) beside the pictures it names.
+    A single table becomes metadata.csv (or .tsv, ...) next to its pictures.
 
     Raises:
-        AdCreativeError: nothing usable, too much, or two tables in one place.
+        AdCreativeError: nothing usable, limits exceeded, or two tables in one folder.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     left_out: Counter[str] = Counter()
@@ -70,7 +70,7 @@ def _unpack(archive_path: Path, folder: Path, left_out: Counter[str], allowance:
 
 
 def _why_not(member: zipfile.ZipInfo) -> str:
-    """Return why a member is not taken, or ""."""
+    """Return why a member is omitted, or ""."""
     path = PurePosixPath(member.filename.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", member.filename) or len(path.parts) > MAX_DEPTH:
         return "a path that leads elsewhere"
@@ -84,7 +84,7 @@ def _why_not(member: zipfile.ZipInfo) -> str:
 
 
 def _clean(name: str) -> str:
-    """Return a name that is safe on every file system and still found by a table that names it."""
+    """Return a name that is safe on every file system and still matches the name in a table."""
     name = re.sub(r"[\x00-\x1f\x7f/\\:*?\"<>|]", "_", name).strip(". ")
     return name[-200:] or "file"
 
@@ -99,7 +99,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _name_tables(folder: Path) -> None:
-    """Give the one table of each folder the name that the catalogue looks for."""
+    """Rename the table of each folder to the name expected by the catalogue."""
     tables: dict[Path, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix.casefold() in TABLES:

@@ -1,4 +1,4 @@
-"""Why an ad has the rate it has: heat map, words, parts. Without Gradio, as `handlers`."""
+"""Explanation of an ad's rate: heat map, words, parts. Without Gradio."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .one_ad import Handlers
 
 log = logging.getLogger(__name__)
 Answer = tuple[str, Path | None, dict[str, Any]]
-APART_S = 0.7  # an explanation takes a second or three
+APART_S = 0.7  # an explanation takes one to three seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """The button beside the score. ahead: where the answer is begun while the score is read; None: when it is asked for.
-    apart_s: at least so long lies between two reports of how far it is."""
+    """The button next to the score. ahead: computes the answer while the user reads the score; None: computed on request.
+    apart_s: minimum time between two progress reports, in seconds."""
 
     handlers: Handlers
     ahead: ReadAhead[Answer] | None = None
@@ -64,14 +64,14 @@ class Why:
         yield shown, path, record
 
     def begin(self, owner: str, state: AdState) -> None:
-        """Begin to explain the score of an ad that was just shown, and then to make ready what a search of it needs."""
+        """Start to explain the score of an ad that was just shown, then prepare a search of the ad."""
         creative, studio = state.creative, self.handlers.choices.studio_of(owner)
         if self.ahead is None or creative is None or state.why is not None:
             return
 
         def prepare(should_stop: ShouldStop) -> None:
             if not should_stop():
-                with contextlib.suppress(AdCreativeError):  # it is said when the search is asked for
+                with contextlib.suppress(AdCreativeError):  # reported when the search is requested
                     studio.prepare_one(creative, should_stop)
 
         self.ahead.begin(
@@ -97,14 +97,14 @@ class Why:
                     {},
                 )
         finally:
-            if not job.is_finished:  # a closed page needs no answer; what follows one that was found goes on
+            if not job.is_finished:  # a closed page needs no answer; the follow-up of a found answer continues
                 job.stop(wait_s=0)
         return job.result()
 
     def _ask(
         self, owner: str, ad: str, creative: Creative, ticket: Ticket, report: Rounds, should_stop: ShouldStop
     ) -> Answer | None:
-        """Wait for the model and find the answer; None when it was stopped."""
+        """Wait for the model and compute the answer; None when stopped."""
 
         def tell(stage: str, done: int, total: int) -> None:
             report(done, total, 0.0)
@@ -114,7 +114,7 @@ class Why:
             return self._find(owner, ad, creative, tell, should_stop) if has_model else None
 
     def _find(self, owner: str, ad: str, creative: Creative, tell: Progress, should_stop: ShouldStop) -> Answer | None:
-        """Find the answer, with the model; a fault becomes one."""
+        """Compute the answer with the model; an error becomes an answer."""
         out = self._folder(owner) / ad[:16]
         try:
             summary = self.handlers.choices.studio_of(owner).explain_one(creative, out, progress=tell, should_stop=should_stop)
@@ -131,7 +131,7 @@ class Why:
         return self.handlers.owner_dir(owner) / "why"
 
     def _forget(self, owner: str) -> None:
-        """Stop the owner's explanations; one that is writing its page just now takes it away again."""
+        """Stop the owner's explanations; a job that is still writing its page deletes the page at its end."""
         jobs = [self.board.find(owner), self.ahead.forget(owner) if self.ahead is not None else None]
         self.board.take_down(owner)
         for job in filter(None, jobs):

@@ -1,4 +1,4 @@
-"""A version that won its test is the ad from then on: its pack gives the picture and the words to begin anew with."""
+"""A version that won its test becomes the new ad: its pack provides the picture and the words."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ NOT_HERE = "The pack of this version is not here any more. Choose it as “Pack 
 
 @dataclass(frozen=True, kw_only=True)
 class Winners:
-    """The buttons "Make it my next ad" and "Improve" beside a ranked ad."""
+    """The buttons "Make it my next ad" and "Improve" next to a ranked ad."""
 
     handlers: Handlers
 
     def take(self, owner: str, package_path: str | None, place: int | None = None) -> dict[str, str | None]:
-        """Return the form of the ad that a pack's version is, by FORM_FIELDS; its picture counts as an upload.
+        """Return the form of a pack's version, by FORM_FIELDS; its picture counts as an upload.
 
         Args:
-            place: of the version among those that were read out last, from 0; None: the pack at `package_path` is meant.
+            place: index of the version in the last read-out, from 0; None: use the pack at `package_path`.
         Raises:
-            AdCreativeError: no pack, or none of this app.
+            AdCreativeError: no pack, or no pack of this app.
         """
         if place is not None:
             found = find_listed(self.handlers.owner_dir(owner) / "account", WINNERS, place)
@@ -52,10 +52,10 @@ class Winners:
         return form
 
     def take_row(self, owner: str, row: int) -> dict[str, str | None]:
-        """Return the form of a ranked ad, by FORM_FIELDS: its picture; the words in it are read there.
+        """Return the form of a ranked ad, by FORM_FIELDS: its picture; the words are read from the picture.
 
         Raises:
-            AdCreativeError: the page shows no such ad any more.
+            AdCreativeError: the page no longer shows this ad.
         """
         found = find_listed(self.handlers.owner_dir(owner) / "account", ROWS, row)
         if found is None:
@@ -76,7 +76,7 @@ def _read_form(archive: ZipReader, lend: Callable[[str, bytes], Path]) -> dict[s
     form["image_path"] = None
     edited = Path(row.get("edited_image") or "").name
     names = set(archive.names)
-    for called in (name_picture(edited), edited):  # packs of earlier versions have the run's own name
+    for called in (name_picture(edited), edited):  # packs of earlier versions use the run's own name
         if edited and f"{UPLOAD}/{called}" in names:
             form["image_path"] = str(lend(called, archive.read(f"{UPLOAD}/{called}", MAX_PICTURE_BYTES)))
             break

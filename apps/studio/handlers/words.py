@@ -1,4 +1,4 @@
-"""Words of one's own: new lines one after another, rules, and a wording of the user's own. Without Gradio, as `handlers`."""
+"""The user's own words: generated lines, rule checks, and a wording typed by the user. Without Gradio."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Lines = tuple[str, list[str], dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """The buttons of one's own words. Each works on the owner's edit as it is shown."""
+    """The buttons of the user's own words. Each one works on the owner's edit on the page."""
 
     handlers: Handlers
 
     def check(self, owner: str, headline: str | None, description: str | None) -> tuple[str, dict[str, Any]]:
-        """Hold new words against the rules, with the ad as it was brought, and the brief, for what may be claimed."""
+        """Check new words against the rules, with the uploaded ad and the brief as the source of allowed claims."""
         try:
             found = self._find_problems(owner, headline, description)
         except AdCreativeError as error:
@@ -38,7 +38,7 @@ class Words:
         return step_fragments.word_checks(found), {kind: list(problems) for kind, problems in found.items()}
 
     def write(self, owner: str, kind: str | None, seed: int) -> Iterator[Lines]:
-        """Stream lines from the language model: a note, the lines so far, and the record, at each new line."""
+        """Stream lines of the language model; at each new line, yield a note, the lines so far, and the record."""
         lines: list[str] = []
         try:
             if kind not in KINDS:
@@ -72,7 +72,7 @@ class Words:
         yield step_fragments.writing(len(lines), is_done=True, language=language), lines, {"lines": lines}
 
     def _find_unwritten(self, owner: str) -> str:
-        """Return the language of the owner's ad in which the search could write nothing, such as "German"; "" for none."""
+        """Return the ad's language if the search could not write in that language, such as "German"; "" otherwise."""
         search = self.handlers.board.find(owner)
         found = search.job.result() if search is not None and search.job.is_finished else None
         return "" if found is None else unwritten_language(found.record)
@@ -80,10 +80,10 @@ class Words:
     def use(
         self, owner: str, headline: str | None, description: str | None, own_picture: str | None = None
     ) -> tuple[str, Screen | None]:
-        """Put these words, and a picture of one's own, on the edit.
+        """Apply these words, and a picture of the user's own, to the edit.
 
         Returns:
-            what to say of it, and the new screen; None when the edit stays as it is.
+            a fragment about the result, and the new screen; None when the edit is unchanged.
         """
         try:
             found = self._find_problems(owner, headline, description)

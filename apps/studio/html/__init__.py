@@ -1,1 +1,1 @@
-"""Pieces of the page as HTML; a template escapes every text."""
+"""Fragments of the page as HTML; the templates escape every text."""

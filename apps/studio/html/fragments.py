@@ -1,4 +1,4 @@
-"""Pieces of the page as HTML, rendered by an autoescaping template: ad text can never become markup."""
+"""Fragments of the page as HTML, rendered by an autoescaping template: ad text can never become markup."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def header(notice: str = "", *, is_kept: bool = False) -> str:
 
 
 def hero(samples: Sequence[tuple[str, pictures.Preview | None]], answer: tuple[str, Sequence[str]] | None) -> str:
-    """Show ads to try while there is no other, each by name and picture, and what is said of the first one: a verdict, and what
-    each part of it does; None until the models are loaded."""
+    """Show sample ads while there is no ad, each with name and picture, with the verdict on the first sample and the effects of
+    its parts; None until the models are loaded."""
     return _render("hero", samples=samples, answer=answer)
 
 
@@ -53,7 +53,7 @@ def step(number: int, title: str, hint: str = "") -> str:
 
 
 def fold(title: str) -> str:
-    """Show a button that opens a step which folds away once there is a result, and closes it again (addresses.js)."""
+    """Show a button that folds and unfolds a step; the step folds once there is a result (addresses.js)."""
     return _render("fold", title=title)
 
 
@@ -66,16 +66,16 @@ def note(text: str) -> str:
 
 
 def good(text: str) -> str:
-    """Say that something is as it should be."""
+    """Confirm a success or a good state."""
     return _render("good", text=text)
 
 
 def read_fields(names: Sequence[str], doubt: str = "", *, has_accents: bool = False) -> str:
-    """Say which fields of the form were read from the picture, and where they stand; nothing when none was.
+    """List the form fields read from the picture and their positions; empty without any field.
 
-    doubt: what could not be read, or not for sure, and what to do.
+    doubt: what could not be read with certainty, and what to do.
 
-    has_accents: whether letters with accents or dots were read; others may have lost theirs where letters are small.
+    has_accents: whether letters with accents or dots were read; small letters may have lost theirs.
     """
     doubtful = note(f"{doubt[0].upper()}{doubt[1:]}.") if doubt else ""
     if not names:
@@ -93,20 +93,20 @@ def placeholder(text: str) -> str:
 
 
 def problem(error: AdCreativeError) -> str:
-    """Say a fault that the user can mend, or ask what is not known yet."""
+    """Show a fault that the user can fix, or a question to the user."""
     if isinstance(error, Unanswered):
         return _render("question", text=str(error))
     return _render("problem", title="That did not work yet", text=plain(str(error)))
 
 
 def breakdown(error: Exception) -> str:
-    """Say a fault of ours, without its innards; the log has them."""
+    """Show a fault of the app without internal details, which are in the log."""
     text = f"Something broke on our side ({type(error).__name__}). The program's log says where; your files are untouched."
     return _render("problem", title="Our fault", text=text)
 
 
 def brand_kit(kit: Any, colours: Sequence[str] = ()) -> str:
-    """Say what a brand kit (a `pipeline.read_brand_kit`) asks of every new line and picture; colours: such as #0b7261."""
+    """Show the rules of a brand kit (a `pipeline.read_brand_kit`) for new lines and pictures; colours: such as #0b7261."""
     asks = {"avoids": kit.avoid, "likes": kit.use, "ends descriptions with": [one.text for one in kit.disclaimers]}
     said = [f"tone {kit.tone}"] if kit.tone else []
     said += [f"{what} {', '.join(f'“{text[:60]}”' for text in texts[:8])}" for what, texts in asks.items() if texts]
@@ -118,15 +118,15 @@ def brand_kit(kit: Any, colours: Sequence[str] = ()) -> str:
 def picture_note(
     size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None, fit: Any = None
 ) -> str:  # fmt: skip
-    """Say a picture's size (width, height) and where it can run (a `pipeline.check_picture`), and show each face found in it
-    with its number; None: not looked for."""
+    """Show a picture's size (width, height), its allowed placements (a `pipeline.check_picture`) and its numbered faces; None:
+    no face detection."""
     image = None if image_u8 is None else Image.fromarray(image_u8)
     cuts = [(face.refusal, pictures.closeup(image, _square(face.box_xyxy_px, size_px))) for face in faces or ()]
     return _render("picture_note", size=size_px, faces=None if faces is None else cuts, fit=fit)
 
 
 def _square(box_xyxy_px: Sequence[float], size_px: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the square around a box, a fifth larger and inside a picture of this size (width, height)."""
+    """Return the square around a box, enlarged by a fifth and shifted inside a picture of this size (width, height)."""
     left, top, right, bottom = box_xyxy_px
     side = round(min(1.2 * max(right - left, bottom - top), *size_px))
     x0, y0 = (
@@ -137,7 +137,7 @@ def _square(box_xyxy_px: Sequence[float], size_px: tuple[int, int]) -> tuple[int
 
 
 def ad_bar(state: AdState, address: str = "") -> str:
-    """Show which ad is on the page, and which step it has reached; nothing without an ad. address: its own, as /ads/ADDRESS."""
+    """Show the ad on the page and its current step; empty without an ad. address: the ad's own, as /ads/ADDRESS."""
     if state.ad == NO_AD:
         return ""
     name, thumbnail = state.label
@@ -152,12 +152,12 @@ def score(
     doubts: Sequence[str] = (),
     is_odd: bool = False,
 ) -> str:
-    """Show a rate with its interval where its level is known, else how the ad stands against the usual one; then why, and what
-    the rules say of the words.
+    """Show a rate with its interval when the account's level is known, else the comparison with a usual ad; then the reasons
+    and the rule checks of the words.
 
     Args:
-        doubts: why the number deserves less trust, shown beside it. is_odd: no number of this ad means anything, so none is
-            shown.
+        doubts: reasons to trust the number less, shown next to the number. is_odd: no number of this ad is meaningful, so
+            the score is hidden.
     """
     prediction = standing.prediction
     per_thousand = (round(1000 * (standing.rate_low or 0)), round(1000 * (standing.rate_high or 0)))
@@ -172,12 +172,12 @@ def score(
 
 
 def is_told(standing: Standing) -> bool:
-    """Return whether the interval excludes a usual ad, so that a number says something."""
+    """Return whether the interval excludes a usual ad, which makes the number meaningful."""
     return standing.prediction.enough_data and not standing.change_low <= 0 <= standing.change_high
 
 
 def say_verdict(standing: Standing, *, is_odd: bool = False) -> str:
-    """Say in words how an ad stands, no more than its interval tells."""
+    """Return the verdict on an ad in words, no stronger than its interval allows."""
     if is_odd:
         return "Not judged"
     if not standing.prediction.enough_data:
@@ -188,12 +188,12 @@ def say_verdict(standing: Standing, *, is_odd: bool = False) -> str:
 
 
 def _gauge(change: float) -> float:
-    """Return where a relative change stands on a track from a quarter of the usual (0) to four times the usual (100)."""
+    """Return the position of a relative change on a track from a quarter of the usual (0) to four times the usual (100)."""
     return round(min(max(50 + 25 * math.log2(max(1 + change, 1e-3)), 1), 99), 1)
 
 
 def progress(state: JobState, *, num_ahead: int = 0, live: tuple[str, pictures.Preview | None] = ("", None)) -> str:
-    """Show how far a search is; num_ahead: who has the model first; live: words and picture of the best edit so far."""
+    """Show the progress of a search; num_ahead: users before it in the queue; live: words and picture of the best edit."""
     left = state.seconds_left
     return _render(
         "progress",
@@ -205,7 +205,7 @@ def progress(state: JobState, *, num_ahead: int = 0, live: tuple[str, pictures.P
 
 
 def working(title: str, state: JobState) -> str:
-    """Show how far work is, of which `title` says what it does."""
+    """Show the progress of work named by `title`."""
     left = state.seconds_left
     return _render("working", title=title, state=state, left="" if left is None else _say_left(left))
 

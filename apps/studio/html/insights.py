@@ -1,4 +1,4 @@
-"""Answers to questions about an account, as bars, one sentence that says how sure, and what to beware of."""
+"""Answers to questions about an account, as bars, one sentence about certainty, and warnings."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from .plain import plain
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 MAX_BARS, MAX_ADS = 15, 12
 HORIZON_DAYS = 60
-LEAST_RIGHT = 0.55  # of pairs of ads that a forecast had not seen
+LEAST_RIGHT = 0.55  # of unseen pairs of ads ordered correctly by a forecast
 _ANSWERS = {"winner": "The new version wins", "loser": "The original is better", "go on": "Not decided yet: go on"}
 _NAME_PART = re.compile(r"name_(\w+)")
 NO_BETTER = " That is hardly better than chance: do not retire an ad for its date alone."
 
 
 def tests(rows: Sequence[Mapping[str, Any]]) -> str:
-    """List tests as a table: name (address), campaign, versions, when and answers (of `pipeline.read_out`) of each."""
+    """List tests as a table: name (address), campaign, versions, date and answers (of `pipeline.read_out`) of each."""
     said = [", ".join(dict.fromkeys(_ANSWERS.get(one, one) for one in row["answers"])) or "no results yet" for row in rows]
     return _render("tests", rows=[{**row, "answer": answer} for row, answer in zip(rows, said, strict=True)])
 
 
 def test(name: str, campaign: str, when: str, read_out: Mapping[str, Any], plan: str) -> str:
-    """Show one test: what its results say, and its plan as a fragment.
+    """Show one test: its results, and its plan as a fragment.
 
     Args:
-        read_out: "tests", each as in `winners`, "results" (name of a file) and "at" (ISO 8601); empty before there are results.
+        read_out: "tests", each as in `winners`, "results" (name of a file) and "at" (ISO 8601); empty before the first results.
     """
     answers = Markup(winners(read_out["tests"], [])) if read_out else ""  # rendered by a template
     read_when = f"{datetime.fromisoformat(read_out['at']):%-d %B %Y, %H:%M}" if read_out else ""
@@ -52,16 +52,16 @@ def _render(macro: str, **values: Any) -> str:
 
 
 def columns(ranks: Sequence[Any], noise_line: float, num_rows: int) -> str:
-    """Show which columns say anything about clicks, against columns of pure chance.
+    """Show the columns that predict clicks, compared with columns of pure chance.
 
     Args:
-        ranks: best first (`pipeline.FeatureRank`), columns of chance among them. noise_line: the best of those.
+        ranks: best first (`pipeline.FeatureRank`), including columns of chance. noise_line: the best score of those.
     """
     own = [one for one in ranks if not one.is_noise and one.values > 1]
     said = [one for one in own if one.says_something]
     shown = [
         one for one in own if one.says_something or not _is_pair(one)
-    ]  # a pair that says no more than its parts is no news
+    ]  # a pair without information beyond its parts is left out
     scale = max([noise_line, 1e-9, *(one.score for one in shown)])
     bars = [
         {"name": _name_column(one.column), "left": 0.0, "width": _percent(one.score / scale),
@@ -79,7 +79,7 @@ def columns(ranks: Sequence[Any], noise_line: float, num_rows: int) -> str:
 
 
 def _say_columns(said: Sequence[Any], columns: Sequence[Any], rows: str) -> str:
-    """Say which columns, and which pairs of them, say something; rows: how much that rests on."""
+    """Return a sentence about the informative columns and pairs of columns; rows: the amount of data."""
     alone, pairs = [[one for one in said if _is_pair(one) is is_pair] for is_pair in (False, True)]
     if not said:
         return f"No column says more about clicks than columns of pure chance do, as far as {rows} can tell."
@@ -105,7 +105,7 @@ def _is_pair(rank: Any) -> bool:
 
 
 def _name_column(column: str) -> str:
-    """Return what a column, or a pair, is called on the page: "name_3" is the third part of the ads' names."""
+    """Return the name of a column, or a pair, on the page: "name_3" is the third part of the ads' names."""
     parts = [_NAME_PART.fullmatch(part) for part in column.split(" AND ")]
     called = [
         part if found is None else f"part {found[1]} of the ad’s name" if found[1].isdigit() else f"{found[1]} in the ad’s name"
@@ -118,7 +118,7 @@ def rotation(rows: Sequence[Mapping[str, str]], warnings: Sequence[str]) -> str:
     """Show tomorrow's share of each ad.
 
     Args:
-        rows: of the plan: context, creative, share, ctr, ctr_low, ctr_high, impressions.
+        rows: rows of the plan: context, creative, share, ctr, ctr_low, ctr_high, impressions.
     """
     contexts = list(dict.fromkeys(row["context"] for row in rows))
     bars, best = [], max(rows, key=lambda row: float(row["share"]))
@@ -147,10 +147,10 @@ def _say_share(share: float) -> str:
 
 
 def retire(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnings: Sequence[str]) -> str:
-    """Show when each running ad has probably ended.
+    """Show the predicted retirement date of each running ad.
 
     Args:
-        rows: of the forecast. figures: its sheet: method, concordance of each method, num_held_out, num_running.
+        rows: rows of the forecast. figures: its record: method, concordance of each method, num_held_out, num_running.
     """
     running = [row for row in rows if row["state"] == "running"]
     dated = [row for row in running if row["retire_by"]]
@@ -179,7 +179,7 @@ def retire(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnin
 
 
 def _say_trend(row: Mapping[str, str]) -> str:
-    """Say how an ad's click rate changes with its age; "" in a row means unknown."""
+    """Return the change of an ad's click rate with its age; "" in a row means unknown."""
     if not row["weekly_change"]:
         return "no clear trend"
     change, low, high = (words.signed_percent(float(row[name])) for name in ("weekly_change", "change_low", "change_high"))
@@ -222,11 +222,11 @@ _COUNTED = {
 
 
 def winners(tests: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Show what each test says so far: a winner, a loser, or to go on; nothing without tests. A winner has a button.
+    """Show the answer of each test: winner, loser or go on; empty without tests. A winner has a button.
 
     Args:
-        tests: of `pipeline.read_out`: test, level, metric, arms with arm, answer, uplift and its interval; and what the version
-            is called ("version"), and whether its pack is at hand ("has_pack").
+        tests: as in `pipeline.read_out`: test, level, metric, arms with arm, answer, uplift and its interval; and the name of
+            the version ("version"), and whether its pack is available ("has_pack").
         waiting: tests without results of both ads: version, names of the two ads.
     """
     rows = [
@@ -242,15 +242,15 @@ def winners(tests: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, A
 
 
 _KINDS = {"look": "Looks", "face": "Faces", "format": "Formats"}
-MIN_PICTURES = 10  # different ones; below, nothing can be said of them
+MIN_PICTURES = 10  # different pictures needed for a statement about pictures
 
 
 def works(effects: Sequence[Mapping[str, Any]], seen: Sequence[Mapping[str, Any]] = (), num_pictures: int = 0) -> str:
-    """Show what was worth more or fewer clicks in an account's ads, with its evidence, and of what the account gives none.
+    """Show the features worth more or fewer clicks in an account's ads with their evidence, and the features without evidence.
 
     Args:
-        effects: of headlines, of a model card: label, effect, low, high (log-odds), ads. seen: the same of pictures, faces and
-            formats, with their kind. num_pictures: how many different pictures the results were joined with.
+        effects: of headlines, of a model card: label, effect, low, high (log-odds), ads. seen: the same for pictures, faces
+            and formats, with their kind. num_pictures: number of different pictures joined with the results.
     """
     parts = [_effects("What works here: words", "features of headlines", "lines with ", effects)] if effects else []
     for kind, title in _KINDS.items():
@@ -262,7 +262,7 @@ def works(effects: Sequence[Mapping[str, Any]], seen: Sequence[Mapping[str, Any]
 
 
 def _say_missing(missing: Sequence[str], has_words: bool, num_pictures: int) -> list[str]:
-    """Say of what these results give no evidence, and what would."""
+    """Return sentences about the features without evidence, and the data needed for evidence."""
     sentences = [] if has_words else ["Words: too few different headlines ran to compare them."]
     for title in missing:
         if title == "Formats":

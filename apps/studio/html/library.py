@@ -16,6 +16,6 @@ STAGES = {
 
 
 def ads(cards: Sequence[Mapping[str, Any]]) -> str:
-    """Show ads as cards with two buttons each. cards: called, picture, stage, when, num_versions and by (who approved) each."""
+    """Show ads as cards with two buttons each. cards: called, picture, stage, when, num_versions and by (approver) of each."""
     module = build_environment(TEMPLATE_DIR).get_template("library.html.j2").module
     return str(module.ads(cards=cards, stages=STAGES))  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Pieces of the page "Make" as HTML; the template escapes every text."""
+"""Fragments of the page "Make" as HTML; the templates escape every text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STAGES = {
     "preparing the parts": ("Looking at your photos and logo", 0.0, 0.1),
     "composing": ("Trying layouts, words and colours", 0.1, 0.5),
     "choosing": ("Choosing ads that are worth a test each", 0.5, 0.95),
-}  # stage -> what is said of it, share of the whole done before it and after it
+}  # stage -> its text, share of the whole job done before and after the stage
 ROLE_NAMES = {"old_price": "old price", "legal": "small print", "proof": "fact"}
 
 
@@ -29,7 +29,7 @@ def _render(macro: str, **values: Any) -> str:
 
 
 def samples(found: Mapping[str, Path], brands: Mapping[str, str]) -> str:
-    """Show what the page makes: of each sample its photo and some of its ads. found: name -> folder."""
+    """Show sample results of the page: the photo of each sample and some of its ads. found: name -> folder."""
     shown = [
         {"name": name, "brand": brands[name], "photo": preview(read_picture(folder / "photo.jpg"), SAMPLE_PX),
          "ads": preview(read_picture(folder / "ads.jpg"), STRIP_PX)}
@@ -39,17 +39,17 @@ def samples(found: Mapping[str, Path], brands: Mapping[str, str]) -> str:
 
 
 def lines(rows: Sequence[tuple[str, str]], roles: Sequence[str]) -> str:
-    """Show typed lines with their roles, each of which can be changed."""
+    """Show typed lines with their roles, which the user can change."""
     return _render("lines", rows=rows, roles=[(role, ROLE_NAMES.get(role, role)) for role in roles])
 
 
 def brought(pictures: Sequence[Preview | None], logo: str) -> str:
-    """Show photos that were brought, and name the logo."""
+    """Show uploaded photos, and the name of the logo."""
     return _render("brought", pictures=[one for one in pictures if one is not None], logo=logo)
 
 
 def making(state: JobState, stage: str, pictures: Sequence[Preview | None], *, total: int, num_ahead: int) -> str:
-    """Show how far a set is, the ads that are chosen so far, and a place for each that is still to come."""
+    """Show the progress of a set, the ads chosen so far, and a placeholder for each missing ad."""
     said, low, high = STAGES.get(stage, ("Getting ready", 0.0, 0.0))
     share = low + (high - low) * (state.done / state.total if state.total else 0.0)
     if stage == "choosing" and state.done >= total:
@@ -63,7 +63,7 @@ def making(state: JobState, stage: str, pictures: Sequence[Preview | None], *, t
 def wall(
     cards: Sequence[tuple[Mapping[str, Any], Preview | None, str]], *, num_wanted: int, is_tested: bool, notes: Sequence[str]
 ) -> str:
-    """Show a set. cards: what ad.json says of each ad, with its folder, its picture, and what is expected of it."""
+    """Show a set. cards: for each ad, the content of ad.json with its folder, its picture, and its predicted rate."""
     return _render("wall", cards=cards, num_wanted=num_wanted, is_tested=is_tested, notes=[plain(text) for text in notes])
 
 
@@ -71,10 +71,10 @@ def panel(
     ad: Mapping[str, Any], rate: str, pictures: Sequence[tuple[str, Preview | None]], *, palettes: Sequence[Mapping[str, str]],
     photos: Sequence[Preview | None], cutouts: Sequence[bool],
 ) -> str:  # fmt: skip
-    """Show an ad that is opened: all its shapes, and what of its look can be changed.
+    """Show an opened ad: all its shapes, and its changeable properties.
 
     Args:
-        pictures: shape and picture of each, the first one largest. cutouts: whether each photo's thing could be cut out.
+        pictures: shape and picture of each, the first one largest. cutouts: whether each photo's object could be cut out.
     """
     recipe = ad["recipe"]
     shown = [(place, one) for place, one in enumerate(palettes)]
@@ -87,5 +87,5 @@ def panel(
 
 
 def say_standing(standing: Standing) -> str:
-    """Say what an account's model expects of an ad, as its score does."""
+    """Return the account model's prediction for an ad, in the words of its score."""
     return _render("standing", standing=standing).strip()

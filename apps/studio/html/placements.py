@@ -1,6 +1,6 @@
-"""An ad as it stands where it runs: in a feed, a story, beside an article, in a search, with the crop that each makes.
+"""An ad in its placements: a feed, a story, next to an article, in a search, with the crop of each placement.
 
-Shapes and the parts that a platform covers come from the dated rules of the checks. Nothing here scores anything.
+Shapes and the areas covered by a platform come from the dated rules of the checks. Nothing here computes a score.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ TEMPLATE_DIR = Path(__file__).parent / "templates"
 SHOWN_PX = 420
 FEED = (4 / 5, 1.91)  # narrowest and widest shape, width per height, that a feed shows whole
 STORY, DISPLAY = "Meta stories and reels", "Google landscape"
-SEARCH_CHARS = (30, 90)  # of a headline and a description before a search cuts them off
+SEARCH_CHARS = (30, 90)  # length at which a search cuts a headline and a description
 
 
 def mockups(creative: Creative) -> str:
-    """Show the ad in its placements; those that need a picture only with one.
+    """Show the ad in its placements; placements with a picture only for an ad with a picture.
 
     Raises:
         AdCreativeError: the picture cannot be read.
@@ -49,7 +49,7 @@ def mockups(creative: Creative) -> str:
 
 
 def _crop(image: Image.Image, width_per_height: float) -> Image.Image:
-    """Cut the middle out of a picture, as platforms do."""
+    """Crop the centre of a picture, as platforms do."""
     width = min(image.width, round(image.height * width_per_height))
     height = min(image.height, round(image.width / width_per_height))
     left, top = (image.width - width) // 2, (image.height - height) // 2
@@ -57,7 +57,7 @@ def _crop(image: Image.Image, width_per_height: float) -> Image.Image:
 
 
 def _fit(image: Image.Image, width_per_height: float) -> Image.Image:
-    """Put a whole picture on a blurred ground of another shape, as stories do."""
+    """Place a whole picture on a blurred background of another shape, as stories do."""
     width = max(image.width, round(image.height * width_per_height))
     height = max(round(width / width_per_height), 1)
     scale = min(1.0, 2 * SHOWN_PX / height)
@@ -69,5 +69,5 @@ def _fit(image: Image.Image, width_per_height: float) -> Image.Image:
 
 
 def _lost(have: float, shown: float) -> int:
-    """Return how much of a picture a crop takes away, in percent."""
+    """Return the share of a picture removed by a crop, in percent."""
     return round(100 * (1 - min(have / shown, shown / have)))

@@ -1,4 +1,4 @@
-"""Sentences of the pipeline as a page says them: no flag of a command line, no name of a command; and what an ad is called."""
+"""Rewording of the pipeline's sentences for a page, without flags and command names; and the name of an ad."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _FLAG = re.compile(r"\s*(?:(?:with|by|give|or|and|use) )?--[a-z][a-z0-9-]*(?:[ =
 
 
 def plain(text: str) -> str:
-    """Return a sentence without flags, and with commands named as buttons are."""
+    """Return a sentence without flags, and with commands replaced by the names of buttons."""
     for command, button in _COMMANDS.items():
         text = text.replace(command, button)
     return re.sub(r"\s+([.,;:!?])", r"\1", _FLAG.sub("", _IN_BRACKETS.sub("", text))).strip()
 
 
 def call_ad(creative: Creative) -> str:
-    """Return what an ad is called on the page, wherever it is named."""
+    """Return the name of an ad on the page."""
     return creative.headline or creative.primary_text or creative.file_name
 
 
 def unwritten_language(row: Mapping[str, Any]) -> str:
-    """Return the language of an ad for which no new words could be written, such as "German"; "" when there was none."""
+    """Return the language of an ad for which no new words could be written, such as "German"; "" otherwise."""
     found = find_problem(row.get("problems") or (), "ad_language")
     return "" if found is None else str(found.values["language"])

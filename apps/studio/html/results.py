@@ -1,6 +1,6 @@
-"""What a search found, as HTML: one sentence, the five best edits as cards, and the details behind them.
+"""The result of a search as HTML: one sentence, the five best edits as cards, and the details behind them.
 
-The rate chart and the word comparison are the report's own, so that the app and the report say the same.
+The rate chart and the word comparison come from the report, so that the app and the report agree.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .plain import call_ad, plain, unwritten_language
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 CARD_PX = 420
 _SIZES = ((0.5, "slightly"), (1.5, "clearly"))
-# direction -> what a picture looks like when it is moved up, and when it is moved down; {} says how much
+# direction -> description of a picture after an increase and after a decrease; {} is the strength
 _LOOKS = {
     "smile": ("{} more smile", "{} less smile"), "mouth_open": ("mouth {} more open", "mouth {} more closed"),
     "eyes_open": ("eyes {} wider open", "eyes {} less open"), "brightness": ("{} brighter", "{} darker"),
@@ -46,7 +46,7 @@ def name_alternative(number: int) -> str:
 
 
 def say_looks(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Say what was done to a picture in words alone, such as "slightly more smile"; edits of words are left out."""
+    """Return the edits of a picture in words alone, such as "slightly more smile"; edits of words are left out."""
     said = []
     for edit in edits:
         direction, strength = str(edit["direction"]), float(edit["strength"])
@@ -64,7 +64,7 @@ def say_looks(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def span(change: float | None, low: float | None, high: float | None) -> str:
-    """Say a relative change with its range, such as "+10% (−3% to +25%)"; empty when it is unknown."""
+    """Return a relative change with its range, such as "+10% (−3% to +25%)"; "" for an unknown change."""
     if change is None:
         return ""
     said = words.signed_percent(change)
@@ -72,13 +72,13 @@ def span(change: float | None, low: float | None, high: float | None) -> str:
 
 
 def cards(outcome: Any, see: Callable[[int], np.ndarray | None], taken: int | None = None) -> str:
-    """Show the best distinct edits as cards, plainly ranked, each with a button that takes it.
+    """Show the best distinct edits as ranked cards, each with a button that selects the edit.
 
-    A card names the description where it is new.
+    A card shows the description if the description is new.
 
     Args:
-        outcome: an EditOutcome. see: the picture [H, W, 3] uint8 of an alternative by its index; None without one.
-        taken: the number of the edit that is shown now, counted from 1.
+        outcome: an EditOutcome. see: returns the picture [H, W, 3] uint8 of an alternative by its index; None without one.
+        taken: the number of the edit on the page, counted from 1.
     """
     found = outcome.alternatives
     if not found:
@@ -99,10 +99,10 @@ def cards(outcome: Any, see: Callable[[int], np.ndarray | None], taken: int | No
 
 
 def say_kept_words(one: Any, result: Any) -> str:
-    """Say which new words of a version (an Alternative) stand beside its picture alone; "" where the picture has them all.
+    """Return which new words of a version (an Alternative) are missing in its picture; "" if the picture has all of them.
 
     Args:
-        result: EditResult of the search, with the words of the ad as it came.
+        result: EditResult of the search, with the original words of the ad.
     """
     names = {"headline": "headline", "description": "description", "cta": "button"}
     changed = [name for name in names if getattr(one, name) != getattr(result, f"{name}_original")]
@@ -145,17 +145,17 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
 
 
 def _has_new_words(row: Mapping[str, Any]) -> bool:
-    """True when the version has other words than the ad: then some could be written, whatever the language."""
+    """Return whether the version has new words, which proves that writing in the ad's language is possible."""
     return any(row.get(f"{name}_edited") not in (None, "", row.get(f"{name}_original")) for name in words.WORD_LABELS)
 
 
 def _differs(one: Any, result: Any) -> bool:
-    """True when a version (an Alternative) has other words than the ad had when it came."""
+    """Return whether the words of a version (an Alternative) differ from the original words."""
     return any(getattr(one, name) != getattr(result, f"{name}_original") for name in words.WORD_LABELS)
 
 
 def say_gain(row: Mapping[str, Any]) -> str:
-    """Say the change that is expected of a result, with its range, or that none can be stated before a test."""
+    """Return the predicted change of a result with its range, or that only a test can state one."""
     lift = measure_lift(row, is_calibrated=True)
     told = span(lift.over_original, lift.low, lift.high)
     return f"{told} clicks against the original" if told else "what it changes shows only in a test"
@@ -164,7 +164,7 @@ def say_gain(row: Mapping[str, Any]) -> str:
 def say_result(row: Mapping[str, Any], lift: Any, num_versions: int = 0) -> tuple[str, str]:
     """Return the heading of a result and its one sentence: expected gain, range, what to do next.
 
-    num_versions: how many can be taken instead.
+    num_versions: number of selectable versions.
     """
     if row["status"] != "edited":
         tried = f"None of the {row['evaluations']:,} versions that were tried is surely better"
@@ -189,7 +189,7 @@ def say_result(row: Mapping[str, Any], lift: Any, num_versions: int = 0) -> tupl
     return "A version worth testing", f"{told} more clicks expected.{sure}{tail}"
 
 
-# what would help where nothing is surely better, most telling first: code of a problem -> sentence, button, where that leads
+# help where nothing is surely better, most useful first: code of a problem -> sentence, button, target of the button
 _HELPS = {
     "unread_words": ("Its words were not read for sure. Typed, they can be set anew.", "Type the headline", "headline"),
     "nothing_to_test": ("A photo without words would help most: words are set on it anew.", "Make ads from a photo", "make"),
@@ -201,7 +201,7 @@ _HELPS = {
 
 
 def find_help(row: Mapping[str, Any]) -> tuple[str, str, str] | None:
-    """Return what would help most where no version is surely better; None where one is, or nothing would."""
+    """Return the most useful help where no version is surely better; None if a version is better, or nothing would help."""
     if row["status"] == "edited":
         return None
     codes = {one["code"] for one in row.get("problems") or ()} | ({"untested_ad"} if row.get("is_untested") else set())
@@ -209,7 +209,7 @@ def find_help(row: Mapping[str, Any]) -> tuple[str, str, str] | None:
 
 
 def _closeups(outcome: Any, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:
-    """Cut the changed part out of the original and the edited picture."""
+    """Crop the changed part of the original and of the edited picture."""
     if before is None or outcome.image_u8 is None:
         return []
     images = {"Before": before, "After": outcome.image_u8}

@@ -1,4 +1,4 @@
-"""A version in several shapes, as HTML: each with where it fits and what to look at."""
+"""A version in several shapes, as HTML: each with its fitting formats and points to check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEMPLATE_DIR = Path(__file__).parent / "templates"
 
 
 def being_laid_out(done: int, total: int) -> str:
-    """Say which of the shapes is being laid out; before the first one, that the ad is being taken apart."""
+    """Return the progress of laying out shapes; before the first shape, that the ad is being decomposed."""
     if not done:
         return note("Taking your ad apart: picture, words, logo … This may take half a minute.")
     return note(f"Shape {done} of {total} is laid out …" if done < total else "All shapes are laid out. Scoring them …")
@@ -24,7 +24,7 @@ def sizes(views: Sequence[Mapping[str, Any]]) -> str:
     """Show the shapes.
 
     Args:
-        views: ratio, width, height (px), cut (a preview), extended (share of new ground, 0..1), fits (formats), notes.
+        views: ratio, width, height (px), cut (a preview), extended (share of new background, 0..1), fits (formats), notes.
     """
     if not views:
         return note("No further shape is packed.")

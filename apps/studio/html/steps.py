@@ -1,4 +1,4 @@
-"""Pieces of the page for the later steps and the account, as HTML; the template escapes every text."""
+"""Fragments of the page for the later steps and the account, as HTML; the templates escape every text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEMPLATE_DIR = Path(__file__).parent / "templates"
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
 MAX_LINES, HEAT_PX = 200, 640
 MAX_THUMBNAILS, THUMBNAIL_PX, SMALL_PX = 60, 260, 96
-SAID = ("untested_sizes", "long_test", "long_comparisons")  # problems of a plan that its page says in its own words
+SAID = ("untested_sizes", "long_test", "long_comparisons")  # problems of a plan that the page states in its own words
 ORDERS = ("Strongest first", "Weakest first", "By name")
 MARKETS = {
     "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
@@ -40,17 +40,17 @@ def _render(macro: str, **values: Any) -> str:
 
 
 def word_checks(found: Mapping[str, Sequence[str]], *, gain: str = "") -> str:
-    """Show what the rules say of words; gain: they stand on the ad now, and this is expected of them."""
+    """Show the rule checks of words; gain: the predicted gain of the words, which are now on the ad."""
     return _render("word_checks", checks=found, gain=gain)
 
 
 def writing(num_lines: int, *, is_done: bool = False, language: str = "") -> str:
-    """Say how many lines have been written so far. language: of the ad, where none can be written, such as "German"."""
+    """Show the number of lines written so far. language: the ad's, if no line can be written in it, such as "German"."""
     return _render("writing", num_lines=num_lines, is_done=is_done, language=language)
 
 
 def explanation(one: Mapping[str, Any], heat_path: Path) -> str:
-    """Show why an ad has its score: heat over its picture, and what its words do. The score itself tells of its parts."""
+    """Show the explanation of a score: heat over the picture, and the effects of words. The score shows the parts."""
     heat = None
     if one["heat"] is not None and heat_path.is_file():
         with Image.open(heat_path) as image:
@@ -60,17 +60,17 @@ def explanation(one: Mapping[str, Any], heat_path: Path) -> str:
 
 
 def duties(found: Sequence[Mapping[str, Any]]) -> str:
-    """List what may have to be disclosed."""
+    """List possible disclosure duties."""
     return _render("duties", duties=found, advice=NOT_LEGAL_ADVICE)
 
 
 def weights(rows: Sequence[Mapping[str, Any]]) -> str:
-    """List the weights that take part, each with its purpose and licence."""
+    """List the weights in use, each with its purpose and licence."""
     return _render("weights", rows=rows)
 
 
 def consents(records: Sequence[Any]) -> str:
-    """List consent records: name, what may be changed, until when. The person's name stays in the record."""
+    """List consent records: name, permitted edits, expiry date. The person's name stays in the record."""
     today = date.today().isoformat()
     rows = [
         {"id": one.consent_id, "expires": one.expires, "is_over": one.expires < today,
@@ -81,30 +81,30 @@ def consents(records: Sequence[Any]) -> str:
 
 
 def columns(view: ColumnView) -> str:
-    """Show the first rows of an export, and say whether its columns are known."""
+    """Show the first rows of an export, and whether its columns are known."""
     missing = [] if view.is_known else [name for name in NEEDED_COLUMNS if not view.found[name]]
     return _render("columns", view=view, missing=missing)
 
 
 def few_ads(found: Trainable) -> str:
-    """Say that an account has too little to learn from, how much is needed, and what can be done meanwhile."""
+    """Show that an account has too few ads to train on, the number needed, and the alternatives until then."""
     return _render("few_ads", found=found)
 
 
 def trained(record: Mapping[str, Any]) -> str:
-    """Say what was learnt from an account's results, and how well it did on ads that it had not seen.
+    """Show the outcome of training on an account's results, with the accuracy on held-out ads.
 
     Args:
-        record: ads, failed, warnings; level (predicted over observed clicks), coverage of the 90 % intervals and spearman (rank
-            correlation), each None where it could not be measured.
+        record: ads, failed, warnings; level (predicted over observed clicks), coverage of the 90 % intervals and spearman
+            (rank correlation), each None without a measurement.
     """
     return _render("trained", **{**record, "warnings": [_say_warning(text) for text in record["warnings"]]})
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderDoubts:
-    """of_ads: place of an ad to why its number deserves less trust. odd: places of ads of which no number means anything; they
-    are not held against the others. shared: a doubt about all of them, "" for none."""
+    """of_ads: index of an ad -> reasons to trust its number less. odd: indices of ads with meaningless numbers, which are
+    excluded from the comparison. shared: a doubt about all ads, "" for none."""
 
     of_ads: Mapping[int, Sequence[str]] = field(default_factory=dict)
     odd: Collection[int] = ()
@@ -115,10 +115,10 @@ def folder(
     ranked: Sequence[tuple[Creative, Mapping[str, Any]]], failed: Sequence[Mapping[str, str]], dropped: Mapping[str, int],
     warnings: Sequence[str], doubts: FolderDoubts, order: str = ORDERS[0], query: str = "",
 ) -> str:  # fmt: skip
-    """Show many ads as cards, and what could not be scored or was left out.
+    """Show many ads as cards, with a list of failed and omitted ads.
 
     Args:
-        ranked: the strongest first. order: of ORDERS. query: only ads whose name or words hold this text are shown.
+        ranked: the strongest first. order: of ORDERS. query: only ads with this text in their name or words are shown.
     """
     places = [place for place, (creative, _) in enumerate(ranked) if _holds(creative, query)]
     if order == ORDERS[1]:
@@ -146,13 +146,13 @@ LEAST_TIERED = 6  # ads: two in each third
 
 
 def _say_warning(text: str) -> str:
-    """Say what was read otherwise than expected; there is one table, so its name tells nothing."""
+    """Return a warning about the table without the table's name, since there is only one table."""
     said = re.sub(r"^[^:]{1,200}\.(?:csv|tsv|txt|xlsx?|xlsm|parquet|json|zip): ", "", plain(text), flags=re.IGNORECASE)
     return said[:1].upper() + said[1:]
 
 
 def _say_failed(one: Mapping[str, str]) -> str:
-    """Say why an ad could not be scored; its name stands once, and its row only where it has no name."""
+    """Return why an ad could not be scored, with the ad's name once, or its row if the ad has no name."""
     name, problem = one["file_name"] or one["ad_name"], one["problem"]
     if name:
         problem = re.sub(r"^row \d+: ", "", problem)
@@ -163,19 +163,19 @@ def _say_failed(one: Mapping[str, str]) -> str:
 
 
 def find_worth(row: Mapping[str, Any]) -> float | None:
-    """Return what an ad is ranked by: its rate, else its strength; None without either."""
+    """Return the ranking key of an ad: its rate, else its strength; None without either."""
     worth = row.get("strength") if row["ctr"] is None else row["ctr"]
     return None if worth is None else float(worth)
 
 
 def _count_weaker(worths: Sequence[float | None]) -> dict[int, int]:
-    """Return place -> how many of the others are weaker, of those that have a worth."""
+    """Return index -> number of weaker ads, for ads with a ranking key."""
     ordered = sorted(worth for worth in worths if worth is not None)
     return {place: bisect_left(ordered, worth) for place, worth in enumerate(worths) if worth is not None}
 
 
 def _tier(num_weaker: int | None, num_ads: int) -> str:
-    """Return in which third of the ads one stands; "" for fewer than LEAST_TIERED ads, and for one that has no place."""
+    """Return the third of the ranking with the ad; "" for fewer than LEAST_TIERED ads, and for an ad without a rank."""
     if num_weaker is None or num_ads < LEAST_TIERED:
         return ""
     return ("Bottom third", "Middle", "Top third")[min(3 * num_weaker // num_ads, 2)]
@@ -187,7 +187,7 @@ def _holds(creative: Creative, query: str) -> bool:
 
 
 def _thumbnail(creative: Creative, size_px: int = THUMBNAIL_PX) -> Preview | None:
-    """Return an ad's picture at the size of a line; None without one, or when it cannot be read any more."""
+    """Return an ad's picture as a thumbnail; None without one, or for an unreadable file."""
     try:
         image_u8 = picture(creative)
     except CreativeError:
@@ -196,24 +196,24 @@ def _thumbnail(creative: Creative, size_px: int = THUMBNAIL_PX) -> Preview | Non
 
 
 def plan(content: Mapping[str, Any]) -> str:
-    """Show a plan.json of one ad: how many impressions and days, and what to beware of."""
+    """Show a plan.json of one ad: impressions, days, and warnings."""
     (test,) = content["tests"]
     warnings = _warnings(test["problems"], content["problems"])
     return _render("plan", test=test, is_untested=_is_untested(content), settings=content["settings"], warnings=warnings)
 
 
 def _is_untested(content: Mapping[str, Any]) -> bool:
-    """Return whether a plan is for the smallest change worth finding, and not for a predicted one."""
+    """Return whether a plan is for the smallest change worth detecting, and not for a predicted change."""
     return find_problem(content["problems"], "untested_sizes") is not None
 
 
 def _warnings(*found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what is to be known of a plan, less what its page says in its own words."""
+    """Return the warnings of a plan, without the ones that the page states in its own words."""
     return [plain(Problem(one["code"], **one["values"])) for problems in found for one in problems if one["code"] not in SAID]
 
 
 def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Show the plan of several approved versions, each against its original.
+    """Show the plan of several approved versions, each tested against its original.
 
     Args:
         names: headline of each version, in the order of the plan's tests.
@@ -247,10 +247,10 @@ def packed(names: Sequence[str], warnings: Sequence[str]) -> str:
 
 
 def account(view: AccountView, pictures: Mapping[str, Path] | None = None) -> str:
-    """Show an account: how predictions held, the ads by the metric of choice, and what was left out.
+    """Show an account: accuracy of the predictions, the ads by the chosen metric, and the omitted rows.
 
     Args:
-        pictures: of ads, by their names; such an ad has a button to go on from it.
+        pictures: of ads, by ad name; an ad with a picture has a button "Improve".
     """
     shown = [ad.name for ad in view.ads[:MAX_THUMBNAILS] if ad.name in (pictures or {})]
     thumbnails = {name: _thumbnail(Creative(image_path=(pictures or {})[name]), SMALL_PX) for name in shown}
@@ -284,7 +284,7 @@ def _draw_drift(series: Sequence[tuple[float, int, int]]) -> str:
 
 
 def _place(ad: Any, top: float) -> dict[str, Any]:
-    """Return where an ad stands in the plot of predicted against real rates, both from 0 to `top`."""
+    """Return the position of an ad in the plot of predicted against real rates, both from 0 to `top`."""
     left, up, right, bottom = PLOT_PX
 
     def height(rate: float) -> float:

@@ -1,1 +1,1 @@
-"""What stands where on the page, and which button calls which handler."""
+"""Layout of the page, and the wiring of buttons to handlers."""

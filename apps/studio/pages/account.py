@@ -1,4 +1,4 @@
-"""The page of an account: bring its results, see which ads work, which tire, and how the predictions held."""
+"""The page of an account: upload its results, see working ads, tiring ads, and the accuracy of the predictions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ HINT = (
     "As exported, in any language: totals and empty rows may stay in. Tests that you planned here are read out by "
     "themselves; later, bring the pack of the test too."
 )
-# a click on the button beside a winner, or beside a ranked ad, takes that one on
+# a click on the button next to a winner, or next to a ranked ad, opens that ad
 TAKE_CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-winner], [data-row]')?.dataset;
   if (one) trigger('select', {index: Number(one.winner ?? one.row), value: one.winner === undefined ? 'row' : 'winner'});
@@ -53,9 +53,9 @@ def build_account(
     page: gr.Blocks, accounts: Accounts, trainings: Trainings, insights: Insights, visitor: gr.BrowserState,
     fillings: Fillings, tabs: gr.Tabs,
 ) -> None:  # fmt: skip
-    """Build the page, inside its tab; an export with unknown columns opens the choice of columns.
+    """Build the page, inside its tab; an export with unknown columns opens the column mapping.
 
-    fillings: of the form of one ad, which a winner or a ranked ad fills.
+    fillings: fills the form of one ad with a winner or a ranked ad.
     """
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
@@ -109,7 +109,7 @@ def build_account(
 
 
 def _wire_columns(accounts: Accounts, results: gr.File, visitor: gr.BrowserState, outputs: list[Any]) -> None:
-    """Look at the columns of an export as soon as it is uploaded."""
+    """Read the columns of an export as soon as it is uploaded."""
 
     def columns(request: gr.Request, results_path: str | None = None, visitor: str | None = None) -> list[Any]:
         said, view = accounts.columns(results_path, find_owner(visitor, request))
@@ -127,7 +127,7 @@ def _wire_columns(accounts: Accounts, results: gr.File, visitor: gr.BrowserState
 
 
 def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, fillings: Fillings, tabs: gr.Tabs) -> None:
-    """Fill the form of one ad with the version that won, or with a ranked ad, and show it."""
+    """Fill the form of one ad with the winning version, or with a ranked ad, and show the form."""
     place, row = (gr.Number(None, visible=False, precision=0) for _ in range(2))
 
     def take_winner(

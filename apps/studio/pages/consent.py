@@ -1,4 +1,4 @@
-"""The records of consent in step 3: which one covers the ad, or a new one of a form or a file; each is checked at once."""
+"""The consent records in step 3: choose a record, or add one by form or file; each record is checked at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .parts import MOVES, QUICK, Fields, find_owner, fragment, take_only_uploads
 
 @dataclass(frozen=True, kw_only=True)
 class Consent:
-    """The records of consent: which one, or a new one of a form or a file."""
+    """The consent records: the choice of a record, and a form or a file for a new record."""
 
     box: gr.Column
     chosen: gr.Dropdown
@@ -52,7 +52,7 @@ def build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Con
 
 
 def wire_consent(consents: Consents, consent: Consent, form_fields: Fields, visitor_state: gr.BrowserState) -> None:
-    """Choose a record, or make one of the form or of a file; each is checked at once."""
+    """Wire choosing a record and adding one by form or file; each record is checked at once."""
 
     def add_consent(
         request: gr.Request, person: str = "", expires: str = "", edits: list[str] | None = None,

@@ -1,8 +1,8 @@
-"""Which button of one ad calls which handler, up to the edit, and what the page shows of it then.
+"""Wiring of the buttons of one ad to handlers, up to the edit, and display of the answers.
 
-Every event that does something has a name and is an endpoint of the API; what only moves the page about is private. Whoever
-needs the model waits in its queue (`model_queue`), in order of arrival; a search waits there and not in Gradio's queue, which
-forgets a closed page.
+Every event that does something has a name and is an endpoint of the API; events that only change the page are private.
+Users of the model wait in its queue (`model_queue`), in order of arrival; a search waits there and not in Gradio's queue,
+which forgets a closed page.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from .steps import NUM_LATER_TEXTS, nothing_yet
 LEAVE_DEMO = """() => {
   const at = document.activeElement;
   if (at === document.body || at?.closest('#hero')) document.querySelector('#score-button').focus({preventScroll: true});
-}"""  # the samples go once there is an ad
-# the ad that the address of the page names (addresses.js)
+}"""  # the samples are hidden once there is an ad
+# the ad named by the address of the page (addresses.js)
 WANTED_AD = "(visitor) => [visitor, window.adcreativeWanted?.('ads') ?? '']"
-NUM_MOVES = 10 + NUM_LATER_TEXTS  # outputs that a result moves: buttons, the result, its shapes, boxes of the later steps
+NUM_MOVES = 10 + NUM_LATER_TEXTS  # outputs changed by a result: buttons, the result, its shapes, boxes of the later steps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where on the page things of an ad are shown.
+    """The components that display an ad.
 
-    page_ad: what the ad on the page is known by. outputs: of a search: progress, pictures, result, file, record. moved: what
-    `begin` and `settle` move. scored: fragment and record of a score. why: of its explanation: fragment and page. step_boxes:
-    the hero, shown without an ad; step 3, with one.
+    page_ad: id of the ad on the page. outputs: outputs of a search: progress, pictures, result, file, record. moved: outputs
+    of `begin` and `settle`. scored: fragment and record of a score. why: fragment and file of its explanation. step_boxes:
+    the hero, shown without an ad; step 3, shown with an ad.
     """
 
     page_ad: gr.State
@@ -62,7 +62,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class AdEvents:
-    """The events of one ad: what is asked (handlers), of what (form, visitor), and where the answers are shown (place)."""
+    """The events of one ad: the handlers, the inputs (form, visitor), and the components of the answers (place)."""
 
     handlers: Handlers
     demo: Demo
@@ -71,7 +71,7 @@ class AdEvents:
     place: Place
 
     def wire_bring(self, bring: Bring, wish: Fields, improve_pressed: Any) -> Fillings:
-        """Bring, try the demo ad, score; return what follows other events that bring an ad."""
+        """Wire upload, demo ad and score; return the follow-up for other events that bring an ad."""
         score_pressed = press(bring.score)
         wire_faces(self.handlers, self.form, bring, wish, self.visitor, [score_pressed, improve_pressed])
         fillings = wire_reading(self.handlers, self.form, bring, self.visitor)
@@ -103,8 +103,8 @@ class AdEvents:
         brought.then(None, js=LEAVE_DEMO, **MOVES)
         fillings.after(brought).then(None, js=SCORE_NOW, **MOVES)
         asked = {**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}
-        # Who calls the API waits in Gradio's queue, where no connection is held open for a minute. The page asks without it: it
-        # answers each question twice, which takes longer than a score; the queue is line enough
+        # API clients wait in Gradio's queue, where no connection is held open for a minute. The page calls without that
+        # queue, which answers each call twice and takes longer than a score; the model queue suffices
         gr.Button("Score", visible=False).click(
             score, None, self.place.scored, inputs_kwargs=asked, api_name="score", **MODEL_QUEUE
         )
@@ -121,7 +121,7 @@ class AdEvents:
         return fillings
 
     def wire_bar(self, event: Any) -> Any:
-        """Show after an event how far the ad is."""
+        """Update the display of the ad's current step after an event."""
 
         def bar(request: gr.Request, visitor: str | None) -> str:
             return self.handlers.bar(find_owner(visitor, request))
@@ -129,7 +129,7 @@ class AdEvents:
         return event.then(bar, self.visitor, self.place.bar, **MOVES)
 
     def wire_why(self, why: Why, button: gr.Button, record: gr.JSON) -> None:
-        """What the number rests on: a heat map and what each word does, when asked for."""
+        """Wire the explanation of a score on request: a heat map and the effect of each word."""
 
         def explain(request: gr.Request, visitor: str | None = None, **form: Any) -> Iterator[tuple[Any, ...]]:
             for shown, path, record in why.explain(find_owner(visitor, request), form):
@@ -142,15 +142,15 @@ class AdEvents:
         ).then(lambda path: gr.update(visible=bool(path)), page, page, **MOVES)  # fmt: skip
 
     def wire_look(self) -> None:
-        """Whenever the form holds another ad, show what belongs to that one, and nothing of the ad before."""
+        """Whenever the form holds another ad, show the data of that ad and clear the data of the ad before."""
         gr.on(
             [component.change for component in self.form.values()],  # type: ignore[attr-defined]
             **self._looking(),
         )
 
     def after_look(self, pressed: Any) -> Any:
-        """Return what follows a press once the page shows the ad of the form: a look that is on its way then finds nothing to
-        do, and cannot take away what the button will show."""
+        """Return an event that follows `pressed` after the page shows the form's ad: a pending `look` then has nothing to do,
+        and cannot clear what the button will show."""
         return pressed.then(**self._looking())
 
     def _looking(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class AdEvents:
     def look(
         self, request: gr.Request, page_ad: str, record_shown: Any = None, visitor: str | None = None, **form: Any
     ) -> list:
-        """Return what belongs to the ad of the form, or leave the page as it is when it shows that ad already."""
+        """Return the data of the form's ad, or leave the page unchanged when it shows that ad already."""
         place, owner = self.place, find_owner(visitor, request)
         num_shown = 1 + 1 + len(place.step_boxes) + len(place.scored) + len(place.why) + 1
         num_results = len(place.outputs) + len(place.moved)
@@ -180,7 +180,7 @@ class AdEvents:
             gr.update(value=str(page) if page else None, visible=page is not None),
             found.mockups,
         ]  # fmt: skip
-        if not record_shown and screen == Screen():  # no result to take away, and what is open stays untouched
+        if not record_shown and screen == Screen():  # no result to clear, and an open accordion stays open
             return [*shown_now, *[gr.skip()] * num_results]
         is_running = self.handlers.is_running(owner)
         moves = [gr.update(interactive=not is_running), gr.update(visible=is_running)]
@@ -188,14 +188,14 @@ class AdEvents:
         return [*shown_now, *flat(screen), *moves, *settled[len(moves) :]]
 
     def wire_search(self, wish: Fields, improve_pressed: Any, stop_button: gr.Button) -> None:
-        """Improve: show Stop, search, then settle the page. Stop asks the search to end; the search itself then says so."""
+        """Wire "Improve": show Stop, search, then settle the page. Stop asks the search to end, which the search reports."""
         place = self.place
 
         def cancel(request: gr.Request, visitor: str | None = None) -> str:
             return self.handlers.cancel(find_owner(visitor, request))
 
         def show_end(request: gr.Request, visitor: str | None) -> Any:
-            """A search may end, and say so, before the answer to Stop arrives, which would then stand there for good."""
+            """Replace the answer to Stop, which may arrive after the search has ended, by the search's last progress."""
             search = self.handlers.board.find(find_owner(visitor, request))
             return gr.skip() if search is None or search.screen is None else search.screen.progress
 
@@ -215,7 +215,7 @@ class AdEvents:
         ).then(show_end, self.visitor, place.outputs[0], **MOVES)  # fmt: skip
 
     def wire_choice(self, results: dict[str, Any]) -> None:
-        """Take another version than the one that was offered."""
+        """Wire the choice of another version."""
         place = self.place
 
         def choose(request: gr.Request, choice: str | None = None, visitor: str | None = None) -> tuple[Any, ...]:
@@ -240,14 +240,14 @@ class AdEvents:
         self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
 
     def wire_return(self, page: gr.Blocks, hero: gr.HTML, fillings: Fillings) -> None:
-        """A page that opens shows the ad that its visitor saw last, and its search; one that closes leaves them for a while."""
+        """Wire opening a page, which shows its visitor's last ad and search, and closing it, which keeps them for a while."""
         handlers, place = self.handlers, self.place
         visitors: dict[str, str] = {}  # session -> owner, the latest MAX_STATES
 
         def welcome(request: gr.Request, name: Any, wanted: str | None) -> list[Any]:
             name = find_owner(name, request)
             if wanted and handlers.open_kept is not None and is_kept(name):
-                with suppress(AdCreativeError):  # deleted: the page opens with what was on it
+                with suppress(AdCreativeError):  # deleted: the page opens with its last ad
                     handlers.open_kept(name, wanted)
             visitors[request.session_hash or ""] = name
             if len(visitors) > MAX_STATES:
@@ -264,8 +264,8 @@ class AdEvents:
             return handlers.find_brought(find_owner(visitor, request)) is not None
 
         def bring_back(request: gr.Request, visitor: str | None) -> list[Any]:
-            """Put the ad that was seen last back into the form; apart from `resume`, since what that says of the form of a new
-            page would meet a picture that is being brought just then."""
+            """Put the last ad back into the form; apart from `resume`, whose answer for a new page would collide with a picture
+            uploaded at that moment."""
             owner = find_owner(visitor, request)
             brought = handlers.find_brought(owner)
             if brought is None or brought.creative is None:
@@ -283,7 +283,7 @@ class AdEvents:
 
         wanted = gr.Textbox("", visible=False)
         page.load(welcome, [self.visitor, wanted], [self.visitor, *place.moved], js=WANTED_AD, **MOVES).then(
-            has_ad, self.visitor, is_back, **{**MOVES, "queue": True}  # the change of a state is told through the queue alone
+            has_ad, self.visitor, is_back, **{**MOVES, "queue": True}  # the change of a state is sent through the queue alone
         ).then(
             resume, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_name="resume", show_progress="hidden",
             **WATCHING,
@@ -296,16 +296,16 @@ class AdEvents:
         self, request: gr.Request, record: dict[str, Any] | None, visitor: str | None, *, is_other: bool = False,
         is_return: bool = False,
     ) -> list[Any]:  # fmt: skip
-        """Return the moves when a search has ended: show what it has to show, from its record.
+        """Return the updates of the page after a search has ended, from the record of its result.
 
-        is_other: another ad is on the page now. is_return: a page was opened, which may find nothing to show.
+        is_other: another ad is on the page now. is_return: the page was just opened, and may have no result.
         """
         owner = find_owner(visitor, request)
         record, screen = record or {}, self.handlers.find_screen(owner)
         if not is_other and (self.handlers.is_running(owner) or (is_return and screen is None)):
-            return [gr.skip()] * NUM_MOVES  # a page that opens slowly must not hide what belongs to a search begun since
+            return [gr.skip()] * NUM_MOVES  # a slowly opening page must not hide the outputs of a newer search
         if screen is None or record.get("shown") != screen.shown:
-            record = {}  # no result, or it is of an ad that is no longer on the page
+            record = {}  # no result, or a result of an ad that is no longer on the page
         has_result = record.get("status") in ("edited", "kept")
         is_edited = record.get("status") == "edited"
         is_kept = (
@@ -351,14 +351,14 @@ def flat(screen: Screen) -> tuple[Any, ...]:
 
 
 def begin() -> list[dict[str, Any]]:
-    """Return the moves when a search begins: two buttons, then what `settle` shows, hidden; the later texts stay."""
+    """Return the updates when a search begins: two buttons, then the hidden outputs of `settle`; the later texts stay."""
     hidden = gr.update(visible=False)
     return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, gr.skip(), hidden,
             gr.skip(), gr.skip(), hidden, hidden, *[gr.skip()] * NUM_LATER_TEXTS]  # fmt: skip
 
 
 def build_why() -> tuple[list[gr.blocks.Block], gr.JSON]:
-    """Where the explanation of a score stands: the fragment and the page to download, and its record."""
+    """Build the explanation of a score: the fragment and the page to download, and its record."""
     shown, record = fragment(elem_id="why"), gr.JSON(visible=False)
     page = gr.File(
         label="The whole explanation, as a page",

@@ -1,4 +1,4 @@
-"""The part of the account page that answers questions about the results: columns, rotation, retire-by dates, keywords."""
+"""The part of the account page for questions about the results: columns, rotation, retirement dates, keywords."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABELS = [("Which of your columns say anything", "columns"), ("Tomorrow's rotati
 
 
 def build_question() -> tuple[Fields, gr.Button, gr.Button]:
-    """Build the choice of a question, its button and that which stops it, under the upload of the account page."""
+    """Build the choice of a question, its button and the stop button, below the upload of the account page."""
     with gr.Accordion("Ask more of these results", open=False, elem_id="insights"):
         question = gr.Radio(LABELS, value="columns", label="Question", elem_id="question")
         labels = gr.File(label="Keywords, a table with a column “keyword” (CSV)", height=120, visible=False,
@@ -39,7 +39,7 @@ def build_question() -> tuple[Fields, gr.Button, gr.Button]:
 
 
 def build_answer() -> list[gr.blocks.Block]:
-    """Where the answer stands: fragment, table to download, record."""
+    """Build the outputs of an answer: fragment, table to download, record."""
     shown = fragment(elem_id="insight")
     table = file_to_take("The table, for a spreadsheet", height=90, elem_id="insight-table")
     return [shown, table, gr.JSON(visible=False)]
@@ -49,7 +49,7 @@ def wire_insights(
     page: gr.Blocks, insights: Insights, asked: Fields, buttons: tuple[gr.Button, gr.Button],
     outputs: list[gr.blocks.Block], chosen: Fields, names: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Answer, stop; `chosen` are the dropdowns of the export's columns, `names` ours for them."""
+    """Wire answering and stopping; `chosen` are the dropdowns of the export's columns, `names` our names of the columns."""
     answer, stop = buttons
 
     def flat(screen: InsightScreen) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The page of the library: every ad that is kept; open one, delete one, delete all of them."""
+"""The page of the library: every stored ad; open an ad, delete an ad, delete all ads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .parts import MOVES, Fields, find_owner, fragment, scroll_to
 HINT = (
     "Every ad that you scored, with its versions and approvals, whichever browser you open. It stays on this computer, in {}."
 )
-# a click on a card opens its ad, or deletes it once that was said twice
+# a click on a card opens its ad, or deletes the ad after a second click
 CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-open], [data-delete]');
   if (!one) return;
@@ -35,7 +35,7 @@ def build_library(
     page: gr.Blocks, library: Library, visitor: gr.BrowserState, form: Fields, came: gr.JSON,
     tell_again: Callable[[str, Any], dict[str, Any]], tabs: gr.Tabs, tab: gr.Tab,
 ) -> None:  # fmt: skip
-    """Build the page, inside its tab. form, came, tell_again: of the page of one ad, which an opened ad fills."""
+    """Build the page, inside its tab. form, came, tell_again: belong to the page of one ad, which an opened ad fills."""
     fragment(fragments.heading("Your ads", HINT.format(library.where)))
     shown = fragment(elem_id="library", js_on_load=CLICKS)
     names, opened = gr.State([]), gr.State("")

@@ -1,6 +1,6 @@
-"""The page "Make": photos, logo and typed lines become a wall of ads; one is opened and changed; all are taken as a zip.
+"""The page "Make": photos, logo and typed lines become a wall of ads; open and change an ad; download all ads as a zip.
 
-What is shown as HTML of our own tells of clicks by `select`, with what was clicked; everything else is Gradio's.
+Our own HTML reports clicks by `select`, with the clicked value; everything else is Gradio's.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TYPE_HINT = (
     "Slow mornings, properly made\nRoasted on Tuesday, at your door on Thursday.\n12.90 €\nFree delivery over 30 €\nOrder a bag"
 )
 PICTURES = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"]
-# What somebody chooses stays in the page: whoever presses "Make the ads" at once does not wait for an answer first.
+# Choices are kept in the page: a user who presses "Make the ads" at once waits for no answer before.
 CHOOSE_LINES = """element.addEventListener('change', (event) => {
   const one = event.target.closest('[data-line]'), kept = document.querySelector('#make-lines').dataset;
   if (one) kept.chosen = JSON.stringify({...JSON.parse(kept.chosen ?? '{}'), [one.dataset.line]: one.value});
@@ -56,7 +56,7 @@ element.addEventListener('click', (event) => {
 element.addEventListener('change', (event) => {
   if (event.target.matches('input[data-set]')) set(event.target, event.target.value);
 });"""
-# the file is there a moment after the page is told of it
+# the file is available a moment after the page is notified
 TAKE_ZIP = """() => { let left = 40; const look = () => {
   const link = document.querySelector('#make-zip a[download]');
   if (link) link.click(); else if (left--) setTimeout(look, 100);
@@ -86,7 +86,7 @@ def build_make(page: gr.Blocks, makes: Makes, visitor: gr.BrowserState) -> None:
 
 
 def _build_form() -> tuple[Fields, gr.HTML, gr.HTML, gr.JSON]:
-    """Build what is brought; return its fields, where photos and where lines are shown, and the roles that were chosen."""
+    """Build the form; return its fields, the fragments of photos and of lines, and the chosen roles."""
     fragment(fragments.heading("What you have"))
     with gr.Row():
         size: dict[str, Any] = {"height": 96, "min_width": 120}
@@ -111,7 +111,7 @@ def _build_form() -> tuple[Fields, gr.HTML, gr.HTML, gr.JSON]:
 
 
 def _build_panel() -> dict[str, Any]:
-    """Build where an ad that is opened is shown and changed; hidden until there is one."""
+    """Build the panel that shows and changes an opened ad; hidden without an opened ad."""
     with gr.Column(visible=False, elem_id="make-panel") as box:
         shown = fragment(elem_id="make-ad", js_on_load=SET_CLICKS)
         said, name = fragment(elem_id="make-said"), gr.Textbox("", visible=False)
@@ -131,7 +131,7 @@ def _build_panel() -> dict[str, Any]:
 
 
 def _wire_brought(makes: Makes, visitor: gr.BrowserState, form: Fields, shown: gr.HTML) -> None:
-    """Show photos and logo as they come."""
+    """Show photos and logo after each upload."""
 
     def bring(request: gr.Request, photos: list[str] | None, logo: str | None, visitor: str | None) -> str:
         return makes.bring(find_owner(visitor, request), photos or (), logo)
@@ -142,7 +142,7 @@ def _wire_brought(makes: Makes, visitor: gr.BrowserState, form: Fields, shown: g
 
 
 def _wire_lines(facts: Any, shown: gr.HTML, roles: gr.JSON) -> None:
-    """Show lines with their roles as they are typed; a role that is chosen stays with its line."""
+    """Show lines with their roles during typing; a chosen role stays with its line."""
 
     def show(facts: str | None, chosen: Any) -> str:
         return make_fragments.lines(read_lines(facts, _chosen(chosen)), TYPED_ROLES)
@@ -154,7 +154,7 @@ def _wire_lines(facts: Any, shown: gr.HTML, roles: gr.JSON) -> None:
 
 
 def _with_chosen(asked: list[Any], roles: gr.JSON) -> str:
-    """Return the script that puts the roles that were chosen on the page in the place of `roles` among what is asked."""
+    """Return the script that replaces the input `roles` in `asked` by the roles chosen on the page."""
     return (
         f"(...asked) => {{ const kept = document.querySelector('#make-lines')?.dataset.chosen;"
         f" if (kept) asked[{asked.index(roles)}] = JSON.parse(kept); return asked.slice(0, {len(asked)}); }}"
@@ -168,7 +168,7 @@ def _chosen(roles: Any) -> dict[str, str]:
 def _wire_making(
     page: gr.Blocks, makes: Makes, visitor: gr.BrowserState, form: Fields, outputs: list[Any], settled: list[Any]
 ) -> None:  # fmt: skip
-    """Make, stop, and find a set again that was made before the page was closed."""
+    """Wire making and stopping, and resume a set made before the page was closed."""
 
     def make_ads(
         request: gr.Request, photo_paths: list[str] | None = None, logo_path: str | None = None, brand: str = "",
@@ -181,7 +181,7 @@ def _wire_making(
         yield from map(_flat, makes.make(find_owner(visitor, request), brought))
 
     def settle(request: gr.Request, visitor: str | None) -> list[Any]:
-        """Say which buttons are shown; the one that leads on is the one in colour."""
+        """Return the visibility of the buttons; the next step's button is in colour."""
         owner = find_owner(visitor, request)
         is_running, has_ads = makes.is_running(owner), makes.has_ads(owner)
         is_done = has_ads and not is_running
@@ -211,7 +211,7 @@ def _flat(screen: MakeScreen) -> list[Any]:
 
 
 def _wire_opened(makes: Makes, visitor: gr.BrowserState, wall: gr.HTML, opened: Mapping[str, Any], form: Fields) -> None:
-    """Open an ad, or take a sample, by a click on the wall; change, put back and close what is opened."""
+    """Wire a click on the wall, which opens an ad or a sample; change, undo and close the opened ad."""
     words, name = opened["words"], opened["name"]
     ad_record = gr.JSON(visible=False)
     outputs = [opened["box"], name, opened["shown"], opened["said"], *words.values(), opened["undo"], wall, ad_record]
@@ -248,7 +248,7 @@ def _wire_opened(makes: Makes, visitor: gr.BrowserState, wall: gr.HTML, opened: 
         return [[photo], brand, facts]
 
     def pick(request: gr.Request, event: gr.EventData, visitor: str | None = None) -> list[Any]:
-        """Open the ad, or take the sample, that was clicked."""
+        """Open the clicked ad or sample."""
         picked = str(event.value)
         if picked in list_samples():
             return [*sample_brief(request, picked, visitor), *[gr.skip()] * len(outputs)]
@@ -286,7 +286,7 @@ def _wire_opened(makes: Makes, visitor: gr.BrowserState, wall: gr.HTML, opened: 
     take.click(sample_brief, None, brought, inputs_kwargs=asked, api_name="sample_brief", **QUICK)
 
 
-# to the ad that was opened, else to the form that was filled
+# scroll to the opened ad, else to the filled form
 FOLLOW_PICK = """() => setTimeout(() => {
   const panel = document.querySelector('#make-panel'), button = document.querySelector('#make-button');
   const place = panel?.offsetParent ? panel : button;
@@ -298,7 +298,7 @@ FOLLOW_PICK = """() => setTimeout(() => {
 
 
 def _wire_pack(makes: Makes, visitor: gr.BrowserState, pack: gr.Button, said: gr.HTML, files: gr.File) -> None:
-    """Hand out the zip of all ads, as they are now."""
+    """Return the zip of all ads in their current state."""
 
     def pack_ads(request: gr.Request, visitor: str | None = None) -> list[Any]:
         try:

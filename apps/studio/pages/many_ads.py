@@ -1,4 +1,4 @@
-"""The page for many ads: bring pictures, a table or a zip, see them ranked, take one on."""
+"""The page for many ads: upload pictures, a table or a zip, see the ads ranked, open one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HINT = (
     "Pictures, or a zip of them; with a table of their words if you have one (CSV, Excel): a column with the file names, and "
     "Headline, Primary text, Description, CTA, Brand, Category."
 )
-# a click on an ad's button takes it on
+# a click on an ad's button opens the ad
 TAKE_CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-ad]');
   if (one) trigger('select', {index: Number(one.dataset.ad)});
@@ -43,7 +43,7 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 def build_folder(
     page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fillings: Fillings, tabs: gr.Tabs
 ) -> None:  # fmt: skip
-    """Build the page. fillings: of the form of one ad, which the button "Improve this one" fills."""
+    """Build the page. fillings: fills the form of one ad on a click on "Improve this one"."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
             fragment(fragments.heading("Many ads at once", HINT))
@@ -90,7 +90,7 @@ def build_folder(
 
 
 def _settle(folders: Folders) -> Callable[..., Any]:
-    """Return what says what the page shows once a ranking has ended."""
+    """Return the function that updates the page after a ranking has ended."""
 
     def settle(request: gr.Request, visitor: str | None) -> list[Any]:
         owner = find_owner(visitor, request)
@@ -106,7 +106,7 @@ def _settle(folders: Folders) -> Callable[..., Any]:
 def _wire_arrange(
     folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, order: gr.Dropdown, query: gr.Textbox
 ) -> None:  # fmt: skip
-    """Show the ads in another order, or those that hold a text."""
+    """Show the ads in another order, or the ads that contain a text."""
     arranged = {"order": order, "query": query, "visitor": visitor}
     gr.on(
         [order.change, query.change], _arrange(folders), None, shown, inputs_kwargs=arranged, api_name="arrange_ads",
@@ -115,7 +115,7 @@ def _wire_arrange(
 
 
 def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form: Fields) -> tuple[Any, ...]:
-    """Put one of the ads into the form of one ad; return the events that do."""
+    """Put an ad into the form of one ad; return the events that do so."""
     name, take = gr.Textbox("", visible=False), gr.Button("Take", visible=False)
 
     def pick(request: gr.Request, ad: gr.EventData, visitor: str | None = None) -> list[Any]:

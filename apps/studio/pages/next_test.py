@@ -1,4 +1,4 @@
-"""The page of tests: all that were planned, one by itself, and the form of the next one."""
+"""The page of tests: the list of planned tests, one test in detail, and the form of the next test."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from .parts import (
 )
 from .pictures import Fillings
 
-# what is new is ticked; what was offered before stays as the person left it
+# new versions are ticked; earlier ones stay as the user left them
 TAKE_NEW = """(listed, offered, ticked) => [
   (listed ?? []).filter((name) => ticked?.includes(name) || !offered?.includes(name)), listed ?? []]"""
 
 
-# a click on a test opens it; one on the button beside a winner takes that on
+# a click on a test opens it; a click on the button next to a winner opens the winner
 CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-open], [data-winner]')?.dataset;
   if (one) trigger('select', {index: Number(one.winner ?? -1), value: one.open ?? ''});
@@ -43,7 +43,7 @@ WANTED_TEST = "(visitor) => [visitor, window.adcreativeWanted?.('tests') ?? '']"
 def build_tests(
     page: gr.Blocks, tests: PlannedTests, visitor: gr.BrowserState, fillings: Fillings, tabs: gr.Tabs, tab: gr.Tab
 ) -> None:  # fmt: skip
-    """Build the page, inside its tab. fillings: of the form of one ad, which a winner fills."""
+    """Build the page, inside its tab. fillings: fills the form of one ad with a winner."""
     fragment(fragments.heading("Your tests", "What was planned here, and what its results say."))
     shown = fragment(elem_id="test", js_on_load=CLICKS)
     back = gr.Button("All tests", size="sm", visible=False, elem_id="tests-all")
@@ -80,7 +80,7 @@ def build_tests(
 
 
 def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Callable[..., Any]) -> None:
-    """Build the form and wire its button. opened: the event by which the page that it stands on is opened."""
+    """Build the form and wire its button. opened: the event of opening the surrounding page."""
     with gr.Accordion("Your next test, from versions that were approved", open=False, elem_id="next-test"):
         fragment(fragments.note("Approved versions are planned together, each beside its original."))
         approved = gr.CheckboxGroup([], label="Approved here", visible=False, elem_id="next-approved")
@@ -121,9 +121,9 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Calla
 def _offer_approved(
     next_test: NextTest, visitor: gr.BrowserState, approved: gr.CheckboxGroup, opened: Callable[..., Any]
 ) -> None:
-    """List the versions that were approved since the page was last looked at, ticked; what was unticked stays so.
+    """List the versions approved since the last visit of the page, ticked; unticked versions stay unticked.
 
-    The server says what there is, and the page alone what is ticked: an answer that comes late undoes nothing.
+    The server sends the list, and the page alone keeps the ticks, so that a late answer undoes nothing.
     """
 
     def list_approved(request: gr.Request, visitor: str | None) -> tuple[Any, list[str]]:

@@ -1,4 +1,4 @@
-"""The forms of one ad, up to the edit: bring, score, improve, result. What stands where; `events` says what the buttons do."""
+"""The forms of one ad, up to the edit: upload, score, improve, result. Layout only; `events` wires the buttons."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .consent import Consent, build_consent
 from .parts import MOVES, Fields, fragment, take_only_uploads
 
 MAX_FACES = 12
-# a click on a card's button takes that version
+# a click on a card's button selects that version
 TAKE_CLICKS = """element.addEventListener('click', (event) => {
   const one = event.target.closest('[data-edit]');
   if (one) trigger('select', {index: Number(one.dataset.edit)});
@@ -43,8 +43,8 @@ EMPTY_SCORE = "How strong your ad is, with the range it may lie in, appears here
 
 @dataclass(frozen=True, kw_only=True)
 class Bring:
-    """Steps 1 and 2: the form, named as in FORM_FIELDS, the usual click rate, the buttons, what is said of the picture, the ad
-    to try, and the score."""
+    """Steps 1 and 2: the form, named as in FORM_FIELDS, the usual click rate, the buttons, the note about the picture, the
+    sample ad, and the score."""
 
     form: Fields
     usual_rate: gr.Number
@@ -102,7 +102,7 @@ def build_bring() -> Bring:
 
 
 def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Button, gr.HTML]:
-    """Build step 3: what may change, for how long, its two buttons, and where its progress is shown."""
+    """Build step 3: permitted changes, effort, its two buttons, and its progress fragment."""
     names = handlers.studio.direction_names
     labels = [(direction_label(name).capitalize(), name) for name in names]
     with gr.Row(elem_classes="ac-columns"):
@@ -173,7 +173,7 @@ def _build_tuning(labels: list[tuple[str, str]]) -> Fields:
 
 
 def _describe_kit(path: str | None) -> str:
-    """Say what an uploaded brand kit asks for, or why it is none."""
+    """Return a fragment with the rules of an uploaded brand kit, or with the error of an invalid file."""
     try:
         return fragments.brand_kit(read_brand_kit(Path(path))) if path else ""
     except AdCreativeError as error:
@@ -181,7 +181,7 @@ def _describe_kit(path: str | None) -> str:
 
 
 def build_results() -> dict[str, Any]:
-    """Where a search's result appears; hidden until there is one."""
+    """Build the components of a search's result; hidden without a result."""
     with gr.Column(visible=False, elem_id="results") as box:
         with gr.Row(elem_classes="ac-columns"):
             with gr.Column(scale=5, min_width=320, visible=False) as picture_box:

@@ -1,4 +1,4 @@
-"""Building blocks of the page: where a fragment stands, and uploads that are uploads."""
+"""Building blocks of the page: fragments, downloads, and restricted uploads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DECIMALS = [("As the table tells", ""), ("A point (1.50)", "point"), ("A comma (
 
 
 def ask_written(page: str) -> Fields:
-    """Return the fields that ask how the table of a page is written, by their names in a mapping file."""
+    """Return the fields for the format of a page's table, by their names in a mapping file."""
     fields: Fields = {"dates": gr.Dropdown(DATES, value="", label="How its days are written", elem_id=f"{page}-dates")}
     with gr.Row():
         fields["rates"] = gr.Dropdown(RATES, value="", label="What its click rates are", elem_id=f"{page}-rates")
@@ -43,17 +43,17 @@ def ask_written(page: str) -> Fields:
 
 
 def read_choices(fields: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str | None]:
-    """Return what was chosen for the columns of an export by our names for them, and how it is written by WRITTEN."""
+    """Return the chosen columns of an export by our names of the columns, and the table's format by WRITTEN."""
     return {**{name: fields.get(f"{name}_column") for name in names}, **{name: fields.get(name) for name in WRITTEN}}
 
 
 def fragment(value: str = "", **options: Any) -> gr.HTML:
-    """Place for a fragment, with our style sheet alone."""
+    """Return a component for a fragment, with only our style sheet."""
     return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **options)
 
 
 def file_to_take(label: str, **options: Any) -> gr.File:
-    """Place for files that the page hands out, hidden until there are some; none of them can be taken off it."""
+    """Return a component for downloads, hidden without files; the user cannot remove a file."""
     return gr.File(label=label, interactive=False, visible=False, elem_classes="ac-take", **options)
 
 
@@ -61,10 +61,10 @@ def wire_work(
     page: gr.Blocks, work: LongWork[Any], visitor: gr.BrowserState, stop: gr.Button, outputs: list[Any], *,
     flat: Callable[[Any], list[Any]], resume: str, cancel: str,
 ) -> Any:  # fmt: skip
-    """Find long work again when a page is opened, and stop it at a press; return the event of work that was found and ended.
+    """Resume long work when a page is opened, and stop it on a click; return the event of resumed work that has ended.
 
     Args:
-        flat: makes the values of `outputs`, a fragment first, of a screen. resume, cancel: the names of both in the API.
+        flat: converts a screen to the values of `outputs`, a fragment first. resume, cancel: the API names of both events.
     """
 
     def find_again(request: gr.Request, visitor: str | None = None) -> Iterator[list[Any]]:
@@ -85,17 +85,17 @@ def wire_work(
 
 
 def press(button: gr.Button) -> Any:
-    """Return the event of a button's click, which does nothing itself: all that the click causes follows it by `then`.
+    """Return the event of a button's click, which does nothing itself: all consequences of the click follow it by `then`.
 
-    An event whose function is wanted `always_last` is told again when it came too early, and then to everything that listens
-    to it: a second listener would act twice on one click, such as begin a second search.
+    An `always_last` event that came too early is sent again to every listener: a second listener would act twice on
+    one click, such as start a second search.
     """
     return button.click(None, js="() => []", **MOVES)
 
 
 def scroll_to(place: str) -> str:
-    """Return the script that brings a place of the page into view, where it is shown and not in view already; the cursor goes
-    there when what it was in has gone, or when it stands where an earlier place has led it."""
+    """Return the script that scrolls to an element unless it is hidden or in view already; the focus moves there if its old
+    element has gone, or if an earlier script set the focus."""
     return (
         "() => setTimeout(() => { const e = document.querySelector('" + place + "');"
         " if (!e || !e.offsetParent) return; const r = e.getBoundingClientRect();"
@@ -109,13 +109,13 @@ def scroll_to(place: str) -> str:
 
 
 def show_ad(event: Any, tabs: gr.Tabs) -> None:
-    """Bring the page of one ad into view, after an event that filled its form."""
+    """Show the page of one ad, after an event that filled its form."""
     event.success(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES).success(None, js=scroll_to("#ad-bar"), **MOVES)
 
 
 def focus_asked(event: Any, record: gr.blocks.Block, places: Mapping[str, str]) -> Any:
-    """Put the cursor, after an event, into the field that its record asks for. places: name of an input -> where it stands,
-    such as "#campaign". Whoever writes elsewhere by then is left there: what they type must not end up in another field.
+    """Focus, after an event, the field that its record asks for. places: name of an input -> its selector, such as
+    "#campaign". A user who is typing elsewhere keeps the focus: the text must not end up in another field.
     """
     script = (
         f"(record) => {{ const place = {json.dumps(dict(places))}[record?.asks]; if (!place) return;"
@@ -127,28 +127,28 @@ def focus_asked(event: Any, record: gr.blocks.Block, places: Mapping[str, str]) 
 
 
 def clear_when_mended(fields: list[Any], record: gr.JSON, shown: gr.HTML) -> None:
-    """Take a fault that is shown off the page once one of the fields is changed: what was wrong may be right now."""
+    """Remove a displayed fault once one of the fields is changed, which may have fixed the fault."""
     for field in fields:
-        is_typed = isinstance(field, gr.Textbox | gr.Number)  # these tell of each change, not of input
+        is_typed = isinstance(field, gr.Textbox | gr.Number)  # these components report each change, not input
         changed = field.upload if isinstance(field, gr.File) else field.change if is_typed else field.input
         changed(clear_fault, record, shown, **MOVES)
 
 
 def clear_fault(record: dict[str, Any] | None) -> Any:
-    """Return what takes a fault off the page, and leaves a result."""
+    """Return the update that removes a fault from the page, and leaves a result."""
     return "" if is_fault(record) else gr.skip()
 
 
 def is_fault(record: dict[str, Any] | None) -> bool:
-    """Return whether a record says what was wrong, and holds no result."""
+    """Return whether a record holds an error, and no result."""
     return "error" in (record or {})
 
 
 def find_owner(visitor: str | None, request: gr.Request) -> str:
-    """Return whose search is meant, as 32 hexadecimal digits, after KEPT for a tab in a workspace; without such a name, one
-    made of the session's.
+    """Return the owner of a request, 32 hexadecimal digits, after KEPT for a tab in a workspace; without a valid name, one
+    derived from the session.
 
-    A page that is used before its name has arrived in the browser is given that same name, so nothing is lost between.
+    A page used before its name has arrived in the browser is later given the same name, so nothing is lost in between.
     """
     if isinstance(visitor, str) and re.fullmatch(rf"({KEPT}\.)?[0-9a-f]{{32}}", visitor):
         return visitor
@@ -157,10 +157,10 @@ def find_owner(visitor: str | None, request: gr.Request) -> str:
 
 
 def uploaded_path(payload: FileData | None) -> str | None:
-    """Hand an upload's bytes on untouched: one reader decides for app, command line and API what a file is.
+    """Return the path of an upload, unchanged: one reader determines the file type for app, command line and API.
 
-    Gradio checks only payloads that call themselves files, so whoever calls the API could name any path of this machine:
-    a path is taken only when an upload put it there.
+    Gradio checks only payloads that declare themselves as files, so an API client could name any path of this machine:
+    only a path written by an upload is accepted.
     """
     if payload is None or not payload.path:
         return None
@@ -171,12 +171,12 @@ def uploaded_path(payload: FileData | None) -> str | None:
 
 
 def uploaded_paths(payload: Any) -> list[str]:
-    """Hand several uploads on, each as `uploaded_path`."""
+    """Return the paths of several uploads, each checked by `uploaded_path`."""
     return [path for path in map(uploaded_path, getattr(payload, "root", payload) or ()) if path is not None]
 
 
 def take_only_uploads(component: gr.Image | gr.File) -> None:
-    """Keep Gradio from downloading a file that a caller names by its address, and from reading files of this machine."""
+    """Prevent Gradio from downloading a file given by a URL, and from reading files of this machine."""
     if hasattr(component, "guarded_by"):
         return
     component.guarded_by = take_only_uploads  # type: ignore[union-attr]  # read by `CheckedCalls`
@@ -187,7 +187,7 @@ def take_only_uploads(component: gr.Image | gr.File) -> None:
             raise gr.Error(NOT_UPLOADED, print_exception=False)
         return await move(url_or_file_path)
 
-    # set on the instance: a subclass would make Gradio write a .pyi beside us
+    # set on the instance: a subclass would make Gradio write a .pyi file next to this module
     component.async_move_resource_to_block_cache = move_upload  # type: ignore[method-assign]
     is_single = getattr(component, "file_count", "single") == "single"
     component.preprocess = uploaded_path if is_single else uploaded_paths  # type: ignore[method-assign, assignment]

@@ -1,8 +1,8 @@
-"""What happens when a picture is brought: its size and faces are told, the faces are asked about, its words are read.
+"""Events of an uploaded picture: show its size and faces, ask about the faces, read its words.
 
 Over a slow network answers come late, in another order than their questions, or not at all. Each answer therefore names its
-picture: the page, which alone knows the picture that it shows, takes the answer for that one, once, and no other; while it has
-none, the question is put again with every button that needs it.
+picture: the page, which alone knows its current picture, accepts an answer for that picture, once, and no other; without
+an answer, every button that needs one repeats the question.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .one_ad import Bring
 from .parts import MODEL_QUEUE, MOVES, Fields, find_owner
 
 _LAST = {"trigger_mode": "always_last"}
-# a picture that was brought is scored at once
+# an uploaded picture is scored at once
 SCORE_NOW = "() => setTimeout(() => document.querySelector('#score-button:not([disabled])')?.click(), 60)"
 READ = ("headline", "primary_text", "description", "cta")
-# the picture on the page, as `name_picture` has it
+# the picture on the page, in the form of `name_picture`
 _NAME = r"const picture = (image?.path ?? '').split(/[\\/]/).slice(-2).join('/');"
-# an answer about the picture on the page, once: what the person says of its faces must not be reset by a second one
+# one answer about the picture on the page: a second answer must not reset the user's statement about its faces
 TAKE_FACES = f"""(answer, image, taken) => {{
   {_NAME}
   if (answer?.picture !== picture || taken === picture) return Array(5).fill(undefined);
@@ -36,11 +36,11 @@ TAKE_FACES = f"""(answer, image, taken) => {{
   return [picture, note, update({{choices: names.map((name) => [name, name]), value: names, visible: names.length > 1}}),
     update({{value: is_asked ? null : answer.left, visible: is_asked}}), update({{value: ''}})];
 }}"""
-# words that came with the picture before (read in it, of a pack, of a list, the demo's) go with it, unless they were changed
+# words of the previous picture (read in it, of a pack, of a list, the demo's) are cleared with it, unless the user changed them
 CLEAR_CAME = f"""(came, ...fields) => {json.dumps(FORM_FIELDS[1:])}.map(
   (name, number) => came?.came?.[name] && fields[number] === came.came[name] ? '' : undefined)"""
 FIND_HIDDEN = "(image) => /[.]hei[cf]$/i.test(image?.path ?? '') ? image.path : ''"
-# notes go with the picture that they were typed for, and come back with it; what was typed before any picture is for the first
+# notes are cleared and restored with their picture; notes typed before any picture belong to the first picture
 KEEP_NOTES = f"""(image, notes) => {{
   {_NAME}
   const kept = (window.adcreativeNotes ??= {{picture: '', of: {{}}}}), before = kept.picture;
@@ -49,14 +49,14 @@ KEEP_NOTES = f"""(image, notes) => {{
   if (before) kept.of[before] = notes;
   return before ? kept.of[picture] ?? '' : notes || kept.of[picture];
 }}"""
-# what was read goes into fields that are empty still
+# read words fill only empty fields
 FILL_EMPTY = f"""(came, image, ...fields) => {{
   {_NAME}
   return {json.dumps(READ)}.map(
     (name, number) => came?.picture === picture && !fields[number] && came.read?.[name] ? came.read[name] : undefined);
 }}"""
 
-# what is said of the words that were read goes with their picture, whoever fills the form: a winner brings its own words
+# the note about read words is cleared with its picture, whatever fills the form: a winner has words of its own
 CLEAR_NOTE = f"""(came, image, note) => {{
   {_NAME}
   return came?.note && came.note === note && came.picture !== picture ? '' : undefined;
@@ -64,23 +64,23 @@ CLEAR_NOTE = f"""(came, image, note) => {{
 
 
 def name_picture(image_path: str | None) -> str:
-    """Return what page and server know an uploaded picture by: its folder, which is named by content, and its name."""
+    """Return the id of an uploaded picture for page and server: its folder, named by content, and its name."""
     return "/".join(PurePath(image_path).parts[-2:]) if image_path else ""
 
 
 def wire_faces(
     handlers: Handlers, form: Fields, bring: Bring, wish: Fields, visitor: gr.BrowserState, presses: Sequence[Any]
 ) -> None:  # fmt: skip
-    """Say what a picture shows and ask about its faces, when it is brought; after each of `presses`, if that is missing still.
-    Notes typed for the picture before go.
+    """Show a picture's size and faces and ask about the faces, after an upload; also after each of `presses`, if no answer has
+    come yet. Notes typed for the previous picture are cleared.
 
-    The question is asked anew for another picture. The browser tells of one picture more than once.
+    The question is repeated for another picture. The browser reports one picture more than once.
     """
 
     def ask_faces(request: gr.Request, image_path: str | None, taken: str, visitor: str | None) -> Any:
         picture = name_picture(image_path)
         if picture == taken:
-            return gr.skip()  # an answer that is on its way is not taken away
+            return gr.skip()  # an answer on its way is not cleared
         note, names, is_asked = handlers.inspect(image_path, find_owner(visitor, request))
         return {"picture": picture, "note": note, "names": names, "is_asked": is_asked, "left": FACES_LEFT}
 
@@ -96,21 +96,21 @@ def wire_faces(
 
 @dataclass(frozen=True, kw_only=True)
 class Fillings:
-    """What follows an event that filled the form: the page notes what came with the picture, so that it goes with it.
+    """Follow-up of an event that filled the form: the page notes the words that belong to the picture, and clears them with it.
 
-    came: on the page, what came with the picture (name of it -> text) and, of that, what was read last and what is said of it.
+    came: on the page, the picture's words (name -> text), the words read last and the note about them.
     """
 
     handlers: Handlers
     form: Fields
     bring: Bring
     visitor: gr.BrowserState
-    hidden: gr.Textbox = field(default_factory=lambda: gr.Textbox("", visible=False))  # a picture that browsers do not show
+    hidden: gr.Textbox = field(default_factory=lambda: gr.Textbox("", visible=False))  # a picture that browsers cannot show
     came: gr.JSON = field(default_factory=lambda: gr.JSON(visible=False))
     kept: CameWith = field(default_factory=CameWith)
 
     def after(self, filled: Any) -> Any:
-        """Note what came with a picture after an event that filled the form with its ad."""
+        """Note the words of a picture after an event that filled the form with its ad."""
 
         def note(request: gr.Request, visitor: str | None = None, **form: Any) -> dict[str, Any]:
             return self._note(find_owner(visitor, request), form, {name: form[name] for name in FORM_FIELDS[1:]})
@@ -118,7 +118,7 @@ class Fillings:
         return filled.success(note, None, self.came, inputs_kwargs=self._asked, **MOVES)
 
     def read_after(self, filled: Any) -> None:
-        """As `after`; where the ad came without words, those in its picture are read, and that is said."""
+        """As `after`; for an ad without words, the words in its picture are read, and a note says so."""
 
         def begin(*words: str | None) -> list[Any]:
             return [gr.skip(), ""] if any(words) else _begin_reading()
@@ -127,15 +127,15 @@ class Fillings:
         self._fill(begun.then, api_visibility="private")
 
     def tell_again(self, owner: str, form: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a page that is opened anew has to know of what came with the picture that it shows."""
+        """Return the picture's words for a reopened page."""
         return self._note(owner, form, {})
 
     def wire_upload(self) -> None:
-        """Read the words of an uploaded picture into the form, where they can be corrected; until then no score is asked for.
-        What came with the picture before goes."""
+        """Read the words of an uploaded picture into the form, for correction; scores are blocked until then. The words of the
+        previous picture are cleared."""
         image, note, others = self.form["image_path"], self.bring.read_note, [self.form[name] for name in FORM_FIELDS[1:]]
         image.change(None, [self.came, image, note], note, js=CLEAR_NOTE, **MOVES)  # type: ignore[attr-defined]
-        # first of all, and in the page alone: over a slow network nobody may score a picture with another's words meanwhile
+        # first, and in the page alone: over a slow network nobody may score a picture with another picture's words meanwhile
         cleared = image.upload(None, [self.came, *others], others, js=CLEAR_CAME, **MOVES)  # type: ignore[attr-defined]
         self.hidden.change(self._show_in_browser, [image, self.visitor], image, **MOVES)
         image.change(None, image, self.hidden, js=FIND_HIDDEN, **MOVES)  # type: ignore[attr-defined]
@@ -177,7 +177,7 @@ def _begin_reading() -> list[Any]:
 
 
 def wire_reading(handlers: Handlers, form: Fields, bring: Bring, visitor: gr.BrowserState) -> Fillings:
-    """Read the words of uploaded pictures; return what follows other events that fill the form."""
+    """Wire reading the words of uploaded pictures; return the follow-up of other events that fill the form."""
     fillings = Fillings(handlers=handlers, form=form, bring=bring, visitor=visitor)
     handlers.also_forget.append(fillings.kept.forget)
     fillings.wire_upload()

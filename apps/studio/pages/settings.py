@@ -1,4 +1,4 @@
-"""The page of settings: who writes, the brand kit, the consent records, and the models that are used with their licences."""
+"""The page of settings: the copywriter, the brand kit, the consent records, and the models in use with their licences."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def build_settings(
     brands: Brands, languages: Languages, consents: Consents, visitor: gr.BrowserState, weights: Sequence[Mapping[str, Any]],
     switch: gr.Dropdown, page: gr.Blocks, library: Library | None = None,
 ) -> gr.Tab:  # fmt: skip
-    """Build the page; return its tab, which says anew at each opening who writes, which kit is kept to, and the records."""
+    """Build the page; return its tab, which updates the copywriter, the brand kit and the records at each opening."""
     with gr.Tab("Settings", id="settings", elem_id="page-settings") as tab, gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
             writes = _build_language(languages, visitor)
@@ -56,7 +56,7 @@ def build_settings(
 def _wire_switch(
     brands: Brands, switch: gr.Dropdown, page: gr.Blocks, visitor: gr.BrowserState, kit: list[gr.blocks.Block]
 ) -> None:
-    """Let the switch in the header choose among the brands that were made; it is not there before there is one."""
+    """Wire the header's choice of a brand; hidden without a brand."""
 
     def offer(request: gr.Request, visitor: str | None) -> Any:
         owner = find_owner(visitor, request)
@@ -79,7 +79,7 @@ def _wire_switch(
 
 
 def _build_kept(library: Library, visitor: gr.BrowserState) -> None:
-    """Say where everything is kept, and delete it all, after asking."""
+    """Show the path of the workspace, and a button that deletes everything, after a confirmation."""
     fragment(fragments.heading("Where your work is kept", KEPT_HINT.format(library.where)))
     ask = gr.Button("Delete everything", size="sm", elem_id="delete-all")
     with gr.Row(visible=False) as asked:
@@ -97,7 +97,7 @@ def _build_kept(library: Library, visitor: gr.BrowserState) -> None:
 
 
 def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
-    """Build the form of the language model; return where it stands who writes."""
+    """Build the form of the language model; return the fragment with the copywriter."""
     fragment(fragments.heading("Language model", WRITER_HINT))
     kinds = [("The one that comes with the app", EMBEDDED), ("A file on this computer", FILE)]
     kinds += [("A server", SERVER)] if languages.may_ask_servers else []
@@ -128,14 +128,14 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
 
 
 def _where() -> str:
-    """Return where files are put, without the name of anybody's home folder."""
+    """Return a note with the folder for model files, without the name of anybody's home folder."""
     folder = models_dir()
     home = Path.home()
     return f"Put .gguf files into {Path('~') / folder.relative_to(home) if folder.is_relative_to(home) else folder.name}."
 
 
 def _build_brand(brands: Brands, visitor: gr.BrowserState) -> list[gr.blocks.Block]:
-    """Build the form of the brand kit; return where it stands what is kept to, and the kit's file."""
+    """Build the form of the brand kit; return the fragment about the kit in use, and the kit's file."""
     fragment(fragments.heading("Brand kit", BRAND_HINT))
     fields: Fields = {
         "name": gr.Textbox("", label="Name of the brand", max_length=60, elem_id="brand-name"),

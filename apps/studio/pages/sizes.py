@@ -1,5 +1,5 @@
-"""The part of step 4 that lays the version out in the shapes it will run in, before it is approved; and the same for an ad that
-was kept as it was, whose shapes are files to take."""
+"""The part of step 4 that lays the version out in further shapes before the approval; and the same for an unchanged ad, whose
+shapes are files to download."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HINT = "Will it run in other shapes too? Lay them out before you approve: your a
 
 
 def build_sizes(sizes: Sizes, visitor: gr.BrowserState) -> gr.HTML:
-    """Build it; return where the shapes are shown, which a new edit empties."""
+    """Build the part; return the fragment of the shapes, which a new edit empties."""
     fragment(fragments.note(HINT))
     chosen = gr.CheckboxGroup(list(RATIOS), label="Shapes (width : height)", elem_id="ratios")
     button = gr.Button("Lay these shapes out", elem_id="sizes-button")
@@ -35,7 +35,7 @@ def build_sizes(sizes: Sizes, visitor: gr.BrowserState) -> gr.HTML:
 
 
 def build_kept_sizes(sizes: Sizes, visitor: gr.BrowserState) -> list[gr.blocks.Block]:
-    """Build it; return its box, shown with an ad that was kept, and the fragment and files that another ad empties."""
+    """Build the part; return its box, shown for an unchanged ad, and the fragment and files that another ad empties."""
     with gr.Column(visible=False, elem_id="kept-sizes") as box:
         fragment(fragments.heading("Your ad in other shapes", KEPT_HINT))
         chosen = gr.CheckboxGroup(list(RATIOS), label="Shapes (width : height)", elem_id="kept-ratios")

@@ -37,8 +37,8 @@ PLATFORMS = [
 
 
 def nothing_yet(approved: str = "") -> list[Any]:
-    """Return what a new edit makes of everything of the one before: the values of the boxes after the two texts, the last one
-    (what the result is known by) left out. approved: what is said of its own approval, when it comes back to the page."""
+    """Return the values that a new edit gives to the later steps' boxes after the two texts, without the last one (the result's
+    id). approved: text about the edit's own approval, for an edit that returns to the page."""
     hidden = gr.update(value=None, visible=False)
     return ["", "", gr.update(choices=[], value=None, visible=False), None, "", "", "", [], False, approved, "", hidden]
 
@@ -47,7 +47,7 @@ def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fiel
     """Build the steps after the edit, hidden until there is one.
 
     Returns:
-        the box to show; what a new edit makes stale; and the events that change how far the ad is.
+        the box to show; the components that a new edit resets; and the events that change the ad's current step.
     """
     with gr.Column(visible=False, elem_id="later-steps") as box, gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
@@ -62,11 +62,11 @@ def build_steps(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Column, Fiel
 
 
 def build_words(words: Words, visitor: gr.BrowserState) -> tuple[gr.Accordion, Fields, Callable[..., None]]:
-    """Build the place for words of one's own.
+    """Build the form for the user's own words.
 
     Returns:
-        the box to show; the text boxes, then what a new edit makes stale; and a function that wires the button for these words
-        to what it changes on the page.
+        the box to show; the text boxes, then the components that a new edit resets; and a function that wires the button for
+            these words to its outputs on the page.
     """
     with gr.Accordion("Use my own words or picture", open=False, visible=False, elem_id="own-words") as box:
         texts, use = _words(words, visitor)
@@ -175,7 +175,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
     name = gr.Textbox("", label="Approved by", placeholder="Your name", max_length=200, elem_id="approved-by")
     button = gr.Button("Approve this version, today", variant="primary", elem_id="approve-button")
     shown, record, duties = fragment(elem_id="approval"), gr.JSON(visible=False), gr.JSON(visible=False)
-    shown_id = gr.Textbox("", visible=False)  # what the result on the page is known by
+    shown_id = gr.Textbox("", visible=False)  # id of the result on the page
 
     def disclosures(request: gr.Request, markets: list[str] | None = None, visitor: str | None = None) -> Any:
         return steps.disclosures(find_owner(visitor, request), markets)

@@ -1,4 +1,4 @@
-"""Colours, fonts and sign of the page. Knows no part of it."""
+"""Colours, fonts and logo of the page; independent of its parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PINE = gr.themes.Color(
     "#eefaf6", "#d5f2e9", "#abe4d4", "#7cd3bd", "#4fbfa5", "#0f8a76", "#0b7261", "#095c4f", "#084a40", "#073d35", "#04241f",
     name="pine",
 )  # fmt: skip
-# what stands back: second buttons are outlines, fields are paper, and every text has a contrast of 4.5 at least
+# subdued: second buttons are outlines, fields are paper, and every text has a contrast of 4.5 at least
 _QUIET = {
     "button_border_width": "1px",
     "button_secondary_background_fill": "#fffdf9", "button_secondary_background_fill_dark": "#24272c",
@@ -39,7 +39,7 @@ _QUIET = {
 
 
 def build_theme() -> gr.themes.Base:
-    """One font that comes with the app (none is fetched from elsewhere), quiet colours, one accent."""
+    """Return the theme: one bundled font (none is downloaded), quiet colours, one accent."""
     fonts = [gr.themes.Font(name) for name in (FONT, "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")]
     mono = [gr.themes.Font(name) for name in ("ui-monospace", "Menlo", "monospace")]
     theme = gr.themes.Base(
@@ -61,13 +61,13 @@ def build_theme() -> gr.themes.Base:
 
 
 def font_faces() -> str:
-    """Return the style that names the font; without its package the page uses what the system has."""
+    """Return the CSS of the font; without its package the page uses the system's fonts."""
     face = "@font-face {{ font-family: '{}'; font-weight: {}; font-display: swap; src: url('/ac/{}.otf') format('opentype'); }}"
     return "".join(face.format(FONT, weight, name) for name, weight in WEIGHTS.items()) if find_spec(FONT_PACKAGE) else ""
 
 
 def look_routes() -> list[Route]:
-    """Return what hands out the files of the font."""
+    """Return the routes that serve the files of the font."""
 
     def hand_out(path: Path) -> Callable[[Request], Awaitable[Response]]:
         async def give(request: Request) -> Response:

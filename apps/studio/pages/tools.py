@@ -1,8 +1,8 @@
-"""The verbs as tools for agents (Model Context Protocol): score and rank, check, explain, improve, compose, plan, read results,
-find concepts, train.
+"""The commands as tools for agents (Model Context Protocol): score and rank, check, explain, improve, compose, plan, read
+results, find concepts, train.
 
-No tool approves or packs anything: that is left to a person, in the page. The same handlers answer as behind the buttons, and
-the same line is waited in.
+No tool approves or packs anything: only a person can, in the page. The tools use the handlers of the buttons, and wait in
+the same model queue.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .parts import MODEL_QUEUE, QUICK, WATCHING, Fields, take_only_uploads
 FOR_A_PERSON = "Nothing was approved. A person looks at the result in the page of this app, and approves and packs it there."
 
 
-# fields of an answer that agents may count on; others come beside them
+# fields of an answer that agents may rely on; further fields may follow
 NUMBER = {"type": ["number", "null"]}
 ANSWERS: dict[str, dict[str, Any]] = {
     "score_ad": {
@@ -63,7 +63,7 @@ BUTTONS = {"Press “Improve it” first (step 3).": "Call improve_ad in this se
 
 
 class AnsweringInJson(mcp.GradioMCPServer):
-    """Answers are JSON, in the text and as structured content with a schema; a fault is one, and names no button."""
+    """Answers are JSON, in the text and as structured content with a schema; an error is JSON too, and names no button."""
 
     def create_mcp_server(self) -> Any:
         server: Any = super().create_mcp_server()
@@ -92,7 +92,7 @@ class AnsweringInJson(mcp.GradioMCPServer):
 
     def postprocess_output_data(self, data: Any, root_url: str) -> Any:
         parts: list[Any] = []
-        for one in chain.from_iterable(one if isinstance(one, tuple) else [one] for one in data):  # several outputs come as one
+        for one in chain.from_iterable(one if isinstance(one, tuple) else [one] for one in data):  # outputs arrive as one tuple
             if _is_answer(one):
                 parts.append(self.types.TextContent(type="text", text=_write(one)))
             elif one is not None:
@@ -101,7 +101,7 @@ class AnsweringInJson(mcp.GradioMCPServer):
 
 
 def _write(answer: dict[str, Any]) -> str:
-    """Return an answer as JSON, with what to call where it names a button."""
+    """Return an answer as JSON, with names of buttons replaced by names of tools."""
     said = json.dumps(answer, ensure_ascii=False, default=str)
     for button, call in BUTTONS.items():
         said = said.replace(button, call)
@@ -113,8 +113,8 @@ def _is_answer(output: Any) -> bool:
 
 
 def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
-    """Offer the tools, and take every other endpoint of the page off the list that agents see."""
-    mcp.DEFAULT_TEMP_DIR = str(private_dir())  # pictures that agents send lie where uploads lie, and go with them
+    """Register the tools, and hide every other endpoint of the page from agents."""
+    mcp.DEFAULT_TEMP_DIR = str(private_dir())  # agents' pictures are stored and deleted like uploads
     mcp.GradioMCPServer = AnsweringInJson  # type: ignore[misc]
     for event in page.fns.values():
         event.api_visibility = "private" if event.api_visibility == "private" else "undocumented"
@@ -151,7 +151,7 @@ def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
 
 
 def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Block], how: dict[str, Any]) -> None:
-    """Make a tool of a function; what a caller leaves out has the value of its component."""
+    """Register a function as a tool; a missing input gets the value of its component."""
     hidden = gr.Button(visible=False)
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
@@ -170,7 +170,7 @@ def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Blo
 
 
 def _owner(session: str | None) -> str:
-    """Return whose ad is meant: sessions of agents have names of their own, which no page has."""
+    """Return the owner of an agent's session, distinct from the owners of pages."""
     return hashlib.sha256(f"agent:{session or ''}".encode()).hexdigest()[:32]
 
 

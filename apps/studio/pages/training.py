@@ -25,10 +25,10 @@ SHIPPED = ("The model that comes with the app", "")
 def build_training(
     page: gr.Blocks, trainings: Trainings, visitor: gr.BrowserState, results: gr.File, chosen: Fields, ours: tuple[str, ...]
 ) -> tuple[gr.File, gr.HTML]:
-    """Build it under the upload of the account page; `chosen` are the dropdowns of its columns, `ours` our names for them.
+    """Build the part below the upload of the account page; `chosen` are the dropdowns of columns, `ours` our names of them.
 
     Returns:
-        where the pictures of the ads are uploaded; and where stands what works in the account, to be put where there is room.
+        the upload of the ads' pictures; and the fragment about what works in the account, to be placed by the caller.
     """
     works = fragment(elem_id="works", render=False)
     with gr.Accordion("Train on these results", open=True, elem_id="training"):
@@ -76,7 +76,7 @@ def build_training(
 def _build_models(
     page: gr.Blocks, trainings: Trainings, visitor: gr.BrowserState, outputs: list[Any], settle: tuple[Any, ...]
 ) -> None:  # fmt: skip
-    """Build the choice among the owner's models: name, choose, take away, bring, delete."""
+    """Build the choice among the owner's models: name, choose, download, upload, delete."""
     with gr.Accordion("My models", open=False, elem_id="models"):
         fragment(fragments.note(MODELS_HINT))
         chosen = gr.Dropdown([SHIPPED], value="", label="Score my ads with", elem_id="model-chosen")

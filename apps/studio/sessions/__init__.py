@@ -1,1 +1,1 @@
-"""Whose ad, whose work, whose turn at the model: what is kept between two clicks."""
+"""State kept between two clicks: ads, jobs and the model queue of each visitor."""

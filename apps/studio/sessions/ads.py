@@ -1,10 +1,9 @@
-"""Which ad is on whose page, and what belongs to it: a score, a search and an approval are of one ad and never of another.
+"""The ad on each owner's page and its state: a score, a search and an approval belong to one ad and never to another.
 
-Each ad is a small machine: brought, scored, searching, found, laid out, approved, packed; MOVES lists what leads from where to
-where.
-An ad is known by the bytes of its picture and by its words. A change of either makes it another ad: what was found for the one
-before is shown no more and can be neither taken, approved nor packed; brought back unchanged, it is found again. Knows no
-page and no model.
+Each ad is a state machine: brought, scored, searching, found, laid out, approved, packed; MOVES lists the transitions.
+An ad is identified by the bytes of its picture and by its words. A change of either makes another ad: the result of the
+previous ad is hidden and can be neither taken, approved nor packed; the unchanged ad brings its result back. Independent
+of pages and models.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ NOT_NOW = {
 
 
 class Stage(StrEnum):
-    """How far an ad is."""
+    """The current stage of an ad."""
 
     EMPTY = "empty"
     BROUGHT = "brought"
@@ -51,7 +50,7 @@ class Stage(StrEnum):
 
 _BEFORE_SEARCH = (Stage.BROUGHT, Stage.SCORED)
 _SINCE_SEARCH = (Stage.SEARCHING, Stage.FOUND, Stage.LAYING, Stage.APPROVED, Stage.PACKED)
-# event -> stage before -> stage after; what is not listed cannot happen
+# event -> stage before -> stage after; other transitions are impossible
 MOVES: Mapping[str, Mapping[Stage, Stage]] = {
     "score": {**dict.fromkeys(_BEFORE_SEARCH, Stage.SCORED), **{stage: stage for stage in _SINCE_SEARCH}},
     "name": {stage: stage for stage in (*_BEFORE_SEARCH, *_SINCE_SEARCH)},
@@ -68,9 +67,9 @@ MOVES: Mapping[str, Mapping[Stage, Stage]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AdState:
-    """One ad: what it is known by, how far it is, and what was said of it so far: its score (fragment and record), why it has
-    that score (fragment and page to download), and what the result on the page is known by. label: its name and thumbnail.
-    mockups: where it runs, as a fragment. creative: the ad as it was brought, its picture by its path."""
+    """One ad: its id, stage, score (fragment and record), explanation (fragment and page to download), and the id of the result
+    on the page (shown). label: its name and thumbnail. mockups: its placements, as a fragment. creative: the uploaded ad, its
+    picture by its path."""
 
     ad: str = NO_AD
     creative: Creative | None = None
@@ -82,15 +81,15 @@ class AdState:
     shown: str = ""
 
     def after(self, event: str, **said: Any) -> AdState:
-        """Return the state after an event of MOVES, with what was said.
+        """Return the state after an event of MOVES, updated with `said`.
 
         Raises:
-            AdCreativeError: that cannot happen now; an approval is refused for anything but the result that is shown.
-            Unanswered: a version is to be packed that nobody approved yet.
+            AdCreativeError: the event is impossible in this stage; only the result on the page can be approved.
+            Unanswered: the version to be packed is not approved yet.
         """
         stage = MOVES[event].get(self.stage)
         if event == "laid" and said.get("shown") != self.shown:
-            return self  # another version was taken meanwhile
+            return self  # another version was chosen meanwhile
         if stage is None and self.stage is Stage.LAYING and event in ("approve", "lay"):
             raise AdCreativeError(BEING_LAID_OUT)
         if stage is None and event == "pack":
@@ -107,8 +106,8 @@ class AdState:
 
 @dataclass(frozen=True)
 class Desk:
-    """Who has which ad before them, and how far their latest ads are. A page says so whenever its form changes and with every
-    question it asks."""
+    """The ad on each owner's page, and the stages of the owner's latest ads. A page reports its ad after each change of its
+    form and with every request."""
 
     on_scored: list[Callable[[str, AdState], object]] = field(default_factory=list)  # also after a search
     on_moved: list[Callable[[str, AdState], object]] = field(default_factory=list)  # after every event
@@ -116,7 +115,7 @@ class Desk:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def bring(self, owner: str, ad: str) -> bool:
-        """Put an ad before the owner; return whether it is another than the one before."""
+        """Make an ad the owner's current ad; return whether the ad has changed."""
         with self._lock:
             ads = self._states.setdefault(owner, {})
             is_other = not ads or next(reversed(ads)) != ad
@@ -126,23 +125,23 @@ class Desk:
                 if len(ads) > MAX_ADS:
                     del ads[next(iter(ads))]
                 self._states[owner] = self._states.pop(owner)
-                if len(self._states) > MAX_STATES:  # who came first, and never left
+                if len(self._states) > MAX_STATES:  # the oldest owner, who never left
                     del self._states[next(iter(self._states))]
         return is_other
 
     def find(self, owner: str) -> AdState:
-        """Return the state of the ad that the owner has before them."""
+        """Return the state of the owner's current ad."""
         with self._lock:
             return self._current(owner)
 
     def find_seen(self, owner: str) -> AdState | None:
-        """Return the latest of the owner's ads that was scored or searched; None without one."""
+        """Return the owner's latest scored or searched ad; None without one."""
         with self._lock:
             ads = reversed(self._states.get(owner, {}).values())
             return next((one for one in ads if one.score is not None or one.stage in _SINCE_SEARCH), None)
 
     def move(self, owner: str, ad: str, event: str, **said: Any) -> bool:
-        """Note an event of an ad; False, and nothing is noted, when the owner has no such ad (any more).
+        """Apply an event to an ad; return False, without any change, when the owner has no such ad.
 
         Raises:
             AdCreativeError: as `AdState.after`.
@@ -156,43 +155,43 @@ class Desk:
         return True
 
     def tell_moved(self, owner: str, ad: str) -> None:
-        """Tell whoever keeps ads how one of them is now."""
+        """Notify the listeners of ads about the state of an ad."""
         with self._lock:
             state = self._states.get(owner, {}).get(ad)
         for tell in self.on_moved if state is not None else ():
             tell(owner, state)  # type: ignore[arg-type]
 
     def restore(self, owner: str, state: AdState) -> None:
-        """Put an ad before the owner as it stood once."""
+        """Make a stored ad the owner's current ad."""
         self.bring(owner, state.ad)
         with self._lock:
             self._states[owner][state.ad] = state
 
     def drop(self, owner: str, ad: str) -> None:
-        """Forget one ad of an owner."""
+        """Delete an ad of an owner."""
         with self._lock:
             self._states.get(owner, {}).pop(ad, None)
 
     def note_score(self, owner: str, ad: str, score: tuple[str, dict[str, Any]]) -> bool:
-        """Keep the score of an ad; False when the owner has another ad before them by now."""
+        """Store the score of an ad; return False when the owner has another current ad by now."""
         if not self.move(owner, ad, "score", score=score) or self.find(owner).ad != ad:
             return False
         self.tell_scored(owner, ad)
         return True
 
     def tell_scored(self, owner: str, ad: str) -> None:
-        """Tell whoever begins something after a score that an ad has one, if the owner has it before them."""
+        """Notify the listeners of scores about an ad's score, if the ad is the owner's current ad."""
         state = self.find(owner)
         if state.ad == ad and state.score is not None:
             for tell in self.on_scored:
                 tell(owner, state)
 
     def note_why(self, owner: str, ad: str, why: tuple[str, Path | None]) -> bool:
-        """Keep the explanation of an ad's score; False as for `note_score`."""
+        """Store the explanation of an ad's score; return False as `note_score`."""
         return self.move(owner, ad, "explain", why=why) and self.find(owner).ad == ad
 
     def forget_scores(self, owner: str) -> None:
-        """Drop what was said of the owner's ads by a model that is no longer theirs."""
+        """Delete the scores and explanations of the owner's ads after a change of the model."""
         with self._lock:
             ads = self._states.get(owner, {})
             for ad, state in ads.items():
@@ -212,13 +211,13 @@ _SHOWN_WORDS = ("status", "headline_edited", "description_edited", "cta_edited")
 
 
 def identify(creative: Creative) -> str:
-    """Return what an ad is known by: 64 hexadecimal digits of its words and the bytes of its picture."""
+    """Return the id of an ad: 64 hexadecimal digits of its words and the bytes of its picture."""
     words = {name: getattr(creative, name) for name in FORM_FIELDS if name != "image_path"}
     return _hash(words, creative.image_path)
 
 
 def identify_shown(ad: str, row: Mapping[str, Any], image_path: Path | None) -> str:
-    """Return what a result is known by: the ad it is of, the words it shows, the bytes of its picture."""
+    """Return the id of a result: a hash of its ad, its words, and the bytes of its picture."""
     return _hash({"ad": ad, **{name: row.get(name) for name in _SHOWN_WORDS}}, image_path)
 
 
@@ -229,6 +228,6 @@ def _hash(words: Mapping[str, Any], image_path: Path | None) -> str:
     if image_path is not None:
         try:
             found.update(b"picture:" + image_path.read_bytes())
-        except OSError:  # deleted meanwhile: an ad of its own, which nothing was found for
+        except OSError:  # deleted meanwhile: the id differs from all others
             found.update(b"missing picture:" + str(image_path).encode("utf-8", "surrogateescape"))
     return found.hexdigest()

@@ -1,7 +1,7 @@
-"""Which files are whose, so that "delete my ad" deletes all of them: uploads, results, and the copies that the server made.
+"""Ownership of files, so that "delete my ad" deletes all of them: uploads, results, and copies made by the server.
 
-The server keeps uploads and what it hands out in folders named by content, which two visitors with the same picture share: a
-file goes when its last owner goes. Knows no page and no model.
+The server stores uploads and downloads in folders named by content, which two visitors with the same picture share: a
+file is deleted with its last owner. Independent of pages and models.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ RESULTS, DEMOS, FEATURES = "results", "demos", "features"
 
 @dataclass(frozen=True, kw_only=True)
 class Belongings:
-    """The files below one private folder. result_dir holds a folder for each owner; so does `demos` beside it.
+    """The files below one private folder. result_dir holds a folder for each owner; so does `demos` next to it.
 
-    kept_dir: the folder of those who work in a workspace, which stays.
+    kept_dir: the permanent folder of owners in a workspace.
     """
 
     result_dir: Path
@@ -35,7 +35,7 @@ class Belongings:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, owner: str, *paths: str | Path | None) -> None:
-        """Note that the owner brought these files; those outside the private folder are not ours to delete."""
+        """Register files as uploads of the owner; files outside the private folder are ignored, and never deleted."""
         ours = {Path(path).resolve() for path in paths if path}
         ours = {path for path in ours if path.is_relative_to(self.result_dir.parent.resolve())}
         if ours:
@@ -43,35 +43,35 @@ class Belongings:
                 self._uploads.setdefault(owner, set()).update(ours)
 
     def has_any(self, owner: str) -> bool:
-        """Return whether anything of the owner is here that goes with their visit."""
+        """Return whether the owner has any data that is deleted at the end of the visit."""
         return any(folder.exists() for folder in self._own(owner)) or owner in self._uploads
 
     def _own(self, owner: str) -> list[Path]:
-        """Return the folders that go with the owner: a tab's own; its home stays."""
+        """Return the folders deleted with the owner: for a tab in a workspace, only the tab's own."""
         return [self.lent_dir(owner), *([] if is_kept(owner) else [self.owner_dir(owner)])]
 
     def owner_dir(self, owner: str) -> Path:
-        """Where what was made for the owner lies."""
+        """Return the folder of the owner's results."""
         if is_kept(owner) and self.kept_dir is not None:
             return self.kept_dir
         return self.result_dir / folder_name(home_of(owner))
 
     def lent_dir(self, owner: str) -> Path:
-        """Where pictures lie that the app itself puts into the form: they count as uploads of the owner."""
+        """Return the folder of pictures that the app itself puts into the form: they count as uploads of the owner."""
         return self.result_dir.with_name(DEMOS) / folder_name(owner)
 
     def lend(self, owner: str, name: str, content: bytes) -> Path:
-        """Put a picture where the form can take it, in a folder named by its content, as uploads lie: a page knows pictures by
-        their paths, so no two of them may have one."""
+        """Store a picture for the form in a folder named by its content, like an upload: a page identifies pictures by their
+        paths, so paths must be unique."""
         path = self.lent_dir(owner) / hashlib.sha256(content).hexdigest() / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(path, content)
         return path
 
     def erase(self, owner: str, also: Sequence[Path] = ()) -> None:
-        """Delete what the owner brought and what was made of it, and every copy of it that nobody else brought too.
+        """Delete the owner's uploads and results, and every copy of them without another owner.
 
-        also: files and folders whose copies go too; the folders are deleted.
+        also: files and folders whose copies are deleted too; the folders themselves are deleted.
         """
         with self._lock:
             uploads = self._uploads.pop(owner, set())
@@ -87,23 +87,23 @@ class Belongings:
         for path in self._copies():
             if path.resolve() in held:
                 continue
-            with contextlib.suppress(OSError):  # the server's own tidying may have been faster
+            with contextlib.suppress(OSError):  # the server's own clean-up may have been faster
                 size = path.stat().st_size
                 if path.resolve() in uploads or (size in sizes and (size, digest_file(path)) in digests):
                     path.unlink(missing_ok=True)
-                    path.parent.rmdir()  # refused, and left, while another file is in it
+                    path.parent.rmdir()  # fails, which is ignored, for a folder with another file
 
     def _held(self, sizes: set[int]) -> set[tuple[int, str]]:
-        """Return size in bytes and digest of the files of these sizes that lie in any owner's folder."""
+        """Return size in bytes and digest of the files of these sizes in any owner's folder."""
         held = set()
         for path in [*_files(self.result_dir), *_files(self.result_dir.with_name(DEMOS))]:
-            with contextlib.suppress(OSError):  # replaced while we look
+            with contextlib.suppress(OSError):  # replaced during the scan
                 if (size := path.stat().st_size) in sizes:
                     held.add((size, digest_file(path)))
         return held
 
     def _copies(self) -> Iterable[Path]:
-        """Return the files that the server keeps beside the folders of owners."""
+        """Return the server's files outside the folders of owners."""
         root = self.result_dir.parent
         for place in root.iterdir() if root.is_dir() else ():
             if place.name not in (self.result_dir.name, DEMOS, FEATURES):
@@ -111,7 +111,7 @@ class Belongings:
 
 
 def folder_name(owner: str) -> str:
-    """Return what the owner's folders are called."""
+    """Return the name of the owner's folders."""
     return re.sub(r"\W", "", owner or "session")
 
 

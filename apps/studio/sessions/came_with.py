@@ -1,5 +1,5 @@
-"""Which words came with a picture: read in it, of a winner's pack, of a ranked ad, or the demo's. They go with that picture;
-what a person typed stays. Kept here as well as on the page, so that a page that is opened anew knows it still.
+"""Words that belong to a picture: read in it, of a winner's pack, of a ranked ad, or the demo's. They are cleared with that
+picture; words typed by a person stay. Stored on the server too, so that a reopened page knows them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from .ads import MAX_ADS, MAX_STATES
 
 @dataclass(frozen=True, kw_only=True)
 class CameWith:
-    """Of each of the latest MAX_STATES owners: name of a picture -> the fields that came with it, of the latest MAX_ADS."""
+    """For each of the latest MAX_STATES owners: name of a picture -> the picture's fields, of the latest MAX_ADS pictures."""
 
     _kept: OrderedDict[str, OrderedDict[str, dict[str, str]]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, owner: str, picture: str, fields: Mapping[str, str | None]) -> dict[str, str]:
-        """Note what came with a picture beside what was noted of it before; return all of it."""
+        """Add fields to the stored fields of a picture; return all of its fields."""
         with self._lock:
             pictures = self._kept.setdefault(owner, OrderedDict())
             found = pictures.setdefault(picture, {})

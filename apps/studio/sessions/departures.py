@@ -1,4 +1,4 @@
-"""Who has gone, and until when what is theirs is kept. One thread for all of them, and none while nobody is away."""
+"""Owners whose pages are closed, and the deadlines of their data. One thread for all owners, and none while nobody is away."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_AWAY = 10_000
 class Departures:
     """Calls `on_gone` with an owner who left `keep_s` seconds ago and did not come back.
 
-    Beyond MAX_AWAY owners, those who left first are taken as gone.
+    Beyond MAX_AWAY owners, the earliest departures expire at once.
     """
 
     keep_s: float
@@ -27,10 +27,10 @@ class Departures:
     _is_watched: bool = False
 
     def leave(self, owner: str) -> None:
-        """Note that the owner's page was closed just now."""
+        """Register that the owner's page was closed just now."""
         with self._changed:
             self._deadlines_s.pop(owner, None)
-            self._deadlines_s[owner] = time.monotonic() + self.keep_s  # the last one in the dict leaves last
+            self._deadlines_s[owner] = time.monotonic() + self.keep_s  # insertion order is the order of the deadlines
             if len(self._deadlines_s) > MAX_AWAY:
                 self._deadlines_s[next(iter(self._deadlines_s))] = 0.0
             if not self._is_watched:
@@ -39,7 +39,7 @@ class Departures:
             self._changed.notify_all()
 
     def come_back(self, owner: str) -> None:
-        """Note that the owner's page is open again."""
+        """Register that the owner's page is open again."""
         with self._changed:
             self._deadlines_s.pop(owner, None)
             self._changed.notify_all()
@@ -48,11 +48,11 @@ class Departures:
         while (owner := self._next_gone()) is not None:
             try:
                 self.on_gone(owner)
-            except Exception:  # the others must still be let go
+            except Exception:  # the other owners must still expire
                 log.exception("forgetting an owner failed")
 
     def _next_gone(self) -> str | None:
-        """Wait for the next owner whose time is up; None when nobody is away."""
+        """Wait for the next owner whose deadline has passed; return None when nobody is away."""
         with self._changed:
             while self._deadlines_s:
                 owner, deadline_s = min(self._deadlines_s.items(), key=lambda item: item[1])

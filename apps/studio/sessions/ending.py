@@ -1,8 +1,8 @@
-"""How the program ends while its models are at work: they are asked to stop and waited for, up to a limit.
+"""Shutdown of the program while its models are in use: work is asked to stop and awaited, up to a limit.
 
-A thread inside a library's compiled code is killed at its next step in Python once the interpreter is torn down; where that
-code is C++, the process aborts ("terminate called without an active exception"). So whoever does not stop in time ends with
-the process, without that tearing down. Knows no page and no model.
+A thread inside a library's compiled code is killed at its next step in Python once the interpreter is torn down; if that
+code is C++, the process aborts ("terminate called without an active exception"). So work that does not stop in time ends
+with the process, without that teardown. Independent of pages and models.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ WAIT_S = 3.0
 
 
 class Worker(threading.Thread):
-    """A thread whose work may use a model. ask_to_stop: called when the program ends; None: it cannot be stopped, so nobody
-    waits for it."""
+    """A thread whose work may use a model. ask_to_stop: called at the end of the program; None: the work cannot be stopped, and
+    is not awaited."""
 
     def __init__(
         self, work: Callable[[], object], *, name: str, ask_to_stop: Callable[[], object] | None = None
@@ -35,12 +35,12 @@ class Worker(threading.Thread):
 
 @contextmanager
 def ending_tidily(queue: ModelQueue, wait_s: float = WAIT_S) -> Iterator[None]:
-    """Serve inside the block; after it, however it ends, nothing is at work any more, or the process ends at once.
+    """Serve inside the block; after any end of the block, no work is left, or the process ends at once.
 
-    Ctrl-C ends the block as SIGTERM does, without waiting for open pages first.
+    Ctrl-C ends the block like SIGTERM, without waiting for open pages first.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    is_ours = is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not of a program in the background
+    is_ours = is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not in a background program
     if is_ours:
         signal.signal(signal.SIGINT, interrupt)
     try:
@@ -53,7 +53,7 @@ def ending_tidily(queue: ModelQueue, wait_s: float = WAIT_S) -> Iterator[None]:
 
 
 def end_work(queue: ModelQueue, wait_s: float = WAIT_S) -> bool:
-    """Ask all work to stop, wait for it up to `wait_s`, and return whether it has."""
+    """Ask all work to stop, wait for it up to `wait_s`, and return whether all of it has stopped."""
     until_s = time.monotonic() + wait_s
     workers = [thread for thread in threading.enumerate() if isinstance(thread, Worker)]
     asked = [worker for worker in workers if worker.ask_to_stop is not None]
@@ -66,7 +66,7 @@ def end_work(queue: ModelQueue, wait_s: float = WAIT_S) -> bool:
 
 
 def _end_at_once(cause: BaseException | None) -> None:
-    """Do what is registered for the exit, which deletes uploads and results, and end the process with the code of `cause`."""
+    """Run the exit handlers, which delete uploads and results, and end the process with the exit code of `cause`."""
     code = (cause.code or 0) if isinstance(cause, SystemExit) else int(cause is not None)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

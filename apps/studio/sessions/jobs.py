@@ -1,7 +1,7 @@
-"""One long piece of work in a thread: its progress can be watched, and stopping it really stops it.
+"""One long piece of work in a thread, with observable progress and a stop that takes effect.
 
-Knows nothing of creatives or pages. A plain function behind a button runs to its end even when the user cancels; here the work
-is asked to stop, and whoever stops it waits until it has.
+Independent of creatives and pages. A plain function behind a button runs to its end even after a cancel; here the work
+is asked to stop, and `stop` waits for its end.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, kw_only=True)
 class JobState:
-    """How far a job is: `done` of `total` rounds, the best value after each round so far, seconds since the start, and seconds
-    from the start to the first report: getting ready is no measure of a round."""
+    """The progress of a job: `done` of `total` rounds, the best value after each round so far, seconds since the start, and
+    seconds from the start to the first report, which are preparation and excluded from the time per round."""
 
     done: int = 0
     total: int = 0
     best: tuple[float, ...] = ()
     seconds: float = 0.0
     ready_s: float = 0.0
-    last_s: float = 0.0  # when the latest report came
+    last_s: float = 0.0  # time of the latest report
     first: int = 0  # rounds done at the first report
 
     @property
     def seconds_left(self) -> float | None:
-        """A guess from the rounds since the first report; None before there is one to measure."""
+        """Estimate of the remaining seconds from the rounds since the first report; None before the first such round."""
         if self.done <= self.first:
             return None
         round_s = (self.last_s - self.ready_s) / (self.done - self.first)
@@ -44,10 +44,10 @@ class JobState:
 
 @dataclass
 class Job(Generic[Result]):
-    """Work started by `start`, watched by `states`, ended by itself or by `stop`."""
+    """Work started by `start`, observed by `states`, ended by itself or by `stop`."""
 
     work: Callable[[Rounds, ShouldStop], Result]
-    stage: str = ""  # what the work says that it is doing
+    stage: str = ""  # the work's description of its current stage
     _state: JobState = field(default_factory=JobState)
     _started_s: float = field(default_factory=time.monotonic)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -64,14 +64,14 @@ class Job(Generic[Result]):
 
     @classmethod
     def done(cls, result: Result) -> Job[Result]:
-        """Return a job that has ended already."""
+        """Return a finished job."""
         job = cls(work=lambda report, should_stop: result, _result=result)
         job._finished.set()
         return job
 
     @property
     def is_stopped(self) -> bool:
-        """True once somebody asked for a stop, even if the work had just finished."""
+        """True after a request to stop, even if the work had just finished."""
         return self._stop.is_set()
 
     @property
@@ -85,7 +85,7 @@ class Job(Generic[Result]):
     def states(self, every_s: float = 1.0, apart_s: float = 0.0) -> Iterator[JobState]:
         """Yield the state at each change, and at least every `every_s`, until the work has ended.
 
-        apart_s: at least so long apart, since each takes time of the page and of the browser, often on the cores that work.
+        apart_s: minimum time between two states, since each costs time of the page and of the browser, often on the same cores.
         """
         while not self._finished.is_set():
             seconds = time.monotonic() - self._started_s
@@ -102,7 +102,7 @@ class Job(Generic[Result]):
         return self._finished.wait(wait_s)
 
     def then(self, call: Callable[[], object]) -> None:
-        """Call this once the work has ended; at once when it has."""
+        """Call `call` after the work has ended; at once if it has ended already."""
         with self._lock:
             if not self._finished.is_set():
                 self._after.append(call)
@@ -110,7 +110,7 @@ class Job(Generic[Result]):
         call()
 
     def result(self) -> Result:
-        """Return what the work returned, or raise what it raised. Only after it has ended."""
+        """Wait for the end of the work; return its result, or raise its exception."""
         self._finished.wait()
         if self._error is not None:
             raise self._error
@@ -118,7 +118,7 @@ class Job(Generic[Result]):
 
     def _report(self, done: int, total: int, best: float) -> None:
         seconds, before = time.monotonic() - self._started_s, self._state
-        is_first = before.total != total  # a new stage is measured anew
+        is_first = before.total != total  # a new stage is timed anew
         self._state = JobState(
             done=done, total=total, best=(*before.best, best), seconds=seconds, last_s=seconds,
             ready_s=seconds if is_first else before.ready_s, first=done if is_first else before.first,
@@ -139,18 +139,18 @@ class Job(Generic[Result]):
 
 
 class JobBoard(Generic[Kept]):
-    """Who has which piece of work; one at a time each. It stays on the board when its page is closed, until taken down."""
+    """The jobs of all owners, one per owner. A job stays on the board after its page is closed, until taken down."""
 
     def __init__(self, key: Callable[[str], str] = str) -> None:
         """Args:
-        key: what an owner is known by, such as `owners.home_of` where tabs have one piece of work between them.
+        key: maps an owner to the key of its job, such as `owners.home_of`, which lets tabs share one job.
         """
         self._kept: dict[str, tuple[Job, Kept]] = {}
         self._key = key
         self._lock = threading.Lock()
 
     def post(self, owner: str, job: Job, kept: Kept) -> None:
-        """Put a job and what belongs to it on the board; an earlier one of the same owner is asked to stop."""
+        """Put a job and its data on the board; an earlier job of the same owner is asked to stop."""
         with self._lock:
             earlier, self._kept[self._key(owner)] = self._kept.get(self._key(owner)), (job, kept)
         if earlier is not None:
@@ -162,19 +162,19 @@ class JobBoard(Generic[Kept]):
         return entry[1] if entry else None
 
     def find_all(self) -> list[Kept]:
-        """Return what is on the board, of anybody."""
+        """Return the data of all jobs, of all owners."""
         with self._lock:
             return [kept for _, kept in self._kept.values()]
 
     def take_down(self, owner: str) -> None:
-        """Ask the owner's job to stop and forget it."""
+        """Ask the owner's job to stop, and remove it."""
         with self._lock:
             entry = self._kept.pop(self._key(owner), None)
         if entry is not None:
             entry[0].stop(wait_s=0)
 
     def stop(self, owner: str) -> bool:
-        """Ask the owner's job to stop, without waiting; return whether one was running."""
+        """Ask the owner's job to stop, without waiting; return whether a job was running."""
         with self._lock:
             entry = self._kept.get(self._key(owner))
         if entry is None or entry[0].is_finished:

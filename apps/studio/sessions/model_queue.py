@@ -1,8 +1,8 @@
-"""Who has the model: one at a time, in order of arrival. Knows no page and no model.
+"""The queue for the model: one user at a time, in order of arrival. Independent of pages and models.
 
-A search takes its place in the line when its button is pressed, before any thread of the page waits, so it keeps that place
-when its page is closed. Short questions (a score, a face finder) go before searches that have not begun, and between two rounds
-of the one that runs (`let_short_pass`). The line has an end, and is closed when the program ends.
+A search takes its ticket when its button is pressed, before any thread of the page waits, and so keeps its position
+after its page is closed. Short requests (a score, face detection) go before waiting searches, and between two rounds
+of the running search (`let_short_pass`). The queue has a maximum length, and is closed when the program ends.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 from adcreative.errors import AdCreativeError
 
-MAX_WAITING = 64  # fifty people at once, and some room
+MAX_WAITING = 64  # fifty simultaneous users, and some reserve
 _LOOK_AGAIN_S = 0.2
 CLOSED = "The app is being stopped. Start it again, then bring your ad anew."
 
 
 @dataclass(frozen=True, order=True)
 class Ticket:
-    """A place in the line: quick ones first, then by number."""
+    """A position in the queue: short requests first, then by number."""
 
     is_long: bool
     number: int
@@ -45,10 +45,10 @@ class ModelQueue:
         self._is_closed = False
 
     def join(self, *, is_quick: bool = False) -> Ticket:
-        """Take a place in the line; who takes one must come to `hold` with it.
+        """Return a new ticket, which must be passed to `hold`.
 
         Raises:
-            AdCreativeError: as many searches are waiting as may wait, or the line is closed.
+            AdCreativeError: the maximum of searches is waiting, or the queue is closed.
         """
         with self._changed:
             self._check_open()
@@ -63,28 +63,28 @@ class ModelQueue:
             return ticket
 
     def ahead(self, ticket: Ticket) -> int:
-        """Return how many are served before this one, who has the model now included."""
+        """Return the number of users served before this ticket, including the current user of the model."""
         with self._changed:
             return sum(other < ticket for other in self._line) + (self._sitting not in (None, ticket))
 
     @property
     def is_taken(self) -> bool:
-        """Whether anybody has the model."""
+        """Whether the model is in use."""
         return self._sitting is not None
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether anybody waits in the line."""
+        """Whether a ticket is waiting."""
         return bool(self._line)
 
     @contextmanager
     def hold(
         self, ticket: Ticket, *, should_stop: Callable[[], bool] = never, timeout_s: float | None = None
     ) -> Iterator[bool]:
-        """Wait for one's turn and keep the model inside the block; False when it was given up waiting.
+        """Wait for the ticket's turn and keep the model inside the block; yield False after a timeout or a stop.
 
         Args:
-            timeout_s: how long to wait at least while a search has the model; short questions are soon done and are waited for.
+            timeout_s: minimum waiting time while a search has the model; short requests end soon and are always awaited.
         """
         has_model = self._wait(ticket, should_stop, timeout_s)
         try:
@@ -97,13 +97,13 @@ class ModelQueue:
 
     @contextmanager
     def quick(self, timeout_s: float | None = None) -> Iterator[bool]:
-        """Join as a short question and hold."""
+        """Join as a short request and hold."""
         with self.hold(self.join(is_quick=True), timeout_s=timeout_s) as has_model:
             yield has_model
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """Use the model inside the block without the queue, such as to load it; `close` tells of it."""
+        """Use the model inside the block outside the queue, such as to load it; `close` takes this use into account."""
         with self._changed:
             self._check_open()
             self._num_beside += 1
@@ -115,7 +115,7 @@ class ModelQueue:
                 self._changed.notify_all()
 
     def close(self, wait_s: float) -> bool:
-        """Give the model to nobody any more, wait up to `wait_s` for who has it, and return whether the model is free."""
+        """Close the queue, wait up to `wait_s` for the current user of the model, and return whether the model is free."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -126,7 +126,7 @@ class ModelQueue:
             raise AdCreativeError(CLOSED)
 
     def let_short_pass(self, ticket: Ticket) -> None:
-        """Let the short questions that wait pass, then take the model again; for who has it, between two rounds."""
+        """Let waiting short requests pass, then take the model again; called by the model's user between two rounds."""
         with self._changed:
             if all(other.is_long for other in self._line):
                 return

@@ -1,7 +1,7 @@
-"""Whose something is: a visit of a browser, kept in memory, or one of the tabs that work in a workspace. Knows no page.
+"""Owners: a visit of a browser, kept in memory, or one of the tabs that work in a workspace. Independent of pages.
 
-The owner of a visit is 32 hexadecimal digits; that of a tab has KEPT before them. Each tab has an ad of its own before it; what
-is chosen for all ads (a brand kit, a model, who writes) and all files belong to the home that tabs share.
+The owner of a visit is 32 hexadecimal digits; that of a tab has the prefix KEPT. Each tab has an ad of its own; the settings
+of all ads (a brand kit, a model, a copywriter) and all files belong to the home shared by the tabs.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ def is_kept(owner: str) -> bool:
 
 
 def home_of(owner: str) -> str:
-    """Return what the owner shares with others: KEPT for a tab in the workspace, nothing for a visit."""
+    """Return the owner's shared key: KEPT for a tab in the workspace, the owner itself for a visit."""
     return KEPT if is_kept(owner) else owner
 
 
 class ByHome(UserDict[str, Thing]):
-    """Things by owner; tabs that work in the workspace have one between them."""
+    """Values by owner; all tabs of the workspace share one value."""
 
     def __getitem__(self, owner: str) -> Thing:
         return super().__getitem__(home_of(owner))

@@ -1,6 +1,6 @@
-"""How the page is served: nothing is kept, nothing leaves, nothing but the page's own files is readable.
+"""Privacy settings of the server: no data is kept, none leaves the machine, and only the page's own files are readable.
 
-Each setting here was chosen against a default: run history would keep faces in the browser, analytics and fonts would call
+Each setting here overrides a default: run history would keep faces in the browser, analytics and fonts would call
 out, server-side rendering needs node, a shared link would put the model on the internet.
 """
 
@@ -26,10 +26,10 @@ PREFIX, LOCK = "adcreative-studio-", ".lock"
 
 @lru_cache(maxsize=1)
 def private_dir() -> Path:
-    """Make this process's own folder for uploads and results, readable by its user only and removed at exit.
+    """Create this process's own folder for uploads and results, readable only by its user and removed at exit.
 
-    What an earlier process left behind that was killed outright is removed now. Gradio reads its place from GRADIO_TEMP_DIR
-    when components are made, so call this first.
+    Folders left by killed processes are removed now. Gradio reads GRADIO_TEMP_DIR when components are created, so call this
+    function first.
     """
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=os.environ.get("GRADIO_TEMP_DIR")))
     path.chmod(0o700)
@@ -43,7 +43,7 @@ def private_dir() -> Path:
 
 
 def sweep(parent: Path) -> None:
-    """Remove the private folders of this user whose process has ended: their lock can be taken."""
+    """Remove the private folders of this user whose process has ended, recognized by their free lock."""
     for path in parent.glob(f"{PREFIX}*"):
         try:
             is_ours = path.stat(follow_symlinks=False).st_uid == os.getuid() if hasattr(os, "getuid") else True
@@ -56,7 +56,7 @@ def sweep(parent: Path) -> None:
 
 
 def end_tidily() -> None:
-    """Let SIGTERM and SIGHUP end the program as Ctrl-C does, so that what runs at exit runs; only in the main thread."""
+    """Let SIGTERM and SIGHUP end the program like Ctrl-C, so that exit handlers run; only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         return
     for name in ("SIGTERM", "SIGHUP"):
@@ -65,13 +65,13 @@ def end_tidily() -> None:
 
 
 def interrupt(signum: int, frame: Any) -> None:
-    """End the program from a handler of signals, with the exit code that tells which."""
-    signal.signal(signum, signal.SIG_IGN)  # a second one must not cut the tidying short
+    """End the program from a signal handler, with the exit code of the signal."""
+    signal.signal(signum, signal.SIG_IGN)  # a second signal must not interrupt the clean-up
     raise SystemExit(128 + signum)
 
 
 def silence_network() -> None:
-    """Switch off what would call out: analytics, telemetry, hub look-ups."""
+    """Switch off network access: analytics, telemetry, hub look-ups."""
     for name, value in {
         "GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_RUN_HISTORY": "False", "GRADIO_SSR_MODE": "False",
         "GRADIO_SHARE": "False", "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -80,13 +80,13 @@ def silence_network() -> None:
 
 
 def safe_settings() -> dict[str, Any]:
-    """Return the settings every launch of the page uses unless told otherwise; `share` cannot be told otherwise."""
+    """Return the default settings of every launch of the page; `share` cannot be overridden."""
     return {
         "run_history": False,
         "ssr_mode": False,
         "allowed_paths": [],
         "max_file_size": MAX_UPLOAD,
-        "max_threads": 4 * MAX_WAITING,  # each open page that watches a search keeps one waiting
+        "max_threads": 4 * MAX_WAITING,  # each open page that watches a search uses one waiting thread
         "enable_monitoring": False,
         "mcp_server": False,
         "pwa": False,

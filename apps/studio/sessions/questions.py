@@ -1,4 +1,4 @@
-"""What a step still has to be told: a question, asked where its answer goes. Nothing was done wrong. Knows no page."""
+"""Missing inputs of a step: a question displayed at its input field. Not an error of the user. Independent of pages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ class Unanswered(AdCreativeError, ValueError):
 
 
 def record_fault(error: AdCreativeError) -> dict[str, str]:
-    """Return the record of a step that did not begin: its sentence, and the input that it asks for ("asks") if it asks."""
+    """Return the record of a step that did not begin: its sentence, and the name of the missing input ("asks"), if any."""
     asked = {"asks": error.field} if isinstance(error, Unanswered) else {}
     return {"error": str(error), **asked}

@@ -1,7 +1,7 @@
-"""Work that is begun before anybody asks for it: while a score is read, why the ad has it, and what a search will need.
+"""Work begun before a request: while the user reads a score, its explanation, and the preparation of a search.
 
-It waits for a pause, takes the model only while nobody else wants it, and gives up as soon as somebody does, or as another ad
-is on its owner's page. What it found is of one ad and is handed out for that ad alone. Knows no page and no model.
+The work waits for a pause, takes the model only while nobody else wants it, and gives up on another request for the model,
+or when another ad is on its owner's page. An answer is returned for its own ad alone. Independent of pages and models.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .model_queue import ModelQueue
 
 Answer = TypeVar("Answer")
 
-PAUSE_S = 1.5  # nothing is begun for an ad that is changed at once
+PAUSE_S = 1.5  # pause before the start, so that an ad under change starts nothing
 LOOK_S = 0.05
 MAX_AT_ONCE, MAX_KEPT = 2, 8  # owners
 
@@ -32,12 +32,12 @@ class _Begun(Generic[Answer]):
 
     @property
     def gave_up(self) -> bool:
-        """Whether it has ended without an answer, since somebody else asked for the model."""
+        """Whether the work ended without an answer, because of another request for the model."""
         return self.job.is_finished and self.job.result() is None
 
 
 class ReadAhead(Generic[Answer]):
-    """What was begun for the ads of the latest MAX_KEPT owners, for at most MAX_AT_ONCE of them at a time."""
+    """The work begun for the ads of the latest MAX_KEPT owners, at most MAX_AT_ONCE at a time."""
 
     def __init__(self, queue: ModelQueue, pause_s: float = PAUSE_S) -> None:
         self._queue, self._pause_s = queue, pause_s
@@ -53,12 +53,12 @@ class ReadAhead(Generic[Answer]):
         is_before: Callable[[], bool],
         then: Callable[[ShouldStop], object],
     ) -> None:
-        """Begin to find the answer about an owner's ad, and do what comes `then`; nothing while too many others are at it.
+        """Begin to compute the answer about an owner's ad, followed by `then`; do nothing while too many others are running.
 
         Args:
-            key: what the answer hangs on: the ad, and the model that is asked.
-            find: has the model; returns None when it was stopped. is_before: whether the ad is before its owner still.
-            then: done without the model, while nobody uses it.
+            key: what the answer depends on: the ad, and the model.
+            find: runs with the model; returns None when stopped. is_before: whether the ad is still on its owner's page.
+            then: runs without the model, while the model is unused.
         """
         hurry = threading.Event()
 
@@ -77,7 +77,7 @@ class ReadAhead(Generic[Answer]):
                 return find(report, lambda: is_over() or self._queue.is_waited_for) if has_model else None
 
         def follow() -> None:
-            if self._following.acquire(blocking=False):  # one at a time: nobody waits for it
+            if self._following.acquire(blocking=False):  # one at a time, and nobody waits for it
                 try:
                     then(lambda: self._wait_for_silence(lambda: job.is_stopped or not is_before()))
                 finally:
@@ -99,7 +99,7 @@ class ReadAhead(Generic[Answer]):
         job.start()
 
     def take(self, owner: str, key: object) -> Job[Answer | None] | None:
-        """Return what was begun for this very key, to be waited for, without a pause from now on; it is handed out once."""
+        """Return the job begun for this key, without further pauses, and remove it; None without one."""
         with self._lock:
             begun = self._begun.get(owner)
             if begun is None or begun.key != key:
@@ -109,7 +109,7 @@ class ReadAhead(Generic[Answer]):
         return begun.job
 
     def forget(self, owner: str) -> Job[Answer | None] | None:
-        """Stop what was begun for an owner, forget it, and return it: it may be at its end just now."""
+        """Stop the work begun for an owner, remove it and return its job, which may be about to end; None without one."""
         with self._lock:
             begun = self._begun.pop(owner, None)
         if begun is None:
@@ -118,7 +118,7 @@ class ReadAhead(Generic[Answer]):
         return begun.job
 
     def _wait_for_silence(self, is_over: ShouldStop) -> bool:
-        """Wait while anybody uses the model; return whether to stop."""
+        """Wait while the model is in use; return whether to stop."""
         while self._queue.is_taken and not is_over():
             threading.Event().wait(LOOK_S)
         return is_over()

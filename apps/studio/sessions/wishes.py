@@ -1,4 +1,4 @@
-"""What the form says, as records: the ad that was brought, and what a search may do with it. Knows no page and no model."""
+"""The form as records: the uploaded ad, and the permitted changes of a search. Independent of pages and models."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FACE_NAME = "Face"
 MIN_BOLDNESS = 0.1
 MAX_TEXT_CHARS = 10_000
 MAX_BRIEF_CHARS = 400
-# name -> population and generations; None is what the command line uses, so that "normal" gives the same numbers there.
+# name -> population and generations; None is the default of the command line, so "normal" gives the same numbers there.
 EFFORTS: dict[str, dict[str, int | None]] = {
     "quick": {"population_size": 12, "generations": 4},
     "normal": {"population_size": None, "generations": None},
     "thorough": {"population_size": 64, "generations": 20},
 }
-# "allowed": those shown agreed, as a consent record says; "synthetic": nobody real is shown.
+# "allowed": the people shown agreed, by a consent record; "synthetic": nobody real is shown.
 FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT = "allowed", "synthetic", "leave"
 CHANGES = ("words", "text", "look")
 COPYWRITERS = ("template", "smollm2")
@@ -32,13 +32,13 @@ WRITERS = (("The ad's own phrases: at once", COPYWRITERS[0]), ("The same, ordere
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What the user allows a search to do. faces is "allowed", "synthetic", "leave", or "" when the question was not answered.
+    """The permitted changes of a search. faces is "allowed", "synthetic", "leave", or "" for an unanswered question.
 
-    consent_id names the record that "allowed" rests on; the pipeline looks it up and decides. face_numbers are the chosen
-    faces, 1 the largest; none chosen means all. boldness is the part of each direction's safe range that may be used, 0.1 to 1.
-    brief says in plain words what the new words should be about; avoid lists words that they may not use (separated by commas).
-    brand_kit is a brand manifest whose rules they keep. changes: what may be changed besides faces, of CHANGES. usual_rate
-    (0..1): how often the account's ads are clicked; None: unknown.
+    consent_id names the record behind "allowed"; the pipeline looks it up and decides. face_numbers are the chosen
+    faces, 1 the largest; none chosen means all. boldness is the usable part of each direction's safe range, 0.1 to 1.
+    brief is the subject of the new words in plain language; avoid lists forbidden words (separated by commas). brand_kit is a
+    brand manifest whose rules apply. changes: permitted changes besides faces, of CHANGES. usual_rate (0..1): the click rate
+    of the account's ads; None: unknown.
     """
 
     effort: str = "normal"
@@ -61,10 +61,10 @@ class Wish:
 
 
 def build_creative(form: Mapping[str, str | None]) -> Creative:
-    """Make a Creative of form values, named as in FORM_FIELDS; what is left out is empty.
+    """Return a Creative of form values, named as in FORM_FIELDS; a missing value is empty.
 
     Raises:
-        AdCreativeError: neither a picture nor a word.
+        AdCreativeError: the form has neither a picture nor a word.
     """
     image_path = form.get("image_path")
     words = {name: (form.get(name) or "").strip()[:MAX_TEXT_CHARS] for name in FORM_FIELDS if name != "image_path"}
@@ -75,16 +75,16 @@ def build_creative(form: Mapping[str, str | None]) -> Creative:
 
 
 def with_consent(creative: Creative, wish: Wish) -> Creative:
-    """Note on the creative what the user said about the faces in it; whether that suffices is the pipeline's to say."""
+    """Set the creative's consent id from the user's answer about its faces; the pipeline decides whether that suffices."""
     named = {FACES_SYNTHETIC: SYNTHETIC_PERSON, FACES_ALLOWED: wish.consent_id.strip()[:200]}
     return replace(creative, consent_id=named.get(wish.faces, ""))
 
 
 def search_settings(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> ImproveSettings:
-    """Turn a wish into the settings of a search. Faces are only touched when the user said that they may be.
+    """Convert a wish to the settings of a search. Faces are changed only with the user's permission.
 
     Raises:
-        AdCreativeError: a picture came without an answer about its faces, or a value is not among the known ones.
+        AdCreativeError: a picture without an answer about its faces, or an unknown value.
     """
     if wish.effort not in EFFORTS:
         raise AdCreativeError(f'effort must be one of {", ".join(EFFORTS)}, got "{wish.effort}".')
