@@ -1,4 +1,4 @@
-"""What users have -> Creatives. Loads no torch and opens no picture until `images` is asked for one."""
+"""Read users' tables, exports and picture folders as Creatives. Does not import torch; only `images` opens pictures."""
 
 from adcreative.catalog.reader import Catalog as Catalog
 from adcreative.catalog.reader import CatalogReader as CatalogReader

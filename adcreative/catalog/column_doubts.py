@@ -1,7 +1,7 @@
-"""Columns of a log that should not be learnt from: written after the click, a key of rows, constant, or free text. No torch.
+"""Find columns of a log that a model should not learn from: written after the click, row keys, constants, free text. No torch.
 
-By name (whole words of `post_click.yaml`), by role (the schema's conversion), by values: those that stand only where a row was
-clicked, or that tell clicks nearly perfectly. Judged on a sample of rows, so a person has the last word.
+Columns are judged by name (whole words of `post_click.yaml`), by role (the schema's conversion), and by values: values only in
+clicked rows, or values that predict clicks nearly perfectly. Only a sample of rows is judged, so a person decides in the end.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pandas as pd
 from adcreative.config import read_packaged_yaml
 
 MIN_ROWS, MIN_VALUES = 50, 20
-KEY_SHARE = 0.9  # different values over rows
-MAX_VALUES_A_ROW = 0.1  # of a column whose values may be held against clicks: a key would tell them all
-PERFECT = 0.95  # of the entropy of clicks
+KEY_SHARE = 0.9  # distinct values per row, from which a column is a key
+MAX_VALUES_A_ROW = 0.1  # distinct values per row, up to which a column is compared with clicks: a key would predict every click
+PERFECT = 0.95  # share of the entropy of clicks explained by the column
 TEXT_WORDS = 4
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+")
 
@@ -31,7 +31,7 @@ def _words() -> tuple[frozenset[str], frozenset[str]]:
 
 
 def names_post_click(name: str) -> bool:
-    """Return whether a column's name says that it was written after the click."""
+    """Return whether a column's name implies that the column was written after the click."""
     parts = {part.casefold() for part in WORD.findall(name)}
     wanted, other = _words()
     return bool(parts & wanted) and not parts & other
@@ -40,11 +40,11 @@ def names_post_click(name: str) -> bool:
 def find_post_click(
     sample: pd.DataFrame, label: str, names: Iterable[str], *, conversion: str = "", kept: Collection[str] = ()
 ) -> dict[str, str]:
-    """Return column -> why it was probably written after the click.
+    """Return column -> reason why the column was probably written after the click.
 
     Args:
-        sample: rows with the label, 0 and 1. names: columns to judge. conversion: the column that is what came of a click.
-            kept: columns that a person answers for.
+        sample: rows with the label, 0 and 1. names: columns to judge. conversion: the column with the outcome of a click. kept:
+            columns confirmed by a person, which are not judged.
     """
     clicked = pd.to_numeric(sample[label], errors="coerce").to_numpy(float) > 0
     found = {}
@@ -61,13 +61,13 @@ def find_post_click(
 
 
 def say_left_out(found: dict[str, str], how: str) -> str:
-    """Return one sentence of columns that were left out, with how to keep them."""
+    """Return one sentence with the columns left out, the reasons, and how to keep the columns."""
     said = ", ".join(f'"{name}" ({reason})' for name, reason in found.items())
     return f"written after the click, it seems, and left out: {said}; {how}"
 
 
 def _tells_clicks(column: pd.Series, clicked: np.ndarray) -> str:
-    """Return why values of a column give clicks away, "" where they do not."""
+    """Return the reason why a column's values give clicks away, or ""."""
     if len(column) < MIN_ROWS or not 0 < clicked.sum() < len(clicked):
         return ""
     codes, values = pd.factorize(column.map(str, na_action="ignore"))
@@ -92,7 +92,7 @@ def _entropy(rate: np.ndarray) -> np.ndarray:
 
 
 def why_not_a_category(column: pd.Series) -> str:
-    """Return why a column of a sample is no category to learn from, "" where it may be one."""
+    """Return the reason why a column of a sample cannot be used as a category, or ""."""
     values = column.dropna().astype(str)
     num = values.nunique()
     if num <= 1 and len(column) > 1:

@@ -1,4 +1,4 @@
-"""The header of a table: which of its columns are ours, which are not, and what the user probably meant."""
+"""Match the header of a table to our column names: known columns, unknown columns, and likely misspellings."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _NEEDED = ("file_name", "headline", "primary_text", "description")
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A table's columns as we read them.
+    """The interpreted columns of a table.
 
-    names holds one entry a column: the normalised name, or "" for a column that is not read.
+    names has one entry per column: the normalised name, or "" for a column that is not read.
     """
 
     names: tuple[str, ...]
     is_upworthy: bool = False
-    layout: PlatformLayout | None = None  # an ad platform's export, whose cells it converts
+    layout: PlatformLayout | None = None  # layout of an ad platform's export, whose cells it converts
     dates: DateReading = UNORDERED
     numbers: NumberReading = PLAIN
     left_out: LeftOut = NOTHING
@@ -44,11 +44,11 @@ class Header:
     warnings: tuple[str, ...] = ()
 
     def without_dates(self) -> Header:
-        """Return the header for somebody who needs no days: they stay texts, and nothing is refused for their sake."""
+        """Return the header for callers that need no days: days stay text and never cause an error."""
         return replace(self, dates=AS_WRITTEN, layout=None if self.layout is None else replace(self.layout, dates=AS_WRITTEN))
 
     def read_dates(self, source: TableSource, given: str, table_name: str) -> Header:
-        """Return the header with how the days of its table are read, by all rows; `given` where the user said the order.
+        """Return the header with the date order of its table, found from all rows, or `given` by the user.
 
         Raises:
             CatalogError, ConfigError: as `find_reading`.
@@ -63,7 +63,7 @@ class Header:
         return replace(self, layout=layout, dates=found, warnings=(*self.warnings, *notes))
 
     def read_numbers(self, source: TableSource, table_name: str, *, decimals: str = "", rates: str = "") -> Header:
-        """Return the header with how the numbers of its table are read, by all rows, and which rows are no ads.
+        """Return the header with the number format of its table, found from all rows, and the rows that are not ads.
 
         Raises:
             CatalogError, ConfigError: as `PlatformLayout.read_numbers`.
@@ -82,7 +82,7 @@ class Header:
         return replace(found, warnings=(*self.warnings, *(f"{table_name}: {note}" for note in notes)))
 
     def _find_left_out(self, source: TableSource, table_name: str) -> LeftOut:
-        """Return which rows of a table in our own words are totals; rows that repeat others fail one by one (see `repeats`)."""
+        """Return the totals in a table with our own column names; repeated rows fail individually (see `repeats`)."""
         if "impressions" not in self.names or not any(map(may_be_total, self._lines(source))):
             return NOTHING
         return find_left_out(self._lines(source), needs_name=False, table=table_name)
@@ -106,7 +106,7 @@ class Header:
 
 
 def normalise_column(name: str) -> str:
-    """Return the column name as we spell it: "File Name " and "file-name" are file_name."""
+    """Return the normalised column name: "File Name " and "file-name" are file_name."""
     return re.sub(r"[\s\-]+", "_", name.replace("\ufeff", "").strip().casefold())
 
 
@@ -117,10 +117,10 @@ def read_header(
     preamble: Sequence[str] = (),
     rows: Iterable[Sequence[Any]] = (),
 ) -> Header:
-    """Match a table's column names against the known ones; faults and warnings are whole sentences.
+    """Match a table's column names with known names; faults and warnings are whole sentences.
 
-    mapping goes from column names to ours and before all else. A table that is not in our own words is tried as the export of
-    an ad platform; rows are the cells of all its rows.
+    mapping: column name -> our name; takes precedence over all other rules. A table without our own names is matched as the
+    export of an ad platform; rows are the cells of all rows of the table.
     """
     given = {fold_column(name): column for name, column in (mapping or {}).items()}
     spelled = [given.get(fold_column(name), normalise_column(name)).replace(IGNORE, "") for name in names]
@@ -128,8 +128,8 @@ def read_header(
         layout = match_layout(names, mapping, preamble, rows, needs_results=False)
         is_list = layout is not None and not layout.has_results and bool({"file_name", "headline"} & {*spelled})
         if layout is not None and {"ad_id", *(("ad_name",) if layout.platform else ())} & {*layout.names}:
-            is_list = False  # the export of a platform without its figures
-        if layout is not None and not is_list:  # a list of ads in our own words needs no platform
+            is_list = False  # a platform's export without figures
+        if layout is not None and not is_list:  # a list of ads with our own column names needs no platform
             return Header(names=layout.names, layout=layout, warnings=_note_layout(layout, table_name))
         if layout is not None:
             spelled = _take_theirs(spelled, layout.names)
@@ -137,7 +137,7 @@ def read_header(
 
 
 def _take_theirs(spelled: Sequence[str], theirs: Sequence[str]) -> list[str]:
-    """Return the columns of a list of ads, with those that only a platform knows ("Body") as it reads them."""
+    """Return the columns of a list of ads, where names only known from a platform ("Body") are mapped to our names."""
     found: list[str] = []
     for ours, other in zip(spelled, theirs, strict=True):
         is_needed = ours not in COLUMNS and other in COLUMNS and other not in (*spelled, *found)
@@ -146,7 +146,7 @@ def _take_theirs(spelled: Sequence[str], theirs: Sequence[str]) -> list[str]:
 
 
 def _is_ours(names: Sequence[str], spelled: Sequence[str]) -> bool:
-    """True when a table uses our own column names, and no platform would recognise more of them."""
+    """Return whether a table uses our own column names, and no platform recognises more of its columns."""
     if not any(column in spelled for column in _NEEDED):
         return False
     num_ours = sum(column in COLUMNS or column in SEGMENT_COLUMNS for column in spelled)
@@ -167,9 +167,9 @@ def _note_layout(layout: PlatformLayout, table_name: str) -> tuple[str, ...]:
 
 
 def _read_own(names: Sequence[str], spelled: Sequence[str], table_name: str) -> Header:
-    """Read the header of a table in our own words, or of the Upworthy archive."""
+    """Read the header of a table with our own column names, or of the Upworthy archive."""
     is_upworthy = upworthy.is_upworthy(spelled)
-    if "file_name" not in spelled:  # the first column that is plainly called so
+    if "file_name" not in spelled:  # the first column with a clear name for pictures
         place = next((spelled.index(name) for name in FILE_NAMES if name in spelled), None)
         spelled = [("file_name" if number == place else name) for number, name in enumerate(spelled)]
     if not {DAY, "date_start"} & set(spelled):

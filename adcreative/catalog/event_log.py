@@ -1,17 +1,17 @@
-"""What was shown and what came of it: one row for each creative shown, in one table, for everything that happens after launch.
+"""Event logs: one row per creative shown, with clicks and conversions, in one table for everything after launch.
 
-    slate       the page view, carousel or request it was part of; rows of one slate were shown together
-    position    1 = first place of the slate
-    creative    which creative; names are those of the account's table
-    impressions, clicks, conversions     1 and 0 or 1 for a single showing; sums where a row stands for many
-    propensity  the chance with which the policy of the time showed this creative at this place; empty when nobody noted it
-    time, user, context                  day or moment; who (or a cohort); where (placement, page, device)
+    slate       page view, carousel or request; the rows of one slate were shown together
+    position    1 = first position of the slate
+    creative    the creative; names are those of the account's table
+    impressions, clicks, conversions     1 and 0 or 1 for a single impression; sums where a row aggregates several
+    propensity  probability that the logging policy shows this creative at this position; empty when unknown
+    time, user, context                  day or moment; user (or cohort); where (placement, page, device)
 
 Names and ids are text, digit by digit; days are read in one order for the whole log (see `platforms.dates`), and numbers with
 one decimal sign (see `platforms.number_votes`).
-Only creative and clicks (or click) are needed; the rest makes more possible: slates need `slate`, off-policy estimates
-`propensity`. Names of other systems are known (`ALIASES`); exports of ad platforms are read as by
-`read_results`. Loads no torch.
+Only creative and clicks (or click) are needed; further columns enable more: slates need `slate`, off-policy estimates
+`propensity`. Column names of other systems are known (`ALIASES`); exports of ad platforms are read like `read_results`. Does
+not import torch.
 """
 
 from __future__ import annotations
@@ -61,29 +61,29 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "propensity": ("propensity", "propensity_score", "pscore", "action_prob"),
 }
 MAX_SHOWN = 60
-NUMBERS = {  # our columns of numbers -> which of the numbers of an export they are written like
+NUMBERS = {  # our number columns -> kind of number in an export with the same notation
     "position": "impressions", "impressions": "impressions", "clicks": "clicks", "conversions": "conversions",
     "propensity": "ctr",
 }  # fmt: skip
-DAYS = ("day", "date", "date_start")  # columns whose numbers are days of a spreadsheet; those of others count steps or seconds
+DAYS = ("day", "date", "date_start")  # columns whose numbers are spreadsheet days; elsewhere numbers count steps or seconds
 KNOWN = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 _ISO, _CLOCK, _STEP = r"\d{4}-\d\d-\d\d(?!\d)", r"^(.*?)([T\s]+\d{1,2}:\d\d.*)?$", r"-?\d+(?:\.\d*)?"
 _COMPACT = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-_WIDTH = re.compile(r"Expected \d+ columns, got \d+")  # how pyarrow says that a row is too short or too long
+_WIDTH = re.compile(r"Expected \d+ columns, got \d+")  # pyarrow's message for a row that is too short or too long
 _BARE = re.compile(r"[\d\s.,'\u2019()+\-\u2212eE]+")  # a number without a unit
-_PLAIN, _MANY = re.compile(r"0|[1-9]\d*|0\.\d+"), 1000  # no comma and no group of three; as many of them vote
-_WHOLE, _FLOAT = re.compile(r"0|[1-9]\d*"), re.compile(r"(0|[1-9]\d*)\.0+")  # an id, and the same one written as a float
+_PLAIN, _MANY = re.compile(r"0|[1-9]\d*|0\.\d+"), 1000  # no comma and no group of three; at most _MANY vote
+_WHOLE, _FLOAT = re.compile(r"0|[1-9]\d*"), re.compile(r"(0|[1-9]\d*)\.0+")  # an id, and the same id written as a float
 _TRUTHS = {"true": 1, "false": 0}
-_MUCH = 4  # times as far apart: days under the wrong order of short numbers
+_MUCH = 4  # ratio of the spans of days from which the other order of short numbers is rejected
 
 
 @dataclass(frozen=True)
 class EventLog:
-    """Rows of a log under `COLUMNS`, sorted by slate and position; warnings are sentences for the user, and so are notes.
+    """Rows of a log with the columns `COLUMNS`, sorted by slate and position; warnings and notes are sentences for the user.
 
-    notes say how the log was read, such as which of day and month stands first.
+    notes describe how the log was read, such as the order of day and month.
 
-    slate numbers count from 0 without gaps; rows that named none are slates of their own. propensity is NaN where unknown.
+    Slate numbers start at 0 without gaps; a row without a slate gets its own. propensity is NaN where unknown.
     """
 
     rows: pd.DataFrame
@@ -92,26 +92,26 @@ class EventLog:
 
     @property
     def has_slates(self) -> bool:
-        """Whether creatives were shown together."""
+        """Whether any creatives were shown together."""
         return bool(len(self.rows)) and int(self.rows["slate"].iloc[-1]) + 1 < len(self.rows)
 
     @property
     def num_days(self) -> int:
-        """Different days; 0 when the log has no times."""
+        """Number of distinct days; 0 when the log has no times."""
         return len({day for day in self.rows["time"].str[:10].unique() if day})
 
 
 def read_event_log(path: Path, *, dates: str = "", rates: str = "", decimals: str = "") -> EventLog:
-    """Read a log: parquet or CSV (a file, or a folder of parts), a FINN slate file (.npz), an ad platform's export.
+    """Read a log: parquet or CSV (a file, or a folder of parts), a FINN slate file (.npz), or an ad platform's export.
 
     Args:
-        dates: "dmy", "mdy" or "ymd", the order of its days; "" lets the log tell it. decimals: "point" or "comma", what stands
-            before decimals, likewise. rates: "percent" or "share", what the click rates of an export are.
+        dates: "dmy", "mdy" or "ymd", the order of days; "" infers it from the log. decimals: "point" or "comma", the decimal
+            sign; "" infers it. rates: "percent" or "share", the unit of an export's click rates.
     Raises:
-        CatalogError: it is missing, has no creative or no clicks, has impossible numbers, a row without a creative, of another
-            width or with a day that is none, two columns that tell one thing differently, ids that were rounded, or nothing
-            tells the order of day and month or the decimal sign; the message names the row or the column.
-        ConfigError: there is no such order, sign or unit.
+        CatalogError: the log is missing, or has no creative or no clicks, impossible numbers, a row without a creative, of
+            another width or with an invalid day, two contradicting columns of one kind, or rounded ids, or the order of day and
+            month or the decimal sign is ambiguous; the message names the row or the column.
+        ConfigError: an unknown order, sign or unit.
     """
     path = Path(path)
     check_rates(rates)
@@ -155,7 +155,7 @@ def build_event_log(
     """Return a table with known column names as a log.
 
     Args:
-        where: what a message calls the table. dates, decimals: as for `read_event_log`. today: no day lies after it.
+        where: name of the table in messages. dates, decimals: as in `read_event_log`. today: the latest possible day.
     Raises:
         CatalogError, ConfigError: as `read_event_log`.
     """
@@ -199,7 +199,7 @@ def build_event_log(
 
 
 def _number_slates(names: pd.Series) -> np.ndarray:
-    """Return [M] the number of each row's slate, from 0 in order of appearance; a row that names none is one of its own."""
+    """Return [M] the slate number of each row, from 0 in order of appearance; a row without a slate gets its own number."""
     slates = names.to_numpy(object)
     unnamed = np.flatnonzero(slates == "")
     slates[unnamed] = [f"\n{number}" for number in unnamed]  # no name has a line break
@@ -207,9 +207,9 @@ def _number_slates(names: pd.Series) -> np.ndarray:
 
 
 def write_event_log(log: EventLog, out: Path) -> None:
-    """Write a log that `read_event_log` reads: parquet or CSV, by the name of the file; all of it or nothing."""
+    """Write a log in a form `read_event_log` can read: parquet or CSV, by the file suffix; atomic."""
     if out.suffix.casefold() not in (".parquet", ".pq"):
-        known = log.rows.astype(object).where(log.rows.notna(), None)  # an empty cell where nobody noted a propensity
+        known = log.rows.astype(object).where(log.rows.notna(), None)  # an empty cell for an unknown propensity
         write_rows(out, (dict(zip(COLUMNS, row, strict=True)) for row in known.itertuples(index=False)), COLUMNS)
         return
     with open_atomically(out) as file:
@@ -220,7 +220,7 @@ def read_propensities_needed(log: EventLog, where: str) -> np.ndarray:
     """Return [N] the propensities of a log.
 
     Raises:
-        ConfigError: the log has none, or not for every row.
+        ConfigError: the log has no propensities, or lacks some.
     """
     noted = log.rows["propensity"].to_numpy()
     num_missing = int(np.isnan(noted).sum())
@@ -233,10 +233,10 @@ def read_propensities_needed(log: EventLog, where: str) -> np.ndarray:
 
 
 def _find_columns(table: pd.DataFrame, where: str) -> tuple[dict[str, Any], list[str]]:
-    """Return our name -> column of the table, and a sentence for each column that is not read for another.
+    """Return our name -> column of the table, and a sentence for each column that is ignored in favour of another.
 
     Raises:
-        CatalogError: two columns that cannot both be right say it differently.
+        CatalogError: two columns of the same meaning contradict each other.
     """
     found, notes = {}, []
     for ours, aliases in ALIASES.items():
@@ -260,7 +260,7 @@ def _find_columns(table: pd.DataFrame, where: str) -> tuple[dict[str, Any], list
 
 
 def _join_spellings(names: pd.Series) -> tuple[pd.Series, str]:
-    """Return ids with 7.0 as 7 where the column has both ways of writing one, and a sentence that says so, else ""."""
+    """Return ids with 7.0 as 7 where the column has both notations of an id, and a sentence about this, else ""."""
     codes, found = pd.factorize(names)
     floats = [at for at, name in enumerate(found) if _FLOAT.fullmatch(name)]
     if not floats or not any(map(_WHOLE.fullmatch, found)):
@@ -272,16 +272,16 @@ def _join_spellings(names: pd.Series) -> tuple[pd.Series, str]:
 
 
 class _Cells:
-    """Each different cell of some columns of text once, at the row where it first stands, as a source of a table's rows.
+    """The distinct cells of text columns, each at its first row, as a source of table rows.
 
-    Of cells that are the same number to everybody a few stand for all.
+    A few of the cells that are the same number under both decimal signs represent all of them.
     """
 
     warnings = ()
 
     def __init__(self, table: pd.DataFrame, columns: Sequence[Any], where: str) -> None:
         self.header = tuple(map(str, columns))
-        self.columns: list[tuple[np.ndarray, list[Any], np.ndarray]] = []  # code of each row's cell, cells, first rows
+        self.columns: list[tuple[np.ndarray, list[Any], np.ndarray]] = []  # codes of rows, cells, first rows
         for name in columns:
             try:
                 codes, found = pd.factorize(table[name])
@@ -291,7 +291,7 @@ class _Cells:
             self.columns.append((codes, list(found), first + 1))
 
     def read_rows(self) -> Iterator[RawRow]:
-        """Yield a row for each cell, blank but for it."""
+        """Yield one row per cell, with all other cells blank."""
         for at, (_, found, first) in enumerate(self.columns):
             before, behind, num_plain = [None] * at, [None] * (len(self.columns) - at - 1), 0
             for cell, row in zip(found, first, strict=True):
@@ -305,14 +305,14 @@ class _Cells:
 def read_numbers(
     table: pd.DataFrame, kinds: Mapping[Any, str], where: str, *, decimals: str = ""
 ) -> tuple[dict[Any, np.ndarray], str]:
-    """Return columns of a table as numbers [N], NaN where a cell is blank, and a sentence on how they were read, or "".
+    """Return columns of a table as numbers [N], NaN for blank cells, and a sentence on how they were read, or "".
 
-    All columns of text are read with one decimal sign; those of a typed file are numbers already.
+    All text columns are read with one decimal sign; columns of a typed file are already numbers.
 
     Args:
-        kinds: column -> what it is taken for, of `number_votes.COUNTS` or `AMOUNTS`. where: what a message calls the table.
+        kinds: column -> kind of its numbers, of `number_votes.COUNTS` or `AMOUNTS`. where: name of the table in messages.
     Raises:
-        CatalogError: a cell is no number, or nothing tells the sign. ConfigError: `decimals` is neither point nor comma.
+        CatalogError: a cell is not a number, or the decimal sign is ambiguous. ConfigError: invalid `decimals`.
     """
     typed_columns = [name for name in kinds if pd.api.types.is_numeric_dtype(table[name])]
     numbers = {name: table[name].to_numpy(np.float64, na_value=np.nan) for name in typed_columns}
@@ -332,7 +332,7 @@ def read_numbers(
 
 
 def _as_number(cell: Any, read: Callable[[str], Any]) -> float | None:
-    """Return the number that a cell is, NaN of a blank one, None of what is none."""
+    """Return the number in a cell, NaN for a blank cell, None if the cell is not a number."""
     if is_blank(cell):
         return float("nan")
     if isinstance(cell, str):
@@ -342,7 +342,7 @@ def _as_number(cell: Any, read: Callable[[str], Any]) -> float | None:
 
 
 def _find_totals(rows: pd.DataFrame) -> LeftOut:
-    """Return which rows of a log are totals over the others, such as the last line of a report saved as a log."""
+    """Return the rows of a log that are totals over other rows, such as the last line of a report saved as a log."""
     if not any(map(is_total, rows["creative"].unique())):
         return NOTHING
     columns = (rows[name].tolist() for name in ("creative", "impressions", "clicks", "conversions"))
@@ -353,7 +353,7 @@ def _find_totals(rows: pd.DataFrame) -> LeftOut:
 
 
 def _check(rows: pd.DataFrame, where: str) -> None:
-    """Raise CatalogError for the first row that cannot be."""
+    """Raise CatalogError for the first impossible row."""
     shown, clicks = rows["impressions"].to_numpy(), rows["clicks"].to_numpy()
     chance = rows["propensity"].to_numpy()
     faults = (
@@ -377,12 +377,12 @@ def _is_rounded(names: pd.Series) -> np.ndarray:
 
 
 def read_times(times: pd.Series, column: str, where: str, dates: str, today: date) -> tuple[pd.Series, str]:
-    """Return moments that begin with YYYY-MM-DD, and a sentence on how days were read ("" where nothing was chosen).
+    """Return times that begin with YYYY-MM-DD, and a sentence on how days were read ("" if there was no choice).
 
-    Counted steps, seconds and texts without days stay as they are, and so does what follows the day.
+    Step counts, seconds, texts without days, and the part after the day are unchanged.
 
     Raises:
-        CatalogError: nothing tells the order, or a moment is no day as the others are written. ConfigError: no such order.
+        CatalogError: the order is ambiguous, or a time is not a day in that order. ConfigError: an unknown order.
     """
     filled = times[times != ""]
     check_order(dates)
@@ -414,10 +414,10 @@ def read_times(times: pd.Series, column: str, where: str, dates: str, today: dat
 
 
 def _check_one_way(written: Iterable[str], reading: DateReading, where: str, dates: str, today: date) -> None:
-    """Refuse days of which some need an order and others none, and short ones that fit two orders.
+    """Refuse columns with both ambiguous and unambiguous days, and short days that fit two orders.
 
     Raises:
-        CatalogError: no order was said.
+        CatalogError: the user gave no order.
     """
     parsed = {text: parse_day(text) for text in written}
     plain = [text for text, day in parsed.items() if isinstance(day, date)]
@@ -444,7 +444,7 @@ def _span(days: Iterable[date | None]) -> int:
 
 
 def _read_export(path: Path, settings: TableSettings) -> EventLog:
-    """Return the rows of an ad platform's export as a log, with what its reader says of them."""
+    """Return the rows of an ad platform's export as a log, with the warnings of the export's reader."""
     found = read_results(path, columns=settings)
     table = pd.DataFrame(
         {

@@ -1,7 +1,7 @@
-"""The rows of an ad platform's export as creatives: one an ad and segment, its days added up.
+"""Creatives from an ad platform's export: one per ad and segment, with its days summed.
 
-An export lists an ad once a day, placement or age group. Rows that agree in the ad, its texts and its segments are one
-creative; impressions, clicks and spend are added up, the dates span all of them. All are held until the export is read.
+An export lists an ad once a day, placement or age group. Rows with the same ad, texts and segments form one creative;
+impressions, clicks and spend are summed, and the dates span all rows. The whole export is read before creatives are yielded.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _SUMMED = ("impressions", "clicks", "spend")
 
 
 class ExportRows:
-    """Gathers the converted rows of one export; `creatives` then gives what they make.
+    """Collects the converted rows of one export; `creatives` then yields the combined creatives.
 
-    dropped counts rows that are no ads by reason; notes are sentences the user should see, complete once `creatives` has ended.
+    dropped counts rows that are not ads, by reason; notes are sentences for the user, complete once `creatives` has ended.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ExportRows:
         self.notes: list[str] = []
 
     def add(self, raw: RawRow, row: int, label: str) -> None:
-        """Take one row; row is its number in the catalogue, label what messages call it."""
+        """Add one row. row: its number in the catalogue; label: its name in messages."""
         if raw.fault is None and raw.row in self._left_out.rows:
             self.dropped[self._left_out.rows[raw.row]] += 1
             return
@@ -74,7 +74,7 @@ class ExportRows:
             self._groups[key] = (row, label, values)
 
     def creatives(self) -> Iterator[Creative | FailedCreative]:
-        """Yield the creatives in the order in which their ads first appear, then the rows that could not be read."""
+        """Yield the creatives in the order of their ads' first appearance, then the rows that could not be read."""
         self._parse_names()
         join = PictureJoin(self._folder)
         num_by_name = 0
@@ -87,7 +87,7 @@ class ExportRows:
         self._note(join, num_by_name)
 
     def _parse_names(self) -> None:
-        """Read the parts of names that follow a convention into the context; parts that differ from ad to ad stay out."""
+        """Add the parts of names that follow a convention to the context; parts that identify single ads are left out."""
         names = [str(values.get("ad_name") or "") for _, _, values in self._groups.values()]
         distinct = list(dict.fromkeys(name for name in names if name))
         pattern = self._pattern or propose_pattern(distinct)
@@ -136,7 +136,7 @@ class ExportRows:
 
 
 def _add(total: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Add the counts of a further row of the same ad and segment, and widen its dates."""
+    """Add the counts of another row of the same ad and segment, and extend the dates."""
     for name in _SUMMED:
         if values[name] is not None:
             total[name] = values[name] if total[name] is None else total[name] + values[name]

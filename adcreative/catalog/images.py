@@ -1,8 +1,8 @@
-"""Picture files as pixels: one way in, for app, CLI and API alike.
+"""Read picture files as pixels; used by app, CLI and API alike.
 
-Everything that real exports hold becomes image_u8 [H, W, 3] sRGB: EXIF rotation is applied, transparency laid on
-white, CMYK, palettes, 16-bit and foreign colour profiles converted, the first frame of an animation taken. The
-header decides before any pixel is decoded: a bomb costs nothing.
+Every picture becomes image_u8 [H, W, 3] sRGB: EXIF rotation is applied, transparency is laid on white, CMYK, palettes, 16-bit
+and foreign colour profiles are converted, and the first frame of an animation is taken. Size limits are checked in the header,
+before any pixel is decoded.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from adcreative.creative import Creative
 from adcreative.errors import CreativeError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-HAS_HEIF = find_spec("pillow_heif") is not None  # reads pictures of phones; without it they are refused by name
+HAS_HEIF = find_spec("pillow_heif") is not None  # reads HEIC pictures of phones; without pillow_heif they are refused by name
 MOVING = ("GIF", "WEBP", "PNG")
 MIN_SIDE_PX = 64
 MAX_PIXELS = 40_000_000
-MAX_DRAFTED_PIXELS = 120_000_000  # of a JPEG, which is decoded at a half or a quarter; phones take 108 megapixels
-DECODER = f"1, Pillow {PIL.__version__}"  # changes whenever a file may give other pixels
+MAX_DRAFTED_PIXELS = 120_000_000  # limit for a JPEG, decoded at a half or a quarter of its size; phones take 108 megapixels
+DECODER = f"1, Pillow {PIL.__version__}"  # changes whenever a file may decode to other pixels
 _MAX_FILE_BYTES = 500_000_000
 _STRIP_ROWS = 256
 _KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC" if HAS_HEIF else "JPEG, PNG, WebP, GIF, BMP or TIFF"
@@ -52,7 +52,7 @@ _warnings_lock = threading.Lock()
 
 
 def picture(creative: Creative) -> np.ndarray | None:
-    """Return the creative's picture as image_u8 [H, W, 3], or None when it has only words.
+    """Return the creative's picture as image_u8 [H, W, 3], or None for a creative of words only.
 
     Raises:
         CreativeError: as `read_image`.
@@ -78,7 +78,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def count_frames(path: Path) -> int:
-    """Return how many frames a picture file has: 1 for one that does not move, or cannot be read."""
+    """Return the number of frames of a picture file: 1 for a still picture or an unreadable file."""
     try:
         with _open_file(Path(path)) as file, _open_header(file, Path(path).name) as image:
             return int(getattr(image, "n_frames", 1)) if image.format in MOVING else 1
@@ -87,7 +87,7 @@ def count_frames(path: Path) -> int:
 
 
 def as_jpeg(path: Path) -> bytes | None:
-    """Return a picture that browsers do not show (HEIC) as a JPEG; None for any other.
+    """Return a picture as a JPEG if browsers cannot show its format (HEIC); None for other formats.
 
     Raises:
         CreativeError: as `read_image`.
@@ -101,7 +101,7 @@ def as_jpeg(path: Path) -> bytes | None:
 
 
 def read_image_bytes(path: Path, max_bytes: int) -> bytes | None:
-    """Read a picture file whole, for `decode_image`; None when it has more than `max_bytes`, so that `read_image` is better.
+    """Return the bytes of a picture file for `decode_image`; None above `max_bytes`, where `read_image` is better.
 
     Raises:
         CreativeError: missing, no file, empty, or over 500 MB.
@@ -113,7 +113,7 @@ def read_image_bytes(path: Path, max_bytes: int) -> bytes | None:
 
 @contextmanager
 def _open_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a picture file that is there, is a file and has a possible size."""
+    """Open a picture file after checking that it exists, is a regular file and has a valid size."""
     try:
         num_bytes = path.stat().st_size
         if not path.is_file():
@@ -131,7 +131,7 @@ def _open_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def decode_image(image_bytes: bytes, name: str = "picture") -> np.ndarray:
-    """Decode the bytes of a picture file; otherwise as `read_image`."""
+    """Decode the bytes of a picture file; otherwise like `read_image`."""
     if not image_bytes:
         raise CreativeError(f'"{name}" is empty (0 bytes).', "Export or download the picture again.")
     return _decode(io.BytesIO(image_bytes), name)
@@ -151,12 +151,12 @@ def _decode(file: IO[bytes], name: str) -> np.ndarray:
 
 
 def _open_header(file: IO[bytes], name: str) -> Image.Image:
-    """Return the picture with nothing but its header read."""
+    """Return the picture with only its header read."""
     start = file.read(512)
     file.seek(0)
     try:
         with _warnings_lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of bombs; our own, lower limit refuses them
+            warnings.simplefilter("ignore")  # Pillow warns about bombs; our own, lower limit refuses them
             return Image.open(file, formats=(*FORMATS, _learn_heif()) if _name_kind(start) == "HEIC" and HAS_HEIF else FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(name, "more than 100") from error
@@ -177,7 +177,7 @@ def _open_header(file: IO[bytes], name: str) -> Image.Image:
 
 @cache
 def _learn_heif() -> str:
-    """Let Pillow read HEIC from now on; return what it calls it. Loaded with the first such picture: few ads are one."""
+    """Register the HEIC decoder with Pillow and return its format name. Loaded on demand, since HEIC ads are rare."""
     import_module("pillow_heif").register_heif_opener(thumbnails=False)
     return "HEIF"
 
@@ -197,7 +197,7 @@ def _too_large(name: str, megapixels: str, sides: str = "") -> CreativeError:
 
 
 def _name_kind(start: bytes) -> str | None:
-    """Return what a file that Pillow may not open seems to be."""
+    """Return the likely kind of a file that Pillow may not open."""
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start[4:8] == b"ftyp":
         return {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"avif": "AVIF"}.get(start[8:12], "a video")
@@ -210,7 +210,7 @@ def _name_kind(start: bytes) -> str | None:
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:
-    with contextlib.suppress(*_DECODER_ERRORS):  # EXIF that cannot be read says nothing about rotation
+    with contextlib.suppress(*_DECODER_ERRORS):  # unreadable EXIF has no usable rotation
         ImageOps.exif_transpose(image, in_place=True)
     return image
 
@@ -227,15 +227,15 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGB")
     if profile:
         image = _apply_profile(image, profile)
-    return image if image.mode == "RGB" else image.convert("RGB")  # else Pillow copies it
+    return image if image.mode == "RGB" else image.convert("RGB")  # `convert` would copy the picture
 
 
 def _narrow(image: Image.Image) -> Image.Image:
     """Return 16-bit, 32-bit or floating-point grey as 8-bit grey: full scale stays full scale.
 
-    Rows are converted a strip at a time, so that a picture of 40 megapixels costs its own levels and one strip of copies.
+    Rows are converted in strips, so that a picture of 40 megapixels needs memory for its own levels and one strip.
     """
-    levels = np.asarray(image)  # [H, W], of the picture's own type, not copied
+    levels = np.asarray(image)  # [H, W], in the picture's own type, not copied
     strips = [slice(top, top + _STRIP_ROWS) for top in range(0, len(levels), _STRIP_ROWS)]
     highest = max(float(np.nan_to_num(levels[strip].astype(np.float32)).max()) for strip in strips)
     if image.mode == "F" and highest <= 1.0:
@@ -252,7 +252,7 @@ def _narrow(image: Image.Image) -> Image.Image:
 
 
 def _apply_profile(image: Image.Image, icc_profile: bytes) -> Image.Image:
-    """Return the picture in sRGB; a profile that is broken or of another colour space is not applied."""
+    """Return the picture in sRGB; a broken profile, or a profile of another colour space, is not applied."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
         space = source.profile.xcolor_space.strip()

@@ -1,12 +1,12 @@
-"""Which column of an impression log plays which part: `schema.toml`, checked, and proposed from the data. No torch.
+"""The role of each column of an impression log: `schema.toml`, validated, and proposed from the data. No torch.
 
     label = "click"
     categorical = ["user", "placement", "creative"]
     numeric = ["bid"]
     [sequences]
-    clicked_before = "creative"        # a history column, and the field that its items are compared with
+    clicked_before = "creative"        # a history column, and the field whose values it lists
 
-A schema is one frozen dataclass; TOML fills it and invents no key.
+A schema is one frozen dataclass; a TOML file may only set its fields.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ LONGEST_HISTORY = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class LogSchema:
-    """The parts of a log's columns; what is not named is not read.
+    """The roles of a log's columns; other columns are not read.
 
     label: 1 = clicked, 0 = not. conversion: 1 = converted after the click. bucketed: counts that become categories, x above 2
-    the bucket floor((ln x)^2), missing ones unknown (Criteo's raw numbers). multi_valued: lists of values, or
-    text with `separator` between them. vectors: lists of as many numbers in each row. sequences: history column -> the
-    categorical column whose values it lists, oldest first. domain, user, time: one column each. split: says "train", "valid"
-    or "test". min_count: a value that training has less often is "unknown". max_vocabulary: a field with more values is
-    hashed into that many rows. max_history: last items that are read.
+    the bucket floor((ln x)^2), missing ones unknown (Criteo's raw numbers). multi_valued: lists of values, or text with
+    `separator` between values. vectors: lists of numbers, equally long in every row. sequences: history column -> the
+    categorical column whose values it lists, oldest first. domain, user, time: one column each. split: column with "train",
+    "valid" or "test". min_count: a value rarer in the training rows is "unknown". max_vocabulary: a field with more values is
+    hashed into that many rows.
+    max_history: number of latest history items to read.
     """
 
     label: str = ""
@@ -63,22 +64,22 @@ class LogSchema:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that is read, once each."""
+        """Every column that is read, without duplicates."""
         single = [name for name in (self.label, self.conversion, self.domain, self.user, self.time, self.split) if name]
         return tuple(dict.fromkeys([*single, *self.inputs]))
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The columns that a network reads."""
+        """The input columns of a network."""
         return (*self.categories, *self.numeric, *self.multi_valued, *self.vectors, *self.sequences)
 
     def is_text(self, name: str) -> bool:
-        """Whether the values of a column are read as they are written, since numbers in it are names: 007 is not 7."""
+        """Whether a column is read as text, since its numbers are names: 007 is not 7."""
         return name in (self.domain, self.user, self.split, *self.categorical)
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The columns that become one category a row, bucketed numbers first."""
+        """The columns that give one category per row, bucketed numbers first."""
         return (*self.bucketed, *self.categorical)
 
 
@@ -86,7 +87,7 @@ def load_schema(path: Path) -> LogSchema:
     """Read a schema.toml.
 
     Raises:
-        ConfigError: it cannot be read, has an unknown key, names no label or no input, or contradicts itself.
+        ConfigError: the file cannot be read, has an unknown key, names no label or no input, or contradicts itself.
     """
     schema = load_config(LogSchema, Path(path))
     check_schema(schema, str(path))
@@ -94,7 +95,7 @@ def load_schema(path: Path) -> LogSchema:
 
 
 def check_schema(schema: LogSchema, where: str) -> None:
-    """Refuse a schema that cannot be learnt from.
+    """Refuse a schema that no model can learn from.
 
     Raises:
         ConfigError: all faults in one message.
@@ -124,10 +125,10 @@ def check_schema(schema: LogSchema, where: str) -> None:
 
 
 def check_columns(schema: LogSchema, columns: Iterable[str], where: str) -> None:
-    """Refuse a schema that names columns which the log lacks.
+    """Refuse a schema with columns that the log lacks.
 
     Raises:
-        ConfigError: the first such column, with what was probably meant.
+        ConfigError: the first such column, with the closest known name.
     """
     known = list(columns)
     missing = [name for name in schema.columns if name not in known]
@@ -136,7 +137,7 @@ def check_columns(schema: LogSchema, columns: Iterable[str], where: str) -> None
 
 
 def propose_schema(sample: pd.DataFrame) -> LogSchema:
-    """Propose the part of each column from a sample of rows; a person should read it before it is used.
+    """Propose the role of each column from a sample of rows; a person should check the result.
 
     Raises:
         ConfigError: no column looks like a label.
@@ -179,9 +180,9 @@ def propose_schema(sample: pd.DataFrame) -> LogSchema:
 
 
 def doubt_columns(schema: LogSchema, sample: pd.DataFrame) -> tuple[LogSchema, dict[str, str]]:
-    """Return a proposed schema without the columns that should not be learnt from, and column -> why not.
+    """Return a proposed schema without the columns that a model should not learn from, and column -> reason.
 
-    The user stays, whatever values it has, and so does what a history lists.
+    The user column and the columns listed by histories always stay.
     """
     leaks = find_post_click(sample, schema.label, schema.inputs)
     named = {schema.user, schema.domain, *schema.sequences.values()}
@@ -194,13 +195,13 @@ def doubt_columns(schema: LogSchema, sample: pd.DataFrame) -> tuple[LogSchema, d
 
 
 def render_doubts(doubts: Mapping[str, str]) -> str:
-    """Return columns that are not to be used as comments of a schema.toml, each with its reason."""
+    """Return the rejected columns as comments of a schema.toml, each with its reason."""
     lines = [f"# ignore {_as_toml(' '.join(name.split()))}: {reason}" for name, reason in doubts.items()]
     return "".join(f"{line}\n" for line in lines)
 
 
 def render_schema(schema: LogSchema) -> str:
-    """Return the schema as TOML that `load_schema` reads; parts that are as by default are left out."""
+    """Return the schema as TOML that `load_schema` can read; defaults are left out."""
     lines, default = [], LogSchema()
     for one in fields(schema):
         value = getattr(schema, one.name)
@@ -218,7 +219,7 @@ def _as_toml(value: str | int | Sequence[str]) -> str:
 
 
 def _named(names: Mapping[str, str], known: Sequence[str], sample: pd.DataFrame) -> str:
-    """Return the first of the known names whose column holds 0 and 1 only, "" when none does."""
+    """Return the first known name whose column holds only 0 and 1, or ""."""
     for name in known:
         if name in names and set(pd.to_numeric(sample[names[name]], errors="coerce").dropna().unique()) <= {0, 1}:
             return names[name]
@@ -238,7 +239,7 @@ def _kind_of(column: pd.Series) -> str:
 
 
 def _target_of(name: str, categorical: Sequence[str]) -> str:
-    """Return the field whose values a history column lists, by its name; "" for a list that is no history."""
+    """Return the field whose values a history column lists, judged by its name; "" if the list is not a history."""
     folded = name.casefold()
     if not any(word in folded for word in HISTORY_WORDS):
         return ""

@@ -1,6 +1,6 @@
-"""A mapping file: how a table that we do not know is read, written by the user or proposed to them.
+"""Mapping files: how to read a table with unknown columns, written by the user or proposed to the user.
 
-TOML or JSON, either plain pairs or pairs under "columns"; with the latter, five settings may stand above:
+TOML or JSON, either plain pairs or pairs under "columns"; the latter form allows five settings above the pairs:
 
     sheet = "Raw data"
     name_pattern = "[{concept}]_[{format}]_[{placement}]"
@@ -34,10 +34,10 @@ _MAY_REPEAT = (*PART_FIELDS, "ignore")
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """How a table is read: columns maps its column names to ours; the others are "" where nothing is said.
+    """How to read a table. columns: its column names -> our names; the other settings are "" when not given.
 
-    dates: the order of its days, "dmy", "mdy" or "ymd".
-    decimals: what stands before decimals, "point" or "comma". rates: what its click rates are, "percent" or "share".
+    dates: the order of days, "dmy", "mdy" or "ymd".
+    decimals: the decimal sign, "point" or "comma". rates: the unit of click rates, "percent" or "share".
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -49,10 +49,10 @@ class TableSettings:
 
 
 def read_settings(columns: Path | TableSettings | None, *, dates: str = "") -> TableSettings:
-    """Return the settings in a mapping file; settings and None pass through. `dates` goes before what the file says.
+    """Return the settings in a mapping file; settings and None pass through. `dates` overrides the file's setting.
 
     Raises:
-        ConfigError: not a TOML or JSON file of such pairs; every unknown target is named. Or no such order of days.
+        ConfigError: not a TOML or JSON file of such pairs; every unknown target is named. Or an unknown order of days.
     """
     check_order(dates)
     found = columns or TableSettings()
@@ -74,7 +74,7 @@ def _read_file(columns: Path) -> TableSettings:
 
 
 def format_settings(settings: TableSettings) -> str:
-    """Return the text of a mapping file (TOML) that says the same."""
+    """Return the settings as the text of a mapping file (TOML)."""
     texts = {name: getattr(settings, name) for name in _TEXTS}
     lines = [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in texts.items() if text]
     lines += ["[columns]", *(f"{_quote(name)} = {_quote(column)}" for name, column in settings.columns.items())]
@@ -82,7 +82,7 @@ def format_settings(settings: TableSettings) -> str:
 
 
 def _quote(text: str) -> str:
-    """Return a TOML basic string; JSON's escapes are TOML's, apart from DEL."""
+    """Return a TOML basic string; JSON's escapes are the same, apart from DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

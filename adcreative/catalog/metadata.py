@@ -1,4 +1,4 @@
-"""The metadata tables of a folder of pictures, as the Hugging Face ImageFolder convention names them, or its only table."""
+"""Find the metadata tables of a picture folder, named by the Hugging Face ImageFolder convention, or its only table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def find_metadata(folder: Path) -> list[Path]:
     """Return the metadata tables of a folder: its own, or else those of its subfolders (train/, test/, ...).
 
     Raises:
-        CatalogError: one folder has two of them.
+        CatalogError: a folder has two metadata tables.
     """
     own = _list_metadata(folder)
     if own:
@@ -29,9 +29,9 @@ def find_metadata(folder: Path) -> list[Path]:
 
 
 def find_sole_table(folder: Path, suffixes: Collection[str]) -> Path | None:
-    """Return the one table of a folder without metadata, by whatever name; None where there is none, or several.
+    """Return the only table of a folder without metadata, with any name; None for no table or several.
 
-    What our own commands write beside the pictures does not count: each of their tables has its failures beside it.
+    Tables written by our own commands do not count: they are recognised by the failure table next to them.
     """
     found = [
         path
@@ -43,7 +43,7 @@ def find_sole_table(folder: Path, suffixes: Collection[str]) -> Path | None:
 
 
 def _list_metadata(folder: Path) -> list[Path]:
-    """Return the folder's own metadata table, or nothing."""
+    """Return the folder's own metadata table, or an empty list."""
     paths = [folder / name for name in METADATA_NAMES if (folder / name).is_file()]
     if len(paths) > 1:
         names = " and ".join(path.name for path in paths)

@@ -1,4 +1,4 @@
-"""Names, ids and keys as text, whatever kind of cell they stood in: 007 and 7 are two ads, 7.0 of a workbook is 7."""
+"""Convert names, ids and keys to text, whatever the cell type: 007 and 7 are two ads, 7.0 of a workbook is 7."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from adcreative.errors import CatalogError
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINE_BREAK = re.compile("[ \t]*[\t\r\n\u2028\u2029]+[ \t]*")
 
-_NOTHING = frozenset(("nan", "none", "null", "<na>", "#n/a"))  # how programs write that there is no name
-# How programs write an id of more digits than they keep.
+_NOTHING = frozenset(("nan", "none", "null", "<na>", "#n/a"))  # notations of programs for a missing name
+# Notations of programs for an id with more digits than they keep.
 _ROUNDED = re.compile(r"\d(?:[.,]\d+[eE]\+?|[eE]\+)\d\d|[1-9]\d{15,}\.0+")
-_EXACT = 10**15  # a float holds whole numbers below it digit by digit
+_EXACT = 10**15  # a float holds whole numbers below it exactly
 
 
 def as_text(value: Any) -> str:
-    """Return a cell as text: 7 and 7.0 are "7", whole numbers keep all digits, what is missing is ""."""
+    """Return a cell as text: 7 and 7.0 are "7", whole numbers keep all digits, missing values are ""."""
     if value is None or value != value:
         return ""
     if not isinstance(value, int) and hasattr(value, "is_integer") and value.is_integer():
@@ -26,7 +26,7 @@ def as_text(value: Any) -> str:
 
 
 def read_name(value: Any) -> str:
-    """Return a name or id as catalogues hold it, "" where a cell names nothing. Raises CatalogError for bytes."""
+    """Return the name or id in a cell, "" for a cell without a name. Raises CatalogError for bytes."""
     if isinstance(value, bytes):
         raise CatalogError(f"a name holds bytes that are no text ({value[:20]!r}); save the table with names as UTF-8 text")
     name = clean_text(as_text(value))
@@ -34,23 +34,22 @@ def read_name(value: Any) -> str:
 
 
 def is_rounded(value: Any) -> bool:
-    """True for an id that a spreadsheet has rounded, so that it may be that of several ads: "1.20210E+17"."""
+    """Return whether a spreadsheet rounded an id, so that several ads may share it: "1.20210E+17"."""
     if isinstance(value, float):
         return abs(value) >= _EXACT or isinstance(value, ShortFloat)
     return isinstance(value, str) and _ROUNDED.fullmatch(value.strip()) is not None
 
 
 class ShortFloat(float):
-    """A whole number beyond what the float of four bytes that it was stored in keeps digit by digit."""
+    """A whole number too large to be exact in the 4-byte float that stored it."""
 
 
 def clean_text(text: str, *, keep_lines: bool = False) -> str:
-    """Return `text` without control characters and outer white space; emoji and right-to-left text pass untouched.
+    """Return `text` without control characters and outer white space; emoji and right-to-left text stay unchanged.
 
-    Line breaks and tabs become one space unless `keep_lines`. A surrogate half, which no file can hold, becomes
-    U+FFFD.
+    Line breaks and tabs become one space unless `keep_lines`. A lone surrogate, which no file can hold, becomes U+FFFD.
     """
-    if not text.isprintable():  # the quick way out for nearly every cell
+    if not text.isprintable():  # fast path for most cells
         text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _has_surrogate(text) else text
         text = text.replace("\r\n", "\n").replace("\r", "\n") if keep_lines else _LINE_BREAK.sub(" ", text)
         text = _CONTROL.sub("", text)

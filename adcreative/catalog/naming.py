@@ -1,7 +1,7 @@
-"""Names of ads that follow a convention, such as "[AD01]_[VIDEO 09/10]_[STORIES]", read as fields.
+"""Parse ad names that follow a convention, such as "[AD01]_[VIDEO 09/10]_[STORIES]", into fields.
 
-A pattern is text with {fields} in it. It is given by the user, or proposed from the names: the separator under which most of
-them have the same number of parts. How many names it fits is always said.
+A pattern is text with {fields}. The pattern is given by the user, or proposed from the names: the separator that splits most
+names into the same number of parts. The share of matching names is always reported.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from adcreative.errors import ConfigError
 
 MIN_MATCH_RATE = 0.8
-_MIN_NAMES = 5  # fewer names share a separator by chance; brackets are no chance
+_MIN_NAMES = 5  # fewer names share a separator by chance; brackets do not occur by chance
 _MAX_PARTS = 20
 _SEPARATORS = ("__", " | ", "|", " // ", " - ", " \u2013 ", " / ", "_", "/", "-", ":")
 _FIELD = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{0,40})\}")
 _BRACKETS = re.compile(r"\[[^\[\]]*\](?P<joint>[^\[\]0-9A-Za-z]{0,3})(?:\[[^\[\]]*\](?P=joint))*\[[^\[\]]*\]")
-# What the parts of a name say, told by their values; else they are called name_1, name_2 and so on.
+# Meaning of a name's parts, inferred from values; other parts are called name_1, name_2 and so on.
 _MEANINGS: Mapping[str, str] = {
     "placement": "stories|story|feed|reels|reel|search|display|explore|marketplace|messenger|instream|in-stream|youtube|shorts|"
     "audience network|an|fb|ig|facebook|instagram|discover|gdn",
@@ -33,27 +33,27 @@ _MEANINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class NamePattern:
-    """A convention of names: the pattern as text, its fields in order, and how a name is matched."""
+    """A naming convention: the pattern as text, its fields in order, and the regular expression that matches a name."""
 
     template: str
     fields: tuple[str, ...]
     expression: re.Pattern[str]
 
     def parse(self, name: str) -> dict[str, str] | None:
-        """Return field -> text of a name that fits, else None."""
+        """Return field -> text of a matching name, else None."""
         found = self.expression.fullmatch(name.strip()) if len(name) <= 1_000 else None
         return {key: text.strip() for key, text in found.groupdict().items()} if found else None
 
     def match_rate(self, names: Sequence[str]) -> float:
-        """Return the share of names that fit, 0..1."""
+        """Return the share of matching names, 0..1."""
         return sum(self.parse(name) is not None for name in names) / len(names) if names else 0.0
 
 
 def read_pattern(template: str) -> NamePattern:
-    """Return the convention that a pattern such as "{concept}_{format}_{placement}" describes.
+    """Return the naming convention of a pattern such as "{concept}_{format}_{placement}".
 
     Raises:
-        ConfigError: no field in it, a field twice, or two fields without text between them.
+        ConfigError: the pattern has no field, a field twice, or two fields without text between them.
     """
     fields = tuple(_FIELD.findall(template))
     hint = 'Write text with fields, such as "{concept}_{format}_{placement}".'
@@ -72,14 +72,14 @@ def _build(template: str, fields: tuple[str, ...]) -> NamePattern:
     for at, piece in enumerate(pieces):
         if at % 2 == 0:
             expression += re.escape(piece)
-        else:  # a field ends where the text behind it starts
+        else:  # a field ends at the start of the text after it
             stop = re.escape(pieces[at + 1][:1])
             expression += f"(?P<{piece}>[^{stop}]*)" if len(pieces[at + 1]) == 1 else f"(?P<{piece}>.*{'?' if stop else ''})"
     return NamePattern(template, fields, re.compile(expression))
 
 
 def propose_pattern(names: Sequence[str]) -> NamePattern | None:
-    """Return the convention that at least 80 % of the distinct names follow, or None."""
+    """Return the convention followed by at least 80 % of the distinct names, or None."""
     distinct = [name.strip() for name in dict.fromkeys(names) if name.strip()]
     if len(distinct) < 2:
         return None
@@ -112,7 +112,7 @@ def _propose_brackets(names: Sequence[str]) -> NamePattern | None:
 
 
 def _name_fields(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """Return a name for each part: what its values mean where that is plain, else its place."""
+    """Return a name for each part: the meaning of its values if clear, else its position."""
     fields: list[str] = []
     for at, column in enumerate(zip(*rows, strict=True), start=1):
         values = [text.strip().casefold() for text in column]

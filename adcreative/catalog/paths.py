@@ -1,7 +1,7 @@
-"""From the file_name of a row to a picture inside the catalogue's folder, and never outside it.
+"""Resolve the file_name of a row to a picture inside the catalogue's folder, never outside of the folder.
 
-file_name comes from strangers' tables: absolute paths, "..", addresses and links that lead out of the folder are
-refused. Folders are listed once and remembered, so that 100,000 rows cost one look each.
+file_name comes from untrusted tables: absolute paths, "..", URLs and symlinks out of the folder are refused. Folder listings
+are cached, so that 100,000 rows need one listing per folder.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path, PurePosixPath
 from adcreative.errors import CreativeError
 
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"))
-# Pictures that people do put into such folders and that we cannot read: they are named, not passed over in silence.
+# Unsupported picture formats that occur in such folders: they are reported, not skipped silently.
 FOREIGN_PICTURE_SUFFIXES = frozenset((".heic", ".heif", ".avif", ".svg", ".psd", ".ai", ".eps", ".jxl", ".ico"))
 
 
 def is_picture_name(name: str) -> bool:
-    """Say whether a file is a picture by its suffix, also one of a kind that we cannot read."""
+    """Return whether a file is a picture by its suffix, including unsupported formats."""
     return os.path.splitext(name)[1].casefold() in PICTURE_SUFFIXES | FOREIGN_PICTURE_SUFFIXES
 
 
 class PictureFolder:
-    """The folder that file names are relative to."""
+    """The base folder of file names."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -38,7 +38,7 @@ class PictureFolder:
         """Return `file_name` with forward slashes and without "./".
 
         Raises:
-            CreativeError: it is absolute, an address, or climbs with "..".
+            CreativeError: the name is an absolute path or a URL, or has "..".
         """
         shown = file_name[:100]
         remedy = "Write the path relative to the folder of the table, such as images/ad.jpg."
@@ -52,10 +52,10 @@ class PictureFolder:
         return PurePosixPath(slashed).as_posix()
 
     def locate(self, file_name: str) -> Path:
-        """Return where the picture `file_name` (normalised) is; its bytes are not read.
+        """Return the path of the picture `file_name` (normalised), without reading the file.
 
         Raises:
-            CreativeError: no such file, not a file, empty, or a link out of the folder.
+            CreativeError: no such file, not a file, empty, or a symlink out of the folder.
         """
         path = self.root / file_name
         info = self._stat_link(path)
@@ -80,7 +80,7 @@ class PictureFolder:
         return path
 
     def list_pictures(self) -> Iterator[str]:
-        """Yield the file names of the pictures in the folder and below it, sorted; hidden folders are passed over."""
+        """Yield the file names of the pictures in the folder and its subfolders, sorted; hidden folders are skipped."""
         for folder, folder_names, file_names in os.walk(self.root):
             folder_names[:] = sorted(name for name in folder_names if not name.startswith("."))
             relative = Path(folder).relative_to(self.root)
@@ -92,7 +92,7 @@ class PictureFolder:
     def _stat_link(path: Path) -> os.stat_result | None:
         try:
             return os.lstat(path)
-        except (OSError, ValueError):  # too long, a file where a folder should be, a forbidden character
+        except (OSError, ValueError):  # too long, a file instead of a folder, a forbidden character
             return None
 
     def _stays_inside(self, path: Path, *, is_link: bool) -> bool:
@@ -107,7 +107,7 @@ class PictureFolder:
         return real_path == self._real_root or real_path.startswith(self._real_root.rstrip(os.sep) + os.sep)
 
     def _respell(self, file_name: str) -> str | None:
-        """Return the file named with the same letters in another Unicode form (macOS writes accents apart), if any."""
+        """Return the file with the same name in another Unicode form (macOS decomposes accented letters), if any."""
         for form in ("NFC", "NFD"):
             respelled = unicodedata.normalize(form, file_name)
             if respelled != file_name and self._stat_link(self.root / respelled):
@@ -115,7 +115,7 @@ class PictureFolder:
         return None
 
     def _hint(self, file_name: str) -> str:
-        """Return a remedy, with the name that differs only in case or suffix when there is one."""
+        """Return a remedy, with the file name that differs only in case or suffix, if any."""
         folder, name = os.path.split(file_name)
         if folder not in self._spellings:
             self._spellings[folder] = self._list_spellings(folder)

@@ -1,8 +1,8 @@
-"""Pictures joined to the rows of an export: by the name of the ad, its id, or the hash of the picture.
+"""Join pictures to the rows of an export: by the name of the ad, its id, or the hash of the picture.
 
-An export names no files. A picture belongs to an ad when the picture's file name, with or without suffix, is the ad's name, its
-id or its headline, when the id stands in the file name ("238500001_beach.png"), or when the export's image hash is that of
-the picture.
+An export names no files. A picture belongs to an ad when its file name, with or without suffix, is the ad's name, id or
+headline, when the file name contains the id ("238500001_beach.png"), or when the export's image hash is the hash of the
+picture.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_HASHED_BYTES = 100_000_000
 
 
 class PictureJoin:
-    """The pictures of a folder, found by what identifies an ad; `found_by` counts how pictures were found."""
+    """The pictures of a folder, indexed by ad identifiers; `found_by` counts matches by kind of identifier."""
 
     def __init__(self, folder: PictureFolder) -> None:
         self._folder = folder
@@ -35,7 +35,7 @@ class PictureJoin:
         self.num_missing = 0
 
     def find(self, values: Mapping[str, Any]) -> str:
-        """Return the picture of a converted row, or "": its file_name where that is there, else joined as above."""
+        """Return the picture of a converted row, or "": its file_name if that file exists, else a join as described above."""
         given = str(values.get("file_name") or "").strip()
         if given and self._is_there(given):
             return given

@@ -1,8 +1,8 @@
-"""A mapping proposed for a table that we do not know, by what its columns are called and what stands in them.
+"""Propose a mapping for an unknown table from column names and cell values.
 
-Three things speak for a column: a spelling that some platform has; words in its name that mean a field in some language;
-and the numbers: impressions are never below clicks, a rate column is clicks over impressions, a cost per click is spend over
-clicks. Nothing is taken without being shown: each column comes with its reason and how sure it is (0..1).
+Three kinds of evidence: a spelling known on some platform; words in the column name that mean a field in some language; and
+relations of numbers: impressions are never below clicks, a rate column is clicks over impressions, a cost per click is spend
+over clicks. Every proposed column is shown with its reason and confidence (0..1).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from adcreative.catalog.sources import open_source
 from adcreative.config import read_packaged_yaml
 from adcreative.errors import CatalogError
 
-_FUZZY = 0.86  # ratio of matching letters above which a name is taken for a misspelt known one
+_FUZZY = 0.86  # ratio of matching letters above which a name counts as a misspelt known name
 _NUMBER = re.compile(r"[^\w]{0,3}[A-Z]{0,3}[^\w]{0,2}\d[\d.,'\s\u00a0\u202f]*\s*[%€$£¥]?")
-_NUM_SHOWN = 400  # rows by which columns that nobody knows are judged; what is proposed is shown and confirmed
+_NUM_SHOWN = 400  # rows used to judge unknown columns; the proposal is shown and confirmed
 _ENOUGH_ROWS = 0.95
 _TOLERANCE = 0.02
 _NEEDED = ("impressions", "clicks")
@@ -43,7 +43,7 @@ _RENAMED = {"clicks_link": "clicks", "clicks_all": "clicks", "clicks_outbound": 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnProposal:
-    """One column: what it is taken for ("" for nothing), how sure that is (0..1), and why."""
+    """One column: its proposed field ("" for none), the confidence (0..1), and the reason."""
 
     column: str
     target: str
@@ -53,10 +53,10 @@ class ColumnProposal:
 
 @dataclass(frozen=True, kw_only=True)
 class MappingProposal:
-    """What each column of a table may be. is_known: its columns are known by name, nothing has to be confirmed.
+    """Proposed fields of a table's columns. is_known: all columns are known by name, so no confirmation is needed.
 
-    settings is the proposal as the content of a mapping file. missing lists what the table lacks ("impressions", "clicks", "the
-    name or words of an ad"); note is the sentence that says what the file is instead of a list of ads, "" when it is one.
+    settings: the proposal as the content of a mapping file. missing: what the table lacks ("impressions", "clicks", "the name
+    or words of an ad"); note: a sentence about the file's content if it is not a list of ads, else "".
     """
 
     columns: tuple[ColumnProposal, ...]
@@ -67,15 +67,15 @@ class MappingProposal:
 
     @property
     def confidence(self) -> float:
-        """How sure the least certain of the columns that are needed is, 0 when one is missing."""
+        """The lowest confidence among the needed columns, 0 if one is missing."""
         needed = [c.confidence for c in self.columns if c.target in (*_NEEDED, *IDENTITY_FIELDS)]
         return min(needed, default=0.0) if not self.missing else 0.0
 
 
 def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None, needs_results: bool = True) -> MappingProposal:
-    """Propose which column of a table is which of ours; what the user has said already stays. A picture has no columns.
+    """Propose the field of each column of a table; columns mapped by the user stay. A picture has no columns.
 
-    needs_results: whether impressions and clicks are needed, or a list of ads to be scored is enough.
+    needs_results: whether impressions and clicks are required; False accepts a list of ads to score.
 
     Raises:
         CatalogError: the file cannot be read as a table.
@@ -141,7 +141,7 @@ def _keywords() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
 
 
 def _by_meaning(column: str, folded: str) -> list[ColumnProposal]:
-    """Return what the words of a column's name speak for, the surest first."""
+    """Return proposals from the words in a column's name, highest confidence first."""
     plain = " ".join(re.sub(r"[()\[\]/.:,;#*]", " ", folded).split())
     found = []
     near = difflib.get_close_matches(folded, all_spellings(), n=1, cutoff=_FUZZY) if 5 <= len(folded) <= 80 else []
@@ -156,14 +156,14 @@ def _by_meaning(column: str, folded: str) -> list[ColumnProposal]:
 
 
 def _begins(text: str, word: str) -> bool:
-    """True when a word of `text` begins with `word`; in scripts without spaces, when it is in it."""
+    """Return whether a word of `text` starts with `word`; in scripts without spaces, whether `text` contains it."""
     if any("\u2e80" <= letter <= "\ud7ff" or "\u0e00" <= letter <= "\u0e7f" for letter in word):
         return word in text
     return f" {text}".find(f" {word}") >= 0
 
 
 class _Figures:
-    """The columns of the sample as numbers and texts, and what they say of each other."""
+    """The columns of the sample as numbers and texts, and the relations between columns."""
 
     def __init__(self, header: Sequence[str], sample: Sequence[Sequence[Any]]) -> None:
         self._names = [name.strip() for name in header]
@@ -179,7 +179,7 @@ class _Figures:
         return len(numbers) >= 3 and len(numbers) >= 0.8 * len(self._filled[at]) and is_whole and max(numbers) > 0
 
     def share_at_least(self, many: int, few: int) -> float:
-        """Return in which share of the rows with both numbers column `many` is not below column `few`."""
+        """Return the share of rows with both numbers where column `many` is not below column `few`."""
         pairs = self._pairs(many, few)
         return sum(a >= b for a, b in pairs) / len(pairs) if pairs else 0.0
 
@@ -188,7 +188,7 @@ class _Figures:
         return [(a, b) for a, b in both if a is not None and b is not None]
 
     def fits(self, above: int, below: int, ratio: int) -> float:
-        """Return the unit (100, 1 or 1000) in which column `ratio` is above/below in nearly all rows, 0 when in none."""
+        """Return the unit (100, 1 or 1000) in which column `ratio` is above/below in nearly all rows, or 0."""
         rows = [
             (a, b, r) for a, b, r in zip(self._numbers[above], self._numbers[below], self._numbers[ratio], strict=True)
             if a and b and r is not None and r > 0
@@ -202,7 +202,7 @@ class _Figures:
         return 0.0
 
     def speak(self, settled: Mapping[str, str]) -> list[ColumnProposal]:
-        """Return what a rate that fits says: of impressions, clicks and the rate itself, and of spend and cost per click."""
+        """Return proposals from a fitting rate: impressions, clicks and the rate itself, spend and cost per click."""
         found: list[ColumnProposal] = []
         free = [at for at in self._counts if settled.get(self._names[at], "") in ("", "impressions", "clicks")]
         best: tuple[int, int, int] | None = None
@@ -227,7 +227,7 @@ class _Figures:
         return found
 
     def speaks_against(self, proposal: ColumnProposal) -> bool:
-        """True when the cells cannot be what a name suggests: counts that are no numbers, words that are numbers."""
+        """Return whether the cells contradict the name: counts that are not numbers, words that are numbers."""
         at = self._names.index(proposal.column)
         numbers = [number for number in self._numbers[at] if number is not None]
         if proposal.target in ("impressions", "clicks"):
@@ -237,12 +237,12 @@ class _Figures:
         return False
 
     def swapped(self, impressions: str, clicks: str) -> bool:
-        """True when the column of clicks is larger than that of impressions in most rows."""
+        """Return whether the column of clicks exceeds that of impressions in most rows."""
         many, few = self._names.index(impressions), self._names.index(clicks)
         return bool(self._pairs(many, few)) and self.share_at_least(many, few) < 0.5
 
     def propose_texts(self, taken: set[str]) -> list[ColumnProposal]:
-        """Return columns that look like an ad's words: distinct texts with letters; short ones a headline, longer a body."""
+        """Return columns that look like an ad's words: distinct texts; short ones become a headline, longer ones a body."""
         found = []
         for at, name in enumerate(self._names):
             texts = [str(cell) for cell in self._filled[at] if not _is_number(cell) and re.search(r"[^\W\d_]{2}", str(cell))]
@@ -265,7 +265,7 @@ def _is_number(cell: Any) -> bool:
 
 
 def _settle(header: Sequence[str], candidates: Sequence[ColumnProposal], figures: _Figures) -> list[ColumnProposal]:
-    """Return one proposal a column: the surest first, a target once unless an ad has several of its kind."""
+    """Return one proposal per column: highest confidence first, each target once unless an ad has several of its kind."""
     chosen: dict[str, ColumnProposal] = {}
     taken: set[str] = set()
     for proposal in sorted(candidates, key=lambda c: -c.confidence):

@@ -1,9 +1,9 @@
-"""What users have, as Creatives: a folder of pictures with or without metadata, one table or export, or one picture.
+"""Read Creatives from a folder of pictures with or without metadata, one table or export, or one picture.
 
-A folder follows the Hugging Face ImageFolder convention: metadata.csv, .jsonl, .parquet or .xlsx beside the pictures, or
-in its subfolders, with file_name relative to the table; else its only table, by any name, that names pictures. The export of an
-ad platform is a table too: each of its ads and segments becomes one creative (see `exports`). Pictures are never opened here.
-What is wrong with one row fails that row; what is wrong with the whole raises one CatalogError that lists it all.
+A folder follows the Hugging Face ImageFolder convention: metadata.csv, .jsonl, .parquet or .xlsx next to the pictures, or in
+subfolders, with file_name relative to the table; else its only table with a picture column, of any name. The export of an ad
+platform is a table too: each of its ads and segments becomes one creative (see `exports`). Pictures are never opened here. A
+faulty row fails alone; faults of the whole table raise one CatalogError that lists all faults.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ Amend = Callable[[Item], Item]
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """Everything that was read: usable creatives, failed rows, and sentences the user should see.
+    """A catalogue in memory: usable creatives, failed rows, and sentences for the user.
 
-    root is the folder that file names are relative to. dropped counts, by reason, rows that are no ads, such as totals.
+    root: base folder of file names. dropped: numbers of rows that are not ads, such as totals, by reason.
     """
 
     creatives: tuple[Creative, ...]
@@ -62,13 +62,13 @@ def read_catalog(
     """Read a folder, a table, an export or a picture into memory (words and counts only, no pixels).
 
     Args:
-        columns: a mapping file for tables whose columns have other names, or its content (see `mapping`).
+        columns: a mapping file for tables with other column names, or its content (see `mapping`).
         images: a folder with the pictures of an export's ads, joined by name, id or hash; default: the folder of the table.
-        with_days: False for who needs no days: they stay texts, and no table is refused because they can be read two ways.
-        amend: adds to each ad what is known of it elsewhere, or refuses it.
+        with_days: False for callers that need no days: days stay text, and ambiguous days never cause an error.
+        amend: function that adds known data to each ad, or refuses the ad.
     Raises:
-        CatalogError: the path is missing, empty, of unknown kind, or has no usable column; or nothing tells which of day and
-            month stands first; all faults in one message.
+        CatalogError: the path is missing, empty or of unknown kind, or has no usable column, or the order of day and month is
+            ambiguous; all faults in one message.
     """
     reader = CatalogReader(source, columns=columns, images=images, with_days=with_days, amend=amend)
     creatives, failures = [], []
@@ -88,19 +88,19 @@ class _Table:
     path: Path
     source: GuardedSource
     header: Header
-    label: str  # what messages call it: its path inside the catalogue's folder
+    label: str  # name in messages: the path inside the catalogue's folder
     prefix: str  # folder of the table inside root, "" or "train/"
 
 
 class CatalogReader:
-    """Streams a catalogue: iterate for Creative and FailedCreative in row order, as often as wanted.
+    """Streams a catalogue: iterate for Creative and FailedCreative in row order, repeatedly if needed.
 
-    Memory holds one batch of a table and a 16-byte mark a row; of an export, one record an ad and segment. `warnings` and
-    `dropped` (rows of an ad platform's export that are no ads, counted by reason) are complete once an iteration has ended.
-    `root` is the folder that file names are relative to.
+    Memory holds one batch of a table and a 16-byte hash per row; for an export, one record per ad and segment. `warnings` and
+    `dropped` (numbers of export rows that are not ads, by reason) are complete once an iteration has ended. `root` is the base
+    folder of file names.
 
     Raises:
-        CatalogError: on construction, or while iterating when a table turns out damaged or without rows.
+        CatalogError: on construction, or while iterating when a table is damaged or has no rows.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class CatalogReader:
 
     @property
     def is_of_pictures(self) -> bool:
-        """True where no table is read: each picture is an ad."""
+        """Whether no table is read: each picture is an ad."""
         return bool(self._pictures)
 
     @property
@@ -207,7 +207,7 @@ class CatalogReader:
             return FailedCreative(file_name="", ad_name="", problem=f"{label}: {fault[0]}", remedy=fault[1])
         file_name = cells.get("file_name")
         if table.prefix and isinstance(file_name, str) and file_name.strip():
-            with contextlib.suppress(CreativeError):  # an absolute path stays as it is, and build_creative refuses it
+            with contextlib.suppress(CreativeError):  # an absolute path stays unchanged, and build_creative refuses it
                 cells["file_name"] = table.prefix + self._folder.normalise(file_name.strip())
         return build_creative(cells, row, label, self._folder, numbers=table.header.numbers)
 
@@ -222,12 +222,12 @@ class CatalogReader:
 
 
 def _read_days(cells: dict[str, Any], dates: DateReading) -> tuple[str, str] | None:
-    """Write the days of a row as YYYY-MM-DD; return the fault of one that is no day as the others are written."""
+    """Convert the days of a row to YYYY-MM-DD; return the fault of a day that does not fit the others' format."""
     if not dates.is_dated:
         return None
     start = "day" if "day" in cells else "date_start"
     first, last = split_span(cells.get(start))
-    if first is not last:  # a week, say
+    if first is not last:  # for example a week
         cells |= {start: None, "date_start": first, "date_end": last}
     for name in ("day", "date_start", "date_end"):
         if name in cells:
@@ -246,7 +246,7 @@ def _check_there(source: Path, images: Path | None) -> None:
 
 
 def _open_tables(paths: list[Path], root: Path, settings: TableSettings, with_days: bool) -> tuple[_Table, ...]:
-    """Open every table; the faults of all of them are raised together."""
+    """Open every table; raise the faults of all tables together."""
     tables, faults = [], []
     known = frozenset(fold_column(name) for name in settings.columns)
     for path in paths:
@@ -275,7 +275,7 @@ def _open_tables(paths: list[Path], root: Path, settings: TableSettings, with_da
 
 
 def _open_sole_table(folder: Path, settings: TableSettings, with_days: bool) -> _Table | None:
-    """Return the only table of a folder without metadata where it can be used and names pictures, else None."""
+    """Return the only table of a folder without metadata if it is usable and has a picture column, else None."""
     path = find_sole_table(folder, SOURCES)
     try:
         (table,) = _open_tables([path] if path else [], folder, settings, with_days) or (None,)
@@ -285,7 +285,7 @@ def _open_sole_table(folder: Path, settings: TableSettings, with_days: bool) -> 
 
 
 def _check_pictures(folder: Path, pictures: tuple[str, ...]) -> list[str]:
-    """Return warnings about a folder without metadata; raise when there is nothing in it either."""
+    """Return warnings about a folder without metadata; raise CatalogError when the folder is empty, too."""
     others = sorted(path.name for path in folder.iterdir() if path.suffix.casefold() in SOURCES)
     hint = (
         f'"{others[0]}" is not read in a folder; rename it metadata{Path(others[0]).suffix}, or give its own path.'

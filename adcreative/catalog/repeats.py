@@ -1,4 +1,4 @@
-"""Rows of a catalogue that occur twice: found with 16 bytes a row."""
+"""Find rows of a catalogue that occur twice, with 16 bytes of memory per row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 from adcreative.creative import Creative, FailedCreative
 
-# Two rows that agree in all of these, and in context, are the same creative shown in the same place: one is a copy.
+# Two rows with the same values in these columns, and in context, are one creative in one place: one is a copy.
 _IDENTITY_COLUMNS = (
     "file_name", "headline", "primary_text", "description", "cta", "brand", "platform", "placement", "audience",
     "test_id", "date_start", "date_end",
@@ -14,7 +14,7 @@ _IDENTITY_COLUMNS = (
 
 
 class SeenRows:
-    """Finds rows that occur twice; keeps 16 bytes a row and the first row of every ad_name."""
+    """Finds rows that occur twice; keeps 16 bytes per row and the first row of every ad_name."""
 
     def __init__(self) -> None:
         self._rows: dict[bytes, str] = {}
@@ -24,7 +24,7 @@ class SeenRows:
         self._num_repeats = 0
 
     def check(self, creative: Creative, label: str) -> Creative | FailedCreative:
-        """Return the creative, or a failure when an earlier row is the same creative in the same place."""
+        """Return the creative, or a failure if an earlier row is the same creative in the same place."""
         segment = (f"{name}={value}" for name, value in sorted(creative.context.items()))
         mark = _mark("\0".join((*(getattr(creative, column) for column in _IDENTITY_COLUMNS), *segment)))
         if mark in self._rows:

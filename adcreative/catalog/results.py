@@ -1,6 +1,6 @@
-"""Results of ads without their pictures: the rows of a platform's export, for read-outs and for learning from tests.
+"""Results of ads without pictures: the rows of a platform's export, for read-outs and for learning from tests.
 
-What is left out is counted by reason: totals, rows without a name, rows without delivery, rows with a number that cannot be.
+Rows left out are counted by reason: totals, rows without a name, rows without delivery, rows with an impossible number.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ NO_DELIVERY, BROKEN, IMPOSSIBLE = "no delivery", "broken row", "impossible numbe
 
 @dataclass(frozen=True, kw_only=True)
 class ResultRow:
-    """Figures of one ad in one ad set and segment over one span of days (YYYY-MM-DD, "" when unknown).
+    """Figures of one ad in one ad set and segment over a range of days (YYYY-MM-DD, "" when unknown).
 
-    ad_name is what identifies the ad: its name, with its words where several ads share the name, else its words, else its id.
-    conversions and revenue (in currency) are None where the export has none. context: further segments, name to value.
+    ad_name identifies the ad: its name, with its words if several ads share the name, else its words, else its id.
+    conversions and revenue (in currency) are None if the export has none. context: further segments, name -> value.
     """
 
     ad_name: str
@@ -55,13 +55,13 @@ class ResultRow:
 
     @property
     def ctr(self) -> float:
-        """Clicks per impression, 0..1; an export's own click rate is not read."""
+        """Clicks per impression, 0..1; an export's own click rate is not used."""
         return self.clicks / self.impressions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """The usable rows of one export, how many others were left out and why, and sentences the user should see."""
+    """The usable rows of one export, the number of other rows by reason, and sentences for the user."""
 
     rows: tuple[ResultRow, ...]
     dropped: Mapping[str, int] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def read_results(path: Path, *, columns: Path | TableSettings | None = None) -> 
 
     Raises:
         CatalogError: the file cannot be read, its columns are unknown, it lists no ads, or no row is left.
-        ConfigError: the mapping file `columns` is wrong.
+        ConfigError: the mapping file `columns` is invalid.
     """
     path = Path(path)
     settings = read_settings(columns)
@@ -121,7 +121,7 @@ def _describe_unknown(header: tuple[str, ...], name: str) -> str:
 def _read_rows(
     source: GuardedSource, layout: PlatformLayout, left_out: LeftOut
 ) -> tuple[list[ResultRow], Counter[str], list[str], int]:
-    """Return the usable rows, how many others were left out and why, the first fault of each kind, how many rates are off."""
+    """Return the usable rows, numbers of rows left out by reason, the first fault of each kind, number of deviating rates."""
     rows: list[ResultRow] = []
     dropped: Counter[str] = Counter()
     faults: dict[str, str] = {}
@@ -146,7 +146,7 @@ def _read_rows(
 
 
 def _tell_apart(rows: list[ResultRow]) -> list[ResultRow]:
-    """Return the rows with the words added to the name of ads that share a name but not their words."""
+    """Return the rows, with the words added to the name of ads that share a name but not the words."""
     words: dict[str, set[str]] = {}
     for row in rows:
         words.setdefault(row.ad_name, set()).add(row.words)
@@ -157,7 +157,7 @@ def _tell_apart(rows: list[ResultRow]) -> list[ResultRow]:
 
 
 def _build_row(values: dict[str, Any], row: int) -> ResultRow | tuple[str, str]:
-    """Return the row, or the reason why it is left out and what is wrong with it."""
+    """Return the row, or the reason why it is left out and its fault."""
     impressions, clicks = values["impressions"], values["clicks"] or 0  # platforms leave the cell of a zero empty
     if impressions is None or (impressions == 0 and not clicks):
         return NO_DELIVERY, ""

@@ -1,7 +1,6 @@
-"""One row of a table as a Creative, or everything that is wrong with it.
+"""Build a Creative from one row of a table, or a list of the row's faults.
 
-Knows cells, not files: where a picture is, is asked of the PictureFolder. All faults of a row are gathered before
-it fails.
+Knows cells, not files: PictureFolder resolves picture paths. All faults of a row are collected before the row fails.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ _MAX_CHARS: Mapping[str, int] = {"headline": MAX_HEADLINE_CHARS, "primary_text":
 _MAX_OTHER_CHARS = 1_000
 _MULTILINE = ("primary_text", "description")
 _WORDS = ("headline", "primary_text", "description")
-DAY = "day"  # of a table with a row for each day
+DAY = "day"  # column of a table with one row per day
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MAX_COUNT = 10**12
-_UNKNOWN = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))  # how exports write "no number"
+_UNKNOWN = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--"))  # notations of exports for "no number"
 
 
 def build_creative(
@@ -41,13 +40,13 @@ def build_creative(
     """Build the creative of one data row.
 
     Args:
-        cells: column name to raw value (text, number, None). SEGMENT_COLUMNS become the creative's context, and so do the
-            pairs of a cell "context" that is itself a mapping, which a reader fills from a platform's own columns. A cell "day"
-            is both dates; results of one day have its weekday in the context.
+        cells: column name -> raw value (text, number, None). SEGMENT_COLUMNS become the creative's context, and so do the pairs
+            of a mapping in the cell "context", which a reader fills from a platform's own columns. A cell "day" sets both
+            dates; results of one day have the weekday in the context.
         row: number of the creative in the catalogue, from 1.
-        label: what messages call the row ("row 7").
-        name_is_enough: an ad that has neither a picture nor words is taken by its name, as exports list it.
-        numbers: how the numbers of its table are read.
+        label: name of the row in messages ("row 7").
+        name_is_enough: accept an ad that has neither a picture nor words by its name, as in exports.
+        numbers: number format of the table.
     Returns:
         The creative, or a FailedCreative whose problem lists every fault of the row.
     """
@@ -86,8 +85,8 @@ def build_creative(
 
 
 def _name_weekday(first: str, last: str) -> str:
-    """Return the English name of the weekday when both are one ISO day; "" else."""
-    if first != last or not first[:4].isdecimal() or first[5:6] == "W":  # a week is no day
+    """Return the English name of the weekday if both dates are the same ISO day, else ""."""
+    if first != last or not first[:4].isdecimal() or first[5:6] == "W":  # a week is not a day
         return ""
     try:
         return WEEKDAYS[date.fromisoformat(first[:10]).weekday()]
@@ -129,7 +128,7 @@ def _read_text(column: str, value: Any, faults: list[CreativeError]) -> str:
 
 
 def _read_number(column: str, value: Any, faults: list[CreativeError]) -> float | int | None:
-    """Return the number in a cell, None when it is blank or after appending a fault."""
+    """Return the number in a cell; None for a blank cell or after appending a fault."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
@@ -144,7 +143,7 @@ def _read_number(column: str, value: Any, faults: list[CreativeError]) -> float 
 
 
 def _read_text_number(column: str, cell: Any, numbers: NumberReading) -> Any:
-    """Return the number that a cell's text is; of a count that is none the broken number, so that its fault can be told."""
+    """Return the number in a text cell; for an invalid count the fractional number, so that the fault can name it."""
     found = numbers.amount(cell) if column == "spend" else numbers.count(cell)
     if column != "spend" and isinstance(found, str):
         amount = numbers.amount(found)
@@ -158,7 +157,7 @@ def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | N
         return None
     if number < 0:
         faults.append(CreativeError(f"{column} is negative ({number:g}).", f"Correct {column}; it counts from 0."))
-    elif number != int(number):  # finite: _read_number refuses what is larger than _MAX_COUNT
+    elif number != int(number):  # finite: _read_number refuses numbers above _MAX_COUNT
         problem = f"{column} is {number:g}, but counts are whole."
         faults.append(CreativeError(problem, f"Write how many {column} there were, not a rate."))
     else:

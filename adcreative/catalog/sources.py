@@ -1,6 +1,6 @@
-"""One table file as a stream of raw rows, whatever its format. Knows which format is read by which source.
+"""Open a table file of any supported format as a stream of raw rows.
 
-What a file is, its first bytes say; the suffix decides only between formats of text.
+The first bytes of a file determine its format; the suffix only decides between text formats.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from adcreative.errors import CatalogError
 
 
 def open_source(path: Path, known: frozenset[str] = frozenset(), *, sheet: str = "") -> GuardedSource:
-    """Open a table; what reading it raises is an error of ours.
+    """Open a table; reading it raises only AdCreativeErrors.
 
     Args:
-        known: folded column names that the user's mapping adds to those we know.
-        sheet: the sheet of a workbook; "" takes the one that looks most like a table of ads.
+        known: folded column names of the user's mapping, in addition to the known names.
+        sheet: the sheet of a workbook; "" takes the sheet that looks most like a table of ads.
     Raises:
-        CatalogError: unknown suffix, unreadable file, empty file, or bytes of another kind than the suffix says.
+        CatalogError: unknown suffix, unreadable or empty file, or content that does not match the suffix.
     """
     with typed(path.name):
         return GuardedSource(_open(path, lambda name: _is_known(name, known), sheet), path.name)
 
 
 def open_product_feed(path: Path) -> GuardedSource:
-    """Open an XML feed of products, as of Google Merchant Center; see `formats.product_xml`.
+    """Open an XML product feed, such as Google Merchant Center's; see `formats.product_xml`.
 
     Raises:
-        CatalogError: it is no whole XML, or has no product.
+        CatalogError: the file is not complete XML, or has no product.
     """
     from adcreative.catalog.formats.product_xml import ProductXmlSource
 
@@ -46,7 +46,7 @@ def open_product_feed(path: Path) -> GuardedSource:
 
 def _is_known(name: str, known: frozenset[str]) -> bool:
     if len(name) > MAX_NAME_CHARS and not (known and len(name) <= MAX_MAPPED_CHARS):
-        return False  # cells are asked under many encodings and delimiters, and one may hold a whole text
+        return False  # cells are tested under many encodings and delimiters, and one may hold a whole text
     ours = normalise_column(name)
     return ours in COLUMNS or ours in upworthy.COLUMNS or is_known_column(name) or fold_column(name) in known
 
@@ -96,7 +96,7 @@ def _open_jsonl(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
 
 
 def _open_parquet(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
-    from adcreative.catalog.formats.parquet import ParquetSource  # brings pyarrow, so only when needed
+    from adcreative.catalog.formats.parquet import ParquetSource  # imports pyarrow, so only on demand
 
     return ParquetSource(path)
 
@@ -113,12 +113,12 @@ def _open_other_sheet(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
     return OtherSheetSource(path, is_known, sheet)
 
 
-MAX_MAPPED_CHARS = 1000  # of a column's name in a mapping file by which a header line is found
+MAX_MAPPED_CHARS = 1000  # length limit of mapped column names used to find the header line
 _SHEETS = (".numbers", ".gsheet")
 _OTHER_SHEETS = (".xlsb", ".ods")
-_TEXT_SUFFIXES = (".txt", ".tab", ".xls")  # text under these names: platforms call tab-separated text .xls
+_TEXT_SUFFIXES = (".txt", ".tab", ".xls")  # suffixes of text: platforms name tab-separated text .xls
 _ZIP = b"PK\x03\x04"
-_OLE = b"\xd0\xcf\x11\xe0"  # an old workbook (.xls), or one with a password
+_OLE = b"\xd0\xcf\x11\xe0"  # an old workbook (.xls), or a workbook with a password
 _ZIPPED: tuple[str, ...] = (".parquet", ".jsonl", ".ndjson")
 _FOREIGN_MAGIC: Mapping[bytes, tuple[str, str]] = {
     _ZIP: ("a zip archive", "Unpack it and give the table inside."),

@@ -1,7 +1,7 @@
-"""Splits by group, never by row: what is judged must not have been learnt from.
+"""Split creatives by group, never by row: test data must not have been seen in training.
 
-A group is a test; without a test a brand; without a brand an ad. Where a group goes depends on its own key and the
-seed only, so the order of the rows does not matter, and a group stays where it was when rows are added later.
+A group is a test; without a test a brand; without a brand an ad. The part of a group depends only on its key and the seed, so
+the order of rows does not matter, and a group keeps its part when rows are added later.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adcreative.errors import CatalogError, ConfigError
 
 
 def group_key(creative: Creative, *, by_brand: bool = True) -> str:
-    """Return the key of the group that stays together: test_id, else brand, else ad_name, file_name or headline."""
+    """Return the key of the creative's group: test_id, else brand, else ad_name, file_name or headline."""
     if creative.test_id:
         return f"test {creative.test_id}"
     if creative.brand and by_brand:
@@ -30,17 +30,17 @@ def split_groups(
     """Split creatives into parts that share no group.
 
         u(group) = SHA-256(seed, key) as a number in [0, 1)
-        part p takes the groups whose u lies in its slice of the unit interval
+        part p takes the groups whose u is in its slice of the unit interval
 
-    Fractions are therefore met on average over groups. A part that would stay empty takes the nearest group of the
-    part with most groups. An account of one brand without tests cannot be split by brand; there ads are the groups.
+    Fractions are therefore met on average over groups. An empty part takes the nearest group of the part with most groups. An
+    account of one brand without tests cannot be split by brand; there ads are the groups.
 
     Returns:
-        One int64 array of indices (rising) a fraction; together they are all indices. A fraction of 0 gives an
-        empty part.
+        One int64 array of indices (ascending) per fraction; together they cover all indices. A fraction of 0 gives an empty
+            part.
     Raises:
         ConfigError: fractions are negative or do not add up to 1.
-        CatalogError: fewer groups than parts, so that a split would have to cut through one.
+        CatalogError: fewer groups than parts, so that a split would have to cut a group.
     """
     if any(fraction < 0 for fraction in fractions) or abs(sum(fractions) - 1) > 1e-6:
         raise ConfigError(f"fractions must be 0 or more and add up to 1, got {tuple(fractions)}. Correct them.")
@@ -58,7 +58,7 @@ def split_groups(
 
 
 def check_split(creatives: Sequence[Creative], parts: Sequence[np.ndarray]) -> None:
-    """Refuse a split that puts a group on two sides, as a split by row does: figures on it would be too good.
+    """Refuse a split that has a group in two parts, as a split by row does: its test figures would be too good.
 
     Raises:
         CatalogError: a group is in two parts, or a row is in two parts or in none.
@@ -78,7 +78,7 @@ def check_split(creatives: Sequence[Creative], parts: Sequence[np.ndarray]) -> N
 
 
 def _group_keys(creatives: Sequence[Creative], num_needed: int) -> list[str]:
-    """Return the group of each creative; ads in place of brands when there are fewer brands than parts."""
+    """Return the group of each creative; ads instead of brands when there are fewer brands than parts."""
     keys = [group_key(creative) for creative in creatives]
     if len(set(keys)) < num_needed:
         keys = [group_key(creative, by_brand=False) for creative in creatives]

@@ -1,9 +1,9 @@
-"""Tables that we write: CSV that no spreadsheet executes, and files that are there whole or not at all.
+"""Write tables: CSV that no spreadsheet executes, and atomic files.
 
-A text that a spreadsheet would take for a formula gets an apostrophe in front, at its start and behind each sign at which a
-spreadsheet of another country would begin a new cell; `unescape_cell` is the exact inverse. Every text stands in quotation
-marks, the names of the columns too: by its header a reader knows a table of ours, and undoes the escaping there alone, so that
-what we wrote is read back unchanged and an apostrophe of the user's own stays.
+A text that a spreadsheet would take for a formula gets an apostrophe in front, at its start and after each sign at which a
+spreadsheet of another locale would begin a new cell; `unescape_cell` is the exact inverse. Every text is quoted, column names
+included: a reader recognises our tables by the header and undoes the escaping only there, so that our text is read back
+unchanged and a user's own apostrophe stays.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from adcreative.creative import Creative, FailedCreative
 from adcreative.errors import CatalogError, CreativeError
 
 FAILURE_COLUMNS = ("file_name", "ad_name", "problem", "remedy")
-# What Excel, LibreOffice and Google Sheets start a formula with, full-width and small forms and the minus sign included, also
-# behind white space and invisible characters, which some of them pass over (OWASP ASVS 5.0, 1.2.10, "CSV injection").
+# Signs that start a formula in Excel, LibreOffice and Google Sheets, including full-width and small forms and the minus sign,
+# also after white space and invisible characters, which some programs skip (OWASP ASVS 5.0, 1.2.10, "CSV injection").
 _INVISIBLE = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x20\\x7f-\\xa0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
-# Where a semicolon or a tab separates cells, a quotation mark inside our line is no longer one of the table: the text behind
-# such a sign, or behind a line end, begins a cell there (OWASP: "use of the field separator to start a new cell").
+# Where a semicolon or a tab separates cells, our quotation marks do not quote: the text after such a sign, or after a line end,
+# begins a cell there (OWASP: "use of the field separator to start a new cell").
 _AT_START = f"\\A(?='*[\\t\\r\\n\\x00]|[{_INVISIBLE}\\t\\r\\n']*[{_SIGNS}])"
 _BEHIND_SEPARATOR = f"(?<=[;\\t\\r\\n])(?=[{_INVISIBLE}'\"]*[{_SIGNS}])"
 _STARTS_FORMULA = re.compile(f"{_AT_START}|{_BEHIND_SEPARATOR}")
@@ -33,26 +33,26 @@ _WAS_ESCAPED = re.compile("|".join(part.replace("(?=", "'(?=", 1) for part in (_
 
 
 def escape_cell(text: str) -> str:
-    """Return `text` with an apostrophe wherever a spreadsheet that separates by comma, semicolon or tab would see a formula."""
+    """Return `text` with an apostrophe before each formula seen by a spreadsheet with comma, semicolon or tab as separator."""
     return _STARTS_FORMULA.sub("'", text)
 
 
 def unescape_cell(text: str) -> str:
-    """Return what `escape_cell` was given: `unescape_cell(escape_cell(text)) == text` for every text."""
+    """Return the inverse of `escape_cell`: `unescape_cell(escape_cell(text)) == text` for every text."""
     return _WAS_ESCAPED.sub("", text)
 
 
 def format_line(values: Iterable[Any]) -> str:
-    """Return one line of CSV without its end: texts in quotation marks and escaped, numbers as they are.
+    """Return one line of CSV without its line end: texts quoted and escaped, numbers unchanged.
 
     None and "" become an empty cell, lists and tuples are joined by "; ".
     """
     line = ",".join(map(_format_cell, values))
-    return line or '""'  # a line of a single empty cell would be no line at all
+    return line or '""'  # a line of a single empty cell would be an empty line
 
 
 def is_our_header(line: str) -> bool:
-    """Return whether a header is one that `format_line` wrote: no other program puts names, and names alone, so."""
+    """Return whether `format_line` wrote a header: only this program quotes all names and nothing else."""
     try:
         names = next(csv.reader([line], strict=True), [])
     except csv.Error:
@@ -61,7 +61,7 @@ def is_our_header(line: str) -> bool:
 
 
 def parse_rows(text: str) -> list[dict[str, str]]:
-    """Return the rows of a table that this program wrote, the escaping undone; one of another program as it is."""
+    """Return the rows of a CSV table; the escaping is undone if this program wrote the table."""
     text = text.removeprefix("\ufeff")
     undo = unescape_cell if is_our_header(text.split("\n", 1)[0]) else str
     return [
@@ -71,15 +71,15 @@ def parse_rows(text: str) -> list[dict[str, str]]:
 
 
 def read_our_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table that this program wrote, as `parse_rows`."""
+    """Return the rows of a table written by this program; see `parse_rows`."""
     return parse_rows(path.read_bytes().decode("utf-8-sig"))
 
 
 def format_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], name: str = "the table") -> Iterator[str]:
-    """Yield the lines of a CSV with formula escaping, the header first; rows may come from a generator.
+    """Yield the lines of a CSV with formula escaping, the header first; rows may be a generator.
 
     Raises:
-        CatalogError: a row has a key that is not in `columns`; the message calls the table by `name`.
+        CatalogError: a row has a key that is not in `columns`; the message names the table `name`.
     """
     known = set(columns)
     yield f"{format_line(columns)}\n"
@@ -91,9 +91,9 @@ def format_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], name:
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
-    """Write a CSV with formula escaping, all of it or nothing; return the number of rows.
+    """Write a CSV with formula escaping atomically; return the number of rows.
 
-    Rows are not gathered. None becomes an empty cell, lists and tuples are joined by "; ", numbers stay numbers.
+    Rows are streamed. None becomes an empty cell, lists and tuples are joined by "; ", numbers stay numbers.
 
     Raises:
         CatalogError: a row has a key that is not in `columns`, or the file cannot be written.
@@ -107,15 +107,15 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[
 
 
 def failures_path(out: Path) -> Path:
-    """Return where the failures of a result lie: scores.csv has scores.failures.csv."""
+    """Return the path of a result's failure table: scores.csv has scores.failures.csv."""
     return beside(out, ".failures.csv")
 
 
 def beside(out: Path, ending: str) -> Path:
-    """Return where a file beside a result lies: of scores.csv and ".html", scores.html.
+    """Return the path of a file next to a result: scores.html for scores.csv and ".html".
 
     Raises:
-        CatalogError: the result has no name of its own, such as "./".
+        CatalogError: the result has no file name, such as "./".
     """
     if not out.name:
         raise CatalogError(f"{out} is a folder; name the file to write, such as {out / 'result'}{Path(ending).suffix}")
@@ -123,13 +123,13 @@ def beside(out: Path, ending: str) -> Path:
 
 
 def write_failures(path: Path, failures: Iterable[FailedCreative]) -> int:
-    """Write a failure table (file_name, ad_name, problem, remedy), with its header even when nothing failed."""
+    """Write a failure table (file_name, ad_name, problem, remedy), with a header even if there are no failures."""
     rows = ({column: getattr(failure, column) for column in FAILURE_COLUMNS} for failure in failures)
     return write_rows(path, rows, FAILURE_COLUMNS)
 
 
 def failed_creative(creative: Creative, error: CreativeError) -> FailedCreative:
-    """Turn the error of one creative into its row of the failure table, naming the data row it came from."""
+    """Convert the error of one creative to its row of the failure table, with the number of the data row."""
     problem = f"row {creative.row}: {error.problem}" if creative.row else error.problem
     return FailedCreative(file_name=creative.file_name, ad_name=creative.ad_name, problem=problem, remedy=error.remedy)
 

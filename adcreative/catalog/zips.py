@@ -1,8 +1,8 @@
-"""Zip archives of strangers, opened here and nowhere else: workbooks, packs of the app, uploads, arrays.
+"""Open untrusted zip archives: workbooks, packs of the app, uploads, arrays. No other module opens archives.
 
-What an archive says of its sizes bounds what zipfile unpacks of plain and deflated members only, so other methods are refused
-(4 KB of bzip2 unpack to 90 MB in one step). Sizes, their sum over one archive or several, numbers of members and their growth
-are held to limits before they are spent; the list of members too, which alone can fill memory. Knows no tables and no pictures.
+The declared size of a member limits zipfile only for stored and deflated members, so other compression methods are refused (4
+KB of bzip2 unpack to 90 MB in one step). Sizes, their sum over one archive or several, numbers of members and compression
+ratios are checked before unpacking; so is the list of members, which alone can fill memory. Knows no tables and no pictures.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 from adcreative.errors import CatalogError
 
 MAX_FILES = 10_000
-MAX_RATIO = 200  # unpacked to packed, of a member of more than RATIO_FROM_BYTES; real sheets stay below 60
+MAX_RATIO = 200  # unpacked to packed size of a member above RATIO_FROM_BYTES; real sheets stay below 60
 RATIO_FROM_BYTES = 5_000_000
-MAX_LIST_BYTES = 4 << 20  # of the list of members, and of one read
+MAX_LIST_BYTES = 4 << 20  # limit of the list of members, and of a single read
 CHUNK_BYTES = 1 << 20
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED = (
@@ -30,19 +30,19 @@ _DAMAGED = (
 
 
 class PackedError(CatalogError):
-    """An archive is damaged or no zip, has no such member, or holds more than is read."""
+    """An archive is damaged or not a zip, lacks a member, or exceeds a limit."""
 
 
 class TooLargeError(PackedError):
-    """One member is larger than its reader takes, or packed too tightly."""
+    """One member is larger than its reader accepts, or has too high a compression ratio."""
 
 
 class TooMuchError(PackedError):
-    """All members together are more, or larger, than allowed."""
+    """All members together exceed the limit of number or size."""
 
 
 class Allowance:
-    """What may still be unpacked, by one archive or by several together; also spent by files that come unpacked."""
+    """Remaining budget for unpacking, shared by one or several archives; also spent by uncompressed files."""
 
     def __init__(self, num_bytes: int, num_files: int = MAX_FILES) -> None:
         self._most_files, self._most_bytes = num_files, num_bytes
@@ -52,7 +52,7 @@ class Allowance:
         """Count one file.
 
         Raises:
-            TooMuchError: there are too many.
+            TooMuchError: too many files.
         """
         self.num_files -= 1
         if self.num_files < 0:
@@ -64,7 +64,7 @@ class Allowance:
         """Count unpacked bytes.
 
         Raises:
-            TooMuchError: they are too many.
+            TooMuchError: too many bytes.
         """
         self.num_bytes -= number
         if self.num_bytes < 0:
@@ -74,12 +74,12 @@ class Allowance:
 
 
 class ZipReader:
-    """An open archive, to be used in a `with`; `members` lists what is in it, in its own order.
+    """An open archive, used as a context manager; `members` lists its entries in archive order.
 
     Args:
-        allowance: shared with other archives, when their sum is bounded.
+        allowance: budget shared with other archives, to limit their sum.
     Raises:
-        PackedError: no zip, damaged, or its list of members is too long.
+        PackedError: not a zip, damaged, or its list of members is too long.
     """
 
     def __init__(self, path: Path, allowance: Allowance) -> None:
@@ -117,12 +117,12 @@ class ZipReader:
         return content.getvalue()
 
     def stream(self, name: str | zipfile.ZipInfo, max_bytes: int) -> Generator[bytes, None, None]:
-        """Yield the content of a member in parts, counting.
+        """Yield the content of a member in chunks, counted against the limits.
 
         Raises:
-            TooLargeError: it is larger than max_bytes, or packed too tightly.
-            TooMuchError: all together is more than allowed.
-            PackedError: there is no such member, or it is damaged, encrypted or packed by another method.
+            TooLargeError: the member is larger than max_bytes, or has too high a compression ratio.
+            TooMuchError: all members together exceed the limit.
+            PackedError: the member is missing, damaged, encrypted or compressed by another method.
         """
         try:
             member = self._archive.getinfo(name) if isinstance(name, str) else name
@@ -141,7 +141,7 @@ class ZipReader:
             raise self._damaged(error) from error
 
     def check(self) -> None:
-        """Hold all members to the limits, for a reader that unpacks the file itself.
+        """Check all members against the limits, for a reader that unpacks the file itself.
 
         Raises:
             PackedError: as `stream`.
@@ -165,14 +165,14 @@ class ZipReader:
 
 
 def find_problem(member: zipfile.ZipInfo) -> str:
-    """Return why a member is not unpacked, such as "encrypted", or ""."""
+    """Return the reason why a member is not unpacked, such as "encrypted", or ""."""
     if member.flag_bits & 1:
         return "encrypted"
     return "" if member.compress_type in METHODS else "packed by a method other than deflate"
 
 
 class _ShortReads(io.BufferedReader):
-    """A file of which nobody reads more than MAX_LIST_BYTES at once: zipfile reads the whole list of members in one step."""
+    """A file that reads at most MAX_LIST_BYTES at once: zipfile reads the whole list of members in one step."""
 
     def read(self, size: Any = -1, /) -> bytes:
         most = MAX_LIST_BYTES + 1

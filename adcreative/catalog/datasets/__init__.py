@@ -1,1 +1,1 @@
-"""Published data sets in the layout in which they are published, one a file."""
+"""Readers of published data sets in their original layout, one file per data set."""

@@ -1,9 +1,9 @@
-"""The lists of CreativeRanking (Tianchi 93585): which picture of a product was shown and clicked how often, day by day.
+"""CreativeRanking (Tianchi 93585): daily impressions and clicks of the pictures of each product.
 
-A list is tab-separated without a header: product, picture, day, impressions, clicks. Days are added up per product and picture.
-A product becomes a test (its pictures competed for the same place), so that splits keep products whole; it has no words.
-Pictures lie in `images` beside the folder of the lists, as published, or beside the list itself. AdSEE keeps only pictures with
-a click and 101 to 999 impressions; here every picture stays, since leaving out those without a click raises all rates.
+A list is tab-separated without a header: product, picture, day, impressions, clicks. Days are summed per product and picture. A
+product becomes a test (its pictures competed for the same position), so that splits keep products whole; ads have no words. The
+pictures are in `images` next to the folder of the lists, as published, or next to the list. AdSEE keeps only pictures with a
+click and 101 to 999 impressions; here every picture stays, since dropping pictures without a click raises all rates.
 Source: Wang et al. 2021, "A hybrid bandit model with visual priors for creative ranking in display advertising".
 """
 
@@ -21,7 +21,7 @@ _LINE = re.compile(r"([^\t\n]+)\t([^\t\n]+)\t(\d{4}-?\d\d-?\d\d)[^\t\n]*\t(\d{1,
 
 
 def is_creative_ranking(path: Path) -> bool:
-    """True when the first line of the file is one of such a list. Raises OSError when it cannot be read."""
+    """Return whether the first line of a file is a line of such a list. Raises OSError when the file cannot be read."""
     if path.suffix.casefold() not in SUFFIXES:
         return False
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -29,7 +29,7 @@ def is_creative_ranking(path: Path) -> bool:
 
 
 class CreativeRankingSource:
-    """One list; holds a sum for every picture of a product. picture_dir is where its pictures are."""
+    """One list; holds the sums of every picture of a product in memory. picture_dir is the folder of its pictures."""
 
     header: tuple[str, ...] = (
         "test_id", "file_name", "ad_name", "platform", "date_start", "date_end", "impressions", "clicks",
@@ -42,7 +42,7 @@ class CreativeRankingSource:
         self.warnings: tuple[str, ...] = ()
 
     def read_rows(self) -> Iterator[RawRow]:
-        """Yield one row a picture of a product, in order of first appearance, then the lines that cannot be read."""
+        """Yield one row per picture of a product, in order of first appearance, then the lines that cannot be read."""
         sums: dict[tuple[str, str], tuple[str, str, int, int]] = {}
         broken: list[int] = []
         with self._path.open(encoding="utf-8", errors="replace") as file:

@@ -1,8 +1,8 @@
-"""FINN.no slates: what users of a marketplace were shown, and which item of the slate they clicked or none.
+"""FINN.no slates: items shown to users of a marketplace, and the clicked item of each slate, or none.
 
-Arrays of data.npz: click_idx [U, T] (place in the slate), slate [U, T, S], slate_length [U, T],
-interaction_type [U, T] (1 search, 2 recommendation). Loads no torch. Ids 0, 1, 2 are padding, no-click and unknown; no-click
-always stands in place 0 of a slate.
+Arrays of data.npz: click_idx [U, T] (position in the slate), slate [U, T, S], slate_length [U, T],
+interaction_type [U, T] (1 search, 2 recommendation). Does not import torch. Ids 0, 1, 2 are padding, no-click and unknown;
+no-click is always at position 0 of a slate.
 
 Source: Eide, Leslie, Frigessi, Rishaug, Jenssen & Verrewaere, FINN.no Slates Dataset, RecSys 2021.
 """
@@ -24,15 +24,15 @@ from adcreative.errors import CatalogError
 
 PADDING, NO_CLICK, UNKNOWN = 0, 1, 2
 CONTEXTS = {0: "", 1: "search", 2: "recommendation"}
-MAX_BYTES = 16 << 30  # the whole data set unpacks to a third of that
+MAX_BYTES = 16 << 30  # the whole data set unpacks to a third of this size
 NEEDED = ("click_idx", "slate", "slate_length")
 
 
 def read_finn_slates(path: Path) -> pd.DataFrame:
-    """Return one row for each item shown, in the columns of an event log; steps whose click is unknown are left out.
+    """Return one row per shown item, in the columns of an event log; steps with an unknown click are left out.
 
     Raises:
-        CatalogError: the file is missing or no such file, lacks an array, or its arrays do not fit each other.
+        CatalogError: the file is missing or of another kind, lacks an array, or has arrays of inconsistent shapes.
     """
     try:
         with ZipReader(path, Allowance(MAX_BYTES)) as archive:
@@ -68,7 +68,7 @@ def read_finn_slates(path: Path) -> pd.DataFrame:
 
 
 def _check_size(archive: ZipReader, member: zipfile.ZipInfo) -> None:
-    """Raise ValueError when an array claims more values than its file holds: numpy makes room for what is claimed."""
+    """Raise ValueError when an array's header declares more values than its file holds: numpy allocates the declared size."""
     with closing(archive.stream(member, MAX_BYTES)) as parts:
         start = io.BytesIO(next(parts, b""))
     version = np.lib.format.read_magic(start)

@@ -1,9 +1,9 @@
-"""The parquet layout of the MM-CTR challenge (MicroLens_1M_x1), streamed: rows as arrays, batch by batch. No torch.
+"""Stream the parquet files of the MM-CTR challenge (MicroLens_1M_x1) as arrays, batch by batch. Does not import torch.
 
     train.parquet, valid.parquet   user_id, item_seq (list), likes_level, views_level, item_id, label (0 or 1)
     item_info.parquet              item_id, item_tags (list), item_emb_d128 (list); row number = item_id, row 0 = padding
 
-Of a file of rows, memory holds one buffer; of items all, since any row may point at any of them.
+For a file of rows, memory holds one buffer; items are all held, since any row may refer to any item.
 Source:
     Layout: reczoo/WWW2025_MMCTR_Challenge and salmon1802/QIN, dataset_config.yaml.
 """
@@ -43,28 +43,28 @@ class MmctrRows:
         return len(self.items)
 
     def rows(self, idx: np.ndarray | slice) -> MmctrRows:
-        """Return the rows `idx`; views of these for a slice."""
+        """Return the rows `idx`; a slice gives views of the arrays."""
         return MmctrRows(*(values[idx] for values in vars(self).values()))
 
 
 @dataclass(frozen=True, eq=False)
 class MmctrItems:
-    """Items by id: tags [I, 5] int64 (0 = padding), embeddings [I, D] float32; row 0 is padding."""
+    """Item table by id: tags [I, 5] int64 (0 = padding), embeddings [I, D] float32; row 0 is padding."""
 
     tags: np.ndarray
     embeddings: np.ndarray
 
 
 class MmctrFile:
-    """One file of rows; iterate it as often as wanted.
+    """One file of rows; can be iterated repeatedly.
 
     Args:
         path: parquet file with ROW_COLUMNS and a label.
-        history_length: how many of the newest items of item_seq are kept.
-        num_items, num_levels: ids and levels must lie below them.
+        history_length: number of newest items of item_seq to keep.
+        num_items, num_levels: exclusive upper bounds of ids and levels.
     Raises:
-        CatalogError: the file is missing, no parquet, empty, or a column is missing or of another type; while iterating, an
-            id, level or label out of range. One sentence each.
+        CatalogError: the file is missing, not parquet, or empty, or a column is missing or of another type; while iterating, an
+            id, level or label is out of range. One sentence each.
     """
 
     def __init__(self, path: Path, *, num_items: int, num_levels: int = 11, history_length: int = HISTORY_LENGTH) -> None:
@@ -76,11 +76,11 @@ class MmctrFile:
     def iter_batches(
         self, batch_size: int, *, rng: np.random.Generator | None = None, buffer_rows: int = BUFFER_ROWS
     ) -> Iterator[MmctrRows]:
-        """Yield batches of `batch_size` rows, the last one smaller.
+        """Yield batches of `batch_size` rows; the last batch may be smaller.
 
         Args:
-            rng: shuffles: row groups in random order, then rows within a buffer of about `buffer_rows`. None keeps the order
-                of the file. The same state of the generator gives the same batches.
+            rng: shuffles row groups, then rows within a buffer of about `buffer_rows`. None keeps the order of the file. The
+                same generator state gives the same batches.
         """
         buffer_rows = max(buffer_rows, batch_size) if rng is not None else batch_size
         order = np.arange(self._num_groups) if rng is None else rng.permutation(self._num_groups)
@@ -111,7 +111,7 @@ class MmctrFile:
         labels = _numbers(batch, "label", self.path).astype(np.float32)
         self._check_range("item_id", items, self.num_items)
         self._check_range("item_seq", history, self.num_items)
-        history = history.astype(np.int32)  # most of a buffer is history
+        history = history.astype(np.int32)  # history makes up most of a buffer
         levels = np.stack([likes, views], axis=1)
         self._check_range("likes_level and views_level", levels, self.num_levels)
         if not np.isin(labels, (0.0, 1.0)).all():
@@ -129,7 +129,7 @@ def read_items(path: Path, *, num_tags: int = NUM_TAGS) -> MmctrItems:
     """Read item_info.parquet.
 
     Raises:
-        CatalogError: as `MmctrFile`, or item ids are not the row numbers, or embeddings differ in width.
+        CatalogError: as `MmctrFile`, or item ids differ from the row numbers, or embeddings differ in width.
     """
     path = Path(path)
     with _open(path, ITEM_COLUMNS) as file:
@@ -148,12 +148,12 @@ def read_items(path: Path, *, num_tags: int = NUM_TAGS) -> MmctrItems:
             embeddings = np.zeros((num_items, width), np.float32) if embeddings is None else embeddings
             embeddings[part] = _lists(batch, "item_emb_d128", embeddings.shape[1], path, keep_last=False, exact=True)
             start = part.stop
-    assert embeddings is not None  # _open refuses a file without rows
+    assert embeddings is not None  # _open rejects a file without rows
     return MmctrItems(tags, embeddings)
 
 
 def _open(path: Path, wanted: Mapping[str, str]) -> pq.ParquetFile:
-    """Open a parquet file whose columns are checked against the layout."""
+    """Open a parquet file after checking its columns against the layout."""
     if not path.is_file():
         raise CatalogError(f"{path} is not there; the layout needs train.parquet, valid.parquet and item_info.parquet")
     try:
@@ -190,7 +190,7 @@ def _numbers(batch: pa.RecordBatch, name: str, path: Path) -> np.ndarray:
 
 
 def _lists(batch: pa.RecordBatch, name: str, length: int, path: Path, *, keep_last: bool, exact: bool = False) -> np.ndarray:
-    """Return lists as [N, length], zero-padded: in front when the last entries are kept, else behind."""
+    """Return lists as [N, length], zero-padded: at the front when the last entries are kept, else at the end."""
     column = batch.column(name)
     if column.null_count:
         raise CatalogError(f"{path}: column {name} has empty cells; fill them in")

@@ -1,7 +1,7 @@
-"""Open Bandit (ZOZO): logged recommendations of fashion items with propensities. Loads no torch.
+"""Open Bandit (ZOZO): logged recommendations of fashion items with propensities. Does not import torch.
 
-Its table has timestamp, item_id, position (1 to 3), click, propensity_score and user_feature_0..3; the propensity is that of
-the item at that position. The features together are the context: what is known of the user.
+The table has timestamp, item_id, position (1 to 3), click, propensity_score and user_feature_0..3; propensity_score is the
+propensity of the item at its position. The user features together form the context.
 
 Source: Saito, Aihara, Matsutani & Narita, Open Bandit Dataset and Pipeline, NeurIPS 2021 (CC BY 4.0).
 """
@@ -16,7 +16,7 @@ FEATURES = "user_feature_"
 
 
 def add_open_bandit_context(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with a context column made of its user features; a table without them unchanged."""
+    """Return the table with a context column built from its user features; a table without user features is unchanged."""
     features = sorted(str(name) for name in table.columns if str(name).startswith(FEATURES))
     if not features or "propensity_score" not in table.columns or "context" in table.columns:
         return table

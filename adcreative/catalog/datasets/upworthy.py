@@ -1,9 +1,8 @@
-"""The layout of the Upworthy Research Archive: packages (headline + picture) of real A/B tests, recognised by its
-columns.
+"""The Upworthy Research Archive: packages (headline + picture) of real A/B tests, recognised by column names.
 
-One row is one package. Its picture is not in the archive, so a package becomes a creative of words only; packages
-of a test that share their headline stay separate rows, and whoever judges words pools them. The editors' own marks
-(winner, first_place, significance) are not labels and are not read.
+One row is one package. The archive has no pictures, so a package becomes a creative of words only; packages of a test with the
+same headline stay separate rows, and models of words pool them. The editors' own marks (winner, first_place, significance) are
+not labels and are not read.
 Source: Matias, Munger, Le Quere & Ebersole, Scientific Data 2021 (CC BY 4.0).
 """
 
@@ -24,13 +23,13 @@ _BLOCK_TAGS = frozenset(("p", "br", "div", "li", "ul", "ol", "h1", "h2", "h3", "
 
 
 def is_upworthy(columns: Iterable[str]) -> bool:
-    """True when the normalised column names are those of the archive and not already ours."""
+    """Return whether the normalised column names are those of the archive and not our own."""
     names = set(columns)
     return names >= _MARKS and "file_name" not in names and "test_id" not in names
 
 
 def rename_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the cells of one package under our column names; the lede's HTML becomes plain text."""
+    """Return the cells of one package under our column names; HTML of the lede becomes plain text."""
     lede = cells.get("lede")
     week_start, week_end = _read_week(cells.get("test_week"))
     return {
@@ -46,18 +45,18 @@ def rename_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_text(html: str) -> str:
-    """Return the words of an HTML fragment: no tags, scripts or styles; entities decoded, white space folded."""
+    """Return the text of an HTML fragment: no tags, scripts or styles; entities decoded, white space collapsed."""
     collector = _TextCollector()
     try:
         collector.feed(html)
         collector.close()
-    except AssertionError:  # html.parser's answer to declarations such as "<![x"
+    except AssertionError:  # html.parser raises this for declarations such as "<![x"
         return " ".join(re.sub(r"<[^>]*>?", " ", html).split())
     return " ".join("".join(collector.parts).split())
 
 
 def _read_week(week: Any) -> tuple[str, str]:
-    """Return Monday and Sunday of a week written YYYYWW, or empty texts when it is not one."""
+    """Return Monday and Sunday of a week written YYYYWW, or empty strings for any other value."""
     try:
         number = int(week)
         start, end = (date.fromisocalendar(number // 100, number % 100, day) for day in (1, 7))

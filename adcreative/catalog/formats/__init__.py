@@ -1,1 +1,1 @@
-"""File formats of tables, one a file: each gives a header and a stream of rows, and knows nothing of ads."""
+"""File formats of tables, one file per format: each gives a header and a stream of rows, and knows nothing about ads."""

@@ -1,9 +1,9 @@
-"""CSV as people have it: comma, semicolon or tab, with or without a byte order mark, UTF-8 or an older encoding.
+"""CSV files: comma, semicolon or tab, with or without a byte order mark, UTF-8 or a legacy encoding.
 
-One broken row must not swallow the rows behind it. An unclosed quotation mark makes the csv module read on until its
-field limit or the end of the file, so the lines of a record are kept until it is complete: when it turns out broken,
-only its first line is given up and reading resumes at the second. Ad platforms write a title and the dates above the header:
-when the first line names no column that we know, the header is the line below it that names the most.
+A broken row must not swallow the rows after it. An unclosed quotation mark makes the csv module read on until its field limit
+or the end of the file, so the lines of a record are kept until the record is complete: of a broken record only the first line
+is dropped, and reading resumes at the second. Ad platforms write a title and the dates above the header: when the first line
+has no known column name, the header is the following line with the most known names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from adcreative.errors import CatalogError
 _DELIMITERS = ",;\t|"
 _MAX_LINE_CHARS = 1_000_000
 _CHUNK_BYTES = 1 << 20
-# What spreadsheets write where UTF-8 is not used, western Europe first: the one under which most column names are known wins.
+# Encodings of spreadsheets without UTF-8, western Europe first: the encoding with the most known column names wins.
 _ENCODINGS = ("cp1252", "cp1250", "cp1254", "cp932", "gb18030", "big5", "cp949", "latin-1")
 _MAX_JUDGED_CELLS = 300
 _MULTIBYTE = ("cp932", "gb18030", "big5", "cp949")
@@ -31,9 +31,9 @@ _UNCLOSED = ("a quotation mark is opened and not closed.", 'Close it, and write 
 
 
 class CsvSource:
-    """A delimited text file; encoding, delimiter and header line are found by looking.
+    """A delimited text file with automatic detection of encoding, delimiter and header line.
 
-    is_known: whether a cell is the name of a column that some reader knows. preamble holds the lines above the header.
+    is_known: whether a cell is a column name known to some reader. preamble: the lines above the header.
     """
 
     def __init__(self, path: Path, is_known: IsKnown = lambda name: False) -> None:
@@ -74,7 +74,7 @@ class CsvSource:
                     yield self._check_width(row, cells, is_recovered=lines.is_recovered)
 
     def _check_width(self, row: int, cells: list[str], *, is_recovered: bool) -> RawRow:
-        """Cut off blank surplus cells and fill up missing ones; behind a broken row nothing is guessed."""
+        """Cut off blank surplus cells and fill up missing cells; after a broken row nothing is guessed."""
         width = len(self.header)
         if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
             cells = cells[:width]
@@ -94,8 +94,7 @@ class CsvSource:
 
 
 class _RecordLines:
-    """Feeds lines to csv.reader and remembers those of the current record, so that a broken record can be given
-    back."""
+    """Feeds lines to csv.reader and remembers the lines of the current record, so that a broken record can be reread."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -118,7 +117,7 @@ class _RecordLines:
         self.is_recovered = bool(self._pending)
 
     def give_up(self, error: csv.Error) -> tuple[str, str]:
-        """Return the fault of the current record; its lines behind the first are read again as other records."""
+        """Return the fault of the current record; its lines after the first are read again as new records."""
         is_one_line = len(self._record) <= 1
         self._pending.extendleft(reversed(self._record[1:]))
         if "field larger" in str(error) and is_one_line:
@@ -130,10 +129,10 @@ class _RecordLines:
 
 
 def detect_encoding(path: Path, is_known: IsKnown = lambda name: False) -> tuple[str, str | None]:
-    """Return the encoding of a text file, and a warning when it had to be guessed.
+    """Return the encoding of a text file, and a warning when the encoding is a guess.
 
-    Bytes that are not UTF-8 are read in the encoding of spreadsheets under which most column names are known: Windows-1252, the
-    superset of Latin-1, when all are alike, and Latin-1 where even that has no letter.
+    Text that is not UTF-8 is read in the spreadsheet encoding that gives the most known column names; at a tie in Windows-1252,
+    the superset of Latin-1, and in Latin-1 where Windows-1252 has undefined bytes.
     """
     with path.open("rb") as file:
         start = file.read(4)
@@ -143,7 +142,7 @@ def detect_encoding(path: Path, is_known: IsKnown = lambda name: False) -> tuple
             return "utf-16", None
         else:
             encoding = "utf-8"
-    if start[1:4:2] == b"\0\0" and start[0:1] != b"\0":  # every second byte is zero: UTF-16 without its mark
+    if start[1:4:2] == b"\0\0" and start[0:1] != b"\0":  # every second byte is zero: UTF-16 without a byte order mark
         return "utf-16-le", None
     if _can_decode(path, encoding):
         return encoding, None
@@ -151,14 +150,14 @@ def detect_encoding(path: Path, is_known: IsKnown = lambda name: False) -> tuple
     counts = {name: _count_known(path, name, is_known) for name in possible}
     best = max(
         (name for name in possible if name not in _MULTIBYTE), key=lambda name: counts[name]
-    )  # latin-1 is always possible
+    )  # latin-1 can decode any bytes
     best = max((best, *(name for name in possible if name in _MULTIBYTE)), key=lambda name: counts[name])
     label = {"cp1252": "Windows-1252 (Latin-1)", "latin-1": "Latin-1"}.get(best, best)
     return best, f"{path.name} is not UTF-8; it was read as {label}. If letters look wrong, save it as UTF-8."
 
 
 def _count_known(path: Path, encoding: str, is_known: IsKnown) -> int:
-    """Return how many cells of one of the first lines are known column names under an encoding."""
+    """Return the maximum number of known column names in one of the first lines under an encoding."""
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         lines = [_read_line(file) for _ in range(MAX_PREAMBLE_LINES)]
     rows = [_split(line.strip("\r\n"), delimiter) for line in lines if line.strip() for delimiter in _DELIMITERS]
@@ -178,18 +177,18 @@ def _can_decode(path: Path, encoding: str) -> bool:
 
 
 def detect_delimiter(header_line: str, is_known: IsKnown = lambda name: False) -> str:
-    """Return the delimiter under which most header cells are known columns, then under which there are most cells."""
+    """Return the delimiter that gives the most known columns in the header, then the most cells."""
 
     def count(delimiter: str) -> tuple[int, int]:
         cells = _split(header_line, delimiter)
         return sum(is_known(cell) for cell in cells[:_MAX_JUDGED_CELLS]), len(cells)
 
-    return max(_DELIMITERS, key=count)  # the first of equals: comma
+    return max(_DELIMITERS, key=count)  # comma wins a tie
 
 
 def _split(line: str, delimiter: str) -> list[str]:
-    """Return the cells of a header line, at most one more than is allowed; one too long for csv is one unknown cell."""
-    if line.count(delimiter) > 2 * MAX_COLUMNS:  # quotes may hide some, but not half of a header
+    """Return the cells of a header line, at most one more than allowed; a line too long for csv becomes one unknown cell."""
+    if line.count(delimiter) > 2 * MAX_COLUMNS:  # quotes may hide some delimiters, but not half of a header
         return [""] * (MAX_COLUMNS + 1)
     try:
         return next(csv.reader([line], delimiter=delimiter), [])[: MAX_COLUMNS + 1]
@@ -198,9 +197,9 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _find_header(file: IO[str], is_known: IsKnown) -> tuple[str, tuple[str, ...], int]:
-    """Return the header line, the lines above it, and how many lines of the file end with it.
+    """Return the header line, the lines above it, and the number of file lines up to the header.
 
-    Blank lines and Excel's "sep=;" hint are passed over.
+    Blank lines and Excel's "sep=;" hint are skipped.
     """
     lines: list[str] = []
     ends: list[int] = []
@@ -219,7 +218,7 @@ def _find_header(file: IO[str], is_known: IsKnown) -> tuple[str, tuple[str, ...]
 
 
 def _read_line(file: IO[str]) -> str:
-    """Read one line; of a longer one than any table has, its start, which then fails as a row."""
+    """Read one line; an overlong line is cut to its start, which then fails as a row."""
     line = file.readline(_MAX_LINE_CHARS)
     rest = line
     while len(rest) == _MAX_LINE_CHARS and not rest.endswith(("\n", "\r")):

@@ -1,11 +1,11 @@
-"""FuxiCTR's and BARS's own descriptions of a log's columns, as a LogSchema: dataset_config.yaml and feature_map.json. No torch.
+"""Read column descriptions of FuxiCTR and BARS (dataset_config.yaml, feature_map.json) as a LogSchema. No torch.
 
     dataset_config.yaml   ID: {feature_cols: [{name, type, active, splitter, share_embedding, max_len ...}], label_col: {name}}
     feature_map.json      {"features": [{NAME: {"type": ...}}, ...], "labels": [...]}
 
-A sequence that shares its embedding with a categorical column is a history of it; any other sequence is a field with several
-values. Numbers with `preprocess: convert_to_bucket` become `bucketed`; other preprocessing is code, and is refused by name.
-Written from the two formats, as FuxiCTR 2.3 reads them.
+A sequence that shares its embedding with a categorical column is a history of that column; any other sequence is a field with
+several values. Numbers with `preprocess: convert_to_bucket` become `bucketed`; other preprocessing is code, and is refused by
+name. Written from the two formats as FuxiCTR 2.3 reads them.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def read_fuxictr_schema(path: Path, dataset: str = "") -> LogSchema:
-    """Return the schema that a dataset_config.yaml or feature_map.json describes.
+    """Return the schema described by a dataset_config.yaml or feature_map.json.
 
     Args:
-        dataset: id in a YAML file that describes several; "" where it describes one.
+        dataset: id of the data set in a YAML file with several; "" for a file with one.
     Raises:
-        ConfigError: the file cannot be read, describes several data sets or another thing, or names preprocessing that is code.
+        ConfigError: the file cannot be read, has several data sets or none, or names preprocessing that is code.
     """
     path = Path(path)
     try:
@@ -67,7 +67,7 @@ def _describe(found: Any, dataset: str, path: Path) -> LogSchema:
 
 
 def _spread(columns: Any) -> Iterator[dict[str, Any]]:
-    """Yield one description a column, where several share one."""
+    """Yield one description per column, for descriptions shared by several columns."""
     for column in columns:
         names = column.get("name", [])
         for name in names if isinstance(names, list) else [names]:

@@ -1,4 +1,4 @@
-"""Which line of a table is its header: exports put a title, dates and blank lines above it."""
+"""Find the header line of a table: exports put a title, dates and blank lines above the header."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 MAX_PREAMBLE_LINES = 40
 MAX_COLUMNS = 2_000
-_MAX_JUDGED_CELLS = 300  # of a line; more are not needed to tell a header
-_MIN_KNOWN = 3  # known columns that make a line below the first one the header
+_MAX_JUDGED_CELLS = 300  # cells judged per line
+_MIN_KNOWN = 3  # known columns needed for a later line to be the header
 _NUMBER = re.compile(r"[\d\s.,%$€£¥+\-/:]+")
 
 IsKnown = Callable[[str], bool]
@@ -17,8 +17,8 @@ IsKnown = Callable[[str], bool]
 def find_header(lines: Sequence[Sequence[str]], is_known: IsKnown) -> int:
     """Return the index of the header among the first lines of a table, each a sequence of cells.
 
-    The first line is the header unless a later one has at least three columns that we know and more than twice as many as the
-    first. When no line has, a first line of a single cell is a title, and the first wide line of texts below it the header.
+    The first line is the header unless a later line has at least three known columns and more than twice as many as the first.
+    If no line has, a first line of a single cell is a title, and the first wide line of texts below the title is the header.
     """
     counts = [sum(is_known(cell) for cell in line[:_MAX_JUDGED_CELLS] if cell.strip()) for line in lines]
     best = counts.index(max(counts))

@@ -1,9 +1,9 @@
-"""Item sequences by user (Amazon reviews, as S3Rec prepared them: columns user, items) as an impression log with histories.
+"""Convert item sequences by user (Amazon reviews, as prepared by S3Rec: columns user, items) to a log with histories.
 
-Protocol, stated because a log of events has no impressions that failed: each event but a user's first is a row with click 1
-and the events before it as history, beside one row with click 0 for an item that the user never had, drawn evenly from all
-items by a seed fixed with the file. A user's last event and its negative are the test rows, the last but one validation rows,
-the others train.
+Protocol, since an event log has no impressions without a click: each event except a user's first becomes a row with click 1 and
+the earlier events as history, next to one row with click 0 for an item outside of the user's sequence, drawn uniformly from all
+items with a fixed seed. A user's last event and its negative are test rows, the second to last validation rows, the others
+training rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEED = 20250
 
 
 def is_item_sequences(columns: set[str]) -> bool:
-    """True for a table of nothing but users and their item sequences."""
+    """Return whether a table has only users and their item sequences."""
     return columns == COLUMNS
 
 
@@ -28,7 +28,7 @@ def iter_sequence_log(tables: Iterator[pd.DataFrame], num_items: int) -> Iterato
     """Yield log rows for tables with the columns user and items (lists, oldest first).
 
     Args:
-        num_items: largest item id; negatives are drawn from 1 to it.
+        num_items: largest item id; negatives are drawn from 1 to num_items.
     """
     rng = np.random.default_rng(SEED)
     for table in tables:
@@ -37,7 +37,7 @@ def iter_sequence_log(tables: Iterator[pd.DataFrame], num_items: int) -> Iterato
             events = [int(item) for item in items]
             known = set(events)
             if len(known) >= num_items:
-                continue  # there is nothing that the user never had
+                continue  # the user had every item, so there is no negative
             for place in range(1, len(events)):
                 negative = int(rng.integers(1, num_items + 1))
                 while negative in known:

@@ -1,4 +1,4 @@
-"""JSON lines: one object a line. The columns are the keys of all lines, in the order in which they first appear."""
+"""JSON lines: one object per line. The columns are the keys of all lines, in order of first appearance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_COLUMNS = 500
 
 
 class JsonlSource:
-    """A .jsonl file; read twice, first for its keys, so that memory stays flat."""
+    """A .jsonl file; read twice, first to collect its keys, so that memory stays constant."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,7 +43,7 @@ class JsonlSource:
                 yield RawRow(row=row, fault=value)
 
     def _read_objects(self) -> Iterator[tuple[int, dict[str, Any] | tuple[str, str]]]:
-        """Yield (line number, object or fault) of every line with text."""
+        """Yield (line number, object or fault) for every non-blank line."""
         with self._path.open(encoding=self._encoding, errors="replace", newline="\n") as file:
             for row, line in enumerate(file, start=1):
                 if line.strip():

@@ -1,8 +1,8 @@
-"""Impression logs of any size, a part at a time: CSV, parquet, libsvm/libfm, Criteo's and Avazu's raw files. No torch.
+"""Impression logs of any size, read in parts: CSV, parquet, libsvm/libfm, Criteo's and Avazu's raw files. No torch.
 
-A part is a pandas table with the columns that were asked for. Names, ids and categories are read as text: the caller says
-which columns hold them, since 007 and 7 look like one number. libsvm lines (`label index:1 ...`) become the columns label and
-f0, f1, ... in the order of the line: libfm files have one entry for each field.
+A part is a pandas table with the requested columns. Names, ids and categories are read as text: the caller says which columns
+hold them, since 007 and 7 look like the same number. libsvm lines (`label index:1 ...`) become the columns label and f0, f1,
+... in the order of the line: libfm files have one entry per field.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from adcreative.errors import CatalogError
 from adcreative.progress import told
 
 PART_ROWS = 131_072
-READ_BYTES = 1 << 20  # of a column of a parquet file at a time; pre-buffered, earlier row groups stay in memory
-PART_ITEMS, MIN_PART_ROWS = 2_000_000, 256  # items of histories that are read at a time
+READ_BYTES = 1 << 20  # read size per column of a parquet file; with pre-buffering, earlier row groups would stay in memory
+PART_ITEMS, MIN_PART_ROWS = 2_000_000, 256  # history items read at a time
 CSV_SUFFIXES, PARQUET_SUFFIXES, LIBSVM_SUFFIXES = (".csv", ".tsv", ".txt"), (".parquet", ".pq"), (".libsvm", ".libfm", ".svm")
 CRITEO_COLUMNS = ("label", *(f"I{k}" for k in range(1, 14)), *(f"C{k}" for k in range(1, 27)))
 
 _NOT_UTF8 = re.compile(r"CSV column #(\d+).*invalid UTF8")
-_EXACT = {2: 2**11, 4: 2**24}  # bytes of a float -> the first whole number that it may have rounded
+_EXACT = {2: 2**11, 4: 2**24}  # bytes of a float -> the first whole number that may be rounded
 _INDEX = re.compile(r"__index_level_\d+__")
 IsText = Callable[[str], bool]
 
@@ -44,10 +44,10 @@ AVAZU_COLUMNS, AVAZU_HOURS = {"id", "click", "hour", "banner_pos", "site_id", "a
 
 
 def list_log_files(path: Path) -> list[Path]:
-    """Return the files of a log, in order of their names: the file itself, or those in the folder.
+    """Return the files of a log, sorted by name: the file itself, or the files in the folder.
 
     Raises:
-        CatalogError: nothing is there, or no file has a name that is known.
+        CatalogError: the path does not exist, or no file has a known suffix.
     """
     path = Path(path)
     known = (*CSV_SUFFIXES, *PARQUET_SUFFIXES, *LIBSVM_SUFFIXES)
@@ -60,7 +60,7 @@ def list_log_files(path: Path) -> list[Path]:
 
 
 def log_columns(path: Path) -> list[str]:
-    """Return the names of a log's columns, those of its first file. Raises CatalogError as `list_log_files`."""
+    """Return the column names of a log's first file. Raises CatalogError as `list_log_files`."""
     return list(map(str, read_sample(path, 50).columns))
 
 
@@ -76,7 +76,7 @@ def read_sample(path: Path, num_rows: int = 10_000) -> pd.DataFrame:
 
 
 def read_whole_log(path: Path, is_text: IsText = lambda name: True) -> pd.DataFrame:
-    """Return all rows of a log that fits the memory; every column is text where `is_text` does not say otherwise.
+    """Return all rows of a log that fits in memory; every column is text unless `is_text` says otherwise.
 
     Raises:
         CatalogError: as `iter_log`, or the log has no row.
@@ -88,10 +88,10 @@ def read_whole_log(path: Path, is_text: IsText = lambda name: True) -> pd.DataFr
 
 
 def read_names(column: pd.Series) -> pd.Series:
-    """Return a column of names or ids as text, "" where a row names nothing.
+    """Return a column of names or ids as text, "" for missing values.
 
     Raises:
-        CatalogError: it holds lists, or floats so large that they have lost digits.
+        CatalogError: the column holds lists, or floats so large that digits are lost.
     """
     if pd.api.types.is_float_dtype(column) and (column.abs() >= _EXACT.get(column.to_numpy().itemsize, 1e15)).any():
         most = column.abs().max()
@@ -105,7 +105,7 @@ def read_names(column: pd.Series) -> pd.Series:
 
 
 def part_rows_of(schema: LogSchema) -> int:
-    """Return how many rows of a log are read at a time: fewer where each holds long histories."""
+    """Return the number of log rows to read at a time: fewer for long histories."""
     items_a_row = max(len(schema.sequences) * schema.max_history, 1)
     return min(PART_ROWS, max(PART_ITEMS // items_a_row, MIN_PART_ROWS))
 
@@ -116,11 +116,11 @@ def iter_log(
     """Yield a log in parts of about `part_rows` rows, in the order of its files; memory holds one part.
 
     Args:
-        columns: those that are read; all when None.
-        is_text: whether a column holds names, ids or categories, which stay as they are written; the others are numbers where
-            they look like it.
+        columns: columns to read; None reads all.
+        is_text: whether a column holds names, ids or categories, which are read verbatim; other columns are parsed as numbers
+            if possible.
     Raises:
-        CatalogError: a file cannot be read, or has a column twice; the message names it.
+        CatalogError: a file cannot be read, or has a column twice; the message names the column.
     """
     for file in list_log_files(path):
         try:
@@ -152,7 +152,7 @@ def _iter_file(file: Path, columns: Sequence[str] | None, part_rows: int, is_tex
 
 
 def _iter_parquet(file: Path, columns: Sequence[str] | None, part_rows: int, is_text: IsText) -> Iterator[pd.DataFrame]:
-    """Yield parts of a parquet file; one of item sequences becomes rows with histories."""
+    """Yield parts of a parquet file; a file of item sequences becomes rows with histories."""
     opened = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=READ_BYTES)
     if is_item_sequences(set(opened.schema_arrow.names)):
         num_items = int(pc.max(pc.list_flatten(opened.read(["items"]).column("items"))).as_py() or 0)
@@ -165,9 +165,9 @@ def _iter_parquet(file: Path, columns: Sequence[str] | None, part_rows: int, is_
 
 
 def _with_texts(batch: pa.RecordBatch, is_text: IsText) -> pa.RecordBatch:
-    """Return a part whose ids are text: pandas would hold whole numbers with a gap as floats, which lose digits.
+    """Return a part with ids as text: pandas would hold whole numbers with gaps as floats, which lose digits.
 
-    What pandas noted of the types when it wrote the file is left out with them, and so are its row labels.
+    The pandas metadata of the file (types and row labels) is dropped.
     """
     if not any(is_text(field.name) and _is_held_otherwise(field.type) for field in batch.schema):
         return batch
@@ -175,26 +175,26 @@ def _with_texts(batch: pa.RecordBatch, is_text: IsText) -> pa.RecordBatch:
     for at, field in enumerate(batch.schema):
         if is_text(field.name) and _is_held_otherwise(field.type):
             kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-            with contextlib.suppress(pa.ArrowInvalid):  # bytes that are no text stay bytes, and who reads the column says so
+            with contextlib.suppress(pa.ArrowInvalid):  # non-text bytes stay bytes; the column's reader reports them
                 batch = batch.set_column(at, field.name, batch.column(at).cast(kind).cast(pa.string()))
     return batch
 
 
 def _is_held_otherwise(kind: pa.DataType) -> bool:
-    """True for types of ids that pandas would not hold as text."""
+    """Return whether pandas would not hold ids of this type as text."""
     tests = (pa.types.is_integer, pa.types.is_decimal, pa.types.is_dictionary, pa.types.is_binary, pa.types.is_large_binary)
     return any(test(kind) for test in tests)
 
 
 def _split_hour(part: pd.DataFrame) -> pd.DataFrame:
-    """Return Avazu's rows with hour (YYMMDDHH) as hour of the day, weekday (0 = Monday) and is_weekend."""
+    """Return Avazu rows with hour (YYMMDDHH) split into hour of the day, weekday (0 = Monday) and is_weekend."""
     when = pd.to_datetime(part["hour"].astype(str).str.zfill(8), format="%y%m%d%H")
     weekday = when.dt.day_of_week
     return part.assign(hour=when.dt.hour, weekday=weekday, is_weekend=(weekday >= 5).astype("int64"))
 
 
 def _iter_csv(file: Path, columns: Sequence[str] | None, part_rows: int, is_text: IsText) -> Iterator[pd.DataFrame]:
-    """Yield parts of a CSV file; Criteo's raw files get their names, Avazu's the three parts of their hour."""
+    """Yield parts of a CSV file; Criteo's raw files get column names, Avazu's hour is split into three columns."""
     if set(_first_line(file).split(",")) >= AVAZU_COLUMNS:
         wanted = None if columns is None else list(dict.fromkeys("hour" if c in AVAZU_HOURS else c for c in columns))
         for part in _iter_csv_rows(file, wanted, part_rows, is_text):
@@ -218,7 +218,7 @@ def _is_criteo(head: str) -> bool:
 
 
 def log_names(file: Path) -> Sequence[str]:
-    """Return the names of a CSV file's columns, by its first line."""
+    """Return the column names of a CSV file, from its first line."""
     head = _first_line(file)
     return CRITEO_COLUMNS if _is_criteo(head) else next(csv.reader([head], delimiter=_find_delimiter(head)), [])
 
@@ -250,7 +250,7 @@ def _iter_csv_rows(file: Path, columns: Sequence[str] | None, part_rows: int, is
 
 
 def _unescape(part: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of a table that we wrote with the escaping of formulas undone."""
+    """Return rows of a table written by this program with the escaping of formulas undone."""
     words = part.select_dtypes(["object", "string"])
     return part.assign(**{str(name): words[name].map(_unescape_text) for name in words})
 

@@ -1,6 +1,6 @@
-"""Workbooks of other programs than today's Excel (.xls, .xlsb, .ods), read by calamine into memory; no formula is evaluated.
+"""Workbooks of other programs (.xls, .xlsb, .ods), read into memory by calamine; no formula is evaluated.
 
-What a packed one claims to hold is checked before it is opened, as of .xlsx; a sheet holds the values that were saved.
+The declared size of a zipped workbook is checked before opening, as for .xlsx; a sheet holds the saved values.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from adcreative.catalog.formats.header import MAX_PREAMBLE_LINES, IsKnown
 from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.errors import CatalogError
 
-MAX_BYTES = 100_000_000  # of an .xls, which is not packed; a full sheet of it seldom has a tenth
+MAX_BYTES = 100_000_000  # limit for .xls, which is not compressed; a full sheet seldom has a tenth
 MAX_SECONDS = 120
 
 
 class OtherSheetSource:
-    """One sheet of a workbook; `sheet` names it, else the one that looks most like a table of ads is taken."""
+    """One sheet of a workbook: the sheet named `sheet`, else the sheet that looks most like a table of ads."""
 
     def __init__(self, path: Path, is_known: IsKnown, sheet: str = "") -> None:
         sheets = _read(path)
@@ -46,10 +46,10 @@ def _show(cell: Any) -> str:
 
 
 def _read(path: Path) -> Mapping[str, list[list[Any]]]:
-    """Return the rows of each sheet, as a program of its own reads them.
+    """Return the rows of each sheet, read by a separate process.
 
     Raises:
-        CatalogError: no workbook, damaged, protected by a password, or too large.
+        CatalogError: not a workbook, damaged, protected by a password, or too large.
     """
     with path.open("rb") as file:
         is_packed = file.read(4) == b"PK\x03\x04"

@@ -1,4 +1,4 @@
-"""Parquet, streamed batch by batch; columns of nested or binary values are never read from the file."""
+"""Parquet files, streamed batch by batch; nested and binary columns are never read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ParquetSource:
 
     def read_rows(self) -> Iterator[RawRow]:
         names = [name for name, is_read in zip(self.header, self._is_read, strict=True) if is_read]
-        has_repeats = len(set(self.header)) < len(self.header)  # then columns cannot be asked for by name
+        has_repeats = len(set(self.header)) < len(self.header)  # then columns cannot be selected by name
         row = 0
         try:
             with pq.ParquetFile(self._path) as file:
@@ -53,7 +53,7 @@ class ParquetSource:
             raise CatalogError(f"{self._path.name} is damaged behind row {row}. Export it again.") from error
 
     def _columns(self, batch: pa.RecordBatch, has_repeats: bool) -> list[list[Any] | None]:
-        """Return the values of each column of the header, None for one that is not read."""
+        """Return the values of each column of the header, None for a column that is not read."""
         columns = iter(range(batch.num_columns))
         found: list[list[Any] | None] = []
         for is_read in self._is_read:
@@ -67,7 +67,7 @@ def _is_heavy(kind: pa.DataType) -> bool:
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """Return a column's values; dates that Python cannot hold, or of an unknown time zone, as texts or None."""
+    """Return a column's values; dates outside of Python's range or with an unknown time zone become text or None."""
     try:
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError, KeyError, OSError, ImportError, pa.ArrowException):

@@ -1,4 +1,4 @@
-"""Whatever a parser of a foreign file raises becomes an error of ours here; see `catalog.boundary`."""
+"""Convert exceptions of foreign file parsers to AdCreativeErrors; see `catalog.boundary`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _MAX_REASON_CHARS = 120
 
 @contextmanager
 def typed(name: str) -> Iterator[None]:
-    """Turn every exception of the block into a CatalogError that names the file; errors of ours pass as they are.
+    """Turn every exception of the block into a CatalogError that names the file; AdCreativeErrors pass unchanged.
 
     Raises:
-        CatalogError: the block raised anything else; the message says what the parser said.
+        CatalogError: the block raised any other exception; the message quotes the parser.
     """
     try:
         yield

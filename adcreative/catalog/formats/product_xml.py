@@ -1,9 +1,8 @@
-"""Product feeds in XML: Google Merchant Center (RSS or Atom), and the like of Heureka and Yandex. One product a row.
+"""Product feeds in XML: Google Merchant Center (RSS or Atom), and similar feeds of Heureka and Yandex. One product per row.
 
-The columns are the names of a product's elements without their prefix ("title" for "g:title"), in the order in which they
-first appear. Of what stands several times the first counts; highlights are lines of one cell, product details and parameters
-JSON pairs. Prefixes need no declaration and a bare "&" no escape, since feeds that shops write by hand have neither. Entities
-of a document's own are refused.
+The columns are the names of a product's elements without prefix ("title" for "g:title"), in order of first appearance. The
+first of repeated elements counts; highlights become lines of one cell, product details and parameters JSON pairs. Undeclared
+prefixes and an unescaped "&" are accepted, since hand-written feeds have them. Entities declared in the document are refused.
 """
 
 from __future__ import annotations
@@ -19,18 +18,18 @@ from adcreative.catalog.formats.raw_rows import RawRow
 from adcreative.errors import CatalogError
 
 _PRODUCTS = ("item", "entry", "product", "shopitem", "offer")
-_PAIRS = ("product_detail", "param")  # elements that hold a name and a value
+_PAIRS = ("product_detail", "param")  # elements with a name and a value
 _PAIR_NAMES = ("attribute_name", "param_name", "name")
 _PAIR_VALUES = ("attribute_value", "val", "value")
 _LINES = ("product_highlight",)
-_DETAILS = "product details"  # the column of the pairs
+_DETAILS = "product details"  # the column for the pairs
 _BARE_AMPERSAND = re.compile(r"&(?!#\d{1,7};|#x[\da-fA-F]{1,6};|\w{1,31};)")
-_NAMED = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;|#)(\w+;)")  # "&nbsp;" is HTML's, and none of XML's
+_NAMED = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;|#)(\w+;)")  # "&nbsp;" is an HTML entity, not an XML entity
 _MAX_BYTES = 200_000_000
 
 
 class ProductXmlSource:
-    """An XML feed, read whole: its columns are those of all products."""
+    """An XML feed, read whole: the columns are collected over all products."""
 
     warnings: tuple[str, ...] = ()
 
@@ -56,12 +55,12 @@ class ProductXmlSource:
 
 
 class _Reader:
-    """Gathers {column: cell} of each product; what is nested deeper than a product's elements is passed over, but for pairs."""
+    """Collects {column: cell} for each product; elements nested deeper than a product's children are skipped, except pairs."""
 
     def __init__(self) -> None:
         self.products: list[dict[str, str]] = []
-        self._open: list[str] = []  # names of the elements that are open, outermost first
-        self._place = -1  # of the product in it
+        self._open: list[str] = []  # names of the open elements, outermost first
+        self._place = -1  # index of the product in `_open`
         self._cells: dict[str, list[str]] = {}
         self._pairs: list[dict[str, str]] = []
         self._pair: dict[str, str] = {}
@@ -106,7 +105,7 @@ class _Reader:
             self._pair |= {key: text} if key else {}
 
     def _depth(self) -> int:
-        """Return how deep the innermost open element lies in a product: 0 for the product itself, negative for none."""
+        """Return the depth of the innermost open element inside a product: 0 for the product itself, negative outside."""
         return len(self._open) - 1 - self._place if self._place >= 0 else -1
 
     def _finish(self) -> None:

@@ -1,7 +1,7 @@
-"""What every table source gives, whatever its format.
+"""The interface of every table source, whatever its format.
 
-A source knows a file format and nothing of ads: it gives the header, then one RawRow after another, holding one
-batch in memory. A row that cannot be parsed is a RawRow with a fault, and the stream goes on behind it.
+A source knows a file format and nothing about ads: it gives the header, then one RawRow after another, holding one batch in
+memory. A row that cannot be parsed is a RawRow with a fault, and the stream continues after it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from adcreative.errors import CatalogError
 
 @dataclass(frozen=True, kw_only=True)
 class RawRow:
-    """One data row (1-based). cells has one value a header column, in order; fault is (problem, remedy) when it is broken.
+    """One data row (1-based). cells: one value per header column, in order; fault: (problem, remedy) of a broken row.
 
-    doubt is the fault of a row whose cells may stand in the wrong columns: one with figures is not read.
+    doubt is the fault of a row whose cells may be shifted to wrong columns: such a row is not read if it has figures.
     """
 
     row: int
@@ -28,11 +28,11 @@ class RawRow:
 
 
 class ShownPercent(float):
-    """A number of a workbook that is shown as a percentage: 0.0125 that stands there as "1.25%"."""
+    """A workbook number shown as a percentage: 0.0125, shown as "1.25%"."""
 
 
 class ShownNumber(int):
-    """A whole number of a workbook whose format shows it as another text: 7 that stands there as "007"."""
+    """A whole number of a workbook whose format shows another text: 7, shown as "007"."""
 
     text: str
 
@@ -41,7 +41,7 @@ class ShownNumber(int):
 
 
 class TableSource(Protocol):
-    """What every format offers: `header` and `warnings` after construction, then the rows, as often as asked."""
+    """A table of any format: `header` and `warnings` after construction, then the rows, repeatedly."""
 
     header: tuple[str, ...]
 
@@ -52,7 +52,7 @@ class TableSource(Protocol):
 
 
 def read_unbroken(source: TableSource) -> Iterator[RawRow]:
-    """Yield the rows of a table that are whole, up to where it cannot be read: reading itself will say so, at its row."""
+    """Yield the unbroken rows of a table, up to the first read error: `read_rows` reports the error with its row."""
     with contextlib.suppress(CatalogError):
         for raw in source.read_rows():
             if raw.fault is None:

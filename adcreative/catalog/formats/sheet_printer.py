@@ -1,7 +1,7 @@
-"""Prints each sheet of a workbook as a line of JSON: its name and its rows. A program of its own; see `other_sheets`.
+"""Prints each sheet of a workbook as a line of JSON: its name and its rows. A separate program; see `other_sheets`.
 
-Calamine lays out a sheet up to its last cell at once. A file of a few bytes can put a cell into the far corner, and what asks
-for more memory than there is ends its process: this one, at a limit.
+Calamine allocates a sheet up to its last cell at once. A tiny file can put a cell into the far corner, and running out of
+memory ends the process: here a separate process with a memory limit.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def _plain(value: object) -> str:
 
 def main(path: str) -> None:
     """Print the sheets of the workbook at `path`."""
-    import python_calamine  # not for who only asks where this file lies
+    import python_calamine  # not imported by code that only needs the path of this file
 
-    with contextlib.suppress(ImportError):  # Windows has no limits of that kind
+    with contextlib.suppress(ImportError):  # Windows has no resource limits
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))

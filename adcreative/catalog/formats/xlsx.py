@@ -1,8 +1,8 @@
 """Excel workbooks (.xlsx, .xlsm), streamed through openpyxl; formulas are never evaluated and macros never run.
 
-A cell with a formula gives the value that was saved with it; a formula saved without a value breaks its row. A workbook is a
-zip archive of XML, so what the archive claims to hold is checked before anything is unpacked (`catalog.zips`). Of several
-sheets, the one whose header has most columns that we know is read; a sheet can be named instead.
+A formula cell gives its saved value; a formula saved without a value breaks its row. A workbook is a zip archive of XML, so the
+declared sizes are checked before anything is unpacked (`catalog.zips`). Of several sheets, the sheet whose header has the most
+known columns is read; a sheet can also be named.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ MAX_UNPACKED_BYTES = 1_000_000_000
 MAX_SHARED_BYTES = 300_000_000  # shared texts and styles are held in memory
 _MAX_CELL_CHARS = 32_767  # Excel's own limit
 _NUM_KEPT, _KEPT = 15, 10**15  # digits of a number that a spreadsheet keeps
-_SHAPE = re.compile(r'("([^"]*)"|\\(.)|\[[^\]]*\]|_.|[0 \-()])')  # of a format that shows whole numbers with all digits
+_SHAPE = re.compile(r'("([^"]*)"|\\(.)|\[[^\]]*\]|_.|[0 \-()])')  # number formats that show whole numbers with all digits
 _ERRORS = frozenset(("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NULL!", "#NUM!"))
 
 
 class XlsxSource:
-    """One sheet of a workbook; `sheet` names it, else the one that looks most like a table of ads is taken."""
+    """One sheet of a workbook: the sheet named `sheet`, else the sheet that looks most like a table of ads."""
 
     def __init__(self, path: Path, is_known: IsKnown, sheet: str = "") -> None:
         self._path = path
         check_archive(path)
         with _open(path, with_values=True) as book:
-            self.is_1904 = book.epoch.year == 1904  # days are counted from then, not from 1900
+            self.is_1904 = book.epoch.year == 1904  # days are counted from 1904, not from 1900
             wanted = name_sheets(path, [worksheet.title for worksheet in book.worksheets], sheet)
             tops = {name: _read_top(book[name]) for name in wanted}
         self._sheet, self._first_line, self.warnings = choose_sheet(path, tops, is_known)
@@ -63,7 +63,7 @@ class XlsxSource:
                 yield RawRow(row=row, cells=cells)
 
     def _read_lines(self, width: int) -> Iterator[tuple[list[Any], list[int]]]:
-        """Yield the cells of each line below the header, and the columns with formulas whose value is not in the file."""
+        """Yield the cells of each line below the header, and the columns with formulas that have no saved value."""
         first = self._first_line + 2
         with contextlib.ExitStack() as stack:
             lines, *written = (
@@ -79,10 +79,10 @@ class XlsxSource:
 
 
 def name_sheets(path: Path, names: Sequence[str], sheet: str) -> Sequence[str]:
-    """Return the sheets that may be read: the one that the user names, or all.
+    """Return the sheets that may be read: the sheet named by the user, or all sheets.
 
     Raises:
-        CatalogError: there is none of that name.
+        CatalogError: there is no sheet of that name.
     """
     if sheet and sheet not in names:
         raise CatalogError(f'{path.name} has no sheet "{sheet[:60]}"; its sheets are {_list(names)}. Name one of them.')
@@ -92,12 +92,12 @@ def name_sheets(path: Path, names: Sequence[str], sheet: str) -> Sequence[str]:
 def choose_sheet(
     path: Path, tops: Mapping[str, Sequence[Sequence[str]]], is_known: IsKnown
 ) -> tuple[str, int, tuple[str, ...]]:
-    """Return the sheet that looks most like a table of ads, which of its lines is the header, and what to say of the others.
+    """Return the sheet that looks most like a table of ads, the index of its header line, and notes about other sheets.
 
     tops: the first lines of each sheet.
 
     Raises:
-        CatalogError: none has text in it.
+        CatalogError: no sheet has any text.
     """
     tops = {name: lines for name, lines in tops.items() if any(cell.strip() for line in lines for cell in line)}
     if not tops:
@@ -111,10 +111,10 @@ def choose_sheet(
 
 
 def read_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of columns in a header, up to the last that is filled.
+    """Return the column names in a header, up to the last non-blank cell.
 
     Raises:
-        CatalogError: they are too many.
+        CatalogError: the table has too many columns.
     """
     names = tuple(cells[: max((at + 1 for at, cell in enumerate(cells) if cell.strip()), default=0)])
     if len(names) > MAX_COLUMNS:
@@ -123,12 +123,12 @@ def read_names(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_archive(path: Path, *, is_excel: bool = True) -> None:
-    """Refuse a workbook that would fill memory or disk, by what its archive says before anything is unpacked.
+    """Refuse a workbook that would fill memory or disk, by the sizes its archive declares before unpacking.
 
-    is_excel: False for those of other programs, whose parts have other names.
+    is_excel: False for workbooks of other programs, which have other member names.
 
     Raises:
-        CatalogError: not a workbook, protected by a password, too many entries, too large, or packed too tightly or oddly.
+        CatalogError: not a workbook, protected by a password, too many entries, too large, or an odd compression.
     """
     with path.open("rb") as file:
         start = file.read(8)
@@ -158,11 +158,11 @@ def check_archive(path: Path, *, is_excel: bool = True) -> None:
 
 @contextmanager
 def _open(path: Path, *, with_values: bool) -> Iterator[Any]:
-    """Open a workbook for streaming: saved values, or the formulas as written."""
-    import openpyxl  # heavy, so only when a workbook is read
+    """Open a workbook for streaming, with saved values or with formulas as written."""
+    import openpyxl  # heavy, imported only for workbooks
 
-    with warnings.catch_warnings(), path.open("rb") as file:  # as a file, since openpyxl judges paths by their suffix
-        warnings.simplefilter("ignore")  # openpyxl warns of styles and validations that it leaves out
+    with warnings.catch_warnings(), path.open("rb") as file:  # as a file object, since openpyxl judges paths by suffix
+        warnings.simplefilter("ignore")  # openpyxl warns about unsupported styles and validations
         book = openpyxl.load_workbook(file, read_only=True, data_only=with_values, keep_links=False, keep_vba=False)
         try:
             yield book
@@ -185,9 +185,9 @@ def _iter_lines(sheet: Any, first: int, width: int) -> Iterator[Sequence[Any]]:
 
 
 def _read_shown(cell: Any, formats: dict[int, str]) -> Any:
-    """Return a cell as text or number, marked where its format shows another: 0.0125 as a percentage, 7 as "007".
+    """Return a cell as text or number, marked where its format shows another text: 0.0125 as a percentage, 7 as "007".
 
-    formats: of the styles seen so far.
+    formats: number formats of the styles seen so far.
     """
     value = plain(cell.value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -208,7 +208,7 @@ def _read_shown(cell: Any, formats: dict[int, str]) -> Any:
 
 @lru_cache(maxsize=4096)
 def _pad_zeros(shape: str, value: int) -> str:
-    """Return a whole number as a format of zeros and letters shows it ("000", "AD-"0000), "" for any other format."""
+    """Return a whole number in a format of zeros and letters ("000", "AD-"0000), "" for any other format."""
     parts = _SHAPE.findall(shape.split(";")[0])
     if "".join(whole for whole, *_ in parts) != shape.split(";")[0]:
         return ""
@@ -224,12 +224,12 @@ def _pad_zeros(shape: str, value: int) -> str:
 
 
 def _is_rounded(value: float) -> bool:
-    """True for a number of more than the fifteen digits that a spreadsheet keeps, which may have been another."""
+    """Return whether a number has more than the fifteen digits that a spreadsheet keeps, so that it may be rounded."""
     return abs(value) >= _KEPT and value % 10 ** (len(f"{abs(value):.0f}") - _NUM_KEPT) == 0
 
 
 def plain_number(value: Any) -> Any:
-    """Return a whole number as such where a file knows no other numbers than floats, unless it was rounded."""
+    """Return a float as an integer if it is whole and not rounded, for files that store all numbers as floats."""
     return int(value) if isinstance(value, float) and value.is_integer() and not _is_rounded(value) else value
 
 
@@ -247,7 +247,7 @@ def plain(value: Any) -> Any:
 
 
 def _has_formulas(path: Path) -> bool:
-    """True when some sheet's XML has a formula element; the sheets are streamed, not held."""
+    """Return whether any sheet's XML has a formula element; sheets are streamed."""
     with ZipReader(path, Allowance(MAX_UNPACKED_BYTES, MAX_ENTRIES)) as archive:
         for entry in archive.members:
             if not entry.filename.startswith("xl/worksheets/"):

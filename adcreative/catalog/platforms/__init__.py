@@ -1,1 +1,1 @@
-"""Exports of ad platforms: what their columns are called, and how their rows and numbers are read."""
+"""Exports of ad platforms: their column names, and how their rows and numbers are read."""

@@ -1,9 +1,9 @@
-"""What the columns of ad platforms' exports are called: one YAML file a platform beside this module, read once.
+"""Column names in exports of ad platforms: one YAML file per platform next to this module, read once.
 
-A file maps, per language, one of our fields to the spellings seen for it, each with the key of its source or "unverified".
+A file maps, per language, each of our fields to the spellings seen for it, each with the key of its source or "unverified".
 Spellings are compared folded (see `fold_column`): case, accents, "_", "-", width and a currency suffix such as "(EUR)" do not
-matter. A spelling stands for its numbered forms too: "Headline" covers "Headline 1" to "Headline 15". A name that is missing
-can be given in a mapping file.
+matter. A spelling also covers its numbered forms: "Headline" covers "Headline 1" to "Headline 15". Unknown names can be given
+in a mapping file.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from adcreative.config import did_you_mean, read_packaged_yaml
 from adcreative.errors import ConfigError
 
 UNVERIFIED = "unverified"
-# Fields of which an ad may have several columns, all of which are its text.
+# Text fields that may have several columns per ad.
 PART_FIELDS = ("headline", "long_headline", "description", "primary_text")
-# what a column can be; "other": one that is known and not read
+# all field names; "other": a known column that is not read
 _FIELDS = frozenset((
     "ad_name", "ad_id", "ad_set", "ad_set_id", "ad_type", "campaign", "campaign_id", "file_name", "image_hash", "image_ref",
     "headline", "long_headline", "description", "primary_text", "cta", "brand", "category", "audience", "interest",
@@ -36,7 +36,7 @@ _ORDER = (
     "meta", "google", "tiktok", "linkedin", "pinterest", "snap", "microsoft", "amazon", "x", "spotify", "reddit", "yahoo_japan",
     "line", "naver", "library", "tables",
 )  # fmt: skip
-# A sign that several currencies share is taken off a name, and says none.
+# A sign shared by several currencies is removed from a name, but does not determine the currency.
 _SIGNS = {
     "€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "원": "KRW", "円": "JPY", "Rp": "IDR", "R$": "BRL", "$": "", "¥": "",
 }  # fmt: skip
@@ -49,7 +49,7 @@ MAX_NAME_CHARS = 150  # no platform has longer column names
 
 @dataclass(frozen=True)
 class Alias:
-    """The field that a spelling means, its rank among the spellings of the field (0 first), and where it was seen."""
+    """The field of a spelling, the spelling's rank among those of the field (0 first), and its source."""
 
     field: str
     rank: int
@@ -58,10 +58,10 @@ class Alias:
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """One ad platform's columns: languages maps a language code to folded spelling -> Alias.
+    """Columns of one ad platform: languages maps a language code to folded spelling -> Alias.
 
-    ad_set_is names the column of ours that an ad set or ad group is ("audience" or "ad_group"); clicks_order says which kind
-    of click is preferred; ad_report is how to get the report that lists ads.
+    ad_set_is: our column for an ad set or ad group ("audience" or "ad_group"); clicks_order: kinds of clicks, preferred first;
+    ad_report: how to get the report that lists ads.
     """
 
     key: str
@@ -73,7 +73,7 @@ class Platform:
 
 
 def fold_column(name: str) -> str:
-    """Return a header cell without case, accents, currency suffix and white space that differ from export to export."""
+    """Return a header cell in folded form: without case, accents, currency suffix and white space, which vary by export."""
     name = unicodedata.normalize("NFKC", " ".join(name.replace("\ufeff", "").split())).replace("\u2019", "'")
     folded = _PERCENT.sub("", _CURRENCY.sub("", name)).casefold()
     if folded.isascii() or not any("\u3040" <= letter <= "\u9fff" for letter in folded):
@@ -83,13 +83,13 @@ def fold_column(name: str) -> str:
 
 
 def read_currency(name: str) -> str:
-    """Return the currency code a header cell ends in, as in "Amount spent (EUR)" and "Spend(₹)", or ""."""
+    """Return the currency code at the end of a header cell, as in "Amount spent (EUR)" and "Spend(₹)", or ""."""
     found = _CURRENCY.search(unicodedata.normalize("NFKC", name[-20:].strip()))
     return _SIGNS.get(found.group(1), found.group(1)) if found else ""
 
 
 def split_number(folded: str) -> tuple[str, int]:
-    """Return a folded column name without the number it ends in, and the number (0: it ends in none up to 20)."""
+    """Return a folded column name without its final number, and the number (0: no final number up to 20)."""
     found = _NUMBERED.fullmatch(folded)
     if found and 1 <= int(found.group(2)) <= _MAX_PARTS:
         return found.group(1).strip(), int(found.group(2))
@@ -97,7 +97,7 @@ def split_number(folded: str) -> tuple[str, int]:
 
 
 def find_alias(spellings: Mapping[str, Alias], folded: str) -> Alias | None:
-    """Return what a folded column name means among `spellings`; numbered forms only for fields that have parts."""
+    """Return the meaning of a folded column name among `spellings`; numbered forms only for fields with parts."""
     if (alias := spellings.get(folded)) is not None:
         return alias
     stem, number = split_number(folded)
@@ -107,10 +107,10 @@ def find_alias(spellings: Mapping[str, Alias], folded: str) -> Alias | None:
 
 @cache
 def load_platforms() -> tuple[Platform, ...]:
-    """Read every platform's YAML file; the order is the one in which equally good matches are preferred.
+    """Read every platform's YAML file; the order is the preference among equally good matches.
 
     Raises:
-        ConfigError: a file names a field that we do not have.
+        ConfigError: a file names an unknown field.
     """
     folder = Path(__file__).parent
     return tuple(_load_platform(folder / f"{key}.yaml") for key in _ORDER)
@@ -137,7 +137,7 @@ def _load_platform(path: Path) -> Platform:
 
 @cache
 def all_spellings() -> Mapping[str, Alias]:
-    """Return folded spelling -> what it means on the platform and in the language named first."""
+    """Return folded spelling -> its meaning on the first platform and in the first language that have it."""
     found: dict[str, Alias] = {}
     for platform in load_platforms():
         for spellings in platform.languages.values():
@@ -148,5 +148,5 @@ def all_spellings() -> Mapping[str, Alias]:
 
 @lru_cache(maxsize=20_000)
 def is_known_column(name: str) -> bool:
-    """True when some platform has a column of that name."""
+    """Return whether any platform has a column of this name."""
     return len(name) <= MAX_NAME_CHARS and find_alias(all_spellings(), fold_column(name)) is not None

@@ -1,9 +1,9 @@
-"""Which of day, month and year stands first in the days of a file: one answer for the whole of it.
+"""Infer the order of day, month and year in a file: one order for the whole file.
 
-"01/11/2026" is the first of November or the eleventh of January. A file writes all its days alike, so the order is told by the
-whole column: by days that fit one order alone, by rows that would end before they start or lie in the future, by days that
-follow one another under one order and scatter over the year under the other, by the language of the header. Where nothing
-tells, the file is refused until somebody says which (`--dates`). A day that does not fit the order is no day.
+"01/11/2026" is the first of November or the eleventh of January. A file has one date format, so the order is inferred from the
+whole column: from days that fit only one order, from rows that would end before they start or lie in the future, from days that
+are consecutive under one order and scattered over the year under the other, and from the language of the header. An ambiguous
+file is refused until the user gives the order (`--dates`). A day that does not fit the order is invalid.
 """
 
 from __future__ import annotations
@@ -34,45 +34,45 @@ from adcreative.errors import CatalogError
 _SAID = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 _DAY_FIRST_LANGUAGES = frozenset(("de", "fr", "es", "it", "pt-BR", "nl", "pl", "id", "tr"))
 _YEAR_FIRST_LANGUAGES = frozenset(("ja", "ko", "zh", "zh-CN", "zh-TW", "zh-Hans", "zh-Hant"))
-_YEARS_BACK, _YEARS_AHEAD = 10, 1  # of years in two digits, from today
-_SAME_DAY = timedelta(days=1)  # what is today in one place is tomorrow in another
-_MIN_READ = 0.5  # of a column's cells, below which it holds no dates
-_MUCH = 10  # times as many rows against an order as against the other settle a file whose rows disagree
+_YEARS_BACK, _YEARS_AHEAD = 10, 1  # years with two digits, around today
+_SAME_DAY = timedelta(days=1)  # today in one time zone is tomorrow in another
+_MIN_READ = 0.5  # share of a column's cells that must be dates
+_MUCH = 10  # ratio of rows for one order against the other that settles a contradictory file
 _SPARSE, _SHORT_SPAN, _SCATTERED = 2, 7, 4
 _MIN_SORTED = _MANY = 4
 _MONTHS_A_YEAR = 12
 
 
 class DateVote:
-    """Takes the days of a file row by row, and then says how they are read. Memory grows with different days only.
+    """Collects the days of a file row by row, then decides how to read them. Memory grows only with distinct days.
 
     Args of the constructor:
-        language: of the header, "" unknown.
-        today: rows of results cannot lie after it; years in two digits lie around it.
-        is_past: whether the rows are of days that have been.
+        language: language of the header, "" unknown.
+        today: the latest day of result rows; years with two digits are close to it.
+        is_past: whether all days of the rows are in the past.
     """
 
     def __init__(self, *, language: str = "", today: date, is_past: bool = True) -> None:
         self._language, self._is_past, self._today = language, is_past, today
         self.years = (today.year - _YEARS_BACK, today.year + _YEARS_AHEAD)
-        self._open: Counter[Digits] = Counter()  # days that need an order, with how many rows have them
+        self._open: Counter[Digits] = Counter()  # ambiguous days, with the number of rows
         self._starts: set[Digits] = set()
-        self._whole: set[date] = set()  # days that say themselves which is which
+        self._whole: set[date] = set()  # unambiguous days
         self._texts: dict[Digits, str] = {}
         self.num_read = self._num_unread = self._num_steps = 0
         self._unread = self.serial = ""
         self._crossed: Counter[str] = Counter()  # rows that would end before they start
         self._last: dict[str, date] = {}
         self._steps: Counter[tuple[str, bool]] = Counter()  # from row to row, forwards and backwards
-        self._walked: Counter[tuple[str, bool]] = Counter()  # days from row to row, as they stand and swapped
+        self._walked: Counter[tuple[str, bool]] = Counter()  # days from row to row, as written and swapped
         self._earliest, self._latest = date.min, (today + _SAME_DAY if is_past else date.max)
 
     def limit(self, first: str, last: str) -> None:
-        """Take the span (YYYY-MM-DD) that the file says it covers; no day lies outside."""
+        """Set the range (YYYY-MM-DD) that the file states; no day is outside."""
         self._earliest, self._latest = date.fromisoformat(first), min(self._latest, date.fromisoformat(last))
 
     def add(self, start: Any, end: Any = None, *, number: int = 1) -> None:
-        """Take the first day of a row, and its last where it has one; `number` rows alike."""
+        """Add the first day of a row, and its last day if any, for `number` equal rows."""
         first, last = self._take(start, number), self._take(end, number)
         if isinstance(first, Digits):
             self._starts.add(first)
@@ -116,13 +116,13 @@ class DateVote:
                 self._last[order] = day
 
     def decide(self, given: str, name: str) -> DateReading:
-        """Return how the days are read.
+        """Return how to read the days.
 
         Args:
-            given: the order that the user said, "" for none. name: what messages call the file.
+            given: the order given by the user, "" for none. name: name of the file in messages.
         Raises:
-            CatalogError: nothing tells the order, rows disagree, or no day fits the order that was given.
-            ConfigError: there is no such order.
+            CatalogError: the order is ambiguous, rows contradict each other, or no day fits the given order.
+            ConfigError: an unknown order.
         """
         check_order(given)
         if given and self._num_unread and not self.num_read:
@@ -153,7 +153,7 @@ class DateVote:
         return DateReading(order=order, note=note, years=self.years)
 
     def _check_whole(self, name: str) -> str:
-        """Return a sentence on days that say themselves which is which, "" for none. Raises CatalogError."""
+        """Return a warning about unambiguous days, or "". Raises CatalogError."""
         if self._whole and all(day.day <= _MONTHS_A_YEAR for day in self._whole) and self._swaps_close("dmy"):
             said = f"its days lie close together only with day and month swapped, such as {say_day(max(self._whole))}"
             if max(self._whole) > self._latest:
@@ -162,7 +162,7 @@ class DateVote:
         return f"days are read as a spreadsheet counts them: {self.serial}." if self.serial else ""
 
     def _choose(self, name: str) -> str:
-        """Return the order that the days tell. Raises CatalogError."""
+        """Return the order inferred from the days. Raises CatalogError."""
         missed = {
             order: sum(number for one, number in self._open.items() if not as_day(one, order, self.years)) for order in ORDERS
         }
@@ -170,7 +170,7 @@ class DateVote:
         if fewest and next_fewest < _MUCH * fewest:
             raise CatalogError(self._describe_mixed(name))
         orders = self._without_impossible([order for order in ORDERS if missed[order] == fewest])
-        if "ymd" in orders and len(orders) > 1:  # two digits each: the year stands first where the language has it so
+        if "ymd" in orders and len(orders) > 1:  # two digits each: the year comes first where the language has that order
             orders = ["ymd"] if self._language in _YEAR_FIRST_LANGUAGES else [order for order in orders if order != "ymd"]
         if len(orders) == 1 or all(one.first == one.second for one in self._open):
             return orders[0]
@@ -183,9 +183,9 @@ class DateVote:
         raise CatalogError(self._describe_open(name))
 
     def _is_half_turned(self) -> bool:
-        """True when a spreadsheet may have taken days up to the 12th month first for dates, and left the others as text.
+        """Return whether a spreadsheet may have converted only the days that are valid month first, leaving the others as text.
 
-        Then every date has a day up to 12, and no text could be one.
+        In this case every date has a day up to 12, and no text is a valid date month first.
         """
         return (
             any(day.day != day.month for day in self._whole)
@@ -194,9 +194,9 @@ class DateVote:
         )
 
     def _swaps_close(self, order: str) -> bool:
-        """True when days lie or follow closer together with day and month swapped up to the 12th, or in the past only so.
+        """Return whether days are much closer together, or in the past only, with day and month swapped up to the 12th.
 
-        A spreadsheet that reads them the other way shows them so, and cannot swap the others.
+        A spreadsheet with the other date order shows days in this way, since it cannot swap the others.
         """
         days = {*self._whole, *(day for one in self._open if (day := as_day(one, order, self.years)))}
         others, swapped = sorted(days), sorted(map(_swap, days))
@@ -209,7 +209,7 @@ class DateVote:
         return is_dense or (self._num_steps >= _MANY and _SCATTERED * swapped_walk < walked)
 
     def _without_impossible(self, orders: Sequence[str]) -> list[str]:
-        """Return the orders without those under which a row lies outside the days that can be, or ends before it starts."""
+        """Return the orders under which no row is outside of the possible days or ends before it starts."""
         outside = {
             order: sum(
                 not self._earliest <= day <= self._latest for one in self._starts if (day := as_day(one, order, self.years))
@@ -220,9 +220,9 @@ class DateVote:
         return [order for order in kept if not self._crossed[order]] or kept
 
     def _is_sorted(self, order: str, other: str, days: dict[str, list[date]]) -> bool:
-        """True when the rows stand in order of their days, and under the other order do not.
+        """Return whether the rows are sorted by day under one order and not under the other.
 
-        A column sorted as text stands in order month first, whatever it means; so then its days must lie much closer, too.
+        A column sorted as text is always sorted month first; so for that order, days must also be much closer together.
         """
         mixed = {one: bool(self._steps[one, True]) and bool(self._steps[one, False]) for one in (order, other)}
         if mixed[order] or not mixed[other] or len(days[order]) < _MIN_SORTED:
@@ -258,15 +258,15 @@ def find_reading(
     source: TableSource, names: Sequence[str], *, name: str, given: str = "", language: str = "", is_past: bool = True,
     today: date | None = None,
 ) -> DateReading:  # fmt: skip
-    """Return how the days of a table are read, by all its rows; they are read through once when it has columns of days.
+    """Return how to read the days of a table; all rows are scanned once if the table has columns of days.
 
     Args:
-        names: our name of each column; those called day, date_start and date_end are read.
-        name: what messages call the table. given: "dmy", "mdy", "ymd" where the user said so. language: of the header.
-        is_past: whether rows tell what has been, so that none can lie in the future.
+        names: our name of each column; columns named day, date_start and date_end are read.
+        name: name of the table in messages. given: "dmy", "mdy", "ymd" if given by the user. language: language of the header.
+        is_past: whether rows are about the past, so that no day is in the future.
     Raises:
-        CatalogError: nothing tells the order of day and month, rows disagree, or none fits the given order.
-        ConfigError: there is no such order.
+        CatalogError: the order of day and month is ambiguous, rows contradict each other, or no row fits the given order.
+        ConfigError: an unknown order.
     """
     check_order(given)
     vote = DateVote(language=language, today=today or date.today(), is_past=is_past)
@@ -278,7 +278,7 @@ def find_reading(
     ends = [names.index("date_end")] if "date_end" in names else []
     if not starts and not ends:
         return _read_lines(vote, lines, given, name)
-    with contextlib.suppress(CatalogError):  # a later part cannot be read: reading itself will say so, at its row
+    with contextlib.suppress(CatalogError):  # a later part cannot be read: `read_rows` reports the error with its row
         for raw in source.read_rows():
             if raw.fault is None:
                 first, last = (
@@ -295,7 +295,7 @@ def find_reading(
 
 
 def _read_lines(vote: DateVote, lines: Sequence[str], given: str, name: str) -> DateReading:
-    """Return how days above a table without columns of days are read; where nothing tells, they are not."""
+    """Return how to read days above a table without columns of days; ambiguous days are skipped."""
     for parts in split_ranges(lines):
         if all(isinstance(parse_day(part), Digits) for part in parts):
             vote.add(*parts)
@@ -309,7 +309,7 @@ def _read_lines(vote: DateVote, lines: Sequence[str], given: str, name: str) -> 
 
 
 def _follow_closely(days: Sequence[date], others: Sequence[date]) -> bool:
-    """True when days lie close together that scatter under the other order; firsts of months do not scatter."""
+    """Return whether days are close together that scatter under the other order; firsts of months do not scatter."""
     if len(days) < 2 or all(day.day == 1 for day in others):
         return False
     span = _span(days)
@@ -317,7 +317,7 @@ def _follow_closely(days: Sequence[date], others: Sequence[date]) -> bool:
 
 
 def _swap(day: date) -> date:
-    """Return a day as a spreadsheet of the other order reads it: with day and month swapped, where there is such a month."""
+    """Return a day with day and month swapped, as misread by a spreadsheet of the other order, if the result is valid."""
     return date(day.year, day.day, day.month) if day.day <= _MONTHS_A_YEAR else day
 
 

@@ -1,6 +1,6 @@
-"""One cell as a day, as people and spreadsheets write it: "28.11.26", "11/28/2026", "28-Nov-26", "1. Nov. 2026", 46354.
+"""Parse one cell as a day, in all common notations: "28.11.26", "11/28/2026", "28-Nov-26", "1. Nov. 2026", 46354.
 
-Knows cells, not files: which of day and month stands first in numbers is told by the whole column (see `dates`).
+Knows single cells: the order of day and month is inferred from the whole column (see `dates`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from adcreative.config import did_you_mean
 from adcreative.errors import ConfigError
 
 ORDERS = ("dmy", "mdy", "ymd")
-_MAX_CHARS, _MAX_LINE_CHARS = 64, 500  # of a cell with a day, of a line above a header
+_MAX_CHARS, _MAX_LINE_CHARS = 64, 500  # maximum length of a cell with a day, and of a line above a header
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
 _SERIAL_START, _FIRST_SERIAL, _LAST_SERIAL = date(1899, 12, 30), 36_526, 73_050  # a spreadsheet's days: 2000 to 2099
 
@@ -29,7 +29,7 @@ _DIGITS = re.compile(r"(\d{1,2})\s*([./\-])\s*(\d{1,2})\s*\2\s*(?:(\d{4})(?!\d)|
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:\.0+)?")
 SERIAL = re.compile(r"(\d{5})(?:\.\d+)?")
 _WEEK = re.compile(r"(\d{4})-?W(\d\d)", re.IGNORECASE)
-# What may follow a day: the sign of a day, its short name, the time of day; anything else makes it two days, or none.
+# Text allowed after a day: a sign for "day", the weekday, the time of day; any other text means two days, or none.
 _BEHIND = re.compile(
     r"\s*[.日일]?\s*,?\s*(?:\([^\W\d]{1,15}\.?\)|[^\W\d]{2}\.?)?"
     r"(?:[T\s,]*\d{1,2}\s*[:.h]\s*\d\d(?:[:.]\d\d(?:[.,]\d+)?)?\s*(?:[ap]\.?\s?m\.?)?\s*[A-Z]{0,5}\s*"
@@ -50,7 +50,7 @@ _MONTHS = (
 
 
 class Digits(NamedTuple):
-    """A day in three numbers whose order is open; is_short: every number has at most two digits."""
+    """A day as three numbers of unknown order; is_short: every number has at most two digits."""
 
     first: int
     second: int
@@ -61,10 +61,10 @@ class Digits(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DateReading:
-    """How the days of one file are read: order is "dmy", "mdy" or "ymd", "" where no day needs one.
+    """How to read the days of one file: order is "dmy", "mdy" or "ymd", or "" if all days are unambiguous.
 
-    is_dated: the column holds days; else its texts stay as they are. note: a sentence for the user, "" when nothing was chosen.
-    years: first and last year that two digits may mean.
+    is_dated: the column holds days; else its text is unchanged. note: a sentence for the user, "" if there was no choice.
+    years: first and last year for two-digit years.
     """
 
     order: str = ""
@@ -73,9 +73,9 @@ class DateReading:
     years: tuple[int, int] = (2000, 2099)
 
     def read(self, cell: Any) -> str | None:
-        """Return the day as YYYY-MM-DD, "" for a blank cell, None for what is no day under this order.
+        """Return the day as YYYY-MM-DD, "" for a blank cell, None if the cell is not a day under this order.
 
-        Where the column holds no days, the cell's own text.
+        If the column holds no days, return the cell's text.
         """
         if is_blank(cell):
             return ""
@@ -87,18 +87,18 @@ class DateReading:
         return None if found is None else found.isoformat()
 
 
-UNORDERED = DateReading()  # days that say themselves which is which, such as 2026-11-01 and 1 Nov 2026
-AS_WRITTEN = DateReading(is_dated=False)  # for those who need no days
+UNORDERED = DateReading()  # unambiguous days, such as 2026-11-01 and 1 Nov 2026
+AS_WRITTEN = DateReading(is_dated=False)  # for callers that need no days
 
 
 def check_order(given: str) -> None:
-    """Refuse what is no order of days; "" is none. Raises ConfigError."""
+    """Refuse an unknown order of days; "" means no order. Raises ConfigError."""
     if given and given not in ORDERS:
         raise ConfigError(f'--dates must be dmy, mdy or ymd, got "{given[:40]}". {did_you_mean(given, ORDERS)}')
 
 
 def find_range(lines: Iterable[str], reading: DateReading) -> tuple[str, str]:
-    """Return the first and last day that lines above a header name, such as "November 1, 2026 - November 24, 2026"."""
+    """Return the first and last day in lines above a header, such as "November 1, 2026 - November 24, 2026"."""
     for parts in split_ranges(lines):
         days = [reading.read(part) for part in parts]
         if all(day and re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in days):
@@ -107,11 +107,11 @@ def find_range(lines: Iterable[str], reading: DateReading) -> tuple[str, str]:
 
 
 def split_span(cell: Any) -> Sequence[Any]:
-    """Return the first and last day of "1 Mar 2026 - 7 Mar 2026" or "2026-W14", not yet read; of another cell itself twice."""
+    """Return the unparsed first and last day of "1 Mar 2026 - 7 Mar 2026" or "2026-W14"; any other cell itself, twice."""
     if isinstance(cell, str):
         text = cell.strip()[:_MAX_CHARS]
         if found := _WEEK.fullmatch(text):
-            with contextlib.suppress(ValueError):  # a year has no such week
+            with contextlib.suppress(ValueError):  # the year has no such week
                 return [date.fromisocalendar(int(found[1]), int(found[2]), day) for day in (1, 7)]
         for parts in _split_range(text):
             if all(parse_day(part) is not None for part in parts):
@@ -120,14 +120,14 @@ def split_span(cell: Any) -> Sequence[Any]:
 
 
 def split_ranges(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield what may be two days with a dash or a word between them in lines above a header."""
+    """Yield possible pairs of days, separated by a dash or a word, in lines above a header."""
     for line in (whole[:_MAX_LINE_CHARS] for whole in lines):
         for text in (line, *re.findall(r"\(([^()]*)\)", line)):
             yield from _split_range(text)
 
 
 def _split_range(text: str) -> list[list[str]]:
-    """Return every way to read `text` as two dates with a dash or a word between them."""
+    """Return every split of `text` into two dates with a dash or a word in between."""
     ways = []
     for pattern in (
         r"\s+[-\u2013\u2014~]\s+|\uff5e|\u301c|～",
@@ -141,7 +141,7 @@ def _split_range(text: str) -> list[list[str]]:
 
 
 def parse_day(cell: Any) -> date | Digits | None:
-    """Return the day of a cell, its three numbers where their order is open, None where it is no day."""
+    """Return the day in a cell, its three numbers if their order is open, None if the cell is not a day."""
     if isinstance(cell, datetime):
         return cell.date()
     if isinstance(cell, date):
@@ -172,7 +172,7 @@ def _parse(text: str) -> date | Digits | None:
 
 @lru_cache(maxsize=65_536)
 def as_day(found: Digits, order: str, years: tuple[int, int]) -> date | None:
-    """Return the day that three numbers mean under an order, None when there is no such day."""
+    """Return the date of three numbers under an order, None if the date is invalid."""
     first, second, third = found[:3]
     if not order:
         return None

@@ -1,8 +1,8 @@
-"""One export's columns, and how a row of it becomes our columns.
+"""The column layout of one export, and the conversion of its rows to our columns.
 
-A layout is matched to a header once (see `matching`); `convert` then turns the cells of one row into our columns, or says why
-the row is left out. The click rate is read only where an export has no clicks: otherwise it follows from clicks and
-impressions, and a given one that disagrees is counted.
+A layout is matched to a header once (see `matching`); `convert` then turns the cells of one row into our columns, or returns
+the reason why the row is left out. The click rate is read only when an export has no clicks: otherwise it is computed from
+clicks and impressions, and disagreeing rates of the export are counted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NO_DAY, ROUNDED = "day that does not fit the others", "ad named by an id that a 
 IGNORE = "ignore"
 TEXT_FIELDS = ("headline", "long_headline", "description", "primary_text")
 IDENTITY_FIELDS = ("ad_name", "ad_id", *TEXT_FIELDS, "file_name", "asset")
-# Breakdowns: whom, where and when an ad was shown to, in and on. They become the creative's context.
+# Breakdowns: whom, where, when and on what device an ad was shown. They become the creative's context.
 SEGMENT_FIELDS = (
     "age", "gender", "device", "country", "region", "language", "weekday", "hour", "interest", "objective", "keyword",
     "search_term", "match_type", "network", "publisher", "ad_type", "business",
@@ -46,7 +46,7 @@ _HEADLINE_JOINT, _BODY_JOINT = " | ", " "
 
 
 def find_fault(values: Mapping[str, Any]) -> str:
-    """Return what is wrong with the figures of a row that `convert` gave, "" for nothing."""
+    """Return the fault in the figures of a row converted by `convert`, or ""."""
     for name in ("impressions", "clicks"):
         count = finite(values[name])
         if values[name] is not None and (count is None or not 0 <= count <= _MAX_COUNT or count != int(count)):
@@ -84,12 +84,12 @@ def _show(value: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformLayout:
-    """How to read one export: names has one entry a column ("" is not read), several where an ad has several headlines.
+    """How to read one export: names has one entry per column ("" is not read), repeated when an ad has several headlines.
 
-    parts holds the positions of text columns in reading order. clicks_from is "" where clicks are counted, else the rate
-    ("ctr", "cpc") they are computed from; rate_unit is what that rate is multiplied by, roas_unit the return on ad spend.
-    outcomes says which field conversions and revenue come from. numbers and dates: how those are read; date_range covers rows
-    without days. broken_down: breakdown fields that most rows fill in. repeated: fields that several columns mean.
+    parts: positions of text columns in reading order. clicks_from: "" if clicks are counted, else the rate ("ctr", "cpc") from
+    which clicks are computed; rate_unit: factor from this rate to a share; roas_unit: the same for the return on ad spend.
+    conversions_field, revenue_field: source fields of these figures. numbers, dates: how to read numbers and days; date_range:
+    the dates of rows without days. broken_down: breakdown fields that most rows fill in. repeated: fields with several columns.
     """
 
     platform: str
@@ -115,23 +115,23 @@ class PlatformLayout:
 
     @property
     def has_results(self) -> bool:
-        """True when rows tell impressions and clicks."""
+        """Whether rows have impressions and clicks."""
         return "impressions" in self.names and bool(self.clicks_column)
 
     def read_dates(self, source: TableSource, given: str, name: str) -> PlatformLayout:
-        """Return the layout with how the days of its file are read, by all rows; `given` where the user said the order.
+        """Return the layout with the date order of its file, inferred from all rows, or `given` by the user.
 
         Raises:
-            CatalogError, ConfigError: as `find_reading`; `name` is what messages call the file.
+            CatalogError, ConfigError: as `find_reading`; `name` is the name of the file in messages.
         """
         found = find_reading(source, self.names, name=name, given=given, language=self.language, is_past=self.has_results)
         return replace(self, dates=found, date_range=find_range(getattr(source, "preamble", ()), found))
 
     def read_numbers(self, source: TableSource, name: str, *, decimals: str = "", rates: str = "") -> PlatformLayout:
-        """Return the layout with how the numbers of its file are read, by all rows; `decimals` and `rates` as the user says.
+        """Return the layout with the number format of its file, inferred from all rows; `decimals` and `rates` from the user.
 
         Raises:
-            CatalogError, ConfigError: as `find_numbers` and `find_unit`; two columns of one name hold different figures.
+            CatalogError, ConfigError: as `find_numbers` and `find_unit`; or two columns of one name hold different figures.
         """
         numbers = find_numbers(source, self.names, name=name, given=decimals)
         found = replace(self, numbers=numbers)
@@ -150,7 +150,7 @@ class PlatformLayout:
         return replace(found, notes=tuple(notes))
 
     def iter_rates(self, source: TableSource) -> Iterator[Rate]:
-        """Yield the click rate of each row, with what is known of its clicks by the cost per click."""
+        """Yield the click rate of each row, with its clicks estimated from the cost per click."""
         for raw in read_unbroken(source):
             row = self._by_field(raw.cells)
             number = finite(self.numbers.amount(row.get(self.clicks_from)))
@@ -161,7 +161,7 @@ class PlatformLayout:
             yield Rate(cell=row.get(self.clicks_from), number=number, impressions=impressions, clicks=clicks)
 
     def find_left_out(self, source: TableSource, name: str) -> LeftOut:
-        """Return which rows of the file are totals, subtotals, copies or nameless, by all rows. Raises as `find_left_out`."""
+        """Return the rows of the file that are totals, subtotals, copies or unnamed. Raises as `find_left_out`."""
         lines = (line for raw in read_unbroken(source) if (line := self._line(raw.row, raw.cells)) is not None)
         return find_left_out(lines, table=name)
 
@@ -175,7 +175,7 @@ class PlatformLayout:
         counts = self._counts(raw)
         figures = (
             counts["impressions"], None if self.clicks_from else counts["clicks"], counts["spend"],
-            None if self.conversions_field == "results" else counts["conversions"],  # of kinds that are not added up
+            None if self.conversions_field == "results" else counts["conversions"],  # results of different kinds are not summed
             None if self.revenue_field == "roas" else counts["revenue"],
         )  # fmt: skip
         said = {name: "" if means_all(raw.get(name)) else str(raw.get(name, "")) for name in self._said}
@@ -190,12 +190,12 @@ class PlatformLayout:
 
     @cached_property
     def _said(self) -> tuple[str, ...]:
-        """Our names of the columns that hold neither figures nor days."""
+        """Our names of the columns without figures or days."""
         others = COUNTS | AMOUNTS | {"", "day", "date_start", "date_end"}
         return tuple(name for name in dict.fromkeys(self.names) if name not in others)
 
     def _used_fields(self) -> tuple[str, ...]:
-        """Return the fields whose columns decide what an ad did, and which ad it is."""
+        """Return the fields whose columns give an ad's results and identity."""
         sources = (self.clicks_from or self.clicks_field, self.conversions_field, self.revenue_field)
         return ("impressions", "spend", "ad_name", "ad_id", *filter(None, sources))
 
@@ -203,9 +203,9 @@ class PlatformLayout:
         return self.has_results and len(cells) > 3 and sum(not is_blank(cell) for cell in cells) == 1
 
     def convert(self, cells: Sequence[Any]) -> dict[str, Any] | str:
-        """Return our columns (with campaign, ad_set, ad_id, conversions, revenue, ctr_off) of a row, or why it is no ad.
+        """Return our columns (with campaign, ad_set, ad_id, conversions, revenue, ctr_off) of a row, or the reason for no ad.
 
-        "context" holds the row's segments; texts of an ad's several headlines are joined by " | ".
+        "context" holds the row's segments; several headlines of an ad are joined by " | ".
         """
         raw = self._by_field(cells)
         if self._is_footer(cells):
@@ -227,7 +227,7 @@ class PlatformLayout:
         values["brand"] = values["brand"] or raw.get("business", "")
         self._place(values, raw)
         for at, (name, default) in enumerate(zip(("date_start", "date_end"), self.date_range, strict=True)):
-            given = raw.get("day") or raw.get(name)  # a row of one day also says the span of the whole report
+            given = raw.get("day") or raw.get(name)  # a row of one day also has the date range of the whole report
             values[name] = self.dates.read(split_span(given)[at] if self.dates.is_dated else given) if given else default
         if values["date_start"] is None or values["date_end"] is None:
             return NO_DAY
@@ -243,7 +243,7 @@ class PlatformLayout:
         return found
 
     def _is_rounded(self, raw: Mapping[str, Any], cells: Sequence[Any]) -> bool:
-        """True for an ad that is named by nothing but an id that a spreadsheet rounded."""
+        """Return whether the only identifier of an ad is an id rounded by a spreadsheet."""
         is_named = any(name in raw for name in IDENTITY_FIELDS)
         return not is_named and any(is_rounded(cell) for name, cell in zip(self.names, cells, strict=True) if name in _NAMES)
 
@@ -288,7 +288,7 @@ class PlatformLayout:
         return round(impressions * rate * self.rate_unit) if impressions is not None else None
 
     def _place(self, values: dict[str, Any], raw: Mapping[str, Any]) -> None:
-        """Fill in platform, placement, audience and context; where the platform is known, its own "platform" is a placement."""
+        """Set platform, placement, audience and context; with a known platform, the "platform" column is a placement."""
         publisher = raw.get("publisher", "")
         values["platform"] = self.platform or publisher
         values["placement"] = values["placement"] or (publisher if self.platform else "") or raw.get("network", "")
@@ -307,7 +307,7 @@ class PlatformLayout:
         values["context"] = context
 
     def _is_ctr_off(self, raw: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[bool, bool]:
-        """Return whether the export's own click rate is not what the counts give: read as percent, and as a share."""
+        """Return whether the export's click rate disagrees with the counts: read as percent, and read as a share."""
         if self.clicks_from or not self.rate_field:
             return False, False
         given = finite(self.numbers.amount(raw.get(self.rate_field)))

@@ -1,4 +1,4 @@
-"""Reports that list no ads: what such a file is, and which report to export instead. Their names are data (`reports.yaml`)."""
+"""Recognise reports that list no ads, and name the report to export instead. Report names are data (`reports.yaml`)."""
 
 from __future__ import annotations
 

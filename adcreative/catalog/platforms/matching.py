@@ -1,7 +1,7 @@
-"""Which columns of a header are which, on which platform and in which language.
+"""Match the columns of a header to our fields, a platform and a language.
 
-Columns are told by their names (see `columns`). All rows settle what names leave open: which kind of click has numbers in it.
-How numbers and days are written is told by all rows (see `number_votes` and `dates`).
+Columns are matched by name (see `columns`). All rows decide ambiguities of names: which kind of clicks has numbers. Formats of
+numbers and days are inferred from all rows (see `number_votes` and `dates`).
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ TARGETS = (*COLUMNS, *(name for name in (*_OTHER_TARGETS, *SEGMENT_COLUMNS) if n
 
 @dataclass(frozen=True)
 class _Recognised:
-    """What each column of a header means: alias (None: unknown) one entry a column, by the best platform and language."""
+    """The matched columns of a header: aliases has one entry per column (None: unknown), by the best platform and language."""
 
     platform: Platform
     language: str
     aliases: tuple[Alias | None, ...]
-    is_certain: bool  # some column belongs to this platform and hardly another
+    is_certain: bool  # some column belongs to this platform and to few others
 
 
 def match_layout(
@@ -61,14 +61,14 @@ def match_layout(
     *,
     needs_results: bool = True,
 ) -> PlatformLayout | None:
-    """Return the layout of a platform export, or None when impressions, clicks or whatever names an ad are not found.
+    """Return the layout of a platform export, or None without impressions, clicks or an identifier of ads.
 
     Args:
-        header: the column names as they stand in the file.
-        mapping: column name -> our name, from the user's file; goes before what we know ("ignore": do not read).
-        preamble: lines that stood above the header; one may hold the dates.
-        rows: the cells of all rows, by which the columns with numbers are told; read through once.
-        needs_results: False takes a list of ads without impressions and clicks too, when it has their words or pictures.
+        header: the column names as in the file.
+        mapping: column name -> our name, from the user's file; overrides known names ("ignore": do not read).
+        preamble: the lines above the header; one may hold the dates.
+        rows: the cells of all rows, which show the columns with numbers; scanned once.
+        needs_results: False also accepts a list of ads without impressions and clicks, if it has words or pictures.
     """
     given = {fold_column(name): column for name, column in (mapping or {}).items()}
     recognised = _recognise(header)
@@ -109,19 +109,19 @@ def match_layout(
 
 
 def find_fields(header: Sequence[str]) -> dict[str, str]:
-    """Return field -> column name of all that is known in a header, whether or not it lists ads."""
+    """Return field -> column name for all known columns of a header, whether or not the table lists ads."""
     recognised = _recognise(header)
     places = _place_columns(header, recognised.aliases, {})
     return {column: header[positions[0]].strip() for column, positions in places.items()}
 
 
 def find_platform(header: Sequence[str]) -> Platform:
-    """Return the platform whose column names fit a header best."""
+    """Return the platform whose column names match a header best."""
     return _recognise(header).platform
 
 
 def count_known(header: Sequence[str]) -> int:
-    """Return how many columns of a header some platform has."""
+    """Return the number of header columns known on any platform."""
     return sum(alias is not None for alias in _recognise(header).aliases)
 
 
@@ -149,7 +149,7 @@ def _recognise(header: Sequence[str]) -> _Recognised:
 
 
 def _count_owners(platforms: Sequence[Platform], own: Platform, folded: str) -> int:
-    """Return how many platforms have a column of that name: `own`, and those where it was seen in a real header."""
+    """Return the number of platforms with a column of this name: `own`, and platforms where a real header had it."""
     others = (other.languages.values() for other in platforms if other is not own)
     return 1 + sum(any(_is_verified(find_alias(spellings, folded)) for spellings in languages) for languages in others)
 
@@ -178,7 +178,7 @@ def _place_columns(
 
 
 def _order_parts(header: Sequence[str], places: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Return the positions of each text field's columns in reading order: by their number, then as they stand."""
+    """Return the positions of each text field's columns in reading order: by number, then by position."""
     return {
         name: tuple(sorted(places[name], key=lambda at: (split_number(fold_column(header[at]))[1], at)))
         for name in PART_FIELDS
@@ -187,7 +187,7 @@ def _order_parts(header: Sequence[str], places: Mapping[str, tuple[int, ...]]) -
 
 
 class _Cells:
-    """What stands in the columns of a table, by all of its rows: how many cells are filled, and which hold a number but 0."""
+    """Statistics over the cells of a table's columns: numbers of filled cells, and columns with a nonzero number."""
 
     def __init__(self, places: Mapping[str, tuple[int, ...]], rows: Iterable[Sequence[Any]]) -> None:
         self.num_rows = 0
@@ -214,7 +214,7 @@ class _Cells:
 def _choose_clicks(
     places: Mapping[str, tuple[int, ...]], platform: Platform, cells: _Cells, *, is_given: bool
 ) -> tuple[str, str]:
-    """Return the kind of clicks to take and the rate that belongs to it ("" when there is none); the user's choice first."""
+    """Return the kind of clicks to use and its click rate ("" if there is none); the user's choice comes first."""
     order = ("clicks",) if is_given else (*platform.clicks_order, *_CLICK_RATES)
     names = [name for name in order if name in places]
     counted = [name for name in names if name in cells.with_count]
@@ -240,23 +240,23 @@ def _choose_derived(places: Mapping[str, tuple[int, ...]], cells: _Cells) -> str
 
 
 def _has_number(cell: Any, *, is_count: bool = False) -> bool:
-    """True when a cell is a number other than 0, whatever its decimal sign."""
+    """Return whether a cell is a number other than 0, with any decimal sign."""
     return any(read_marks(cell, is_count=is_count)) if isinstance(cell, str) else bool(finite(cell))
 
 
 def _choose_filled(places: Mapping[str, tuple[int, ...]], names: Sequence[str], cells: _Cells) -> str:
-    """Return the first of `names` whose column has a number but 0, else the first not empty, else ""."""
+    """Return the first of `names` whose column has a nonzero number, else the first column that is not empty, else ""."""
     there = [name for name in names if name in places and (cells.is_filled(name) or not cells.num_rows)]
     return next((name for name in there if name in cells.with_number), there[0] if there else "")
 
 
 def _find_repeated(places: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Return what several columns are taken for, with their places; texts may have several."""
+    """Return the fields matched by several columns, with positions; text fields may have several."""
     return {name: positions for name, positions in places.items() if len(positions) > 1 and name not in PART_FIELDS}
 
 
 def _tell_blank(header: Sequence[str], places: Mapping[str, tuple[int, ...]], clicks: str, cells: _Cells) -> tuple[str, ...]:
-    """Return that the column of clicks is empty where another one is not: platforms leave the cell of a zero empty."""
+    """Return a note if the chosen column of clicks has more blank cells than another: platforms leave zeros blank."""
     fuller = [
         name for name in _CLICK_RATES if name in cells.with_count and cells.num_filled[name] > cells.num_filled.get(clicks, 0)
     ]
@@ -270,7 +270,7 @@ def _tell_blank(header: Sequence[str], places: Mapping[str, tuple[int, ...]], cl
 def _describe(
     header: Sequence[str], places: Mapping[str, tuple[int, ...]], source: str, derived: str, conversions: str, revenue: str
 ) -> tuple[str, ...]:
-    """Return what the user should know of the choice: where clicks, conversions and revenue come from."""
+    """Return notes on the sources of clicks, conversions and revenue."""
     notes = []
     if source:
         column = header[places[source][0]].strip()

@@ -1,9 +1,9 @@
-"""Which decimal sign the numbers of a file have: one answer for the whole of it.
+"""Infer the decimal sign of the numbers in a file: one sign for the whole file.
 
-"1.234" is a thousand or a little more than one. A file writes all its numbers alike, so the sign is told by every column of
-numbers together: by cells that are a number under one sign alone ("1.234,56", "0,021", "12.5"), by counts, which have no
-decimals. Where that is not enough, the file is refused until somebody says which (`--decimals`). A cell that is no number under
-the sign is no number.
+"1.234" is a thousand or a little more than one. A file has one number format, so the sign is inferred from all number columns
+together: from cells that are a number under only one sign ("1.234,56", "0,021", "12.5"), and from counts, which have no
+decimals. An ambiguous file is refused until the user gives the sign (`--decimals`). A cell that is not a number under the sign
+is invalid.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ AMOUNTS = frozenset((
 ))  # fmt: skip
 _SAID = {POINT: "a decimal point", COMMA: "a decimal comma"}
 _OTHER = {POINT: COMMA, COMMA: POINT}
-_MUCH = 20  # times as many cells for a sign as for the other settle a file whose cells disagree
-_MOST = 0.8  # of the cells of a column that nobody knows, from which it holds numbers
+_MUCH = 20  # ratio of cells for one sign against the other that settles a contradictory file
+_MOST = 0.8  # share of an unknown column's cells from which the column holds numbers
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class _Cell:
 
 @dataclass
 class _Tally:
-    """What the cells of a column, or of several, say: for each sign the cells that need it, and those that any sign fits."""
+    """Evidence from the cells of one or more columns: cells that need each sign, and cells that fit both signs."""
 
     proofs: dict[str, int] = field(default_factory=lambda: {POINT: 0, COMMA: 0})
     proof: dict[str, _Cell] = field(default_factory=dict)
-    open_counts: dict[str, _Cell] = field(default_factory=dict)  # the mark in it -> the first such cell
+    open_counts: dict[str, _Cell] = field(default_factory=dict)  # ambiguous mark -> the first such cell
     open_amounts: dict[str, _Cell] = field(default_factory=dict)
-    decimal_counts: set[str] = field(default_factory=set)  # signs with which counts are written with decimals, as "24.0"
+    decimal_counts: set[str] = field(default_factory=set)  # signs under which counts have decimals, as "24.0"
     num_filled: int = 0
     num_read: int = 0
 
@@ -76,21 +76,21 @@ class _Tally:
 
 
 def check_decimals(given: str) -> None:
-    """Refuse what is no decimal sign; "" is none. Raises ConfigError."""
+    """Refuse an unknown decimal sign; "" means none. Raises ConfigError."""
     if given and given not in DECIMALS:
         raise ConfigError(f'--decimals must be point or comma, got "{given[:40]}". {did_you_mean(given, DECIMALS)}')
 
 
 def find_numbers(source: TableSource, names: Sequence[str], *, name: str, given: str = "") -> NumberReading:
-    """Read all of a table and return how its numbers are read.
+    """Scan a whole table and return how to read its numbers.
 
     Args:
-        names: what each column is taken for, "" for none.
-        name: what messages call the table.
-        given: "point" or "comma" where the user said it, else "".
+        names: the field of each column, "" for none.
+        name: name of the table in messages.
+        given: "point" or "comma" if given by the user, else "".
     Raises:
-        CatalogError: the cells fit both signs and the difference matters, or they contradict each other.
-        ConfigError: `given` is neither.
+        CatalogError: the cells fit both signs and the difference matters, or the cells contradict each other.
+        ConfigError: `given` is neither "point" nor "comma".
     """
     check_decimals(given)
     if given:
@@ -108,7 +108,7 @@ def find_numbers(source: TableSource, names: Sequence[str], *, name: str, given:
 
 
 def guess_numbers(cells: Iterable[Any]) -> NumberReading:
-    """Return how most of some cells are read, of which nobody knows which are counts; with a point where none tells."""
+    """Return how to read most cells of unknown kind; with a decimal point if no cell decides."""
     tally = _Tally()
     for cell in cells:
         if isinstance(cell, str):
@@ -117,7 +117,7 @@ def guess_numbers(cells: Iterable[Any]) -> NumberReading:
 
 
 def _count_cells(source: TableSource, names: Sequence[str]) -> tuple[_Tally, _Tally]:
-    """Return what the columns of numbers say that we know, and what further columns say that hold numbers."""
+    """Return the evidence from known number columns, and from other columns that hold numbers."""
     tallies = {at: _Tally() for at, name in enumerate(names) if name in COUNTS or name in AMOUNTS or not name}
     for raw in read_unbroken(source):
         for at, tally in tallies.items():
@@ -137,7 +137,7 @@ def _count_cells(source: TableSource, names: Sequence[str]) -> tuple[_Tally, _Ta
 
 
 def _leading(tally: _Tally) -> str:
-    """Return the sign that has far more cells for it than the other, "" where neither has."""
+    """Return the sign with far more evidence than the other, or ""."""
     for sign in (POINT, COMMA):
         if tally.proofs[sign] and tally.proofs[sign] >= _MUCH * tally.proofs[_OTHER[sign]]:
             return sign
@@ -158,7 +158,7 @@ def _by_proof(tally: _Tally, name: str) -> NumberReading:
 
 
 def _by_counts(tally: _Tally, name: str) -> NumberReading:
-    """Return how numbers are read where every mark stands before three digits: counts have no decimals, so theirs groups."""
+    """Return how to read numbers whose marks all precede three digits: in counts, such a mark groups digits."""
     mark, cell = next(iter(tally.open_counts.items()))
     if len(tally.open_counts) > 1:
         raise _ask(cell, name, "and no other number tells")

@@ -1,7 +1,7 @@
-"""One cell as a number, as people write it: "1.234,56 €", "1,234.56", "1 234", "(12.50)", "3,56 %", "< 10%".
+"""Parse one cell as a number, in all common notations: "1.234,56 €", "1,234.56", "1 234", "(12.50)", "3,56 %", "< 10%".
 
-Knows cells, not files: whether a point or a comma is the decimal sign is told by the whole file (see `number_votes`). Under one
-of the two a cell is a number or it is none; nothing is taken out of a text to make one.
+Knows single cells: the decimal sign is inferred from the whole file (see `number_votes`). Under a given sign a cell either is a
+number or is not; no characters are dropped to make one.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _MULTIPLES = frozenset(
     ("k", "m", "b", "g", "t", "mn", "mm", "bn", "tn", "mio", "mio.", "mrd", "mrd.", "tsd", "tsd.", "mil", "mln", "mld", "tys",
      "tys.", "jt", "rb", "lakh", "cr", "cr.", "bin", "万", "億", "亿", "千", "百万", "만", "천", "억")
 )  # fmt: skip
-# Digits in threes behind one and the same mark, the first group without a leading zero; with a point for decimals also in twos
-# before the last three, as in India.
+# Groups of three digits with a uniform mark, the first group without a leading zero; with a decimal point also groups of two
+# before the last three digits, as in India.
 _SHAPES = {
     POINT: r"(?:[0-9]+|[1-9]\d{0,2}(?:(?P<mark>[,' ])\d{3})(?:(?P=mark)\d{3})*|[1-9]\d?(?:,\d\d)+,\d{3})(?:\.\d*)?|\.\d+",
     COMMA: r"(?:[0-9]+|[1-9]\d{0,2}(?:(?P<mark>[.' ])\d{3})(?:(?P=mark)\d{3})*)(?:,\d*)?|,\d+",
@@ -39,7 +39,7 @@ _READ = {decimal: re.compile(shape) for decimal, shape in _SHAPES.items()}
 
 
 class Meanings(NamedTuple):
-    """What a text means with a decimal point and with a decimal comma; None where it is no number so."""
+    """Values of a text with a decimal point and with a decimal comma; None where the text is not a number."""
 
     point: float | None
     comma: float | None
@@ -50,15 +50,15 @@ NONE = Meanings(None, None)
 
 @dataclass(frozen=True, kw_only=True)
 class NumberReading:
-    """How the numbers of one file are read: decimal is "." or ",". note: a sentence for the user, or ""."""
+    """Number format of one file: decimal is "." or ",". note: a sentence for the user, or ""."""
 
     decimal: str = POINT
     note: str = ""
 
     def amount(self, cell: Any) -> Any:
-        """Return a money amount, a rate or a number of conversions as float, None when blank, else the cell itself.
+        """Return a money amount, a rate or a number of conversions as float, None for a blank cell, else the cell itself.
 
-        A percentage comes without its sign ("3,56 %" is 3.56), what stands in brackets below zero.
+        Percentages are returned without the sign ("3,56 %" is 3.56); values in brackets are negative.
         """
         if is_blank(cell):
             return None
@@ -68,7 +68,7 @@ class NumberReading:
         return cell if found is None else found
 
     def count(self, cell: Any) -> Any:
-        """Return a whole number ("1.234", "1 234", "7.0"), None when blank, else the cell itself."""
+        """Return a whole number ("1.234", "1 234", "7.0"), None for a blank cell, else the cell itself."""
         if is_blank(cell):
             return None
         if not isinstance(cell, str):
@@ -81,27 +81,27 @@ class NumberReading:
         return found.point if self.decimal == POINT else found.comma
 
 
-PLAIN = NumberReading()  # a point before decimals
+PLAIN = NumberReading()  # decimal point
 
 
 def is_blank(value: Any) -> bool:
-    """True for a cell that says nothing: empty, a dash, "n/a", an Excel error, NaN."""
+    """Return whether a cell has no value: empty, a dash, "n/a", an Excel error, NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and value.strip().casefold() in BLANK
 
 
 def finite(value: Any) -> float | None:
-    """Return a number as float when it is one and finite, else None."""
+    """Return a finite number as float, else None."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300 and value == value:
         return float(value)
     return None
 
 
 def read_marks(text: str, *, is_count: bool = False) -> Meanings:
-    """Return what a text means under both decimal signs.
+    """Return the values of a text under both decimal signs.
 
-    is_count: a whole number without a unit, and without a zero in front ("007" is a name, "000" the end of a number).
+    is_count: accept only whole numbers without unit or leading zero ("007" is a name, "000" the end of a number).
     """
     return _read_marks(text, is_count) if len(text) <= _MAX_CHARS else NONE
 
@@ -117,7 +117,7 @@ def _read_marks(text: str, is_count: bool) -> Meanings:
     units = [unit.casefold() for unit in (found["unit"], found["behind"]) if unit]
     if any(unit in _MULTIPLES for unit in units) or (is_count and (units or text[0] in "<>\u2264\u2265~")):
         return NONE
-    is_price = text.rstrip("-").endswith((".", ","))  # "12,-" has no cents, and is not below zero
+    is_price = text.rstrip("-").endswith((".", ","))  # "12,-" has no cents, and is not negative
     is_negative = bool(found["open"] or "-" in (found["sign"], found["inner"]) or (found["after"] and not is_price))
     values = [_read(found["core"], found["power"] or "", decimal, is_count) for decimal in (POINT, COMMA)]
     return Meanings(*(None if value is None else -value if is_negative else value for value in values))

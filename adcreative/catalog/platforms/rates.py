@@ -1,8 +1,8 @@
-"""Whether a column of click rates holds percent or shares: one answer for the whole column.
+"""Infer whether a column of click rates holds percent or shares: one unit for the whole column.
 
-"0.12" is 0.12 % or 12 %. A column holds one of the two throughout, which is told by a percent sign in its name or all cells, by
-a workbook that shows shares as percentages, by clicks that follow from spend and cost per click, by a rate above 1, by what the
-platform is known to write. Where nothing tells, the file is refused until somebody says which (`--rates`).
+"0.12" is 0.12 % or 12 %. A column has one unit, which is inferred from a percent sign in its name or all cells, from workbook
+formats that show shares as percentages, from clicks computed from spend and cost per click, from a rate above 1, and from the
+known format of the platform. An ambiguous file is refused until the user gives the unit (`--rates`).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from adcreative.errors import CatalogError, ConfigError
 
 PERCENT, SHARE = 0.01, 1.0
 UNITS = {"percent": PERCENT, "share": SHARE}
-IN_PERCENT = frozenset(("meta",))  # platforms whose exports write click rates in percent without a sign
+IN_PERCENT = frozenset(("meta",))  # platforms whose exports have click rates in percent without a sign
 _SIGNS = re.compile(r"[%\uff05\ufe6a]")
 _NAMED = re.compile(
     r"[%\uff05\ufe6a]|\b(?:percent|percentage|pct|prozent|pourcent|porcentaje|porcentagem|percentuale|procent)\b", re.I
 )
-_HIGH_SHARE = 0.3  # no ads are clicked so often
-_MOST = 0.95  # of the rows that clicks follow from
-_CLOSE, _CLICK = 0.02, 1.0  # a click rate is rounded, and so is the cost per click
+_HIGH_SHARE = 0.3  # no ads have such a click rate
+_MOST = 0.95  # share of the rows with clicks known from the cost per click
+_CLOSE, _CLICK = 0.02, 1.0  # click rates and costs per click are rounded
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """One row: the cell, the number in it (None: none), and the impressions and clicks that are known otherwise."""
+    """One row: the cell, its number (None: no number), and impressions and clicks known from other columns."""
 
     cell: Any
     number: float | None
@@ -40,20 +40,20 @@ class Rate:
 
 
 def check_rates(given: str) -> None:
-    """Refuse what is no unit of rates; "" is none. Raises ConfigError."""
+    """Refuse an unknown unit of rates; "" means none. Raises ConfigError."""
     if given and given not in UNITS:
         raise ConfigError(f'--rates must be percent or share, got "{given[:40]}". {did_you_mean(given, UNITS)}')
 
 
 def find_unit(rates: Iterable[Rate], column: str, *, name: str, given: str = "", platform: str = "") -> tuple[float, str]:
-    """Return what the numbers of a column of click rates are multiplied by to be shares, and why.
+    """Return the factor that converts a column of click rates to shares, and the reason.
 
     Args:
-        column: its name in the file. name: what messages call the file.
-        given: "percent" or "share" where the user said it, else "". platform: whose export it is, "" unknown.
+        column: name of the column in the file. name: name of the file in messages.
+        given: "percent" or "share" if given by the user, else "". platform: platform of the export, "" unknown.
     Raises:
-        CatalogError: nothing tells which of the two it holds, or it holds both.
-        ConfigError: `given` is neither.
+        CatalogError: the unit is ambiguous, or the column mixes both units.
+        ConfigError: `given` is neither "percent" nor "share".
     """
     check_rates(given)
     seen = _Seen()
@@ -82,10 +82,10 @@ def find_unit(rates: Iterable[Rate], column: str, *, name: str, given: str = "",
 
 
 def find_return_unit(source: TableSource, at: int, numbers: NumberReading, name: str) -> float:
-    """Return what a column of returns on spend is multiplied by: those in percent, by name or cells, are shares by 0.01.
+    """Return the factor of a column of returns on spend: 0.01 for percent, by column name or cells.
 
     Raises:
-        CatalogError: it holds both.
+        CatalogError: the column mixes both units.
     """
     seen = _Seen()
     for raw in read_unbroken(source):
@@ -95,7 +95,7 @@ def find_return_unit(source: TableSource, at: int, numbers: NumberReading, name:
 
 
 def _check_alike(seen: _Seen, column: str, name: str, given: str = "") -> None:
-    """Refuse a column of which some cells say that they are percent and others do not. Raises CatalogError."""
+    """Refuse a column in which only some cells show percent. Raises CatalogError."""
     if (given == "percent" and seen.num_shown) or (given == "share" and seen.num_signs):
         raise CatalogError(f'{name}: the column "{column}" shows percent otherwise than --rates {given} says; leave it out.')
     if not given and sum(map(bool, (seen.num_signs, seen.num_shown, seen.num_plain))) > 1:
@@ -105,7 +105,7 @@ def _check_alike(seen: _Seen, column: str, name: str, given: str = "") -> None:
 
 
 class _Seen:
-    """What the rows of a column said."""
+    """Evidence from the rows of a rate column."""
 
     def __init__(self) -> None:
         self.largest = 0.0
@@ -128,5 +128,5 @@ class _Seen:
             self._num_close[unit] += abs(clicks - rate.clicks) <= _CLICK + _CLOSE * rate.clicks
 
     def fits(self, unit: float) -> bool:
-        """True when nearly all rows whose clicks are known have the rate that they give in this unit."""
+        """Return whether the rates agree, in this unit, with the known clicks of nearly all rows."""
         return self._num_known > 0 and self._num_close[unit] >= _MOST * self._num_known

@@ -1,4 +1,4 @@
-"""Columns of one meaning: where they say the same, the first is read; where figures differ, nobody can tell which is meant."""
+"""Columns with the same meaning: equal columns are read once; differing figures are refused as ambiguous."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from adcreative.catalog.platforms.number_votes import AMOUNTS, COUNTS
 from adcreative.catalog.platforms.numbers import NumberReading, is_blank
 from adcreative.errors import CatalogError
 
-_HAVE_ONE = ("impressions", "spend", "clicks")  # whatever their column is called; others have kinds, such as unique link clicks
+_HAVE_ONE = ("impressions", "spend", "clicks")  # under any column name; other figures have kinds, such as unique link clicks
 
 
 def check_repeated(
     source: TableSource, repeated: Mapping[str, Sequence[int]], used: Collection[str], numbers: NumberReading, name: str
 ) -> list[str]:
-    """Return a sentence for each meaning that several columns have.
+    """Return a sentence for each field with several columns.
 
     Args:
-        repeated: what such columns are taken for -> their places, the one that is read first. used: what must not be open.
-        numbers: how numbers are read. name: what messages call the table.
+        repeated: field -> positions of its columns, the one that is read first. used: fields that must not be ambiguous.
+        numbers: how to read numbers. name: name of the table in messages.
     Raises:
-        CatalogError: two columns of one name differ, or two of impressions, clicks or spend, and what they hold is used.
+        CatalogError: two columns of one name, or two of impressions, clicks or spend, differ, and the field is used.
     """
     notes = []
     for field, (first, *others) in repeated.items():
@@ -48,7 +48,7 @@ def _list(source: TableSource, places: Sequence[int]) -> str:
 
 
 def _find_difference(source: TableSource, field: str, places: Sequence[int], numbers: NumberReading) -> int:
-    """Return the first row whose cells differ in these columns, 0 for none."""
+    """Return the first row with different cells in these columns, 0 for none."""
 
     def read(cell: Any) -> Any:
         if is_blank(cell):

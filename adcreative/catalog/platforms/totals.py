@@ -1,9 +1,8 @@
-"""Rows of a table that are no ads of their own: totals, subtotals, copies, rows without a name. One answer for every reader.
+"""Find rows that are not single ads: totals, subtotals, copies, rows without a name. The same rule for every reader.
 
-A total must be proven: it is called one, or lacks a name, a day or a value of a breakdown, and its figures are the sums of the
-rows that it stands for: those above it, or those that agree with it in all that it says. What is called so without being a sum
-is an ad ("Total: Sale" is a brand), and an ad that happens to be the sum of others has a name. What is taken out is told by its
-name and row.
+A total must be proven: the row is named a total, or lacks a name, a day or a breakdown value, and its figures are the sums of
+the rows it covers: the rows above, or the rows with the same values. A row named like a total without being a sum is an ad
+("Total: Sale" is a brand), and so is a named ad whose figures happen to be a sum. Removed rows are reported by name and row.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _OTHER_WORDS = "итого|всего|totalt|i alt|yhteensä|celkem|összesen|σ
 _ENDS_IN_A_WORD = re.compile(  # "Account total", "TOTAL (3 ads)", "Summe aller Anzeigen"
     rf"(?:.*\s)?(?:{_WORDS}|{_OTHER_WORDS})(?:\s*[(\[].*|\s+(?:aller|całkowita|wszystkich)\b.*)?", re.IGNORECASE
 )
-_STEM = re.compile(  # "red Total" and "Total red" stand for red
+_STEM = re.compile(  # "red Total" and "Total red" cover the rows of red
     rf"(.*\S)\s*[:：\-]?\s+(?:{_WORDS}|{_OTHER_WORDS})|(?:{_WORDS}|{_OTHER_WORDS})\s*[:：\-]?\s+(.*\S)", re.IGNORECASE
 )
 _ALL = frozenset(
@@ -48,14 +47,14 @@ _ALL = frozenset(
      "総計", "全部", "全部 (默认)", "전체", "모두", "semua", "tümü", "hepsi")
 )  # fmt: skip
 _MAX_NAME = 200
-_MIN_PARTS = 2  # rows that a total with a surname ("Total - Winter") is the sum of; one alone may be its equal by chance
-NUM_COUNTS = 2  # of a row's figures, impressions and clicks: they add up exactly
+_MIN_PARTS = 2  # rows summed by a total with a suffix ("Total - Winter"); a single row may be equal by chance
+NUM_COUNTS = 2  # of a row's figures, impressions and clicks: sums are exact
 _ROUNDED, _WHOLE_ROUNDED = 0.005, 0.5  # money is rounded in each row, to cents or to whole units
 _MAX_SHOWN = 3
-_MANY_SHOWN = 100  # impressions from which two rows agree in every cell only because one is a copy
-_COPIED, _BLANK = 1 / 3, 0.2  # of the rows, from which small ones are copies, and blank names are those of the row above
+_MANY_SHOWN = 100  # impressions from which two equal rows are a copy
+_COPIED, _BLANK = 1 / 3, 0.2  # shares of rows: small equal rows are copies; blank names repeat the name above
 
-_TOLD = {  # of one row, of several
+_TOLD = {  # singular, plural
     TOTAL_ROW: ("is the sum of others, and no ad", "are sums of others, and no ads"),
     SUBTOTAL: ("is the sum of an ad's rows over a breakdown, and no ad", "are sums of ads' rows over a breakdown, and no ads"),
     COPY: ("agrees with an earlier row in every cell and is counted once",
@@ -75,12 +74,11 @@ Figures = tuple[float | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What a row says of itself, read as the file writes it.
+    """One row of a table, as the file writes it.
 
-    name: what names its ad, "" for nothing; label: its first cell, by which it is told. figures: impressions, clicks, then what
-    else can be added up; None where the cell is blank. ad and parts: what else the row says, and its day and values of
-    breakdowns, "" for all of them, in the order of the columns. mark: of its cells, by which copies are known; empty where
-    equal rows are no copies.
+    name: identifier of the ad, "" for none; label: the first cell, used in messages. figures: impressions, clicks, then other
+    additive figures; None for a blank cell. ad and parts: further fields of the ad, and the day and breakdown values, "" for
+    all of them, in column order. mark: hash of the cells, for finding copies; empty where equal rows are not copies.
     """
 
     row: int
@@ -98,7 +96,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """The rows that are no ads, by number with the reason, and sentences that name them and those that only look so."""
+    """Rows that are not ads, row number -> reason, and sentences about these rows and about rows that only look like totals."""
 
     rows: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -108,19 +106,19 @@ NOTHING = LeftOut()
 
 
 def is_total(value: Any) -> bool:
-    """True for a name that a total may have, such as "Total: Ads", "Gesamtsumme", "All" or "Results from 12 ads"."""
+    """Return whether a total may have this name, such as "Total: Ads", "Gesamtsumme", "All" or "Results from 12 ads"."""
     return (
         isinstance(value, str) and len(value) < _MAX_NAME and (_TOTAL.fullmatch(value.strip()) is not None or means_all(value))
     )
 
 
 def means_all(value: Any) -> bool:
-    """True for a breakdown's cell that stands for all its values."""
+    """Return whether a breakdown cell stands for all values."""
     return isinstance(value, str) and value.strip().casefold() in _ALL
 
 
 def say_when(row: Mapping[str, Any], names: Collection[str]) -> str:
-    """Return the day of a row as it stands, "" where it is of several days or says none, "-" where its table has no days."""
+    """Return the day of a row as written, "" for several days or none, "-" if the table has no days."""
     if not {"day", "date_start"} & {*names}:
         return "-"
     first = row.get("date_start")
@@ -129,17 +127,17 @@ def say_when(row: Mapping[str, Any], names: Collection[str]) -> str:
 
 
 def mark_row(cells: Iterable[Any]) -> bytes:
-    """Return 16 bytes that rows share only when they agree in every cell."""
+    """Return a 16-byte hash over all cells of a row."""
     return hashlib.blake2b("\0".join(map(str, cells)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def find_left_out(lines: Iterable[Line], *, needs_name: bool = True, table: str = "the table") -> LeftOut:
-    """Return which rows of a table are totals, subtotals or copies; memory grows with the rows.
+    """Return the rows of a table that are totals, subtotals or copies; memory grows with the rows.
 
-    needs_name: rows without a name are left out, too, whether or not they are sums. table: what messages call it.
+    needs_name: rows without a name are left out, too, whether or not they are sums. table: name of the table in messages.
 
     Raises:
-        CatalogError: many rows have no name, as in a pivot table that names an ad in the first of its rows alone.
+        CatalogError: many rows have no name, as in a pivot table that names an ad only in its first row.
     """
     lines = _drop_sparse(list(lines))
     kept, copies = _part_copies(lines)
@@ -174,7 +172,7 @@ def find_left_out(lines: Iterable[Line], *, needs_name: bool = True, table: str 
 
 
 def _drop_sparse(lines: list[Line]) -> list[Line]:
-    """Return the rows with what fewer than half of them fill in taken for no part of a breakdown."""
+    """Return the rows without breakdown fields that fewer than half of the rows fill in."""
     num = len(lines[0].parts) if lines else 0
     sparse = [at for at in range(num) if 2 * sum(bool(line.parts[at]) for line in lines) < len(lines)]
     if not sparse:
@@ -183,7 +181,7 @@ def _drop_sparse(lines: list[Line]) -> list[Line]:
 
 
 def _tell(lines: Sequence[Line], one: str, several: str) -> str:
-    """Return a sentence that names rows, "" for none."""
+    """Return a sentence with the names of rows, "" for no rows."""
     if not lines:
         return ""
     more = f" and {len(lines) - _MAX_SHOWN} more" if len(lines) > _MAX_SHOWN else ""
@@ -193,7 +191,7 @@ def _tell(lines: Sequence[Line], one: str, several: str) -> str:
 def _part_copies(lines: Sequence[Line]) -> tuple[list[Line], list[Line]]:
     """Return the rows without copies, and the copies.
 
-    Small ads may agree by chance; once a row of many impressions stands twice, or many rows do, the file holds copies.
+    Small ads may be equal by chance; once a row with many impressions occurs twice, or many rows do, the file has copies.
     """
     repeated = _find_repeated(lines)
     is_much = len(repeated) >= max(_MIN_PARTS, _COPIED * len(lines))
@@ -204,7 +202,7 @@ def _part_copies(lines: Sequence[Line]) -> tuple[list[Line], list[Line]]:
 
 
 def _find_repeated(lines: Sequence[Line]) -> list[Line]:
-    """Return the rows that agree with an earlier one in every cell."""
+    """Return the rows that are equal to an earlier row in every cell."""
     seen: set[bytes] = set()
     repeated = []
     for line in lines:
@@ -215,7 +213,7 @@ def _find_repeated(lines: Sequence[Line]) -> list[Line]:
 
 
 class _Sums:
-    """Sums of figures by column, and whether a row is them."""
+    """Column sums of figures, and the comparison with a row."""
 
     def __init__(self) -> None:
         self.clear()
@@ -234,7 +232,7 @@ class _Sums:
             self._is_whole[at] &= float(figure or 0.0).is_integer()
 
     def is_in(self, line: Line) -> bool:
-        """True when a row's figures are the sums; counts exactly, money within what rounding each row does."""
+        """Return whether a row's figures are the sums; counts exactly, money within rounding of each row."""
         least = 1 if not line.name or means_all(line.name) or _BARE.fullmatch(line.name) else _MIN_PARTS
         if self._num < least or not line.figures[0]:
             return False
@@ -246,7 +244,7 @@ class _Sums:
 
 
 def _last_that_is_a_sum(ads: Sequence[Line], left_out: Mapping[int, str]) -> list[Line]:
-    """Return the last row, where it is the sum of all others by chance or is a total that nobody called one."""
+    """Return the last row if it is the sum of all others: an unnamed total, or a coincidence."""
     kept = [line for line in ads if line.row not in left_out]
     whole = _Sums()
     for line in kept[:-1]:
@@ -264,19 +262,19 @@ def _says_total(text: str) -> bool:
 
 
 def may_be_total(line: Line) -> bool:
-    """True for a row with delivery that lacks a name, a day or a value of a breakdown, or begins or ends like a total."""
+    """Return whether a row has delivery and lacks a name, a day or a breakdown value, or has "total" at an end of its name."""
     return bool(line.figures[0]) and (not line.name or not all(line.parts) or _says_total(line.name))
 
 
 class _Groups:
-    """Sums over the rows that agree in some of what they say."""
+    """Sums over rows with the same values in some fields."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
         self._sums: dict[tuple[int, ...], defaultdict[tuple[str, ...], _Sums]] = {}
 
     def hold(self, line: Line) -> bool:
-        """True when a row is the sum of those that it names, or that agree with it in all that it says."""
+        """Return whether a row is the sum of the rows it names, or of the rows with the same values."""
         said, unnamed = (*line.ad, *line.parts), replace(line, name="")
         if (named := self.find_named(line)) is not None and named.is_in(unnamed):
             return True
@@ -292,7 +290,7 @@ class _Groups:
         return bool(places) and self._sums[places][tuple(said[at] for at in places)].is_in(probe)
 
     def find_named(self, line: Line) -> _Sums | None:
-        """Return the sums of the rows that a total names, None where there are none."""
+        """Return the sums of the rows named by a total, None if there are no such rows."""
         found = _STEM.fullmatch(line.name.strip()[:_MAX_NAME])
         return self._by_value.get((found[1] or found[2]).casefold()) if found else None
 
@@ -306,9 +304,9 @@ class _Groups:
 
 
 def _find_totals(lines: Sequence[Line], found: Collection[int]) -> set[int]:
-    """Return the rows called a total, or nothing, that are a sum: of the rows above since the last one, of all, or `found` so.
+    """Return the totals by name, without a name, or in `found`, that are a sum: of the rows since the last total, or of all.
 
-    The sum of all stands first or last, where others of its kind may stand beside it.
+    The sum of all rows is at the start or the end, where other totals may be next to it.
     """
     found = {line.row for line in lines if line.row in found}
     is_named = [not line.name or _is_called_total(line.name) or line.row in found for line in lines]
