@@ -1,4 +1,4 @@
-"""The models that the editor works with, and what it asks of each. Loads no torch by itself."""
+"""The models of the editor, and the functions that query them. Imports no torch by itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stylegan.latents.directions.labelled import DirectionSet
     from stylegan.photo.session import FaceEditSession
 
-BUTTON_STD = 0.1  # log-odds that a new button leaves unexplained, assumed: ctr/changes.py calibrates words and picture only
+BUTTON_STD = 0.1  # unexplained log-odds of a new button, assumed: ctr/changes.py calibrates words and picture only
 
 
 class NewLayout(Protocol):
@@ -35,16 +35,16 @@ class NewLayout(Protocol):
     def is_message(self) -> bool: ...
 
     def draw(self, creative: Creative) -> np.ndarray:
-        """Return its picture [H, W, 3] uint8 with the words of a creative.
+        """Return the picture [H, W, 3] uint8 of this layout with the words of a creative.
 
         Raises:
-            CreativeError: they do not fit.
+            CreativeError: the words do not fit.
         """
 
 
 @dataclass(frozen=True)
 class FoundLayouts:
-    """New layouts of an ad, and why there are no more: parts that are not sure."""
+    """New layouts of an ad, and why there are no more: the uncertain parts."""
 
     layouts: tuple[NewLayout, ...] = ()
     why: str = ""
@@ -55,8 +55,8 @@ def predict_uplift(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of the change in log-odds against the first creative, [N-1] each.
 
-    They are the predictor's own, which was calibrated on real pairs of ads. No predictor has learnt how far the effect of a
-    new button comes true, so BUTTON_STD^2 is added to the variance where the button differs.
+    Both are the predictor's own, calibrated on real pairs of ads. No predictor has learnt the effect of a
+    new button, so BUTTON_STD^2 is added to the variance where the button differs.
     """
     mean, std = (np.asarray(part, dtype=np.float64) for part in predictor.predict_change(creatives, features))
     has_new_button = np.array([one.cta != creatives[0].cta for one in creatives[1:]], dtype=np.float64)
@@ -68,8 +68,8 @@ def pool_opinions(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.n
 
         mean = average of the means,   variance = average of the variances + variance of the means
 
-    the moments of their equal mixture: what one model does not know the others do not know either (all see the same kind of
-    data), and where they contradict each other less is known.
+    These are the moments of the models' equal mixture: the models share their uncertainty (all see the same kind of data), and
+    disagreement adds to it.
     """
     return means.mean(axis=0), np.sqrt(np.square(stds).mean(axis=0) + means.var(axis=0))
 
@@ -92,7 +92,7 @@ def open_face_session(
 
 
 def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], codec: Any, directions: DirectionSet) -> Sequence[Any]:
-    """Return the faces, with a refusal on bystanders and on those that the directions were not made for, such as drawings."""
+    """Return the faces, with a refusal for bystanders and for faces unsuited to the directions, such as drawings."""
     from stylegan.photo.session import refuse_unfit, spare_bystanders
 
     return refuse_unfit(image_u8, spare_bystanders(faces), codec, directions)
@@ -100,15 +100,15 @@ def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], codec: Any, directi
 
 @dataclass(frozen=True, kw_only=True)
 class EditorTools:
-    """The models of one edit, loaded.
+    """The loaded models of one edit.
 
-    predictor and judge guide the search and choose among what it found; the auditor, which has no part in the choice, reports
-    on it (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background stays,
-    without a text_reader the words in a picture are not read and not set.
-    compose_layouts: makes new layouts of an ad from its parts; None: there are none.
-    visible_changes: direction -> least change of its measure that people see (`stylegan.faces.visible_changes`).
-    prepared: cache of fonts and grounds of the latest pictures; with it a thread works these out beside a search.
-    consents: who permits which face edits; the empty book permits synthetic persons only. today: the date they are held to.
+    predictor and judge guide the search and choose among its edits; the auditor, which takes no part in the choice, reports on
+    the chosen edit (`decision/judge.py`). Without a copywriter no new words are written, without a scene_painter the background
+    is kept, without a text_reader the words in a picture are neither read nor set. compose_layouts: composes new layouts of an
+    ad from its parts; None: no new layouts. visible_changes: direction -> least visible change of its measure
+    (`stylegan.faces.visible_changes`). prepared: cache of fonts and grounds of the latest pictures, filled by a background
+    thread during a search. consents: who permits which face edits; the empty book permits synthetic persons only. today: the
+    date of the consent check.
     """
 
     extractor: FeatureExtractor

@@ -1,13 +1,13 @@
-"""One ad, opened for editing once: search an edit of it, take another one, put words of one's own on it.
+"""One ad, opened for editing once: search an edit, choose another edit, set the user's own words.
 
-    1. open       read its words, open its faces, write lines, measure how the picture reacts to each edit (preparation/)
-    2. search     propose candidates, score them, render those that could be the best (search/, scoring/)
+    1. open       read its words, open its faces, write lines, measure the picture's response to each edit (preparation/)
+    2. search     propose candidates, score them, render the contenders for the best (search/, scoring/)
     3. decide     compose the finalists at full size, extract and score them again with two models, ask the third (decision/)
 
-Predictor and judge guide the search together (their pooled lower bound), so that what only one of them believes is not
-followed. Every rate in a result comes from final pixels and words, never from the search's own estimates; that of an edit
-is the original's, moved by the change that the three models together let expect, so that rates and uplift say the same.
-Loads no torch by itself; models come in through EditorTools.
+Predictor and judge guide the search together (their pooled lower bound), so that an edit favoured by only one of them is not
+followed. Every rate in a result comes from final pixels and words, never from the search's own estimates; the rate of an edit
+is the original's, moved by the change expected from all three models, so that rates and uplift agree.
+Imports no torch by itself; models are passed in as EditorTools.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ __all__ = ["EditOutcome", "EditorConfig", "EditorTools", "Session", "SessionSett
 
 @dataclass(frozen=True, kw_only=True)
 class EditOutcome:
-    """An edit and its evidence: data alone, which can be pickled, kept and sent. Its Session draws the pictures of its plans.
+    """An edit and its evidence: plain data that can be pickled, stored and sent. Its Session draws the pictures of its plans.
 
     image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
-    inverted and not edited; None when no face was opened. verdict: None when no edit reached the auditor. plan: what was done
-    to the picture; None when the ad is kept, or the picture is the user's own. plans: of the alternatives, in their order.
-    search: what the search found. lines: what it chose among. asked: the settings it was made with; directions: the names of
-    the face edits that were asked for and permitted.
+    inverted and not edited; None when no face was opened. verdict: None when no edit reached the auditor. plan: the changes of
+    the picture; None when the ad is kept, or the picture is the user's own. plans: of the alternatives, in their order.
+    search: result of the search. lines: candidate lines. asked: settings of the edit; directions: names of
+    the requested and permitted face edits.
     """
 
     result: EditResult
@@ -81,7 +81,7 @@ class EditOutcome:
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
-        """The best distinct edits that were found, the largest lower bound first; also when the ad is kept."""
+        """The best distinct edits of the search, the largest lower bound first; also when the ad is kept."""
         return self.result.alternatives
 
     @property
@@ -93,10 +93,10 @@ class EditOutcome:
 def open_session(
     creative: Creative, settings: SessionSettings, models: EditorTools, should_stop: ShouldStop | None = None
 ) -> Session:
-    """Open a creative for editing: its words, permission and faces, the lines to choose from, and what may change how far.
+    """Open a creative for editing: words, permission, faces, candidate lines, and the range of each change.
 
     Args:
-        should_stop: asked now and then; True leaves out what is not written, painted or measured yet.
+        should_stop: polled; True skips everything not yet written, painted or measured.
     Raises:
         CreativeError: the creative cannot be read, or a face session cannot be opened.
     """
@@ -109,7 +109,7 @@ def open_session(
         lines, unset = keep_settable(lines, opened, should_stop or never)
         space, surrogate = measure_space(opened, lines, models.visible_changes)
     if work is not None:
-        work.result()  # raises what the thread raised
+        work.result()  # raises the thread's exception
     return Session(
         opened=opened, lines=lines, space=space, surrogate=surrogate, models=models, settings=settings,
         notes=(*filter(None, [opened.unread]), *notes), unset=unset, seconds=time.monotonic() - started_s,
@@ -118,10 +118,10 @@ def open_session(
 
 @dataclass(kw_only=True, eq=False)
 class Session:
-    """A creative opened for editing, by `open_session`: what may change in it, with which models, as asked for by the settings.
+    """A creative opened for editing by `open_session`: the search space, the models, and the settings.
 
-    lines, space: what the search chooses among. surrogate: None when the picture stays as it is. notes: what the user should
-    know of the opening. unset: why new lines cannot stand in the picture. seconds: what opening and search took.
+    lines, space: choices of the search. surrogate: None when the picture cannot change. notes: remarks for the user about
+    the opening. unset: why new lines cannot be set in the picture. seconds: duration of opening and search.
     """
 
     opened: EditableCreative
@@ -134,17 +134,17 @@ class Session:
     unset: tuple[Problem, ...] = ()
     seconds: float = 0.0
     _found: SearchResult | None = field(default=None, repr=False)
-    _ranked: tuple[Finalist, ...] = field(default=(), repr=False)  # what can be chosen, a look last
+    _ranked: tuple[Finalist, ...] = field(default=(), repr=False)  # what can be chosen, looks last
 
     def search(
         self, *, progress: Rounds | None = None, should_stop: ShouldStop | None = None,
         show_best: Callable[[Creative], None] | None = None,
     ) -> EditOutcome:  # fmt: skip
-        """Search an edit that should raise the click rate; keep the creative as it was when none survives.
+        """Search an edit with a higher predicted click rate; keep the creative unchanged when no edit passes the verdict.
 
         Args:
             progress: called as progress(generation, generations, best lower bound of uplift so far, in log-odds).
-            should_stop: asked between generations; True ends the search, and what was found until then is judged as usual.
+            should_stop: polled between generations; True ends the search, and the results so far are judged as usual.
             show_best: called with the best edit so far, composed at full size, whenever the search finds a better one.
         """
         started_s, config = time.monotonic(), self.settings.config
@@ -162,10 +162,10 @@ class Session:
         return replace(outcome, result=replace(outcome.result, seconds=self.seconds))
 
     def choose(self, idx: int, *, is_forced: bool = False) -> EditOutcome:
-        """Deliver one of the alternatives of the search instead, or keep the ad when it does not survive the same verdict.
+        """Deliver one of the alternatives of the search instead, or keep the ad when the verdict rejects the alternative.
 
         Args:
-            is_forced: deliver it whatever the verdict says, which the result then states.
+            is_forced: deliver it regardless of the verdict, which the result then states.
         """
         found, chosen = self._searched, self._ranked[idx]
         verdict = self._audit(chosen)
@@ -182,16 +182,16 @@ class Session:
         self, outcome: EditOutcome, headline: str, description: str, *, is_forced: bool = True,
         own_u8: np.ndarray | None = None,
     ) -> EditOutcome:  # fmt: skip
-        """Put other words on an edit, and ask all three models about its final pixels and words again.
+        """Set other words on an edit, and score the final pixels and words again with all three models.
 
-        Button and every other change of the edit stay; words that stand in the picture become the new ones, or the result says
-        why not. The user's words are used whatever the models and the rules say, and the result says what both do: the change
-        that is expected, with its interval, a loss as a loss.
+        Button and every other change of the edit stay; words in the picture are replaced, or the result says
+        why not. The user's words are used regardless of models and rules, and the result states the findings of both: the
+        expected change, with its interval, a loss as a loss.
 
         Args:
             outcome: an edit of this session's creative; not modified.
-            is_forced: False keeps the creative as it came when the models see no gain, and the reason says so.
-            own_u8: a picture [H, W, 3] of the user's own in place of the edit's, of which nothing is left then.
+            is_forced: False keeps the original creative when the models predict no gain, and the reason says so.
+            own_u8: a picture [H, W, 3] of the user that replaces the picture of the edit.
         Raises:
             CreativeError: the picture cannot be read.
         """
@@ -233,7 +233,7 @@ class Session:
         )  # fmt: skip
 
     def _doubts(self, edited: EditResult, **words: str) -> Iterator[Problem]:
-        """Yield what the rules say of words that are not those of an edit."""
+        """Yield the problems that the rules find in words that an edit did not write."""
         for kind, text in words.items():
             is_new = text and text != getattr(edited, f"{kind}_edited")
             if is_new and (problems := self.settings.wording.check(self.creative, kind, text)):
@@ -241,7 +241,7 @@ class Session:
 
     @property
     def creative(self) -> Creative:
-        """The ad as it came, its empty fields read in its picture."""
+        """The original ad, with empty fields read in its picture."""
         return self.opened.creative
 
     @property
@@ -261,14 +261,14 @@ class Session:
         return 0.0 if self._control_u8 is None else predict_control_change(self.opened, self._control_u8, self.models.predictor)
 
     def _scorer(self, *predictors: ClickModel) -> CandidateScorer:
-        """Return what scores candidates by the pooled opinion of these models."""
+        """Return the scorer of candidates by the pooled prediction of these models."""
         return CandidateScorer(
             self.opened.creative, self.opened.features, space=self.space, lines=self.lines, predictors=predictors,
             surrogate=self.surrogate, config=self.settings.config,
         )  # fmt: skip
 
     def _showing(self, second_opinion: Scorer, show: Callable[[Creative], None]) -> Scorer:
-        """Return the second opinion, which is asked about the best candidate after each generation, showing each new one."""
+        """Return the second opinion, called with the best candidate after each generation, wrapped to show each new best."""
         shown: list[list[float]] = []
 
         def ask(candidates: list[Individual]) -> list[Any]:
@@ -280,8 +280,8 @@ class Session:
         return ask
 
     def _rank(self, found: SearchResult) -> tuple[Finalist | None, tuple[Finalist, ...]]:
-        """Score the best of what was found from final pixels; return the edit to put before the auditor, and all that can be
-        chosen instead."""
+        """Score the best edits of a search from final pixels; return the edit for the auditor, and all edits that can be chosen
+        instead."""
         config = self.settings.config
         chosen = choose_finalists(self._plans(found.front), num_finalists=config.num_finalists)
         finalists = score_finalists(self.opened, chosen, self.lines, self.models, config)
@@ -299,10 +299,10 @@ class Session:
         listed = [] if picked is None else [picked.plan]
         listed += choose_versions([one.plan for one in scored], listed, config.num_finalists - len(listed), most_faces)
         ranked = [one for one in scored if any(one.plan is plan for plan in listed)]
-        return picked, tuple(sorted(ranked, key=lambda one: one.plan.kind == "look"))  # a look comes last
+        return picked, tuple(sorted(ranked, key=lambda one: one.plan.kind == "look"))  # looks come last
 
     def _plans(self, edits: Sequence[Individual]) -> list[EditPlan]:
-        """Return what edits do; where no results tell the worth of each, one thing: words, one edit of one face, or light."""
+        """Return the plans of edits; without the account's results each plan is one change: words, a face edit, or light."""
         plans = self.space.plans(edits)
         if self.settings.level.is_known:
             return plans
@@ -320,7 +320,7 @@ class Session:
 
     @cached_property
     def _single(self) -> list[Individual]:
-        """An edit for each end of each direction of a face and of each adjustment, scored."""
+        """Scored edits of one change each, for each end of each face direction and of each adjustment."""
         single, scorer = self.space.single_changes(), self._scorer(self.models.predictor, self.models.judge)
         for one, score in zip(single, scorer(single) if single else (), strict=True):
             one.set_fitness(score)
@@ -339,7 +339,7 @@ class Session:
         *,
         is_own_choice: bool = False,
     ) -> EditOutcome:
-        """Return the outcome with an edit, or with the original when there is none or the verdict keeps it."""
+        """Return the outcome with an edit, or with the original when there is no edit or the verdict rejects it."""
         opened = self.opened
         final = finish_edit(opened, edit) if edit is not None else None
         result = build_result(opened, final, verdict, self.models, self.settings.config, self._control_change)
@@ -358,7 +358,7 @@ class Session:
         )  # fmt: skip
 
     def _explain(self, found: SearchResult, verdict: Verdict | None, why: str) -> tuple[Problem, ...]:
-        """Return why the edit is delivered or the ad kept; of an ad with a picture, why there is nothing but a look to test."""
+        """Return why the edit is delivered or the ad kept; for an ad with a picture, why only a look can be tested."""
         planned = self.settings.config.generations + 1
         told = [verdict.reason if verdict is not None else self._why_no_finalist(found), *self.notes]
         if self.opened.faces.found and not self.opened.permission.is_granted:

@@ -14,26 +14,25 @@ from adcreative.errors import is_address
 
 @dataclass(frozen=True, kw_only=True)
 class EditorConfig(SearchConfig):
-    """Settings of one edit: those of the search (`SearchConfig`) and what may be edited, believed and delivered.
+    """Settings of one edit: settings of the search (`SearchConfig`), allowed edits, required certainty and deliverables.
 
-    seed: same seed, same result. risk_aversion: k of lower bound = mean - k * std; 1 asks for five chances in six of the two
-    models that choose, half of k is asked of the third (`decision/opinions.py`). min_uplift: log-odds that the models must
-    promise together; less than 0.02 was noise on simulated ads. num_finalists: how many edits are composed at full size and
+    seed: same seed, same result. risk_aversion: k of lower bound = mean - k * std; 1 asks for five chances in six from the two
+    models that choose, half of k applies to the auditor (`decision/opinions.py`). min_uplift: least log-odds that the models
+    must predict together; less than 0.02 was noise on simulated ads. num_finalists: number of edits composed at full size and
     scored again.
 
-    Faces: max_faces: most that are edited in one picture. identity_floor: least similarity of a face to itself, a cosine.
+    Faces: max_faces: most faces edited in one picture. identity_floor: least similarity of a face to itself, a cosine.
     realism_floor: least realism of an edited face, 0..1 (`stylegan.latents.realism`); of 100 edits judged by eye, 2 % above
-    0.85 were clearly wrong and 34 % below it. keep_controls: the rebuilt, unedited faces are written too: a technical check.
+    0.85 were clearly wrong and 34 % below it. keep_controls: also write the rebuilt, unedited faces: a technical check.
 
-    Words: num_headlines, num_descriptions: lines asked of the copywriter, of which a language model writes the first few and
-    the template grammar the others; num_crossed: lines of each kind made by crossing two of them; num_buttons: other buttons
-    to choose from.
+    Words: num_headlines, num_descriptions: lines requested from the copywriter; a language model writes the first few and
+    the template grammar the others; num_crossed: lines of each kind made by crossing two; num_buttons: other buttons to try.
 
-    The whole picture: set_text: words that stand in the picture are read, and new ones set into it in their place. edit_look:
-    exposure, warmth, contrast, saturation and crop are searched too, look_reach of each range. inpaint_model: what fills the
-    ground behind letters that go: a LaMa export (.onnx), or a pipeline as of scene_model ("": examples). scene_model: folder or
-    hub id of an inpainting pipeline; num_scenes, scene_prompt: grounds painted before the search when there is one, and what
-    it is asked for ("": a plain one for the category). num_layouts: new layouts of the ad's own parts, where these are sure.
+    The whole picture: set_text: read the words in the picture, and set new ones in their place. edit_look: also search
+    exposure, warmth, contrast, saturation and crop, within look_reach of each range. inpaint_model: fills the ground behind
+    removed letters: a LaMa export (.onnx), or a pipeline as for scene_model ("": examples). scene_model: folder or hub id of an
+    inpainting pipeline; num_scenes, scene_prompt: grounds painted before the search with scene_model, and their prompt ("": a
+    plain one for the category). num_layouts: new layouts of the ad's own parts, where these are certain.
     """
 
     seed: int = 0
@@ -58,7 +57,7 @@ class EditorConfig(SearchConfig):
     scene_prompt: str = ""
 
     def find_faults(self) -> list[str]:
-        """Return one clause for each setting that is out of range, those of the search included."""
+        """Return one clause for each setting out of range, settings of the search included."""
         faults = []
         if self.num_finalists < 1:
             faults.append(f"num_finalists must be at least 1, got {self.num_finalists}")
@@ -85,11 +84,12 @@ class EditorConfig(SearchConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """What is known of the level of the rates.
+    """Knowledge about the level of the rates.
 
     is_known: the models learnt from this account's results; otherwise an edit is worth a test and no promise
-    (`decision/untested.py`). usual_rate: the account's mean click rate (0..1), which brings rates back. is_of_run: that rate is
-    the mean of many ads, which move to its level together once all are edited; otherwise it is that of this ad as it came.
+    (`decision/untested.py`). usual_rate: the account's mean click rate (0..1), which allows rates to be stated. is_of_run:
+    usual_rate is the mean of many ads, which move to its level together once all are edited; otherwise it is this ad's own
+    rate.
     """
 
     is_known: bool = True
@@ -99,10 +99,10 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionSettings:
-    """All that is asked for of the edit of one ad.
+    """All settings for editing one ad.
 
-    faces: which may be edited, counted from the largest, 0 first; None: all. boldness: how much of the safe range of each
-    direction may be used, above 0 and at most 1. wording: what new lines are like, brand kit included.
+    faces: numbers of the faces that may be edited, from the largest, 0 first; None: all. boldness: share of the safe range of
+    each direction that may be used, above 0 and at most 1. wording: style of new lines, brand kit included.
     """
 
     config: EditorConfig = EditorConfig()
@@ -118,17 +118,17 @@ class SessionSettings:
 
     @property
     def fonts(self) -> tuple[Path, ...]:
-        """Font files of the brand, in place of those at hand; none: those at hand."""
+        """Font files of the brand, in place of the available fonts; empty: the available fonts."""
         return () if self.wording.kit is None else tuple(map(Path, self.wording.kit.fonts))
 
 
 def fill_config(config: EditorConfig | Path | None = None, **overrides: Any) -> EditorConfig:
-    """Return the settings of a TOML file, or those given, with `overrides` on top; an override of None changes nothing.
+    """Return the settings of a TOML file or record, with `overrides` applied; an override of None changes nothing.
 
     Args:
         config: a TOML file whose keys are the fields of EditorConfig; None: the defaults.
     Raises:
-        ConfigError: the file cannot be read, or a key or value is wrong; all faults of it in one message.
+        ConfigError: the file cannot be read, or a key or value is wrong; all faults in one message.
     """
     if not isinstance(config, EditorConfig):
         return load_config(EditorConfig, config, overrides)

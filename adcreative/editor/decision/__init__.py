@@ -1,1 +1,1 @@
-"""From finalists to a verdict: scored again from final pixels, judged by a second model, reported by a third."""
+"""From finalists to a verdict: scored again from final pixels, chosen by two models, reported by a third."""

@@ -1,4 +1,4 @@
-"""After the search: compose the best edits at full size, extract them again from final pixels and words, and pick one."""
+"""After the search: compose the best edits at full size, extract features from final pixels and words, and pick one edit."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
 from stylegan.faces.visible_changes import MAX_BONES, SEEN_LEVELS, edit_strength, measure_seen, measure_shown
 
-FACE_SHARES = (1.0, 0.8, 0.6)  # of an edit's reach, the strongest first: less would hardly be seen
+FACE_SHARES = (1.0, 0.8, 0.6)  # of an edit's strength, the strongest first: weaker face edits would hardly be visible
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finalist:
-    """One of the best edits: the creative with its final pixels and words, features extracted from them, and its scores.
+    """One of the best edits: the creative with final pixels and words, the features extracted from them, and its scores.
 
-    identity (-1..1), realism (0..1): of the worst face; None when no face was opened. bones: how differently the worst head is
-    built (`FaceEditSession.bones`). opinion: what predictor and judge say.
+    identity (-1..1), realism (0..1): of the worst face; None when no face was opened. bones: difference in head shape of the
+    worst face (`FaceEditSession.bones`). opinion: pooled prediction of predictor and judge.
     """
 
     plan: EditPlan
@@ -45,26 +45,26 @@ class Finalist:
 
     @property
     def low(self) -> float:
-        """Lower bound of the change that predictor and judge expect, log-odds."""
+        """Lower bound of the change predicted by predictor and judge, log-odds."""
         return self.opinion.low
 
     def is_itself(self, config: EditorConfig) -> bool:
-        """Return whether the edited faces are still those people, and real: measured on the finished picture."""
+        """Return whether the edited faces still show the same people and look real, measured on the finished picture."""
         floors = (self.identity, config.identity_floor), (self.realism, config.realism_floor)
         return self.bones <= MAX_BONES and all(value is None or value >= floor for value, floor in floors)
 
     @property
     def cost(self) -> float:
-        """What the edit is weighed against: its size, which counts for more the less real its faces look."""
+        """Cost in the choice among finalists: the size of the edit, weighted higher the less realistic its faces look."""
         return self.plan.size / max(self.realism or 1.0, 1e-6)
 
 
 def score_finalists(
     opened: EditableCreative, plans: Sequence[EditPlan], lines: Lines, models: EditorTools, config: EditorConfig
 ) -> list[Finalist]:
-    """Compose edits at full size, extract them from final pixels and words, and score them again with predictor and judge.
+    """Compose edits at full size, extract features from final pixels and words, and score them with predictor and judge.
 
-    One that cannot be extracted any more, whose faces are below a floor, or that nobody could see, is dropped.
+    An edit is dropped if features cannot be extracted, its faces are below a floor, or its changes are invisible.
     """
     seen = [one for plan in plans if (one := _strongest(opened, plan, lines, config)) is not None]
     extracted = opened.extractor.extract([finalist.creative for finalist in seen]) if seen else []
@@ -87,8 +87,8 @@ def score_finalists(
 
 
 def _strongest(opened: EditableCreative, plan: EditPlan, lines: Lines, config: EditorConfig) -> Finalist | None:
-    """Return a plan's edit with its faces as far as they stay themselves, real and seen; None where they do at no share of it,
-    or nobody could see it."""
+    """Return a plan's edit at the largest of FACE_SHARES at which its faces stay recognisable and real; None where there is no
+    such share, or where the edit is invisible."""
     for share in FACE_SHARES if plan.faces.any() else (1.0,):
         finalist = compose_edit(opened, replace(plan, faces=share * plan.faces), lines)
         if not is_version(opened, finalist):
@@ -99,8 +99,8 @@ def _strongest(opened: EditableCreative, plan: EditPlan, lines: Lines, config: E
 
 
 def is_version(opened: EditableCreative, finalist: Finalist) -> bool:
-    """Return whether a person can see what an edit changes: words that were read stand new in the picture, an edited face or a
-    look differs by SEEN_LEVELS, and not all pixels and words beside them are the ad's own."""
+    """Return whether an edit is visible: read words are set anew, an edited face or a look differs by SEEN_LEVELS, and not all
+    pixels and words are the ad's own."""
     before_u8, after_u8, plan = opened.image_u8, finalist.creative.image_u8, finalist.plan
     if before_u8 is None or after_u8 is None or plan.layout:
         return True
@@ -117,7 +117,7 @@ def is_version(opened: EditableCreative, finalist: Finalist) -> bool:
 
 
 def _face_attributes(opened: EditableCreative, features: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the attributes of the opened faces, [F, A] each, before and in a finished picture; None where one is lost."""
+    """Return the attributes of the opened faces, [F, A] each, before and after the edit; None where a face is lost."""
     before, rows = opened.features, list(opened.face_rows)
     if len(features.face_codes) != len(before.face_codes):
         return None
@@ -126,14 +126,14 @@ def _face_attributes(opened: EditableCreative, features: Any) -> tuple[np.ndarra
 
 
 def _edit_strength(opened: EditableCreative, plan: EditPlan, features: Any, models: EditorTools) -> float | None:
-    """Return how strongly the face edits of a plan show in its finished picture; None without any."""
+    """Return how strongly a plan's face edits are visible in the finished picture; None without face edits."""
     seen = _face_attributes(opened, features)
     found = None if seen is None else edit_strength(*seen, plan.faces, opened.directions.names, models.visible_changes)
     return None if found is None else round(found, 3)
 
 
 def _face_edits(opened: EditableCreative, finalist: Finalist) -> list[Edit]:
-    """Return the edits of faces, each with what is seen of it."""
+    """Return the edits of faces, each with its visible effect."""
     faces, names = finalist.plan.faces, opened.directions.names
     seen = _face_attributes(opened, finalist.features) if faces.any() else None
     shown = {} if seen is None else measure_shown(*seen, names)
@@ -147,7 +147,7 @@ def _face_edits(opened: EditableCreative, finalist: Finalist) -> list[Edit]:
 
 
 def compose_edit(opened: EditableCreative, plan: EditPlan, lines: Lines) -> Finalist:
-    """Compose a plan's edit at full size; features are not extracted and scores not set yet."""
+    """Compose a plan's edit at full size, without features and scores."""
     edited = compose_creative(opened, plan, lines)
     identity, realism, bones = None, None, 0.0
     if opened.session is not None:
@@ -161,14 +161,14 @@ def compose_edit(opened: EditableCreative, plan: EditPlan, lines: Lines) -> Fina
 
 
 def pick_finalist(finalists: list[Finalist]) -> Finalist | None:
-    """Return the finalist to put before the auditor, the best, of equals the one of least cost; None when there is none."""
+    """Return the best finalist, for the auditor; of equal ones the one of least cost; None when there is none."""
     return min(finalists, key=lambda finalist: (-finalist.low, finalist.cost), default=None)
 
 
 def finish_edit(opened: EditableCreative, finalist: Finalist) -> FinalEdit:
-    """Return a finalist as it would be delivered, with every change listed.
+    """Return a finalist in its delivered form, with a list of all changes.
 
-    Face numbers count the faces of the picture from the largest, refused ones included.
+    Face numbers count the faces of the picture from the largest, refused faces included.
     """
     edits = _face_edits(opened, finalist)
     adjusted = zip(ADJUSTMENTS, finalist.plan.look, strict=False)

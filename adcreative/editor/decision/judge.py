@@ -1,17 +1,17 @@
-"""Which edits of a front become finalists, and whether the picked one is delivered: knee, shrinkage, verdict.
+"""Which edits of a front become finalists, and whether the picked edit is delivered: knee, shrinkage, verdict.
 
 The largest of many predictions is too large on average (the optimiser's curse, Smith & Winkler 2006), so the model that
 picked an edit does not report its gain alone. Three models of different seeds, splits and data score the same final pixels and
-words: predictor and judge choose together (`models.py`), the auditor, which had no part in the choice, reports. It
-has to be sure of a gain, too, by half as many deviations (`decision/opinions.py`): the bound of those who chose was searched
-for and is too high, the auditor's was not. The two answers, c of those that chose and a of the auditor, are shrunk by how far
-they disagree:
+words: predictor and judge choose together (`models.py`); the auditor, which took no part in the choice, reports. The auditor's
+lower bound must be positive, too, with half as many deviations (`decision/opinions.py`): the bound of predictor and judge is
+biased upwards by the search, the auditor's is not. The two predictions, c of predictor and judge and a of the auditor, are
+shrunk by their disagreement:
 
     expected = m * max(0, 1 - v / m^2),   m = (c + a) / 2,   v = (c - a)^2 / 4   (estimated variance of that mean)
-             = 2 c a / (c + a)            the harmonic mean, when both are positive; 0 when one is not
+             = 2 c a / (c + a)            the harmonic mean, when both are positive; 0 otherwise
 
-which is the positive-part shrinkage of James & Stein 1961 towards no effect, for the mean of two measurements. How far the true
-change may be from it is said by a 90 % interval: expected +- 1.645 std, std that of the two answers pooled as above. Knows
+which is the positive-part shrinkage of James & Stein 1961 towards no effect, for the mean of two measurements. The 90 %
+interval of the true change is expected +- 1.645 std, with std of the two predictions pooled as above. This module knows
 scores; no pictures, models or torch.
 """
 
@@ -25,20 +25,20 @@ import numpy as np
 from adcreative.editor.space.genome import EditPlan
 from adcreative.problem import Problem
 
-KNEE_SHARE = 0.8  # the knee is looked for among edits that keep this share of the largest lower bound
+KNEE_SHARE = 0.8  # the knee is searched among edits with at least this share of the largest lower bound
 INTERVAL_Z = 1.6449  # two-sided 90 %, as every interval of a prediction
-MOST_ALIKE = 3  # finalists with the same words, so that what is offered for a test differs in more than the picture
-MOST_QUESTIONS = 2  # face versions without results of the account: each is a question for a test, no promise
-MIN_DISTANCE = 0.25  # finalists with the same lines differ by this much (standard deviations); less cannot be told apart
+MOST_ALIKE = 3  # finalists with the same words, so that versions for a test differ in more than the picture
+MOST_QUESTIONS = 2  # face versions without results of the account: each is a hypothesis for a test, not a promise
+MIN_DISTANCE = 0.25  # least distance (standard deviations) between finalists with the same lines; closer ones look the same
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Whether an edit is delivered. All uplifts are changes of log-odds, measured on final pixels and words.
 
-    chosen, low: mean and lower bound of the two models that chose; judged: the second of them alone; audited, audited_low: mean
-    and lower bound of the third; expected: those who chose and the third, shrunk as above: the figure to report; std: deviation
-    of the true change around it. reason: for the user.
+    chosen, low: mean and lower bound of predictor and judge; judged: mean of the judge alone; audited, audited_low: mean
+    and lower bound of the auditor; expected: both shrunk as above: the figure to report; std: standard deviation of
+    the true change around `expected`. reason: for the user.
     """
 
     chosen: float
@@ -66,10 +66,10 @@ def pick_knee(low: Sequence[float], size: Sequence[float]) -> int:
         low: lower bounds of uplift [N], the best of them positive. size: sizes of the edits [N].
     Source:
         Das 1999, distance to the line between the extremes of a front; the share is ours, since on a nearly straight front
-        the knee is anywhere.
+        the position of the knee is arbitrary.
     """
     lows, sizes = np.asarray(low, dtype=np.float64), np.asarray(size, dtype=np.float64)
-    order = np.lexsort((sizes, -lows))  # the largest bound, then the smallest edit
+    order = np.lexsort((sizes, -lows))  # the largest bound first, then the smallest edit
     best = order[0]
     above = lows / lows[best] - sizes / max(sizes[best], 1e-12)
     allowed = lows >= KNEE_SHARE * lows[best] - 1e-12
@@ -77,11 +77,11 @@ def pick_knee(low: Sequence[float], size: Sequence[float]) -> int:
 
 
 def choose_finalists(front: Sequence[EditPlan], *, num_finalists: int) -> list[EditPlan]:
-    """Return up to num_finalists useful edits of a front that differ visibly: its knee first, then by lower bound.
+    """Return up to num_finalists useful edits of a front that differ visibly: the knee first, then by lower bound.
 
-    Sizes count for more the less real the faces look, as in the choice among the finalists.
+    Sizes are weighted higher the less realistic the faces look, as in the choice among the finalists.
 
-    At most MOST_ALIKE have the same words; light and colour alone are no edit. Empty when none promises a positive lower bound.
+    At most MOST_ALIKE have the same words; light and colour alone are no edit. Empty when no lower bound is positive.
     """
     useful = [
         (one, one.score) for one in front
@@ -104,16 +104,16 @@ def choose_finalists(front: Sequence[EditPlan], *, num_finalists: int) -> list[E
 def choose_versions(
     edits: Sequence[EditPlan], listed: Sequence[EditPlan], num: int, most_faces: int = MOST_QUESTIONS
 ) -> list[EditPlan]:
-    """Return up to `num` edits to offer beside those listed: the best of each kind, then other ideas, at last one look.
+    """Return up to `num` edits to offer in addition to `listed`: the best of each kind, then other ideas, at last one look.
 
     Args:
-        edits: the best first. listed: what is offered anyway. most_faces: of all of them, with an edited face.
+        edits: the best first. listed: edits offered already. most_faces: limit of face edits among all of them.
     """
-    tried = [one for one in edits if one.kind == "look" or any(one.lines[:2]) or one.kind != "line"]  # a button is no idea
+    tried = [one for one in edits if one.kind == "look" or any(one.lines[:2]) or one.kind != "line"]  # without buttons
     has_look = any(one.kind == "look" for one in listed)
     looks = [one for one in tried if one.kind == "look" and one.look.any()][: int(not has_look)]
     chosen: list[EditPlan] = []
-    for most in (1, len(edits)):  # kinds that are not listed yet, then others
+    for most in (1, len(edits)):  # first unlisted kinds, then others
         for edit in tried:
             known = [*listed, *chosen]
             is_new = all(edit.idea != one.idea for one in known) and sum(one.kind == edit.kind for one in known) < most
@@ -124,7 +124,7 @@ def choose_versions(
 
 
 def shrink_uplift(chosen: float, audited: float) -> float:
-    """Return the uplift to expect when two models predict `chosen` and the third `audited`; 0 unless both are gains."""
+    """Return the uplift expected from `chosen` (predictor and judge) and `audited` (auditor); 0 unless both are gains."""
     if chosen <= 0.0 or audited <= 0.0:
         return 0.0
     return 2.0 * chosen * audited / (chosen + audited)
@@ -135,8 +135,8 @@ def give_verdict(
 ) -> Verdict:
     """Decide whether an edit is delivered.
 
-    It is when the lower bound of the two models that chose and the auditor's own are positive, and the uplift expected from all
-    three is above min_uplift.
+    An edit is delivered when the lower bounds of the two choosing models and of the auditor are positive, and the uplift
+    expected from all three is above min_uplift.
     """
     expected = shrink_uplift(chosen, audited)
     said = {"chosen": as_percent(chosen), "low": as_percent(low), "audited": as_percent(audited)}
@@ -160,10 +160,10 @@ def give_verdict(
 
 
 def accept(verdict: Verdict) -> Verdict:
-    """Return the verdict of an edit that the user takes whatever it says: delivered, with what the models expect of it.
+    """Return the verdict of an edit that the user takes regardless of the verdict: delivered, with the predicted change.
 
-    A gain is claimed as of any other edit. Where one model sees none, the mean of both opinions is stated, at most 0: a loss is
-    said to be one.
+    A gain is claimed as for any other edit. Where one model predicts none, the mean of both predictions is stated, at most 0,
+    so that a loss is reported as a loss.
     """
     expected = verdict.expected or min((verdict.chosen + verdict.audited) / 2, 0.0)
     return replace(verdict, is_delivered=True, expected=expected)

@@ -1,4 +1,4 @@
-"""What the three models say of final pixels and words: two choose, the third reports (the rules are in `judge.py`)."""
+"""Predictions of the three models from final pixels and words: two choose, the third reports (the rules are in `judge.py`)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from adcreative.editor.decision.judge import Verdict, give_verdict
 from adcreative.editor.models import EditorTools, pool_opinions, predict_uplift
 from adcreative.editor.settings import EditorConfig
 
-THIRD_SHARE = 0.5  # of risk_aversion: the bar of the third model, for whose errors nothing was picked (`docs/measured.md`)
+THIRD_SHARE = 0.5  # of risk_aversion: for the auditor, whose errors no choice has selected (`docs/measured.md`)
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What predictor and judge say of a change, in log-odds.
+    """Change predicted by predictor and judge, in log-odds.
 
     chosen, low, std: mean, lower bound and standard deviation of both together; judged: mean of the judge alone.
     """
@@ -40,10 +40,10 @@ def ask_choosers(
     *,
     is_searched: bool = False,
 ) -> list[Opinion]:
-    """Return what predictor and judge together say of each creative against the first, [N-1].
+    """Return the pooled prediction of predictor and judge for each creative against the first, [N-1].
 
-    is_searched: they were picked by prediction among many; then mean and lower bound are stated as far as such changes come
-    true, which decides nothing by itself: neither changes its sign. std stays, since no less is unknown of the change.
+    is_searched: the creatives were picked by prediction among many; mean and lower bound are then shrunk to the share of such
+    changes that comes true. Signs, and so decisions, stay; so does std, since the uncertainty of the change is no smaller.
     """
     models = (tools.predictor, tools.judge)
     opinions = [predict_uplift(model, creatives, features) for model in models]
@@ -63,9 +63,9 @@ def audit(
     *,
     is_searched: bool = False,
 ) -> Verdict:
-    """Ask the third model, which had no part in the choice, about the second creative against the first, and weigh both.
+    """Ask the auditor, which took no part in the choice, about the second creative against the first; combine both opinions.
 
-    is_searched: as in `ask_choosers`; the third model shares data and habits with the two that picked, and so their errors.
+    is_searched: as in `ask_choosers`; the auditor shares training data and design, and so errors, with predictor and judge.
     """
     audited, audited_std = predict_uplift(tools.auditor, creatives, features)
     audited_low = bound_of_third(audited, audited_std, config.risk_aversion)
@@ -79,5 +79,5 @@ def audit(
 
 
 def bound_of_third(mean: np.ndarray, std: np.ndarray, risk_aversion: float) -> np.ndarray:
-    """Return the lower bound of changes that the third model expects, nearer to its mean than that of those who chose."""
+    """Return the lower bound of changes predicted by the auditor: fewer deviations below the mean than for the others."""
     return mean - THIRD_SHARE * risk_aversion * std

@@ -1,4 +1,4 @@
-"""From the edit that was chosen to its result: rates, interval, list of changes, and the record of the search."""
+"""From the chosen edit to its result: rates, interval, list of changes, and the record of the search."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from adcreative.problem import Problem
 if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
 
-MAX_FRONT = 60  # edits of a front that a result lists
-WORDS = ("headline", "description", "cta")  # what an edit may replace beside pixels
+MAX_FRONT = 60  # edits of a front listed in a result
+WORDS = ("headline", "description", "cta")  # fields that an edit may replace besides pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinalEdit:
-    """An edit as it would be delivered: final pixels and words, features extracted from them, and every change.
+    """An edit in its delivered form: final pixels and words, features extracted from them, and every change.
 
     identity (-1..1), realism (0..1): of the worst face; None when no face was opened. edit_strength: as in EditResult.
-    text_problems: what became of the words in the picture.
+    text_problems: problems with the words in the picture.
     """
 
     creative: Creative
@@ -49,14 +49,14 @@ def build_result(
     config: EditorConfig,
     control_change: float | None,
 ) -> EditResult:
-    """Return the result of an edit, or of the original when there is no edit or the verdict does not deliver it.
+    """Return the result of an edit, or of the original when there is no edit or the verdict rejects it.
 
-    The rates of an edit are the original's, moved by the change that the verdict expects, so that rates and uplift say the
-    same. A kept creative is its own edit.
+    The rates of an edit are the original's rates moved by the verdict's expected change, so that rates and uplift agree. An
+    unchanged creative is its own edit.
 
     Args:
-        control_change: predicted change of log-odds when the faces are inverted and not edited; 0 when none was opened, None
-            when nothing could be extracted from that picture.
+        control_change: predicted change of log-odds when the faces are inverted and not edited; 0 when no face was opened, None
+            when no features could be extracted from that picture.
     """
     delivered = edit if verdict is not None and verdict.is_delivered else None
     creative, final = original.creative, delivered.creative if delivered else original.creative
@@ -106,7 +106,7 @@ def _change_by_words(original: EditableCreative, edit: FinalEdit, tools: EditorT
 
 
 def move_rate(rate: float, change: float) -> float:
-    """Return a rate (0..1) whose log-odds are moved by `change`; a change of 0 returns it bit for bit."""
+    """Return a rate (0..1) with log-odds moved by `change`; a change of 0 returns the rate bit for bit."""
     if change == 0.0 or not 0.0 < rate < 1.0:
         return rate
     odds = rate / (1.0 - rate) * float(np.exp(change))
@@ -114,7 +114,7 @@ def move_rate(rate: float, change: float) -> float:
 
 
 def relative_change(rate: float, change: float) -> float:
-    """Return a change of log-odds as a relative change of a rate (0..1); 0 of a rate of 0."""
+    """Return a change of log-odds as a relative change of a rate (0..1); 0 for a rate of 0."""
     return move_rate(rate, change) / rate - 1 if rate else 0.0
 
 
@@ -129,12 +129,12 @@ def predict_control_change(opened: EditableCreative, control_u8: np.ndarray, pre
 
 
 def list_word_edits(before: Creative, after: Creative) -> list[Edit]:
-    """Return one Edit for each of headline, description and button that differs."""
+    """Return one Edit for each changed field: headline, description and button."""
     return [Edit(face=-1, direction=kind, strength=0.0) for kind in WORDS if getattr(after, kind) != getattr(before, kind)]
 
 
 def record_search(found: SearchResult, delivered: EditPlan | None) -> SearchRecord:
-    """Return what a result says of its search; of a front larger than MAX_FRONT, edits spread evenly over the sizes."""
+    """Return the search record of a result; of a front larger than MAX_FRONT, edits spread evenly over the sizes."""
     correlation = found.rank_correlation
     front = sorted({_size_and_bound(member.score) for member in found.front if member.score is not None})
     spread = np.linspace(0, len(front) - 1, min(len(front), MAX_FRONT)).round().astype(int)
@@ -151,5 +151,5 @@ def record_search(found: SearchResult, delivered: EditPlan | None) -> SearchReco
 
 
 def _size_and_bound(score: CandidateScore) -> tuple[float, float]:
-    """Return an edit's size (standard deviations) and lower bound of uplift (log-odds), as the search saw it."""
-    return round(score.size, 4) + 0.0, round(score.uplift_low, 4) + 0.0  # no -0.0
+    """Return an edit's size (standard deviations) and lower bound of uplift (log-odds), as estimated by the search."""
+    return round(score.size, 4) + 0.0, round(score.uplift_low, 4) + 0.0  # avoids -0.0

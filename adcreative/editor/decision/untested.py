@@ -1,8 +1,8 @@
-"""What may be said of an edit by models that have seen no results of the account: an order, no rates and no promise.
+"""What may be claimed of an edit by models without results of the account: a ranking, no rates and no promise.
 
-`withhold_rates` leaves an edit without any number of clicks: worth a test, not more. `claim_transferred` keeps rates for an
-account that states its mean rate, and states a change as far as such changes were found to come true on accounts that a model
-had not learnt from (`ctr.transfer`). Loads no torch.
+`withhold_rates` removes all click rates of an edit: it is worth a test, not more. `claim_transferred` keeps rates for an
+account that states its mean rate, and shrinks a change to the share of such changes that came true on accounts unknown to a
+model (`ctr.transfer`). Imports no torch.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _RATES = (
 
 
 def state_level(result: EditResult, verdict: Verdict | None, level: Level) -> EditResult:
-    """Return a result with what may be said of it where the level of the rates is known, or is not.
+    """Return a result with the claims allowed by what is known of the level of the rates.
 
-    With a usual rate of this ad, rates are moved to its level and changes are shrunk to what was found to come true elsewhere;
-    without one there are none.
+    With a usual rate of this ad, rates are moved to its level and changes are shrunk to the share that came true elsewhere;
+    without a usual rate both are withheld.
     """
     if level.is_known:
         return result
@@ -46,7 +46,7 @@ def state_level(result: EditResult, verdict: Verdict | None, level: Level) -> Ed
 
 
 def withhold_rates(result: EditResult, verdict: Verdict | None) -> EditResult:
-    """Return the result without rates, changes and what the search predicted; rank_score alone orders the ads of one run.
+    """Return the result without rates, changes and predictions of the search; rank_score alone orders the ads of one run.
 
     Args:
         verdict: of the edit, which states changes; None when there is none.
@@ -65,9 +65,9 @@ def withhold_rates(result: EditResult, verdict: Verdict | None) -> EditResult:
 
 
 def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: ChangeTransfer) -> EditResult:
-    """Return the result with its change, and those of the alternatives, shrunk to what transfers between accounts.
+    """Return the result with its change, and the changes of the alternatives, shrunk to what transfers between accounts.
 
-    The interval keeps the verdict's width and has the variation between accounts added.
+    The interval has the verdict's width plus the variation between accounts.
     """
     found = replace(
         result, is_untested=True, rank_score=_score(result.ctr_original),
@@ -100,13 +100,13 @@ def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: Cha
 
 
 def _in_place_of(verdict: Verdict | None, told: Problem, result: EditResult) -> EditResult:
-    """Return the result with `told` in place of what the verdict says."""
+    """Return the result with problem `told` in place of the verdict's reason."""
     said = tuple(told if verdict is not None and one == verdict.reason else one for one in result.problems)
     return replace(result, problems=said, reason="; ".join(said))
 
 
 def shift_level(row: dict[str, Any], shift: float) -> dict[str, Any]:
-    """Return a row of results.jsonl whose rates are moved by `shift` log-odds in all, whatever they were moved by before."""
+    """Return a row of results.jsonl with rates moved by `shift` log-odds in total, replacing any earlier shift."""
     by = shift - float(row.get("level_shift") or 0.0)
     moved = {
         name: float(f"{move_rate(row[name], by):.6g}")
@@ -119,7 +119,7 @@ def shift_level(row: dict[str, Any], shift: float) -> dict[str, Any]:
 def _claim_alternative(one: Alternative, transfer: ChangeTransfer) -> Alternative:
     if one.uplift is None or one.uplift_low is None or one.change is None or one.change_low is None or one.change_high is None:
         return one
-    has_picture = any(edit.direction not in WORDS for edit in one.edits)  # then how much the words bring is not known
+    has_picture = any(edit.direction not in WORDS for edit in one.edits)  # then the share of the words is unknown
     change, deviation = transfer.claim(one.uplift, 0.0 if has_picture else one.uplift)
     logs = np.log1p([one.change, one.change_low, one.change_high])
     widths = np.hypot(logs - logs[0], INTERVAL_Z * deviation)
@@ -130,7 +130,7 @@ def _claim_alternative(one: Alternative, transfer: ChangeTransfer) -> Alternativ
 
 
 def _share_by_words(result: EditResult) -> float:
-    """Return which part (0..1) of the predicted change the new words bring."""
+    """Return the share (0..1) of the predicted change that comes from the new words."""
     before, after = _score(result.ctr_original), _score(result.ctr_edited)
     if result.change_by_words is None or before is None or after is None or after <= before:
         return 0.0
@@ -150,7 +150,7 @@ def _score(rate: float | None) -> float | None:
 
 
 def _bounded_score(rate: float | None) -> float:
-    """Return the log-odds of a rate, of 0 and 1 those of a rate beside them."""
+    """Return the log-odds of a rate; for 0 and 1 the log-odds of an adjacent rate."""
     rate = min(max(rate or 0.0, 1e-9), 1 - 1e-9)
     return math.log(rate / (1 - rate))
 

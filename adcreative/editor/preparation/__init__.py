@@ -1,1 +1,1 @@
-"""Before the search: faces found and opened, lines written, scenes painted, the picture's reaction to each edit measured."""
+"""Before the search: faces found and opened, lines written, scenes painted, the picture's response to each edit measured."""

@@ -1,4 +1,4 @@
-"""The lines and buttons that a search chooses among: written, crossed, encoded once, and ranked by predicted rate."""
+"""The candidate lines and buttons of a search: written, crossed, encoded once, and ranked by predicted rate."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from adcreative.features.extraction import FeatureExtractor
 
 
-READ_AHEAD = 8  # lines that are encoded between two looks at whether to stop
-MOST_TRIED, ENOUGH = 10, 4  # lines that are tried in the picture, the likeliest first; how many that can be set are enough
-HOPELESS = 3  # of the first that cannot be set: no font or ground will do for the next one either
+READ_AHEAD = 8  # lines encoded between two checks of should_stop
+MOST_TRIED, ENOUGH = 10, 4  # most lines tried in the picture, best first; enough settable lines
+HOPELESS = 3  # consecutive failures at the start: no font or ground will do for later lines either
 
 
 def build_lines(
     creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None,
     wording: Wording = ANY_WORDING,
 ) -> tuple[Lines, tuple[Problem, ...]]:  # fmt: skip
-    """Write, cross, encode and rank the lines to choose from; return them with the buttons, and notes for the user.
+    """Write, cross, encode and rank the candidate lines; return them with the buttons, and notes for the user.
 
     The creative's own line is first, the others follow by predicted rate.
 
-    New lines are the copywriter's, and crossings of two of them that pass the rules for copy. A line or button is only
-    replaced where there is one: nothing is added to a creative that has none.
+    New lines are the copywriter's, and crossings of two of them that pass the rules for copy. A line or button is replaced only
+    where the creative has one; nothing is added.
     """
     headlines, descriptions, notes, brief = _write_lines(creative, tools, config, should_stop, wording)
     buttons = offer_buttons(creative, tools.predictor, config.num_buttons)
@@ -50,9 +50,9 @@ def build_lines(
 
 
 def keep_settable(lines: Lines, opened: EditableCreative, should_stop: ShouldStop = never) -> tuple[Lines, tuple[Problem, ...]]:
-    """Return the lines without those that would replace words read in the picture and cannot be set there, and why not.
+    """Return the lines without those that cannot be set in the picture in place of words read there, and the reasons.
 
-    What the table says of an ad may change beside the picture; words that were read stand in it and nowhere else.
+    Words from the ad's table may change beside the picture; words that were read exist only in the picture.
     """
     why: dict[Problem, None] = {}
     kept = []
@@ -72,8 +72,8 @@ def keep_settable(lines: Lines, opened: EditableCreative, should_stop: ShouldSto
 
 
 def prepare_lines(creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: ShouldStop = never) -> None:
-    """Write the lines that a search of this creative will choose from and encode them, for the extractor's cache to keep;
-    `should_stop` is asked every few lines."""
+    """Write the candidate lines for a search of this creative and encode them into the extractor's cache;
+    `should_stop` is polled every few lines."""
     if should_stop():
         return
     headlines, descriptions, _, _ = _write_lines(creative, tools, config, should_stop, ANY_WORDING)
@@ -89,7 +89,7 @@ def _write_lines(
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Problem, ...], Brief | None]:
     """Return new headlines and new descriptions, crossed ones last, notes for the user, and the brief, if any."""
     num_headlines = config.num_headlines if creative.headline else 0
-    is_doubtful = bool(creative.read_note) and not creative.headline  # of an ad that was half read nothing is made
+    is_doubtful = bool(creative.read_note) and not creative.headline  # no new lines for an ad that was only partly read
     num_descriptions = config.num_descriptions if creative.description and not is_doubtful else 0
     if tools.copywriter is None or not num_headlines + num_descriptions:
         return (), (), (), None
@@ -104,7 +104,7 @@ def _write_lines(
         return (), (), (Problem("no_new_words", error=str(error)),), None
     headlines = tuple(written.headlines)[:num_headlines]
     descriptions = tuple(written.descriptions)[:num_descriptions]
-    brief = written.brief  # a brand's rules hold for crossed lines too
+    brief = written.brief  # a brand's rules apply to crossed lines too
     asked = {"headline": config.num_headlines, "description": config.num_descriptions}
     kinds = [kind for kind, num in asked.items() if num and getattr(brief, kind)]
     heads, below = vary_lines(headlines, descriptions, brief, num_crossed=config.num_crossed, seed=config.seed, kinds=kinds)
@@ -113,10 +113,10 @@ def _write_lines(
 
 
 def offer_buttons(creative: Creative, predictor: ClickModel, num_buttons: int) -> tuple[str, ...]:
-    """Return the creative's own button and up to num_buttons others that its platform allows; empty when it has none.
+    """Return the creative's own button and up to num_buttons others allowed on its platform; empty without a button.
 
-    Only buttons that the predictor saw in training are offered: of others it knows nothing. The names of the rule pack are
-    English, so an ad in another language keeps its own.
+    Only buttons in the predictor's training data are offered, since other buttons have no learnt effect. The names of the rule
+    pack are English, so an ad in another language keeps its own button.
     """
     if not creative.cta or not num_buttons:
         return ()
@@ -128,7 +128,7 @@ def offer_buttons(creative: Creative, predictor: ClickModel, num_buttons: int) -
 
 
 def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools) -> Lines:
-    """Return the lines with the new ones in order of predicted uplift, the likeliest first."""
+    """Return the lines with the new ones in order of predicted uplift, largest first."""
     new_heads, new_descs = lines.headlines[1:], lines.descriptions[1:]
     if not new_heads and not new_descs:
         return lines
@@ -144,7 +144,7 @@ def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools)
 def encode_lines(
     creative: Creative, headlines: Sequence[str], descriptions: Sequence[str], extractor: FeatureExtractor
 ) -> Lines:
-    """Extract the features of each line once; a line that cannot be used, or repeats an earlier one, is left out.
+    """Extract the features of each line once; an unusable or repeated line is left out.
 
     Args:
         headlines, descriptions: candidates; the creative's own lines are put first here.

@@ -1,4 +1,4 @@
-"""Open the picture of a creative: read its words, find its faces, ask for consent, and make ready what may change in it."""
+"""Open the picture of a creative: read words, find faces, check consent, and prepare everything that may change in it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from stylegan.latents.directions.labelled import DirectionSet
     from stylegan.photo.session import FaceEditSession
 
-FLAT_GROUND = 9.0  # residual (0..255) of a ground that is one colour, as `compose.from_ad` takes it
+FLAT_GROUND = 9.0  # residual (0..255) of a ground of one colour, the threshold of `compose.from_ad`
 
 
 def open_creative(
     creative: Creative, models: EditorTools, settings: SessionSettings, should_stop: ShouldStop | None = None
 ) -> EditableCreative:
-    """Extract a creative's features, open a session on the faces that may be edited, and paint scenes if a painter is there.
+    """Extract a creative's features, open a session on the editable faces, and paint scenes if a painter is available.
 
     Raises:
         CreativeError: the picture cannot be read, or no features can be extracted.
@@ -57,7 +57,7 @@ def open_creative(
         opened = (session, drawn_colours(words))
         adjuster, scenes = _open_whole_picture(creative, image_u8, faces, opened, models, settings, should_stop)
         setter = _open_words(creative, image_u8, words, faces, (session, scenes), models, settings)
-        if scenes is None:  # painted ones may add faces
+        if scenes is None:  # painted scenes may add faces
             extractor = extractor.for_versions(image_u8)
     return EditableCreative(
         creative=creative, image_u8=image_u8, features=features, extractor=extractor, permission=permission,
@@ -69,7 +69,7 @@ def open_creative(
 
 
 def _permit(creative: Creative, models: EditorTools, settings: SessionSettings) -> tuple[Permission, DirectionSet]:
-    """Return what consent says of the creative's faces, and the directions that it allows, with the range that is asked for."""
+    """Return the consent for the creative's faces, and the permitted directions with the requested range."""
     directions = models.directions
     directions = replace(directions, low=directions.low * settings.boldness, high=directions.high * settings.boldness)  # type: ignore[type-var]
     if not directions.names:
@@ -86,7 +86,7 @@ def _permit(creative: Creative, models: EditorTools, settings: SessionSettings) 
 
 
 def leave_out(faces: Sequence[Any], chosen: frozenset[int] | None) -> list[Any]:
-    """Return the faces, largest first, with a refusal on those whose number was not chosen; None: all were."""
+    """Return the faces, largest first, with a refusal for each face not in `chosen`; None: no refusal."""
     if chosen is None:
         return list(faces)
     is_open = [number in chosen or face.refusal is not None for number, face in enumerate(faces)]
@@ -96,8 +96,8 @@ def leave_out(faces: Sequence[Any], chosen: frozenset[int] | None) -> list[Any]:
 def prepare_words(
     creative: Creative, models: EditorTools, settings: SessionSettings, should_stop: ShouldStop = never
 ) -> Creative:
-    """Work out fonts and grounds for a creative's words; `models.prepared` keeps them until the search opens the creative;
-    `should_stop` is asked between the parts. Return the creative as a search opens it, with the words of its picture.
+    """Prepare fonts and grounds for a creative's words; return the creative with the words of its picture.
+    `models.prepared` keeps the results until a search opens the creative; `should_stop` is polled between the parts.
 
     Raises:
         CreativeError: the picture cannot be read.
@@ -107,7 +107,7 @@ def prepare_words(
         return creative
     words = words_of(creative, image_u8, models.text_reader)
     creative, faces = fill_fields(creative, words), models.analyzer.analyze(image_u8)
-    if should_stop():  # such as since the ad was deleted, of which nothing may be kept then
+    if should_stop():  # for example when the ad was deleted and nothing of it may be kept
         return creative
     setter = _open_words(creative, image_u8, words, faces, (None, None), models, settings)
     if setter is not None:
@@ -124,7 +124,7 @@ def _open_words(
     models: EditorTools,
     settings: SessionSettings,
 ) -> TextSetter | None:
-    """Return what sets new words into the picture; None when none of the ad's words stand in it."""
+    """Return the setter for new words in the picture; None when none of the ad's words are in the picture."""
     if models.text_reader is None or not words.blocks:
         return None
     session, scenes = others
@@ -155,7 +155,7 @@ def _open_whole_picture(
     settings: SessionSettings,
     should_stop: ShouldStop | None,
 ) -> tuple[PictureAdjuster | None, Scenes | None]:
-    """Return what adjusts the whole picture and its painted scenes; None for each that is switched off."""
+    """Return the adjuster of the whole picture and its painted scenes; None for each that is disabled."""
     config, (session, drawn) = settings.config, found
     if not settings.edit_look and models.scene_painter is None:
         return None, None
@@ -172,13 +172,13 @@ def _open_whole_picture(
 
 
 def drawn_colours(words: Words) -> list[tuple[int, int, int]]:
-    """Return the colours that an ad is drawn in, RGB: its letters, plates and flat grounds."""
+    """Return the RGB colours of an ad's letters, plates and flat grounds."""
     grounds = [block.ground for block in words.blocks if block.plate is not None or block.residual <= FLAT_GROUND]
     return list(dict.fromkeys([*grounds, *(block.colour for block in words.blocks)]))
 
 
 def _editable_rows(permission: Permission, faces: Sequence[Any], settings: SessionSettings) -> tuple[list[int], list[str]]:
-    """Return indices of faces to edit, and a reason for each other face."""
+    """Return the indices of editable faces, and a reason for each other face."""
     if not permission.is_granted:
         return [], [permission.refusal] * len(faces)
     rows: list[int] = []

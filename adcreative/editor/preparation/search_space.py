@@ -1,4 +1,4 @@
-"""What the search may change in an opened creative, and how the picture reacts to each change."""
+"""The search space of an opened creative, and the picture's response to each change."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from adcreative.features.batch import CreativeFeatures
     from adcreative.features.extraction import FeatureExtractor
 
-MESSAGE_SHARE = 0.6  # of a headline's words that stand in the ad's description, where it says another message of the ad
+MESSAGE_SHARE = 0.6  # share of a headline's words found in the ad's description, from which on it is another message of the ad
 
 
 def measure_space(
     opened: EditableCreative, lines: Lines, visible_changes: Mapping[str, float]
 ) -> tuple[GeneSpace, FirstOrderSurrogate | None]:
-    """Return the search space, and the first-order surrogate of the picture; a change that loses a face is left out of both,
-    and of the space a change of a face that would not show. Strengths of the session are calibrated on the way.
+    """Return the search space and the first-order surrogate of the picture; calibrate the strengths of the session.
 
-    The surrogate is None when the picture stays as it is. It knows nothing of words that are set into the picture: what these
-    do is seen where a candidate is rendered. visible_changes: as in EditorTools.
+    A change that loses a face is removed from both, and an invisible change of a face from the space. The surrogate is None
+    when the picture cannot change. It does not model words set into the picture: their effect is measured when a candidate is
+    rendered. visible_changes: as in EditorTools.
     """
-    extractor = opened.extractor.for_models(())  # the surrogate knows no lettering and no complexity
+    extractor = opened.extractor.for_models(())  # the surrogate models neither lettering nor complexity
     low, high = np.asarray(opened.directions.low), np.asarray(opened.directions.high)
     adjustment_low, adjustment_high, least = np.zeros(0), np.zeros(0), None
     faces = measure_faces(opened, extractor, low, high)
@@ -64,7 +64,7 @@ def measure_space(
 
 
 def find_messages(lines: Lines) -> frozenset[int]:
-    """Return the numbers of headlines that say another message of the ad: more of its description than of its headline."""
+    """Return the numbers of headlines with another message of the ad: more words of its description than of its headline."""
     own, below = (_content_words(text) for text in (lines.headlines[0], lines.descriptions[0]))
     said = [_content_words(headline) for headline in lines.headlines]
     return frozenset(
@@ -78,7 +78,7 @@ def _content_words(text: str) -> set[str]:
 
 
 def _fitting(lines: Lines) -> np.ndarray | None:
-    """Return which headline and description may stand in one ad, [headlines, descriptions]; None: all of them."""
+    """Return which headline and description may be combined in one ad, [headlines, descriptions]; None: all pairs."""
     if not lines.unfit:
         return None
     num = range(len(lines.headlines)), range(len(lines.descriptions))
@@ -86,13 +86,13 @@ def _fitting(lines: Lines) -> np.ndarray | None:
 
 
 def _in_picture(opened: EditableCreative) -> frozenset[str]:
-    """Return which choices change pixels: the background, and the words that were found in the picture."""
+    """Return which choices change pixels: the background, and the fields whose words were found in the picture."""
     field_blocks = opened.setter.field_blocks if opened.setter is not None else {}
     return frozenset(("scene", *({"cta": "button"}.get(name, name) for name in field_blocks)))
 
 
 def _measure_adjustments(opened: EditableCreative, extractor: FeatureExtractor) -> PictureSurrogate | None:
-    """Return how the picture reacts to each adjustment on either side; None when there is none."""
+    """Return the picture's response to each adjustment in both directions; None when there is none."""
     adjuster, image_u8 = opened.adjuster, opened.image_u8
     if adjuster is None or image_u8 is None:
         return None
@@ -105,7 +105,7 @@ def _measure_adjustments(opened: EditableCreative, extractor: FeatureExtractor) 
 
 
 def _measure_scenes(opened: EditableCreative, extractor: FeatureExtractor) -> PictureSurrogate | None:
-    """Return how the picture's features differ in each scene beside its own; None when there is none."""
+    """Return the differences of the picture's features in each painted scene; None without scenes."""
     scenes, image_u8 = opened.scenes, opened.image_u8
     if scenes is None or image_u8 is None:
         return None
@@ -117,7 +117,7 @@ def _measure_scenes(opened: EditableCreative, extractor: FeatureExtractor) -> Pi
 def measure_faces(
     opened: EditableCreative, extractor: FeatureExtractor, low: np.ndarray, high: np.ndarray
 ) -> FaceSurrogate | None:
-    """Return how a picture's features react to each face direction, composed on either side; None without an opened face.
+    """Return the response of a picture's features to each face direction, composed on both sides; None without an opened face.
 
     low, high [K]: safe range of each direction.
     """
@@ -155,10 +155,10 @@ def measure_faces(
 def _measure_picture(
     opened: EditableCreative, extractor: FeatureExtractor, probes: np.ndarray, compose: Callable[[int, float], np.ndarray]
 ) -> PictureSurrogate:
-    """Return how a picture's features react to changes of the whole of it; the arguments are those of `_probe`."""
+    """Return the response of a picture's features to changes of the whole picture; arguments as for `_probe`."""
     features = opened.features
     readable = np.isfinite(features.face_codes).all(axis=1) & np.isfinite(features.face_attributes).all(axis=1)
-    rows = np.flatnonzero(readable)  # a refused face has no code to compare
+    rows = np.flatnonzero(readable)  # a refused face has no code
     usable, of_rows = _probe(opened, extractor, probes, compose, rows)
     differences = {
         name: np.zeros((*probes.shape, *shape)) for name, shape in feature_shapes(features, len(features.face_codes)).items()
@@ -175,10 +175,10 @@ def _probe(
     compose: Callable[[int, float], np.ndarray],
     rows: np.ndarray,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the probes [S, K] that could be read, and their differences to the original by name, [S, K, ...].
+    """Return the readable probes [S, K], and their differences to the original by name, [S, K, ...].
 
-    probes [S, K]: strengths; 0: no probe. compose(k, strength) returns the picture with one change applied. rows: of the faces
-    that are compared.
+    probes [S, K]: strengths; 0: no probe. compose(k, strength) returns the picture with one change applied. rows: the compared
+    faces.
     """
     places = [(s, k) for s in range(2) for k in range(probes.shape[1]) if probes[s, k] != 0.0]
     pictures = [replace(opened.creative, image_u8=compose(k, float(probes[s, k]))) for s, k in places]
@@ -200,7 +200,7 @@ def _probe(
 def _difference(
     before: CreativeFeatures, after: CreativeFeatures | CreativeError, rows: np.ndarray
 ) -> dict[str, np.ndarray] | None:
-    """Return what changed in `rows`; None when one of these faces is not there or not readable any more."""
+    """Return the changes in `rows`; None when one of these faces is missing or unreadable."""
     if isinstance(after, CreativeError) or len(after.face_codes) != len(before.face_codes):
         return None
     matched = match_faces(before.face_codes, after.face_codes)[rows]

@@ -1,1 +1,1 @@
-"""What a candidate is worth: objectives, the first-order surrogate of the picture, final pixels and words."""
+"""The score of a candidate: objectives, the first-order surrogate of the picture, final pixels and words."""

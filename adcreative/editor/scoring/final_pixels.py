@@ -1,4 +1,4 @@
-"""Final pixels and words of an edit, and a score of exactly those: faces, scene, words, adjustments, in turn, at full size."""
+"""Final pixels and words of an edit, and their score: faces, scene, words, adjustments, in this order, at full size."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from adcreative.errors import CreativeError
 
 
 def compose_creative(opened: EditableCreative, plan: EditPlan, lines: Lines) -> Creative:
-    """Return the creative with a plan's final pixels and words; pixels that it does not reach are the original's exactly."""
+    """Return the creative with a plan's final pixels and words; unedited pixels are exactly the original's."""
     if plan.layout:
         return with_pixels(opened, plan, opened.layouts[plan.layout - 1].creative)
     return with_pixels(opened, plan, lines.apply(opened.creative, *plan.lines))
 
 
 def with_pixels(opened: EditableCreative, plan: EditPlan | None, edited: Creative) -> Creative:
-    """Return `edited` with a plan's final pixels (None: the original's), and its own words in them in place of the plan's."""
+    """Return `edited` with a plan's final pixels (None: the original's), set with its own words in place of the plan's."""
     if opened.image_u8 is None:
         return edited
     if plan is not None and plan.layout:
@@ -43,8 +43,8 @@ def with_pixels(opened: EditableCreative, plan: EditPlan | None, edited: Creativ
 class PixelScorer:
     """Scores candidates from their final pixels and words: composed, extracted and predicted like any other creative.
 
-    For edits of words beside the picture the scores equal those of the CandidateScorer, which are exact there. An edit after
-    which the picture cannot be read, or a face is not found any more, is not allowed.
+    For edits of words beside the picture the scores equal those of the CandidateScorer, which are exact there. An edit is not
+    allowed when its picture cannot be read, or a face is no longer found.
     """
 
     def __init__(self, opened: EditableCreative, lines: Lines, scorer: CandidateScorer) -> None:

@@ -1,14 +1,14 @@
-"""A first-order surrogate of the picture: how its features react to each edit alone, added up for every candidate.
+"""A first-order surrogate of the picture: features respond to each edit separately, and the responses are summed.
 
 To score a candidate exactly, its picture must be composed and encoded. The surrogate replaces that by finite differences:
-each edit direction is composed once on either side of zero, on all faces at a time, and its picture is encoded. Then
+each edit direction is composed once on either side of zero, on all faces at a time, and the picture is encoded. Then
 
     features(strengths) = features(original)
                         + sum over directions k of |strength_k / probe_k| * (features(probe_k) - features(original))
 
 with the probe on the strength's side. That costs two pictures per direction instead of one per candidate. Global adjustments
-(exposure, crop, ...) are measured in the same way for the whole picture, and each scene as the picture that it is. What
-several edits do together is not in the sum; candidates that may win are composed and encoded themselves (`final_pixels.py`).
+(exposure, crop, ...) are measured in the same way for the whole picture, and each scene as a complete picture. Interactions
+between edits are not in the sum; candidates that may win are composed and encoded themselves (`final_pixels.py`).
 
 Composed pictures are measured, not renders of the face alone: an edit moves the picture's own pixels. On simulated ads, codes
 of renders explain nothing of the codes of composed faces, while this sum explains 70 to 80 % of them, and 70 to 99 % of smile,
@@ -32,16 +32,16 @@ from stylegan.latents.realism import measure_realism
 if TYPE_CHECKING:
     from adcreative.features.batch import CreativeFeatures
 
-SAME_PLACE = 0.05  # cosine added for a face that stays in its place; the codes of two people differ by far more
-PROBE_SHARE = 0.6  # of a direction's safe range; the reaction is nearly linear, see above
+SAME_PLACE = 0.05  # cosine added for a face that keeps its position; the codes of two people differ by far more
+PROBE_SHARE = 0.6  # of a direction's safe range; the response is nearly linear, see above
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureSurrogate:
-    """What one picture's features do when the whole picture changes: global adjustments on either side, or scenes.
+    """Response of one picture's features to changes of the whole picture: global adjustments on either side, or scenes.
 
-    probes [S, L]: the strengths that were composed; 0 where a change cannot be used on that side, because a face or the picture
-    could not be read any more. A scene has a high side only, probed at 1. codes [S, L, A, C], attributes [S, L, A, .], image
+    probes [S, L]: the composed strengths; 0 where a change cannot be used on that side, because a face or the picture
+    became unreadable. A scene has a high side only, probed at 1. codes [S, L, A, C], attributes [S, L, A, .], image
     [S, L, Di], statistics [S, L, Ds]: differences to the original, 0 where there is no probe.
     """
 
@@ -52,7 +52,7 @@ class PictureSurrogate:
     statistics: np.ndarray
 
     def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the range low [L], high [L], with 0 on the sides that cannot be used."""
+        """Return the range low [L], high [L], with 0 on unusable sides."""
         return np.where(self.probes[0] != 0.0, low, 0.0), np.where(self.probes[1] != 0.0, high, 0.0)
 
     def change(self, features: CreativeFeatures, strengths: np.ndarray) -> FeatureChange:
@@ -66,14 +66,14 @@ class PictureSurrogate:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FaceSurrogate(PictureSurrogate):
-    """What one picture's features do when its faces are edited.
+    """Response of one picture's features to edits of its faces.
 
-    Its codes and attributes are those of the F edited faces alone, for each of the K directions. face_rows [F]: rows of the
-    edited faces in the features. face_weights [F]: the share of each face in what the picture as a whole does, by area.
-    unedited_atypicality [F, 2, C]: how atypical the faces are unedited; atypicality [S, K, F, 2, C]: what the end of each
-    direction's safe range adds to that (stylegan/latents/realism.py). gains [S, F, K]: how many times further its points go
-    (`measure_reach`); probes were composed without. seen [S, K, F]: by how many levels the pixels of each face change
-    (`measure_seen`). bones [S, K, F]: how differently its head is built then (`FaceEditSession.bones`).
+    codes and attributes cover only the F edited faces, for each of the K directions. face_rows [F]: rows of the edited faces in
+    the features. face_weights [F]: each face's share of the change of the whole picture, by area. unedited_atypicality [F, 2,
+    C]: atypicality of the unedited faces; atypicality [S, K, F, 2, C]: its increase at the end of each direction's safe range
+    (stylegan/latents/realism.py). gains [S, F, K]: factor by which the face's points move further (`measure_reach`); probes
+    were composed without gains. seen [S, K, F]: change of each face's pixels in levels (`measure_seen`). bones [S, K, F]:
+    difference in head shape at that point (`FaceEditSession.bones`).
     """
 
     face_rows: np.ndarray
@@ -85,9 +85,9 @@ class FaceSurrogate(PictureSurrogate):
     bones: np.ndarray
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
-        """Return how real the faces of candidates [P, F, K] still look, [P], 0..1, added up from single directions.
+        """Return the realism (0..1) of the faces of candidates [P, F, K], [P], summed from single directions.
 
-        It errs on the careful side: several directions together are more atypical in the sum than in their render (60 random
+        The estimate is conservative: several directions together are more atypical in the sum than in their render (60 random
         edits of six faces: 0.02 on average, Spearman correlation of the two 0.97, on the same side of 0.85 in 88 %).
         """
         shares = _shares(strengths, self.probes[None, :, None, :] / PROBE_SHARE)  # [P, S, F, K]
@@ -108,7 +108,7 @@ class FaceSurrogate(PictureSurrogate):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FirstOrderSurrogate:
-    """All that was measured of one picture; None where nothing of the kind may be edited."""
+    """All surrogates of one picture; None where the picture cannot be edited in that way."""
 
     faces: FaceSurrogate | None = None
     adjustments: PictureSurrogate | None = None
@@ -117,7 +117,7 @@ class FirstOrderSurrogate:
     def apply(
         self, features: CreativeFeatures, strengths: np.ndarray, adjustments: np.ndarray, scenes: np.ndarray
     ) -> list[CreativeFeatures]:
-        """Return the expected features of each candidate; `features` itself where nothing is edited.
+        """Return the expected features of each candidate; `features` itself without edits.
 
         Args:
             features: of the original. strengths [P, F, K], adjustments [P, L]. scenes [P]: index, 0 is the original's.
@@ -144,7 +144,7 @@ class FeatureChange:
 
     @classmethod
     def none(cls, features: CreativeFeatures, num_candidates: int) -> FeatureChange:
-        """Return no change, for as many candidates."""
+        """Return zero differences for the given number of candidates."""
         shapes = feature_shapes(features, len(features.face_codes))
         return cls(**{name: np.zeros((num_candidates, *shape), np.float32) for name, shape in shapes.items()})
 
@@ -152,7 +152,7 @@ class FeatureChange:
         return FeatureChange(**{name: values + getattr(other, name) for name, values in vars(self).items()})
 
     def apply(self, features: CreativeFeatures, row: int) -> CreativeFeatures:
-        """Return the original's features with one candidate's differences; the image's vector keeps its length."""
+        """Return the original's features plus one candidate's differences; the norm of the image vector is kept."""
         changes: dict[str, Any] = {
             "face_codes": features.face_codes + self.codes[row],
             "face_attributes": features.face_attributes + self.attributes[row],
@@ -166,13 +166,13 @@ class FeatureChange:
 
 
 def _shares(strengths: np.ndarray, probes: np.ndarray) -> np.ndarray:
-    """Return how many probes each strength is, with the sides on axis 1: [P, S, ...]; 0 where there is no probe."""
+    """Return each strength in units of its probe, with the sides on axis 1: [P, S, ...]; 0 where there is no probe."""
     sides = np.stack([np.minimum(strengths, 0.0), np.maximum(strengths, 0.0)], axis=1)
     return np.divide(sides, probes, out=np.zeros_like(sides), where=probes != 0.0)
 
 
 def feature_shapes(features: CreativeFeatures, num_faces: int) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each difference that a change has."""
+    """Return the shape of each difference in a FeatureChange."""
     return {
         "codes": (num_faces, features.face_codes.shape[1]),
         "attributes": (num_faces, features.face_attributes.shape[1]),
@@ -182,10 +182,10 @@ def feature_shapes(features: CreativeFeatures, num_faces: int) -> dict[str, tupl
 
 
 def match_faces(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return for each face [F] which one it is afterwards: faces are ordered by size, which an edit may change.
+    """Return the index after the edit of each face [F]: faces are ordered by size, which an edit may change.
 
-    The assignment with the largest sum of code cosines, where staying in place counts SAME_PLACE more; a refused face (NaN)
-    counts as unlike every other.
+    The assignment maximises the sum of code cosines, plus SAME_PLACE for an unchanged position; a refused face (NaN)
+    is unlike every other face.
     """
     a, b = np.nan_to_num(before), np.nan_to_num(after)
     norms = np.linalg.norm(a, axis=1)[:, None] * np.linalg.norm(b, axis=1)[None]

@@ -1,6 +1,6 @@
-"""What a candidate is worth inside the search: a batch of genomes in, one score each against the unedited creative out.
+"""Scores inside the search: a batch of genomes in, one score each out, against the unedited creative.
 
-Features of the edited picture come from its first-order surrogate (`first_order.py`), those of the words from tables made
+Features of the edited picture come from its first-order surrogate (`first_order.py`), features of the words from tables made
 before the search (`space/lines.py`), so that a candidate costs one row of a predictor's batch. The unedited candidate is the
 original exactly. No torch here. Shapes: P population, F faces, A all faces, K directions, L adjustments, C code width.
 """
@@ -28,12 +28,12 @@ LIKENESS_DECIMALS = 6  # of identity and realism; finer differences are rounding
 
 
 class CandidateScorer:
-    """Score genomes of one creative; the object that `search_edits` calls.
+    """Score genomes of one creative; the scoring function of `search_edits`.
 
     Args:
-        features: of the creative as it is. lines: what the line and button genes index. predictors: whose opinions are
-            pooled (`pool_opinions`). surrogate: None when the picture stays as it is. config: how sure a gain must be, and the
-            floors of identity and realism below which an edit is not allowed.
+        features: of the unedited creative. lines: indexed by the line and button genes. predictors: models whose predictions
+            are pooled (`pool_opinions`). surrogate: None when the picture cannot change. config: the required certainty of a
+            gain, and the floors of identity and realism below which an edit is not allowed.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class CandidateScorer:
     def score_seen(
         self, genomes: list[Individual], seen: Sequence[CreativeFeatures], realism: np.ndarray | None = None
     ) -> list[CandidateScore]:
-        """Return one score per genome, in order; `seen` are the features of each one's picture, words come from the table.
+        """Return one score per genome, in order. seen: features of each picture; features of words come from the table.
 
         Args:
-            realism: [P], measured on renders; None adds it up from the surrogate.
+            realism: [P], measured on renders; None: estimated by the surrogate.
         """
         decoded, choices = self.space.decode(genomes), self.space.choices(genomes)  # [P, S], [P, 4]
         strengths, adjustments = self.space.strengths(genomes), self.space.adjustments(genomes)
@@ -102,7 +102,7 @@ class CandidateScorer:
         )
 
     def _identity(self, seen: Sequence[CreativeFeatures]) -> np.ndarray:
-        """Return [P]: cosine of each face's code to the original's, of the least recognisable face; 1 without faces."""
+        """Return [P]: cosine of the least recognisable face's code to the original's; 1 without faces."""
         before = self.features.face_codes
         rows = np.flatnonzero(np.isfinite(before).all(axis=1))
         if self._surrogate is None or not len(rows):
@@ -144,7 +144,7 @@ def measure_size(strengths: np.ndarray, adjustments: np.ndarray, choices: np.nda
 
 
 def cosine_similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the cosine between vectors along the last axis, 0 where one of them is zero."""
+    """Return the cosine between vectors along the last axis; 0 where one of the vectors is zero."""
     product = (first * second).sum(axis=-1)
     norms = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
     return np.divide(product, norms, out=np.zeros_like(product), where=norms > 0)

@@ -1,4 +1,4 @@
-"""Budget and settings of a search, and what an algorithm must be able to do. Knows no algorithm itself."""
+"""Budget and settings of a search, and the protocol of a search algorithm. Knows no algorithm itself."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Scorer = Callable[[list[Individual]], list[CandidateScore]]
 class SearchConfig:
     """Budget and settings of a search.
 
-    population_size, generations: candidates of a generation, and generations after the first. algorithm: one of
+    population_size, generations: candidates per generation, and generations after the first. algorithm: one of
     ALGORITHM_NAMES. num_rendered: most candidates of a generation that are scored again from final pixels. patience:
-    generations in which the prediction may rise without a second opinion following (`stopping.py`).
+    generations in which the prediction may rise without a rise of the second opinion (`stopping.py`).
 
-    Of NSGA-II alone: proposal_share: part of the children that the surrogate model proposes, 0 is the plain algorithm;
+    For NSGA-II only: proposal_share: share of children proposed by the surrogate model, 0 is the plain algorithm;
     crossover_rate: probability that two parents are crossed. crossover_eta, mutation_eta: distribution indices of crossover and
-    mutation; larger stays nearer to the parents.
+    mutation; larger values stay nearer to the parents.
     """
 
     population_size: int = 48
@@ -42,7 +42,7 @@ class SearchConfig:
             raise ConfigError("; ".join(faults) + ".")
 
     def find_faults(self) -> list[str]:
-        """Return one clause for each setting that is out of range; empty when all are usable."""
+        """Return one clause for each setting out of range; empty when all are valid."""
         faults = []
         if self.population_size < 1:
             faults.append(f"population_size must be at least 1, got {self.population_size}")
@@ -62,7 +62,7 @@ class SearchConfig:
 
 
 class SearchAlgorithm(Protocol):
-    """Ask for candidates, tell them back with their scores; as many times as the budget allows."""
+    """Ask-and-tell interface: `ask` returns candidates, `tell` receives them scored, repeated within the budget."""
 
     def ask(self) -> list[Individual]:
         """Return population_size candidates to score."""

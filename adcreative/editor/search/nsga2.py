@@ -1,4 +1,4 @@
-"""NSGA-II over edits, helped by a surrogate of the scores so far.
+"""NSGA-II over edits, with proposals from a surrogate model of the scores so far.
 
 Source: Deb, Pratap, Agarwal & Meyarivan 2002; survivors are selected by DEAP.
 """
@@ -13,17 +13,17 @@ from adcreative.editor.search.config import SearchConfig
 from adcreative.editor.search.surrogate import ScoreSurrogate
 from adcreative.editor.space.genome import GeneSpace, Individual
 
-MAX_RETRIES = 8  # how often a child that was seen before is mutated again
+MAX_RETRIES = 8  # most mutations of a duplicate child
 
 
 class NSGA2Search:
     """Elitist multi-objective genetic search with constrained domination.
 
     parents = binary tournaments by dominance and crowding; children = crossover, then mutation; survivors = the best P of
-    parents and children by front, then by crowding distance. Differs: the first generations are lines each for itself and an
-    even sample of the space (`sample_evenly`), as many as show every line once; then three children in four are proposed by a
-    surrogate of the scores so far (`surrogate.py`); lines that may not stand in one ad give way (`GeneSpace.fit`); and a child
-    that was asked for before is mutated again, so that the budget goes to new candidates.
+    parents and children by front, then by crowding distance. Differs: the first generations are single lines and an even sample
+    of the space (`sample_evenly`), until every line was tried once; then three children in four are proposed by a surrogate of
+    the scores so far (`surrogate.py`); lines that may not be combined in one ad are replaced (`GeneSpace.fit`); and a duplicate
+    child is mutated again, so that the budget goes to new candidates.
     """
 
     def __init__(self, space: GeneSpace, config: SearchConfig, *, rng: np.random.Generator) -> None:
@@ -50,8 +50,9 @@ class NSGA2Search:
         self._population = self._toolbox.select_survivors(merged, self.config.population_size)
 
     def _even_generations(self) -> list[list[Individual]]:
-        """Return generations of single lines, the first in their order, and of an even sample that shows every option of each
-        choice, as far as half the budget allows; lines by themselves are half of it at most."""
+        """Return generations of single lines, in order, then of an even sample that shows every option of each choice.
+
+        All take at most half of the budget, single lines at most half of that."""
         size, most = self.config.population_size, max(1, (self.config.generations + 1) // 2)
         singles, num_options = self.space.single_lines(), max(self.space.num_choices)
         num = size * min(most, -(-(1 + len(singles) + num_options) // size))
@@ -87,5 +88,5 @@ class NSGA2Search:
 
 
 def _distinct(candidates: list[Individual], space: GeneSpace) -> list[Individual]:
-    """Return the candidates without those that decode to the same edit; the first of each stays."""
+    """Return the candidates without duplicates (same decoded edit); the first of each is kept."""
     return list({space.key(candidate): candidate for candidate in reversed(candidates)}.values())[::-1]

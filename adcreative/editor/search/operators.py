@@ -1,7 +1,7 @@
 """Variation and mating selection, as published, each with the random generator as an argument.
 
-DEAP's own versions of these draw from the global `random` module, so two searches in one process would disturb each other;
-the formulas are written here instead, on arrays, and nothing is modified in place.
+DEAP's own versions draw from the global `random` module, so that two searches in one process would disturb each other;
+the formulas are implemented here on arrays, and nothing is modified in place.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from adcreative.editor.space.genome import GeneSpace, Individual
 def simulated_binary_crossover(
     first: np.ndarray, second: np.ndarray, low: np.ndarray, high: np.ndarray, *, eta: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return two children whose mean is their parents' mean, spread as one-point crossover of bit strings spreads them.
+    """Return two children with the same mean as the parents, spread as by one-point crossover of bit strings.
 
         child_1,2 = 0.5 ((1 +- beta) x_1 + (1 -+ beta) x_2)
         beta = (2u)^(1/(eta+1))            for u <= 0.5
                (1 / (2(1-u)))^(1/(eta+1))  otherwise
 
     Args:
-        first, second: parents [G]. low, high: bounds [G]; parents lie inside. eta: 2 spreads wide, 20 stays near.
+        first, second: parents [G]. low, high: bounds [G]; parents are inside. eta: 2 spreads wide, 20 stays near.
     Returns:
         two arrays [G] inside the bounds; each gene is crossed with probability 0.5, and the pair swapped as often.
     Source:
@@ -43,7 +43,7 @@ def simulated_binary_crossover(
 
 
 def polynomial_step(values: np.ndarray, low: np.ndarray, high: np.ndarray, u: np.ndarray, *, eta: float) -> np.ndarray:
-    """Return the mutated values that the uniform numbers `u` lead to; 0 reaches low, 0.5 changes nothing, 1 reaches high.
+    """Return the values mutated by the uniform numbers `u`; 0 reaches low, 0.5 changes nothing, 1 reaches high.
 
         d = (2u + (1-2u) (1-d_low)^(eta+1))^(1/(eta+1)) - 1             for u <= 0.5,  d_low  = (x - low) / (high - low)
             1 - (2(1-u) + 2(u-0.5) (1-d_high)^(eta+1))^(1/(eta+1))      otherwise,     d_high = (high - x) / (high - low)
@@ -68,9 +68,9 @@ def uniform_crossover(first: np.ndarray, second: np.ndarray, *, rng: np.random.G
 def mate(
     space: GeneSpace, first: Individual, second: Individual, *, eta: float, rng: np.random.Generator
 ) -> tuple[Individual, Individual]:
-    """Cross two genomes: uniform crossover of everything, then SBX of the strengths that are active in both.
+    """Cross two genomes: uniform crossover of all genes, then SBX of the strengths that are active in both.
 
-    A strength and its bit are swapped together, since a bit without its strength carries nothing over.
+    A strength and its bit are swapped together, since a bit without its strength transfers nothing.
     """
     num, (low, high) = space.num_strengths, space.bounds()
     pairs_first, lines_first = np.array(first[: 2 * num]).reshape(2, num), np.array(first[2 * num :])
@@ -113,9 +113,9 @@ def reset_index(index: int, num_choices: int, *, probability: float, rng: np.ran
 
 
 def tournament_dcd(individuals: Sequence[Individual], num_selected: int, *, rng: np.random.Generator) -> list[Individual]:
-    """Select by binary tournaments: the dominating one, else the less crowded, else a coin (DEAP's selTournamentDCD).
+    """Select by binary tournaments: the dominating one, else the less crowded, else at random (DEAP's selTournamentDCD).
 
-    Everyone fights twice in two random pairings, as far as `num_selected` reaches; needs crowding_dist, which
+    Each individual takes part in two random pairings, as far as `num_selected` reaches; needs crowding_dist, which
     deap.tools.selNSGA2 sets. Source: Deb et al. 2002, section III-B (crowded-comparison operator) and its reference code.
     """
     selected: list[Individual] = []

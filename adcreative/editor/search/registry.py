@@ -1,12 +1,12 @@
-"""Search algorithms by name, and the loop that each of them runs in.
+"""Search algorithms by name, and the loop that runs them.
 
-    algorithm = NSGA2Search(space, config, rng=rng)          # ask for candidates, tell what they are worth, repeat
+    algorithm = NSGA2Search(space, config, rng=rng)          # ask for candidates, tell their scores, repeat
     outcome = search_edits(score, space, config, rng=rng)    # the same loop with budget, cache, archives and a log
 
 Every algorithm spends population_size x (generations + 1) candidate evaluations and has the unedited creative as its first
-candidate, so that algorithms compare at equal cost and none can end below the start. With a second, more expensive scorer the
-candidates that may be the best are scored by it too (`archive.py`), and only those can be the best. Knows genomes and scores;
-knows no pictures, models or torch. Source: DEAP's archives and logbook; those of the algorithms stand in their own files.
+candidate, so that algorithms compare at equal cost and no result is below the start. A second, more expensive scorer scores
+the contenders for the best (`archive.py`), and only these can be the best. Knows genomes and scores; no pictures, models or
+torch. Source: DEAP's archives and logbook; sources of the algorithms are given in their own files.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.metrics.ranking import spearman_correlation
 from adcreative.progress import Rounds, ShouldStop
 
-NUM_SPREAD = 6  # most candidates of the first generation that are rendered whatever their rank
-SPREAD_SHARE = 0.25  # and most of a generation, so that a quick look does not spend its time on them
+NUM_SPREAD = 6  # most candidates of the first generation that are rendered regardless of rank
+SPREAD_SHARE = 0.25  # and largest share of a generation, so that a short search is not slowed down
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
-    front: the final Pareto front, of all candidates that were scored, the largest lower bound first. edits: all different edits
-    that violate no limit, the largest lower bound first. best_so_far: the best allowed candidate after each generation, the
-    unedited creative if none is better. evaluations: candidates asked for; distinct: those that differed. is_complete: False
-    when the search was cancelled; is_stopped: True when its own rule ended it. The logbook's column "second" is what the second
-    opinion said of the best so far. pairs: (lower bound by the surrogate, lower bound from final pixels) of each candidate that
-    was rendered; best_changes: generations after which rendering made another candidate the best.
+    front: the final Pareto front of all scored candidates, the largest lower bound first. edits: all distinct edits that
+    violate no limit, the largest lower bound first. best_so_far: the best allowed candidate after each generation, the unedited
+    creative if none is better. evaluations: number of candidates; distinct: number of distinct ones. is_complete: False when
+    the search was cancelled; is_stopped: True when the stopping rule ended the search. The logbook's column "second" is the
+    second opinion on the best so far. pairs: (lower bound by the surrogate, lower bound from final pixels) of each rendered
+    candidate; best_changes: generations after which rendering made another candidate the best.
     """
 
     front: tuple[Individual, ...]
@@ -56,7 +56,7 @@ class SearchResult:
 
     @property
     def rank_correlation(self) -> float | None:
-        """Spearman's correlation of the two bounds of rendered candidates, None with fewer than three."""
+        """Spearman's correlation of the two bounds of rendered candidates; None with fewer than three."""
         return spearman_correlation(*np.array(self.pairs).T) if len(self.pairs) >= MIN_PAIRS else None
 
     @property
@@ -80,11 +80,11 @@ def search_edits(
 
     Args:
         score: returns one score per candidate of a batch, in order; called once a generation with unseen candidates only.
-        render: the same from final pixels, asked about the few that may be the best; None when `score` is exact.
-        second_opinion: scores the best candidate so far by a model that does not guide the search; the search ends when its
-            own prediction rises and that does not.
+        render: scores the contenders for the best from final pixels; None when `score` is exact.
+        second_opinion: scores the best candidate so far by a model that does not guide the search; the search ends when the
+            prediction rises and the second opinion does not.
         progress: progress(generation, generations, best lower bound so far, which never falls), after each generation.
-        should_stop: asked between generations; True ends the search with what was found. The first population is always
+        should_stop: polled between generations; True ends the search with the results so far. The first population is always
             scored, so that a result exists.
     """
     algorithm: SearchAlgorithm = ALGORITHMS[config.algorithm](space, config, rng=rng)
@@ -124,7 +124,7 @@ def search_edits(
 def _statistics(front: Iterable[Individual], best: Individual) -> dict[str, float]:
     """Return the figures of one generation for the logbook.
 
-    The reference point of the hypervolume of all four objectives is: no uplift, identity -1, the largest size on the front,
+    The reference point of the hypervolume of all four objectives: no uplift, identity -1, the largest size on the front,
     realism 0.
     """
     allowed = [individual for individual in front if individual.fitness.violation == 0.0]

@@ -3,11 +3,11 @@
     bound(genome) ~ w . phi(genome),   phi = (t, t^2, t^3 per strength, one 0/1 per other choice),   t = strength / reach
     w_i ~ N(0, scale^2 / alpha_g(i)),  noise ~ N(0, v scale^2)
 
-Weights of one kind (all headlines; all squares of strengths) share a precision alpha_g, which the scores themselves tell, as
-they tell v (automatic relevance determination): where headlines differ and descriptions hardly do, one look at a headline is
-enough to rank it. A proposal draws w from the posterior (Thompson sampling) and returns the genome that is best under it for a
+Weights of one kind (all headlines; all squares of strengths) share a precision alpha_g, which is estimated from the scores, as
+is v (automatic relevance determination): where headlines differ and descriptions hardly do, one score of a headline is
+enough to rank it. A proposal draws w from the posterior (Thompson sampling) and returns the best genome under w for a
 random price of size: each strength and choice separately, since phi has no products. So proposals spread along the front, and
-are boldest where least is known. What products do is left to crossover and selection.
+are boldest where uncertainty is largest. Products are left to crossover and selection.
 
 Sources: Bishop 2006, eq. 3.50-3.54 (posterior), 7.87-7.90 (MacKay 1992: precisions, here per group and with a weak Gamma
 prior); Thompson 1933; Jin 2011, "Surrogate-assisted evolutionary computation".
@@ -23,13 +23,13 @@ from adcreative.editor.space.genome import CHOICE_SIZES, GeneSpace, Individual
 GRID = 40  # strengths tried between low and high when a proposal is made
 MAX_PRICE = 0.5  # largest price of one standard deviation of size, in typical uplifts
 ROUNDS = 12  # of re-estimating precisions and noise
-PRIOR_COUNT, PRIOR_SQUARE = 0.5, 0.05  # the Gamma prior of a precision: worth half a weight of about 0.3
+PRIOR_COUNT, PRIOR_SQUARE = 0.5, 0.05  # the Gamma prior of a precision: equivalent to half a weight of about 0.3
 MIN_PRECISION, MAX_PRECISION = 0.05, 1e4
 FIRST_NOISE, MIN_NOISE = 0.3, 1e-3
 
 
 class ScoreSurrogate:
-    """Bayesian linear regression on lower bounds of uplift: `add` what was scored, `propose` what to score next."""
+    """Bayesian linear regression on lower bounds of uplift: `add` scored candidates, `propose` new candidates."""
 
     def __init__(self, space: GeneSpace) -> None:
         self.space = space
@@ -42,14 +42,14 @@ class ScoreSurrogate:
         self._grid = np.hstack([np.zeros((len(low), 1)), low[:, None] + steps * (high - low)[:, None]])  # [S, GRID+2]
 
     def add(self, candidates: list[Individual]) -> None:
-        """Learn from scored candidates; those with a lost face or without a usable score are skipped."""
+        """Learn from scored candidates; candidates with a lost face or without a usable score are skipped."""
         usable = [one for one in candidates if one.score is not None and one.score.violation < 1.0]
         if usable:
             self._features.append(self._encode(usable))
             self._bounds += [one.fitness.values[0] for one in usable]
 
     def propose(self, num_proposals: int, *, rng: np.random.Generator) -> list[Individual]:
-        """Return genomes that may be best, each under its own draw of the posterior and price of size."""
+        """Return promising genomes, each the best under its own draw of the posterior and price of size."""
         if not num_proposals or not self._bounds:
             return []
         mean, factor = self._posterior()

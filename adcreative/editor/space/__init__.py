@@ -1,1 +1,1 @@
-"""What may change in a creative and how a genome says it: faces, global adjustments, scene, words."""
+"""The search space of a creative and its encoding as a genome: faces, global adjustments, scene, words."""

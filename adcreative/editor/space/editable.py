@@ -1,4 +1,4 @@
-"""A creative opened for editing: what was found in it, what may change, and what changes its pixels."""
+"""A creative opened for editing: its contents, the allowed changes, and the objects that change its pixels."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 class EditableCreative:
     """A creative with its features, its opened faces, and whatever else of its picture may change.
 
-    directions: of the face edits that are asked for and permitted, with the range that may be used; permission: what consent
-    says of its faces. extractor: for versions of its picture.
+    directions: the requested and permitted face edits, with their allowed range; permission: the consent for
+    its faces. extractor: for versions of its picture.
 
-    image_u8: None without a picture. features: CreativeFeatures of the creative as it is. session: its opened faces; None when
-    no face may be edited. face_rows: which faces of the picture (largest first) the session edits; face_boxes: theirs, px.
-    faces: how many were found, and why some are not edited. adjuster: None when exposure, colour and crop stay; scenes: None
-    when the background stays; setter: None when the words in the picture stay. unread: what is said of words that were not
-    read; None when all were. layouts: new ones of the ad's parts.
+    image_u8: None without a picture. features: CreativeFeatures of the unedited creative. session: its opened faces; None when
+    no face may be edited. face_rows: indices of the session's faces in the picture (largest first); face_boxes: their boxes,
+    px. faces: number of faces found, and why some are not edited. adjuster: None when exposure, colour and crop are fixed;
+    scenes: None when the background is fixed; setter: None when the words in the picture are fixed. unread: a problem about
+    words that were not read; None when all were. layouts: new layouts of the ad's parts.
     """
 
     creative: Creative
@@ -51,7 +51,7 @@ class EditableCreative:
     layouts: tuple[NewLayout, ...] = ()
 
     def find_unset(self, edited: Creative) -> tuple[Problem, ...]:
-        """Return why words of `edited` cannot be shown that replace words read in the picture; nothing when all can."""
+        """Return why words of `edited` cannot be set in place of words read in the picture; empty when all can."""
         changed = [
             field for field, text in edited.picture_texts.items()
             if field in self.creative.read_fields and text != self.creative.picture_texts[field]
@@ -63,5 +63,5 @@ class EditableCreative:
         return tuple(problem for problems in unset for problem in problems)
 
     def text_problems(self, edited: Creative) -> tuple[Problem, ...]:
-        """Return what becomes of the words in the picture with the words of `edited`; nothing when there is nothing to say."""
+        """Return problems of the words in the picture with the words of `edited`; empty when there are none."""
         return self.setter.change(edited.picture_texts).problems if self.setter is not None else ()

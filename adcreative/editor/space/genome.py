@@ -1,12 +1,12 @@
-"""What the search may change in a creative, and how a genome says it.
+"""The search space of a creative, and its encoding as a genome.
 
-A genome is a flat list of numbers, so that DEAP's selection and archives take it as it is:
+A genome is a flat list of numbers, as DEAP's selection and archives expect:
 
     [ strength per face and direction, then per adjustment | active bit of each | headline | description | button | scene ]
 
 A strength counts only where its bit is 1 (Deb & Goyal 1996 call such mixed genomes GeneAS); the bits keep edits sparse, and
-a strength that was switched off comes back unchanged when its bit does. The last four are indices; 0 is the creative's own
-line, button or scene, so the genome of zeros is the creative as it was. Knows nothing of pictures, models or torch.
+a strength that was switched off returns unchanged with its bit. The last four are indices; 0 is the creative's own
+line, button or scene, so the genome of zeros is the unedited creative. Knows nothing of pictures, models or torch.
 
 Shapes: P population, G genes, F faces, K directions, L adjustments, S = F * K + L strengths.
 """
@@ -23,22 +23,22 @@ from deap import base
 from adcreative.errors import ConfigError
 from stylegan.faces.visible_changes import MIN_STRENGTH
 
-STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences cannot be seen or scored
-CHOICES = ("headline", "description", "button", "scene")  # what the last genes index
-KINDS = ("line", "layout", "message", "picture", "look")  # what a version tries: a new line, a new layout of the ad's parts,
+STRENGTH_STEP = 0.01  # AdSEE's step of the gene space (GA_optimize.py): finer differences are neither visible nor scored
+CHOICES = ("headline", "description", "button", "scene")  # indexed by the last genes
+KINDS = ("line", "layout", "message", "picture", "look")  # what a version changes: a new line, a new layout of the ad's parts,
 # another message of the ad first, another face, crop or background, another light or colour
-VISIBLE = 0.8  # part of the range of light, colour or crop from which on a change of these alone is seen in a card
+VISIBLE = 0.8  # share of the range of light, colour or crop from which on such a change alone is visible in a card
 ADJUSTMENTS = ("exposure", "warmth", "contrast", "saturation", "crop")  # of the whole picture (`whole_picture.py`)
 CROP = ADJUSTMENTS.index("crop")
-CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # how much of an edit each is, in standard deviations of a face direction
+CHOICE_SIZES = (0.5, 0.5, 0.25, 1.5)  # size of each choice, in standard deviations of a face direction
 
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateScore:
-    """What one candidate is worth, against the creative as it was. Log-odds are natural logarithms.
+    """The score of one candidate against the unedited creative. Log-odds are natural logarithms.
 
-    uplift_mean: predicted change of the log-odds of a click; uplift_std: how far the ensemble disagrees about it;
-    uplift_low: the lower bound that the search raises. identity: -1..1, 1 for the unedited faces, the worst face counts.
+    uplift_mean: predicted change of the log-odds of a click; uplift_std: disagreement of the ensemble;
+    uplift_low: the lower bound that the search maximises. identity: -1..1, 1 for the unedited faces, of the worst face.
     size: length of the edit (standard deviations, words included). realism: 0..1, 1 for the unedited faces, see
     stylegan/latents/realism.py. violation: 0 when allowed, larger is worse.
     """
@@ -53,7 +53,7 @@ class CandidateScore:
 
 
 class EditFitness(base.Fitness):
-    """Four objectives: a large lower bound of uplift, faces that stay themselves, a small edit, and a realistic one.
+    """Four objectives: a high lower bound of uplift, recognisable faces, a small edit, and a realistic edit.
 
     An edit that violates a limit is worse than every edit that violates none or less.
 
@@ -67,7 +67,7 @@ class EditFitness(base.Fitness):
     crowding_dist = 0.0  # written by deap.tools.selNSGA2
 
     def dominates(self, other: EditFitness, obj: slice = slice(None)) -> bool:
-        """Return whether this is better under constrained domination."""
+        """Return whether this fitness is better under constrained domination."""
         if self.violation != other.violation:
             return self.violation < other.violation
         return super().dominates(other, obj)
@@ -85,7 +85,7 @@ class EditFitness(base.Fitness):
 
 
 class Individual(list[float]):
-    """A genome with its fitness, and, once it was scored, the score that the fitness came from."""
+    """A genome with its fitness and, once scored, the score behind the fitness."""
 
     def __init__(self, genes: Iterable[float] = ()) -> None:
         super().__init__(float(gene) for gene in genes)
@@ -101,11 +101,11 @@ class Individual(list[float]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EditPlan:
-    """What an edit does, read once from its genome: all that judging, composing and telling it need.
+    """A decoded genome: everything needed to judge, compose and describe an edit.
 
     lines: numbers of headline, description and button, 0 for the creative's own; scene: number of the background. faces [F, K]:
-    strengths of the directions of each face; look [L]: of the adjustments of the whole picture (standard deviations, 0 leaves
-    as it is). score: what the search says of it; None before it was scored. is_message: its headline is another message of the
+    strengths of the directions of each face; look [L]: of the adjustments of the whole picture (standard deviations, 0: no
+    change). score: from the search; None before scoring. is_message: its headline is another message of the
     ad. layout: number of a new layout, which has its own pixels and words; 0 for the ad's own.
     """
 
@@ -124,7 +124,7 @@ class EditPlan:
 
     @property
     def low(self) -> float:
-        """Lower bound of the uplift (log-odds), as the search saw it."""
+        """Lower bound of the uplift (log-odds), as estimated by the search."""
         return self.score.uplift_low if self.score is not None else 0.0
 
     @property
@@ -134,7 +134,7 @@ class EditPlan:
 
     @property
     def kind(self) -> str:
-        """What it tries, of KINDS: words count before pixels, all else before light and colour, these before a button."""
+        """The main change, of KINDS: words before pixels, pixels before light and colour, light and colour before a button."""
         if self.layout or any(self.lines[:2]):
             return "message" if self.is_message else "layout" if self.layout else "line"
         if self.faces.any() or self.scene or (self.look.any() and not np.delete(self.look, CROP).any()):
@@ -143,14 +143,14 @@ class EditPlan:
 
     @property
     def idea(self) -> tuple[object, ...]:
-        """What tells it from others of its kind: its words; else layout or background; else its strongest change, with sign."""
+        """The key of plans with the same idea: the words; else layout or background; else the strongest change, with sign."""
         place = int(np.argmax(np.abs(self.faces))) if self.faces.any() else -1
         sign = 0 if place < 0 else int(np.sign(self.faces.ravel()[place]))
         return (self.kind, *self.lines[:2], self.layout, self.scene, *(() if any(self.lines[:2]) else (place, sign)))
 
     def without_look(self) -> EditPlan:
-        """Return it with light, colour and crop as they were, unless it changes nothing else; of these a crop stays alone.
-        Faces stay as they were beside new words, so that a test of either tells its own worth."""
+        """Return the plan without changes of light and colour, unless it has no other; then a crop, if any, is kept alone.
+        Changes of faces are removed from plans with new words, so that a test measures one of them."""
         if any(self.lines[:2]) and self.faces.any():
             return replace(self, faces=np.zeros_like(self.faces)).without_look()
         if self.kind != "look" and (any(self.lines) or self.faces.any() or self.scene):
@@ -159,8 +159,7 @@ class EditPlan:
         return replace(self, look=np.where(keep, self.look, 0.0)) if self.look[CROP : CROP + 1].any() else self
 
     def with_one_face_edit(self, single: Sequence[EditPlan]) -> EditPlan:
-        """Return it with one edit of one face, as far as that goes: of those it has, the one that alone is worth most, so that
-        a test tells its gain from no other's.
+        """Return the plan with the best single edit of one face among its face edits, so that a test measures one gain.
 
         Args:
             single: scored plans of one change each.
@@ -170,12 +169,12 @@ class EditPlan:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """What plans are ordered by, the best last: whether they are allowed, then their lower bound."""
+        """Sort key of plans, the best last: allowed plans after others, then by lower bound."""
         return (0.0 if self.score is None else -self.score.violation, self.low)
 
     def distance(self, other: EditPlan) -> float:
-        """Return how far apart two edits are, in standard deviations; infinite when a line or the background differs. A button
-        alone is no difference."""
+        """Return the distance of two edits, in standard deviations; infinite when a line or the background differs. A different
+        button does not count."""
         if (self.lines[:2], self.scene, self.layout) != (other.lines[:2], other.scene, other.layout):
             return float("inf")
         return float(np.linalg.norm(self.strengths - other.strengths))
@@ -183,14 +182,13 @@ class EditPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneSpace:
-    """The search space: which genes a genome has, and the range of each.
+    """The search space: the genes of a genome, and the range of each gene.
 
     num_faces: faces that may be edited. low, high: safe range of each direction, [K], or of each face and direction, [F, K], in
-    standard deviations, with low <= 0 <= high. least [2, F, K]: the weakest strength below and above 0 that shows, positive;
-    None: MIN_STRENGTH. num_headlines, num_descriptions, num_buttons, num_scenes: what there is to choose from, the creative's
-    own included. adjustment_low, adjustment_high [L]: range of each global
-    adjustment (ADJUSTMENTS), empty when exposure, colour and crop stay as they are. messages: numbers of the
-    headlines that say another message of the ad.
+    standard deviations, with low <= 0 <= high. least [2, F, K]: the weakest visible strength below and above 0, positive; None:
+    MIN_STRENGTH. num_headlines, num_descriptions, num_buttons, num_scenes: numbers of options, the creative's own included.
+    adjustment_low, adjustment_high [L]: range of each global adjustment (ADJUSTMENTS), empty when exposure, colour and crop are
+    fixed. messages: numbers of the headlines with another message of the ad.
     """
 
     num_faces: int
@@ -230,7 +228,7 @@ class GeneSpace:
 
     @property
     def num_strengths(self) -> int:
-        """S: how many strengths, and how many bits, a genome has."""
+        """S: number of strengths, and of bits, of a genome."""
         return self.num_faces * self.num_directions + len(self.adjustment_low)
 
     @property
@@ -253,7 +251,7 @@ class GeneSpace:
         return np.concatenate([low, self.adjustment_low]), np.concatenate([high, self.adjustment_high])
 
     def original(self) -> Individual:
-        """Return the genome of the creative as it was."""
+        """Return the genome of the unedited creative."""
         return Individual(np.zeros(self.num_genes))
 
     def sample(self, *, rng: np.random.Generator, active_share: float | None = None) -> Individual:
@@ -266,10 +264,10 @@ class GeneSpace:
     def sample_evenly(self, num: int, *, rng: np.random.Generator) -> list[Individual]:
         """Draw `num` genomes, each distributed as one `sample`, that together cover the space evenly.
 
-        Every option of a choice comes up equally often, give or take one, and every part of a strength's range does: a Latin
+        Every option of a choice is drawn equally often, give or take one, and so is every part of a strength's range: a Latin
         hypercube (McKay, Beckman & Conover 1979).
         """
-        from scipy.stats import qmc  # half a second, which a command that searches nothing need not wait for
+        from scipy.stats import qmc  # half a second, saved in commands that search nothing
 
         cube = qmc.LatinHypercube(self._num_draws, rng=rng).random(num)
         for k, options in enumerate(self.num_choices, start=-len(CHOICES)):
@@ -289,9 +287,9 @@ class GeneSpace:
         return Individual([*(low + draws[:num] * (high - low)), *bits, *choices])
 
     def decode(self, genomes: Sequence[Individual]) -> np.ndarray:
-        """Return the applied strengths (the phenotype), [P, S]: in steps of 0.01, 0 where inactive or too weak to show.
+        """Return the applied strengths (the phenotype), [P, S]: in steps of 0.01, 0 where inactive or too weak to be visible.
 
-        Of strengths below a `least` that was measured, those nearer to it than to nothing are raised to it.
+        Strengths below a measured `least` are raised to it where they are nearer to it than to 0.
         """
         genes = np.array(genomes, dtype=np.float64).reshape(len(genomes), self.num_genes)  # [P, G]
         values, bits = genes[:, : self.num_strengths], genes[:, self.num_strengths : 2 * self.num_strengths]
@@ -312,12 +310,12 @@ class GeneSpace:
         return np.hstack([of_faces, of_adjustments])
 
     def strengths(self, genomes: Sequence[Individual]) -> np.ndarray:
-        """Return the strengths that are applied to the faces, [P, F, K]; see `decode`."""
+        """Return the strengths applied to the faces, [P, F, K]; see `decode`."""
         num = self.num_faces * self.num_directions
         return self.decode(genomes)[:, :num].reshape(len(genomes), self.num_faces, self.num_directions)
 
     def adjustments(self, genomes: Sequence[Individual]) -> np.ndarray:
-        """Return the adjustments that are applied to the whole picture, [P, L]; see `decode`."""
+        """Return the adjustments applied to the whole picture, [P, L]; see `decode`."""
         return self.decode(genomes)[:, self.num_faces * self.num_directions :]
 
     def choices(self, genomes: Sequence[Individual]) -> np.ndarray:
@@ -326,7 +324,7 @@ class GeneSpace:
         return np.array([genome[-num:] for genome in genomes], dtype=np.int64).reshape(len(genomes), num)
 
     def plans(self, genomes: Sequence[Individual]) -> list[EditPlan]:
-        """Return what each genome does, with its score."""
+        """Return the decoded plan of each genome, with its score."""
         of_faces, looks, chosen = self.strengths(genomes), self.adjustments(genomes), self.choices(genomes)
         return [
             EditPlan(
@@ -341,12 +339,12 @@ class GeneSpace:
         ]
 
     def changes_picture(self, genome: Individual) -> bool:
-        """Return whether pixels change, not words and button beside the picture alone."""
+        """Return whether pixels change, and not only words and button beside the picture."""
         chosen = zip(CHOICES, genome[-len(CHOICES) :], strict=True)
         return bool(self.decode([genome]).any() or any(one and kind in self.in_picture for kind, one in chosen))
 
     def fit(self, genome: Individual) -> Individual:
-        """Return the genome with lines that may stand in one ad: its headline with its description, else with the first
+        """Return the genome with lines that may be combined in one ad: its headline with its description, else with the first
         description that fits, else the ad's own headline with its description, else both of the ad's own."""
         headline, description = (int(one) for one in self.words(genome))
         if self.fits is None or self.fits[headline, description]:
@@ -356,8 +354,8 @@ class GeneSpace:
         return Individual([*genome[: -len(CHOICES)], *pair, *genome[-len(CHOICES) + 2 :]])
 
     def single_lines(self) -> list[Individual]:
-        """Return an edit for each headline, then for each description: that line and nothing else, but for what has to change
-        for it to fit."""
+        """Return an edit for each headline, then for each description, with no other change than those needed to fit the
+        line."""
         edits: dict[tuple[float, ...], Individual] = {}
         for place, num in enumerate(self.num_choices[:2]):
             for idx in range(1, num):
@@ -369,7 +367,7 @@ class GeneSpace:
         return list(edits.values())
 
     def single_changes(self) -> list[Individual]:
-        """Return an edit for each end of each direction of each face and of each adjustment: it and nothing else."""
+        """Return an edit for each end of each direction of each face and of each adjustment, with no other change."""
         edits = []
         for place, ends in enumerate(zip(*self.bounds(), strict=True)):
             for strength in ends:
@@ -380,14 +378,14 @@ class GeneSpace:
         return edits
 
     def is_faint(self, plan: EditPlan) -> bool:
-        """Return whether an edit changes light, colour or crop alone, and by less than is seen in a card."""
+        """Return whether an edit changes only light, colour or crop, too little to be visible in a card."""
         if plan.faces.any() or plan.scene or plan.layout or any(plan.lines[:2]) or not plan.look.any():
             return False
         reach = np.maximum(-self.adjustment_low, self.adjustment_high)
         return not bool((np.abs(plan.look) >= VISIBLE * reach - 1e-9)[plan.look != 0.0].any())
 
     def words(self, genome: Individual) -> tuple[float, ...]:
-        """Return which headline and description a genome chooses; equal for genomes with the same words."""
+        """Return the headline and description genes of a genome; equal for genomes with the same words."""
         return tuple(genome[-len(CHOICES) :][: CHOICES.index("description") + 1])
 
     def key(self, genome: Individual) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""The lines and buttons that the search chooses among, and what the encoders make of each line."""
+"""The candidate lines and buttons of a search, and the encoded features of each line."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Lines:
-    """Lines and buttons to choose from, the creative's own first, with what the encoders make of the lines.
+    """Candidate lines and buttons, the creative's own first, with the encoded features of the lines.
 
-    The features are those of the words alone; None for an own line that has no words. A button is a category, not a text.
-    unfit: pairs of a headline and a description that may not stand in one ad, since they say the same twice or lose an offer.
+    Features are of the words alone; None for an own line without words. A button is a category, not a text. unfit: pairs of a
+    headline and a description that may not be combined in one ad, since they repeat each other or lose an offer.
     """
 
     headlines: tuple[str, ...]
@@ -30,7 +30,7 @@ class Lines:
     unfit: frozenset[tuple[str, str]] = frozenset()
 
     def is_fit(self, headline_idx: int, description_idx: int) -> bool:
-        """Say whether these two lines may stand in one ad."""
+        """Return whether two lines may be combined in one ad."""
         return (self.headlines[headline_idx], self.descriptions[description_idx]) not in self.unfit
 
     def apply(self, creative: Creative, headline_idx: int, description_idx: int, button_idx: int = 0) -> Creative:
@@ -41,7 +41,7 @@ class Lines:
         )  # fmt: skip
 
     def only(self, headlines: Sequence[int], descriptions: Sequence[int], buttons: Sequence[int]) -> Lines:
-        """Return these lines and buttons alone."""
+        """Return a selection of lines and buttons."""
         return replace(
             self, headlines=tuple(self.headlines[k] for k in headlines),
             headline_features=tuple(self.headline_features[k] for k in headlines),
@@ -51,7 +51,7 @@ class Lines:
         )  # fmt: skip
 
     def ordered(self, headline_worth: np.ndarray, description_worth: np.ndarray) -> Lines:
-        """Return the same lines, the creative's own still first, the others by their worth, the largest first."""
+        """Return the same lines sorted by worth, the largest first, after the creative's own."""
         heads = [0, *(1 + np.argsort(-headline_worth, kind="stable"))]
         descs = [0, *(1 + np.argsort(-description_worth, kind="stable"))]
         return self.only(heads, descs, range(len(self.buttons)))

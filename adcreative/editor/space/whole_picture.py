@@ -1,14 +1,14 @@
-"""The whole picture: what of it stays, its light, colour and crop, and other backgrounds. Knows pixels; no models, no torch.
+"""The whole picture: protected parts, light, colour, crop, and other backgrounds. Knows pixels; no models, no torch.
 
-What stays (`protect`): faces, salient things (the product), text; each errs on the side of protecting too much, since a product
-that is painted over cannot be sold and a line that is cut cannot be read.
+Protected parts (`protect`): faces, salient things (the product), text; each errs on the side of protecting too much, since a
+product that is painted over cannot be sold and a line that is cut cannot be read.
 
-Adjustments are a vector of strengths, one per name of `genome.ADJUSTMENTS`, -1..1 (crop 0..1); 0 leaves all as it was, bit for
-bit. Light and colour are locked where a change would spoil an ad: white, black, grey, skin, the colours that it is drawn in.
-They are applied at full size on final pixels, after faces and scene.
+Adjustments are a vector of strengths, one per name of `genome.ADJUSTMENTS`, -1..1 (crop 0..1); 0 leaves the picture bit for
+bit. Light and colour are locked where changes would spoil an ad: white, black, grey, skin, colours of letters and plates. They
+are applied at full size on final pixels, after faces and scene.
 
-Scenes: all that does not stay is painted anew before the search, by any object with `paint` (encoders/inpainting.py wraps
-`diffusers`); around what stays the new ground fades in, so that no seam shows.
+Scenes: unprotected parts are painted anew before the search, by any object with `paint` (encoders/inpainting.py wraps
+`diffusers`); the new ground fades in around protected parts, so that no seam is visible.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SALIENCY_SIDE_PX = 64  # Hou & Zhang 2007, section 2: things are found at this scale
 SALIENCY_TIMES_MEAN = 3.0  # Hou & Zhang 2007, eq. 6
-FOREIGN, GROUND_NOISE = 16.3, 6.0  # squared distance from the ground's colours; deviation (0..255) of a ground that is plain
-TEXT_SIDE_PX = 512  # longer side of the copy in which text is looked for
+FOREIGN, GROUND_NOISE = 16.3, 6.0  # squared distance from the ground's colours; deviation (0..255) of a plain ground
+TEXT_SIDE_PX = 512  # longer side of the copy used to detect text
 FACE_MARGIN = 0.6  # of a face box's sides, on each side: hair, neck and hat belong to the person
 GROWTH_SHARE = 0.02  # of the shorter side, around saliency and text
 MAX_TEXT_HEIGHT = 0.25  # of the picture's height; higher blocks of edges are things, not lines of text
@@ -38,25 +38,25 @@ EXPOSURE_STOPS = 0.4  # per unit of strength; a stop doubles the values
 WARMTH_GAIN = 0.08  # per unit: gain of red over grey
 CONTRAST_STOPS, SATURATION_STOPS = 0.35, 0.5  # per unit: the factor's logarithm, base 2
 MAX_CROP = 0.15  # of either side, at strength 1
-SAFE_MARGIN = 0.03  # of either side, kept around faces, text and product when the picture is cropped
-MIN_CROP = 0.1  # of a side: a crop that may take less than this is not offered; half of it, at the usual reach, is just seen
-NEUTRAL, COLOURFUL = 14, 44  # chroma (largest less least of R, G, B) up to which a pixel stays; from which it is free
+SAFE_MARGIN = 0.03  # of either side, around faces, text and product when the picture is cropped
+MIN_CROP = 0.1  # of a side: smaller crops are not offered; half of it, at the usual reach, is just visible
+NEUTRAL, COLOURFUL = 14, 44  # chroma (largest less least of R, G, B) up to which a pixel is locked; from which it is free
 SKIN_CB, SKIN_CR, SKIN_SOFT = (77, 127), (133, 173), 16  # Chai & Ngan 1999, section III; levels beyond until a pixel is free
-DRAWN, DRAWN_SOFT = 20, 24  # levels from a colour that the ad is drawn in, up to which a pixel stays; beyond, until it is free
+DRAWN, DRAWN_SOFT = 20, 24  # levels from a colour of letters or plates, up to which a pixel is locked; beyond, until it is free
 _RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722  # ITU-R BT.709
-FADE_SHARE = 0.03  # of the shorter side: over this distance from what is protected the new ground fades in
-MIN_GROUND_SHARE = 0.1  # of the picture; less ground than this is not worth painting
-NO_CHANGE = 1.0  # mean absolute difference (0..255) below which a scene is the one that was there
+FADE_SHARE = 0.03  # of the shorter side: distance from protected parts over which the new ground fades in
+MIN_GROUND_SHARE = 0.1  # of the picture; less ground than this is not painted
+NO_CHANGE = 1.0  # mean absolute difference (0..255) below which a scene equals the original
 
 
 @dataclass(frozen=True)
 class Protection:
-    """Parts of a picture [H, W] that stay: mask is bool, True where an edit may not change pixels."""
+    """Protected parts of a picture [H, W]: mask is bool, True where an edit may not change pixels."""
 
     mask: np.ndarray
 
     def frame(self) -> tuple[int, int, int, int]:
-        """Return the box x0, y0, x1, y1 (px, end exclusive) around all that is protected; if nothing is, an empty one."""
+        """Return the box x0, y0, x1, y1 (px, end exclusive) around all protected parts; an empty box without any."""
         rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
         if not len(rows):
             height, width = self.mask.shape
@@ -65,7 +65,7 @@ class Protection:
 
 
 def protect(image_u8: np.ndarray, faces_xyxy_px: Sequence[Any] = (), extra: np.ndarray | None = None) -> Protection:
-    """Find what of a picture [H, W, 3] stays: faces with a margin, salient things, text, and the mask `extra` [H, W]."""
+    """Find the protected parts of a picture [H, W, 3]: faces with a margin, salient things, text, and `extra` [H, W]."""
     height, width = image_u8.shape[:2]
     mask = salient_mask(image_u8) | text_mask(image_u8)
     mask = ndimage.binary_dilation(mask, iterations=max(1, round(GROWTH_SHARE * min(height, width))))
@@ -82,10 +82,10 @@ def salient_mask(image_u8: np.ndarray) -> np.ndarray:
         L = log |F[channel]|,  R = L - mean3x3(L),  S = gauss * |F^-1[exp(R + i phase)]|^2,  surprising: S > 3 mean(S)
         d^2 = (c - m)^T C^-1 (c - m) with mean m and covariance C of the colours at the frame,  foreign: d^2 > 16.3
 
-    The first finds small things in texture and misses large plain ones; the second finds those.
+    The first finds small things in texture and misses large plain ones; the second finds large plain ones.
 
     Source: Hou & Zhang 2007, "Saliency detection: a spectral residual approach", eq. 3-6, per channel, sigma 2.5 as in their
-    code; Wei, Wen, Zhu & Sun 2012, "Geodesic saliency using background priors", for what the frame says of the ground. Differs:
+    code; Wei, Wen, Zhu & Sun 2012, "Geodesic saliency using background priors", for the frame as sample of the ground. Differs:
     one Gaussian of its colours instead of geodesic distances; 16.3 is the 99.9 % point of chi squared with three degrees.
     """
     height, width = image_u8.shape[:2]
@@ -93,7 +93,7 @@ def salient_mask(image_u8: np.ndarray) -> np.ndarray:
     small = np.asarray(Image.fromarray(image_u8).resize(side, Image.Resampling.BOX), np.float64)  # [64, 64, 3]
     found = _is_foreign(small)
     for channel in np.moveaxis(small, 2, 0):
-        if np.ptp(channel) >= 1.0:  # on a plain channel nothing stands out but rounding
+        if np.ptp(channel) >= 1.0:  # a plain channel has only rounding noise
             found |= _is_surprising(channel)
     found = ndimage.binary_fill_holes(found)
     return np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.NEAREST))
@@ -116,10 +116,10 @@ def _is_foreign(small: np.ndarray) -> np.ndarray:
 
 
 def text_mask(image_u8: np.ndarray) -> np.ndarray:
-    """Return a mask [H, W] of the boxes in which lines of text may stand in the picture [H, W, 3].
+    """Return a mask [H, W] of the boxes of possible text lines in the picture [H, W, 3].
 
     Strokes have strong gradients on both sides of a bar, side by side along a line: the morphological gradient is closed along
-    the line, and what is left is kept when it is wider than high, not too high, and dense with edges.
+    the line, and a region is kept when it is wider than high, not too high, and dense with edges.
 
     Source: Wu, Hsieh & Chen 2008, "Morphology-based text line extraction", with one threshold instead of their verifier, so
     that texture is taken for text rather than text for texture.
@@ -145,15 +145,16 @@ def text_mask(image_u8: np.ndarray) -> np.ndarray:
 
 
 class PictureAdjuster:
-    """Applies global adjustments to one picture. low, high [5]: the range of each; both are 0 for what it does not allow."""
+    """Applies global adjustments to one picture. low, high [5]: range of each adjustment; both 0 where not allowed."""
 
     def __init__(
         self, image_u8: np.ndarray, protection: Protection, reach: float = 1.0, drawn: Sequence[Sequence[int]] = ()
     ) -> None:
-        """Find the tightest crop of the picture [H, W, 3] that cuts none of what is protected.
+        """Find the tightest crop of the picture [H, W, 3] that cuts no protected part.
 
         Args:
-            reach: share (0..1) of each range that may be used. drawn: RGB of the brand, of plates and of letters, which stay.
+            reach: share (0..1) of each range that may be used. drawn: locked RGB colours of the brand, of plates and of
+                letters.
         """
         self._drawn = drawn
         height, width = image_u8.shape[:2]
@@ -189,17 +190,17 @@ class PictureAdjuster:
         return np.array(picture)
 
     def crop_box(self, strength: float, height: int, width: int) -> tuple[int, int, int, int]:
-        """Return the box x0, y0, x1, y1 (px) that a crop of this strength (0..1) keeps: between the frame and the tightest."""
+        """Return the box x0, y0, x1, y1 (px) of a crop of this strength (0..1), from the full frame to the tightest crop."""
         whole, tight = np.array([0, 0, width, height]), np.array(self._tightest)
         x0, y0, x1, y1 = whole + strength * (tight - whole)
         return int(np.floor(x0)), int(np.floor(y0)), int(np.ceil(x1)), int(np.ceil(y1))
 
 
 def find_free(image_u8: np.ndarray, drawn: Sequence[Sequence[int]] = ()) -> np.ndarray:
-    """Return how free the light and colour of each pixel of a picture [H, W, 3] are, [H, W] 0..1; 0 for what must stay.
+    """Return how freely light and colour of each pixel of a picture [H, W, 3] may change, [H, W] 0..1; 0: locked.
 
     Args:
-        drawn: RGB of colours that stay beside white, black, grey and skin.
+        drawn: locked RGB colours, in addition to white, black, grey and skin.
     """
     chroma = image_u8.max(axis=2).astype(np.float32) - image_u8.min(axis=2)
     free = (chroma - NEUTRAL) / (COLOURFUL - NEUTRAL)
@@ -215,7 +216,7 @@ def find_free(image_u8: np.ndarray, drawn: Sequence[Sequence[int]] = ()) -> np.n
 def tightest_crop(protected_xyxy_px: tuple[int, int, int, int], height: int, width: int) -> tuple[int, int, int, int]:
     """Return the smallest box of the frame's shape that keeps `protected` and a margin, and at least 1 - MAX_CROP of each side.
 
-    It lies as near to the frame's middle as the protected box lets it.
+    The box is as near to the frame's middle as the protected box allows.
     """
     x0, y0, x1, y1 = protected_xyxy_px
     left, right = max(0.0, x0 - SAFE_MARGIN * width), min(float(width), x1 + SAFE_MARGIN * width)
@@ -231,7 +232,7 @@ def tightest_crop(protected_xyxy_px: tuple[int, int, int, int], height: int, wid
 def warm(image_u8: np.ndarray, strength: float) -> np.ndarray:
     """Return the picture [H, W, 3] with red raised against blue (lowered for a negative strength); grey keeps its luma.
 
-    Gains of the channels (von Kries); the green one makes up for what the other two do to luma.
+    Gains of the channels (von Kries); the gain of green compensates the luma change of the other two.
     """
     gain = WARMTH_GAIN * strength
     green = 1.0 - gain * (_RED - _BLUE) / _GREEN
@@ -241,13 +242,13 @@ def warm(image_u8: np.ndarray, strength: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Scenes:
-    """Scenes of one picture, its own left out. pictures: [H, W, 3] uint8 each. weight [H, W, 1]: 0 where the picture stays."""
+    """Painted scenes of one picture. pictures: [H, W, 3] uint8 each. weight [H, W, 1]: 0 where the original is kept."""
 
     pictures: tuple[np.ndarray, ...]
     weight: np.ndarray
 
     def paste(self, image_u8: np.ndarray, scene_idx: int) -> np.ndarray:
-        """Return the picture with a scene behind what is protected; index 0 is its own, and returns it bit for bit."""
+        """Return the picture with a scene behind the protected parts; index 0 returns the original bit for bit."""
         if not scene_idx:
             return image_u8
         scene = self.pictures[scene_idx - 1].astype(np.float32)
@@ -266,7 +267,7 @@ def paint_scenes(
     prompt: str = "",
     should_stop: Callable[[], bool] | None = None,
 ) -> Scenes | None:
-    """Paint other backgrounds; None when the picture has too little background, or none that was painted differs from it."""
+    """Paint other backgrounds; None when the picture has too little background, or no painted scene differs from it."""
     ground = ~protection.mask
     if ground.mean() < MIN_GROUND_SHARE or num_scenes < 1:
         return None
@@ -282,7 +283,7 @@ def paint_scenes(
 def scene_prompt(creative: Creative) -> str:
     """Return the prompt for the painter: a plain background for a product of the creative's category.
 
-    Only letters of the category are taken, so that a cell of a table cannot say what else to paint.
+    Only letters of the category are used, so that a table cell cannot inject a prompt.
     """
     category = " ".join(re.findall(r"[^\W\d_]+", creative.category)[:4])
     return f"plain photographic background for {category or 'a product'}, soft light, no people, no text"
