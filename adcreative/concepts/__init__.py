@@ -1,1 +1,1 @@
-"""What an account's ads are about and what that was worth: groups of like ads, attributes, effects, the next brief."""
+"""Concepts of an account's ads: groups of similar ads, attributes, their effects on the click rate, and the next brief."""

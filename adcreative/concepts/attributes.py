@@ -1,7 +1,7 @@
-"""Attributes with a meaning: what an ad's words, picture and name say of it, as columns whose worth can be told.
+"""Interpretable attributes of ads, from words, picture and name, as columns whose effects can be estimated.
 
-Words by patterns of many languages (`words.yaml`), pictures by what the encoders measured, names by the account's own pattern.
-Knows no results.
+Words are matched by patterns in many languages (`words.yaml`), pictures by measures of the encoders, names by the account's own
+naming pattern. Knows no results.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from adcreative.creative import Creative
 from adcreative.ctr.account.seen_effects import SeenFeature, see_pictures
 from adcreative.features.batch import CreativeFeatures
 
-MIN_RIGHT = 0.8  # of hand-labelled real ads that an attribute of words must be right in, and of those it names
+MIN_RIGHT = 0.8  # least accuracy and precision of a word attribute on hand-labelled real ads
 SEGMENTS = ("age", "gender", "placement", "device", "country", "asset")
 MAX_CONCEPTS = 8  # that are told apart by segment, those with the most ads; with MAX_VALUES of a column, 96 at most
-MAX_VALUES, MIN_SAME = 12, 2  # of one part of the names; ads that have a value, for it to be a kind of ad and no name
+MAX_VALUES, MIN_SAME = 12, 2  # values per part of the names; ads that must share a value, else the value is a name
 
 
 @cache
 def _patterns() -> Mapping[str, tuple[str, str, re.Pattern[str]]]:
-    """Return name -> label, where it is looked for, pattern."""
+    """Return name -> label, field to search, pattern."""
     told = read_packaged_yaml(files(__package__) / "words.yaml")
     return {
         name: (one["label"], one["where"], re.compile("|".join(f"(?:{part})" for part in one["any"]), re.IGNORECASE | re.M))
@@ -37,19 +37,19 @@ def _patterns() -> Mapping[str, tuple[str, str, re.Pattern[str]]]:
 
 
 def word_attributes() -> tuple[str, ...]:
-    """Return the names of what is looked for in words."""
+    """Return the names of the word attributes."""
     return tuple(_patterns())
 
 
 def says(creative: Creative, name: str) -> bool:
-    """Say whether an ad's words have an attribute of `word_attributes`."""
+    """Return whether an ad's words have the attribute `name` of `word_attributes`."""
     _, where, pattern = _patterns()[name]
     headline = creative.headline or creative.text
     return bool(pattern.search(headline if where == "headline" else f"{creative.text}\n{creative.cta}"))
 
 
 def label_of(name: str) -> str:
-    """Return what an attribute of words is called, as a phrase behind "with"."""
+    """Return the label of a word attribute, as a phrase that follows "with"."""
     return _patterns()[name][0]
 
 
@@ -70,12 +70,12 @@ def find_attributes(
 
 
 def find_name_pattern(creatives: Sequence[Creative]) -> NamePattern | None:
-    """Return the pattern that the account's names follow, None where fewer than 80 % follow one."""
+    """Return the naming pattern of the account, None if fewer than 80 % of the names follow it."""
     return propose_pattern([one.ad_name for one in creatives if one.ad_name])
 
 
 def name_attributes(creatives: Sequence[Creative], pattern: NamePattern) -> list[SeenFeature]:
-    """Return an attribute for each frequent value of each part of the names; parts that name single ads have none."""
+    """Return an attribute for each frequent value of each part of the names; parts that identify single ads give none."""
     parts = [pattern.parse(one.ad_name) or {} for one in creatives]
     names = {one.ad_name for one in creatives}
     found = []
@@ -119,6 +119,6 @@ def see_segments(creatives: Sequence[Creative], concept: np.ndarray, labels: Seq
 
 
 def _value(text: str) -> str:
-    """Return the value of a part of a name without a number at its end: Video3 is a Video."""
+    """Return the value of a part of a name without a final number: Video3 is a Video."""
     folded = text.strip().casefold()
     return re.sub(r"[\s#._-]*\d+$", "", folded) or folded

@@ -1,10 +1,10 @@
-"""What to make next: briefs ranked by what a test of each is expected to bring, and the files that `compose` reads.
+"""Rank briefs for new ads by the expected value of a test, and write the files that `compose` reads.
 
     value of a test  =  E[ gain of the new ad * chance that the test calls it better ]
 
-over draws of the account's own posterior, against an ad that is usual for the account, at so many impressions an arm. Its
-assurance is the chance that the test ends with an answer, better or worse (O'Hagan, Stevens & Campbell 2005). A brief is one
-more ad of a concept, a concept with an attribute that it lacks, or the account's best attributes together in a new concept.
+over draws of the account's posterior, against a usual ad of the account, at the given impressions per arm. Its assurance is the
+probability that the test ends with an answer, better or worse (O'Hagan, Stevens & Campbell 2005). A brief is one more ad of a
+concept, a concept with an attribute that it lacks, or the account's best attributes combined in a new concept.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from adcreative.creative import Creative
 from adcreative.ctr.account.seen_effects import SeenFeature
 
 NUM_BRIEFS, MAX_OF_CONCEPT = 5, 2
-MIN_SHARE_HAD = 0.2  # of a concept's ads with an attribute, below which it is a gap
+MIN_SHARE_HAD = 0.2  # share of a concept's ads with an attribute, below which the attribute is a gap
 NUM_LINES, NUM_RAN, NUM_PHOTOS = 4, 8, 3
 Z = 1.645
 WEEKS_AHEAD = 4
-LIKELY = 0.75  # chance that an attribute is worth something, for it to be asked for
-NO_LETTERING = 0.01  # share of a picture in boxes of lines, below which it can be a photo of new ads
+LIKELY = 0.75  # least probability of an effect above LEAST for an attribute to be requested
+NO_LETTERING = 0.01  # share of a picture covered by text lines, below which the picture can be a photo of new ads
 
 
 @dataclass(frozen=True, kw_only=True)
 class NextBrief:
-    """One brief. kind: "scale", "gap" or "new". concept: its number, -1 of a new one. attributes: labels that are added.
+    """One brief. kind: "scale", "gap" or "new". concept: its number, -1 if new. attributes: labels of added attributes.
 
-    effect, low, high: expected log-odds of an ad made to it, above a usual ad of the account, with the 90 % interval of such an
-    ad. assurance: 0..1. value: expected change of the log-odds by testing it, 0 where it is not called better.
+    effect, low, high: expected log-odds of an ad made from the brief, relative to a usual ad of the account, with the ad's 90 %
+    interval. assurance: 0..1. value: expected gain in log-odds from testing the brief, 0 if the test does not favour it.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class NextBrief:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What each arm of a test may be shown, and the click rate of a usual ad (0..1)."""
+    """The impressions of each arm of a test, and the click rate of a usual ad (0..1)."""
 
     impressions: int
     rate: float
@@ -78,8 +78,8 @@ def rank_briefs(
     """Return the best briefs, the most valuable test first, at most MAX_OF_CONCEPT of one concept.
 
     Args:
-        features: those of `attributes`, in its order. falling: concept -> weekly change of its log-odds, of those that are
-            tired; a new ad of it is expected where the concept stands after four weeks more.
+        features: the features of `attributes`, in the same order. falling: concept -> weekly change of its log-odds, for
+            fatigued concepts; a new ad is expected at the concept's level after four more weeks.
     """
     rng = np.random.default_rng(seed)
     found = list(candidates(concepts, attributes, features, results, falling or {}))
@@ -96,7 +96,7 @@ def rank_briefs(
 def candidates(
     concepts: Told, attributes: Told, features: Sequence[SeenFeature], results: Results, falling: Mapping[int, float]
 ) -> list[tuple[NextBrief, np.ndarray, float]]:
-    """Return briefs without figures, the draws [K] of their worth, and the deviation of one new ad from it."""
+    """Return briefs without figures, the draws [K] of their effects, and the standard deviation of a single new ad."""
     blank = NextBrief(kind="scale", concept=-1, attributes=(), title="", effect=0, low=0, high=0, assurance=0, value=0)
     words = [place for place, one in enumerate(features) if one.kind in ("words", "look", "face")]
     better = [place for place in words if (attributes.draws[:, place] > LEAST).mean() >= LIKELY]
@@ -115,7 +115,7 @@ def candidates(
     best = sorted(better, key=lambda place: -attributes.worths[place].effect)[:2]
     if len(best) == 2:
         labels = tuple(attributes.worths[place].label for place in best)
-        apart = float(concepts.draws.std()) if concepts.draws.size else 0.0  # how far concepts lie from each other
+        apart = float(concepts.draws.std()) if concepts.draws.size else 0.0  # spread of the concepts' effects
         together = attributes.draws[:, best].sum(axis=1)
         told = replace(blank, kind="new", attributes=labels, title=f"A new idea with {' and '.join(labels)}")
         found.append((told, together, float(np.hypot(concepts.spread, apart))))
@@ -139,14 +139,14 @@ def _weigh(brief: NextBrief, draws: np.ndarray, spread: float, budget: Budget, r
 def write_brief(
     brief: NextBrief, creatives: Sequence[Creative], concept: np.ndarray, text_share: np.ndarray, folder: Path
 ) -> str:
-    """Return a brief as TOML that `compose` reads, its files named from `folder`.
+    """Return a brief as the TOML that `compose` reads, with file paths relative to `folder`.
 
-    What it says was said by ads of the account, all of one brand: lines of the concept, the best first, and for an attribute of
-    words the lines of other ads that have it. Pictures without words are its photos; those of the concept's other ads are
-    named as having run.
+    All lines come from ads of the account, all of one brand: lines of the concept, best first, and for a word attribute the
+    lines of other ads with the attribute. Pictures without text become the photos; photos of the concept's other ads are listed
+    as already used.
 
     Args:
-        text_share: [N] of the picture that is lettering, NaN where it was not measured.
+        text_share: [N] share of the picture covered by text, NaN if not measured.
     """
     ranked = [int(row) for row in np.argsort([-_rate(one) for one in creatives])]
     rows = [row for row in ranked if concept[row] == brief.concept] or ranked
@@ -180,7 +180,7 @@ def write_brief(
 
 
 def _rate(one: Creative) -> float:
-    """Return a click rate with a click of an ad that nobody knows added, so that an ad shown twice does not lead."""
+    """Return a smoothed click rate (one click of a typical ad added), so that an ad shown twice does not rank first."""
     return ((one.clicks or 0) + 1) / ((one.impressions or 0) + 200)
 
 
@@ -192,10 +192,10 @@ def _take(into: list[str], lines: Any, most: int) -> None:
 
 
 def _path(one: Creative, folder: Path) -> str:
-    """Return where a picture lies, from the folder of the brief where it can be."""
+    """Return the path of a picture, relative to the brief's folder if possible."""
     return Path(os.path.relpath(Path(str(one.image_path)).resolve(), folder.resolve())).as_posix()
 
 
 def _quote(text: str) -> str:
-    """Return a TOML string: that of JSON."""
+    """Return a TOML string; JSON's notation is the same."""
     return json.dumps(text, ensure_ascii=False)

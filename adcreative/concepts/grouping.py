@@ -1,12 +1,12 @@
-"""Concepts: ads grouped by likeness of picture, words and layout.
+"""Group an account's ads into concepts by the similarity of picture, words and layout.
 
     log-odds that two ads are of different concepts  =  bias + sum over parts of weight * distance
 
-Words are compared by meaning, where the encoder knows their language, and by their letters (TF-IDF of the account, so that what
-all its ads say counts little). Parts are compared as far as both ads have them; the weights of each case were fitted to pairs
-(`likeness.yaml` says which). An account's own ads are merged by average linkage of these log-odds, and the tree is cut where
-pairs of planted accounts were told apart best. Near-twins are merged by complete linkage: every two of them are one ad to
-whoever scrolls past.
+Words are compared by meaning, if the encoder knows the language, and by letters (TF-IDF over the account, so that words common
+to all ads count little). A pair is compared on the parts that both ads have; the weights for each case were fitted to pairs
+(see `likeness.yaml`). An account's ads are merged by average linkage of these log-odds, and the tree is cut where pairs of
+planted accounts were separated best. Near-duplicates are merged by complete linkage: every two of them look like one ad to a
+person who scrolls past.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from adcreative.ctr.account.encoder import NGRAMS
 from adcreative.encoders.language import detect_language
 from adcreative.features.batch import CreativeFeatures
 
-MAX_ADS = 4_000  # whose pairs are held in memory (64 MB); further ads join the concept of the nearest
-NUM_RESAMPLES, KEPT = 20, 0.8  # of the ads, as stability is measured
+MAX_ADS = 4_000  # whose pairs are held in memory (64 MB); further ads join the concept of the nearest ad
+NUM_RESAMPLES, KEPT = 20, 0.8  # of the ads, for the measure of stability
 PICTURE, WORDS, LETTERS, LOOK, LETTERING = PARTS = ("picture", "words", "letters", "look", "lettering")
-CASES = (PICTURE, WORDS, LETTERS)  # parts by which pairs are told apart into cases; the others come with pictures
-NUM_LOOKS = 4  # brightness, contrast, saturation, warmth: an ad in another shape is the same
-BODY_SHARE = 0.3  # of the distance of words, where both ads have lines below the headline
+CASES = (PICTURE, WORDS, LETTERS)  # parts that define the cases of pairs; the other parts come with pictures
+NUM_LOOKS = 4  # brightness, contrast, saturation, warmth: an ad in another aspect ratio is the same ad
+BODY_SHARE = 0.3  # share of the distance of words for the lines below the headline, where both ads have such lines
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seen:
-    """N ads as they are compared: [N, D] float32 each, NaN rows where an ad has nothing of the kind.
+    """Comparable features of N ads: [N, D] float32 each, NaN rows for missing parts.
 
-    words, body: unit vectors of the headline and of what stands below; letters: sparse unit rows, empty where there are no
-    words; picture: unit vectors; look, lettering: measures. stretch: what distances of words are multiplied with.
+    words, body: unit vectors of the headline and of the text below; letters: sparse unit rows, empty for ads without words;
+    picture: unit vectors; look, lettering: measures. stretch: factor on distances of words.
     """
 
     picture: np.ndarray
@@ -57,14 +57,14 @@ class Seen:
         return len(self.picture)
 
     def rows(self, idx: np.ndarray) -> Seen:
-        """Return the ads `idx`, in that order."""
+        """Return the ads `idx`, in the order of `idx`."""
         return Seen(**{name: values if name == "stretch" else values[idx] for name, values in vars(self).items()})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Grouping:
-    """concept, twin: [N] numbers from 0, the largest group first; twins are of one concept. sureness: [N] 0..1, chance that an
-    ad is of its concept by its mean likeness with the others (NaN of a lone ad). stability: adjusted Rand index, 1 at most."""
+    """concept, twin: [N] group numbers from 0, the largest group first; twins belong to one concept. sureness: [N] 0..1,
+    probability of an ad's concept by its mean similarity to the others (NaN if alone). stability: adjusted Rand index, <= 1."""
 
     concept: np.ndarray
     twin: np.ndarray
@@ -79,8 +79,8 @@ class EncodesWords(Protocol):
         """Return [N, D] float32 of unit length, NaN rows for texts without words."""
 
 
-# Lines of twelve trades that have nothing in common, and how far they lie apart for the shipped encoder: distances of another
-# encoder are stretched until they lie as far apart for it.
+# Unrelated lines of twelve trades, and their distance under the shipped encoder: distances of another encoder are scaled
+# to the same distance.
 UNRELATED = (
     "Meet a savings plan you can pause", "Loved by busy accountants", "Say goodbye to last-minute panic",
     "Tired of long delivery times?", "Shoes that forgive", "When did you last run meetings that end early?",
@@ -91,11 +91,10 @@ UNRELATED_APART = 0.94
 
 
 def see(lines: Sequence[str], features: Sequence[CreativeFeatures], encoder: EncodesWords | None = None) -> Seen:
-    """Return what is compared of N ads.
+    """Return the comparable features of N ads.
 
     Args:
-        lines: headline of each ad, or all its words. encoder: knows every language, and stands in for the shipped one, which
-            knows English.
+        lines: headline of each ad, or all its words. encoder: a multilingual encoder to replace the shipped English encoder.
     """
     words, stretch = None, 1.0
     if encoder is not None:
@@ -118,7 +117,7 @@ def _letters(lines: Sequence[str]) -> sparse.csr_matrix:
     settings = {**NGRAMS["characters"], "min_df": 1}
     try:
         return TfidfVectorizer(dtype=np.float32, **settings).fit_transform(lines).tocsr()
-    except ValueError:  # no letters in any of them
+    except ValueError:  # no letters in any line
         return sparse.csr_matrix((len(lines), 1), dtype=np.float32)
 
 
@@ -129,7 +128,7 @@ def _stack(values: Sequence[np.ndarray | None]) -> np.ndarray:
 
 
 def part_distances(first: Seen, second: Seen) -> dict[str, np.ndarray]:
-    """Return part of PARTS -> distance [A, B] of two sets of ads, NaN where one of a pair has nothing of the kind.
+    """Return part of PARTS -> distances [A, B] of two sets of ads, NaN if one ad of a pair lacks the part.
 
     picture, words: 1 - cosine. look, lettering: root mean square of differences in typical deviations.
     """
@@ -161,8 +160,8 @@ def _fitted() -> Mapping[str, Mapping[str, Any]]:
 
 
 def log_odds_apart(parts: Mapping[str, np.ndarray], kind: str = "concept") -> np.ndarray:
-    """Return [A, B] the log-odds that two ads are of different concepts, or no twins (kind "twin"); + inf where nothing of
-    them can be compared."""
+    """Return [A, B] the log-odds that two ads are of different concepts, or no twins (kind "twin"); +inf for pairs without a
+    comparable part."""
     has = {name: np.isfinite(parts[name]) for name in CASES}
     found = np.full(has[PICTURE].shape, np.inf, np.float32)
     for case, fitted in _fitted()[kind].items():
@@ -171,15 +170,15 @@ def log_odds_apart(parts: Mapping[str, np.ndarray], kind: str = "concept") -> np
             continue
         total = np.full(where.shape, fitted["bias"], np.float32)
         for name, (weight, usual) in fitted["weights"].items():
-            # what is not measured of a pair counts as usual for pairs, so that a reader that is not installed moves nothing
+            # an unmeasured part counts as average for pairs, so that a reader that is not installed changes nothing
             total += np.float32(weight) * np.where(np.isfinite(parts[name]), parts[name], np.float32(usual))
         found = np.where(where, total, found)
     return found
 
 
 def group(seen: Seen, *, seed: int) -> Grouping:
-    """Return the concepts and near-twins of N ads. seed: draws the ads that are compared where there are more than MAX_ADS,
-    and the resamples."""
+    """Return the concepts and near-duplicates of N ads. seed: draws the compared ads when there are more than MAX_ADS, and the
+    resamples."""
     rng = np.random.default_rng(seed)
     idx = np.arange(len(seen)) if len(seen) <= MAX_ADS else np.sort(rng.choice(len(seen), MAX_ADS, replace=False))
     some = seen.rows(idx)
@@ -201,22 +200,22 @@ def group(seen: Seen, *, seed: int) -> Grouping:
     )  # fmt: skip
 
 
-BEYOND = 30.0  # log-odds that stand for "cannot be compared"
+BEYOND = 30.0  # log-odds for pairs that cannot be compared
 
 
 def _cut(apart: np.ndarray, method: str) -> np.ndarray:
-    """Return [N] numbers of the groups whose linkage is below even odds."""
+    """Return [N] group numbers: linkage below even odds."""
     if len(apart) < 2:
         return np.zeros(len(apart), np.int64)
     height = np.minimum(apart, BEYOND)
-    height = (height + height.T) / 2 + BEYOND  # distances are not negative
+    height = (height + height.T) / 2 + BEYOND  # distances must not be negative
     np.fill_diagonal(height, 0)
     tree = linkage(squareform(np.maximum(height, 0), checks=False), method)
     return np.asarray(fcluster(tree, BEYOND, "distance"), np.int64) - 1
 
 
 def _mean_within(apart: np.ndarray, concept: np.ndarray) -> np.ndarray:
-    """Return [N] mean log-odds of an ad with the others of its concept; NaN of a lone ad."""
+    """Return [N] the mean log-odds of an ad with the other ads of its concept; NaN for a single ad."""
     marks = np.eye(int(concept.max(initial=-1)) + 1, dtype=np.float32)[concept]
     sizes = marks.sum(axis=0)[concept] - 1
     bounded = np.minimum(apart, BEYOND)
@@ -227,7 +226,7 @@ def _mean_within(apart: np.ndarray, concept: np.ndarray) -> np.ndarray:
 def _join_others(
     seen: Seen, some: Seen, idx: np.ndarray, concept: np.ndarray, twin: np.ndarray, own: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the groups of all ads: those that were not compared join those of the nearest ad, or stand alone."""
+    """Return the groups of all ads: ads outside of the sample join the group of the nearest ad, or form their own group."""
     wholes = [np.full(len(seen), -1, np.int64), np.full(len(seen), -1, np.int64)]
     sure = np.full(len(seen), np.nan)
     wholes[0][idx], wholes[1][idx], sure[idx] = concept, twin, own
@@ -247,7 +246,7 @@ def _join_others(
 
 
 def _by_size(numbers: np.ndarray) -> np.ndarray:
-    """Return number -> place, the largest group first."""
+    """Return group number -> rank, the largest group first."""
     sizes = np.bincount(numbers)
     place = np.empty(len(sizes), np.int64)
     place[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))

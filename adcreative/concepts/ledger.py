@@ -1,10 +1,10 @@
-"""The ledger of a user's tests: what was predicted of each change, what came true, and how far predictions may be believed.
+"""Ledger of a user's tests: predicted and realised change of each test, and the calibration of the predictions.
 
-One row a version of a test, by the latest read-out of it. Predictions are believed by the share that comes true,
+One row per version of a test, from its latest read-out. Predictions are shrunk by the share that is realised,
 
     share = (m0 / v0 + sum w x y) / (1 / v0 + sum w x^2)        x: predicted, y: realised log-change, w: 1 / variance of y
 
-with what was measured elsewhere as prior N(m0, v0) (`ctr.search_shrinkage`). Knows plans and read-outs as plain values.
+with results of other accounts as prior N(m0, v0) (`ctr.search_shrinkage`). Knows plans and read-outs as plain values.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ COLUMNS = (
     "variant_id", "run_hash", "campaign", "test", "kind", "predicted", "predicted_low", "predicted_high", "realised",
     "realised_low", "realised_high", "answer", "impressions", "clicks", "control_impressions", "control_clicks",
 )  # fmt: skip
-NAMED = ("variant_id", "run_hash", "campaign", "test")  # which test a row tells of; left out of what is shared
-UNEXPLAINED = 0.05  # log-odds by which two arms of a test differ beyond chance and change: days, auctions
+NAMED = ("variant_id", "run_hash", "campaign", "test")  # columns that identify a row's test; dropped from shared ledgers
+UNEXPLAINED = 0.05  # standard deviation of two arms beyond chance and the change, in log-odds: days, auctions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """How predictions held: tests with a prediction, the share of it that came true with its 90 % interval, the share of tests
-    whose realised change, with its own error, fits the predicted 90 % interval (None without such intervals), and how many of
-    the predicted gains were gains."""
+    """Calibration of predictions: number of tests with a prediction, realised share of the prediction with its 90 % interval,
+    share of tests whose realised change, with its error, is in the predicted 90 % interval (None without intervals), and the
+    number of predicted gains that were gains."""
 
     num: int
     share: float
@@ -45,7 +45,7 @@ class Calibration:
 
 
 def rows_of(plan: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each version of a read-out. tests: as in its JSON."""
+    """Return a row for each version in a read-out. tests: as in the read-out's JSON."""
     planned = {test["test"]: test for test in plan["tests"]}
     found = []
     for read in tests:
@@ -70,7 +70,7 @@ def append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows to a ledger; a later read-out of a test replaces the earlier one of the same plan.
 
     Raises:
-        CatalogError: the file is there and is no ledger.
+        CatalogError: the file exists and is not a ledger.
     """
     known = read(path) if path.exists() else pd.DataFrame(columns=list(COLUMNS))
     added = pd.DataFrame(list(rows), columns=list(COLUMNS))
@@ -84,7 +84,7 @@ def read(path: Path) -> pd.DataFrame:
     """Return the rows of a ledger.
 
     Raises:
-        CatalogError: there is none, or it is something else.
+        CatalogError: the file is missing or not a ledger.
     """
     try:
         found = pd.read_parquet(path)
@@ -96,7 +96,7 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def calibrate(ledger: pd.DataFrame) -> Calibration:
-    """Return how the predictions of a ledger held, tests without a prediction or without clicks left out."""
+    """Return the calibration of a ledger's predictions, without tests that lack a prediction or clicks."""
     rows = ledger[ledger["predicted"].notna() & (ledger["clicks"] > 0) & (ledger["control_clicks"] > 0)]
     rate, control = rows["clicks"] / rows["impressions"], rows["control_clicks"] / rows["control_impressions"]
     realised = np.log((rate / control).to_numpy(float))
@@ -108,7 +108,7 @@ def calibrate(ledger: pd.DataFrame) -> Calibration:
     reach = 1.645 / math.sqrt(information)
     low, high = (np.log1p(rows[name].to_numpy(float)) for name in ("predicted_low", "predicted_high"))
     has = np.isfinite(low) & np.isfinite(high)
-    error = np.hypot((high - low) / 2, 1.645 * np.sqrt(variance))[has]  # both 90 % half-widths together
+    error = np.hypot((high - low) / 2, 1.645 * np.sqrt(variance))[has]  # 90 % half-widths of both combined
     inside = np.abs(realised - (low + high) / 2)[has] <= error
     return Calibration(
         num=len(rows), share=share, share_low=share - reach, share_high=share + reach,
@@ -117,5 +117,5 @@ def calibrate(ledger: pd.DataFrame) -> Calibration:
 
 
 def share_rows(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows as they may be given away: without ids, campaigns and names of tests, in the order of their size."""
+    """Return the rows for sharing: without ids, campaigns and test names, sorted by size."""
     return ledger.drop(columns=list(NAMED)).sort_values("impressions", ascending=False, ignore_index=True)

@@ -1,9 +1,9 @@
-"""What concepts and attributes were worth in an account: effects of its own mixed model, and which of them are sure.
+"""Estimate the effects of concepts and attributes in an account with a mixed model, and select the reliable effects.
 
-Concepts are held against each other, an ad and its near-twins being one finding; attributes against ads without them, with the
-concepts as a random effect, so that a concept that happens to have an attribute is not taken for it. Called sure is what is
-worth at least LEAST in its direction, as many of the surest as keep the expected share of false ones at FALSE_SHARE (Storey
-2003, "The positive false discovery rate: a Bayesian interpretation"), and whose 90 % interval does not hold 0.
+Concepts are compared with each other, with an ad and its near-duplicates as one observation; attributes are compared with ads
+without them, with the concepts as a random effect, so that an attribute does not get the credit of its concept. An effect is
+reliable if it is at least LEAST in its direction, is among the most certain effects that keep the expected share of false ones
+at FALSE_SHARE (Storey 2003, "The positive false discovery rate: a Bayesian interpretation"), and has a 90 % interval without 0.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from adcreative.ctr.account.seen_effects import SeenFeature
 from adcreative.ctr.account.table import AccountTable, Ads, read_columns
 from adcreative.features.outcomes import fold
 
-LEAST, FALSE_SHARE = 0.01, 0.05  # log-odds: a change of the click rate by a hundredth, which nobody acts on
-MAX_CONCEPTS = 80  # that are told apart, those with the most clicks
+LEAST, FALSE_SHARE = 0.01, 0.05  # log-odds: a change of the click rate by 1 %, which is irrelevant in practice
+MAX_CONCEPTS = 80  # number of compared concepts, those with the most clicks
 TWINS, CONCEPTS = "twins", "concepts"
-MAX_ROWS = 1_000  # that the mixed model holds, those whose counts say most: 2,000 ads in a minute of one core
-WANTED = float(np.log(1.1))  # log-odds that a test should tell: a tenth of the clicks
+MAX_ROWS = 1_000  # rows of the mixed model, those with the most informative counts: 2,000 ads take a minute of one core
+WANTED = float(np.log(1.1))  # log-odds that a test should detect: a tenth of the clicks
 Z = 1.645
 
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """Worths [F] with the draws [K, F] that they sum up, and what ads vary beyond them (log-odds)."""
+    """Effects [F], their draws [K, F], and the standard deviation of ads beyond the effects (log-odds)."""
 
     worths: Sequence[Worth]
     draws: np.ndarray
@@ -38,14 +38,14 @@ class Told:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """N rows of an account: an ad, or an ad in a segment. concept, twin: [N] numbers of `grouping`."""
+    """N rows of an account: an ad, or an ad in a segment. concept, twin: [N] group numbers from `grouping`."""
 
     creatives: Sequence[Creative]
     concept: np.ndarray
     twin: np.ndarray
 
     def table(self) -> AccountTable:
-        """Return the rows as the mixed model takes them."""
+        """Return the rows as the input of the mixed model."""
         num = len(self.creatives)
         return AccountTable(
             texts=[""] * num, columns=read_columns(self.creatives), dense={}, group=np.arange(num), ads=Ads(self.creatives, ()),
@@ -55,7 +55,7 @@ class Results:
 
 
 def weigh_concepts(results: Results, labels: Sequence[str], *, seed: int) -> Told:
-    """Return the worth of the first len(labels) concepts, at most MAX_CONCEPTS, beside the others; none of a single one."""
+    """Return the effects of the first len(labels) concepts, at most MAX_CONCEPTS, against the others; none for one concept."""
     num = min(len(labels), MAX_CONCEPTS)
     seen = (results.concept[:, None] == np.arange(num)).astype(np.float64)
     if num < 2 or len(set(results.concept.tolist())) < 2:
@@ -68,7 +68,7 @@ def weigh_concepts(results: Results, labels: Sequence[str], *, seed: int) -> Tol
 
 
 def weigh_attributes(results: Results, features: Sequence[SeenFeature], *, seed: int) -> tuple[list[SeenFeature], Told]:
-    """Return the attributes that enough different ads have and lack, and their worth."""
+    """Return the attributes with enough different ads that have and lack them, and the effects of these attributes."""
     twins = [str(one) for one in results.twin]
     kept: list[SeenFeature] = []
     if features:
@@ -105,7 +105,7 @@ def _tell(names: Sequence[tuple[str, str]], seen: np.ndarray, draws: np.ndarray,
 
 
 def find_sure(draws: np.ndarray) -> np.ndarray:
-    """Return [F] whether an effect is sure; see the module's head. draws: [K, F]."""
+    """Return [F] whether an effect is reliable; see the module docstring. draws: [K, F]."""
     if not draws.shape[1]:
         return np.zeros(0, bool)
     lows, highs = np.quantile(draws, TAILS, axis=0)
@@ -118,7 +118,7 @@ def find_sure(draws: np.ndarray) -> np.ndarray:
 
 
 def _missing(std: float, spread: float, typical: float, rate: float) -> str:
-    """Say how many more ads, each shown as often as the account's ads usually are, would tell WANTED from nothing."""
+    """Return how many more ads, with the account's usual impressions, a test needs to tell WANTED from nothing."""
     of_one = spread**2 + 1 / max(typical * rate, 1e-6)
     wanted = (WANTED / Z) ** 2
     if std**2 <= wanted:

@@ -1,12 +1,12 @@
-"""Headlines and descriptions for an ad, from a brief: written by an engine, passed by a lint.
+"""Write headlines and descriptions for an ad from a brief: an engine proposes lines, a linter accepts or rejects them.
 
-    brief.py          Brief (the user's words), Facts (what may be used of them)
+    brief.py          Brief (the user's words), Facts (the usable part of a brief)
     candidates.py     CopyCandidates, LineSource, Copywriter
     build.py          build_copywriter: "smollm2", "template", "http://...", a model folder or hub id
     writer.py         LintedCopywriter: source -> lint -> top-up; in-memory cache
     brand_kit.py      a brand manifest: words to use and avoid, tone, disclaimers
-    engines/          who writes lines: template grammar, local language model, chat server
-    lint/             what each line must pass: checks, sentences, substance
+    engines/          line sources: template grammar, local language model, chat server
+    lint/             checks of each line: form, sentences, substance
     rules/            dated rule packs
     products/         product descriptions from attributes
 

@@ -1,10 +1,9 @@
-"""A brand's rules for words, in the shape of an AdCP brand manifest: tone, words to use and to avoid, disclaimers.
+"""A brand's rules for words, in the form of an AdCP brand manifest: tone, words to use and to avoid, disclaimers.
 
-The manifest is data of the user: JSON, no code, unknown keys refused with the nearest known one. AdCP has no field for single
-words, so they are read from `metadata` ("words_to_use", "words_to_avoid") and from words in quotation marks in `tone.dos` and
-`tone.donts` ('never say "cheap"'). Nor has it one for font files and for pictures that must keep their look: `metadata` takes
-"font_files" (paths beside the kit) and "lock_look" (true: light, colour and crop stay).
-
+The manifest is data of the user: JSON, no code, unknown keys are refused with the nearest known key. AdCP has no field for
+single words, so they are read from `metadata` ("words_to_use", "words_to_avoid") and from quoted words in `tone.dos` and
+`tone.donts` ('never say "cheap"'). AdCP has no field for font files or for pictures that must keep their look either:
+`metadata` takes "font_files" (paths next to the kit) and "lock_look" (true: light, colour and crop stay).
 Source: Ad Context Protocol, core/brand-manifest.json (https://github.com/adcontextprotocol/adcp), read 2026-11-24.
 """
 
@@ -33,13 +32,13 @@ _ALWAYS = ("", "all", "always", "any")
 
 @dataclass(frozen=True)
 class Disclaimer:
-    """Text that must stand in an ad; context says when ("financial_products"; "all" or empty: always)."""
+    """Text that an ad must contain; context says when ("financial_products"; "all" or empty: always)."""
 
     text: str
     context: str = ""
 
     def applies_to(self, brief: Brief) -> bool:
-        """Say whether the context shares a word with the brief (first five letters count); no context always applies."""
+        """Return whether the context shares a word with the brief (by the first five letters); no context always applies."""
         if self.context.strip().casefold() in _ALWAYS:
             return True
         said = f"{brief.product} {brief.headline} {brief.description}"
@@ -50,7 +49,7 @@ class Disclaimer:
 
 @dataclass(frozen=True)
 class BrandKit:
-    """What a brand asks of every line and picture. fonts: files to set words in; lock_look: light, colour and crop stay."""
+    """A brand's rules for lines and pictures. fonts: font files for text; lock_look: light, colour and crop stay unchanged."""
 
     name: str
     tone: str = ""
@@ -61,7 +60,7 @@ class BrandKit:
     lock_look: bool = False
 
     def brief(self, brief: Brief) -> Brief:
-        """Return the brief with the brand's rules; its own brand and tone win."""
+        """Return the brief with the brand's rules; the brief's own brand and tone take precedence."""
         due = tuple(one.text for one in self.disclaimers if one.applies_to(brief))
         return replace(
             brief, brand=brief.brand or self.name, tone=brief.tone or self.tone, use=(*brief.use, *self.use),
@@ -69,7 +68,7 @@ class BrandKit:
         )  # fmt: skip
 
     def product(self, product: Product) -> Product:
-        """Return the product with the brand's words to avoid; its own brand wins."""
+        """Return the product with the brand's words to avoid; the product's own brand takes precedence."""
         return replace(product, brand=product.brand or self.name, avoid=(*product.avoid, *self.avoid))
 
 
@@ -77,7 +76,7 @@ def read_brand_kit(path: Path) -> BrandKit:
     """Read a brand manifest.
 
     Raises:
-        ConfigError: the file cannot be read, is no JSON object, has no name, an unknown key, or a value of the wrong kind.
+        ConfigError: the file cannot be read, is not a JSON object, has no name, an unknown key, or a value of the wrong kind.
     """
     path = Path(path)
     try:
@@ -108,7 +107,7 @@ def read_brand_kit(path: Path) -> BrandKit:
 
 
 def _tone(value: Any, path: Path) -> tuple[str, list[str], list[str]]:
-    """Return tone, dos and don'ts: a string in the first versions of the protocol, an object since."""
+    """Return tone, dos and don'ts: a string in early versions of the protocol, an object in later ones."""
     if value is None or isinstance(value, str):
         return clean_text(value or "")[:60], [], []
     if not isinstance(value, dict):
@@ -125,7 +124,7 @@ def _texts(values: dict[str, Any], key: str, path: Path) -> list[str]:
 
 
 def _font_files(metadata: dict[str, Any], path: Path) -> tuple[str, ...]:
-    """Return the font files that a kit names, found in its folder or below: a kit that somebody sent opens no other file."""
+    """Return a kit's font files, only from the kit's folder and below: a kit from somebody else opens no other file."""
     names = _texts(metadata, "font_files", path)
     files = [path.parent / name for name in names]
     for name, file in zip(names, files, strict=True):

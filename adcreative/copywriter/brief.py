@@ -1,7 +1,7 @@
-"""What the copywriter is told: a Brief of the user's own words, and the Facts that may be taken from it.
+"""The copywriter's input: a Brief in the user's own words, and the Facts that lines may use.
 
-The words of a brief are data. They are capped in length, stripped of invisible characters, and sentences that talk to a
-language model instead of describing a product are left out, of the prompt and of what a line may say. No torch here.
+The words of a brief are data. They are limited in length and stripped of invisible characters, and sentences that address a
+language model instead of describing a product are left out of the prompt and of the facts. Does not import torch.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _SAID_FIELDS = ("brand", "product", "headline", "description", "notes")
 _MOST_EVIDENCE = 8
-_SURELY_ENGLISH, _LIKELY_ENGLISH = 0.85, 0.5  # share of words in the English list
+_SURELY_ENGLISH, _LIKELY_ENGLISH = 0.85, 0.5  # share of words in the English word list
 _INFLECTIONS = (("ing", ("", "e")), ("ed", ("", "e")), ("es", ("", "e")), ("s", ("",)), ("er", ("", "e")), ("ly", ("",)))
-_SENTENCE_END = re.compile(r"((?<=[.!?。！？؟;；])(?!\d)\s*|\n+)")  # with what stands between; "2.4 mm" stays whole
+_SENTENCE_END = re.compile(r"((?<=[.!?。！？؟;；])(?!\d)\s*|\n+)")  # with the text between sentences; "2.4 mm" stays whole
 # zero-width and direction controls hide text from readers; ZWNJ and ZWJ stay, Persian and emoji need them
 _INVISIBLE = re.compile(
     r"[\u00ad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
@@ -37,13 +37,13 @@ _INVISIBLE = re.compile(
 
 @dataclass(frozen=True)
 class Brief:
-    """What to write about, in the user's own words; every field may be empty.
+    """The subject to write about, in the user's own words; every field may be empty.
 
-    headline and description are the words of the ad as it is; product says what is sold; tone and audience are told to a
-    language model and are never text; notes are further facts that a line may say (`instructions`). platform and placement
-    decide the length limits. avoid and use list words of the brand kit: those that may not be said, and those that
-    may be and are liked. disclaimers must stand under each description; see brand_kit. evidence: what raised or lowered real
-    click rates in the ad's account (`features.line_features`), told to language models and used to order lines.
+    headline and description are the ad's current words; product: the product sold; tone and audience are told to a language
+    model and never become text; notes are further facts for lines (`instructions`). platform and placement determine length
+    limits. avoid and use: word lists of the brand kit, forbidden words and preferred words. disclaimers must follow each
+    description; see brand_kit. evidence: line features that raised or lowered real click rates in the ad's account
+    (`features.line_features`), told to language models and used to rank lines.
     """
 
     brand: str = ""
@@ -63,7 +63,7 @@ class Brief:
 
     @classmethod
     def of_ad(cls, creative: Creative) -> Brief:
-        """Return what an ad says of itself."""
+        """Return the brief of an ad."""
         return cls(
             brand=creative.brand, product=creative.category, headline=creative.headline,
             description=creative.description or creative.primary_text, platform=creative.platform,
@@ -73,13 +73,13 @@ class Brief:
 
 @dataclass(frozen=True)
 class Facts:
-    """The usable part of a brief: cleaned fields, and what a line may take from them.
+    """The usable part of a brief: cleaned fields, and the material for lines.
 
-    stems are the stems of whole words (see `stem`): what claims are checked against, so that "grain-free" does not allow
-    "free"; parts adds the parts of hyphenated words; pairs are neighbours in a phrase, so that "two minutes" does not allow
-    "two weeks". names are the words as the brief writes them, numbers the digit groups. ignored holds the sentences that
-    were left out because they talk to a language model. liked are the brand's words to use. is_english decides which rules
-    and engines apply; language is the ISO 639-1 code that the brief was given or its words show, "" where neither tells.
+    stems are the stems of whole words (see `stem`), against which claims are checked, so that "grain-free" does not allow
+    "free"; parts adds the parts of hyphenated words; pairs are neighbouring words in a phrase, so that "two minutes" does not
+    allow "two weeks". names are the words as written in the brief, numbers the digit groups. ignored: sentences left out
+    because they address a language model. liked: the brand's words to use. is_english selects rules and engines; language is
+    the ISO 639-1 code from the brief or detected in its words, "" if unknown.
     """
 
     brand: str
@@ -107,7 +107,7 @@ class Facts:
 
 @lru_cache(maxsize=1024)
 def read_facts(brief: Brief) -> Facts:
-    """Return what may be used of `brief`: capped, cleaned, without planted instructions."""
+    """Return the usable part of `brief`: truncated and cleaned, without injected instructions."""
     fields: dict[str, str] = {}
     ignored: list[str] = []
     for name, limit in FIELD_LIMITS.items():
@@ -133,29 +133,29 @@ def read_facts(brief: Brief) -> Facts:
 
 
 def expect_of(line: str, brief: Brief) -> float:
-    """Return what the account's evidence says of a line, in log-odds; 0 without evidence."""
+    """Return the log-odds effect of a line expected from the account's evidence; 0 without evidence."""
     return expected_change(line, brief.evidence, brand=brief.brand, subject=brief.product)
 
 
 def tell_evidence(brief: Brief) -> list[str]:
-    """Return the evidence of which chance is not the explanation, as sentences for a language model."""
+    """Return the significant evidence as sentences for a language model."""
     return [clean_field(one.sentence, FIELD_LIMITS["tone"])[0] for one in brief.evidence if one.is_certain][:_MOST_EVIDENCE]
 
 
 def neighbours(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each two words (stems) or numbers that stand side by side, without regard to function words."""
+    """Yield each pair of neighbouring words (stems) or numbers, skipping function words."""
     for phrase in re.split(r"[.!?;:。！？؛]\s|[,،、]", text):
         found = [token.group(0) for token in re.finditer(rf"{WORD.pattern}|{NUMBER.pattern}", phrase)]
         yield from pairwise(stem(token) for token in found if token.casefold() not in word_set("language", "function_words"))
 
 
 def stems_of(word: str) -> set[str]:
-    """Return the stem of a word, and of its parts when it has a hyphen."""
+    """Return the stem of a word, and the stems of its parts if it has a hyphen."""
     return {stem(word)} | {stem(part) for part in re.split(r"[-–]", word) if part}
 
 
 def stem(word: str) -> str:
-    """Return a crude English stem: the same for inflections of one word ("runs", "running"), good enough to compare."""
+    """Return a crude English stem, equal for most inflections of a word ("runs", "running"); only for comparison."""
     word = re.sub(r"['’](s|re|ve|ll|d|m)?$", "", word.casefold())
     for ending in ("iness", "ingly", "ness", "ing", "ies", "ied", "ier", "ily", "ed", "es", "er", "ly", "s", "y", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
@@ -165,7 +165,7 @@ def stem(word: str) -> str:
 
 
 def has_emoji(text: str) -> bool:
-    """Say whether `text` contains a pictograph."""
+    """Return whether `text` contains a pictograph."""
     return any(_is_emoji(character) for character in text)
 
 
@@ -177,7 +177,7 @@ def clean_text(text: str) -> str:
 
 
 def is_known_word(word: str) -> bool:
-    """Say whether `word`, or what it is inflected from, is in the English word list."""
+    """Return whether `word`, or its base form, is in the English word list."""
     word = word.casefold().replace("’", "'")
     words = english_words()
     bare = re.sub(r"(n't|'s|'re|'ve|'ll|'d|'m|'|s')$", "", word)
@@ -194,7 +194,7 @@ def is_known_word(word: str) -> bool:
 
 
 def clean_field(text: str, limit: int) -> tuple[str, list[str]]:
-    """Return the usable text of one field, cut to `limit` characters, and the sentences that were left out of it."""
+    """Return the usable text of one field, cut to `limit` characters, and the sentences that were left out."""
     kept, left_out = "", []
     patterns = [compiled(pattern) for pattern in rule_pack("injection")["patterns"]]
     pieces = _SENTENCE_END.split(text[: 8 * limit])
@@ -209,7 +209,7 @@ def clean_field(text: str, limit: int) -> tuple[str, list[str]]:
 
 
 def _cut(text: str, limit: int) -> str:
-    """Cut at a word boundary when there is one in the last third; scripts without spaces are cut at the limit."""
+    """Cut at a word boundary if there is one in the last third; scripts without spaces are cut at the limit."""
     if len(text) <= limit:
         return text
     space = text.rfind(" ", limit * 2 // 3, limit + 1)
@@ -217,10 +217,10 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _language_of(brief: Brief, fields: dict[str, str]) -> str:
-    """Return the language that the brief names, unless it says English and its words are not.
+    """Return the language named in the brief, unless it is English and the words are not.
 
-    What character statistics say of the ad's own text counts (see `encoders.language`); where they say nothing, or see another
-    language in words that nearly all stand in the English list, the list decides.
+    The language is detected by character statistics of the ad's own text (see `encoders.language`); if detection fails, or
+    finds another language in words that are nearly all in the English word list, the word list decides.
     """
     told = re.split(r"[-_]", brief.language.strip().casefold())[0]
     if told not in ("", "en", "english"):

@@ -1,4 +1,4 @@
-"""From the name of an engine to a Copywriter. Loads no torch until a local language model is asked to write."""
+"""Build a Copywriter from the name of an engine. Does not import torch until a local language model writes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENGINES = {
     "http://... or https://...": "an OpenAI-compatible chat server; add #model-name to choose its model",
     "a folder, a .gguf file or owner/name": "a causal language model for transformers, local or from the hub",
 }
-MOST_LINES = {"headline": 8, "description": 4}  # asked of a language model for one ad: the local one takes a second a line
+MOST_LINES = {"headline": 8, "description": 4}  # per ad from a language model: the local model takes a second per line
 
 
 def build_copywriter(spec: str = "template", *, allow_fallback: bool = True, key: str | None = None) -> LintedCopywriter:
@@ -25,10 +25,10 @@ def build_copywriter(spec: str = "template", *, allow_fallback: bool = True, key
     Args:
         spec: "smollm2", "smollm2-tuned", "template", the address of an OpenAI-compatible server (http://host:port/v1#model), a
             local model folder, adapter folder or GGUF file, or a hub id ("owner/name").
-        allow_fallback: when the engine fails, writes too few clean lines, or more than MOST_LINES are wanted of a language
-            model, the template grammar adds some, marked as such.
+        allow_fallback: the template grammar adds marked lines when the engine fails, writes too few clean lines, or when more
+            than MOST_LINES are wanted from a language model.
     Raises:
-        ConfigError: `spec` is none of these.
+        ConfigError: `spec` is not a known engine.
     """
     spec, kind = spec.strip(), kind_of_engine(spec)
     if kind == "template":
@@ -45,10 +45,10 @@ def build_copywriter(spec: str = "template", *, allow_fallback: bool = True, key
 
 
 def kind_of_engine(spec: str) -> Literal["template", "server", "local"]:
-    """Return what kind of engine `spec` names.
+    """Return the kind of engine that `spec` names.
 
     Raises:
-        ConfigError: none, and the message lists the known ones; or an address that is no server's, which is not repeated.
+        ConfigError: an unknown engine (the message lists the known ones), or an invalid server address (not repeated).
     """
     spec = spec.strip()
     if spec == "template":

@@ -1,4 +1,4 @@
-"""CopyCandidates, and the two abilities behind them: LineSource (proposes raw lines) and Copywriter (hands out clean ones)."""
+"""CopyCandidates, and two protocols: LineSource (proposes raw lines) and Copywriter (returns linted lines)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from adcreative.progress import ShouldStop as ShouldStop
 
 @dataclass(frozen=True, kw_only=True)
 class CopyCandidates:
-    """Lines that passed the lint, best first within an engine, and what became of the others.
+    """Lines that passed the linter, best first per engine, and the dropped lines.
 
-    engines is parallel to headlines + descriptions and names what wrote each line; engine names them all ("smollm2+template").
-    dropped holds (text, why) of proposed lines that were refused. notes are for the user: a fallback, instructions
-    left out of the brief. is_cancelled: the work was stopped, so lines may be missing. brief: what the lines were written from
-    and held against, with all that was added to it on the way (a brand's rules, words to avoid).
+    engines is parallel to headlines + descriptions and names the engine of each line; engine: all ("smollm2+template").
+    dropped: (text, reason) of refused lines. notes are for the user: a fallback, instructions left out of the brief.
+    is_cancelled: the work was stopped, so lines may be missing. brief: the final brief with all additions (a brand's rules,
+    words to avoid).
     """
 
     headlines: tuple[str, ...]
@@ -36,23 +36,23 @@ class CopyCandidates:
 
 
 class LineSource(Protocol):
-    """Proposes raw lines, which the lint checks afterwards."""
+    """Proposes raw lines for the linter."""
 
     engine: str
 
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Return lines of `kind`, best first; more than `num_lines` when that is cheap, fewer when it cannot do better.
+        """Return lines of `kind`, best first; more than `num_lines` if that is cheap, fewer if no more are good enough.
 
         Raises:
-            CutShortError: the engine failed after some lines, which the error holds.
+            CutShortError: the engine failed after some lines, which are in the error.
             CopywriterError: the engine cannot write.
         """
 
 
 class CutShortError(CopywriterError):
-    """The engine failed in the middle of its work; `lines` are those that it had finished."""
+    """The engine failed during its work; `lines` are the finished lines."""
 
     def __init__(self, message: str, lines: tuple[str, ...]) -> None:
         super().__init__(message)
@@ -60,11 +60,11 @@ class CutShortError(CopywriterError):
 
 
 class Copywriter(Protocol):
-    """What the editor relies on."""
+    """The interface used by the editor."""
 
     engine: str
 
     def write(
         self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: ShouldStop | None = None
     ) -> CopyCandidates:
-        """Return up to the wanted numbers of lines that pass the lint for `brief`; the same seed gives the same lines."""
+        """Return at most the wanted numbers of lines that pass the linter for `brief`; the same seed gives the same lines."""

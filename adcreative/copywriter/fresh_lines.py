@@ -1,4 +1,4 @@
-"""What the user asks of new lines; lines from a copywriter, a few at a time; the buttons of a platform."""
+"""The user's wishes for new lines; lines from a copywriter in small batches; the buttons of a platform."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LINES_AT_ONCE, MAX_ROUNDS = 3, 8
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
-    """What the user asks of new lines.
+    """The user's wishes for new lines.
 
-    text: what the lines should be like; its facts may be said, tone and audience are told to a language model (see
-    `copywriter.instructions`). avoid: words that may not be used. kit: brand rules that hold for every line.
+    text: free text; its facts may appear in lines, tone and audience are told to a language model (see
+    `copywriter.instructions`). avoid: forbidden words. kit: brand rules for every line.
     """
 
     text: str = ""
@@ -36,7 +36,7 @@ class Wording:
     kit: BrandKit | None = None
 
     def apply(self, brief: Brief) -> Brief:
-        """Return the brief of an ad with what is asked for."""
+        """Return the brief of an ad with these wishes."""
         instructions = read_instructions(self.text)
         told = replace(
             brief, notes=f"{brief.notes} {instructions.facts}".strip(), tone=instructions.tone or brief.tone,
@@ -45,7 +45,7 @@ class Wording:
         return told if self.kit is None else self.kit.brief(told)
 
     def check(self, creative: Creative, kind: str, text: str) -> tuple[Problem, ...]:
-        """Return what the rules say of the user's own words on an ad; of words in another language than its own that alone."""
+        """Return the problems of the user's own words on an ad; only "other_language" for a foreign language."""
         brief = self.apply(Brief.of_ad(creative))
         theirs, ours = detect_language(text), read_facts(brief).language
         if theirs in LANGUAGES and ours in LANGUAGES and theirs != ours:
@@ -53,7 +53,7 @@ class Wording:
         return check_own_words(text, brief, kind)
 
 
-ANY_WORDING = Wording()  # nothing is asked for
+ANY_WORDING = Wording()  # no wishes
 
 
 def write_lines(
@@ -67,9 +67,9 @@ def write_lines(
     seed: int = 0,
     should_stop: Callable[[], bool] | None = None,
 ) -> Iterator[str]:
-    """Yield up to `num` different lines of `kind` that pass the rules, LINES_AT_ONCE after each other.
+    """Yield up to `num` different lines of `kind` that pass the linter, in batches of LINES_AT_ONCE.
 
-    kind is "headline" or "description". evidence: what was worth a higher rate in the account, see `features.line_features`.
+    kind is "headline" or "description". evidence: features with a higher rate in the account, see `features.line_features`.
 
     Raises:
         CopywriterError: the engine cannot write and has no fallback.
@@ -87,8 +87,8 @@ def write_lines(
 
 
 def allowed_buttons(platform: str, placement: str = "") -> tuple[str, ...]:
-    """Return the buttons of a creative's platform, the most common first, from the dated rule pack buttons.yaml; those that all
-    platforms share when it is unknown."""
+    """Return the buttons of a creative's platform, most common first, from the dated rule pack buttons.yaml; for an unknown
+    platform the buttons shared by all platforms."""
     pack, where = rule_pack("buttons"), f"{platform} {placement}".casefold()
     for name, aliases in rule_pack("limits")["aliases"].items():
         if name in pack["platforms"] and any(re.search(rf"\b{re.escape(alias)}\b", where) for alias in aliases):

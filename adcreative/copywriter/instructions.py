@@ -1,7 +1,7 @@
-"""What a user asks of new words, told apart: facts to say, tone and other orders, and whom the ad is for.
+"""Split a user's instructions for new words into facts, tone and other orders, and audience.
 
-A brief such as "calm tone; for home owners over 50; mention free returns" is not text: only its facts may stand in a line.
-Clauses are read one by one by rules (rules/instructions.yaml); what is neither an order nor an audience is a fact.
+In a brief such as "calm tone; for home owners over 50; mention free returns", only the facts may appear in a line. Clauses are
+classified one by one by rules (rules/instructions.yaml); a clause that is neither an order nor an audience is a fact.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CLAUSE_END = re.compile(
 
 @dataclass(frozen=True)
 class Instructions:
-    """facts: sentences that a line may use. tone: orders and tone, for a language model only. audience: whom it is for."""
+    """facts: sentences that a line may use. tone: orders and tone, for a language model only. audience: target readers."""
 
     facts: str = ""
     tone: str = ""
@@ -27,7 +27,7 @@ class Instructions:
 
 
 def read_instructions(text: str) -> Instructions:
-    """Tell a brief apart; nothing is lost, every clause is in one of the three."""
+    """Split a brief into its three parts; every clause ends up in one of them."""
     facts, tone, audience = list[str](), list[str](), list[str]()
     clauses = (clean_text(raw).strip(" ,;").rstrip(".") for raw in _CLAUSE_END.split(text.replace("\r", "\n")))
     for clause in (piece for whole in clauses for piece in _without_tone(whole)):
@@ -45,14 +45,14 @@ def read_instructions(text: str) -> Instructions:
 
 
 def _without_tone(clause: str) -> list[str]:
-    """Cut words of tone from what they stand beside: "for nurses, calm"."""
+    """Split words of tone from neighbouring words: "for nurses, calm"."""
     pieces = clause.split(", ")
     is_mixed = any(_is_tone(piece) for piece in pieces) and not _is_tone(clause)
     return pieces if is_mixed else [clause]
 
 
 def _behind(kind: str, clause: str) -> str | None:
-    """Return what stands behind the words that open a clause of a kind, None where none do."""
+    """Return the text after the words that open a clause of a kind, None if the clause has no such opening."""
     for pattern in rule_pack("instructions")[kind]:
         if found := compiled(pattern).search(clause):
             return str(found.group("rest")).strip()
@@ -60,7 +60,7 @@ def _behind(kind: str, clause: str) -> str | None:
 
 
 def _is_tone(clause: str) -> bool:
-    """Say whether a clause is nothing but words of tone: "young and cheeky, but not too loud"."""
+    """Return whether a clause consists only of words of tone: "young and cheeky, but not too loud"."""
     words = [word.casefold() for word in WORD.findall(clause)]
     tones = word_set("instructions", "tones")
     return bool(words) and not any(character.isdigit() for character in clause) and all(word in tones for word in words)

@@ -1,4 +1,4 @@
-"""Lines made of lines: two crossed, the ad's own with their places changed, a description that leaves room for a headline."""
+"""Derive lines from lines: crossed lines, headline and description swapped, a description shortened for a headline."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from adcreative.copywriter.lint.problem import DROPS
 from adcreative.copywriter.rules import word_set
 
 CLAUSE_ENDS = ",:;.!?–—、。,:"
-MAX_CHILDREN_TRIED = 60  # crossed lines that are asked about
-# problems of one of two lines that changed places: the other line has what it drops, and said it before
+MAX_CHILDREN_TRIED = 60  # crossed lines to check
+# problems of swapped lines: the other line has the dropped content, and had this line's words
 SWAPPED = DROPS | {"repeats_original"}
 
 
 def vary_lines(
     headlines: Sequence[str], descriptions: Sequence[str], brief: Brief, *, num_crossed: int, seed: int, kinds: Collection[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return headlines and descriptions that were written, behind them what can be made of them and of the ad's own lines.
+    """Return the given headlines and descriptions, followed by lines derived from them and from the ad's own lines.
 
     Args:
-        num_crossed: lines of each kind made by crossing two. kinds: "headline", "description": of which new ones are wanted.
+        num_crossed: number of crossed lines of each kind. kinds: "headline", "description": the kinds of wanted lines.
     """
     heads = (*headlines, *_cross(headlines, "headline", brief, num_crossed, seed))
     room = make_room(heads, brief) if "description" in kinds else ()
@@ -35,7 +35,7 @@ def vary_lines(
 
 
 def find_unfit(headlines: Sequence[str], descriptions: Sequence[str], brief: Brief) -> frozenset[tuple[str, str]]:
-    """Return the pairs of lines that may not stand in one ad (`copywriter.lint.pairs`)."""
+    """Return the pairs of lines that may not be in one ad (`copywriter.lint.pairs`)."""
     facts = read_facts(brief)
     own = (headlines[0], descriptions[0])
     pairs = [(head, below) for head in headlines for below in descriptions if (head, below) != own]
@@ -43,11 +43,11 @@ def find_unfit(headlines: Sequence[str], descriptions: Sequence[str], brief: Bri
 
 
 def make_room(headlines: Sequence[str], brief: Brief) -> tuple[str, ...]:
-    """Return the ad's description without what a new headline says of it, for each headline that says some of it."""
+    """Return the ad's description without the content of a new headline, for each headline that repeats some of it."""
     facts, found = read_facts(brief), []
     for headline in headlines:
         shorter = without_said(facts, headline)
-        # the headline has what the description drops
+        # the headline has the content that the description drops
         is_clean = bool(shorter) and all(one.code in DROPS for one in check_copy(shorter, brief, "description"))
         is_clean = is_clean and keeps_disclaimers(shorter, [facts.description], brief.disclaimers)
         if is_clean and not pair_problems(headline, shorter, facts):
@@ -56,7 +56,7 @@ def make_room(headlines: Sequence[str], brief: Brief) -> tuple[str, ...]:
 
 
 def swap(brief: Brief) -> list[tuple[str, str]]:
-    """Return pairs of lines that say what the ad says, with a sentence of its description as headline (`swap_lines`)."""
+    """Return pairs of lines with the ad's full content and a sentence of its description as headline (`swap_lines`)."""
     facts, found = read_facts(brief), []
     for head, below in swap_lines(facts):
         faults = [one for one in check_copy(head, brief, "headline") if one.code not in SWAPPED]
@@ -69,7 +69,7 @@ def swap(brief: Brief) -> list[tuple[str, str]]:
 
 
 def _cross(lines: Sequence[str], kind: str, brief: Brief, num: int, seed: int) -> tuple[str, ...]:
-    """Return crossings of the lines that pass the rules for copy and keep every disclaimer."""
+    """Return crossed lines that pass the linter and keep every disclaimer."""
     return cross_lines(
         lines, num, joints=word_set("language", "dangling"), rng=np.random.default_rng(seed),
         is_fit=lambda line: not check_copy(line, brief, kind) and keeps_disclaimers(line, lines, brief.disclaimers),
@@ -77,7 +77,7 @@ def _cross(lines: Sequence[str], kind: str, brief: Brief, num: int, seed: int) -
 
 
 def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[str]) -> bool:
-    """Return whether a line holds every disclaimer, word for word, that any of the others holds."""
+    """Return whether a line has every disclaimer of the others, word for word."""
     return all(one in line for one in disclaimers if any(one in other for other in others))
 
 
@@ -86,17 +86,17 @@ def cross_lines(
 ) -> tuple[str, ...]:
     """Return up to num_children new lines, each the head of one line and the tail of another.
 
-    Cut and splice, at places that mean the same in both: at the end of a clause with the same mark, or behind two words that
-    both have and after which no sentence ends ("a closer look at" | "your desk"). One shared word, or two of any kind, are not
-    enough: of twenty lines crossed at "for", or behind "a warm lamp", hardly one was a sentence. A child may be shorter or
-    longer than its parents.
+    Cut and splice, at corresponding places: at the end of a clause with the same mark, or after two words in both lines that
+    cannot end a sentence ("a closer look at" | "your desk"). One shared word, or two arbitrary words, are not enough: of twenty
+    lines crossed at "for", or after "a warm lamp", hardly one was a sentence. A child may be shorter or longer than its
+    parents.
 
     Args:
-        lines: parents. joints: the words that cannot end a phrase, in lower case ("at", "with", "your").
-        is_fit: asked of each child before it is used; a child that repeats a line is not asked about.
+        lines: parents. joints: words that cannot end a phrase, in lower case ("at", "with", "your"). is_fit: called for each
+            child before use; not for a child that repeats a line.
     Source:
-        Goldberg, Korb & Deb 1989, "Messy genetic algorithms", cut and splice; that both are cut at corresponding places is the
-        homologous crossover of Langdon 2000.
+        Goldberg, Korb & Deb 1989, "Messy genetic algorithms", cut and splice; cutting both at corresponding places is the
+            homologous crossover of Langdon 2000.
     """
     known = {" ".join(line.split()).casefold() for line in lines}
     tokens = [line.split() for line in lines]
@@ -121,7 +121,7 @@ def cross_lines(
 
 
 def _can_go_on(first: Sequence[str], i: int, second: Sequence[str], j: int, joints: Collection[str]) -> bool:
-    """Return whether the first i words of one line can go on like the second line behind its first j words."""
+    """Return whether the first i words of one line can continue like the second line after its first j words."""
     ends = first[i - 1][-1], second[j - 1][-1]
     if any(end in CLAUSE_ENDS for end in ends):
         return ends[0] == ends[1]

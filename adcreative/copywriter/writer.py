@@ -1,6 +1,6 @@
-"""LintedCopywriter: asks a line source, lets only clean lines through, tops up from the template grammar and says so.
+"""LintedCopywriter: asks a line source, accepts only clean lines, and fills up from the template grammar with a note.
 
-Knows no model. The same gate stands behind every engine, so a server that was talked into something says it to the lint.
+Knows no model. Every engine has the same linter, so a manipulated server only reaches the linter.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _CACHE_SIZE = 512
 class LintedCopywriter:
     """A Copywriter over one LineSource.
 
-    With a fallback, an engine that fails or writes too little is made up for by the template grammar, line by line, and the
-    notes say why; without one, a failing engine raises.
+    With a fallback, the template grammar replaces the missing lines of an engine that fails or writes too little, and the notes
+    say why; without a fallback, a failing engine raises.
     """
 
     def __init__(self, source: LineSource, *, fallback: LineSource | None, most_lines: Mapping[str, int] | None = None) -> None:
-        """most_lines: by kind, asked of a source whose lines cost something; the fallback writes the others. None: all."""
+        """most_lines: kind -> limit for a source with expensive lines; the fallback writes the rest. None: no limit."""
         self.engine = source.engine
         self._source, self._fallback, self._most_lines = source, fallback, most_lines
         self._cache: OrderedDict[tuple[Brief, int, int, int], CopyCandidates] = OrderedDict()
@@ -37,13 +37,13 @@ class LintedCopywriter:
     def write(
         self, brief: Brief, num_headlines: int, num_descriptions: int, seed: int, should_stop: ShouldStop | None = None
     ) -> CopyCandidates:
-        """Return up to the wanted numbers of lines that pass the lint; the same arguments give the same lines, from memory.
+        """Return at most the wanted numbers of lines that pass the linter; equal arguments give equal lines, from a cache.
 
         Args:
-            brief: the user's words; planted instructions in them are left out (see `notes`).
-            num_headlines: wanted number; fewer come back when no more clean lines could be made.
+            brief: the user's words; injected instructions are left out (see `notes`).
+            num_headlines: wanted number; fewer are returned when no more clean lines can be made.
             seed: fixes every random choice.
-            should_stop: asked between decoding steps or requests; when true, what is finished comes back as cancelled.
+            should_stop: called between decoding steps or requests; when true, finished lines are returned as cancelled.
         Raises:
             CopywriterError: the engine failed and there is no fallback.
             ValueError: a wanted number is negative.
@@ -111,16 +111,16 @@ class _Draft:
             self._notes.append(problem)
 
     def note_language(self) -> None:
-        """Say what is possible in another language than English without a language model that knows it."""
+        """Note the limits for languages other than English without a language model for them."""
         facts = read_facts(self.brief)
         if not facts.is_english:
             name = LANGUAGES.get(facts.language, "another language than English")
             self.note(Problem("ad_language", language=name))
 
     def take(self, lines: list[str], kind: str, num_lines: int, engine: str) -> None:
-        """Accept clean, new lines until there are `num_lines`, and remember why the others were dropped.
+        """Accept clean, new lines until there are `num_lines`, and record the reasons for the other lines.
 
-        Those with the brand's words come first, then those that the account's evidence speaks for.
+        Lines with the brand's words come first, then lines by the account's evidence.
         """
         liked = read_facts(self.brief).liked
         for line in sorted(lines, key=lambda line: (not used_words(liked, line), -expect_of(line, self.brief))):
@@ -136,7 +136,7 @@ class _Draft:
                 self._accepted[kind].append((self._with_disclaimers(text, kind), engine))
 
     def _with_disclaimers(self, text: str, kind: str) -> str:
-        """Put the brand's disclaimers under a description where they fit; a note says so where they don't."""
+        """Append the brand's disclaimers to a description if they fit; else add a note."""
         missing = [one for one in self.brief.disclaimers if kind == "description" and one not in text]
         if not missing:
             return text
@@ -167,5 +167,5 @@ class _Draft:
 def with_template_fallback(
     source: LineSource, *, allow_fallback: bool, most_lines: Mapping[str, int] | None = None
 ) -> LintedCopywriter:
-    """Put the lint behind `source`, and the template grammar beside it unless that is not allowed."""
+    """Return `source` with the linter, and the template grammar as fallback unless disallowed."""
     return LintedCopywriter(source, fallback=TemplateSource() if allow_fallback else None, most_lines=most_lines)

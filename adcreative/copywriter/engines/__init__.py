@@ -1,1 +1,1 @@
-"""Who writes the lines: the ad's own phrases, a local language model, a chat server."""
+"""Line sources: the ad's own phrases, a local language model, a chat server."""

@@ -1,7 +1,7 @@
-"""An ad taken apart: the phrases of its headline and of the rest, each with what it is and whether it can stand alone.
+"""Split an ad into phrases of the headline and of the rest, each with its kind and whether it can stand alone.
 
-Nothing is added to a phrase. What it is (an offer, a proof, something to do, a thing) is read from lists of words
-(rules/phrases.yaml); English has more of them, since a pattern of the grammar fits only some kinds of phrase there.
+Phrases are never extended. The kind (an offer, a proof, an action, a thing) is found by word lists (rules/phrases.yaml);
+English has more kinds, since a pattern of the English grammar fits only some kinds of phrase.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from adcreative.copywriter.lint.pairs import repeats
 from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_proof
 from adcreative.copywriter.rules import rule_pack, word_set
 
-# months that are written small, in alphabets that have small letters, and those of German, which are not
+# months in lower case, in alphabets that have cases, and German months, which are capitalised
 _MONTH = (
     "[a-zß-öø-ÿčćďđěęłńňőřśšťůűźżžа-яёђјљњћџ]|"
     "(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\\b"
 )
-# a point between digits, and that of a day before its month ("bis 31. Januar", "fra 1. mai"), end no sentence
+# a point between digits, or after a day before its month ("bis 31. Januar", "fra 1. mai"), ends no sentence
 _POINT_WITHIN = rf"[.](?=\d)|(?<=\d)[.](?=\s(?:{_MONTH}))"
 _SENTENCE = re.compile(rf"[^.!?。！？؟]+(?:(?:{_POINT_WITHIN})[^.!?。！？؟]*)*[.!?。！？؟]*")
 _STOPS = ".!?。！？؟"
 _CLAUSE_END = re.compile(r"\s*[;:|]\s+|\s+[–—|-]\s+|[、،؛]\s*")
 _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(>/|].*$")
 _LEAST_LEADING_WORDS, _LEAST_TELLING_WORDS = 3, 6  # "Rated 4.7 by 1,900 buyers"; "Rooms for every kind of family"
-_LEAST_NAMING_WORDS = 3  # of a clause that names what the next one speaks of ("See progress in weeks, keep it for years")
+_LEAST_NAMING_WORDS = 3  # words of a clause that names the next one's subject ("See progress in weeks, keep it for years")
 _MOST_WORDS, _MOST_PRODUCT_WORDS, _MOST_CALL_WORDS = 14, 4, 3
 _LIST_WORDS, _SAME_LETTERS = 3, 5
 _LEAST_SHOUTED, _MOST_ABBREVIATED = 2, 4  # words of a sentence in capitals; letters of an abbreviation ("HVAC", "USB")
@@ -38,12 +38,12 @@ _LISTING = ("and", "or", "und", "oder", "et", "ou", "y", "o", "en", "of", "e")
 
 @dataclass(frozen=True)
 class Part:
-    """A phrase of an ad, without the mark at its end.
+    """A phrase of an ad, without its final mark.
 
-    kind: "question", "call" (an order to click), "do" (something the reader does), "pain" (something the reader is rid of),
-    "participle" ("made of oak"), "predicate" ("keeps you dry"), "statement", "thing"; in other languages "question"
-    or "phrase". refers_back: it speaks of something named before ("Open it in 8 minutes"). is_plain: it stands in the ad as
-    it is, not cut out of a longer phrase. title: how the ad writes it where it is a title like a product's name, else "".
+    kind: "question", "call" (an order to click), "do" (an action of the reader), "pain" (a problem the reader loses),
+    "participle" ("made of oak"), "predicate" ("keeps you dry"), "statement", "thing"; in other languages "question" or
+    "phrase". refers_back: the phrase refers to an earlier one ("Open it in 8 minutes"). is_plain: the phrase is whole in the
+    ad, not cut out of a longer phrase. title: the ad's spelling if it is a title like a product's name, else "".
     """
 
     text: str
@@ -61,8 +61,8 @@ class Part:
 
 @dataclass(frozen=True)
 class AdParts:
-    """headline and rest: the phrases, those with an offer or a proof first. sentences: the description as it is, sentence by
-    sentence."""
+    """headline and rest: the phrases, those with an offer or a proof first. sentences: the sentences of the description,
+    unchanged."""
 
     headline: tuple[Part, ...]
     rest: tuple[Part, ...]
@@ -70,7 +70,7 @@ class AdParts:
 
 
 def read_parts(facts: Facts) -> AdParts:
-    """Take an ad apart; what it says in capitals alone is set as sentences, since it will stand beside other words."""
+    """Split an ad into phrases; sentences in capitals are set in sentence case, since they will be next to other words."""
     headline, description, notes = (_calm(text, facts) for text in (facts.headline, facts.description, facts.notes))
     facts = replace(facts, headline=headline, description=description, notes=notes)
     leading = [part for part in _parts_of(facts.headline, facts, is_headline=True) if part.kind != "call"]
@@ -82,7 +82,7 @@ def read_parts(facts: Facts) -> AdParts:
 
 
 def _calm(text: str, facts: Facts) -> str:
-    """Return a text whose English sentences in capitals are in small letters; abbreviations, and a name among them, stay."""
+    """Return a text with English sentences in capitals set in lower case, except abbreviations and names."""
     if not facts.is_english:
         return text
     own = _brand_words_in(text, facts)
@@ -105,9 +105,9 @@ def _calm(text: str, facts: Facts) -> str:
 
 
 def without_said(facts: Facts, headline: str) -> str:
-    """Return the ad's description without the sentences that this headline says; "" where what is left cannot stand alone.
+    """Return the ad's description without the sentences that the headline repeats; "" if the rest cannot stand alone.
 
-    Where nothing is left, an English one says what is sold and by whom, unless the headline does.
+    If nothing is left, an English description names product and brand, unless the headline does.
     """
     sentences = read_parts(facts).sentences
     rest = [one for one in sentences if not repeats(headline, one)]
@@ -123,34 +123,34 @@ def without_said(facts: Facts, headline: str) -> str:
 def swap_lines(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield the ad with a sentence of its description as headline, and its headline below: new headline, new description.
 
-    All that the ad said is said, in its own words. A question stays where it is, and so does what refers back to another
-    sentence or tells too little to open an ad.
+    The content stays complete, in the ad's own words. Questions, sentences that refer to another sentence, and sentences that
+    say too little to open an ad are not moved.
     """
     sentences = read_parts(facts).sentences
     old = [sentence_case(found.group(0).strip(), facts) for found in _SENTENCE.finditer(facts.headline)]
     if not old or any(_leans_back(one, facts) for one in sentences):
         return
     below = [one if one[-1] in _STOPS else f"{one}." for one in old]
-    is_bare = len(sentences) == 1 and facts.description.rstrip()[-1:] not in _STOPS  # a line without a full stop stays one
+    is_bare = len(sentences) == 1 and facts.description.rstrip()[-1:] not in _STOPS  # a line without a full stop stays without
     for place, one in enumerate(sentences):
         if one[-1] not in "?？؟" and _can_lead(one, facts):
             yield one.rstrip(".!。！ "), " ".join(old if is_bare else [*below, *sentences[:place], *sentences[place + 1 :]])
 
 
 def _can_lead(sentence: str, facts: Facts) -> bool:
-    """Say whether a sentence of a description can open an ad: "Cancel any time" or "For ages 1 to 6" could not."""
+    """Return whether a sentence of a description can open an ad; "Cancel any time" or "For ages 1 to 6" cannot."""
     first = sentence.partition(" ")[0].casefold()
     if first in word_set("phrases", "terms") | word_set("phrases", "prepositions") or read_part(sentence, facts).kind == "call":
         return False
     num_words = len(WORD.findall(sentence))
-    # one word may be a compound elsewhere, so figures count too: "100 Tage testen", "LED-Lampen ab 3,99 €"
+    # one word may be a compound in other languages, so figures count too: "100 Tage testen", "LED-Lampen ab 3,99 €"
     num_told = num_words if facts.is_english else num_words + len(NUMBER.findall(sentence))
     is_deal = num_told >= _LEAST_LEADING_WORDS and (is_offer(sentence, facts.is_english) or is_proof(sentence))
     return num_words >= _LEAST_TELLING_WORDS or is_deal or is_about_subject(sentence, facts)
 
 
 def _leans_back(sentence: str, facts: Facts) -> bool:
-    """Say whether a sentence speaks of something named before it: "it" in its first clause, not behind a comma."""
+    """Return whether a sentence refers to an earlier one: "it" in its first clause, not after a comma."""
     clause, comma, _ = sentence.partition(", ")
     has_own = bool(comma) and facts.is_english and len(clause.split()) >= _LEAST_NAMING_WORDS
     return read_part(clause if has_own else sentence, facts).refers_back
@@ -174,7 +174,7 @@ def _parts_of(text: str, facts: Facts, *, is_headline: bool) -> Iterator[Part]:
 
 
 def _with_contrasts(sentences: list[str], facts: Facts) -> list[str]:
-    """Join a sentence that says what the one before is not to it: "Hear the music. Not the office" is one thought."""
+    """Join a sentence of contrast with the sentence before: "Hear the music. Not the office" is one thought."""
     nots, joined = word_set("phrases", "contrasting"), list[str]()
     for one in sentences:
         if joined and one.partition(" ")[0].casefold() in nots and joined[-1][-1:] in ".!。！":
@@ -185,7 +185,7 @@ def _with_contrasts(sentences: list[str], facts: Facts) -> list[str]:
 
 
 def _without_pictures(text: str) -> str:
-    """Return the text without emoji and other signs at its ends; marks of money and of trade stay."""
+    """Return the text without emoji and other symbols at its ends; currency and trade marks stay."""
     kept = [place for place, sign in enumerate(text) if not _is_picture(sign)]
     return text[kept[0] : kept[-1] + 1] if kept else ""
 
@@ -195,7 +195,7 @@ def _is_picture(sign: str) -> bool:
 
 
 def read_part(text: str, facts: Facts) -> Part:
-    """Say what a phrase is."""
+    """Return a phrase with its kind and properties."""
     words = [word.casefold().replace("’", "'") for word in WORD.findall(text)]
     leaning = word_set("phrases", "leaning") if facts.is_english else word_set("phrases", "leaning_elsewhere")
     said = [word.partition("'")[0] for word in words] if facts.is_english else words  # "That's on us"
@@ -217,9 +217,7 @@ def _kind_of(words: list[str], text: str, facts: Facts) -> str:
     if _is_order(words):
         return "do"
     if is_participle(first) and (set(words[1:2]) & word_set("language", "function_words") or re.match(r"\S+ \W?\d", text)):
-        return (
-            "participle"  # "Baked in Leeds", "Rated 4.8" say it of something; "Handpicked stays in forty towns" are the thing
-        )
+        return "participle"  # "Baked in Leeds", "Rated 4.8" describe a thing; "Handpicked stays in forty towns" is the thing
     if _is_third_person(first) and text[:1].isalpha() and set(words[1:2]) <= word_set("phrases", "behind_predicate"):
         return "thing" if set(words) & word_set("phrases", "modals") else "predicate"  # "Walks your dog will talk about"
     before_relative = re.split(r"\b(?:that|which|who|you)\b", " ".join(words))[0].split()
@@ -227,7 +225,7 @@ def _kind_of(words: list[str], text: str, facts: Facts) -> str:
 
 
 def _is_order(words: list[str]) -> bool:
-    """Say whether an English phrase opens with what the reader does: "Clean your windows"; "Clean windows" are a thing."""
+    """Return whether an English phrase starts with an imperative: "Clean your windows"; "Clean windows" is a thing."""
     if words[:1] and words[0] in word_set("phrases", "also_names"):
         return bool(set(words[1:2]) & word_set("phrases", "behind_order"))
     return bool(words) and words[0] in word_set("phrases", "verbs") and words[1:2] != ["of"]
@@ -238,20 +236,20 @@ def _is_third_person(word: str) -> bool:
 
 
 def is_participle(word: str) -> bool:
-    """Say whether an English word looks like a participle: "baked", "made", but not "speed"."""
+    """Return whether an English word looks like a participle: "baked", "made", but not "speed"."""
     is_regular = word.endswith("ed") and len(word) > 4 and word not in word_set("phrases", "no_participle")
     return is_regular or word in word_set("phrases", "participles")
 
 
 def _asked(question: str, facts: Facts) -> Iterator[Part]:
-    """Yield a question, and what stands behind its opening ("Ready for soup that tastes of home?") as a phrase."""
+    """Yield a question, and the phrase after its opening ("Ready for soup that tastes of home?")."""
     yield from _said_in(_without_brand(sentence_case(question.rstrip("?？؟ "), facts), facts), facts)
     part = read_part(question, facts)
     yield replace(part, kind="question")
 
 
 def _said_in(text: str, facts: Facts) -> list[Part]:
-    """Return what an English phrase says behind words that fit any ad ("How to ...", "Meet ..."), as a phrase."""
+    """Return the phrase after an English opening that fits any ad ("How to ...", "Meet ...")."""
     if not facts.is_english:
         return []
     found = []
@@ -266,13 +264,13 @@ def _said_in(text: str, facts: Facts) -> list[Part]:
 
 
 def _heads(clause: str, facts: Facts) -> Iterator[Part]:
-    """Yield what stands before a comma where it can stand alone: an offer, a proof, or a whole English phrase."""
+    """Yield the part before a comma if it can stand alone: an offer, a proof, or a whole English phrase."""
     head, comma, tail = clause.partition(", ")
     is_list = bool(set(tail.casefold().split()[:_LIST_WORDS]) & set(_LISTING))  # "for cats, dogs and rabbits"
     part = read_part(head, facts)
     opens_late = facts.is_english and head.partition(" ")[0].casefold() in word_set("phrases", "prepositions")
     if not comma or tail.split()[0].casefold() in _LISTING or (is_list and not part.is_offer) or ", " in tail or opens_late:
-        return  # what opens with "with" or "for" says it of the sentence behind the comma
+        return  # an opening "with" or "for" belongs to the sentence after the comma
     is_telling = part.is_offer or part.is_proof or (facts.is_english and part.kind == "thing" and part.num_words >= 4)
     if _is_usable(head) and is_telling and not part.refers_back:
         yield replace(part, is_plain=False)
@@ -288,7 +286,7 @@ def _is_usable(text: str) -> bool:
 
 
 def _without_brand(text: str, facts: Facts) -> str:
-    """Return the text without a "with Brand" or "at Brand" at its end."""
+    """Return the text without "with Brand" or "at Brand" at its end."""
     if not facts.brand:
         return text
     return re.sub(
@@ -297,7 +295,7 @@ def _without_brand(text: str, facts: Facts) -> str:
 
 
 def sentence_case(text: str, facts: Facts) -> str:
-    """Return English words set Like This as words like this; names, abbreviations and titles with a name in them stay."""
+    """Return English Title Case in lower case; names, abbreviations and titles with a name stay unchanged."""
     if not facts.is_english or is_proof(text):  # an award keeps its name
         return text
     small = word_set("language", "function_words")
@@ -311,7 +309,7 @@ def sentence_case(text: str, facts: Facts) -> str:
 
 
 def _names_in(text: str, facts: Facts) -> set[str]:
-    """Return the words of a title that are names: the brand's, abbreviations, unknown ones and what stands beside these."""
+    """Return the names in a title: words of the brand, abbreviations, unknown words and their neighbours."""
     words, small = WORD.findall(text), word_set("language", "function_words")
     unknown = {word for word in words if not is_known_word(word)}
     beside = {one for pair in pairwise(words) if unknown & set(pair) for one in pair if one.casefold() not in small}
@@ -319,30 +317,30 @@ def _names_in(text: str, facts: Facts) -> set[str]:
 
 
 def _brand_words_in(text: str, facts: Facts) -> set[str]:
-    """Return the words of the brand's name where a text has the whole name: "The Pot Shack" makes no name of every pot."""
+    """Return the brand's words if a text has the whole brand: "The Pot Shack" does not make every "pot" a name."""
     return set(WORD.findall(facts.brand)) if facts.brand and facts.brand.casefold() in text.casefold() else set()
 
 
 def _is_named_title(text: str, facts: Facts) -> bool:
-    """Say whether a text is a title like "Bilbao Hotel Deals": capitals throughout, no function word, a name among them."""
+    """Return whether a text is a title like "Bilbao Hotel Deals": all capitalised, no function word, a name in it."""
     names = _brand_words_in(text, facts)
     return _is_title(text, facts) and any(not is_known_word(word) and word not in names for word in WORD.findall(text))
 
 
 def _is_title(text: str, facts: Facts) -> bool:
-    """Say whether an English text is written like a product's name: capitals throughout, and no function word."""
+    """Return whether an English text is written like a product's name: all capitalised, without function words."""
     small, words = word_set("language", "function_words"), WORD.findall(text)
     return facts.is_english and bool(words) and all(word[0].isupper() and word.casefold() not in small for word in words)
 
 
 def lower_first(text: str, facts: Facts) -> str:
-    """Lower the first letter of English text unless a name, an abbreviation or a title opens it; other languages stay."""
+    """Lower the first letter of English text unless it starts a name, an abbreviation or a title; other languages stay."""
     first, second = [*WORD.findall(text), "", ""][:2]
     if not facts.is_english or not text.startswith(first) or _is_named_title(text, facts):
         return text
     if second.istitle() and is_known_word(second) and first.casefold() not in word_set("phrases", "verbs"):
-        return text  # "Gas Safe engineers": a common word in capitals inside a sentence is part of a name
-    is_small = first.casefold() in facts.names  # as the ad itself writes it inside a sentence
+        return text  # "Gas Safe engineers": a capitalised common word inside a sentence is part of a name
+    is_small = first.casefold() in facts.names  # as written in the ad inside a sentence
     is_brand = bool(facts.brand) and text.casefold().startswith(facts.brand.casefold())
     is_own = first in WORD.findall(facts.brand) or not is_known_word(first)
     is_name = any(letter.isupper() for letter in first[1:]) or is_brand or (is_own and not is_small)
@@ -360,11 +358,11 @@ def noun_of(phrase: str) -> str:
 
 
 def names_subject(line: str, facts: Facts) -> bool:
-    """Say whether a line names what the ad is about where its headline does: with its product's name, or in its first
-    sentence only.
+    """Return whether a line names the ad's subject if the headline does: the product's name, or words of the headline's first
+    sentence.
 
     "Football shirts? Free returns" is about shirts, and "Nurses wanted: a four-day week" is for nurses: without these words the
-    rest could stand under any ad. Scripts without spaces are not looked into.
+    rest would fit any ad. Scripts without spaces are not checked.
     """
     first = next((found.group(0) for found in _SENTENCE.finditer(facts.headline)), "")
     product, line_words = _content(facts.product), _content(line)
@@ -377,8 +375,8 @@ def names_subject(line: str, facts: Facts) -> bool:
 
 
 def _has_alike(word: str, others: set[str]) -> bool:
-    """Say whether a word is among others in some form: words that share five letters at their start or end are forms or
-    compounds of one word."""
+    """Return whether a word matches one of the others in some form: words that share five letters at the start or end are
+    forms or compounds of one word."""
     return any(
         word == other
         or (
@@ -399,9 +397,9 @@ def _upper_first(text: str) -> str:
 
 
 def usable_product(facts: Facts) -> str:
-    """Return how the ad's product may be named in a line, "" where it is the name of a trade or in another language.
+    """Return the name of the ad's product for use in a line, "" if it is a trade or in another language.
 
-    A table's category is often English ("travel") where the ad is not.
+    A table's category is often English ("travel") although the ad is not.
     """
     product = _PRODUCT_TAIL.sub("", facts.product).strip()
     if not product or product.casefold() in rule_pack("grammar")["categories"] or len(product.split()) > _MOST_PRODUCT_WORDS:

@@ -1,4 +1,4 @@
-"""English articles, plurals and the names of trades, for patterns that are filled with the words of an ad or a record."""
+"""English articles, plurals and trade names, for patterns filled with the words of an ad or a record."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from adcreative.copywriter.brief import Facts, is_known_word
 from adcreative.copywriter.rules import rule_pack, word_set
 
 _MOST_ABBREVIATION_CHARS = 4
-_SPELT = ("LED", "US", "IT", "AM")  # abbreviations that are words too
+_SPELT = ("LED", "US", "IT", "AM")  # abbreviations that are also words
 
 
 def trade_of(facts: Facts) -> dict[str, str] | None:
-    """Return how to speak of a product that is only the name of a trade ("travel"), or None."""
+    """Return the phrases for a product that is only a trade ("travel"), or None."""
     return rule_pack("grammar")["categories"].get(facts.product.casefold()) if facts.is_english else None
 
 
 def is_plural(noun: str) -> bool:
-    """Say whether a noun looks plural; "glass", "bonus" and "basis" do not."""
+    """Return whether a noun looks plural; "glass", "bonus" and "basis" do not."""
     return noun.endswith("s") and not noun.endswith(("ss", "us", "is"))
 
 
 def with_article(product: str) -> str:
-    """Return "a desk", "an oat drink", but "shoes" and "coffee": plurals and mass nouns go without."""
+    """Return "a desk", "an oat drink", but "shoes" and "coffee": plurals and mass nouns get no article."""
     words = product.casefold().split()
     head = words[-1]
     if is_plural(head) or head in word_set("grammar", "mass_nouns") or words[0] in ("a", "an", "the", "your", "our"):
@@ -29,7 +29,7 @@ def with_article(product: str) -> str:
 
 
 def _opens_with_vowel(word: str) -> bool:
-    """Say whether "an" stands before a word, by sound: "an LED lamp", "a UV coating", "an hour", "a useful box"."""
+    """Return whether a word takes "an", by sound: "an LED lamp", "a UV coating", "an hour", "a useful box"."""
     folded = word.casefold().split("-")[0]
     first = word.split("-")[0]
     if first.isupper() and len(first) <= _MOST_ABBREVIATION_CHARS and (not is_known_word(first) or first in _SPELT):

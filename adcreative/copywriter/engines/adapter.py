@@ -1,9 +1,9 @@
-"""A LoRA adapter added into a language model's weights: what post-training leaves behind, in peft's own folder layout.
+"""Merge a LoRA adapter, the result of post-training in peft's folder layout, into a language model's weights.
 
     W <- W + (lora_alpha / r) B A        (Hu et al. 2021, eq. 3), with lora_alpha / sqrt(r) when use_rslora is set
 
-Merging gives the logits that peft gives, costs nothing while writing, and needs no peft on the user's machine: importing peft
-takes longer than loading the model. Only plain LoRA on linear layers is read; anything else is refused, not approximated.
+The merged model gives the same logits as peft, adds no cost to generation, and needs no peft on the user's machine: importing
+peft takes longer than loading the model. Only plain LoRA on linear layers is supported; anything else is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from adcreative.errors import CopywriterError
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
-# settings of peft that change the formula; each must be off
+# peft settings that change the formula; each must be off
 _MUST_BE_OFF = (
     "use_dora",
     "modules_to_save",
@@ -36,7 +36,7 @@ _MUST_BE_OFF = (
 
 
 def is_adapter_folder(folder: Path) -> bool:
-    """Say whether `folder` holds an adapter and not a whole model."""
+    """Return whether `folder` holds an adapter and not a whole model."""
     return (folder / CONFIG_FILE).is_file() and not (folder / "config.json").is_file()
 
 

@@ -1,6 +1,6 @@
-"""Read the lines out of a chat server's answer; of one that broke off, those that were finished.
+"""Parse the lines in a chat server's answer; from a truncated answer, parse the finished lines.
 
-Knows text only; which answer is asked for is server's business, how it travels is chat's.
+Knows text only; `server` builds requests, `chat` sends them.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ import re
 from typing import Any, NamedTuple
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.):])\s+")
-_ITEM = re.compile(r'\s*+,?\s*+("(?:[^"\\]|\\.)*")', re.DOTALL)  # a text of a JSON list that is closed
+_ITEM = re.compile(r'\s*+,?\s*+("(?:[^"\\]|\\.)*")', re.DOTALL)  # a closed string of a JSON list
 
 
 class Answer(NamedTuple):
-    """The lines of one answer. is_whole: False for JSON that broke off, of which the finished lines remain."""
+    """The lines of one answer. is_whole: False for truncated JSON, of which only the finished lines are kept."""
 
     lines: list[str]
     is_whole: bool
 
 
 def read_answer(content: str) -> Answer:
-    """Return the lines of an answer: JSON as asked for, JSON inside other text, else one line per text line.
+    """Return the lines of an answer: JSON as requested, JSON inside other text, else one line per text line.
 
-    Of JSON that broke off, or is faulty, the finished lines are returned.
+    Truncated or invalid JSON gives its finished lines.
     """
     for start, end in (("{", "}"), ("[", "]")):
         first, last = content.find(start), content.rfind(end)
         if 0 <= first < last:
             try:
                 return Answer(_lines_in(json.loads(content[first : last + 1])), is_whole=True)
-            except (ValueError, RecursionError):  # also a number of thousands of digits
+            except (ValueError, RecursionError):  # also for a number with thousands of digits
                 continue
     if finished := read_finished(content):
         return Answer(finished, is_whole=False)
@@ -40,12 +40,12 @@ def read_answer(content: str) -> Answer:
 
 
 def read_finished(content: str) -> list[str]:
-    """Return the texts that are closed in the first list with a text, of JSON that broke off."""
+    """Return the closed strings of the first list with a string, from truncated JSON."""
     for opened in re.finditer(r"\[", content):
         lines, place = [], opened.end()
         while found := _ITEM.match(content, place):
             place = found.end()
-            with contextlib.suppress(ValueError):  # an escape that is none, a raw line break
+            with contextlib.suppress(ValueError):  # an invalid escape, a raw line break
                 lines.append(json.loads(found[1]).strip())
         if any(lines):
             return [line for line in lines if line]

@@ -1,7 +1,7 @@
 """Decode a chat completion: server-sent events piece by piece, or one JSON object.
 
-Which of the two it is, the answer itself tells, since servers that do not stream ignore the wish and content types are often
-wrong. Each `data:` line is taken as one event, as all OpenAI-compatible servers write them. Knows no sockets.
+The format is detected from the answer itself, since servers without streaming ignore the request and content types are often
+wrong. Each `data:` line is one event, as in all OpenAI-compatible servers. Knows no sockets.
 
 Source: OpenAI, API reference, "Chat completion chunk object"; WHATWG HTML, 9.2.6 (fields, comments, UTF-8 with replacement).
 """
@@ -19,15 +19,14 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class AnswerError(Exception):
-    """The answer cannot be read to its end; the message is a clause that says why. Caught inside the copywriter."""
+    """The answer cannot be read completely; the message is a clause with the reason. Caught inside the copywriter."""
 
 
 def read_pieces(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield the text of the first choice as it comes; nothing when the answer has none.
+    """Yield the text of the first choice as it arrives; nothing when the answer has none.
 
     Raises:
-        AnswerError: no JSON object, a broken event, an error of the server's in the stream, an end before the end, or more than
-            a megabyte.
+        AnswerError: not a JSON object, a broken event, a server error in the stream, a premature end, or more than a megabyte.
     """
     lines = _split_lines(chunks)
     first = next((line for line in lines if line.strip()), b"").removeprefix(_BYTE_ORDER_MARK)
@@ -39,10 +38,10 @@ def read_pieces(chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 def read_object(chunks: Iterable[bytes]) -> dict[str, Any]:
-    """Return the JSON object that the bytes are.
+    """Parse bytes as a JSON object.
 
     Raises:
-        AnswerError: they are none, or more than a megabyte.
+        AnswerError: the bytes are not a JSON object, or more than a megabyte.
     """
     body = bytearray()
     for chunk in chunks:
@@ -73,7 +72,7 @@ def _read_events(lines: Iterable[bytes]) -> Iterator[str]:
 
 
 def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines without their newline; what is held back for the end of its line stays under a megabyte."""
+    """Yield lines without their newline; a partial line is buffered up to a megabyte."""
     held = bytearray()
     for chunk in chunks:
         *lines, rest = chunk.split(b"\n")
@@ -94,7 +93,7 @@ def _check_size(size: int) -> None:
 def _parse(text: str, problem: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, thousands of brackets
+    except (ValueError, RecursionError) as error:  # not JSON, a number with thousands of digits, thousands of brackets
         raise AnswerError(problem) from error
     if not isinstance(value, dict):
         raise AnswerError(problem)

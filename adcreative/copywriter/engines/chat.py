@@ -1,9 +1,9 @@
-"""One POST to an OpenAI-compatible chat server, patiently: retries, back-off, time limits, cancelling, streaming.
+"""POST to an OpenAI-compatible chat server, with retries, back-off, time limits, cancelling and streaming.
 
-On httpx2, which the model hub's client brings along. Redirects are not followed, so that a server cannot send the request (and
-its key) elsewhere; what stays on this machine asks no proxy. The `openai` client was tried: it raises UnicodeDecodeError and
-RecursionError at hostile bytes, takes a stream that breaks for whole, and finds nothing in an answer that is not streamed.
-Knows HTTP; does not know ads.
+Uses httpx2, which is a dependency of the model hub's client. Redirects are not followed, so that a server cannot send the
+request (and its key) elsewhere; requests to this machine use no proxy. The `openai` client was tried: it raises
+UnicodeDecodeError and RecursionError on hostile bytes, accepts a truncated stream as complete, and finds no text in an answer
+that is not streamed. Knows HTTP; does not know ads.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from adcreative.errors import CopywriterError
 
 _Found = TypeVar("_Found")
 _Trace = Callable[[str, Mapping[str, Any]], None]
-_MAX_WIRE_BYTES = 16 * MAX_ANSWER_BYTES  # in a stream every word travels in an envelope of its own
+_MAX_WIRE_BYTES = 16 * MAX_ANSWER_BYTES  # in a stream every word has its own envelope
 _MAX_REFUSAL_CHARS = 2000
 _RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _SLICE_S = 0.1
@@ -52,15 +52,15 @@ _REMEDIES = {
 
 @dataclass(frozen=True, kw_only=True)
 class ChatConfig:
-    """Where the server is and how patient to be.
+    """Address of the server, and limits for retries.
 
-    base_url ends before "/chat/completions". model may be empty: the first one the server lists is used. backoff_s doubles
-    with each failed attempt up to max_backoff_s; a Retry-After header wins up to that cap. timeout_s is for one whole answer,
-    streamed or not.
-    temperature is the server's. api_key is never shown: not in the repr, not in an error.
+    base_url ends before "/chat/completions". model may be empty: the first model listed by the server is used. backoff_s
+    doubles with each failed attempt up to max_backoff_s; a Retry-After header takes precedence up to that cap. timeout_s is for
+    one whole answer, streamed or not. temperature is sent to the server. api_key is never shown: not in the repr, not in an
+    error.
 
     Raises:
-        ConfigError: api_key holds a line end or another character that no key has.
+        ConfigError: api_key holds a line end or another character that is invalid in a key.
     """
 
     base_url: str
@@ -77,19 +77,19 @@ class ChatConfig:
 
 
 class StoppedError(Exception):
-    """The caller asked to stop while waiting; never leaves the copywriter. text: of the answer so far."""
+    """The caller asked to stop while waiting; never leaves the copywriter. text: the answer so far."""
 
     text = ""
 
 
 class BrokenOffError(CopywriterError):
-    """The server failed in the middle of an answer worth keeping. text: of the answer so far."""
+    """The server failed during an answer worth keeping. text: the answer so far."""
 
     text = ""
 
 
 class _StatusError(Exception):
-    """The server answered with another status than success."""
+    """The server answered with a status other than success."""
 
     def __init__(self, status: int, retry_after: str, body: str) -> None:
         super().__init__(f"status {status}")
@@ -97,7 +97,7 @@ class _StatusError(Exception):
 
 
 class RefusedError(CopywriterError):
-    """The server answered with a client error that retrying cannot cure; `status` and a clean `body` say which."""
+    """The server answered with a client error that a retry cannot fix; `status` and a cleaned `body` describe the error."""
 
     def __init__(self, message: str, status: int, body: str) -> None:
         super().__init__(message)
@@ -105,12 +105,12 @@ class RefusedError(CopywriterError):
 
 
 class ChatClient:
-    """Sends JSON to the server and hands out what comes back, or a CopywriterError in one sentence.
+    """Sends JSON to the server and returns the answer, or raises a CopywriterError in one sentence.
 
-    sleep: seconds; only for waiting between requests.
+    sleep: function to wait for seconds between requests.
 
     Raises:
-        ConfigError: a key would travel unencrypted to another machine, by a proxy or without one.
+        ConfigError: a key would be sent unencrypted to another machine, with or without a proxy.
     """
 
     def __init__(self, config: ChatConfig, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -122,12 +122,12 @@ class ChatClient:
         """POST to /chat/completions and return the answer's text.
 
         Args:
-            body: with "stream": true the text comes in pieces; a server that answers in one piece is read as well.
-            is_kept: whether the text of an answer that broke off is of use; there is no further attempt then.
+            body: with "stream": true the text arrives in pieces; an answer in one piece is also accepted.
+            is_kept: whether the text of a truncated answer is useful; if so, there is no further attempt.
         Raises:
-            BrokenOffError: the server broke off, and `is_kept` held.
+            BrokenOffError: the answer is truncated, and `is_kept` is true.
             CopywriterError: the server cannot be reached, refuses, or does not answer JSON, after all attempts.
-            StoppedError: `should_stop` turned true, between attempts or while the server was thinking.
+            StoppedError: `should_stop` returned true, between attempts or while waiting for the server.
         """
         pieces: list[str] = []
 
@@ -144,7 +144,7 @@ class ChatClient:
             raise
 
     def first_model(self, should_stop: ShouldStop | None = None) -> str:
-        """Return the id of the first model the server lists, or "default" when it lists none."""
+        """Return the id of the first model listed by the server, or "default" if the list is empty."""
         try:
             answer = self._attempt("/models", None, read_object, should_stop)
             return str(answer["data"][0]["id"])
@@ -170,7 +170,7 @@ class ChatClient:
                 wait_s = min(_retry_after(error.retry_after) or wait_s, self.config.max_backoff_s)
             except AnswerError as error:
                 problem = self._clean(str(error))
-            except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:  # refused, reset, cut short, no such name
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:  # refused, reset, truncated, unknown host
                 is_late = isinstance(error, httpx2.TimeoutException | TimeoutError)
                 problem = "it took too long" if is_late else self._clean(str(error) or type(error).__name__).rstrip(".")
             if is_kept():
@@ -183,11 +183,11 @@ class ChatClient:
         )
 
     def _chunks(self, path: str, body: dict[str, Any] | None, should_stop: ShouldStop | None) -> Generator[bytes, None, None]:
-        """Yield the answer as it comes. A thread of its own waits, so that neither a stop nor the time limit waits for a server
-        that is slow or drips.
+        """Yield the answer as it arrives, from a separate thread, so that neither a stop nor the time limit waits for a slow
+        server.
 
-        The sockets of an answer that nobody waits for any more are shut down, which ends the thread: a socket's own time limit
-        starts anew with every byte, and with every "100 Continue".
+        The sockets of an abandoned answer are shut down, which ends the thread: a socket's own time limit restarts with every
+        byte, and with every "100 Continue".
         """
         found: queue.SimpleQueue[tuple[float, bytes | Exception | None]] = queue.SimpleQueue()
         sockets: list[socket.socket] = []
@@ -204,7 +204,7 @@ class ChatClient:
                 for chunk in self._send(path, body, note):
                     found.put((time.monotonic(), chunk))
                 found.put((time.monotonic(), None))
-            except Exception as error:  # raised again in the thread that asked
+            except Exception as error:  # raised again in the calling thread
                 found.put((time.monotonic(), error))
 
         deadline_s = time.monotonic() + self.config.timeout_s
@@ -243,7 +243,7 @@ class ChatClient:
             if not response.is_success:
                 raise _StatusError(response.status_code, response.headers.get("Retry-After", ""), _read_refusal(response))
             num_bytes = 0
-            for chunk in response.iter_raw():  # as it travels: nothing is unpacked
+            for chunk in response.iter_raw():  # raw bytes, nothing is decompressed
                 num_bytes += len(chunk)
                 if num_bytes > _MAX_WIRE_BYTES:
                     raise AnswerError("its answer was longer than a megabyte of text can need")
@@ -271,12 +271,12 @@ class ChatClient:
 
 def _shut_down(sockets: Iterable[socket.socket]) -> None:
     for opened in sockets:
-        with contextlib.suppress(OSError):  # it has ended by itself
-            socket.socket.shutdown(opened, socket.SHUT_RDWR)  # a TLS socket's own shutdown would pull the rug from its reader
+        with contextlib.suppress(OSError):  # already closed
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)  # a TLS socket's own shutdown would break its reader
 
 
 def _proxy_for(url: str) -> str | None:
-    """Return the proxy of the environment; none for this machine, since it would read the request in plain text."""
+    """Return the proxy of the environment; none for this machine, since a proxy would read the request in plain text."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme, "")
     if not proxy or is_this_machine(parts.hostname or "") or proxy_bypass(parts.netloc):
@@ -288,7 +288,7 @@ def _proxy_for(url: str) -> str | None:
 
 
 def _read_refusal(response: httpx2.Response) -> str:
-    """Return the body of a refusal as text, cut at a megabyte; what cannot be read is left out."""
+    """Return the body of an error response as text, cut at a megabyte; unreadable bytes are dropped."""
     content = bytearray()
     with contextlib.suppress(httpx2.HTTPError):
         for chunk in response.iter_raw():
@@ -299,7 +299,7 @@ def _read_refusal(response: httpx2.Response) -> str:
 
 
 def _retry_after(value: str) -> float | None:
-    """Return seconds to wait; the header holds seconds or a date (RFC 9110, 10.2.3)."""
+    """Return the seconds to wait; the header holds seconds or a date (RFC 9110, 10.2.3)."""
     try:
         seconds = float(value)
     except ValueError:

@@ -1,7 +1,7 @@
 """Sample short lines from a causal language model: shared prompt, many rows, stop at the newline.
 
-All rows share a long prompt, so its keys and values are computed once at batch one and repeated; only the last words of
-each row's prompt differ. Knows tokens and tensors; does not know ads, briefs or rules. Shapes: B rows, T tokens, V vocabulary.
+All rows share a long prompt, whose keys and values are computed once at batch size one and repeated; only the last words of
+each row's prompt differ. Knows tokens and tensors, not ads, briefs or rules. Shapes: B rows, T tokens, V vocabulary.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from transformers import DynamicCache, PreTrainedModel
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """Nucleus sampling (Holtzman et al. 2020): tokens beyond the most likely mass `top_p` are never drawn.
+    """Nucleus sampling (Holtzman et al. 2020): tokens outside of the most likely mass `top_p` are never drawn.
 
-    No row stops before min_new_tokens; after that, each further token makes stopping likelier by stop_push (added to the
-    stop tokens' logits), since a small model is at its best in short lines.
+    No row stops before min_new_tokens; then stop_push is added to the stop tokens' logits once more with each further token,
+    since a small model is best in short lines.
     """
 
     max_new_tokens: int = 20
@@ -34,9 +34,9 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class SampledRow:
-    """New token ids of one row without the stop token, their mean log-likelihood in nats, and whether the row ended.
+    """New token ids of one row without the stop token, their mean log-likelihood in nats, and whether the row is finished.
 
-    The likelihood is the model's own, stop token included, before tempering and before the others are shut out.
+    The likelihood is the model's own, stop token included, before temperature and masking.
     """
 
     token_ids: tuple[int, ...]
@@ -45,7 +45,7 @@ class SampledRow:
 
 
 class SharedPrompt:
-    """A prompt whose keys and values are computed once; `sample` continues it in many rows at once."""
+    """A prompt whose keys and values are computed once; `sample` continues the prompt in many rows at once."""
 
     def __init__(self, model: PreTrainedModel, token_ids: Sequence[int]) -> None:
         if not token_ids:
@@ -57,7 +57,7 @@ class SharedPrompt:
         self._forward(torch.tensor([list(token_ids)]), self._cache)
 
     def extended(self, token_ids: Sequence[int]) -> SharedPrompt:
-        """Return a new prompt with `token_ids` after this one; this one stays as it is."""
+        """Return a new prompt with `token_ids` appended; this prompt stays unchanged."""
         longer = copy.copy(self)
         longer._cache = copy.deepcopy(self._cache)
         if token_ids:
@@ -67,7 +67,7 @@ class SharedPrompt:
 
     @torch.inference_mode()
     def score(self, rows: Sequence[Sequence[int]]) -> list[float]:
-        """Return the mean log-likelihood in nats of each row's tokens, the first one's not counted, after the prompt.
+        """Return the mean log-likelihood in nats of each row's tokens after the prompt, without the first token.
 
         Args:
             rows: B token lists of at least two tokens; a row's figure does not depend on the others.
@@ -110,8 +110,8 @@ class SharedPrompt:
 
         Args:
             starts: B token lists, appended to the shared prompt row by row.
-            allowed: [V] bool, true for tokens that may be drawn; stop tokens may be once a row is long enough.
-            should_stop: asked before every decoding step; when true the rows end where they are, unfinished.
+            allowed: [V] bool, true for tokens that may be drawn; stop tokens are added once a row is long enough.
+                should_stop: called before every decoding step; when true, the rows end unfinished.
         Returns:
             B rows in the order of `starts`.
         """
@@ -189,12 +189,12 @@ class _Rows:
 
 
 def _draw(log_probs: Tensor, config: SamplingConfig, generator: torch.Generator) -> Tensor:
-    """Draw one token per row [B] from log_probs [B, V], tempered and cut to the nucleus.
+    """Draw one token per row [B] from log_probs [B, V], with temperature, from the nucleus.
 
-    One uniform number per row and step, whatever the other rows do, so a row's draw depends on its place alone.
+    Each row and step uses one uniform number, independent of other rows, so a row's draw depends only on its index.
     """
     top = (log_probs / config.temperature).log_softmax(dim=-1).topk(min(200, log_probs.shape[1]), dim=-1)
-    probs = top.values.exp()  # [B, 200], falling
+    probs = top.values.exp()  # [B, 200], descending
     before = probs.cumsum(dim=-1) - probs
     probs = probs.masked_fill(before >= config.top_p, 0.0)
     cumulative = probs.cumsum(dim=-1) / probs.sum(dim=-1, keepdim=True)

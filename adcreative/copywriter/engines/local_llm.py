@@ -1,9 +1,9 @@
 """A causal language model on this machine as a line source: SmolLM2-135M by default, any transformers model by path or id.
 
-The model is loaded when the first line is wanted. A larger model writes: one batch for all lines of a kind, ordered by how
-likely the model finds them and how much they are about the brief. The embedded one of 135 million parameters does not: read
-line by line, seven of eight lines of its own could not run (docs/measured.md). It judges instead, and orders the lines that
-`template` puts together from the ad's own phrases by how likely each is after the ad.
+The model is loaded for the first line. A larger model writes: one batch for all lines of a kind, ranked by likelihood and by
+overlap with the brief. The embedded model of 135 million parameters does not write: seven of eight of its own lines were
+unusable (docs/measured.md). Instead, it ranks the lines that `template` builds from the ad's own phrases by their likelihood
+after the ad.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _WEIGHT, _ADAPTER_WEIGHT = "smollm2-135m", "copywriter"
 
 @dataclass(frozen=True, kw_only=True)
 class LocalConfig:
-    """How many rows are written per wanted line, and how freely.
+    """Number of rows written per wanted line, and sampling settings.
 
-    max_rows bounds time and memory. min_log_prob drops lines that the model itself finds unlikely (mean nats a token).
-    brief_bonus is what each of the first two words shared with the brief adds when lines are ordered.
+    max_rows limits time and memory. min_log_prob drops lines of low likelihood (mean nats per token). brief_bonus is added to a
+    line's score for each of the first two words shared with the brief.
     """
 
     rows_per_line: float = 3.0
@@ -59,7 +59,7 @@ class LocalConfig:
     brief_bonus: float = 0.35
 
     def sampling(self, kind: str) -> SamplingConfig:
-        """Return how one kind of line is drawn."""
+        """Return the sampling settings for one kind of line."""
         is_headline = kind == "headline"
         return SamplingConfig(
             max_new_tokens=self.headline_tokens if is_headline else self.description_tokens,
@@ -70,7 +70,7 @@ class LocalConfig:
 
 
 class LocalSource:
-    """A LineSource over one language model; loads it once, at the first proposal, and is safe to share between threads.
+    """A LineSource over one language model, loaded once at the first proposal and shareable between threads.
 
     spec: "smollm2", "smollm2-tuned" (with the shipped adapter), a folder with an adapter for SmolLM2 (papers/post_training), or
     another model's folder, .gguf file or hub id.
@@ -91,8 +91,8 @@ class LocalSource:
         """Return the usable rows of one batch, best first.
 
         Raises:
-            CopywriterError: the model cannot be had or loaded, memory ran out, or the brief is in a language that the
-                embedded model does not know.
+            CopywriterError: the model cannot be obtained or loaded, memory ran out, or the embedded model does not know the
+                language of the brief.
         """
         facts = read_facts(brief)
         self.check_language(facts)
@@ -106,7 +106,7 @@ class LocalSource:
     def _ranked(
         self, brief: Brief, facts: Facts, kind: str, num_lines: int, seed: int, should_stop: ShouldStop | None
     ) -> list[str]:
-        """Return the lines of `template`, the one that the model finds likeliest after the ad first; none when stopped."""
+        """Return the lines of `template`, ranked by the model's likelihood after the ad; none when stopped."""
         proposed = TemplateSource().propose(brief, kind, num_lines, seed=seed, should_stop=should_stop)
         lines = [line for line in proposed if not check_copy(line, brief, kind)]
         if should_stop is not None and should_stop():
@@ -124,10 +124,10 @@ class LocalSource:
 
     @contextmanager
     def loaded(self) -> Iterator[LoadedModel]:
-        """Hold the model, loaded, for this thread alone.
+        """Give this thread exclusive use of the loaded model.
 
         Raises:
-            CopywriterError: it cannot be had or loaded, or memory runs out, here or in the block.
+            CopywriterError: the model cannot be obtained or loaded, or memory runs out, here or in the block.
         """
         try:
             with self._lock:
@@ -168,14 +168,14 @@ class LocalSource:
         return [texts[place] for _, place in sorted(usable)]
 
     def _score(self, text: str, row: SampledRow, facts: Facts) -> float | None:
-        """Return how good a line seems, larger is better; None for what is unfinished, unlikely, off the subject or a leak."""
+        """Return the score of a line, larger is better; None for an unfinished, unlikely, off-topic or leaked line."""
         if not row.is_finished or row.mean_log_prob < self._config.min_log_prob or is_near_duplicate(text, example_lines()):
             return None
         return row.mean_log_prob + self._config.brief_bonus * min(num_shared_words(text, facts), 2)
 
 
 class LoadedModel:
-    """The model with its tokenizer, and the prompts and masks that are worth keeping."""
+    """The model with its tokenizer, and cached prompts and masks."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.model, self._tokenizer = model, tokenizer
@@ -192,7 +192,7 @@ class LoadedModel:
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
 
     def stop_ids(self, kind: str) -> list[int]:
-        """Return what ends a line: a newline or the end of text, and for a description its full stop."""
+        """Return the tokens that end a line: a newline or the end of text, and for a description a full stop."""
         return self._stop_ids[kind]
 
     def examples(self, kind: str) -> SharedPrompt:
@@ -202,7 +202,7 @@ class LoadedModel:
 
     @cached_property
     def allowed(self) -> Tensor:
-        """The tokens that may be written, [V] bool: all but control tokens."""
+        """The tokens that may be written, [V] bool: all except control tokens."""
         allowed = torch.ones(int(self.model.config.get_text_config().vocab_size), dtype=torch.bool)
         allowed[[token for token in self._tokenizer.all_special_ids if token < len(allowed)]] = False
         allowed[len(self._tokenizer) :] = False
@@ -210,6 +210,6 @@ class LoadedModel:
 
 
 def num_shared_words(text: str, facts: Facts) -> int:
-    """Return how many content words of `text` are also in the brief."""
+    """Return the number of content words of `text` that are also in the brief."""
     function_words = word_set("language", "function_words")
     return len({stem(word) for word in WORD.findall(text) if word.casefold() not in function_words} & facts.parts)

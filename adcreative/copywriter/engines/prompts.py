@@ -1,7 +1,7 @@
 """The prompt of a local model: example ads, the brief in the same layout, and the first words of each line.
 
-A small model continues better than it obeys, so there are no instructions in the prompt at all, and nothing that instructions
-in a brief could change.
+A small model continues text better than it follows instructions, so the prompt has no instructions, and instructions injected
+in a brief have nothing to override.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from adcreative.copywriter.engines.ad_phrases import trade_of
 from adcreative.copywriter.rules import rule_pack
 
 _TITLES = {"headline": "Headlines:", "description": "Descriptions:"}
-_MARKUP = str.maketrans("<>|{}[]", "       ")  # nothing that a tokenizer takes for a control token
+_MARKUP = str.maketrans("<>|{}[]", "       ")  # removes everything that a tokenizer may take for a control token
 
 
 @dataclass(frozen=True)
 class Start:
-    """The first words of a line, possibly none, and the frame they set."""
+    """The first words of a line, possibly none, and their sentence frame."""
 
     frame: str
     text: str
 
     def finish(self, continuation: str, kind: str) -> str:
-        """Return the whole line with the mark at its end that its kind and frame ask for."""
+        """Return the whole line with the final mark of its kind and frame."""
         line = f"{self.text}{continuation}".strip()
         if not line[-1:].isalnum():
             return line
@@ -38,7 +38,7 @@ class Start:
 
 @cache
 def examples_prompt(kind: str) -> str:
-    """Return the part that is the same for every brief."""
+    """Return the part of the prompt that is the same for every brief."""
     pack = rule_pack("prompts")
     blocks = [_block(ad["brand"], ad["product"], ad["about"], kind, ad[kind]) for ad in pack["examples"]]
     return pack["preamble"] + "\n\n" + "\n".join(blocks)
@@ -52,12 +52,12 @@ def brief_prompt(facts: Facts, kind: str) -> str:
 
 
 def example_lines() -> list[str]:
-    """Return every example line; one that comes back as an answer is a leak."""
+    """Return every example line; an example line in an answer is a leak."""
     return [line for ad in rule_pack("prompts")["examples"] for kind in _TITLES for line in ad[kind]]
 
 
 def choose_starts(facts: Facts, kind: str, num_rows: int, rng: np.random.Generator) -> list[Start]:
-    """Return `num_rows` first words: none, and where the line in whose place they stand has an offer, that offer."""
+    """Return `num_rows` starts: empty, or the offer of the replaced line if that line has one."""
     parts = read_parts(facts)
     told = parts.headline if kind == "headline" else parts.rest
     offers = [part.text for part in told if part.is_offer and not part.refers_back] if facts.is_english else []

@@ -1,7 +1,7 @@
 """An OpenAI-compatible chat server as a line source: one request per kind of line, JSON in and out.
 
-The brief travels as one JSON object between marks, with the marks' characters escaped, under instructions that call it data.
-Whatever comes back is only a proposal: the lint behind every engine decides.
+The brief is sent as one JSON object between delimiters, with the delimiter characters escaped, under instructions that declare
+the brief to be data. Every answer is only a proposal for the linter, as for every engine.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _SCHEMA = {
     },
 }
 _OPTIONS = {"stream": True, "response_format": _SCHEMA}
-_NAMED_BY = {"stream": r"\bstream", "response_format": "response_format|schema"}  # in the words of a server that refuses it
+_NAMED_BY = {"stream": r"\bstream", "response_format": "response_format|schema"}  # in error messages
 
 
 class ServerSource:
@@ -58,11 +58,11 @@ class ServerSource:
 
     @classmethod
     def from_address(cls, address: str, key: str | None = None) -> ServerSource:
-        """Build from "http://host:port/v1#model"; without a key it comes from ADCREATIVE_LLM_API_KEY.
+        """Build from "http://host:port/v1#model"; the default key is ADCREATIVE_LLM_API_KEY.
 
         Raises:
-            ConfigError: the address has no host, or holds a password; the key is none, or would travel unencrypted to another
-                machine. No sentence shows the key.
+            ConfigError: the address has no host, or holds a password; the key is invalid, or would be sent unencrypted to
+                another machine. No message shows the key.
         """
         given = os.environ.get(KEY_VARIABLE, "") if key is None else key
         found, api_key = read_address(address), check_key(given, name=KEY_VARIABLE if key is None else "the key")
@@ -71,10 +71,10 @@ class ServerSource:
         return cls(ChatClient(config))
 
     def ask_model(self) -> str:
-        """Return the model that would be asked: the one in the address, else the first that the server lists.
+        """Return the model to ask: the model in the address, else the first listed by the server.
 
         Raises:
-            CopywriterError: the server cannot be reached, in one try.
+            CopywriterError: the server cannot be reached, in one attempt.
         """
         client = ChatClient(replace(self._client.config, max_attempts=1, timeout_s=10.0))
         listed = client.first_model()
@@ -83,13 +83,13 @@ class ServerSource:
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Ask for twice the wanted lines, since the lint drops some; when stopped, return the lines so far.
+        """Ask for twice the wanted lines, since the linter drops some; when stopped, return the lines so far.
 
-        The answer is streamed where the server can, so that what it finished is kept when it breaks off.
+        The answer is streamed if possible, so that the finished lines of a truncated answer are kept.
 
         Raises:
-            CutShortError: the server broke off after the first line, or its answer is not whole.
-            CopywriterError: the server cannot be used, or answers without a single line.
+            CutShortError: the answer is truncated after the first line, or invalid.
+            CopywriterError: the server cannot be used, or answers without any line.
         """
         num_asked = min(2 * num_lines, _MAX_LINES)
         request, max_tokens = build_request(brief, kind, num_asked), 60 * num_asked + 100
@@ -98,11 +98,11 @@ class ServerSource:
     def ask_lines(
         self, system: str, request: str, *, max_tokens: int, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Send one request with the JSON schema of a list of texts and return the texts; when stopped, those so far.
+        """Send one request with the JSON schema of a list of texts and return the texts; when stopped, the texts so far.
 
         Raises:
-            CutShortError: the answer is not whole; the error holds the finished texts.
-            CopywriterError: the server cannot be used, or answers without a single text.
+            CutShortError: the answer is truncated; the finished texts are in the error.
+            CopywriterError: the server cannot be used, or answers without any text.
         """
         try:
             if not self._model:
@@ -125,7 +125,7 @@ class ServerSource:
         return lines
 
     def _ask(self, body: dict[str, Any], should_stop: ShouldStop | None) -> str:
-        """Ask with those options that the server takes; one that it refuses is left out, now and later."""
+        """Ask with the options that the server supports; a refused option is dropped for this and later requests."""
         while True:
             options = {name: value for name, value in _OPTIONS.items() if name not in self._refused}
             try:
@@ -138,7 +138,7 @@ class ServerSource:
 
 
 def build_request(brief: Brief, kind: str, num_lines: int) -> str:
-    """Return the user message: the task, then the cleaned brief as JSON in which no mark can be closed."""
+    """Return the user message: the task, then the cleaned brief as JSON that cannot close the delimiters."""
     facts = read_facts(brief)
     data: dict[str, Any] = {name: getattr(facts, name) for name in ("brand", "product", "tone", "headline", "description")}
     if facts.audience:
@@ -169,5 +169,5 @@ def build_request(brief: Brief, kind: str, num_lines: int) -> str:
 
 
 def pack_data(data: dict[str, Any]) -> str:
-    """Return JSON without angle brackets, so that no mark around it can be closed from inside."""
+    """Return JSON without angle brackets, so that the data cannot close a delimiter around it."""
     return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")

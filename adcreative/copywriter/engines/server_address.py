@@ -1,7 +1,7 @@
-"""Where a chat server is and the key it is asked with, checked before anything is sent, shown or written.
+"""Parse and validate a chat server's address and key before anything is sent, shown or written.
 
-An address ends up in results, reports and logs, so it may hold no secret: user:password@host and a query are refused, and no
-sentence here repeats them. Knows no sockets.
+An address is stored in results, reports and logs, so it must hold no secret: user:password@host and queries are refused, and no
+error message here repeats them. Knows no sockets.
 
 Source: RFC 3986, 3.2.1 (user information in plain text is deprecated); RFC 9110, 5.5 (characters of a header's value).
 """
@@ -23,7 +23,7 @@ _KEY_LIKE = re.compile(r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]{6,}|\b(?:sk|pk|gsk|
 
 @dataclass(frozen=True, kw_only=True)
 class ServerAddress:
-    """base_url ends before "/chat/completions" and holds no secret; model may be empty: the first that the server lists."""
+    """base_url ends before "/chat/completions" and holds no secret; model may be empty: the first listed by the server."""
 
     base_url: str
     model: str
@@ -35,7 +35,7 @@ def read_address(address: str) -> ServerAddress:
     """Read "http://host:port/v1#model".
 
     Raises:
-        ConfigError: no host, no such port, a user, a password or a query in it, or characters that no address has.
+        ConfigError: no host, an invalid port, a user, a password or a query, or invalid characters in an address.
     """
     remedy = "write http://host:port/v1#model"
     if not address.isprintable() or any(character.isspace() for character in address):
@@ -43,7 +43,7 @@ def read_address(address: str) -> ServerAddress:
     try:
         parts = urlsplit(address)
         port = parts.port
-    except ValueError:  # a bracket that is not closed, a port that is no number; its words repeat the address
+    except ValueError:  # an unclosed bracket, an invalid port; the error's text repeats the address
         raise ConfigError(f"the language model address has no valid host or port; {remedy}.") from None
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
@@ -63,10 +63,10 @@ def read_address(address: str) -> ServerAddress:
 
 
 def check_key(key: str, *, name: str = KEY_VARIABLE) -> str:
-    """Return a key that can travel in a header, without the space around it; the sentence never shows it.
+    """Return a key that is valid in a header, without surrounding space; the error message never shows the key.
 
     Raises:
-        ConfigError: a space, a line end, a control character or a character beyond ASCII inside.
+        ConfigError: a space, a line end, a control character or a non-ASCII character inside the key.
     """
     key = key.strip()
     if not re.fullmatch(r"[\x21-\x7e]*", key):
@@ -78,13 +78,13 @@ def check_key(key: str, *, name: str = KEY_VARIABLE) -> str:
 
 
 def check_key_may_travel(key: str, address: ServerAddress) -> None:
-    """Raise ConfigError when a key would travel unencrypted to another machine."""
+    """Raise ConfigError when a key would be sent unencrypted to another machine."""
     if key and not address.is_encrypted and not is_this_machine(address.hostname):
         raise ConfigError(f"{KEY_VARIABLE} would travel unencrypted to {address.hostname}; use https:// or unset the key.")
 
 
 def clean_said(text: str, key: str = "", *, max_chars: int = MAX_SAID_CHARS) -> str:
-    """Return what a server said, fit for a terminal, a report and a log: one short line without control characters and keys."""
+    """Return a server's text, safe for a terminal, a report and a log: one short line without control characters and keys."""
     text = hide_passwords(text[: 100 * max_chars])
     if key:
         text = text.replace(key, _HIDDEN)

@@ -1,8 +1,8 @@
-"""Lines without a language model: the ad's own phrases put together anew, shorter, asked, in another order, the proof first.
+"""Lines without a language model: the ad's own phrases recombined: shortened, as a question, reordered, the proof first.
 
-What a line says about the product is cut out of the ad, so it claims nothing that the ad does not say; patterns add no more
-than a few function words (rules/phrases.yaml). English has patterns by kind of phrase; in other languages nothing but the ad's
-own words and punctuation is used.
+All statements about the product are cut out of the ad, so a line claims nothing new; patterns add only a few function words
+(rules/phrases.yaml). English has patterns by kind of phrase; in other languages only the ad's own words and punctuation are
+used.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ from adcreative.copywriter.lint.checks import KINDS, is_near_duplicate
 from adcreative.copywriter.lint.substance import is_about_subject, is_offer, is_proof, keeps_promise
 from adcreative.copywriter.rules import rule_pack, word_set
 
-_MOST_PER_LINE = 5  # proposed lines for a wanted one, since the lint drops some
-# French has a space before these marks, which a line of ours may not have; Spanish questions open with a mark of their own
+_MOST_PER_LINE = 5  # proposed lines per wanted line, since the linter drops some
+# French puts a space before these marks, which our lines may not have; Spanish questions also start with a mark
 _FOREIGN_MARKS = {"fr": "[:?]", "es": r"\?", "ar": r"\?", "fa": r"\?", "ja": "[?]", "zh": "[?]"}
-_COMPOUND_LETTERS = 4  # of a word that ends a compound
-_LEAST_LONE_WORDS = 3  # of a headline's part that is a line by itself; "Irons flat" is half a line
-_MOST_BRAND_WORDS = 6  # a phrase behind which "with Brand" still reads well
+_COMPOUND_LETTERS = 4  # letters of a word that ends a compound
+_LEAST_LONE_WORDS = 3  # words of a headline's part that can be a line by itself; "Irons flat" is half a line
+_MOST_BRAND_WORDS = 6  # words of a phrase that reads well before "with Brand"
 _NEEDS = {
     "infinitive", "with_brand", "at_brand", "no_article", "article", "sought", "own_product", "telling", "alone", "few_words",
     "answered", "unrated",
 }  # fmt: skip
-Ranked = tuple[int, str]  # place of the pattern among its kind, and the line
+Ranked = tuple[int, str]  # rank of the pattern within its kind, and the line
 _OTHER_SENTENCE = Part("", "thing", is_offer=False, is_proof=False, refers_back=False)
 
 
 class TemplateSource:
-    """A LineSource that puts the ad's own phrases together anew."""
+    """A LineSource that recombines the ad's own phrases."""
 
     engine = "template"
 
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
     ) -> list[str]:
-        """Return different lines, the kinds of change in turn; several times as many as wanted, since lint drops some.
+        """Return different lines, cycling through the kinds of change; several times as many as wanted, for the linter.
 
-        Where the brief holds evidence of the account, those that it speaks for come first.
+        If the brief has evidence from the account, lines with a higher expected effect come first.
 
-        A brief of which nothing can be said (no headline, no description, no product) gets no line.
+        A brief without usable content (no headline, no description, no product) gets no line.
         """
         facts = read_facts(brief)
         words = "\n".join((facts.brand, facts.product, facts.headline, facts.description))
@@ -84,7 +84,7 @@ class TemplateSource:
 
 
 def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]:
-    """Return lines in place of the headline, grouped by the kind of change; what proves or offers something comes first."""
+    """Return lines to replace the headline, grouped by the kind of change; lines with a proof or an offer come first."""
     pack, words = rule_pack("phrases"), _Words(facts, product)
     telling = [part for part in parts.rest if part.is_offer or part.is_proof]
     others = [part for part in parts.rest if part not in telling]
@@ -121,7 +121,7 @@ def _offer_of(headline: Sequence[Part], words: _Words) -> Iterator[str]:
 
 
 def _proof_first(headline: Sequence[Part], facts: Facts) -> Iterator[str]:
-    """Yield a headline of two halves with a comma, one of them an offer or a proof, with that half first."""
+    """Yield a headline of two halves around a comma with the half that is an offer or a proof first."""
     for old in headline:
         head, comma, tail = old.text.partition(", ")
         telling = [is_offer(half, facts.is_english) or is_proof(half, facts.is_english) for half in (head, tail)]
@@ -130,7 +130,7 @@ def _proof_first(headline: Sequence[Part], facts: Facts) -> Iterator[str]:
 
 
 def _descriptions(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]:
-    """Return lines in place of the description, grouped by the kind of change; none says the headline again."""
+    """Return lines to replace the description, grouped by the kind of change; none repeats the headline."""
     pack, words = rule_pack("phrases"), _Words(facts, product)
     if not parts.sentences:
         return []
@@ -140,7 +140,7 @@ def _descriptions(facts: Facts, parts: AdParts, product: str) -> list[list[Ranke
 
 
 def _shortened(sentences: Sequence[str], facts: Facts) -> Iterator[str]:
-    """Yield the description without one of its sentences that offers and proves nothing: what a new headline says instead."""
+    """Yield the description without one sentence that has no offer or proof: a new headline says it instead."""
     ended = [_ended(text) for text in sentences]
     for place, one in enumerate(ended):
         rest = ended[:place] + ended[place + 1 :]
@@ -155,7 +155,7 @@ def _ended(sentence: str) -> str:
 
 
 def _sentence_slots(sentences: Sequence[str], facts: Facts) -> dict[str, str]:
-    """Return {S}: all sentences, {s} with a small first letter, {R}: what offers or proves first, {T}: without the others."""
+    """Return {S}: all sentences, {s}: lower-case start, {R}: offer or proof first, {T}: without the others."""
     ended = [_ended(text) for text in sentences]
     telling = [one for one in ended if is_offer(one, facts.is_english) or is_proof(one, facts.is_english)]
     rest = [one for one in ended if one not in telling]
@@ -174,12 +174,12 @@ def _refers_back(sentence: str, facts: Facts) -> bool:
 
 
 def _first_drawn(found: tuple[Ranked, float]) -> tuple[int, float]:
-    """Order by the place of the pattern, then by the draw."""
+    """Sort key: the rank of the pattern, then the random draw."""
     return found[0][0], found[1]
 
 
 class _Words:
-    """Fills patterns with the phrases of one ad; a pattern that would not read well there yields nothing."""
+    """Fills patterns with the phrases of one ad; a pattern that would not read well yields nothing."""
 
     def __init__(self, facts: Facts, product: str) -> None:
         self._facts, self._product = facts, product
@@ -188,7 +188,7 @@ class _Words:
     def fill(
         self, patterns: Sequence[str], old: Part | None, new: Part | None, more: dict[str, str] | None = None
     ) -> Iterator[Ranked]:
-        """Yield the place of each pattern and what it makes of a phrase of the old line (H) and another of the ad (D)."""
+        """Yield the rank of each pattern and its text with a phrase of the old line (H) and another phrase of the ad (D)."""
         values = self._values(old, new) | (more or {})
         for place, (pattern, needs) in enumerate(map(_read_pattern, patterns)):
             if re.search(_FOREIGN_MARKS.get(self._facts.language, "$^"), pattern):
@@ -231,7 +231,7 @@ class _Words:
         second = words[1] if len(words) > 1 else ""
         is_at = words[0] in word_set("phrases", "at_brand") and not is_participle(second)  # "get paid" with a brand
         has_article = words[0] in ("a", "an", "the")
-        is_own = bool({"i", "i've", "i'm", "my", "worst"} & set(words))  # somebody's story, and not what anybody looks for
+        is_own = bool({"i", "i've", "i'm", "my", "worst"} & set(words))  # a personal story, not a wish of many readers
         holds = {
             "infinitive": not old.is_proof and words[0] not in word_set("phrases", "without_how_to"),
             "with_brand": is_short and not is_at,
@@ -244,11 +244,11 @@ class _Words:
         return all(holds[one] for one in needs & holds.keys())
 
     def _is_the_product(self, old: Part) -> bool:
-        """Say whether a phrase is about the product itself: its noun is the product's, not a word before another noun."""
+        """Return whether a phrase is about the product itself: the product's noun is its noun, not a modifier."""
         return stem(noun_of(old.text)) in self._head
 
     def _is_many(self, old: Part) -> bool:
-        """Say whether a phrase without an article is about the product in the plural, or one that is not counted."""
+        """Return whether a phrase without an article is about the product, in the plural or uncountable."""
         noun = noun_of(old.text).casefold()
         return self._is_the_product(old) and (is_plural(noun) or noun in word_set("grammar", "mass_nouns"))
 
@@ -265,7 +265,7 @@ class _Words:
         return not ("few_words" in needs and new.num_words > _MOST_BRAND_WORDS)
 
     def _agrees(self, new: Part) -> bool:
-        """Say whether "it" or "them" in a phrase may mean the product."""
+        """Return whether "it" or "them" in a phrase may mean the product."""
         words = {word.casefold() for word in WORD.findall(new.text)}
         is_many = is_plural(self._product.split()[-1]) if self._product else False
         speaks_of_many = bool(words & word_set("phrases", "plural_leaning"))
@@ -284,7 +284,7 @@ class _Words:
 
 @cache
 def _read_pattern(written: str) -> tuple[str, frozenset[str]]:
-    """Return a pattern and what it needs, of one that is written as "Meet {h} [article]"."""
+    """Return a pattern and its requirements, from the notation "Meet {h} [article]"."""
     pattern, _, needs = written.removesuffix("]").partition(" [")
     unknown = set(filter(None, needs.split(", "))) - _NEEDS
     if unknown:

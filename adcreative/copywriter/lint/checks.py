@@ -1,9 +1,9 @@
-"""Say what is wrong with a line of ad copy: the gate between a language model and a marketer.
+"""Linter for lines of ad copy: reports the problems of a line before a marketer sees the line.
 
-`check_copy` applies every rule and returns all problems; an empty tuple means a marketer could run the line. Rules that need
-word lists are English and apply to English briefs only; marks, lengths, numbers and repeats apply to every language. The
-rules are data (rules/*.yaml); this file knows how to apply them. It is strict on purpose: a good line lost costs nothing, a
-false claim kept costs the advertiser.
+`check_copy` applies every rule and returns all problems; an empty tuple means that a marketer could run the line. Rules based
+on word lists apply to English briefs only; marks, lengths, numbers and repeats apply to every language. The rules are data
+(rules/*.yaml); this module applies them. It is strict on purpose: a lost good line costs nothing, a false claim costs the
+advertiser.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _MIN_WORDS = {"headline": 2, "description": 4}
 
 
 def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tuple[Problem, ...]:
-    """Return the problems of one line, each a short phrase; empty when it may run.
+    """Return the problems of one line; empty if the line may run.
 
     Args:
-        text: the line, as it would be shown.
-        brief: what the line may take facts from.
+        text: the line, as shown.
+        brief: the source of facts for the line.
         kind: "headline" or "description".
-        is_new: False for words that an advertiser runs already: what they claim and how they are built is then not questioned,
-            only what a platform may refuse (length, marks, capitals, personal attributes) and what the brand avoids.
+        is_new: False for words that an advertiser already runs: claims and wording are then accepted, and only checked for
+            problems with a platform (length, marks, capitals, personal attributes) or with the brand's words to avoid.
     Raises:
         ValueError: `kind` is neither.
     """
@@ -67,8 +67,8 @@ def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tu
 
 
 def check_own_words(text: str, brief: Brief, kind: str) -> tuple[Problem, ...]:
-    """Return the problems of a line that the advertiser wrote anew: what a platform may refuse, what the brand avoids, and
-    numbers and claims that the brief does not contain. How a line is built is its writer's own affair.
+    """Return the problems of a line that the advertiser wrote: rules of platforms, words that the brand avoids, and numbers and
+    claims that the brief does not contain. Wording is not checked.
 
     Raises:
         ValueError: as `check_copy`.
@@ -80,7 +80,7 @@ def check_own_words(text: str, brief: Brief, kind: str) -> tuple[Problem, ...]:
 
 
 def platform_problems(text: str) -> Iterable[Problem]:
-    """Yield the claims of health, money, guarantee and before/after that platforms refuse, in any of ten languages."""
+    """Yield claims of health, money, guarantee and before/after that platforms refuse, in any of ten languages."""
     pack = rule_pack("platform_claims")
     for rule in pack["rules"].values():
         for words in rule["words"].values():
@@ -96,15 +96,15 @@ def platform_problems(text: str) -> Iterable[Problem]:
 
 
 def length_limit(brief: Brief, kind: str) -> int:
-    """Return the longest line, in characters, for the brief's platform and placement."""
+    """Return the maximum length of a line, in characters, for the brief's platform and placement."""
     return int(_limits(brief)[kind])
 
 
 def text_length(text: str, brief: Brief) -> int:
-    """Return how long `text` is for the brief's platform.
+    """Return the length of `text` for the brief's platform.
 
-    A character is what a reader sees as one (a grapheme cluster, UAX 29), so that vowel signs and joined emoji do not count
-    apart; where the platform counts display width, East Asian wide and full-width ones (UAX 11) count as two.
+    A character is a grapheme cluster (UAX 29), so that vowel signs and joined emoji are not counted separately; on platforms
+    that count display width, East Asian wide and full-width characters (UAX 11) count as two.
     """
     graphemes = regex.findall(r"\X", text)
     if _limits(brief)["counts"] != "width":
@@ -122,7 +122,7 @@ def _limits(brief: Brief) -> dict[str, Any]:
 
 
 def is_near_duplicate(text: str, others: Iterable[str], *, threshold: float = 0.7) -> bool:
-    """Say whether `text` says the same as one of `others`: equal letters, or most words shared (Jaccard of stems)."""
+    """Return whether `text` duplicates one of `others`: equal letters, or most words shared (Jaccard of stems)."""
     letters, stems = _letters(text), _stems(text)
     for other in others:
         if not other.strip():
@@ -136,9 +136,9 @@ def is_near_duplicate(text: str, others: Iterable[str], *, threshold: float = 0.
 
 
 def _says_the_same(text: str, old: str) -> bool:
-    """Say whether a line is an old one again: the same content words in the same order, asked or told as they were.
+    """Return whether a line repeats an old line: the same content words in the same order, both or neither a question.
 
-    The ad's own phrases in another order, with the brand's name, or as a question are another line.
+    The ad's own phrases in another order, with the brand's name, or as a question are a different line.
     """
     if not old.strip():
         return False
@@ -163,11 +163,11 @@ def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterabl
 
 
 def writing_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:
-    """Yield what is asked of our own writers alone; no platform asks it."""
+    """Yield problems of style, required only of our own writers and not of platforms."""
     words = WORD.findall(text)
     if facts.is_english and len(words) < _MIN_WORDS[kind]:
         yield Problem("too_short", length=f"{len(words)} word{'s' * (len(words) != 1)}", least=_MIN_WORDS[kind])
-    code = re.search(rule_pack("language")["codes"]["pattern"], text)  # capitals matter here
+    code = re.search(rule_pack("language")["codes"]["pattern"], text)  # case-sensitive
     if code and code.group(0).casefold() not in f"{facts.brand} {facts.product}".casefold():
         yield Problem("code_word", word=code.group(0))
     if has_emoji(text) and not facts.has_emoji:
@@ -211,13 +211,13 @@ def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:
         said = [word.casefold() for word in WORD.findall(beside_brand)]
         content = [stem(word) for word in said if word not in word_set("language", "function_words")]
         twice = [one for one, number in Counter(content).items() if number > 1]
-        allowed = 1 if kind == "description" and facts.stems.issuperset(twice) else 0  # the ad's own word may come back once
+        allowed = 1 if kind == "description" and facts.stems.issuperset(twice) else 0  # a word of the ad may occur twice
         if len(set(content)) < len(content) - allowed:
             yield Problem("word_twice")
 
 
 def _language_problems(text: str, facts: Facts) -> Iterable[Problem]:
-    """Yield English words of no ad's in a line for an ad in another language; whole lines in English too."""
+    """Yield English words that are not the ad's in a line for an ad in another language, including whole English lines."""
     if facts.is_english:
         return
     told = f"{facts.brand} {facts.product} {facts.headline} {facts.description} {facts.notes}".casefold()
@@ -227,7 +227,7 @@ def _language_problems(text: str, facts: Facts) -> Iterable[Problem]:
 
 
 def _are_english(words: list[str]) -> bool:
-    """Say whether all words are English and one of them is too common a word there to be another language's."""
+    """Return whether all words are English and one of them is too common to belong to another language."""
     common = word_set("language", "function_words") | word_set("language", "general_words")
     return all(is_known_word(word) for word in words) and any(len(word) > 3 and word.casefold() in common for word in words)
 
@@ -247,7 +247,7 @@ def _hollow_problems(text: str, facts: Facts) -> Iterable[Problem]:
 
 
 def claim_problems(text: str, facts: Facts) -> Iterable[Problem]:
-    """Yield the claims of rules/claims.yaml in `text` that the brief does not back."""
+    """Yield the claims of rules/claims.yaml in `text` that the brief does not support."""
     for group in rule_pack("claims")["groups"]:
         for found in _unbacked(group["patterns"], text, facts, needs_context=group.get("needs_context", False)):
             yield Problem("claim", words=found, group=group["name"])
@@ -268,14 +268,14 @@ def _reversal_problems(text: str, facts: Facts) -> Iterable[Problem]:
 
 
 def _people_problems(text: str, facts: Facts) -> Iterable[Problem]:
-    """Yield problems with who speaks and of whom."""
+    """Yield problems with the speaker and the people addressed."""
     pack = rule_pack("people")
     personal = pack["personal_attributes"]
     refused = [pattern.replace("WORD", personal["ambiguous"]) for pattern in personal["of_people"]]
     refused += personal["attributes"] if compiled(personal["addressed"]).search(text) else []
     for pattern in refused:
         found = compiled(pattern).search(text)
-        if found:  # also when the brief has the word: platforms refuse it all the same
+        if found:  # even if the brief has the word: platforms refuse it
             yield Problem("personal_attribute", words=found.group(0).strip())
     for pattern in pack["before_after"]["patterns"]:
         if compiled(pattern).search(text):
@@ -310,10 +310,10 @@ _ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[Problem]], ...] = (
 
 
 def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context: bool = False) -> Iterable[str]:
-    """Yield what the patterns match in `text` and the brief does not say, or says of something else."""
+    """Yield matches of the patterns in `text` that the brief does not contain, or only about something else."""
     for pattern in patterns:
         for found in compiled(pattern).finditer(text):
-            whole = _whole_word(text, *found.span())  # "free" is part of "grain-free", which the brief may have
+            whole = _whole_word(text, *found.span())  # "free" is part of "grain-free", which may be in the brief
             is_compound = whole != found.group(0) and _is_backed(whole, facts)
             is_backed = _is_backed(found.group(0), facts)
             if needs_context and is_backed and WORD.search(found.group(0)):
@@ -324,13 +324,13 @@ def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context
 
 def _is_backed(words: str, facts: Facts) -> bool:
     found = WORD.findall(words)
-    if not found:  # a sign, such as that of a currency; its number is looked at apart
+    if not found:  # a symbol, such as a currency's; its number is checked separately
         return words.strip() in f"{facts.product} {facts.headline} {facts.description}"
     return all(stem(word) in facts.stems for word in found)
 
 
 def _words_after(openers: set[str], text: str) -> set[str]:
-    """Return the stems of the (up to two) content words that follow an opener within a phrase."""
+    """Return the stems of up to two content words that follow an opener within a phrase."""
     found: set[str] = set()
     for phrase in re.split(r"[.,;:!?–—]|\b(?:and|but|or)\b", text):
         words = [word for word in WORD.findall(phrase) if word.casefold() not in ("a", "an", "the", "your", "any", "more")]
@@ -342,13 +342,13 @@ def _words_after(openers: set[str], text: str) -> set[str]:
 
 
 def _words_beside(openers: set[str], text: str, brand: str) -> set[str]:
-    """Return the stems of the brand's name, and of the words in the phrases of a text that hold none of the openers."""
+    """Return the stems of the brand's name, and of the words in the phrases of a text without any of the openers."""
     phrases = [{stem(word) for word in WORD.findall(phrase)} for phrase in re.split(r"[.,;:!?–—]", f"{text}. {brand}")]
     return {form for phrase in phrases if not phrase & openers for form in phrase}
 
 
 def _whole_word(text: str, start: int, end: int) -> str:
-    """Return what stands at start..end together with the rest of its hyphenated word."""
+    """Return the text at start..end, extended to the whole hyphenated word."""
     while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "-"):
         start -= 1
     while end < len(text) and (text[end].isalnum() or text[end] == "-"):
@@ -357,14 +357,14 @@ def _whole_word(text: str, start: int, end: int) -> str:
 
 
 def in_context(words: str, text: str, facts: Facts) -> bool:
-    """Return True when the last of `words` stands beside a word that it also stands beside in the brief, or alone."""
+    """Return whether the last of `words` has a neighbour in `text` that it also has in the brief, or no neighbour."""
     wanted = stem((WORD.findall(words) or [words])[-1])
     pairs = [pair for pair in neighbours(text) if wanted in pair]
     return not pairs or any(pair in facts.pairs for pair in pairs)
 
 
 def used_words(words: Iterable[str], text: str) -> list[str]:
-    """Return those of `words` (or phrases) that stand in `text` whole, case ignored."""
+    """Return the `words` (or phrases) that occur in `text` as whole words, ignoring case."""
     wanted = [word.strip() for word in words if word.strip()]
     return [word for word in wanted if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)]
 
@@ -378,7 +378,7 @@ def _stems(text: str) -> set[str]:
 
 
 def _is_misspelling(word: str, name: str) -> bool:
-    """Say whether `word` is one or two edits from `name` (Levenshtein distance, case ignored)."""
+    """Return whether `word` is one or two edits from `name` (Levenshtein distance, ignoring case)."""
     first, second = word.casefold(), name.casefold()
     if abs(len(first) - len(second)) > 2 or first == second:
         return False

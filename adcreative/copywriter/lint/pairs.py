@@ -1,8 +1,8 @@
-"""What a headline and the description under it may say together: nothing twice, and all that the ad offers and proves.
+"""Check a headline and its description together: no repetition, and no lost offer or proof of the ad.
 
-A run of words that stands in a phrase of both is a repeat where it is long (LONG_RUN words), or is all that one of the two
-phrases says; a product's name inside two longer phrases is not. What a headline has taken over, an offer too, the description
-under it need not say any more.
+A run of words in a phrase of both is a repetition if it is long (LONG_RUN words), or is the whole content of one of the
+phrases; a product's name inside two longer phrases is not. Content that a headline took over, including an offer, may be
+dropped from the description.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from adcreative.copywriter.lint.substance import lost_problems
 from adcreative.copywriter.rules import word_set
 from adcreative.problem import Problem
 
-LONG_RUN = 4  # words, or as many pairs of signs where a script has no spaces
-SHORT_RUN = 2  # all that both phrases say
-WHOLE_RUN = 3  # all that one of the two phrases says
+LONG_RUN = 4  # words, or as many pairs of characters in a script without spaces
+SHORT_RUN = 2  # if the run is the whole of both phrases
+WHOLE_RUN = 3  # if the run is the whole of one of the phrases
 _TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _PHRASE_END = re.compile(r"[.!?:;|,](?=\s|$)|\s[–—|-]\s|[。！？؟،؛、，：；]")
 Run = tuple[str, ...]
 
 
 def repeats(headline: str, description: str) -> frozenset[Run]:
-    """Return the runs of words that a headline and the description under it both say; empty when neither says the other's."""
+    """Return the runs of words that a headline and its description both have; empty without a repetition."""
     found: set[Run] = set()
     phrases = [[tokens for part in _PHRASE_END.split(text) if (tokens := _tokens(part))] for text in (headline, description)]
     for above in phrases[0]:
@@ -35,12 +35,12 @@ def repeats(headline: str, description: str) -> frozenset[Run]:
 
 
 def says_twice(headline: str, description: str, own: frozenset[Run] = frozenset()) -> bool:
-    """Say whether the two repeat each other beyond `own`, what the ad as it is repeats already."""
+    """Return whether headline and description repeat each other beyond `own`, the repetitions of the original ad."""
     return any(not any(_holds(one, run) for one in own) for run in repeats(headline, description))
 
 
 def pair_problems(headline: str, description: str, facts: Facts) -> tuple[Problem, ...]:
-    """Return what is wrong with two lines, each clean by itself, in one ad."""
+    """Return the problems of two lines together, each correct by itself."""
     problems = list(lost_problems(f"{headline} | {description}", f"{facts.headline} | {facts.description}", facts))
     if says_twice(headline, description, repeats(facts.headline, facts.description)):
         problems.append(Problem("said_by_both"))
@@ -48,7 +48,7 @@ def pair_problems(headline: str, description: str, facts: Facts) -> tuple[Proble
 
 
 def _is_repeat(run: Run, above: Run, below: Run) -> bool:
-    is_dense = len("".join(run)) == len(run) and not run[0].isascii()  # one sign a token
+    is_dense = len("".join(run)) == len(run) and not run[0].isascii()  # one character per token
     words = [one for one in run if one not in word_set("language", "function_words")]
     if len(words) < SHORT_RUN:
         return False
@@ -58,13 +58,13 @@ def _is_repeat(run: Run, above: Run, below: Run) -> bool:
 
 
 def says_a_phrase_twice(text: str) -> bool:
-    """Say whether two phrases of one text are the same words."""
+    """Return whether two phrases of one text are the same words."""
     phrases = [tokens for part in _PHRASE_END.split(text) if len(tokens := _tokens(part)) >= SHORT_RUN]
     return len(set(phrases)) < len(phrases)
 
 
 def _tokens(phrase: str) -> Run:
-    """Return the words and numbers of a phrase in small letters; single signs in a script that has no spaces between words."""
+    """Return the words and numbers of a phrase in lower case; single characters in a script without spaces."""
     tokens: list[str] = []
     for word in _TOKEN.findall(phrase.casefold().replace("’", "'")):
         tokens += list(word) if re.search(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]", word) else [word]
@@ -72,7 +72,7 @@ def _tokens(phrase: str) -> Run:
 
 
 def _longest_common(first: Run, second: Run) -> Run:
-    """Return the longest run of words that stands in both, the first of several."""
+    """Return the longest run of words in both phrases, the first of several."""
     best: Run = ()
     lengths = [0] * (len(second) + 1)
     for i, word in enumerate(first, start=1):

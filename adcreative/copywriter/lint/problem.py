@@ -1,4 +1,4 @@
-"""Problems of lines of copy: which codes say that an ad's own words are missing, and a list without repeats."""
+"""Problems of lines of copy: codes for missing words of the ad, and removal of duplicates."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from adcreative.problem import Problem
 
-# codes of what a line lacks beside the ad that it is written for
+# codes for content of the ad that a line lacks
 DROPS = frozenset(("drops_offer", "drops_number", "drops_proof", "drops_name"))
 
 
 def keep_first(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return the problems without those that say the same again, in order."""
+    """Return the problems without duplicates, in order."""
     return tuple(dict.fromkeys(problems))

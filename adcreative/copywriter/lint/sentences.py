@@ -1,6 +1,6 @@
-"""Is a line a finished English phrase? Endings, clauses, articles and stray capitals; a small grammar check by word lists.
+"""Check whether a line is a finished English phrase: endings, clauses, articles and stray capitals, by word lists.
 
-Not a parser: each rule names one way in which a small language model breaks a line. Used by lint only.
+Not a parser: each rule covers one typical fault of a small language model. Used by the linter only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLURAL_AFTER_ONE = re.compile(r"\b(?:a|an|every|each|another)\s+([a-z]+s)\b(?!\
 
 
 def sentence_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:
-    """Yield what keeps an English line from being a finished phrase."""
+    """Yield the reasons why an English line is not a finished phrase."""
     words = [word.casefold().replace("’", "'") for word in WORD.findall(text)]
     if not words:
         return
@@ -77,7 +77,7 @@ def _article_problems(text: str) -> Iterable[Problem]:
         elif bare in word_set("language", "consonant_exceptions"):
             vowel = True
         if word.isupper() and 2 <= len(word) <= _MOST_ABBREVIATION_CHARS and not is_known_word(word):
-            vowel = word[0] in "AEFHILMNORSX"  # read letter by letter: an RC car, a UV coating
+            vowel = word[0] in "AEFHILMNORSX"  # spelled letter by letter: an RC car, a UV coating
         if (article.casefold() == "an") != vowel and len(bare) > 1:
             yield Problem("wrong_article", words=f"{article} {word}")
     for word in _NOUN_AFTER_ONE.findall(text):
@@ -109,7 +109,7 @@ def _agreement_problems(text: str, words: list[str], facts: Facts) -> Iterable[P
 
 
 def _capital_problems(text: str, facts: Facts) -> Iterable[Problem]:
-    """Yield capitals inside a line set in sentence case, unless they begin a name of the brief."""
+    """Yield capitals inside a line in sentence case, unless they start a name of the brief."""
     if not text[:1].isupper() and text[:1].isalpha() and not any(text.startswith(name) for name in facts.names):
         yield Problem("small_start")
     inner = [found for found in WORD.finditer(text) if text[: found.start()].rstrip()[-1:] not in ("", *".!?:–—")]

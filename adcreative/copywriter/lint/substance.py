@@ -1,8 +1,8 @@
-"""What a new line must keep: what the ad is about, its offer, and its proof (numbers, names, awards).
+"""Check that a new line keeps the ad's substance: its subject, its offer, and its proof (numbers, names, awards).
 
-Without these rules a search finds the emptiest lines of all ("The room you may not know yet", "Why wait? Fliegen lernen"),
-which arouse curiosity about nothing, and trades "Join 12,000 bakers" for "You may not have met Oat Table yet". Words that fit
-any ad are refused by a list that was found by counting (rules/openers.yaml). Used by lint and by the engines.
+Without these rules a search prefers empty lines ("The room you may not know yet", "Why wait? Fliegen lernen"), which arouse
+curiosity about nothing, and replaces "Join 12,000 bakers" by "You may not have met Oat Table yet". Words that fit any ad are
+refused by a list found by counting (rules/openers.yaml). Used by the linter and the engines.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from adcreative.copywriter.brief import NUMBER, WORD, Facts, is_known_word, stem
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.problem import Problem
 
-_LEAST_PROOF = 50  # from here on a number without a currency counts people, years, stars: a proof
+_LEAST_PROOF = 50  # a larger number without a currency counts people, years, stars: a proof
 _SENTENCE_START = r"(?:^|[.!?:–—]\s+)"
-_SHARED_LETTERS = 5  # of a word in another language than English that count as the same word
+_SHARED_LETTERS = 5  # leading letters that make two words equal in languages other than English
 
 
 def substance_problems(text: str, facts: Facts, kind: str) -> Iterator[Problem]:
-    """Yield what a new line of `kind` lacks beside the ad; an ad without words has no missing words."""
+    """Yield the content of the ad that a new line of `kind` lacks; an ad without words has none."""
     if not facts.is_empty:
         yield from _subject_problems(text, facts)
         yield from _worn_problems(text, facts)
     old = facts.headline if kind == "headline" else facts.description
-    beside = facts.description if kind == "headline" else ""  # new descriptions keep what theirs say
+    beside = facts.description if kind == "headline" else ""  # new descriptions keep the content of the old description
     yield from lost_problems(f"{text} | {beside}", old, facts)
     if len(facts.brand) > 2 and text.casefold().count(facts.brand.casefold()) > 1:
         yield Problem("brand_twice")
 
 
 def lost_problems(text: str, old: str, facts: Facts) -> Iterator[Problem]:
-    """Yield the first offer, else the first number, award or name, of the old words that the new ones do not hold."""
+    """Yield the first offer, else the first number, award or name, of the old words that the new words lack."""
     kept = offers_of(text)
     lost = [offer for form, offer in offers_of(old).items() if form not in kept][:1]
     yield from (Problem("drops_offer", words=offer) for offer in lost)
@@ -49,27 +49,27 @@ def offers_of(text: str) -> dict[str, str]:
 
 
 def is_offer(text: str, is_english: bool = True) -> bool:
-    """Say whether a phrase holds an offer; the words for what is free are those of its language."""
+    """Return whether a phrase has an offer; words for "free" are those of the language."""
     names = ("any", "en") if is_english else ("any",)
     return any(compiled(rule_pack("phrases")["offers"][name]).search(text) for name in names)
 
 
 def is_proof(text: str, is_english: bool = True) -> bool:
-    """Say whether a phrase holds a proof: an award, a rating, or a number of people or years."""
+    """Return whether a phrase has a proof: an award, a rating, or a number of people or years."""
     if compiled(rule_pack("phrases")["proof"]).search(text):
         return True
     return not is_offer(text, is_english) and any(_size(number) >= _LEAST_PROOF for number in NUMBER.findall(text))
 
 
 def _size(number: str) -> float:
-    """Return a number as written ("12,000", "200.000", "4.8") as a size."""
+    """Return the value of a written number ("12,000", "200.000", "4.8")."""
     digits = re.sub(r"[.,](?=\d{3}(?:\D|$))", "", number)
     found = re.match(r"\d+(?:[.,]\d+)?", digits)
     return float(found.group(0).replace(",", ".")[:12]) if found else 0.0
 
 
 def _proof_problems(text: str, old: str, facts: Facts) -> Iterator[Problem]:
-    """Yield the first number, award or name of the old words that the new ones do not have."""
+    """Yield the first number, award or name of the old words that the new words lack."""
     kept_text = text.casefold()
     kept_numbers = set(NUMBER.findall(kept_text))
     for number in NUMBER.findall(old):
@@ -87,10 +87,10 @@ def _proof_problems(text: str, old: str, facts: Facts) -> Iterator[Problem]:
 
 
 def keeps_promise(text: str, facts: Facts) -> bool:
-    """Say whether a line made of the ad's own phrases keeps what a headline promises that offers and proves nothing.
+    """Return whether a line from the ad's own phrases keeps the promise of a headline without offer or proof.
 
-    "Sleep better tonight" is the reason to buy; "Free delivery and collection" in its place is another ad. A word of the
-    headline must be left, the brand's name aside.
+    "Sleep better tonight" is the reason to buy; "Free delivery and collection" instead is another ad. A word of the headline
+    must remain, not counting the brand's name.
     """
     old = facts.headline
     if not old.strip() or is_offer(old, facts.is_english) or is_proof(old, facts.is_english) or NUMBER.search(old):
@@ -103,7 +103,7 @@ def keeps_promise(text: str, facts: Facts) -> bool:
 
 
 def _names_of(text: str, facts: Facts) -> Iterator[str]:
-    """Yield names in a line: capitals inside a sentence that are no common word; none in German, where all nouns have them."""
+    """Yield names in a line: capitalised uncommon words inside a sentence; none in German, which capitalises all nouns."""
     if facts.language == "de":
         return
     brand = {word.casefold() for word in WORD.findall(facts.brand)}
@@ -118,7 +118,7 @@ def _names_of(text: str, facts: Facts) -> Iterator[str]:
 
 
 def _subject_problems(text: str, facts: Facts) -> Iterator[Problem]:
-    """Yield when a line says nothing of the ad: no word of it beside the brand's name and words that could stand in any ad."""
+    """Yield a problem if a line has no word of the ad except the brand's name and words that fit any ad."""
     if not facts.is_english:
         yield from _subject_problems_elsewhere(text, facts)
         return
@@ -134,7 +134,7 @@ def _subject_problems(text: str, facts: Facts) -> Iterator[Problem]:
 
 
 def is_about_subject(text: str, facts: Facts) -> bool:
-    """Say whether a line names what is sold: it shares a word with the old headline or the product."""
+    """Return whether a line names the subject: it shares a word with the old headline or the product."""
     subject = f"{facts.product}. {facts.headline}"
     if not facts.is_english:
         return _shares_word(text, [word.casefold() for word in WORD.findall(text)], subject)
@@ -142,7 +142,7 @@ def is_about_subject(text: str, facts: Facts) -> bool:
 
 
 def _subject_problems_elsewhere(text: str, facts: Facts) -> Iterator[Problem]:
-    """Do the same in a language whose word forms are not known: by the first letters of words."""
+    """Like `_subject_problems`, for languages without known word forms: compare the first letters of words."""
     subject = f"{facts.product} {facts.headline}"
     if not WORD.search(text) or not subject.strip():
         return
@@ -153,7 +153,7 @@ def _subject_problems_elsewhere(text: str, facts: Facts) -> Iterator[Problem]:
 
 
 def _shares_word(text: str, words: list[str], told: str) -> bool:
-    """Say whether one of the words begins like one in `told`, or two signs stand in it for a script without spaces."""
+    """Return whether a word starts like a word in `told`, or two characters match in a script without spaces."""
     function_words, told = _function_words_elsewhere(), told.casefold()
     if any(len(word) >= 3 and word not in function_words and word[:_SHARED_LETTERS] in told for word in words):
         return True
@@ -168,7 +168,7 @@ def _function_words_elsewhere() -> frozenset[str]:
 
 
 def _worn_problems(text: str, facts: Facts) -> Iterator[Problem]:
-    """Yield an opening or an end that fits any ad, unless the ad has it."""
+    """Yield an opening or ending that fits any ad, unless the ad has it."""
     told = f"{facts.headline} | {facts.description}"
     for place, pattern in _worn_patterns():
         found = compiled(pattern).search(text)
@@ -193,7 +193,7 @@ def _told_stems(facts: Facts) -> set[str]:
 
 @cache
 def _trade_stems() -> frozenset[str]:
-    """Return the stems of the nouns by which one speaks of a whole trade ("outfit" of fashion)."""
+    """Return the stems of nouns for a whole trade ("outfit" for fashion)."""
     trades = rule_pack("grammar")["categories"].values()
     return frozenset(stem(word) for trade in trades for name in ("subject", "head") for word in WORD.findall(trade[name]))
 
@@ -205,7 +205,7 @@ def _content_stems(text: str) -> set[str]:
 
 @cache
 def _time_stems() -> frozenset[str]:
-    """Return the stems of spans of time: "a month" of a price keeps nothing of "in nine months"."""
+    """Return the stems of time spans: "a month" in a price does not keep "in nine months"."""
     return frozenset(
         stem(word)
         for word in (
@@ -225,5 +225,5 @@ def _time_stems() -> frozenset[str]:
 
 @cache
 def _general_stems() -> frozenset[str]:
-    """Return the stems of words that could stand in any ad."""
+    """Return the stems of words that fit any ad."""
     return frozenset(stem(word) for word in word_set("language", "general_words"))

@@ -1,4 +1,4 @@
-"""One description of one product: prose that passes the check, else the plain form. Loads no torch with the template engine."""
+"""Describe one product: prose that passes the check, else the plain form. The template engine does not import torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NUM_CANDIDATES = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """text, who wrote it ("template" is the plain form), attributes told and untold by name, and sentences for the user."""
+    """text, its engine ("template" is the plain form), names of used and unused attributes, and sentences for the user."""
 
     text: str
     engine: str
@@ -33,7 +33,7 @@ class Description:
 
 
 def build_source(spec: str) -> ProseSource | None:
-    """Return the engine that `spec` names, as `build_copywriter` does; None for "template", which writes no prose.
+    """Return the engine that `spec` names, as in `build_copywriter`; None for "template", which writes no prose.
 
     Raises:
         ConfigError: `spec` names no engine.
@@ -52,14 +52,14 @@ def describe_product(
     product: Product, source: ProseSource | None = None, *, is_english: bool = True, others: Sequence[str] = (),
     max_chars: int | None = None, seed: int = 0, should_stop: ShouldStop | None = None,
 ) -> Description:  # fmt: skip
-    """Return prose of `source` that the record backs, else the plain form with a note.
+    """Return prose of `source` that the record supports, else the plain form with a note.
 
     Args:
-        is_english: the record is; prose of other languages cannot be checked and is not asked for.
+        is_english: whether the record is English; prose in other languages cannot be checked and is not requested.
         others: see `prose.unsupported`.
-        max_chars: length of a text in characters, 400 if not given.
+        max_chars: maximum length of the text in characters, default 400.
     Raises:
-        CopywriterError: the record is too poor to describe; the message says what to fill in.
+        CopywriterError: the record has too little to describe; the message says what to fill in.
     """
     limit = max_chars or int(rule_pack("products")["max_chars"])
     plain = plain_form(product, is_english=is_english)
@@ -83,7 +83,7 @@ def describe_product(
 
 
 def _backed(raw: Sequence[str], plain: PlainForm, brand: str, others: Sequence[str], limit: int) -> tuple[list[str], str]:
-    """Return the candidates that the sure words of the record back, and what the first other one said."""
+    """Return the candidates supported by the sure words of the record, and the unsupported words of the first other one."""
     from adcreative.copywriter.products.prose import unsupported
 
     record = ". ".join([plain.title, brand, *(f"{name}: {said}" for name, said in plain.facts)])

@@ -1,8 +1,8 @@
 """Read a product from a row of a shop's feed: Google Merchant, Shopify, Amazon or a plain table, in several languages.
 
-Columns are known by name (rules/feeds.yaml). A cell of attributes may be JSON; HTML is read as text; Shopify's options and
-Amazon's numbered columns become attributes; what the shop wrote itself is kept as it is, and what is price, picture, stock or
-link is passed over. Knows cells; does not know files.
+Columns are recognised by name (rules/feeds.yaml). A cell of attributes may be JSON; HTML is read as text; Shopify's options and
+Amazon's numbered columns become attributes; the shop's own text is kept unchanged, and prices, pictures, stock and links are
+skipped. Knows cells, not files.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _METAFIELD = re.compile(r"\(product\.metafields\.shopify\.([\w-]+)\)$")
 _OF_A_MARKET = re.compile(
     r"\s*(?:included|price|compare at price) / ", re.IGNORECASE
 )  # Shopify: whether and for how much, where
-_MORE_TEXT = "more text "  # how the role of a second column of the shop's words begins
-_HANDLES = "shopify "  # how the role of such a column begins
+_MORE_TEXT = "more text "  # prefix of the role of a further text column
+_HANDLES = "shopify "  # prefix of the role of a Shopify metafield column
 _CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHOP_ADDRESS = re.compile(r"\S+\.(?:com|net|shop|store|[a-z]{2})")
-_KEY = re.compile(r"(?=\S*\d)[\da-fA-F-]{16,}|(?=\S*\d\S*\d)(?=\S*[A-Za-z])[A-Za-z\d_-]{16,}")  # of a record, and no value
+_KEY = re.compile(r"(?=\S*\d)[\da-fA-F-]{16,}|(?=\S*\d\S*\d)(?=\S*[A-Za-z])[A-Za-z\d_-]{16,}")  # a key of a record, not a value
 _UNIT_OF = " unit of measure"
 _TRAIL_END = re.compile(r"\s*[/>|»]+\s*")
 _MOST_VALUE_CHARS, _MOST_TEXT_CHARS = 160, 20_000
 
 
 def column_role(column: str) -> str:
-    """Return the role that a column has by its name ("title", "brand", ...), "" for skipped ones, else its plain name."""
+    """Return the role of a column by its name ("title", "brand", ...), "" for a skipped column, else its plain name."""
     plain = plain_column(column)
     role = _roles().get(plain)
     if role is not None:
@@ -53,18 +53,18 @@ def column_role(column: str) -> str:
     if _roles().get(bare) == "text":
         return "text"
     if _OF_A_MARKET.match(column) or column.rstrip().endswith("?"):
-        return ""  # WooCommerce's "Allow customer reviews?" asks the shop
+        return ""  # WooCommerce's "Allow customer reviews?" is a setting of the shop
     is_skipped = {plain.replace(" ", "_"), bare.replace(" ", "_")} & word_set("feeds", "skip")
     return "" if is_skipped or set(bare.split()) & word_set("feeds", "skip_words") else plain
 
 
 def _without_number(plain: str) -> str:
-    """Return a column's name without the number that Amazon gives what may stand several times: special_features1."""
+    """Return a column's name without Amazon's number of repeated columns: special_features1."""
     return re.sub(r"\s?\d+$", "", plain)
 
 
 def plain_column(column: str) -> str:
-    """Return a column's name in lower case, without brackets and marks; "isOutOfStock" is three words and a question.
+    """Return a column's name in lower case, without brackets and marks; "isOutOfStock" is split into words.
 
     Shopify's "Google Shopping / Gender" is gender, Google's "g:color" color.
     """
@@ -78,7 +78,7 @@ def _roles() -> dict[str, str]:
 
 
 def roles_of(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the role of each column; of several that would have one role the one that the rules name first has it."""
+    """Return the role of each column; of several columns with one role, the column named first in the rules gets it."""
     found = [column_role(column) for column in columns]
     for role, names in rule_pack("feeds")["roles"].items():
         places = [place for place, one in enumerate(found) if one == role]
@@ -95,12 +95,12 @@ def roles_of(columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _rank(plain: str, names: Sequence[str]) -> int:
-    """Return where the rules name a column, numbered or not; one that only is called like a role comes last."""
+    """Return the rank of a column name in the rules, numbered or not; other names of the role come last."""
     return next((names.index(one) for one in (plain, _without_number(plain)) if one in names), len(names))
 
 
 def cell_text(cell: Any) -> str:
-    """Return a cell as text: what JSON holds as a number, a yes or no, a list of words or an object too."""
+    """Return a cell as text, including JSON numbers, booleans, lists of words and objects."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, list) and all(isinstance(one, str | int | float) for one in cell):
@@ -109,7 +109,7 @@ def cell_text(cell: Any) -> str:
 
 
 def cells_of(header: Sequence[str], cells: Sequence[Any]) -> dict[str, str]:
-    """Return {role: text} of a row; of several cells of one role the first with a value."""
+    """Return {role: text} of a row; of several cells with one role the first non-blank cell counts."""
     found = dict.fromkeys((role for role in header if role), "")
     for role, cell in zip(header, cells, strict=False):
         if role and not found[role]:
@@ -118,9 +118,9 @@ def cells_of(header: Sequence[str], cells: Sequence[Any]) -> dict[str, str]:
 
 
 def merge_variants(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Return rows given as {role: cell} with Shopify's variants, rows of one handle without a title, in their product's row.
+    """Return {role: cell} rows with Shopify's variants (rows with a product's handle but no title) merged into the product.
 
-    An option with several values has them all: "Black, Sand". A variant keeps its place as an empty row.
+    An option with several values has all of them: "Black, Sand". A variant stays as an empty row.
     """
     merged: list[dict[str, str]] = []
     first: dict[str, str] = {}
@@ -152,7 +152,7 @@ def read_product(cells: Mapping[str, str]) -> Product:
 
 
 def _is_text(role: str, cell: str) -> bool:
-    """Say whether a cell is the shop's own text: of a column of it, or of several lines in one that the rules do not know."""
+    """Return whether a cell is the shop's own text: in a text column, or of several lines in an unknown column."""
     is_known = not role or role in _roles().values() or role in _known_names()
     is_known = is_known and not (role == "attributes" and cell.strip()[:1] not in ("{", "["))
     return role == "text" or role.startswith(_MORE_TEXT) or (not is_known and "\n" in cell.strip())
@@ -164,7 +164,7 @@ def _known_names() -> frozenset[str]:
 
 
 def _last_step(trail: str) -> str:
-    """Return the category that a trail ends with: of text, of a JSON list of one text, no number and no code in capitals."""
+    """Return the last category of a trail (text, or a JSON list of one text); "" for a number or a code in capitals."""
     trail = trail.strip('[]"') if trail.startswith('["') else trail
     steps = [step for step in _TRAIL_END.split(trail) if step and not step.endswith("...")]
     last = steps[-1] if steps else ""
@@ -174,7 +174,7 @@ def _last_step(trail: str) -> str:
 
 
 def plain_text(cell: str) -> str:
-    """Return a cell's text: HTML as its words, entities as their characters, white space collapsed."""
+    """Return a cell as plain text: HTML tags removed, entities decoded, white space collapsed."""
     if _TAG.search(cell):
         cell = _TAG.sub(" ", _BLOCK.sub(". ", cell)).strip(" .")
     text = html.unescape(cell).replace("\xa0", " ") if "&" in cell else cell
@@ -182,7 +182,7 @@ def plain_text(cell: str) -> str:
 
 
 def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
-    """Yield the attributes that stand in columns of their own, and Shopify's options."""
+    """Yield the attributes in separate columns, and Shopify's options."""
     options = {name: value for name, value in cells.items() if _OPTION.match(name)}
     for name, value in options.items():
         number, part = _OPTION.match(name).groups()  # type: ignore[union-attr]
@@ -211,7 +211,7 @@ def _attributes(cells: Mapping[str, str]) -> Iterator[Attribute]:
 
 
 def _json_attributes(cell: str) -> Iterator[Attribute]:
-    """Yield the attributes of a JSON cell: an object, or a list of objects with name and value; of other text nothing."""
+    """Yield the attributes of a JSON cell: an object, or a list of objects with name and value; nothing for other text."""
     try:
         found = json.loads(cell) if cell.strip()[:1] in ("{", "[") else {}
     except (ValueError, RecursionError):
@@ -245,7 +245,7 @@ def _pair(name: str, value: Any) -> Iterator[Attribute]:
 def _told_handles(name: str, value: str) -> str:
     """Return Shopify's handles as text: "black; dark-grey" is "black, dark grey".
 
-    A handle has lost its accents and capitals and may end in a number ("rosa-2"), so that only English ones can be said.
+    A handle has lost accents and capitals and may end in a number ("rosa-2"), so only English handles are used.
     """
     handles = [re.sub(r"-\d+$", "", handle.strip()).replace("-", " ") for handle in value.split(";")]
     is_told = all(word.isalpha() and is_known_word(word) for handle in handles for word in handle.split())
@@ -257,7 +257,7 @@ def _is_told(value: str) -> bool:
 
 
 def _once(attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
-    """Return the attributes, of several of one kind the first ("color" as a column and in the JSON)."""
+    """Return the attributes, only the first of each kind ("color" as a column and in the JSON)."""
     kept: dict[str, Attribute] = {}
     for one in attributes:
         kept.setdefault(kind_of(one.name), one)

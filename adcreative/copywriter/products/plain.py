@@ -1,7 +1,7 @@
-"""The plain form of a product: its title without a shop's noise, then up to four facts as the record names them.
+"""The plain form of a product: its title without a shop's noise, then up to four facts in the record's words.
 
-"Oak dining table. Solid oak. 180 × 90 cm. Seats: six." Nothing is rephrased, so it is in the record's language. What is unsure
-is left out: codes, flags, values of many words, names that a shopper does not read.
+"Oak dining table. Solid oak. 180 × 90 cm. Seats: six." Nothing is rephrased, so the text is in the record's language. Uncertain
+values are left out: codes, flags, values of many words, names that shoppers do not see.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from adcreative.errors import CopywriterError
 MAX_FACTS, MAX_TITLE_CHARS, MAX_VALUE_CHARS, MAX_VALUE_WORDS, MAX_NAME_WORDS = 4, 90, 60, 8, 3
 _SEPARATOR = re.compile(r"\s+[-–—|•·/:]+\s+|\s*[|•·]\s*|\s+--+\s*")
 _PRICE = re.compile(r"[$€£¥₹]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€£¥₹]|usd|eur|gbp|inr|rs\.?)(?!\w)|-?\d+\s?%\s?off", re.IGNORECASE)
-_CODE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Z\d][A-Z\d_/.-]{4,}|[\d-]{6,}")  # an article's number
+_CODE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Z\d][A-Z\d_/.-]{4,}|[\d-]{6,}")  # an article number
 _ADDRESS = re.compile(r"\S+\.(?:com|net|shop|[a-z]{2})")
 _SIDE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-z\"”]*)\.?")
 _SIZE = re.compile(r"(?i)\d\s?(?:[\"”″]|[a-zµ]{1,2}\b|inch|lit|met|pack|stück|pcs|pi[eè]ce)")
@@ -32,9 +32,9 @@ _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 @dataclass(frozen=True)
 class PlainForm:
-    """title and all sure facts, as (name, what is said) in the order told. untold: names of what is left out.
+    """title and all sure facts, as (name, text) in output order. untold: names of attributes left out.
 
-    ignored: cells left out because they would instruct a language model.
+    ignored: cells left out because they address a language model.
     """
 
     title: str
@@ -43,7 +43,7 @@ class PlainForm:
     ignored: tuple[str, ...] = ()
 
     def text(self, max_chars: int) -> str:
-        """Return as many sentences as fit, the title at least."""
+        """Return as many sentences as fit, at least the title."""
         text = ""
         for sentence in (self.title, *(said for _, said in self.facts[:MAX_FACTS])):
             stop = "。" if _IDEOGRAPHS.search(sentence[-1:]) else "." if sentence[-1:] not in ".!?。！？" else ""
@@ -58,9 +58,9 @@ def plain_form(product: Product, *, is_english: bool) -> PlainForm:
     """Return the plain form of a product.
 
     Args:
-        is_english: the names of columns, which are English in most feeds, may be told.
+        is_english: whether column names, which are English in most feeds, may appear in the text.
     Raises:
-        CopywriterError: there is no title, the title names nothing, or there is no sure fact beside it.
+        CopywriterError: the title is missing or names nothing, or there is no sure fact besides the title.
     """
     if not product.title.strip():
         raise CopywriterError("it has no title. Say what the product is, such as a tote bag.")
@@ -86,10 +86,10 @@ def plain_form(product: Product, *, is_english: bool) -> PlainForm:
 
 
 def clean_title(raw: str, brand: str = "") -> tuple[str, list[str]]:
-    """Return a title without promotions, prices, codes, pictographs and the shop's name, and what would instruct a model.
+    """Return a title without promotions, prices, codes, pictographs and the shop's name, and removed prompt injections.
 
     Raises:
-        CopywriterError: nothing is left, or it is a pile of search words.
+        CopywriterError: nothing is left, or the title is a list of search words.
     """
     plain, ignored = clean_field(_unescape(raw), 300)
     plain = "".join(one for one in plain if unicodedata.category(one) not in ("So", "Sk", "Cn", "Co") or one == "°")
@@ -104,7 +104,7 @@ def clean_title(raw: str, brand: str = "") -> tuple[str, list[str]]:
         raise CopywriterError('its title names no product. Fill in what it is, such as "tote bag".')
     title = kept[0]
     if len(WORD.findall(title)) < 2 and len(kept) > 1 and not _IDEOGRAPHS.search(title):
-        title = f"{kept[0]}: {kept[1]}"  # "KEN - Mid Rise Bar": a name and what it is
+        title = f"{kept[0]}: {kept[1]}"  # "KEN - Mid Rise Bar": a name and its product
     sizes = [part for part in kept[1:] if _SIZE.search(part) and part not in title]
     if len(title) > MAX_TITLE_CHARS:
         title = _shortened(title)
@@ -128,14 +128,14 @@ def _shortened(title: str) -> str:
 
 
 def _is_noise(part: str) -> bool:
-    """Say whether a part of a title is a promotion, a code, or a shop's address."""
+    """Return whether a part of a title is a promotion, a code, or a shop's address."""
     words = {word.casefold() for word in WORD.findall(part)}
     is_promotion = bool(words & word_set("products", "noise")) and len(words) <= 5
     return not words or is_promotion or bool(_CODE.fullmatch(part.strip()) or _ADDRESS.fullmatch(part))
 
 
 def tidy_value(value: str) -> str:
-    """Return a value as a fact may tell it, "" for one that is not sure: a code, a flag, a list, a sentence."""
+    """Return a value in the form used in a fact, "" for an uncertain value: a code, a flag, a list, a sentence."""
     value = re.sub(r"【[^】]*】", "", _unescape(value)).strip(" .,;:*\"'")
     is_odd = (
         value.casefold() in _FLAGS
@@ -154,7 +154,7 @@ def tidy_value(value: str) -> str:
 
 
 def text_lines(text: str) -> Iterator[Attribute]:
-    """Yield the lines "Material: oak" of a shop's text, HTML or plain; their names are read by shoppers."""
+    """Yield lines such as "Material: oak" of a shop's text, HTML or plain; shoppers see their names."""
     seen = set()
     for line in _BLOCK.split(re.sub(r"(?i)</?(?:b|strong|span|em|i|u|font)\b[^<>]{0,500}>", "", text[:20_000])):
         found = _LINE.fullmatch(html.unescape(re.sub(r"<[^<>]{0,500}>", " ", line)).replace("\xa0", " ").strip())
@@ -164,7 +164,7 @@ def text_lines(text: str) -> Iterator[Attribute]:
 
 
 def _joined_sides(attributes: Sequence[Attribute]) -> Iterator[Attribute]:
-    """Yield the attributes, two or more sides of one unit as one: "180 × 90 cm"."""
+    """Yield the attributes, with two or more sides in one unit joined: "180 × 90 cm"."""
     sides: dict[str, tuple[str, str]] = {}
     for one in attributes:
         kind, found = kind_of(one.name), _SIDE.fullmatch(one.value.strip().casefold())
@@ -178,7 +178,7 @@ def _joined_sides(attributes: Sequence[Attribute]) -> Iterator[Attribute]:
 
 
 def _say(kind: str, name: str, value: str, may_name: bool) -> str:
-    """Return a fact: the value where its kind says what it is, else "Name: value"; "" where neither is sure."""
+    """Return a fact: the value if its kind is self-explanatory, else "Name: value"; "" if neither is sure."""
     pack = rule_pack("products")
     has_number = bool(re.search(r"\d", value))
     if not value or kind in pack["never"] or (kind in pack["with_number"] and not has_number):
@@ -198,11 +198,11 @@ def _rank(kind: str) -> int:
 
 
 def _unescape(text: str) -> str:
-    """Return a text without HTML's entities, also those that a shop escaped twice or wrote with a capital."""
+    """Return a text with HTML entities decoded, including entities escaped twice or written with a capital."""
     return html.unescape(html.unescape(re.sub(r"&([A-Za-z]{2,6});", lambda found: f"&{found[1].lower()};", text)))
 
 
 def _capital(text: str) -> str:
-    """Return a text with a capital first letter, unless its first word is written so on purpose: "iPhone case"."""
+    """Return a text with a capital first letter, unless its first word has deliberate spelling: "iPhone case"."""
     first = text.split(" ", 1)[0]
     return text if any(letter.isupper() for letter in first) else f"{text[:1].upper()}{text[1:]}"

@@ -1,4 +1,4 @@
-"""A product as a shop's record has it. Its words are data and are never followed as instructions."""
+"""A product as in a shop's record. The words are data and never followed as instructions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Tokens = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Attribute:
-    """A name and a value. is_shown: shoppers read the name (an option, a line of the text), in the record's language."""
+    """A name and a value. is_shown: shoppers see the name (an option, a line of the text), in the record's language."""
 
     name: str
     value: str
@@ -25,7 +25,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Product:
-    """What is sold. title and text (HTML or plain) are as the shop wrote them; avoid: words of the brand kit; key: its id."""
+    """A product for sale. title and text (HTML or plain) are the shop's; avoid: words of the brand kit; key: its id."""
 
     title: str
     key: str = ""
@@ -60,7 +60,7 @@ def unit_spellings() -> dict[str, str]:
 
 @cache
 def kind_of(name: str) -> str:
-    """Return the kind of an attribute by its name in any language ("farbe" is colour), else the name casefolded."""
+    """Return the kind of an attribute by its name in any language ("farbe" is colour), else the casefolded name."""
     return _kinds().get(name.casefold(), name.casefold())
 
 
@@ -71,5 +71,5 @@ def _kinds() -> dict[str, str]:
 
 @cache
 def _function_stems() -> frozenset[str]:
-    """Stems of function words; "one" counts things and stays."""
+    """Stems of function words, except "one", which counts things."""
     return frozenset(stem(word) for word in word_set("language", "function_words") - {"one", "no", "not"})

@@ -1,8 +1,8 @@
-"""Prose about a product by a language model, and the check that the record backs every word of it that states something.
+"""Prose about a product by a language model, and the check that the record supports every factual word.
 
-A text passes when each number stands in the record, and each other word that states something (a material, a name, a property,
-a claim) stands there too or is one of the words that state nothing (rules/products.yaml, neutral). The check knows
-English alone. What it does not see: a value given to the wrong part ("leather lid" of a leather bag with a steel lid).
+A text passes when each number is in the record, and each other factual word (a material, a name, a property, a claim) is in the
+record or in the list of neutral words (rules/products.yaml, neutral). The check knows only English. It does not detect a value
+given to the wrong part ("leather lid" for a leather bag with a steel lid).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SYSTEM = (
 
 
 class ProseSource(Protocol):
-    """Proposes descriptions of a record given as title, brand and attributes; they are checked afterwards."""
+    """Proposes descriptions of a record given as title, brand and attributes, for the check."""
 
     engine: str
 
@@ -73,11 +73,11 @@ class LocalProse:
 
 
 def unsupported(text: str, record: str, kinds: Sequence[str] = (), others: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return what a text says and the record does not; see the module.
+    """Return the words of a text that the record does not support; see the module docstring.
 
     Args:
-        record: the words of the record that may be said. kinds: of its attributes; a width allows "wide".
-        others: values of other products of the table, casefolded; one in the text that the record lacks is a wrong claim.
+        record: the supported words. kinds: kinds of its attributes; a width allows "wide".
+        others: values of other products of the table, casefolded; such a value that the record lacks is a wrong claim.
     """
     spoken = rule_pack("products")["spoken"]
     known = set(tokenize(" ".join([record, *(spoken.get(kind, "") for kind in kinds)])))
@@ -89,7 +89,7 @@ def unsupported(text: str, record: str, kinds: Sequence[str] = (), others: Seque
 
 @cache
 def neutral_stems() -> frozenset[str]:
-    """Return the stems of words that state no fact of a product: function words, and ad words that are no property."""
+    """Return the stems of words that state no fact about a product: function words, and neutral ad words."""
     properties = set(tokenize(" ".join(word_set("products", "properties"))))
     general = set(tokenize(" ".join(word_set("vocabulary", "general")))) - properties
     carrying = word_set("language", "function_words") | word_set("products", "neutral")

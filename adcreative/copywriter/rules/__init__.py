@@ -1,7 +1,7 @@
 """Dated rule packs (YAML), read once.
 
-Data, not code: every pack says where its rules come from and when that was checked. Patterns are compiled here so that a
-broken one fails at the first use with its file name.
+Data, not code: every pack names the source of its rules and the date of the last check. Patterns are compiled here, so that an
+invalid pattern fails at first use with its file name.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ PACKS = (
 
 @cache
 def rule_pack(name: str) -> dict[str, Any]:
-    """Return the rule pack `name` of PACKS as plain values; callers must not change it."""
+    """Return the rule pack `name` of PACKS as plain values; callers must not modify it."""
     pack: dict[str, Any] = read_packaged_yaml(resources.files(__package__) / f"{name}.yaml")
     return pack
 
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern of a rule pack; all of them ignore case."""
+    """Compile a pattern of a rule pack, ignoring case."""
     return re.compile(pattern, re.IGNORECASE)
 
 
 @cache
 def word_set(pack: str, key: str) -> frozenset[str]:
-    """Return a word list of a pack, written there as one string with spaces."""
+    """Return a word list of a pack, stored as one string with spaces."""
     return frozenset(rule_pack(pack)[key].split())
