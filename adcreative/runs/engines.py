@@ -43,7 +43,7 @@ class Job(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchConfig:
-    """How a batch is executed. The results do not depend on these settings.
+    """How a batch is worked through. The results do not depend on these settings.
 
     restart: drop an earlier run at the same path. resume: refuse to begin a new run; without it an earlier run is continued, or
     a new one begun if there is none. limit: process only the first creatives; the run may later continue with more.
