@@ -1,11 +1,11 @@
-"""Words in pictures, through three doors; nothing outside imports what lies deeper. Knows pictures and words; no ads, no rates.
+"""Text in pictures, with three entry points; other packages import nothing deeper. Independent of ads and rates.
 
-    read(image) -> Words                   blocks of text with role, box, ink, ground, plate, and how sure
-    erase(image, words) -> image           the ground without their letters
-    set(image, words, texts) -> Change     new texts where the old ones stood, what was refused and why
+    read(image) -> Words                 blocks of text with role, box, ink, ground, plate and confidence
+    erase(image, words) -> image         the picture without the letters of these words
+    set(image, words, texts) -> Change   new texts in place of the old ones, with refusals and their reasons
 
-Who sets many texts into one picture keeps a `TextSetter`, which works out fonts and grounds once. Importing this loads nothing
-but names (PEP 562): a floor is loaded when one of its names is first asked for.
+To set many texts into one picture, keep a `TextSetter`, which computes fonts and grounds once. Importing this package loads
+only names (PEP 562): a module is loaded at the first use of one of its names.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def read(image_u8: np.ndarray, reader: TextReading | None = None, *, brand: str 
     """Return the words of a picture [H, W, 3] uint8 as blocks with roles.
 
     Args:
-        reader: None: the installed one. brand: whose ad it is, where that is known: its name is a logo.
+        reader: None: the installed one. brand: the advertiser, if known: its name is read as a logo.
     Raises:
-        WeightsError: the packages that read are not installed.
+        WeightsError: the packages of the reader are not installed.
     """
     from adcreative.lettering.reading.reader import load_reader
     from adcreative.lettering.reading.words import read_words
@@ -82,11 +82,11 @@ def read(image_u8: np.ndarray, reader: TextReading | None = None, *, brand: str 
 def erase(
     image_u8: np.ndarray, words: Words, *, faces_xyxy_px: Sequence[Sequence[float]] = (), inpainter: FillHoles | None = None
 ) -> np.ndarray:
-    """Return the picture [H, W, 3] without the letters of these words; plates stay, and so do all pixels beside strokes.
+    """Return the picture [H, W, 3] without the letters of these words; plates and pixels outside the strokes stay unchanged.
 
     Args:
-        faces_xyxy_px: boxes of what is no ground. inpainter: fills what is neither flat nor drawn; None: patches of what
-            is around.
+        faces_xyxy_px: boxes that are not ground. inpainter: fills grounds that are neither flat nor drawn; None: patches of
+            the surroundings.
     """
     from adcreative.lettering.erasing.erasing import erase_block, inpaint_strokes
     from adcreative.lettering.setting.reflow import mask_things
@@ -108,11 +108,11 @@ def set(
     faces_xyxy_px: Sequence[Sequence[float]] = (),
     inpainter: FillHoles | None = None,
 ) -> Change:
-    """Return what a picture [H, W, 3] becomes when texts of it are replaced.
+    """Return the change of a picture [H, W, 3] that replaces texts in it.
 
     Args:
-        texts: "headline", "description" or "cta" -> the new text; one that is not named stays. old: the same -> the text that
-            the picture says, by which its block is found. reader: reads the result back; None: the installed one.
+        texts: "headline", "description" or "cta" -> the new text; other texts stay. old: the same names -> the text in the
+            picture, which identifies the block. reader: reads the result back; None: the installed one.
     """
     from adcreative.lettering.reading.reader import load_reader
     from adcreative.lettering.setting.fonts import typefaces

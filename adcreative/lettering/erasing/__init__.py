@@ -1,1 +1,1 @@
-"""Takes words out of a picture: finds what lay behind the letters, and fills it in."""
+"""Erases words from a picture: estimates the ground behind the letters, and fills it in."""

@@ -1,8 +1,8 @@
-"""Fills holes in drawn grounds whose outlines are straight or round: they go on through the hole and part it into cells.
+"""Fills holes in drawn grounds with straight or round outlines, which are continued through the hole and divide it into cells.
 
-Cells between which no colour changes are one region, and a region has one smooth colour: a surface that all regions share, a
-step of its own, and what its pixels nearby miss that by. Where what is known beside the hole contradicts, or an outline may
-have ended before, the hole is left to a filling that asks for less. Knows pixels; no letters.
+Cells without a colour change between them form one region, and a region has one smooth colour: a surface shared by all
+regions, plus the region's own step, plus the residual of nearby pixels. Where known pixels next to the hole contradict, or an
+outline may have ended, the hole is left to a filling with weaker assumptions. Knows pixels; no letters.
 """
 
 from __future__ import annotations
@@ -21,46 +21,46 @@ from adcreative.lettering.reading.ink import fit_ground
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_cells.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/erasing/test_cells.py`."""
 
-    pad_share: float = 0.12  # of the picture's shorter side: how far around the hole outlines are looked for
-    least_pad_px: int = 48  # at least so far
-    step_px: float = 3.0  # to both sides of an outline at which colours differ
-    same_colour: float = 2.5  # 0..255 by which colours may differ on both sides of an outline that is none there
-    beside_px: float = 6.0  # from an outline: at least so near pixels of a cell say its colour there
-    least_known: int = 8  # pixels of a cell that say its colour
-    large_cell: int = 40  # pixels of a cell that may make it a region of its own
-    pure_px: int = 2  # so far from the hole and from outlines colours are pure
-    same_surface: float = 1.5  # 0..255 by which most of a region may miss the surface of all
-    rounds: int = 4  # of joining regions
-    middle: float = 128.0  # 0..255, laid under colours whose steps are taken off, while a surface is fitted
-    large_region: int = 200  # pixels that have a surface of their own
-    max_residual: float = 2.5  # 0..255 by which they may miss it
-    reach_px: float = 8.0  # of misses of a surface nearby
-    least_weight: float = 0.05  # least sum of their weights
-    largest_miss: float = 6.0  # 0..255
-    truncated: float = 4.0  # deviations from which on a blur is cut off
-    seen_px: int = 16  # of the hole: how far around it colours are looked at
-    max_miss: float = 3.0  # 0..255 by which what is known may miss what is drawn
+    pad_share: float = 0.12  # of the picture's shorter side: search radius of outlines around the hole
+    least_pad_px: int = 48  # minimum of that radius
+    step_px: float = 3.0  # distance to both sides of an outline at which colours are compared
+    same_colour: float = 2.5  # 0..255: larger colour differences between both sides confirm an outline
+    beside_px: float = 6.0  # maximum distance from an outline of the pixels that give a cell's colour there
+    least_known: int = 8  # minimum pixels for a cell's colour
+    large_cell: int = 40  # minimum pixels of a cell that can start a region
+    pure_px: int = 2  # minimum distance from the hole and from outlines of unmixed colours
+    same_surface: float = 1.5  # 0..255: maximum median deviation of a region from the shared surface
+    rounds: int = 4  # of merging regions
+    middle: float = 128.0  # 0..255, added to colours without their steps while a surface is fitted
+    large_region: int = 200  # minimum pixels of a region with a surface of its own
+    max_residual: float = 2.5  # 0..255: maximum median deviation from that surface
+    reach_px: float = 8.0  # deviation of the blur that averages residuals of a surface
+    least_weight: float = 0.05  # minimum sum of the blur's weights
+    largest_miss: float = 6.0  # 0..255: larger residuals are ignored
+    truncated: float = 4.0  # deviations at which a blur is truncated
+    seen_px: int = 16  # radius around the hole in which colours are sampled
+    max_miss: float = 3.0  # 0..255: maximum difference of known pixels from the drawn ground
     miss_px: float = 1.5  # deviation of the blur for that
-    doubt_px: float = 4.0  # around a place that is judged
-    max_doubt: float = 0.2  # share of what is known there that may miss: else the place is left
-    near_seen_px: float = 8.0  # so near to what is seen of it an outline goes on
-    goes_on: float = 0.3  # share of it that is seen, from which it goes on everywhere
-    guessed_px: int = 6  # that are left around what goes on otherwise
-    fine: int = 3  # points across a pixel at which regions are asked, so that edges are soft
-    ringing_px: int = 8  # how far from strokes compression shows
-    colour_range: tuple[float, float] = (1.0, 99.0)  # percentiles of a region's colours, beyond which nothing is drawn
+    doubt_px: float = 4.0  # radius around a checked pixel
+    max_doubt: float = 0.2  # maximum share of differing known pixels in that radius: above it, the pixel is not filled
+    near_seen_px: float = 8.0  # an outline continues for this distance beyond its visible part
+    goes_on: float = 0.3  # or for this share of its visible part
+    guessed_px: int = 6  # radius left unfilled around other continued edges
+    fine: int = 3  # samples per pixel and axis, for soft edges
+    ringing_px: int = 8  # distance from strokes within which compression artifacts show
+    colour_range: tuple[float, float] = (1.0, 99.0)  # percentiles of a region's colours that limit the drawn colours
 
 
 FITTED = Fitted()
 
 
 class OutlinedGround:
-    """The ground of straight and round outlines behind a mask [H, W] of a picture [H, W, 3], drawn once.
+    """The ground of straight and round outlines behind a mask [H, W] of a picture [H, W, 3], computed once.
 
     Args:
-        keep_out: [H, W] what is no ground.
+        keep_out: [H, W] pixels that are not ground.
     """
 
     def __init__(self, image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> None:
@@ -82,10 +82,10 @@ class OutlinedGround:
         self._near = near
 
     def fill(self, image_u8: np.ndarray, left: np.ndarray, *, is_sure: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return a picture [H, W, 3] with what is left of the mask filled, and what was replaced [H, W].
+        """Return a picture [H, W, 3] with the rest of the mask filled, and the mask of replaced pixels [H, W].
 
         Args:
-            image_u8: the picture, more or less of the mask filled. is_sure: leave what an outline may not reach.
+            image_u8: the picture, partly filled. is_sure: skip pixels that an outline may not reach.
         """
         out, done = image_u8.copy(), np.zeros_like(left)
         if self._window is None:
@@ -101,7 +101,7 @@ class OutlinedGround:
 
 
 def _is_guessed(is_edge: np.ndarray, outlines: Sequence[Outline]) -> np.ndarray:
-    """Return which edges [h, w] lie so far beyond the seen part of their outline that it may have ended or turned."""
+    """Return the edge pixels [h, w] so far beyond the visible part of their outline that it may have ended or turned."""
     guessed = np.zeros_like(is_edge)
     y, x = np.nonzero(is_edge)
     if not len(y) or not outlines:
@@ -114,7 +114,7 @@ def _is_guessed(is_edge: np.ndarray, outlines: Sequence[Outline]) -> np.ndarray:
 
 
 def coherent_misses(off: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Return how far pixels [h, w] and those around are off together (0..255): a thing, where compression goes up and down."""
+    """Return the smoothed difference of pixels [h, w] (0..255): large on an object; compression artifacts average out."""
     weight = np.maximum(ndimage.gaussian_filter(near.astype(np.float32), FITTED.miss_px), 0.02)
     known = np.where(near[:, :, None], off, 0.0)
     return np.max([np.abs(ndimage.gaussian_filter(known[:, :, k], FITTED.miss_px) / weight) for k in range(3)], axis=0) * near
@@ -127,7 +127,7 @@ def _crosses(outline: Outline, hole: np.ndarray) -> bool:
 
 
 def _is_step(outline: Outline, crop: np.ndarray) -> bool:
-    """Return whether colours differ on both sides of an outline's points by more than noise."""
+    """Return whether the colours on both sides of an outline's points differ by more than noise."""
     offsets = outline.points - outline.middle
     normals = offsets / np.maximum(np.hypot(*offsets.T), 1e-6)[:, None]
     sides = []
@@ -138,7 +138,7 @@ def _is_step(outline: Outline, crop: np.ndarray) -> bool:
 
 
 def _codes(y: np.ndarray, x: np.ndarray, outlines: Sequence[Outline]) -> tuple[np.ndarray, np.ndarray]:
-    """Return for places which side of each outline they lie on, a bit each, and how far the nearest one is, px."""
+    """Return a bit per outline for the side of each point, and the distance to the nearest outline, px."""
     codes, nearest = np.zeros(y.shape, np.int64), np.full(y.shape, np.inf)
     for k, one in enumerate(outlines):
         distance = one.distance(y, x)
@@ -150,7 +150,7 @@ def _codes(y: np.ndarray, x: np.ndarray, outlines: Sequence[Outline]) -> tuple[n
 def _draw(
     crop: np.ndarray, known: np.ndarray, wanted: np.ndarray, outlines: Sequence[Outline]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ground [h, w, 3] on the wanted pixels, NaN where nothing tells it, and which pixels [h, w] are at an edge."""
+    """Return the ground [h, w, 3] on the wanted pixels, NaN where unknown, and the mask [h, w] of pixels at an edge."""
     y, x = np.mgrid[: crop.shape[0], : crop.shape[1]].astype(float)
     codes, nearest = _codes(y, x, outlines)
     pure = ndimage.binary_erosion(known, iterations=FITTED.pure_px) & (nearest > FITTED.pure_px)
@@ -180,7 +180,7 @@ def _draw(
 
 
 def _is_calm(crop: np.ndarray) -> np.ndarray:
-    """Return the mask [h, w] of what is no photograph: most of what is around is without edges."""
+    """Return the mask [h, w] of pixels outside photographs: most of the neighbourhood has no edges."""
     gy, gx = np.gradient(ndimage.gaussian_filter(crop, (OUTLINES.edge_px, OUTLINES.edge_px, 0.0)), axis=(0, 1))
     is_steep = np.hypot(gy, gx).max(axis=2) > OUTLINES.least_slope
     return np.asarray(ndimage.uniform_filter(is_steep.astype(np.float32), OUTLINES.crowd_px) < OUTLINES.max_crowd)
@@ -189,10 +189,10 @@ def _is_calm(crop: np.ndarray) -> np.ndarray:
 def _join_cells(
     crop: np.ndarray, known: np.ndarray, pure: np.ndarray, codes: np.ndarray, outlines: Sequence[Outline]
 ) -> dict[int, int]:
-    """Return code of a cell -> its region: large cells between which no colour changes are one, small ones join the neighbour
-    whose colour is nearest, and those that nobody sees the one whose outline is farthest from being seen there.
+    """Return code of a cell -> its region. Large cells without a colour change between them are merged, small cells join the
+    neighbour with the nearest colour, and invisible cells join across the outline whose visible part is farthest away.
 
-    known, pure: [h, w] pixels that are ground; that are far from the hole and from outlines besides.
+    known, pure: [h, w] ground pixels; ground pixels that are also far from the hole and from outlines.
     """
     places = _places(codes)
     cells = list(places)
@@ -234,7 +234,7 @@ def _join_cells(
 
 
 def _places(codes: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Return code -> the rows and columns of its pixels, from the smallest code on."""
+    """Return code -> rows and columns of its pixels, sorted by code."""
     order = np.argsort(codes, axis=None, kind="stable")
     names, starts = np.unique(codes.ravel()[order], return_index=True)
     y, x = np.unravel_index(order, codes.shape)
@@ -243,7 +243,7 @@ def _places(codes: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
 
 
 def _beside(crop: np.ndarray, own: tuple[np.ndarray, ...], outline: Outline) -> np.ndarray:
-    """Return the colour [3] that a cell's pixels have beside an outline."""
+    """Return the colour [3] of a cell's pixels next to an outline."""
     distance = np.abs(outline.distance(own[0], own[1]))
     limit = max(FITTED.beside_px, float(np.partition(distance, FITTED.least_known - 1)[FITTED.least_known - 1]))
     near = distance <= limit
@@ -251,9 +251,9 @@ def _beside(crop: np.ndarray, own: tuple[np.ndarray, ...], outline: Outline) -> 
 
 
 def _colours(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return the colour [R, N, 3] of each region at all wanted pixels; NaN where it has none, or no smooth one.
+    """Return the colour [R, N, 3] of each region at all wanted pixels; NaN for a region without a smooth colour.
 
-    The surface that all share and a step, or a surface of its own where that is not enough, and what its pixels nearby miss.
+    The shared surface plus a step, or a surface of its own if that does not fit, plus the residual of nearby pixels.
     """
     rows, columns = np.nonzero(wanted)
     names, sizes = np.unique(labels[pure], return_counts=True)
@@ -277,12 +277,12 @@ def _colours(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray, wanted: np.
 
 
 def _residual(off: np.ndarray, own: np.ndarray) -> float:
-    """Return by how much most of a region's pixels miss its surface, 0..255; things that lie on it do not count."""
+    """Return the median deviation of a region's pixels from its surface, 0..255; objects on the region do not count."""
     return float(np.median(np.abs(off[own]).max(axis=1)))
 
 
 def _shared_surface(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the surface [h, w, 3] that all regions have in common, but for a step each."""
+    """Return the surface [h, w, 3] shared by all regions, apart from a step for each."""
     names, index = np.unique(labels, return_inverse=True)
     index = index.reshape(labels.shape)
     surface = np.zeros_like(crop)
@@ -296,8 +296,8 @@ def _shared_surface(crop: np.ndarray, pure: np.ndarray, labels: np.ndarray) -> n
 
 
 def _misses(off: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return what a region's own pixels [h, w] say nearby [N, 3] of what is left of them [h, w, 3]."""
-    reach = round(FITTED.truncated * FITTED.reach_px)  # pixels that are farther from all that is wanted have no part in it
+    """Return the residual [N, 3] at the wanted pixels, averaged over a region's own residuals [h, w, 3] nearby."""
+    reach = round(FITTED.truncated * FITTED.reach_px)  # pixels farther from all wanted pixels have no influence
     box = tuple(slice(max(0, places.min() - reach), places.max() + reach + 1) for places in np.nonzero(wanted))
     off, own, wanted = off[box], own[box], wanted[box]
     rows, columns = np.nonzero(wanted)
@@ -308,7 +308,7 @@ def _misses(off: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def _blurred(planes: np.ndarray) -> np.ndarray:
-    """Return planes [h, w, 4] under a blur of FITTED.reach_px."""
+    """Return planes [h, w, 4] blurred with deviation FITTED.reach_px."""
     import cv2
 
     side = 2 * round(FITTED.truncated * FITTED.reach_px) + 1

@@ -1,7 +1,7 @@
-"""Gives new letters the compression noise that the old ones have: JPEG's ringing, which a clean letter among others lacks.
+"""Gives new letters the compression noise of the old ones: JPEG's ringing, without which a letter looks out of place.
 
-How a picture was compressed is not asked of its file, which may be a copy: the old letters, drawn again and compressed in
-every usual way, say which way makes them most like what is there. Knows pixels; no fonts.
+The file is not asked for its compression, since it may be a copy: the old letters are drawn again and compressed in every
+usual way, and the compression most similar to the picture is used. Knows pixels; no fonts.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from adcreative.lettering.reading.blocks import Box
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.bench.set_text`."""
 
-    qualities: tuple[int, ...] = (98, 95, 92, 90, 85, 80, 75, 65, 50)  # of Pillow, that are tried
+    qualities: tuple[int, ...] = (98, 95, 92, 90, 85, 80, 75, 65, 50)  # qualities (Pillow) that are tried
     subsamplings: tuple[int, int] = (0, 2)  # of Pillow: 4:4:4 and 4:2:0
-    block_px: int = 16  # of the largest unit that is compressed together
-    least_gain: float = 0.03  # share by which the difference has to shrink before letters count as compressed
-    ringing_px: int = 8  # how far from a stroke its noise reaches
+    block_px: int = 16  # size of the largest unit of JPEG
+    least_gain: float = 0.03  # minimum relative reduction of the difference for letters that count as compressed
+    ringing_px: int = 8  # distance from a stroke within which its noise shows
 
 
 FITTED = Fitted()
@@ -32,15 +32,15 @@ FITTED = Fitted()
 
 @dataclass(frozen=True)
 class Compression:
-    """A quality and subsampling of JPEG as Pillow counts them; quality 0: none."""
+    """A JPEG quality and subsampling in Pillow's numbers; quality 0: no compression."""
 
     quality: int = 0
     subsampling: int = 0
 
     def apply(self, image_u8: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
-        """Return the picture [H, W, 3] with the pixels in the boxes as they are after compression, all others as they were.
+        """Return the picture [H, W, 3] with the pixels in the boxes compressed, all others unchanged.
 
-        The units of JPEG lie where they lay in the whole picture.
+        JPEG's units keep their position in the whole picture.
         """
         if not self.quality:
             return image_u8
@@ -59,7 +59,7 @@ class Compression:
 
 
 def find_compression(seen_u8: np.ndarray, drawn_u8: np.ndarray, boxes: Sequence[Box]) -> Compression:
-    """Return the compression that makes letters drawn anew [H, W, 3] most like those seen in the boxes; none if none does."""
+    """Return the compression that makes redrawn letters [H, W, 3] most similar to the picture's boxes, if any does."""
 
     def difference(compression: Compression) -> float:
         made = compression.apply(drawn_u8, boxes)
@@ -74,6 +74,6 @@ def find_compression(seen_u8: np.ndarray, drawn_u8: np.ndarray, boxes: Sequence[
 
 
 def _units(start: int, stop: int, full: int) -> slice:
-    """Return the rows or columns of whole units that hold start..stop."""
+    """Return the range of whole units that contains start..stop."""
     first = max(0, start // FITTED.block_px * FITTED.block_px)
     return slice(first, max(first + 1, min(full, -(-stop // FITTED.block_px) * FITTED.block_px)))

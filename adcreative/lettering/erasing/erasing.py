@@ -1,6 +1,6 @@
-"""Takes text out of a picture: the fitted surface where the ground is flat or a gradient, inpainting of the strokes elsewhere.
+"""Erases text from a picture: by the fitted surface on flat grounds and gradients, by inpainting of the strokes elsewhere.
 
-Only the strokes and their soft edges are replaced, and every other pixel stays bit for bit. Knows pixels; no models.
+Only the strokes and their soft edges are replaced; every other pixel stays bit for bit. Knows pixels; no models.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ from adcreative.lettering.reading.ink import Ink, measure_letters
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.bench.set_text`."""
 
-    min_coverage: float = 0.06  # 0..1: a pixel that is this much letter belongs to a stroke's soft edge
+    min_coverage: float = 0.06  # 0..1: minimum letter coverage of a pixel in a stroke's soft edge
     growth_share: float = 0.06  # of the letters' height: JPEG ringing and shadows around strokes
-    drawn_px: int = 1  # around letters drawn in the font that was found: where they are drawn is known to a fraction of a pixel
-    max_step: float = 3.0  # 0..255 by which pixels along the strokes, averaged, may miss the fitted surface
+    drawn_px: int = 1  # margin around letters drawn in the matched font, whose position is known to a fraction of a pixel
+    max_step: float = 3.0  # 0..255: maximum averaged difference from the fitted surface along the strokes
     averaged_px: float = 2.0  # deviation of that average
-    least_ringing: float = 1.5  # 0..255 by which compression shows around strokes
-    grain_floor: float = 0.8  # root mean square (0..255) of the ground's grain below which none is added
-    least_inside: float = 0.5  # of a piece at the edge of what is looked at that lies in the line's box: less is no letter
-    usual_spread: float = 0.8  # deviation of even noise, of the median of what the farthest of three channels is off
-    least_drawn: float = 0.1  # share of places that lie on a drawn ground: less is a photograph
-    surely_drawn: float = 0.5  # share of places from which on it is none
-    most_unknown: float = 0.45  # of a hole between these two that a drawn ground does not tell: photographs leave far more
-    min_grains: int = 200  # pixels from which grain is drawn
-    telea_share: float = 0.004  # of the picture's shorter side: radius of a filling from contours
-    pad_share: float = 0.3  # of a line's height around it, in which letters are looked for
-    core_coverage: float = 0.4  # 0..1 from which a stroke is grown
-    least_around: int = 16  # pixels along the strokes, by which a surface is judged
-    least_weight: float = 0.1  # of known pixels in the average there
-    step_percentile: float = 97.0  # of those pixels' misses, that is held against `max_step`
-    grain_blur_px: float = 1.5  # deviation of the blur that leaves grain
-    least_grains: int = 32  # pixels: of fewer no grain is known
+    least_ringing: float = 1.5  # 0..255: minimum difference of compression artifacts around strokes
+    grain_floor: float = 0.8  # root mean square (0..255) of the ground's grain below which no grain is added
+    least_inside: float = 0.5  # minimum share inside the line's box of a component at the window's edge: below, it is no letter
+    usual_spread: float = 0.8  # deviation of uniform noise, relative to the median of the largest of three channels
+    least_drawn: float = 0.1  # minimum share of nodes on a drawn ground: below, the picture is a photograph
+    surely_drawn: float = 0.5  # share of nodes from which on the picture is certainly drawn
+    most_unknown: float = 0.45  # maximum unfilled share of a hole between these two shares: photographs leave far more
+    min_grains: int = 200  # minimum pixels for sampling grain
+    telea_share: float = 0.004  # of the picture's shorter side: radius of Telea inpainting
+    pad_share: float = 0.3  # of a line's height: margin in which letters are searched
+    core_coverage: float = 0.4  # 0..1: minimum coverage of a stroke's core
+    least_around: int = 16  # minimum pixels along the strokes for judging a surface
+    least_weight: float = 0.1  # minimum weight of known pixels in the average
+    step_percentile: float = 97.0  # of those pixels' differences, which is compared with `max_step`
+    grain_blur_px: float = 1.5  # deviation of the high-pass filter for grain
+    least_grains: int = 32  # minimum pixels for measuring grain
 
 
 FITTED = Fitted()
 
 
 def inpaint_strokes(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
-    """Fill a mask [H, W] of letters' strokes with patches of what is around it; a very large one from its contours."""
+    """Fill a mask [H, W] of letters' strokes with patches of the surroundings; a very large mask by Telea inpainting."""
     filled = fill_from_patches(image_u8, mask, keep_out)
     if filled is not None:
         return filled
@@ -75,17 +75,17 @@ def erase_block(
     shadow: Shadow | None = None,
     ink: Colour | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Take a block's letters out of the picture [H, W, 3], their shadow, and the ringing that compression left around them.
+    """Erase a block's letters from the picture [H, W, 3], with their shadow and the compression artifacts around them.
 
     Args:
-        keep_out: [H, W] what is no ground, such as other text and faces; None: nothing.
-        letters: [H, W] how far the letters cover the picture, where a font is known that they are drawn in: nothing else is
-            taken out then, and they wholly; None: as they are seen. shadow: that they cast.
-        ink: their colour, where the block's own does not tell them.
+        keep_out: [H, W] pixels that are not ground, such as other text and faces; None: none.
+        letters: [H, W] coverage of the letters in their known font, which are then erased completely and nothing else; None:
+            the letters as seen. shadow: the letters' shadow.
+        ink: the letters' colour, if different from the block's.
     Returns:
-        the picture without them, and the mask [H, W] of the pixels that were replaced.
+        the picture without the letters, and the mask [H, W] of the replaced pixels.
     """
-    cast = np.zeros(image_u8.shape[:2], bool)  # by a hard shadow, under which nothing can be seen
+    cast = np.zeros(image_u8.shape[:2], bool)  # by a hard shadow, which hides the ground
     if shadow is not None:
         coverage = measure_coverage(image_u8, block) if letters is None else letters
         if shadow.is_hard:
@@ -128,25 +128,25 @@ def erase_block(
 def fill_hole(
     image_u8: np.ndarray, hole: np.ndarray, barred: np.ndarray, inpainter: FillHoles
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fill a hole [H, W] in a ground that is no surface: by its outlines, by its tones, and what is left by the inpainter.
+    """Fill a hole [H, W] in a ground that is no surface: by its outlines, by its tones, and the rest by the inpainter.
 
     Args:
-        barred: [H, W] what is no ground.
+        barred: [H, W] pixels that are not ground.
     Returns:
-        the picture, and the mask [H, W] of the pixels around the hole, and in it, that drawn grounds replaced.
+        the picture, and the mask [H, W] of the pixels in and around the hole that drawn grounds replaced.
     """
     share, filled, replaced = share_drawn(image_u8, hole, barred), image_u8, np.zeros_like(hole)
     if share >= FITTED.least_drawn:
         filled, replaced = _continue_drawn(image_u8, hole, barred)
     if share < FITTED.surely_drawn and (hole & ~replaced).sum() > FITTED.most_unknown * hole.sum():
-        # a photograph: what seems drawn in it by chance, such as a calm brick, goes on wrongly
+        # a photograph: parts that look drawn by chance, such as a smooth brick, would be continued wrongly
         filled, replaced = image_u8, np.zeros_like(hole)
     left = hole & ~replaced
     return (inpainter(filled, left, barred) if left.any() else filled), replaced
 
 
 def _continue_drawn(image_u8: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the picture with what outlines and tones tell of a hole [H, W], and the mask [H, W] of what they replaced."""
+    """Return the picture with a hole [H, W] filled from outlines and tones, and the mask [H, W] of the replaced pixels."""
     outlined = OutlinedGround(image_u8, hole, barred)
     filled, replaced = outlined.fill(image_u8, hole, is_sure=True)
     if (hole & ~replaced).any():
@@ -159,14 +159,14 @@ def _continue_drawn(image_u8: np.ndarray, hole: np.ndarray, barred: np.ndarray) 
 
 
 def _ringing(crop_u8: np.ndarray, surface: np.ndarray, strokes: np.ndarray) -> np.ndarray:
-    """Return the pixels [h, w] around strokes that differ from the ground [h, w, 3] as much as compression makes them."""
+    """Return the pixels [h, w] around strokes whose difference from the ground [h, w, 3] is typical of compression."""
     off = crop_u8.astype(np.float32) - surface
     near = ndimage.binary_dilation(strokes, iterations=CELLS.ringing_px) & ~strokes
     return near & (np.abs(off).max(axis=2) > FITTED.least_ringing) & (coherent_misses(off, near) <= CELLS.max_miss)
 
 
 def _strokes(ink: Ink, image_u8: np.ndarray, line: BlockLine) -> np.ndarray:
-    """Return the mask [h, w] of letters with their soft edges, ringing and shadow, in the window of `ink`."""
+    """Return the mask [h, w] of letters with their soft edges, artifacts and shadow, in the window of `ink`."""
     x0, y0, x1, y1 = ink.window
     distance = np.linalg.norm(image_u8[y0:y1, x0:x1].astype(np.float32) - ink.ground, axis=2)
     letters = ink.coverage > FITTED.min_coverage
@@ -178,7 +178,7 @@ def _strokes(ink: Ink, image_u8: np.ndarray, line: BlockLine) -> np.ndarray:
 
 
 def _things_beside(strokes: np.ndarray, line: BlockLine, window: Box) -> np.ndarray:
-    """Return what of a mask [h, w] is no letter: pieces that hang in from beside the line, such as the rim of a picture."""
+    """Return the part of a mask [h, w] outside letters: components from outside the line, such as a picture's rim."""
     x0, y0, x1, y1 = line.box[0] - window[0], line.box[1] - window[1], line.box[2] - window[0], line.box[3] - window[1]
     own = np.zeros(strokes.shape, bool)
     own[max(0, y0) : y1, max(0, x0) : x1] = True
@@ -192,9 +192,9 @@ def _things_beside(strokes: np.ndarray, line: BlockLine, window: Box) -> np.ndar
 
 
 def _is_surface_around(crop_u8: np.ndarray, ink: Ink, strokes: np.ndarray) -> bool:
-    """Return whether the fitted surface is the ground all along the strokes: no shape begins or ends behind the letters.
+    """Return whether the fitted surface is the ground all along the strokes, so that no shape ends behind the letters.
 
-    Differences are averaged over a few pixels first: a shape is wide, the ringing of compression goes up and down.
+    Differences are averaged over a few pixels first: shapes are wide, whereas compression artifacts oscillate.
     """
     around = ndimage.binary_dilation(strokes, iterations=4) & ~strokes
     if around.sum() < FITTED.least_around:
@@ -208,14 +208,14 @@ def _is_surface_around(crop_u8: np.ndarray, ink: Ink, strokes: np.ndarray) -> bo
 
 
 def draw_grain(crop_u8: np.ndarray, usual: float, hole: np.ndarray) -> np.ndarray:
-    """Return the ground's own grain [h, w, 3] for the pixels of a hole [h, w]: fine detail of the pixels around, drawn anew.
+    """Return synthetic grain [h, w, 3] for the pixels of a hole [h, w], sampled from the fine detail of the surroundings.
 
-    Filled pixels without it are smoother than a photograph or a JPEG around them, and that shows. Ringing beside strokes is
-    not grain: pixels out of its reach are asked where there are enough. Nor are the edges of a pattern or of things beside:
-    what is far above most of the detail is left out.
+    Filled pixels without grain are visibly smoother than a photograph or a JPEG around them. Ringing next to strokes is
+    not grain: pixels out of its reach are preferred. Neither are edges of a pattern or of objects: outliers of the detail
+    are excluded.
 
     Args:
-        usual: the ground's grain, root mean square, 0..255 (`measure_grain`), at most.
+        usual: the ground's grain, root mean square, 0..255 (`measure_grain`), as an upper limit.
     """
     crop = crop_u8.astype(np.float32)
     detail = crop - ndimage.gaussian_filter(crop, (FITTED.grain_blur_px, FITTED.grain_blur_px, 0.0))

@@ -1,7 +1,7 @@
-"""Fills the holes that letters leave in photographs with an inpainting model by name: a LaMa export, or a diffusers pipeline.
+"""Fills the holes of erased letters in photographs with a named inpainting model: a LaMa export, or a diffusers pipeline.
 
-A file in ONNX runs in onnxruntime, which runs no code of the file's author (TorchScript would); anything else is a folder or
-hub id that encoders/inpainting loads, the same loader and the same loaded model that paint scenes. Knows pixels; no letters.
+An ONNX file runs in onnxruntime, which runs no code of the file's author (TorchScript would); anything else is a folder or
+hub id for encoders/inpainting, the loader and the loaded model shared with scenes. Knows pixels; no letters.
 Source: Suvorov et al. 2022 for LaMa; its ONNX exports take picture and mask and return the picture.
 """
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_hole_filling.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/erasing/test_hole_filling.py`."""
 
-    num_remembered: int = 4  # answers
-    max_seconds: float = 120.0  # of one filling; real exports take a few
-    margin: float = 0.6  # of the hole's longer side, shown to the model around it
-    usual_side_px: int = 512  # of exports whose size is open: what is given
-    unit_px: int = 8  # what it must be a multiple of
-    most_of_unit: float = 1.5  # largest value of an export whose colours are 0..1, not 0..255
+    num_remembered: int = 4  # cached results
+    max_seconds: float = 120.0  # time limit of one filling; real exports take a few seconds
+    margin: float = 0.6  # of the hole's longer side: margin around the hole in the model's input
+    usual_side_px: int = 512  # input side of exports with dynamic size
+    unit_px: int = 8  # divisor of the input side
+    most_of_unit: float = 1.5  # maximum output of an export with colours in 0..1 instead of 0..255
 
 
 FITTED = Fitted()
@@ -43,14 +43,14 @@ FillHoles = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def fill_once(fill: FillHoles) -> FillHoles:
-    """Return the same function, which remembers its latest answers: a search sets several labels on one button,
-    each on the ground that is behind it. Who asks gets pixels of their own."""
+    """Return the function with a cache of its latest results, for a search that sets several labels on one button; each
+    caller gets its own copy of the pixels."""
     latest = LatestAnswers(fill, FITTED.num_remembered)
     return lambda image_u8, mask, keep_out: latest(image_u8, mask, keep_out).copy()
 
 
 def fill_with_painter(painter: InpaintingModel) -> FillHoles:
-    """Return a function that fills a mask [H, W] of a picture [H, W, 3] with a painter; same pixels in, same pixels out."""
+    """Return a function that fills a mask [H, W] of a picture [H, W, 3] with a painter; deterministic."""
 
     def fill(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
         window = _window(mask)
@@ -63,10 +63,10 @@ def fill_with_painter(painter: InpaintingModel) -> FillHoles:
 
 
 def load_lama(path: Path) -> FillHoles:
-    """Load a LaMa export in ONNX and return the function that fills holes with it.
+    """Load a LaMa export in ONNX and return a function that fills holes with it.
 
     Raises:
-        ConfigError: onnxruntime is not installed, or the file is no model that takes a picture and a mask.
+        ConfigError: onnxruntime is not installed, or the file is no model with a picture and a mask as inputs.
     """
     try:
         import onnxruntime
@@ -77,7 +77,7 @@ def load_lama(path: Path) -> FillHoles:
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a family of its own, without a common type but this
+    except Exception as error:  # onnxruntime raises exceptions of its own, without a common base class
         reason = str(error).splitlines()[0][:160]
         raise ConfigError(f'the inpainting model "{path}" cannot be loaded ({reason}); name a LaMa export in ONNX') from error
     inputs = {tuple(one.shape)[1]: one for one in session.get_inputs() if len(one.shape) == 4}
@@ -95,7 +95,7 @@ class _Lama:
         self._sides = [side if isinstance(side, int) else None for side in picture.shape[2:]]
 
     def fill(self, image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> np.ndarray:
-        """Return the picture [H, W, 3] with the mask [H, W] filled, all else bit for bit."""
+        """Return the picture [H, W, 3] with the mask [H, W] filled, all other pixels bit for bit."""
         window = _window(mask)
         if window is None:
             return image_u8
@@ -109,7 +109,7 @@ class _Lama:
         small_hole = np.asarray(Image.fromarray(hole.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)) > 0
         from scipy import ndimage
 
-        small_hole = ndimage.binary_dilation(small_hole, iterations=2)  # what was scaled together with pixels of the hole
+        small_hole = ndimage.binary_dilation(small_hole, iterations=2)  # pixels that were interpolated with pixels of the hole
         given = {self._picture_name: small.transpose(2, 0, 1)[None], self._mask_name: small_hole[None, None].astype(np.float32)}
         painted = self._run(given)
         if painted.shape != (1, 3, height, width) or painted.dtype.kind not in "fiu" or not np.isfinite(painted).all():
@@ -124,7 +124,7 @@ class _Lama:
         return _pasted(image_u8, mask, window, full)
 
     def _run(self, given: dict[str, np.ndarray]) -> np.ndarray:
-        """Return the first output; a model that runs longer than FITTED.max_seconds, such as one with a loop, is ended."""
+        """Return the first output; a model that runs longer than FITTED.max_seconds, such as one with a loop, is terminated."""
         import onnxruntime
 
         options = onnxruntime.RunOptions()
@@ -132,7 +132,7 @@ class _Lama:
         timer.start()
         try:
             return np.asarray(self._session.run(None, given, options)[0])
-        except Exception as error:  # onnxruntime raises a family of its own, without a common type but this
+        except Exception as error:  # onnxruntime raises exceptions of its own, without a common base class
             reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
             raise ConfigError(f"the inpainting model failed while it ran ({reason}); name a LaMa export in ONNX") from error
         finally:
@@ -140,7 +140,7 @@ class _Lama:
 
 
 def _window(mask: np.ndarray) -> tuple[slice, slice] | None:
-    """Return rows and columns around a mask [H, W] with a margin; None when it is empty."""
+    """Return rows and columns around a mask [H, W] with a margin; None for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None

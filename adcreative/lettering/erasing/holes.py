@@ -1,4 +1,4 @@
-"""Where boxes and the holes of a picture lie that are to be filled. Knows boxes and masks; no pictures."""
+"""Positions of boxes and of holes to be filled. Knows boxes and masks; no pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Window = tuple[slice, slice]  # rows, columns
 
 
 def window_of(mask: np.ndarray, pad_px: int = 0) -> Window | None:
-    """Return the rows and columns around a mask [H, W], `pad_px` more on each side where it goes on; None when it is empty."""
+    """Return the bounding rows and columns of a mask [H, W], padded by `pad_px` inside the picture; None for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
@@ -20,7 +20,7 @@ def window_of(mask: np.ndarray, pad_px: int = 0) -> Window | None:
 
 
 def cut_box(box: Sequence[float], height: int, width: int, rim_px: float = 0.0) -> Window:
-    """Return the whole pixels of a box x0, y0, x1, y1, grown by a rim and cut to a picture, as rows and columns."""
+    """Return the whole pixels of a box x0, y0, x1, y1, padded by a rim and clipped to a picture, as rows and columns."""
     low = (max(0, int(np.floor(edge - rim_px))) for edge in box[:2])
     high = (max(0, int(np.ceil(edge + rim_px))) for edge in box[2:])
     (x0, y0), (x1, y1) = low, high

@@ -1,7 +1,7 @@
-"""Inks that letters in front of a photograph may have: colours that many of a text's pixels share to a few levels.
+"""Candidate inks of letters in front of a photograph: colours shared, within a few levels, by many of a text's pixels.
 
-Letters are drawn in one colour, things of a photograph are not: their shades spread. What lies farthest from the ground, by
-which letters are told elsewhere, is there as often a thing (dark hair behind white letters). Knows pixels.
+Letters are drawn in one colour, whereas shades of objects in a photograph spread. The colour farthest from the ground, which
+identifies letters elsewhere, is often an object here (dark hair behind white letters). Knows pixels.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from adcreative.lettering.reading.blocks import Box
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.bench.set_text`."""
 
-    levels_shift: int = 4  # bits of a channel that are dropped when colours are counted
-    even: int = 6  # 0..255 by which an even ink may vary
-    # of a line's height around it, in which letters of a known ink are looked for: the reader's box may miss one
+    levels_shift: int = 4  # bits dropped per channel for counting colours
+    even: int = 6  # 0..255: maximum variation of a uniform ink
+    # of a line's height: margin in which letters of a known ink are searched: the reader's box may miss one
     more_pad: float = 0.6
-    num_looked_at: int = 8  # commonest colours that are looked at
-    num_inks: int = 3  # that are tried at most
-    least_share: float = 0.04  # of a text's pixels that have an ink
-    least_apart: float = 40.0  # distance of two inks, 0..255 a channel
+    num_looked_at: int = 8  # most frequent colours examined
+    num_inks: int = 3  # maximum candidates
+    least_share: float = 0.04  # minimum share of a text's pixels with an ink's colour
+    least_apart: float = 40.0  # minimum distance of two inks, 0..255 a channel
 
 
 FITTED = Fitted()
@@ -35,7 +35,7 @@ Colour = tuple[int, int, int]
 
 
 def find_inks(image_u8: np.ndarray, boxes: Sequence[Box]) -> list[Colour]:
-    """Return colours (RGB 0..255) that many pixels in the boxes of a text's lines share, the most frequent first."""
+    """Return colours (RGB 0..255) shared by many pixels in the boxes of a text's lines, the most frequent first."""
     cuts = [image_u8[max(0, y0) : y1, max(0, x0) : x1].reshape(-1, 3) for x0, y0, x1, y1 in boxes]
     pixels = np.concatenate([*cuts, np.zeros((0, 3), np.uint8)]).astype(int)
     if not len(pixels):

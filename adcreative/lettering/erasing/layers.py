@@ -1,9 +1,9 @@
-"""Takes parts off a picture and lays them down elsewhere: words, a button, a mark. Their pixels stay what they are.
+"""Lifts parts off a picture and pastes them elsewhere: words, a button, a logo. Their pixels stay unchanged.
 
-    picture = ground (1 - alpha) + part        on the ground that a part was taken from, the old pixels come out again
+    picture = ground (1 - alpha) + part      pasted on its original ground, a part restores the original pixels
 
-A part on a flat ground or a gradient is told from it by the fitted surface; on other grounds a button is told by its colour,
-and the hole is filled as behind letters. Knows pixels and boxes; not what a part is for.
+A part on a flat ground or a gradient is separated by the fitted surface; on other grounds a button is separated by its
+colour, and the hole is filled as behind letters. Knows pixels and boxes; not the purpose of a part.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from adcreative.lettering.reading.ink import fit_ground, measure_grain
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.bench.set_text`."""
 
-    least_off: float = 5.0  # 0..255: what differs from the ground by more belongs to the part
-    strong_off: float = 60.0  # 0..255, on a ground that is no surface: what differs from a surface by so much is no ground
-    speck_px: int = 5  # of compression's ringing beside a button: what is thinner is not of the button
-    # of a part's edge: what covers less is the old ground's grain and ringing, which stay where they were
+    least_off: float = 5.0  # 0..255: pixels with a larger difference from the ground belong to the part
+    strong_off: float = 60.0  # 0..255, on a ground that is no surface: larger differences from a surface are not ground
+    speck_px: int = 5  # maximum width of compression artifacts next to a button: thinner components are not part of the button
+    # minimum coverage of a part's edge: smaller ones are the old ground's grain and artifacts, which stay there
     least_alpha: float = 0.12
-    soft_px: int = 2  # how far a part's soft edge reaches beyond it
-    shadow_share: float = 0.5  # of a part's height: how far around it its shadow, its rim and the ground are looked at
-    least_plate_px: int = 12  # sides of a button that is told by its shape
-    plate_row: float = 0.8  # of its rows between its ends, that has its colour or is enclosed by it
-    plate_fill: float = 0.9  # of all its pixels, that have its colour or are enclosed by it
-    max_part_share: float = 0.97  # of what is looked at that a part may fill: more is no part on a ground
-    least_reach_px: int = 8  # around a part that are looked at, at least
-    least_around: int = 64  # pixels of ground, by which its surface is known
+    soft_px: int = 2  # width of a part's soft edge
+    shadow_share: float = 0.5  # of a part's height: margin in which its shadow, its rim and the ground are examined
+    least_plate_px: int = 12  # minimum side of a button recognized by its shape
+    plate_row: float = 0.8  # minimum share of each of a button's rows, between its ends, in its colour or enclosed by it
+    plate_fill: float = 0.9  # minimum share of all its pixels in its colour or enclosed by it
+    max_part_share: float = 0.97  # maximum share of the window for a part: a larger component is no part on a ground
+    least_reach_px: int = 8  # minimum margin around a part
+    least_around: int = 64  # minimum pixels of ground for fitting its surface
 
 
 FITTED = Fitted()
@@ -48,9 +48,9 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
-    """A part of a picture off its ground. part [h, w, 3] float32: its pixels less the ground that shows through; alpha [h, w].
+    """A part of a picture without its ground. part [h, w, 3] float32: its pixels less the visible ground; alpha [h, w].
 
-    left, top: the pixel where its upper left corner lay.
+    left, top: the original position of its upper left corner, px.
     """
 
     part: np.ndarray
@@ -59,16 +59,16 @@ class Layer:
     top: int
 
     def at(self, left: int, top: int) -> Layer:
-        """Return the same part elsewhere."""
+        """Return the part at another position."""
         return replace(self, left=left, top=top)
 
     def cut(self, box: Box) -> Layer:
-        """Return what lies in a box (px of the picture)."""
+        """Return the part inside a box (px of the picture)."""
         x0, y0, x1, y1 = (max(0, box[0] - self.left), max(0, box[1] - self.top), box[2] - self.left, box[3] - self.top)
         return Layer(part=self.part[y0:y1, x0:x1], alpha=self.alpha[y0:y1, x0:x1], left=self.left + x0, top=self.top + y0)
 
     def scaled(self, scale: float) -> Layer:
-        """Return the part larger or smaller, its upper left corner where it was."""
+        """Return the part scaled, with its upper left corner fixed."""
         height, width = self.alpha.shape
         if scale == 1.0 or not height or not width:
             return self
@@ -82,14 +82,14 @@ class Layer:
         return replace(self, part=self.alpha[:, :, None] * np.array(colour, np.float32))
 
     def cut_out(self, colour: tuple[int, int, int], ground: tuple[int, int, int]) -> Layer:
-        """Return the part without what of it has its old ground's colour, such as the hole in an A; colour: of its letters."""
+        """Return the part without pixels of its old ground's colour, such as the hole in an A; colour: of its letters."""
         away = np.array(colour, np.float32) - np.array(ground, np.float32)
         pixels = self.part / np.maximum(self.alpha, FITTED.least_alpha)[:, :, None] - np.array(ground, np.float32)
         share = np.clip(pixels @ away / max(1.0, float(away @ away)), 0.0, 1.0)
         return replace(self, part=self.part * share[:, :, None], alpha=(self.alpha * share).astype(np.float32))
 
     def cover(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return how far the part covers a picture [H, W] that it lies in, 0..1."""
+        """Return the part's coverage of a picture [H, W] at its position, 0..1."""
         covers = np.zeros(shape[:2], np.float32)
         x0, y0 = max(0, self.left), max(0, self.top)
         part = self.alpha[y0 - self.top :, x0 - self.left :][: max(0, shape[0] - y0), : max(0, shape[1] - x0)]
@@ -97,10 +97,10 @@ class Layer:
         return covers
 
     def paste(self, picture: np.ndarray) -> np.ndarray:
-        """Lay the part on a picture [H, W, 3] uint8, in place; what lies outside is cut off.
+        """Paste the part into a picture [H, W, 3] uint8, in place, clipped to the picture.
 
         Returns:
-            the mask [H, W] of the pixels under it.
+            the mask [H, W] of the covered pixels.
         """
         height, width = picture.shape[:2]
         under = np.zeros((height, width), bool)
@@ -118,12 +118,12 @@ class Layer:
 def lift_block(
     image_u8: np.ndarray, block: TextBlock, inpainter: FillHoles, keep_out: np.ndarray
 ) -> tuple[Layer, np.ndarray, np.ndarray] | None:
-    """Take a block of text, with its button, off the picture [H, W, 3].
+    """Lift a block of text, with its button, off the picture [H, W, 3].
 
     Args:
-        keep_out: [H, W] what is no ground.
+        keep_out: [H, W] pixels that are not ground.
     Returns:
-        the part, the picture without it and the mask [H, W] of what was replaced; None when it cannot be told from its ground.
+        the part, the picture without it and the mask [H, W] of replaced pixels; None if the part cannot be separated.
     """
     if block.plate is not None:
         return lift_shape(image_u8, block.plate, inpainter, keep_out, colour=block.ground)
@@ -141,11 +141,11 @@ def lift_shape(
     colour: tuple[int, int, int] | None = None,
     reach_px: int | None = None,
 ) -> tuple[Layer, np.ndarray, np.ndarray] | None:
-    """Take what stands in a box, with its rim and shadow, off the picture [H, W, 3]; returns as `lift_block`.
+    """Lift the shape in a box, with its rim and shadow, off the picture [H, W, 3]; returns as `lift_block`.
 
     Args:
-        colour: RGB of the shape, by which it is told on a ground that is neither flat nor a gradient; None: by its contrast.
-        reach_px: how far around the box its shadow and the ground are looked at; None: a share of its height.
+        colour: RGB of the shape, for separation on a ground that is neither flat nor a gradient; None: by contrast.
+        reach_px: margin around the box for its shadow and the ground; None: a share of its height.
     """
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = box
@@ -194,13 +194,13 @@ def lift_shape(
 
 
 def find_plate_coverage(crop: np.ndarray, box: Box, colour: tuple[int, int, int]) -> np.ndarray | None:
-    """Return how far a button of one colour, a rectangle with round corners that fills a box, covers a picture [h, w], 0..1.
+    """Return the coverage 0..1 of a picture [h, w] by a button of one colour, a rounded rectangle that fills a box.
 
-    Its ground may have the button's colour, too, so the radius is that of its second roundest corner. None where it is no such
-    shape.
+    The button's ground may have the button's colour, too, so the radius is that of its second roundest corner. None for
+    another shape.
 
     Args:
-        crop: [h, w, 3] the picture; the label's letters may stand in it. box: of the button, px.
+        crop: [h, w, 3] the picture, with or without the label's letters. box: of the button, px.
     """
     x0, y0, x1, y1 = box
     if min(x0, y0) < 0 or x1 > crop.shape[1] or y1 > crop.shape[0] or min(x1 - x0, y1 - y0) < FITTED.least_plate_px:
@@ -209,7 +209,7 @@ def find_plate_coverage(crop: np.ndarray, box: Box, colour: tuple[int, int, int]
     full = np.flatnonzero(near[y0:y1, x0:x1].sum(axis=1) >= FITTED.plate_row * (x1 - x0 - (y1 - y0)))
     if not len(full):
         return None
-    box = (x0, y0 + int(full[0]), x1, y0 + int(full[-1]) + 1)  # without what shines beside it
+    box = (x0, y0 + int(full[0]), x1, y0 + int(full[-1]) + 1)  # without a glow next to it
     inner, half = near[box[1] : box[3], x0:x1], min(x1 - x0, box[3] - box[1]) // 2
     corners = [turned[:half, :half] for turned in (inner, inner[:, ::-1], inner[::-1], inner[::-1, ::-1])]
     radii = np.arange(half + 1)
@@ -223,7 +223,7 @@ def find_plate_coverage(crop: np.ndarray, box: Box, colour: tuple[int, int, int]
 
 
 def _round_coverage(shape: tuple[int, ...], box: Box, radius: float) -> np.ndarray:
-    """Return how far a rectangle with round corners covers each pixel [h, w]."""
+    """Return the coverage [h, w] of a rectangle with round corners."""
     x0, y0, x1, y1 = box
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     across, down = np.abs(x - (x0 + x1) / 2) - (x1 - x0) / 2 + radius, np.abs(y - (y0 + y1) / 2) - (y1 - y0) / 2 + radius
@@ -234,7 +234,7 @@ def _round_coverage(shape: tuple[int, ...], box: Box, radius: float) -> np.ndarr
 def _lift_plate(
     image_u8: np.ndarray, corner: tuple[int, int], coverage: np.ndarray, inpainter: FillHoles, keep_out: np.ndarray
 ) -> tuple[Layer, np.ndarray, np.ndarray]:
-    """Take a button that covers [h, w] from a corner (x, y) on off a picture; its soft edge takes the colour beside it."""
+    """Lift a button with coverage [h, w] at a corner (x, y) off a picture; its soft edge gets the colour next to it."""
     (left, top), (height, width) = corner, coverage.shape
     mask = np.zeros(image_u8.shape[:2], bool)
     mask[top : top + height, left : left + width] = ndimage.binary_dilation(coverage > 0.0, iterations=FITTED.soft_px)
@@ -251,7 +251,7 @@ def _lift_plate(
 
 
 def _shape(off: np.ndarray, inside: np.ndarray, barred: np.ndarray) -> np.ndarray | None:
-    """Return the mask [h, w] of the things in the middle, holes filled; None when one goes on beyond what is looked at."""
+    """Return the mask [h, w] of the components in the middle, holes filled; None if one extends beyond the window."""
     labels, _ = ndimage.label(ndimage.binary_closing(off, iterations=1) | off)
     own = set(np.unique(labels[inside])) - {0}
     shape = ndimage.binary_fill_holes(np.isin(labels, list(own)))
@@ -263,7 +263,7 @@ def _shape(off: np.ndarray, inside: np.ndarray, barred: np.ndarray) -> np.ndarra
 
 
 def _pill_mask(shape: tuple[int, ...], box: Box, inset: int) -> np.ndarray:
-    """Return the mask [h, w] of what every button that fills a box covers, however round its ends are, less an inset (px)."""
+    """Return the mask [h, w] covered by every button that fills a box, whatever the radius of its ends, less an inset (px)."""
     x0, y0, x1, y1 = box
     radius = min(x1 - x0, y1 - y0) / 2
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
@@ -273,7 +273,7 @@ def _pill_mask(shape: tuple[int, ...], box: Box, inset: int) -> np.ndarray:
 
 
 def _edge_alpha(crop: np.ndarray, ground: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Return how far a part covers its ground [h, w]: 1 within, at the edge as far as it differs from the ground."""
+    """Return a part's coverage of its ground [h, w]: 1 inside, at the edge proportional to its difference from the ground."""
     core = ndimage.binary_erosion(shape, iterations=FITTED.soft_px)
     distance = np.abs(crop - ground).max(axis=2)
     nearest = ndimage.distance_transform_edt(~core, return_distances=False, return_indices=True)

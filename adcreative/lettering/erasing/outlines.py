@@ -1,10 +1,10 @@
-"""Finds the straight and round outlines of a drawn picture, finer than pixels: of bars, stripes, rays, rings, rounded corners.
+"""Finds straight and round outlines of a drawn picture with subpixel accuracy: bars, stripes, rays, rings, rounded corners.
 
-Each is one circle (a straight line has a very large one), sought among the points of steepest slope by random trial:
+Each outline is a circle (a straight line has a very large one), searched among the points of steepest slope by RANSAC:
 
     p, q on an outline, n its normal at p:      radius = |q - p|^2 / (2 (q - p) . n),      middle = p + radius n
 
-Knows pixels; not what outlines are for. Source: Fischler & Bolles 1981 for the search, Taubin 1991 for the fit of circles.
+Knows pixels; not the purpose of outlines. Source: Fischler & Bolles 1981 for the search, Taubin 1991 for the circle fit.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from scipy.spatial import cKDTree
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_outlines.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/erasing/test_outlines.py`."""
 
-    edge_px: float = 1.2  # deviation of the blur under which edges are sought
-    least_slope: float = 1.0  # their least slope, 0..255 a pixel
-    rim_px: int = 2  # an edge so near to what is unknown is not sure
-    crowd_px: int = 17  # side of a square that is looked at for crowds
-    max_crowd: float = 0.6  # share of it that may be edges: a photograph's are no outlines
-    max_points: int = 6000  # edge points
-    neighbours: tuple[int, int] = (6, 48)  # a second point is drawn among so many nearest
-    num_drawn: int = 400  # outlines that are drawn at once
-    max_batches: int = 6  # how often
-    a_batch: int = 8  # of which so many are taken
-    near_px: float = 0.8  # an outline's points lie so near to it
-    along: float = 0.92  # their normals within this cosine of its own
-    least_points: int = 14  # of an outline
-    least_of_drawn: int = 8  # points of one before it is fitted
-    level: float = 0.98  # cosine of the normals of a level line's points
-    least_of_level: int = 7  # how many are enough for it
-    longest_radius_px: float = 5e6  # of a circle: a longer one is a line
-    least_radius_px: float = 3.0  # of a circle
-    max_spread_px: float = 0.42  # root mean square of an outline's points' distance from it
-    least_bow_px: float = 1.0  # of what is seen of a circle: what is flatter is a line
-    few_points: int = 30  # of an outline; fewer are no circle that goes on elsewhere, unless they turn by `least_turn`
+    edge_px: float = 1.2  # deviation of the blur before edge detection
+    least_slope: float = 1.0  # minimum slope of an edge, 0..255 per pixel
+    rim_px: int = 2  # edges closer to unknown pixels are unreliable
+    crowd_px: int = 17  # side of the window for edge density
+    max_crowd: float = 0.6  # maximum share of edge pixels in it: photographs have more
+    max_points: int = 6000  # maximum edge points
+    neighbours: tuple[int, int] = (6, 48)  # the second point is drawn from these ranks of the nearest neighbours
+    num_drawn: int = 400  # outlines drawn per batch
+    max_batches: int = 6  # maximum batches
+    a_batch: int = 8  # outlines accepted per batch
+    near_px: float = 0.8  # maximum distance of an outline's points
+    along: float = 0.92  # minimum cosine between their normals and its own
+    least_points: int = 14  # minimum points of an outline
+    least_of_drawn: int = 8  # minimum points before the fit
+    level: float = 0.98  # minimum cosine of the normals of a horizontal or vertical line's points
+    least_of_level: int = 7  # minimum points of such a line
+    longest_radius_px: float = 5e6  # of a circle: a larger one is a line
+    least_radius_px: float = 3.0  # minimum radius of a circle
+    max_spread_px: float = 0.42  # maximum root mean square distance of an outline's points
+    least_bow_px: float = 1.0  # minimum sagitta of the visible part of a circle: flatter ones are lines
+    few_points: int = 30  # an outline with fewer points is no extended circle, unless it turns by `least_turn`
     least_turn: float = 0.9  # radians
-    max_curves: int = 48  # that are found
+    max_curves: int = 48  # maximum outlines
 
 
 FITTED = Fitted()
@@ -50,18 +50,18 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """A circle: middle (row, column) and radius, px; points [N, 2] of the picture that lie on it."""
+    """A circle: middle (row, column) and radius, px; points [N, 2] of the picture on the circle."""
 
     middle: np.ndarray
     radius: float
     points: np.ndarray
 
     def distance(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return how far places lie outside (px); less than 0 is inside."""
+        """Return the signed distance of points from the circle (px); negative inside."""
         return np.asarray(np.hypot(y - self.middle[0], x - self.middle[1]) - self.radius)
 
     def beyond(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return how far places lie beyond the ends of what is seen of the circle, px along it; 0 between its points."""
+        """Return the distance of points beyond the ends of the circle's visible part, px along it; 0 between its points."""
         seen = np.sort(np.arctan2(*(self.points - self.middle).T) % (2.0 * np.pi))
         gaps = np.diff(np.append(seen, seen[0] + 2.0 * np.pi))
         widest = int(gaps.argmax())
@@ -70,9 +70,9 @@ class Outline:
 
 
 def find_outlines(crop: np.ndarray, known: np.ndarray) -> list[Outline]:
-    """Return the outlines among the known pixels [h, w] of a picture [h, w, 3], float, 0..255: those that are seen most first.
+    """Return the outlines among the known pixels [h, w] of a picture [h, w, 3], float, 0..255, the most visible first.
 
-    The same pixels have the same outlines.
+    Deterministic.
     """
     points, normals = _edge_points(crop, known)
     rng = np.random.default_rng(len(points))
@@ -102,7 +102,7 @@ def find_outlines(crop: np.ndarray, known: np.ndarray) -> list[Outline]:
 
 
 def _lie_on(points: np.ndarray, normals: np.ndarray, middles: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Return which points [N, 2] with normals [N, 2] lie on circles [M]: [M, N]. Most are too far off to ask for the normal."""
+    """Return the mask [M, N] of points [N, 2] with normals [N, 2] on circles [M]; normals are checked for near points only."""
     down, right = (points[None, :, k] - middles[:, None, k] for k in (0, 1))
     lengths = np.sqrt(down * down + right * right)
     on = np.abs(lengths - radii[:, None]) <= FITTED.near_px
@@ -113,8 +113,7 @@ def _lie_on(points: np.ndarray, normals: np.ndarray, middles: np.ndarray, radii:
 
 
 def _edge_points(crop: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return places [N, 2] of the strongest slope across edges of the known pixels of [h, w, 3], finer than pixels, and their
-    normals [N, 2]."""
+    """Return subpixel positions [N, 2] of the steepest slopes at edges of the known pixels of [h, w, 3], and normals."""
     weight = np.maximum(ndimage.gaussian_filter(known.astype(np.float32), FITTED.edge_px), 1e-3)[:, :, None]
     smooth = ndimage.gaussian_filter(crop * known[:, :, None], (FITTED.edge_px, FITTED.edge_px, 0.0)) / weight
     gy, gx = np.gradient(smooth, axis=(0, 1))
@@ -138,8 +137,8 @@ def _edge_points(crop: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _level_lines(points: np.ndarray, normals: np.ndarray) -> list[Outline]:
-    """Return the level and upright lines among what is left of the points [N, 2]: of those a few points are enough, since most
-    of what is drawn has such sides."""
+    """Return the horizontal and vertical lines among the remaining points [N, 2]: few points suffice for them, since most
+    drawings have such sides."""
     found = []
     for axis in (0, 1):
         facing = np.abs(normals[:, axis]) >= FITTED.level
@@ -160,7 +159,7 @@ def _level_lines(points: np.ndarray, normals: np.ndarray) -> list[Outline]:
 
 
 def _draw_circles(points: np.ndarray, normals: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return middles [M, 2] and radii [M] of circles through a point, along its normal, and through a point nearby."""
+    """Return middles [M, 2] and radii [M] of circles through a point with its normal, and a second point nearby."""
     first = rng.integers(len(points), size=FITTED.num_drawn)
     _, nearest = cKDTree(points).query(points[first], k=FITTED.neighbours[1])
     second = nearest[np.arange(FITTED.num_drawn), rng.integers(*FITTED.neighbours, size=FITTED.num_drawn)]
@@ -173,7 +172,7 @@ def _draw_circles(points: np.ndarray, normals: np.ndarray, rng: np.random.Genera
 
 
 def _fitted(points: np.ndarray, normals: np.ndarray, on: np.ndarray, left: np.ndarray) -> tuple[Outline | None, np.ndarray]:
-    """Return the line or circle that fits the points that are on it, all that lie on that, and their mask [N]."""
+    """Return the line or circle fitted to the points in `on`, and the mask [N] of all points on it."""
     for _ in range(3):
         if on.sum() < FITTED.least_of_drawn:
             return None, on
@@ -191,7 +190,7 @@ def _fitted(points: np.ndarray, normals: np.ndarray, on: np.ndarray, left: np.nd
 
 
 def _simplest(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return middle and radius of the circle that fits points [N, 2] best, of a nearly endless one where a line does."""
+    """Return middle and radius of the best circle for points [N, 2], or of a nearly infinite circle if a line fits."""
     centre = points.mean(axis=0)
     offsets = points - centre
     _, _, axes = np.linalg.svd(offsets, full_matrices=False)

@@ -1,12 +1,12 @@
-"""Fills a hole in a photograph with patches of what is around it that agree with each other, from coarse to fine.
+"""Fills a hole in a photograph with mutually consistent patches of its surroundings, from coarse to fine.
 
-    match   each patch that touches the hole finds the known patch that is most like it
-    vote    patches over a pixel of the hole say its colour and how colours change to the next pixel, likely ones more
-    join    colours that change so from the hole's rim on: min sum (f_p - f_q - change_pq)^2 + FITTED.loyalty (f_p - colour_p)^2
+    match   each patch that touches the hole finds the most similar known patch
+    vote    patches over a pixel of the hole vote for its colour and its gradients, weighted by likelihood
+    join    colours with these gradients from the rim on: min sum (f_p - f_q - change_pq)^2 + FITTED.loyalty (f_p - colour_p)^2
 
-All are repeated at each size of the picture, from one at which the hole is a few pixels wide to its own. Knows pixels; no
-letters. Source: Wexler, Shechtman & Irani 2007 for the fill, Barnes et al. 2009 for the search by propagation and random trial,
-Darabi et al. 2012 for the join. Differs: all patches are updated at once, with the neighbours that they had before.
+All steps are repeated at each level of a pyramid, from a hole of a few pixels to full size. Knows pixels; no letters.
+Source: Wexler, Shechtman & Irani 2007 for the fill, Barnes et al. 2009 for the search by propagation and random trial,
+Darabi et al. 2012 for the join. Differs: all patches are updated at once, from their neighbours' previous sources.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from adcreative.lettering.erasing.holes import window_of
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_patches.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/erasing/test_patches.py`."""
 
-    radius_px: int = 3  # of a patch
-    max_hole_px: int = 250_000  # pixels: a larger hole is left to a quicker way
-    pad_widths: float = 2.0  # of the hole's parts: how far around it patches are looked for
-    least_pad_px: int = 40  # at least so far
-    coarse_px: float = 3.0  # half the width of a hole at the coarsest size
-    least_side_px: int = 24  # of the picture at the coarsest size
-    # fills, and searches in each: at the coarsest size, the next, all finer
+    radius_px: int = 3  # radius of a patch
+    max_hole_px: int = 250_000  # maximum pixels of a hole; a larger one is left to a faster method
+    pad_widths: float = 2.0  # of the hole's parts: margin in which patches are searched
+    least_pad_px: int = 40  # minimum of that margin
+    coarse_px: float = 3.0  # half the width of a hole at the coarsest level
+    least_side_px: int = 24  # minimum side of the picture at the coarsest level
+    # fills, and searches per fill: at the coarsest level, the next, all finer
     rounds: tuple[tuple[int, int], ...] = ((16, 4), (6, 3), (2, 2))
-    filled_share: float = 0.1  # that filled pixels count for of known ones, when patches are compared
-    asked_first: tuple[int, ...] = (2, 4, 8)  # parts of a patch after which one that differs by more already is given up
-    sharpness_percentile: float = 1.0  # of the patches' differences: what differs by more has little say
-    loyalty: float = 0.01  # weight of the colours that patches say, against the changes that they say
-    seed: int = 5  # of the search
+    filled_share: float = 0.1  # weight of filled pixels relative to known ones in comparisons of patches
+    asked_first: tuple[int, ...] = (2, 4, 8)  # parts of a patch after which a worse candidate is abandoned
+    sharpness_percentile: float = 1.0  # of the patches' differences: patches with larger differences have little weight
+    loyalty: float = 0.01  # weight of the voted colours relative to the voted gradients
+    seed: int = 5  # of the random search
     width_percentile: float = 98.0  # of the distances to a hole's edge: half its width
 
 
@@ -45,8 +45,7 @@ FITTED = Fitted()
 
 
 def fill_from_patches(image_u8: np.ndarray, hole: np.ndarray, keep_out: np.ndarray) -> np.ndarray | None:
-    """Return the picture [H, W, 3] with a hole [H, W] filled, all else bit for bit; None when there are no patches, or it would
-    take too long.
+    """Return the picture [H, W, 3] with a hole [H, W] filled, all else bit for bit; None without patches, or for a large hole.
 
     Args:
         keep_out: [H, W] pixels that may not be copied.
@@ -65,7 +64,7 @@ def fill_from_patches(image_u8: np.ndarray, hole: np.ndarray, keep_out: np.ndarr
 
 
 def _filled(picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> np.ndarray | None:
-    """Return a picture [h, w, 3] float32 with its hole [h, w] filled; None when there is nothing to take patches from."""
+    """Return a picture [h, w, 3] float32 with its hole [h, w] filled; None without any known patch."""
     sizes = [(picture, hole, barred)]
     while _half_width(sizes[-1][1]) > FITTED.coarse_px and min(sizes[-1][1].shape) >= 2 * FITTED.least_side_px:
         sizes.append(_halved(*sizes[-1]))
@@ -85,7 +84,7 @@ def _half_width(hole: np.ndarray) -> float:
 
 
 def _halved(picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return picture, hole and barred pixels at half the size; what is partly known has the mean of its known pixels."""
+    """Return picture, hole and barred pixels at half the size; a partly known pixel gets the mean of its known pixels."""
     height, width = -(-hole.shape[0] // 2) * 2, -(-hole.shape[1] // 2) * 2
     more = ((0, height - hole.shape[0]), (0, width - hole.shape[1]))
     known = np.pad(~hole, more, mode="edge").astype(np.float32)
@@ -102,7 +101,7 @@ def _halved(picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> tuple[
 
 
 def _first_guess(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Return the picture with each pixel of the hole as the known ones nearest to it."""
+    """Return the picture with each pixel of the hole set to the nearest known pixel."""
     nearest = ndimage.distance_transform_edt(hole, return_distances=False, return_indices=True)
     return np.where(hole[:, :, None], picture[tuple(nearest)], picture)
 
@@ -115,7 +114,7 @@ def _doubled(filled: np.ndarray, picture: np.ndarray, hole: np.ndarray) -> np.nd
 
 
 class _Level:
-    """The picture at one size. All places are flat indices of its pixels, framed by FITTED.radius_px pixels on each side."""
+    """One level of the pyramid. Positions are flat indices of its pixels, padded by FITTED.radius_px pixels on each side."""
 
     def __init__(self, picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> None:
         side, frame = 2 * FITTED.radius_px + 1, FITTED.radius_px
@@ -132,7 +131,7 @@ class _Level:
         self._own = np.flatnonzero(self._hole)
         self._weights = np.where(self._hole, FITTED.filled_share, 1.0).astype(np.float32).ravel()
         steps = range(-FITTED.radius_px, FITTED.radius_px + 1)
-        self._votes = {  # what a patch says a colour of, and a change to the right and down
+        self._votes = {  # offsets of a patch's votes for a colour, and for a gradient to the right and down
             0: [dy * self._row + dx for dy in steps for dx in steps],
             1: [dy * self._row + dx for dy in steps for dx in steps[:-1]],
             self._row: [dy * self._row + dx for dy in steps[:-1] for dx in steps],
@@ -141,8 +140,8 @@ class _Level:
         self._pairs, self._place, self._solver = self._joints()
 
     def _joints(self) -> tuple[list[tuple[np.ndarray, int]], np.ndarray, Any]:
-        """Return the pixels in the hole or before one in it, to the right and downward, with the step to that; the number of a
-        pixel of the hole, -1 outside; and what solves the equations of the join."""
+        """Return pairs of neighbouring pixels with at least one in the hole, as pixels and step (right, down); the index of
+        each pixel in the hole, -1 outside; and the solver of the join's equations."""
         place = np.full(self._hole.size, -1)
         place[self._own] = np.arange(len(self._own))
         flat, pairs = self._hole.ravel(), []
@@ -163,10 +162,10 @@ class _Level:
     def fill(
         self, start: np.ndarray, coarse: np.ndarray | None, fills: int, searches: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the picture filled from a first guess, and the source of each pixel [h, w, 2] (row, column) for the next size.
+        """Return the picture filled from a first guess, and each pixel's source [h, w, 2] (row, column) for the next level.
 
         Args:
-            coarse: the sources at half the size; None: random ones.
+            coarse: the sources at half the size; None: random sources.
         """
         frame = FITTED.radius_px
         framed = np.pad(start, ((frame, frame), (frame, frame), (0, 0)), mode="edge").reshape(-1, 3)
@@ -195,11 +194,11 @@ class _Level:
         return np.where(self._is_example[doubled], doubled, random)
 
     def _take(self, places: np.ndarray) -> np.ndarray:
-        """Return the pixels [N, 4] at places, the fourth channel 0: whole numbers of 16 bytes are copied soonest."""
+        """Return the pixels [N, 4] at positions, the fourth channel 0: aligned 16 bytes are copied fastest."""
         return np.asarray(self._pixels.view(np.complex128)[:, 0].take(places).view(np.float32).reshape(-1, 4))
 
     def _costs(self, sources: np.ndarray) -> np.ndarray:
-        """Return the weighted squared difference of each target's patch and its source's."""
+        """Return the weighted squared difference between each target's patch and its source's patch."""
         costs = np.zeros(len(sources), np.float32)
         for step in self._compared:
             costs += self._differences(self._targets + step, sources + step)
@@ -210,7 +209,7 @@ class _Level:
         return np.asarray(self._weights.take(at) * np.einsum("ij,ij->i", off, off))
 
     def _search(self, sources: np.ndarray, costs: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Try the sources of the neighbours, moved by as much, and random places nearer and nearer to the best one."""
+        """Try the shifted sources of the neighbours, and random positions in a shrinking radius around the best source."""
         for step in (1, -1, self._row, -self._row):
             beside = self._order[self._targets + step]
             sources, costs = self._better(sources, costs, np.where(beside >= 0, sources[beside] - step, sources))
@@ -225,7 +224,7 @@ class _Level:
         return sources, costs
 
     def _better(self, sources: np.ndarray, costs: np.ndarray, tried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the better of the current and the tried source patch for each pixel, with its cost."""
+        """Return the better of the current and the candidate source patch for each pixel, with its cost."""
         left = np.flatnonzero((tried != sources) & self._is_example.take(tried))
         at, new, best, sums = self._targets[left], tried[left], costs[left], np.zeros(len(left), np.float32)
         for num, step in enumerate(self._compared):
@@ -240,7 +239,7 @@ class _Level:
         return sources, costs
 
     def _vote(self, sources: np.ndarray, costs: np.ndarray) -> None:
-        """Fill the hole with what the patches over it say, joined to its rim."""
+        """Fill the hole with the votes of the patches over it, joined to its rim."""
         usual = max(float(np.percentile(costs, FITTED.sharpness_percentile)), 1.0)
         says, said_by = np.zeros(self._hole.size, np.float32), np.zeros(self._hole.size, np.intp)
         says[self._targets] = np.exp(-np.minimum(costs / usual, 30.0)).astype(np.float32) + 1e-9
@@ -250,10 +249,10 @@ class _Level:
         self._pixels[self._own, :3] = self._joined(colours, changes)
 
     def _mean_said(self, places: np.ndarray, to: int, said_by: np.ndarray, says: np.ndarray) -> np.ndarray:
-        """Return the mean [N, 3] of what patches say of places: their colour (to = 0), or its change to the pixel at `to`.
+        """Return the mean vote [N, 3] of patches for positions: their colour (to = 0), or its gradient to the pixel at `to`.
 
         Args:
-            said_by, says: of all pixels: the source of the patch around one, and its say, 0 where it touches no hole.
+            said_by, says: for all pixels: the source of the patch around it, and its weight, 0 outside the hole's patches.
         """
         above, below = np.zeros((len(places), 4), np.float32), np.zeros(len(places), np.float32)
         for step in self._votes[to]:
@@ -267,7 +266,7 @@ class _Level:
         return np.asarray(above[:, :3] / np.maximum(below, 1e-12)[:, None])
 
     def _joined(self, colours: np.ndarray, changes: list[np.ndarray]) -> np.ndarray:
-        """Return the colours [N, 3] of the hole that change from pixel to pixel as is said, beginning at the known ones."""
+        """Return the colours [N, 3] of the hole with the voted gradients, starting from the known pixels."""
         right_side = FITTED.loyalty * colours.astype(np.float64)
         for (pairs, step), change in zip(self._pairs, changes, strict=True):
             for here, there, sign in ((pairs, pairs + step, -1.0), (pairs + step, pairs, 1.0)):

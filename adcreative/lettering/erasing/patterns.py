@@ -1,6 +1,6 @@
-"""Puts back the spots of a pattern that lay behind letters: equal spots on a lattice, such as a grid of dots.
+"""Restores the spots of a pattern behind letters: equal spots on a lattice, such as a grid of dots.
 
-The spots that are seen whole give the lattice, by least squares, and what a spot looks like:
+Completely visible spots give the lattice, by least squares, and the appearance of a spot:
 
     place(i, j) = origin + i * first + j * second
 
@@ -17,20 +17,20 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_patterns.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/erasing/test_patterns.py`."""
 
-    reach_share: float = 0.3  # of the picture's shorter side: how far around a hole spots are looked at
-    ground_share: float = 0.05  # of that side: width of the median that tells spots from their ground
-    least_off: float = 6.0  # 0..255 by which a spot differs from its ground
-    min_area: int = 5  # pixels of a spot
-    same_area: float = 0.45  # share by which areas may differ
-    max_length: float = 1.7  # longest to shortest side of a spot
-    max_steps: int = 120  # between spots, the shortest, among which a lattice's are
-    min_spots: int = 10  # seen whole
-    max_miss: float = 0.12  # of a lattice's step, by which a spot may miss its place
-    min_hits: float = 0.85  # share of whole places that have a spot
-    level: float = 0.3  # slope of a step between spots of one row
-    same_step: float = 0.1  # share by which alike steps may differ
+    reach_share: float = 0.3  # of the picture's shorter side: margin around a hole in which spots are examined
+    ground_share: float = 0.05  # of that side: width of the median filter that separates spots from their ground
+    least_off: float = 6.0  # 0..255: minimum difference of a spot from its ground
+    min_area: int = 5  # minimum pixels of a spot
+    same_area: float = 0.45  # maximum relative difference of areas
+    max_length: float = 1.7  # maximum ratio of a spot's sides
+    max_steps: int = 120  # shortest steps between spots examined for the lattice
+    min_spots: int = 10  # minimum completely visible spots
+    max_miss: float = 0.12  # of a lattice's step: maximum offset of a spot from its lattice point
+    min_hits: float = 0.85  # minimum share of visible lattice points with a spot
+    level: float = 0.3  # maximum slope of a step between spots of one row
+    same_step: float = 0.1  # maximum relative difference of equal steps
 
 
 FITTED = Fitted()
@@ -38,13 +38,13 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class _Lattice:
-    """Where spots stand, px: origin [2], steps [2, 2] (rows: first, second), as row and column."""
+    """A lattice in px: origin [2], steps [2, 2] (rows: first, second), as row and column."""
 
     origin: np.ndarray
     steps: np.ndarray
 
     def places(self, height: int, width: int) -> np.ndarray:
-        """Return the places [N, 2] that lie in a window."""
+        """Return the lattice points [N, 2] inside a window."""
         corners = np.array([[0, 0], [0, width], [height, 0], [height, width]], float) - self.origin
         indices = corners @ np.linalg.inv(self.steps)
         low, high = np.floor(indices.min(axis=0)).astype(int), np.ceil(indices.max(axis=0)).astype(int)
@@ -58,7 +58,7 @@ def repeat_spots(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -
     """Return the picture [H, W, 3] with a pattern's spots drawn on the filled pixels of a mask [H, W], all else bit for bit.
 
     Args:
-        image_u8: the picture, the mask filled. keep_out: [H, W] what is no ground.
+        image_u8: the picture, with the mask filled. keep_out: [H, W] pixels that are not ground.
     """
     import cv2
 
@@ -80,7 +80,7 @@ def repeat_spots(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -
     places = [place for place in lattice.places(*hole.shape) if _around(place, half, hole.shape) is not None]
     whole = [place for place in places if not (hole | barred)[_around(place, half, hole.shape)].any()]
     num_hit = sum(bool((np.linalg.norm(centres - place, axis=1) < radius).any()) for place in whole)
-    num_bare = sum(not off[_around(place, half, hole.shape)].any() for place in whole)  # things lie on the others
+    num_bare = sum(not off[_around(place, half, hole.shape)].any() for place in whole)  # objects cover the others
     if num_hit < FITTED.min_hits * (num_hit + num_bare):
         return image_u8
     spot = _mean_spot(detail, centres, half)
@@ -98,7 +98,7 @@ def repeat_spots(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -
 
 
 def _around(place: np.ndarray, half: int, shape: tuple[int, ...]) -> tuple[slice, slice] | None:
-    """Return the square around a place, None where it leaves a window."""
+    """Return the square around a point, None for a point too close to the window's edge."""
     y, x = (int(np.floor(one + 0.5)) for one in place)
     if y < half or x < half or y + half >= shape[0] or x + half >= shape[1]:
         return None
@@ -106,7 +106,7 @@ def _around(place: np.ndarray, half: int, shape: tuple[int, ...]) -> tuple[slice
 
 
 def _find_spots(off: np.ndarray, barred: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the middles [N, 2] of equal round spots in a mask [h, w] that do not touch what is barred, and their radius."""
+    """Return the centres [N, 2] of equal round spots in a mask [h, w] away from barred pixels, and their radius."""
     labels, num = ndimage.label(off)
     areas = np.bincount(labels.ravel(), minlength=num + 1)
     cut_off = set(np.unique(labels[ndimage.binary_dilation(barred, iterations=2)]))
@@ -125,11 +125,11 @@ def _find_spots(off: np.ndarray, barred: np.ndarray) -> tuple[np.ndarray, float]
 
 
 def _find_lattice(centres: np.ndarray) -> _Lattice | None:
-    """Return the lattice on which nearly all of the middles [N, 2] stand; None when there is none."""
+    """Return the lattice with a point at nearly all centres [N, 2]; None without one."""
     steps = (centres[None] - centres[:, None]).reshape(-1, 2)
     steps = steps[(np.abs(steps).max(axis=1) > 1e-6)]
     is_level = np.abs(steps[:, 0]) <= FITTED.level * np.abs(steps[:, 1])
-    steps = steps[np.where(is_level, steps[:, 1], steps[:, 0]) > 0.0]  # one of each two opposite ones
+    steps = steps[np.where(is_level, steps[:, 1], steps[:, 0]) > 0.0]  # one of each pair of opposite steps
     lengths = np.linalg.norm(steps, axis=1)
     first = _usual_step(steps, lengths)
     across = np.abs(steps @ np.array([-first[1], first[0]])) > 0.5 * lengths * np.linalg.norm(first)
@@ -153,20 +153,20 @@ def _find_lattice(centres: np.ndarray) -> _Lattice | None:
 
 
 def _misses(centres: np.ndarray, origin: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Return how far middles [N, 2] stand from the nearest place of a lattice, px."""
+    """Return the distance of centres [N, 2] from the nearest lattice point, px."""
     indices = np.round((centres - origin) @ np.linalg.inv(basis))
     return np.asarray(np.linalg.norm(indices @ basis + origin - centres, axis=1))
 
 
 def _usual_step(steps: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return the most frequent of the shortest steps [N, 2] between spots, the mean of those like it."""
+    """Return the most frequent of the shortest steps [N, 2] between spots, averaged over similar steps."""
     short = steps[np.argsort(lengths)[: FITTED.max_steps]]
     like = np.linalg.norm(short[None] - short[:, None], axis=2) <= FITTED.same_step * np.linalg.norm(short, axis=1)[:, None]
     return np.asarray(short[like[int(like.sum(axis=1).argmax())]].mean(axis=0))
 
 
 def _mean_spot(detail: np.ndarray, centres: np.ndarray, half: int) -> np.ndarray:
-    """Return what spots look like [s, s, 3], less their ground, around their middle."""
+    """Return the mean appearance of spots [s, s, 3], less their ground, around their centres."""
     cuts = []
     for centre in centres:
         cut = _around(centre, half, detail.shape[:2])

@@ -1,10 +1,10 @@
-"""Soft shadows and glows that letters cast on their ground: found in a picture, taken off it, and cast by new letters.
+"""Soft shadows and glows of letters on their ground: detected in a picture, removed, and rendered for new letters.
 
     seen = ground (1 - strength s) + end strength s      s: the letters' coverage, shifted and blurred; end: black or white
 
-The ground of a photograph is not known, but its slopes do not know of the letters: the shadow is the one without which the
-slopes of the picture around the letters are least, by robust least squares. A hard shadow, the letters moved by whole pixels
-and not blurred, hides most of its edges behind them: it is the one that best parts darker from lighter pixels beside them.
+The ground of a photograph is unknown, but its slopes are independent of the letters: the best shadow minimizes the slopes of
+the picture around the letters once removed, by robust least squares. A hard shadow, the letters moved by whole pixels
+without blur, hides most of its edges behind the letters: the best one separates darker from lighter pixels next to them.
 Knows pixels and coverages; no fonts.
 """
 
@@ -22,45 +22,45 @@ from adcreative.lettering.reading.ink import luminance, measure_letters
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_shadows.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/erasing/test_shadows.py`."""
 
-    reach_share: float = 0.8  # of a line's height: how far from its letters a shadow is looked for
-    least_reach_px: int = 12  # at least so far
-    fitted_height_px: float = 40.0  # of lines: larger pictures are looked at smaller
-    # deviations of shadows that are tried, in heights of a line
+    reach_share: float = 0.8  # of a line's height: search radius of a shadow around its letters
+    least_reach_px: int = 12  # minimum of that radius
+    fitted_height_px: float = 40.0  # height of lines after downscaling larger pictures
+    # candidate deviations of shadows, in heights of a line
     blurs: tuple[float, ...] = (0.03, 0.045, 0.065, 0.09, 0.12, 0.155, 0.2, 0.26)
     max_shift: float = 0.3  # of a line's height
-    least_strength: float = 0.25  # 0..1: a fainter one is hardly seen, and may be the picture's own shade
+    least_strength: float = 0.25  # 0..1: a fainter shadow is hardly visible, and may be the picture's own shading
     max_strength: float = 0.95  # 0..1
-    # 0..255 by which a shadow changes the ground where it is fullest: less is the overshoot of compression
+    # 0..255: minimum change of the ground by a shadow: less is overshoot of compression
     least_seen: float = 8.0
-    near_px: int = 3  # pixels so near to letters are soft edges and compression's ringing
-    num_strips: int = 8  # of a text, which have to agree
-    least_sure: float = 4.0  # deviations of the strength's mean over them above nothing
-    hard_reach: float = 0.14  # of a line's height: how far a hard shadow is shifted at most
-    least_hard_px: int = 3  # at least looked for so far
-    num_hard: int = 12  # moves that are looked at closely
-    least_light: float = 4.0  # 0..255 below which light is mostly noise
-    least_parted: float = 0.5  # of the variance beside letters that a hard shadow explains
-    least_covered: float = 0.75  # of its pixels, that are at least half as dark as usual
-    same_colour: float = 26.0  # distance of colours in an opaque shadow, 0..255 a channel
-    num_colours: int = 4  # how many are tried
-    grey_off: float = 16.0  # 0..255 by which a black or white one may miss it and is taken
-    most_shade: float = 0.7  # of the pixels around letters that a shadow to one side covers
-    faintest: float = 0.006  # of a shadow: pixels that it covers less stay as they are
+    near_px: int = 3  # pixels closer to letters are soft edges and compression artifacts
+    num_strips: int = 8  # strips of a text, which have to agree
+    least_sure: float = 4.0  # minimum ratio of the mean strength over the strips to its deviation
+    hard_reach: float = 0.14  # of a line's height: maximum shift of a hard shadow
+    least_hard_px: int = 3  # minimum of that shift
+    num_hard: int = 12  # moves examined closely
+    least_light: float = 4.0  # 0..255: darker pixels are mostly noise
+    least_parted: float = 0.5  # minimum share of the variance next to letters explained by a hard shadow
+    least_covered: float = 0.75  # minimum share of its pixels at least half as dark as usual
+    same_colour: float = 26.0  # maximum distance of colours in an opaque shadow, 0..255 a channel
+    num_colours: int = 4  # candidate colours
+    grey_off: float = 16.0  # 0..255: maximum difference of a shadow from the black or white one that replaces it
+    most_shade: float = 0.7  # maximum share of the pixels around letters covered by a shadow to one side
+    faintest: float = 0.006  # pixels with less coverage by a shadow stay unchanged
     rounds: int = 6  # of Gauss-Newton
-    noise: float = 1.5  # deviation (0..255) that every pixel may have: slopes of dark ones' logarithms are mostly noise
-    light_ink: float = 0.18  # luminance of a middle grey: lighter letters cast shadows, darker ones glow
-    truncate: float = 3.0  # deviations of a blur
-    pad_share: float = 0.3  # of a line's height around it, in which letters are looked for
-    letter_coverage: float = 0.05  # 0..1 from which a pixel is a letter's
-    known_coverage: float = 0.02  # 0..1 of letters near, up to which ground is known
-    least_band: int = 64  # pixels beside letters that are enough
-    moved_coverage: float = 0.95  # 0..1 from which a pixel is all in the moved letters
-    start_strength: float = 0.3  # from which Gauss-Newton starts
-    most_step: float = 0.3  # of the strength in one round
-    end_strength: float = 0.02  # that the strength keeps at least
-    slope_spread: float = 1.5  # deviation of even noise's slopes, of their median
+    noise: float = 1.5  # deviation (0..255) of every pixel: slopes of dark pixels' logarithms are mostly noise
+    light_ink: float = 0.18  # luminance of a middle grey: lighter letters have shadows, darker letters have glows
+    truncate: float = 3.0  # truncation of a blur, in deviations
+    pad_share: float = 0.3  # of a line's height: margin in which letters are searched
+    letter_coverage: float = 0.05  # 0..1: minimum coverage of a letter's pixel
+    known_coverage: float = 0.02  # 0..1: maximum coverage of letters nearby for known ground
+    least_band: int = 64  # minimum pixels next to letters
+    moved_coverage: float = 0.95  # 0..1: minimum coverage of a pixel fully inside the moved letters
+    start_strength: float = 0.3  # initial value of Gauss-Newton
+    most_step: float = 0.3  # maximum change of the strength per round
+    end_strength: float = 0.02  # minimum of the strength
+    slope_spread: float = 1.5  # deviation of the slopes of uniform noise, relative to their median
 
 
 FITTED = Fitted()
@@ -68,8 +68,8 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class Shadow:
-    """A shadow of letters, or a glow around them: end 0 or 255, or the colour of an opaque one; strength 0..1, shift (down,
-    right) and deviation in px, 0 for a hard one, of which nothing can be lifted where it is opaque."""
+    """A shadow of letters, or a glow around them: end 0 or 255, or the colour of an opaque shadow; strength 0..1, shift (down,
+    right) and deviation in px, 0 for a hard shadow, which cannot be removed where opaque."""
 
     end: float | tuple[int, int, int]
     strength: float
@@ -81,15 +81,15 @@ class Shadow:
         return self.blur_px == 0.0
 
     def cover(self, coverage: np.ndarray) -> np.ndarray:
-        """Return how far the shadow of letters that cover [H, W] covers the picture [H, W]; where they stand, too."""
+        """Return the coverage [H, W] of the picture by the shadow of letters with coverage [H, W], also under them."""
         return self.strength * _soft(coverage, self.blur_px, self.shift_px)
 
     def cast(self, image_u8: np.ndarray, coverage: np.ndarray) -> np.ndarray:
-        """Return the picture [H, W, 3] with the shadow of letters that cover [H, W]."""
+        """Return the picture [H, W, 3] with the shadow of letters with coverage [H, W] added."""
         return self._mixed(image_u8, coverage, is_cast=True)
 
     def lift(self, image_u8: np.ndarray, coverage: np.ndarray) -> np.ndarray:
-        """Return the picture [H, W, 3] without the shadow of letters that cover [H, W]; where they stand it means nothing."""
+        """Return the picture [H, W, 3] with the shadow of letters with coverage [H, W] removed; undefined under the letters."""
         return self._mixed(image_u8, coverage, is_cast=False)
 
     def _mixed(self, image_u8: np.ndarray, coverage: np.ndarray, *, is_cast: bool) -> np.ndarray:
@@ -111,17 +111,17 @@ def _mix(values: np.ndarray, cover: np.ndarray, end: float | tuple[int, int, int
 
 
 def _soft(coverage: np.ndarray, blur_px: float, shift_px: tuple[float, float]) -> np.ndarray:
-    """Return letters' coverage [h, w] as their shadow has it."""
+    """Return letters' coverage [h, w], blurred and shifted like their shadow."""
     import cv2
 
-    half = int(np.ceil(FITTED.truncate * blur_px))  # 0 leaves it as it is
+    half = int(np.ceil(FITTED.truncate * blur_px))  # 0 leaves the coverage unchanged
     soft = cv2.GaussianBlur(coverage.astype(np.float32), (2 * half + 1,) * 2, blur_px, borderType=cv2.BORDER_CONSTANT)
     across = np.array([[1.0, 0.0, shift_px[1]], [0.0, 1.0, shift_px[0]]])
     return np.asarray(cv2.warpAffine(soft, across, soft.shape[::-1], flags=cv2.INTER_LINEAR))
 
 
 def _slopes(values: np.ndarray) -> np.ndarray:
-    """Return how values [h, w] rise down and right [2, h, w], as np.gradient does and in half of its time."""
+    """Return the slopes of values [h, w] down and right [2, h, w], equal to np.gradient in half of its time."""
     slopes = np.empty((2, *values.shape), values.dtype)
     for found, along in ((slopes[0], values), (slopes[1].T, values.T)):
         np.subtract(along[2:], along[:-2], out=found[1:-1])
@@ -131,7 +131,7 @@ def _slopes(values: np.ndarray) -> np.ndarray:
 
 
 def measure_coverage(image_u8: np.ndarray, block: TextBlock) -> np.ndarray:
-    """Return how far a block's letters cover the picture [H, W], 0..1."""
+    """Return the coverage of the picture [H, W] by a block's letters, 0..1."""
     coverage = np.zeros(image_u8.shape[:2], np.float32)
     for line in block.lines:
         ink = measure_letters(image_u8, line.box, pad=max(3.0, FITTED.pad_share * line.height))
@@ -141,7 +141,7 @@ def measure_coverage(image_u8: np.ndarray, block: TextBlock) -> np.ndarray:
 
 
 def find_shadow(image_u8: np.ndarray, block: TextBlock, coverage: np.ndarray) -> Shadow | None:
-    """Return the shadow that a block's letters, which cover [H, W], cast in the picture [H, W, 3]; None when they have none."""
+    """Return the shadow of a block's letters with coverage [H, W] in the picture [H, W, 3]; None without one."""
     import cv2
 
     height_px = float(np.median([line.height for line in block.lines]))
@@ -173,11 +173,11 @@ def find_shadow(image_u8: np.ndarray, block: TextBlock, coverage: np.ndarray) ->
 
 
 def _find_hard(light: np.ndarray, moves: _Moves, end: float) -> Shadow | None:
-    """Return the hard shadow of letters that may be moved so; None when they have none.
+    """Return the hard shadow of letters among these moves; None without one.
 
         -log light = -log(1 - strength) (letters moved by (dy, dx)) + ground,      the move with the largest R^2
 
-    Both sides less their means around, so that it is held against the ground next to it.
+    Both sides are centred by local means, so that the shadow is compared with the ground next to it.
 
     Args:
         light: [h, w] |end - seen|, above 0.
@@ -197,13 +197,13 @@ def _find_hard(light: np.ndarray, moves: _Moves, end: float) -> Shadow | None:
 
 
 def _find_coloured(crop: np.ndarray, moves: _Moves, grey: Shadow | None) -> Shadow | None:
-    """Return the opaque hard shadow, of one colour, of letters that may be moved so; None when they have none.
+    """Return the opaque hard shadow of one colour among these moves; None without one.
 
-    It is told as a grey one is, by which pixels beside letters have one of their most frequent colours.
+    Detection as for a grey shadow, on the mask of pixels next to letters with one of their most frequent colours.
 
     Args:
-        crop: [h, w, 3] the picture. grey: the hard shadow of black or white that was found there; None: none. What it explains
-            is left to it.
+        crop: [h, w, 3] the picture. grey: the black or white hard shadow found before, None without one; pixels explained
+            by it stay with it.
     """
     if not moves.is_enough:
         return None
@@ -229,7 +229,7 @@ def _find_coloured(crop: np.ndarray, moves: _Moves, grey: Shadow | None) -> Shad
 
 
 def _frequent(colours: np.ndarray) -> np.ndarray:
-    """Return the most frequent of colours [N, 3], as many as FITTED.num_colours, the most frequent first."""
+    """Return the most frequent of colours [N, 3], at most FITTED.num_colours, the most frequent first."""
     from PIL import Image
 
     reduced = Image.fromarray(colours[None].astype(np.uint8)).quantize(2 * FITTED.num_colours)
@@ -239,7 +239,7 @@ def _frequent(colours: np.ndarray) -> np.ndarray:
 
 
 class _Moves:
-    """The whole-pixel moves that a hard shadow of letters [h, w], `height_px` high, may have. band [h, w]: beside letters."""
+    """The whole-pixel moves of a hard shadow of letters [h, w] of height `height_px`. band [h, w]: next to letters."""
 
     def __init__(self, letters: np.ndarray, height_px: float) -> None:
         self._reach = max(FITTED.least_hard_px, round(FITTED.hard_reach * height_px))
@@ -251,12 +251,12 @@ class _Moves:
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are pixels enough beside the letters."""
+        """Whether the letters have enough pixels next to them."""
         return len(self._weight) >= FITTED.least_band
 
     def find(self, values: np.ndarray) -> tuple[tuple[int, int], np.ndarray, np.ndarray, np.ndarray]:
-        """Return the move (down, right) that best parts values [h, w] beside the letters; which of these pixels it covers, and
-        the values and the moved letters there, less their means around [N]."""
+        """Return the move (down, right) that best separates values [h, w] next to the letters; the mask of these pixels under
+        the moved letters; and the centred values and moved letters there [N]."""
         seen = self._centred(values)
         steps = range(-self._reach, self._reach + 1)
         moves = [(dy, dx) for dy in steps for dx in steps if dy or dx]
@@ -266,7 +266,7 @@ class _Moves:
 
     @staticmethod
     def parted(seen: np.ndarray, values: np.ndarray) -> float:
-        """Return how much of what is seen values explain, squared; 0 where they go the other way."""
+        """Return the sum of squares of `seen` explained by values; 0 for a negative correlation."""
         along = float(seen @ values)
         return max(along, 0.0) ** 2 / max(float(values @ values), 1e-6)
 
@@ -275,7 +275,7 @@ class _Moves:
         return self._framed[top : top + self._shape[0], left : left + self._shape[1]]
 
     def _centred_letters(self, shift: tuple[int, int]) -> np.ndarray:
-        """Return the moved letters, centred; kept, since a colour is looked for under much the same moves as another."""
+        """Return the moved letters, centred; cached, since different colours need mostly the same moves."""
         if shift not in self._kept:
             self._kept[shift] = self._centred(self._moved(shift))
         return self._kept[shift]
@@ -292,11 +292,11 @@ def _near(values: np.ndarray, reach: int) -> np.ndarray:
 
 
 class _Slopes:
-    """The slopes of what is seen, log |end - seen|, at the pixels that are no letters: seen [N] down and then right, and the
-    scale [N] of what they usually are.
+    """The slopes of the observed log |end - seen| at pixels outside letters: seen [N] down and then right, and their usual
+    scale [N].
 
     Args:
-        light: [h, w] |end - seen|, above 0. known: [h, w] the pixels that are no letters.
+        light: [h, w] |end - seen|, above 0. known: [h, w] mask of pixels outside letters.
     """
 
     def __init__(self, light: np.ndarray, known: np.ndarray) -> None:
@@ -313,9 +313,9 @@ class _Slopes:
 
 
 class _Trial:
-    """The strength and the shift of a shadow of given deviation: Gauss-Newton with weights that edges of things hardly have.
+    """The strength and shift of a shadow with a given deviation: Gauss-Newton with weights that are small at edges of objects.
 
-    slopes(log |end - seen|) = slopes(log(1 - strength s)) + slopes of the ground, as little as can be
+    slopes(log |end - seen|) = slopes(log(1 - strength s)) + slopes of the ground, which are minimized
     """
 
     def __init__(self, ground: _Slopes, letters: np.ndarray, blur: float, max_shift: float) -> None:
@@ -333,7 +333,7 @@ class _Trial:
         self.cost = float(np.log1p((self._linear()[0] / self._scale) ** 2).sum())
 
     def _linear(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is left [N] of the known slopes and its terms [3, N]: of the strength, the shift down and right."""
+        """Return the residual [N] of the known slopes and its derivatives [3, N]: by strength, shift down and shift right."""
         soft = _soft(self._letters, self.blur, (float(self.shift[0]), float(self.shift[1])))
         light = 1.0 - self.strength * soft
         moved = [self.strength * one / light for one in _slopes(soft)]
@@ -341,9 +341,9 @@ class _Trial:
         return self._ground.seen - self._ground.of(np.log(light)), np.stack([self._ground.of(one) for one in terms])
 
     def sureness(self) -> float:
-        """Return how sure the strength is: the mean of what strips of the text have each by themselves, in deviations of it.
+        """Return the certainty of the strength: its mean over strips of the text, in deviations of that mean.
 
-        A strip counts as much as it has of the shadow.
+        Each strip is weighted by its share of the shadow.
         """
         residual, terms = self._linear()
         weight = 1.0 / (1.0 + (residual / self._scale) ** 2)

@@ -1,4 +1,4 @@
-"""Whether a hole that was filled in a picture shows: its texture is weaker there than around it. Knows pixels and masks."""
+"""Detects a visible filled hole in a picture by its weaker texture. Knows pixels and masks."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from adcreative.lettering.erasing.holes import window_of
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_smears.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/erasing/test_smears.py`."""
 
-    tiles: int = 4  # along a hole's height: so high are the pieces that are looked at
-    least_texture: float = 4.0  # mean step of light, 0..255: what is calmer than this is filled without a trace
-    even: float = 0.5  # of the middle texture around: what its calmest tenth has at least, where a hole can show
-    weak: float = 0.55  # of the middle texture around: a piece of a hole that has less shows
-    weak_part: float = 0.25  # of a hole's pieces, beyond what is so weak around it
-    percentiles: tuple[float, float] = (10.0, 50.0)  # of the texture around: its calmest tenth, and its middle
+    tiles: int = 4  # per hole height: the hole is examined in tiles of this height
+    least_texture: float = 4.0  # mean step of light, 0..255: smoother surroundings hide a filled hole
+    even: float = 0.5  # minimum ratio of 10th percentile to median of the surrounding texture, for which a hole can show
+    weak: float = 0.55  # of the median of the surrounding texture: a tile with less texture shows
+    weak_part: float = 0.25  # maximum share of such tiles in a hole, beyond their share in the surroundings
+    percentiles: tuple[float, float] = (10.0, 50.0)  # of the surrounding texture: its smooth tenth, and its median
 
 
 FITTED = Fitted()
 
 
 def is_smeared(filled_u8: np.ndarray, mask: np.ndarray) -> bool:
-    """Return whether a filled hole, mask [H, W], shows in a picture [H, W, 3] as a smear in an even texture, such as gravel."""
+    """Return whether a filled hole, mask [H, W], shows in a picture [H, W, 3] as a smear in a uniform texture, as in gravel."""
     window = window_of(mask)
     if window is None:
         return False

@@ -1,11 +1,11 @@
-"""Fills holes in drawn grounds: a few even tones, whose outlines go on behind letters as the smooth curves that they are.
+"""Fills holes in drawn grounds of a few uniform tones, whose outlines are continued behind letters as smooth curves.
 
-At the nodes of a grid the known pixels around are sorted by tone, once the ground's slope is off; a polynomial of the place
-tells the tones apart, and so draws the outline through the hole. Neighbouring nodes are blended:
+At the nodes of a grid the known pixels nearby are classified by tone, after removal of the ground's slope; a polynomial of
+the position separates the tones, and so draws the outline through the hole. Neighbouring nodes are blended:
 
     tone(x, y) = argmax over tones t of  w_t . (1, x, y, x^2, xy, y^2, ...)      w_t: ridge logistic regression on known pixels,
                                                                                  each weighed by its nearness to the node
-What no such curve explains, such as a photograph or a pattern, is left to the filling with patches. Knows pixels; no letters.
+Grounds without such curves, such as a photograph or a pattern, are left to the filling with patches. Knows pixels; no letters.
 Source: Cleveland & Devlin 1988 for the local regression.
 """
 
@@ -21,38 +21,38 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/erasing/test_tones.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/erasing/test_tones.py`."""
 
-    step_share: float = 0.16  # of the hole's height: distance of the nodes
-    least_step_px: int = 6  # at least so far
+    step_share: float = 0.16  # of the hole's height: spacing of the nodes
+    least_step_px: int = 6  # minimum of that spacing
     reach_steps: float = 1.8  # deviation of a node's weights, in steps
-    window_reaches: float = 2.3  # half its window, in such deviations
-    usual_reach_px: float = 11.0  # of larger reaches only some pixels are asked
-    max_tones: int = 4  # of a window
-    degrees: tuple[int, ...] = (1, 2, 3)  # of the curves that part two tones
-    span_px: int = 4  # over which the slope is measured
-    max_slope: float = 2.0  # difference (0..255) above which an edge lies between
-    noise_px: float = 0.9  # deviation of the blur under which tones are told apart
-    spread: float = 3.5  # distance of colours by which most of a tone's pixels may miss it: compression
-    spread_percentile: float = 80.0  # of them that count
-    spot_px: int = 4  # pixels that miss their tone in squares of this side: a tone of its own
-    max_spots: int = 8  # so many of them are allowed
-    least_tones: float = 5.0  # distance of two tones: less is noise
-    min_share: float = 0.02  # of the pixels around that a tone has
-    min_pixels: int = 12  # that a tone has
-    max_wrong: float = 0.015  # share of the pixels around that the curves may put into another tone
-    ridge: float = 3e-6  # weight by which the curves' terms are kept small
-    rounds: int = 10  # of each fit
-    fine: int = 3  # points across a pixel at which the outline is asked, so that its edge is soft
-    ringing_px: int = 8  # how far from strokes compression shows
-    least_ringing: float = 1.5  # 0..255 by which it shows at least
-    max_ringing: float = 12.0  # 0..255 by which it shows at most
-    probed: int = 12  # nodes that are looked at first
-    sampled: int = 800  # pixels of which the tones are sought
-    least_weight: float = 0.3  # of the nodes around a pixel that must have an answer
-    max_doubt: float = 2.5  # deviation (0..255) of what neighbouring nodes say: beyond it no outline is sure
-    doubt_px: int = 3  # side of the squares in which that is looked at
-    ends: tuple[float, float] = (0.01, 0.99)  # quantiles between which the first tones are laid
+    window_reaches: float = 2.3  # half the node's window, in such deviations
+    usual_reach_px: float = 11.0  # larger windows are subsampled
+    max_tones: int = 4  # maximum tones of a window
+    degrees: tuple[int, ...] = (1, 2, 3)  # degrees of the curves between two tones
+    span_px: int = 4  # distance for measuring the slope
+    max_slope: float = 2.0  # maximum difference (0..255) over that distance: more is an edge
+    noise_px: float = 0.9  # deviation of the blur before the classification of tones
+    spread: float = 3.5  # maximum distance of colours of most pixels from their tone: compression
+    spread_percentile: float = 80.0  # percentile of the pixels for that test
+    spot_px: int = 4  # pixels that differ from their tone in whole squares of this side are a tone of their own
+    max_spots: int = 8  # maximum number of such pixels
+    least_tones: float = 5.0  # minimum distance of two tones: less is noise
+    min_share: float = 0.02  # minimum share of a tone in the pixels around
+    min_pixels: int = 12  # minimum pixels of a tone
+    max_wrong: float = 0.015  # maximum share of the pixels around classified wrongly by the curves
+    ridge: float = 3e-6  # weight of the ridge penalty
+    rounds: int = 10  # iterations of each fit
+    fine: int = 3  # samples per pixel and axis, for soft edges
+    ringing_px: int = 8  # distance from strokes within which compression artifacts show
+    least_ringing: float = 1.5  # 0..255: minimum of the artifacts
+    max_ringing: float = 12.0  # 0..255: maximum of the artifacts
+    probed: int = 12  # nodes examined first
+    sampled: int = 800  # pixels sampled for the search of tones
+    least_weight: float = 0.3  # minimum weight of nodes with an answer around a pixel
+    max_doubt: float = 2.5  # maximum deviation (0..255) between neighbouring nodes: beyond, no outline is certain
+    doubt_px: int = 3  # side of the squares for that test
+    ends: tuple[float, float] = (0.01, 0.99)  # quantiles between which the initial tones are spread
 
 
 FITTED = Fitted()
@@ -63,9 +63,9 @@ Node = tuple[int, int]  # row, column
 
 @dataclass(frozen=True, kw_only=True)
 class _Ground:
-    """A drawn ground around a node at `place` (row, column). centres [T, 3]: its tones there; slope [2, 3]: a pixel's.
+    """A drawn ground around a node at `place` (row, column). centres [T, 3]: its tones there; slope [2, 3]: per pixel.
 
-    weights [T, F] of the polynomial of that degree, in `scale` px; None for a single tone.
+    weights [T, F] of the polynomial of degree `degree`, in units of `scale` px; None for a single tone.
     """
 
     place: tuple[float, float]
@@ -76,14 +76,14 @@ class _Ground:
     weights: np.ndarray | None = None
 
     def tones_at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return the index of the tone at places of the picture, px."""
+        """Return the index of the tone at positions of the picture, px."""
         if self.weights is None:
             return np.zeros(y.shape, int)
         terms = _terms((y - self.place[0]) / self.scale, (x - self.place[1]) / self.scale, self.degree)
         return np.asarray((terms @ self.weights.T).argmax(axis=-1))
 
     def colours_at(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the colours [N, 3] of pixels, the outlines' edges soft, and whether an outline is near [N]."""
+        """Return the colours [N, 3] of pixels, with antialiased outlines, and whether an outline is near [N]."""
         shares, near = np.zeros((len(y), len(self.centres))), np.zeros(len(y), bool)
         if self.weights is None:
             shares[:] = 1.0
@@ -97,19 +97,19 @@ class _Ground:
         return shares @ self.centres + sloped, near
 
     def is_near_outline(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return which pixels [N] lie within two pixels of an outline."""
+        """Return the mask [N] of pixels within two pixels of an outline."""
         here = self.tones_at(y, x)
         places = [(dy, dx) for dy in (-2.0, 0.0, 2.0) for dx in (-2.0, 0.0, 2.0) if dy or dx]
         return np.any([self.tones_at(y + dy, x + dx) != here for dy, dx in places], axis=0)
 
 
 def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fill what of a mask [H, W] lies on a drawn ground, and smooth the ringing of compression around it.
+    """Fill the part of a mask [H, W] on drawn grounds, and smooth the compression artifacts around it.
 
     Args:
-        image_u8: [H, W, 3]. keep_out: [H, W] what is no ground.
+        image_u8: [H, W, 3]. keep_out: [H, W] pixels that are not ground.
     Returns:
-        the picture, and the mask [H, W] of the pixels that were replaced; those on other grounds are not in it.
+        the picture, and the mask [H, W] of the replaced pixels, without pixels on other grounds.
     """
     out, done = image_u8.copy(), np.zeros_like(mask)
     if not mask.any():
@@ -148,9 +148,9 @@ def continue_tones(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray)
 
 
 def share_drawn(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) -> float:
-    """Return which share of a few places around a mask [H, W] lies on a drawn ground, 0..1; arguments as of `continue_tones`.
+    """Return the share of a few nodes around a mask [H, W] on a drawn ground, 0..1; arguments as of `continue_tones`.
 
-    On photographs hardly any does, on drawn grounds nearly all, or a third where more than two tones meet, as between rays.
+    Near 0 on photographs, near 1 on drawn grounds, or a third where more than two tones meet, as between rays.
     """
     if not mask.any():
         return 0.0
@@ -161,7 +161,7 @@ def share_drawn(image_u8: np.ndarray, mask: np.ndarray, keep_out: np.ndarray) ->
 def _grid(
     image_u8: np.ndarray, mask: np.ndarray, known: np.ndarray
 ) -> tuple[list[Node], int, Callable[[Node], _Ground | None]]:
-    """Return the nodes around a mask [H, W] that is not empty, their distance (px), and what finds the ground at one."""
+    """Return the nodes around a non-empty mask [H, W], their spacing (px), and a function that fits the ground at a node."""
     labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     heights = [part[0].stop - part[0].start for part in ndimage.find_objects(labels)]
     step = max(FITTED.least_step_px, round(FITTED.step_share * float(np.median(heights))))
@@ -180,12 +180,12 @@ def _probed(nodes: Sequence[Node]) -> Sequence[Node]:
 
 
 def _count_drawn(nodes: Sequence[Node], find_ground: Callable[[Node], _Ground | None]) -> int:
-    """Return how many of a few of the nodes lie on a drawn ground."""
+    """Return the number of nodes on a drawn ground, of a few of the nodes."""
     return sum(find_ground(node) is not None for node in _probed(nodes))
 
 
 def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: Node, reach: float) -> _Ground | None:
-    """Return the drawn ground that explains the known pixels around a node; None when none does."""
+    """Return the drawn ground that explains the known pixels around a node; None without one."""
     half = round(FITTED.window_reaches * reach)
     window = (slice(max(0, place[0] - half), max(0, place[0] + half)), slice(max(0, place[1] - half), max(0, place[1] + half)))
     crop, ground = image_u8[window].astype(np.float64), known[window]
@@ -224,7 +224,7 @@ def _find_ground(image_u8: np.ndarray, known: np.ndarray, place: Node, reach: fl
 
 
 def _smooth(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return known values [h, w, 3] with less noise, no unknown one mixed in."""
+    """Return known values [h, w, 3] denoised without unknown values."""
     weight = ndimage.gaussian_filter(known.astype(float), FITTED.noise_px)[:, :, None]
     return np.asarray(
         ndimage.gaussian_filter(values * known[:, :, None], (FITTED.noise_px, FITTED.noise_px, 0.0)) / np.maximum(weight, 1e-3)
@@ -232,13 +232,13 @@ def _smooth(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _nearest_known(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return values [h, w] with those of unknown pixels taken from the nearest known one."""
+    """Return values [h, w] with unknown pixels replaced by the nearest known pixel."""
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return np.asarray(values[tuple(nearest)])
 
 
 def _slope(crop: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return by how much the ground rises from pixel to pixel, down and right [2, 3]; steps at edges are left out."""
+    """Return the ground's slope per pixel, down and right [2, 3], without steps at edges."""
     slope, span = np.zeros((2, 3)), FITTED.span_px
     for axis in (0, 1):
         far = crop[span:] - crop[:-span] if axis == 0 else crop[:, span:] - crop[:, :-span]
@@ -250,24 +250,24 @@ def _slope(crop: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _largest(values: np.ndarray) -> np.ndarray:
-    """Return the largest of three channels [..., 3]; three whole planes are compared sooner than many triples."""
+    """Return the largest of three channels [..., 3]; faster by planes than by triples."""
     return np.asarray(np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2]))
 
 
 def _mean_rows(values: np.ndarray) -> np.ndarray:
-    """Return the means of three channels [N, 3], summed from first to last as `mean(axis=0)` does, which asks for each row."""
+    """Return the means of three channels [N, 3], summed in the order of `mean(axis=0)`, which loops over rows."""
     return np.array([np.cumsum(values[:, k])[-1] / len(values) for k in range(values.shape[1])])
 
 
 def _medians(values: np.ndarray) -> np.ndarray:
-    """Return the medians of three channels [N, 3]: `np.median` of their columns, which it is slow to sort."""
+    """Return the medians of three channels [N, 3], equal to `np.median` of the columns, but faster."""
     low, high = (len(values) - 1) // 2, len(values) // 2
     ordered = np.partition(values.T, (low, high), axis=1)
     return np.asarray((ordered[:, low] + ordered[:, high]) / 2)
 
 
 def _nearest(values: np.ndarray, middles: np.ndarray) -> np.ndarray:
-    """Return the index of the middle [M] that is nearest to each value [N]; few middles are compared one after another."""
+    """Return the index of the nearest of the middles [M] for each value [N], by a loop over the few middles."""
     nearest, least = np.zeros(len(values), np.intp), np.abs(values - middles[0])
     for k in range(1, len(middles)):
         distance = np.abs(values - middles[k])
@@ -277,13 +277,13 @@ def _nearest(values: np.ndarray, middles: np.ndarray) -> np.ndarray:
 
 
 def _lengths(values: np.ndarray) -> np.ndarray:
-    """Return the Euclidean lengths of vectors [..., 3]; as `_largest`."""
+    """Return the Euclidean lengths of vectors [..., 3]; by planes, as `_largest`."""
     red, green, blue = values[..., 0], values[..., 1], values[..., 2]
     return np.asarray(np.sqrt(red * red + green * green + blue * blue))
 
 
 def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
-    """Return the fewest tones [T, 3] that the calm pixels of a window [h, w, 3] have; None when they are no few even tones."""
+    """Return the fewest tones [T, 3] of the smooth pixels of a window [h, w, 3]; None without a few uniform tones."""
     pixels, missed = detail[calm], np.zeros_like(calm)
     middle = _medians(pixels)
     _, axes = np.linalg.eigh(np.cov((pixels - middle).T))
@@ -314,7 +314,7 @@ def _find_tones(detail: np.ndarray, calm: np.ndarray) -> np.ndarray | None:
 
 
 def _count_spots(missed: np.ndarray) -> int:
-    """Return how many pixels of a mask [h, w] lie in squares of FITTED.spot_px that it covers wholly."""
+    """Return the number of pixels of a mask [h, w] in squares of FITTED.spot_px inside the mask."""
     whole = missed
     for axis in (0, 1):
         size = whole.shape[axis] - FITTED.spot_px + 1
@@ -327,12 +327,12 @@ def _count_spots(missed: np.ndarray) -> int:
 
 
 def _terms(y: np.ndarray, x: np.ndarray, degree: int) -> np.ndarray:
-    """Return the powers [..., F] of places."""
+    """Return the monomials [..., F] of positions."""
     return np.stack([x**i * y**j for i in range(degree + 1) for j in range(degree + 1 - i)], axis=-1)
 
 
 def _separate(terms: np.ndarray, tones: np.ndarray, nearness: np.ndarray, num: int) -> np.ndarray:
-    """Return weights [T, F] that tell each tone from all others: ridge logistic regression by Newton's method."""
+    """Return weights [T, F] that separate each tone from all others: ridge logistic regression by Newton's method."""
     weights = np.zeros((num, terms.shape[1]))
     ridge = FITTED.ridge * float(nearness.sum()) * np.eye(terms.shape[1])
     for tone in range(num):

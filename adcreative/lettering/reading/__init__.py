@@ -1,1 +1,1 @@
-"""Reads the words of a picture: lines (reader), blocks (blocks), what each is for (roles), and their ink (ink)."""
+"""Reads the words of a picture: lines (reader), blocks (blocks), roles of blocks (roles), and their ink (ink)."""

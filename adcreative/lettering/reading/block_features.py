@@ -1,6 +1,6 @@
-"""Rows of numbers for the models that join lines and name roles: geometry, ink, plate and words of lines, pairs and blocks.
+"""Features for the models that join lines and name roles: geometry, ink, plate and words of lines, pairs and blocks.
 
-Lengths are told in heights of capitals or as shares of the picture, so that its size does not matter. Knows no models.
+Lengths are in heights of capitals or shares of the picture, so that its size does not matter. Independent of models.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ BLOCK_FEATURES = (
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file: what drawn and real ads of the working half (`tests/real`) have seldom is cut off."""
+    """Constants of this module, set so that rare cases in drawn and real ads of the working half (`tests/real`) are cut off."""
 
-    reach: float = 2.6  # heights of capitals between two lines that may be of one block
-    far: float = 12.0  # heights of capitals between blocks: more is no more telling
-    plain: float = 3.0  # 0..255: grounds are no rougher where only compression is to be seen
-    most_tilt_deg: float = 20.0  # between lines that may be of one block
-    level_deg: float = 2.0  # a line's angle is not known better
-    same_edge: float = 0.03  # of the picture's width: edges that are nearer are one
-    # chosen by hand from here on; how was not noted
-    least_large: float = 0.35  # of the larger of two lines, that sets how far they may be apart
-    one_plate: float = 0.8  # share of one plate in the other, of two that are one
-    most_apart: float = 20.0  # heights of capitals between edges: more is no more telling
-    most_pieces: int = 40  # lines of a picture, that are counted
-    most_letters: int = 20  # of a text, that are counted
-    wordy: int = 6  # letters of a text that says something
-    most_blocks: int = 30  # of a picture, that are counted
-    most_aligned: int = 8  # blocks on one edge, that are counted
-    larger: float = 1.05  # ratio of heights, of a text that is larger
-    long: int = 6  # letters of a phrase
-    far_tilt_deg: float = 45.0  # more is no more telling
-    same_colour: float = 60.0  # distance of colours, 0..255 a channel, of blocks of one colour
-    slack: float = 0.3  # of a block's height, that a neighbour may overlap
-    no_next: float = 10.0  # heights of capitals to the next line: no more is counted
+    reach: float = 2.6  # heights of capitals: maximum distance of two lines in one block
+    far: float = 12.0  # heights of capitals: distances between blocks are clipped here
+    plain: float = 3.0  # 0..255: roughness up to this is compression noise, and counts as 0
+    most_tilt_deg: float = 20.0  # maximum angle between lines in one block
+    level_deg: float = 2.0  # accuracy of a line's angle
+    same_edge: float = 0.03  # of the picture's width: maximum distance of equal edges
+    # chosen by hand from here on; the method was not recorded
+    least_large: float = 0.35  # of the larger line: minimum height for the maximum distance
+    one_plate: float = 0.8  # minimum overlap, as share of one plate, of two detections of one plate
+    most_apart: float = 20.0  # heights of capitals: distances between edges are clipped here
+    most_pieces: int = 40  # lines of a picture: clipped here
+    most_letters: int = 20  # letters of a text: clipped here
+    wordy: int = 6  # minimum letters of a text with content
+    most_blocks: int = 30  # blocks of a picture: clipped here
+    most_aligned: int = 8  # blocks aligned on one edge: clipped here
+    larger: float = 1.05  # minimum ratio of heights for a larger text
+    long: int = 6  # minimum letters of a phrase
+    far_tilt_deg: float = 45.0  # angles are clipped here
+    same_colour: float = 60.0  # maximum distance of equal colours, 0..255 a channel
+    slack: float = 0.3  # of a block's height: maximum overlap of neighbours
+    no_next: float = 10.0  # heights of capitals: distances to the next line are clipped here
 
 
 FITTED = Fitted()
@@ -69,11 +69,11 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """What is known of a line, or of a block's lines together.
+    """The measurements of a line, or of a whole block.
 
-    text: lines parted by line breaks. box: in px. cap_px: height of capitals. ink, ground: RGB 0..255. contrast: 1..21.
-    roughness: of the ground, 0..255. plate: box of the coloured shape below, None without. num_lines: of a block. evenness: the
-    lowest line's height by the highest's, 0..1. stroke_px: width of its letters' strokes, 0 where it is not known.
+    text: lines separated by line breaks. box: in px. cap_px: height of capitals. ink, ground: RGB 0..255. contrast: 1..21.
+    roughness: of the ground, 0..255. plate: box of the coloured shape behind, None without. num_lines: of a block. evenness:
+    ratio of the lowest to the highest line, 0..1. stroke_px: width of the letters' strokes, 0 if unknown.
     """
 
     text: str
@@ -92,22 +92,22 @@ class Piece:
 
     @property
     def weight(self) -> float:
-        """Width of its letters' strokes in heights of capitals."""
+        """Width of the letters' strokes in heights of capitals."""
         return self.stroke_px / max(self.cap_px, 1.0)
 
     @property
     def letter_width(self) -> float:
-        """Mean width of a letter of its longest line in heights of capitals."""
+        """Mean width of a letter of the longest line in heights of capitals."""
         num = max(len(line) for line in self.text.split("\n"))
         return (self.box[2] - self.box[0]) / max(num, 1) / max(self.cap_px, 1.0)
 
     def marked(self) -> np.ndarray:
-        """Return the MARKS of its text."""
+        """Return the MARKS of the text."""
         return self.marks if len(self.marks) else mark_words(self.text)
 
 
 def find_pairs(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
-    """Return pairs of lines (upper or left one first) that stand near enough to be of one block."""
+    """Return pairs of lines (upper or left one first) close enough to be in one block."""
     order = sorted(range(len(pieces)), key=lambda place: (pieces[place].box[1], pieces[place].box[0]))
     pairs = []
     for i, first in enumerate(order):
@@ -121,7 +121,7 @@ def find_pairs(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
 
 
 def link_rows(pieces: Sequence[Piece], pairs: Sequence[tuple[int, int]], size: tuple[int, int]) -> np.ndarray:
-    """Return LINK_FEATURES of pairs [P, F] float32 of the lines of a picture of a size (height, width)."""
+    """Return LINK_FEATURES [P, F] float32 of pairs of the lines of a picture with `size` (height, width)."""
     boxes = np.array([piece.box for piece in pieces], np.float64).reshape(-1, 4)
     marks = [piece.marked() for piece in pieces]
     below = _nearest_below(boxes)
@@ -156,7 +156,7 @@ def link_rows(pieces: Sequence[Piece], pairs: Sequence[tuple[int, int]], size: t
 
 
 def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
-    """Return BLOCK_FEATURES [B, F] float32 of all blocks of a picture of a size (height, width)."""
+    """Return BLOCK_FEATURES [B, F] float32 of all blocks of a picture with `size` (height, width)."""
     num, (height, width) = len(pieces), size
     rows = np.zeros((num, len(BLOCK_FEATURES)), np.float32)
     if not num:
@@ -212,7 +212,7 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
 
 
 def _phrases(marks: np.ndarray) -> np.ndarray:
-    """Return which texts [B] say something, as headlines do and names or amounts do not: several words, or common ones."""
+    """Return the mask [B] of texts with content, like headlines and unlike names or amounts: several words, or common ones."""
     is_long = marks[:, MARKS.index("letters")] >= np.log1p(FITTED.long)
     is_said = (marks[:, MARKS.index("words")] > np.log1p(1)) | (marks[:, MARKS.index("latin")] < 0.5)
     is_said |= marks[:, MARKS.index("known common")] > 0
@@ -225,7 +225,7 @@ def _rough(residual: float) -> float:
 
 
 def _apart(first: float, second: float) -> float:
-    """Return how far two measures of letters are apart, the logarithm of their ratio; -1 where one is not known."""
+    """Return the absolute logarithm of the ratio of two measures of letters; -1 if one is unknown."""
     return abs(float(np.log(first / second))) if first > 0 and second > 0 else -1.0
 
 
@@ -234,13 +234,13 @@ def _tilt(angle_deg: float) -> float:
 
 
 def share_of(box: Box, other: Box) -> float:
-    """Return the share of a box that lies in another."""
+    """Return the share of a box inside another."""
     width, height = (max(0.0, min(box[axis + 2], other[axis + 2]) - max(box[axis], other[axis])) for axis in (0, 1))
     return width * height / max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
 
 
 def _signed_gap(a: Box, b: Box, axis: int) -> float:
-    """Return the room between two boxes along an axis, below 0 where they overlap."""
+    """Return the gap between two boxes along an axis, negative for an overlap."""
     return max(b[axis] - a[axis + 2], a[axis] - b[axis + 2])
 
 
@@ -253,13 +253,13 @@ def _distance(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def _likeness(colours: np.ndarray, place: int) -> float:
-    """Return the share of other blocks of nearly a block's colour."""
+    """Return the share of other blocks with nearly the same colour as a block."""
     near = np.linalg.norm(colours - colours[place], axis=1) < FITTED.same_colour
     return float((near.sum() - 1) / max(len(colours) - 1, 1))
 
 
 def _neighbour(boxes: np.ndarray, place: int, *, up: bool) -> int | None:
-    """Return the nearest box above or below one that shares some of its width; None without."""
+    """Return the nearest box above or below a box with a horizontal overlap; None without one."""
     box = boxes[place]
     shared = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])
     gaps = box[1] - boxes[:, 3] if up else boxes[:, 1] - box[3]
@@ -269,12 +269,12 @@ def _neighbour(boxes: np.ndarray, place: int, *, up: bool) -> int | None:
 
 
 def _nearest_below(boxes: np.ndarray) -> list[int]:
-    """Return for each line the one right below, -1 without."""
+    """Return for each line the index of the next line below, -1 without one."""
     found = [_neighbour(boxes, place, up=False) for place in range(len(boxes))]
     return [-1 if one is None else one for one in found]
 
 
 def _next_gap(boxes: np.ndarray, below: Sequence[int], place: int, cap: float) -> float:
-    """Return the room below a line before the next, in heights of capitals; 10 at most."""
+    """Return the gap between a line and the next one below, in heights of capitals; at most 10."""
     found = FITTED.no_next if below[place] < 0 else (boxes[below[place], 1] - boxes[place, 3]) / cap
     return float(np.clip(found, -1.0, FITTED.no_next))

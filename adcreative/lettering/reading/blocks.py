@@ -1,6 +1,6 @@
-"""Lines of text in a picture grouped into blocks, each with its box, colour, size, alignment and plate (a button's shape).
+"""Groups lines of text in a picture into blocks, each with box, colour, size, alignment and plate (a button's shape).
 
-Knows lines and pixels; no models, no fields of an ad. What a block is for is said by `roles`.
+Knows lines and pixels; no models, no fields of an ad. `roles` names the role of a block.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ ALIGNMENTS = ("left", "centre", "right")
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, fitted on real ads of the working half (`tests/real`) and ads drawn for tests."""
+    """Constants of this module, fitted on real ads of the working half (`tests/real`) and on ads drawn for tests."""
 
-    same_row: float = 0.5  # share of the lower line's height in the other's, of two in one row
-    same_height: float = 1.6  # ratio of the heights of two lines that are one
-    same_panel: float = 0.8  # share of a line's plate that lies in the one of all lines
-    sure: float = 0.8  # chance of a role from which it is sure: right in 30 of 35 blocks that fill fields
-    plate_tolerance: float = 26.0  # 0..255: pixels nearer than this to a label's ground belong to its plate
-    strict_tolerance: float = 10.0  # 0..255: the same on a photograph of nearly its colour
-    plate_edge: float = 0.7  # share of a plate's rim that differs from it there
-    plate_fill: float = 0.75  # share of its box that a plate fills
-    max_plate_heights: float = 5.5  # heights of its label that a plate is high
+    same_row: float = 0.5  # minimum overlap, as share of the lower line's height, of two lines in one row
+    same_height: float = 1.6  # maximum ratio of the heights of two parts of a line
+    same_panel: float = 0.8  # minimum share of a line's plate inside the panel of all lines
+    sure: float = 0.8  # minimum probability of a certain role: right in 30 of 35 blocks that fill fields
+    plate_tolerance: float = 26.0  # 0..255: maximum colour distance of a plate's pixels from the label's ground
+    strict_tolerance: float = 10.0  # 0..255: the same on a photograph of a similar colour
+    plate_edge: float = 0.7  # minimum share of a plate's surroundings with another colour in that case
+    plate_fill: float = 0.75  # minimum share of its box filled by a plate
+    max_plate_heights: float = 5.5  # maximum height of a plate in heights of its label
     max_plate_share: float = 0.25  # of the picture
     max_plate_lines: int = 3  # on a badge ("20 %", "off", "all coats")
-    ribbon_step: float = 12.0  # 0..255 by which a ribbon's ends differ from what is beyond: a gradient's do not
-    whole_width: float = 0.97  # share of what looks like ink: letters that are as wide are all of them
-    ribbon_fill: float = 0.95  # share of a ribbon's pixels beside its words that have its colour
-    # chosen by hand from here on; how was not noted
-    x_height: float = 0.74  # heights of capitals: small letters without ascenders
+    ribbon_step: float = 12.0  # 0..255: minimum step at a ribbon's upper and lower end, which excludes gradients
+    whole_width: float = 0.97  # minimum width of the letters' box, as share of the ink's box, for using the letters' box
+    ribbon_fill: float = 0.95  # minimum share of a ribbon's pixels outside its words in its colour
+    # chosen by hand from here on; the method was not recorded
+    x_height: float = 0.74  # heights of capitals: lower-case letters without ascenders
     descender: float = 0.28  # heights of capitals below the baseline
-    level: float = 0.7  # of the lower piece's height that two pieces of one line share
-    same_line: float = 1.6  # ratio of their heights
-    overlap: float = 0.45  # of the height, by which they may overlap
-    letter_gap: float = 0.35  # of the height, that may lie between them
-    same_edge: float = 0.2  # heights of capitals by which edges of aligned lines may differ
-    same_middle: float = 0.015  # of the picture's width, from its middle
-    beside_share: float = 0.8  # of a label's width, looked at on each side for its plate
-    beside_heights: int = 3  # heights of a label, besides
-    least_plate_heights: float = 1.25  # heights of its label that a plate is high at least
+    level: float = 0.7  # minimum overlap, as share of the lower part's height, of two parts of one line
+    same_line: float = 1.6  # maximum ratio of their heights
+    overlap: float = 0.45  # of the height: maximum overlap along the line
+    letter_gap: float = 0.35  # of the height: maximum gap between them
+    same_edge: float = 0.2  # heights of capitals: maximum difference of aligned edges
+    same_middle: float = 0.015  # of the picture's width: maximum distance from its middle for centred text
+    beside_share: float = 0.8  # of a label's width: range on each side for the search of its plate
+    beside_heights: int = 3  # heights of a label, added to that range
+    least_plate_heights: float = 1.25  # minimum height of a plate in heights of its label
 
 
 FITTED = Fitted()
@@ -58,10 +58,10 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class BlockLine:
-    """A line of a block: its text and the tight box around its letters (px), or the detected one where no ink was found.
+    """A line of a block: its text and the tight box around its letters (px), or the detected box if no ink was found.
 
-    colour: RGB 0..255 of its letters, which are not those of the whole block where it is emphasised; None where none was found.
-    stroke_px: mean width of its letters' strokes, 0 where none was found.
+    colour: RGB 0..255 of its letters, which differs from the block's in an emphasised line; None without ink.
+    stroke_px: mean width of its letters' strokes, 0 without ink.
     """
 
     text: str
@@ -77,18 +77,18 @@ class BlockLine:
 
     @property
     def cap_px(self) -> float:
-        """Height of capitals: that of the letters' box, less what hangs below, or more where no letter is as high."""
+        """Height of capitals: height of the letters' box, corrected for descenders, and for text without tall letters."""
         return self.height / ink_height(self.text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextBlock:
-    """Lines that belong together, from top to bottom.
+    """Lines that form one message, from top to bottom.
 
-    colour, ground: RGB 0..255 of letters and of what they stand on; contrast: 1..21 (WCAG). residual: how far the ground is
-    from a flat one or a gradient, 0..255. alignment: one of ALIGNMENTS. plate: box of the coloured shape behind the only line,
-    as of a button; panel: the same behind several lines. role: one of role_models.ROLES, "" before it is given. whole: 0..1,
-    that these lines are one block, and no others; chance: 0..1, that they are, and of this role.
+    colour, ground: RGB 0..255 of the letters and of their background; contrast: 1..21 (WCAG). residual: deviation of the ground
+    from a flat one or a gradient, 0..255. alignment: one of ALIGNMENTS. plate: box of the coloured shape behind a single line,
+    such as a button; panel: the same behind several lines. role: one of role_models.ROLES, "" before naming. whole: probability
+    that exactly these lines form one block; chance: probability that they do, and have this role.
     """
 
     lines: tuple[BlockLine, ...]
@@ -115,12 +115,12 @@ class TextBlock:
 
     @property
     def size_px(self) -> float:
-        """Height of capitals, the median of the lines."""
+        """Median height of capitals of the lines."""
         return float(np.median([line.cap_px for line in self.lines]))
 
     @property
     def is_sure(self) -> bool:
-        """Whether its role is sure; one that is not fills no field of an ad."""
+        """Whether the role is certain; a block with an uncertain role fills no field of an ad."""
         return self.chance >= FITTED.sure
 
     @property
@@ -133,7 +133,7 @@ class TextBlock:
 
     @property
     def sureness(self) -> float:
-        """How sure the block is, 0..1: the less sure of its words and its role."""
+        """Certainty of the block, 0..1: the minimum for its words and its role."""
         return min(self.confidence, self.chance)
 
     @property
@@ -142,7 +142,7 @@ class TextBlock:
 
     @property
     def piece(self) -> Piece:
-        """What the models of blocks and roles are told of it."""
+        """The inputs of the models of blocks and roles."""
         heights = [line.cap_px for line in self.lines]
         return Piece(
             text="\n".join(line.text for line in self.lines), box=self.box,
@@ -154,14 +154,14 @@ class TextBlock:
 
 
 def ink_height(text: str) -> float:
-    """Return the height of a text's letters in heights of capitals, by which letters it has: x 0.74, descenders 0.28 more."""
+    """Return the height of a text's letters in heights of capitals, from the letters present: x 0.74, descenders 0.28 more."""
     is_latin = any("a" <= char <= "z" for char in text)
     is_high = not is_latin or any(char.isdigit() or char.isupper() or char in "bdfhijklt!?$€£%|/()\"'" for char in text)
     return (1.0 if is_high else FITTED.x_height) + FITTED.descender * (is_latin and any(char in "gjpqy,;()Q$" for char in text))
 
 
 def build_blocks(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextBlock]:
-    """Return the blocks of the lines found in the picture [H, W, 3], from top to bottom; their roles are not given yet."""
+    """Return the blocks of the lines found in the picture [H, W, 3], from top to bottom, without roles."""
     single = measure_lines(image_u8, lines)
     groups, sures = load_roles().join([block.piece for block in single], image_u8.shape[:2])
     joined = [
@@ -182,9 +182,9 @@ def measure_lines(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextB
 
 
 def join_lines(blocks: Sequence[TextBlock]) -> TextBlock:
-    """Return blocks of one message as one, its lines in reading order; its ink is that of most letters.
+    """Return blocks of one message as one block, with its lines in reading order, and the ink of most letters.
 
-    A plate stands behind a single line; one behind all lines is their panel.
+    A plate belongs to a single line; a plate behind all lines becomes their panel.
     """
     if len(blocks) == 1:
         return blocks[0]
@@ -205,7 +205,7 @@ def join_lines(blocks: Sequence[TextBlock]) -> TextBlock:
 
 
 def order_lines(lines: Sequence[BlockLine]) -> tuple[BlockLine, ...]:
-    """Return the lines of a block in reading order, pieces of one row and of nearly one height as one line."""
+    """Return the lines of a block in reading order; parts of one row with similar heights become one line."""
     is_from_right = sum(map(_leads_left, "".join(line.text for line in lines))) > sum(len(line.text) for line in lines) / 4
     rows: list[list[BlockLine]] = []
     for line in sorted(lines, key=lambda one: (one.box[1] + one.box[3]) / 2):
@@ -237,13 +237,13 @@ def _one_line(first: BlockLine, second: BlockLine) -> BlockLine:
 
 
 def join_texts(first: str, second: str) -> str:
-    """Return what two pieces of one line say, with a blank between them where their script has blanks."""
+    """Return the joined text of two parts of a line, with a space between them if their script has spaces."""
     is_close = is_unspaced(first[-1:]) or is_unspaced(second[:1])
     return f"{first}{'' if is_close else ' '}{second}"
 
 
 def _is_beside(a: Box, b: Box) -> bool:
-    """Return whether two boxes stand in one row: most of the lower one's height is the other's, and they share little width."""
+    """Return whether two boxes are in one row: they overlap in most of the lower box's height, and in little width."""
     shared = min(a[3], b[3]) - max(a[1], b[1]), min(a[2], b[2]) - max(a[0], b[0])
     height, width = min(a[3] - a[1], b[3] - b[1]), min(a[2] - a[0], b[2] - b[0])
     return shared[0] > FITTED.same_row * height and shared[1] < FITTED.same_row * width
@@ -254,7 +254,7 @@ def _leads_left(char: str) -> bool:
 
 
 def is_unspaced(text: str) -> bool:
-    """Return whether a text is in letters that stand without blanks between words: Chinese, Japanese, Thai."""
+    """Return whether a text is in a script without spaces between words: Chinese, Japanese, Thai."""
     return any("\u2e80" <= char <= "\u9fff" or "\u0e00" <= char <= "\u0e7f" or "\uff00" <= char <= "\uffef" for char in text)
 
 
@@ -262,7 +262,7 @@ def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:
     ink = measure_ink(image_u8, line.box_xyxy_px)
     x0, y0, x1, y1 = (round(edge) for edge in line.box_xyxy_px)
     box = ink.box or (x0, y0, max(x1, x0 + 1), max(y1, y0 + 1))
-    if ink.box is not None and not ink.is_flat:  # what shines through between letters makes a line higher than they are
+    if ink.box is not None and not ink.is_flat:  # objects seen between letters would make the line too high
         letters = measure_letters(image_u8, (x0, y0, x1, y1), 0.0).box
         box = letters if letters and letters[2] - letters[0] >= FITTED.whole_width * (box[2] - box[0]) else box
     found = BlockLine(text=line.text, box=box, confidence=line.confidence, angle_deg=line.angle_deg,
@@ -271,7 +271,7 @@ def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:
 
 
 def _join_pieces(lines: Sequence[TextLine]) -> list[TextLine]:
-    """Join pieces of one line that the detection cut in two: beside each other, equally high, less than a letter apart."""
+    """Join parts of one line that the detection split: adjacent, of equal height, less than a letter apart."""
     joined: list[TextLine] = []
     for line in sorted(lines, key=lambda one: one.box_xyxy_px[0]):
         for idx, left in enumerate(joined):
@@ -293,9 +293,9 @@ def _join_pieces(lines: Sequence[TextLine]) -> list[TextLine]:
 
 
 def _align(blocks: list[TextBlock], width: int) -> list[TextBlock]:
-    """Return the blocks with their alignment; one whose lines leave it open takes that of a block it lines up with.
+    """Return the blocks with their alignment; an ambiguous block takes the alignment that it shares with another block.
 
-    Lines of nearly one width fit several alignments, a single line fits all of them.
+    Lines of nearly equal width fit several alignments, a single line fits all of them.
     """
     fits = [_fitting_alignments(block) for block in blocks]
     sure = [(names[0], block) for names, block in zip(fits, blocks, strict=True) if len(names) == 1 and block.plate is None]
@@ -306,12 +306,12 @@ def _align(blocks: list[TextBlock], width: int) -> list[TextBlock]:
 
 
 def _edges(boxes: np.ndarray) -> dict[str, np.ndarray]:
-    """Return alignment -> where each of the boxes [N, 4] would share it, x in pixels [N]."""
+    """Return alignment -> x of the edge of each box [N, 4] that the alignment shares, px [N]."""
     return {"left": boxes[:, 0], "centre": (boxes[:, 0] + boxes[:, 2]) / 2, "right": boxes[:, 2]}
 
 
 def _fitting_alignments(block: TextBlock) -> tuple[str, ...]:
-    """Return the alignments that the lines agree with, the best first; on a plate only the middle."""
+    """Return the alignments that fit the lines, the best first; on a plate only the centre."""
     if block.plate is not None:
         return ("centre",)
     spreads = {name: float(np.ptp(xs)) for name, xs in _edges(np.array([line.box for line in block.lines], float)).items()}
@@ -320,7 +320,7 @@ def _fitting_alignments(block: TextBlock) -> tuple[str, ...]:
 
 
 def _choose_alignment(names: Sequence[str], block: TextBlock, sure: Sequence[tuple[str, TextBlock]], width: int) -> str:
-    """Return which fitting alignment a block has: a sure block's, the picture's middle, the best of its lines, left."""
+    """Return the best fitting alignment of a block: shared with a certain block, picture's middle, best of its lines, left."""
     own = {name: float(xs[0]) for name, xs in _edges(np.array([block.box], float)).items()}
     for name, other in sure:
         shared = float(_edges(np.array([other.box], float))[name][0])
@@ -332,11 +332,11 @@ def _choose_alignment(names: Sequence[str], block: TextBlock, sure: Sequence[tup
 
 
 def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
-    """Return the box of the coloured shape that the line stands on, as of a button; None when it stands on the picture.
+    """Return the box of the coloured shape behind the line, such as a button; None without one.
 
-    The shape is what hangs together with the line's ground in its colour; it must end on all sides within a few heights of the
-    letters, or run from rim to rim as a ribbon does, fill most of its box, and differ from what is around it. Where it runs out
-    into a photograph of nearly its colour it is looked for again by the colour alone; then most of what is around must differ.
+    The shape is the component of the line's ground colour around the letters; it must end on all sides within a few
+    heights of the letters, or run from edge to edge like a ribbon, fill most of its box, and differ from its surroundings. On a
+    photograph of a similar colour the search is repeated with a strict tolerance; then most of the surroundings must differ.
     """
     found = _find_shape(image_u8, block, FITTED.plate_tolerance)
     if found is not None:
@@ -346,7 +346,7 @@ def find_plate(image_u8: np.ndarray, block: TextBlock) -> Box | None:
 
 
 def _stands_out(image_u8: np.ndarray, block: TextBlock, plate: Box) -> bool:
-    """Return whether most of the picture right beside a plate has another colour, which a gradient's has not."""
+    """Return whether most pixels right outside a plate have another colour, unlike in a gradient."""
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = plate
     ring = np.zeros((height, width), bool)
@@ -359,8 +359,8 @@ def _stands_out(image_u8: np.ndarray, block: TextBlock, plate: Box) -> bool:
 
 
 def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box | None:
-    """Return the box of what hangs together with the line's ground within a tolerance of its colour, as find_plate says."""
-    from scipy import ndimage  # a fifth of a second, which ads whose words are given need not wait for
+    """Return the box of the component of the line's ground colour within a tolerance, as described in `find_plate`."""
+    from scipy import ndimage  # the import takes a fifth of a second, which ads with given words do not need
 
     height, width = image_u8.shape[:2]
     x0, y0, x1, y1 = block.box
@@ -369,7 +369,7 @@ def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box
     reach_y = round(FITTED.max_plate_heights * size)
     wx0, wy0, wx1, wy1 = max(0, x0 - reach_x), max(0, y0 - reach_y), min(width, x1 + reach_x), min(height, y1 + reach_y)
     away = image_u8[wy0:wy1, wx0:wx1] - np.array(block.ground, np.float32)
-    near = np.einsum("yxc,yxc->yx", away, away) <= tolerance**2  # a third of the time of a norm
+    near = np.einsum("yxc,yxc->yx", away, away) <= tolerance**2  # three times as fast as a norm
     own = np.zeros(near.shape, bool)
     own[y0 - wy0 : y1 - wy0, x0 - wx0 : x1 - wx0] = True
     labels, _ = ndimage.label(near | own)
@@ -388,14 +388,14 @@ def _find_shape(image_u8: np.ndarray, block: TextBlock, tolerance: float) -> Box
 
 
 def _is_panel(plate: Box, lines: Sequence[TextBlock], width: int) -> bool:
-    """Return whether more lines stand on a plate than on a button or a badge, or on a ribbon, which has one."""
+    """Return whether a plate has more lines than a button or a badge, or than a ribbon, which has one."""
     middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in (line.box for line in lines)]
     num = sum(plate[0] <= x <= plate[2] and plate[1] <= y <= plate[3] for x, y in middles)
     return num > (1 if plate[0] <= 0 and plate[2] >= width else FITTED.max_plate_lines)
 
 
 def _find_ribbon(image_u8: np.ndarray, block: TextBlock, y0: int, y1: int) -> Box | None:
-    """Return the box of rows that have the line's ground from rim to rim; None when they end before, or fade."""
+    """Return the box of rows with the line's ground from edge to edge; None if the rows end before, or fade."""
     width, (x0, _, x1, _) = image_u8.shape[1], block.box
     beside = np.concatenate([image_u8[y0 + 1 : y1 - 1, :x0], image_u8[y0 + 1 : y1 - 1, x1:]], axis=1).astype(np.float32)
     near = np.linalg.norm(beside - np.array(block.ground, np.float32), axis=2) <= FITTED.plate_tolerance

@@ -1,4 +1,4 @@
-"""Lines cut out of a picture and shaped as the recognition takes them. Knows pixels; no models."""
+"""Crops of lines, in the input format of the recognition model. Knows pixels; no models."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-HEIGHT_PX, STEP_PX = 48, 8  # of a line; of the recognition's steps along it
+HEIGHT_PX, STEP_PX = 48, 8  # height of a line; step of the recognition along it
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, PP-OCR's own (lines are turned in its pipeline alike)."""
+    """Constants of this module, from PP-OCR (its pipeline turns lines in the same way)."""
 
-    upright: float = 1.5  # times as high as wide: such a line runs down
+    upright: float = 1.5  # minimum ratio of height to width of a vertical line
 
 
 FITTED = Fitted()
 
 
 def cut_line(image_u8: np.ndarray, quad_xy_px: np.ndarray, rim: float = 0.0, least_px: int = 0) -> np.ndarray:
-    """Return the upright picture [h, w, 3] uint8 of a line from its corners [4, 2] in a picture [H, W, 3].
+    """Return the rectified crop [h, w, 3] uint8 of a line from its corners [4, 2] in a picture [H, W, 3].
 
     Args:
-        rim: how much is shown around the line, of its height; what lies outside the picture is its nearest pixel.
-        least_px: height that a lower line is enlarged to.
+        rim: margin around the line, of its height; pixels outside the picture repeat the nearest pixel.
+        least_px: minimum height, to which a lower line is enlarged.
     """
     along, down = quad_xy_px[1] - quad_xy_px[0], quad_xy_px[3] - quad_xy_px[0]
     width, height = (max(1.0, float(np.linalg.norm(one))) for one in (along, down))
@@ -40,17 +40,17 @@ def cut_line(image_u8: np.ndarray, quad_xy_px: np.ndarray, rim: float = 0.0, lea
 
 
 def stand_up(crop_u8: np.ndarray) -> np.ndarray:
-    """Return a line [H, W, 3] turned by a quarter where it runs down the picture."""
+    """Return a line [H, W, 3], rotated by a quarter if vertical."""
     return np.rot90(crop_u8) if crop_u8.shape[0] >= FITTED.upright * crop_u8.shape[1] else crop_u8
 
 
 def shape_line(crop_u8: np.ndarray, stretch: float = 1.0) -> np.ndarray:
-    """Return an upright line [H, W, 3] as the recognition takes it, [HEIGHT_PX, W', 3] uint8, `stretch` times as wide."""
+    """Return an upright line [H, W, 3] as input of the recognition, [HEIGHT_PX, W', 3] uint8, `stretch` times as wide."""
     height, width = crop_u8.shape[:2]
     size = (max(2 * STEP_PX, round(HEIGHT_PX * stretch * width / max(height, 1))), HEIGHT_PX)
     return np.asarray(Image.fromarray(np.ascontiguousarray(crop_u8)).resize(size, Image.Resampling.BICUBIC))
 
 
 def model_input(line_u8: np.ndarray) -> np.ndarray:
-    """Return a line [HEIGHT_PX, W, 3] as the model's input [1, 3, HEIGHT_PX, W] float32, blue first, -1..1."""
+    """Return a line [HEIGHT_PX, W, 3] as the model's input [1, 3, HEIGHT_PX, W] float32, BGR, -1..1."""
     return (line_u8[None, :, :, ::-1].astype(np.float32) / 127.5 - 1.0).transpose(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""Text of a line from the recognition's probabilities, with the blanks that it half saw. Knows probabilities; no pictures."""
+"""Decodes a line's text from the recognition's probabilities, with uncertain spaces. Knows probabilities; no pictures."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _BLANK = " "
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, fitted on real ads of the working half (`tests/real`)."""
+    """Constants of this module, fitted on real ads of the working half (`tests/real`)."""
 
-    half_seen: float = 0.3  # probability of a blank between two letters from which one is set there
-    guessed: float = 0.1  # probability of a blank in a line whose letters the model does not know
-    letter_steps: int = 3  # that a letter is wide
+    half_seen: float = 0.3  # minimum probability of an inserted space between two letters
+    guessed: float = 0.1  # minimum probability of a space in a line with letters unknown to the model
+    letter_steps: int = 3  # width of a letter in steps
 
 
 FITTED = Fitted()
@@ -25,10 +25,10 @@ FITTED = Fitted()
 
 @dataclass(frozen=True)
 class DecodedLine:
-    """A line as it was recognised.
+    """A recognised line.
 
-    confidence: mean probability of its letters, 0..1; 0 where there is none. reach: share of the line, 0..1, from its first to
-    its last letter; the rest may be in another script. blanks: where between words a blank may be, shares of the line, 0..1.
+    confidence: mean probability of its letters, 0..1; 0 without letters. reach: share of the line, 0..1, from its first to
+    its last letter; the rest may be in another script. blanks: positions of possible spaces, shares of the line, 0..1.
     """
 
     text: str = ""
@@ -38,10 +38,10 @@ class DecodedLine:
 
 
 def decode_line(chances: np.ndarray, letters: Sequence[str], *, half_seen: float = FITTED.half_seen) -> DecodedLine:
-    """Return the text of a line from the probability of each class at each step [T, C]; class 0 stands for no letter.
+    """Return the text of a line from the probability of each class at each step [T, C]; class 0 is the CTC blank.
 
-    The likeliest class of each step is taken, runs of it once (CTC, Graves et al. 2006). Where words stand close, the blank
-    between them is seldom the likeliest of any step; it is set where its probability between two letters reaches `half_seen`.
+    The most probable class of each step is taken, and repetitions are collapsed (CTC, Graves et al. 2006). Between close words,
+    the space is seldom the most probable class; it is inserted if its probability between two letters reaches `half_seen`.
     """
     best = chances.argmax(axis=1)
     blanks = chances[:, letters.index(_BLANK)]
@@ -59,7 +59,7 @@ def decode_line(chances: np.ndarray, letters: Sequence[str], *, half_seen: float
 
 
 def find_blanks(chances: np.ndarray) -> tuple[float, ...]:
-    """Return the places of blanks in a line, shares of it, from the probability of one at each step [T]."""
+    """Return the positions of spaces in a line, as shares of it, from the probability of a space at each step [T]."""
     padded = np.concatenate([[0.0], chances, [0.0]])
     is_peak = (chances >= FITTED.guessed) & (chances >= padded[:-2]) & (chances > padded[2:])
     return tuple(float(step + 0.5) / len(chances) for step in np.flatnonzero(is_peak))

@@ -1,7 +1,7 @@
-"""Ink and ground of a piece of text: which pixels are letters, in which colour, on what. Knows pixels, no models.
+"""Ink and ground of a piece of text: the mask of letters, their colour, and the ground. Knows pixels, no models.
 
-ground: a plane or a quadratic surface fitted to the pixels around the letters, exact where the ground is flat or a gradient
-coverage = clip(((I - G) . (C - G)) / |C - G|^2, 0, 1)    with ground G and ink C, so that soft edges count in part
+ground: a plane or a quadratic surface fitted to the pixels around the letters, exact for flat grounds and gradients
+coverage = clip(((I - G) . (C - G)) / |C - G|^2, 0, 1) with ground G and ink C, so that soft edges count in part
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
 
-    flat_residual: float = 2.0  # root mean square (0..255) up to which a fitted surface is the ground, whatever its grain
-    grain_residual: float = 1.7  # or this many times the grain; a ground that is farther off has steps or things in it
-    max_noise: float = 6.0  # 0..255, of a ground in which letters are told apart by the fitted surface
-    min_distance: float = 30.0  # of colours: less than this between ink and ground is no text that can be measured
-    other_colour: float = 40.0  # distance of colours from the line between ink and ground: what is farther is no ink
-    other_share: float = 0.3  # of the distance of ink and ground: the same
-    stray_share: float = 0.3  # of a box's height: what is lower and touches its edge belongs to another line
-    full_coverage: float = 0.75  # 0..1 that a letter has somewhere; what stays below is ground of another shade
-    soft_edge_px: int = 3  # how far a letter's softness reaches
-    ink_share: float = 0.5  # of the distance of ink and ground: nearer to the ink is a letter
-    near_known: float = 60.0  # 0..255: the same, of an ink that is known
-    reaches_px: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0)  # deviations of the weights of ground between letters
-    least_known: float = 0.1  # their least sum
-    even_reaches: tuple[float, ...] = (48.0, 24.0, 12.0)  # 0..255 around the ink's colour, narrower and narrower
-    least_even: float = 0.4  # share of the ink's pixels that have it
-    spot_share: float = 0.005  # of a line's height, squared: smaller spots are no dots
-    rim_share: float = 0.08  # of a line's height: how far letters leave their box
-    far_percentile: float = 99.0  # of distances from the ground: that of full ink
-    noise_times: float = 4.0  # of the residual, that ink is off at least
-    core_percentile: float = 60.0  # of the strong pixels' distances: the ink's colour is that of what is farther
-    stray_coverage: float = 0.3  # 0..1 from which a pixel hangs together with its neighbours
-    most_rows: int = 4000  # pixels to which a surface is fitted
-    close: float = 1.2  # 0..255 at which no surface of a higher degree is tried
-    close_share: float = 0.1  # of the ground's own spread: the same
-    least_off: float = 2.0  # 0..255 by which a pixel may miss the surface and is ground
-    off_times: float = 2.5  # of the residual: the same
-    least_inner: int = 64  # pixels of ground in which grain is measured
-    grain_blur_px: float = 1.5  # deviation of the blur that leaves grain
-    grain_times: float = 1.15  # of what that blur leaves: the whole of even grain
-    frame_share: float = 0.08  # of a crop's shorter side: its frame
-    calm: float = 8.0  # step of light, 0..255, of calm pixels
-    calm_percentile: float = 60.0  # of the frame's steps, of which calm ones may have twice
-    least_frame: int = 16  # calm pixels that say the ground's colour
-    near_frame: float = 40.0  # distance of colours from the frame's, of ground
-    near_times: float = 3.0  # of the frame's own spread: the same
+    flat_residual: float = 2.0  # root mean square (0..255) up to which a fitted surface is the ground, regardless of grain
+    grain_residual: float = 1.7  # or this multiple of the grain; a larger residual means steps or objects in the ground
+    max_noise: float = 6.0  # 0..255: maximum noise of a ground for separating letters by the fitted surface
+    min_distance: float = 30.0  # minimum distance of the colours of measurable ink and ground
+    other_colour: float = 40.0  # maximum distance of an ink's colour from the line between ink and ground
+    other_share: float = 0.3  # the same, as share of the distance of ink and ground
+    stray_share: float = 0.3  # of a box's height: lower components at the box's edge belong to another line
+    full_coverage: float = 0.75  # 0..1: minimum of a letter's maximum coverage; components below are ground of another shade
+    soft_edge_px: int = 3  # width of a letter's soft edge
+    ink_share: float = 0.5  # of the distance of ink and ground: pixels closer to the ink are letters
+    near_known: float = 60.0  # 0..255: the same for a known ink
+    reaches_px: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0)  # deviations of the weights for interpolating ground between letters
+    least_known: float = 0.1  # minimum sum of these weights
+    even_reaches: tuple[float, ...] = (48.0, 24.0, 12.0)  # 0..255: shrinking radii around the ink's colour
+    least_even: float = 0.4  # minimum share of the ink's pixels within a radius
+    spot_share: float = 0.005  # of a line's height, squared: minimum area of a dot
+    rim_share: float = 0.08  # of a line's height: distance by which letters exceed their box
+    far_percentile: float = 99.0  # percentile of the distances from the ground that counts as full ink
+    noise_times: float = 4.0  # minimum distance of ink from the ground, in residuals
+    core_percentile: float = 60.0  # of the strong pixels' distances: pixels above it give the ink's colour
+    stray_coverage: float = 0.3  # 0..1: minimum coverage for connected components
+    most_rows: int = 4000  # maximum pixels for fitting a surface
+    close: float = 1.2  # 0..255: residual at which no higher degree is tried
+    close_share: float = 0.1  # the same, as share of the ground's spread
+    least_off: float = 2.0  # 0..255: maximum difference of a ground pixel from the surface
+    off_times: float = 2.5  # the same, in residuals
+    least_inner: int = 64  # minimum pixels of ground for measuring grain
+    grain_blur_px: float = 1.5  # deviation of the high-pass filter for grain
+    grain_times: float = 1.15  # ratio of uniform grain to its high-pass part
+    frame_share: float = 0.08  # of a crop's shorter side: width of its frame
+    calm: float = 8.0  # step of light, 0..255, of smooth pixels
+    calm_percentile: float = 60.0  # of the frame's steps; smooth pixels may have twice that step
+    least_frame: int = 16  # minimum smooth pixels for the ground's colour
+    near_frame: float = 40.0  # maximum distance of the ground's colours from the frame's
+    near_times: float = 3.0  # the same, in spreads of the frame
 
 
 FITTED = Fitted()
@@ -59,10 +59,10 @@ _TERMS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Ink:
-    """What was found in a box. coverage [h, w] 0..1; ground [h, w, 3] float32: the fitted surface; colour: RGB 0..255.
+    """Ink and ground in a box. coverage [h, w] 0..1; ground [h, w, 3] float32: the fitted surface; colour: RGB 0..255.
 
-    residual: root mean square of the ground's pixels around the fitted surface, 0..255; grain: of its finest detail. box: tight
-    around the letters, px of the picture, end exclusive; None when no ink was found.
+    residual: root mean square deviation of the ground's pixels from the surface, 0..255; grain: of its finest detail. box:
+    tight around the letters, px of the picture, end exclusive; None without ink.
     """
 
     coverage: np.ndarray
@@ -75,7 +75,7 @@ class Ink:
 
     @property
     def is_flat(self) -> bool:
-        """Whether the fitted surface is the ground: it is flat or a gradient."""
+        """Whether the fitted surface is the ground, which is flat or a gradient."""
         return self.residual <= max(FITTED.flat_residual, FITTED.grain_residual * self.grain)
 
     @property
@@ -85,7 +85,7 @@ class Ink:
 
 
 def window_around(box: tuple[float, float, float, float], pad: float, height: int, width: int) -> tuple[int, int, int, int]:
-    """Return the box grown by `pad` px and cut to the picture, as whole pixels, end exclusive."""
+    """Return the box grown by `pad` px and clipped to the picture, as whole pixels, end exclusive."""
     x0, y0, x1, y1 = box
     return (
         max(0, int(np.floor(x0 - pad))), max(0, int(np.floor(y0 - pad))),
@@ -101,11 +101,11 @@ def measure_ink(
     between: bool = False,
     known: tuple[int, int, int] | None = None,
 ) -> Ink:
-    """Find ink and ground in a box of the picture [H, W, 3].
+    """Measure ink and ground in a box of the picture [H, W, 3].
 
     Args:
-        pad: px around the box that are looked at, too. between: hold pixels against the ground next to them where no surface is
-            the ground, as on a photograph. known: the ink's colour, where it is not simply what is farthest from the ground's.
+        pad: margin around the box, px. between: compare pixels with the ground next to them if no surface fits the ground,
+            as on a photograph. known: the ink's colour, if it is not simply the colour farthest from the ground.
     """
     window = window_around(box, pad, *image_u8.shape[:2])
     x0, y0, x1, y1 = window
@@ -140,10 +140,10 @@ def measure_ink(
 def measure_letters(
     image_u8: np.ndarray, box: tuple[int, int, int, int], pad: float, known: tuple[int, int, int] | None = None
 ) -> Ink:
-    """Find the letters of a line whose box is known, in a window `pad` px larger: on a photograph `measure_ink` takes things
-    behind the letters for ink, too. known: the ink's colour, as there.
+    """Measure a line's letters in its known box plus `pad` px: on a photograph `measure_ink` also takes objects behind the
+    letters for ink. known: the ink's colour, as in `measure_ink`.
 
-    A letter is somewhere covered as a whole, is no mere spot and lies in the line's box; on flat ground all ink is letters.
+    A letter reaches full coverage, is larger than a spot and lies in the line's box; on flat ground all ink is letters.
     """
     from scipy import ndimage
 
@@ -169,15 +169,15 @@ def measure_letters(
 
 
 def measure_stroke(ink: Ink) -> float:
-    """Return the mean width of the letters' strokes, px: twice their area by the length of their edges; 0 without letters."""
+    """Return the mean width of the letters' strokes, px: twice their area by the length of their edges; 0 without ink."""
     covered = np.pad(ink.coverage > FITTED.ink_share, 1)
     edges = sum(int((np.diff(covered.astype(np.int8), axis=axis) != 0).sum()) for axis in (0, 1))
     return 2.0 * float(covered.sum()) / edges if edges else 0.0
 
 
 def _even_ink(crop: np.ndarray, covered: np.ndarray) -> np.ndarray:
-    """Return which covered pixels [h, w] of a crop [h, w, 3] have the one colour of the ink, unlike things of nearly its colour
-    behind the letters; all of them where the ink is not of one colour, as a translucent one."""
+    """Return the covered pixels [h, w] of a crop [h, w, 3] in the uniform colour of the ink, without similar objects behind the
+    letters; all covered pixels if the ink is not uniform, such as a translucent one."""
     if not covered.any():
         return covered
     from scipy import ndimage
@@ -193,9 +193,9 @@ def _even_ink(crop: np.ndarray, covered: np.ndarray) -> np.ndarray:
 
 
 def cut_below(ink: Ink, y: int) -> Ink:
-    """Return a line's ink without that of the line below, which begins at row `y` (px): dots of an i, accents.
+    """Return a line's ink without the ink of the line below, which begins at row `y` (px), such as dots of an i or accents.
 
-    It is cut where an empty row parts the two.
+    The cut is made only at an empty row.
     """
     row, inked = y - ink.window[1], np.asarray((ink.coverage > FITTED.ink_share).any(axis=1))
     if not 1 < row < len(inked) or inked[row - 1] or not inked[: row - 1].any():
@@ -206,7 +206,7 @@ def cut_below(ink: Ink, y: int) -> Ink:
 
 
 def tight_box(coverage: np.ndarray, left: int, top: int) -> tuple[int, int, int, int] | None:
-    """Return the box of what is covered for more than half of [h, w] that begins at left, top (px); None where nothing is."""
+    """Return the box of pixels covered by more than half in [h, w] at left, top (px); None without any."""
     rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
     if not len(rows) or not len(columns):
         return None
@@ -214,7 +214,7 @@ def tight_box(coverage: np.ndarray, left: int, top: int) -> tuple[int, int, int,
 
 
 def _coverage(crop: np.ndarray, ground: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Return how far pixels [h, w] lie on the way from the ground's colour to the ink's, 0..1; 0 for other colours."""
+    """Return the position of pixels [h, w] between the ground's colour and the ink's, 0..1; 0 for other colours."""
     offset, span = crop - ground, colour - ground
     coverage = np.clip((offset * span).sum(axis=2) / np.maximum((span * span).sum(axis=2), 1.0), 0.0, 1.0)
     across = np.linalg.norm(offset - coverage[:, :, None] * span, axis=2)
@@ -222,8 +222,8 @@ def _coverage(crop: np.ndarray, ground: np.ndarray, colour: np.ndarray) -> np.nd
 
 
 def _ground_between(crop: np.ndarray, surface: np.ndarray, colour: np.ndarray, most: float) -> np.ndarray:
-    """Return the ground [h, w, 3] of a photograph: what lies nearest to pixels of the ink's colour, which are at most `most`
-    from it."""
+    """Return the ground [h, w, 3] of a photograph, interpolated from pixels near those of the ink's colour, which are at
+    most `most` from it."""
     from scipy import ndimage
 
     limit = np.minimum(FITTED.ink_share * np.linalg.norm(surface - colour, axis=2), most)
@@ -240,7 +240,7 @@ def _ground_between(crop: np.ndarray, surface: np.ndarray, colour: np.ndarray, m
 
 
 def _strays(inked: np.ndarray) -> np.ndarray:
-    """Return the mask [h, w] of what hangs in from the lines above and below: low pieces at the upper or the lower edge."""
+    """Return the mask [h, w] of parts of the lines above and below: low components at the upper or the lower edge."""
     from scipy import ndimage
 
     labels, _ = ndimage.label(inked)
@@ -255,8 +255,8 @@ def _strays(inked: np.ndarray) -> np.ndarray:
 def fit_ground(crop: np.ndarray, is_ground: np.ndarray) -> tuple[np.ndarray, float]:
     """Fit a quadratic surface per channel to the ground's pixels of a crop [h, w, 3], float.
 
-    Three rounds of least squares, each without the pixels that lie more than 2.5 deviations off; a plane where that explains
-    the pixels as well, and one colour where that does.
+    Three rounds of least squares, each without outliers beyond 2.5 deviations; a plane if it fits as well, and a single
+    colour if that does.
 
     Returns:
         the surface [h, w, 3] float32 and the root mean square of the residuals, 0..255.
@@ -288,7 +288,7 @@ def fit_ground(crop: np.ndarray, is_ground: np.ndarray) -> tuple[np.ndarray, flo
 
 
 def measure_grain(crop: np.ndarray, is_ground: np.ndarray) -> float:
-    """Return the root mean square (0..255) of what a small blur takes from the ground's pixels of a crop [h, w, 3]."""
+    """Return the root mean square (0..255) of the high-pass filtered ground pixels of a crop [h, w, 3]."""
     from scipy import ndimage
 
     inner = ndimage.binary_erosion(is_ground, iterations=2)
@@ -300,9 +300,9 @@ def measure_grain(crop: np.ndarray, is_ground: np.ndarray) -> float:
 
 
 def _likely_ground(crop: np.ndarray) -> np.ndarray:
-    """Return a mask [h, w] of pixels that are probably ground: smooth ones with the colours of the crop's frame.
+    """Return a mask [h, w] of probable ground pixels: smooth pixels with the colours of the crop's frame.
 
-    Of two colours of a crop with text the ground's is the one that the frame has; a letter's edge has neither.
+    Of the two colours of a crop with text, the frame has the ground's; a letter's edge has neither.
     """
     from scipy import ndimage
 

@@ -1,6 +1,6 @@
-"""Breaks a text into lines of even length: where words are drawn, and where they are set anew. Knows widths, no fonts.
+"""Breaks a text into lines of even length, for drawing and for new settings. Knows widths, no fonts.
 
-Between words; in Chinese and Japanese, which have no blanks, between signs.
+Breaks are between words; in Chinese and Japanese, which have no spaces, between characters.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-Length = Callable[[str], float]  # of a text set in one line, px
+Length = Callable[[str], float]  # of a text in one line, px
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/reading/test_line_breaks.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/reading/test_line_breaks.py`."""
 
-    tolerance_px: float = 0.5  # to which the narrowest width is looked for
+    tolerance_px: float = 0.5  # accuracy of the narrowest width
 
 
 FITTED = Fitted()
 
 
 def break_evenly(text: str, num: int, length: Length) -> list[str]:
-    """Break a text into at most `num` lines whose widest is as narrow as it can be, and the others nearly as wide.
+    """Break a text into at most `num` lines with the narrowest possible widest line, and the others of similar width.
 
-    Of all breaks that no narrower room has, the one with the least sum of squared blanks at the lines' ends is taken, so that
-    no short word is left for the last line where that can be helped.
+    Of all breaks with that width, the one with the least sum of squared blanks at the lines' ends is taken, which avoids
+    a short last line where possible.
     """
     words, joint = split_words(text)
     widths, blank = _measure(words, joint, length)
@@ -36,7 +36,7 @@ def break_evenly(text: str, num: int, length: Length) -> list[str]:
 
 
 def wrap_evenly(text: str, room_px: float, length: Length) -> list[str]:
-    """Break a text into as few lines as a width allows, then even out their lengths; a word wider than that stands alone."""
+    """Break a text into the fewest lines within a width, then even out their lengths; a wider word gets a line of its own."""
     words, joint = split_words(text)
     widths, blank = _measure(words, joint, length)
     lines = _fill(words, widths, blank, room_px)
@@ -46,7 +46,7 @@ def wrap_evenly(text: str, room_px: float, length: Length) -> list[str]:
 
 
 def split_words(text: str) -> tuple[list[str], str]:
-    """Return what a line may be broken between, and what joins it within a line."""
+    """Return the unbreakable parts of a text, and the separator that joins them in a line."""
     words = text.split()
     if len(words) <= 2 and any(unicodedata.east_asian_width(char) == "W" for char in text):
         return [char for char in text if not char.isspace()], ""
@@ -58,7 +58,7 @@ def _measure(words: Sequence[str], joint: str, length: Length) -> tuple[list[flo
 
 
 def _even(words: Sequence[str], widths: Sequence[float], blank: float, num: int, high: float) -> list[list[str]]:
-    """Return at most `num` lines in the narrowest room that holds them; `high` holds them for sure."""
+    """Return at most `num` lines of the smallest sufficient width; `high` is a sufficient width."""
     low = max(widths, default=0.0)
     while high - low > FITTED.tolerance_px:
         middle = (low + high) / 2
@@ -67,7 +67,7 @@ def _even(words: Sequence[str], widths: Sequence[float], blank: float, num: int,
 
 
 def _calmest(words: Sequence[str], widths: Sequence[float], blank: float, num: int, room: float) -> list[list[str]]:
-    """Return `num` lines within a room that holds them, with the least sum of squared blanks at their ends."""
+    """Return `num` lines within a sufficient width, with the least sum of squared blanks at their ends."""
     best: dict[tuple[int, int], tuple[float, list[int]]] = {(0, 0): (0.0, [])}  # lines and words used: cost, ends of lines
     for k in range(num):
         for start in range(len(words)):

@@ -1,4 +1,4 @@
-"""What can be said of the words in a picture without a model: share of text, contrast with the ground, size on a phone."""
+"""Measures of the words in a picture without a model: share of text, contrast with the ground, size on a phone."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ PHONE_WIDTH_PT = 375.0  # logical width at which feeds show an ad on a common ph
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, taken from WCAG 2.2 and from what platforms advise; pt: points on a common phone."""
+    """Constants of this module, from WCAG 2.2 and from platforms' advice; pt: points on a common phone."""
 
-    min_letters_pt: float = 7.0  # height of capitals and ascenders that can still be read; body text of feeds has 10 to 12
+    min_letters_pt: float = 7.0  # minimum readable height of capitals and ascenders; body text of feeds has 10 to 12
     min_contrast: float = 4.5  # WCAG 2.2, success criterion 1.4.3, level AA
-    min_large_contrast: float = 3.0  # the same, of large print
-    large_pt: float = 13.0  # letters this high count as large print (18 pt type, whose capitals are 0.7 of it)
-    large_bold_pt: float = 9.8  # bold ones this high count, too (14 pt type)
-    max_text_share: float = 0.2  # of the picture; Meta advised against more until 2020, and still says that less works better
+    min_large_contrast: float = 3.0  # the same for large print
+    large_pt: float = 13.0  # minimum height of letters in large print (18 pt type, whose capitals are 0.7 of it)
+    large_bold_pt: float = 9.8  # the same for bold letters (14 pt type)
+    max_text_share: float = 0.2  # of the picture; Meta's limit until 2020, and Meta still says that less text works better
 
 
 FITTED = Fitted()
@@ -26,7 +26,7 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class TextMeasures:
-    """share: of the picture's area that text boxes cover, 0..1. contrast: the lowest of a block (1..21), None without text.
+    """share: text boxes' share of the picture's area, 0..1. contrast: minimum over the blocks (1..21), None without text.
 
     smallest_pt: height of the smallest letters, in points of a phone 375 points wide; None without text.
     """
@@ -37,7 +37,7 @@ class TextMeasures:
 
 
 def measure_text(words: PictureWords) -> TextMeasures:
-    """Measure the words of a picture; logos are left out of contrast and size, as they are marks."""
+    """Measure the words of a picture; logos are excluded from contrast and size."""
     height, width = words.size
     boxes = [line.box for block in words.blocks for line in block.lines]
     share = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) / (height * width)
@@ -50,7 +50,7 @@ def measure_text(words: PictureWords) -> TextMeasures:
 
 
 def text_notes(words: PictureWords) -> list[str]:
-    """Return what may keep the words in a picture from being read, one phrase each; empty when nothing does."""
+    """Return obstacles to reading the words in a picture, one phrase each; empty without any."""
     (_, width), notes = words.size, [words.unread_note] if words.unread else []
     share = measure_text(words).share
     if share > FITTED.max_text_share:

@@ -1,9 +1,9 @@
-"""Reads lines of text in a picture with RapidOCR (PP-OCR models on onnxruntime, inside its wheel): nothing is fetched.
+"""Reads lines of text in a picture with RapidOCR (PP-OCR models on onnxruntime, inside its wheel), without downloads.
 
-The model in the wheel knows Latin, Chinese and Japanese letters. A classifier names the script of every line that was found
-(`scripts`); lines in other scripts go to the program tesseract where it is installed (`tesseract`), and come back without text
-where it is not. $ADCREATIVE_OCR names another model for all lines: a script for which rapidocr has one, which it then fetches
-once (cyrillic, arabic, korean, th, devanagari, ...), or the path of a recognition model (.onnx) with its letters inside.
+The model in the wheel knows Latin, Chinese and Japanese letters. A classifier names the script of every detected line
+(`scripts`); lines in other scripts are read by the program tesseract if installed (`tesseract`), and are returned without
+text otherwise. $ADCREATIVE_OCR names another model for all lines: a script supported by rapidocr, whose model rapidocr
+downloads once (cyrillic, arabic, korean, th, devanagari, ...), or the path of a recognition model (.onnx) with its letters.
 
 Knows pixels; no blocks, no roles. The packages belong to the extra "picture" and are loaded at the first picture.
 """
@@ -33,8 +33,8 @@ from adcreative.lettering.reading.scripts import SCRIPTS, hash_scripts, load_scr
 from adcreative.lettering.reading.tesseract import LANGUAGES, installed_languages, languages_for, read_crops
 
 MODEL_VARIABLE = "ADCREATIVE_OCR"
-NAMED_VERSION = "PP-OCRv5"  # of the models that are fetched by the name of a script
-ALIKE = ("Cyrillic", "Greek")  # decorated Latin letters are taken for them: what cannot be read is none of their words
+NAMED_VERSION = "PP-OCRv5"  # of the models downloaded by the name of a script
+ALIKE = ("Cyrillic", "Greek")  # decorated Latin letters are mistaken for these scripts, so unreadable lines count as no words
 _RESAMPLING = Image.Resampling.BICUBIC
 NEEDS_PACKAGES = (
     'reading words in pictures needs rapidocr and onnxruntime; install them with: pip install "adcreative[picture]"'
@@ -43,55 +43,55 @@ NEEDS_PACKAGES = (
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file: sides of pictures as the detection takes them, others fitted on real ads of `tests/real`."""
+    """Constants of this module: input sizes of the detection; others fitted on real ads of `tests/real`."""
 
-    min_confidence: float = 0.6  # of the recognition, 0..1: a line that it is less sure of is not text that a reader would read
-    min_side_px: int = 640  # that the shorter side of a picture is brought to before lines are looked for
-    max_side_px: int = 1440  # of the longer side then
-    max_area_px: int = 800_000  # of the picture then: the search takes most of the time, and misses few lines for it
-    found_side_px: int = 320  # of the shorter side, where lines are found only
-    share_of_nobody: float = 1.0  # line heights that each script is given before a line is seen
-    min_letters: int = 2  # of a text in another script
-    whole: float = 0.5  # share of a line that is read from end to end
-    sure_text: float = 0.9  # chance, of the model of a text
-    sure_script: float = 0.9  # chance, of the classifier of a script
-    # rim around a line that tesseract reads, of its height; its height in px
+    min_confidence: float = 0.6  # of the recognition, 0..1: a less confident line is not text that a person would read
+    min_side_px: int = 640  # minimum of the shorter side, for detection
+    max_side_px: int = 1440  # maximum of the longer side, for detection
+    max_area_px: int = 800_000  # maximum area, for detection, which takes most of the time and loses few lines at this size
+    found_side_px: int = 320  # of the shorter side, for detection without recognition
+    share_of_nobody: float = 1.0  # prior of each script in line heights
+    min_letters: int = 2  # minimum letters of a text in another script
+    whole: float = 0.5  # minimum share of a line read from end to end
+    sure_text: float = 0.9  # probability, of the recognition
+    sure_script: float = 0.9  # probability, of the script classifier
+    # tesseract's inputs: rim around a line, of its height; height in px
     trials: tuple[tuple[float, int], ...] = ((0.0, 36), (0.0, 64), (0.08, 48))
-    sure_other: float = 0.8  # chance, of tesseract or of the classifier, for a text in another script
-    sure_latin: float = 0.97  # chance, of the model, against a classifier that is sure of a script of ALIKE
-    least_of_weak: float = 0.75  # chance, of tesseract, for a line that the model itself is unsure of
-    least_led: float = 4.0  # line heights of a leading script
-    share_led: float = 0.5  # of a leading script's heights to those of ALIKE
+    sure_other: float = 0.8  # probability, of tesseract or of the classifier, for a text in another script
+    sure_latin: float = 0.97  # probability, of the recognition, against a classifier that is certain of a script in ALIKE
+    least_of_weak: float = 0.75  # probability, of tesseract, for a line with an uncertain recognition
+    least_led: float = 4.0  # minimum line heights of a leading script
+    share_led: float = 0.5  # minimum ratio of a leading script's line heights to those of ALIKE
 
 
 FITTED = Fitted()
 
 
 def narrow(text: str) -> str:
-    """Return a text with letters, digits and signs of full width, as spaced letters are read at times, as usual ones.
+    """Return a text with full-width letters, digits and signs, a frequent result for spaced letters, as usual ones.
 
-    They stay beside characters of scripts that are written at full width.
+    They are kept next to characters of scripts written at full width.
     """
     is_wide = any(unicodedata.east_asian_width(char) == "W" for char in text)
     return text if is_wide else "".join(chr(ord(char) - 0xFEE0) if "\uff01" <= char <= "\uff5e" else char for char in text)
 
 
 def has_letters_or_digits(text: str) -> bool:
-    """Return whether a text says more than marks."""
+    """Return whether a text has letters or digits."""
     return any(char.isalnum() for char in text)
 
 
 def is_sign(text: str) -> bool:
-    """Return whether a text is but signs of an interface: the crosses and circled letters that ad networks put in corners."""
+    """Return whether a text consists of interface signs: the crosses and circled letters that ad networks put in corners."""
     return all(char in "× " or unicodedata.category(char) in ("No", "So") for char in text)
 
 
 def read_other(
     image_u8: np.ndarray, lines: Sequence[TextLine], found: Sequence[DecodedLine], script: str
 ) -> list[tuple[str, float, str]]:
-    """Return text, confidence and script of lines that tesseract reads, the surest of several trials.
+    """Return text, confidence and script of lines read by tesseract, the most confident of several trials.
 
-    A line is tried in each of FITTED.trials, since tesseract finds nothing in some; one in a script of ALIKE in the other, too.
+    A line is read with each of FITTED.trials, since tesseract fails in some; in a script of ALIKE, also as the other script.
     """
     best = [("", 0.0, script)] * len(lines)
     for trial in (script, *(one for one in ALIKE if script in ALIKE and one != script)):
@@ -107,18 +107,18 @@ def read_other(
 
 
 def _within(share: float, crop_u8: np.ndarray, rim: float) -> float:
-    """Return a place along a line, a share of it, as a share of its crop with a rim around it."""
+    """Convert a position along a line, as a share of it, to a share of its crop with a rim."""
     height, width = crop_u8.shape[:2]
     edge = rim * height / (1 + 2 * rim)
     return (edge + share * (width - 2 * edge)) / width
 
 
 def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -> list[tuple[str, float]]:
-    """Return the script of each line and its probability, in view of all lines of the picture.
+    """Return the script of each line and its probability, given all lines of the picture.
 
-    What the model reads surely and from end to end is in a script that it knows, unless the classifier is as sure of another.
-    A line that it reads nothing in is in one of the others. A script that many lines are in is likelier for the rest, and takes
-    those that the model is unsure of: letters without loops or serifs look Latin one by one.
+    A line that the recognition reads confidently and completely is in a known script, unless the classifier is as certain of
+    another. A line without recognised text is in another script. A script of many lines is more probable for the rest, and
+    takes uncertain lines: single letters without loops or serifs look Latin.
     """
     chances = load_scripts().classify(crops_u8)
     if not len(chances):
@@ -155,9 +155,9 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
 
 
 def _leading_script(masses: np.ndarray) -> str:
-    """Return which script lines that the model is unsure of are in, from their length in each of SCRIPTS, in line heights [S].
+    """Return the script for uncertain lines, from the length of all lines in each of SCRIPTS, in line heights [S].
 
-    "" where none is plain. Decorated Latin letters look like those of ALIKE, which are never it.
+    "" without a clear one. Scripts of ALIKE, which decorated Latin letters resemble, are excluded.
     """
     of = dict(zip(SCRIPTS, masses.tolist(), strict=True))
     best = max((script for script in LANGUAGES if script not in ALIKE), key=lambda script: of[script])
@@ -165,16 +165,16 @@ def _leading_script(masses: np.ndarray) -> str:
 
 
 def _count_letters(text: str, script: str) -> int:
-    """Return how many letters of a script a text has."""
+    """Return the number of a text's letters in a script."""
     return sum(unicodedata.name(char, "").startswith(script.upper()) for char in text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextLine:
-    """A line of text found in a picture.
+    """A line of text detected in a picture.
 
-    text: "" in a script that cannot be read here. quad_xy_px [4, 2]: its corners from the top left, clockwise, a loose fit.
-    confidence: 0..1, of the text; of the script where there is no text. script: one of `scripts.SCRIPTS`, "" if nobody asked.
+    text: "" in an unreadable script. quad_xy_px [4, 2]: its corners from the top left, clockwise, a loose fit.
+    confidence: 0..1, of the text; of the script without a text. script: one of `scripts.SCRIPTS`, "" if not classified.
     """
 
     text: str
@@ -206,7 +206,7 @@ def pack_lines(lines: Sequence[TextLine]) -> dict[str, np.ndarray]:
 
 
 def unpack_lines(quads: np.ndarray, confidences: np.ndarray, texts: np.ndarray) -> list[TextLine]:
-    """Return the lines that `pack_lines` was given."""
+    """Return the lines packed by `pack_lines`."""
     split = texts.tobytes().decode("utf-8", "surrogatepass").split("\n") if len(quads) else []
     return [
         TextLine(text=text.partition("\t")[2], quad_xy_px=quad, confidence=float(sure), script=text.partition("\t")[0])
@@ -215,29 +215,29 @@ def unpack_lines(quads: np.ndarray, confidences: np.ndarray, texts: np.ndarray) 
 
 
 class TextReading(Protocol):
-    """Reads text in pictures (PictureReader; tests have their own)."""
+    """Interface of text readers (PictureReader; tests have their own)."""
 
     @property
     def content_hash(self) -> str:
-        """What is read depends on this and on the pixels alone."""
+        """Key of the results: the same hash and the same pixels give the same lines."""
 
     def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
-        """Return the lines found in the picture [H, W, 3], or in a part of one; whole: height and width of that one."""
+        """Return the lines in the picture [H, W, 3], or in a part of a picture; whole: height and width of that picture."""
 
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
-        """Return the text of pictures that hold one line each."""
+        """Return the text of pictures with one line each."""
 
     def unread_letters(self, text: str) -> str:
-        """Return the letters of a text that it does not know, each once."""
+        """Return the letters of a text unknown to the reader, each once."""
 
 
 class PictureReader:
-    """Text detection and recognition, each call on the thread that asks; the same pixels give the same lines.
+    """Text detection and recognition on the calling thread; deterministic.
 
-    rapidocr keeps what it is asked for between its steps, so threads that ask at once have an engine each.
+    rapidocr keeps state between its steps, so each simultaneous thread gets an engine of its own.
 
     Args:
-        load: makes an engine. is_installed: it has the model in the wheel, not one that the user named.
+        load: creates an engine. is_installed: the engine has the model in the wheel, not one named by the user.
     """
 
     def __init__(self, load: Callable[[], Any], *, is_installed: bool = True) -> None:
@@ -263,7 +263,7 @@ class PictureReader:
         return name_installed_reader()
 
     def unread_letters(self, text: str) -> str:
-        """Return the letters of a text that the recognition model has no class for, each once."""
+        """Return the letters of a text without a class in the recognition model, each once."""
         with self._borrowed() as engine:
             known = set(engine.text_rec.postprocess_op.character)
         unknown = dict.fromkeys(char for char in text if unicodedata.category(char)[0] == "L" and char not in known)
@@ -273,7 +273,7 @@ class PictureReader:
         """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom.
 
         Args:
-            whole: height and width of the picture that this is a part of: it is looked at as large as that would be.
+            whole: height and width of the picture of which this is a part, which determine the scale.
         """
         height, width = whole or image_u8.shape[:2]
         limits = FITTED.max_side_px / max(height, width), (FITTED.max_area_px / (height * width)) ** 0.5
@@ -292,7 +292,7 @@ class PictureReader:
         return sorted(lines, key=lambda line: (line.box_xyxy_px[1], line.box_xyxy_px[0]))
 
     def _find_quads(self, image_u8: np.ndarray, scale: float) -> np.ndarray:
-        """Return corners [N, 4, 2] float32 of the lines in a picture, looked for on a copy of `scale` times its size."""
+        """Return corners [N, 4, 2] float32 of the lines in a picture, detected on a copy scaled by `scale`."""
         height, width = image_u8.shape[:2]
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         scaled = image_u8 if size == (width, height) else np.asarray(Image.fromarray(image_u8).resize(size, _RESAMPLING))
@@ -301,15 +301,15 @@ class PictureReader:
         return np.asarray(quads, np.float32).reshape(-1, 4, 2) / (size[0] / width)
 
     def _recognise(self, crops_u8: Sequence[np.ndarray]) -> list[DecodedLine]:
-        """Return what the model makes of upright lines [H, W, 3], each by itself: together, short ones are filled up."""
+        """Recognise upright lines [H, W, 3], one at a time, since a batch pads short lines."""
         with self._borrowed() as engine:
             letters = engine.text_rec.postprocess_op.character
             return [decode_line(engine.text_rec.session(model_input(shape_line(crop)))[0], letters) for crop in crops_u8]
 
     def _other_scripts(self, image_u8: np.ndarray, lines: Sequence[TextLine], found: Sequence[DecodedLine]) -> list[TextLine]:
-        """Return the lines with their scripts, and those in scripts that the model does not know read by tesseract.
+        """Return the lines with their scripts, with lines in scripts unknown to the model read by tesseract.
 
-        A line in such a script comes back without text where tesseract cannot read it; other lines without text are left out.
+        A line that tesseract cannot read is returned without text; other lines without text are dropped.
         """
         if not self._is_installed:
             return [line for line in lines if line.text]
@@ -322,7 +322,7 @@ class PictureReader:
             others = read_other(image_u8, [lines[place] for place in places], [found[place] for place in places], script)
             for place, (text, sure, read_as) in zip(places, others, strict=True):
                 line, chance = lines[place], named[place][1]
-                is_mark = bool(line.text) and not has_letters_or_digits(line.text)  # such as a bullet, or the quotes of a line
+                is_mark = bool(line.text) and not has_letters_or_digits(line.text)  # such as a bullet, or quotation marks
                 is_whole = bool(line.text) and not is_mark and found[place].reach >= FITTED.whole
                 least = max(FITTED.min_confidence, line.confidence if is_whole else 0.0)
                 least = (
@@ -340,7 +340,7 @@ class PictureReader:
         return read
 
     def find_lines(self, image_u8: np.ndarray) -> np.ndarray:
-        """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, found on a copy FITTED.found_side_px high or wide, not read."""
+        """Return boxes x0, y0, x1, y1 of lines [N, 4] float32, detected on a copy of FITTED.found_side_px, not read."""
         height, width = image_u8.shape[:2]
         quads = self._find_quads(
             image_u8, min(FITTED.found_side_px / min(height, width), FITTED.max_side_px / max(height, width))
@@ -348,12 +348,12 @@ class PictureReader:
         return np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
 
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
-        """Return the text of pictures [H, W, 3] uint8 that hold one upright line each; empty where none is read."""
+        """Return the text of pictures [H, W, 3] uint8 with one upright line each; "" for an unreadable one."""
         return [narrow(found.text) for found in self._recognise(crops_u8)]
 
 
 class LineFinder:
-    """Finds lines of text without reading them, on a small copy; the models load at the first picture."""
+    """Detects lines of text without reading them, on a small copy; the models are loaded at the first picture."""
 
     @property
     def content_hash(self) -> str:
@@ -365,12 +365,12 @@ class LineFinder:
 
 
 def has_reader() -> bool:
-    """Return whether the packages that read pictures are installed."""
+    """Return whether the packages of the reader are installed."""
     return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
 
 
 def name_installed_reader() -> str:
-    """Return the version of the package that carries the models, and the other model that $ADCREATIVE_OCR names."""
+    """Return the version of the package with the models, and the model named by $ADCREATIVE_OCR."""
     named = os.environ.get(MODEL_VARIABLE, "").strip()
     if named.endswith(".onnx") and Path(named).is_file():
         named = hash_bytes(Path(named).read_bytes())
@@ -380,10 +380,10 @@ def name_installed_reader() -> str:
 
 @lru_cache(maxsize=1)
 def load_reader() -> PictureReader:
-    """Load the reader once per process, with the recognition model that $ADCREATIVE_OCR names or the one in the wheel.
+    """Load the reader once per process, with the recognition model named by $ADCREATIVE_OCR or the one in the wheel.
 
     Raises:
-        WeightsError: its packages are not installed, or the named model cannot be fetched.
+        WeightsError: its packages are not installed, or the named model cannot be downloaded.
         ConfigError: $ADCREATIVE_OCR names no model.
     """
     if not has_reader():
@@ -396,7 +396,7 @@ def load_reader() -> PictureReader:
 
     def load_engine() -> Any:
         engine = RapidOCR(params={"Global.log_level": "error", **sides, **threads, **named})
-        engine(np.zeros((32, 64, 3), np.uint8), use_det=False, use_cls=False, use_rec=True)  # it loads the model when asked
+        engine(np.zeros((32, 64, 3), np.uint8), use_det=False, use_cls=False, use_rec=True)  # loads the model
         return engine
 
     try:

@@ -1,9 +1,9 @@
-"""The two shipped models of a picture's words: which lines are one block, and what a block is for.
+"""The two shipped models of a picture's words: grouping of lines into blocks, and the roles of blocks.
 
-    pairs of near lines -> boosted trees -> chance of one block -> clusters, the surest joined first
-    blocks -> boosted trees -> chance of each role -> the likeliest roles with one headline and MAX_BUTTONS buttons at most
+    pairs of near lines -> boosted trees -> probability of one block -> agglomerative clusters
+    blocks -> boosted trees -> probability of each role -> the most probable roles within the limits of MOST
 
-Both were trained on drawn ads (`data/make/roles`). Knows rows of features; no pixels.
+Both were trained on drawn ads (`data/make/roles`). Knows features; no pixels.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ ROLES = (
     "headline", "subline", "offer", "price", "proof", "badge", "button", "brand", "product_print", "legal", "address", "tag",
 )  # fmt: skip
 KIND, FORMAT = "roles of words", 1
-MOST = {"headline": 1, "button": 2}  # blocks of a role in one picture
+MOST = {"headline": 1, "button": 2}  # maximum blocks of a role in one picture
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, fitted on the working half of real ads (`tests/real`)."""
+    """Constants of this module, fitted on the working half of real ads (`tests/real`)."""
 
-    least_chance: float = 1e-6  # of a role: no logarithm of less is taken
-    no_headline: float = 0.15  # odds of a picture without a headline to one whose likeliest block is it as likely as not
-    least_headline: float = 0.1  # chance from which the likeliest block is the headline where no other is; it is no sure one
+    least_chance: float = 1e-6  # lower bound of a role's probability before the logarithm
+    no_headline: float = 0.15  # odds of a picture without a headline to one whose best block has probability 1/2
+    least_headline: float = 0.1  # minimum probability for an uncertain headline, taken if no block is one
 
 
 FITTED = Fitted()
 
 
 class RoleModels:
-    """Joins lines and names roles.
+    """Groups lines and names roles.
 
     Args:
-        tensors: arrays of both `BoostedTrees`, "link" and "role"; "link.least" [1]: the chance from which lines are joined;
-            "link.penalty" [1]: what a pair's score loses by the logarithm of the ratio of its lines' heights, since real ads
-            set lines of very different heights in one message less often than drawn ones;
-            "role.flatness" [1]: what scores are divided by, so that chances are as often right as they say;
-            "role.shift" [K]: what is added to them, since real ads have roles in other shares than drawn ones.
+        tensors: arrays of both `BoostedTrees`, "link" and "role"; "link.least" [1]: the minimum probability for joining lines;
+            "link.penalty" [1]: the penalty of a pair's score per logarithm of the ratio of its lines' heights, since real ads
+            combine lines of very different heights in one message less often than drawn ones;
+            "role.flatness" [1]: the temperature of the scores, for calibrated probabilities;
+            "role.shift" [K]: the offset of the scores, since roles are distributed differently in real ads and drawn ones.
     """
 
     def __init__(self, tensors: Mapping[str, np.ndarray]) -> None:
@@ -57,7 +57,7 @@ class RoleModels:
         self._shift = tensors["role.shift"]
 
     def join(self, pieces: Sequence[Piece], size: tuple[int, int]) -> tuple[list[list[int]], list[float]]:
-        """Return the places of lines that are one block, and how sure each is, for a picture of a size (height, width)."""
+        """Return groups of lines that form one block, and the certainty of each, for a picture with `size` (height, width)."""
         pairs = find_pairs(pieces)
         if not pairs:
             return [[place] for place in range(len(pieces))], [1.0] * len(pieces)
@@ -66,24 +66,24 @@ class RoleModels:
         return groups, wholeness(groups, pairs, chances)
 
     def link_chances(self, rows: np.ndarray) -> np.ndarray:
-        """Return the chance of one block [P] for pairs of lines, by their LINK_FEATURES [P, F]."""
+        """Return the probability of one block [P] for pairs of lines with LINK_FEATURES [P, F]."""
         chances: np.ndarray = expit(self._link.score(rows)[:, 0] - self._penalty * rows[:, LINK_FEATURES.index("height ratio")])
         return chances
 
     def role_chances(self, rows: np.ndarray) -> np.ndarray:
-        """Return the chance of each of ROLES [B, K] for blocks, by their BLOCK_FEATURES [B, F]."""
+        """Return the probability of each of ROLES [B, K] for blocks with BLOCK_FEATURES [B, F]."""
         chances: np.ndarray = softmax((self._role.score(rows) + self._shift) / self._flatness, axis=1)
         return chances
 
     def chances(self, pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
-        """Return the chance of each of ROLES [B, K] for the blocks of a picture."""
+        """Return the probability of each of ROLES [B, K] for the blocks of a picture."""
         if not pieces:
             return np.zeros((0, len(ROLES)))
         return with_one_headline(self.role_chances(block_rows(pieces, size)))
 
 
 def with_one_headline(chances: np.ndarray) -> np.ndarray:
-    """Return chances [B, K] of a picture's blocks in view of each other: one or, at some odds, none is the headline."""
+    """Return probabilities [B, K] of a picture's blocks, conditioned on one headline or, at some odds, none."""
     head = ROLES.index("headline")
     alone = np.clip(chances[:, head], FITTED.least_chance, 1.0 - FITTED.least_chance)
     odds = alone / (1.0 - alone)
@@ -94,9 +94,9 @@ def with_one_headline(chances: np.ndarray) -> np.ndarray:
 
 
 def cluster(num: int, pairs: Sequence[tuple[int, int]], chances: np.ndarray, least: float) -> list[list[int]]:
-    """Return clusters of `num` lines: the two with the highest mean chance of pairs between them are joined first.
+    """Return clusters of `num` lines by average linkage: the clusters with the highest mean probability are joined first.
 
-    least: the mean chance below which no more are joined.
+    least: the minimum mean probability for joining.
     """
     groups = {place: [place] for place in range(num)}
     between: dict[tuple[int, int], list[float]] = {}
@@ -117,7 +117,7 @@ def cluster(num: int, pairs: Sequence[tuple[int, int]], chances: np.ndarray, lea
 
 
 def wholeness(groups: Sequence[Sequence[int]], pairs: Sequence[tuple[int, int]], chances: np.ndarray) -> list[float]:
-    """Return how sure each cluster is one block, 0..1: its lines belong together, and no neighbour belongs to it."""
+    """Return the certainty of each cluster, 0..1: its lines belong together, and no neighbour belongs to it."""
     home = {place: number for number, group in enumerate(groups) for place in group}
     between: dict[tuple[int, int], list[float]] = {}
     for (i, j), chance in zip(pairs, chances, strict=True):
@@ -131,7 +131,7 @@ def wholeness(groups: Sequence[Sequence[int]], pairs: Sequence[tuple[int, int]],
 
 
 def choose_roles(chances: np.ndarray) -> list[int]:
-    """Return the number of each block's role for chances [B, K]: the likeliest together, no more of a role than MOST says."""
+    """Return the index of each block's role from probabilities [B, K]: the most probable assignment within MOST."""
     logs = np.log(np.maximum(chances, FITTED.least_chance))
     chosen = logs.argmax(axis=1)
     for role, most in MOST.items():
@@ -153,6 +153,6 @@ def load_roles() -> RoleModels:
     """Load the shipped models once per process.
 
     Raises:
-        WeightsError: their weights are not on this machine. ArtifactError: they are damaged.
+        WeightsError: the weights are not on this machine. ArtifactError: the weights are damaged.
     """
     return RoleModels(load_artifact(find_weight("roles"), kind=KIND, formats=(FORMAT,)).tensors)

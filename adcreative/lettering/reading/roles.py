@@ -1,4 +1,4 @@
-"""What a block of text is for: the likeliest of `role_models.ROLES` for all blocks of a picture together, and its chance."""
+"""Roles of text blocks: the most probable joint assignment of `role_models.ROLES` in a picture, with probabilities."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from adcreative.lettering.reading.role_models import ROLES, choose_roles, load_r
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
 
-    piece: int = 3  # letters: fewer that are missing were misread
-    same_brand: float = 0.8  # share of letters that a text and the known brand have in common
-    same_text: float = 0.75  # the same of a text that was read and a known one
+    piece: int = 3  # minimum letters of a missing part: fewer are misreadings
+    same_brand: float = 0.8  # minimum similarity of a text and the known brand
+    same_text: float = 0.75  # minimum similarity of a read text and a known one
 
 
 FITTED = Fitted()
 
 
 def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: str = "") -> list[TextBlock]:
-    """Return the blocks with their roles and chances, in order; at most one is the headline.
+    """Return the blocks with their roles and probabilities, in order; at most one is the headline.
 
     Args:
-        brand: who the ad is from, where it is known: what says no more is the brand for sure.
+        brand: the advertiser, if known: a block with only this name is certainly the brand.
     """
     is_read = np.array([says_words(block.text) or any(map(str.isdigit, block.text)) for block in blocks], bool)
-    chances = np.tile(np.eye(len(ROLES))[ROLES.index("product_print")], (len(blocks), 1))  # a round thing is read as a letter
+    chances = np.tile(np.eye(len(ROLES))[ROLES.index("product_print")], (len(blocks), 1))  # a round object is read as a letter
     pieces = [block.piece for block, is_text in zip(blocks, is_read, strict=True) if is_text]
     chances[is_read] = load_roles().chances(pieces, (height, width))
     for place, block in enumerate(blocks):
@@ -48,15 +48,15 @@ def name_roles(blocks: Sequence[TextBlock], height: int, width: int, *, brand: s
 
 
 def says_words(text: str) -> bool:
-    """Return whether a text that was read has a word: two letters side by side, or one of a script without capitals.
+    """Return whether a read text has a word: two adjacent letters, or one of a script without capitals.
 
-    A round thing is read as "O", and a row of windows as "0000".
+    A round object is read as "O", and a row of windows as "0000".
     """
     return re.search(r"[^\W\d_]{2}", text) is not None or any(char.isalpha() and char.lower() == char.upper() for char in text)
 
 
 def is_same_text(read: str, known: str, share: float = FITTED.same_text) -> bool:
-    """Return whether a text that was read is a known one: equal letters and digits but for a few that were misread."""
+    """Return whether a read text equals a known one: the same letters and digits, apart from a few misreadings."""
     first, second = letters_of(read), letters_of(known)
     if not first or not second:
         return False
@@ -64,9 +64,9 @@ def is_same_text(read: str, known: str, share: float = FITTED.same_text) -> bool
 
 
 def lacks_a_piece(read: str, known: str) -> bool:
-    """Return whether a text that was read lacks a piece of a known one, or has one more, of at least FITTED.piece letters.
+    """Return whether a read text lacks a part of a known one, or has an extra one, of at least FITTED.piece letters.
 
-    A misread letter is none: a word that stands in another block is.
+    Misread letters are not counted, but a word in another block is.
     """
     changes = SequenceMatcher(None, letters_of(known), letters_of(read), autojunk=False).get_opcodes()
     return any(abs((end - start) - (to - since)) >= FITTED.piece for _, start, end, since, to in changes)

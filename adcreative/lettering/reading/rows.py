@@ -1,8 +1,8 @@
-"""A picture's words as rows of a table that a person may correct, and such rows as a picture's words again.
+"""Conversion of a picture's words to table rows, for corrections by a person, and back.
 
-A row is a block: what it says and is for stands in plain cells, what was measured of it in the last one, as JSON. Rows that
-nobody touched come back as exactly the words they were made of. Lines that could not be read are rows without text: typed into,
-they are blocks like others. A row with a box of its own and nothing measured is a block that the reader missed. Knows no files.
+A row is a block: text and role are plain cells, the measurements are JSON in the last cell. Unchanged rows convert back to
+exactly the same words. Unreadable lines are rows without text, which become blocks once a text is typed in. A row with a
+box but without measurements is a block that the reader missed. Independent of files.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from adcreative.lettering.reading.words import PictureWords, with_known_words
 
 # box: left, top, right, bottom in pixels of the picture. ink: colour of the letters, #rrggbb.
 WORD_COLUMNS = ("block", "role", "text", "script", "language", "sureness", "box", "ink", "measured")
-UNREAD = "unread"  # in the place of a role: a line in a script that cannot be read here
-NO_WORDS = ""  # in the place of a role: the only row of a picture that has none
-VERSION = 1  # of what was measured
+UNREAD = "unread"  # in place of a role: a line in an unreadable script
+NO_WORDS = ""  # in place of a role: the only row of a picture without words
+VERSION = 1  # of the measurements
 SURE = 1.0
 
 Row = Mapping[str, Any]
 
 
 def rows_of_words(words: PictureWords, language: str = "") -> list[dict[str, Any]]:
-    """Return a row, with WORD_COLUMNS, for each block and each unread line of a picture; one without role where it has none."""
+    """Return a row, with WORD_COLUMNS, for each block and each unread line of a picture; if empty, one row without a role."""
     homes = _homes_of_lines(words)
     rows: list[dict[str, Any]] = []
     for place, block in enumerate(words.blocks):
@@ -57,14 +57,14 @@ def rows_of_words(words: PictureWords, language: str = "") -> list[dict[str, Any
 
 
 def words_of_rows(rows: Sequence[Row], image_u8: np.ndarray | None = None) -> PictureWords:
-    """Return the words that the rows of one picture say, in the order of their blocks.
+    """Return the words of one picture's rows, in the order of their blocks.
 
-    A row that says or is something else than what was read is sure: somebody looked. One whose text was taken out is no block.
+    A row whose text or role was changed is certain, since a person checked it. A row whose text was deleted is no block.
 
     Args:
-        image_u8: [H, W, 3], in which blocks that nobody measured are measured; without it their colours are not known.
+        image_u8: [H, W, 3], for measuring blocks without measurements; without it their colours are unknown.
     Raises:
-        ConfigError: something was measured by another version, or was changed.
+        ConfigError: the measurements come from another version, or were changed.
     """
     blocks, unread = list[TextBlock](), list[TextLine]()
     lines: dict[int, TextLine] = {}
@@ -85,12 +85,12 @@ def words_of_rows(rows: Sequence[Row], image_u8: np.ndarray | None = None) -> Pi
 
 
 def is_measured(rows: Sequence[Row]) -> bool:
-    """Return whether the words of these rows are known without the picture."""
+    """Return whether the words of these rows can be restored without the picture."""
     return not any(row["text"].strip() and "block" not in json.loads(row["measured"] or "{}") for row in rows)
 
 
 def find_fault(row: Row) -> str:
-    """Return what is wrong with a row, in a sentence; "" when nothing is."""
+    """Return a sentence about a row's error; "" without one."""
     role, text = row["role"], row["text"].strip()
     allowed = ROLES if text else (*ROLES, UNREAD, NO_WORDS)
     if role not in allowed:
@@ -109,7 +109,7 @@ def find_fault(row: Row) -> str:
 
 
 def _homes_of_lines(words: PictureWords) -> list[int]:
-    """Return for each line the place of the block that covers most of it; the first where none does."""
+    """Return for each line the index of the block with the largest overlap; the first without any overlap."""
     if not words.blocks:
         return [0] * len(words.lines)
     boxes = np.array([block.box for block in words.blocks], np.float64)
@@ -128,7 +128,7 @@ def _pack(words: PictureWords, **measured: Any) -> str:
 
 
 def _pack_line(line: TextLine) -> dict[str, Any]:
-    return {**config_as_dict(line), "quad_xy_px": line.quad_xy_px.tolist()}  # floats of 32 bits, written in full
+    return {**config_as_dict(line), "quad_xy_px": line.quad_xy_px.tolist()}  # 32-bit floats, written in full
 
 
 def _unpack_line(line: Mapping[str, Any]) -> TextLine:
@@ -136,7 +136,7 @@ def _unpack_line(line: Mapping[str, Any]) -> TextLine:
 
 
 def _corrected(block: TextBlock, row: Row) -> TextBlock | None:
-    """Return a block as its row says it is: as it was read, or sure, in other words or another role; None without text."""
+    """Return a block as corrected in its row: unchanged, or certain with another text or role; None without text."""
     text = " ".join(row["text"].split())
     was_read = (" ".join(block.text.split()), block.role, round(block.sureness, 3))
     if (text, row["role"], _parse_sureness(row["sureness"]) or 0.0) == was_read:
@@ -148,7 +148,7 @@ def _corrected(block: TextBlock, row: Row) -> TextBlock | None:
 
 
 def _say(block: TextBlock, text: str) -> TextBlock:
-    """Return a block whose lines say a text: the words that were read in each, else as many as its width has room for."""
+    """Return a block whose lines have a new text: with the words of each read line, else split by the lines' widths."""
     known = with_known_words(block, text)
     if known.text == text:
         return known
@@ -159,7 +159,7 @@ def _say(block: TextBlock, text: str) -> TextBlock:
     room = np.cumsum([line.box[2] - line.box[0] for line in block.lines], dtype=float)
     taken = np.cumsum([len(part) + 1 for part in parts], dtype=float)
     ends = [int(np.argmin(np.abs(taken / taken[-1] - share))) + 1 for share in room / room[-1]]
-    for number in range(len(ends) - 2, -1, -1):  # no line without a word
+    for number in range(len(ends) - 2, -1, -1):  # every line gets a word
         ends[number] = min(ends[number], ends[number + 1] - 1)
     for number in range(len(ends)):
         ends[number] = max(ends[number], number + 1)
@@ -169,7 +169,7 @@ def _say(block: TextBlock, text: str) -> TextBlock:
 
 
 def _measure(row: Row, image_u8: np.ndarray | None) -> TextBlock:
-    """Return the block of a row of which only text, role and box are known; a line of it for each line of its text."""
+    """Return the block of a row with only text, role and box, with one line for each line of its text."""
     x0, y0, x1, y1 = _parse_box(row["box"]) or (0, 0, 1, 1)
     texts = [" ".join(text.split()) for text in row["text"].splitlines() if text.strip()]
     edges = np.linspace(y0, y1, len(texts) + 1).round().astype(int)
@@ -200,7 +200,7 @@ def _parse_box(cell: Any) -> Box | None:
 
 
 def _parse_sureness(cell: Any) -> float | None:
-    """Return a sureness, SURE where the cell was emptied; None where it is no number from 0 to 1."""
+    """Return a parsed certainty, SURE for an empty cell; None unless a number from 0 to 1."""
     if not (text := str(cell).strip().replace(",", ".")):
         return SURE
     try:

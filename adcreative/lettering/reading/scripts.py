@@ -1,9 +1,9 @@
-"""Which script a line of text is in, told from its pixels: whatever the reader makes of letters that it does not know.
+"""Classifies the script of a line of text from its pixels, independently of a reader that may not know its letters.
 
-    window [32, 160] -> four convolutions, 3 x 3, stride 2 -> mean and maximum along the line -> one score a script
+    window [32, 160] -> four convolutions, 3 x 3, stride 2 -> mean and maximum along the line -> one score per script
 
-A line is cut into windows whose log-probabilities are averaged. The network was trained on drawn lines of made-up words
-(`data/make/scripts`); it runs in numpy, since words are read where no torch is loaded. Knows pixels; no models that read.
+A line is split into windows whose log-probabilities are averaged. The network was trained on drawn lines of random words
+(`data/make/scripts`); it runs in numpy, since torch is not loaded for reading words. Knows pixels; no models of readers.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ HEIGHT_PX, WINDOW_PX = 32, 160
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/reading/test_scripts.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/reading/test_scripts.py`."""
 
-    step_px: int = 120  # between two windows of one line
-    max_windows: int = 4  # of one line: a longer one is told by its first part
-    noise: float = 8.0  # 0..255 added to a window's deviation, in training (`data/make/scripts`) too
+    step_px: int = 120  # distance of two windows of one line
+    max_windows: int = 4  # of one line: only the first part of a longer one is classified
+    noise: float = 8.0  # 0..255 added to a window's deviation, also in training (`data/make/scripts`)
 
 
 FITTED = Fitted()
 
 
 class ScriptClassifier:
-    """Names the script of lines of text.
+    """Classifies the script of lines of text.
 
     Args:
         weights: name -> array: conv{1..4}.weight [O, I, 3, 3], conv{1..4}.bias [O], head.weight [S, 2 O], head.bias [S].
@@ -60,7 +60,7 @@ class ScriptClassifier:
         return chances
 
     def _scores(self, windows_u8: np.ndarray) -> np.ndarray:
-        """Return [N, S] for windows [N, 32, 160]."""
+        """Return scores [N, S] for windows [N, 32, 160]."""
         seen = normalise(windows_u8)[:, None]  # [N, 1, 32, 160]
         for number in range(1, 5):
             seen = np.maximum(_convolve(seen, self._weights[f"conv{number}.weight"], self._weights[f"conv{number}.bias"]), 0.0)
@@ -91,7 +91,7 @@ def normalise(windows_u8: np.ndarray) -> np.ndarray:
 
 
 def _convolve(seen: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Return a 3 x 3 convolution of [N, I, h, w] with stride 2 and a rim of zeros of one pixel."""
+    """Return a 3 x 3 convolution of [N, I, h, w] with stride 2 and zero padding of one pixel."""
     padded = np.pad(seen, ((0, 0), (0, 0), (1, 1), (1, 1)))
     patches = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[:, :, ::2, ::2]  # [N, I, h, w, 3, 3]
     summed: np.ndarray = np.tensordot(patches, weight, axes=((1, 4, 5), (1, 2, 3)))  # [N, h, w, O]
@@ -100,10 +100,10 @@ def _convolve(seen: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndar
 
 @cache
 def hash_scripts() -> str:
-    """Return the content hash of the shipped classifier: what is read depends on it.
+    """Return the content hash of the shipped classifier, on which the read words depend.
 
     Raises:
-        WeightsError: its weights are not on this machine. ArtifactError: they are damaged.
+        WeightsError: the weights are not on this machine. ArtifactError: the weights are damaged.
     """
     return read_manifest(find_weight("scripts"), kind=KIND, formats=(FORMAT,))[1]
 
@@ -113,6 +113,6 @@ def load_scripts() -> ScriptClassifier:
     """Load the shipped classifier once per process.
 
     Raises:
-        WeightsError: its weights are not on this machine. ArtifactError: they are damaged.
+        WeightsError: the weights are not on this machine. ArtifactError: the weights are damaged.
     """
     return ScriptClassifier(load_artifact(find_weight("scripts"), kind=KIND, formats=(FORMAT,)).tensors)

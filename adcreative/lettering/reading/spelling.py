@@ -1,6 +1,6 @@
-"""Words in which the reader took one stroke for another: in small type an i is an l ("mlss a penslon") or an I ("it Is so").
+"""Corrects words with a misread stroke: in small type an i is read as l ("mlss a penslon") or I ("it Is so").
 
-Letters that look alike in two scripts are those of the script that they stand in ("ΛCME", "50十", "歌つて").
+Letters that look alike in two scripts become letters of the surrounding script ("ΛCME", "50十", "歌つて").
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from adcreative.encoders.language import detect_language
 from adcreative.lettering.reading.blocks import TextBlock
 
 _WORD = re.compile(r"[A-Za-z]+")
-_CAPITALS = str.maketrans("ΛΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХ", "AABEZHIKMNOPTYXABEKMHOPCTX")  # of Greek and Cyrillic
-# what stands for something else where it stands -> that
+_CAPITALS = str.maketrans("ΛΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХ", "AABEZHIKMNOPTYXABEKMHOPCTX")  # in Greek and Cyrillic
+# pattern of a misread character in its context -> the correct character
 _ALIKE = (
     (re.compile(r"(?<=[A-Za-z0-9])十(?![\u4e00-\u9fff])|(?<![\u4e00-\u9fff])十(?=[A-Za-z0-9])"), "+"),
     (re.compile(r"(?<=[A-Z])0(?=[A-Z]{2})|(?<=[A-Z]{2})0(?=[A-Z])"), "O"),
@@ -25,35 +25,35 @@ _ALIKE = (
     (re.compile(r"(?<![\u30a1-\u30fe])ャ"), "ヤ"),
     (re.compile(r"(?<=[\u3041-\u9fff])·(?=[\u3041-\u9fff])"), "・"),
     (re.compile(r"^· (?=\S)"), "• "),
-    (re.compile(r"^\|(?=\d)"), ""),  # a rule beside a date
+    (re.compile(r"^\|(?=\d)"), ""),  # a vertical rule before a date
     (re.compile(r"(?<=[A-Za-z])\((?=[A-Za-z][^()]*$)"), " "),  # the swash of a capital
-    (re.compile(r"(?<=[a-z])°$"), ""),  # a trade mark's sign
-    (re.compile(r"(?<=[^\W\d_]{2})-(?=\d+\s?%)"), " -"),  # an amount that is taken off
-    (re.compile(r"^[一—-](.+\D)[一—-]$"), r"\1"),  # rules beside a line
-    (re.compile(r"(?<=[a-z]) I (?=(?:www\.|\w+@))"), " | "),  # a rule before an address
+    (re.compile(r"(?<=[a-z])°$"), ""),  # a trademark sign
+    (re.compile(r"(?<=[^\W\d_]{2})-(?=\d+\s?%)"), " -"),  # a discount
+    (re.compile(r"^[一—-](.+\D)[一—-]$"), r"\1"),  # horizontal rules around a line
+    (re.compile(r"(?<=[a-z]) I (?=(?:www\.|\w+@))"), " | "),  # a vertical rule before an address
 )
 _TURKISH, _DOTLESS = re.compile(r"[ğışĞİŞ]"), re.compile(r"\b(?=\w*i)[A-ZÇĞİÖŞÜi]{4,}\b")
-# a little word that begins with I in the midst of small ones, where no sentence begins
+# a short word with a capital I between lower-case words, where no sentence begins
 _LITTLE = re.compile(r"(?<=[a-z,;])(\s+)I(?=[nsft]\s+[a-z])")
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen on English words: what is shorter comes of too many others."""
+    """Constants of this module, chosen on English words: shorter words match too many others."""
 
-    least_letters: int = 4  # of a word that is mended
-    least_of_name: int = 6  # of one with a capital, which may be a name
-    most_strokes: int = 5  # in a word; rows of more are no word
+    least_letters: int = 4  # minimum letters of a corrected word
+    least_of_name: int = 6  # minimum letters of one with a capital, which may be a name
+    most_strokes: int = 5  # maximum strokes in a word; longer rows are no word
 
 
 FITTED = Fitted()
 
 
 def mend_strokes(blocks: Sequence[TextBlock]) -> list[TextBlock]:
-    """Return the blocks of a picture with the words mended of which an i was read as another stroke.
+    """Return the blocks of a picture with corrected words in which an i was misread as another stroke.
 
-    For an l in English blocks: a word is mended where it is none, and one word alone comes of an i in place of some l. What is
-    known stays ("malls"), and what is a word neither way, such as a brand. For an I in any: `mend_capitals`.
+    For an l in English blocks: a word is corrected if it is unknown, and exactly one known word results from replacing some l
+    by i. Known words stay ("malls"), and so do words unknown both ways, such as a brand. For an I in any: `mend_capitals`.
     """
     blocks = [_with_lines(block, [mend_look_alikes(line.text) for line in block.lines]) for block in blocks]
     blocks = [_with_lines(block, mend_capitals("\n".join(line.text for line in block.lines)).split("\n")) for block in blocks]
@@ -67,17 +67,17 @@ def mend_strokes(blocks: Sequence[TextBlock]) -> list[TextBlock]:
 
 
 def mend_capitals(text: str) -> str:
-    """Return a text with "in", "is", "it" and "if" small where they stand in the midst of a sentence, before a small word.
+    """Return a text with "in", "is", "it" and "if" in lower case inside a sentence, before a lower-case word.
 
-    Lines are told apart by "\\n": a capital at the head of one is mended only where another line goes on in small letters, as
-    those of a list do not.
+    Lines are separated by "\\n": a capital at the start of a line is corrected only if another line continues in lower case,
+    unlike the lines of a list.
     """
     goes_on = re.search(r"\n[a-z]", text) is not None
     return _LITTLE.sub(lambda found: found[0] if "\n" in found[1] and not goes_on else f"{found[1]}i", text)
 
 
 def mend_look_alikes(text: str) -> str:
-    """Return a line with letters and marks that were taken for ones of another script replaced by those that they stand for."""
+    """Return a line with letters and marks of another script replaced by the look-alikes that were meant."""
     for pattern, letter in _ALIKE:
         text = pattern.sub(letter, text)
     words = text.split(" ")
@@ -85,12 +85,12 @@ def mend_look_alikes(text: str) -> str:
 
 
 def mend_dots(text: str) -> str:
-    """Return a line of a Turkish ad with the dots on capitals: a small i in the midst of capitals is one ("iNDiRiM")."""
+    """Return a line of a Turkish ad with dotted capitals: a small i between capitals stands for one ("iNDiRiM")."""
     return _DOTLESS.sub(lambda found: found[0].replace("i", "İ"), text)
 
 
 def _is_latin(word: str) -> bool:
-    """Return whether most of a word's letters are Latin, and some may not be."""
+    """Return whether most of a word's letters are Latin, but not all."""
     num_latin = sum(letter.isascii() and letter.isalpha() for letter in word)
     return 2 * num_latin > sum(letter.isalpha() for letter in word) > num_latin
 

@@ -1,7 +1,7 @@
-"""Reads lines in scripts that the model in the wheel does not know with the program `tesseract`, where it is installed.
+"""Reads lines in scripts unknown to the model in the wheel with the program `tesseract`, if installed.
 
-One Debian package holds the program and one each language (tesseract-ocr, tesseract-ocr-ara, ...). The program gets pictures
-of single lines as files and is stopped after a minute. Knows pixels and texts; no blocks, no roles.
+One Debian package contains the program, and one each language (tesseract-ocr, tesseract-ocr-ara, ...). The program gets
+single-line pictures as files and is stopped after a minute. Knows pixels and texts; no blocks, no roles.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-# script -> its languages as tesseract names them; those that are installed read together
+# script -> its languages in tesseract's names; the installed ones are used together
 LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "Arabic": ("ara", "fas", "urd"), "Cyrillic": ("rus", "ukr", "bul", "srp"), "Greek": ("ell",), "Hebrew": ("heb",),
     "Devanagari": ("hin", "mar", "nep"), "Bengali": ("ben",), "Thai": ("tha",), "Hangul": ("kor",),
 }  # fmt: skip
-_SIGNS = re.compile(r"[\u0610-\u061a\u0640\u064b-\u0652\u0670]")  # Arabic vowel signs, which ads leave out and dirt looks like
-_EDGES = " |[]{}_~"  # what edges of plates are read as
+_SIGNS = re.compile(r"[\u0610-\u061a\u0640\u064b-\u0652\u0670]")  # Arabic vowel signs, which ads leave out and dirt resembles
+_EDGES = " |[]{}_~"  # misreadings of the edges of plates
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, fitted on real ads of the working half (`tests/real`)."""
+    """Constants of this module, fitted on real ads of the working half (`tests/real`)."""
 
-    line_px: int = 48  # usual height that a line is brought to: what tesseract's models were made for
-    rim_px: int = 12  # of plain ground around it
-    blank: float = 0.25  # of a line's height, between two words of Thai or Korean
-    narrow: float = 0.6  # as wide as a syllable is a digit or a mark among them
+    line_px: int = 48  # usual height of a line, for which tesseract's models were made
+    rim_px: int = 12  # of uniform ground around the line
+    blank: float = 0.25  # of a line's height: minimum gap between two words of Thai or Korean
+    narrow: float = 0.6  # width of a digit or a mark relative to a syllable
     timeout_s: float = 60.0  # for the lines of one picture in one script
-    # chosen by hand from here on; how was not noted
-    dark: int = 100  # 0..255: a ground that is darker is turned light
+    # chosen by hand from here on; the method was not recorded
+    dark: int = 100  # 0..255: a darker ground is inverted
     least_width_px: int = 8  # of a line
 
 
@@ -47,7 +47,7 @@ FITTED = Fitted()
 
 @cache
 def installed_languages() -> frozenset[str]:
-    """Return the languages that the program on the PATH can read; empty without it, or where it does not answer."""
+    """Return the languages of the program on the PATH; empty without it, or if the program fails."""
     program = shutil.which("tesseract")
     if program is None:
         return frozenset()
@@ -59,26 +59,26 @@ def installed_languages() -> frozenset[str]:
 
 
 def languages_for(script: str) -> tuple[str, ...]:
-    """Return the installed languages of a script; empty where it cannot be read."""
+    """Return the installed languages of a script; empty for an unreadable script."""
     return tuple(one for one in LANGUAGES.get(script, ()) if one in installed_languages())
 
 
 def name_package(script: str) -> str:
-    """Return the Debian package that reads a script; "" where no language of it is known."""
+    """Return the Debian package for a script; "" for an unsupported script."""
     return f"tesseract-ocr-{LANGUAGES[script][0]}" if script in LANGUAGES else ""
 
 
 def read_crops(
     crops_u8: Sequence[np.ndarray], script: str, blanks: Sequence[Sequence[float]] = (), line_px: int = FITTED.line_px
 ) -> list[tuple[str, float]]:
-    """Return text and confidence (0..1) of pictures [H, W, 3] uint8 that hold one line each; ("", 0.0) where none is read.
+    """Return text and confidence (0..1) of pictures [H, W, 3] uint8 with one line each; ("", 0.0) for an unreadable one.
 
-    A line that is light on dark is inverted. A program that takes longer than a minute reads nothing.
+    A line that is light on dark is inverted. A run of the program over a minute reads nothing.
 
     Args:
-        blanks: where the words of each line part, shares of its width; known, they take the place of what tesseract sees in
-            Korean, whose syllables come apart or stick together.
-        line_px: height that a line is brought to.
+        blanks: positions of the spaces in each line, shares of its width; they replace tesseract's own in Korean, whose
+            syllables are often split or joined.
+        line_px: height to which a line is scaled.
     """
     languages, program = languages_for(script), shutil.which("tesseract")
     if not crops_u8 or not languages or program is None:
@@ -108,7 +108,7 @@ def read_crops(
 
 @dataclass(frozen=True)
 class ReadWords:
-    """A line as tesseract read it; words: each with its left and its right end, px of the prepared line."""
+    """A line read by tesseract; words: each with its left and right end, px of the prepared line."""
 
     text: str
     confidence: float
@@ -116,7 +116,7 @@ class ReadWords:
 
 
 def part_words(read: ReadWords, blanks_px: Sequence[float]) -> str:
-    """Return a line's syllables with blanks where these are, whatever words tesseract made of them."""
+    """Return a line's syllables with spaces at the given positions, instead of tesseract's words."""
     letters = [one for word, left, right in read.words for one in _places(word, left, right)]
     text, last = "", 0.0
     for middle, letter in letters:
@@ -138,9 +138,9 @@ def _prepare(crop_u8: np.ndarray, line_px: int) -> Image.Image:
 
 
 def _parse(table: str, num: int, line_px: int = FITTED.line_px) -> list[ReadWords]:
-    """Return what each page of tesseract's table of words says.
+    """Return the text of each page in tesseract's table of words.
 
-    Words that stand closer than `FITTED.blank` are one: in Thai and Korean letters come apart.
+    Words closer than `FITTED.blank` are joined, since letters of Thai and Korean are often split.
     """
     texts, sure, ends = [""] * num, [list[float]() for _ in range(num)], [0] * num
     words = [list[tuple[str, int, int]]() for _ in range(num)]
@@ -149,7 +149,7 @@ def _parse(table: str, num: int, line_px: int = FITTED.line_px) -> list[ReadWord
         if len(cells) < 12 or not cells[11].strip() or not 1 <= int(cells[1]) <= num:
             continue
         page, left, width, word = int(cells[1]) - 1, int(cells[6]), int(cells[8]), cells[11].strip()
-        gap = max(left - ends[page], ends[page] - left - width)  # the next word stands right or, in Arabic, left of the last
+        gap = max(left - ends[page], ends[page] - left - width)  # the next word is right or, in Arabic, left of the last
         blank = " " if texts[page] and (gap >= FITTED.blank * line_px or not _comes_apart(word)) else ""
         texts[page] += blank + word
         sure[page].append(float(cells[10]) / 100)
@@ -160,7 +160,7 @@ def _parse(table: str, num: int, line_px: int = FITTED.line_px) -> list[ReadWord
 
 
 def _places(word: str, left: float, right: float) -> list[tuple[float, str]]:
-    """Return the middle of each letter of a word: a syllable is wider than a digit or a mark."""
+    """Return the middle of each letter of a word; a syllable is wider than a digit or a mark."""
     ends = np.cumsum([1.0 if _comes_apart(letter) else FITTED.narrow for letter in word])
     middles = left + (right - left) * (ends + np.concatenate([[0.0], ends[:-1]])) / (2 * ends[-1])
     return list(zip(middles.tolist(), word, strict=True))

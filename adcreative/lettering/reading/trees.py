@@ -1,4 +1,4 @@
-"""Boosted trees run in numpy, from arrays that lie in safetensors; `data/make/roles` grows them."""
+"""Inference of boosted trees in numpy, from arrays in safetensors; `data/make/roles` trains them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from adcreative.encoders.networks.trees import leaf_values
 class BoostedTrees:
     """Trees of R rounds and K outputs in one table of N nodes.
 
-    feature [N]: column that a node asks for, -1 at a leaf. threshold [N]: values up to it go left. left, right [N]: the next
-    node. value [N]: what a leaf adds to its output. roots [R, K]: first node of each tree.
+    feature [N]: column tested by a node, -1 at a leaf. threshold [N]: values up to it go left. left, right [N]: the next
+    node. value [N]: a leaf's addend to its output. roots [R, K]: first node of each tree.
     """
 
     feature: np.ndarray
@@ -27,7 +27,7 @@ class BoostedTrees:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray], name: str) -> BoostedTrees:
-        """Return the trees whose arrays are named `name.feature`, `name.threshold` and so on."""
+        """Return the trees with arrays named `name.feature`, `name.threshold` and so on."""
         return cls(**{field: tensors[f"{name}.{field}"] for field in cls.__dataclass_fields__})
 
     def score(self, rows: np.ndarray) -> np.ndarray:

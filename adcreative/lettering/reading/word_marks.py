@@ -1,4 +1,4 @@
-"""What a text's words say of its role, whatever the language: amounts, addresses, marks, and beginnings of known words."""
+"""Features of a text's words for its role, in any language: amounts, addresses, marks, and stems of known words."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ WORD_FILE = Path(__file__).with_name("role_words.yaml")
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.real.read_ads --split work`."""
 
-    short: int = 3  # letters: known words of no more are whole words, not beginnings
+    short: int = 3  # letters: known words up to this length match whole words, not stems
 
 
 FITTED = Fitted()
@@ -42,7 +42,7 @@ _LIST = re.compile(r"^\s*[•·.\-–—✓✔►>]\s?\w")
 
 @cache
 def _known() -> dict[str, re.Pattern[str]]:
-    """Return role -> what finds a known word of it."""
+    """Return role -> pattern of its known words."""
     found = {}
     for role, words in yaml.safe_load(WORD_FILE.read_text(encoding="utf-8")).items():
         parts = []
@@ -63,13 +63,13 @@ MARKS = (
 
 
 def ends_open(text: str) -> bool:
-    """Return whether a line asks for another: it ends in a little word of a sentence, a comma or a sign that joins."""
+    """Return whether a line is incomplete: it ends in a function word, a comma or a joining sign."""
     is_little = _known()["common"].fullmatch(_end_word(text, -1)) is not None
     return is_little or text.rstrip().endswith((",", "&", "+", "-", "–", "/", ":", "،", "、"))
 
 
 def goes_on(text: str) -> bool:
-    """Return whether a line goes on from one before: it begins with a little word of a sentence, a small letter or a joint."""
+    """Return whether a line continues another: it begins with a function word, a lower-case letter or a joining sign."""
     start, is_little = text.lstrip()[:1], _known()["common"].fullmatch(_end_word(text, 0)) is not None
     return is_little or start in ("&", "+") or start.islower()
 

@@ -1,4 +1,4 @@
-"""The words of a picture: its blocks with their roles, and which blobs are letters."""
+"""The words of a picture: its blocks with their roles, and the check of faces that are letters."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from adcreative.lettering.reading.tesseract import languages_for, name_package
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen on real ads of the working half (`tests/real`)."""
+    """Constants of this module, chosen on real ads of the working half (`tests/real`)."""
 
-    letter_confidence: float = 0.8  # of a line that covers a face, before it is lettering
-    letter_overlap: float = 0.6  # share of a face's box that such a line covers
-    headline_share: float = 0.5  # of the highest line: a line that is higher may be the headline
-    num_latest: int = 4  # pictures whose blocks are remembered
-    # chosen by hand from here on; how was not noted
-    same_text: float = 0.8  # share of letters that a line has of what is known to stand there
+    letter_confidence: float = 0.8  # minimum confidence of a line over a face that is lettering
+    letter_overlap: float = 0.6  # minimum share of a face's box covered by such a line
+    headline_share: float = 0.5  # of the highest line: minimum height of a possible headline
+    num_latest: int = 4  # pictures with cached blocks
+    # chosen by hand from here on; the method was not recorded
+    same_text: float = 0.8  # minimum similarity of a line and its known text
 
 
 FITTED = Fitted()
@@ -33,9 +33,9 @@ FITTED = Fitted()
 
 @dataclass(frozen=True)
 class PictureWords:
-    """The text blocks of one picture, with roles, and the lines they were built of.
+    """The text blocks of one picture, with roles, and the lines of the blocks.
 
-    size: height and width of the picture. unread: lines in scripts that cannot be read here, without text.
+    size: height and width of the picture. unread: lines in unreadable scripts, without text.
     """
 
     blocks: tuple[TextBlock, ...] = ()
@@ -45,7 +45,7 @@ class PictureWords:
 
     @property
     def unread_note(self) -> str:
-        """Which scripts of the picture were not read, and what to install, in a sentence; "" when all were read."""
+        """A sentence about the picture's unread scripts, and the packages to install; "" without unread lines."""
         scripts = list(dict.fromkeys(line.script for line in self.unread))
         missing = [name_package(script) for script in scripts if not languages_for(script)]
         said = f"the picture holds words in {' and '.join(scripts)} script that could not be read" if scripts else ""
@@ -53,7 +53,7 @@ class PictureWords:
 
     @property
     def hides_words(self) -> bool:
-        """Whether a line that was not read is large enough to be the headline: no role of the others is sure then."""
+        """Whether an unread line is large enough to be the headline, which makes all other roles uncertain."""
         heights = [box[3] - box[1] for box in (line.box_xyxy_px for line in self.lines)]
         hidden = [box[3] - box[1] for box in (line.box_xyxy_px for line in self.unread)]
         return max(hidden, default=0.0) > FITTED.headline_share * max(heights, default=0.0)
@@ -63,7 +63,7 @@ class PictureWords:
         return [block for block in self.blocks if block.role in roles]
 
     def covers(self, box_xyxy_px: Sequence[float]) -> bool:
-        """Return whether a box is mostly covered by one line of letters that were read for sure, so that it is no face."""
+        """Return whether one confidently read line covers most of a box, so that the box is no face."""
         x0, y0, x1, y1 = (float(edge) for edge in box_xyxy_px)
         area = max((x1 - x0) * (y1 - y0), 1e-9)
         for line in (*self.lines, *self.unread):
@@ -77,8 +77,8 @@ class PictureWords:
 def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") -> PictureWords:
     """Read the text in the picture [H, W, 3] uint8, as blocks with roles.
 
-    The blocks of the latest pictures are remembered, until `forget_words`: the score, its reasons and the search of
-    one ad ask alike.
+    The blocks of the latest pictures are cached until `forget_words`: the score, its explanation and the search of one ad
+    all need them.
     """
     found = reader.read(image_u8)
     lines, unread = [line for line in found if line.text], tuple(line for line in found if not line.text)
@@ -88,7 +88,7 @@ def read_words(image_u8: np.ndarray, reader: TextReading, *, brand: str = "") ->
 
 
 def forget_words() -> None:
-    """Remember no picture's blocks any more."""
+    """Empty the cache of blocks."""
     _latest.forget()
 
 
@@ -101,17 +101,17 @@ _latest = LatestAnswers(_find_blocks, FITTED.num_latest)
 
 
 def with_known_words(block: TextBlock, text: str) -> TextBlock:
-    """Return a block whose lines say what they are known to say, in place of what was read: blanks and marks are misread most.
+    """Return a block whose lines have the known text instead of the read one: spaces and marks are misread most often.
 
-    The words go to the lines in proportion to the letters that were read; the block comes back as it is where a line's words
-    are not those that were read in it.
+    The words are distributed in proportion to the read letters; the block is returned unchanged if a line's words differ from
+    the words read in it.
     """
     words = text.split()
     read = np.cumsum([len(letters_of(line.text)) for line in block.lines])
     known = np.cumsum([len(letters_of(word)) for word in words])
     if not len(known) or not read[-1] or not known[-1]:
         return block
-    # of words as near the last, so that one without letters ("29 €") stays behind the one before it
+    # of equally near words the last, so that one without letters ("29 €") stays behind the one before
     ends = [len(words) - int(np.argmin(np.abs(known / known[-1] - share)[::-1])) for share in read / read[-1]]
     lines = []
     for line, start, end in zip(block.lines, [0, *ends[:-1]], ends, strict=True):
@@ -123,7 +123,7 @@ def with_known_words(block: TextBlock, text: str) -> TextBlock:
 
 
 def refuse_letters(faces: Sequence[Any], words: PictureWords) -> list[Any]:
-    """Return the faces, with a refusal on those that are lettering ("é" has an eye and a mouth, too)."""
+    """Return the faces, with a refusal for lettering ("é" has an eye and a mouth, too)."""
     refusal = "what was taken for a face is lettering"
     return [
         replace(face, refusal=refusal) if face.refusal is None and words.covers(face.box_xyxy_px) else face for face in faces

@@ -1,1 +1,1 @@
-"""Sets words into a picture in place of those that stand there: the same font, ink and shadow, and a check of the result."""
+"""Replaces words in a picture: in the same font, ink and shadow, with a check of the result."""

@@ -1,4 +1,4 @@
-"""Whether a text that was set may be delivered: it reads back exactly, has contrast, leaves no seam."""
+"""Acceptance test of a new text in a picture: it reads back exactly, has contrast, leaves no seam."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from adcreative.problem import Problem
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bounds of what may be delivered, chosen by eye on drawn ads and checked by blind pairs (`tests/bench/blind_pairs.py`).
+    """Bounds for acceptance, chosen by eye on drawn ads and checked by blind pairs (`tests/bench/blind_pairs.py`).
 
-    old_share: of the old letters' contrast that new ones must have: the ground is nowhere quite the same. most_nudge: share of
-    black or white that an ink may take on. inks, tones, tone_contrast: other inks, their shares in the ground's colour, and
-    the contrast aimed at. ground_percentile: of the ground's pixels under a text may have less contrast. grain_ratio,
-    grain_allowance: of grain in filled and surrounding pixels; what is never seen, 0..255. seam_reach, seam_pad: px around a
-    hole that are compared, and shown. least_repeated: letters of a text that a picture says once. crop_pads: heights of a line
-    around it when it is read back, tried in order. line_px: least height of what is read.
+    old_share: minimum contrast relative to the old letters', since the ground varies. most_nudge: maximum share of black or
+    white mixed into an ink. inks, tones, tone_contrast: other inks, their shares in the ground's colour, and the target
+    contrast. ground_percentile: of the ground's pixels under a text may have less contrast. grain_ratio, grain_allowance: of
+    grain in filled and surrounding pixels; an invisible amount, 0..255. seam_reach, seam_pad: px around a hole that are
+    compared, and in the window. least_repeated: minimum letters of a text that must not be repeated. crop_pads: margins around
+    a line for reading back, in heights of the line, tried in order. line_px: minimum height of a line for reading.
     """
 
     old_share: float = 0.9
@@ -49,10 +49,10 @@ class Thresholds:
     least_repeated: int = 12
     crop_pads: tuple[float, ...] = (0.35, 0.2, 0.55)
     line_px: int = 32
-    # chosen by hand from here on; how was not noted
-    num_nudges: int = 8  # shares of black or white that are tried
-    least_around: int = 64  # pixels around a hole, by which its grain is judged
-    grain_blur_px: float = 1.5  # deviation of the blur that leaves grain
+    # chosen by hand from here on; the method was not recorded
+    num_nudges: int = 8  # number of tried shares of black or white
+    least_around: int = 64  # minimum pixels around a hole for judging its grain
+    grain_blur_px: float = 1.5  # deviation of the high-pass filter for grain
     seam_percentile: int = 75  # of steps of light across a seam
 
 
@@ -61,8 +61,7 @@ _SAME = str.maketrans({"…": "...", **dict(zip("’‘“”–—‑´`，！�
 
 
 def read_back(image_u8: np.ndarray, setting: Setting, reader: TextReading) -> str:
-    """Return what is read where the text was set, line by line as they stand; a line that is not read right is looked at twice
-    more."""
+    """Return the text read at the setting, line by line from the top; a misread line is read up to twice more."""
     texts = []
     for line in sorted(setting.lines, key=lambda line: line.box[1]):
         seen = ""
@@ -77,7 +76,7 @@ def read_back(image_u8: np.ndarray, setting: Setting, reader: TextReading) -> st
 
 
 def crop_line(image_u8: np.ndarray, box: Box, pad: float) -> np.ndarray:
-    """Return a line's pixels with a margin (a share of its height), enlarged where it is low."""
+    """Return a line's pixels with a margin (a share of its height), enlarged for a low line."""
     height, width = image_u8.shape[:2]
     margin = max(2, round(pad * (box[3] - box[1])))
     x0, y0, x1, y1 = max(0, box[0] - margin), max(0, box[1] - margin), min(width, box[2] + margin), min(height, box[3] + margin)
@@ -89,7 +88,7 @@ def crop_line(image_u8: np.ndarray, box: Box, pad: float) -> np.ndarray:
 
 
 def comparable(text: str) -> str:
-    """Return a text as it is compared after reading: without blanks, whose width OCR does not measure, marks in one form."""
+    """Return a text in comparable form: without spaces, whose width OCR does not measure, and with normalised marks."""
     return re.sub(r"\s+", "", text.translate(_SAME))
 
 
@@ -103,11 +102,11 @@ def find_faults(
     reader: TextReading,
     least: float = MEASURES.min_contrast,
 ) -> list[Problem]:
-    """Return why a text that was set may not be delivered; empty when it may.
+    """Return the reasons against delivering a text that was set; empty if acceptable.
 
     Args:
         erased_u8, after_u8: the picture [H, W, 3] without the old text, and with the new one.
-        mask: [H, W] the pixels of the old text that were filled. text: what was to be set. least: contrast that is needed.
+        mask: [H, W] the filled pixels of the old text. text: the wanted text. least: required contrast.
     """
     faults = [*_contrast_faults(erased_u8, setting, colour, least), *_seam_faults(erased_u8, mask)]
     if not faults and is_smeared(erased_u8, mask):
@@ -122,7 +121,7 @@ def find_faults(
 def find_lost_lines(
     before_u8: np.ndarray, after_u8: np.ndarray, old: Sequence[TextBlock], new: Sequence[TextBlock], reader: TextReading
 ) -> list[Problem]:
-    """Return which lines of blocks that moved from `old` to `new` are not read as they were."""
+    """Return problems for lines that are read differently after their blocks moved from `old` to `new`."""
     faults = []
     for first, second in zip(old, new, strict=True):
         for line, there in zip(first.lines, second.lines, strict=True):
@@ -136,12 +135,12 @@ def find_lost_lines(
 
 
 def find_repeated(done: Sequence[str], blocks: Mapping[str, TextBlock]) -> list[str]:
-    """Return which texts that were set say what still stands in another block of the picture, whole, or are said there.
+    """Return the names of new texts that repeat, contain or are part of another block of the picture.
 
-    Buttons and logos may be said again, and so may a word or two.
+    Buttons and logos may be repeated, and so may a word or two.
 
     Args:
-        done: names of the blocks that were set. blocks: name -> every block of the picture as it is now.
+        done: names of the new blocks. blocks: name -> every current block of the picture.
     """
     others = [letters_of(block.text) for name, block in blocks.items() if name not in done and _may_not_be_repeated(block)]
     texts = {name: letters_of(blocks[name].text) for name in done if _may_not_be_repeated(blocks[name])}
@@ -153,16 +152,16 @@ def _may_not_be_repeated(block: TextBlock) -> bool:
 
 
 def needed_contrast(erased_u8: np.ndarray, old: Sequence[Box], colour: tuple[int, int, int]) -> float:
-    """Return the contrast that a text needs in the place of one with lines at `old` in a colour.
+    """Return the required contrast of a text in place of one with lines at `old` in a colour.
 
-    MEASURES.min_contrast; where the old letters had less, as much as they had: whoever made the ad chose that ink on that
-    ground, and a new line in another one looks wrong beside the rest. Less than advised is told (`advised_contrast`).
+    MEASURES.min_contrast, or the old letters' contrast if lower: the designer chose that ink on that ground, and a new line
+    in another ink looks wrong next to the rest. A contrast below the advised one is reported (`advised_contrast`).
     """
     return min(MEASURES.min_contrast, THRESHOLDS.old_share * least_contrast(erased_u8, old, colour))
 
 
 def advised_contrast(setting: Setting, width: int) -> float:
-    """Return the contrast that WCAG asks of a text in a picture `width` px wide, less of large print."""
+    """Return WCAG's minimum contrast of a text in a picture `width` px wide, lower for large print."""
     large_pt = MEASURES.large_bold_pt if setting.lettering.is_bold else MEASURES.large_pt
     is_large = TYPESETTING.cap_share * setting.size_px * PHONE_WIDTH_PT / width >= large_pt
     return MEASURES.min_large_contrast if is_large else MEASURES.min_contrast
@@ -171,10 +170,10 @@ def advised_contrast(setting: Setting, width: int) -> float:
 def readable(
     colour: tuple[int, int, int], erased_u8: np.ndarray, setting: Setting, least: float = MEASURES.min_contrast
 ) -> tuple[int, int, int]:
-    """Return the colour of the old letters; where its contrast is less than `least` a lighter or darker one.
+    """Return the colour of the old letters, or a lighter or darker one if its contrast is less than `least`.
 
-    A little white or black is mixed in. When that is not enough the ink is a deep or a pale tone of the ground,
-    which on a middle tone ends near black or white.
+    A little white or black is mixed in. If that is not enough, the ink is a deep or a pale tone of the ground, which on a
+    middle tone is close to black or white.
     """
     boxes = [line.box for line in setting.lines]
     for share in np.linspace(0.0, THRESHOLDS.most_nudge, THRESHOLDS.num_nudges):
@@ -200,7 +199,7 @@ def _contrast_faults(erased_u8: np.ndarray, setting: Setting, colour: tuple[int,
 
 
 def least_contrast(erased_u8: np.ndarray, boxes: Sequence[Box], colour: tuple[int, int, int]) -> float:
-    """Return the contrast (1..21) with a colour that nearly all pixels in a text's boxes have."""
+    """Return the contrast (1..21) with a colour reached by nearly all pixels in a text's boxes."""
     own = float(luminance(np.array(colour)))
     ratios = []
     for x0, y0, x1, y1 in boxes:
@@ -210,7 +209,7 @@ def least_contrast(erased_u8: np.ndarray, boxes: Sequence[Box], colour: tuple[in
 
 
 def _seam_faults(erased_u8: np.ndarray, mask: np.ndarray) -> Iterator[Problem]:
-    """Compare the filled pixels with those around them: grain inside, and the step across the seam."""
+    """Compare the filled pixels with their surroundings: grain inside, and the step across the seam."""
     if not mask.any():
         return
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

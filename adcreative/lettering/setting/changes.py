@@ -1,4 +1,4 @@
-"""What setting an ad's words does to its picture, and how that is told. Knows no fonts, no pixels of letters."""
+"""The changes of a picture from new words, and their description. Independent of fonts and of letters' pixels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ NAMES = {"headline": "headline", "description": "description", "cta": "button"}
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """A text that was set. old: what stood there; block: the new lines, where they stand, in their ink.
+    """A new text. old: the replaced text; block: the new lines with their position and ink.
 
-    font: family of its letters; is_own_font: they are the ad's own. is_new_ink: the old ink has less contrast where the text
-    stands now than it had. faint: contrast with the ground and the one that is advised, where the ad's own ink has less.
+    font: family of its letters; is_own_font: the ad's own font. is_new_ink: the ink differs, since the old one has less
+    contrast at the new position. faint: contrast with the ground and the advised contrast, if the ad's own ink has less.
     """
 
     old: str
@@ -32,11 +32,11 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What setting words does to a picture.
+    """The change of a picture from new words.
 
-    mask [H, W]: pixels that differ; pixels [H, W, 3]: what stands there. placed: field -> its text, where it was set. moved:
-    roles of blocks that moved with a text that grew or shrank. left: fields whose text stands in the picture and could not be
-    set, with what is wrong.
+    mask [H, W]: changed pixels; pixels [H, W, 3]: their new values. placed: field -> its new text. moved: roles of blocks
+    that moved with a growing or shrinking text. left: fields whose text is in the picture and could not be replaced, with the
+    reasons.
     """
 
     mask: np.ndarray = field(repr=False)
@@ -51,17 +51,17 @@ class Change:
         return tuple(self.placed)
 
     def apply(self, image_u8: np.ndarray) -> np.ndarray:
-        """Return the picture [H, W, 3] with the words set; the picture itself when nothing changes."""
+        """Return the picture [H, W, 3] with the new words; the same picture without any."""
         return np.where(self.mask[:, :, None], self.pixels, image_u8) if self.placed else image_u8
 
     @property
     def note(self) -> str:
-        """What became of the words in the picture, in a sentence; "" when there is nothing to say."""
+        """A sentence about the words in the picture; "" without a change."""
         return "; ".join(self.problems)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What became of the words in the picture; nothing when there is nothing to say."""
+        """Messages about the words in the picture; empty without a change."""
         told = []
         if self.placed:
             has_new_ink = any(one.is_new_ink for one in self.placed.values())
@@ -89,5 +89,5 @@ def list_words(names: Sequence[str]) -> str:
 
 
 def floor_tenth(value: float) -> float:
-    """Return a figure rounded down to a tenth, so that what is too little is not told as enough."""
+    """Return a figure rounded down to a tenth, so that an insufficient value is not shown as sufficient."""
     return float(np.floor(10.0 * value) / 10.0)

@@ -1,4 +1,4 @@
-"""Which block of a picture says which field of an ad, and how a field's text is written there. Knows words; no pixels."""
+"""Maps the fields of an ad to blocks of its picture, and formats a field's text like its block. Knows words; no pixels."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from adcreative.lettering.setting.changes import FIELDS
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bounds of lines that say a known text together, chosen on the labelled real ads (`tests/real/set_lines.py`).
+    """Bounds for joining lines into a known text, chosen on the labelled real ads (`tests/real/set_lines.py`).
 
-    alike: share of letters that a line and its piece of the text have in common. same_row: of the lower of two lines' heights
-    that they share in one row. most_gap: heights of the highest row's capitals between two. most_sizes: ratio of those.
+    alike: minimum similarity of a line and its part of the text. same_row: minimum overlap in one row, of the lower line's
+    height. most_gap: maximum gap of two rows, in heights of the highest row's capitals. most_sizes: maximum ratio of heights.
     """
 
     alike: float = 0.75
@@ -34,9 +34,9 @@ THRESHOLDS = Thresholds()
 
 
 def find_field_blocks(words: PictureWords, texts: Mapping[str, str]) -> dict[str, TextBlock]:
-    """Return field -> the block of the picture that says it; fields that do not stand in the picture are left out.
+    """Return field -> its block in the picture; fields whose text is not in the picture are left out.
 
-    Lines that were read as several blocks, as they differ in ink, are one where together they say the text.
+    Lines that were read as several blocks, because of different inks, are joined if together they give the text.
     """
     found: dict[str, TextBlock] = {}
     for name in FIELDS:
@@ -53,7 +53,7 @@ def find_field_blocks(words: PictureWords, texts: Mapping[str, str]) -> dict[str
 
 
 def regroup(words: PictureWords, found: Mapping[str, TextBlock]) -> PictureWords:
-    """Return the words of a picture with those blocks that were joined of lines of several in place of these."""
+    """Return the words of a picture with joined blocks in place of their parts."""
     known = {block.box for block in words.blocks}
     for joined in (block for block in found.values() if block.box not in known):
         blocks: list[TextBlock] = []
@@ -73,7 +73,7 @@ def _lies_in(line: BlockLine, other: BlockLine) -> bool:
 
 
 def _with_text(block: TextBlock, text: str) -> TextBlock:
-    """Return a block whose lines say a known text, broken as it was read where no more than blanks were misread."""
+    """Return a block whose lines have a known text, with the read line breaks if only spaces were misread."""
     ends = np.cumsum([len(re.sub(r"\s", "", line.text)) for line in block.lines])
     if re.sub(r"\s", "", block.text) != re.sub(r"\s", "", text):
         return with_known_words(block, text)
@@ -84,7 +84,7 @@ def _with_text(block: TextBlock, text: str) -> TextBlock:
 
 
 def _join_lines(blocks: Sequence[TextBlock], text: str) -> TextBlock | None:
-    """Return the lines that say a text piece by piece from top to bottom, as one block; None where there are none."""
+    """Return the lines that together give a text, from top to bottom, as one block; None without such lines."""
     single = [(line, block) for block in blocks if block.plate is None for line in block.lines if letters_of(line.text)]
     rows = _find_rows([line for line, _ in single])
     ordered = [line for row in rows for line in row]
@@ -104,7 +104,7 @@ def _join_lines(blocks: Sequence[TextBlock], text: str) -> TextBlock | None:
 
 
 def _find_rows(lines: Sequence[BlockLine]) -> list[list[BlockLine]]:
-    """Return lines by rows, from top to bottom and from the left."""
+    """Return lines grouped into rows, from top to bottom and from the left."""
     rows: list[list[BlockLine]] = []
     for line in sorted(lines, key=lambda one: (one.box[1] + one.box[3]) / 2):
         other = rows[-1][0].box if rows else (0, 0, 0, 0)
@@ -123,7 +123,7 @@ def _one_line(row: Sequence[BlockLine]) -> BlockLine:
 
 
 def _is_stack(lines: Sequence[BlockLine]) -> bool:
-    """Return whether lines stand close below each other in letters of one size."""
+    """Return whether lines are closely stacked in letters of one size."""
     caps = [line.cap_px for line in lines]
     gaps = [below.box[1] - above.box[3] for above, below in pairwise(lines)]
     return max(caps) <= THRESHOLDS.most_sizes * min(caps) and max(gaps, default=0) <= THRESHOLDS.most_gap * max(caps)
@@ -136,7 +136,7 @@ def _align(lines: Sequence[BlockLine]) -> str:
 
 
 def as_set(text: str, block: TextBlock | None) -> str:
-    """Return a text as it is set: in capitals where the old one was; SHOP_NOW as a word."""
+    """Return a text in the block's style: in capitals like the old one; SHOP_NOW as words."""
     text = re.sub(r"\s+", " ", text.replace("_", " ")).strip()
     if block is not None and any(char.isalpha() for char in block.text) and block.text.upper() == block.text:
         return text.upper()

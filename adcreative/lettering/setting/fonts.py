@@ -1,8 +1,8 @@
-"""Fonts at hand: open ones that packages of the extra "picture" carry, those that most ads are set in where the machine has
-them, and the files a brand kit names. Nothing is fetched.
+"""The available fonts: open fonts in packages of the extra "picture", the usual fonts of ads if installed on the machine, and
+the files of a brand kit. Nothing is downloaded.
 
-Each packaged family is listed with the package that holds it and its licence. Files are looked up when they are needed; a
-package or a font that is not installed is left out. Knows font files; no pictures of ads.
+Each packaged family is listed with its package and its licence. Files are looked up at first use; a package or a font
+that is not installed is skipped. Knows font files; no pictures of ads.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from adcreative.errors import ConfigError
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.bench.set_text`."""
 
-    bold_stroke: float = 0.024  # of the size: a bold that a designer makes with an outline where a family has one weight only
+    bold_stroke: float = 0.024  # of the size: outline that designers use for bold where a family has only one weight
 
 
 FITTED = Fitted()
@@ -33,7 +33,7 @@ BUILT_IN = "Aileron"  # the font that Pillow carries
 
 @dataclass(frozen=True)
 class FontSource:
-    """A family in an installed package: the package's module, the licence, and its files (name of the style to path)."""
+    """A family in an installed package: the package's module, the licence, and its files (style name and path)."""
 
     family: str
     module: str
@@ -82,13 +82,13 @@ FONT_SOURCES = (
     )),
 )  # fmt: skip
 
-SYSTEM_FOLDERS = (  # where Linux, macOS and Windows keep fonts
+SYSTEM_FOLDERS = (  # font folders of Linux, macOS and Windows
     Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("~/.local/share/fonts"), Path("~/.fonts"),
     Path("/System/Library/Fonts"), Path("/Library/Fonts"), Path("~/Library/Fonts"), Path("C:/Windows/Fonts"),
 )  # fmt: skip
 
-# family -> style -> names of files that draw it, of which the first that is found is taken: the font itself, and open ones made
-# to take its place. They are the machine's own, under whatever licence it has them; none is copied.
+# family -> style -> file names, of which the first existing one is used: the font itself, and open metric-compatible
+# replacements. They are the machine's own, under their own licences; none is copied.
 SYSTEM_FONTS: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...] = (
     ("Arial", (
         ("Regular", ("arial.ttf", "LiberationSans-Regular.ttf", "Arimo-Regular.ttf")),
@@ -128,7 +128,7 @@ SYSTEM_FONTS: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...] = 
 
 @dataclass(frozen=True)
 class Typeface:
-    """A font to set text in. path: its file, None for the one that Pillow carries. stroke: outline as a share of the size."""
+    """A font for setting text. path: its file, None for Pillow's built-in font. stroke: outline as a share of the size."""
 
     family: str
     style: str
@@ -140,7 +140,7 @@ class Typeface:
         return f"{self.family} {self.style}"
 
     def at(self, size_px: float) -> ImageFont.FreeTypeFont:
-        """Return the font at a size in px; sizes need not be whole."""
+        """Return the font at a size in px, which may be fractional."""
         return _load(self.path, round(float(size_px), 2))
 
     def has_letters(self, text: str) -> bool:
@@ -149,10 +149,10 @@ class Typeface:
 
 
 def typefaces(brand_files: Sequence[Path] = ()) -> list[Typeface]:
-    """Return the fonts at hand: the brand's files alone where there are any, else those of the installed packages.
+    """Return the available fonts: only the brand's files if there are any, else those of the installed packages.
 
     Raises:
-        ConfigError: a brand's file is no font that can be read.
+        ConfigError: a brand's file is no readable font.
     """
     if brand_files:
         return [_brand_typeface(Path(path)) for path in brand_files]
@@ -179,7 +179,7 @@ def _iter_installed() -> Iterator[Typeface]:
 
 
 def system_typefaces(folders: Iterable[Path] = SYSTEM_FOLDERS) -> Iterator[Typeface]:
-    """Yield the fonts of SYSTEM_FONTS that lie in folders or below them, in the order of that list."""
+    """Yield the fonts of SYSTEM_FONTS found in folders or their subfolders, in the order of that list."""
     found: dict[str, Path] = {}
     for folder in folders:
         for inner, _, names in os.walk(folder.expanduser()):
@@ -192,7 +192,7 @@ def system_typefaces(folders: Iterable[Path] = SYSTEM_FOLDERS) -> Iterator[Typef
 
 
 def _is_font(typeface: Typeface) -> bool:
-    """Return whether a typeface's file can be read: what lies in a machine's folders may be broken."""
+    """Return whether a typeface's file is readable: system fonts may be damaged."""
     try:
         typeface.at(16.0)
     except OSError:
@@ -222,12 +222,12 @@ def _load(path: Path | None, size_px: float) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=8192)
 def _has_glyph(path: Path | None, char: str) -> bool:
-    """A missing letter is drawn as the font's box for unknown ones."""
+    """Return whether the font has a glyph: a missing one is drawn as the font's box for unknown letters."""
     font = _load(path, 32.0)
     return bytes(font.getmask(char)) != _unknown_glyph(path) and font.getlength(char) > 0
 
 
 @lru_cache(maxsize=512)
 def _unknown_glyph(path: Path | None) -> bytes:
-    """Return how a font draws a letter that it lacks, which a private code point shows."""
+    """Return the font's drawing of a missing letter, obtained from a private code point."""
     return bytes(_load(path, 32.0).getmask("\U0010fffd"))

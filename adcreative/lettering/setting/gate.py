@@ -1,9 +1,9 @@
-"""Reads a finished picture: old words gone, new words exact, all others as they were, nothing cut, nothing covered.
+"""Final check of a finished picture: old words gone, new words exact, other words unchanged, nothing cut, nothing covered.
 
-    ground   the erased ground is looked at alone: no letter of the old text is read there, no edge of one is left
-    picture  what changed is read again with a margin: each line belongs to the new text or to one that stood there before
-    beside   a text that changed pixels touch, such as a brand, is read as it was
-    inside   new lines stand in the picture, and on their plate
+    ground   the erased ground alone: no letter of the old text is read in it, no edge of one is left
+    picture  the changed part is read again with a margin: each line belongs to the new text or to an earlier one
+    beside   a text with changed pixels, such as a brand, is read as before
+    inside   new lines are inside the picture, and inside their plate
 
 Knows blocks, pixels and a reader; no fonts, no fields of an ad.
 """
@@ -28,15 +28,15 @@ from adcreative.problem import Problem
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bounds of the gate, chosen on drawn ads and on three real ones (`python -m tests.real.set_lines`); not yet on a sample.
+    """Bounds of the check, chosen on drawn ads and on three real ones (`python -m tests.real.set_lines`); not yet on a sample.
 
-    margin, least_side: what is shown around what is read again, heights of capitals, and at least this share of the picture's
-    sides. belongs: share of a read line's letters, in order, that a known text has. least_letters: of a line that is no speck.
-    sure: confidence of a line that counts. edge: step of light, 0..255, at a letter's edge; faint_edge: that can be seen.
-    same_way: cosine of two gradients of one edge; by_chance: share of all directions that are so near. ghost: share of the old
-    text's box that kept edges, beyond ghost_times what its ground has; flat_ghost: of one on a flat ground. thing_edge: step of
-    light, 0..255, at the edge of a thing; covered: share of new ground with such edges, beyond ghost_times what the old text's
-    has; own_rim: heights of the old text's capitals that belong to its ground.
+    margin, least_side: margin of the part to read again, in heights of capitals, and its minimum as share of the picture's
+    sides. belongs: minimum share of a read line's letters, in order, in a known text. least_letters: minimum letters of a line.
+    sure: minimum confidence of a line. edge: step of light, 0..255, at a letter's edge; faint_edge: of a visible one.
+    same_way: minimum cosine of two gradients of one edge; by_chance: share of directions within it. ghost: maximum share of the
+    old text's box with kept edges, beyond ghost_times the ground's share; flat_ghost: the same on a flat ground. thing_edge:
+    step of light, 0..255, at an object's edge; covered: maximum share of new ground with such edges, beyond ghost_times the
+    old text's share; own_rim: rim of the old text's ground, in heights of its capitals.
     """
 
     margin: float = 1.5
@@ -54,9 +54,9 @@ class Thresholds:
     thing_edge: float = 30.0
     covered: float = 0.004
     own_rim: float = 0.15
-    # chosen by hand from here on; how was not noted
-    line_rim: float = 0.1  # heights of a line, that belong to it
-    line_reach: float = 1.5  # heights of a line, around it, that say what edges its ground has
+    # chosen by hand from here on; the method was not recorded
+    line_rim: float = 0.1  # heights of a line: rim that belongs to it
+    line_reach: float = 1.5  # heights of a line: radius for the edges of its ground
 
 
 THRESHOLDS = Thresholds()
@@ -65,10 +65,10 @@ THRESHOLDS = Thresholds()
 def find_residue(
     before_u8: np.ndarray, ground_u8: np.ndarray, old: TextBlock, beside: np.ndarray, reader: TextReading
 ) -> tuple[Problem, ...]:
-    """Return what an erased ground [H, W, 3] still shows of a text of the picture [H, W, 3].
+    """Return the traces of a text of the picture [H, W, 3] in an erased ground [H, W, 3].
 
     Args:
-        beside: [H, W] other text and faces, which are no ground.
+        beside: [H, W] other text and faces, which are not ground.
     """
     kept, usual = measure_ghost(before_u8, ground_u8, old, beside)
     most = THRESHOLDS.flat_ghost if old.residual <= INK.flat_residual else THRESHOLDS.ghost + THRESHOLDS.ghost_times * usual
@@ -79,10 +79,10 @@ def find_residue(
 
 
 def measure_ghost(before_u8: np.ndarray, ground_u8: np.ndarray, old: TextBlock, beside: np.ndarray) -> tuple[float, float]:
-    """Return the share of a text's boxes whose edges an erased ground kept, and the share that a ground like that around keeps.
+    """Return the share of a text's boxes with edges kept by an erased ground, and the expected share for such a ground.
 
-    Letters' edges are gone from a ground that was erased well. A photograph's own are as frequent inside as around, and some of
-    what is behind a letter's edge lies along it by chance.
+    A well erased ground has no edges of letters. A photograph's own edges are as frequent inside as around, and some behind a
+    letter's edge are parallel to it by chance.
     """
     height, width = before_u8.shape[:2]
     own, reach = np.zeros((height, width), bool), np.zeros((height, width), bool)
@@ -105,9 +105,9 @@ def measure_ghost(before_u8: np.ndarray, ground_u8: np.ndarray, old: TextBlock, 
 
 
 def measure_covered(ground_u8: np.ndarray, old: TextBlock, new: TextBlock, beside: np.ndarray) -> tuple[float, float]:
-    """Return the share of edges of things in an erased ground under new lines beside the old ones, and under the old ones.
+    """Return the share of objects' edges in an erased ground under new lines outside the old ones, and under the old ones.
 
-    Other text of the picture as it came, mask `beside` [H, W], is no thing: it may have moved, else it is looked at by itself.
+    Other text of the original picture, mask `beside` [H, W], is no object: it may have moved, or is checked by itself.
     """
     height, width = ground_u8.shape[:2]
     under, was = np.zeros((height, width), bool), np.zeros((height, width), bool)
@@ -131,13 +131,13 @@ def find_failures(
     reader: TextReading,
     beside: np.ndarray | None = None,
 ) -> tuple[Problem, ...]:
-    """Return what is wrong in a finished picture with one text that was set.
+    """Return the problems of one new text in a finished picture.
 
     Args:
-        ground_u8, after_u8: the picture [H, W, 3] as it came without the old text, and finished. old, new: the text's block in
-            the picture as it came, and finished.
-        others: all other blocks of the finished picture. before_lines: what was read in the picture as it came.
-        beside: [H, W] where other text stood in it; None: nowhere.
+        ground_u8, after_u8: the original picture [H, W, 3] without the old text, and the finished picture. old, new: the
+            text's block in the original picture, and in the finished one.
+        others: all other blocks of the finished picture. before_lines: the lines read in the original picture.
+        beside: [H, W] mask of other text in the original picture; None: none.
     """
     height, width = after_u8.shape[:2]
     left, top, right, bottom = new.plate or (0, 0, width, height)
@@ -158,7 +158,7 @@ def _foreign_lines(
     before_lines: Sequence[TextLine],
     reader: TextReading,
 ) -> Iterator[Problem]:
-    """Yield lines of the finished picture that belong neither to the new text nor to one that stood there before."""
+    """Yield problems for lines of the finished picture that belong neither to the new text nor to an earlier one."""
     boxes = [old.box, new.box]
     stood = [line.text for line in before_lines if not _belongs(line.text, old.text)]
     known = [new.text, *(other.text for other in others), *stood]
@@ -171,7 +171,7 @@ def _foreign_lines(
 def find_touched(
     before_u8: np.ndarray, after_u8: np.ndarray, blocks: Sequence[TextBlock], reader: TextReading
 ) -> list[Problem]:
-    """Return the lines of blocks that should stand as they stood, and whose pixels changed, that are not read as they were."""
+    """Return problems for lines of unmoved blocks with changed pixels that are read differently."""
     touched = []
     for block in blocks:
         for x0, y0, x1, y1 in (line.box for line in block.lines):
@@ -182,7 +182,7 @@ def find_touched(
 
 
 def _read_around(image_u8: np.ndarray, boxes: Sequence[Box], size_px: float, reader: TextReading) -> list[TextLine]:
-    """Return the lines that are read in a part of a picture, with its margin, where they stand in the picture."""
+    """Return the lines read in a part of a picture, with a margin, in coordinates of the picture."""
     height, width = image_u8.shape[:2]
     corners = np.array(boxes)
     (x0, y0), (x1, y1) = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
@@ -199,7 +199,7 @@ def _read_around(image_u8: np.ndarray, boxes: Sequence[Box], size_px: float, rea
 
 
 def _sure_lines(image_u8: np.ndarray, reader: TextReading, whole: tuple[int, int] | None = None) -> list[TextLine]:
-    """Return the lines of a picture, or of a part of a whole one, that were read for sure and are no speck."""
+    """Return the confidently read lines of a picture, or of a part of a picture, without specks."""
     return [
         line
         for line in reader.read(image_u8, whole)
@@ -208,14 +208,14 @@ def _sure_lines(image_u8: np.ndarray, reader: TextReading, whole: tuple[int, int
 
 
 def _lies_in(line: TextLine, boxes: Sequence[Box]) -> bool:
-    """Return whether the middle of a line lies in one of some boxes."""
+    """Return whether the middle of a line is inside one of the boxes."""
     a0, b0, a1, b1 = line.box_xyxy_px
     x, y = (a0 + a1) / 2, (b0 + b1) / 2
     return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
 
 
 def _belongs(read: str, text: str) -> bool:
-    """Return whether most letters of a line that was read stand in a text, in order."""
+    """Return whether most letters of a read line occur in a text, in order."""
     first, second = letters_of(read), letters_of(text)
     blocks = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
     return sum(block.size for block in blocks if block.size > 1 or len(first) == 1) >= THRESHOLDS.belongs * len(first)

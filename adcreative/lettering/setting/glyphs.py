@@ -1,9 +1,9 @@
-"""How letters are set: font, size, tracking, weight, softness, and whether they snap to whole pixels. Draws their coverage.
+"""Parameters of drawn letters (font, size, tracking, weight, softness, snapping to pixels), and drawing of their coverage.
 
-Two kinds of rasteriser make the text of pictures, and a line set by the one drifts by a letter's width from the other's:
+Two kinds of rasteriser draw the text of pictures, and lines of the two drift apart by a letter's width:
 
     snapped   hinted outlines, every advance and every line a whole number of pixels (Pillow, GDI, old web pages)
-    smooth    advances and places in fractions of a pixel, kerned (design tools, browsers, print)
+    smooth   advances and positions in fractions of a pixel, kerned (design tools, browsers, print)
 
 Knows fonts; no pictures of ads.
 """
@@ -23,9 +23,9 @@ from adcreative.lettering.setting.fonts import Typeface
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_registration.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/setting/test_registration.py`."""
 
-    oversampling: int = 4  # smooth letters are drawn this many times larger and averaged down
+    oversampling: int = 4  # scale at which smooth letters are drawn before averaging
 
 
 FITTED = Fitted()
@@ -33,10 +33,10 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class Lettering:
-    """The way a text is drawn.
+    """The style of drawn letters.
 
-    tracking: room added between letters, a share of the size. stroke: outline that makes letters bolder, a share of the size.
-    blur_px: deviation of the softness that scaling gave the letters. is_snapped: see above.
+    tracking: space added between letters, a share of the size. stroke: outline that makes letters bolder, a share of the size.
+    blur_px: deviation of the blur from scaling. is_snapped: see the module.
     """
 
     typeface: Typeface
@@ -53,37 +53,37 @@ class Lettering:
 
     @property
     def is_bold(self) -> bool:
-        """Whether its strokes are those of a bold: of the family's, or by an outline."""
+        """Whether the strokes are bold: by the family's style, or by an outline."""
         return self.stroke >= FONTS.bold_stroke or any(word in self.typeface.style for word in ("Bold", "Black"))
 
     def scaled(self, scale: float) -> Lettering:
-        """Return the same letters at another size; a whole size stays whole, as snapped letters have such sizes."""
+        """Return the same style at another size; snapped letters with a whole size keep a whole size."""
         size_px = self.size_px * scale
         if self.is_snapped and scale != 1.0 and self.size_px == round(self.size_px):
             size_px = float(max(1, round(size_px)))
         return replace(self, size_px=size_px)
 
     def length(self, text: str) -> float:
-        """Return how far a text advances, px."""
+        """Return the advance of a text, px."""
         if self.is_snapped:
             return float(self.typeface.at(self.size_px).getlength(text))
         length = _smooth_font(self.typeface, self.size_px).getlength(text) / FITTED.oversampling
         return float(length + self.tracking * self.size_px * len(text))
 
     def ink_box(self, text: str) -> tuple[int, int, int, int]:
-        """Return the box of a line's ink around the point where its baseline starts: x0, y0, x1, y1 in px, end exclusive.
+        """Return the box of a line's ink relative to the start of its baseline: x0, y0, x1, y1 in px, end exclusive.
 
-        Ink is what covers more than half a pixel, as in pictures (lettering/reading/ink).
+        Ink is coverage above one half, as in pictures (lettering/reading/ink).
         """
         return _ink_box(self, text)
 
     def room_px(self, text: str) -> float:
-        """Return a width that holds a line's ink and its advance, without drawing it, px."""
+        """Return an upper bound of the width of a line's ink and advance, without drawing, px."""
         x0, _, x1, _ = self._bounds(text)
         return x1 - x0
 
     def _bounds(self, text: str) -> tuple[float, float, float, float]:
-        """Return a box around a line's ink and its advance, around the point where its baseline starts, px."""
+        """Return a box around a line's ink and advance, relative to the start of its baseline, px."""
         stroke = self.stroke * self.size_px
         if self.is_snapped:
             box = self.typeface.at(self.size_px).getbbox(text, anchor="ls", stroke_width=stroke)
@@ -94,13 +94,13 @@ class Lettering:
         return x0 / FITTED.oversampling, y0 / FITTED.oversampling, x1 / FITTED.oversampling + added, y1 / FITTED.oversampling
 
     def draw(self, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
-        """Draw a line whose baseline starts at x, y (px).
+        """Draw a line with its baseline starting at x, y (px).
 
         Returns:
-            coverage [h, w] float32 0..1, and the whole pixel where its upper left corner lies: column, row.
+            coverage [h, w] float32 0..1, and the pixel of its upper left corner: column, row.
         """
         sharp = replace(self, blur_px=0.0) if self.blur_px else self
-        if self.is_snapped:  # the same pixels, wherever they stand
+        if self.is_snapped:  # the same pixels at any position
             coverage, left, top = _draw_snapped(sharp, text)
             left, top = left + int(np.floor(x + 0.5)), top + int(np.floor(y + 0.5))
         else:
@@ -112,7 +112,7 @@ class Lettering:
         return soft, left - pad, top - pad
 
     def _draw_at(self, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
-        """Draw a line without its softness."""
+        """Draw a line without blur."""
         x0, y0, x1, y1 = self._bounds(text)
         pad = 2
         left, top = int(np.floor(x + x0)) - pad, int(np.floor(y + y0)) - pad
@@ -142,15 +142,15 @@ class Lettering:
 @lru_cache(maxsize=256)
 def _draw_snapped(lettering: Lettering, text: str) -> tuple[np.ndarray, int, int]:
     coverage, left, top = lettering._draw_at(text, 0.0, 0.0)
-    coverage.flags.writeable = False  # it is shared
+    coverage.flags.writeable = False  # shared by callers
     return coverage, left, top
 
 
 @lru_cache(maxsize=16)
 def _draw_smooth(lettering: Lettering, text: str, x: float, y: float) -> tuple[np.ndarray, int, int]:
-    """A fit looks at the same letters several times: at how like they are, at where they should move, at softer ones."""
+    """Draw smooth letters, with a cache: a fit needs the same letters for comparison, for gradients, and for blurring."""
     coverage, left, top = lettering._draw_at(text, x, y)
-    coverage.flags.writeable = False  # it is shared
+    coverage.flags.writeable = False  # shared by callers
     return coverage, left, top
 
 
@@ -164,7 +164,7 @@ def _ink_box(lettering: Lettering, text: str) -> tuple[int, int, int, int]:
 
 
 def paste_coverage(canvas: np.ndarray, coverage: np.ndarray, left: int, top: int) -> None:
-    """Lay a line's coverage on that of a picture [H, W], in place; what lies outside is cut off."""
+    """Combine a line's coverage with that of a picture [H, W], in place, clipped to the picture."""
     height, width = canvas.shape
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + coverage.shape[1]), min(height, top + coverage.shape[0])
     if x1 > x0 and y1 > y0:
@@ -174,7 +174,7 @@ def paste_coverage(canvas: np.ndarray, coverage: np.ndarray, left: int, top: int
 
 @lru_cache(maxsize=512)
 def _smooth_font(typeface: Typeface, size_px: float) -> ImageFont.FreeTypeFont:
-    """Return the font at FITTED.oversampling times the size, with the kerning of its tables where Pillow can read them."""
+    """Return the font at FITTED.oversampling times the size, with the kerning of its tables if Pillow can read them."""
     font = typeface.at(size_px * FITTED.oversampling)
     has_kerning = features.check("raqm") and features.check("fribidi")
     return font.font_variant(layout_engine=ImageFont.Layout.RAQM) if has_kerning else font

@@ -1,7 +1,7 @@
-"""The font at hand that is nearest to the letters in a picture, and how exactly its letters are set there.
+"""Finds the available font most similar to the letters in a picture, and the exact parameters of its setting.
 
-Every font is rendered and compared with the old crop at the old width (coarse); the nearest are fitted (registration). Knows
-letters' coverage and fonts; not what an ad is.
+Every font is rendered and compared with the old crop at the old width (coarse); the best are fitted (registration). Knows
+letters' coverage and fonts; no ads.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ from adcreative.lettering.setting.registration import (
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `python -m tests.bench.set_text --hide-fonts`."""
+    """Constants of this module, chosen by hand, checked by `python -m tests.bench.set_text --hide-fonts`."""
 
-    compared_lines: int = 3  # the longest lines of a block decide
-    compared_words: int = 3  # the longest words of each decide
-    # fonts nearest to the longest line: they alone are held against the others (ten texts: nine did as well)
+    compared_lines: int = 3  # longest lines of a block used for the comparison
+    compared_words: int = 3  # longest words of each line used for the comparison
+    # fonts best on the longest line, which alone are compared on the others (ten texts: nine did as well)
     num_compared: int = 16
-    num_fitted: int = 5  # of the fonts that are nearest at first sight
-    family_slack: float = 0.06  # nearness by which a style of one family may be behind the nearest of all
-    sure_likeness: float = 0.88  # of drawn and seen letters, from which on the fit's colour is theirs
-    max_squeeze: float = 0.35  # logarithm of height to width by which a font may miss the old letters' proportions
+    num_fitted: int = 5  # of the fonts that are best before the fit
+    family_slack: float = 0.06  # maximum nearness by which a style of one family may be behind the best of all
+    sure_likeness: float = 0.88  # of drawn and seen letters: minimum for using the fit's colour
+    max_squeeze: float = 0.35  # maximum absolute logarithm of the ratio of proportions to the old letters'
     usual_leading: float = 1.2  # of the size
-    least_pieces: int = 4  # of a line, that tell where it stands
-    least_inside: float = 0.3  # of a piece's height that a letter has in the line
-    mark_share: float = 0.12  # area of a dot or an accent, in squared heights of most letters
-    mark_reach: float = 0.6  # distance of a dot or an accent from its letter, in heights of most letters
-    min_likeness: float = 0.65  # of a font to the old letters; script and display lettering has no counterpart at hand
-    # word by word, on an even ground: text fonts not at hand 0.53 to 0.85, script and display 0.19 to 0.51
+    least_pieces: int = 4  # minimum components for locating the line
+    least_inside: float = 0.3  # minimum share of a letter's height inside the line
+    mark_share: float = 0.12  # maximum area of a dot or an accent, in squared heights of most letters
+    mark_reach: float = 0.6  # maximum distance of a dot or an accent from its letter, in heights of most letters
+    min_likeness: float = 0.65  # of a font and the old letters; script and display lettering has no similar available font
+    # word by word, on a uniform ground: text fonts that are not available 0.53 to 0.85, script and display 0.19 to 0.51
     min_by_words: float = 0.55
-    least_of_line: float = 0.5  # of each line whose ink was guessed
-    pieces_a_letter: tuple[float, float] = (0.4, 1.6)  # at least and at most, of letters that are told from their ground
-    least_mark: float = 0.012  # of the height of most letters, squared, that a dot covers
-    widest_piece: float = 3.0  # in heights of most letters
-    same_edge_px: float = 1.2  # lines whose starts, middles or ends differ by no more are aligned
-    pad_share: float = 0.25  # of a line's height around it, in which letters are looked for
-    least_coverage: float = 0.3  # 0..1 that a line's letters have somewhere
-    least_leading: float = 0.95  # of the size, between two baselines
+    least_of_line: float = 0.5  # minimum likeness of each line with a guessed ink
+    pieces_a_letter: tuple[float, float] = (0.4, 1.6)  # minimum and maximum components per letter of separated letters
+    least_mark: float = 0.012  # minimum area of a dot, in squared heights of most letters
+    widest_piece: float = 3.0  # maximum width of a component in heights of most letters
+    same_edge_px: float = 1.2  # maximum difference of aligned starts, middles or ends of lines
+    pad_share: float = 0.25  # of a line's height: margin in which letters are searched
+    least_coverage: float = 0.3  # 0..1: minimum of the maximum coverage in a line
+    least_leading: float = 0.95  # of the size: minimum distance of two baselines
 
 
 FITTED = Fitted()
@@ -68,11 +68,11 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class FontMatch:
-    """How a block's letters are drawn. likeness: of drawn and old coverage, 0..1; by_words: word by word, on an even ground.
+    """The style of a block's letters. likeness: of drawn and old coverage, 0..1; by_words: word by word, on a uniform ground.
 
-    places: where the old lines' baselines start, x and y in px; leading_px: distance of baselines. alignment: one of
-    ALIGNMENTS; anchor_px: where every line starts, has its middle or ends, by advance, not by ink. colour: RGB 0..255. ink: by
-    which the letters were told, where the block's own colour did not tell them.
+    places: starts of the old lines' baselines, x and y in px; leading_px: distance of baselines. alignment: one of
+    ALIGNMENTS; anchor_px: x of the common start, middle or end of the lines, by advance, not by ink. colour: RGB 0..255. ink:
+    the guessed ink of the letters, if the block's own colour failed.
     """
 
     lettering: Lettering
@@ -87,12 +87,12 @@ class FontMatch:
 
     @property
     def is_like(self) -> bool:
-        """Whether new words may be set in it: a font that is only similar drifts along a line, and is told by its words."""
+        """Whether new words may be set in this font; a font that is only similar drifts along a line: words are compared."""
         return is_like(self)
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the letters' own font, as far as their size can tell."""
+        """Whether the font is the letters' own, within the accuracy for their size."""
         return self.ink is not None or is_own(self.likeness, self.size_px)
 
     @property
@@ -108,9 +108,9 @@ class FontMatch:
         return self.lettering.size_px
 
     def cover(self, block: TextBlock, shape: tuple[int, ...]) -> np.ndarray | None:
-        """Return how far the old letters, drawn in this font, cover the picture [H, W]; None when it is not surely theirs."""
+        """Return the coverage of the picture [H, W] by the old letters, drawn in this font; None for an uncertain font."""
         if self.likeness < (FITTED.sure_likeness if self.ink is None else FITTED.min_likeness):
-            return None  # letters that are told by their ink are only seen in part, but where they are is known
+            return None  # letters found by their ink are only partly visible, but their position is known
         coverage = np.zeros(shape[:2], np.float32)
         for line, (x, y) in zip(block.lines, self.places, strict=True):
             paste_coverage(coverage, *self.lettering.draw(line.text, x, y))
@@ -118,11 +118,11 @@ class FontMatch:
 
 
 def is_like(font: FontMatch | Fit) -> bool:
-    """Return whether letters in a font may stand in for those that were seen, by their line or by its words."""
+    """Return whether letters in a font may replace the seen ones, by the likeness of lines or of words."""
     return font.likeness >= FITTED.min_likeness or font.by_words >= FITTED.min_by_words
 
 
-Look = tuple[list[SeenLine], list[Fit], Colour | None]  # of a block: its lines, fits of the nearest fonts, ink; see `looking`
+Look = tuple[list[SeenLine], list[Fit], Colour | None]  # of a block: its lines, fits of the best fonts, ink; see `looking`
 
 
 def match_fonts(
@@ -131,13 +131,13 @@ def match_fonts(
     typefaces: Sequence[Typeface],
     looked: Mapping[str, Look] | None = None,
 ) -> dict[str, list[FontMatch]]:
-    """Return for each block the fonts whose letters are nearest to its own, the nearest first; a few fonts a block.
+    """Return for each block a few fonts with the most similar letters, the best first.
 
-    An ad is rarely set in more than one family: the family that suits all blocks best comes first for a block as long as its
-    nearest style is less than FITTED.family_slack behind the nearest of all.
+    An ad rarely uses more than one family: the family that suits all blocks best comes first for a block if its best
+    style is at most FITTED.family_slack behind the best of all.
 
     Args:
-        looked: what `looking` returned of each block; None: it is worked out here.
+        looked: results of `looking` for each block; None: computed here.
     """
     if looked is None:
         looked = {name: _finish(looking(image_u8, block, typefaces)) for name, block in blocks.items()}
@@ -164,10 +164,10 @@ def match_fonts(
 
 
 def looking(image_u8: np.ndarray, block: TextBlock, typefaces: Sequence[Typeface]) -> Generator[None, None, Look]:
-    """Look at one block step by step, hundredths of a second each; return its lines, fits of the nearest fonts to them, and the
-    ink by which they were told; None: the block's own.
+    """Examine one block in steps of hundredths of a second; return its lines, fits of the best fonts, and the guessed ink of
+    the letters; None: the block's own.
 
-    Other inks are tried where no font is like what was seen, as before a photograph things are taken for letters.
+    Other inks are tried if no font is similar, since objects in a photograph are mistaken for letters.
     """
     lines = see_lines(image_u8, block)
     fits = yield from _fit_nearest(lines, block, typefaces)
@@ -204,14 +204,14 @@ def _likeness_of(fits: Sequence[Fit]) -> float:
 
 
 def _may_be_letters(line: SeenLine) -> bool:
-    """Return whether there are about as many pieces as letters."""
+    """Return whether the number of components is plausible for the number of letters."""
     _, num = ndimage.label(line.coverage > 0.5)
     least, most = (share * len(line.text.replace(" ", "")) for share in FITTED.pieces_a_letter)
     return least <= num <= most + 2
 
 
 def _home(found: Sequence[Fit], house: str) -> list[Fit]:
-    """Return the fits of the house's family that are hardly behind the nearest of all."""
+    """Return the fits of the family `house` that are close to the best of all."""
     near = [
         fit for fit in found if fit.nearness >= found[0].nearness - FITTED.family_slack and is_like(fit) == is_like(found[0])
     ]
@@ -219,10 +219,10 @@ def _home(found: Sequence[Fit], house: str) -> list[Fit]:
 
 
 def see_lines(image_u8: np.ndarray, block: TextBlock, known: Colour | None = None) -> list[SeenLine]:
-    """Return the lines of a block with their letters' coverage; lines in which no ink is found are left out.
+    """Return the lines of a block with their letters' coverage; lines without ink are left out.
 
     Args:
-        known: the ink of the letters; None: what is farthest from the ground.
+        known: the ink of the letters; None: the colour farthest from the ground.
     """
     seen = []
     for line, below in zip_longest(block.lines, block.lines[1:]):
@@ -244,9 +244,9 @@ def see_lines(image_u8: np.ndarray, block: TextBlock, known: Colour | None = Non
 
 
 def _without_things(coverage: np.ndarray) -> np.ndarray:
-    """Return a line's coverage [h, w] without the pieces above and below it that are larger than dots: things behind it.
+    """Return a line's coverage [h, w] without components above and below it that are larger than dots: objects behind the line.
 
-    Letters are most of the pieces, and stand on one line.
+    Most components are letters, and letters share one line.
     """
     labels, num = ndimage.label(coverage > 0.5)
     if num < FITTED.least_pieces:
@@ -262,8 +262,8 @@ def _without_things(coverage: np.ndarray) -> np.ndarray:
 
 
 def _without_specks(coverage: np.ndarray) -> np.ndarray:
-    """Return a line's coverage [h, w] without what has the ink's colour by chance: specks, what lies below or beside letters,
-    and pieces that are much wider than one."""
+    """Return a line's coverage [h, w] without accidental pixels of the ink's colour: specks, components below or beside the
+    letters, and components much wider than a letter."""
     labels, num = ndimage.label(coverage > 0.5)
     if num < FITTED.least_pieces:
         return coverage
@@ -286,7 +286,7 @@ def _without_specks(coverage: np.ndarray) -> np.ndarray:
 def _fit_nearest(
     lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]
 ) -> Generator[None, None, list[Fit]]:
-    """Return fits of the fonts that are nearest at first sight, the nearest first, a step for each font."""
+    """Return fits of the coarsely best fonts, the best first, with a step for each font."""
     if len(lines) != len(block.lines):
         return []
     fits, ranked = [], (yield from _rank(lines, block, typefaces))
@@ -299,7 +299,7 @@ def _fit_nearest(
 
 
 def _rank(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typeface]) -> Generator[None, None, list[Typeface]]:
-    """Return the fonts that have the block's letters, the nearest first, a step for each font."""
+    """Return the fonts with glyphs for the block's letters, the best first, with a step for each font."""
     longest = sorted(lines, key=lambda line: -len(line.text))[: FITTED.compared_lines]
     cuts = [sorted(line.words, key=lambda word: -len(word.text))[: FITTED.compared_words] for line in longest]
     found: list[tuple[float, Typeface]] = []
@@ -318,7 +318,7 @@ def _rank(lines: Sequence[SeenLine], block: TextBlock, typefaces: Sequence[Typef
 
 
 def _compare(typeface: Typeface, words: Sequence[SeenLine]) -> float:
-    """Return how like the old letters a font's are at the size at which its words are together as wide.
+    """Return the likeness of a font's letters to the old ones at the size that matches the words' total width.
 
     likeness = (sum of min / sum of max of the two coverages)
                - |log(height ratio)| - 0.5 |log(ratio of the two sums)|    the last is the weight of the strokes
@@ -344,7 +344,7 @@ def _compare(typeface: Typeface, words: Sequence[SeenLine]) -> float:
 
 
 def _tighten(drawn: np.ndarray) -> np.ndarray:
-    """Return the part of a coverage [h, w] that has ink; all of it where there is none."""
+    """Return the part of a coverage [h, w] with ink; all of it without ink."""
     rows, columns = (
         np.flatnonzero((drawn > REGISTRATION.ink).any(axis=1)),
         np.flatnonzero((drawn > REGISTRATION.ink).any(axis=0)),
@@ -355,7 +355,7 @@ def _tighten(drawn: np.ndarray) -> np.ndarray:
 def _measure(
     block: TextBlock, fit: Fit, lines: Sequence[SeenLine], width: int, others: Sequence[Mapping[str, np.ndarray]]
 ) -> FontMatch:
-    """Return a block's match: its fit with the rhythm of its baselines and its alignment. others: edges of other blocks."""
+    """Return a block's match: its fit with the distance of baselines and the alignment. others: edges of other blocks."""
     baselines = [y for _, y in fit.places]
     size = fit.lettering.size_px
     leading = (baselines[-1] - baselines[0]) / (len(baselines) - 1) if len(baselines) > 1 else FITTED.usual_leading * size
@@ -369,7 +369,7 @@ def _measure(
 
 
 def _colour(block: TextBlock, fit: Fit, lines: Sequence[SeenLine]) -> tuple[int, int, int]:
-    """Return the colour of a block's letters; letters that the fit misses draw its colour towards the ground's."""
+    """Return the colour of a block's letters, corrected for letters missed by the fit, which pull it towards the ground's."""
     fitted = fit_colour(lines, fit)
     if fit.likeness >= FITTED.sure_likeness:
         return fitted
@@ -377,8 +377,8 @@ def _colour(block: TextBlock, fit: Fit, lines: Sequence[SeenLine]) -> tuple[int,
 
 
 def _edges(fit: Fit, lines: Sequence[SeenLine]) -> dict[str, np.ndarray]:
-    """Return alignment -> x of each line's start, middle or end by advance, px; of a font that is only similar by the old ink,
-    as its own lines are of other lengths."""
+    """Return alignment -> x of each line's start, middle or end by advance, px; by the old ink for a font that is only similar,
+    since the lengths of its lines differ."""
     starts = np.array([x for x, _ in fit.places])
     ends = starts + np.array([fit.lettering.length(line.text) for line in lines])
     if fit.by_words and not fit.is_own:
@@ -392,9 +392,9 @@ def _edges(fit: Fit, lines: Sequence[SeenLine]) -> dict[str, np.ndarray]:
 def _alignment(
     block: TextBlock, edges: Mapping[str, np.ndarray], width: int, others: Sequence[Mapping[str, np.ndarray]]
 ) -> str:
-    """Return how the lines are aligned: what they share to a pixel, or share with another block, or with the picture's middle.
+    """Return the alignment of the lines: by pixel-exact common edges, else edges shared with a block or the picture's middle.
 
-    A line alone fits all, and so do lines of one length; what was seen of their boxes decides where nothing else does.
+    A single line, and lines of equal length, fit all alignments; the measured boxes decide if nothing else does.
     """
     if block.plate is not None:
         return "centre"

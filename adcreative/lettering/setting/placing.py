@@ -1,10 +1,10 @@
-"""One text set on a picture as it is now: planned in the room that it has, drawn, and accepted or refused with reasons.
+"""Sets one text on the current state of a picture: planned in the available room, drawn, and accepted or refused with reasons.
 
-    plan     on its own ground, or with what follows it moving along; its button as much wider or narrower as the label is
-    draw     in the old letters' font, ink, shadow and compression noise, a little smaller where it does not read back
-    accept   what is drawn, else say why not (`acceptance`)
+    plan     on its own ground, or with the blocks below moving along; its button resized with the label
+    draw     in the old letters' font, ink, shadow and compression noise, a little smaller if the text does not read back
+    accept   the drawn text, or return the reasons against it (`acceptance`)
 
-Knows one text, its block and the blocks beside it; which texts, and in which order, is said by `setting`.
+Knows one text, its block and the other blocks; `setting` chooses the texts and their order.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from adcreative.problem import Problem
 class Thresholds:
     """Bounds of one text's setting, chosen by eye on drawn ads and read back on them (`tests/bench/set_text.py`).
 
-    scales: of the old size, tried in order until the text reads back. least_pad, most_pad: room between a label and either end
-    of its button, heights of its capitals. widenings: shares of what a button lacks, tried in order. new_ink: distance of
-    colours, 0..255, from which an ink counts as another.
+    scales: of the old size, tried in order until the text reads back. least_pad, most_pad: space between a label and either
+    end of its button, in heights of its capitals. widenings: shares of a button's missing width, tried in order. new_ink:
+    minimum distance of colours, 0..255, of a different ink.
     """
 
     scales: tuple[float, ...] = (1.0, 0.96, 0.92)
@@ -49,8 +49,8 @@ class Thresholds:
     most_pad: float = 2.0
     widenings: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.2)
     new_ink: float = 120.0
-    # chosen by hand from here on; how was not noted
-    least_room: float = 0.4  # heights of a label's capitals that are left beside it, however close the old one was
+    # chosen by hand from here on; the method was not recorded
+    least_room: float = 0.4  # minimum space beside a label, in heights of its capitals, however narrow the old one was
 
 
 THRESHOLDS = Thresholds()
@@ -58,7 +58,7 @@ THRESHOLDS = Thresholds()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Accepted:
-    """A text that was set. picture [H, W, 3] with it; moved: name -> the blocks that stand elsewhere now."""
+    """An accepted text. picture [H, W, 3] with the text; moved: name -> the moved blocks."""
 
     picture: np.ndarray
     placed: Placed
@@ -67,7 +67,7 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Plan:
-    """On which picture a text is set, with which pixels filled, as which block, and how it is laid out at a scale."""
+    """The picture on which a text is set, its filled pixels, the block, and the layout at a scale."""
 
     canvas: np.ndarray
     mask: np.ndarray
@@ -80,8 +80,8 @@ class Placing:
     """One text on one state of a picture.
 
     Args:
-        home: the picture as it came, with what was worked out for it. picture: [H, W, 3] as it is now.
-        name, text: a field and what it shall say. match: the font of its letters. blocks: name -> every block as it is now.
+        home: the original picture, with its prepared fonts and grounds. picture: [H, W, 3] in its current state.
+        name, text: a field and its new text. match: the font of its letters. blocks: name -> every current block.
         fixed: [H, W] pixels that other edits change.
     """
 
@@ -100,21 +100,21 @@ class Placing:
         self._reader, self._fixed = reader, fixed
         self._block = home.field_blocks[name]
         self._others = [other for key, other in blocks.items() if key != name]
-        self._ground, self._hole = home.erase_on(picture, name)  # without the old letters, and what was filled for that
+        self._ground, self._hole = home.erase_on(picture, name)  # without the old letters, and the mask of filled pixels
 
     def set(self) -> Accepted | tuple[Problem, ...]:
-        """Return the picture with the text, or what is wrong with every way to set it."""
+        """Return the picture with the text, or the reasons against every way of setting it."""
         plain = self._plan()
         why: tuple[Problem, ...] = ()
         for plan in filter(None, [self._plan_reflow(plain), plain]):
             found = self._draw(plan)
             if isinstance(found, Accepted):
                 return found
-            why = why or found  # what moves others fits more, so what is wrong there tells more
+            why = why or found  # a plan that moves other blocks fits more, so its problems are more informative
         return why
 
     def _plan(self) -> _Plan:
-        """Return how the text is set while all else stays where it is."""
+        """Return the plan that leaves all other blocks in place."""
         is_free = find_room(self._ground, self._block, self._others, self._home.faces)
         canvas, mask, place = self._fit_plate()
 
@@ -130,13 +130,13 @@ class Placing:
         return _Plan(canvas=canvas, mask=mask, place=place, lay=lay)
 
     def _fit_plate(self) -> tuple[np.ndarray, np.ndarray, TextBlock]:
-        """Return the ground, what was filled in it and the block, its button as much wider or narrower as the label is."""
+        """Return the ground, its filled pixels and the block, with its button resized with the label."""
         ground, block, match = self._ground, self._block, self._match
         if block.plate is None:
             return ground, self._hole, block
         more = match.lettering.length(self._text) - match.lettering.length(block.text)
         pad = (block.plate[2] - block.plate[0] - match.lettering.length(block.text)) / 2
-        if pad > THRESHOLDS.most_pad * block.size_px:  # it is as wide as its column, whatever it says
+        if pad > THRESHOLDS.most_pad * block.size_px:  # the button has the width of its column, whatever its label
             more = max(0.0, more - 2 * (pad - THRESHOLDS.most_pad * block.size_px))
         alignment = plate_alignment(block, self._home.others(block), ground.shape[1])
         lift = self._home.lifter(block, mask_things(ground.shape[:2], self._others, self._home.faces))
@@ -152,7 +152,7 @@ class Placing:
         return (ground, self._hole, block) if sized is None else (sized[0], self._hole | sized[2], sized[1])
 
     def _plan_reflow(self, plain: _Plan) -> _Plan | None:
-        """Return how the text is set when what stands below moves with it, where that costs less; else None."""
+        """Return the plan that moves the blocks below, if it costs less; else None."""
         block, match, tight = self._block, self._match, plain.lay(1.0)
         if block.plate is not None or (tight is not None and keeps_all(tight, block, match)):
             return None
@@ -170,7 +170,7 @@ class Placing:
         return _Plan(canvas=reflow.clean, mask=reflow.mask, place=block, lay=lay, reflow=reflow)
 
     def _draw(self, plan: _Plan) -> Accepted | tuple[Problem, ...]:
-        """Set the text as planned, or return what is wrong with it."""
+        """Set the text as planned, or return the problems."""
         block, match, home, faults = self._block, self._match, self._home, [Problem("does_not_fit")]
         erased, shadow = home.erase_on(home.image_u8, self._name)[0], home.shadow(self._name)
         ground = shaded(erased, as_it_was(block, match), shadow)
@@ -189,7 +189,7 @@ class Placing:
             after = home.compression(self._name, match).apply(after, grown(block, setting))
             if self._fixed is not None and ((after != self._picture).any(axis=2) & self._fixed).any():
                 return (Problem("on_an_edited_face"),)
-            # without what made way and hard shadows, whose outlines are no seam
+            # without moved blocks and hard shadows, whose outlines are no seam
             under_text = plan.canvas if shadow is not None and shadow.is_hard else shaded(plan.canvas, setting, shadow)
             faults = find_faults(under_text, after, mask & ~letters, self._text, setting, colour, self._reader, least)
             if not faults and plan.reflow is not None and shift:
@@ -225,7 +225,7 @@ def _at_scale(match: FontMatch, scale: float) -> FontMatch:
 
 
 def _label_pad(block: TextBlock) -> float:
-    """Return the least room (px) between a label and either end of its button: as the old label had, within reason."""
+    """Return the minimum space (px) between a label and either end of its button: the old label's, within limits."""
     if block.plate is None:
         return 0.0
     old = min(block.box[0] - block.plate[0], block.plate[2] - block.box[2])

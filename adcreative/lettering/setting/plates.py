@@ -1,4 +1,4 @@
-"""Makes the plate of a button wider or narrower, its ends kept as they are. Knows pixels and boxes."""
+"""Widens or narrows the plate of a button, with unchanged ends. Knows pixels and boxes."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from adcreative.lettering.setting.typesetting import IsFree
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_plates.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/setting/test_plates.py`."""
 
-    least_shape: float = 1.3  # heights of a plate that it is wide at least: its ends are left
-    soft_rim_px: int = 3  # of a plate: its soft edge
-    # of what a plate hides that a drawn ground does not tell; photographs leave eight tenths and more
+    least_shape: float = 1.3  # minimum width of a plate in its heights, which keeps its ends
+    soft_rim_px: int = 3  # width of a plate's soft edge
+    # maximum share of the ground behind a plate unknown from drawn outlines; photographs have eight tenths and more
     most_unknown: float = 0.1
     same_centre: float = 0.02  # of the picture's width
-    same_edge: float = 0.3  # heights of a label's capitals by which edges of a plate and of texts may differ
-    same_middle: float = 6.0  # 0..255 by which the columns may differ that meet where the middle is taken out
-    least_reach_px: int = 8  # around a plate in which the ground is looked at
+    same_edge: float = 0.3  # heights of a label's capitals: maximum difference of aligned edges of a plate and texts
+    same_middle: float = 6.0  # 0..255: maximum difference of the columns joined after cutting out the middle
+    least_reach_px: int = 8  # minimum margin around a plate for examining the ground
 
 
 FITTED = Fitted()
 
 
-# a picture [H, W, 3] -> the plate, the picture without it and the mask of what was replaced (`layers.lift_shape`)
+# a picture [H, W, 3] -> the plate, the picture without it and the mask of replaced pixels (`layers.lift_shape`)
 Lift = Callable[[np.ndarray], tuple[Layer, np.ndarray, np.ndarray] | None]
 
 
@@ -42,7 +42,7 @@ def widen_plate(
 ) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
     """Return the picture with the block's plate `more_px` wider, and the block with the new plate.
 
-    As `resize_plate`; a plate that cannot be told from its ground takes that of its ends with it. None when there is no room.
+    As `resize_plate`; a plate inseparable from its ground is widened with the ground at its ends. None without room.
     """
     if block.plate is None or more_px <= 0:
         return None
@@ -71,16 +71,16 @@ def widen_plate(
 def resize_plate(
     erased_u8: np.ndarray, block: TextBlock, more_px: int, lift: Lift, *, alignment: str
 ) -> tuple[np.ndarray, TextBlock, np.ndarray] | None:
-    """Return the picture with the block's plate `more_px` wider, or narrower where less than 0, on the ground behind it.
+    """Return the picture with the block's plate `more_px` wider, or narrower for a negative value, on the ground behind it.
 
-    Columns are repeated or taken out in the middle; the two ends keep their pixels. The end at which it is aligned stays, both
-    move where it is centred.
+    Columns are repeated or cut out in the middle; the two ends keep their pixels. The aligned end stays; for a centred plate
+    both ends move.
 
     Args:
-        erased_u8: the picture [H, W, 3] without the label. lift: takes the plate off it.
+        erased_u8: the picture [H, W, 3] without the label. lift: lifts the plate off the picture.
     Returns:
-        the picture, the block with its new plate, and the mask [H, W] of the ground that was filled, off the plate's edge;
-        None when the plate cannot be told from its ground, is not even in its middle or would be too short.
+        the picture, the block with its new plate, and the mask [H, W] of the filled ground, away from the plate's edge;
+        None for a plate that is inseparable from its ground, not uniform in its middle, or would be too short.
     """
     if block.plate is None or not more_px:
         return None
@@ -101,22 +101,22 @@ def resize_plate(
         np.concatenate([one[:, :first], np.repeat(one[:, middle : middle + 1], max(0, more_px), axis=1), one[:, last:]], axis=1)
         for one in (layer.part, layer.alpha)
     )
-    clean = lifted[1].copy()  # what was lifted may be remembered
+    clean = lifted[1].copy()  # the lifted picture may be cached
     resized = Layer(part=part, alpha=alpha, left=layer.left - left, top=layer.top)
     under = resized.paste(clean)
     if more_px > 0 and not _is_smooth(*_around(erased_u8, block.plate, max(FITTED.least_reach_px, (y1 - y0) // 2))):
-        # what the new one leaves free was free before, and the ground at an edge that stays is known
+        # ground left free by the new plate was filled, and the ground at a fixed edge is known
         was, now = (one.cover(under.shape) for one in (layer, resized))
         kept = ~under | ((was == now) & (now < 1.0))
         clean[kept] = erased_u8[kept]
-    beside = ndimage.binary_dilation(under, iterations=FITTED.soft_rim_px)  # its edge is no seam of the ground
+    beside = ndimage.binary_dilation(under, iterations=FITTED.soft_rim_px)  # the plate's edge is no seam of the ground
     return clean, replace(block, plate=(x0 - left, y0, x1 + more_px - left, y1)), hole & ~beside
 
 
 def can_be_bared(image_u8: np.ndarray, plate: Box) -> bool:
-    """Return whether what a plate hides is known: where the ground around it is flat, evenly shaded, or drawn.
+    """Return whether the ground behind a plate is known: a flat, evenly shaded or drawn ground.
 
-    What a plate on a photograph hides can only be made up; a button that is a little wide for its label looks right there.
+    The ground behind a plate on a photograph can only be invented; a button slightly too wide for its label looks right there.
     """
     height = plate[3] - plate[1]
     return _is_smooth(*_around(image_u8, plate, max(FITTED.least_reach_px, height // 2))) or _is_drawn(
@@ -136,7 +136,7 @@ def _around(image_u8: np.ndarray, plate: Box, reach: int) -> tuple[np.ndarray, n
 
 
 def _is_smooth(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
-    """Return whether one flat or evenly shaded surface is all around a hole."""
+    """Return whether one flat or evenly shaded surface surrounds a hole."""
     if hole.all():
         return False
     crop = crop_u8.astype(np.float32)
@@ -145,7 +145,7 @@ def _is_smooth(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
 
 
 def _is_drawn(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
-    """Return whether outlines and tones around a hole say what belongs in it, so that hardly any of it is left to make up."""
+    """Return whether outlines and tones around a hole determine nearly all of it."""
     if hole.all():
         return False
     unknown = np.zeros_like(hole)
@@ -159,9 +159,9 @@ def _is_drawn(crop_u8: np.ndarray, hole: np.ndarray) -> bool:
 
 
 def plate_alignment(block: TextBlock, others: Sequence[TextBlock], width: int) -> str:
-    """Return which of ALIGNMENTS the plate of a block has in a picture `width` px wide.
+    """Return the alignment (of ALIGNMENTS) of a block's plate in a picture `width` px wide.
 
-    Where it is not centred it is at the left, unless it shares its right edge with another text and its left edge with none.
+    A plate that is not centred is left-aligned, unless only its right edge is shared with another text.
     """
     if block.plate is None:
         return block.alignment
@@ -178,7 +178,7 @@ def _to_the_left(more_px: int, alignment: str) -> int:
 
 
 def _new_ground(changed: Box, plate: Box, rim: int) -> list[Box]:
-    """Return the boxes that a wider plate covers anew."""
+    """Return the additional boxes covered by a wider plate."""
     boxes = []
     if changed[0] < plate[0] - rim:
         boxes.append((changed[0], changed[1], plate[0] - rim, changed[3]))

@@ -1,7 +1,7 @@
-"""What setting any text into one picture needs, worked out once: the fonts of its texts and the ground behind them and buttons.
+"""Preparation for setting texts into one picture, done once: fonts of its texts, and the ground behind texts and buttons.
 
-Most of the time that a text takes is spent here, and none of it hangs on what the new text says, so it can be worked out before
-anybody asks (`prepare`). Knows pixels, blocks of text and fonts; no new words.
+Most of the time for a text is spent here, independently of the new text, so the preparation can be done in advance
+(`prepare`). Knows pixels, blocks of text and fonts; no new words.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from adcreative.progress import ShouldStop, never
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_preparation.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/setting/test_preparation.py`."""
 
-    max_lifts: int = 4  # of one button: its ground differs only where other texts were set
+    max_lifts: int = 4  # cached grounds of one button, which differ only in other new texts
 
 
 FITTED = Fitted()
@@ -46,7 +46,7 @@ class PreparedPicture:
     """Fonts and grounds of one picture [H, W, 3]; safe to share between threads.
 
     Args:
-        field_blocks: field -> the block that says it. faces_xyxy_px: boxes of faces.
+        field_blocks: field -> its block. faces_xyxy_px: boxes of faces.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class PreparedPicture:
 
     @cached_property
     def key(self) -> str:
-        """What all answers hang on: the picture, its texts, fonts, faces, and what fills holes."""
+        """The cache key of all results: the picture, its texts, fonts, faces, and the inpainter."""
         seen = (self._words.blocks, sorted(self.field_blocks.items()), self._typefaces, self.faces, self._inpainter)
         return hash_bytes(repr(self.image_u8.shape).encode(), self.image_u8.tobytes(), repr(seen).encode())
 
     def match(self) -> dict[str, list[FontMatch]]:
-        """Return for each field the fonts whose letters are nearest to its own (`match_fonts`)."""
+        """Return for each field the fonts with the most similar letters (`match_fonts`)."""
         with self._lock:
             if self._matches is None:
                 for name in self.field_blocks:
@@ -94,7 +94,7 @@ class PreparedPicture:
             return self._matches
 
     def _look_on(self, name: str) -> bool:
-        """Take one step of looking for a field's fonts (`looking`); return whether there was one to take."""
+        """Take one step of the font search of a field (`looking`); return whether a step was left."""
         with self._lock:
             if name in self._looked or self._matches is not None:
                 return False
@@ -108,11 +108,11 @@ class PreparedPicture:
             return True
 
     def can_be_set(self, name: str) -> bool:
-        """Return whether a font at hand is like a field's letters: new words are set in no other one."""
+        """Return whether an available font is similar to a field's letters, which new words require."""
         return any(match.is_like for match in self.match()[name])
 
     def erase(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the picture without the letters of a field, and the mask [H, W] of the pixels that were replaced."""
+        """Return the picture without the letters of a field, and the mask [H, W] of the replaced pixels."""
         with self._lock:
             if name not in self._erased:
                 beside = self.mask_others(name)
@@ -123,20 +123,20 @@ class PreparedPicture:
             return self._erased[name]
 
     def erase_on(self, picture: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return this picture [H, W, 3] as other texts have changed it without the letters of a field, and the mask [H, W]."""
+        """Return a picture [H, W, 3] with other new texts, without the letters of a field, and the mask [H, W]."""
         ground, mask = self.erase(name)
         return np.where(mask[:, :, None], ground, picture), mask
 
     def others(self, block: TextBlock) -> list[TextBlock]:
-        """Return all blocks of the picture as it came but one."""
+        """Return all blocks of the original picture except one."""
         return [other for other in self._words.blocks if other.box != block.box]
 
     def mask_others(self, name: str) -> np.ndarray:
-        """Return the mask [H, W] of faces and of all text but a field's in the picture as it came."""
+        """Return the mask [H, W] of faces and of all text except a field's in the original picture."""
         return mask_things(self.image_u8.shape[:2], self.others(self.field_blocks[name]), self.faces)
 
     def compression(self, name: str, match: FontMatch) -> Compression:
-        """Return how the picture was compressed, as a block's letters show that are drawn again where they stand."""
+        """Return the picture's compression, estimated from a block's letters drawn again in place."""
         with self._lock:
             if name not in self._compressions:
                 block, erased = self.field_blocks[name], self.erase_on(self.image_u8, name)[0]
@@ -146,10 +146,10 @@ class PreparedPicture:
             return self._compressions[name]
 
     def plan_reflow(self, picture: np.ndarray, name: str, match: FontMatch, others: Sequence[TextBlock]) -> Reflow | None:
-        """Return how what follows a field's text makes way for it; None where nothing can.
+        """Return the reflow of the blocks below a field's text; None without one.
 
         Args:
-            picture: [H, W, 3] as it is now. others: all other blocks where they stand now.
+            picture: [H, W, 3] in its current state. others: all other blocks at their current position.
         """
         block, faces = self.field_blocks[name], self.faces
         with self._lock:
@@ -164,7 +164,7 @@ class PreparedPicture:
         return None if reflow is None else replace(reflow, before=before)
 
     def letters(self, name: str) -> np.ndarray | None:
-        """Return how far a field's letters cover the picture [H, W]; None when no font at hand is surely theirs."""
+        """Return the coverage of the picture [H, W] by a field's letters; None without a certain font."""
         match = next(iter(self.match()[name]), None)
         return None if match is None else match.cover(self.field_blocks[name], self.image_u8.shape)
 
@@ -173,7 +173,7 @@ class PreparedPicture:
         return None if match is None else match.ink
 
     def shadow(self, name: str) -> Shadow | None:
-        """Return the shadow that a field's letters cast; None when there is none, as on a button."""
+        """Return the shadow of a field's letters; None without one, as on a button."""
         with self._lock:
             if name not in self._shadows:
                 block, letters, ink = self.field_blocks[name], self.letters(name), self._ink(name)
@@ -183,10 +183,10 @@ class PreparedPicture:
             return self._shadows[name]
 
     def lifter(self, block: TextBlock, beside: np.ndarray) -> Lift:
-        """Return what takes the button of a block off a picture; the same ground is worked out once for all labels.
+        """Return a function that lifts the button of a block off a picture, with a cache for labels on the same ground.
 
         Args:
-            beside: [H, W] what is no ground.
+            beside: [H, W] pixels that are not ground.
         """
         with self._lock:
             if block.box not in self._lifts:
@@ -203,8 +203,8 @@ class PreparedPicture:
         return lift
 
     def prepare(self, should_stop: ShouldStop = never) -> None:
-        """Work out the fonts and the grounds of every field, from the foot of the ad upward, as texts are set; `should_stop` is
-        asked in between, and before each of the fonts that are looked at. Who needs one meanwhile waits for it."""
+        """Prepare the fonts and the grounds of every field, from the bottom of the ad upward, in the order of setting;
+        `should_stop` is checked between fields and fonts. Other callers wait for a result in progress."""
         for name in self.field_blocks:
             is_looking = True
             while is_looking:
@@ -221,7 +221,7 @@ class PreparedPicture:
             work_out()
 
     def _lift(self, name: str) -> None:
-        """Lift a field's button off the picture on which it is the first text that is set."""
+        """Lift a field's button off the picture in which its text is the first new one."""
         block = self.field_blocks[name]
         if block.plate is not None:
             picture = self.erase_on(self.image_u8, name)[0]

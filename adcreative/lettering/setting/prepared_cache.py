@@ -1,4 +1,4 @@
-"""Keeps what was worked out of the words in the latest pictures (`preparation.py`) for the next search of the same ad."""
+"""Caches the preparation of the latest pictures (`preparation.py`) for the next search of the same ad."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_preparation.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/setting/test_preparation.py`."""
 
     num_kept: int = 2  # ads
-    max_kept_pixels: int = 4_000_000  # of each: larger ones are not kept
+    max_kept_pixels: int = 4_000_000  # of each ad: larger ones are not cached
 
 
 FITTED = Fitted()
 
 
 class PreparedCache:
-    """What was prepared for the latest FITTED.num_kept ads of at most FITTED.max_kept_pixels; safe to share between threads.
+    """The latest FITTED.num_kept prepared ads of at most FITTED.max_kept_pixels; safe to share between threads.
 
-    They take too much memory to be kept for each user, so several users share them (`for_other`): an ad's goes when all
-    who had that ad have forgotten it.
+    They take too much memory for a cache per user, so several users share one (`for_other`): an ad is dropped after all its
+    users have called `forget`.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[PreparedPicture, set[PreparedCache]]] = OrderedDict()  # with who had that ad
+        self._kept: OrderedDict[str, tuple[PreparedPicture, set[PreparedCache]]] = OrderedDict()  # with its users
         self._lock = Lock()
 
     def for_other(self) -> PreparedCache:
-        """Return the same cache for another user."""
+        """Return a view of the same cache for another user."""
         other = PreparedCache()
         other._kept, other._lock = self._kept, self._lock
         return other
 
     def share(self, prepared: PreparedPicture) -> PreparedPicture:
-        """Return those of the same picture and texts that are kept, else `prepared`, which are kept from now on."""
+        """Return the cached preparation of the same picture and texts, or else cache and return `prepared`."""
         if prepared.num_pixels > FITTED.max_kept_pixels:
             return prepared
         with self._lock:
@@ -52,7 +52,7 @@ class PreparedCache:
         return found
 
     def forget(self) -> None:
-        """Keep nothing for this user any more."""
+        """Drop this user's entries."""
         with self._lock:
             for key, (_, users) in list(self._kept.items()):
                 users.discard(self)

@@ -1,7 +1,7 @@
-"""Keeps a stack together when its text grows or shrinks: the text and the button below it move with it, at their old distances.
+"""Reflow of a stack when its text grows or shrinks: the text and the button below move along, at their old distances.
 
-They move only as far as the ground allows: over nothing else, inside the safe zone, off their old place without a trace. What
-stands at the foot of an ad, a logo or small print, stays. Knows blocks, pixels and settings; no fonts.
+They move only as far as the ground allows: over no other object, inside the safe zone, without a trace at the old place.
+Blocks at the bottom of an ad, such as a logo or small print, stay. Knows blocks, pixels and settings; no fonts.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ PINNED_ROLES = ("brand", "legal", "address", "product_print")
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_reflow.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/setting/test_reflow.py`."""
 
-    chain_gap: float = 3.0  # heights of capitals: what stands farther below is another group and stays
-    max_shift: float = 4.0  # of the distance of the growing text's baselines
-    cost_of_push: float = 0.06  # of moving others at all
-    cost_of_shift: float = 0.04  # of each baseline that they move
-    near: float = 1.2  # distances of baselines: a text that stands so close above or below belongs to the same stack
-    # heights of the growing text's capitals, besides the margin that `room` keeps: left above and below a stack
+    chain_gap: float = 3.0  # heights of capitals: blocks farther below are another group and stay
+    max_shift: float = 4.0  # maximum shift, in distances of the growing text's baselines
+    cost_of_push: float = 0.06  # cost of moving other blocks at all
+    cost_of_shift: float = 0.04  # cost per baseline of their shift
+    near: float = 1.2  # distances of baselines: maximum gap to a text of the same stack
+    # heights of the growing text's capitals: space kept above and below a stack, besides the margin of `room`
     kept_room: float = 0.25
-    kept_share: float = 0.25  # of a room that is small already
-    max_copied: float = 0.05  # of a hole: where more is copied from elsewhere, a trace may stay, and nothing moves
-    closer: float = 0.15  # of the distance from a text's last baseline to what follows it: a new text may come so much nearer
-    same_edge: float = 0.3  # heights of capitals by which edges of a column may differ, as letters begin with more or less room
-    blank: float = 0.4  # heights of capitals: a blank between two words
-    column_margin: float = 0.05  # of the picture's width, on either side of centred text, besides the safe zone
-    margin_share: float = 0.08  # of the picture's width: what leaves more room at an edge is no margin but a column elsewhere
-    thing_rim: float = 0.2  # of a line's height: its descenders and soft edges
+    kept_share: float = 0.25  # maximum share of a small space that is kept
+    max_copied: float = 0.05  # of a hole: maximum share of copied pixels; more may leave a trace, and then nothing moves
+    closer: float = 0.15  # of the distance from a text's last baseline to the next block: maximum approach of a new text
+    same_edge: float = 0.3  # heights of capitals: maximum difference of a column's edges, because of side bearings
+    blank: float = 0.4  # heights of capitals: width of a space between two words
+    column_margin: float = 0.05  # of the picture's width: margin on either side of centred text, besides the safe zone
+    margin_share: float = 0.08  # of the picture's width: maximum margin; a larger space at an edge is a column elsewhere
+    thing_rim: float = 0.2  # of a line's height: margin for descenders and soft edges
 
 
 FITTED = Fitted()
@@ -48,7 +48,7 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Follower:
-    """A block that would move: the block, its pixels, and where it may stand."""
+    """A block to be moved: the block, its pixels, and its free area."""
 
     block: TextBlock
     layer: Layer
@@ -57,11 +57,11 @@ class Follower:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reflow:
-    """A picture whose text may grow and shrink together with what follows it.
+    """A picture whose text may grow and shrink together with the blocks below.
 
-    clean [H, W, 3]: without the text and what follows it; mask: what was filled. is_free: where the text may stand when the
-    others move. above_px, below_px: how far the stack may move up and down; None above where a text stands close, to which the
-    distance is kept. before: the same in the picture before any of its texts changed, whose proportion is kept.
+    clean [H, W, 3]: without the text and the blocks below; mask: its filled pixels. is_free: free area of the text when the
+    others move. above_px, below_px: maximum shift of the stack up and down; above_px is None for a text close above, to which
+    the distance is kept. before: the reflow of the picture before any new text, whose proportion is kept.
     """
 
     clean: np.ndarray
@@ -75,15 +75,15 @@ class Reflow:
     before: Reflow | None = None
 
     def shift(self, setting: Setting) -> int:
-        """Return by how many pixels the others move down for a setting: as far as its last baseline does; less than 0 is up."""
+        """Return the shift of the other blocks for a setting, px down: the shift of its last baseline; negative is up."""
         return round(setting.lines[-1].y - self.match.baselines_px[-1])
 
     def kept(self, room_px: int) -> float:
-        """Return how much of the room above or below the stack stays."""
+        """Return the part of the space above or below the stack that is kept."""
         return min(FITTED.kept_room * self.block.size_px, FITTED.kept_share * room_px)
 
     def anchor(self, top: float, drop: float) -> float:
-        """Return the first baseline at which the room above and below the stack keeps its proportion (`MovesOthers`)."""
+        """Return the first baseline that keeps the proportion of the spaces above and below the stack (`MovesOthers`)."""
         if self.above_px is None:
             return top
         first = self.before or self
@@ -92,7 +92,7 @@ class Reflow:
         return top - (drop + grown) * (above_px / room if room else 0.5)
 
     def toll(self, setting: Setting) -> float | None:
-        """Return what moving the others costs, in the terms of `typesetting`; None when they cannot move so far."""
+        """Return the cost of moving the others, in the units of `typesetting`; None if they cannot move so far."""
         smaller = self.match.size_px - setting.size_px
         shift, rise = self.shift(setting), self.match.baselines_px[0] - setting.lines[0].y - TYPESETTING.cap_share * smaller
         if abs(shift) > FITTED.max_shift * self.match.leading_px or not all(
@@ -104,7 +104,7 @@ class Reflow:
         return FITTED.cost_of_push + FITTED.cost_of_shift * abs(shift) / self.match.leading_px if shift else 0.0
 
     def lay(self, picture: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray, list[TextBlock]]:
-        """Return the picture with the others laid `shift` px lower, the mask [H, W] under them, and their blocks."""
+        """Return the picture with the others pasted `shift` px lower, the mask [H, W] under them, and their blocks."""
         out, under = picture.copy(), np.zeros(picture.shape[:2], bool)
         for follower in self.followers:
             under |= follower.layer.at(follower.layer.left, follower.layer.top + shift).paste(out)
@@ -120,11 +120,11 @@ def plan_reflow(
     faces_xyxy_px: Sequence[Sequence[float]],
     inpainter: FillHoles,
 ) -> Reflow | None:
-    """Return how the blocks that follow one make way for it; None when there are none or they would leave a trace.
+    """Return the reflow of the blocks below a block; None without such blocks, or if they would leave a trace.
 
     Args:
-        picture, erased: [H, W, 3] as it is; without the block's letters, and the mask [H, W] of what was filled for that.
-        others: all other blocks of the picture, where they stand now.
+        picture, erased: [H, W, 3] the current picture; the same without the block's letters, and the mask [H, W] of filled
+            pixels. others: all other blocks of the picture at their current position.
     """
     chain = list(find_followers(block, others))
     if not chain:
@@ -160,7 +160,7 @@ def plan_reflow(
 
 
 class _Copying:
-    """Fills holes as told and counts the pixels: those whose ground goes on neither as a surface nor as an outline."""
+    """Wraps a filling and counts its pixels: pixels whose ground continues neither as a surface nor as an outline."""
 
     def __init__(self, fill: FillHoles) -> None:
         self._fill, self.num_px = fill, 0
@@ -171,12 +171,12 @@ class _Copying:
 
 
 def _room(is_free: Callable[[int], bool], most_px: float) -> int:
-    """Return the most pixels, `most_px` at most, for which a strip is free."""
+    """Return the largest size in pixels, at most `most_px`, of a free strip."""
     return next((px for px in range(int(most_px), 0, -1) if is_free(px)), 0)
 
 
 def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]) -> tuple[bool, bool]:
-    """Return whether another text of the stack stands close above a block, and close below it."""
+    """Return whether another text of the stack is close above a block, and close below."""
     x0, y0, x1, y1 = block.box
     beside = [other for other in others if other.box[0] < x1 and other.box[2] > x0]
     near = FITTED.near * match.leading_px
@@ -185,7 +185,7 @@ def stands_close(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]
 
 
 def lowest_baseline(block: TextBlock, match: FontMatch, others: Sequence[TextBlock]) -> float:
-    """Return how low a new text's last baseline may be, px: its distance to what follows it is kept, but for a share."""
+    """Return the lowest allowed last baseline of a new text, px: its distance to the next block may shrink only by a share."""
     last = match.baselines_px[-1]
     follower = next(find_followers(block, others), None)
     if follower is None:
@@ -194,11 +194,11 @@ def lowest_baseline(block: TextBlock, match: FontMatch, others: Sequence[TextBlo
 
 
 def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], is_free: IsFree, width: int) -> TextColumn:
-    """Return the column that a block stands in, in a picture `width` px wide.
+    """Return the column of a block in a picture `width` px wide.
 
-    It is at least as wide as the widest text at the same edge. It goes on as far as leaves the same room on the right as on the
-    left, if the ground is free there, and no farther than where one of the texts would have needed a line less. The margins are
-    as wide as the room beside the old text, FITTED.margin_share of the picture at most.
+    The column is at least as wide as the widest text at the same edge. It extends up to equal space on the right and on the
+    left, if the ground is free there, but not so far that one of the texts would have needed a line less. The margins equal
+    the space beside the old text, at most FITTED.margin_share of the picture.
     """
     widest, most = 0.0, float("inf")
     x0, y0, x1, y1 = block.box
@@ -226,7 +226,7 @@ def column_of(block: TextBlock, match: FontMatch, others: Sequence[TextBlock], i
 
 
 def find_followers(block: TextBlock, others: Sequence[TextBlock]) -> Iterator[TextBlock]:
-    """Yield the blocks that stand below one in its column, each close below what is before it; from top to bottom."""
+    """Yield the blocks below a block in its column, each close below the one before, from top to bottom."""
     x0, _, x1, bottom = block.box
     size = block.size_px
     for other in sorted(others, key=lambda one: (one.plate or one.box)[1]):
@@ -240,7 +240,7 @@ def find_followers(block: TextBlock, others: Sequence[TextBlock]) -> Iterator[Te
 
 
 def moved(block: TextBlock, down_px: int, right_px: int = 0) -> TextBlock:
-    """Return a block elsewhere."""
+    """Return a block shifted by an offset."""
     lines = tuple(replace(line, box=_moved(line.box, down_px, right_px)) for line in block.lines)
     return replace(block, lines=lines, plate=None if block.plate is None else _moved(block.plate, down_px, right_px))
 
@@ -254,7 +254,7 @@ def _boxes(block: TextBlock) -> list[Box]:
 
 
 def mask_things(shape: tuple[int, ...], blocks: Sequence[TextBlock], faces_xyxy_px: Sequence[Sequence[float]]) -> np.ndarray:
-    """Return the mask [H, W] of text, buttons and faces, which are no ground to fill a hole with."""
+    """Return the mask [H, W] of text, buttons and faces, which are not ground."""
     things = np.zeros(shape, bool)
     boxes = [line.box for block in blocks for line in block.lines] + [block.plate for block in blocks if block.plate]
     for x0, y0, x1, y1 in (*boxes, *(tuple(round(float(edge)) for edge in face) for face in faces_xyxy_px)):

@@ -1,10 +1,10 @@
-"""Fits the way letters are drawn to those of a picture: size, place, tracking, weight and softness, to a fraction of a pixel.
+"""Fits the style of drawn letters to a picture's: size, position, tracking, weight and softness, with subpixel accuracy.
 
 Smooth letters: Gauss-Newton on the squared difference of two coverages, with the gradients of the drawn one:
 
     seen - drawn = gx (dx + x dsx) + gy (dy + y dsy)      dsy: relative change of size, dsx - dsy: of the tracking
 
-Snapped letters have no fractions: whole and half sizes whose widths agree are tried, at whole pixels.
+Snapped letters have no fractions: whole and half sizes with matching widths are tried, at whole pixels.
 Source: Lucas & Kanade 1981 for the registration. Knows coverages and fonts; no pictures of ads.
 """
 
@@ -23,30 +23,30 @@ from adcreative.lettering.setting.glyphs import Lettering
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_registration.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/setting/test_registration.py`."""
 
-    own_blur_px: float = 7.0  # divided by the size: by how much less than 1 the letters' own font is like them at most
-    ink: float = 0.3  # coverage from which on a pixel is a letter's
-    word_pad_px: int = 3  # columns beside a word, for its letters to move in
-    size_reach: float = 0.12  # relative: how far from the first guess snapped sizes are tried
-    width_slack_px: float = 2.0  # by which a snapped line may miss the old width
-    width_slack: float = 0.012  # share of the width, by which it may miss it besides
-    max_snapped_sizes: int = 5  # that are tried
-    max_bearing: float = 0.15  # of the size: how far ink may begin after, and end before, the advance of its line
+    own_blur_px: float = 7.0  # divided by the size: maximum difference from 1 of the likeness of the letters' own font
+    ink: float = 0.3  # minimum coverage of a letter's pixel
+    word_pad_px: int = 3  # columns beside a word, as room for its letters to move
+    size_reach: float = 0.12  # relative range of snapped sizes around the first guess
+    width_slack_px: float = 2.0  # maximum difference of a snapped line from the old width
+    width_slack: float = 0.012  # addition to that difference, as a share of the width
+    max_snapped_sizes: int = 5  # maximum number of tried sizes
+    max_bearing: float = 0.15  # of the size: maximum offset of ink from the start and the end of its line's advance
     rounds: int = 4  # of registration
-    registered_blur_px: float = 0.7  # deviation of the blur under which letters are registered
-    max_step_px: float = 1.5  # of one round
-    max_step_size: float = 0.04  # relative, of one round
+    registered_blur_px: float = 0.7  # deviation of the blur during registration
+    max_step_px: float = 1.5  # maximum step per round
+    max_step_size: float = 0.04  # relative maximum step per round
     max_tracking: float = 0.12  # of the size
-    weight_share: float = 0.5  # of likeness: what another weight counts
-    tracking_share: float = 1.5  # of likeness: what another tracking counts
-    stroke_steps: tuple[float, ...] = (-0.024, -0.012, 0.012, 0.024)  # of the size: outlines that are tried
-    blurs_px: tuple[float, ...] = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5)  # deviations that are tried
-    same_size: float = 0.06  # logarithm of two sizes: heights of small letters are whole pixels
-    chance_px: float = 1.5  # of tracking over a line that is chance
-    slack: float = 0.01  # likeness by which the plain letters may be worse
-    gain: float = 0.01  # likeness that another outline or blur must add
-    worst_condition: float = 1e12  # of the normal matrix: beyond it nothing is solved
+    weight_share: float = 0.5  # weight of a different weight, relative to likeness
+    tracking_share: float = 1.5  # weight of a different tracking, relative to likeness
+    stroke_steps: tuple[float, ...] = (-0.024, -0.012, 0.012, 0.024)  # of the size: tried changes of the outline
+    blurs_px: tuple[float, ...] = (0.3, 0.45, 0.6, 0.8, 1.1, 1.5)  # tried deviations of the blur
+    same_size: float = 0.06  # maximum log ratio of two equal sizes: heights of small letters are whole pixels
+    chance_px: float = 1.5  # maximum total tracking over a line that is chance
+    slack: float = 0.01  # maximum loss of likeness for plain letters
+    gain: float = 0.01  # minimum gain of likeness for another outline or blur
+    worst_condition: float = 1e12  # of the normal matrix: no solution beyond it
 
 
 FITTED = Fitted()
@@ -54,8 +54,8 @@ FITTED = Fitted()
 
 @dataclass(frozen=True, kw_only=True)
 class SeenLine:
-    """A line of the picture: its words, its letters' coverage [h, w] 0..1, its pixels and the ground they stand on [h, w, 3]
-    float32, the whole pixel of its upper left corner, and the box of its ink (px of the picture, end exclusive)."""
+    """A line of the picture: its words, its letters' coverage [h, w] 0..1, its pixels and their ground [h, w, 3] float32, the
+    pixel of its upper left corner, and the box of its ink (px of the picture, end exclusive)."""
 
     text: str
     coverage: np.ndarray
@@ -67,9 +67,9 @@ class SeenLine:
 
     @cached_property
     def words(self) -> tuple[SeenLine, ...]:
-        """The line's words, each a line of its own; the line whole where its gaps do not tell them.
+        """The line's words, each as a line of its own; the whole line if its gaps do not match its words.
 
-        A long line in the right font drifts by half a letter, by its spaces and its rounded advances alone; a word does not.
+        A long line in the right font drifts by half a letter, by its spaces and rounded advances alone; a word does not.
         """
         x0, _, x1, _ = self.box
         said, has_ink = self.text.split(), self.coverage[:, x0 - self.left : x1 - self.left].max(axis=0) > FITTED.ink
@@ -81,7 +81,7 @@ class SeenLine:
         return tuple(self._cut(word, left, right) for word, left, right in zip(said, starts, ends, strict=True))
 
     def _cut(self, text: str, left: int, right: int) -> SeenLine:
-        """Return the part of the line between two columns of the picture, which says `text`."""
+        """Return the part of the line between two columns of the picture, with the text `text`."""
         x0, x1 = max(left - FITTED.word_pad_px, self.left), min(right + FITTED.word_pad_px, self.left + self.coverage.shape[1])
         window = np.s_[:, x0 - self.left : x1 - self.left]
         coverage = self.coverage[window].copy()
@@ -94,21 +94,21 @@ class SeenLine:
 
     @property
     def tight(self) -> np.ndarray:
-        """The coverage [h, w] of the box of its ink."""
+        """The coverage [h, w] in the box of the ink."""
         x0, y0, x1, y1 = self.box
         return self.coverage[y0 - self.top : y1 - self.top, x0 - self.left : x1 - self.left]
 
     @cached_property
     def softened(self) -> np.ndarray:
-        """The coverage, softened as much as the drawn one that it is registered with."""
+        """The coverage, blurred like the drawn one for registration."""
         return np.asarray(ndimage.gaussian_filter(self.coverage, FITTED.registered_blur_px))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """A lettering and where the lines' baselines start in it, px. likeness: 1 - sum of differences / sum of larger, 0..1;
-    least: that of the line that is least like it. by_words: likeness word by word, and heavier: logarithm of drawn to seen ink,
-    of fonts that are not surely the letters' own (`look_at_words`)."""
+    """A style and the starts of the lines' baselines in it, px. likeness: 1 - sum of differences / sum of larger, 0..1;
+    least: of the least similar line. by_words: likeness word by word, and heavier: logarithm of the ratio of drawn to seen ink,
+    for fonts that are not certainly the letters' own (`look_at_words`)."""
 
     lettering: Lettering
     places: tuple[tuple[float, float], ...]
@@ -119,26 +119,26 @@ class Fit:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is in the letters' own font, as far as their size can tell."""
+        """Whether the font is the letters' own, within the accuracy for their size."""
         return is_own(self.likeness, self.lettering.size_px)
 
     @property
     def nearness(self) -> float:
-        """How well letters would stand in for the old ones: bolder, lighter or crowded ones are seen at once."""
+        """Suitability as a replacement of the old letters: bolder, lighter or crowded letters are visible at once."""
         added = FITTED.weight_share * abs(self.heavier) + FITTED.tracking_share * abs(self.lettering.tracking)
         return self.likeness if not self.by_words else max(self.likeness, self.by_words) - added
 
 
 def is_own(likeness: float, size_px: float) -> bool:
-    """Return whether letters that are so like seen ones are in their own font: small ones are never quite alike."""
+    """Return whether a likeness indicates the letters' own font: small letters never match exactly."""
     return likeness >= 1.0 - FITTED.own_blur_px / size_px
 
 
 def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
-    """Return how the lines are drawn, starting from a font at about their size; the better of smooth and snapped letters.
+    """Return the style of the lines, starting from a font at about their size; the better of smooth and snapped letters.
 
     Args:
-        lines: at least one. Their longest decides size and tracking, all of them where their baselines are.
+        lines: at least one. The longest determines size and tracking, all of them their baselines.
     """
     lead = max(lines, key=lambda line: len(line.text))
     fits = [fit for fit in (_fit_smooth(lead, first), _fit_snapped(lead, first)) if fit is not None]
@@ -156,9 +156,9 @@ def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
 
 
 def look_at_words(lines: Sequence[SeenLine], fit: Fit) -> Fit:
-    """Return a fit with how like the words of its lines are, each at the place that suits it best, and with their weight.
+    """Return a fit with the likeness of the lines' words, each at its best position, and their weight.
 
-    A font that is only similar drifts along a line, as its letters are of other widths: the line tells little of their shapes.
+    A font that is only similar drifts along a line, since the widths of its letters differ: lines tell little of shapes.
     """
     words = [word for line in lines for word in line.words]
     placed = [_place(word, fit.lettering) for word in words]
@@ -169,13 +169,13 @@ def look_at_words(lines: Sequence[SeenLine], fit: Fit) -> Fit:
 
 
 def _start(line: SeenLine, lettering: Lettering) -> tuple[float, float]:
-    """Return where the baseline starts when the left and the lower edges of drawn and seen ink are one."""
+    """Return the baseline's start that aligns the left and the lower edges of drawn and seen ink."""
     x0, _, _, y1 = lettering.ink_box(line.text)
     return line.box[0] - x0, line.box[3] - y1
 
 
 def _place(line: SeenLine, lettering: Lettering) -> Fit:
-    """Find where a line stands in a lettering that is known."""
+    """Locate a line in a known style."""
     if lettering.is_snapped:
         return _place_snapped(line, lettering)
     x, y = _start(line, lettering)
@@ -209,14 +209,14 @@ def _fit_smooth(line: SeenLine, first: Lettering) -> Fit | None:
 
 
 def _smooth_guess(line: SeenLine, first: Lettering) -> Lettering | None:
-    """Return smooth letters as high as the old ones, tracked so that the line is as wide; None when it cannot be."""
+    """Return smooth letters with the old height, tracked to the old width; None if impossible."""
     plain = replace(first, is_snapped=False, tracking=0.0)
     x0, y0, x1, y1 = plain.ink_box(line.text)
     if x1 - x0 < 1 or y1 - y0 < 1:
         return None
     by_width = plain.size_px * (line.box[2] - line.box[0]) / (x1 - x0)
     by_height = plain.size_px * (line.box[3] - line.box[1]) / (y1 - y0)
-    if abs(np.log(by_height / by_width)) < FITTED.same_size:  # of small letters the width says more
+    if abs(np.log(by_height / by_width)) < FITTED.same_size:  # the width of small letters is more accurate
         return replace(plain, size_px=by_width)
     sized = replace(plain, size_px=by_height)
     x0, _, x1, _ = sized.ink_box(line.text)
@@ -229,7 +229,7 @@ def _advance(lettering: Lettering, text: str) -> float:
 
 
 def _without_tracking(line: SeenLine, fit: Fit) -> Fit:
-    """Return the fit without a tracking that adds up to less than a pixel, which is chance."""
+    """Return the fit without a tracking of less than a pixel in total, which is chance."""
     if not fit.lettering.tracking or abs(fit.lettering.tracking) * fit.lettering.size_px * len(line.text) > FITTED.chance_px:
         return fit
     plain = _place(line, replace(fit.lettering, tracking=0.0))
@@ -244,7 +244,7 @@ def _fit_snapped(line: SeenLine, first: Lettering) -> Fit | None:
 
 
 def _snapped_sizes(line: SeenLine, first: Lettering) -> Iterator[float]:
-    """Yield whole and half sizes at which the line is as wide as the old one, the nearest first."""
+    """Yield whole and half sizes that match the old width, the nearest first."""
     wanted = line.box[2] - line.box[0]
     misses = []
     low, high = first.size_px * (1.0 - FITTED.size_reach), first.size_px * (1.0 + FITTED.size_reach)
@@ -252,7 +252,7 @@ def _snapped_sizes(line: SeenLine, first: Lettering) -> Iterator[float]:
     for size in np.arange(np.ceil(2 * low) / 2, high + 0.25, 0.5):
         lettering = replace(first, size_px=float(size), tracking=0.0, is_snapped=True)
         room = lettering.room_px(line.text) - wanted
-        if not -slack - 2.0 <= room <= slack + 2.0 + 2.0 * FITTED.max_bearing * size:  # they can't fit
+        if not -slack - 2.0 <= room <= slack + 2.0 + 2.0 * FITTED.max_bearing * size:  # cannot match
             continue
         x0, _, x1, _ = lettering.ink_box(line.text)
         miss = abs((x1 - x0) - wanted)
@@ -263,13 +263,13 @@ def _snapped_sizes(line: SeenLine, first: Lettering) -> Iterator[float]:
 
 
 def _place_snapped(line: SeenLine, lettering: Lettering) -> Fit:
-    """Find the whole pixel at which a line stands, by the correlation of the two coverages."""
+    """Find the whole pixel of a line, by the correlation of the two coverages."""
     x, y = (round(edge) for edge in _start(line, lettering))
     best = max(
         ((_likeness(line, lettering, x + dx, y + dy), x + dx, y + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)),
         key=lambda one: one[0],
     )
-    if max(abs(best[1] - x), abs(best[2] - y)) == 1:  # at the rim of what was tried: look on from there
+    if max(abs(best[1] - x), abs(best[2] - y)) == 1:  # at the rim of the tried positions: continue from there
         x, y = best[1], best[2]
         best = max(
             ((_likeness(line, lettering, x + dx, y + dy), x + dx, y + dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)),
@@ -279,7 +279,7 @@ def _place_snapped(line: SeenLine, lettering: Lettering) -> Fit:
 
 
 def _fit_weight(line: SeenLine, fit: Fit) -> Fit:
-    """Try other weights of the strokes, then softer letters, each at the same place; keep what is more like."""
+    """Try other weights of the strokes, then blurs, each at the same position; keep the most similar."""
     ((x, y),) = fit.places
     for steps in (FITTED.stroke_steps, FITTED.blurs_px):
         tried = [fit]
@@ -294,7 +294,7 @@ def _fit_weight(line: SeenLine, fit: Fit) -> Fit:
 
 
 def fit_colour(lines: Sequence[SeenLine], fit: Fit) -> tuple[int, int, int]:
-    """Return the colour (RGB 0..255) in which letters drawn over the ground differ least from the seen ones.
+    """Return the colour (RGB 0..255) for which letters drawn over the ground differ least from the seen ones.
 
     colour = sum of a (I - (1 - a) G) / sum of a^2    with coverage a, pixels I and ground G
     """
@@ -308,7 +308,7 @@ def fit_colour(lines: Sequence[SeenLine], fit: Fit) -> tuple[int, int, int]:
 
 
 def _drawn_on(line: SeenLine, lettering: Lettering, x: float, y: float) -> np.ndarray:
-    """Return the coverage [h, w] of the line as it is drawn, in the window of the seen one."""
+    """Return the coverage [h, w] of the drawn line, in the window of the seen one."""
     drawn, left, top = lettering.draw(line.text, x, y)
     window = np.zeros(line.coverage.shape, np.float32)
     height, width = line.coverage.shape
@@ -329,7 +329,7 @@ def _likeness(line: SeenLine, lettering: Lettering, x: float, y: float) -> float
 def _step(
     line: SeenLine, lettering: Lettering, x: float, y: float, *, only_place: bool
 ) -> tuple[float, float, float, float] | None:
-    """Return (dx, dy, relative change of width, of height) that bring drawn letters nearer; None when they are lost."""
+    """Return (dx, dy, relative change of width, of height) that improve the drawn letters; None for a singular system."""
     drawn = ndimage.gaussian_filter(_drawn_on(line, lettering, x, y), FITTED.registered_blur_px)
     seen = line.softened
     gy, gx = np.gradient(drawn)
@@ -349,7 +349,7 @@ def _step(
 
 
 def first_lettering(typeface: Typeface, line: SeenLine) -> Lettering | None:
-    """Return a font at the size at which a line is as wide as the seen one; None when the font draws nothing."""
+    """Return a font at the size that matches the seen line's width; None for a font without ink."""
     trial = Lettering.plain(typeface, 64.0)
     x0, y0, x1, y1 = trial.ink_box(line.text)
     if x1 - x0 < 1 or y1 - y0 < 1:

@@ -1,6 +1,6 @@
-"""Where in a picture a new text may stand: on the ground of the old one, not on faces, other text, products, or at the edge.
+"""The free room for a new text in a picture: on the ground of the old one, not on faces, other text, products, or the edge.
 
-The ground is what has the colours around the old text and hangs together with it without an edge between. Knows pixels.
+The ground is the component of the colours around the old text, without an edge in between. Knows pixels.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from adcreative.lettering.setting.typesetting import IsFree
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bounds of the room that a text has, chosen by eye on drawn ads (`tests/bench/set_text.py`).
+    """Bounds of the room for a text, chosen by eye on drawn ads (`tests/bench/set_text.py`).
 
-    safe_margin: of either side of the picture: platforms cut and cover the rim. face_margin: of a face's box, on each side.
-    tolerance, edge: of colours, 0..255: how near to the ground's, and an edge in it; faint: of dots that are ground, and
-    of all that a button, which needs no calm ground, may cover. palette, least_share: colours of a ground, and of its pixels
-    that each has. speck: heights of capitals: what is smaller is a dot. bearing, descent: heights of capitals by which letters
-    may pass the old ones' box, at each side and below. margin: heights of capitals kept to other text, products and the edge of
-    a panel; reach: that are looked at above and below. plate_edge: px that the edge of a button parts it from the ground.
+    safe_margin: of either side of the picture, whose rim platforms crop and cover. face_margin: of a face's box, on each side.
+    tolerance, edge: maximum colour distance from the ground, 0..255, and step of an edge; faint: maximum colour distance of
+    dots in the ground, and of anything under a button, which needs no smooth ground. palette, least_share: colours of a ground,
+    and minimum share of pixels for each. speck: maximum size of a dot, in heights of capitals. bearing, descent: heights of
+    capitals by which letters may exceed the old ones' box, at each side and below. margin: distance kept to other text,
+    products and the edge of a panel, in heights of capitals; reach: search range above and below. plate_edge: of a button, px.
     """
 
     safe_margin: float = 0.03
@@ -43,8 +43,8 @@ class Thresholds:
     margin: float = 0.45
     reach: float = 3.0
     plate_edge: int = 3
-    # chosen by hand from here on; how was not noted
-    pad_share: float = 0.3  # heights of capitals around a text, in which its ground's colours are looked at
+    # chosen by hand from here on; the method was not recorded
+    pad_share: float = 0.3  # heights of capitals around a text, for sampling its ground's colours
 
 
 THRESHOLDS = Thresholds()
@@ -59,12 +59,12 @@ def find_room(
     *,
     reach_px: float | None = None,
 ) -> IsFree:
-    """Return a function that says whether a box may be covered with letters.
+    """Return a function that tells whether a box is free for letters.
 
     Args:
         erased_u8: the picture [H, W, 3] without the block's letters. others: the other blocks of the picture.
-        faces_xyxy_px: boxes of faces. plate: room for this, a button, is wanted in place of room for letters.
-        reach_px: how far above and below room is looked for; None: as far as usual.
+        faces_xyxy_px: boxes of faces. plate: find room for this button instead of letters.
+        reach_px: search range above and below; None: the usual one.
     """
     height, width = erased_u8.shape[:2]
     size = block.size_px
@@ -128,7 +128,7 @@ def ground_of(
 
 
 def _without_specks(ground: np.ndarray, distance: np.ndarray, size: float) -> np.ndarray:
-    """Return a ground [h, w] with its faint dots, such as of a pattern, which letters may cover.
+    """Return a ground [h, w] including its faint dots, such as of a pattern, which letters may cover.
 
     distance [h, w]: of the pixels from the ground's colours. size: of the letters' capitals, px.
     """

@@ -1,13 +1,13 @@
-"""Sets new words into a picture in place of those that stand there: headline, description and button.
+"""Replaces words in a picture: headline, description and button.
 
-    find    the block that says the field now           field_blocks
+    find    the block of each field                     field_blocks
     erase   its letters                                 lettering/erasing
-    set     the new text in the nearest font            placing, matching, typesetting, room, plates
-    move    what stands below, where it needs the room  reflow
-    accept  or leave the picture as it was, and say why acceptance
+    set     the new text in the most similar font       placing, matching, typesetting, room, plates
+    move    the blocks below, if it needs their room    reflow
+    accept  or restore the picture, with the reasons    acceptance
 
-Fields are set from the foot of the ad upward, so that what is moved is final. Pixels outside the old and the new boxes, and
-those of what was moved, stay bit for bit. Knows pictures and words; no click rates, no models of faces.
+Fields are set from the bottom of the ad upward, so that moved blocks are final. Pixels outside the old and the new boxes,
+and outside moved blocks, stay bit for bit. Knows pictures and words; no click rates, no models of faces.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from adcreative.problem import Problem
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bounds of what is set, chosen by eye on drawn ads (`tests/bench/set_text.py`).
+    """Bounds of replaceable texts, chosen by eye on drawn ads (`tests/bench/set_text.py`).
 
-    most_angle_deg: a text that leans more is left alone. most_lean_deg: divided by a text's length in heights of its capitals:
-    the slope of a short text is not measured finer. remembered: changes.
+    most_angle_deg: texts with a larger slope are left alone. most_lean_deg: divided by a text's length in heights of its
+    capitals: the accuracy of the slope of a short text. remembered: cached changes.
     """
 
     most_angle_deg: float = 2.0
@@ -55,12 +55,12 @@ THRESHOLDS = Thresholds()
 
 
 class TextSetter:
-    """Sets words into one picture. Results are remembered, since a search asks for the same words many times.
+    """Replaces words in one picture. Results are cached, since a search asks for the same words many times.
 
     Args:
-        image_u8: [H, W, 3]. words: what was read in it. texts: field -> the text of the ad, of FIELDS.
+        image_u8: [H, W, 3]. words: the words read in it. texts: field -> the text of the ad, of FIELDS.
         faces_xyxy_px: boxes of its faces. fixed: [H, W] pixels that other edits change, on which no text may be set.
-        inpainter: fills what is neither flat nor drawn; None: patches of the picture.
+        inpainter: fills grounds that are neither flat nor drawn; None: patches of the picture.
         cache: keeps fonts and grounds for the next setter of the same picture and texts.
     """
 
@@ -90,7 +90,7 @@ class TextSetter:
         self._remembered: dict[tuple[str, ...], Change] = {}
 
     def change(self, texts: Mapping[str, str]) -> Change:
-        """Return what the picture becomes when the ad's texts become these, of FIELDS."""
+        """Return the change of the picture for new texts of the ad, of FIELDS."""
         key = tuple(texts.get(name, "") for name in FIELDS)
         if key not in self._remembered:
             if len(self._remembered) >= THRESHOLDS.remembered:
@@ -99,7 +99,7 @@ class TextSetter:
         return self._remembered[key]
 
     def without(self, name: str) -> np.ndarray:
-        """Return the picture [H, W, 3] without a field's letters, its ground compressed as they were."""
+        """Return the picture [H, W, 3] without a field's letters, its ground compressed like the letters."""
         erased, match = self.prepared.erase_on(self._image_u8, name)[0], self._match(name, self.field_blocks[name].text)
         if match is None:
             return erased
@@ -123,7 +123,7 @@ class TextSetter:
             picture, placed[name] = found.picture, found.placed
             movers |= dict.fromkeys(blocks[other].role or "text" for other in found.moved)
             blocks |= {name: found.placed.block, **found.moved}
-        if repeated := find_repeated(list(placed), blocks):  # such as two texts that change places, where one cannot be set
+        if repeated := find_repeated(list(placed), blocks):  # such as two swapped texts of which one cannot be set
             return self._without(texts, dict.fromkeys(repeated, (Problem("said_twice_in_picture"),)))
         if refused := self._find_refused(picture, placed, blocks):
             return self._without(texts, refused)
@@ -135,10 +135,10 @@ class TextSetter:
     def _find_refused(
         self, picture: np.ndarray, placed: Mapping[str, Placed], blocks: Mapping[str, TextBlock]
     ) -> dict[str, tuple[Problem, ...]]:
-        """Return the fields whose texts may not be delivered in a finished picture [H, W, 3], with what the gate found.
+        """Return the fields whose texts fail the final check of a finished picture [H, W, 3], with the problems.
 
         Args:
-            blocks: name -> every block of the picture as it is now.
+            blocks: name -> every current block of the picture.
         """
         before, refused = self._image_u8, dict[str, tuple[Problem, ...]]()
         stood = {block.box for block in self.words.blocks}
@@ -160,7 +160,7 @@ class TextSetter:
         return refused
 
     def _find_residue(self, name: str) -> tuple[Problem, ...]:
-        """Return what the ground still shows of a field's old letters; worked out once."""
+        """Return the traces of a field's old letters in the erased ground; cached."""
         if name not in self._residues:
             beside = self.prepared.mask_others(name)
             ground, old = self.prepared.erase(name)[0], self.field_blocks[name]
@@ -168,17 +168,17 @@ class TextSetter:
         return self._residues[name]
 
     def _without(self, texts: Mapping[str, str], refused: Mapping[str, tuple[Problem, ...]]) -> Change:
-        """Return what the picture becomes when some of the texts are refused: all others are set as if those stayed."""
+        """Return the change of the picture without the refused texts: all others are set with the refused fields unchanged."""
         change = self._set_all({**texts, **{name: self._texts[name] for name in refused}})
         return replace(change, left=_in_order({**change.left, **refused}))
 
     def _set_one(
         self, picture: np.ndarray, name: str, text: str, blocks: Mapping[str, TextBlock]
     ) -> Accepted | tuple[Problem, ...]:
-        """Set one text, or return why it was not set.
+        """Set one text, or return the reasons against it.
 
         Args:
-            blocks: name -> every block of the picture as it is.
+            blocks: name -> every current block of the picture.
         """
         block = self.field_blocks[name]
         lean, length = abs(block.angle_deg), (block.box[2] - block.box[0]) / block.size_px
@@ -196,7 +196,7 @@ class TextSetter:
         return Placing(self.prepared, picture, name, text, match, blocks, self._reader, self._fixed).set()
 
     def _match(self, name: str, text: str) -> FontMatch | None:
-        """Return the nearest font that has the letters of a text, None when none has."""
+        """Return the most similar font with glyphs for a text, None without one."""
         return next((match for match in self.prepared.match()[name] if match.typeface.has_letters(text)), None)
 
 

@@ -1,6 +1,7 @@
-"""Lays a new text out where an old one stood: same alignment and baseline rhythm, smaller or in more lines if it must be.
+"""Layout of a new text in place of an old one: same alignment and line spacing, smaller or with more lines if necessary.
 
-Of all ways that fit, the one that changes size, number of lines and place least is taken. Knows boxes and fonts; no pixels.
+Of all layouts that fit, the one with the least change of size, number of lines and position is taken. Knows boxes and fonts;
+no pixels.
 """
 
 from __future__ import annotations
@@ -20,29 +21,29 @@ from adcreative.lettering.setting.matching import FontMatch
 
 @dataclass(frozen=True)
 class Fitted:
-    """Numbers of this file, chosen by hand, checked by `pytest tests/lettering/setting/test_typesetting.py`."""
+    """Constants of this module, chosen by hand, checked by `pytest tests/lettering/setting/test_typesetting.py`."""
 
-    # of the old size: smaller, a headline no longer heads what is below it
+    # of the old size: at less, a headline no longer dominates the text below
     scales: tuple[float, ...] = (1.0, 0.95, 0.9, 0.85, 0.8)
-    # of the old size: a smaller label beside the old button's height is seen
+    # of the old size: a smaller label is conspicuous in a button of the old height
     label_scales: tuple[float, ...] = (1.0, 0.95, 0.9)
     max_more_lines: int = 2  # than the old text has
-    cost_of_size: float = 6.0  # of the logarithm: words keep their size as long as another break or place holds them
-    cost_of_more_lines: float = 0.22  # of each
-    cost_of_fewer_lines: float = 0.04  # of each
-    cost_of_anchor: float = 0.06  # of another side that stays
-    cost_of_gap: float = 1.0  # of the share that a text above another is lower than the old one: it leaves a gap
+    cost_of_size: float = 6.0  # per logarithm: words keep their size as long as another break or position fits
+    cost_of_more_lines: float = 0.22  # per line
+    cost_of_fewer_lines: float = 0.04  # per line
+    cost_of_anchor: float = 0.06  # of another fixed side
+    cost_of_gap: float = 1.0  # per share by which a text above another becomes lower, which leaves a gap
     cost_of_widow: float = 0.12  # of a short last line
-    cost_of_wider: float = 0.15  # of the logarithm of the widths
-    cost_of_narrower: float = 0.35  # of the logarithm of the widths
-    cost_of_forced: float = 0.3  # of each line beyond those that the column asks for
-    cost_of_crowding: float = 1.2  # of rising so that less than a line's distance is free above
-    cost_of_margin: float = 1.0  # of a line that leaves less room at an edge of the picture than the ad does
-    cost_of_rising: float = 0.25  # of beginning higher than the old text by more than `rise`
-    rise: float = 0.35  # distances of baselines
+    cost_of_wider: float = 0.15  # per logarithm of the ratio of widths
+    cost_of_narrower: float = 0.35  # per logarithm of the ratio of widths
+    cost_of_forced: float = 0.3  # per line beyond the number required by the column
+    cost_of_crowding: float = 1.2  # of rising so that the space above is less than a line
+    cost_of_margin: float = 1.0  # of a line with less space at an edge of the picture than the ad's margin
+    cost_of_rising: float = 0.25  # of starting more than `rise` above the old text
+    rise: float = 0.35  # in distances of baselines
     cap_share: float = 0.7  # height of capitals as a share of the size
-    width_slack: float = 1.03  # of the old text's width: ink and advance differ
-    widow_share: float = 0.35  # of the widest line: a last line shorter than this looks forgotten
+    width_slack: float = 1.03  # of the old text's width, since ink and advance differ
+    widow_share: float = 0.35  # of the widest line: a shorter last line is a widow
 
 
 FITTED = Fitted()
@@ -53,7 +54,7 @@ IsFree = Callable[[Box], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class SetLine:
-    """A line to be set: where its baseline starts (px) and the box of its ink."""
+    """A line to be set: the start of its baseline (px) and the box of its ink."""
 
     text: str
     x: float
@@ -63,9 +64,9 @@ class SetLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A text laid out. cost: how far from the old one, 0 is the same size, lines and place.
+    """The layout of a text. cost: of the change, 0 for the same size, lines and position.
 
-    num_forced: lines beyond the fewest that the old text's width would hold.
+    num_forced: lines beyond the fewest that fit the old text's width.
     """
 
     lines: tuple[SetLine, ...]
@@ -80,8 +81,7 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class TextColumn:
-    """Where the lines of a text belong, px: the width of its column, where the margins of the ad begin, and how low its last
-    baseline may be (`reflow.lowest_baseline`)."""
+    """The column of a text's lines, px: its width, the ad's margins, the lowest last baseline (`reflow.lowest_baseline`)."""
 
     width_px: float = 0.0
     left_px: float = -math.inf
@@ -89,7 +89,7 @@ class TextColumn:
     lowest_px: float = math.inf
 
     def keeps(self, lines: Sequence[SetLine]) -> bool:
-        """Return whether no line stands in a margin."""
+        """Return whether no line reaches into a margin."""
         return all(line.box[0] >= self.left_px and line.box[2] <= self.right_px for line in lines)
 
 
@@ -97,18 +97,18 @@ ANYWHERE = TextColumn()
 
 
 class MovesOthers(Protocol):
-    """How others move with a text (`reflow.Reflow`)."""
+    """Interface of moving other blocks with a text (`reflow.Reflow`)."""
 
     def anchor(self, top: float, drop: float) -> float:
-        """Return the first baseline at which the stack keeps its place.
+        """Return the first baseline at which the stack keeps its position.
 
         Args:
-            top: the first baseline where the text begins as high as the old one. drop: how much lower its last one then is.
+            top: the first baseline that keeps the top of the old text. drop: shift of the last baseline in that case.
         """
         ...
 
     def toll(self, setting: Setting) -> float | None:
-        """Return what moving the others costs; None when they cannot move so far."""
+        """Return the cost of moving the others; None if they cannot move so far."""
         ...
 
 
@@ -123,11 +123,11 @@ def lay_out(
     is_followed: bool = False,
     reflow: MovesOthers | None = None,
 ) -> Setting | None:
-    """Return the least change that sets the text in the place of a block; None when it fits nowhere.
+    """Return the layout of the text with the least change from a block; None if none fits.
 
     Args:
-        is_free: whether a box (px) may be covered. column: that the old text stood in, which is at least as wide as it.
-        is_headed, is_followed: whether another text stands close above, below. reflow: how what stands below moves with it.
+        is_free: whether a box (px) may be covered. column: of the old text, at least as wide as the text.
+        is_headed, is_followed: whether another text is close above, below. reflow: moves the blocks below.
     """
     num_old, width = len(block.lines), max(column.width_px, block.box[2] - block.box[0])
     settings = []
@@ -154,7 +154,7 @@ def lay_out(
 
 
 def keeps_all(setting: Setting, block: TextBlock, match: FontMatch) -> bool:
-    """Return whether a setting has the old size and as many lines as the old one, without a line broken early."""
+    """Return whether a setting keeps the size and the number of lines, without a line broken early."""
     return setting.size_px == match.size_px and len(setting.lines) == len(block.lines) and not setting.num_forced
 
 
@@ -164,7 +164,7 @@ def _cost_of_gap(setting: Setting, block: TextBlock) -> float:
 
 
 def rises_by(setting: Setting, block: TextBlock, match: FontMatch) -> float:
-    """Return by how many distances of baselines a setting begins above the old text."""
+    """Return the distance from the old text's top up to the setting's, in distances of baselines."""
     return (block.box[1] - setting.lines[0].box[1]) / match.leading_px
 
 
@@ -180,7 +180,7 @@ def _fewest_lines(text: str, lettering: Lettering, width_px: float) -> int:
 
 
 def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float) -> Setting | None:
-    """Return a label of one line in the middle of a button, shrunk to `room_px` if need be; None when that is not enough."""
+    """Return a one-line label centred in a button, shrunk to `room_px` if necessary; None if that is not enough."""
     if block.plate is None:
         return None
     middle = (block.plate[0] + block.plate[2]) / 2
@@ -188,7 +188,7 @@ def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float)
         lettering = match.lettering.scaled(scale)
         x0, y0, x1, y1 = lettering.ink_box(text)
         if x1 - x0 <= room_px:
-            drop = (1.0 - scale) * FITTED.cap_share / 2 * match.size_px  # half of what capitals lose in height
+            drop = (1.0 - scale) * FITTED.cap_share / 2 * match.size_px  # half of the capitals' loss of height
             x, y = middle - lettering.length(text) / 2, match.baselines_px[0] - drop
             box = _whole(x + x0, y + y0, x + x1, y + y1)
             line = SetLine(text=text, x=x, y=y, box=box)
@@ -197,7 +197,7 @@ def lay_out_label(text: str, block: TextBlock, match: FontMatch, room_px: float)
 
 
 def _breaks(text: str, match: FontMatch, num_old: int) -> Iterator[tuple[int, list[str], float]]:
-    """Yield numbers of lines, the text broken into as many, and sizes to try each at."""
+    """Yield numbers of lines, the text broken into that number, and sizes to try."""
     for num in range(1, num_old + FITTED.max_more_lines + 1):
         lines = break_evenly(text, num, match.lettering.length)
         if len(lines) != num:
@@ -207,7 +207,7 @@ def _breaks(text: str, match: FontMatch, num_old: int) -> Iterator[tuple[int, li
 
 
 def _anchors(num: int, num_old: int, scale: float, match: FontMatch, *, is_headed: bool, is_followed: bool) -> list[float]:
-    """Return first baselines to try, the best first: of the old first line, of the old last line, and the middle."""
+    """Return first baselines to try, the best first: with the old first line, with the old last line, and the middle."""
     top = _top_baseline(scale, match)
     bottom = match.baselines_px[-1] - (num - 1) * match.leading_px * scale
     middle = (top + bottom) / 2
@@ -217,7 +217,7 @@ def _anchors(num: int, num_old: int, scale: float, match: FontMatch, *, is_heade
 
 
 def _moving_anchors(num: int, scale: float, match: FontMatch, reflow: MovesOthers) -> list[float]:
-    """Return first baselines to try when others move: where the stack keeps its place, and that of the old first line."""
+    """Return first baselines to try when others move: with a fixed stack, and with the old first line."""
     top = _top_baseline(scale, match)
     drop = top + (num - 1) * match.leading_px * scale - match.baselines_px[-1]
     return [reflow.anchor(top, drop), top]
