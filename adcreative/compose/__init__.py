@@ -1,4 +1,4 @@
-"""Ads composed from parts: a photo, a logo, colours, typefaces and messages, laid out by layouts that are data (`layouts/`)."""
+"""Ads composed from parts: a photo, a logo, colours, typefaces and messages, arranged by layouts as data (`layouts/`)."""
 
 from importlib.util import find_spec
 

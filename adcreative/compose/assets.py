@@ -1,4 +1,4 @@
-"""Photographs made ready to be set: what must not be cut, where words disturb nothing, the thing cut out. Knows no brief."""
+"""Preparation of photographs: areas that must not be cropped, quiet areas for words, and cut-outs. Independent of briefs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from PIL import Image
 from adcreative.compose.cutouts import EdgeQuality, Segmenter, cut_out, find_plain_ground
 from adcreative.compose.parts import Box, Photo
 
-MAX_PX = 2160  # of the longer side: no shape shows more
-QUIET_PX = 96  # of the longer side of the map of saliency
-MIN_FACE = 0.04  # of the photograph's height: smaller ones are bystanders
-FACE_MARGIN = 0.15  # of a face's box, for hair and chin; more of it and no crop of a portrait keeps it whole
-HELD = 0.995  # of what stands out that a focus box holds
+MAX_PX = 2160  # of the longer side: no shape needs more
+QUIET_PX = 96  # of the longer side of the saliency map
+MIN_FACE = 0.04  # of the photograph's height: smaller faces are bystanders
+FACE_MARGIN = 0.15  # of a face's box, for hair and chin; with a larger margin, no crop of a portrait contains all of it
+HELD = 0.995  # share of the saliency inside a focus box
 
 FindFaces = Callable[[np.ndarray], Sequence[Sequence[float]]]  # picture [H, W, 3] -> boxes x0, y0, x1, y1 in px, largest first
 
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """A photo ready to be set, and how sure its parts are. edge: of the cut-out, whether it was good enough or not."""
+    """A prepared photo, with the quality of its parts. edge: of the cut-out, even if rejected."""
 
     photo: Photo
     edge: EdgeQuality
@@ -33,11 +33,11 @@ class PreparedPhoto:
 def prepare_photo(
     image_u8: np.ndarray, *, segment: Segmenter | None, find_faces: FindFaces | None = None, words_may_lie: bool = True
 ) -> PreparedPhoto:
-    """Find what a photograph [H, W, 3] uint8 shows: faces and what stands out (`Photo.focus`), quiet places, a cut-out.
+    """Analyse a photograph [H, W, 3] uint8: faces and salient objects (`Photo.focus`), quiet areas, a cut-out.
 
     Args:
-        segment: says what stands out; None leaves the photo without a cut-out, and the middle as its focus.
-        words_may_lie: no words lie on a thing on plain ground, whatever this says: beside it they look better.
+        segment: returns the saliency map; None: no cut-out, and the centre as focus.
+        words_may_lie: overruled for an object on plain ground: words look better next to it.
     """
     image_u8 = _at_most(image_u8, MAX_PX)
     height, width = image_u8.shape[:2]
@@ -76,7 +76,7 @@ def _face_box(box: Sequence[float], width: int, height: int) -> Box:
 
 
 def _box_of(thing: np.ndarray) -> Box | None:
-    """Return the box that holds nearly all of a map [H, W] 0..1 of what stands out, in fractions; None of an empty one."""
+    """Return the box of nearly all of a saliency map [H, W] 0..1, in fractions; None for an empty map."""
     mass = np.where(thing > 0.4, thing, 0.0)
     total = float(mass.sum())
     if total < 0.01 * mass.size:
@@ -91,12 +91,12 @@ def _box_of(thing: np.ndarray) -> Box | None:
 
 
 def _busyness(image_u8: np.ndarray, thing: np.ndarray | None) -> np.ndarray:
-    """Return [H', W'] float32 0..1: high where the thing is, or where the picture is full of edges."""
+    """Return [H', W'] float32 0..1: high on the object, and where the picture has many edges."""
     scale = QUIET_PX / max(image_u8.shape[:2])
     size = (max(1, round(image_u8.shape[1] * scale)), max(1, round(image_u8.shape[0] * scale)))
     grey = cv2.cvtColor(image_u8, cv2.COLOR_RGB2GRAY).astype(np.float32)
     lines = cv2.morphologyEx(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     edges = cv2.blur(cv2.resize(lines, size, interpolation=cv2.INTER_AREA), (5, 5)) / 40.0
     own = np.zeros_like(edges) if thing is None else cv2.resize(thing.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    steps = np.rint(np.clip(np.maximum(own, edges), 0.0, 1.0) * 255)  # as it comes back from a file
+    steps = np.rint(np.clip(np.maximum(own, edges), 0.0, 1.0) * 255)  # rounded like a map read from a file
     return (steps / 255).astype(np.float32)

@@ -1,6 +1,6 @@
-"""The brief of composed ads: brand, photos, messages by role, as a TOML file; every fault names its field and the remedy.
+"""The brief of composed ads: brand, photos, messages by role, as a TOML file; every error names its field and the remedy.
 
-What is left out is derived and told (`Prepared.notes`): colours from logo or photo, open typefaces, language, roles of facts.
+Missing values are derived and reported (`Prepared.notes`): colours from logo or photo, open fonts, language, roles of facts.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from adcreative.errors import ConfigError
 Lines = str | tuple[str, ...]
 NAME = "brief.toml"
 MAX_PHOTOS, MAX_LINES, MAX_COLOURS = 12, 8, 5
-LEAST_WITH_BUTTON = 3  # lines that are neither sums nor offers, of which the last may be a button: fewer are messages
-_BUTTON = re.compile(r"^(?!.*[\d.,:;?!])\S+(?: \S+){0,3}$")  # at most four words; those of Meta have three at most
+LEAST_WITH_BUTTON = 3  # minimum lines other than prices and offers for taking the last one as the button
+_BUTTON = re.compile(r"^(?!.*[\d.,:;?!])\S+(?: \S+){0,3}$")  # at most four words; Meta's own have at most three
 _OFFER = re.compile(
     r"\d\s?%|\b(free|off|save|sale|deal|gratis|kostenlos|rabatt|sparen|gratuit|offert|gratuito|oferta|korting)\b", re.I
 )
@@ -37,14 +37,14 @@ _MONEY = re.compile(
 )
 
 
-SHARP_PX = round(1080 / MAX_ENLARGED)  # shorter side of a photo that fills a square ad
+SHARP_PX = round(1080 / MAX_ENLARGED)  # minimum shorter side of a photo that fills a square ad
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brand:
-    """Who the ads are from. logo: SVG, PNG or JPEG. colours: the leading one first. fonts: for large lines, then for the rest.
+    """The advertiser. logo: SVG, PNG or JPEG. colours: the leading one first. fonts: for large lines, then for the rest.
 
-    kit: a brand manifest (JSON) as `optimize --brand-kit` takes it; what it says stands in for what is left out here.
+    kit: a brand manifest (JSON) as in `optimize --brand-kit`; its values replace missing values of this record.
     """
 
     name: str = ""
@@ -57,9 +57,9 @@ class Brand:
 
 @dataclass(frozen=True, kw_only=True)
 class BriefPhoto:
-    """A photograph of the brief. words_may_lie: whether words may be set on it. shows: for the alternative text.
+    """A photograph of the brief. words_may_lie: whether words may be set on it. shows: the alternative text.
 
-    consent_id: the consent records of those shown, "c-17; c-18", by which `purge` finds them.
+    consent_id: the consent records of the people shown, "c-17; c-18", used by `purge`.
     """
 
     file: Path
@@ -70,7 +70,7 @@ class BriefPhoto:
 
 @dataclass(frozen=True, kw_only=True)
 class Messages:
-    """What the ads may say, by role; several lines of a role are chosen from. facts: lines whose role is found."""
+    """The permitted messages of the ads, by role; alternatives in a role are chosen from. facts: lines without a given role."""
 
     headline: Lines = ()
     subline: Lines = ()
@@ -84,7 +84,7 @@ class Messages:
     facts: Lines = ()
 
     def lines(self, role: str) -> tuple[str, ...]:
-        """Return the lines of a role, without blanks around, each once."""
+        """Return the lines of a role, stripped, without duplicates."""
         value = getattr(self, role)
         found = (value,) if isinstance(value, str) else value
         return tuple(dict.fromkeys(" ".join(one.split()) for one in found if one.strip()))
@@ -92,7 +92,7 @@ class Messages:
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """All that composed ads are made from. ran: pictures of ads that ran; new ones are to differ from them."""
+    """The input of composed ads. ran: pictures of earlier ads, from which new ones should differ."""
 
     brand: Brand = Brand()
     photos: tuple[BriefPhoto, ...] = ()
@@ -104,7 +104,7 @@ class Brief:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that the brief names."""
+        """All files named in the brief."""
         brand = self.brand
         named = (brand.logo, brand.kit, *brand.fonts, *self.ran)
         return tuple(one for one in named if one is not None) + tuple(one.file for one in self.photos)
@@ -112,7 +112,7 @@ class Brief:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A brief made ready: parts, messages by role, and what was derived, in sentences."""
+    """A prepared brief: parts, messages by role, and derived values, as sentences."""
 
     parts: Parts
     messages: Mapping[str, tuple[str, ...]]
@@ -159,11 +159,11 @@ facts = []             # lines whose role shall be found: offer, price or proof
 
 
 def read_brief(path: Path) -> Brief:
-    """Read brief.toml, or the one of a folder; files that it names lie beside it.
+    """Read brief.toml, or the one in a folder; its file names are relative to it.
 
     Raises:
-        ConfigError: it cannot be read, a field is unknown, of the wrong kind or out of range, or a file is missing; all faults
-            of a kind at once.
+        ConfigError: the file cannot be read, a field is unknown, of the wrong kind or out of range, or a file is missing;
+            all errors of a kind at once.
     """
     path = Path(path)
     path = path / NAME if path.is_dir() else path
@@ -184,7 +184,7 @@ def _found_beside(brief: Brief, folder: Path) -> Brief:
 
 
 def check_brief(brief: Brief, where: str) -> None:
-    """Raise ConfigError with every field that cannot be used."""
+    """Raise ConfigError with all unusable fields."""
     faults = []
     if not (brief.messages.lines("headline") or brief.messages.lines("facts")):
         faults.append('"messages.headline" is empty; write the line that leads the ad.')
@@ -210,7 +210,7 @@ def check_brief(brief: Brief, where: str) -> None:
 
 
 def sort_facts(facts: Iterable[str]) -> dict[str, list[str]]:
-    """Return facts by role: a sum alone is a price, what is off or free an offer, all else a proof."""
+    """Return facts by role: a single amount is a price, a discount or free item an offer, anything else a proof."""
     sorted_facts: dict[str, list[str]] = {}
     for fact in facts:
         role = "price" if _MONEY.match(fact) else "offer" if _OFFER.search(fact) and len(fact) <= 40 else "proof"
@@ -219,10 +219,10 @@ def sort_facts(facts: Iterable[str]) -> dict[str, list[str]]:
 
 
 def roles_of(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """Return role and words of each line of a text as somebody types it, each line once.
+    """Return role and words of each line of a typed text, without duplicates.
 
-    Sums and offers as `sort_facts` tells them, a second sum being the old price. Of the rest the first is the headline, the
-    last one the button where it is as short as one, a sentence with its full stop the subline, and all else a proof.
+    Prices and offers as in `sort_facts`, with a second price as the old price. Of the rest the first is the headline, the last
+    one the button if short enough, a sentence with a full stop the subline, and all others proofs.
     """
     found = list(dict.fromkeys(" ".join(line.split()) for line in lines if line.strip()))
     kinds = {line: next(iter(sort_facts([line]))) for line in found}
@@ -235,7 +235,7 @@ def roles_of(lines: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def messages_of(brief: Brief, kit_disclaimers: Sequence[str] = ()) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """Return the lines of a brief by role of an ad, and what was derived."""
+    """Return the lines of a brief by role, and notes about derived values."""
     found = {role: brief.messages.lines(role) for role in ROLES if role != "brand"}
     notes = []
     facts = brief.messages.lines("facts")
@@ -257,10 +257,10 @@ def messages_of(brief: Brief, kit_disclaimers: Sequence[str] = ()) -> tuple[dict
 
 
 def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | None) -> Prepared:
-    """Make the parts of a brief ready: photos looked at, logo freed, colours and typefaces chosen.
+    """Prepare the parts of a brief: analyse photos, isolate the logo, choose colours and typefaces.
 
     Raises:
-        ConfigError: logo, font or kit cannot be used. CreativeError: a photo cannot be read.
+        ConfigError: logo, font or kit is unusable. CreativeError: a photo cannot be read.
     """
     brand, notes = brief.brand, []
     kit = None if brand.kit is None else read_brand_kit(brand.kit)
@@ -317,10 +317,10 @@ def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | 
 
 
 def write_template(folder: Path) -> Path:
-    """Write a brief to be filled in into a folder and return its path; one that is there stays.
+    """Write a template of a brief into a folder and return its path; an existing brief is kept.
 
     Raises:
-        ConfigError: there is one already.
+        ConfigError: the folder has a brief already.
     """
     path = Path(folder) / NAME
     if path.exists():

@@ -1,7 +1,7 @@
-"""Faults of a composed ad, measured in its pixels: each line of words is drawn alone and looked for in the ad.
+"""Faults of a composed ad, measured in its pixels: each line of words is drawn alone and located in the ad.
 
-Knows what words an ad has, not where the layouter believes them to be: overlaps, cut words, ground, contrast and sizes are all
-read off drawings.
+The checks use the ad's words, not the layouter's positions: overlaps, cut words, ground, contrast and sizes are all measured
+in drawings.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from adcreative.compose.typesetting import Type
 from adcreative.lettering import luminance
 from adcreative.problem import Problem
 
-COVERED = 0.5  # share of a pixel that ink covers to count as ink
-SEEN = 0.9  # share of its ink that must be found in the ad
-WITHIN = 0.995  # share of its ink that must lie within the ad
-DIFFERS = 10  # levels of 255 by which ink differs from its ground
+COVERED = 0.5  # minimum coverage of an ink pixel
+SEEN = 0.9  # minimum share of an item's ink found in the ad
+WITHIN = 0.995  # minimum share of an item's ink within the ad
+DIFFERS = 10  # minimum difference of ink and ground, of 255 levels
 WORST = 3.0  # per cent of the ground around ink that may have less contrast
-ROUNDING = 0.97  # of a limit, for smoothed edges
+ROUNDING = 0.97  # factor of a limit, for smoothed edges
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-UNKNOWN = "\U0010fffd"  # a letter that no font has
+UNKNOWN = "\U0010fffd"  # a letter without a glyph in any font
 
 
 @dataclass(frozen=True, eq=False)
 class _Ink:
-    """Where the ink of an item lies: its box x0, y0, x1, y1 in px of the ad, and in it the share of each pixel that is covered.
+    """The ink of an item: its box x0, y0, x1, y1 in px of the ad, and the coverage of the box's pixels.
 
-    is_cut: whether some of it lies beyond the ad.
+    is_cut: whether a part of the ink is outside the ad.
     """
 
     item: Words | Picture
@@ -55,18 +55,18 @@ class _Ink:
 
     @property
     def mask(self) -> np.ndarray:
-        """Which pixels of the box are ink."""
+        """The mask of ink pixels in the box."""
         found: np.ndarray = self.cover >= COVERED
         return found
 
     def within(self, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
-        """Return which pixels of a box in the ad are ink; the box lies in that of the ink."""
+        """Return the mask of ink pixels in a box of the ad inside the ink's box."""
         left, top = self.box[:2]
         return self.mask[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
 def faults(composed: Composed, shape: Shape) -> tuple[Problem, ...]:
-    """Return what is wrong with an ad's pixels; empty where nothing is."""
+    """Return the problems in an ad's pixels; empty without any."""
     scene = composed.scene
     ad, plate = composed.pixels, scene.draw(lambda item: not _is_read(item))
     differs = cv2.inRange(cv2.absdiff(ad, plate), (0, 0, 0), (DIFFERS,) * 3) == 0
@@ -94,8 +94,8 @@ def _is_read(item: object) -> TypeGuard[Words | Picture]:
 
 
 def _find_ink(item: Words | Picture, scene: Scene) -> _Ink | None:
-    """Return the ink of an item within the ad; None where it has none there."""
-    margin = max(scene.width, scene.height) // 16  # beyond the edge
+    """Return the ink of an item within the ad; None without any."""
+    margin = max(scene.width, scene.height) // 16  # beyond the ad's edge
     cover = _coverage(item, scene.width, scene.height, margin)
     whole = cover >= 255 * COVERED
     inside = whole[margin:-margin, margin:-margin]
@@ -108,7 +108,7 @@ def _find_ink(item: Words | Picture, scene: Scene) -> _Ink | None:
 
 
 def _coverage(item: Words | Picture, width: int, height: int, margin: int = 0) -> np.ndarray:
-    """Return how much ink covers each pixel, 0 to 255, of an ad of that size and a margin around it."""
+    """Return the coverage by ink, 0 to 255, of the pixels of an ad of that size plus a margin."""
     cover = np.zeros((height + 2 * margin, width + 2 * margin), np.uint8)
     if isinstance(item, Words):
         lines = tuple((text, x + margin, y + margin) for text, x, y in item.lines)
@@ -132,7 +132,7 @@ def _contrast(item: Words, ink: _Ink, ad: np.ndarray, plate: np.ndarray, shape: 
     """Compare the ink's own colour with the ground under and around it."""
     reach = max(1, round(0.1 * item.size))
     (x0, y0, x1, y1), mask = ink.box, ink.mask
-    share = ink.cover[mask][:, None]  # of a thin stroke, no pixel has the ink's own colour
+    share = ink.cover[mask][:, None]  # no pixel of a thin stroke has the ink's own colour
     behind = plate[ink.part][mask].astype(np.float32)
     own = float(luminance(np.median(behind + (ad[ink.part][mask] - behind) / share, 0).clip(0, 255)))
     around = plate[max(0, y0 - reach) : y1 + reach, max(0, x0 - reach) : x1 + reach]
@@ -147,7 +147,7 @@ def _contrast(item: Words, ink: _Ink, ad: np.ndarray, plate: np.ndarray, shape: 
 
 
 def _size(item: Words, scene: Scene, shape: Shape) -> list[Problem]:
-    """Compare the words' width with that of the same words at the least size."""
+    """Compare the words' width with the width of the same words at the minimum size."""
     text = max((text for text, _, _ in item.lines), key=len)
     widths = []
     for size in (item.size, shape.min_type):
@@ -171,11 +171,11 @@ def _letters(item: Words) -> list[Problem]:
 
 @lru_cache(maxsize=8192)
 def _is_unknown(letter: str, kind: Type) -> bool:
-    """Return whether a letter is drawn as the box that stands for unknown ones."""
+    """Return whether a letter is drawn as the box for unknown letters."""
     return np.array_equal(_drawn(letter, kind), _drawn(UNKNOWN, kind))
 
 
-@lru_cache(maxsize=64)  # pictures; what they tell is kept above
+@lru_cache(maxsize=64)  # caches pictures; results are cached above
 def _drawn(letter: str, kind: Type) -> np.ndarray:
     words = Words(((letter, 40.0, 60.0),), 32.0, replace(kind, language="en"), "#000000", "", Box(0, 0, 0, 0))
     return Scene(120, 100, (words,)).draw()

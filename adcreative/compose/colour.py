@@ -1,4 +1,4 @@
-"""Colours as people see them: OKLCh (lightness, chroma, hue), and colours moved until they can be read on each other.
+"""Perceptual colours: OKLCh (lightness, chroma, hue), and adjustment of colours to a required contrast.
 
 Source: Ottosson 2020, "A perceptual color space for image processing" (OKLab and its matrices); WCAG 2.2 for contrast.
 """
@@ -26,10 +26,10 @@ _FROM_LAB, _FROM_LMS = np.linalg.inv(_TO_LAB), np.linalg.inv(_TO_LMS)
 
 
 def parse_colour(text: str) -> str:
-    """Return a colour as "#rrggbb": of "#0a6", "#00aa66", "rgb(0, 170, 102)" or a name such as "teal".
+    """Return a colour as "#rrggbb": from "#0a6", "#00aa66", "rgb(0, 170, 102)" or a name such as "teal".
 
     Raises:
-        ConfigError: it is no colour.
+        ConfigError: the text is no colour.
     """
     written = text.strip()
     if re.fullmatch(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}", written):
@@ -70,7 +70,7 @@ def to_oklch(colour: str) -> tuple[float, float, float]:
 
 
 def from_oklch(lightness: float, chroma: float, hue: float) -> str:
-    """Return "#rrggbb" of a colour; of one that a screen cannot show, the same with the most chroma that it can."""
+    """Return "#rrggbb" of a colour, with the chroma reduced to the maximum that a screen can show."""
     lightness = min(max(lightness, 0.0), 1.0)
     low, high = 0.0, chroma
     if _is_shown(lightness, chroma, hue):
@@ -102,9 +102,9 @@ def contrast(first: str, second: str) -> float:
 
 
 def legible(colour: str, ground: str, ratio: float = MIN_CONTRAST) -> str:
-    """Return the colour, moved in lightness alone as little as it takes to reach a contrast with the ground.
+    """Return the colour with the smallest change of lightness that reaches a contrast with the ground.
 
-    Away from the ground's lightness first; the other way where that end is too near. Ratios up to 4.58 can always be had.
+    First away from the ground's lightness; in the other direction if that end is too close. Ratios up to 4.58 always exist.
     """
     if contrast(colour, ground) >= ratio:
         return colour
@@ -123,7 +123,7 @@ def legible(colour: str, ground: str, ratio: float = MIN_CONTRAST) -> str:
 
 
 def ink_on(ground: str) -> str:
-    """Return a tinted near-white or near-black that can be read on a ground, light letters where both can."""
+    """Return a tinted near-white or near-black that is readable on a ground, light letters if both are."""
     _, chroma, hue = to_oklch(ground)
     light, dark = "#ffffff", from_oklch(0.2, min(chroma, 0.03), hue)
     return light if contrast(light, ground) >= MIN_CONTRAST else legible(dark, ground)

@@ -1,4 +1,4 @@
-"""Which part of a photo fills a box: what must stay whole stays whole, and away from where words lie."""
+"""Choice of a photo's crop for a box: the focus stays complete, and away from words."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from PIL import Image
 from adcreative.compose.colour import as_hex
 from adcreative.compose.parts import Box, Photo, once_a_photo
 
-ZOOMS = (1.0, 0.86, 0.74)  # shares of the largest window
-PLACES = 7  # tried along each free axis
-PLAIN_SPREAD, PLAIN_SHARE = 6.0, 0.75  # of 255 from the median, and how much of a plain edge is as near
-MAX_ENLARGED = 2.5  # of a photo's own pixels, for a thing that may be shown smaller: beyond that it is seen to be blurred
-CUT = 0.01  # of a side: what comes so near the rim is cut by it
-AIR = 0.1  # kept around a thing on plain ground
-FOCUS_KEPT = 0.97  # share of a photo's first focus that a crop must keep
-FILLS = 0.6  # share that it must keep of a thing which fills its photo: the photographer cut it already
-TOUCHING, FILLED_SIDES, FILLED = 0.05, 2, 0.5  # near the rim, on so many sides, and of so much area is what fills its photo
+ZOOMS = (1.0, 0.86, 0.74)  # factors of the largest window
+PLACES = 7  # positions tried along each free axis
+PLAIN_SPREAD, PLAIN_SHARE = 6.0, 0.75  # maximum distance from the median, of 255; minimum share of such pixels in a plain edge
+MAX_ENLARGED = 2.5  # maximum enlargement of a photo's pixels for an object that may be smaller: more is visibly blurred
+CUT = 0.01  # of a side: an object closer to the edge is cut by it
+AIR = 0.1  # margin around an object on plain ground
+FOCUS_KEPT = 0.97  # minimum share of a photo's first focus in a crop
+FILLS = 0.6  # minimum share for an object that fills its photo, which the photographer cropped already
+TOUCHING, FILLED_SIDES, FILLED = 0.05, 2, 0.5  # of an object that fills its photo: distance to edges, number of edges, area
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A photo cut to a box. focus: what must stay whole, in px of the box. kept: share of the first focus that is inside.
-    window: of the photo, px; it may reach beyond."""
+    """A photo cropped to a box. focus: areas that must stay complete, in px of the box. kept: share of the first focus inside.
+    window: in px of the photo, which it may exceed."""
 
     pixels: Image.Image
     focus: tuple[Box, ...]
@@ -35,7 +35,7 @@ class Crop:
 
 @once_a_photo
 def plain_edge(photo: Photo) -> str | None:
-    """Return the colour of a photo's edge where PLAIN_SHARE of it is plain, as beside a thing that touches it; else None."""
+    """Return the colour of a photo's edge if PLAIN_SHARE of it is plain, as around an object that touches it; else None."""
     pixels = np.asarray(photo.pixels.resize((64, 64), Image.Resampling.BILINEAR), np.float32)
     edge = np.concatenate(
         [pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)]
@@ -45,14 +45,14 @@ def plain_edge(photo: Photo) -> str | None:
 
 
 def _share(inner: Box, outer: Box) -> float:
-    """Return how much of a box lies in another."""
+    """Return the share of a box inside another."""
     width = min(inner.x1, outer.x1) - max(inner.x0, outer.x0)
     height = min(inner.y1, outer.y1) - max(inner.y0, outer.y0)
     return max(0.0, width) * max(0.0, height) / max(1e-9, inner.width * inner.height)
 
 
 def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> Crop:
-    """Return a photo cut to width by height px. words: where words will lie, as fractions of the box."""
+    """Return a photo cropped to width by height px. words: positions of words, as fractions of the box."""
     pixels = photo.pixels
     focus = tuple(
         Box(b.x0 * pixels.width, b.y0 * pixels.height, b.x1 * pixels.width, b.y1 * pixels.height) for b in photo.focus
@@ -65,7 +65,7 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
     if focus and kept >= FILLS and _fills(photo.focus[0]):
         kept = 1.0
     edge = plain_edge(photo)
-    if edge is not None and focus:  # a thing on plain ground is shown whole, whatever the box
+    if edge is not None and focus:  # an object on plain ground is shown completely in any box
         around = _around(focus[0], width / height, words, width / MAX_ENLARGED)
         window, kept = _not_past(around, focus[0], pixels.size), 1.0
     seen = tuple(_scaled(within(each, window), width, height) for each in focus)
@@ -73,7 +73,7 @@ def crop(photo: Photo, width: int, height: int, words: tuple[Box, ...] = ()) -> 
 
 
 def cells_under(photo: Photo, window: Box, part: Box) -> np.ndarray:
-    """Return the cells of a photo's map of saliency, 0..1, under a part (shares) of a window (px); none: empty."""
+    """Return the cells of a photo's saliency map, 0..1, under a part (shares) of a window (px); empty without a map."""
     if photo.quiet is None:
         return np.zeros(0, np.float32)
     high, wide = photo.quiet.shape
@@ -84,7 +84,7 @@ def cells_under(photo: Photo, window: Box, part: Box) -> np.ndarray:
 
 
 def whole_aspects(photo: Photo) -> tuple[float, float]:
-    """Return the least and the most width by height of a box that shows what the photo is of, whole."""
+    """Return the minimum and maximum width by height of a box that shows the photo's object completely."""
     if not photo.focus or plain_edge(photo) is not None:
         return 0.0, np.inf
     thing, aspect = photo.focus[0], photo.pixels.width / photo.pixels.height
@@ -93,7 +93,7 @@ def whole_aspects(photo: Photo) -> tuple[float, float]:
 
 
 def _fills(thing: Box) -> bool:
-    """Return whether a large thing (shares of its photo) meets the rim on several sides: the photographer cut it already."""
+    """Return whether a large object (shares of its photo) touches several edges: the photographer cropped it already."""
     sides = sum(side <= TOUCHING for side in (thing.x0, thing.y0, 1 - thing.x1, 1 - thing.y1))
     return sides >= FILLED_SIDES and thing.width * thing.height >= FILLED
 
@@ -111,7 +111,7 @@ def _scaled(box: Box, width: float, height: float) -> Box:
 
 
 def _windows(width: int, height: int, aspect: float, focus: tuple[Box, ...]) -> list[Box]:
-    """Return windows of that aspect: several sizes, each in a grid of places and around the middle of what must stay whole."""
+    """Return windows of that aspect: several sizes, each at a grid of positions and centred on the focus."""
     widest = (width, width / aspect) if width / aspect <= height else (height * aspect, height)
     found = []
     for zoom in ZOOMS:
@@ -126,7 +126,7 @@ def _windows(width: int, height: int, aspect: float, focus: tuple[Box, ...]) -> 
 
 
 def _places(free: float, wishes: list[float]) -> list[float]:
-    """Return places along an axis with so many px to spare: evenly spread ones, and the nearest to each wish."""
+    """Return positions along an axis with `free` px to spare: evenly spaced, and the nearest to each wish."""
     if free <= 1:
         return [0.0]
     return [*np.linspace(0, free, PLACES).tolist(), *(min(max(wish, 0.0), free) for wish in wishes)]
@@ -134,7 +134,7 @@ def _places(free: float, wishes: list[float]) -> list[float]:
 
 def _score(window: Box, focus: tuple[Box, ...], words: tuple[Box, ...], photo: Photo) -> float:
     size = photo.pixels.size
-    score = -0.15 * (1 - window.width / size[0]) * (1 - window.height / size[1])  # the larger, the sharper
+    score = -0.15 * (1 - window.width / size[0]) * (1 - window.height / size[1])  # larger windows are sharper
     for number, box in enumerate(focus[:4]):
         seen = within(box, window)
         score += (4.0 * _share(box, window) - 3.0 * max((_share(seen, each) for each in words), default=0.0)) / (
@@ -153,8 +153,8 @@ def _score(window: Box, focus: tuple[Box, ...], words: tuple[Box, ...], photo: P
 
 
 def _around(thing: Box, aspect: float, words: tuple[Box, ...], least: float) -> Box:
-    """Return a window of that aspect around a thing on plain ground, larger than the photo where it must be; the thing stands
-    in the largest band that words leave free. least: width of the window in px, so that nothing is enlarged too far."""
+    """Return a window of that aspect around an object on plain ground, if necessary larger than the photo, with the object in
+    the largest band without words. least: minimum width of the window in px, which limits the enlargement."""
     free = max(_bands(words), key=lambda band: min(band.width * aspect, band.height) * (1.2 if band.y0 == 0 else 1.0))
     wide, high = thing.width * (1 + 2 * AIR), thing.height * (1 + 2 * AIR)
     width = max(wide / free.width, high / free.height * aspect, least)
@@ -165,7 +165,7 @@ def _around(thing: Box, aspect: float, words: tuple[Box, ...], least: float) -> 
 
 
 def _not_past(window: Box, thing: Box, size: tuple[int, int]) -> Box:
-    """Return a window moved so that it does not reach past a rim of the photo that cuts the thing: its end would be seen."""
+    """Return a window shifted so that it does not exceed an edge of the photo that cuts the object: the cut would show."""
     moved = []
     for low, high, start, end, side in (
         (window.x0, window.x1, thing.x0, thing.x1, size[0]),
@@ -177,7 +177,7 @@ def _not_past(window: Box, thing: Box, size: tuple[int, int]) -> Box:
 
 
 def _bands(words: tuple[Box, ...]) -> list[Box]:
-    """Return the whole box where there are no words, else the bands above, below and beside all words."""
+    """Return the whole box without words, else the bands above, below and beside all words."""
     if not words:
         return [Box(0, 0, 1, 1)]
     x0, y0 = min(w.x0 for w in words), min(w.y0 for w in words)
@@ -187,14 +187,13 @@ def _bands(words: tuple[Box, ...]) -> list[Box]:
 
 
 def resize(pixels_u8: np.ndarray, part: Box, width: int, height: int) -> Image.Image:
-    """Return a part (px) of a picture [H, W, 3 or 4] at width by height px: means of areas where it shrinks, cubic where it
-    grows."""
+    """Return a part (px) of a picture [H, W, 3 or 4] at width by height px: area means for shrinking, cubic for enlarging."""
     x0, y0 = int(part.x0), int(part.y0)
     cut = pixels_u8[y0 : max(y0 + 1, round(part.y1)), x0 : max(x0 + 1, round(part.x1))]
     is_grown = width > cut.shape[1]
     how = cv2.INTER_CUBIC if width >= cut.shape[1] else cv2.INTER_AREA
     sized = np.asarray(cv2.resize(cut, (width, height), interpolation=how))
-    if sized.shape[2] == 4 and is_grown:  # the outline of a cut-out stays sharp and becomes smooth
+    if sized.shape[2] == 4 and is_grown:  # the outline of a cut-out stays sharp and smooth
         scale = width / cut.shape[1]
         share = cv2.GaussianBlur(sized[..., 3].astype(np.float32) / 255.0, (0, 0), scale)
         sized[..., 3] = np.rint(255 * np.clip((share - 0.5) * 2 * scale + 0.5, 0.0, 1.0))

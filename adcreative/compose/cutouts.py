@@ -1,8 +1,8 @@
-"""What is sold, or who is shown, cut out of its photograph; None where the edge is poor: then a photo had better stay one.
+"""Cuts the product, or the person, out of a photograph; None for a poor edge, where the photo is better used as it is.
 
-    a thing on plain ground    by colour: ground that hangs together with the rim
-    another thing              by a network of the U-2-Net kind, its mask sharpened on the picture by a guided filter
-    a person                   by MediaPipe's selfie segmentation, likewise
+    an object on plain ground    by colour: ground connected to the edge of the photo
+    another object               by a network of the U-2-Net kind, its mask refined on the picture by a guided filter
+    a person                     by MediaPipe's selfie segmentation, refined likewise
 
 Source: He, Sun & Tang 2013, guided image filtering; Qin et al. 2020, U-2-Net; Forte 2021, approximate fast foreground colour
 estimation (blur fusion).
@@ -24,31 +24,31 @@ from adcreative.errors import ConfigError
 from stylegan.runtime.tflite import TfliteModel
 
 _MEAN, _STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)  # ImageNet
-PLAIN_SHARE, PLAIN_SPREAD = 0.9, 0.035  # of the rim that has one colour, and how far it may be from it (OKLab)
-GROUND_STEP = 0.03  # OKLab: the ground's shadows and noise
+PLAIN_SHARE, PLAIN_SPREAD = 0.9, 0.035  # minimum share of the edge in one colour, and maximum distance from it (OKLab)
+GROUND_STEP = 0.03  # OKLab: limit for the ground's shadows and noise
 SOLID, EMPTY = 0.9, 0.1  # alpha
-SEEN, UNSEEN = 0.6, 0.35  # of what stands out: certainly the thing, certainly not
-MIN_HOLE = 0.002  # of the photograph, for ground seen through the thing
+SEEN, UNSEEN = 0.6, 0.35  # of the saliency: certainly the object, certainly not
+MIN_HOLE = 0.002  # of the photograph, for ground visible through the object
 MIN_AREA, MAX_AREA = 0.03, 0.92  # of the photograph
-MAX_SOFT = 0.045  # share of the cut-out's pixels that are half seen, beyond the width of an edge
-MAX_RIM = 0.02  # share of its outline on the rim of the photograph: what is cut there cannot stand free
+MAX_SOFT = 0.045  # maximum share of the cut-out's pixels that are translucent, beyond the width of an edge
+MAX_RIM = 0.02  # maximum share of its outline on the photograph's edge: an object cut there cannot be used alone
 MAX_RIM_PLAIN = 0.20  # on plain ground, which shops crop closely
-MAX_PALE = 0.1  # share of the band within its outline that has nearly the ground's colour: a shadow, or a white thing on white
-PALE, BAND = 0.17, 40  # OKLab from the ground; the band's width is the shorter side of the thing by this
-MAX_LEFT, MAX_LOST = 0.003, 0.01  # of the thing: parts with the ground's colours in it, and with the thing's outside
-TELLING = 1.5  # logarithm of how much commoner a colour is in the ground than in the thing
-COLOURS = 16  # steps of a channel in which colours are counted
-SMALLER = 4  # of the copy in which the edge filter finds its coefficients; a quarter of the radius is as good (He and Sun 2015)
-MIN_EDGE = 0.6  # share of its outline where inside and outside differ
+MAX_PALE = 0.1  # maximum share of nearly the ground's colour in the band inside its outline: shadows, or white on white
+PALE, BAND = 0.17, 40  # OKLab distance from the ground; divisor of the object's shorter side for the band's width
+MAX_LEFT, MAX_LOST = 0.003, 0.01  # of the object: parts with the ground's colours in it, and with the object's colours outside
+TELLING = 1.5  # minimum log ratio of a colour's frequency in the ground and in the object
+COLOURS = 16  # bins per channel of the colour histogram
+SMALLER = 4  # downscaling for the edge filter's coefficients; a quarter of the radius is as good (He and Sun 2015)
+MIN_EDGE = 0.6  # minimum share of its outline with a colour change
 
 
 @dataclass(frozen=True)
 class EdgeQuality:
-    """How good the edge of a cut-out is. soft: share of half-seen pixels; rim: share of the outline on the photograph's rim;
-    edge: share of the outline at which the colours change; area: share of the photograph; pale: share of the band within the
-    outline that has nearly the colour of a plain ground, as shadows have: on another ground it would stand out; left, lost: how
-    much of the thing looks like the ground around it, as what is seen through a chair, and of the ground like it, as shares of
-    the thing."""
+    """Quality of a cut-out's edge. soft: share of translucent pixels; rim: share of the outline on the photograph's edge;
+    edge: share of the outline with a colour change; area: share of the photograph; pale: share of the band inside the outline
+    in nearly the colour of a plain ground, such as shadows, which would show on another ground; left, lost: parts of the object
+    that look like the surrounding ground, as seen through a chair, and of the ground that look like the object, as shares of
+    the object."""
 
     soft: float
     rim: float
@@ -59,14 +59,14 @@ class EdgeQuality:
     lost: float = 0.0
 
     def is_good(self, max_rim: float = MAX_RIM) -> bool:
-        """Return whether the cut-out may stand free."""
+        """Return whether the cut-out can be used without its ground."""
         is_clean = self.soft <= MAX_SOFT and self.rim <= max_rim and self.pale <= MAX_PALE
         is_clean &= self.left <= MAX_LEFT and self.lost <= MAX_LOST
         return MIN_AREA <= self.area <= MAX_AREA and is_clean and self.edge >= MIN_EDGE
 
 
 class Segmenter:
-    """A network of the U-2-Net, ISNet or BiRefNet kind in ONNX: one picture in, one map of what stands out.
+    """A network of the U-2-Net, ISNet or BiRefNet kind in ONNX: one picture in, one saliency map out.
 
     Raises:
         ConfigError: the file is no such network, or onnxruntime is not installed.
@@ -81,7 +81,7 @@ class Segmenter:
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises classes of its own, which share no root but this
+        except Exception as error:  # onnxruntime raises classes of its own, without a common base class
             raise ConfigError(f"{Path(path).name} is no ONNX network that can be read ({str(error)[:120]}).") from error
         first = self._session.get_inputs()[0]
         sides = [side for side in first.shape[2:] if isinstance(side, int)]
@@ -90,7 +90,7 @@ class Segmenter:
         self._name, self._size = first.name, ((sides[1], sides[0]) if len(sides) == 2 else (320, 320))
 
     def __call__(self, image_u8: np.ndarray) -> np.ndarray:
-        """Return how much each pixel of a picture [H, W, 3] uint8 stands out, [H, W] float32 0..1."""
+        """Return the saliency of each pixel of a picture [H, W, 3] uint8, [H, W] float32 0..1."""
         small = cv2.resize(image_u8, self._size, interpolation=cv2.INTER_AREA).astype(np.float32)
         small = (small / max(float(small.max()), 1.0) - _MEAN) / _STD
         found = np.asarray(self._session.run(None, {self._name: small.transpose(2, 0, 1)[None]})[0], np.float32)
@@ -98,14 +98,14 @@ class Segmenter:
         if mask.min() < -0.01 or mask.max() > 1.01:
             mask = 1.0 / (1.0 + np.exp(-mask.clip(-30, 30)))
         low, high = float(mask.min()), float(mask.max())
-        mask = (mask - low) / (high - low) if high - low > 0.2 else mask * 0.0  # nothing stands out
+        mask = (mask - low) / (high - low) if high - low > 0.2 else mask * 0.0  # no salient object
         height, width = image_u8.shape[:2]
         return np.clip(cv2.resize(mask, (width, height), interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
 
 
 @lru_cache(maxsize=2)
 def load_segmenter(path: Path | None = None) -> Segmenter:
-    """Return the network of a file, the shipped small U-2-Net without one. Raises as `Segmenter`."""
+    """Return the network in a file; None: the shipped small U-2-Net. Raises as `Segmenter`."""
     if path is not None and not path.is_file():
         raise ConfigError(f"there is no file {path}; --cutout-model names an ONNX network of the U-2-Net kind.")
     return Segmenter(find_weight("u2netp") / "u2netp.onnx" if path is None else path)
@@ -117,7 +117,7 @@ def _people() -> TfliteModel:
 
 
 def segment_people(image_u8: np.ndarray) -> np.ndarray:
-    """Return how much each pixel of a picture [H, W, 3] uint8 belongs to a person, [H, W] float32 0..1."""
+    """Return the probability of a person for each pixel of a picture [H, W, 3] uint8, [H, W] float32 0..1."""
     model = _people()
     small = cv2.resize(image_u8, (model.size, model.size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
     (mask,) = model.compute(small)
@@ -126,7 +126,7 @@ def segment_people(image_u8: np.ndarray) -> np.ndarray:
 
 
 def find_plain_ground(image_u8: np.ndarray) -> np.ndarray | None:
-    """Return the colour [3] of the ground where nearly all of the picture's rim has one, else None."""
+    """Return the colour [3] of the ground if nearly all of the picture's edge has one colour, else None."""
     rim = np.concatenate(
         [
             image_u8[:2].reshape(-1, 3),
@@ -141,12 +141,12 @@ def find_plain_ground(image_u8: np.ndarray) -> np.ndarray | None:
 
 
 def cut_from_ground(image_u8: np.ndarray, ground: np.ndarray, standing_out: np.ndarray | None = None) -> np.ndarray:
-    """Return alpha [H, W] float32 of what stands on plain ground.
+    """Return alpha [H, W] float32 of the object on plain ground.
 
-    Ground is what has its colour and reaches the rim. Where a network looked too (`standing_out`, [H, W] 0..1), white parts of
-    the thing stay although they have the ground's colour, and ground seen through the thing goes.
+    Ground is the component of its colour at the picture's edge. With a network's map (`standing_out`, [H, W] 0..1), white parts
+    of the object are kept although they have the ground's colour, and ground visible through the object is removed.
     """
-    calm = cv2.medianBlur(image_u8, 3)  # specks of JPEG files around a thing are no part of it
+    calm = cv2.medianBlur(image_u8, 3)  # removes JPEG specks around the object
     away = np.linalg.norm(to_oklab(calm) - to_oklab(ground), axis=2).astype(np.float32)
     is_ground = (away <= GROUND_STEP).astype(np.uint8)
     _, labels = cv2.connectedComponents(cv2.copyMakeBorder(is_ground, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1), connectivity=4)
@@ -161,7 +161,7 @@ def cut_from_ground(image_u8: np.ndarray, ground: np.ndarray, standing_out: np.n
     thing = cv2.erode(_largest_parts(thing), np.ones((3, 3), np.uint8))  # the outermost pixel is half ground
     reach = max(1, round(min(image_u8.shape[:2]) / 400))
     inner = cv2.erode(thing, np.ones((3, 3), np.uint8), iterations=reach)
-    # at the edge a pixel is as much the thing as it is away from the ground, of what the thing is away there
+    # alpha at the edge: distance from the ground relative to the nearby object's distance
     full = cv2.dilate(np.where(inner > 0, away, 0), np.ones((4 * reach + 1, 4 * reach + 1), np.uint8))
     edge = np.clip(away / np.maximum(full, GROUND_STEP), 0.0, 1.0)
     alpha = np.where(inner > 0, 1.0, np.where(thing > 0, edge, 0.0)).astype(np.float32)
@@ -169,7 +169,7 @@ def cut_from_ground(image_u8: np.ndarray, ground: np.ndarray, standing_out: np.n
 
 
 def sharpen(mask: np.ndarray, image_u8: np.ndarray) -> np.ndarray:
-    """Return a mask [H, W] 0..1 whose edge follows that of the picture: a guided filter, then what is nearly sure made sure."""
+    """Return a mask [H, W] 0..1 with an edge that follows the picture's: a guided filter, then clipping near 0 and 1."""
     radius = max(2, round(min(mask.shape) / 60))
     fine = _guided_filter(image_u8.astype(np.float32) / 255.0, mask, radius, 1e-4)
     fine = np.clip((fine - EMPTY) / (SOLID - EMPTY), 0.0, 1.0)
@@ -180,7 +180,7 @@ def sharpen(mask: np.ndarray, image_u8: np.ndarray) -> np.ndarray:
 def _guided_filter(guide: np.ndarray, mask: np.ndarray, radius: int, eps: float) -> np.ndarray:
     """Filter a mask [H, W] along the edges of a guide [H, W, 3] 0..1 (He et al. 2013, eq. 14 to 16).
 
-    The coefficients are found in a smaller copy of both (He and Sun 2015, "Fast guided filter").
+    The coefficients are computed on downscaled copies (He and Sun 2015, "Fast guided filter").
     """
     high, wide = mask.shape
     small = (max(1, wide // SMALLER), max(1, high // SMALLER))
@@ -204,7 +204,7 @@ def _guided_filter(guide: np.ndarray, mask: np.ndarray, radius: int, eps: float)
 
 
 def _largest_parts(mask: np.ndarray) -> np.ndarray:
-    """Return a mask [H, W] uint8 without specks: parts of less than a thirtieth of the largest."""
+    """Return a mask [H, W] uint8 without specks: components of less than a thirtieth of the largest."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count <= 1:
         return mask
@@ -243,9 +243,9 @@ def measure_edge(image_u8: np.ndarray, alpha: np.ndarray) -> EdgeQuality:
 
 
 def _mistaken(image_u8: np.ndarray, solid: np.ndarray) -> tuple[float, float]:
-    """Return how much of a cut-out [H, W] 0 or 1 looks like the ground around it, and of the ground like it, as shares of it.
+    """Return the parts of a cut-out [H, W] 0 or 1 that look like the ground around it, and vice versa, as shares of it.
 
-    Colours are counted in a ring around the thing and well inside it; what counts are parts, no specks.
+    Colour histograms come from a ring around the object and from its inside; only components count, not specks.
     """
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
     side = max(1, min(int(np.ptp(rows)), int(np.ptp(columns))))
@@ -277,7 +277,7 @@ def _mistaken(image_u8: np.ndarray, solid: np.ndarray) -> tuple[float, float]:
 
 
 def pale_share(image_u8: np.ndarray, alpha: np.ndarray, ground: np.ndarray) -> float:
-    """Return the share of the band within a cut-out's outline that has nearly the ground's colour [3], 0..1."""
+    """Return the share of the band inside a cut-out's outline in nearly the ground's colour [3], 0..1."""
     solid = (alpha > 0.5).astype(np.uint8)
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
     if not rows.size:
@@ -289,7 +289,7 @@ def pale_share(image_u8: np.ndarray, alpha: np.ndarray, ground: np.ndarray) -> f
 
 
 def unmix(image_u8: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return RGBA [H, W, 4] uint8: at its edge the thing's own colour without its ground (blur fusion, Forte 2021)."""
+    """Return RGBA [H, W, 4] uint8, with the object's colours at its edge free of the ground (blur fusion, Forte 2021)."""
     image, share = image_u8.astype(np.float32), alpha[..., None]
     front = image
     for radius in (max(3, round(min(alpha.shape) / 12)), 6):
@@ -305,12 +305,12 @@ def unmix(image_u8: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def cut_out(
     image_u8: np.ndarray, standing_out: np.ndarray | None, *, has_person: bool
 ) -> tuple[np.ndarray | None, EdgeQuality]:
-    """Cut the thing or the person out of a photograph [H, W, 3] uint8.
+    """Cut the object or the person out of a photograph [H, W, 3] uint8.
 
     Args:
-        standing_out: [H, W] 0..1 of a `Segmenter`; None where there is none.
+        standing_out: [H, W] 0..1 of a `Segmenter`; None without one.
     Returns:
-        RGBA [H, W, 4] uint8, None where the edge is poor; and how good the best edge was.
+        RGBA [H, W, 4] uint8, None for a poor edge; and the quality of the best edge.
     """
     tried: list[tuple[np.ndarray, float]] = []
     ground = find_plain_ground(image_u8)

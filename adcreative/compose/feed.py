@@ -1,4 +1,4 @@
-"""Rows of a product feed (columns of Google Merchant) as briefs, one at a time."""
+"""Conversion of a product feed's rows (columns of Google Merchant) to briefs, one at a time."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class FeedRow:
 
     @property
     def name(self) -> str:
-        """What its folder is called: its id, else its title, behind its number."""
+        """Name of the row's folder: its number and its id, or else its title."""
         said = self.cells.get("id") or self.cells.get("title", "")
         stem = re.sub(r"[^\w-]+", "-", said).strip("-").casefold()[:40].strip("-")
         return f"{self.number:04d}-{stem or 'row'}"
 
 
 def with_known_columns(rows: Iterator[Mapping[str, object]]) -> Iterator[FeedRow]:
-    """Yield rows with their columns by the names of Google Merchant: "Sale Price", "g:sale_price" are sale_price."""
+    """Yield rows with columns in Google Merchant's names: "Sale Price" and "g:sale_price" become sale_price."""
     for number, row in enumerate(rows, start=1):
         cells = {}
         for column, value in row.items():
@@ -46,9 +46,9 @@ def brief_of(row: FeedRow, folder: Path, brand: Brief) -> Brief:
     """Return the brief of a row.
 
     Args:
-        folder: where pictures are looked for. brand: logo, colours, fonts, messages that all ads share.
+        folder: folder of the pictures. brand: logo, colours, fonts and messages shared by all ads.
     Raises:
-        CreativeError: no title, no picture, or the picture is an address or is not there.
+        CreativeError: the row has no title or no picture, or the picture is a URL or missing.
     """
     cells = row.cells
     title = cells.get("title", "")
@@ -80,7 +80,7 @@ def _find_picture(cells: Mapping[str, str], folder: Path) -> Path:
 
 
 def _prices(price: str, sale_price: str) -> tuple[str, str]:
-    """Return price and old price as they are written in an ad: "29.00 USD" is "$29"."""
+    """Return price and old price in the format of an ad: "29.00 USD" becomes "$29"."""
     now, before = _written(sale_price or price), _written(price) if sale_price else ""
     return now, "" if before == now else before
 
@@ -96,7 +96,7 @@ def _written(price: str) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """Return the beginning of a text that says something whole: up to a mark, else up to a blank, at most `most` characters."""
+    """Return a self-contained beginning of a text: up to a mark, else up to a space, at most `most` characters."""
     text = " ".join(text.split())
     if len(text) <= most:
         return text
@@ -107,11 +107,11 @@ def shorten(text: str, most: int) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """Return the first sentence of a description where it is short enough for an ad, else nothing."""
+    """Return the first sentence of a description if short enough for an ad, else ""."""
     sentence = re.split(r"(?<=[.!?。])\s", " ".join(text.split()))[0]
     return sentence if 0 < len(sentence) <= MAX_SUBLINE else ""
 
 
 def shared_brief() -> Brief:
-    """Return a brief that says nothing: what the rows of a feed share when no brief is given with it."""
+    """Return an empty brief, shared by the rows of a feed without a brief."""
     return Brief(messages=Messages())

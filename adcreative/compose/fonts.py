@@ -1,5 +1,5 @@
-"""Font files for composed ads: pairs of open fonts from installed packages, heavier and lighter cuts of one family, and the
-machine's Noto fonts for scripts that a brand's font lacks. Nothing is fetched; a missing font is told by its Debian package.
+"""Font files for composed ads: pairs of open fonts from installed packages, heavier and lighter weights of a family, and the
+machine's Noto fonts for scripts missing in a brand's font. No downloads; an error names a missing font's Debian package.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PAIRS = (
     ("Fredoka One Regular", "Hanken Grotesk Regular"),
 )
 BOLD_CUTS = ("SemiBold", "Semibold", "Bold")  # of a text face, for buttons and labels
-# script (Unicode name) -> stems of font files that draw it, the face of the collection, the package that holds them
+# script (Unicode name) -> stems of its font files, the face in the collection, the Debian package
 SCRIPTS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "Arabic": (("NotoSansArabic",), 0, "fonts-noto-core"),
     "Hebrew": (("NotoSansHebrew",), 0, "fonts-noto-core"),
@@ -46,11 +46,11 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], int, str]] = {
 }
 HAN_FACES = {"ja": 0, "ko": 1, "zh": 2, "zh-hant": 3, "zh-tw": 3, "zh-hk": 4}  # faces of the collection NotoSansCJK
 EMOJI_PACKAGE = "fonts-noto-color-emoji"
-Face = tuple[Path, int]  # a font file and the number of the face in it
+Face = tuple[Path, int]  # a font file and the index of a face in it
 
 
 def open_pairs() -> tuple[Typefaces, ...]:
-    """Return the pairs of open fonts at hand.
+    """Return the available pairs of open fonts.
 
     Raises:
         ConfigError: the packages of the extra "picture" are not installed.
@@ -63,7 +63,7 @@ def open_pairs() -> tuple[Typefaces, ...]:
 
 
 def bold_cut(path: Path) -> Path:
-    """Return the bold cut that lies beside a regular one, or the file itself where there is none."""
+    """Return the bold weight next to a regular one, or the file itself without one."""
     for style in BOLD_CUTS:
         beside = path.with_name(regex.sub(r"(Regular|Book|Roman|Medium|Light)(?=\.\w+$)", style, path.name))
         if beside != path and beside.is_file():
@@ -82,10 +82,10 @@ def _machine_fonts() -> dict[str, Path]:
 
 @lru_cache(maxsize=128)
 def typeface(face: Face) -> skia.Typeface:
-    """Return a font file's face as Skia knows it.
+    """Return a font file's face as Skia typeface.
 
     Raises:
-        ConfigError: the file is no font that can be read.
+        ConfigError: the file is no readable font.
     """
     path, index = face
     loaded = skia.Typeface.MakeFromFile(str(path), index) if path.is_file() else None
@@ -100,7 +100,7 @@ def _has_letter(face: Face, letter: str) -> bool:
 
 
 def is_drawn(letter: str) -> bool:
-    """Return whether a character leaves ink: no space, no control of direction or joining."""
+    """Return whether a character leaves ink: no space, no control character for direction or joining."""
     return not regex.match(r"[\s\p{Cf}\p{Cc}\uFE0F\uFE0E]", letter)
 
 
@@ -110,8 +110,8 @@ def _script_of(letter: str) -> str:
 
 @lru_cache(maxsize=512)
 def faces_for(path: Path, text: str, language: str, bold: bool) -> tuple[Face, ...]:
-    """Return the faces that set a text: the font itself, then the machine's Noto fonts for letters that it lacks;
-    these first where it lacks most."""
+    """Return the faces for a text: the font itself, then the machine's Noto fonts for missing letters, or these first if most
+    letters are missing."""
     faces: list[Face] = [(path, 0)]
     for letter in dict.fromkeys(filter(is_drawn, text)):
         if any(_has_letter(face, letter) for face in faces):
@@ -126,7 +126,7 @@ def faces_for(path: Path, text: str, language: str, bold: bool) -> tuple[Face, .
                 faces.append(face)
                 break
     lacking = [letter for letter in filter(is_drawn, text) if not _has_letter(faces[0], letter)]
-    if 2 * len(lacking) > sum(map(is_drawn, text)):  # digits and names in the face of the rest
+    if 2 * len(lacking) > sum(map(is_drawn, text)):  # digits and names in the face of the other letters
         faces = [*faces[1:], faces[0]]
     return tuple(faces)
 
@@ -137,7 +137,7 @@ def _han_face(language: str, index: int) -> int:
 
 
 def missing_letters(faces: tuple[Face, ...], text: str) -> tuple[str, str]:
-    """Return the letters of a text that no face has and the Debian package that would help; empty where all are there."""
+    """Return the letters of a text missing in all faces, and the Debian package that has them; "" if none is missing."""
     missing = [
         letter for letter in dict.fromkeys(filter(is_drawn, text)) if not any(_has_letter(face, letter) for face in faces)
     ]

@@ -1,6 +1,6 @@
-"""Parts of an ad that exists, for new ads: words and roles, colours, logo, the largest part of the photograph without words.
+"""Extracts parts of an existing ad for new ads: words and roles, colours, logo, the photograph's largest part without words.
 
-Each part comes with how sure it is; what is not sure is left out and asked for by name, never guessed.
+Each part has a confidence; uncertain parts are left out and requested by name, never guessed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from adcreative.compose.stored import write_picture
 from adcreative.errors import ConfigError
 from adcreative.lettering import TextBlock, TextReading, Words, erase, read
 
-SURE = 0.9  # of the reader, for words to be taken
-LARGE_PX, AGAIN_SMALLER, AGAIN_LARGER = 800, 0.8, 1.5  # longer side of an ad that is read again smaller; what others grow by
-SURE_BRAND = 0.7  # chance that a line is the brand, for it to be taken: what a product says is taken for one, too
-CELLS = 64  # of the longer side, in which the photograph is looked for
+SURE = 0.9  # minimum confidence of the reader for words to be taken
+LARGE_PX, AGAIN_SMALLER, AGAIN_LARGER = 800, 0.8, 1.5  # longer side from which the second reading is smaller; its two scales
+SURE_BRAND = 0.7  # minimum probability of the brand: printed words of a product are mistaken for it, too
+CELLS = 64  # per longer side: grid of the search for the photograph
 MIN_PHOTO, MIN_PHOTO_PX = 0.10, 240  # of the ad's pixels; of the shorter side: smaller ones are blurred in an ad of 1080 px
-TEXTURE = 5.0  # 0..255: spread of greys in a cell of a photograph
-SEEN = 0.6  # 0..1 of what stands out
-KEPT = 0.8  # of each thing that stands out in the photograph, for it to be whole
-MAX_CUT, MAX_CUT_BELOW = 0.15, 0.6  # of a side within the ad, that a thing may reach: people are cut at the waist
-HOLDS = 0.25  # of a photograph's cells that are textured: less is a drawn bar or plate
-CALM = 9.0  # 0..255: residual of a ground from which letters can be erased, and on which a logo can be cut out
-STILL_THERE = 0.3  # share of a line found in the photograph that lies on erased words
+TEXTURE = 5.0  # 0..255: minimum spread of greys in a cell of a photograph
+SEEN = 0.6  # 0..1: minimum saliency
+KEPT = 0.8  # minimum share of each salient object inside the photograph
+MAX_CUT, MAX_CUT_BELOW = 0.15, 0.6  # maximum share of an inner side covered by an object: people are cropped at the waist
+HOLDS = 0.25  # minimum share of textured cells in a photograph: less is a drawn bar or plate
+CALM = 9.0  # 0..255: maximum residual of a ground for erasing letters and for cutting out a logo
+STILL_THERE = 0.3  # maximum share of a detected line in the photograph on erased words
 MAX_LOGO = 3  # words
 MIN_LOGO_PX = 40  # height: a lower one is blurred in an ad of 1080 px
-MAX_BOX = 0.3  # share of a logo's rim that is drawn on: more is the ground that it stood on
+MAX_BOX = 0.3  # maximum drawn share of a logo's edge: more is its ground
 SAME_COLOUR = 0.08  # OKLab
 TAKEN_FILES = (NAME, "photo.png", "logo.png")
 TAKEN = ("headline", "subline", "offer", "price", "proof", "badge", "button", "legal")  # roles whose words are taken
@@ -47,9 +47,9 @@ TAKEN = ("headline", "subline", "offer", "price", "proof", "badge", "button", "l
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """What was taken from an ad. sure: part -> 0..1; missing: parts that are asked for, with the reason.
+    """The parts taken from an ad. sure: part -> confidence 0..1; missing: requested parts, with the reason.
 
-    proposals: role -> words that were read, not for sure.
+    proposals: role -> uncertain words.
     """
 
     messages: Mapping[str, tuple[str, ...]]
@@ -62,16 +62,16 @@ class Taken:
     proposals: Mapping[str, str] = field(default_factory=dict)
 
 
-_ADDRESS = re.compile(r"@|www\.|https?:", re.I)  # a message that holds one was joined of two blocks
+_ADDRESS = re.compile(r"@|www\.|https?:", re.I)  # a message with an address was joined from two blocks
 FindLines = Callable[[np.ndarray], np.ndarray]  # picture [H, W, 3] -> boxes x0, y0, x1, y1 of lines of text [N, 4], px
 
 
 def take_parts(image_u8: np.ndarray, words: Words, segment: Segmenter | None, find_lines: FindLines | None = None) -> Taken:
-    """Take an ad [H, W, 3] uint8 apart.
+    """Extract the parts of an ad [H, W, 3] uint8.
 
     Args:
-        words: what was read in it. segment: says what stands out, so that no thing is taken that words or rim cut.
-        find_lines: says whether words that were erased are gone; None: none are erased.
+        words: the words read in it. segment: saliency, which excludes objects cut by words or edges.
+        find_lines: checks that erased words are gone; None: no words are erased.
     """
     sure: dict[str, float] = {}
     missing: dict[str, str] = {}
@@ -85,7 +85,7 @@ def take_parts(image_u8: np.ndarray, words: Words, segment: Segmenter | None, fi
 
 
 def read_twice(image_u8: np.ndarray, reader: TextReading | None = None) -> Words:
-    """Return the words of an ad [H, W, 3] uint8, of which lines are sure only where another size reads alike."""
+    """Return the words of an ad [H, W, 3] uint8, with lines certain only if a second size reads the same."""
     words = read(image_u8, reader)
     scale = AGAIN_SMALLER if max(image_u8.shape[:2]) >= LARGE_PX else AGAIN_LARGER
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -166,9 +166,9 @@ def _photo(
     image_u8: np.ndarray, words: Words, segment: Segmenter | None, find_lines: FindLines | None, sure: dict[str, float],
     missing: dict[str, str],
 ) -> Image.Image | None:  # fmt: skip
-    """Return the largest rectangle of the photograph without words; None where the thing in it is cut.
+    """Return the photograph's largest rectangle without words; None if its object is cut.
 
-    Words on calm ground are erased first, and the rectangle is taken where none of them can be found any more.
+    Words on smooth ground are erased first, and the rectangle is taken where no traces of them are detected.
     """
     said = [block for block in words.blocks if block.role != "product_print" or not block.is_sure]
     calm = [one for one in said if one.residual <= CALM and one.plate is None and one.panel is None and one.role != "brand"]
@@ -197,7 +197,7 @@ def _photo(
 
 
 def _are_seen(lines_xyxy_px: np.ndarray, gone: Sequence[TextBlock], at: tuple[int, int]) -> bool:
-    """Return whether a line that was found in a part of a picture, whose corner lies `at`, lies on words that were erased."""
+    """Return whether a line detected in a part of a picture, with its corner at `at`, is on erased words."""
     for x0, y0, x1, y1 in np.asarray(lines_xyxy_px) + np.array([*at, *at]):
         for block in gone:
             left, top, right, bottom = block.box
@@ -208,7 +208,7 @@ def _are_seen(lines_xyxy_px: np.ndarray, gone: Sequence[TextBlock], at: tuple[in
 
 
 def _wholeness(standing_out: np.ndarray, box: Sequence[int], drawn: Sequence[Sequence[int]]) -> float:
-    """Return how much of the things [H, W] 0..1 that a box shows lies in it, but for letters and plates."""
+    """Return the share of the objects [H, W] 0..1 visible in a box that is inside it, without letters and plates."""
     seen = (standing_out > SEEN).astype(np.uint8)
     for left, top, right, bottom in drawn:
         seen[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = 0
@@ -222,7 +222,7 @@ def _wholeness(standing_out: np.ndarray, box: Sequence[int], drawn: Sequence[Seq
 
 
 def _is_cut(seen: np.ndarray, box: Sequence[int]) -> bool:
-    """Return whether what is seen [H, W] goes on beyond a side of a box; the rim of the ad cuts nothing anew."""
+    """Return whether visible objects [H, W] continue beyond a side of a box; the ad's own edge does not count."""
     (height, width), (x0, y0, x1, y1) = seen.shape, box
     rim = max(2, round(0.01 * max(height, width)))
     sides = (
@@ -233,7 +233,7 @@ def _is_cut(seen: np.ndarray, box: Sequence[int]) -> bool:
 
 
 def find_photograph(image_u8: np.ndarray, words_xyxy_px: Sequence[Sequence[float]]) -> tuple[int, int, int, int] | None:
-    """Return the largest box x0, y0, x1, y1 (px) without words that holds a photograph, None where there is none."""
+    """Return the largest box x0, y0, x1, y1 (px) of a photograph without words, None without one."""
     height, width = image_u8.shape[:2]
     cell = max(height, width) / CELLS
     rows, columns = max(4, round(height / cell)), max(4, round(width / cell))
@@ -270,7 +270,7 @@ def find_photograph(image_u8: np.ndarray, words_xyxy_px: Sequence[Sequence[float
 
 
 def _largest_rectangle(free: np.ndarray) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom of the largest rectangle of ones in [rows, columns]: bars of a histogram, row by row."""
+    """Return left, top, right, bottom of the largest rectangle of ones in [rows, columns], by a histogram for each row."""
     best, box = 0, (0, 0, 0, 0)
     heights = np.zeros(free.shape[1], int)
     for row, line in enumerate(free):
@@ -287,7 +287,7 @@ def _largest_rectangle(free: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _colours(image_u8: np.ndarray, words: Words) -> tuple[str, ...]:
-    """Return the colours that the ad was drawn in, the button's first: plates, letters and flat grounds that are no grey."""
+    """Return the ad's drawn colours, the button's first: chromatic colours of plates, letters and flat grounds."""
     blocks = sorted(words.blocks, key=lambda block: (block.plate is None, -block.size_px))
     drawn = [block.ground for block in blocks if block.plate is not None or block.residual <= CALM]
     drawn += [block.colour for block in blocks]
@@ -300,9 +300,9 @@ def _colours(image_u8: np.ndarray, words: Words) -> tuple[str, ...]:
 
 
 def write_taken(taken: Taken, folder: Path) -> Path:
-    """Write what was taken as a brief with its pictures into a folder, and return the path of brief.toml.
+    """Write the taken parts as a brief with pictures into a folder, and return the path of brief.toml.
 
-    What is missing stands in it as a comment that says why.
+    A missing part is a comment with the reason.
     """
     make_private_dir(folder)
     lines = ["# Taken from an ad; what was not sure is asked for below.", ""]

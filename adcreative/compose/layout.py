@@ -1,8 +1,8 @@
-"""Layouts as data: boxes in rows, columns and stacks with roles, read from `layouts/*.toml`, and where they come to lie.
+"""Layouts as data: boxes in rows, columns and stacks with roles, read from `layouts/*.toml`, and computation of positions.
 
-A layout knows no colours and no pixels of photos: it says which box takes which colour role, and how large type may be.
-Lengths are in steps of the shape's grid (`Shape.unit`), shares in fractions of the box around, type sizes as a ratio to the
-headline's. The terms are those of CSS flex boxes.
+A layout has no colours and no pixels of photos: it assigns colour roles to boxes, and limits type sizes. Lengths are in
+steps of the shape's grid (`Shape.unit`), shares in fractions of the parent box, type sizes as a ratio to the headline's. The
+terms are those of CSS flex boxes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from adcreative.errors import ConfigError
 
 FOLDER = Path(__file__).parent / "layouts"
 PHOTOS = ("photo", "photo2", "photo3", "photo4")
-DECOR = ("rule", "mark", "disc")  # leaves that hold nothing of the brief: a short line, a quotation mark, a round ground
+DECOR = ("rule", "mark", "disc")  # leaves without content of the brief: a short line, a quotation mark, a disc
 NEEDS = (*ROLES, *PHOTOS, "cutout", "face", "words_on_photo", "pairs", "steps", "question")
-KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType({  # class of shapes -> the variants it takes, the general one first
+KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType({  # class of shapes -> its possible variants, the general one first
     "square": ("square",), "tall": ("tall",), "story": ("tall", "story"), "wide": ("wide",), "box": ("square", "box"),
     "skyscraper": ("tall", "skyscraper"), "banner": ("wide", "banner"),
 })  # fmt: skip
-LEGAL_STANDS = ("square", "tall", "wide")  # kinds of shapes with room for small print; ad.json says that others drop it
+LEGAL_STANDS = ("square", "tall", "wide")  # kinds of shapes with room for small print; ad.json reports that others drop it
 DISPLAY = ("headline", "offer", "price")  # set in the display face
 # type size of a role: ratio to the headline's, least in units of the shape's least type, most in steps of the grid
 SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType({
@@ -37,26 +37,25 @@ SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType({
     "subline": (0.42, 1.25, 5), "proof": (0.4, 1.25, 4.6), "badge": (0.32, 1.05, 3.6), "button": (0.38, 1.2, 4.4),
     "legal": (0.2, 1.0, 2.6), "brand": (0.38, 1.15, 4.4),
 })  # fmt: skip
-QUOTES = ("“", "„", "«", "»", "「", "『", "‹", '"')  # with which a quotation begins
-PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: above and below, beside
-BULLET = 1.55  # em that a bullet takes beside a proof
+QUOTES = ("“", "„", "«", "»", "「", "『", "‹", '"')  # opening quotation marks
+PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: vertical, horizontal
+BULLET = 1.55  # em for a bullet next to a proof
 PROOF_GAP = 0.75  # em between proofs
-ROOMY = 1.6  # how much larger type and gaps may be where no photo takes room
-GIVES_WAY, GROWS = 0.18, 0.26  # of the room around: so much a photo's box is wider or narrower, or higher, than its layout says
-NO_ROOM = 1e5  # px of excess where a word alone is too wide
+ROOMY = 1.6  # factor of type and gaps in ads without a photo
+GIVES_WAY, GROWS = 0.18, 0.26  # of the parent's size: maximum change of a photo box's width, and height, from its layout
+NO_ROOM = 1e5  # px of excess for a word wider than its box
 
 
 @dataclass(frozen=True)
 class Node:
-    """A box: a row, column or stack of boxes, or a leaf that holds a role, a photo, the logo or an ornament.
+    """A box: a row, column or stack of boxes, or a leaf with a role, a photo, the logo or an ornament.
 
-    gap, pad (top, right, bottom, left), radius, outline: steps of the grid. grow: share of what is left over; basis: fraction
-    of the box around, along its direction; least: the fraction that a photo keeps. align: of lines and small things, start,
-    center or end. cross: how a row aligns what is lower than it. justify: how a column spreads what is left over. fill, ink:
-    colour roles. size: ratio to the headline (a logo: steps of the grid). lines: most lines. fit: cover or contain. aspect:
+    gap, pad (top, right, bottom, left), radius, outline: steps of the grid. grow: share of the remaining space; basis:
+    fraction of the parent along its direction; least: minimum fraction for a photo. align: of lines and small items, start,
+    center or end. cross: vertical alignment in a row. justify: distribution of remaining space in a column. fill, ink: colour
+    roles. size: ratio to the headline (a logo: steps of the grid). lines: maximum lines. fit: cover or contain. aspect:
     width by height of a photo. bullet: check, number, dot, pairs or none. case: upper or none. scrim: words on a photo. bleed:
-    may lie where an app's own buttons do; safe: with its photos, it does not. most: fraction of the box around that it may be
-    high.
+    may extend under an app's own buttons; safe: may not, even with its photos. most: maximum height as fraction of the parent.
     """
 
     name: str
@@ -101,11 +100,11 @@ class Node:
 
     @cached_property
     def may_bleed(self) -> bool:
-        """Whether something in it may lie where an app's own buttons do."""
+        """Whether any part may extend under an app's own buttons."""
         return any(each.is_photo or each.bleed for each in self.walk())
 
     def walk(self) -> Iterator[Node]:
-        """Yield the box and all inside it, parents first."""
+        """Yield the box and all its descendants, parents first."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -122,9 +121,9 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout. family: of the message, for "the best of each concept". needs: parts it cannot do without (NEEDS). drop: roles
-    in the order in which a small shape leaves them out. trees: a box for each kind of shape. most: the
-    largest headline, steps of the grid. room: how many messages beside headline, button and brand, at most."""
+    """A layout. family: of the message, for "the best of each concept". needs: required parts (NEEDS). drop: roles
+    in the order in which small shapes omit them. trees: a box for each kind of shape. most: the maximum headline, steps of
+    the grid. room: maximum number of messages besides headline, button and brand."""
 
     name: str
     family: str
@@ -136,7 +135,7 @@ class Layout:
 
     @property
     def takes(self) -> frozenset[str]:
-        """The roles and parts that it has a place for in at least one shape."""
+        """The roles and parts with a place in at least one shape."""
         return frozenset(
             node.name for tree in self.trees.values() for node in tree.walk() if node.name in (*ROLES, *PHOTOS, "logo")
         )
@@ -147,7 +146,7 @@ class Layout:
 
 
 def layout_names(folder: Path = FOLDER) -> tuple[str, ...]:
-    """Return the names of the layouts of a folder; those that begin with "_" are ground for others."""
+    """Return the names of the layouts in a folder; names that begin with "_" are bases of others."""
     return tuple(sorted(path.stem for path in folder.glob("[!_]*.toml")))
 
 
@@ -156,7 +155,7 @@ def load_layout(name: str, folder: Path = FOLDER) -> Layout:
     """Return a layout by name.
 
     Raises:
-        ConfigError: there is none, or its file says something that a layout cannot.
+        ConfigError: the layout is missing, or its file is invalid.
     """
     if name not in layout_names(folder):
         raise ConfigError(f"there is no layout {name!r}; name one of {', '.join(layout_names(folder))}.")
@@ -186,7 +185,7 @@ def load_layout(name: str, folder: Path = FOLDER) -> Layout:
 
 
 def _with_legal(tree: Node, boxes: Mapping[str, Mapping[str, Any]], place: str) -> Node:
-    """Return the boxes of an ad with a strip for the small print at its foot, on the ground that the ad has there."""
+    """Return the boxes of an ad with a strip for the small print at the bottom, on the ad's ground there."""
     legal = _node("legal", boxes, place, "start", ())
     lowest = tree.children[-1].fill if tree.direction == "column" else ""
     strip = Node("small", "column", (legal,), pad=(1.5, 7.0, 3.0, 7.0), fill=tree.fill or lowest or "ground")
@@ -194,7 +193,7 @@ def _with_legal(tree: Node, boxes: Mapping[str, Mapping[str, Any]], place: str) 
 
 
 def _table(name: str, folder: Path) -> dict[str, Any]:
-    """Return a file's table on top of the one that it extends ("_base" where it names none)."""
+    """Return a file's table merged over its base ("_base" by default)."""
     path = folder / f"{name}.toml"
     if not path.is_file():
         path = FOLDER / f"{name}.toml"
@@ -243,7 +242,7 @@ def _node(name: str, boxes: Mapping[str, Mapping[str, Any]], place: str, align: 
 
 @dataclass(frozen=True)
 class Text:
-    """The words of a role and how they are set."""
+    """The words of a role and their type."""
 
     words: str
     kind: Type
@@ -251,9 +250,9 @@ class Text:
 
 @dataclass(frozen=True)
 class Content:
-    """What is to be laid out: texts by role (several proofs), the photos at hand, the logo's width by height (0: none).
+    """The content of a layout: texts by role (several proofs), available photos, the logo's width by height (0: none).
 
-    aspects: for each photo the least and the most width by height of a box that shows it whole; none: any does.
+    aspects: for each photo the minimum and maximum width by height of a box that shows it completely; empty: any.
     """
 
     texts: Mapping[str, tuple[Text, ...]]
@@ -264,11 +263,11 @@ class Content:
 
     @property
     def is_quote(self) -> bool:
-        """Whether the line that leads is somebody's words, in quotation marks."""
+        """Whether the leading line is a quotation."""
         return any(text.words.startswith(QUOTES) for text in self.texts.get(self.lead, ()))
 
     def shows(self, node: Node) -> bool:
-        """Return whether a box has something to show."""
+        """Return whether a box has content to show."""
         if node.name in PHOTOS:
             return PHOTOS.index(node.name) < self.photos
         if node.name == "logo":
@@ -280,7 +279,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Placement:
-    """A box of a layout and where it lies in px; ground: the colour role that it lies on; clear: no photo lies behind it."""
+    """A box of a layout and its position in px; ground: the colour role behind it; clear: no photo is behind it."""
 
     node: Node
     box: Box
@@ -289,7 +288,7 @@ class Placement:
 
 
 class Arranger:
-    """Lays the boxes of a layout out in a shape at one size of headline."""
+    """Arranges the boxes of a layout in a shape at one headline size."""
 
     def __init__(self, content: Content, shape: Shape, headline: float, spacing: float = 1.0) -> None:
         """headline: px. spacing: factor of gaps and padding."""
@@ -298,7 +297,7 @@ class Arranger:
         self.placements: list[Placement] = []
 
     def arrange(self, tree: Node) -> tuple[float, tuple[Placement, ...]]:
-        """Return how many px of room are lacking (0: everything fits) and where each box lies."""
+        """Return the missing space in px (0: everything fits) and the position of each box."""
         self.placements = []
         excess = self._place(tree, Box(0, 0, self.shape.width, self.shape.height), "ground")
         return excess, tuple(self.placements)
@@ -315,16 +314,16 @@ class Arranger:
             most = max(most, 9.0) if name == self.content.lead else most
         return max(least * self.shape.min_type, min(ratio * self.headline, most * self.unit))
 
-    # ---- sizes that boxes ask for
+    # ---- requested sizes
 
     def _aspects(self, node: Node) -> tuple[float, float]:
-        """Return the least and the most width by height of a box that shows a photo whole."""
+        """Return the minimum and maximum width by height of a box that shows a photo completely."""
         place = PHOTOS.index(node.name) if node.is_photo and node.fit == "cover" else len(self.content.aspects)
         return self.content.aspects[place] if place < len(self.content.aspects) else (0.0, math.inf)
 
     def _basis(self, node: Node, around: float, other: float) -> float:
-        """Return the width in px of a box in a row of that width and height (0: not known): its share, and what a photo needs
-        beyond or does with less so that nothing of it is cut."""
+        """Return the width in px of a box in a row of that width and height (0: unknown): its share, adjusted within limits to
+        show a photo without cropping."""
         wish = node.basis * around
         low, high = self._aspects(node)
         if not other or low <= wish / other <= high:
@@ -344,14 +343,14 @@ class Arranger:
         return top * step, right * step, bottom * step, left * step
 
     def logo_size(self, node: Node, width: float) -> tuple[float, float]:
-        """Return width and height of the logo in px: logos of one area look alike, whatever their form."""
+        """Return width and height of the logo in px: logos of equal area look equally large, whatever their form."""
         side = (node.size or 5.0) * self.unit
         height = min(1.6 * side, side * (3.0 / self.content.logo) ** 0.5)
         height = min(height, 0.9 * width / self.content.logo)
         return height * self.content.logo, height
 
     def _natural(self, node: Node) -> float:
-        """Return the width in px that a box takes when no line is broken."""
+        """Return the width in px of a box without line breaks."""
         if node.name == "logo" and self.content.logo:
             return self.logo_size(node, self.shape.width / 3)[0]
         if node.name in ROLES or node.name == "logo":
@@ -369,7 +368,7 @@ class Arranger:
         return left + right + (sum(widths) + gaps if node.direction == "row" else max(widths, default=0.0))
 
     def text_height(self, node: Node, width: float) -> float:
-        """Return the height in px of a role's lines in a box of that width; NO_ROOM where a word is wider or lines too many."""
+        """Return the height in px of a role's lines in a box of that width; NO_ROOM for a wider word or too many lines."""
         size, height = self.size(node), 0.0
         texts = self.content.texts.get("brand" if node.name == "logo" else node.name, ())
         pairs = node.name == "proof" and node.bullet == "pairs"
@@ -391,7 +390,7 @@ class Arranger:
         return (height + gap * (len(texts) - 1) + (2 * PILL[0] if node.is_pill else 0.0)) * size
 
     def _height(self, node: Node, width: float, around: float) -> float:
-        """Return the height in px that a box needs at a width; around: the height of the box around it, for fractions."""
+        """Return the required height in px of a box at a width; around: the parent's height, for fractions."""
         if node.name == "logo" and self.content.logo:
             return self.logo_size(node, width)[1]
         if node.name in ROLES or node.name == "logo":
@@ -419,16 +418,16 @@ class Arranger:
         return top + bottom + sum(heights) + node.gap * self.step * max(0, len(heights) - 1)
 
     def _widths(self, node: Node, width: float, height: float = 0.0) -> tuple[list[float], float]:
-        """Return the widths in px of what stands in a row of that height (0: not known), and how many px are lacking."""
+        """Return the widths in px of the boxes in a row of that height (0: unknown), and the missing px."""
         shown = self._shown(node)
         room = width - node.gap * self.step * max(0, len(shown) - 1)
-        if len(shown) == 1 and shown[0].is_photo:  # a photo that stands alone takes the row
+        if len(shown) == 1 and shown[0].is_photo:  # a photo alone takes the row
             return [width], 0.0
         widths = [
             self._basis(child, width, height) if child.basis else 0.0 if child.grow else self._natural(child) for child in shown
         ]
         lacking = sum(widths) - room
-        if lacking > 0:  # what can be broken into lines gives way
+        if lacking > 0:  # text that can be broken into lines is narrowed
             soft = [
                 n
                 for n, c in enumerate(shown)
@@ -443,7 +442,7 @@ class Arranger:
             widths = [w - lacking * child.grow / grown if child.grow else w for w, child in zip(widths, shown, strict=True)]
         return widths, 0.0
 
-    # ---- where boxes lie
+    # ---- positions
 
     def _place(self, node: Node, box: Box, ground: str) -> float:
         ground = node.fill or ("photo" if node.scrim else ground)
@@ -460,7 +459,7 @@ class Arranger:
         return (self._place_row if node.direction == "row" else self._place_column)(node, inner, ground)
 
     def _inner(self, node: Node, box: Box) -> Box:
-        """Return the room inside the padding, of which words take what no app covers."""
+        """Return the space inside the padding, for words without areas covered by an app."""
         top, right, bottom, left = self._pads(node)
         inner = Box(box.x0 + left, box.y0 + top, box.x1 - right, box.y1 - bottom)
         if not node.safe and node.may_bleed:
@@ -478,7 +477,7 @@ class Arranger:
         grows = [child.grow for child in shown]
         if not any(grows) and any(
             child.grow for child in node.children
-        ):  # there is no photo: what else has a ground takes its room
+        ):  # without a photo, another box with a ground takes its space
             grows = [1.0 if child.children and child.fill else 0.0 for child in shown]
         grown = sum(grows)
         y = inner.y0
@@ -495,7 +494,7 @@ class Arranger:
         return excess
 
     def _clear_of_apps(self, shown: list[Node], heights: list[float], inner: Box) -> list[float]:
-        """Return heights with what an app covers added to the first and the last box, where these hold words."""
+        """Return heights with the area covered by an app added to the first and the last box, if they contain words."""
         safe, heights = self.shape.safe_px, list(heights)
         for at, child in enumerate(shown):
             if not child.children or child.basis or child.may_bleed:
@@ -506,7 +505,7 @@ class Arranger:
         return heights
 
     def _across(self, child: Node, node: Node, inner: Box) -> tuple[float, float]:
-        """Return left and right of a box in a column: small things keep their width, the rest takes the column's."""
+        """Return left and right of a box in a column: small items keep their width, others take the column's."""
         if not (
             child.is_pill or child.name == "logo" or child.name in DECOR or (child.direction == "row" and not _stretches(child))
         ):
@@ -548,12 +547,12 @@ def _stretches(node: Node) -> bool:
 
 
 def fits(layout: Layout, content: Content, shape: Shape, headline: float, spacing: float) -> bool:
-    """Return whether everything finds room at that size of headline."""
+    """Return whether everything fits at that headline size."""
     return Arranger(content, shape, headline, spacing).arrange(layout.trees[shape.kind])[0] < 1.0
 
 
 def largest_headline(layout: Layout, content: Content, shape: Shape, spacing: float) -> float:
-    """Return the largest size of headline in px at which everything fits; 0 where nothing does."""
+    """Return the largest headline size in px at which everything fits; 0 without one."""
     low, high = (
         SCALE["headline"][1] * shape.min_type,
         max(layout.most * (1.0 if content.photos else ROOMY) * shape.unit, 1.7 * SCALE["headline"][1] * shape.min_type),

@@ -1,4 +1,4 @@
-"""A logo made ready to stand on any ground: read from SVG or pixels, its own white box removed, its rim cut off."""
+"""Prepares a logo for any ground: read from SVG or pixels, its own white box removed, its margins cropped."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from adcreative.errors import ConfigError
 
 MAX_PX = 1024  # of the longer side
 MAX_SVG_BYTES = 2_000_000
-BOX_STEP = 0.06  # OKLab: how far the box's colour may be from its corners'
-BOX_SHARE = 0.9  # of the rim that has the corners' colour, for a box to be one
-LETTERS_SHARE = 0.5  # of the logo's frame: below, it is lettering, whose counters show the ground too; above, a solid badge
-MIN_MARK = 0.002  # of the picture that is left when the box is gone
+BOX_STEP = 0.06  # OKLab: maximum distance of the box's colour from the corners' colour
+BOX_SHARE = 0.9  # minimum share of the edge in the corners' colour for a box
+LETTERS_SHARE = 0.5  # of the logo's frame: less is lettering, whose counters show the ground too; more is a solid badge
+MIN_MARK = 0.002  # minimum remaining share of the picture without the box
 
 
 def read_logo(path: Path) -> Image.Image:
-    """Return a logo as RGBA, cut to what is drawn, without a box of its own.
+    """Return a logo as RGBA, cropped to its drawing, without a box of its own.
 
     Raises:
-        ConfigError: the file is missing, no picture, a broken SVG, or empty once its ground is gone.
+        ConfigError: the file is missing, no picture, a broken SVG, or empty without its ground.
     """
     try:
         logo = _draw_svg(path) if path.suffix.casefold() == ".svg" else _read_pixels(path)
@@ -52,7 +52,7 @@ def _read_pixels(path: Path) -> Image.Image:
 
 
 def _draw_svg(path: Path) -> Image.Image:
-    """Draw an SVG with Skia, which loads nothing that it refers to."""
+    """Draw an SVG with Skia, which loads no referenced files."""
     import skia
 
     content = path.read_bytes()
@@ -76,13 +76,13 @@ def _draw_svg(path: Path) -> Image.Image:
 
 
 def free_logo(logo: Image.Image, name: str = "the logo") -> Image.Image:
-    """Return an RGBA logo without the box of one colour that it stands in, cut to what is left.
+    """Return an RGBA logo without its single-coloured box, cropped to the rest.
 
     Raises:
-        ConfigError: nothing is left.
+        ConfigError: the rest is empty.
     """
     pixels = np.array(logo)
-    if (pixels[..., 3] >= 250).mean() > 0.98:  # opaque: it brings its ground with it
+    if (pixels[..., 3] >= 250).mean() > 0.98:  # opaque: the logo includes its ground
         pixels = _without_box(pixels)
     mark = pixels[..., 3] > 24
     if mark.mean() < MIN_MARK:
@@ -105,7 +105,7 @@ def _without_box(pixels: np.ndarray) -> np.ndarray:
     rows, columns = np.flatnonzero(~outside.all(axis=1)), np.flatnonzero(~outside.all(axis=0))
     frame = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     open_parts = is_ground > 0 if (is_ground == 0)[frame].mean() < LETTERS_SHARE else outside
-    # near the ground a pixel is as much ink as it is away from the ground, of what the ink beside it is away
+    # alpha near the ground: distance from the ground relative to the nearby ink's distance
     near = cv2.dilate(open_parts.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2) > 0
     full = cv2.dilate(away.astype(np.float32), np.ones((7, 7), np.uint8))
     alpha = np.where(near, np.clip(away / np.maximum(full, 2 * BOX_STEP), 0, 1), 1.0)

@@ -1,6 +1,6 @@
-"""What a composed ad looks like, in numbers: measured on its pixels and on where its words stand. Knows no rates.
+"""Measures of a composed ad's appearance, from its pixels and the positions of its words. Independent of rates.
 
-`design_score` orders ads where nothing is known of clicks; `likeness` says how alike two ads are to somebody who scrolls past.
+`design_score` ranks ads without click data; `likeness` is the similarity of two ads at a glance.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from adcreative.compose.recipe import Recipe
 from adcreative.compose.render import Composed
 from adcreative.compose.scene import Picture
 
-GRID = 12  # cells a side of what is compared of two pictures
-LEADS = ("headline", "offer", "price")  # roles that may be the largest of an ad
-# measure -> lowest, good from, good to, highest: 0 outside, 1 between the middle two
+GRID = 12  # cells per side for comparing two pictures
+LEADS = ("headline", "offer", "price")  # roles that may have the largest type
+# measure -> minimum, good from, good to, maximum: 0 outside, 1 between the middle two
 GOOD = {
     "lead_size": (0.03, 0.065, 0.15, 0.26),
     "text_share": (0.02, 0.08, 0.34, 0.6),
@@ -39,18 +39,18 @@ WEIGHTS = {
     "num_messages": 0.8,
     "thing_share": 1.6,
 }
-DROPPED = 0.12  # of the score, for a message that found no room
+DROPPED = 0.12  # deduction from the score for each message without room
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """A composed ad in numbers.
+    """Measures of a composed ad.
 
-    family: of its layout. lead_size: largest type, of the geometric mean of the sides. text_share: boxes of words, of the ad.
-    empty_share: ground on which nothing happens. off_middle: distance of the middle of what is drawn from the ad's, of its
-    diagonal. button_contrast: 1..21 of the button with what lies around it, 1 without one. num_facts: proofs, offer, price,
-    badge. num_messages: roles shown. num_dropped: messages without room. thing_share: what the photo shows, a face or the thing
-    that is sold, of the ad; 0 without a photo. grid: [GRID, GRID, 3] OKLab, for `likeness`.
+    family: of its layout. lead_size: largest type, relative to the geometric mean of the sides. text_share: area of the words'
+    boxes. empty_share: area of uniform ground. off_middle: distance of the drawing's centre from the ad's, relative to its
+    diagonal. button_contrast: 1..21 of the button with its surroundings, 1 without one. num_facts: proofs, offer, price, badge.
+    num_messages: roles shown. num_dropped: messages without room. thing_share: area of the photo's face or product; 0 without a
+    photo. grid: [GRID, GRID, 3] OKLab, for `likeness`.
     """
 
     family: str
@@ -67,7 +67,7 @@ class Measures:
     grid: np.ndarray
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is written into ad.json."""
+        """Return the measures for ad.json."""
         return {
             name: round(value, 4) if isinstance(value, float) else value for name, value in vars(self).items() if name != "grid"
         }
@@ -114,7 +114,7 @@ def _thing_share(composed: Composed) -> float:
 
 
 def _button_contrast(composed: Composed, image_u8: np.ndarray) -> float:
-    """Return the contrast of the plate under the button's words with the picture around the plate; 1 without a button."""
+    """Return the contrast of the button's plate with its surroundings; 1 without a button."""
     button = next((one for one in composed.placed if one.role == "button" and not one.dropped), None)
     if button is None:
         return 1.0
@@ -136,7 +136,7 @@ def _hex(colour: np.ndarray) -> str:
 
 
 def design_score(measures: Measures) -> float:
-    """Return how well an ad keeps the rules of a layout that is read at a glance, 0..1: no promise of clicks."""
+    """Return the compliance of an ad with rules for layouts read at a glance, 0..1; not a prediction of clicks."""
     total = sum(weight * _in_range(float(getattr(measures, name)), *GOOD[name]) for name, weight in WEIGHTS.items())
     return max(0.0, total / sum(WEIGHTS.values()) - DROPPED * measures.num_dropped)
 
@@ -153,12 +153,12 @@ def grid_of(image_u8: np.ndarray) -> np.ndarray:
 
 
 def picture_likeness(first: np.ndarray, second: np.ndarray) -> float:
-    """Return how alike two grids [GRID, GRID, 3] are, 0..1: 1 where every cell has one colour, 0 from 0.25 OKLab apart on."""
+    """Return the similarity of two grids [GRID, GRID, 3], 0..1: 1 for equal colours, 0 from a mean distance of 0.25 OKLab."""
     apart = float(np.linalg.norm(first - second, axis=2).mean())
     return max(0.0, 1.0 - apart / 0.25)
 
 
 def likeness(first: Measures, second: Measures) -> float:
-    """Return how alike two ads are, 0..1: the mean of their pictures' likeness and that of the lines that lead."""
+    """Return the similarity of two ads, 0..1: the mean for their pictures and their leading lines."""
     words = SequenceMatcher(None, first.lead.casefold(), second.lead.casefold(), autojunk=False).ratio()
     return 0.5 * picture_likeness(first.grid, second.grid) + 0.5 * words

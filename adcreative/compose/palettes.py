@@ -1,4 +1,4 @@
-"""Colours of an ad from what there is: colours that the brand names, its logo, its photos. Each pair of roles can be read."""
+"""Palettes of an ad from the brand's colours, its logo, and its photos. Each pair of roles is readable."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from adcreative.compose.colour import MIN_CONTRAST, contrast, from_oklch, ink_on
 from adcreative.compose.parts import Palette, Photo
 
 NUM_CLUSTERS = 7
-SAMPLE_PX = 72  # of the longer side, of what is clustered
+SAMPLE_PX = 72  # of the longer side, for clustering
 MIN_CHROMA = 0.05  # below, a colour is a grey
-MIN_SHARE = 0.015  # of the pixels, for a colour to be one of the picture's
-BUTTON_CONTRAST = 1.6  # of accent and ground, so that a button is seen as one
-NEUTRAL = "#2f5bea"  # an accent where neither brand nor pictures have a colour
+MIN_SHARE = 0.015  # minimum share of the pixels for a colour of the picture
+BUTTON_CONTRAST = 1.6  # minimum contrast of accent and ground, so that a button is visible
+NEUTRAL = "#2f5bea"  # the accent if neither brand nor pictures have a colour
 SAME_HUE = 0.35  # radians
 
 
 def main_colours(image: Image.Image, weight: np.ndarray | None = None) -> list[tuple[str, float]]:
-    """Return the colours of a picture as ("#rrggbb", share 0..1), those with most colour on most pixels first.
+    """Return the colours of a picture as ("#rrggbb", share 0..1), sorted by chroma and share.
 
     Args:
-        image: RGB, or RGBA of which transparent pixels do not count. weight: [H', W'] 0..1, how much each place counts.
+        image: RGB, or RGBA, whose transparent pixels are ignored. weight: [H', W'] 0..1, weight of each position.
     """
     small = image.convert("RGBA")
     small.thumbnail((SAMPLE_PX, SAMPLE_PX))
@@ -36,7 +36,7 @@ def main_colours(image: Image.Image, weight: np.ndarray | None = None) -> list[t
     if is_seen.sum() < NUM_CLUSTERS:
         return []
     lab, counts = to_oklab(pixels[is_seen][:, :3]), counts[is_seen]
-    spread = (lab * [1.0, 2.0, 2.0]).astype(np.float32)  # hues are told apart before lights and shadows of one are
+    spread = (lab * [1.0, 2.0, 2.0]).astype(np.float32)  # hues are separated before lights and shadows of one hue
     cv2.setRNGSeed(1)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1e-4)
     _, labels, _ = cv2.kmeans(spread, NUM_CLUSTERS, np.empty(0, np.int32), criteria, 2, cv2.KMEANS_PP_CENTERS)
@@ -52,7 +52,7 @@ def main_colours(image: Image.Image, weight: np.ndarray | None = None) -> list[t
 
 
 def find_accents(logo: Image.Image | None, photos: Sequence[Photo]) -> tuple[list[str], str]:
-    """Return colours that may be an ad's accent, the brand's first, and where they come from ("logo", "photo" or "")."""
+    """Return candidate accents of an ad, the brand's first, and their source ("logo", "photo" or "")."""
     for source, pictures in (("logo", [logo] if logo is not None else []), ("photo", [_thing(one) for one in photos])):
         colours: list[str] = []
         for picture in pictures:
@@ -74,11 +74,11 @@ def _hue_distance(first: float, second: float) -> float:
 
 
 def derive_palettes(colours: Sequence[str], *, are_given: bool) -> tuple[Palette, ...]:
-    """Return palettes around one to three colours: white, pastel, full colour, dark, each with contrast of at least 4.5:1.
+    """Return palettes around one to three colours: white, pastel, full colour, dark, each with a contrast of at least 4.5:1.
 
     Args:
-        colours: "#rrggbb", the leading one first; none gives a blue. are_given: the brand named them, so accents stay as they
-            are; else an accent is darkened until white letters can be read on it.
+        colours: "#rrggbb", the leading one first; none gives a blue. are_given: the brand's own colours, so accents are not
+            changed; else an accent is darkened until white letters are readable on it.
     """
     lead = colours[0] if colours else NEUTRAL
     second = next((one for one in colours[1:] if contrast(one, lead) >= BUTTON_CONTRAST), None)
@@ -99,7 +99,7 @@ def derive_palettes(colours: Sequence[str], *, are_given: bool) -> tuple[Palette
 
 
 def _palette(ground: str, accent: str, soft: str) -> Palette:
-    """Return a palette whose letters can be read, and whose button stands out from the ground."""
+    """Return a palette with readable letters, and a button that is visible on the ground."""
     if contrast(accent, ground) < BUTTON_CONTRAST:
         accent = legible(accent, ground, BUTTON_CONTRAST)
     ink = (

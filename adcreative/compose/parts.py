@@ -1,6 +1,6 @@
-"""What a composed ad is made of, already prepared: photos with what must not be cut, a logo, palettes, typefaces.
+"""The prepared parts of a composed ad: photos with areas that must not be cropped, a logo, palettes, typefaces.
 
-Records alone; who fills them is `assets` and `brief`, who sets them is `render`.
+Records only; `assets` and `brief` create them, `render` uses them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 from PIL import Image
 
 Found = TypeVar("Found")
-# What a message is in an ad, in the order in which it is read when nothing else leads.
+# The role of a message in an ad, in the reading order without a leading one.
 ROLES = ("headline", "subline", "offer", "price", "old_price", "proof", "badge", "button", "legal", "brand")
 
 
 class Box(NamedTuple):
-    """A rectangle, in fractions of a picture (0..1) or in px; x1 and y1 lie outside."""
+    """A rectangle, in fractions of a picture (0..1) or in px; x1 and y1 are exclusive."""
 
     x0: float
     y0: float
@@ -39,12 +39,12 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photograph to set.
+    """A photograph of an ad.
 
-    pixels: RGB. focus: what must not be cut, faces and the thing that is sold, as fractions of the picture, best first.
-    cutout: RGBA of the same size, None where its edge is poor. words_may_lie: whether words may lie on the photo.
-    quiet: [H', W'] saliency in 0..1, low where words disturb nothing; None when unknown. shows: what is seen, in words.
-    consent_id: records of those shown.
+    pixels: RGB. focus: areas that must not be cropped, faces and the product, as fractions of the picture, best first.
+    cutout: RGBA of the same size, None for a poor edge. words_may_lie: whether words may be set on the photo.
+    quiet: [H', W'] saliency in 0..1, low in quiet areas; None if unknown. shows: the content, in words.
+    consent_id: consent records of the people shown.
     """
 
     pixels: Image.Image
@@ -62,12 +62,12 @@ class Photo:
 
     @cached_property
     def cutout_u8(self) -> np.ndarray:
-        """The cut-out [H, W, 4], empty where there is none."""
+        """The cut-out [H, W, 4], empty without one."""
         return np.zeros((0, 0, 4), np.uint8) if self.cutout is None else np.asarray(self.cutout)
 
 
 def once_a_photo(find: Callable[[Photo], Found]) -> Callable[[Photo], Found]:
-    """Return a function that finds something in a photo once, and forgets it with the photo."""
+    """Return a cached version of a function of a photo; a result is dropped with its photo."""
     kept: WeakKeyDictionary[Photo, Found] = WeakKeyDictionary()
 
     @wraps(find)
@@ -81,7 +81,7 @@ def once_a_photo(find: Callable[[Photo], Found]) -> Callable[[Photo], Found]:
 
 @dataclass(frozen=True)
 class Palette:
-    """Colour roles as "#rrggbb". Contrast of ground with ink and of accent with on_accent is at least 4.5:1 (WCAG 2.2)."""
+    """Colour roles as "#rrggbb". Contrast of ground and ink, and of accent and on_accent, is at least 4.5:1 (WCAG 2.2)."""
 
     ground: str
     ink: str
@@ -92,7 +92,7 @@ class Palette:
 
 @dataclass(frozen=True)
 class Typefaces:
-    """Font files (TrueType or OpenType) for large lines and for the rest; the same file may serve both."""
+    """Font files (TrueType or OpenType) for large lines and for the rest, possibly the same file."""
 
     display: Path
     text: Path

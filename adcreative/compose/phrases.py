@@ -1,4 +1,4 @@
-"""Phrases of Japanese, Chinese and Thai, after which a line ends well (BudouX); its models lie in its wheel."""
+"""Splits Japanese, Chinese and Thai into phrases, the best line breaks (BudouX); the models are in its wheel."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _TRADITIONAL = ("zh-tw", "zh-hk", "zh-mo", "zh-hant")
 
 
 def split_phrases(text: str, language: str = "") -> list[str]:
-    """Return the phrases of a text without blanks, which together are the text; language: as in BCP 47, "" where unknown.
+    """Return the phrases of a text without spaces, whose concatenation is the text; language: as in BCP 47, "" if unknown.
 
-    The script decides: kana is Japanese, Thai letters are Thai; Han signs alone are Japanese where `language` says so.
+    The script decides: kana is Japanese, Thai letters are Thai; Han characters alone are Japanese if `language` says so.
     """
     if regex.search(r"\p{Thai}", text):
         kind = "th"

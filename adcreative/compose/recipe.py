@@ -1,4 +1,4 @@
-"""How one ad is composed, as plain data: with the same parts it renders the same bytes again."""
+"""The recipe of one ad as plain data: with the same parts it renders the same bytes again."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Density = Literal["airy", "normal", "full"]
 class Recipe:
     """One composed ad.
 
-    layout: name of a file of `layouts/`. texts: role (of ROLES) to words; several proofs stand in lines of their own. photo,
-    palette, typefaces: which of the parts, None for no photo. cutout: set the photo's cut-out where there is one. emphasis: the
-    role that leads. accent: "#rrggbb" in place of the palette's accent.
+    layout: name of a file in `layouts/`. texts: role (of ROLES) to words; several proofs are separate lines. photo, palette,
+    typefaces: index of the part, None for no photo. cutout: use the photo's cut-out if there is one. emphasis: the leading
+    role. accent: "#rrggbb" in place of the palette's accent.
     """
 
     layout: str
@@ -44,7 +44,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Recipe:
-        """Return the recipe that `to_json` wrote.
+        """Return the recipe written by `to_json`.
 
         Raises:
             ConfigError: a field is unknown or of the wrong kind.

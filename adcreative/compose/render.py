@@ -1,4 +1,4 @@
-"""One ad from a recipe, its parts and a shape: what is shown and what is dropped, colours, crops, and the scene to draw."""
+"""Renders one ad from a recipe, its parts and a shape: shown and dropped roles, colours, crops, and the scene to draw."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ MOST_CHARACTERS = {
     "legal": 320, "brand": 40,
 }  # fmt: skip
 SPACING = {"airy": 1.2, "normal": 1.0, "full": 0.82}
-WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: the headline that optional roles are dropped for
-STAND_INS = ("split", "inset_side", "minimal")  # layouts that take over in a shape in which another cuts the photo
-SMALL = ("box", "banner", "skyscraper")  # kinds of shapes that are read at a glance: the line that leads, brand and button
+WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: headline size below which optional roles are dropped
+STAND_INS = ("split", "inset_side", "minimal")  # substitutes for a layout that cuts the photo in a shape
+SMALL = ("box", "banner", "skyscraper")  # kinds of shapes read at a glance: only the leading line, brand and button
 BOLD = ("button", "badge", "brand", "old_price")
-MOST_VEILED = 0.55  # opacity of what lies between words and photo: beyond it is a slab
-BUSY_SHARE, MOST_BUSY = 10, 0.45  # per cent of the cells under a line that may be busier (0..1), as a chair's legs are
-LEAST_OFF = 0.15  # OKLab, between the outline of a cut-out and the ground that it stands on
-LEAST_FRAMED = 0.62  # of an inset box, that a photo takes which is shown whole in it
+MOST_VEILED = 0.55  # maximum opacity between words and photo: more looks like a slab
+BUSY_SHARE, MOST_BUSY = 10, 0.45  # per cent of the cells under a line that may exceed the limit (0..1), such as a chair's legs
+LEAST_OFF = 0.15  # OKLab: minimum distance of a cut-out's outline from its ground
+LEAST_FRAMED = 0.62  # minimum share of an inset box filled by a photo shown completely
 INSET_RADIUS = 2.0  # steps of the grid
-FOCUS_COVERED = 0.12  # share of it that all words together may cover
-MUTED_FROM = 11.0  # contrast of ink and ground from which a paler ink still reads well
-STEP = re.compile(r"\d+[.)]\s+")  # how a proof begins that is a step
-RAGGED, NARROWER = 0.42, (0.92, 0.84, 0.76, 0.68, 0.62)  # shortest line of a headline by its longest; sizes tried to mend it
-WHITE_READS_ON, DARK_READS_ON = 108.0, 172.0  # greys (0..255) on which white and dark words have 4.5:1, with something to spare
+FOCUS_COVERED = 0.12  # maximum share of the focus covered by all words together
+MUTED_FROM = 11.0  # minimum contrast of ink and ground for using a paler ink
+STEP = re.compile(r"\d+[.)]\s+")  # beginning of a numbered step
+RAGGED, NARROWER = 0.42, (0.92, 0.84, 0.76, 0.68, 0.62)  # minimum ratio of a headline's shortest to longest line; sizes tried
+WHITE_READS_ON, DARK_READS_ON = 108.0, 172.0  # greys (0..255) on which white and dark words have 4.5:1, with a margin
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A role as it stands in the ad: its words by lines, box and type size in px, colour; dropped: there was no room."""
+    """A role in the ad: its words by lines, box and type size in px, colour; dropped: without room."""
 
     role: str
     text: str
@@ -80,10 +80,10 @@ class Placed:
 
 @dataclass(frozen=True, eq=False)
 class Composed:
-    """A composed ad. focus: what of the photos must stay whole and free of words, px. problems: why it cannot run.
+    """A composed ad. focus: areas of the photos that must stay complete and free of words, px. problems: obstacles to delivery.
 
-    photos: numbers of the parts' photos that it shows. layout: in which it is laid out, another than the recipe's where that
-    one cuts the photo in this shape.
+    photos: indices of the parts' photos in the ad. layout: the layout used, a substitute if the recipe's cuts the photo in
+    this shape.
     """
 
     scene: Scene
@@ -95,7 +95,7 @@ class Composed:
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """The roles that found no room or no place in this layout."""
+        """The roles without room or place in this layout."""
         return tuple(each.role for each in self.placed if each.dropped)
 
     @cached_property
@@ -115,12 +115,12 @@ class Composed:
 
 
 def compose_ad(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = False) -> Composed:
-    """Return the ad of a recipe in a shape. What stands against running it is in `problems`; the same in gives the same out.
+    """Return the ad of a recipe in a shape, with obstacles in `problems`; deterministic.
 
-    strict: in its own layout only; else a layout that cuts or covers the photo in this shape gives way to another.
+    strict: only the recipe's layout; else a layout that cuts or covers the photo in this shape is substituted.
 
     Raises:
-        ConfigError: the layout does not exist, a part's number is beyond the parts, a colour or a font cannot be read.
+        ConfigError: the layout does not exist, a part's index is out of range, a colour or a font cannot be read.
     """
     layout = load_layout(recipe.layout)
     palette = sound(_nth(parts.palettes, recipe.palette, "palette"), recipe.accent)
@@ -168,13 +168,13 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = Fal
 
 
 def _instead(recipe: Recipe, parts: Parts, shape: Shape) -> Composed | None:
-    """Return the ad in the first layout that shows the photo whole in a shape; None if none does."""
+    """Return the ad in the first layout that shows the photo completely in a shape; None without one."""
     others = [replace(recipe, layout=name) for name in STAND_INS if name != recipe.layout]
     return next((ad for other in others if not (ad := compose_ad(other, parts, shape, strict=True)).problems), None)
 
 
 def _is_ragged(content: Content, placements: Sequence[Placement]) -> bool:
-    """Return whether the leading line is broken into lines of which one is much shorter than another."""
+    """Return whether the leading line is broken into lines of very different lengths."""
     for placement in placements:
         if placement.node.name == content.lead and placement.size:
             text = content.texts[content.lead][0]
@@ -191,7 +191,7 @@ def _nth(values: Sequence[Part], number: int, name: str) -> Part:
 
 
 def _photos(recipe: Recipe, parts: Parts) -> tuple[Photo, ...]:
-    """Return the recipe's photo and those that follow it."""
+    """Return the recipe's photo and the following ones."""
     if recipe.photo is None:
         return ()
     _nth(parts.photos, recipe.photo, "photo")
@@ -275,7 +275,7 @@ def _content(
 
 
 def _blank(shape: Shape, palette: Palette, texts: Mapping[str, str], problems: tuple[Problem, ...]) -> Composed:
-    """Return an ad that cannot be: its ground alone, and why."""
+    """Return an impossible ad: only its ground, with the problems."""
     placed = tuple(Placed(role, words, Box(0, 0, 0, 0), 0.0, "", True) for role, words in texts.items())
     return Composed(
         Scene(shape.width, shape.height, (Fill(Box(0, 0, shape.width, shape.height), palette.ground),)), placed, (), problems
@@ -283,7 +283,7 @@ def _blank(shape: Shape, palette: Palette, texts: Mapping[str, str], problems: t
 
 
 def _fitted(layout: Layout, content: Content, shape: Shape, recipe: Recipe) -> tuple[Content, float]:
-    """Return what is shown and the headline's size in px (0: no room): the fullest ad with a good headline."""
+    """Return the shown content and the headline's size in px (0: no room): the fullest ad with a good headline."""
     spacing, floor = SPACING[recipe.density], SCALE["headline"][1] * shape.min_type
     wish = max(1.25 * floor, WISH[recipe.density] * shape.unit)
     kept = {*layout.needs, recipe.emphasis, "headline", "brand", "legal"}
@@ -310,7 +310,7 @@ def _fitted(layout: Layout, content: Content, shape: Shape, recipe: Recipe) -> t
             content = replace(content, texts={**content.texts, "proof": proofs[:-1]})
             continue
         queue.remove(role)
-        out = {role, "old_price"} if role == "price" else {role}  # an old price says nothing alone
+        out = {role, "old_price"} if role == "price" else {role}  # an old price makes no sense alone
         content = replace(content, texts={name: text for name, text in content.texts.items() if name not in out})
         queue = [name for name in queue if name in content.texts]
     best = max(size for _, size in tries)
@@ -319,7 +319,7 @@ def _fitted(layout: Layout, content: Content, shape: Shape, recipe: Recipe) -> t
 
 @dataclass
 class _Painter:
-    """Turns placements into items to draw; mirrors everything for languages that are read from the right."""
+    """Converts placements to items to draw; mirrors everything for right-to-left languages."""
 
     arranger: Arranger
     placements: tuple[Placement, ...]
@@ -336,7 +336,7 @@ class _Painter:
         if self.photos and self._stands_free(self.photos[0]):
             self.photo_ground = self.palette.soft
         self.on_photo: dict[int, str] = {}
-        self.plate: tuple[Photo, Box, Box] | None = None  # photo that words lie on, its window and where it is drawn
+        self.plate: tuple[Photo, Box, Box] | None = None  # photo under words, its window and its drawn box
         self.is_veiled, self.disturbed = False, 0.0
 
     def paint(self) -> tuple[list[Item], list[Box], list[Problem]]:
@@ -376,7 +376,7 @@ class _Painter:
         return items, focus, problems
 
     def _disc_behind(self, box: Box) -> str:
-        """Return the colour role of the round ground behind a box, "" without one."""
+        """Return the colour role of the disc behind a box, "" without one."""
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         return next(
             (
@@ -405,7 +405,7 @@ class _Painter:
     # ---- photos
 
     def _stands_free(self, photo: Photo) -> bool:
-        """Return whether a thing that was photographed on plain ground is set without it."""
+        """Return whether an object photographed on plain ground is set without the ground."""
         return self.recipe.cutout and photo.cutout is not None and not photo.words_may_lie
 
     def _photo(self, node: Node, box: Box) -> tuple[list[Item], list[Box], float]:
@@ -427,13 +427,13 @@ class _Painter:
             return framed
         self.plate = (photo, cut.window, whole)
         seen = [
-            Box(*np.clip(f, 0, (whole.width, whole.height) * 2) + (whole.x0, whole.y0) * 2)  # what the crop leaves of it
+            Box(*np.clip(f, 0, (whole.width, whole.height) * 2) + (whole.x0, whole.y0) * 2)  # the part inside the crop
             for f in cut.focus
         ]
         return [Picture(whole, cut.pixels, self._radius(node, whole), node.name)], seen, cut.kept
 
     def _busyness(self, box: Box) -> float:
-        """Return how much there is of the photo under a box of words, 0..1."""
+        """Return the busyness of the photo under a box of words, 0..1."""
         if self.plate is None:
             return 0.0
         photo, window, whole = self.plate
@@ -441,12 +441,12 @@ class _Painter:
         return float(np.percentile(cells, 100 - BUSY_SHARE)) if cells.size else 0.0
 
     def _radius(self, node: Node, box: Box) -> float:
-        """Return the radius in px of a photo's corners: never none for one that stands in the ad's ground."""
+        """Return the radius in px of a photo's corners, which is positive for an inset photo."""
         return max(node.radius, INSET_RADIUS if self._is_inset(box) or node.fit == "contain" else 0.0) * self.shape.unit
 
     def _framed(self, photo: Photo, node: Node, box: Box) -> tuple[list[Item], list[Box], float] | None:
-        """Return the whole photo in an inset box, for a thing that no crop keeps; None where the box meets the ad's rim, or too
-        little of a box that should be full would be the photo."""
+        """Return the whole photo in an inset box, for an object that no crop keeps; None for a box at the ad's edge, or if the
+        photo would fill too little of a box to be filled."""
         if not self._is_inset(box):
             return None
         scale = min(box.width / photo.pixels.width, box.height / photo.pixels.height)
@@ -462,7 +462,7 @@ class _Painter:
         return box.x0 > 0 and box.y0 > 0 and box.x1 < self.shape.width and box.y1 < self.shape.height
 
     def _over(self, box: Box) -> list[Box]:
-        """Return the boxes of filled cards and words that lie over a photo's box."""
+        """Return the boxes of filled cards and words over a photo's box."""
         found = []
         for placement in self.placements:
             node, each = placement.node, self._mirrored(placement.box)
@@ -483,7 +483,7 @@ class _Painter:
         return [Picture(where, pixels, role=role)], [where], 1.0
 
     def _scrim(self, items: list[Item], placement: Placement) -> list[Item]:
-        """Return the lightest gradients that let words on a photo be read, dark or light: one for each group of words."""
+        """Return the lightest gradients, dark or light, that make words on a photo readable: one for each group of words."""
         groups = []
         for child in placement.node.children:
             inside = {node.name for node in child.walk()} & {*ROLES, "logo"}
@@ -505,7 +505,7 @@ class _Painter:
         return [self._gradient(box, each) for box, each in zip(groups, strengths, strict=True) if each > 0.02]
 
     def _greys(self, items: list[Item], box: Box) -> tuple[float, float]:
-        """Return the darkest and the lightest grey (0..255) of what lies behind a box, but for a half per cent."""
+        """Return the darkest and the lightest grey (0..255) behind a box, without half a per cent of outliers."""
         unit = self.shape.unit
         over = [item for item in items if isinstance(item, Picture)]
         plate, x, y = over[-1].pixels, over[-1].box.x0, over[-1].box.y0
@@ -518,7 +518,7 @@ class _Painter:
         return float(low), float(high)
 
     def _gradient(self, box: Box, strength: float) -> Scrim:
-        """Return a gradient that is even behind a box and fades out beyond it, along the longer way to the edge."""
+        """Return a gradient that is constant behind a box and fades out beyond it, along the longer way to the edge."""
         width, height, unit = self.shape.width, self.shape.height, self.shape.unit
         vertical = box.width > 0.62 * width or box.height < 0.6 * height
         near, far, size = (box.y0, box.y1, height) if vertical else (box.x0, box.x1, width)
@@ -537,7 +537,7 @@ class _Painter:
             steps = [*steps[:-2], (1.0, 1.0)]
         inside = [(min(1.0, max(0.0, at)), strength * share) for at, share in steps]
         stops = [each for number, each in enumerate(inside) if number == 0 or each[0] > inside[number - 1][0]]
-        low, high = stops[0][0], stops[-1][0]  # nothing is drawn where nothing is darkened
+        low, high = stops[0][0], stops[-1][0]  # no drawing outside the stops
         reach = Box(0, low * height, width, high * height) if vertical else Box(low * width, 0, high * width, height)
         return Scrim(reach, self.on_photo[0], tuple(((at - low) / (high - low), share) for at, share in stops), vertical)
 
@@ -569,7 +569,7 @@ class _Painter:
         return plain
 
     def _pill(self, placement: Placement) -> tuple[str, str]:
-        """Return ground and ink of a button or badge: the colour that it asks for or the next that stands out."""
+        """Return ground and ink of a button or badge: the requested colour or the next visible one."""
         behind = self._colour(self._behind(placement))
         wished = ground_colour(placement.node.fill, self.palette, self.photo_ground)
         fill = next(
@@ -671,7 +671,7 @@ class _Painter:
         return []
 
     def _pairs(self, placement: Placement, box: Box, ink: str, mark: str) -> list[Item]:
-        """Return two columns of facts that stand against each other, a thin rule between the rows."""
+        """Return two contrasting columns of facts, with a thin rule between the rows."""
         size, y = placement.size, box.y0
         items: list[Item] = []
         half = (box.width - size) / 2
@@ -698,7 +698,7 @@ class _Painter:
         return items
 
     def _logo(self, box: Box, placement: Placement) -> list[Item]:
-        """Return the logo; where it would drown in its ground, in one colour if it has but one, else on a plate."""
+        """Return the logo; if hardly visible on its ground, in one colour for a single-coloured logo, else on a plate."""
         logo = self.parts.logo
         assert logo is not None
         ground = self._colour(placement.ground)
@@ -745,7 +745,7 @@ class _Painter:
 
 @once_a_photo
 def _solid_box(photo: Photo) -> Box | None:
-    """Return the box of a photo's cut-out that holds all that is seen of it, px; None where nothing is."""
+    """Return the box of the visible part of a photo's cut-out, px; None without one."""
     alpha = photo.cutout_u8[..., 3] > 24
     rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1) if rows.size else None
@@ -753,7 +753,7 @@ def _solid_box(photo: Photo) -> Box | None:
 
 @once_a_photo
 def _outline_colours(photo: Photo) -> np.ndarray:
-    """Return OKLab [N, 3] of the pixels within the outline of a photo's cut-out, at 128 px."""
+    """Return OKLab [N, 3] of the pixels inside the outline of a photo's cut-out, at 128 px."""
     assert photo.cutout is not None
     small = np.asarray(photo.cutout.resize((128, 128), Image.Resampling.BILINEAR))
     solid = (small[..., 3] > 200).astype(np.uint8)
@@ -762,7 +762,7 @@ def _outline_colours(photo: Photo) -> np.ndarray:
 
 
 def stands_off(photo: Photo, ground: str) -> float:
-    """Return how far the outline of a photo's cut-out is from a ground's colour: the median in OKLab, 0..1."""
+    """Return the distance of a cut-out's outline from a ground's colour: the median in OKLab, 0..1."""
     colours = _outline_colours(photo)
     ground_lab = to_oklab(np.array(to_rgb(ground), np.float32))
     return float(np.median(np.linalg.norm(colours - ground_lab, axis=-1))) if len(colours) else 0.0
@@ -773,7 +773,7 @@ def _around(boxes: list[Box]) -> Box:
 
 
 def _quotation_mark(box: Box, colour: str, mirrored: bool) -> list[Item]:
-    """Return two commas, drawn, as no font of every script has them alike."""
+    """Return two drawn commas, since fonts of different scripts have different ones."""
     high = box.height
     items: list[Item] = []
     for number in range(2):

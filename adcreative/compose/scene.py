@@ -1,6 +1,6 @@
-"""What an ad is drawn from, as plain data in px, and its two drawings: pixels by Skia and an SVG with text as text.
+"""The drawing of an ad as plain data in px, with two outputs: pixels by Skia, and an SVG with text as text.
 
-Items lie in the order in which they are drawn. Each names the role it belongs to, so that a checker can draw an ad without one.
+Items are in drawing order. Each has a role, so that a check can draw an ad without one item.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from adcreative.compose.typesetting import Type, directed, is_right_to_left, lin
 
 @dataclass(frozen=True)
 class Fill:
-    """A rectangle with round corners; an ellipse where round. shadow: blur in px, 0 for none; outline: px, 0 fills."""
+    """A rectangle with round corners, or an ellipse. shadow: blur in px, 0 for none; outline: px, 0 fills."""
 
     box: Box
     colour: str
@@ -36,7 +36,7 @@ class Fill:
 
 @dataclass(frozen=True)
 class Scrim:
-    """A darkening or lightening of what lies behind words. stops: (place along the axis from 0 to 1, opacity)."""
+    """A darkening or lightening gradient behind words. stops: (position along the axis from 0 to 1, opacity)."""
 
     box: Box
     colour: str
@@ -47,7 +47,7 @@ class Scrim:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that fills its box: already cropped, of the size in px that it is drawn at."""
+    """A picture that fills its box: cropped, and in its drawn size in px."""
 
     box: Box
     pixels: Image.Image = field(repr=False)
@@ -67,7 +67,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Words:
-    """Lines of text: (text, x of the left end, y of the baseline). struck: with a line through, as old prices are."""
+    """Lines of text: (text, x of the left end, y of the baseline). struck: with a strikethrough, as for old prices."""
 
     lines: tuple[tuple[str, float, float], ...]
     size: float
@@ -90,7 +90,7 @@ class Scene:
     items: tuple[Item, ...]
 
     def draw(self, keep: Callable[[Item], bool] = lambda item: True) -> np.ndarray:
-        """Return the picture [H, W, 3] uint8 of the items that `keep` takes."""
+        """Return the picture [H, W, 3] uint8 of the items accepted by `keep`."""
         pixels = np.full((self.height, self.width, 4), 255, np.uint8)
         canvas = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType).getCanvas()
         for item in self.items:
@@ -108,12 +108,12 @@ class Scene:
 
 
 def draw_alpha(item: Item, cover_u8: np.ndarray) -> None:
-    """Draw one item into [H, W] uint8: how much of each pixel it covers, 0..255."""
+    """Draw the coverage of one item, 0..255, into [H, W] uint8."""
     _PAINTERS[type(item)](skia.Surface(cover_u8, colorType=skia.kAlpha_8_ColorType).getCanvas(), item)
 
 
 def argb(colour: str, opacity: float = 1.0) -> int:
-    """Return "#rrggbb" with an opacity as Skia's colour."""
+    """Return "#rrggbb" with an opacity as Skia colour."""
     return (round(255 * opacity) << 24) | int(colour[1:], 16)
 
 
@@ -256,9 +256,9 @@ _WRITERS: dict[type, Callable[..., str]] = {
 
 
 def encode(image: Image.Image, max_bytes: int | None = None, photographic: bool = True) -> tuple[bytes, str]:
-    """Return a picture as a file and its suffix: the best JPEG or PNG of at most max_bytes.
+    """Return a picture as encoded file and suffix: the best JPEG or PNG of at most max_bytes.
 
-    PNG for drawn pictures, or where it is light enough; else JPEG at the highest quality of 95 to 40 that fits.
+    PNG for drawings, or if small enough; else JPEG at the highest quality of 95 to 40 that fits.
     """
     if not photographic or max_bytes is not None:
         png = _file(image, "PNG", optimize=True)

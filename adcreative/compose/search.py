@@ -1,8 +1,8 @@
-"""Searches layouts, leading messages, facts, colours and crops for a set of ads, each worth a test of its own.
+"""Searches layouts, leading messages, facts, colours and crops for a set of ads, each worth a separate test.
 
-A candidate is a list of genes (`Genes`), scored on its final pixels in one shape: what is predicted for it, how far it is from
-what ran, how well it is laid out. Survivors by NSGA-II (Deb et al. 2002, from DEAP); all without faults dominate those with
-some. Delivered is the best of each concept, a message in a family of layouts; near-twins never together.
+A candidate is a list of genes (`Genes`), scored on its final pixels in one shape by predicted rate, distance from earlier
+ads, and design. Survivors are selected by NSGA-II (Deb et al. 2002, from DEAP); ads without faults dominate others. The
+result is the best ad of each concept, a message in a family of layouts, without near-twins.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from adcreative.features.lettering import CAP_SHARE, DrawnLines
 from adcreative.progress import Count, ShouldStop, never, uncounted
 
 POPULATION, GENERATIONS = 36, 3
-TWIN = 0.88  # likeness (0..1) from which two ads are near-twins
-SAME_PICTURE = 0.93  # likeness of pictures alone, whatever they say
-CROSSED, SPREAD = 0.9, 0.45  # chance that parents are crossed; how much a place among the delivered costs what is like others
+TWIN = 0.88  # minimum likeness (0..1) of near-twins
+SAME_PICTURE = 0.93  # minimum likeness of the pictures alone
+CROSSED, SPREAD = 0.9, 0.45  # probability of crossover; deduction for similarity to chosen ads
 DENSITIES: tuple[Density, ...] = ("normal", "airy", "full")
 MAX_PROOFS = 3
-PLURALS = "sn"  # letters that a noun may end with when there are several: apples, Schuhen
-FOUND_BEYOND_PX = 2.0  # that a finder's box reaches beyond a line on each side, on a picture of SCORED_PX
-SCORED_PX = 480  # of the longer side, of what is scored in the search: order as at full size, in a third of the time
+PLURALS = "sn"  # final letters of plural nouns: apples, Schuhen
+FOUND_BEYOND_PX = 2.0  # margin of a line finder's box on each side, on a picture of SCORED_PX
+SCORED_PX = 480  # of the longer side, for scores in the search: same ranking as at full size, in a third of the time
 
 
 class Score(Protocol):
-    """Predicts ads: their final pixels and words, and where their lines are drawn, where that is known, to lower bounds [N]."""
+    """Predicts ads: their final pixels and words, and the positions of their lines, if known, to lower bounds [N]."""
 
     def __call__(self, creatives: Sequence[Creative], lines: Sequence[DrawnLines] | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A composed ad with its score. predicted: lower bound, None without a model; novelty: 0..1, distance to what ran."""
+    """A composed ad with its score. predicted: lower bound, None without a model; novelty: 0..1, distance from earlier ads."""
 
     recipe: Recipe
     measures: Measures
@@ -59,17 +59,17 @@ class Candidate:
 
     @property
     def concept(self) -> tuple[str, str]:
-        """What the ad tests: the line that leads, in a family of layouts."""
+        """The tested concept: the leading line, in a family of layouts."""
         return self.measures.lead, self.measures.family
 
     @property
     def worth(self) -> float:
-        """By what ads of one concept are compared: what is predicted, else the design."""
+        """Criterion among ads of one concept: the prediction, else the design."""
         return self.design if self.predicted is None else self.predicted
 
 
 class Genes:
-    """The choices that make an ad of given parts and messages, as whole numbers; gene i is 0..sizes[i]-1."""
+    """Integer encoding of an ad's choices for given parts and messages; gene i is 0..sizes[i]-1."""
 
     def __init__(self, parts: Parts, messages: Mapping[str, tuple[str, ...]], shape: Shape, *, has_faces: bool = False) -> None:
         self.parts, self.messages, self.has_faces = parts, messages, has_faces
@@ -88,7 +88,7 @@ class Genes:
         )  # fmt: skip
 
     def _can(self, name: str, shape: Shape) -> bool:
-        """Return whether some ad of these parts has all that a layout needs, and shows a photo where there are photos."""
+        """Return whether some ad of these parts has everything that a layout needs, and shows a photo if there are any."""
         layout = load_layout(name)
         if "face" in layout.needs and not self.has_faces:
             return False
@@ -101,7 +101,7 @@ class Genes:
         return not any(getattr(one, "code", "") == "ad_missing_part" for one in problems)
 
     def decode(self, genes: Sequence[int]) -> Recipe:
-        """Return the ad that genes stand for; roles that the layout has no place for are left out."""
+        """Return the recipe of genes, without roles that have no place in the layout."""
         chosen = dict(zip(self.names, genes, strict=True))
         layout = load_layout(self.layouts[chosen["layout"]])
         lead = self.leads[chosen["lead"]] if self.leads else "headline"
@@ -110,12 +110,12 @@ class Genes:
         for place, role in enumerate(self.optional):
             if not chosen["shown"] >> place & 1 and role != lead and role not in layout.needs:
                 texts[role] = ""
-        if "proof" in layout.needs and "\n" not in texts["proof"]:  # a list of one is none
+        if "proof" in layout.needs and "\n" not in texts["proof"]:  # a single proof is no list
             texts["proof"] = "\n".join(self.messages.get("proof", ())[:MAX_PROOFS])
         if not texts.get("price"):
             texts["old_price"] = ""
         if lead != "offer" and _words(texts.get("offer", "")) <= _words(texts.get("headline", "")):
-            texts["offer"] = ""  # the headline says it
+            texts["offer"] = ""  # the headline already states the offer
         texts = {role: words for role, words in texts.items() if words and role in layout.takes}
         needs_photo = any(need in layout.needs for need in ("photo", "cutout")) or "photo" in layout.takes
         photo = self._suited(chosen["photo"], texts.get("headline", "")) if self.parts.photos and needs_photo else None
@@ -130,13 +130,13 @@ class Genes:
         )  # fmt: skip
 
     def _suited(self, photo: int, headline: str) -> int:
-        """Return the photo, or the one that shows what the headline names and this one does not."""
+        """Return the photo, or another one if only that one shows an object named in the headline."""
         words = [word[:-1] if word[-1] in PLURALS else word for word in re.findall(r"\w{4,}", headline.casefold())]
         named = [any(word in one.shows.casefold() for word in words) for one in self.parts.photos]
         return photo if named[photo] or not any(named) else named.index(True)
 
     def sample(self, number: int, rng: np.random.Generator) -> list[list[int]]:
-        """Return candidates that show each layout and each leading message about equally often."""
+        """Return candidates with each layout and each leading message about equally often."""
         drawn = [[int(rng.integers(size)) for size in self.sizes] for _ in range(number)]
         order, everything = rng.permutation(self.sizes[0]), 2 ** len(self.optional) - 1
         for place, genes in enumerate(drawn):
@@ -151,7 +151,7 @@ def _words(text: str) -> set[str]:
 
 @dataclass(eq=False)
 class _Individual:
-    """Genes with what DEAP sorts by."""
+    """Genes with their fitness for DEAP."""
 
     genes: list[int]
     fitness: base.Fitness = field(default_factory=lambda: _Fitness())
@@ -164,11 +164,11 @@ class _Fitness(base.Fitness):
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """A search over the ads of some parts and messages.
+    """A search over the ads of given parts and messages.
 
-    score: predicts ads from final pixels and words; None: by design alone. ran: grids (`measures.grid_of`) of ads that ran.
-    shape: in which candidates are looked at. has_faces: whether a photo shows somebody.
-    Faults here are those that the layouter tells; who delivers looks at pixels, too.
+    score: predicts ads from final pixels and words; None: by design alone. ran: grids (`measures.grid_of`) of earlier ads.
+    shape: the shape of the candidates. has_faces: whether a photo shows a face.
+    Only the layouter's faults are considered; the caller also checks pixels.
     """
 
     parts: Parts
@@ -181,7 +181,7 @@ class Search:
     generations: int = GENERATIONS
 
     def run(self, seed: int, *, tell: Count = uncounted, should_stop: ShouldStop = never) -> list[Candidate]:
-        """Return every ad without faults that was found, the best first by `Candidate.worth`."""
+        """Return all ads without faults, the best first by `Candidate.worth`."""
         rng = np.random.default_rng(seed)
         genes = Genes(self.parts, self.messages, self.shape, has_faces=self.has_faces)
         if not genes.layouts:
@@ -202,7 +202,7 @@ class Search:
         return sorted(distinct.values(), key=lambda one: -one.worth)
 
     def _score(self, genes: Genes, individuals: list[_Individual]) -> list[_Individual]:
-        """Compose, measure and score candidates; those with faults keep none."""
+        """Compose, measure and score candidates; faulty ones get no candidate."""
         recipes = [genes.decode(one.genes) for one in individuals]
         looked = list(iter_in_threads(self._look, recipes))
         clean = [(place, found) for place, found in enumerate(looked) if isinstance(found, _Looked)]
@@ -220,7 +220,7 @@ class Search:
         return individuals
 
     def _look(self, recipe: Recipe) -> _Looked | int:
-        """Compose an ad and return what is seen in it, or the number of its faults."""
+        """Compose an ad and return its measurements, or the number of its faults."""
         composed = compose_ad(recipe, self.parts, self.shape, strict=True)
         if composed.problems:
             return len(composed.problems)
@@ -232,7 +232,7 @@ class Search:
 
 @dataclass(frozen=True, eq=False)
 class _Looked:
-    """What is seen of a candidate without faults; without a model measures alone."""
+    """The measurements of a candidate without faults; only measures without a model."""
 
     measures: Measures
     creative: Creative = field(default_factory=Creative)
@@ -240,9 +240,9 @@ class _Looked:
 
 
 def drawn_lines(composed: Composed, longest_px: int) -> DrawnLines:
-    """Return the lines of a composed ad in a copy with `longest_px` on the longer side, as a finder of lines would box them.
+    """Return the lines of a composed ad in a copy with a longer side of `longest_px`, in the format of a line finder.
 
-    What a finder boxes beside them are large ornaments that it takes for letters.
+    A real line finder also returns large ornaments that it mistakes for letters.
     """
     scale = min(1.0, longest_px / max(composed.scene.width, composed.scene.height))
     beyond = np.array([-1.0, -1.0, 1.0, 1.0], np.float32) * FOUND_BEYOND_PX * longest_px / SCORED_PX
@@ -259,7 +259,7 @@ def drawn_lines(composed: Composed, longest_px: int) -> DrawnLines:
 
 
 def words_as_creative(recipe: Recipe, brand: str) -> Creative:
-    """Return the words of a composed ad in the fields that a model knows, without a picture."""
+    """Return the words of a composed ad in the fields of a model, without a picture."""
     texts = recipe.texts
     body = [texts[role].replace("\n", ". ") for role in ("subline", "offer", "price", "proof") if texts.get(role)]
     headline = texts.get("headline", "") or texts.get(recipe.emphasis, "")
@@ -267,9 +267,9 @@ def words_as_creative(recipe: Recipe, brand: str) -> Creative:
 
 
 def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: int | None = None) -> Creative:
-    """Return a composed ad as what is scored: its words by the fields that a model knows, and its final pixels.
+    """Return a composed ad as input of a model: its words by field, and its final pixels.
 
-    longest_px: smaller pixels, for a quicker score.
+    longest_px: smaller pixels, for a faster score.
     """
     image = composed.image
     if longest_px is not None:
@@ -281,7 +281,7 @@ def as_creative(recipe: Recipe, composed: Composed, parts: Parts, longest_px: in
 def _children(
     population: Sequence[_Individual], sizes: Sequence[int], number: int, rng: np.random.Generator
 ) -> Iterator[list[int]]:
-    """Yield genes of children: binary tournaments by domination, uniform crossover, one gene in ten drawn anew."""
+    """Yield genes of children: binary tournaments by dominance, uniform crossover, one gene in ten mutated."""
 
     def parent() -> list[int]:
         first, second = (population[int(rng.integers(len(population)))] for _ in range(2))
@@ -298,13 +298,13 @@ def _children(
 def choose(
     candidates: Sequence[Candidate], number: int, fits: Callable[[Candidate], bool] = lambda one: True
 ) -> list[Candidate]:
-    """Return at most `number` ads, each of a concept of its own as long as there are concepts; no two near-twins.
+    """Return at most `number` ads, of different concepts while there are any, without near-twins.
 
-    The best of all is first. Each further one is the best by worth less its likeness to those that are chosen, so that the set
-    spreads over messages, families, colours and photos.
+    The best ad is first. Each further ad maximizes its worth minus its likeness to the chosen ads, so that the set covers
+    messages, families, colours and photos.
 
     Args:
-        fits: whether an ad can be had in every shape that is asked for; takes a while, so it is asked as late as possible.
+        fits: whether an ad works in every requested shape; slow, so it is called as late as possible.
     """
     if not candidates:
         return []

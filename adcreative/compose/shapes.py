@@ -1,4 +1,4 @@
-"""The shapes ads are composed for: size in px, the part that no app covers, the smallest type that can be read, the weight.
+"""The shapes of composed ads: size in px, the area that no app covers, the minimum type size, the file size limit.
 
 Sources: Meta's safe zones of stories and reels (14 % at the top, 35 % at the foot, 6 % at the sides), the IAB's fixed sizes and
 Google's 150 kB for display pictures.
@@ -18,8 +18,8 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 class Shape:
     """A size to compose for.
 
-    kind: the class of layouts it takes (square, tall, story, wide, box, skyscraper, banner). safe: fractions of the picture
-    that words and the logo stay in. min_type: px, the least type size. max_bytes: weight of the file, None for no limit.
+    kind: the class of layouts (square, tall, story, wide, box, skyscraper, banner). safe: fractions of the picture
+    for words and the logo. min_type: minimum type size, px. max_bytes: maximum file size, None for no limit.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Shape:
     def unit(self) -> float:
         """One step of the grid of margins and gaps in px: 8 px in an ad of 1080 x 1080, never under 2.
 
-        It goes by the width, as ads are shown as wide as the screen.
+        The width counts most, since ads are shown as wide as the screen.
         """
         side = min(self.width, 2 * self.height)
         return max(2.0, 8 * (side * (self.width * self.height) ** 0.5 / 1080**2) ** 0.5)
@@ -61,10 +61,10 @@ SHAPES = {
 
 
 def shape_named(name: str) -> Shape:
-    """Return the shape of that name.
+    """Return the shape with a name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such shape.
     """
     if name not in SHAPES:
         raise ConfigError(f"there is no shape {name!r}; name some of {', '.join(SHAPES)}.")

@@ -1,4 +1,4 @@
-"""Parts of composed ads on disk: written once for all ads of a folder, read again to render the same bytes."""
+"""Storage of composed ads' parts: written once for all ads of a folder, and read to render the same bytes again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTS, FOLDER, FORMAT = "parts.json", "parts", 1
 
 
 def part_files(parts: Parts, folder: Path) -> list[Path]:
-    """Return every file that `write_parts` writes."""
+    """Return all files written by `write_parts`."""
     photos = [folder / f"photo-{number}{kind}.png" for number, photo in enumerate(parts.photos) for kind in _kinds(photo)]
     logo = [] if parts.logo is None else [folder / "logo.png"]
     return [folder / PARTS, *photos, *logo, *(folder / name for name in _font_names(parts).values())]
@@ -31,7 +31,7 @@ def _kinds(photo: Photo) -> list[str]:
 
 
 def _font_names(parts: Parts) -> dict[Path, str]:
-    """Return font file, and the bold cut beside it -> its name in the folder; others of one name get a number in front."""
+    """Return font file, also the bold weight next to it -> its name in the folder; duplicate names get a number in front."""
     named = dict.fromkeys(path for pair in parts.typefaces for path in (pair.display, pair.text))
     files = dict.fromkeys(one for path in named for one in (path, bold_cut(path)))
     names: dict[Path, str] = {}
@@ -42,7 +42,7 @@ def _font_names(parts: Parts) -> dict[Path, str]:
 
 
 def write_parts(parts: Parts, folder: Path, told: Mapping[str, Any]) -> Path:
-    """Write parts into a folder and return the path of parts.json. told: what else it says, such as the messages."""
+    """Write parts into a folder and return the path of parts.json. told: additional content, such as the messages."""
     make_private_dir(folder)
     fonts = _font_names(parts)
     for path, name in fonts.items():
@@ -72,16 +72,16 @@ def write_parts(parts: Parts, folder: Path, told: Mapping[str, Any]) -> Path:
 
 
 def write_picture(image: Image.Image, path: Path) -> None:
-    """Write a picture as a PNG that only its owner may read: it may show people."""
+    """Write a picture as a PNG readable only by its owner, since it may show people."""
     with open_atomically(path, is_durable=False, is_private=True) as file:
         image.save(file, "PNG", compress_level=1)
 
 
 def read_parts(path: Path) -> tuple[Parts, dict[str, Any]]:
-    """Read parts.json with its files; return the parts and all that it says.
+    """Read parts.json with its files; return the parts and the whole content.
 
     Raises:
-        ConfigError: it is none of ours, or a file of it is missing.
+        ConfigError: the file has another format, or one of its files is missing.
     """
     folder = path.parent
     try:

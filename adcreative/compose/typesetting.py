@@ -1,6 +1,6 @@
-"""Lines of text: where a text may be broken (Unicode and ICU by Skia), its balanced lines, how large they are.
+"""Lines of text: possible line breaks (Unicode and ICU by Skia), balanced lines, and their size.
 
-Widths and heights are in em of the type's size, so a text is measured once for all sizes. Knows no ads.
+Widths and heights are in em of the type's size, so that one measurement serves all sizes. Independent of ads.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import skia
 from adcreative.compose.fonts import Face, typeface
 from adcreative.compose.phrases import split_phrases
 
-MEASURED_AT = 100.0  # px, at which widths are measured
-SLACK = 1.012  # kerning across segments and rounding
+MEASURED_AT = 100.0  # px, size for measuring widths
+SLACK = 1.012  # factor for kerning across segments and rounding
 RIGHT_TO_LEFT = ("ar", "fa", "he", "iw", "ur", "ps", "yi", "dv", "ckb")
 TALL = r"[\p{Arabic}\p{Thai}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Lao}\p{Khmer}\p{Myanmar}]"  # marks above and below
 SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"  # scripts written without spaces
 OTHER_SCRIPTS = r"[^\p{Latin}\p{Greek}\p{Cyrillic}\p{Common}\p{Inherited}]|\p{Extended_Pictographic}"
 IDEOGRAPHS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
-NEVER_FIRST = r"[ーっゃゅょぁぃぅぇぉッャュョァィゥェォ々〜]"  # JIS X 4051: no line begins with these
-INSIDE = 0.25  # cost of a break inside a phrase: as of a line half as long as the others
-SHORT_WORD = 3  # letters; a line that ends with an article or preposition reads badly
+NEVER_FIRST = r"[ーっゃゅょぁぃぅぇぉッャュョァィゥェォ々〜]"  # JIS X 4051: characters that may not begin a line
+INSIDE = 0.25  # cost of a break inside a phrase: equal to a line half as long as the others
+SHORT_WORD = 3  # letters; a line should not end with an article or preposition
 
 
 @dataclass(frozen=True)
 class Type:
-    """How a text is set. faces: fonts, first choice first. tracking: em between letters. leading: em between lines."""
+    """The type of a text. faces: fonts, first choice first. tracking: em between letters. leading: em between lines."""
 
     faces: tuple[Face, ...]
     language: str = "en"
@@ -41,7 +41,7 @@ class Type:
 
 @dataclass(frozen=True)
 class Segment:
-    """What is never broken, its width in em, whether a space follows, and how badly a break after it reads (0: well)."""
+    """An unbreakable segment, its width in em, whether a space follows, and the cost of a break after it (0: good)."""
 
     text: str
     width: float
@@ -70,7 +70,7 @@ def _icu() -> skia.Unicode:
 
 
 def paragraph(kind: Type, runs: tuple[tuple[str, float], ...], colour: int = 0xFF000000) -> skia.textlayout.Paragraph:
-    """Return one line of text in runs of (text, size in px), laid out without a limit of width."""
+    """Return one line of text from runs of (text, size in px), laid out without a width limit."""
     builder = skia.textlayout.ParagraphBuilder.make(skia.textlayout.ParagraphStyle(), _collection(kind.faces), _icu())
     for text, size in runs:
         style = skia.textlayout.TextStyle()
@@ -89,7 +89,7 @@ def paragraph(kind: Type, runs: tuple[tuple[str, float], ...], colour: int = 0xF
 
 
 def directed(text: str, kind: Type) -> str:
-    """Return a line with its direction said, so that numbers and Latin names stand where the language puts them."""
+    """Return a line with explicit direction marks, so that numbers and Latin names are placed according to the language."""
     return f"\u202b{text}\u202c" if is_right_to_left(kind.language) else text
 
 
@@ -102,7 +102,7 @@ def line_width(text: str, kind: Type) -> float:
 
 
 def unbroken_width(text: str, kind: Type) -> float:
-    """Return the width in em of a box in which a text stands in one line; at least `line_width`, which kerns across words."""
+    """Return the width in em of a box that fits a text in one line; at least `line_width`, which kerns across words."""
     parts, space = segments(text, kind), line_width(" ", kind)
     return SLACK * max(
         line_width(text, kind), sum(part.width for part in parts) + space * sum(part.space for part in parts[:-1])
@@ -111,7 +111,7 @@ def unbroken_width(text: str, kind: Type) -> float:
 
 @lru_cache(maxsize=2048)
 def segments(text: str, kind: Type) -> tuple[Segment, ...]:
-    """Return a text's unbreakable segments: words, and in scripts without spaces what ICU's dictionary keeps together."""
+    """Return a text's unbreakable segments: words, and in scripts without spaces the units of ICU's dictionary."""
     found: list[Segment] = []
     for word in regex.split(r"[ \t\r\n\u200b]+", text.strip()):
         is_spaceless = bool(regex.search(SPACELESS, word))
@@ -124,7 +124,7 @@ def segments(text: str, kind: Type) -> tuple[Segment, ...]:
 
 
 def _pieces(word: str, kind: Type) -> list[str]:
-    """Return what ICU keeps together: a break is allowed where two letters set very large do not hold together."""
+    """Return ICU's units: a break is allowed if two adjacent letters at a very large size are separable."""
     cuts = [0]
     for at in range(1, len(word)):
         pair = word[at - 1 : at + 1]
@@ -137,7 +137,7 @@ def _pieces(word: str, kind: Type) -> list[str]:
 
 
 def _cost(piece: str, space: bool, is_phrase: bool) -> float:
-    """Return how badly a line ends after a piece, with a space or within a word; is_phrase: a phrase ends there."""
+    """Return the cost of a line end after a piece, with a space or within a word; is_phrase: a phrase ends there."""
     if regex.search(r"[.!?。！？،,;:、—–]$", piece):
         return -0.04
     if space:
@@ -147,7 +147,7 @@ def _cost(piece: str, space: bool, is_phrase: bool) -> float:
 
 @lru_cache(maxsize=65536)
 def num_lines(text: str, kind: Type, width: float) -> int:
-    """Return the least number of lines of at most `width` em; 0 where a word alone is wider."""
+    """Return the minimum number of lines of at most `width` em; 0 if a word is wider."""
     if text.strip() == "":
         return 0
     space, count, used = line_width(" ", kind), 1, 0.0
@@ -166,9 +166,9 @@ def num_lines(text: str, kind: Type, width: float) -> int:
 
 @lru_cache(maxsize=8192)
 def balanced_lines(text: str, kind: Type, width: float) -> tuple[str, ...]:
-    """Return the lines of a text, as few as fit in `width` em and as even as can be, without a last line of one short word.
+    """Return the lines of a text, as few as fit in `width` em and as even as possible, without a last line of one short word.
 
-    The least sum of squared differences from the mean line, plus the cost of each break, by dynamic programming.
+    Minimizes the sum of squared differences from the mean line, plus the cost of each break, by dynamic programming.
     """
     count = num_lines(text, kind, width)
     if count <= 1:
@@ -208,9 +208,9 @@ def balanced_lines(text: str, kind: Type, width: float) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
-    """Return how far a line reaches above and below its baseline in em.
+    """Return the extent of a line above and below its baseline in em.
 
-    Capitals and descenders of the font for Latin, Greek and Cyrillic, so that lines of one size align whatever their letters;
+    The font's capitals and descenders for Latin, Greek and Cyrillic, so that lines of one size align whatever their letters;
     the ink itself for scripts with marks.
     """
     if not regex.search(OTHER_SCRIPTS, text):
@@ -232,7 +232,7 @@ def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
 
 
 def leading_of(text: str, display: bool) -> float:
-    """Return em between baselines that a text's script needs."""
+    """Return the distance between baselines in em required by a text's script."""
     if regex.search(TALL, text):
         return 1.42 if display else 1.5
     if regex.search(IDEOGRAPHS, text):

@@ -105,10 +105,10 @@ def find_room(
 def ground_of(
     image_u8: np.ndarray, box: Box, size: float, tolerance: float = THRESHOLDS.tolerance, edge: float = THRESHOLDS.edge
 ) -> np.ndarray:
-    """Return a mask [h, w] of the ground that the box stands on: its colours, joined to it without an edge.
+    """Return the mask [h, w] of the ground under a box: pixels of its colours, connected to it without an edge.
 
     Args:
-        tolerance: distance of colours, 0..255, up to which a colour is the ground's. edge: step of light, 0..255, that ends it.
+        tolerance: maximum colour distance from the ground, 0..255. edge: step of light, 0..255, that ends the ground.
     """
     x0, y0, x1, y1 = box
     pad = max(4, round(THRESHOLDS.pad_share * size))
