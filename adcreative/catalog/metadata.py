@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adcreative.errors import CatalogError
 
-METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "metadata.xlsx")
+METADATA_NAMES = tuple(f"metadata.{kind}" for kind in ("csv", "jsonl", "parquet", "xlsx", "xls", "xlsb", "ods"))
 
 
 def find_metadata(folder: Path) -> list[Path]:

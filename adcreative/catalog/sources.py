@@ -135,6 +135,7 @@ SOURCES: Mapping[str, Callable[[Path, IsKnown, str], TableSource]] = {
     ".tsv": _open_csv,
     ".xlsx": _open_xlsx,
     ".xlsm": _open_xlsx,
+    ".xls": _open_csv,
     ".xlsb": _open_other_sheet,
     ".ods": _open_other_sheet,
     ".jsonl": _open_jsonl,

@@ -147,7 +147,7 @@ LEAST_TIERED = 6  # ads: two in each third
 
 def _say_warning(text: str) -> str:
     """Return a warning about the table without the table's name, since there is only one table."""
-    said = re.sub(r"^[^:]{1,200}\.(?:csv|tsv|txt|xlsx?|xlsm|parquet|json|zip): ", "", plain(text), flags=re.IGNORECASE)
+    said = re.sub(r"^[^:]{1,200}\.(?:csv|tsv|txt|xls[xmb]?|ods|parquet|json|zip): ", "", plain(text), flags=re.IGNORECASE)
     return said[:1].upper() + said[1:]
 
 
