@@ -1,1 +1,1 @@
-"""Metrics: click rates (ranking, calibration), lists, labels, lifetimes, off-policy estimates; the one bootstrap."""
+"""Metrics: click rates (ranking, calibration), lists, labels, lifetimes, off-policy estimates; and the bootstrap."""

@@ -1,4 +1,4 @@
-"""Metrics of clicks that are there or not, one row an impression: AUC, gAUC, log-loss. No torch."""
+"""Metrics of binary clicks, one row per impression: AUC, gAUC, log-loss. Does not import torch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from adcreative.errors import TrainingError
 
 
 def area_under_curve(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Return the chance that a clicked row scores above one that was not, ties counting half.
+    """Return the AUC: the probability that a clicked row scores above a row without a click, ties counting half.
 
     Args:
-        weights: [N] how often each row counts; all once when None.
+        weights: [N] weight of each row; None: 1 each.
     Raises:
-        TrainingError: only one class is there, so that nothing can be ranked.
+        TrainingError: the rows have only one class, so nothing can be ranked.
     """
     weights = np.ones(len(labels)) if weights is None else weights
     _, place = np.unique(scores, return_inverse=True)
@@ -25,9 +25,9 @@ def area_under_curve(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray
 
 
 def grouped_area_under_curve(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> float | None:
-    """Return gAUC: AUC within each user, weighted by that user's rows; None when no user has both classes.
+    """Return gAUC: AUC within each user, weighted by the user's rows; None if no user has both classes.
 
-    Users with one class only are left out.
+    Users with only one class are left out.
     Source:
         Zhou et al., Deep Interest Network, KDD 2018, eq. 7.
     """

@@ -1,4 +1,4 @@
-"""The one bootstrap: whole groups are drawn with replacement, since the rows of a user, test or brand share its luck."""
+"""Group bootstrap: whole groups are drawn with replacement, since the rows of a user, test or brand are correlated."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def draw_group_counts(num_groups: int, num_draws: int, *, rng: np.random.Generat
 
 
 def iter_group_counts(num_groups: int, num_draws: int, *, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield the rows of `draw_group_counts` one at a time, for groups of which memory does not hold num_draws times as many."""
+    """Yield the rows of `draw_group_counts` one at a time, for too many groups to hold all draws in memory."""
     for _ in range(num_draws):
         yield draw_group_counts(num_groups, 1, rng=rng)[0]
 
 
 def percentile_interval(draws: Sequence[float] | np.ndarray, level: float) -> tuple[float, float] | None:
-    """Return the central interval that holds `level` (0..1) of the drawn values; NaN is left out, None when nothing is left."""
+    """Return the central interval with `level` (0..1) of the draws; NaN is ignored, None if no draw is left."""
     values = np.asarray(draws, np.float64)
     values = values[~np.isnan(values)]
     if not len(values):

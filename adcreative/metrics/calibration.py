@@ -1,4 +1,4 @@
-"""Whether predicted rates mean what they say. No torch."""
+"""Calibration of predicted rates. Does not import torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from scipy.special import expit, logit
 
 NUM_BINS = 10
-MAX_VARIANCE = 1e6  # of a slope per deviation of x: beyond it nothing holds the slope but rounding
+MAX_VARIANCE = 1e6  # of a slope per standard deviation of x: above it only rounding determines the slope
 
 
 def equal_weight_bins(scores: np.ndarray, weights: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
-    """Return [N] the bin (0..num_bins - 1, by rising score) of each row, so that all bins hold about the same weight."""
+    """Return [N] the bin (0..num_bins - 1, by ascending score) of each row, with about equal weight per bin."""
     order = np.argsort(scores, kind="stable")
     reached = np.cumsum(weights[order]) - weights[order] / 2
     bins = np.empty(len(scores), np.int64)
@@ -33,7 +33,7 @@ def expected_calibration_error(
 
 
 def predicted_over_observed(predicted: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> float | None:
-    """Return predicted clicks / observed clicks: 1 is a right level, above 1 too high; None without a click."""
+    """Return predicted clicks / observed clicks: 1 is calibrated, above 1 too high; None without a click."""
     return float(impressions @ predicted / clicks.sum()) if clicks.sum() > 0 else None
 
 
@@ -41,9 +41,9 @@ def fit_log_odds(x: np.ndarray, shown: np.ndarray, clicked: np.ndarray) -> tuple
     """Fit clicked ~ Binomial(shown, expit(level + slope x)) by maximum likelihood.
 
     Args:
-        x, shown, clicked: [N], with two values of x or more, a click, and an impression without one.
+        x, shown, clicked: [N], with two or more values of x, a click, and an impression without a click.
     Returns:
-        level, slope and the slope's standard error; None where no finite slope is best, as when only the largest x has clicks.
+        level, slope and the slope's standard error; None without a finite optimum, as when only the largest x has clicks.
     """
     from scipy.optimize import root
 

@@ -1,8 +1,8 @@
-"""Impressions and clicks of every value of every column, and of pairs of columns, while rows are streamed. No torch.
+"""Stream the impressions and clicks of every value of every column, and of pairs of columns. Does not import torch.
 
-Values are known by a hash of their text, folded into 2^17 slots (2^15 for pairs): memory is bounded, whatever a column holds,
-and two values share a slot as often as chance has it. A missing value is a value. Numbers with fractions are cut at the
-quantiles of the first rows; whole numbers are values as they are.
+Values are identified by a hash of their text, folded into 2^17 slots (2^15 for pairs): memory is bounded for any column, and
+two values collide by chance. A missing value is a value. Fractional numbers are binned at the quantiles of the first rows;
+whole numbers are used as values.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIX = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass
 class ColumnCounts:
-    """What was counted of one column or pair: impressions and clicks by slot, rows with a value, rows in all."""
+    """Counts of one column or pair: impressions and clicks by slot, rows with a value, all rows."""
 
     bits: int = SLOT_BITS
     totals: np.ndarray = field(init=False)
@@ -42,7 +42,7 @@ class ColumnCounts:
 
     @property
     def cardinality(self) -> int:
-        """Number of values, by slots: too low where a column has more than a fraction of them."""
+        """Number of distinct values, by slots: too low for a column with many values."""
         return int((self.totals > 0).sum())
 
     @property
@@ -52,13 +52,13 @@ class ColumnCounts:
 
 
 class ColumnHasher:
-    """Turns a column of a table into hashes of its values; bins of numbers are fixed by the first table."""
+    """Maps a column of a table to hashes of its values; bins of numbers are fixed by the first table."""
 
     def __init__(self) -> None:
         self.edges: dict[str, np.ndarray] = {}
 
     def hashes(self, name: str, column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        """Return hashes [N] uint64 and whether there is a value [N]."""
+        """Return hashes [N] uint64 and a mask of present values [N]."""
         is_there = column.notna().to_numpy()
         if pd.api.types.is_float_dtype(column):
             values = column.to_numpy(np.float64)
@@ -80,14 +80,14 @@ class ColumnHasher:
 
 
 def pair_hashes(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Return hashes of the values of two columns together."""
+    """Return hashes of the value pairs of two columns."""
     mixed: np.ndarray = (one * MIX) ^ ((two + MIX) * np.uint64(0xC2B2AE3D27D4EB4F))
     return mixed
 
 
 def noise_columns(start: int, num: int, *, seed: int) -> dict[str, np.ndarray]:
-    """Return columns that say nothing, for rows start .. start + num: what a column with as many values scores by chance."""
-    rng = np.random.default_rng([seed, start, NOISE])  # no stream that data may have been drawn from
+    """Return noise columns for rows start .. start + num: the score of a column with as many values by chance."""
+    rng = np.random.default_rng([seed, start, NOISE])  # a random stream unlikely to be used by the data
     columns = {"constant": np.zeros(num, np.uint64)}
     for size in (2, 100, 2_000, 10_000):
         columns[f"noise of {size:,} values"] = rng.integers(0, size, num).astype(np.uint64)

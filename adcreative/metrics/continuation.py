@@ -1,8 +1,8 @@
-"""Metrics of lists that continue a set (playlists, asset sets), each under its exact name, since published sources disagree.
+"""Metrics of set continuation (playlists, asset sets), each under its exact name, since published sources disagree.
 
-The RecSys Challenge 2018 is scored in three ways in public: by Spotify's Python file, by its rules page, and by the winner's
-code. R-precision has the variants "track", "paper" and "winner", NDCG "code" and "rules". A figure without the name of its
-variant means nothing. Items are any hashable values; lists are best first. No torch.
+The RecSys Challenge 2018 has three public scorers: Spotify's Python file, its rules page, and the winner's code. R-precision
+has the variants "track", "paper" and "winner", NDCG "code" and "rules". A figure is meaningless without the name of its
+variant. Items are any hashable values; lists are best first. Does not import torch.
 
 Source: Chen, Lamere, Schedl & Zamani 2018 (challenge); Zamani, Schedl, Lamere & Chen 2019, section 3.2.
 """
@@ -18,13 +18,13 @@ from adcreative.errors import ConfigError
 
 RPrecision = Literal["track", "paper", "winner"]
 Ndcg = Literal["code", "rules"]
-LIST_LENGTH = 500  # what a list is cut to before it is scored
+LIST_LENGTH = 500  # length to which a list is cut before scoring
 PER_PAGE = 10
 ARTIST_CREDIT = 0.25
 
 
 def cut_list(predicted: Sequence[Hashable]) -> list[Hashable]:
-    """Return the first LIST_LENGTH entries without repeats: cut first, then repeats dropped, as the challenge does."""
+    """Return the first LIST_LENGTH entries without duplicates: cut first, then deduplicated, as in the challenge."""
     return list(dict.fromkeys(predicted[:LIST_LENGTH]))
 
 
@@ -44,7 +44,7 @@ def r_precision(
     Args:
         owner_of: item -> its artist or brand; needed by "paper" and "winner".
     Raises:
-        ConfigError: nothing was held out, an unknown variant, or `owner_of` is missing.
+        ConfigError: no held-out items, an unknown variant, or a missing `owner_of`.
     """
     wanted = set(held_out)
     if not wanted:
@@ -71,10 +71,10 @@ def list_ndcg(predicted: Sequence[Hashable], held_out: Collection[Hashable], *, 
         code    DCG = sum rel_i / log2(i + 1); ideal: min(|G|, 500) hits at the top
         rules   DCG = rel_1 + sum_{i >= 2} rel_i / log2(i); ideal: as many hits as the list has, at the top; 0 without a hit
 
-    "rules" gives 1 to a list whose only hit stands first, so it must not be compared with "code".
+    "rules" gives 1 to a list whose only hit is first, so it must not be compared with "code".
 
     Raises:
-        ConfigError: nothing was held out, or an unknown variant.
+        ConfigError: no held-out items, or an unknown variant.
     """
     wanted = set(held_out)
     if not wanted:
@@ -92,7 +92,7 @@ def list_ndcg(predicted: Sequence[Hashable], held_out: Collection[Hashable], *, 
 
 
 def first_hit_clicks(predicted: Sequence[Hashable], held_out: Collection[Hashable]) -> int:
-    """Return how often a page of ten must be turned until a held-out item shows; 51 when the 500 hold none, or are missing."""
+    """Return the number of page turns (pages of ten) to the first held-out item; 51 if the 500 entries have none."""
     wanted = set(held_out)
     for place, item in enumerate(cut_list(predicted)):
         if item in wanted:

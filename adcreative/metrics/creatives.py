@@ -1,8 +1,8 @@
-"""How good predicted click rates are, on creatives with results. No torch.
+"""Metrics of predicted click rates on creatives with results. Does not import torch.
 
-Within a test: do predictions order the arms as the clicks did. Across creatives: rank correlation, NDCG@10, log-loss per
-impression, calibration error. Arms of one test that share their headline and have no picture are the same words shown
-twice: they are pooled (counts summed, predictions averaged by impressions), since nothing could tell them apart.
+Within a test: agreement of the predicted order of arms with the clicks. Across creatives: rank correlation, NDCG@10, log-loss
+per impression, calibration error. Arms of one test with the same headline and no picture are the same words shown twice: they
+are pooled (counts summed, predictions averaged by impressions), since they are indistinguishable.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Arms:
-    """Pooled creatives: counts and predicted rate [N] float64, and the group [N] int64 that a bootstrap draws."""
+    """Pooled creatives: counts and predicted rate [N] float64, and the bootstrap group [N] int64."""
 
     impressions: np.ndarray
     clicks: np.ndarray
@@ -37,7 +37,7 @@ class Arms:
 
 
 def evaluate_predictions(creatives: Sequence[Creative], ctr: np.ndarray) -> dict[str, Any]:
-    """Measure predicted rates against results; creatives without results are left out.
+    """Compute metrics of predicted rates; creatives without results are left out.
 
     Args:
         ctr: [N] predicted probabilities, one per creative.
@@ -45,9 +45,9 @@ def evaluate_predictions(creatives: Sequence[Creative], ctr: np.ndarray) -> dict
         n (creatives or pooled arms), pairwise_accuracy and pairwise_accuracy_significant (pairs within a test; a predicted
         tie counts half, an observed tie not at all; significant: two-proportion |z| > 1.96), spearman, ndcg_at_10 (one
         list, gain = observed rate), log_loss (nats per impression), brier (mean squared error per impression), ece (0..1,
-        ten bins of equal impressions). None where nothing could be measured.
+        ten bins of equal impressions). None for metrics that cannot be computed.
     Raises:
-        FeatureError: lengths differ, or a prediction is no probability.
+        FeatureError: lengths differ, or a prediction is not a probability.
     """
     return _measure(pool_arms(creatives, ctr))
 
@@ -57,7 +57,7 @@ def bootstrap_metrics(
 ) -> dict[str, tuple[float, float] | None]:
     """Return a 90 % interval per metric by drawing whole groups (test, else brand, else creative) with replacement.
 
-    With fewer than two groups nothing is known about how much another draw would differ: every interval is None.
+    With fewer than two groups the sampling variance is unknown: every interval is None.
     """
     arms = pool_arms(creatives, ctr)
     groups, place = np.unique(arms.group, return_inverse=True)
@@ -70,7 +70,7 @@ def bootstrap_metrics(
         chosen = np.repeat(np.arange(len(groups)), counts)
         rows = np.concatenate([members[group] for group in chosen])
         copies = np.repeat(np.arange(len(chosen)), [len(members[group]) for group in chosen])
-        tests = np.where(arms.test[rows] < 0, -1, copies)  # a group drawn twice is two tests
+        tests = np.where(arms.test[rows] < 0, -1, copies)  # a group drawn twice counts as two tests
         drawn = Arms(arms.impressions[rows], arms.clicks[rows], arms.ctr[rows], tests, arms.group[rows])
         for name, value in _measure(drawn).items():
             if name != "n" and value is not None:
@@ -79,7 +79,7 @@ def bootstrap_metrics(
 
 
 def pool_arms(creatives: Sequence[Creative], ctr: np.ndarray) -> Arms:
-    """Pool wordings that cannot be told apart; number tests (-1: none) and groups. Raises as `evaluate_predictions`."""
+    """Pool indistinguishable arms; number tests (-1: none) and groups. Raises as `evaluate_predictions`."""
     predicted = np.asarray(ctr, np.float64)
     if predicted.shape != (len(creatives),):
         raise FeatureError(f"{len(creatives)} creatives came with predictions of shape {list(predicted.shape)}")
@@ -105,7 +105,7 @@ def pool_arms(creatives: Sequence[Creative], ctr: np.ndarray) -> Arms:
 
 
 def list_pairs(arms: Arms) -> tuple[np.ndarray, np.ndarray]:
-    """Return all pairs of arms within a test whose observed rates differ, as two arrays of row numbers."""
+    """Return all pairs of arms within a test with different observed rates, as two arrays of row numbers."""
     first, second = [], []
     order = np.argsort(arms.test, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(arms.test[order])) + 1):
@@ -121,7 +121,7 @@ def list_pairs(arms: Arms) -> tuple[np.ndarray, np.ndarray]:
 
 
 def two_proportion_z(clicks_a: Any, impressions_a: Any, clicks_b: Any, impressions_b: Any) -> Any:
-    """Return the pooled two-proportion z statistic; 0 where neither or all were clicked."""
+    """Return the pooled two-proportion z statistic; 0 if no or all impressions were clicked."""
     pooled = (clicks_a + clicks_b) / (impressions_a + impressions_b)
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / impressions_a + 1 / impressions_b))
     difference = clicks_a / impressions_a - clicks_b / impressions_b

@@ -1,4 +1,4 @@
-"""All figures of a model on rows of a log: AUC with an interval over users, gAUC, log-loss, calibration. No torch."""
+"""All metrics of a model on rows of a log: AUC with an interval over users, gAUC, log-loss, calibration. No torch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def measure_impressions(
     """Return auc with its 95 % interval (auc_low, auc_high), gauc, log_loss, ece and predicted_over_observed.
 
     Args:
-        users: [N] whose row it is; the bootstrap draws whole users. One negative number for all: rows stand for themselves, and
-            there is no gAUC.
+        users: [N] user of each row; the bootstrap draws whole users. One negative number for all: each row is its own group,
+            and there is no gAUC.
     Raises:
         TrainingError: the rows have one class only.
     """

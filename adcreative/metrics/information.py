@@ -1,16 +1,16 @@
-"""How much a column says about a click, corrected for how many values it has. No torch.
+"""Mutual information of a column and clicks, corrected for the number of values. Does not import torch.
 
     MI = sum_{v,c} p(v,c) ln( p(v,c) / p(v) p(c) )          natural log; grows with the number of values, also for noise
-    score = MI - mean of MI over draws in which column and click have nothing to do with each other
+    score = MI - mean of MI over draws in which column and click are independent
 
-The draws keep both margins: with one row an impression, clicks are dealt to values without replacement, which is what shuffling
-all rows does, but needs counts only, so that rows may be streamed in any order. Where a row stands for many impressions (an
-ad), rows are shuffled as wholes, since the impressions of an ad share its luck.
+The draws keep both margins: with one row per impression, clicks are dealt to values without replacement, which is equivalent to
+shuffling all rows, but needs counts only, so that rows may be streamed in any order. If a row stands for many impressions (an
+ad), whole rows are shuffled, since the impressions of an ad are correlated.
 
-The score that OutRank publishes shifts rows instead: H(F shifted | L) - H(F | L), a class by as many rows as it has.
-On rows that are sorted by class it is exactly 0 for every column; it is here to compare with.
+OutRank's published score shifts rows instead: H(F shifted | L) - H(F | L), a class by its number of rows.
+On rows sorted by class this score is exactly 0 for every column; it is included for comparison.
 Source:
-    Skrlj & Mramor, OutRank, RecSys 2023, for the idea and the shift. The null by margins is ours.
+    Skrlj & Mramor, OutRank, RecSys 2023, for the idea and the shift. The null distribution by margins is ours.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ import numpy as np
 from scipy import sparse
 
 NUM_DRAWS = 20
-MAX_DRAWN = 400_000  # numbers drawn for a column; those of many values have null draws enough in few
+MAX_DRAWN = 400_000  # random numbers per column; columns with many values need few null draws
 SHIFT_ROWS = 2**14
-SURE = 3.0  # deviations of the draws by which a pair must gain more than by chance
+SURE = 3.0  # standard deviations of the draws by which a pair's gain must exceed chance
 MAX_PAIR_ROWS = 200_000
 
 
 @dataclass(frozen=True)
 class Score:
-    """information: as counted. null: mean over draws. deviation: of the draws. value = information - null."""
+    """information: as counted. null, deviation: mean and standard deviation of the draws. value = information - null."""
 
     information: float
     null: float
@@ -46,13 +46,13 @@ def information_of_counts(totals: np.ndarray, clicks: np.ndarray) -> float:
     """Return the mutual information of a column and clicks, in nats.
 
     Args:
-        totals, clicks: of each value, [V]; clicks <= totals.
+        totals, clicks: [V] of each value; clicks <= totals.
     """
     return float(_information(totals[None].astype(np.float64), clicks[None].astype(np.float64))[0])
 
 
 def _information(totals: np.ndarray, clicks: np.ndarray) -> np.ndarray:
-    """Return [D] for [D, V] each."""
+    """Return [D] the mutual information for [D, V] totals and clicks."""
     number = totals.sum(axis=1, keepdims=True)
     rate = clicks.sum(axis=1, keepdims=True) / np.maximum(number, 1)
     entropy = _entropy(rate)[:, 0]
@@ -62,7 +62,7 @@ def _information(totals: np.ndarray, clicks: np.ndarray) -> np.ndarray:
 
 
 def _entropy(rate: np.ndarray) -> np.ndarray:
-    """Return the entropy of a click at each rate, in nats; 0 at 0 and 1."""
+    """Return the entropy of a click at each rate, in nats; 0 at rates 0 and 1."""
     inside = (rate > 0) & (rate < 1)
     safe = np.where(inside, rate, 0.5)
     found: np.ndarray = np.where(inside, -safe * np.log(safe) - (1 - safe) * np.log1p(-safe), 0.0)
@@ -83,7 +83,7 @@ def score_by_margins(totals: np.ndarray, clicks: np.ndarray, *, rng: np.random.G
 
 
 def score_by_rows(codes: np.ndarray, totals: np.ndarray, clicks: np.ndarray, *, rng: np.random.Generator) -> Score:
-    """Score a column whose rows each stand for many impressions; rows are shuffled as wholes.
+    """Score a column whose rows each stand for many impressions; whole rows are shuffled.
 
     Args:
         codes: value of each row [N], from 0. totals, clicks: of each row [N].
@@ -98,10 +98,10 @@ def score_by_rows(codes: np.ndarray, totals: np.ndarray, clicks: np.ndarray, *, 
 
 
 def shift_score(codes: np.ndarray, labels: np.ndarray) -> float:
-    """Return OutRank's published score of a column: rows in the order given, one batch.
+    """Return OutRank's published score of a column: rows in the given order, one batch.
 
     Args:
-        codes, labels: [N] int64, from 0. A label with one row is left out.
+        codes, labels: [N] int64, from 0. A label with only one row is left out.
     """
     total, number = 0.0, len(codes)
     for label in np.unique(labels):
@@ -114,7 +114,7 @@ def shift_score(codes: np.ndarray, labels: np.ndarray) -> float:
 
 
 def shift_score_in_batches(codes: np.ndarray, labels: np.ndarray) -> float:
-    """Return the median of `shift_score` over batches of rows, as published; a short last batch counts like the others."""
+    """Return the median of `shift_score` over batches of rows, as published; a short last batch has full weight."""
     starts = range(0, len(codes), SHIFT_ROWS)
     return float(np.median([shift_score(codes[at : at + SHIFT_ROWS], labels[at : at + SHIFT_ROWS]) for at in starts]))
 
@@ -126,9 +126,9 @@ def _entropy_of(codes: np.ndarray) -> float:
 
 
 def pair_information(one: np.ndarray, two: np.ndarray) -> float:
-    """Return the mutual information of two columns of codes [N], in nats, less what as many values share by chance.
+    """Return the mutual information of two columns of codes [N], in nats, less the expected information by chance.
 
-    The correction is Miller's: (V_1 - 1)(V_2 - 1) / 2N, of the values that are there; at least 0.
+    The correction is Miller's: (V_1 - 1)(V_2 - 1) / 2N, with the occurring values; at least 0.
     """
     first, a = np.unique(one, return_inverse=True)
     second, b = np.unique(two, return_inverse=True)
@@ -138,14 +138,14 @@ def pair_information(one: np.ndarray, two: np.ndarray) -> float:
 
 
 def find_noise_pairs(ids: np.ndarray, labels: np.ndarray, *, rng: np.random.Generator) -> list[bool]:
-    """Return, for each pair of columns as `itertools.combinations` lists them, whether its values say no more than by chance.
+    """Return, for each pair of columns in the order of `itertools.combinations`, whether the pair adds no more than chance.
 
-    A pair's gain is the log-likelihood that a step for each of its values wins over a logistic model of all columns by
-    themselves (score test with a ridge of 1). It counts where it is SURE deviations above the gains of the same values dealt
+    A pair's gain is the gain in log-likelihood of one step for each of its values over a logistic model of all single columns
+    (score test with a ridge of 1). A gain counts if it is SURE standard deviations above the gains of the same values assigned
     to other rows.
 
     Args:
-        ids: codes [N, F]. labels: clicks [N], 0 or 1. Of more than MAX_PAIR_ROWS rows so many are drawn.
+        ids: codes [N, F]. labels: clicks [N], 0 or 1. Above MAX_PAIR_ROWS rows, a random sample is used.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import OneHotEncoder
@@ -168,11 +168,11 @@ def find_noise_pairs(ids: np.ndarray, labels: np.ndarray, *, rng: np.random.Gene
 
 
 def order_without_redundancy(relevance: Sequence[float], redundancy: np.ndarray, joint: np.ndarray) -> list[int]:
-    """Return columns in the order of the greedy 3MR: relevance - median redundancy + median joint relation with those chosen.
+    """Return columns in the order of the greedy 3MR: relevance - median redundancy + median joint relation to the selected.
 
     Args:
-        relevance: score of each column [F]. redundancy [F, F]: information of two columns about each other. joint [F, F]: what
-            the pair says about the click beyond the better of the two.
+        relevance: score of each column [F]. redundancy [F, F]: mutual information of two columns. joint [F, F]: the pair's
+            information about the click beyond the better column.
     """
     left, chosen = list(range(len(relevance))), list[int]()
     while left:

@@ -1,4 +1,4 @@
-"""Metrics of labels chosen among very many (extreme classification): P@k, PSP@k with propensities, recall. No torch.
+"""Metrics of extreme classification (very many labels): P@k, PSP@k with propensities, recall. Does not import torch.
 
 Source: Jain, Prabhu & Varma, KDD 2016 (propensity model, eq. 4; PSP@k); Dahiya et al., NGAME, WSDM 2023, section 5.
 """
@@ -14,12 +14,12 @@ A, B = 0.55, 1.5  # of the propensity curve, for data sets other than Wikipedia'
 
 
 def inverse_propensities(train_counts: np.ndarray, num_points: int) -> np.ndarray:
-    """Return [L] weights of labels: 1 over the chance that a relevant label was noted at all.
+    """Return [L] weights of labels: 1 over the probability that a relevant label was recorded.
 
         w_l = 1 + C (N_l + B)^-A,   C = (ln N - 1) (B + 1)^A                                eq. 4
 
     Args:
-        train_counts: [L] points of the TRAINING set that have the label; test counts would leak.
+        train_counts: [L] number of points of the TRAINING set with the label; test counts would leak.
         num_points: N of the training set.
     """
     scale = (np.log(max(num_points, 3)) - 1) * (B + 1) ** A
@@ -31,13 +31,13 @@ def precision_at(predicted: np.ndarray, truth: csr_matrix, k: int) -> float:
     """Return P@k, 0..1: relevant labels among the first k, over k, mean over points.
 
     Args:
-        predicted: [N, K] label numbers, best first, no repeats in a row; -1 fills rows that have fewer. truth: [N, L] 0 or 1.
+        predicted: [N, K] label numbers, best first, unique in a row; -1 fills short rows. truth: [N, L] 0 or 1.
     """
     return float(_hits(predicted, truth, k).sum() / (k * truth.shape[0]))
 
 
 def propensity_scored_precision(predicted: np.ndarray, truth: csr_matrix, weights: np.ndarray, k: int) -> float:
-    """Return PSP@k over the whole test set: the weights of the hits over those of the best lists that could be made.
+    """Return PSP@k over the whole test set: the weights of the hits over the weights of the best possible lists.
 
     Args:
         weights: [L] from `inverse_propensities` of the training set.

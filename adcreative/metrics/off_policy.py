@@ -1,17 +1,17 @@
-"""Off-policy estimates: what another way of choosing would have earned, from a log with the chances of what was shown.
+"""Off-policy estimates: the reward another policy would have earned, from a log with propensities.
 
-    w    = pi(a | x) / pi_0(a | x)                      how much likelier the new policy shows what was shown
+    w    = pi(a | x) / pi_0(a | x)                      importance weight of the logged action
     IPS  = mean(w r)            SNIPS = sum(w r) / sum(w)
     DR   = mean(q(x, pi) + w (r - q(x, a)))             q: a model of the reward; right when q or pi_0 is
-    ESS  = (sum w)^2 / sum w^2                          how many rows the estimate is worth
+    ESS  = (sum w)^2 / sum w^2                          effective number of rows
 
-For slates of S places with weight w_s and reward r_s each place:
+For slates of S positions with weight w_s and reward r_s each:
     standard (SIPS)             prod_s w_s * sum_s r_s
     independent (IIPS)          sum_s w_s r_s
     reward interaction (RIPS)   sum_s (prod_{t <= s} w_t) r_s
     cascade DR                  sum_s (prod_{t <= s} w_t) (r_s - Q_s) + (prod_{t < s} w_t) E_pi[Q_s]
 
-Each function returns one figure a row or slate; `estimate` makes a mean with its interval. No torch.
+Each function returns one value per row or slate; `estimate` computes a mean with its interval. Does not import torch.
 Source: Horvitz & Thompson 1952; Dudik, Langford & Li 2011; Swaminathan & Joachims 2015 (SNIPS); Li et al. 2018 (IIPS);
 McInerney et al. 2020 (RIPS); Kiyohara et al. 2022 (cascade DR). ESS: Kish 1965.
 """
@@ -39,10 +39,10 @@ class Estimate:
 
 
 def importance_weights(policy: np.ndarray, logged: np.ndarray, *, clip: float = np.inf) -> np.ndarray:
-    """Return w = policy / logged, cut to at most `clip`.
+    """Return w = policy / logged, clipped to at most `clip`.
 
     Raises:
-        ConfigError: a logged propensity is not in (0, 1], or a chance of the policy not in [0, 1].
+        ConfigError: a logged propensity is not in (0, 1], or a probability of the policy not in [0, 1].
     """
     if not ((logged > 0) & (logged <= 1)).all():
         raise ConfigError("propensities must be above 0 and at most 1; a row that could not have been shown was logged")
@@ -62,23 +62,23 @@ def doubly_robust(
     """Return [N] q(x, pi) + w (r - q(x, a)); its mean is DR.
 
     Args:
-        modelled_logged: [N] q of what was shown. modelled_policy: [N] q averaged over what the policy would show.
+        modelled_logged: [N] q of the logged action. modelled_policy: [N] q averaged over the policy's actions.
     """
     return modelled_policy + weights * (rewards - modelled_logged)
 
 
 def slate_standard(weights: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-    """Return [N] of slates [N, S]; places that a short slate lacks have weight 1 and reward 0."""
+    """Return [N] for slates [N, S]; positions missing in a short slate have weight 1 and reward 0."""
     return weights.prod(axis=1) * rewards.sum(axis=1)
 
 
 def slate_independent(weights: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-    """Return [N]: each place is weighed alone, right when a place's reward depends on that place alone."""
+    """Return [N]: each position is weighted alone, unbiased if a position's reward depends only on that position."""
     return (weights * rewards).sum(axis=1)
 
 
 def slate_reward_interaction(weights: np.ndarray, rewards: np.ndarray) -> np.ndarray:
-    """Return [N]: a place is weighed with those before it, right when readers go from the first place on."""
+    """Return [N]: a position is weighted with the positions before it, unbiased if readers go from first to last."""
     return (np.cumprod(weights, axis=1) * rewards).sum(axis=1)
 
 
@@ -88,8 +88,8 @@ def slate_cascade_dr(
     """Return [N] of the cascade doubly robust estimate.
 
     Args:
-        modelled_logged: [N, S] Q_s, the modelled reward from place s on, given what was shown up to s.
-        modelled_policy: [N, S] its mean over what the policy would show at s.
+        modelled_logged: [N, S] Q_s, the modelled reward from position s on, given the slate up to s.
+        modelled_policy: [N, S] its mean over the policy's choice at s.
     """
     upto = np.cumprod(weights, axis=1)
     before = np.concatenate([np.ones((len(weights), 1)), upto[:, :-1]], axis=1)
@@ -106,8 +106,8 @@ def estimate(name: str, values: np.ndarray, groups: np.ndarray, *, over: np.ndar
     """Return the mean of `values` with a 95 % bootstrap interval over whole groups (users, or slates).
 
     Args:
-        values: [N]. groups: [N] whose row it is.
-        over: [N] what the sum is divided by instead of the number of rows; the weights make SNIPS of IPS.
+        values: [N]. groups: [N] group of each row.
+        over: [N] whose sum divides the sum of values, instead of the number of rows; the weights turn IPS into SNIPS.
     """
     over = np.ones(len(values)) if over is None else over
     _, member = np.unique(groups, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Two models on the same rows: by how much they differ, with an interval of the difference. No torch."""
+"""Paired comparison of two models on the same rows, with an interval of the difference. Does not import torch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ FIGURES = ("auc", "log_loss", "ece")
 def compare_predictions(
     labels: np.ndarray, before: np.ndarray, after: np.ndarray, users: np.ndarray, *, num_draws: int = NUM_DRAWS
 ) -> dict[str, dict[str, float]]:
-    """Return auc, log_loss and ece of both models and of their difference, after minus before, with its 95 % interval.
+    """Return auc, log_loss and ece of both models and of the difference, after minus before, with its 95 % interval.
 
-    Whole users are drawn, the same ones for both models, so that what makes rows hard for both cancels. One user number for all
-    rows: rows stand for themselves.
+    Whole users are drawn, the same for both models, so that the difficulty of rows cancels. With one user number for all rows,
+    each row is its own group.
 
     Args:
-        labels: [N] 0 or 1. before, after: click probabilities [N]. users: [N] whose row it is.
+        labels: [N] 0 or 1. before, after: click probabilities [N]. users: [N] user of each row.
     Returns:
-        figure -> before, after, difference, low, high; low and high are NaN where no draw had both classes.
+        metric -> before, after, difference, low, high; low and high are NaN if no draw had both classes.
     Raises:
         TrainingError: the rows have one class only.
     """

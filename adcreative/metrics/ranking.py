@@ -1,4 +1,4 @@
-"""How well predictions order things: rank correlation and NDCG of one list. No torch."""
+"""Ranking metrics: rank correlation and NDCG of one list. Does not import torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scipy.stats import rankdata
 
 
 def spearman_correlation(predicted: np.ndarray, observed: np.ndarray) -> float | None:
-    """Return the rank correlation with mean ranks for ties; None when either side is constant."""
+    """Return the rank correlation with mean ranks for ties; None if either side is constant."""
     if len(predicted) < 2:
         return None
     a, b = rankdata(predicted), rankdata(observed)
@@ -17,7 +17,7 @@ def spearman_correlation(predicted: np.ndarray, observed: np.ndarray) -> float |
 
 
 def ndcg(predicted: np.ndarray, gains: np.ndarray, depth: int = 10) -> float | None:
-    """Return NDCG of one list, gain = observed rate; predicted ties share their gains, so the order of rows is irrelevant."""
+    """Return NDCG of one list, gain = observed rate; predicted ties share their gains, so row order is irrelevant."""
     depth = min(depth, len(gains))
     discounts = 1.0 / np.log2(np.arange(2, depth + 2))
     ideal = float(np.sort(gains)[::-1][:depth] @ discounts) if depth else 0.0

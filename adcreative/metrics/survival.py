@@ -1,9 +1,8 @@
-"""Metrics and estimates of lifetimes that are partly cut off: Kaplan-Meier, concordance. No torch.
+"""Metrics and estimates of censored lifetimes: Kaplan-Meier, concordance. Does not import torch.
 
-Durations count from the start of an ad; `ended` is False where it still ran, or was stopped for another reason, when it
-was last seen. RISK is higher when the end comes sooner, everywhere in this project, as in scikit-survival
-(lifelines has it the other way round). Source: Kaplan & Meier 1958; Harrell et al. 1982; Uno et al. 2011 (through
-scikit-survival).
+Durations count from the start of an ad; `ended` is False for an ad that still ran, or was stopped for another reason, when last
+seen. A higher RISK means an earlier end, everywhere in this project, as in scikit-survival (lifelines has the opposite sign).
+Source: Kaplan & Meier 1958; Harrell et al. 1982; Uno et al. 2011 (through scikit-survival).
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from adcreative.errors import TrainingError
 
 
 def concordance(durations: np.ndarray, ended: np.ndarray, risk: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Return Harrell's C, 0..1: of pairs whose order is known, the share in which the shorter life has the higher risk.
+    """Return Harrell's C, 0..1: among pairs of known order, the share in which the shorter life has the higher risk.
 
-    A pair is known when the shorter of two lives ended, or when one ended on the day at which the other was last seen. Equal
-    risks count half. Pairs weigh the product of their weights.
+    A pair has a known order if the shorter life ended, or if one ended on the day the other was last seen. Equal risks count
+    half. Pairs are weighted by the product of their weights.
 
     Args:
-        durations: [N]. ended: [N] bool. risk: [N], higher = ends sooner. weights: [N]; all 1 when None.
+        durations: [N]. ended: [N] bool. risk: [N], higher = ends sooner. weights: [N]; None: all 1.
     Raises:
         TrainingError: no pair of the data has a known order.
     """

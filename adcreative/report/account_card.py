@@ -1,6 +1,6 @@
-"""The card of an account's model as Markdown: members and floors beside each other, level, coverage, what it rests on.
+"""Render the model card of an account's model as Markdown: members and baselines, calibration, coverage, inputs.
 
-Knows plain values only: what `AccountModel.card` returns. Nothing is stated that was not measured for this very model.
+Knows plain values only: the result of `AccountModel.card`. Every figure was measured for this very model.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 
 
 def render_account_card(card: Mapping[str, Any], *, plot: str = "") -> str:
-    """Return README.md of the folder that `train` writes.
+    """Return the README.md of the folder written by `train`.
 
     Args:
-        card: as `AccountModel.card` returns it. plot: file name of the reliability plot, "" without one.
+        card: result of `AccountModel.card`. plot: file name of the reliability plot, "" without one.
     """
     training, figures = card["training"], card["calibration"]
     parts = [
@@ -61,7 +61,7 @@ READS = {
 
 
 def _reads(parts: Sequence[str] | None) -> list[str]:
-    """Return the sentence of what is measured of an ad to score it; empty where the model does not say."""
+    """Return a sentence with the features needed to score an ad; empty if unknown."""
     if parts is None:
         return []
     read = [said for part, said in READS.items() if part in parts]
@@ -82,7 +82,7 @@ def _members(members: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _new_groups(new: Mapping[str, Any] | None) -> list[str]:
-    """Return the section about ads of new groups; empty where the account has no column of groups."""
+    """Return the section about ads of new groups; empty if the account has no group column."""
     if new is None:
         return []
     figures, name = new["metrics"], new["column"].replace("_", " ")
@@ -96,7 +96,7 @@ def _new_groups(new: Mapping[str, Any] | None) -> list[str]:
 
 
 def _word_effects(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the section about what can be seen in headlines; empty where there were too few to say."""
+    """Return the section about features of headlines; empty if there were too few."""
     if not rows:
         return []
     lines = ["| headlines with | click rate (90 % interval) | ads |", "|---|---|---|"]
@@ -113,7 +113,7 @@ def _word_effects(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _seen_effects(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the section about looks, faces and formats; empty where there were too few pictures and formats to say."""
+    """Return the section about looks, faces and formats; empty if there were too few pictures and formats."""
     if not rows:
         return []
     lines = ["| ads with | click rate (90 % interval) | ads |", "|---|---|---|"]

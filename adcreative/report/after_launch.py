@@ -1,6 +1,6 @@
-"""Pages of the verbs after launch, which open offline: tomorrow's shares as bars, and until when each ad works as spans.
+"""Offline pages of the verbs after launch: tomorrow's shares as bars, and the expected lifetime of each ad as intervals.
 
-Plain values only; loads nothing from the network.
+Knows plain values only; loads nothing from the network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def render_rotation(rows: Sequence[Mapping[str, Any]], lines: Sequence[str], war
     """Return the page of a plan: the largest shares of each context and slot, with click rates and their 90 % intervals.
 
     Args:
-        rows: of the plan, ordered by context and slot, largest share first.
+        rows: rows of the plan, ordered by context and slot, largest share first.
     """
     groups = [
         {"context": context, "slot": slot, "rows": list(members)}
@@ -44,10 +44,10 @@ def render_rotation(rows: Sequence[Mapping[str, Any]], lines: Sequence[str], war
 
 
 def render_forecast(rows: Sequence[Mapping[str, Any]], figures: Mapping[str, Any], lines: Sequence[str], today: date) -> str:
-    """Return the page of a forecast: the refresh queue with a span of days for each ad, and the mean curve of running ads.
+    """Return the page of a forecast: the refresh queue with an interval of days per ad, and the mean curve of running ads.
 
     Args:
-        rows: of the forecast, most urgent first. figures: as in its JSON. today: last day of the log.
+        rows: rows of the forecast, most urgent first. figures: as in its JSON. today: last day of the log.
     """
     running = [row for row in rows if row["state"] == "running"]
     shown = [row for row in running if row["retire_by"]][:MAX_SHOWN]
@@ -68,13 +68,13 @@ def render_forecast(rows: Sequence[Mapping[str, Any]], figures: Mapping[str, Any
 
 
 def _x(day: str | None, today: date) -> float:
-    """Return where a day stands between today and the horizon; what is later, or never, stands at the horizon."""
+    """Return the x coordinate of a day between today and the horizon; later days, and None, are clipped to the horizon."""
     days = HORIZON_DAYS if day is None else min((date.fromisoformat(day) - today).days, HORIZON_DAYS)
     return round(LEFT + max(days, 0) / HORIZON_DAYS * (WIDTH - LEFT - 20), 1)
 
 
 def _curve(values: Sequence[float]) -> str:
-    """Return the points of the chance to be still running by age in days, for a polyline; "" where there is none."""
+    """Return polyline points of the probability of still running by age in days; "" without a curve."""
     if len(values) < 2:
         return ""
     step = (WIDTH - 60) / (len(values) - 1)

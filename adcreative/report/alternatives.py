@@ -1,4 +1,4 @@
-"""The other edits that a search found: a small picture, what each changes, and by how much it should move the click rate."""
+"""List the other edits found by a search: a small picture, the changes, and the expected change of the click rate."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NO_WORDS = "the words as they are"
 
 @dataclass(frozen=True, kw_only=True)
 class OtherEdit:
-    """One edit of a list: its new words, its changes of the picture, its expected change ("" where none may be stated).
+    """One edit of a list: its new words, its changes of the picture, its expected change ("" if it may not be stated).
 
-    shown: how it looks; None where no picture of it was written.
+    shown: preview of the picture; None if no picture was written.
     """
 
     words: tuple[str, ...]
@@ -28,10 +28,10 @@ class OtherEdit:
 
 
 def list_alternatives(row: Mapping[str, Any], image_dir: Path, *, may_state_gains: bool) -> tuple[OtherEdit, ...]:
-    """List the alternatives of a result that are not what it delivers, best first; empty for results of earlier versions.
+    """List the alternatives of a result except the delivered one, best first; empty for results of earlier versions.
 
     Args:
-        image_dir: nothing outside it is shown. may_state_gains: False lists them without figures.
+        image_dir: pictures outside of this folder are not shown. may_state_gains: False lists alternatives without figures.
     """
     delivered = _described(row, "_edited") if row.get("status") == "edited" else None
     found = [one for one in row.get("alternatives") or () if _described(one) != delivered]
@@ -39,7 +39,7 @@ def list_alternatives(row: Mapping[str, Any], image_dir: Path, *, may_state_gain
 
 
 def _described(values: Mapping[str, Any], suffix: str = "") -> tuple[Any, ...]:
-    """Return what tells two edits of one creative apart."""
+    """Return a key that distinguishes edits of one creative."""
     edits = sorted((int(one["face"]), str(one["direction"]), float(one["strength"])) for one in values.get("edits") or ())
     return (*(values.get(f"{kind}{suffix}") or "" for kind in words.WORD_LABELS), tuple(edits))
 

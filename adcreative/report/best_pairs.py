@@ -1,6 +1,6 @@
-"""The pairs that a report opens with: the best edits that a stranger sees at once, before and after beside each other.
+"""The before/after pairs at the top of a report: the best edits with a clearly visible change.
 
-Where there are fewer than three, a kept ad stands beside the best of its versions that shows.
+If there are fewer than three, kept ads are shown next to their best visibly different version.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from adcreative.report.words import signed_percent
 
 NUM_PAIRS, NUM_LOOKED_AT = 3, 24
 PAIR_PX = 420
-MIN_CHANGED_SHARE = 0.004  # of the pixels: less than this is not seen at a glance
-VISIBLE_LUMA = 20  # of 255
+MIN_CHANGED_SHARE = 0.004  # share of the pixels; a smaller change is not visible at a glance
+VISIBLE_LUMA = 20  # luma difference, of 255
 
 
 @dataclass(frozen=True, kw_only=True)
 class BestPair:
-    """A pair of pictures. change: expected change in click rate, in words; "" where none may be stated."""
+    """A pair of pictures. change: expected change in click rate, in words; "" if it may not be stated."""
 
     number: int
     name: str
@@ -34,10 +34,10 @@ class BestPair:
 
 
 def pick_pairs(rows: Sequence[Mapping[str, Any]], changes: Sequence[float | None], image_dir: Path) -> tuple[BestPair, ...]:
-    """Return the first edits of `rows`, best first, whose pictures differ so that anybody sees it; at most NUM_PAIRS.
+    """Return the first rows, best first, whose pictures differ visibly; at most NUM_PAIRS.
 
     Args:
-        changes: expected relative change of each row, None where it may not be stated.
+        changes: expected relative change of each row, None if it may not be stated.
     """
     pairs: list[BestPair] = []
     numbered = list(enumerate(zip(rows[:NUM_LOOKED_AT], changes, strict=False), 1))
@@ -58,7 +58,7 @@ def pick_pairs(rows: Sequence[Mapping[str, Any]], changes: Sequence[float | None
 
 
 def _versions(row: Mapping[str, Any], image_dir: Path) -> Iterator[Image.Image]:
-    """Read the picture of what a row delivers, or, of a kept ad, those of its versions, best first."""
+    """Yield the delivered picture of a row, or the pictures of a kept ad's versions, best first."""
     if row.get("status") == "edited":
         found: Iterable[Image.Image | None] = (pictures.read_picture(pictures.picture_path(row, "edited", image_dir)),)
     else:
@@ -67,7 +67,7 @@ def _versions(row: Mapping[str, Any], image_dir: Path) -> Iterator[Image.Image]:
 
 
 def changed_share(before: Image.Image, after: Image.Image) -> float:
-    """Return the share of pixels whose luma differs visibly, 0..1; 1 for pictures of two sizes."""
+    """Return the share of pixels with a visible luma difference, 0..1; 1 for pictures of different sizes."""
     if before.size != after.size:
         return 1.0
     first, second = (np.asarray(image.convert("L"), np.int16) for image in (before, after))

@@ -1,6 +1,6 @@
-"""What making a model smaller cost, on one page that opens offline: sizes, speed, figures with paired intervals, and advice.
+"""Page on the cost of a model's compression: sizes, speed, metrics with paired intervals, and a recommendation. Offline.
 
-Nothing is called better or worse whose interval includes 0. Knows plain values only.
+No difference is called better or worse if its interval includes 0. Knows plain values only.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 from adcreative.report.rendering import read_part, render_part
 
 WIDTH, HEIGHT, MARGIN = 560, 220, 46
-SMALLEST = 1e-4  # a difference below it is none to speak of, however sure
+SMALLEST = 1e-4  # smaller differences are negligible, even if significant
 FIGURES = (("auc", "AUC", True), ("log_loss", "log-loss", False), ("ece", "calibration error", False))
 
 
 def verdict(compared: Mapping[str, float], *, larger_is_better: bool) -> str:
     """Return "better", "worse", or "no difference shown" for a difference with its interval."""
     low, high = compared["low"], compared["high"]
-    if not low <= high:  # NaN: no interval could be drawn
+    if not low <= high:  # NaN: no interval could be computed
         return "no difference shown"
     if low > SMALLEST:
         return "better" if larger_is_better else "worse"
@@ -28,7 +28,7 @@ def verdict(compared: Mapping[str, float], *, larger_is_better: bool) -> str:
 
 
 def recommend(points: Sequence[Mapping[str, Any]]) -> str:
-    """Return one or two sentences on whether to serve the last of the points in place of the first."""
+    """Return one or two sentences on whether to serve the last point instead of the first."""
     first, last = points[0], points[-1]
     auc = last["against_before"]["auc"]
     smaller, faster = first["disk_bytes"] / last["disk_bytes"], last["rows_per_s"] / first["rows_per_s"]
@@ -69,7 +69,7 @@ def render_compression(report: Mapping[str, Any]) -> str:
 
 
 def _curve(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return where each point stands in the drawing: size on disk from left to right, AUC upwards, with its interval."""
+    """Return the coordinates of each point: size on disk from left to right, AUC upwards, with its interval."""
     most = max(point["disk_bytes"] for point in points)
     spans = [(point["auc"] + point["against_before"]["auc"]["low"] - point["against_before"]["auc"]["difference"],
               point["auc"] + point["against_before"]["auc"]["high"] - point["against_before"]["auc"]["difference"])
@@ -92,7 +92,7 @@ def _curve(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _short(step: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what a method did as (what, values) for a table; long lists by their first entries."""
+    """Return a method's settings as (name, values) for a table; long lists are truncated."""
     rows = []
     for name, value in step.items():
         if name in ("method", "seed", "losses", "fitness", "kept_values"):
@@ -122,7 +122,7 @@ def _plain(value: Any) -> str:
 
 
 def _place(key: str) -> str:
-    """Return the field of a table, or the layer, without where it stands in the network."""
+    """Return the field of a table, or the layer, without its path in the network."""
     where, _, field = key.partition("/")
     view = where.split(".")[2] if where.startswith("inputs.views.") else ""
     return f"{field} ({view})" if view else field or key.removeprefix("network.")

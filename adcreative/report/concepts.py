@@ -1,4 +1,4 @@
-"""The page of an account's concepts: what it runs, what each was worth with its interval, what comes next. Opens offline."""
+"""Offline page of an account's concepts: the concepts, the effect of each with its interval, and the next briefs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH, LEAST_REACH = 220, 0.1
 
 
 def render_concepts(told: Mapping[str, Any], pictures: Sequence[str]) -> str:
-    """Return the page. told: as in concepts.json. pictures: path of each ad's, "" for none."""
+    """Return the page. told: as in concepts.json. pictures: path of each ad's picture, "" for none."""
 
     def shown(one: Mapping[str, Any]) -> list[Any]:
         found = (preview(read_picture(Path(pictures[place])), PICTURE_PX) for place in one["places"] if pictures[place])

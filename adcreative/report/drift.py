@@ -1,8 +1,8 @@
-"""How the face edits of a run shift faces on average: the mean of each direction over all faces, never of one person.
+"""Average shift of a run's face edits: the mean of each direction over all faces, never of one person.
 
-A search that learns "more smile" makes every ad smile more; each edit may be fine and the whole still be a change of how people
-are shown. Only directions that may be edited are counted, as the edits name them: nothing is measured on a face here, and no
-trait of anybody is inferred. A direction that moved fewer than MIN_FACES faces is left out, since it would be about persons.
+A search that learns "more smile" makes every ad smile more; each edit may be acceptable and the sum still changes how people
+are shown. Only the named directions of edits are counted: nothing is measured on a face here, and no trait is inferred. A
+direction that moved fewer than MIN_FACES faces is left out, since it would reveal individual persons.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from adcreative.report.words import DIRECTION_WORDS, direction_label
 
 MIN_FACES = 3
-MIN_SAID = 0.05  # standard deviations; a smaller mean shift is none to speak of
+MIN_SAID = 0.05  # standard deviations; a smaller mean shift is negligible
 MAX_SAID = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectionDrift:
-    """One direction: how many faces it moved up and down, and its mean shift over all faces (standard deviations)."""
+    """One direction: number of faces moved up and down, and its mean shift over all faces (standard deviations)."""
 
     name: str
     num_up: int
@@ -34,7 +34,7 @@ class DirectionDrift:
 
     @property
     def sentence(self) -> str:
-        """Half a sentence, such as "smile grew by 0.20"; a direction without more and less "shifted"."""
+        """A clause such as "smile grew by 0.20"; for a direction without a sign "shifted"."""
         _, more, less = DIRECTION_WORDS.get(self.name, ("", "more", "less"))
         verb = "shifted" if more == less else "grew" if self.mean > 0 else "fell"
         what, _, how = self.label.partition(", ")
@@ -43,10 +43,10 @@ class DirectionDrift:
 
 @dataclass(frozen=True, kw_only=True)
 class FaceDrift:
-    """What the edits of a run do to faces.
+    """Effect of a run's edits on faces.
 
-    num_faces: found in all creatives, kept ones included; num_edited: of them. directions: largest mean shift first.
-    num_left_out: directions that moved too few faces to be stated.
+    num_faces: faces in all creatives, including kept ones; num_edited: edited faces. directions: largest mean shift first.
+    num_left_out: directions with too few moved faces to report.
     """
 
     num_faces: int
@@ -56,7 +56,7 @@ class FaceDrift:
 
     @property
     def sentence(self) -> str:
-        """One sentence for a marketer: which expressions grew or fell, over how many faces."""
+        """One sentence for a marketer: the expressions that grew or fell, and the number of faces."""
         shifts = [one for one in self.directions if abs(one.mean) >= MIN_SAID][:MAX_SAID]
         over = f"Over {self.num_faces} faces, {self.num_edited} of them edited,"
         if not shifts:
@@ -67,7 +67,7 @@ class FaceDrift:
 
 
 def measure_drift(results: Iterable[Mapping[str, Any]]) -> FaceDrift | None:
-    """Add up the face edits of a run's rows, read once and not kept; None when fewer than MIN_FACES faces were edited."""
+    """Sum the face edits of a run's rows in one pass; None if fewer than MIN_FACES faces were edited."""
     num_faces = num_edited = 0
     shifts: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])  # up, down, sum
     for row in results:

@@ -1,7 +1,7 @@
-"""A single rate explained on one page that opens offline: its parts, its words, the heat over its picture, its neighbours.
+"""Offline page that explains a single rate: its parts, its words, a heat map over its picture, its neighbours.
 
-Knows Pillow, numpy and plain values; reads no model. The heat is drawn over the grey picture: orange where a region raises the
-rate, blue where it lowers it, stronger where it does more; the strongest region of a picture has full colour.
+Knows Pillow, numpy and plain values; reads no model. The heat map is drawn over the grey picture: orange where a region raises
+the rate, blue where a region lowers the rate, with opacity by effect; the strongest region has full colour.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image
 from adcreative.report.pictures import preview
 from adcreative.report.rendering import read_part, render_part
 
-RAISES_RGB, LOWERS_RGB = (214, 96, 0), (0, 92, 184)  # apart for colour-blind eyes as well
+RAISES_RGB, LOWERS_RGB = (214, 96, 0), (0, 92, 184)  # distinguishable for colour-blind readers
 MAX_OPACITY = 0.7
 METHODS = {
     "share": "Integrated gradients over the field embeddings, from nothing known to this creative; shares add up.",
@@ -31,7 +31,7 @@ SHAPLEY = "Shapley values over the parts of the ad: the mean change of the log-o
 
 
 def draw_heat(image_u8: np.ndarray, heat: np.ndarray) -> Image.Image:
-    """Draw a heat map [cells down, cells across] over a picture [H, W, 3] uint8; returns RGB of the picture's size."""
+    """Return a picture [H, W, 3] uint8 with a heat map [cells down, cells across], as RGB of the same size."""
     height, width = image_u8.shape[:2]
     largest = float(np.abs(heat).max())
     scaled = heat / largest if largest > 0 else np.zeros_like(heat)
@@ -43,7 +43,7 @@ def draw_heat(image_u8: np.ndarray, heat: np.ndarray) -> Image.Image:
 
 
 def render_explanation(explanation: Mapping[str, Any], picture: Image.Image | None, heat: Image.Image | None) -> str:
-    """Return the page of an explanation (see `verbs.explain`), with its pictures inside; it loads nothing from the network."""
+    """Return the page of an explanation (see `verbs.explain`) with embedded pictures; loads nothing from the network."""
     sizes = [abs(part["share_log_odds"]) for part in explanation["parts"]]
     words = [abs(word["log_odds"]) for word in explanation["words"]]
     return render_part(

@@ -1,4 +1,4 @@
-"""Columns by what they say about clicks, as bars beside those of noise, on one page that opens offline. Plain values only."""
+"""Offline page that ranks columns by information about clicks, as bars next to noise columns. Plain values only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_SHOWN = 120
 
 
 def render_ranks(report: Mapping[str, Any]) -> str:
-    """Return the page of what `rank_features` wrote; it loads nothing from the network."""
+    """Return the page for a report of `rank_features`; loads nothing from the network."""
     ranks = report["ranks"]
     largest = max([one["score"] for one in ranks if not one["is_noise"]] + [report["noise_line"], 1e-12])
     rows = [

@@ -1,7 +1,7 @@
 """write_report: a run's results as one self-contained HTML page.
 
-Pictures are embedded one card at a time while the page is written, so memory stays flat. The page carries a content security
-policy that allows no request and no script but its own.
+Pictures are embedded card by card while the page is written, so memory stays constant. The page has a content security policy
+that allows no request and only the page's own script.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ LIMITS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Closeups:
-    """The changed part of the picture, enlarged."""
+    """Enlarged crops of the changed region."""
 
     before: pictures.Preview
     control: pictures.Preview | None
@@ -67,7 +67,7 @@ class Closeups:
 
 @dataclass(frozen=True, kw_only=True)
 class CreativeCard:
-    """Everything the page says about one creative."""
+    """All data on one creative in the page."""
 
     number: int
     name: str
@@ -109,14 +109,14 @@ def write_report(
     """Write the report of a run to `path` and return it; an existing file is replaced in one step.
 
     Args:
-        results: rows of results.jsonl (EditResult.as_dict()). The best come first; beyond MAX_CARDS they are listed without
-            pictures, beyond MAX_TABLE_ROWS they are counted. Rows are streamed, only those listed are held.
-        settings: what the run was made with, nested as it may be; known are `calibration` (a sentence or numbers), `title`, and
-            `walls` of new ads, which open the page: each a title and ads as `wall.with_pictures` returns them.
-        image_dir: where <stem>.original.jpg, .edited.png and .control.png lie; nothing outside it is embedded.
-        cards: model cards: name, purpose, source, licence, limits, calibration, and whatever else they say.
-        failures: creatives that could not be used, those whose row says so among them; beyond MAX_TABLE_ROWS they are counted.
-        disclosures: what may have to be disclosed where (Disclosure.as_dict()).
+        results: rows of results.jsonl (EditResult.as_dict()). The best come first; after MAX_CARDS rows are listed without
+            pictures, after MAX_TABLE_ROWS only counted. Rows are streamed; memory holds only the listed rows.
+        settings: settings of the run, possibly nested; known keys are `calibration` (a sentence or numbers), `title`, and
+            `walls` of new ads for the top of the page: each a title and ads from `wall.with_pictures`.
+        image_dir: folder with <stem>.original.jpg, .edited.png and .control.png; no picture outside is embedded.
+        cards: model cards: name, purpose, source, licence, limits, calibration, and any further keys.
+        failures: unusable creatives, including failed rows; after MAX_TABLE_ROWS they are only counted.
+        disclosures: disclosures that may apply (Disclosure.as_dict()).
     """
     path = Path(path)
     calibration = calibration_sentence(settings, cards)
@@ -149,7 +149,7 @@ def write_report(
         "script": script,
         "script_hash": script_hash(script),
     }
-    with open_atomically(path, is_text=True, is_private=True) as file:  # it shows faces
+    with open_atomically(path, is_text=True, is_private=True) as file:  # the page shows faces
         build_environment().get_template("report.html.j2").stream(**values).dump(file)
     return path
 
@@ -160,13 +160,13 @@ def _best_pairs(best: Sequence[Mapping[str, Any]], calibration: str, image_dir: 
 
 
 def _rank(row: Mapping[str, Any], *, is_calibrated: bool) -> tuple[int, float]:
-    """Order edited before kept before failed, and by the cautious gain within the edited."""
+    """Sort key: edited before kept before failed, and by the cautious gain among edited rows."""
     lift = measure_lift(row, is_calibrated=is_calibrated).cautious if row.get("status") == "edited" else None
     return STATUS_ORDER.get(str(row.get("status")), 3), -(lift or 0.0)
 
 
 def _card(row: Mapping[str, Any], number: int, calibration: str, num_others: int) -> CreativeCard:
-    """Return the card of a result, without its pictures. num_others: ads of the run that its strength was taken among."""
+    """Return the card of a result, without its pictures. num_others: number of other ads in the run's strength ranking."""
     status = str(row.get("status"))
     lift = measure_lift(row, is_calibrated=bool(calibration)) if status == "edited" else Lift()
     original = row.get("ctr_original")
@@ -200,7 +200,7 @@ def _card(row: Mapping[str, Any], number: int, calibration: str, num_others: int
 
 
 def _may_be_no_gain(row: Mapping[str, Any], lift: Lift) -> bool:
-    """Return whether the interval of the change, or where a result has none that of the rate, allows no gain at all."""
+    """Return whether the interval of the change, or else of the rate, includes no gain."""
     if lift.low is not None:
         return lift.low <= 0
     low, high, original = row.get("ctr_edited_low"), row.get("ctr_edited_high"), row.get("ctr_original")
@@ -239,7 +239,7 @@ def _may_state_gains(row: Mapping[str, Any], lift: Lift, calibration: str) -> bo
 
 
 def _word_effects(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return what works in the account, of the first card that says it: only what chance does not explain, in words."""
+    """Return the significant word effects of the account, from the first card that has them, as text."""
     rows: Sequence[Mapping[str, Any]] = next((card["word_effects"] for card in cards if card.get("word_effects")), [])
     return [
         {
@@ -252,7 +252,7 @@ def _word_effects(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def _model_card(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Split a model card into what every card says and the rest."""
+    """Split a model card into the common keys and the rest."""
     known = {field: card.get(field) or "" for field in CARD_FIELDS}
     limits = known["limits"]
     known["limits"] = tuple(limits) if isinstance(limits, list | tuple) else (limits,) if limits else ()

@@ -1,7 +1,7 @@
-"""Picture files to small data URIs, and the place where two pictures differ.
+"""Encode picture files as small data URIs, and find the region where two pictures differ.
 
-Knows Pillow and numpy; a picture that is missing or unreadable gives None, because a report must appear even when one of its
-files was removed meanwhile.
+Knows Pillow and numpy; a missing or unreadable picture gives None, because a report must be written even when files were
+removed in the meantime.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _DAMAGED = (
 CLOSEUP_PX = 360
 KINDS = ("original", "edited", "control")
 _DIFFERENCE_CELL_PX = 8
-_DIFFERENCE_FLOOR = 4.0  # luma of 255, after averaging a cell: above JPEG noise of the stored original, below a visible edit
-_DIFFERENCE_SHARE = 0.12  # of the largest difference: keeps ringing around drawn letters out when the edit is strong
+_DIFFERENCE_FLOOR = 4.0  # luma of 255, cell mean: above JPEG noise of the stored original, below a visible edit
+_DIFFERENCE_SHARE = 0.12  # of the largest difference: excludes ringing around drawn letters when the edit is strong
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """A picture inside the page: its data URI and size."""
+    """A picture embedded in the page: its data URI and size."""
 
     uri: str
     width: int
@@ -40,10 +40,10 @@ class Preview:
 
 
 def picture_path(result: Mapping[str, Any], kind: str, image_dir: Path) -> Path | None:
-    """Find a result's picture file of one kind ("original", "edited", "control") under image_dir.
+    """Return the path of a result's picture of one kind ("original", "edited", "control") under image_dir.
 
-    An `original_image`, `edited_image` or `control_image` in the row wins (relative to image_dir's parent), then the stem of
-    edited_image, then the stem of file_name. A path that leaves image_dir, or leads nowhere, is None.
+    Tried in order: the row's `original_image`, `edited_image` or `control_image` (relative to image_dir's parent), the stem of
+    edited_image, the stem of file_name. A path outside of image_dir, or a missing file, gives None.
     """
     named = str(result.get(f"{kind}_image") or "")
     stem = PurePosixPath(str(result.get("edited_image") or "")).name.removesuffix(".edited.png")
@@ -58,7 +58,7 @@ def picture_path(result: Mapping[str, Any], kind: str, image_dir: Path) -> Path 
 
 
 def read_picture(path: Path | None) -> Image.Image | None:
-    """Read one of our own picture files as RGB, or None when it is missing or unreadable."""
+    """Read one of our own picture files as RGB, or return None if the file is missing or unreadable."""
     if path is None:
         return None
     try:
@@ -69,7 +69,7 @@ def read_picture(path: Path | None) -> Image.Image | None:
 
 
 def preview(image: Image.Image | None, max_px: int = PREVIEW_PX) -> Preview | None:
-    """Encode a picture as a JPEG data URI whose long side is at most max_px."""
+    """Encode a picture as a JPEG data URI with a long side of at most max_px."""
     if image is None:
         return None
     small = image.copy()
@@ -81,16 +81,16 @@ def preview(image: Image.Image | None, max_px: int = PREVIEW_PX) -> Preview | No
 
 
 def read_named(name: str, image_dir: Path) -> Image.Image | None:
-    """Read a picture that a row names relative to image_dir's parent; None outside image_dir."""
+    """Read a picture by its path relative to image_dir's parent; None for a path outside of image_dir."""
     path = (image_dir.parent / name).resolve()
     return read_picture(path) if name and path.is_relative_to(image_dir.resolve()) else None
 
 
 def changed_box(before: Image.Image | None, after: Image.Image | None) -> tuple[int, int, int, int] | None:
-    """Find the square around what differs between two pictures of one size, as box_xyxy_px with a margin.
+    """Return the square around the differences of two pictures of one size, as box_xyxy_px with a margin.
 
-    Differences of luma are averaged over small cells first, so that compression noise does not count. None when nothing
-    differs, when the sizes differ, or when the change covers most of the picture and a close-up would show nothing new.
+    Luma differences are averaged over small cells first, so that compression noise does not count. None if nothing differs, if
+    the sizes differ, or if the change covers most of the picture and a close-up would add nothing.
     """
     if before is None or after is None or before.size != after.size:
         return None
@@ -112,7 +112,7 @@ def changed_box(before: Image.Image | None, after: Image.Image | None) -> tuple[
 
 
 def closeup(image: Image.Image | None, box_xyxy_px: tuple[int, int, int, int] | None) -> Preview | None:
-    """Cut box_xyxy_px out of a picture and show it at CLOSEUP_PX, or None when either is missing or it lies outside."""
+    """Crop box_xyxy_px from a picture and scale it to CLOSEUP_PX; None if one is missing or the box is outside."""
     if image is None or box_xyxy_px is None or box_xyxy_px[2] > image.width or box_xyxy_px[3] > image.height:
         return None
     cut = image.crop(box_xyxy_px).resize((CLOSEUP_PX, CLOSEUP_PX), Image.Resampling.LANCZOS)

@@ -1,7 +1,7 @@
 """Figures of an evaluation as one PNG: predicted against observed rates, coverage of the intervals by decile, ranking within
-tests and across creatives, and how far the creatives are from what the model learnt.
+tests and across creatives, and distance of the creatives from the training data.
 
-Knows plain values only. Drawn by matplotlib on its own canvas, without windows or global state.
+Knows plain values only. Drawn by matplotlib on a separate canvas, without windows or global state.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 LEVEL = 0.9
 PROMISED = (0.88, 0.92)
-RANKING: Mapping[str, tuple[str, float | None]] = {  # metric -> what it is called, and what guessing gives
+RANKING: Mapping[str, tuple[str, float | None]] = {  # metric -> label, and value of random guessing
     "pairwise_accuracy": ("pairs of a test", 0.5), "pairwise_accuracy_significant": ("pairs that differ", 0.5),
     "spearman": ("rank correlation", 0.0), "ndcg_at_10": ("NDCG@10", None),
 }  # fmt: skip
@@ -23,7 +23,7 @@ RATE_COLOUR, COVERAGE_COLOUR = "#005cb8", "#d66000"
 
 
 def draw_evaluation(metrics: Mapping[str, Any]) -> bytes:
-    """Return a PNG of what `measure_held_out` found; bars are 90 % intervals over groups."""
+    """Return a PNG of the result of `measure_held_out`; bars are 90 % intervals over groups."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -77,7 +77,7 @@ def _draw_reliability(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _draw_chance(axes: Any, ranges: Sequence[Sequence[float]]) -> None:
-    """Draw how far chance alone moves the coverage of so few ads, nine of ten times."""
+    """Draw the 90 % range of the coverage by chance for this number of ads."""
     places, (low, high) = np.arange(1, len(ranges) + 1), 100 * np.array(ranges, dtype=float).T
     axes.bar(places, high - low, bottom=low, width=0.5, color=SOFT, alpha=0.2, label="by chance alone")
 
@@ -97,7 +97,7 @@ def _draw_coverage(axes: Any, deciles: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _draw_ranking(axes: Any, metrics: Mapping[str, Any]) -> None:
-    """Draw what could be measured of RANKING with its interval; half, or none, is chance."""
+    """Draw the measured metrics of RANKING with intervals, and the chance level."""
     known = [(name, label, chance) for name, (label, chance) in RANKING.items() if metrics[name] is not None]
     places = np.arange(len(known))
     values = [metrics[name] for name, _, _ in known]
@@ -115,7 +115,7 @@ def _draw_ranking(axes: Any, metrics: Mapping[str, Any]) -> None:
 
 
 def _draw_evidence(axes: Any, drift: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
-    """Draw the share of creatives far from the training data, by modality, and say what predictions rest on."""
+    """Draw the share of creatives far from the training data, by modality, and the evidence behind predictions."""
     names = list(drift)
     axes.barh(np.arange(len(names)), [100 * drift[name]["far"] for name in names], color=COVERAGE_COLOUR, height=0.5)
     axes.set(yticks=np.arange(len(names)), yticklabels=names, xlim=(0, 100), ylim=(max(len(names), 1) - 0.4, -0.6),
@@ -126,7 +126,7 @@ def _draw_evidence(axes: Any, drift: Mapping[str, Any], evidence: Mapping[str, A
 
 
 def _bars(values: Sequence[float], intervals: Sequence[Sequence[float] | None]) -> np.ndarray:
-    """Return [2, N] lengths below and above; 0 where no interval is known or it lies on one side."""
+    """Return [2, N] lengths below and above; 0 for a missing or one-sided interval."""
     pairs = [(value, value) if pair is None else pair for value, pair in zip(values, intervals, strict=True)]
     low, high = np.array(pairs, float).reshape(-1, 2).T
     return np.stack([np.maximum(np.array(values) - low, 0), np.maximum(high - np.array(values), 0)])

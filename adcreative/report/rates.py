@@ -1,7 +1,7 @@
-"""Which lift may be shown, where the marks of a rate chart go, and how much traffic would prove it.
+"""Which uplift may be shown, the marks of a rate chart, and the traffic that would prove an uplift.
 
-A lift is only shown next to the unedited control, the re-scored winner, the second model's opinion and the calibration of the
-predictor; whatever is missing is named instead. Rates are probabilities 0..1 throughout.
+An uplift is only shown next to the unedited control, the re-scored winner, the second model's prediction and the calibration of
+the predictor; missing items are named instead. Rates are probabilities 0..1 throughout.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ NOT_BETTER = "enough data (on held-out creatives of this kind the predictor did 
 
 @dataclass(frozen=True, kw_only=True)
 class Lift:
-    """Relative gains of an edited creative (0.12 is 12 % more clicks per impression), or what is missing to state them.
+    """Relative gains of an edited creative (0.12 is 12 % more clicks per impression), or the reasons for not stating a gain.
 
-    low, high: 90 % interval of over_original; None in results of versions that did not write one.
+    low, high: 90 % interval of over_original; None in results of versions without an interval.
     """
 
     over_original: float | None = None
@@ -31,7 +31,7 @@ class Lift:
 
     @property
     def cautious(self) -> float | None:
-        """The smallest of the three: what a careful reader should plan with."""
+        """The smallest of the three gains: a conservative value for planning."""
         gains = [gain for gain in (self.over_original, self.over_control, self.by_judge) if gain is not None]
         return min(gains) if gains and not self.missing else None
 
@@ -51,7 +51,7 @@ class RateRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RateChart:
-    """Rows on one common axis; `place` turns a rate into a position 0..100 along it."""
+    """Rows on a common axis; `place` maps a rate to a position 0..100 on the axis."""
 
     rows: tuple[RateRow, ...]
     axis_low: float
@@ -62,22 +62,22 @@ class RateChart:
 
 
 def has_enough_data(result: Mapping[str, Any]) -> bool:
-    """Return False where the predictor did no better than the mean rate on held-out creatives of the kind."""
+    """Return False if the predictor was no better than the mean rate on held-out creatives of the kind."""
     return result.get("enough_data") is not False
 
 
 def is_without_rates(result: Mapping[str, Any]) -> bool:
-    """Return whether the models have seen no results of the account and no base rate is stated, so that there is no rate."""
+    """Return whether the models know no results of the account and no base rate is given, so that there is no rate."""
     return bool(result.get("is_untested")) and result.get("ctr_original") is None
 
 
 def is_rate(value: float | None) -> bool:
-    """Return whether a rate is known and above 0; a figure that is not a number counts as unknown."""
+    """Return whether a rate is known and above 0; NaN counts as unknown."""
     return bool(value) and not math.isnan(value or 0.0)
 
 
 def control_rate(result: Mapping[str, Any]) -> float | None:
-    """Return the control's rate; with no face edited there is nothing to invert, so the original is its own control."""
+    """Return the control's rate; without an edited face there is no inversion, so the original is its own control."""
     control = result.get("ctr_control")
     if control is not None:
         return float(control)
@@ -86,7 +86,7 @@ def control_rate(result: Mapping[str, Any]) -> float | None:
 
 
 def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
-    """Compute the gains of an edited creative, or name what is missing to state them."""
+    """Return the gains of an edited creative, or the items missing to state them."""
     needed = {
         "the original's rate": result.get("ctr_original"),
         "the control (inverted, not edited)": control_rate(result),
@@ -113,10 +113,10 @@ def measure_lift(result: Mapping[str, Any], *, is_calibrated: bool) -> Lift:
 
 
 def rate_rows(result: Mapping[str, Any]) -> tuple[RateRow, ...]:
-    """List the marks of one result: original, control, edited with its interval, and the other models' before and after.
+    """Return the marks of one result: original, control, edited with its interval, and the other models' before and after.
 
-    Nothing is listed where there is not enough data to state a rate. A simulated market knows the truth: rows with
-    ctr_true_original and ctr_true_edited get one more line.
+    Empty without enough data for a rate. In a simulated market, rows with ctr_true_original and ctr_true_edited get one more
+    line with the true rates.
     """
     rows: list[RateRow] = []
     if not has_enough_data(result):
@@ -147,7 +147,7 @@ def rate_rows(result: Mapping[str, Any]) -> tuple[RateRow, ...]:
 
 
 def build_chart(rows: Sequence[RateRow]) -> RateChart | None:
-    """Put rows on one axis with a little room at both ends; None when there is nothing to draw."""
+    """Return rows on one axis with a margin at both ends; None if there is nothing to draw."""
     marks = [mark for row in rows for mark in (row.rate, row.low, row.high, row.start) if mark is not None]
     if not marks:
         return None
@@ -157,11 +157,11 @@ def build_chart(rows: Sequence[RateRow]) -> RateChart | None:
 
 
 def impressions_per_arm(rate: float, lift: float, *, power_z: float = 0.8416, level_z: float = 1.96) -> int | None:
-    """Return the impressions each arm of an A/B test needs to show `lift` over `rate` (5 % level, 80 % power).
+    """Return the impressions per arm for an A/B test to detect `lift` over `rate` (5 % level, 80 % power).
 
         n = (level_z + power_z)^2 * (p q + p' q') / (p - p')^2     with p' = p (1 + lift), q = 1 - p
 
-    None when there is no gain to look for. Source: two-proportion z test, normal approximation, unpooled variance.
+    None without a gain. Source: two-proportion z test, normal approximation, unpooled variance.
     """
     improved = rate * (1 + lift)
     if not 0 < rate < improved < 1:

@@ -1,4 +1,4 @@
-"""The jinja2 environment of the report, autoescaped, with the parts (rate chart, word comparison) that the app shares."""
+"""The jinja2 environment of the report, autoescaped, with the parts (rate chart, word comparison) shared with the app."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEMPLATE_DIR = Path(__file__).parent / "templates"
 
 @lru_cache(maxsize=8)
 def build_environment(*extra_dirs: Path) -> jinja2.Environment:
-    """Build an environment over the report's templates and those in extra_dirs; values are escaped, undefined names fail."""
+    """Build an environment over the report's templates and extra_dirs; values are escaped, undefined names are errors."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*extra_dirs, TEMPLATE_DIR]),
         autoescape=True,
@@ -42,19 +42,19 @@ def build_environment(*extra_dirs: Path) -> jinja2.Environment:
 
 
 def compile_templates(*extra_dirs: Path) -> None:
-    """Compile every template of the environment now, so that the first page that needs one does not wait for that."""
+    """Compile every template of the environment, so that the first page does not wait for compilation."""
     environment = build_environment(*extra_dirs)
     for name in environment.list_templates(extensions=["j2"]):
         environment.get_template(name)
 
 
 def read_part(name: str) -> Markup:
-    """Read one of our own style sheets or scripts for pasting into a page unescaped."""
+    """Read one of our own style sheets or scripts, to be inserted unescaped."""
     return Markup((TEMPLATE_DIR / name).read_text(encoding="utf-8"))
 
 
 def script_hash(script: str) -> str:
-    """Return the Content-Security-Policy source that allows exactly this inline script."""
+    """Return the Content-Security-Policy source that allows only this inline script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
@@ -64,9 +64,9 @@ def render_part(template: str, *extra_dirs: Path, **values: Any) -> str:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """List nested settings as (name, value) pairs for a table; lists are joined, None and empty values are left out.
+    """Return nested settings as (name, value) pairs for a table; lists are joined, None and empty values are left out.
 
-    A report is forwarded, so of an absolute path only the last folder and the name are said.
+    Reports are forwarded, so absolute paths are shortened to the last folder and the name.
     """
     pairs: list[tuple[str, str]] = []
     for key, value in settings.items():

@@ -1,8 +1,8 @@
-"""Two small charts of a search: its front, and whether a second model followed what the first predicted; both as coordinates.
+"""Coordinates of two small charts of a search: its Pareto front, and the agreement of a second model with the first.
 
-Knows plain records (SearchRecord as JSON) and where marks go in a box of BOX units; the template draws them as inline SVG.
-Gains are relative changes of the click rate (0.12 is 12 % more). What is not a pair of finite numbers is left out, since a
-results.jsonl may be old or written by hand; a chart with fewer than two points is not drawn.
+Knows plain records (SearchRecord as JSON) and positions in a box of BOX units; the template draws inline SVG. Gains are
+relative changes of the click rate (0.12 is 12 % more). Values that are not pairs of finite numbers are dropped, since a
+results.jsonl may be old or hand-written; a chart with fewer than two points is not drawn.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 from adcreative.report.words import signed_percent
 
 Point = tuple[float, float]
-BOX = (364, 220)  # width and height of a chart's coordinates
-LEFT, TOP, HEIGHT = 66.0, 14.0, 160.0  # of the area inside the axes
-FRONT_WIDTH, CURVE_WIDTH = 280.0, 200.0  # the curve keeps room for the names of its lines
-NUM_STEPS = 4  # about so many between the ends of an axis
-MIN_GAIN_STEP, MIN_SIZE_STEP = 1e-3, 0.1  # finer ticks would carry the same label
+BOX = (364, 220)  # width and height of a chart
+LEFT, TOP, HEIGHT = 66.0, 14.0, 160.0  # the area inside the axes
+FRONT_WIDTH, CURVE_WIDTH = 280.0, 200.0  # the curve leaves room for the names of its lines
+NUM_STEPS = 4  # approximate number of steps on an axis
+MIN_GAIN_STEP, MIN_SIZE_STEP = 1e-3, 0.1  # finer ticks would have equal labels
 LABEL_HEIGHT = 13.0
 MAX_LOG_ODDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """A mark on an axis: where, and what stands there."""
+    """A mark on an axis: its position and label."""
 
     at: float
     label: str
@@ -34,7 +34,7 @@ class Tick:
 
 @dataclass(frozen=True, kw_only=True)
 class PlotLine:
-    """A line through points, and the height at which its name stands to the right of the last one."""
+    """A line through points, and the height of its label to the right of the last point."""
 
     kind: str
     label: str
@@ -44,9 +44,9 @@ class PlotLine:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchPlot:
-    """A chart in a box of BOX units, y downwards: dots, or lines, and at most one dot that is marked with a ring.
+    """A chart in a box of BOX units, y downwards: dots, or lines, and at most one dot with a ring.
 
-    zero is where a gain of nothing lies; said is the chart in words, for who cannot see it.
+    zero: position of a gain of 0; said: text alternative of the chart.
     """
 
     title: str
@@ -68,14 +68,14 @@ class SearchPlot:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchPlots:
-    """What can be drawn of a search, and the sentence that says what it means."""
+    """The charts of a search, and a sentence that interprets them."""
 
     plots: tuple[SearchPlot, ...]
     meaning: str
 
 
 def plot_search(result: Mapping[str, Any]) -> SearchPlots | None:
-    """Return the charts of a result's search; None when it has too few points for any of them."""
+    """Return the charts of a result's search; None if it has too few points for any chart."""
     record = result.get("search") or {}
     plots = (_plot_front(record, result.get("ctr_original")), _plot_curve(record, result))
     drawn = tuple(plot for plot in plots if plot is not None)
@@ -83,7 +83,7 @@ def plot_search(result: Mapping[str, Any]) -> SearchPlots | None:
 
 
 def relative_gain(change: float, rate: float | None) -> float:
-    """Return the relative change of a rate (0..1) whose log-odds move by `change`; of an unknown rate, that of its odds.
+    """Return the relative change of a rate (0..1) whose log-odds change by `change`; for an unknown rate, of its odds.
 
     rate' / rate - 1 = 1 / (rate + (1 - rate) exp(-change)) - 1
     """
@@ -166,7 +166,7 @@ def _meaning(record: Mapping[str, Any], front: SearchPlot | None, curve: SearchP
 
 
 def _pairs(values: Any) -> list[Point]:
-    """Return those of the values that are pairs of finite numbers."""
+    """Return the values that are pairs of finite numbers."""
     listed = values if isinstance(values, list | tuple) else ()
     pairs = [value for value in listed if isinstance(value, list | tuple) and len(value) == 2]
     return [(float(a), float(b)) for a, b in pairs if _is_number(a) and _is_number(b)]
@@ -184,7 +184,7 @@ def _step(span: float, smallest: float) -> float:
 
 
 def _ends(values: Iterable[float], step: float) -> Point:
-    """Return the ends of an axis that holds the values and 0, whole steps both."""
+    """Return the ends of an axis that includes the values and 0, both multiples of the step."""
     held = [0.0, *values]
     low = step * math.floor(round(min(held) / step, 6))
     return low, max(step * math.ceil(round(max(held) / step, 6)), low + step)
@@ -201,7 +201,7 @@ def _gain_ticks(ends: Point, step: float, place: _Placer) -> tuple[Tick, ...]:
 
 @dataclass(frozen=True)
 class _Placer:
-    """From a value on each axis to coordinates, two decimals."""
+    """Maps a value on each axis to coordinates with two decimals."""
 
     x_ends: Point
     y_ends: Point
@@ -214,7 +214,7 @@ class _Placer:
 
 
 def _apart(first: float, second: float) -> Point:
-    """Move two heights apart until both labels can be read, the upper one up and the lower one down."""
+    """Move two label heights apart until both are readable, the upper up and the lower down."""
     gap = LABEL_HEIGHT - abs(first - second)
     if gap <= 0:
         return first, second

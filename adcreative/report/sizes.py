@@ -1,4 +1,4 @@
-"""The shapes in which a delivered ad was laid out: small pictures with what they fit and what is weak about them."""
+"""The sizes of a delivered ad: small pictures with their formats and weaknesses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE_PX = 220
 
 @dataclass(frozen=True, kw_only=True)
 class SizeCard:
-    """One shape: its name, picture, formats that take it, and what is weak about it."""
+    """One size: its name, picture, formats, and weaknesses."""
 
     ratio: str
     picture: pictures.Preview
@@ -23,7 +23,7 @@ class SizeCard:
 
 
 def list_sizes(row: Mapping[str, Any], image_dir: Path) -> tuple[SizeCard, ...]:
-    """List the shapes of a result whose pictures are there; empty when none was asked for."""
+    """Return the sizes of a result whose pictures exist; empty if no sizes were requested."""
     cards = []
     for one in row.get("sizes") or ():
         shown = pictures.preview(pictures.read_named(str(one.get("image") or ""), image_dir), SIZE_PX)

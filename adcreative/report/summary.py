@@ -1,6 +1,6 @@
-"""The first screen of the report: counts, means and what is not known, in sentences.
+"""The first screen of the report: counts, means and limitations, as sentences.
 
-Knows rows of results.jsonl and the calibration; knows neither pictures nor HTML.
+Knows rows of results.jsonl and the calibration, but no pictures and no HTML.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from adcreative.report.words import percent
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Counts and means over a run. The means are over the `num_shown` edited creatives whose lift may be shown; the third
-    model's, over the `num_audited` of them of which it was asked. num_ranked: creatives that have a strength among those of
-    the run. num_versions: versions of kept creatives that are offered for a test."""
+    """Counts and means over a run. The means are over the `num_shown` edited creatives whose uplift may be shown; the third
+    model's means are over the `num_audited` of them scored by that model. num_ranked: creatives with a strength relative to the
+    run. num_versions: versions of kept creatives offered for a test."""
 
     num_creatives: int
     num_edited: int
@@ -45,10 +45,10 @@ class Summary:
 
 
 def calibration_sentence(settings: Mapping[str, Any], cards: Sequence[Mapping[str, Any]]) -> str:
-    """Say how well the predictor's rates match real ones, from `calibration` in the settings or in a card; "" if unknown.
+    """Return a sentence on the predictor's calibration, from `calibration` in the settings or in a card; "" if unknown.
 
-    The value is a sentence, or numbers: n, ece (0..1), pairwise_accuracy, pairwise_accuracy_significant, data (what it was
-    measured on).
+    The value is a sentence, or numbers: n, ece (0..1), pairwise_accuracy, pairwise_accuracy_significant, data (name of the data
+    set).
     """
     found = [source["calibration"] for source in (settings, *cards) if source.get("calibration")]
     if not found:
@@ -70,9 +70,9 @@ def calibration_sentence(settings: Mapping[str, Any], cards: Sequence[Mapping[st
 
 
 def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibration: str) -> Summary:
-    """Count and average a run. num_failures: all creatives that could not be used, rows that failed among them.
+    """Count and average a run. num_failures: all unusable creatives, including failed rows.
 
-    The evidence is what all rows say of theirs. Rows are read once and not kept: of an edited one some ten numbers stay.
+    The evidence is the clauses common to all rows. Rows are read in one pass; for an edited row about ten numbers are kept.
     """
     status, missing = Counter[str](), dict[str, None]()
     evidence: list[str] | None = None
@@ -110,7 +110,7 @@ def summarise(results: Iterable[Mapping[str, Any]], *, num_failures: int, calibr
 
 
 def _shown_numbers(row: Mapping[str, Any], lift: Lift) -> dict[str, float]:
-    """Return what an edited row whose lift may be shown adds to the means, by the Summary's names."""
+    """Return the contribution of an edited row with a valid uplift to the means, by the names in Summary."""
     numbers = {"ctr_before": row["ctr_original"], "ctr_after": row["ctr_edited"], "mean_lift": lift.over_original or 0.0}
     if is_rate(row.get("ctr_original_auditor")) and is_rate(row.get("ctr_edited_auditor")):
         before, after = float(row["ctr_original_auditor"]), float(row["ctr_edited_auditor"])

@@ -1,4 +1,4 @@
-"""Composed ads on one page that opens offline: a wall by concept, and what was derived. Knows plain values only."""
+"""Offline page of composed ads: a wall by concept, and the derived settings. Knows plain values only."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def render_wall(
     ads: Sequence[Mapping[str, Any]], folder: Path, *, title: str, notes: Sequence[str], standing: str,
     disclosures: Sequence[Mapping[str, Any]] = (),
 ) -> str:  # fmt: skip
-    """Return the page of composed ads; it loads nothing from the network.
+    """Return the page of composed ads; loads nothing from the network.
 
     Args:
-        ads: what ad.json says of each, with `folder`, the name of its folder in `folder`. notes: what was derived from the
-            brief. standing: what the models know, in a sentence. disclosures: duties that may apply.
+        ads: content of each ad.json, with `folder`, the name of its folder in `folder`. notes: settings derived from the brief.
+            standing: a sentence on the models' knowledge. disclosures: duties that may apply.
     """
     shown = with_pictures(ads, folder)
     families = list(dict.fromkeys(ad["family"] for ad in shown))
@@ -32,7 +32,7 @@ def render_wall(
 
 
 def with_pictures(ads: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Return what ad.json says of each ad of a folder, with its pictures as a page embeds them, the first shape the largest."""
+    """Return the ad.json of each ad in a folder, with its pictures for embedding, the first size the largest."""
     shown = []
     for ad in ads:
         named = [(shape, folder / ad["folder"] / told["picture"]) for shape, told in ad["shapes"].items()]

@@ -1,4 +1,4 @@
-"""A picture with the boxes of its text blocks and what each is for, to be looked at beside the table of its words."""
+"""Draw the boxes of a picture's text blocks with their roles, for comparison with the table of its words."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 MAX_SIDE_PX = 1200
-LEAST_SURE = 0.75  # below, a role or a text is marked with "?"
-# Okabe and Ito's colours, told apart by colour-blind readers, too; by the order of roles
+LEAST_SURE = 0.75  # below this sureness, a role or a text is marked with "?"
+# Okabe and Ito's colours, distinguishable for colour-blind readers; in the order of roles
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def draw_word_boxes(image_u8: np.ndarray, rows: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> Image.Image:
     """Return a picture [H, W, 3], at most MAX_SIDE_PX a side, with the box, number and role of each row that has a box.
 
-    rows: with block, role, sureness (0..1) and box ("left top right bottom", px). roles: all that there are, for their colours.
+    rows: with block, role, sureness (0..1) and box ("left top right bottom", px). roles: all roles, for their colours.
     """
     height, width = image_u8.shape[:2]
     scale = min(1.0, MAX_SIDE_PX / max(height, width))

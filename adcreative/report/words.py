@@ -1,6 +1,6 @@
-"""What an edit did, said in plain words: percentages, named directions, two texts compared.
+"""Describe edits in plain words: percentages, named directions, compared texts.
 
-Knows records and strings only, so that the report and the app say the same thing in the same words.
+Knows records and strings only, so that the report and the app use the same words.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 from adcreative.problem import Problem
 
 MAX_SHOWN_CHARS, LABEL_CHARS = 1200, 200
-MAX_COMPARED_TOKENS = 240  # the comparison is cubic at worst; a longer text is shown before and after instead
+MAX_COMPARED_TOKENS = 240  # the comparison is cubic at worst; longer texts are shown before and after instead
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 
-# name -> (what it is, in words when strength > 0, in words when strength < 0); equal words where the sign has no plain name.
+# name -> (label, words for strength > 0, words for strength < 0); equal words where the sign has no plain name.
 DIRECTION_WORDS: Mapping[str, tuple[str, str, str]] = {
     "smile": ("smile", "more smile", "less smile"),
     "mouth_open": ("mouth opening", "mouth more open", "mouth more closed"),
@@ -35,7 +35,7 @@ DIRECTION_WORDS: Mapping[str, tuple[str, str, str]] = {
     "saturation": ("saturation", "stronger colours", "paler colours"),
     "crop": ("crop", "cropped closer", "cropped closer"),
 }
-# direction of a face -> what is seen of it where the measure grew, and where it fell; {} is mm on a face 16 cm high, or degrees
+# direction of a face -> visible effect where the measure grew, and where it fell; {} is mm on a face 16 cm high, or degrees
 SHOWN_WORDS: Mapping[str, tuple[str, str]] = {
     "smile": ("mouth corners {} mm up and out", "mouth corners {} mm down and in"),
     "mouth_open": ("lips {} mm further apart", "lips {} mm closer"),
@@ -45,11 +45,11 @@ SHOWN_WORDS: Mapping[str, tuple[str, str]] = {
     "head_yaw": ("{}° to the picture's right", "{}° to the picture's left"),
     "head_pitch": ("chin {}° up", "chin {}° down"),
 }
-# edits that are another picture, not more or less of something
+# edits that replace the picture, without a more or less
 NEW_PICTURES: Mapping[str, str] = {
     "scene": "another background", "layout": "a new layout", "message": "a new layout with another message first",
 }  # fmt: skip
-# part of an ad that a rate owes something to, as the predictor names it -> as people do
+# part of an ad as named by the predictor -> plain words
 PART_WORDS: Mapping[str, str] = {
     "words": "words", "picture": "what the picture shows", "look": "colours and light", "faces": "faces",
     "context": "button, brand and placement", "history": "your earlier ads", "together": "what they do together",
@@ -60,7 +60,7 @@ WORD_DIRECTIONS = ("headline", "description")
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """A run of text that both versions share ("same"), or that one of them lacks ("removed", "added")."""
+    """A run of text that both versions share ("same"), or that only one version has ("removed", "added")."""
 
     kind: str
     text: str
@@ -68,7 +68,7 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class TextChange:
-    """One text before and after; segments is empty when nothing changed."""
+    """One text before and after; segments is empty if nothing changed."""
 
     label: str
     before: str
@@ -81,18 +81,18 @@ class TextChange:
 
     @property
     def is_rewritten(self) -> bool:
-        """True when so little is shared that marking single words would only confuse."""
+        """True if so little is shared that marking single words would confuse."""
         shared = sum(len(segment.text) for segment in self.segments if segment.kind == "same")
         return self.is_changed and shared < 0.4 * max(len(self.before), len(self.after), 1)
 
 
 def percent(rate: float | None, digits: int = 2) -> str:
-    """Say a rate (0..1) as a percentage, such as 1.52%; an unknown rate is a dash."""
+    """Return a rate (0..1) as a percentage, such as 1.52%; a dash for an unknown rate."""
     return "–" if rate is None else f"{100 * rate:.{digits}f}%"
 
 
 def signed_percent(change: float | None) -> str:
-    """Say a relative change (0.12 is 12 % more) with its sign; one decimal below 10 %."""
+    """Return a relative change (0.12 is 12 % more) as a signed percentage; one decimal below 10 %."""
     if change is None:
         return "–"
     digits = 0 if abs(change) >= 0.0995 else 1
@@ -101,20 +101,20 @@ def signed_percent(change: float | None) -> str:
 
 
 def signed_number(value: float) -> str:
-    """Say a shift with its sign and two decimals; one that rounds to nothing has none."""
+    """Return a shift with its sign and two decimals; without a sign if it rounds to 0."""
     text = f"{value:+.2f}"
     return text.replace("-", "\N{MINUS SIGN}") if float(text) else "0.00"
 
 
 def reason(told: Problem) -> str:
-    """Say what a part of an ad does to its rate, a problem "part_change": "colours and light +5%"."""
+    """Return the effect of a part of an ad on its rate, from a problem "part_change": "colours and light +5%"."""
     return f"{part(str(told.values['part']))} {told.values['change']:+d}%".replace(" -", " \N{MINUS SIGN}")
 
 
 def interplay(reasons: Sequence[Problem], change: float) -> tuple[Problem, ...]:
-    """Return what is left of a relative change when what each part does is taken from it; nothing where nothing is left.
+    """Return the rest of a relative change after subtracting the effect of each part; empty if there is no rest.
 
-    A part is weighed by leaving it out, so that what parts do only together, or each in place of another, is in none of them.
+    A part's effect is measured by leaving it out, so effects of interactions between parts are in none of them.
     """
     told = [math.log1p(max(float(str(one.values["change"])) / 100, -0.999)) for one in reasons]
     rest = round(100 * math.expm1(math.log1p(max(change, -0.999)) - sum(told)))
@@ -122,23 +122,23 @@ def interplay(reasons: Sequence[Problem], change: float) -> tuple[Problem, ...]:
 
 
 def sentence(text: str) -> str:
-    """Return the text with a capital first letter; the rest, names among it, as it is."""
+    """Return the text with a capital first letter and the rest unchanged."""
     return text[:1].upper() + text[1:]
 
 
 def part(name: str) -> str:
-    """Name a part of an ad for people: "context" is "button, brand and placement"; an unknown name stays."""
+    """Return a part of an ad in plain words: "context" is "button, brand and placement"; unknown names are unchanged."""
     return PART_WORDS.get(name, name)
 
 
 def rounded(count: int) -> str:
-    """Say a count with two significant digits, since more would be pretence: 129,873 is 130,000."""
+    """Return a count with two significant digits, to avoid false precision: 129,873 is 130,000."""
     digits = max(len(str(count)) - 2, 0)
     return f"{round(count, -digits):,}"
 
 
 def clip(text: str, max_chars: int = MAX_SHOWN_CHARS) -> str:
-    """Shorten a text that would flood the page, saying by how much; of a label only that it goes on."""
+    """Shorten a long text and append the number of removed characters; a label gets only an ellipsis."""
     if len(text) <= max_chars:
         return text
     if max_chars <= LABEL_CHARS:
@@ -168,13 +168,13 @@ def compare_texts(label: str, before: str, after: str) -> TextChange:
 
 
 def direction_label(name: str) -> str:
-    """Name a direction for people: "mouth_open" is "mouth opening"; an unknown name loses its underscores."""
+    """Return a direction in plain words: "mouth_open" is "mouth opening"; unknown names lose their underscores."""
     return DIRECTION_WORDS[name][0] if name in DIRECTION_WORDS else name.replace("_", " ")
 
 
 def describe_edit(direction: str, strength: float, shown: float | None = None) -> str:
-    """Say one picture edit, such as "more smile (mouth corners 4 mm up and out)"; without `shown` (mm or degrees), by its
-    strength: "more smile (clear, +1.2)"."""
+    """Return a picture edit in words, such as "more smile (mouth corners 4 mm up and out)"; without `shown` (mm or degrees)
+    with its strength: "more smile (clear, +1.2)"."""
     if direction in NEW_PICTURES:
         return f"{NEW_PICTURES[direction]} (number {strength:.0f})"
     size = "slight" if abs(strength) < 0.5 else "clear" if abs(strength) < 1.5 else "strong"
@@ -189,14 +189,14 @@ def describe_edit(direction: str, strength: float, shown: float | None = None) -
 
 
 def say_shown(direction: str, shown: float | None) -> str:
-    """Say what is seen of an edited face, in mm or degrees; empty where that is not measured."""
+    """Return the visible effect of a face edit, in mm or degrees; empty if not measured."""
     if shown is None or direction not in SHOWN_WORDS:
         return ""
     return SHOWN_WORDS[direction][shown < 0].format(f"{abs(shown):.0f}")
 
 
 def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Say what was done to the picture, one line per face and one for the picture as a whole; word edits are left out."""
+    """Return the picture edits in words, one line per face and one for the whole picture; word edits are left out."""
     by_face: dict[int, list[str]] = {}
     for edit in edits:
         if edit["direction"] in WORD_LABELS:
@@ -209,17 +209,17 @@ def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def ask_of_face(edits: Sequence[Mapping[str, Any]]) -> str:
-    """Say what a test of a version with an edited face would tell; empty where no face is edited."""
+    """Return the question that a test of a version with an edited face would answer; empty without an edited face."""
     said = [DIRECTION_WORDS[str(one["direction"])][1 if float(one["strength"]) > 0 else 2] for one in edits
             if int(one["face"]) >= 0 and one["direction"] in DIRECTION_WORDS]  # fmt: skip
     return f"a question for a test: {', '.join(said)} against the face as it is" if said else ""
 
 
 def describe_strength(strength: float | None, num_others: int) -> str:
-    """Say how an ad stands among the others of its run, such as "stronger than 7 of 10 others"; empty for a lone ad.
+    """Return an ad's rank among the others of its run, such as "stronger than 7 of 10 others"; empty for a single ad.
 
     Args:
-        strength: the share of the others that it is predicted to beat, 0..1.
+        strength: the share of the others that the ad is predicted to beat, 0..1.
     """
     if strength is None or num_others < 1:
         return ""
@@ -235,7 +235,7 @@ def describe_strength(strength: float | None, num_others: int) -> str:
 
 
 def describe_search(record: Mapping[str, Any] | None) -> str:
-    """Say how far the search's quick scores held on final pixels; empty when nothing was rendered."""
+    """Return how well the search's quick scores agreed with final pixels; empty when nothing was rendered."""
     if not record or not record.get("rendered"):
         return ""
     rendered, changes, correlation = record["rendered"], record.get("elite_changes", 0), record.get("rank_correlation")
@@ -245,7 +245,7 @@ def describe_search(record: Mapping[str, Any] | None) -> str:
 
 
 def describe_faces(faces: Mapping[str, Any]) -> str:
-    """Say how many faces were found, edited and refused, such as "2 faces found, 1 edited, 1 left alone"."""
+    """Return the numbers of faces found, edited and refused, such as "2 faces found, 1 edited, 1 left alone"."""
     found, edited, refused = int(faces.get("found", 0)), int(faces.get("edited", 0)), len(faces.get("refused", ()))
     if not found:
         return "No face found"
@@ -254,14 +254,14 @@ def describe_faces(faces: Mapping[str, Any]) -> str:
 
 
 def describe_realism(realism: float | None) -> str:
-    """Say how real the edited faces look to the face model, 0..1, beside the original ones."""
+    """Return the face model's realism of the edited faces, 0..1, next to the original faces."""
     return "" if realism is None else f"{realism:.2f} (1.00 is as real as the original)"
 
 
 def describe_similarity(similarity: float | None, edit_strength: float | None = None) -> str:
-    """Say how much the edited faces resemble the original ones, a cosine (-1..1), and how far they were changed.
+    """Return the similarity of the edited faces to the original faces, a cosine (-1..1), and the size of the change.
 
-    edit_strength: in least visible changes; a face that was hardly changed resembles itself for that reason alone.
+    edit_strength: in just visible changes; a face with hardly any change is similar for that reason alone.
     """
     if similarity is None:
         return ""
