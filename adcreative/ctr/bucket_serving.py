@@ -1,11 +1,10 @@
-"""SDIM served from buckets: one group of sums is kept of each user, and an item that was appended changes one bucket a group.
+"""SDIM served from buckets: sums are kept per user and group, and an appended item changes one bucket per group.
 
     serving = BucketServing(LogModel.load(folder))
-    rates = serving.predict(rows)["ctr"]                      # candidates of many users, each beside its history so far
+    rates = serving.predict(rows)["ctr"]                      # candidates of many users, each row with its history so far
 
 A candidate costs a hash and a look-up whatever the length of the history; the history is read once for all candidates that are
-ranked against it, and of a history that grew since only the new items. Rates equal those of `LogModel.predict` to rounding.
-Source:
+ranked against it, and of an extended history only the new items. Rates equal those of `LogModel.predict` to rounding. Source:
     Cao et al., Sampling Is All You Need on Modeling Long-Term User Behaviors for CTR Prediction, CIKM 2022, section 4.4 (the
     server of behaviour sequence encodings).
 """
@@ -25,14 +24,14 @@ from adcreative.ctr.log_network import LogModel, build_batch, iter_chunks, rates
 from adcreative.ctr.networks.sdim import SDIM, BucketCache
 from adcreative.errors import ConfigError
 
-LONG_HISTORY = 100  # items, above which reading a history again for each candidate costs more than keeping its buckets
-MAX_OVERLAPS = 16  # places where a history is tried as the continuation of the one that is kept
+LONG_HISTORY = 100  # items; for longer histories reading the history for each candidate costs more than keeping its buckets
+MAX_OVERLAPS = 16  # offsets tried to match a history as a continuation of the cached one
 Predict = Callable[[LogRows], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """A user's history as ids [T, C], one column a history of the schema, and its buckets."""
+    """A user's history as ids [T, C], one column per history of the schema, and its buckets."""
 
     ids: np.ndarray
     buckets: BucketCache
@@ -42,8 +41,8 @@ class BucketServing:
     """Scores encoded rows of a log with a trained SDIM.
 
     Args:
-        model: not modified; tables that were replaced by compression are looked up as they are.
-        max_users: most users kept; the one not seen for longest goes first. A user takes G 2^tau S numbers.
+        model: not modified; tables replaced by compression are used as they are.
+        max_users: size of the user cache; the least recently used is evicted first. A user takes G 2^tau S numbers.
     Raises:
         ConfigError: the network is another, or max_users is below 1.
     """
@@ -60,12 +59,12 @@ class BucketServing:
 
     @torch.no_grad()
     def predict(self, rows: LogRows) -> dict[str, np.ndarray]:
-        """Return ctr [N], as `LogModel.predict`; rows of one user must stand in the order in which the history grew.
+        """Return ctr [N], as `LogModel.predict`; rows of one user must be in the order in which the history grew.
 
-        A history that does not continue the kept one is read anew, so another order costs time and changes nothing.
+        A history that does not continue the cached one is read anew, so another order costs time and changes nothing.
         """
         if self.model.network.training:
-            self.model.network.eval()  # which would unfold a folded model
+            self.model.network.eval()  # unfolds a folded model, so only when needed
         parts = [self._score(chunk) for chunk in iter_chunks(rows)]
         return {"ctr": np.concatenate(parts)} if parts else {"ctr": np.zeros(0)}
 
@@ -80,7 +79,7 @@ class BucketServing:
         return rates_of(self.network, logits)["ctr"]
 
     def _starts(self, rows: LogRows) -> np.ndarray:
-        """Return the first row of each run of rows that have the same user and history."""
+        """Return the first row of each run of rows with the same user and history."""
         changes = rows.users[1:] != rows.users[:-1]
         for name in self.columns:
             ids = rows.arrays[name]
@@ -88,7 +87,7 @@ class BucketServing:
         return np.concatenate([[0], np.flatnonzero(changes) + 1])
 
     def _update(self, user: int, ids: np.ndarray) -> BucketCache:
-        """Return the buckets of a history [T, C], and keep them where a user is named (not -1)."""
+        """Return the buckets of a history [T, C]; cache them where a user is given (not -1)."""
         kept = self._kept.get(user)
         num_new = None if kept is None else count_appended(kept.ids, ids)
         if kept is None or num_new is None:
@@ -113,9 +112,9 @@ class BucketServing:
 
 
 def count_appended(kept: np.ndarray, ids: np.ndarray) -> int | None:
-    """Return how many items [.., C] were appended to `kept` [T, C], right-aligned, to give `ids` [T, C]; None: none did.
+    """Return the number of items [.., C] appended to `kept` [T, C], right-aligned, to give `ids` [T, C]; None without a match.
 
-    The least number k with ids[: T - k] == kept[k:]; what stood in the first k places fell out.
+    The least number k with ids[: T - k] == kept[k:]; the first k items were dropped.
     """
     length = len(ids)
     ends = np.flatnonzero(ids[::-1, 0] == kept[-1, 0])[:MAX_OVERLAPS]
@@ -126,7 +125,7 @@ def count_appended(kept: np.ndarray, ids: np.ndarray) -> int | None:
 
 
 def open_predict(model: LogModel) -> Predict:
-    """Return what predicts rows of a log that are read in order: from kept buckets where SDIM reads long histories."""
+    """Return the prediction function for rows of a log in order: with cached buckets where SDIM reads long histories."""
     if isinstance(model.network.network, SDIM) and model.encoding.schema.max_history > LONG_HISTORY:
         return BucketServing(model).predict
     return model.predict

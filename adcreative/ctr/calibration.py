@@ -1,10 +1,11 @@
-"""From logits to rates that mean what they say: intercept, slope and extra variance, fitted on held-out groups. No torch.
+"""Calibrate logits to rates: intercept, slope and extra variance, fitted on held-out groups. No torch.
 
     log-odds of the true rate of creative i  ~  N( a_d + b_d * logit_i,  tau_d^2 + (b_d * spread_i)^2 )
     clicks_i | true rate  ~  Binomial(impressions_i, true rate)
 
-`epistemic_std` is the disagreement of the ensemble, tau what creatives vary beyond their features, d the domain (words only, or
-with a picture): the two kinds of creative come from different data and are not equally predictable. `data/make/` fits them.
+`epistemic_std` is the disagreement of the ensemble, tau the variation of creatives beyond their features, d the domain (words
+only, or with a picture): the two kinds of creative come from different data and differ in predictability. `data/make/` fits
+them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _Z = float(special.ndtri(0.5 + LEVEL / 2))
 
 @dataclass(frozen=True, eq=False)
 class ScoredCounts:
-    """What an ensemble says of N creatives, and what happened to them.
+    """Predictions of an ensemble for N creatives, and their results.
 
     logit, epistemic_std [N] float64: mean and standard deviation of the members' logits. domain [N] int: position in DOMAINS.
     """
@@ -47,7 +48,7 @@ class DomainCalibration:
 
     typical_epistemic_std: mean epistemic standard deviation of those creatives. overdispersion: standard deviation of true
     log-odds beyond the features. skill: log-likelihood gained per creative over the mean rate; 0 or less means
-    that nothing better than the mean rate was shown.
+    that no gain over the mean rate was shown.
     """
 
     intercept: float
@@ -75,7 +76,7 @@ class Calibrator:
         return self._of(domain, "slope") * epistemic_std
 
     def rate(self, log_odds: np.ndarray, domain: np.ndarray) -> np.ndarray:
-        """Return the expected rate [N] for calibrated log-odds: the mean over what creatives vary, not the median."""
+        """Return the expected rate [N] for calibrated log-odds: the mean over the variation of creatives, not the median."""
         tau, typical = self._of(domain, "overdispersion"), self._of(domain, "typical_epistemic_std")
         sigma = np.sqrt(tau**2 + (self._of(domain, "slope") * typical) ** 2)
         return special.expit(log_odds[:, None] + sigma[:, None] * GRID) @ DENSITY
@@ -86,16 +87,16 @@ class Calibrator:
         return special.expit(log_odds - _Z * sigma), special.expit(log_odds + _Z * sigma)
 
     def coverage(self, scored: ScoredCounts) -> float:
-        """Return the share of creatives whose clicks lie where a 90 % interval says, binomial noise accounted for."""
+        """Return the share of creatives whose clicks are inside the 90 % interval, binomial noise included."""
         return float(np.mean(self.covered(scored)))
 
     def covered(self, scored: ScoredCounts) -> np.ndarray:
-        """Return [N] how far each creative's clicks lie where a 90 % interval says, 0..1; the mean is the coverage.
+        """Return [N] how well 90 % intervals cover each creative's clicks, 0..1; the mean is the coverage.
 
-        For each row the predictive distribution of its clicks is formed (true rate uncertain, clicks binomial); a count is
-        covered as far as its share of that distribution lies within the central 90 %. 0.9 is right, more is too wide.
+        For each row the predictive distribution of its clicks is computed (true rate uncertain, clicks binomial); the coverage
+        of a count is the share of its probability within the central 90 %. 0.9 is right, more is too wide.
         """
-        from scipy import stats  # half a second, which predicting need not wait for
+        from scipy import stats  # half a second, not needed for predictions
 
         log_odds = self.log_odds(scored.logit, scored.domain)
         epistemic_std = self.epistemic_std(scored.epistemic_std, scored.domain)
@@ -114,7 +115,7 @@ class Calibrator:
 
     @classmethod
     def from_dict(cls, notes: dict[str, Any]) -> Calibrator:
-        """Rebuild what `as_dict` returned."""
+        """Rebuild a calibrator from its `as_dict`."""
         return cls(tuple(DomainCalibration(**domain) for domain in notes["domains"]))
 
     def _of(self, domain: np.ndarray, name: str) -> np.ndarray:

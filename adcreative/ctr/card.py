@@ -1,4 +1,4 @@
-"""What a saved predictor says of itself, from its manifest alone: hash and model card. Loads no torch and no tensors."""
+"""Hash and model card of a saved predictor, from its manifest alone. Imports no torch and reads no tensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACCOUNT_KIND, ACCOUNT_FORMAT = "account_model", 1  # of ctr.account.model.Accoun
 LOG_KIND, LOG_FORMAT = "log model", 1  # of ctr.log_network.LogModel
 _FORMATS = {KIND: FORMAT, ACCOUNT_KIND: ACCOUNT_FORMAT}  # of models of creatives
 _HELD_OUT = "a test split by group that no fitting step has seen"
-_WORDS = {  # kind -> of what it predicts the rate, what it does not know, on what it was measured
+_WORDS = {  # kind -> subject of the predicted rate, what the model does not know, data of the measurements
     KIND: (
         "an ad creative",
         "A rate for a kind of creative that it was not trained on is an extrapolation; each row's evidence says so.",
@@ -35,8 +35,8 @@ _WORDS = {  # kind -> of what it predicts the rate, what it does not know, on wh
 
 @dataclass(frozen=True)
 class PredictorManifest:
-    """content_hash: sha256 of the manifest, as `Predictor.content_hash`. notes: what training wrote down. kind: of the model, a
-    general predictor or that of an account."""
+    """content_hash: sha256 of the manifest, as `Predictor.content_hash`. notes: record of the training. kind: a
+    general predictor or the model of an account."""
 
     content_hash: str
     notes: Mapping[str, Any]
@@ -51,7 +51,7 @@ def read_predictor_manifest(model_dir: Path) -> PredictorManifest:
     """Read the manifest of a folder that `Predictor.save` or `AccountModel.save` wrote.
 
     Raises:
-        ArtifactError: there is none, it is damaged, or it is of another kind or version.
+        ArtifactError: there is no manifest, or it is damaged, or of another kind or version.
     """
     kind = read_kind(Path(model_dir))
     kind = kind if kind in _FORMATS else KIND

@@ -1,4 +1,4 @@
-"""What the size of a change is measured in: embeddings of words and picture, and attributes of faces."""
+"""Vectors that measure the size of a change: embeddings of words and picture, and attributes of faces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adcreative.features.builder import FeatureBuilder
 
 
 def change_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the embeddings whose distance says how far a change goes: words (headline and body) and picture, [N, D] each."""
+    """Return the embeddings whose distance measures a change: words (headline and body) and picture, [N, D] each."""
 
     def rows(name: str) -> np.ndarray:
         blank = np.zeros(builder.spec.widths.get(name, 0))
@@ -22,7 +22,7 @@ def change_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]
 
 
 def face_vectors(builder: FeatureBuilder, features: Sequence[CreativeFeatures]) -> np.ndarray:
-    """Return the mean attributes of each creative's faces in the builder's deviations, [N, A]; zeros where there is no face."""
+    """Return the mean attributes of each creative's faces in the builder's deviations, [N, A]; zeros without a face."""
     mean, std = builder.means["face_attributes"], builder.stds["face_attributes"]
     rows = np.zeros((len(features), len(mean)))
     for row, one in enumerate(features):

@@ -1,23 +1,23 @@
-"""How far to believe a predicted *change*: slope and unexplained variation per channel, learnt within groups. No torch.
+"""Calibration of a predicted *change*: slope and unexplained variation per channel, learnt within groups. No torch.
 
-A predictor that is calibrated across accounts may still overrate what one changed line does: rates differ mostly by brand,
-placement and picture. An edit moves only the rest, so that is calibrated apart, on held-out creatives of one test or brand:
+A predictor that is calibrated across accounts may still overrate one changed line: rates differ mostly by brand, placement and
+picture. An edit changes only the rest, so changes are calibrated separately, on held-out creatives of one test or brand:
 
     observed_i - predicted context_i  =  group_g + s_words x_words,i + s_picture x_picture,i + s_faces x_faces,i + r_i
     var(r_i)  =  tau_words^2 |text_i - mean text_g|^2 + tau_picture^2 |picture_i - mean picture_g|^2 + binomial noise_i
 
-x: what a channel adds to the predicted log-odds (exact ablation). A change from creative 0 to i is then worth
+x: contribution of a channel to the predicted log-odds (exact ablation). The change from creative 0 to i is then
 
     mean = s_words dx_words + s_picture dx_picture + s_faces dx_faces
     var  = ensemble + tau_words^2 |text_i - text_0|^2 + tau_picture^2 |picture_i - picture_0|^2
                     + tau_faces^2 |attributes_i - attributes_0|^2
 
-so that the further a change goes, the less is claimed to be known about it. Versions of an ad usually differ in words and
-picture at once and about equally far, so the data say how much is unexplained and not by which channel: words get three
-quarters of it (new words are new; an edited picture keeps its composition), per their typical distance. Slopes are drawn
-towards 1/2 (a prior worth PRIOR_STD) and lie in 0..MAX_SLOPE; with no rows the prior speaks. Faces have a slope of their own,
-since what is learnt of expressions may be truer, or less true, than what is learnt of whole pictures; what an expression does
-beyond the prediction is too small to be seen in counts and is assumed: FACE_TAU per deviation of an attribute.
+so that uncertainty grows with the size of a change. Versions of an ad usually differ in words and
+picture at once and about equally far, so the data give the unexplained variation and not its channel: words get three
+quarters of it (new words are new; an edited picture keeps its composition), per their typical distance. Slopes are shrunk
+towards 1/2 (a prior worth PRIOR_STD) and lie in 0..MAX_SLOPE; without rows the prior is used. Faces have a slope of their own,
+since effects of expressions may transfer better, or worse, than effects of whole pictures; the unexplained effect of an
+expression is too small to be measured in counts and is assumed: FACE_TAU per deviation of an attribute.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from adcreative.ctr.search_shrinkage import read_searched_share
 CHANNELS = ("words", "picture", "faces")
 PRIOR_SLOPE, PRIOR_STD = 0.5, 0.35
 PRIOR_TAU = 0.15
-MAX_SLOPE = 1.5  # rates are drawn together for whole creatives, by more than changes inside a group deserve
+MAX_SLOPE = 1.5  # predictions for whole creatives are shrunk more than changes inside a group require
 FACE_TAU = 0.02
-WORDS_AND_PICTURE = np.array([0.75, 0.25])  # of what versions of an ad leave unexplained; an edit keeps most of its picture
+WORDS_AND_PICTURE = np.array([0.75, 0.25])  # shares of the unexplained variation; an edit keeps most of its picture
 PRIOR_ROWS = 20.0
 MIN_CLICKS = 5.0
 
 
 @dataclass(frozen=True)
 class ChannelCalibration:
-    """slope 0..MAX_SLOPE of a channel's predicted change, and tau: log-odds that it leaves unexplained per unit of distance."""
+    """slope 0..MAX_SLOPE of a channel's predicted change, and tau: unexplained log-odds per unit of distance."""
 
     slope: float
     tau: float
@@ -66,7 +66,7 @@ class ChangeCalibration:
         return believed["words"] * words + believed["picture"] * picture + believed["faces"] * faces
 
     def variance(self, words_distance: np.ndarray, picture_distance: np.ndarray, faces_distance: np.ndarray) -> np.ndarray:
-        """Return the variance [N] of what the channels leave unexplained; distances are squared, see `squared_distance`."""
+        """Return the variance [N] unexplained by the channels; distances are squared, see `squared_distance`."""
         distances = {"words": words_distance, "picture": picture_distance, "faces": faces_distance}
         return np.sum([self.channels[name].tau ** 2 * distance for name, distance in distances.items()], axis=0)
 
@@ -75,19 +75,19 @@ class ChangeCalibration:
 
     @classmethod
     def from_dict(cls, notes: Mapping[str, Any]) -> ChangeCalibration:
-        """Rebuild what `as_dict` returned."""
+        """Rebuild a calibration from its `as_dict`."""
         channels = {name: ChannelCalibration(**notes["channels"][name]) for name in CHANNELS}
-        share = notes.get("searched_share", read_searched_share()[0])  # earlier models do not say
+        share = notes.get("searched_share", read_searched_share()[0])  # missing in earlier models
         return cls(channels, notes["num_rows"], notes["num_groups"], float(share))
 
 
 @dataclass(frozen=True)
 class HeldOutChanges:
-    """Held-out creatives, N of them, as the fit wants them.
+    """N held-out creatives as input of the fit.
 
-    log_odds: predicted, calibrated. words, picture, faces: what each channel adds to it. impressions, clicks: counts. group:
+    log_odds: predicted, calibrated. words, picture, faces: contribution of each channel. impressions, clicks: counts. group:
     [N] int.
-    words_vectors [N, Dt], picture_vectors [N, Di]: embeddings, zeros where there is nothing.
+    words_vectors [N, Dt], picture_vectors [N, Di]: embeddings, zeros where there is none.
     """
 
     log_odds: np.ndarray
@@ -110,10 +110,10 @@ def squared_distance(vectors: np.ndarray, origin: np.ndarray) -> np.ndarray:
 def fit_change_calibration(rows: HeldOutChanges, *, prior_slope: float = PRIOR_SLOPE) -> ChangeCalibration:
     """Fit slopes by weighted least squares within groups, then the unexplained variation by its excess over binomial noise.
 
-    Groups of one creative say nothing about changes and are left out; with none left the priors are returned.
+    Groups of one creative contain no changes and are left out; with none left the priors are returned.
 
     Args:
-        prior_slope: towards which slopes are drawn; 1 for effects that were shrunk where they were estimated.
+        prior_slope: shrinkage target of the slopes; 1 for effects already shrunk by their estimation.
     """
     kept = np.flatnonzero((rows.impressions > 0) & (rows.clicks >= MIN_CLICKS))
     _, place, sizes = np.unique(rows.group[kept], return_inverse=True, return_counts=True)
@@ -130,7 +130,7 @@ def fit_change_calibration(rows: HeldOutChanges, *, prior_slope: float = PRIOR_S
     weight = 1.0 / (noise + PRIOR_TAU**2)
 
     def centred(values: np.ndarray) -> np.ndarray:
-        """Take the weighted group means out of [n] or [n, D]."""
+        """Subtract the weighted group means from [n] or [n, D]."""
         columns = values.reshape(len(kept), -1)
         totals = np.zeros((num_groups, columns.shape[1]))
         np.add.at(totals, place, columns * weight[:, None])
@@ -143,7 +143,7 @@ def fit_change_calibration(rows: HeldOutChanges, *, prior_slope: float = PRIOR_S
     slopes = np.linalg.solve(gram, design.T @ (weight * target) + prior_slope / PRIOR_STD**2)
     slopes = np.clip(slopes, 0.0, MAX_SLOPE)
     residual = target - design @ slopes
-    own_share = 1.0 - weight / np.bincount(place, weight)[place]  # what centring leaves of a row's own variance
+    own_share = 1.0 - weight / np.bincount(place, weight)[place]  # share of a row's own variance left after centring
     distances = np.stack([np.square(centred(v[kept])).sum(axis=1) for v in (rows.words_vectors, rows.picture_vectors)], axis=1)
     typical = distances.mean(axis=0)
     is_seen = typical > 1e-6

@@ -1,4 +1,4 @@
-"""What callers may ask of a click-rate model of creatives, be it the general predictor or the model of one account."""
+"""The interface of a click-rate model of creatives: the general predictor or the model of one account."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Features: TypeAlias = Sequence[CreativeFeatures]
 
 @dataclass(frozen=True)
 class HeldOutRates:
-    """Predicted rate, its 90 % interval, and how far that covers the clicks (0..1; 0.9 on average is right), [N] each."""
+    """Predicted rate, its 90 % interval, and how well that covers the clicks (0..1; 0.9 on average is right), [N] each."""
 
     rate: np.ndarray
     low: np.ndarray
@@ -32,8 +32,8 @@ class HeldOutRates:
 class ClickModel(SavedModel, ABC):
     """A fitted model (ctr.predictor.Predictor, ctr.account.model.AccountModel); rows never influence each other.
 
-    ood_scores: modality -> out-of-distribution score. notes: what fitting wrote down, with "grades" and "metrics". changes: how
-    far predicted changes come true. has_gradients: whether it is a network, which gradients go through.
+    ood_scores: modality -> out-of-distribution score. notes: record of the fit, with "grades" and "metrics". changes:
+    calibration of predicted changes. has_gradients: whether it is a network with gradients.
     """
 
     has_gradients: ClassVar[bool]
@@ -43,13 +43,13 @@ class ClickModel(SavedModel, ABC):
 
     @property
     def optional_features(self) -> frozenset[str]:
-        """Names of CreativeFeatures that are measured only for models that ask for them: "lettering", "complexity"."""
+        """Names of CreativeFeatures that are measured only on request of a model: "lettering", "complexity"."""
         return frozenset()
 
     @property
     def rate_parts(self) -> frozenset[str]:
-        """What a rate hangs on, of `features.batch.GENERAL_PARTS`, "lettering" and "complexity"; nothing else need be measured
-        to score an ad. What versions of an ad are worth may hang on more (`optional_features`)."""
+        """Inputs of a rate, of `features.batch.GENERAL_PARTS`, "lettering" and "complexity"; other features need not be
+        measured to score an ad. Changes between versions of an ad may depend on more (`optional_features`)."""
         return GENERAL_PARTS | self.optional_features
 
     @abstractmethod
@@ -59,36 +59,36 @@ class ClickModel(SavedModel, ABC):
         Args:
             history: the account's earlier creatives with results; each creative sees those of its own brand.
         Raises:
-            FeatureError: the features are broken or were made by other encoders than the model was fitted with.
+            FeatureError: the features are broken or were made by other encoders than in the fit.
         """
 
     @abstractmethod
     def predict_log_odds(self, creatives: Creatives, features: Features, history: Any = ()) -> tuple[np.ndarray, np.ndarray]:
-        """Return log-odds [N] and the model's own uncertainty [N] about them: the search's fast path."""
+        """Return log-odds [N] and their model uncertainty [N]: the fast path of the search."""
 
     @abstractmethod
     def predict_change(self, creatives: Creatives, features: Features) -> tuple[np.ndarray, np.ndarray]:
-        """Return what each other creative is worth against the first: change of log-odds and its deviation, [N-1].
+        """Return the predicted change of log-odds of each other creative against the first, and its deviation, [N-1].
 
-        Not the difference of two predicted rates: new words, a changed picture and changed faces are each believed as far as
-        such differences came true between held-out creatives of one test, brand or context (`ctr.changes`).
+        Not the difference of two predicted rates: new words, a changed picture and changed faces are each scaled by the share
+        of such differences that came true between held-out creatives of one test, brand or context (`ctr.changes`).
         """
 
     @abstractmethod
     def rates(self, creatives: Creatives, features: Features) -> HeldOutRates:
-        """Return rates of creatives with results, with how far the intervals cover those; nobody has a history."""
+        """Return rates of creatives with results, and how well the intervals cover the results; no creative has a history."""
 
     @abstractmethod
     def evidence_for(self, creative: Creative, features: CreativeFeatures) -> str:
-        """Return one sentence: what a prediction rests on, and what is unusual about the creative."""
+        """Return one sentence: the evidence behind a prediction, and what is unusual about the creative."""
 
     @abstractmethod
     def unseen(self, creative: Creative) -> dict[str, str]:
-        """Return column -> value of the categories that training did not have."""
+        """Return column -> value of the categories missing in the training data."""
 
     @abstractmethod
     def known_values(self, column: str) -> list[str]:
-        """Return the values of a categorical column that training had, folded."""
+        """Return the values of a categorical column in the training data, folded."""
 
     @abstractmethod
     def is_skilled(self, features: CreativeFeatures) -> bool:
@@ -103,16 +103,16 @@ class ClickModel(SavedModel, ABC):
         return self.notes
 
     def find_far(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
-        """Return modality -> why, "" for none, of what is far from the creatives of the fit."""
+        """Return modality -> reason ("" for none), for modalities far from the creatives of the fit."""
         return find_far(features, self.ood_scores)
 
     def grade(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
-        """Return modality, and "row", to the grade of the evidence behind it; see `ctr.evidence.grade_row`."""
+        """Return modality, and "row", -> grade of evidence; see `ctr.evidence.grade_row`."""
         far = self.find_far(creative, features)
         return grade_row(creative, features, grades=self.notes["grades"], far=far, builder=self)
 
     def say_evidence(self, creative: Creative, features: CreativeFeatures, *, is_skilled: bool) -> str:
-        """Return where each part of a creative was learnt, then what is unusual about it."""
+        """Return where each part of a creative was learnt, then what is unusual about the creative."""
         grades: dict[str, Sequence[str]] = self.notes["grades"]
         far = self.find_far(creative, features)
         return render_evidence(creative, features, grades=grades, far=far, builder=self, is_skilled=is_skilled)

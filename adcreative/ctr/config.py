@@ -1,4 +1,4 @@
-"""Sizes and settings of networks, training and the predictor. No torch here: command lines read defaults from these."""
+"""Sizes and settings of networks, training and the predictor. No torch here: command lines read defaults from this module."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from adcreative.errors import ConfigError
 
 _COUNT = re.compile(r"num_\w+|\w+_dims?(_\d)?")
-MOST_WIDE, MOST_MANY = 1_000_000, 10_000  # of *_dim(s) and num_*: beyond any network, and what a slip of the hand gives
+MOST_WIDE, MOST_MANY = 1_000_000, 10_000  # upper limits of *_dim(s) and num_*, against typing errors: beyond any network
 _CHANCE = re.compile(r"\w+_prob(_\d)?")
 
 
 def check_sizes(config: Any) -> None:
-    """Refuse sizes that no network can have; the name of a field says what it is.
+    """Refuse sizes that no network can have; the limits follow from the name of a field.
 
     num_* and *_dim are at least 1 and at most MOST_MANY and MOST_WIDE, as is each entry of *_dims; *_prob is in 0..1 (1
     excluded), *_std above 0 or None.
 
     Raises:
-        ConfigError: the first that is not so.
+        ConfigError: names the first wrong field.
     """
     for name, value in vars(config).items():
         values = value if isinstance(value, tuple) else (value,)
@@ -41,7 +41,7 @@ def check_positive(config: Any, *names: str, may_be_zero: bool = False) -> None:
     """Refuse numbers that are not above 0 (not below it, if they may be zero) or not finite.
 
     Raises:
-        ConfigError: the first that is not so.
+        ConfigError: names the first wrong field.
     """
     for name in names:
         value = getattr(config, name)
@@ -70,12 +70,11 @@ class CTRModelConfig:
 class TrainingConfig:
     """How a network is fitted.
 
-    Learning rates: of the networks' core, of weights on wide embeddings, of the small parts of the linear path, which
-    starts where the warm start puts it (`training/warm_start.py`) and is only refined.
-    within_group_weight: of the multinomial term (order inside a test or brand) against the binomial one (level).
-    group_variance, within_group_variance: variance of log rates beyond the features, between groups and inside one; they cap
-    the weight of large counts.
-    modality_dropout_prob: per modality and row, so that rows with words or a picture only are at home too. patience: epochs.
+    Learning rates: of the networks' core, of weights on wide embeddings, of the small parts of the linear path, which starts at
+    the warm start (`training/warm_start.py`) and is only refined. within_group_weight: of the multinomial term (order inside a
+    test or brand) against the binomial one (level). group_variance, within_group_variance: variance of log rates beyond the
+    features, between groups and inside one; they cap the weight of large counts.
+    modality_dropout_prob: per modality and row, to train on rows with words or a picture only. patience: epochs.
     """
 
     num_epochs: int = 20
@@ -102,13 +101,13 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictorConfig:
-    """What a predictor is made of.
+    """The composition of a predictor.
 
-    model_name: a name of the zoo. num_members: networks of the ensemble, one seed each. fractions: train, validation (early
-    stopping), calibration, test (never seen until measured), by group. encoder_hashes: what the features were made with,
-    name -> content hash; kept in the artefact so that other encoders can be refused. ignored_categories: categorical fields
-    that are not learnt by heart; a model made for accounts that it has not seen should know no brand, and read the brand's
-    history instead. transfer_rate: part of the learning rates that is used where training starts from another predictor.
+    model_name: of the registry. num_members: networks of the ensemble, one seed each. fractions: train, validation (early
+    stopping), calibration, test (unused until measured), by group. encoder_hashes: encoders of the features,
+    name -> content hash; stored in the artefact so that other encoders can be refused. ignored_categories: categorical fields
+    without learnt values; a model for new accounts should know no brand, and read the brand's
+    history instead. transfer_rate: factor on the learning rates when training starts from another predictor.
     """
 
     model_name: str = "qin"

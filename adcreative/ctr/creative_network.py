@@ -1,8 +1,8 @@
-"""The networks of `ctr/networks` on creatives: one number that is linear in every field, plus what a network adds to it.
+"""The networks of `ctr/networks` on creatives: a linear function of every field, plus a network.
 
     logit = wide(fields) + network(inputs)
 
-Each network starts at zero here, so an untrained one is the wide path: base rate plus the appeal of the words.
+Each network starts at zero here, so an untrained model is the wide path: base rate plus the appeal of the words.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ CHUNK_ROWS = 1024
 
 
 class CreativeNetwork(nn.Module):
-    """Logits of creatives: the wide path, and a network unless the wide path is all."""
+    """Logits of creatives: the wide path, plus a network unless the model is the wide path alone."""
 
     def __init__(self, wide: WidePath | None, inputs: CreativeInputs | None = None, network: Network | None = None) -> None:
         super().__init__()
         self.wide, self.inputs, self.network = wide, inputs, network
 
     def encode_history(self, items: FeatureBatch, log_rate: Tensor) -> KeyValueCache | None:
-        """Return what the network needs of history items and their log rates [U, 1]; None when it keeps nothing of them."""
+        """Return the network's keys and values of history items and their log rates [U, 1]; None when it caches none."""
         if self.network is None or self.inputs is None:
             return None
         return self.inputs.encode_history(self.network, items, log_rate)
@@ -43,7 +43,7 @@ class CreativeNetwork(nn.Module):
         """Return logits [B], float32; rows do not influence each other in eval mode.
 
         Args:
-            cache: what `encode_history` returned for the items of the batch's history; they are encoded afresh when None.
+            cache: result of `encode_history` for the items of the batch's history; None: they are encoded here.
         """
         assert self.wide is not None
         logits: Tensor = self.wide(batch)
@@ -61,7 +61,7 @@ class CreativeNetwork(nn.Module):
 
     @torch.no_grad()
     def round_weights(self) -> CreativeNetwork:
-        """Round weights to float16, in which they are saved, before anything is calibrated on what they say. Returns self."""
+        """Round weights to float16, the saved precision, before any calibration of their outputs. Returns self."""
         for tensor in self.state_dict().values():
             tensor.copy_(tensor.half())
         return self
@@ -75,7 +75,7 @@ class CreativeNetwork(nn.Module):
 
 
 class MeanRate(CreativeNetwork):
-    """One number for everybody: the floor that any network must beat before its opinion counts."""
+    """One rate for all creatives: the floor that any network must beat before its predictions count."""
 
     def __init__(self, spec: FeatureSpec) -> None:
         super().__init__(None)
@@ -95,7 +95,7 @@ def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, gen
     "mean_rate" and "linear" are the floors that every other network must beat on held-out log-loss.
 
     Raises:
-        ConfigError: no such name; the message names the nearest.
+        ConfigError: no such name; the message suggests the nearest.
     """
     if name not in CTR_MODELS:
         raise ConfigError(f'no CTR model named "{name}". {did_you_mean(name, CTR_MODELS)}')

@@ -1,8 +1,8 @@
-"""A click-rate model held against creatives it has not seen: every figure with its interval over groups, by decile too.
+"""Evaluation of a click-rate model on creatives outside its training data: figures with intervals over groups, and deciles.
 
-Groups (test, else brand, else creative) are drawn with replacement, because arms of a test and ads of a brand share their luck.
-A model that cannot be told from the mean rate on these creatives gets the verdict "not enough data", whatever its other
-figures look like. Knows predictors and counts; no files, no pictures.
+Groups (test, else brand, else creative) are drawn with replacement, because arms of a test and ads of a brand share random
+effects. A model that does not differ from the mean rate on these creatives gets the verdict "not enough data", regardless of
+other figures. Knows predictors and counts; no files, no pictures.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
 from adcreative.metrics.calibration import NUM_BINS, equal_weight_bins
 from adcreative.metrics.creatives import bootstrap_metrics, evaluate_predictions
 
-PROMISED = (0.88, 0.92)  # coverage that a 90 % interval may have
+PROMISED = (0.88, 0.92)  # acceptable coverage of a 90 % interval
 NUM_DRAWS = 400
 NOT_ENOUGH = "not enough data"
 BETTER = "better than the mean rate"
@@ -32,17 +32,16 @@ BETTER = "better than the mean rate"
 def measure_held_out(
     predictor: ClickModel, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], *, seed: int = 0
 ) -> dict[str, Any]:
-    """Return the metrics of `evaluate_predictions` and what says how far to trust them.
+    """Return the metrics of `evaluate_predictions`, and how far they can be trusted.
 
     Returns:
-        beside the metrics: coverage (share of creatives whose clicks lie in the 90 % interval, binomial noise accounted for),
+        besides the metrics: coverage (share of creatives whose clicks are in the 90 % interval, binomial noise included),
         log_loss_gain (nats per impression under the log-loss of these creatives' own mean rate), intervals (metric -> 90 %
         interval over groups; None with fewer than two groups), reliability (bins of equal impressions: predicted and observed
         rate), deciles (of predicted rate: the same and coverage), impression_deciles (likewise, of impressions), deciles_off
-        (how many of the former have a coverage whose interval leaves PROMISED out), drift and evidence (see
-        `summarise_evidence`), num_groups, verdict: "better than the mean
-        rate" when the interval of log_loss_gain lies above 0, else "not enough data", and gaps: a sentence for each thing that
-        these creatives cannot tell, and what would let them.
+        (number of the former whose coverage interval excludes PROMISED), drift and evidence (see `summarise_evidence`),
+        num_groups, verdict: "better than the mean rate" when the interval of log_loss_gain is above 0, else "not enough data",
+        and gaps: a sentence for each figure that these creatives cannot give, and what data would give it.
     """
     counts, held_out = count_outcomes(creatives), predictor.rates(creatives, features)
     rates, covered = held_out.rate, held_out.covered
@@ -80,7 +79,7 @@ def describe_lonely_tests(creatives: Sequence[Creative]) -> str | None:
 
 
 def _list_gaps(creatives: Sequence[Creative], counts: Counts, metrics: dict[str, Any]) -> list[str]:
-    """Return a sentence for each kind of figure that is None, and why."""
+    """Return a sentence with the reason for each kind of figure that is None."""
     gaps = []
     if counts.clicks.sum() in (0, counts.impressions.sum()):
         who = "nobody" if counts.clicks.sum() == 0 else "everybody"
@@ -99,9 +98,10 @@ def _list_gaps(creatives: Sequence[Creative], counts: Counts, metrics: dict[str,
 def describe_rows(
     predictor: ClickModel, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
 ) -> list[dict[str, Any]]:
-    """Return one row per creative: counts, predicted rate with interval, observed rate, how far it is covered, grades.
+    """Return one row per creative: counts, predicted rate with interval, observed rate, coverage, grades.
 
-    covered is 0..1 (see `HeldOutRates`); grade is the row's, grade_words and so on those of what it has, "" for the rest.
+    covered is 0..1 (see `HeldOutRates`); grade is the row's; grade_words and so on are those of its parts, "" for missing
+    parts.
     """
     counts, held_out = count_outcomes(creatives), predictor.rates(creatives, features)
     described = []
@@ -119,13 +119,13 @@ def describe_rows(
 def summarise_evidence(
     predictor: ClickModel, creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
 ) -> dict[str, Any]:
-    """Return how far the creatives are from the training data, and what the predictions rest on.
+    """Return the distance of the creatives from the training data, and the evidence behind the predictions.
 
     Returns:
-        drift: "picture" and "words" -> n (creatives that have one), far (share beyond what 99 % of held-out creatives showed;
-        0.01 is as usual), distance (median, cosine) and usual (that limit); "context" -> n and far (share with a category that
-        training did not have). evidence: "rows" -> grade -> number of creatives; "words", "picture", "faces", "context" ->
-        grade (that of training), source (a phrase), n, and extrapolated (how many creatives).
+        drift: "picture" and "words" -> n (creatives with one), far (share beyond the 99 % quantile of held-out creatives; 0.01
+        is usual), distance (median, cosine) and usual (that quantile); "context" -> n and far (share with a category missing in
+        training). evidence: "rows" -> grade -> number of creatives; "words", "picture", "faces", "context" -> grade (that of
+        training), source (a phrase), n, and extrapolated (number of creatives).
     """
     graded = _grade(predictor, creatives, features)
     drift: dict[str, Any] = {}
@@ -160,7 +160,7 @@ def _is_off(decile: dict[str, Any]) -> bool:
 
 
 def draw_groups(group: np.ndarray, *, seed: int) -> np.ndarray:
-    """Return [NUM_DRAWS, G] how often each group is drawn; group [N] holds numbers 0..G-1."""
+    """Return [NUM_DRAWS, G] the number of times each group is drawn; group [N] holds numbers 0..G-1."""
     num_groups = int(group.max()) + 1
     return draw_group_counts(num_groups, NUM_DRAWS, rng=np.random.default_rng(seed))
 
@@ -180,7 +180,7 @@ def _interval(draws: np.ndarray, group: np.ndarray, above: np.ndarray, below: np
 
 
 def _gain(draws: np.ndarray, counts: Counts, rates: np.ndarray) -> tuple[float, tuple[float, float] | None]:
-    """Return by how many nats per impression the predictions beat the mean rate, and the interval."""
+    """Return the gain in nats per impression of the predictions over the mean rate, and its interval."""
     clipped = np.clip(rates, 1e-7, 1 - 1e-7)
     nats = -(counts.clicks * np.log(clipped) + (counts.impressions - counts.clicks) * np.log1p(-clipped))
     num_groups = draws.shape[1]

@@ -1,9 +1,9 @@
-"""What a predicted rate rests on: where each modality was learnt, and how far a creative is from what was learnt from.
+"""The evidence behind a predicted rate: the source of each modality, and the distance of a creative from the training data.
 
-A grade says what stands behind a modality: "measured" (real clicks), "simulated" (a market of our own making), "none". For one
-creative a measured modality that is far from the training data, or a category that was not in it, is "extrapolated"; the
-creative's own grade is the weakest of what it has. OODScore is the mean cosine distance to the nearest training embeddings,
-against what held-out creatives of the same kind show.
+The grade of a modality is its evidence: "measured" (real clicks), "simulated" (a simulated market), "none". For one
+creative a measured modality that is far from the training data, or a category missing there, is "extrapolated"; the
+creative's own grade is the weakest of its parts. OODScore is the mean cosine distance to the nearest training embeddings,
+relative to held-out creatives of the same kind.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from adcreative.problem import Problem
 GRADES = ("measured", "simulated", "none")
 ROW_GRADES = ("measured", "extrapolated", "simulated", "none")  # strongest first
 GRADED = ("words", "picture", "faces", "context")
-PART_OF = {"words": "words", "picture": "picture", "look": "picture", "faces": "faces"}  # what a reason is about
-MIN_REASON = 0.005  # a smaller relative difference is not told
+PART_OF = {"words": "words", "picture": "picture", "look": "picture", "faces": "faces"}  # reason -> part that it is about
+MIN_REASON = 0.005  # smaller relative differences are not reported
 _PHRASES = {"measured": "real clicks", "simulated": "simulated market", "none": "never seen in training"}
 MAX_REFERENCE_ROWS = 1024
 NUM_NEIGHBOURS = 5
 OOD_QUANTILE = 0.99
-KNOWN, MAX_NAME = "known_creatives", 60  # a note of the manifest, and characters of a name in it
-FAR = "far from anything it was trained on"  # the app and readers of tables look for the first three words
+KNOWN, MAX_NAME = "known_creatives", 60  # key in the manifest's notes, and most characters of a name there
+FAR = "far from anything it was trained on"  # the app and readers of tables search for the first three words
 
 
 class KnowsCategories(Protocol):
-    """What knows the category values of the training data (features.builder.FeatureBuilder)."""
+    """Object that knows the category values of the training data (features.builder.FeatureBuilder)."""
 
     def unseen(self, creative: Creative) -> dict[str, str]:
-        """Return column -> value of the creative's categories that training did not have."""
+        """Return column -> value of the creative's categories missing in the training data."""
 
 
 @dataclass(frozen=True)
 class OODScore:
     """Out-of-distribution score of one modality by its nearest neighbours (kNN).
 
-    Unit-length training embeddings reference [N, D] float16 of one modality, and the distance that is still usual.
+    Unit-length training embeddings reference [N, D] float16 of one modality, and the largest usual distance.
 
-    chosen: which of the training embeddings they are, known only right after fitting.
+    chosen: indices of the reference among the training embeddings, known only right after fitting.
     """
 
     reference: np.ndarray
@@ -59,7 +59,7 @@ class OODScore:
         return float(self.distances(embedding[None])[0])
 
     def distances(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return those of embeddings [N, D], [N]."""
+        """Return the distances of embeddings [N, D], [N]."""
         return _distances(self._wide_reference, embeddings)
 
     @cached_property
@@ -67,7 +67,7 @@ class OODScore:
         return self.reference.astype(np.float32)  # widening a megabyte takes ten times as long as one creative's distances
 
     def is_far(self, embedding: np.ndarray) -> bool:
-        """True when the creative is farther from the training data than 99 % of held-out creatives were."""
+        """True when the creative is farther from the training data than 99 % of held-out creatives."""
         return self.distance(embedding) > self.threshold
 
 
@@ -75,9 +75,9 @@ def parse_provenance(provenance: Mapping[str, str] | None, trained: Sequence[str
     """Return modality -> (grade, phrase), for every modality.
 
     Args:
-        provenance: modality -> "grade" or "grade: phrase", such as "measured: real headline tests". A modality that is not
-            named follows "picture" if it is "look", else counts as measured when it was trained on, as none otherwise.
-        trained: modalities that training had.
+        provenance: modality -> "grade" or "grade: phrase", such as "measured: real headline tests". For a missing
+            modality "look" follows "picture"; others count as measured when trained on, otherwise as none.
+        trained: modalities of the training data.
     Raises:
         ConfigError: no such modality or grade.
     """
@@ -100,7 +100,7 @@ def parse_provenance(provenance: Mapping[str, str] | None, trained: Sequence[str
 def fit_ood_score(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Generator, least: float = 0.0) -> OODScore | None:
     """Fit the score on training embeddings [N, D] and usual distances of held-out ones; None with fewer than 20.
 
-    least: a distance (0..2) up to which nothing is far, however alike the training data are.
+    least: lower bound (0..2) of the usual distance, for training data that are all alike.
     """
     if len(train) < 20 or len(held_out) < 1:
         return None
@@ -111,11 +111,11 @@ def fit_ood_score(train: np.ndarray, held_out: np.ndarray, *, rng: np.random.Gen
 
 
 def describe_known(creatives: Sequence[Creative], chosen: Sequence[int]) -> dict[str, list[Any]]:
-    """Return names, impressions and clicks of the training creatives whose embeddings a score keeps, in that order, so that an
-    explanation can name the nearest; plain values, for the note KNOWN.
+    """Return names, impressions and clicks of the training creatives in a score's reference, in order, so that an explanation
+    can name the nearest; plain values, for the note KNOWN.
 
     Args:
-        creatives: those whose embeddings the score was fitted to, in that order; all have results. chosen: `OODScore.chosen`.
+        creatives: those whose embeddings the score was fitted to, in order; all have results. chosen: `OODScore.chosen`.
     """
     rows = [creatives[row] for row in chosen]
     return {
@@ -125,7 +125,7 @@ def describe_known(creatives: Sequence[Creative], chosen: Sequence[int]) -> dict
 
 
 def find_far(features: CreativeFeatures, ood_scores: Mapping[str, OODScore]) -> dict[str, str]:
-    """Return modality -> "" of those whose embeddings are far from all that training had."""
+    """Return modality -> "" for modalities whose embeddings are far from all training data."""
     embeddings = _embeddings_of(features).items()
     return {name: "" for name, value in embeddings if name in ood_scores and ood_scores[name].is_far(value)}
 
@@ -139,10 +139,10 @@ def render_evidence(
     builder: KnowsCategories,
     is_skilled: bool,
 ) -> str:
-    """Return one sentence: where each modality of this creative was learnt, then what is unusual about it.
+    """Return one sentence: where each modality of this creative was learnt, then what is unusual about the creative.
 
     Args:
-        far: modality -> why, of what is far from the training data, as `find_far` gives it.
+        far: modality -> reason, for modalities far from the training data, as `find_far` returns.
     """
     parts = _render_grades(creative, features, grades)
     if not is_skilled:
@@ -158,7 +158,7 @@ def render_evidence(
 
 
 def note_foreign_words(said: str, creative: Creative) -> str:
-    """Return a sentence of evidence that also names the language of the words, where an English model does not know it."""
+    """Return a sentence of evidence with the language of the words appended, where an English model does not know it."""
     language = detect_language(creative.text)
     if language in ("", "en"):
         return said
@@ -174,11 +174,11 @@ def grade_row(
     far: Mapping[str, str],
     builder: KnowsCategories,
 ) -> dict[str, str]:
-    """Return modality -> one of ROW_GRADES for what the creative has ("words", "picture", "faces", "context"), and "row" -> the
-    weakest of them; "none" for a creative that has nothing.
+    """Return modality -> one of ROW_GRADES for the creative's parts ("words", "picture", "faces", "context"), and "row" -> the
+    weakest grade; "none" for a creative without parts.
 
     Args:
-        grades: modality -> (grade, phrase), as `parse_provenance` gives them and a predictor notes them. far: as for
+        grades: modality -> (grade, phrase), as `parse_provenance` returns and a predictor's notes store. far: as for
             `render_evidence`.
     """
     found = {modality: grades[modality][0] for modality in _modalities_of(creative, features)}
@@ -200,10 +200,10 @@ def _modalities_of(creative: Creative, features: CreativeFeatures) -> list[str]:
 def render_reasons(
     effects: Mapping[str, np.ndarray], creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
 ) -> list[tuple[Problem, ...]]:
-    """Return what each part does, such as "words +12 %", for each creative, the largest first: only of what the creative has.
+    """Return the effect of each part, such as "words +12 %", for each creative, the largest first, without missing parts.
 
     Args:
-        effects: modality -> [N], by how much the rate differs from the rate without it, relative.
+        effects: modality -> [N], relative difference of the rate to the rate without the modality.
     """
     reasons = []
     for row, (creative, one) in enumerate(zip(creatives, features, strict=True)):

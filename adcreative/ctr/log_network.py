@@ -1,6 +1,6 @@
-"""A network of the registry on rows of an impression log: inputs and network in one module, and the artefact that holds both.
+"""A network of the registry on rows of an impression log: inputs and network in one module, and its saved model.
 
-Knows encoded rows and tensors; reading a log is the business of `catalog` and `verbs`.
+Knows encoded rows and tensors; reading a log is the task of `catalog` and `verbs`.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ class LogNetwork(nn.Module):
         return logits
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the sum over rows of what training lowers."""
+        """Return the training loss summed over rows."""
         return self.network.loss(logits, labels)
 
     def count_ids(self, batches: Iterable[LogBatch]) -> None:
-        """Count in how many training rows each id occurs; needed before `add_batch_aware_gradient`."""
+        """Count the training rows of each id; needed before `add_batch_aware_gradient`."""
         counts: dict[str, Tensor] = {}
         for batch in batches:
             for name, ids in self.inputs.ids_by_field(batch).items():
                 ordered = ids.sort(dim=1).values
-                is_first = F.pad(ordered[:, 1:] != ordered[:, :-1], (1, 0), value=True)  # an id counts once a row
+                is_first = F.pad(ordered[:, 1:] != ordered[:, :-1], (1, 0), value=True)  # an id counts once per row
                 size = {**self.inputs.spec.categorical, **self.inputs.spec.multi_valued}[name]
                 found = torch.bincount(ordered[is_first], minlength=size)
                 counts[name] = counts[name] + found if name in counts else found
@@ -78,8 +78,7 @@ class LogNetwork(nn.Module):
     def add_batch_aware_gradient(self, batch: LogBatch, strength: float) -> None:
         """Add strength / n_j w_j to the gradient of each table row j that a batch looks up; n_j: training rows with j.
 
-        The gradient of strength / (2 n_j) |w_j|^2 over the ids that occur in the batch, which leaves all other rows alone.
-        Source:
+        This is the gradient of strength / (2 n_j) |w_j|^2 over the ids in the batch; all other rows are unchanged. Source:
             Zhou et al., Deep Interest Network, KDD 2018, eqs. 7-9 (mini-batch aware regularisation).
         Raises:
             ConfigError: the ids were not counted.
@@ -97,7 +96,7 @@ class LogNetwork(nn.Module):
                     table.weight.grad[rows] += share[:, None] * table.weight.detach()[rows]
 
     def embedding_weights(self) -> list[Tensor]:
-        """Return what the embedding regulariser acts on."""
+        """Return the parameters of the embedding regulariser."""
         return self.inputs.embedding_weights()
 
 
@@ -107,7 +106,7 @@ def build_batch(rows: LogRows, device: torch.device | str = "cpu") -> LogBatch:
 
 
 def batch_of(tensors: dict[str, Tensor]) -> LogBatch:
-    """Return the batch of tensors that are named as the arrays of `LogRows`."""
+    """Return the batch of tensors with the names of the arrays of `LogRows`."""
 
     def part(kind: str) -> dict[str, Tensor]:
         return {name.removeprefix(kind): one for name, one in tensors.items() if name.startswith(kind)}
@@ -122,7 +121,7 @@ def batch_of(tensors: dict[str, Tensor]) -> LogBatch:
 class LogModel(SavedModel):
     """A trained network with the encoding of its log.
 
-    metrics: of the validation rows. made_smaller: what compression did, step by step.
+    metrics: of the validation rows. made_smaller: reports of the compression steps.
     """
 
     KIND, FORMAT = LOG_KIND, LOG_FORMAT
@@ -135,13 +134,13 @@ class LogModel(SavedModel):
     made_smaller: tuple[dict[str, Any], ...] = ()
 
     def predict(self, rows: LogRows) -> dict[str, np.ndarray]:
-        """Return ctr [N], and cvr and ctcvr for a network that learnt conversions."""
+        """Return ctr [N], and cvr and ctcvr for a network with conversions."""
         return predict_rates(self.network, rows)
 
     def fold(self) -> LogModel:
         """Return a copy for serving, equal to rounding: batch norm and rows multiplied out, no training forms.
 
-        Small tables and factored layers stay as they are.
+        Small tables and factored layers are kept.
 
         Raises:
             ArtifactError: a table is still in training.
@@ -161,7 +160,7 @@ class LogModel(SavedModel):
         }  # fmt: skip
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return tensors and notes, all that a saved model holds."""
+        """Return tensors and notes, the complete content of a saved model."""
         tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
         return pack_zeros(pack_int8(tensors)) if self.made_smaller else tensors, {
             "network": self.name, "network_config": asdict(self.config), "embedding_dim": self.dim,
@@ -184,7 +183,7 @@ class LogModel(SavedModel):
 
 @torch.no_grad()
 def predict_rates(network: LogNetwork, rows: LogRows) -> dict[str, np.ndarray]:
-    """Return ctr [N], and cvr and ctcvr of a network that learnt conversions, in eval mode."""
+    """Return ctr [N], and cvr and ctcvr of a network with conversions, in eval mode."""
     if network.training:
         network.eval()
     parts = [rates_of(network.network, network(build_batch(chunk))) for chunk in iter_chunks(rows)]
@@ -192,11 +191,11 @@ def predict_rates(network: LogNetwork, rows: LogRows) -> dict[str, np.ndarray]:
 
 
 def rates_of(network: Network, logits: Tensor) -> dict[str, np.ndarray]:
-    """Return what the network's logits say of N rows, as float64: ctr, and cvr and ctcvr where it learnt conversions."""
+    """Return the predicted rates of N rows from a network's logits, as float64: ctr, and cvr and ctcvr with conversions."""
     return {name: one.numpy() for name, one in network.probabilities(logits.double()).items()}
 
 
 def iter_chunks(rows: LogRows) -> Iterator[LogRows]:
-    """Yield the rows a part at a time, so that a network's inner values fit into memory."""
+    """Yield the rows in chunks, so that a network's activations fit into memory."""
     for start in range(0, len(rows), CHUNK_ROWS):
         yield rows.rows(slice(start, start + CHUNK_ROWS))

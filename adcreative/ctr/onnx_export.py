@@ -1,7 +1,7 @@
-"""A trained network of an impression log as ONNX, which other servers run: encoded rows in, probabilities out.
+"""Export a trained network of an impression log as ONNX, for other servers: encoded rows in, probabilities out.
 
 Inputs are named as the arrays of `LogRows` (ids [rows, fields], numbers, history.NAME ...), outputs ctr, and cvr and ctcvr
-for a network that learnt conversions. The encoding (schema, vocabularies, means) travels in the model's metadata as JSON,
+for a network with conversions. The encoding (schema, vocabularies, means) is stored in the model's metadata as JSON,
 under "adcreative.encoding". The folded form is exported. Needs the extra "onnx".
 """
 
@@ -31,7 +31,7 @@ METADATA_KEY = "adcreative.encoding"
 
 
 class ServedNetwork(nn.Module):
-    """Tensors by position, in the order of `names`, to the probabilities of `outputs`."""
+    """Maps tensors by position, in the order of `names`, to the probabilities of `outputs`."""
 
     def __init__(self, network: LogNetwork, names: Sequence[str], outputs: Sequence[str]) -> None:
         super().__init__()
@@ -45,12 +45,12 @@ class ServedNetwork(nn.Module):
 
 
 def export_onnx(model: LogModel, rows: LogRows, out: Path) -> float:
-    """Write a model as ONNX and return the largest difference to it that onnxruntime shows on `rows`, of probabilities.
+    """Write a model as ONNX and return the largest difference of probabilities between model and onnxruntime on `rows`.
 
     Args:
         rows: two or more encoded rows, for the shapes and for the comparison.
     Raises:
-        ConfigError: the extra is not installed. ArtifactError: onnxruntime gives other numbers, or takes one number of rows
+        ConfigError: the extra is not installed. ArtifactError: onnxruntime gives other numbers, or accepts one number of rows
             only; nothing is written.
     """
     onnx, onnxruntime = import_onnx()
@@ -73,7 +73,7 @@ def export_onnx(model: LogModel, rows: LogRows, out: Path) -> float:
     session = onnxruntime.InferenceSession(payload, providers=["CPUExecutionProvider"])
     if fixed := [one.name for one in session.get_inputs() if isinstance(one.shape[0], int)]:
         raise ArtifactError(f"the exporter fixed the number of rows of {', '.join(fixed)}; nothing was written")
-    wanted = {one.name for one in session.get_inputs()}  # what a network does not read is no input of the graph
+    wanted = {one.name for one in session.get_inputs()}  # unused tensors are no inputs of the graph
     found = session.run(outputs, {name: values for name, values in arrays.items() if name in wanted})
     difference = max(float(np.abs(one - expected[name]).max()) for name, one in zip(outputs, found, strict=True))
     if not difference <= TOLERANCE:
@@ -86,7 +86,7 @@ def export_onnx(model: LogModel, rows: LogRows, out: Path) -> float:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep the exporter's remarks on its own internals from the user: warnings, log lines and prints."""
+    """Suppress the exporter's messages on its own internals: warnings, log lines and prints."""
     logger = logging.getLogger("onnxscript"), logging.getLogger("onnx_ir"), logging.getLogger("torch.onnx")
     levels = [one.level for one in logger]
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
@@ -104,7 +104,7 @@ def import_onnx() -> tuple[Any, Any]:
     """Return the modules onnx and onnxruntime.
 
     Raises:
-        ConfigError: they, or onnxscript, are not installed.
+        ConfigError: one of them, or onnxscript, is not installed.
     """
     try:
         importlib.import_module("onnxscript")

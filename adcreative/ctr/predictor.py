@@ -1,6 +1,6 @@
-"""The predictor: fitted encoding + ensemble + calibration + evidence, one artefact folder, one answer per creative.
+"""The predictor: fitted encoding + ensemble + calibration + evidence, one artefact folder, one prediction per creative.
 
-What everything else optimises. Knows no pixels, no training (`fitting.py` makes predictors, this module uses them).
+The objective of all optimisation. Knows no pixels, no training (`fitting.py` makes predictors, this module applies them).
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class Predictor(ClickModel):
         ood_scores: Mapping[str, OODScore],
         notes: Mapping[str, Any],
     ) -> None:
-        """Put a predictor together; `notes` are what training wrote down: seed, grades, summary, metrics."""
+        """Create a predictor from its parts; `notes` are the record of the training: seed, grades, summary, metrics."""
         self.builder, self.calibrator, self.config, self.changes = builder, calibrator, config, changes
         self.ood_scores, self.notes = dict(ood_scores), dict(notes)
         self.members = [member.fold() for member in members]
         self._caches: weakref.WeakKeyDictionary[AccountHistory, _CachedHistory] = weakref.WeakKeyDictionary()
 
     def predict(self, creatives: Creatives, features: Features, history: History = ()) -> list[Prediction]:
-        predictions: list[Prediction] = []  # in blocks of one size: rounding depends on the shape of a product
+        predictions: list[Prediction] = []  # in blocks of one size, since rounding depends on the shape of a product
         earlier = as_history(history)
         for start in range(0, len(creatives), BLOCK_ROWS):
             part = slice(start, start + BLOCK_ROWS)
@@ -78,7 +78,7 @@ class Predictor(ClickModel):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return calibrated median log-odds [N] and the ensemble's disagreement [N] in the same unit: the search's fast path.
 
-        The second is what the model does not know (it may be used as a penalty); what creatives vary beyond their features
+        The second is the model uncertainty (it may be used as a penalty); the variation of creatives beyond their features
         is common to all candidates and left out. Pass the same AccountHistory object again to reuse its keys and values.
         """
         batch, caches = self._encode(creatives, features, as_history(history))
@@ -89,14 +89,14 @@ class Predictor(ClickModel):
     def predict_member_log_odds(self, creatives: Creatives, features: Features) -> np.ndarray:
         """Return each member's calibrated log-odds [num_members, N]; their mean is that of `predict_log_odds`.
 
-        For differences between creatives: what all members get wrong about both cancels inside each.
+        For differences between creatives: an error of a member common to both cancels.
         """
         batch, caches = self._encode(creatives, features, None)
         domain = domain_of(batch)
         return np.stack([self.calibrator.log_odds(row, domain) for row in self._member_logits(batch, caches)])
 
     def predict_change(self, creatives: Creatives, features: Features) -> tuple[np.ndarray, np.ndarray]:
-        """As the base says; what all members get wrong about the first creative cancels."""
+        """See the base class; errors of members about the first creative cancel."""
         first, others = features[0], list(features[1:])
         own_words = [one if has_equal(one, first, WORD_NAMES) else one.with_words_of(first) for one in others]
         own_faces = [one if has_equal(one, first, FACE_NAMES) else one.with_faces_of(first) for one in own_words]
@@ -109,9 +109,9 @@ class Predictor(ClickModel):
         return change.mean(axis=0), np.sqrt(change.var(axis=0) + unexplained)
 
     def predict_parts(self, creatives: Creatives, features: Features) -> np.ndarray:
-        """Return what words, picture (faces and look too) and the rest add to the calibrated log-odds, [N, 3].
+        """Return the contributions of words, picture (with faces and look) and the rest to the calibrated log-odds, [N, 3].
 
-        Exact ablation one after the other, so that the three sum to `predict_log_odds`; nobody has a history.
+        Exact sequential ablation, so that the three sum to `predict_log_odds`; without histories.
         """
         parts = []
         for start in range(0, len(creatives), CHUNK_ROWS):
@@ -129,7 +129,7 @@ class Predictor(ClickModel):
     def _predict_distinct(
         self, creatives: Sequence[Creative], versions: Sequence[Sequence[CreativeFeatures]]
     ) -> list[np.ndarray]:
-        """Return members' log-odds [M, N] of each version of the N creatives' features; what is one object is asked once."""
+        """Return members' log-odds [M, N] of each version of the N creatives' features; each object is predicted once."""
         rows: dict[tuple[int, int], int] = {}
         places = [[rows.setdefault((number, id(one)), len(rows)) for number, one in enumerate(version)] for version in versions]
         asked: list[tuple[Creative, CreativeFeatures]] = [(creatives[0], versions[0][0])] * len(rows)
@@ -161,8 +161,7 @@ class Predictor(ClickModel):
         return HeldOutRates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def is_skilled(self, features: CreativeFeatures) -> bool:
-        """True when held-out creatives of this kind (with a picture, or words only) were predicted better than by their mean
-        rate."""
+        """True when predictions for held-out creatives of this kind (with a picture, or words only) beat the mean rate."""
         domain = int(features.image is not None or features.look is not None)
         return self.calibrator.domains[domain].skill > 0
 
@@ -204,7 +203,7 @@ class Predictor(ClickModel):
     def _ablate(
         self, batch: FeatureBatch, caches: Sequence[KeyValueCache | None], rates: np.ndarray, domain: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Return modality -> [N], by how much the expected rate differs from that with the modality masked, relative."""
+        """Return modality -> [N]: relative difference of the expected rate to the rate with the modality masked."""
         ablated = self._member_logits(batch.without_each(list(MODALITIES)), caches).mean(axis=0)  # all in one pass
         without = dict(zip(MODALITIES, ablated.reshape(len(MODALITIES), -1), strict=True))
         if batch.history is not None:
@@ -234,7 +233,7 @@ class Predictor(ClickModel):
         return torch.stack(rows).double().numpy()
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return tensors and notes, all that a saved predictor holds."""
+        """Return tensors and notes, the complete content of a saved predictor."""
         builder_notes, builder_tensors = self.builder.state()
         tensors = {f"builder.{name}": values for name, values in builder_tensors.items()}
         for number, member in enumerate(self.members):

@@ -1,4 +1,4 @@
-"""What every model is beside its numbers: its folder, its hash, the encoders it was fitted with, its card."""
+"""Base class of all models: folder, hash, encoders of the fit, and card."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from adcreative.errors import ArtifactError
 class SavedModel:
     """Base of `ctr.click_model.ClickModel` and `ctr.log_network.LogModel`. KIND, FORMAT: of the artefact.
 
-    A ClickModel says of an ad its rate with an interval, reasons, evidence, and what a change is worth. A LogModel is one
-    network: it says the rates of rows (`predict`) and nothing of how sure they are, and `card` promises no interval.
+    A ClickModel predicts an ad's rate with an interval, reasons and evidence, and the effect of a change. A LogModel is one
+    network: it predicts the rates of rows (`predict`) without uncertainty, and its `card` promises no interval.
     """
 
     KIND: ClassVar[str]
@@ -27,27 +27,27 @@ class SavedModel:
 
     @property
     def encoder_hashes(self) -> Mapping[str, str]:
-        """Encoder -> sha256 of the weights that the model was fitted with; empty where none was."""
+        """Encoder -> sha256 of its weights in the fit; empty without encoders."""
         return {}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return tensors and notes, all that a saved model holds."""
+        """Return tensors and notes, the complete content of a saved model."""
         raise NotImplementedError
 
     @classmethod
     def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Self:
-        """Rebuild what `state` returned. Raises KeyError, TypeError, ValueError or RuntimeError where parts do not fit."""
+        """Rebuild a model from its `state`. Raises KeyError, TypeError, ValueError or RuntimeError where parts do not fit."""
         raise NotImplementedError
 
     def describe(self) -> Mapping[str, Any]:
-        """Return what the card is made of: "grades", "metrics" and "training", and an account's members."""
+        """Return the input of the card: "grades", "metrics" and "training", and an account's members."""
         raise NotImplementedError
 
     def check_encoders(self, encoder_hashes: Mapping[str, str]) -> None:
-        """Refuse encoders other than those the model was fitted with.
+        """Refuse encoders other than the encoders of the fit.
 
         Raises:
-            ArtifactError: a hash that both sides name differs.
+            ArtifactError: the hashes of an encoder differ.
         """
         for name, expected in self.encoder_hashes.items():
             if encoder_hashes.get(name, expected) != expected:
@@ -58,7 +58,7 @@ class SavedModel:
 
     @cached_property
     def content_hash(self) -> str:
-        """sha256 of the manifest, which holds the hash of the tensors: the same before saving and after loading."""
+        """sha256 of the manifest, which includes the hash of the tensors: the same before saving and after loading."""
         manifest, _ = build_manifest(self.KIND, self.FORMAT, *self.state())
         return hashlib.sha256(pack_manifest(manifest)).hexdigest()
 
@@ -67,7 +67,7 @@ class SavedModel:
         tensors, notes = self.state()
         self.__dict__["content_hash"] = save_artifact(
             Path(model_dir), kind=self.KIND, format_version=self.FORMAT, tensors=tensors, notes=notes
-        )  # notes may have been added since it was last asked for
+        )  # notes may have been added since the last call
         return self.content_hash
 
     @classmethod
@@ -92,5 +92,5 @@ class SavedModel:
 
 
 def with_prefix(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Return the tensors whose names begin with a prefix, without it."""
+    """Return the tensors whose names begin with a prefix, with the prefix removed."""
     return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}

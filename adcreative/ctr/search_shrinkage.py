@@ -1,14 +1,14 @@
-"""The share of a searched change that comes true: measured elsewhere (search_shrinkage.toml) and on an account's ads. No torch.
+"""The realized share of a searched change: measured elsewhere (search_shrinkage.toml) and on an account's ads. No torch.
 
-The best of many versions by prediction is over-estimated, since what was picked was picked for its errors too (the optimiser's
-curse, Smith & Winkler 2006). Predicted changes are calibrated on pairs of ads that nobody picked (`ctr.changes`); what a search
-brings is multiplied with a share of its own. An account says its part: in each group the ad that was predicted best, out of
-fold, is what a search over that group would have picked, and its lead over the others is predicted and observed:
+The best of many versions by prediction is over-estimated, since selection favours positive errors (the optimiser's
+curse, Smith & Winkler 2006). Predicted changes are calibrated on pairs of ads without selection (`ctr.changes`); a searched
+change is multiplied by a further share. An account gives evidence, too: in each group the ad with the best out-of-fold
+prediction is the choice of a search over that group, and its lead over the others is predicted and observed:
 
     share = (m0 / v0 + sum_g w_g x_g y_g) / (1 / v0 + sum_g w_g x_g^2)      x: predicted lead, y: observed, w: 1 / its variance
 
-with the share measured elsewhere as prior N(m0, v0); few groups leave it where it was. It lies in 0..m0: ads that people wrote
-are no search over hundreds of versions, so they may lower what was measured on searches and never raise it.
+with the share measured elsewhere as prior N(m0, v0); few groups hardly change it. The share is in 0..m0: ads written by people
+are no search over hundreds of versions, so they may lower the share measured on searches and never raise it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from importlib.resources import files
 
 import numpy as np
 
-UNEXPLAINED = 0.15  # log-odds that a difference between two ads of a group holds beyond prediction and chance
+UNEXPLAINED = 0.15  # log-odds of a difference between two ads of a group, unexplained by prediction and chance
 
 
 @lru_cache(maxsize=1)
@@ -33,8 +33,8 @@ def fit_searched_share(predicted: np.ndarray, impressions: np.ndarray, clicks: n
     """Return the share for an account, from its own ads.
 
     Args:
-        predicted: [N] log-odds, out of fold, with differences between ads as they would be stated. impressions, clicks: counts
-            [N]. group: [N] of ads that may be compared; those with one ad say nothing.
+        predicted: [N] log-odds, out of fold, with differences between ads as stated to users. impressions, clicks: counts
+            [N]. group: [N] of comparable ads; groups of one ad are ignored.
     """
     mean, deviation = read_searched_share()
     above, below = mean / deviation**2, 1.0 / deviation**2

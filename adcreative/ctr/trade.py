@@ -1,8 +1,8 @@
-"""What a lone ad is compared with: quantiles of rates that a model predicts for other ads. Loads no torch.
+"""Reference for a lone ad: quantiles of rates that a model predicts for other ads. Imports no torch.
 
-One ad of an account without results has nobody to be stronger than. The reference set of the shipped model (trade.toml) is made
-of what may be shipped: ads with pictures of simulated markets, by category, and lines of real headline tests. An account's own
-model compares with the ads that it was fitted to. Either says an order, never a rate.
+One ad of an account without results has no other ads for comparison. The reference set of the shipped model (trade.toml)
+consists of shippable data: ads with pictures of simulated markets, by category, and lines of real headline tests. An account's
+own model compares with the ads of its fit. Both give a rank, never a rate.
 
     python -m data.make.trade_reference packages-train.parquet          writes trade.toml for the shipped predictor
 """
@@ -19,7 +19,7 @@ from importlib.resources import files
 from adcreative.creative import Creative
 from adcreative.features.outcomes import fold
 
-NOTE = "peers"  # of a model's notes: the quantiles of its account
+NOTE = "peers"  # key in a model's notes: the quantiles of its account
 PICTURES, WORDS = "pictures", "words"
 ALL = "all"
 NUM_STEPS = 20  # between quantiles 0 and 1
@@ -27,13 +27,13 @@ NUM_STEPS = 20  # between quantiles 0 and 1
 
 @dataclass(frozen=True)
 class Peers:
-    """rates: NUM_STEPS + 1 ascending quantiles of predicted rates. phrase: what they are, after "stronger than 7 of 10"."""
+    """rates: NUM_STEPS + 1 ascending quantiles of predicted rates. phrase: their description, after "stronger than 7 of 10"."""
 
     rates: Sequence[float]
     phrase: str
 
     def share_below(self, rate: float) -> float:
-        """Return the share of the peers, 0..1, that are predicted below a rate, ties half; linear between quantiles."""
+        """Return the share of the peers, 0..1, with a lower predicted rate, ties count half; linear between quantiles."""
         place, after = bisect_left(self.rates, rate), bisect_right(self.rates, rate)
         if after > place:
             return (place + after - 1) / 2 / (len(self.rates) - 1)
@@ -45,14 +45,14 @@ class Peers:
 
 @dataclass(frozen=True, kw_only=True)
 class Trade:
-    """model: content hash of the predictor whose rates these are. quantiles: PICTURES or WORDS -> category, folded, or ALL ->
+    """model: content hash of the predictor behind the rates. quantiles: PICTURES or WORDS -> category, folded, or ALL ->
     rates."""
 
     model: str
     quantiles: Mapping[str, Mapping[str, Sequence[float]]]
 
     def find(self, creative: Creative, *, has_picture: bool) -> Peers | None:
-        """Return the ads of the reference set that a creative is compared with: of its category where there are some."""
+        """Return the ads of the reference set to compare a creative with: of its category where available."""
         kind = PICTURES if has_picture else WORDS
         groups, category = self.quantiles.get(kind, {}), fold(creative.category)
         if category in groups and category != ALL:
@@ -73,10 +73,10 @@ def read_trade() -> Trade:
 
 
 def find_peers(notes: Mapping[str, object], content_hash: str, creative: Creative, *, has_picture: bool) -> Peers | None:
-    """Return what a lone creative is compared with: the account's own ads, else the trade's; None for a model without either.
+    """Return the reference for a lone creative: the account's own ads, else the trade's; None for a model without either.
 
     Args:
-        notes, content_hash: of the model that is asked.
+        notes, content_hash: of the model.
     """
     own = notes.get(NOTE)
     if isinstance(own, list):

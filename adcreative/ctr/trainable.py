@@ -14,10 +14,10 @@ EMBEDDINGS = {"picture": "image", "words": "text"}
 
 
 def check_trainable(creatives: Sequence[Creative], config: PredictorConfig) -> None:
-    """Refuse data that nothing can be learnt from.
+    """Refuse data from which nothing can be learnt.
 
     Raises:
-        TrainingError: the sentence says what is short and how much is needed.
+        TrainingError: names the missing data and the required amount.
     """
     if not creatives:
         raise TrainingError("no creative has both impressions and clicks; add the columns impressions and clicks")

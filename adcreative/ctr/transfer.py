@@ -1,7 +1,7 @@
-"""How far predicted changes come true on an account that a model has not learnt from (transfer.toml). Loads no torch.
+"""Share of predicted changes that comes true on accounts unknown to a model (transfer.toml). Imports no torch.
 
-A model that was fitted elsewhere may order the ads of its own data and still say nothing about those of another account. What
-is stated of such a change is its prediction times a slope that was measured by leaving one account out.
+A model fitted elsewhere may rank the ads of its own data and still say nothing about another account's ads. The stated
+change is the prediction times a slope that was measured by leaving one account out.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class ChangeTransfer:
     picture_between: float
 
     def claim(self, change: float, by_words: float) -> tuple[float, float]:
-        """Return what may be stated of a predicted change, and its deviation between accounts, both log-odds.
+        """Return the claimable part of a predicted change, and its deviation between accounts, both log-odds.
 
         Args:
-            change: predicted, all parts together. by_words: the part of it that new words bring.
+            change: predicted, all parts together. by_words: the part of it that comes from new words.
         """
         rest = change - by_words
         deviation = math.hypot(self.words_between * by_words, self.picture_between * rest)

@@ -1,4 +1,4 @@
-"""What the card of an account's model states: members and floors beside each other, and how the stack did out of fold."""
+"""Figures for the card of an account's model: members and floors compared, and the out-of-fold accuracy of the stack."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def describe_members(
     clicks: np.ndarray,
     impressions: np.ndarray,
 ) -> dict[str, Any]:
-    """Return member -> weight, is_floor, its own out-of-fold figures, and how much lower the stack's loss is, with interval.
+    """Return member -> weight, is_floor, out-of-fold figures, and the decrease of loss by the stack, with interval.
 
     spearman: rank correlation of predicted and observed rates (None: one of them is constant). level: predicted over observed
-    clicks, an ad counting for a bounded amount. gain_of_stack: nats per counted impression, 90 % interval over groups, paired.
+    clicks, with a bounded weight per ad. gain_of_stack: nats per counted impression, 90 % interval over groups, paired.
     """
     share, rates = bounded_share(clicks, impressions), clicks / impressions
     described = {}
@@ -48,7 +48,7 @@ COVERAGE, CHANCE = 0.9, 0.9
 
 
 def chance_range(num_ads: int) -> list[float]:
-    """Return between which shares the coverage of num_ads ads lies in nine of ten draws when intervals keep their 90 %."""
+    """Return the range of the coverage of num_ads ads in nine of ten draws, when 90 % intervals are correct."""
     low, high = binom.interval(CHANCE, num_ads, COVERAGE)
     return [float(low) / num_ads, float(high) / num_ads]
 
@@ -62,7 +62,7 @@ def measure_out_of_fold(
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """Return the metrics of `evaluate` for out-of-fold log-odds [N], with level, coverage, both by decile of impressions.
+    """Return the metrics of `evaluate` for out-of-fold log-odds [N], with level and coverage, both by decile of impressions.
 
     reliability: ten bins of equal counted impressions: predicted and observed rate.
     """

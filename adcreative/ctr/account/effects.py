@@ -1,20 +1,20 @@
-"""What features of an account's ads were worth, all at once: the mechanism of `word_effects` and `seen_effects`.
+"""Joint effects of features of an account's ads: the model behind `word_effects` and `seen_effects`.
 
     log-odds of ad i = mean + columns_i + repeats_i + x_i . b + e_i
 
 This is the account's mixed model (`mixed_model`) with one more block: x_i, whether ad i has each feature, centred. Columns
-(device, ad group, placement ...) have effects of their own, so that a feature is held against ads shown in the same context; so
-has each text and each picture, so that a line shown in ten contexts is not ten findings. The model is fitted with
-b_f ~ N(0, v); what it then says of b without that prior is normal, with information A and score u,
+(device, ad group, placement ...) have effects of their own, so that a feature is compared among ads shown in the same context;
+so has each text and each picture, so that a line shown in ten contexts is not ten findings. The model is fitted with
+b_f ~ N(0, v); its likelihood of b without that prior is normal, with information A and score u,
 
     A = M (I - v M)^-1,     u = (I - v M)^-1 X' a,     M = X' R X         a, R: weights and precision of the fitted model
 
-and is taken together with the prior of `sparse_effects`, by which most features are worth next to nothing and some a lot: what
-many features show by chance goes to 0, what stands out of it stays.
+and is combined with the prior of `sparse_effects`, by which most features are worth next to nothing and some a lot: chance
+effects of many features shrink to 0, effects that stand out stay.
 
-A value of a column is held against its other values, weighed by how often they ran: b_i - sum of p_j b_j / sum of p_j.
+A value of a column is compared with its other values, weighed by frequency: b_i - sum of p_j b_j / sum of p_j.
 
-An effect is a comparison of ads that ran, not an experiment: what goes together in them is not told apart.
+An effect is a comparison of ads that ran, not an experiment: correlated features are not separated.
 Source: Rasmussen & Williams 2006, section 2.7 (explicit basis functions with a prior), solved for the likelihood of b.
 """
 
@@ -35,15 +35,15 @@ from adcreative.ctr.account.table import AccountTable
 
 TAILS = (0.05, 0.95)
 MAX_KNOWN = 1 - 1e-6  # of an effect's variance under the model's own prior
-MIN_TEXTS = 5  # different lines, or pictures, with a feature, and without it
-TEXTS, PICTURES = "text", "pictures"  # blocks of what ads repeat
+MIN_TEXTS = 5  # different lines, or pictures, with a feature, and as many without
+TEXTS, PICTURES = "text", "pictures"  # blocks of repeated content
 FEATURES = "features"
 NUM_FIRST = 400  # ads
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a feature was worth: change of log-odds, its 90 % interval low..high, and how many different ads had it."""
+    """Effect of a feature: change of log-odds, its 90 % interval low..high, and the number of different ads with it."""
 
     effect: float
     low: float
@@ -52,16 +52,16 @@ class Estimate:
 
     @property
     def is_certain(self) -> bool:
-        """True where the interval does not hold 0."""
+        """True where the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worth(Estimate):
-    """What something was worth beside like ads without it.
+    """Effect of an attribute against similar ads without the attribute.
 
-    kind: "concept", "words", "look", "face", "format", "name" or "segment". impressions, clicks: of the ads that had it.
-    is_sure: whether it can be told from nothing; missing: what would tell it, "" where that is not known or not needed.
+    kind: "concept", "words", "look", "face", "format", "name" or "segment". impressions, clicks: of the ads with the attribute.
+    is_sure: whether the effect differs from zero; missing: what data would show it, "" where unknown or not needed.
     """
 
     kind: str
@@ -83,9 +83,9 @@ class Worth(Estimate):
 
 
 class Weighed(NamedTuple):
-    """What an account says of F features: score [F] and information [F, F] of their effects.
+    """Likelihood of the effects of F features in an account: score [F] and information [F, F].
 
-    spread: deviation of what ads vary beyond them, log-odds: of a text, a picture and an ad together.
+    spread: deviation between ads beyond the effects, log-odds: of a text, a picture and an ad together.
     """
 
     score: np.ndarray
@@ -94,12 +94,12 @@ class Weighed(NamedTuple):
 
 
 def find_telling(seen: np.ndarray, keys: Sequence[str]) -> np.ndarray:
-    """Return the places of features that enough different lines or pictures have and lack, without those that only say again,
-    or deny, what an earlier one says.
+    """Return the indices of features that enough different lines or pictures have and lack, without repetitions (or negations)
+    of an earlier feature.
 
     Args:
-        seen: [N, F] 1 where ad i has feature f, 0 where it lacks it, NaN where nobody can tell. keys: [N] what tells the lines,
-            or the pictures, of the ads apart.
+        seen: [N, F] 1 where ad i has feature f, 0 where the ad lacks it, NaN where unknown. keys: [N] identifies the line or
+            picture of each ad.
     """
     kept: list[int] = []
     for place in range(seen.shape[1]):
@@ -120,12 +120,12 @@ def estimate_effects(
     seed: int,
     column_of: Sequence[str] | None = None,
 ) -> list[Estimate]:
-    """Return the effect of each feature beside everything else.
+    """Return the effect of each feature, adjusted for everything else.
 
     Args:
-        seen: [N, F] as in `find_telling`. repeats: block -> what is shared by ads that show the same line or picture, "" for
-            nothing. column_of: [F] the column that a feature is a value of, "" for none: such features exclude each other, and
-            the column has no effect beside theirs. seed: draws the ads where there are more than the mixed model holds.
+        seen: [N, F] as in `find_telling`. repeats: block -> key shared by ads with the same line or picture, "" for
+            none. column_of: [F] the column of which a feature is a value, "" for none: such features exclude each other, and
+            the column has no other effect. seed: draws the ads where there are more than the mixed model's limit.
     """
     draws, _ = draw_contrasts(table, seen, repeats, seed=seed, column_of=column_of)
     lows, highs = np.quantile(draws, TAILS, axis=0)
@@ -145,7 +145,7 @@ def draw_contrasts(
     max_rows: int | None = None,
     is_wide: bool = False,
 ) -> tuple[np.ndarray, float]:
-    """Return draws [K, F] of the effects that `estimate_effects` states, and what ads vary beyond them (`Weighed.spread`).
+    """Return draws [K, F] of the effects of `estimate_effects`, and the remaining variation between ads (`Weighed.spread`).
 
     max_rows: as for `fit_mixed_model`; its time grows with the third power. is_wide: as for `draw_effects`.
     """
@@ -167,7 +167,7 @@ def weigh_features(
     seed: int,
     max_rows: int | None = None,
 ) -> Weighed:
-    """Weigh centred features [N, F], all else integrated out."""
+    """Return score and information of centred features [N, F], with all other effects integrated out."""
     encoded = AccountEncoder.fit(table, seed=seed).encode(table)
     for name in ("words", "characters", *left_out):
         encoded = encoded.without(name)
@@ -192,7 +192,7 @@ def weigh_features(
 
 
 def _contrasts(shares: np.ndarray, column_of: Sequence[str]) -> np.ndarray:
-    """Return [F, F]: each feature alone, or less the mean of the others of its column, by their shares [F]."""
+    """Return [F, F]: each feature alone, or less the mean of the other features of its column, by their shares [F]."""
     against = np.eye(len(shares))
     for place, column in enumerate(column_of):
         others = [other for other, name in enumerate(column_of) if column and name == column and other != place]
@@ -202,7 +202,7 @@ def _contrasts(shares: np.ndarray, column_of: Sequence[str]) -> np.ndarray:
 
 
 def _mark_repeats(keys: Sequence[str]) -> sparse.csr_matrix:
-    """Return [N, K] with a 1 in the column of each ad's key; ads without one have none."""
+    """Return [N, K] with a 1 in the column of each ad's key; rows of ads without a key are empty."""
     place_of = {key: place for place, key in enumerate(sorted(set(filter(None, keys))))}
     rows = [row for row, key in enumerate(keys) if key]
     columns = [place_of[keys[row]] for row in rows]

@@ -1,8 +1,8 @@
-"""Fitted encoding of an account's ads: blocks of numbers whose inner products say how alike two ads are.
+"""Fitted encoding of an account's ads: blocks of numbers whose inner products measure the similarity of two ads.
 
 Words: TF-IDF of word 1-2-grams and of character 2-5-grams inside words, which need no knowledge of the language. Columns: one
-block each, one column a value. Dense blocks: centred, and scaled so that an ad's squared length is 1 on average. Nothing here
-looks at results. All state is lists of text and arrays, so a model can be saved without pickle.
+block each, one column a value. Dense blocks: centred, and scaled so that an ad's squared length is 1 on average. No step
+uses results. All state is lists of text and arrays, so a model can be saved without pickle.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ CLIP = 4.0
 class Encoded:
     """N ads as blocks: sparse [N, D] float32 of words and columns, dense [N, D] float32, and condensed [N, Z] for trees.
 
-    mass: block -> [N] float64, squared length that the ad would have were all its values known: 0 where it has nothing. ads:
-    the same ads for networks, which encode them in their own way; None where only blocks are needed.
+    mass: block -> [N] float64, squared length of the ad if all its values were known: 0 where the ad has none. ads:
+    the same ads for networks, which have their own encoding; None where only blocks are needed.
     """
 
     sparse: Mapping[str, sparse.csr_matrix]
@@ -70,7 +70,7 @@ class Encoded:
 class AccountEncoder:
     """Vocabularies and scales of one account.
 
-    vocabularies: block ("words", "characters" or a column) -> its terms or values, in the order of the block's columns. idf:
+    vocabularies: block ("words", "characters" or a column) -> terms or values, in the order of the block's columns. idf:
     n-gram block -> weight of each term. centres, scales: dense block -> mean [D] and a divisor. components: part of the
     condensed input ("sparse" or a wide dense block) -> [Z, D].
     """
@@ -91,7 +91,7 @@ class AccountEncoder:
 
     @classmethod
     def fit(cls, table: AccountTable, *, seed: int) -> AccountEncoder:
-        """Fit vocabularies and scales to all ads of a table; `seed` draws the start of the truncated SVD."""
+        """Fit vocabularies and scales to all ads of a table; `seed` sets the start of the truncated SVD."""
         vocabularies: dict[str, Sequence[str]] = {}
         idf = {}
         for name, settings in NGRAMS.items():
@@ -109,7 +109,7 @@ class AccountEncoder:
         for name, rows in table.dense.items():
             seen = rows[np.isfinite(rows).all(axis=1)].astype(np.float64)
             centre = seen.mean(axis=0)
-            if rows.shape[1] <= WIDE:  # measures in units of their own
+            if rows.shape[1] <= WIDE:  # measures with their own units
                 spread = np.maximum(seen.std(axis=0), 1e-6)
                 centres[name], scales[name] = np.stack([centre, spread]).astype(np.float32), float(np.sqrt(rows.shape[1]))
             else:
@@ -119,7 +119,7 @@ class AccountEncoder:
         return cls(vocabularies, idf, centres, scales, bare._fit_components(table, seed))
 
     def encode(self, table: AccountTable) -> Encoded:
-        """Encode the ads of a table; values and terms that the fit did not see count as unknown."""
+        """Encode the ads of a table; values and terms unknown to the fit count as unknown."""
         blocks: dict[str, sparse.csr_matrix] = {}
         mass: dict[str, np.ndarray] = {}
         has_text = np.array([bool(text.strip()) for text in table.texts], np.float64)
@@ -141,7 +141,7 @@ class AccountEncoder:
         return [name for name in self.vocabularies if name not in self.idf]
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what `from_state` needs: plain notes and arrays."""
+        """Return the input of `from_state`: plain notes and arrays."""
         notes = {"vocabularies": {n: list(v) for n, v in self.vocabularies.items()}, "scales": dict(self.scales)}
         notes["order"] = {"vocabularies": list(self.vocabularies), "dense": list(self.centres), "parts": list(self.components)}
         tensors = {f"idf.{name}": values for name, values in self.idf.items()}
@@ -150,7 +150,7 @@ class AccountEncoder:
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> AccountEncoder:
-        """Rebuild what `state` returned; encodes bit-equally."""
+        """Rebuild an encoder from its `state`; encodes bit-equally."""
         order = notes["order"]
         vocabularies = {name: notes["vocabularies"][name] for name in order["vocabularies"]}
         return cls(

@@ -1,4 +1,4 @@
-"""Fit the model of an account, for predictor, judge and auditor: a half for ads of known groups, one for ads of new groups."""
+"""Fit predictor, judge and auditor of an account: each has one part for ads of known groups and one for ads of new groups."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from adcreative.features.batch import CreativeFeatures
 SEED_STEP = 1000  # between the seeds of predictor, judge and auditor
 
 
-@threadpool_limits.wrap(limits=1)  # matrices of a few hundred rows: a second thread waits for the first, and costs three times
+@threadpool_limits.wrap(limits=1)  # for matrices of a few hundred rows a second thread triples the cost
 def fit_account(
     creatives: Sequence[Creative],
     features: Sequence[CreativeFeatures],
@@ -42,21 +42,21 @@ def fit_account(
 ) -> tuple[AccountModel, AccountModel, AccountModel]:
     """Fit predictor, judge and auditor of an account.
 
-    The predictor learns from all ads. Judge and auditor each learn from two thirds of the groups, drawn apart, and start from
+    The predictor learns from all ads. Judge and auditor each learn from their own two thirds of the groups, and start from
     another shipped model, with the predictor's weights, level and spread: second and third opinions at little cost.
 
-    Ads of a group that the account knows (its ad group, brand, campaign: the column that tells rates apart best) and ads of new
-    groups are answered by halves of their own: what a group's own results teach is not there for a new one, so the second is
+    Ads of a known group (its ad group, brand, campaign: the column that separates rates best) and ads of new
+    groups are predicted by separate parts: results of the group itself are missing for a new group, so the second part is
     fitted without that column and weighed with whole groups left out.
 
     Args:
-        creatives, features: one of each; those without results are left out.
-        config: least numbers of ads and clicks, and the hashes of the encoders.
-        shipped: general predictors whose scores become members and effects; None for those without one.
-        text_encoder: a further encoder of words, such as a multilingual one; a loaded model asks for it by name.
-        callbacks: told (members fitted, members to fit).
+        creatives, features: one of each; creatives without results are left out.
+        config: minimum numbers of ads and clicks, and the hashes of the encoders.
+        shipped: general predictors whose scores become members and effects; None for models without one.
+        text_encoder: a further encoder of words, such as a multilingual one; a loaded model requests it by name.
+        callbacks: called with (members fitted, members to fit).
     Raises:
-        TrainingError: too few creatives, groups or clicks, results that cannot be, no difference to learn, or stopped.
+        TrainingError: too few creatives, groups or clicks, impossible results, no difference to learn, or stopped.
     """
     config = config or PredictorConfig()
     creatives, features = _keep_trainable(creatives, features, config)
@@ -97,7 +97,7 @@ def _reads(half: FittedParts | None) -> frozenset[str]:
 def _measure_effects(
     creatives: Sequence[Creative], features: Sequence[CreativeFeatures], table: AccountTable, seed: int
 ) -> dict[str, Any]:
-    """Return what was worth a higher rate in headlines, and in pictures, faces and formats, for a model's notes."""
+    """Return the effects of features of headlines, pictures, faces and formats on the rate, for a model's notes."""
     return {
         "word_effects": [one.as_dict() for one in measure_word_effects(creatives, table, seed=seed)],
         "seen_effects": [one.as_dict() for one in measure_seen_effects(creatives, features, table, seed=seed)],
@@ -116,14 +116,14 @@ def _read(
 
 
 def _is_of_use(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> bool:
-    """True where the shipped predictor can say something: it reads English words, and pictures."""
+    """True where the shipped predictor has inputs: English words, or pictures."""
     return any(one.image is not None for one in features) or any(detect_language(one.text) == "en" for one in creatives)
 
 
 def _keep_trainable(
     creatives: Sequence[Creative], features: Sequence[CreativeFeatures], config: PredictorConfig
 ) -> tuple[list[Creative], list[CreativeFeatures]]:
-    """Return the ads with results and their features; refuse too few of them, or of their groups."""
+    """Return the ads with results and their features; refuse too few ads or groups."""
     kept = [row for row, creative in enumerate(creatives) if creative.has_results]
     creatives, features = [creatives[row] for row in kept], [features[row] for row in kept]
     check_trainable(creatives, config)
@@ -170,7 +170,7 @@ def _describe(
 def _fit_ood_scores(
     creatives: Sequence[Creative], features: Sequence[CreativeFeatures], fold: np.ndarray, seed: int
 ) -> tuple[dict[str, OODScore], dict[str, Any]]:
-    """Return modality -> out-of-distribution score, and the ads that it refers to."""
+    """Return modality -> out-of-distribution score, and the ads of its reference embeddings."""
     rng = np.random.default_rng(seed)
     least = {"words": LIMITS.distance}
     ood_scores, known = {}, {}

@@ -1,13 +1,13 @@
-"""How far the true rate of an ad may lie from the prediction: spread fitted on held-out groups, then matched to its coverage.
+"""Uncertainty of an ad's true rate around the prediction: spread fitted on held-out groups, scaled to its coverage.
 
     log-odds of the true rate of ad i  ~  N( m_i, a v_i + b ),     clicks_i | true rate  ~  Binomial(impressions_i, true rate)
 
-m_i is set so that the expected rate is the predicted one. v_i is what the mixed model does not know of the ad's effects, b what
-ads vary beyond everything known; a and b maximise the likelihood with binomial noise integrated out, each ad counting once,
-and both are then scaled by one factor so that the central 90 % hold 90 % of held-out ads.
+m_i is set so that the expected rate is the predicted one. v_i is the mixed model's uncertainty of the ad's effects, b the
+variation of ads beyond everything known; a and b maximise the likelihood with binomial noise integrated out, each ad counting
+once, and both are then scaled by one factor so that the central 90 % hold 90 % of held-out ads.
 
-Counts of some exports vary less than chance lets expect (a platform that steers delivery evens them out). Then counts are taken
-as that much surer: clicks / d of impressions / d, with d < 1 the share of the binomial variance that is seen. Estimated by
+Counts of some exports vary less than binomial chance (a platform that steers delivery evens them out). Then counts are treated
+as more certain: clicks / d of impressions / d, with d < 1 the observed share of the binomial variance. Estimated by
 weighted least squares of squared residuals, r_i^2 / (n p q) = d + s^2 n p q, and used only where it is below 1 beyond chance.
 """
 
@@ -44,7 +44,7 @@ class RateSpread:
         return np.sqrt(np.maximum(self.effects * variance + self.extra, 1e-8))
 
     def median_log_odds(self, log_odds: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Return m [N]: the centre of the log-odds whose expected rate has the log-odds given."""
+        """Return m [N]: the median log-odds for the given log-odds of the expected rate."""
         sigma, centre = self.sigma(variance)[:, None], np.array(log_odds, np.float64)
         for _ in range(20):
             expected = special.expit(centre[:, None] + sigma * _GRID) @ _DENSITY
@@ -60,9 +60,9 @@ class RateSpread:
         return special.expit(centre - _Z * sigma), special.expit(centre + _Z * sigma)
 
     def covered(self, log_odds: np.ndarray, variance: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
-        """Return [N], 0..1, how far each ad's clicks lie where a 90 % interval says, binomial noise accounted for.
+        """Return [N], 0..1, how well 90 % intervals cover each ad's clicks, binomial noise included.
 
-        A count is covered as far as its share of the predictive distribution lies in the central 90 %; 0.9 on average is right.
+        The coverage of a count is the share of its predictive probability inside the central 90 %; 0.9 on average is right.
         """
         rates = special.expit(self.median_log_odds(log_odds, variance)[:, None] + self.sigma(variance)[:, None] * _GRID)
         counted, shown = clicks[:, None] / self.dispersion, impressions[:, None] / self.dispersion
@@ -77,12 +77,12 @@ class RateSpread:
 
     @classmethod
     def from_dict(cls, notes: Mapping[str, Any]) -> RateSpread:
-        """Rebuild what `as_dict` returned."""
+        """Rebuild a spread from its `as_dict`."""
         return cls(float(notes["effects"]), float(notes["extra"]), float(notes.get("dispersion", 1.0)))
 
 
 def estimate_dispersion(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> float:
-    """Return by how much the counts' own variance is below the binomial one: MIN_DISPERSION to 1, 1 unless surely less.
+    """Return the ratio of the counts' own variance to the binomial variance: MIN_DISPERSION to 1, 1 unless surely less.
 
     Args:
         log_odds: [N] of the expected rates, out of fold.
@@ -106,7 +106,7 @@ def estimate_dispersion(log_odds: np.ndarray, clicks: np.ndarray, impressions: n
 
 
 def _binomial_cdf(count: np.ndarray, shown: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """Return P(K <= count) for K ~ Binomial(shown, rate), through the incomplete beta function, which takes fractions."""
+    """Return P(K <= count) for K ~ Binomial(shown, rate), through the incomplete beta function, which accepts fractions."""
     inside = (count > -1) & (count < shown)
     found = special.betainc(np.where(inside, shown - count, 1.0), np.where(inside, count + 1, 1.0), 1 - rate)
     return np.where(inside, found, (count >= shown).astype(float))
@@ -118,8 +118,8 @@ def fit_spread(
     """Fit the spread on held-out ads.
 
     Args:
-        log_odds: [N] of the expected rates, out of fold. variance: [N] the mixed model's, out of fold. nugget: its v_e, the
-            prior of b; the prior of a is 1.
+        log_odds: [N] of the expected rates, out of fold. variance: [N] the mixed model's, out of fold. nugget: the mixed
+            model's v_e, the prior of b; the prior of a is 1.
     """
     if len(clicks) > MAX_ROWS:
         idx = np.sort(np.random.default_rng(seed).choice(len(clicks), MAX_ROWS, replace=False))

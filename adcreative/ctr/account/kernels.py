@@ -1,6 +1,6 @@
-"""How alike two sets of ads are, block by block: inner products of their encodings, and products of those.
+"""Similarity of two sets of ads by block: inner products of their encodings, and products of these kernels.
 
-A block is an effect of the mixed model: its kernel is what two ads share of it, its mass what an ad has of it.
+A block is an effect of the mixed model: its kernel is the overlap of two ads, its mass the squared length of one ad.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Kernel:
 
 
 def list_blocks(encoded: Encoded, *, only: str = "all") -> list[str]:
-    """Return the names of the blocks that these ads have something in; only: "all" or "columns"."""
+    """Return the names of the non-empty blocks of these ads; only: "all" or "columns"."""
     columns = _columns(encoded)
     blocks = [*columns, *([PAIRS] if len(columns) > 1 else [])]
     if only == "columns":

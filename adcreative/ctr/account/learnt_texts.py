@@ -1,5 +1,5 @@
-"""What kind of text an account's model learnt from: its languages, its letters, its lengths; and what of another text it
-cannot know. Knows texts; no embeddings (`ctr.evidence`), no rates.
+"""Texts that an account's model learnt from: languages, letters, lengths; and why another text is unknown to the model.
+Knows texts; no embeddings (`ctr.evidence`), no rates.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.encoders.language import chance_of_languages, detect_language
 
-QUANTILE = 0.01  # of the account's own texts that may lie beyond a limit
+QUANTILE = 0.01  # share of the account's own texts that may be beyond a limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextLimits:
-    """How far a limit may come down on new texts of the trade, where an account's own texts are all alike.
+    """The strictest limits for new texts, where an account's own texts are all alike.
 
-    Origin: the account of invoicing software in `tests/ctr/account/worded_accounts.py`, 20 sensible lines and 20 bad ones. Held
-    against: its hotel (`tests/ctr/account/test_confidence_marks.py`), and a Dutch account on a search network
+    Origin: the account of invoicing software in `tests/ctr/account/worded_accounts.py`, 20 sensible lines and 20 bad ones.
+    Checked on: its hotel (`tests/ctr/account/test_confidence_marks.py`), and a Dutch account on a search network
     (`tests/real/test_confidence_marks.py`).
 
     distance: cosine distance (0..2) to the nearest five headlines; sensible lines 0.29 to 0.75, bad ones from 0.79
         (but one that is too long).
     language_chance: probability (0..1) of the account's languages; the account's own lines from 0.43, sensible lines from 0.71,
         Dutch headlines of two words from 0.18, noise to 0.27, other languages to 0.01.
-    letters: share (0..1) of letters among what is not a space; "50% off 24 plans" 0.77, "BUY NOW!!! FREE $$$ MONEY!!!" 0.63.
-    longest: longest text over the longest that was learnt from. chars: a text of fewer is never too long.
-    run: equal characters in a row; "..." is 3.
-    judged_letters: letters from which a language is told.
-    own_share: share of an account's ads from which a language is one of the account's; own_ads: and of how many ads.
+    letters: share (0..1) of letters among characters other than spaces; "50% off 24 plans" 0.77, "BUY NOW!!! FREE $$$ MONEY!!!"
+    0.63. longest: longest text relative to the longest training text. chars: a shorter text is never too long. run: equal
+    characters in a row; "..." is 3.
+    judged_letters: letters needed to detect a language.
+    own_share: least share of an account's ads in a language of the account; own_ads: and least number of ads.
     """
 
     distance: float = 0.77
@@ -54,7 +54,7 @@ LIMITS = TextLimits()
 
 @dataclass(frozen=True, kw_only=True)
 class LearntTexts:
-    """Limits of the texts that a model learnt from: languages (ISO 639-1), none when its texts said too little; least
+    """Limits of a model's training texts: languages (ISO 639-1), empty when the texts were too short; least
     probability of these; least share of letters; most characters; most equal characters in a row."""
 
     languages: tuple[str, ...]
@@ -65,7 +65,7 @@ class LearntTexts:
 
     @classmethod
     def of(cls, creatives: Sequence[Creative]) -> LearntTexts | None:
-        """Fit the limits to the ads that a model learns from; None when they have no words."""
+        """Fit the limits to the training ads of a model; None when they have no words."""
         texts = sorted({text for creative in creatives for text in texts_of(creative)})
         if not texts:
             return None
@@ -81,7 +81,7 @@ class LearntTexts:
         )  # fmt: skip
 
     def doubt(self, creative: Creative) -> str:
-        """Return what the model cannot know of an ad's words, as a phrase; "" when it learnt from words like these."""
+        """Return why an ad's words are unlike the training texts, as a phrase; "" when they are similar."""
         return next(filter(None, map(self._doubt_text, texts_of(creative))), "")
 
     def _doubt_text(self, text: str) -> str:
@@ -105,23 +105,23 @@ class LearntTexts:
 
 
 def texts_of(creative: Creative) -> list[str]:
-    """Return the ad's texts that are not empty."""
+    """Return the ad's non-empty texts."""
     texts = (creative.headline, creative.primary_text, creative.description)
     return [text.strip() for text in texts if text.strip()]
 
 
 def count_letters(text: str) -> int:
-    """Return the number of letters; a mark that belongs to a letter (as in Thai and Hindi) counts as one."""
+    """Return the number of letters; a letter with a combining mark (as in Thai and Hindi) counts as one."""
     return sum(unicodedata.category(one)[0] in "LM" for one in text)
 
 
 def share_of_letters(text: str) -> float:
-    """Return the share (0..1) of letters among what is not a space."""
+    """Return the share (0..1) of letters among characters other than spaces."""
     return count_letters(text) / max(sum(not one.isspace() for one in text), 1)
 
 
 def longest_run(text: str) -> int:
-    """Return how often the same character stands in a row at most, spaces apart."""
+    """Return the length of the longest run of one character, spaces excluded."""
     return max((len(list(run)) for one, run in groupby(text) if not one.isspace()), default=0)
 
 

@@ -1,6 +1,6 @@
-"""Capped logistic regression: the floor that a model of an account must beat, on words, columns, or both.
+"""Capped logistic regression: the floor for a model of an account, on words, columns, or both.
 
-Each ad is as many clicks and non-clicks as it had, scaled down so that it counts for at most CAP_IMPRESSIONS impressions:
+Each ad counts as its clicks and non-clicks, scaled down to at most CAP_IMPRESSIONS impressions:
 
     minimise  |w|^2 / (2 C)  +  sum_i s_i (clicks_i l(1, x_i) + (impressions_i - clicks_i) l(0, x_i))
     with      s_i = min(1, CAP_IMPRESSIONS / impressions_i)
@@ -25,7 +25,7 @@ MAX_ITERATIONS = 400
 
 @dataclass(frozen=True, eq=False)
 class CappedLogistic:
-    """Weights of the columns of some blocks, side by side in the order of `blocks`."""
+    """Weights of the concatenated columns of some blocks, in the order of `blocks`."""
 
     blocks: Sequence[str]
     intercept: float
@@ -42,7 +42,7 @@ class CappedLogistic:
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> CappedLogistic:
-        """Rebuild what `state` returned."""
+        """Rebuild a model from its `state`."""
         return cls(notes["blocks"], notes["intercept"], tensors["weights"])
 
 
@@ -54,7 +54,7 @@ def fit_capped_logistic(
     *,
     inverse_penalty: float = INVERSE_PENALTY,
 ) -> CappedLogistic:
-    """Fit on the blocks named, with C = inverse_penalty; both kinds of outcome must occur."""
+    """Fit on the named blocks, with C = inverse_penalty; both outcomes must occur."""
     design = _design(encoded, blocks)
     share = np.minimum(1.0, CAP_IMPRESSIONS / np.maximum(impressions, 1.0))
     num = len(clicks)

@@ -1,9 +1,9 @@
-"""The members of an account's model by name: what each is fitted to and how it is rebuilt. Floors are simple on purpose.
+"""The members of an account's model by name, with inputs, fit and restoration. Floors are simple on purpose.
 
 mean rate; columns alone (effects of every categorical column, pooled partially); words alone and words and columns (capped
 logistic regression on n-grams); meaning and columns (the same on an encoder's vectors, for new groups); boosted trees on both;
-shipped model (the general predictor's score, rescaled to the account); mixed effects (all of it at once, pictures and the
-shipped model's parts too); the same without the groups that ads belong to; QIN, from the shipped network and from nothing.
+shipped model (the general predictor's score, rescaled to the account); mixed effects (all of these at once, with pictures and
+parts of the shipped model); the same without group columns; QIN, from the shipped network and from scratch.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ MEANING = "meaning and columns"
 SHIPPED, MIXED, UNGROUPED = "shipped model", "mixed effects", "mixed effects without groups"
 QIN_SHIPPED, QIN_OWN = "QIN from the shipped model", "QIN from nothing"
 NETWORKS = (QIN_SHIPPED, QIN_OWN)
-BLIND = (MEAN, COLUMNS)  # know neither words nor pictures
+BLIND = (MEAN, COLUMNS)  # read neither words nor pictures
 FLOORS = (MEAN, COLUMNS, WORDS, BOTH, TREES, MEANING)
-KNOWN_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, TREES, SHIPPED, MIXED, *NETWORKS)  # members of the half for ads of known groups
+KNOWN_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, TREES, SHIPPED, MIXED, *NETWORKS)  # members of the part for ads of known groups
 NEW_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, MEANING, SHIPPED, UNGROUPED, *NETWORKS)
-CARRIES_OVER = (MEAN, WORDS, MEANING, UNGROUPED)  # weigh the same for new groups as long as few groups say otherwise
-SHARED = (MEAN, COLUMNS, WORDS, BOTH, SHIPPED)  # the same fit in both halves
+CARRIES_OVER = (MEAN, WORDS, MEANING, UNGROUPED)  # have the same weight for new groups as long as few groups contradict it
+SHARED = (MEAN, COLUMNS, WORDS, BOTH, SHIPPED)  # the same fit in both parts
 NGRAM_BLOCKS = ("words", "characters")
 # C of its logistic regression: rank 0.40 and gain 0.0020 on new ad groups of search ads, at INVERSE_PENALTY 0.37 and 0.0006
 MEANING_PENALTY = 0.001
 MEANING_BLOCKS = ("further words", "meaning")  # vectors of an ad's words, the better known first
-MAX_SHIPPED_ROWS = 500  # ads that rescale the shipped model's score: three numbers an ad
+MAX_SHIPPED_ROWS = 500  # ads that rescale the shipped model's score: three numbers per ad
 
 
 class Member(Protocol):
-    """A fitted member. blocks: of the encoding that it reads, or EVERYTHING."""
+    """A fitted member. blocks: its blocks of the encoding, or EVERYTHING."""
 
     @property
     def blocks(self) -> Sequence[str]: ...
@@ -57,7 +57,7 @@ class Member(Protocol):
 
 @dataclass(frozen=True)
 class MeanRate:
-    """Says the mean rate of all ads, whatever the ad."""
+    """Predicts the mean rate of all ads for every ad."""
 
     mean: float
     blocks: ClassVar[Sequence[str]] = ()
@@ -72,16 +72,16 @@ class MeanRate:
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> MeanRate:
-        """Rebuild what `state` returned."""
+        """Rebuild a member from its `state`."""
         return cls(notes["mean"])
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a member is fitted to: N encoded ads with their counts, and the fit of it to much the same ads, if there is one.
+    """Training data of a member: N encoded ads with counts, and an earlier fit to nearly the same ads, if there is one.
 
-    group_column: the column that tells ads of known groups from those of new ones. group: [N] int64, what no split may cut;
-    needed by networks alone. shipped: the general predictor that networks may start from.
+    group_column: the column that separates ads of known groups from ads of new ones. group: [N] int64, groups that no split may
+    cut; needed by networks alone. shipped: the general predictor from which networks may start.
     """
 
     encoded: Encoded
@@ -115,7 +115,7 @@ def _fit_shipped(job: Job) -> Member | None:
 
 
 def _fit_ungrouped(job: Job) -> Member | None:
-    """Without the groups' own effects, words say what tells groups apart; with them, what tells ads of one group apart."""
+    """Fit without the groups' own effects, so that words explain differences between groups and not only inside them."""
     encoded = job.encoded.without(job.group_column)
     return _fit_mixed(job, encoded, list_blocks(encoded), ignored=(job.group_column,) if job.group_column else ())
 
@@ -136,7 +136,7 @@ def _fit_both(job: Job) -> Member | None:
 
 
 def _fit_meaning(job: Job) -> Member | None:
-    """Of words, what an encoder says they mean; of columns, those that say nothing of the group."""
+    """Fit on the encoder's embedding of the words, and on columns without information on the group."""
     meaning = next((name for name in MEANING_BLOCKS if name in job.encoded.dense and job.encoded.mass[name].any()), None)
     columns = [name for name in job.encoded.sparse if name not in (*NGRAM_BLOCKS, job.group_column)]
     return None if meaning is None else _fit_logistic(job, [meaning, *columns], MEANING_PENALTY)
@@ -163,7 +163,7 @@ def _fit_from_shipped(job: Job) -> Member | None:
 
 @dataclass(frozen=True)
 class Kind:
-    """How a member is fitted (None: these ads have nothing for it to learn from) and rebuilt from its state."""
+    """Functions that fit a member (None: these ads have no inputs for the member) and rebuild it from its state."""
 
     fit: Callable[[Job], Member | None]
     from_state: Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], Member]

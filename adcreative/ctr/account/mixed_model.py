@@ -4,9 +4,9 @@
     clicks_i          ~  Binomial(impressions_i, rate_i)
 
 The same as a Gaussian process with the kernel sum_k v_k K_k. Categories are pooled partially: a value with few ads stays near
-the mean. e_i is what ads vary beyond everything known, so an ad with millions of impressions counts for at most 1 / v_e; no
-cap is needed, and binomial noise is not mistaken for variation. The mode is found by Newton steps (Laplace), variances by
-the fixed point of restricted maximum likelihood, v <- v sqrt(a'Ka / tr(RK)), with a weak prior that keeps small accounts sane.
+the mean. e_i is the variation of ads beyond everything known, so an ad with millions of impressions counts for at most 1 / v_e;
+no cap is needed, and binomial noise is not mistaken for variation. The mode is found by Newton steps (Laplace), variances by
+the fixed point of restricted maximum likelihood, v <- v sqrt(a'Ka / tr(RK)), with a weak prior that stabilises small accounts.
 
 Source: Rasmussen & Williams 2006, algorithms 3.1 and 3.2; Breslow & Clayton 1993 for the variances.
 """
@@ -40,10 +40,10 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 @dataclass(frozen=True, eq=False)
 class MixedModel:
-    """Fitted effects: predictions need the ads that it was fitted to (`support`).
+    """Fitted effects; predictions need the ads of the fit (`support`).
 
     variances: block -> v_k. nugget: v_e. weights [S]: of the supporting ads. precision [S, S] float32: R, for variances.
-    ignored: columns that it was fitted without.
+    ignored: columns left out of the fit.
     """
 
     mean: float
@@ -56,7 +56,7 @@ class MixedModel:
 
     @property
     def blocks(self) -> Sequence[str]:
-        """Effects by their blocks."""
+        """Names of the blocks, one per effect."""
         return tuple(self.variances)
 
     def predict(self, encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +71,7 @@ class MixedModel:
         return special.logit(expected_rate(mean, variance + self.nugget))
 
     def change(self, encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and variance [N-1] of the difference of log-odds to the first ad; what both share cancels."""
+        """Return mean and variance [N-1] of the difference of log-odds to the first ad; shared effects cancel."""
         shared, mass = self._combine(encoded)
         own, _ = self._combine(encoded.rows(np.array([0])), encoded)
         step = shared[1:] - shared[:1]
@@ -102,7 +102,7 @@ class MixedModel:
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> MixedModel:
-        """Rebuild what `state` returned."""
+        """Rebuild a model from its `state`."""
         from scipy import sparse
 
         blocks = {}
@@ -119,7 +119,7 @@ class MixedModel:
 
 
 def combine(kernels: Mapping[str, Kernel], variances: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the covariance [A, B] of two sets of ads and the variance [A] of the first, all blocks and the mean together."""
+    """Return the covariance [A, B] of two sets of ads and the variance [A] of the first, over all blocks and the mean."""
     parts = [(variances[name], kernel) for name, kernel in kernels.items()]
     first = next(iter(kernels.values()))
     shared, mass = np.full_like(first.shared, INTERCEPT_VARIANCE), np.full_like(first.mass, INTERCEPT_VARIANCE)
@@ -145,12 +145,12 @@ def fit_mixed_model(
     ignored: Sequence[str] = (),
     max_rows: int | None = None,
 ) -> MixedModel:
-    """Fit variances and effects; at most max_rows (MAX_ROWS) ads support them, drawn by how much their counts say.
+    """Fit variances and effects; at most max_rows (MAX_ROWS) supporting ads, drawn by the information in their counts.
 
     Args:
         blocks: names of `kernels.list_blocks`, at least one.
-        ignored: columns that the encoding lacks, to be left out of what is predicted too.
-        start: a fit to much the same ads whose variances are refined: in NUM_REFITS rounds where its effects are the same,
+        ignored: columns that the encoding lacks, to be left out of predictions too.
+        start: a fit to nearly the same ads whose variances are refined: in NUM_REFITS rounds where its effects are the same,
             else in NUM_ROUNDS.
     """
     max_rows = max_rows or MAX_ROWS
@@ -183,7 +183,7 @@ def fit_mixed_model(
 
 
 def _bounded_mean(clicks: np.ndarray, impressions: np.ndarray) -> float:
-    """Return the mean rate with an ad counting for at most 50 clicks' worth, so that no single ad sets it."""
+    """Return the mean rate with the weight of an ad limited to 50 clicks, so that no single ad determines it."""
     share = np.minimum(1.0, 50.0 / np.maximum(clicks, 1.0))
     return float(((clicks * share).sum() + 0.5) / ((impressions * share).sum() + 1.0))
 

@@ -1,8 +1,8 @@
-"""The model of an account: what it learnt from the account's own results, behind the interface of `ctr.predictor.Predictor`.
+"""The model of an account, learnt from the account's own results, with the interface of `ctr.predictor.Predictor`.
 
     log-odds of the expected rate  =  shift + sum over members of weight * member's log-odds
 
-One artefact folder, no pickle; predictions after loading are bit-equal. `fitting.py` makes models, this module uses them.
+One artefact folder, no pickle; predictions after loading are bit-equal. `fitting.py` fits models, this module applies them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from adcreative.problem import Problem
 
 CHUNK_ROWS = 256
 SHIPPED_PREFIX, NEW_PREFIX = "shipped.", "new."
-TEXT_ENCODER = "text_encoder"  # of the notes: name and hash
-LEARNT_TEXTS = "learnt_texts"  # of the notes: `LearntTexts`; null without words, absent in models of version 1.0
+TEXT_ENCODER = "text_encoder"  # key in the notes: name and hash
+LEARNT_TEXTS = "learnt_texts"  # key in the notes: `LearntTexts`; null without words, absent in models of version 1.0
 
 
 class AccountModel(ClickModel):
@@ -59,12 +59,12 @@ class AccountModel(ClickModel):
         notes: Mapping[str, Any],
         shipped: Predictor | None = None,
     ) -> None:
-        """Put a model together.
+        """Create a model from its parts.
 
         Args:
-            known: for ads whose value of group_column the fit had. new: for ads with a new value there; None without such a
+            known: for ads whose value of group_column was in the fit. new: for ads with a new value there; None without such a
                 column.
-            notes: what fitting wrote down: seed, grades, training, metrics, members, encoder_hashes.
+            notes: record of the fit: seed, grades, training, metrics, members, encoder_hashes.
         """
         self.known, self.new, self.group_column, self.changes = known, new, group_column, known.changes
         self.ood_scores, self.notes, self.shipped = dict(ood_scores), dict(notes), shipped
@@ -85,11 +85,13 @@ class AccountModel(ClickModel):
         return log_odds, std
 
     def predict_change(self, creatives: Creatives, features: Features) -> tuple[np.ndarray, np.ndarray]:
-        """As the base says. The deviation is what the mixed model does not know of the paired
-        difference, scaled to the coverage of held-out ads where that makes it larger.
+        """See the base class.
 
-        The half for known groups answers for ads of new groups too. Versions of an ad share its group, so nothing of it need be
-        known; and where groups have no effects of their own, the words and buttons of a good group take the credit for it.
+        The deviation is the mixed model's uncertainty of the paired difference, scaled to the coverage of held-out ads where
+        that increases it.
+
+        The part for known groups also predicts ads of new groups. Versions of an ad share the group, so nothing of the group
+        need be known; and without group effects, words and buttons of a good group would get the credit for it.
         """
         first, others = features[0], list(features[1:])
         own_words = [one.with_words_of(first) for one in others]
@@ -105,13 +107,13 @@ class AccountModel(ClickModel):
         return HeldOutRates(*columns)
 
     def log_odds_without(self, creative: Creative, features: CreativeFeatures, parts: Sequence[Sequence[str]]) -> np.ndarray:
-        """Return the log-odds of one ad as if nothing was known of some of its parts, for each list of parts."""
+        """Return the log-odds of one ad with some of its parts unknown, for each list of parts."""
         ((half, _, table),) = self._parts_of(self._read([creative], [features]))
         return np.concatenate([half.log_odds(table.without(names)) for names in parts])
 
     @property
     def optional_features(self) -> frozenset[str]:
-        """The lettering and the complexity of pictures, where the ads of the fit had them."""
+        """Lettering and complexity of pictures, where the ads of the fit had them."""
         return frozenset({"lettering", "complexity"} & set(self.known.encoder.scales))
 
     @property
@@ -119,14 +121,14 @@ class AccountModel(ClickModel):
         return self.known.parts_read | (self.new.parts_read if self.new is not None else frozenset())
 
     def _parts_of(self, table: AccountTable) -> Iterator[tuple[Part, np.ndarray, AccountTable]]:
-        """Yield each half with the rows that it answers for, and their table."""
+        """Yield each part with the indices and the table of its rows."""
         is_new = self._is_new(table)
         for part, rows in ((self.known, np.flatnonzero(~is_new)), (self.new, np.flatnonzero(is_new))):
             if part is not None and len(rows):
                 yield part, rows, table.rows(rows)
 
     def _is_new(self, table: AccountTable) -> np.ndarray:
-        """Return [N] whether an ad's group is one that no ad of the fit had; False where no group is said."""
+        """Return [N] whether an ad's group is missing in the fit; False where no group is given."""
         if self.new is None or self.group_column not in table.columns:
             return np.zeros(len(table), bool)
         known = self._known[self.group_column]
@@ -144,7 +146,7 @@ class AccountModel(ClickModel):
         return add_clause(said, f"in {LANGUAGES[language]}, {known}")
 
     def find_far(self, creative: Creative, features: CreativeFeatures) -> dict[str, str]:
-        """Return modality -> why of what is far from the ads of the fit: by embeddings, and words by their letters too."""
+        """Return modality -> reason, where far from the ads of the fit: by embeddings, and words by their letters too."""
         far = super().find_far(creative, features)
         if LEARNT_TEXTS not in self.notes:
             return far
@@ -153,7 +155,7 @@ class AccountModel(ClickModel):
         return far | {"words": doubt} if doubt and creative.has_words else far
 
     def is_skilled(self, features: CreativeFeatures) -> bool:
-        """True: the level is the account's own, so a rate can be stated; where no ad can be told apart it is the mean rate."""
+        """True: the level is the account's own, so a rate can be stated; at worst it is the mean rate of all ads."""
         return True
 
     def unseen(self, creative: Creative) -> dict[str, str]:
@@ -177,7 +179,7 @@ class AccountModel(ClickModel):
 
     @classmethod
     def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> AccountModel:
-        shipped, new = manifest["shipped"], manifest.get("new_groups")  # models of earlier versions have one half
+        shipped, new = manifest["shipped"], manifest.get("new_groups")  # models of earlier versions have one part
         return cls(
             Part.from_state(manifest, tensors),
             None if new is None else Part.from_state(new, with_prefix(tensors, NEW_PREFIX)),
@@ -192,10 +194,10 @@ class AccountModel(ClickModel):
 
     @cached_property
     def text_encoder(self) -> EncodesTexts | None:
-        """The further encoder of words that the model was fitted with, loaded by its name; None without one.
+        """The further encoder of words from the fit, loaded by name; None without one.
 
         Raises:
-            ArtifactError: it cannot be loaded, or has other weights now.
+            ArtifactError: the encoder cannot be loaded, or its weights have changed.
         """
         if (noted := self.notes.get(TEXT_ENCODER)) is None:
             return None
@@ -227,7 +229,7 @@ class AccountModel(ClickModel):
         ]  # fmt: skip
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return tensors and notes, all that a saved model holds."""
+        """Return tensors and notes, the complete content of a saved model."""
         tensors, notes = self.known.state()
         tensors |= {f"reference.{name}": score.reference for name, score in self.ood_scores.items()}
         new_notes = None
@@ -245,7 +247,7 @@ class AccountModel(ClickModel):
 
 
 def _ablate(part: Part, table: AccountTable, rates: np.ndarray) -> dict[str, np.ndarray]:
-    """Return modality -> [N], by how much the expected rate differs from that without it, relative."""
+    """Return modality -> [N]: relative difference of the expected rate to the rate without the modality."""
     effects = {}
     for name in MODALITIES:
         if name in PARTS and (name in ("words", "context") or any(block in table.dense for block in PARTS[name])):
@@ -254,7 +256,7 @@ def _ablate(part: Part, table: AccountTable, rates: np.ndarray) -> dict[str, np.
 
 
 def with_words_of(creative: Creative, other: Creative) -> Creative:
-    """Return the creative with another one's words; picture, button and context stay its own."""
+    """Return the creative with the words of `other`; picture, button and context are unchanged."""
     return replace(creative, headline=other.headline, primary_text=other.primary_text, description=other.description)
 
 

@@ -1,12 +1,11 @@
-"""QIN as a member of an account's model: the shipped network with vocabularies extended by the account's own values, or one
-fitted to the account alone.
+"""QIN as a member of an account's model: the shipped network with vocabularies extended by the account's own values, or a
+network fitted to the account alone.
 
     logit = wide(fields) + QIN(fields, target)         of one ad, without a history (see `ctr.creative_network`)
 
-The wide path starts as the best linear unbiased prediction of the account's results, whole groups having a luck of their own;
-a few epochs refine all weights, and a tenth of the groups says when to stop. It reads pictures, faces, look, words and the
-columns of CATEGORICAL_FIELDS; other columns are left to the members beside it. One network a member, not an ensemble: the stack
-averages.
+The wide path starts as the best linear unbiased prediction of the account's results, with a random effect per group; a few
+epochs refine all weights, with early stopping on a tenth of the groups. Inputs are pictures, faces, look, words and the columns
+of CATEGORICAL_FIELDS; other columns are left to other members. One network per member, not an ensemble: the stack averages.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ from adcreative.features.outcomes import Counts, fold
 
 NAME = "qin"
 NUM_EPOCHS, PATIENCE = 12, 2
-PRIOR_SCALE = 3.0  # of the warm start's deviations: what moves rates inside one account moves them further than between many
-GROUP_VARIANCE, AD_VARIANCE = 0.2, 0.02  # of the luck that ads of a new group share, and of an ad alone
-MAX_ROWS = 1_500  # ads that one network learns from
+PRIOR_SCALE = 3.0  # of the warm start's deviations: effects inside one account are larger than effects between many
+GROUP_VARIANCE, AD_VARIANCE = 0.2, 0.02  # variances of the random effects of a new group, and of a single ad
+MAX_ROWS = 1_500  # training ads of one network
 STOPPING_SHARE = 0.1  # of the groups
-SLOWER = 0.3  # part of the learning rates where training goes on from the shipped network
+SLOWER = 0.3  # factor on the learning rates when training starts from the shipped network
 _TABLES = tuple(f".tables.{name}.weight" for name in CATEGORICAL_FIELDS)
 
 
 @dataclass(frozen=True, eq=False)
 class AccountNetwork:
-    """A fitted network with its own encoding of ads. sizes: as it was built with."""
+    """A fitted network with its own encoding of ads. sizes: of the network as built."""
 
     blocks: ClassVar[Sequence[str]] = EVERYTHING
     builder: FeatureBuilder
@@ -55,7 +54,7 @@ class AccountNetwork:
     sizes: CTRModelConfig
 
     def log_odds(self, encoded: Encoded) -> np.ndarray:
-        """Return log-odds [N]; an ad's are the same bits in any company, since blocks of one size are computed."""
+        """Return log-odds [N]; bit-equal for an ad in any batch, since blocks of one size are computed."""
         if encoded.ads is None:
             raise ValueError("the network reads ads and features, which this encoding does not hold")
         ads = encoded.ads
@@ -72,7 +71,7 @@ class AccountNetwork:
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> AccountNetwork:
-        """Rebuild what `state` returned; predicts bit-equally."""
+        """Rebuild a network from its `state`; predicts bit-equally."""
         builder = FeatureBuilder.from_state(notes["builder"], with_prefix(tensors, "builder."))
         sizes = build_config(CTRModelConfig, notes["sizes"], where="a model of an account")
         return cls(builder, restore_ctr_model(NAME, builder.spec, sizes, with_prefix(tensors, "network.")).fold(), sizes)
@@ -88,15 +87,15 @@ def fit_network(
     shipped: Predictor | None = None,
     ignored: Sequence[str] = (),
 ) -> AccountNetwork | None:
-    """Fit the network; None where no ad has a picture, or too few groups are there.
+    """Fit the network; None where no ad has a picture, or there are too few groups.
 
-    On words and columns alone it earned a weight of 0.013 at most beside the other members (1,126 Dutch search ads, out of
-    fold, before such accounts were left out here).
+    On words and columns alone the network earned a weight of 0.013 at most besides the other members (1,126 Dutch search ads,
+    out of fold, before such accounts were left out here).
 
     Args:
-        group: [N] int64, what no split may cut.
-        shipped: to start from its first network and its encoding; None: from nothing.
-        ignored: columns whose values are not learnt; with some, ads of one group share a luck.
+        group: [N] int64, groups that no split may cut.
+        shipped: start from its first network and its encoding; None: from scratch.
+        ignored: columns whose values are not learnt; if given, ads of one group share a random effect.
     """
     if not any(one.image is not None for one in ads.features):
         return None
@@ -152,10 +151,10 @@ def _encode(builder: FeatureBuilder, ads: Ads) -> FeatureBatch:
 
 
 def extend_builder(builder: FeatureBuilder, creatives: Sequence[Creative], *, ignored: Sequence[str] = ()) -> FeatureBuilder:
-    """Return the same encoding with the account's own values behind the known ones in each vocabulary.
+    """Return the same encoding with the account's own values appended to each vocabulary.
 
     Args:
-        ignored: columns that get none. A value must have MIN_CATEGORY_ROWS ads.
+        ignored: columns without new values. A value must have MIN_CATEGORY_ROWS ads.
     """
     vocabularies = {}
     for name, known in builder.vocabularies.items():
@@ -171,8 +170,8 @@ def extend_builder(builder: FeatureBuilder, creatives: Sequence[Creative], *, ig
 def extend_state(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of a network for larger vocabularies.
 
-    Rows of new values are 0, so that the network says at first what it said: a field that it has never seen filled meets
-    weights that were never trained, and the quadratic network would answer small random vectors with anything.
+    Rows of new values are 0, so that predictions are unchanged at first: a field that was always empty in training has
+    untrained weights, and the quadratic network would amplify small random vectors.
     """
     extended = {}
     for name, tensor in state.items():

@@ -1,6 +1,6 @@
-"""One half of an account's model: encoding, stack, level, spread and what changes bring, for ads of one kind.
+"""One part of an account's model: encoding, stack, level, spread and calibration of changes, for one kind of ads.
 
-An account has a half for ads of groups that it has results of (ad group, brand, campaign: the column that tells rates apart
+An account has a part for ads of groups with results (ad group, brand, campaign: the column that separates rates
 best), and one for ads of new groups, fitted and weighed with whole groups left out and without that column.
 """
 
@@ -24,9 +24,9 @@ from adcreative.ctr.saved_model import with_prefix
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Fitted members by name, the weight of each (they sum to 1), and the shift that sets the level.
+    """Fitted members by name, the weight of each (summing to 1), and the shift that sets the level.
 
-    spread_by: the member that says how uncertain the effects behind a rate are; "": `mixed`.
+    spread_by: the member that gives the uncertainty of the effects behind a rate; "": `mixed`.
     """
 
     members: Mapping[str, Member]
@@ -42,34 +42,34 @@ class Stack:
 
     @property
     def change_scale(self) -> float:
-        """By how much differences between versions of one ad are scaled up, since members that know neither words nor pictures
-        see none: 1 over the weight of the others, 2 at most."""
+        """Factor on differences between versions of one ad: 1 over the weight of the members that read words and pictures, at
+        most 2, since other members predict no difference."""
         return 1.0 / max(1.0 - sum(self.weights.get(name, 0.0) for name in BLIND), 0.5)
 
     def seen_log_odds(self, encoded: Encoded) -> np.ndarray:
-        """Return the log-odds [N] of the members that know words and pictures, scaled up: for differences between versions.
+        """Return the scaled log-odds [N] of the members that read words and pictures: for differences between versions.
 
-        The others see a new button too, and would be scaled up with it.
+        Other members read a new button too, whose effect would be scaled with theirs.
         """
         weights = {name: weight for name, weight in self.weights.items() if name not in BLIND}
         parts = [weight * self.members[name].log_odds(encoded) for name, weight in weights.items() if weight > 0]
         return np.sum([np.zeros(len(encoded)), *parts], axis=0) * self.change_scale
 
     def variance(self, encoded: Encoded) -> np.ndarray:
-        """Return what `spread_by` does not know of each ad's effects, [N] squared log-odds; 0 without that member."""
+        """Return the uncertainty of each ad's effects by member `spread_by`, [N] squared log-odds; 0 without that member."""
         told = self.members.get(self.spread_by, self.mixed)
         return told.predict(encoded)[1] if isinstance(told, MixedModel) else np.zeros(len(encoded))
 
     def parts_read(self, dense: Collection[str]) -> frozenset[str]:
-        """Return what must be measured of an ad for its rate and interval; dense: blocks of the encoding."""
+        """Return the parts of an ad to measure for its rate and interval; dense: blocks of the encoding."""
         names = {name for name, weight in self.weights.items() if weight > 0}
         told = self.members.get(self.spread_by, self.mixed)
         blocks = [block for name in names for block in self.members[name].blocks]
         return parts_of([*blocks, *(told.blocks if told is not None else ())], dense)
 
     def find_spread(self, dense: Collection[str]) -> str:
-        """Return the member whose uncertainty is a rate's: "" for the mixed model, unless what pictures show and say would be
-        measured for it alone; then the heaviest of the mixed models that weigh anything, or that of the columns."""
+        """Return the member that gives a rate's uncertainty: "" for the mixed model; where pictures would be measured for it
+        alone, the mixed model of the largest weight, or that of the columns."""
         if not {"picture", "look"} & set(dense):
             return ""
         others = [name for name in (COLUMNS, *self.weights) if isinstance(self.members.get(name), MixedModel)]
@@ -79,16 +79,16 @@ class Stack:
 
     @property
     def mixed(self) -> MixedModel | None:
-        """The member that knows how uncertain effects are: of all of it, or of all but the groups."""
+        """The mixed model, with all effects or all but the groups', which gives the uncertainty of effects."""
         found = self.members.get(MIXED) or self.members.get(UNGROUPED)
         return found if isinstance(found, MixedModel) else None
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A fitted half. Tables are given whole; columns that the encoder was not fitted to are not read.
+    """A fitted part. Tables are passed whole; columns unknown to the encoder are not read.
 
-    spread: of the rate of an ad. changes: how far differences between ads come true.
+    spread: of the rate of an ad. changes: calibration of differences between ads.
     """
 
     encoder: AccountEncoder
@@ -98,7 +98,7 @@ class Part:
 
     @property
     def parts_read(self) -> frozenset[str]:
-        """What must be measured of an ad for its rate."""
+        """The parts of an ad to measure for its rate."""
         return self.stack.parts_read(self.encoder.centres)
 
     def log_odds(self, table: AccountTable) -> np.ndarray:
@@ -106,7 +106,7 @@ class Part:
         return self.stack.log_odds(self.encoder.encode(table))
 
     def intervals(self, table: AccountTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return expected rates and the ends of their 90 % intervals, [N] each; an interval holds its rate."""
+        """Return expected rates and the ends of their 90 % intervals, [N] each; an interval includes its rate."""
         encoded = self.encoder.encode(table)
         log_odds, variance = self.stack.log_odds(encoded), self.stack.variance(encoded)
         rates = special.expit(log_odds)
@@ -114,23 +114,23 @@ class Part:
         return rates, np.minimum(low, rates), np.maximum(high, rates)
 
     def covered(self, table: AccountTable) -> np.ndarray:
-        """Return how far each ad's clicks lie where its interval says, [N] in 0..1."""
+        """Return how well its interval covers each ad's clicks, [N] in 0..1."""
         encoded = self.encoder.encode(table)
         log_odds, variance = self.stack.log_odds(encoded), self.stack.variance(encoded)
         return self.spread.covered(log_odds, variance, table.clicks, table.impressions)
 
     def effects_std(self, table: AccountTable) -> np.ndarray:
-        """Return the deviation [N] of what is not known of each ad's effects, log-odds."""
+        """Return the standard deviation [N] of each ad's effects, log-odds."""
         return np.sqrt(self.spread.effects * self.stack.variance(self.encoder.encode(table)))
 
     def change(self, table: AccountTable) -> tuple[np.ndarray, np.ndarray]:
-        """Return what N versions of one ad are worth against it: expected change of log-odds and its deviation, [N].
+        """Return the expected change of log-odds of N versions against their ad, and its deviation, [N].
 
-        The deviation is what the mixed model does not know of the difference. What a version varies beyond everything known is
+        The deviation is the mixed model's uncertainty of the difference. The variation of a version beyond everything known is
         common to all and averages out over versions; it is left out, as in `effects_std`.
 
         Args:
-            table: [1 + 3 N] rows: the ad, its versions, then these with the ad's words, then with its words and faces.
+            table: [1 + 3 N] rows: the ad, its versions, the versions with the ad's words, then with its words and faces.
         """
         encoded, num = self.encoder.encode(table.without_shared(self.encoder.vocabularies)), (len(table) - 1) // 3
         log_odds = self.stack.seen_log_odds(encoded)
@@ -140,7 +140,7 @@ class Part:
         if (mixed := self.stack.mixed) is None:
             distances = (squared_distance(rows[1:], rows[0]) for rows in change_vectors(versions))
             return mean, np.sqrt(self.changes.variance(*distances))
-        return mean, np.sqrt(max(self.spread.effects, 1.0) * mixed.change(versions)[1])  # 0 where nothing was changed
+        return mean, np.sqrt(max(self.spread.effects, 1.0) * mixed.change(versions)[1])  # 0 without a change
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return tensors and notes."""
@@ -157,7 +157,7 @@ class Part:
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Part:
-        """Rebuild what `state` returned."""
+        """Rebuild a part from its `state`."""
         members = {
             name: MEMBERS[name].from_state(own, with_prefix(tensors, f"member.{name}."))
             for name, own in notes["members"].items()
@@ -171,7 +171,7 @@ class Part:
 
 
 def change_vectors(encoded: Encoded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the distance of two versions of an ad is measured in: words, picture and faces, [N, D] each."""
+    """Return the vectors that measure the distance of two versions of an ad: words, picture and faces, [N, D] each."""
 
     def rows(names: tuple[str, ...]) -> np.ndarray:
         found = [encoded.dense[name].astype(np.float64) for name in names if name in encoded.dense]

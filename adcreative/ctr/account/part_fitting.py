@@ -1,7 +1,7 @@
-"""Fit one half of an account's model: members on all ads, predictions out of fold by group, the stack, its spread, its changes.
+"""Fit one part of an account's model: members on all ads, predictions out of fold by group, the stack, spread and changes.
 
-Groups are left out in turn. Everything that is stated about a half is measured on ads whose group the members had not seen,
-with weights that the other folds decided.
+Groups are left out in turn. Every stated figure of a part is measured on ads whose group the members had not seen,
+with weights fitted on the other folds.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ from adcreative.progress import Count, ShouldStop, never, uncounted
 
 NUM_FOLDS = 5
 MIN_WEIGHT = 0.01
-# How far apart a few groups lie is luck, and the mean may win; the order of their ads carries over and is never given up.
+# Distances between few groups are chance, and the mean may win; the ranking of their ads transfers and is always kept.
 MAX_MEAN = 0.5  # of the weights for ads of new groups
-PRIOR_GROUPS = 20  # towards no shift, and equal weights: the level of a few groups is luck, and which member suits them best
-NO_NUGGET = 0.05  # what ads vary beyond all effects, squared log-odds, where no mixed model was fitted
-KEPT_SHARE = 2 / 3  # of the groups that judge and auditor each learn from
-# what is blanked, one after the other, to see what words, faces and picture add: the channels of `ctr.changes`
+PRIOR_GROUPS = 20  # prior towards no shift, and equal weights: the level of a few groups, and their best member, are chance
+NO_NUGGET = 0.05  # variation of ads beyond all effects, squared log-odds, where no mixed model was fitted
+KEPT_SHARE = 2 / 3  # share of the groups for judge and auditor each
+# channels blanked one after the other to measure the share of words, faces and picture: as in `ctr.changes`
 VERSIONS: tuple[tuple[str, ...], ...] = ((), ("words",), ("words", "faces"), ("words", "faces", "picture", "look"))
 
 
 @dataclass
 class Watch:
-    """Counts fitted members, tells the progress, and stops when asked to."""
+    """Counts fitted members, reports progress, and stops when requested."""
 
     total: int
     progress: Count = uncounted
@@ -72,7 +72,7 @@ class Watch:
         self.progress(self.done, self.total)
 
     def finish(self) -> None:
-        """Tell that all is done, whatever was left out."""
+        """Report completion, whatever was left out."""
         self.progress(self.total, self.total)
 
 
@@ -80,7 +80,7 @@ class Watch:
 class _OutOfFold:
     """Predictions for ads whose group was left out: version -> member -> log-odds [N]; fold [N].
 
-    variances [N], nuggets: by mixed model, "" being the one that knows most.
+    variances [N], nuggets: by mixed model, "" being the one with the most effects.
     """
 
     versions: Sequence[Mapping[str, np.ndarray]]
@@ -91,7 +91,7 @@ class _OutOfFold:
 
 @dataclass(frozen=True, eq=False)
 class _Learnt:
-    """What judge and auditor take over from the predictor's fit."""
+    """Results of the predictor's fit that judge and auditor reuse."""
 
     weights: Mapping[str, float]
     shift: float
@@ -103,7 +103,7 @@ class _Learnt:
 
 @dataclass(frozen=True, eq=False)
 class FittedParts:
-    """The half of predictor, judge and auditor; notes on the first: members, metrics, is_skilled; the folds [N] and weights.
+    """The same part of predictor, judge and auditor; notes on the first: members, metrics, is_skilled; folds [N] and weights.
 
     fitted: all members of the first, with or without weight.
     """
@@ -125,16 +125,16 @@ def fit_parts(
     group_column: str = "",
     known: FittedParts | None = None,
 ) -> FittedParts:
-    """Fit the same half of several models, from the same ads read with different shipped models.
+    """Fit the same part of several models, from the same ads read with different shipped models.
 
-    The first learns from all ads. The others each learn from KEPT_SHARE of the groups, drawn apart, with the first one's
+    The first learns from all ads. The others each learn from KEPT_SHARE of the groups, drawn separately, with the first one's
     weights, level and spread.
 
     Args:
-        tables: one a model; their `group` says what no split may cut.
-        shipped: one a model: the general predictor that networks start from.
-        group_column: of the half for ads of new values there; "" for the other half.
-        known: the other half, fitted to the same ads: its encoders, and members that know no groups, are taken over.
+        tables: one per model; `group` holds the groups that no split may cut.
+        shipped: one per model: the general predictor from which networks start.
+        group_column: for the part for ads of new values there; "" for the other part.
+        known: the other part, fitted to the same ads: its encoders, and members without group effects, are reused.
     """
     names = NEW_GROUPS if group_column else KNOWN_GROUPS
     if known is None:
@@ -165,7 +165,7 @@ def fit_parts(
 
 @dataclass(frozen=True)
 class _Setting:
-    """What fits of one half have in common. guess: member -> a fit to the same ads that has other effects, to start from."""
+    """Shared settings of the fits of one part. guess: member -> a fit to the same ads with other effects, as a start."""
 
     watch: Watch
     group_column: str
@@ -182,7 +182,7 @@ def _fit_members(
     only: Sequence[str],
     start: Mapping[str, Member] | None = None,
 ) -> dict[str, Member]:
-    """Return the members that these ads have something for, in the order of MEMBERS."""
+    """Return the fitted members with inputs in these ads, in the order of MEMBERS."""
     fitted = {}
     for name, kind in MEMBERS.items():
         if name in only:
@@ -191,7 +191,7 @@ def _fit_members(
                 encoded, table.clicks, table.impressions, seed, (start or setting.guess).get(name), setting.group_column,
                 table.group, setting.shipped,
             )  # fmt: skip
-            member = kind.fit(job) or (None if start is None else MEMBERS[MEAN].fit(job))  # a fold may lack what all have
+            member = kind.fit(job) or (None if start is None else MEMBERS[MEAN].fit(job))  # a fold may lack inputs
             if member is not None:
                 fitted[name] = member
     return fitted
@@ -280,7 +280,7 @@ def _learn(
 
 
 def _even_weights(names: Sequence[str], num_groups: int) -> Even:
-    """Return equal weights of the members that carry over to new groups; the fewer groups, the more they count."""
+    """Return equal weights of the members that transfer to new groups, with a stronger prior for fewer groups."""
     is_even = np.array([name in CARRIES_OVER for name in names], np.float64)
     return Even(is_even / is_even.sum(), PRIOR_GROUPS / (num_groups + PRIOR_GROUPS))
 
@@ -296,7 +296,7 @@ def _draw_groups(group: np.ndarray, *, seed: int) -> np.ndarray:
 def number_contexts(creatives: Sequence[Creative]) -> np.ndarray:
     """Return [N] int64: ads of one test have the same number, else ads of one brand, else ads shown in the same context.
 
-    Inside such a group rates differ by words and picture more than by whom the ads were shown to.
+    Inside such a group rates differ more by words and picture than by audience.
     """
     keys: list[tuple[Any, ...]] = []
     has_brands = len({fold(creative.brand) for creative in creatives}) > 2

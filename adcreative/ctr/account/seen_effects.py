@@ -1,6 +1,6 @@
-"""What was worth a higher click rate in an account's pictures, faces and formats, as `word_effects` says it of headlines.
+"""Effects on the click rate of looks, faces and formats in an account's pictures, the counterpart of `word_effects`.
 
-A feature (`effects`) is what can be seen in the picture (brighter than most, a face ...), its shape (upright, square, wide), or
+A feature (`effects`) is a property of the picture (brighter than most, a face ...), its shape (upright, square, wide), or
 where the ad ran: each frequent value of a column of formats.
 """
 
@@ -34,7 +34,7 @@ _LOOKS = {"brightness": "brighter pictures than most", "contrast": "more contras
 
 @dataclass(frozen=True, kw_only=True)
 class SeenFeature:
-    """Something that an ad has or lacks; see `Attribute` of `concepts` for what it becomes there."""
+    """A binary feature of ads; see `Attribute` of `concepts` for its use there."""
 
     kind: str
     label: str
@@ -47,11 +47,11 @@ def measure_seen_effects(
 ) -> tuple[Worth, ...]:
     """Return the effects of looks, faces and formats, sure ones first, then by size.
 
-    Empty where no feature is had and lacked by MIN_TEXTS different pictures (of a format: pictures, lines, else ads).
+    Empty where no feature is present and absent in MIN_TEXTS different pictures each (for a format: pictures, lines, else ads).
 
     Args:
         creatives, features: with results, in the order of `table`. seed: draws the ads where there are more than the mixed
-            model holds.
+            model's limit.
     """
     pictures = [_picture_key(creative, one) for creative, one in zip(creatives, features, strict=True)]
     lines = [fold(creative.headline or creative.text) for creative in creatives]
@@ -80,12 +80,12 @@ def measure_seen_effects(
 
 
 def see_pictures(features: Sequence[CreativeFeatures]) -> list[SeenFeature]:
-    """Return the looks, shapes and faces that pictures have or lack."""
+    """Return the features of looks, shapes and faces of pictures."""
     return [*_looks(features), *_faces(features)]
 
 
 def count_pictures(creatives: Sequence[Creative], features: Sequence[CreativeFeatures]) -> int:
-    """Return how many different pictures the ads have."""
+    """Return the number of different pictures of the ads."""
     return len({_picture_key(one, seen) for one, seen in zip(creatives, features, strict=True)} - {""})
 
 
@@ -133,7 +133,7 @@ def _mean_smile(features: CreativeFeatures) -> float:
 
 
 def _formats(table: AccountTable) -> list[SeenFeature]:
-    """Return a feature for each frequent value of a column of formats, or of such a part of the ads' names ("name_format")."""
+    """Return a feature for each frequent value of a column of formats, or of such a part of ad names ("name_format")."""
     columns = {name: name.replace("_", " ").casefold().removeprefix("name ") for name in table.columns}
     features = []
     for name, called in columns.items():

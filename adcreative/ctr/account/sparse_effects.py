@@ -1,13 +1,13 @@
-"""What features were worth where most are worth next to nothing: draws from the posterior under a mixture of normals around 0.
+"""Sparse feature effects, most of them near zero: draws from the posterior under a mixture of normals around 0.
 
     u | b  ~  N( A b, A ),     b_f  ~  sum_k p_k N(0, s_k^2),     p  ~  Dirichlet(c)
 
-u and A are what an account says of the features: score and information of its mixed model with every other effect integrated
-out (`effects`). s_k are DEVIATIONS; how many features are worth next to nothing, and how large the others are, is learnt from
-the features of the account together. So what chance shows goes to about 0, and an effect that stands out of it stays nearly as
-large as it was seen, where a common normal prior would draw both in by one share.
+u and A are the likelihood of the features in an account: score and information of its mixed model with every other effect
+integrated out (`effects`). s_k are DEVIATIONS; the share of effects near zero, and the size of the others, is learnt from all
+features of the account together. So chance effects shrink to about 0, and an effect that stands out keeps nearly its
+estimated size, where a common normal prior would shrink both by one share.
 
-Drawn by Gibbs sampling, feature by feature with its component summed out, in many chains side by side that begin at 0.
+Drawn by Gibbs sampling, feature by feature with its component summed out, in many parallel chains that begin at 0.
 
 Source: George & McCulloch 1993, "Variable selection via Gibbs sampling" (JASA 88); Stephens 2017, "False discovery rates: a
 new deal" (Biostatistics 18), for the mixture over a grid of deviations whose weights are fitted.
@@ -28,8 +28,8 @@ def draw_effects(score: np.ndarray, information: np.ndarray, *, seed: int, is_wi
     """Return draws [NUM_CHAINS x NUM_KEPT, F] of the effects, log-odds.
 
     Args:
-        score: [F], u. information: [F, F], A, symmetric and not negative. is_wide: some effects may be WIDE, as those of whole
-            concepts are; with the others planted concepts were covered in 87 of 100 cases, with it in 88.
+        score: [F], u. information: [F, F], A, symmetric and not negative. is_wide: some effects may be WIDE, as for whole
+            concepts; planted concepts were covered in 88 of 100 cases with WIDE, in 87 without.
     """
     rng, num = np.random.default_rng(seed), len(score)
     deviations = np.square((*DEVIATIONS, *(WIDE,) * is_wide))

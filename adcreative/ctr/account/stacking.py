@@ -1,10 +1,10 @@
-"""The super learner: non-negative weights, summing to 1, of members' log-odds that were predicted out of fold by group.
+"""The super learner: non-negative weights, summing to 1, of members' log-odds predicted out of fold by group.
 
-    log-odds_i = shift + sum_m w_m f_m(i),   w minimises the out-of-fold log-loss in which an ad counts for a bounded amount
+    log-odds_i = shift + sum_m w_m f_m(i),   w minimises the out-of-fold log-loss with a bounded weight per ad
 
-Every floor is a member, so on out-of-fold predictions the stack is at least as good as the best floor. Figures that are stated
-use weights fitted without the fold that is judged; where those lose to the best floor, `fitting` keeps that floor alone. For
-new groups, few of which tell members apart by luck, weights are drawn towards equal ones instead.
+Every floor is a member, so on out-of-fold predictions the stack is at least as good as the best floor. Stated figures
+use weights fitted without the judged fold; where they lose to the best floor, `fitting` keeps that floor alone. For
+new groups weights are shrunk towards equal ones instead, since differences of members over few groups are chance.
 
 Source: van der Laan, Polley & Hubbard 2007.
 """
@@ -25,7 +25,7 @@ NUM_DRAWS = 400
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much lower the stack's loss is than another's, nats per counted impression, with its 90 % interval over groups."""
+    """Decrease of loss by the stack against another model, nats per counted impression, with its 90 % interval over groups."""
 
     gain: float
     low: float
@@ -33,14 +33,14 @@ class Comparison:
 
 
 def bounded_share(clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
-    """Return [N] by how much each ad is scaled down: it counts for CAP_CLICKS expected clicks or CAP_IMPRESSIONS, if more."""
+    """Return [N] the factor that scales each ad down to at most CAP_CLICKS expected clicks or CAP_IMPRESSIONS, if more."""
     rate = (clicks.sum() + 0.5) / (impressions.sum() + 1.0)
     cap = max(CAP_IMPRESSIONS, CAP_CLICKS / rate)
     return np.minimum(1.0, cap / np.maximum(impressions, 1.0))
 
 
 def losses(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
-    """Return the log-loss [N] of each ad, nats, counted as `bounded_share` says."""
+    """Return the log-loss [N] of each ad, nats, scaled by `bounded_share`."""
     share = bounded_share(clicks, impressions)
     found: np.ndarray = share * (impressions * np.logaddexp(0.0, log_odds) - clicks * log_odds)
     return found
@@ -48,7 +48,7 @@ def losses(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) ->
 
 @dataclass(frozen=True, eq=False)
 class Even:
-    """Weights [M] that fitted ones are drawn towards, and how far, 0..1: few groups tell members apart by luck."""
+    """Weights [M] as target of shrinkage, and its strength, 0..1: differences of members over few groups are chance."""
 
     weights: np.ndarray
     share: float
@@ -64,7 +64,7 @@ def fit_weights(
     """Return the weights [M] of members whose out-of-fold log-odds are predictions [N, M]; convex, so one optimum.
 
     Args:
-        upper: [M] the most that each member may weigh, one of them 1; no bound but 1 when None. even: what they are drawn to.
+        upper: [M] the upper bound of each member's weight, one of them 1; no bound but 1 when None. even: shrinkage target.
     """
     share = bounded_share(clicks, impressions)
     counted_clicks, counted = clicks * share, impressions * share
@@ -92,7 +92,7 @@ def fit_weights(
 
 
 def fit_shift(log_odds: np.ndarray, clicks: np.ndarray, impressions: np.ndarray) -> float:
-    """Return what must be added so that predicted clicks are as many as observed ones, an ad counting for a bounded amount."""
+    """Return the shift that makes predicted clicks equal observed clicks, with a bounded weight per ad."""
     share = bounded_share(clicks, impressions)
     counted_clicks, counted = float((clicks * share).sum()), impressions * share
 
@@ -114,7 +114,7 @@ def cross_fitted(
     upper: np.ndarray | None = None,
     even: Even | None = None,
 ) -> np.ndarray:
-    """Return the stack's log-odds [N], each fold's with weights and shift that the other folds alone decided."""
+    """Return the stack's log-odds [N], each fold's with weights and shift fitted on the other folds."""
     stacked = np.zeros(len(clicks))
     for number in np.unique(fold):
         others, own = fold != number, fold == number
@@ -128,7 +128,7 @@ def compare(
     stacked: np.ndarray, others: Mapping[str, np.ndarray], clicks: np.ndarray, impressions: np.ndarray, group: np.ndarray,
     *, seed: int,
 ) -> dict[str, Comparison]:  # fmt: skip
-    """Return name -> how the stack compares with other log-odds [N] on the same ads; whole groups are drawn, paired."""
+    """Return name -> comparison of the stack with other log-odds [N] on the same ads; whole groups are drawn, paired."""
     share = bounded_share(clicks, impressions)
     own = losses(stacked, clicks, impressions)
     _, place = np.unique(np.asarray(group), return_inverse=True)

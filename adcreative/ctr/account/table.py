@@ -1,4 +1,4 @@
-"""Ads as the members of an account's model see them: texts, categorical columns, encoder outputs, counts, groups.
+"""Ads as input of an account model's members: texts, categorical columns, encoder outputs, counts, groups.
 
 Knows creatives and features; no fitted state. Ads that share their text or their test form one group, which no split may cut.
 """
@@ -16,7 +16,7 @@ from adcreative.encoders.language import detect_language
 from adcreative.features.batch import CATEGORICAL_FIELDS, GENERAL_PARTS, CreativeFeatures
 from adcreative.features.outcomes import fold
 
-MIN_GROUP_VALUES, MIN_GROUP_SHARE = 6, 0.02  # of a column whose new values are treated apart
+MIN_GROUP_VALUES, MIN_GROUP_SHARE = 6, 0.02  # of a column whose new values are treated separately
 MAX_VALUES = 20  # of one column of one ad, such as its interests
 _SEPARATORS = ";|"
 SHIPPED_BLOCKS = ("shipped words", "shipped picture", "shipped context")
@@ -27,8 +27,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {  # part of an ad -> its dense blocks; w
     "faces": ("faces",),
     "context": ("shipped context",),
 }
-EVERYTHING = ("everything",)  # blocks of members that read all there is
-_MEASURED: Mapping[str, Collection[str]] = {  # block -> what must be measured of an ad for it; none for a column
+EVERYTHING = ("everything",)  # blocks of members that read all inputs
+_MEASURED: Mapping[str, Collection[str]] = {  # block -> optional measurements of an ad; none for a column
     **dict.fromkeys(("words", "characters", "columns x words", *PARTS["words"]), ("words",)),
     "picture": ("image",), "look": ("look",), "faces": ("look",), "lettering": ("lettering",), "complexity": ("complexity",),
     **dict.fromkeys(SHIPPED_BLOCKS, GENERAL_PARTS),
@@ -36,14 +36,14 @@ _MEASURED: Mapping[str, Collection[str]] = {  # block -> what must be measured o
 
 
 def parts_of(blocks: Collection[str], dense: Collection[str]) -> frozenset[str]:
-    """Return what must be measured of an ad (see `ClickModel.rate_parts`) for blocks to be read; dense: of the encoding."""
+    """Return the measurements of an ad (see `ClickModel.rate_parts`) that blocks need; dense: blocks of the encoding."""
     if EVERYTHING[0] in blocks:
         return GENERAL_PARTS.union(*(_MEASURED.get(name, ()) for name in dense))
     return frozenset[str]().union(*(_MEASURED.get(name, ()) for name in blocks))
 
 
 class EncodesTexts(Protocol):
-    """A text encoder (`encoders.text_encoder.TextEncoder`). content_hash changes whenever an answer could."""
+    """A text encoder (`encoders.text_encoder.TextEncoder`). content_hash changes whenever an output could."""
 
     name: str
     content_hash: str
@@ -54,7 +54,7 @@ class EncodesTexts(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Ads:
-    """N ads as the networks read them. blank: parts (keys of PARTS) of which they are to know nothing."""
+    """N ads as input of networks. blank: parts (keys of PARTS) to mask."""
 
     creatives: Sequence[Creative]
     features: Sequence[CreativeFeatures]
@@ -73,8 +73,8 @@ class AccountTable:
     """N ads as columns.
 
     texts: all words of an ad in reading order. columns: categorical column -> values of each ad, folded; () where it has none.
-    dense: block of PARTS -> [N, D] float32 with NaN rows where the ad has nothing of the kind; a block that no ad has is
-    left out. clicks, impressions: [N] float64, 0 where unknown. group: [N] int64. ads: what it was read from.
+    dense: block of PARTS -> [N, D] float32 with NaN rows where an ad lacks the block; a block without any ad is
+    left out. clicks, impressions: [N] float64, 0 where unknown. group: [N] int64. ads: source of the table.
     """
 
     texts: Sequence[str]
@@ -98,15 +98,15 @@ class AccountTable:
         )  # fmt: skip
 
     def grouped_by(self, name: str) -> AccountTable:
-        """Return the same ads, each value of a column being a group that no split may cut; ads without one stand alone."""
+        """Return the same ads, each value of a column being a group that no split may cut, as is each ad without a value."""
         labels = ["\0".join(values) for values in self.columns[name]]
         _, group = np.unique([label or f"row {row}" for row, label in enumerate(labels)], return_inverse=True)
         return replace(self, group=np.asarray(group, np.int64))
 
     def without_shared(self, known: Mapping[str, Collection[str]]) -> AccountTable:
-        """Return versions of one ad without the values of columns that all have and nobody knows (column -> known values).
+        """Return versions of one ad without column values that all share and the model does not know (column -> known values).
 
-        What a new brand is worth is the same for all its versions, but an encoder cannot tell that their values are one.
+        The effect of a new brand is the same for all its versions, but an encoder cannot recognise the value as shared.
         """
         columns = {}
         for name, values in self.columns.items():
@@ -115,7 +115,7 @@ class AccountTable:
         return replace(self, columns=columns)
 
     def without(self, parts: Collection[str]) -> AccountTable:
-        """Return the same ads as if nothing was known of some parts (keys of PARTS)."""
+        """Return the same ads with some parts unknown (keys of PARTS)."""
         names = {name for part in parts for name in PARTS[part]}
         return replace(
             self,
@@ -135,9 +135,9 @@ def read_table(
     """Return creatives and their features as columns.
 
     Args:
-        shipped_parts: [N, 3] what words, picture and the rest add to the shipped predictor's log-odds. The words' part, and the
-            appeal score, are those of an English model: they are blank where the words are in another language.
-        text_encoder: reads all words of an ad as one more block.
+        shipped_parts: [N, 3] contributions of words, picture and the rest to the shipped predictor's log-odds. The words' part,
+            and the appeal score, come from an English model: they are blank for words in another language.
+        text_encoder: encodes all words of an ad as one more block.
     """
     texts = [creative.text for creative in creatives]
     is_foreign = np.array([detect_language(text) not in ("en", "") for text in texts], bool)
@@ -173,17 +173,17 @@ def read_table(
 
 
 def read_columns(creatives: Sequence[Creative]) -> dict[str, list[tuple[str, ...]]]:
-    """Return the categorical columns that some ad has a value of: column -> values of each ad, folded."""
+    """Return the categorical columns with a value in some ad: column -> values of each ad, folded."""
     names = dict.fromkeys((*CATEGORICAL_FIELDS, *(name for creative in creatives for name in creative.context)))
     columns = {name: [_values(creative, name) for creative in creatives] for name in names}
     return {name: values for name, values in columns.items() if any(values)}
 
 
 def find_group_column(table: AccountTable) -> str:
-    """Return the column whose values tell rates apart best, "" without one: of ads of a new value much less is known.
+    """Return the column whose values separate rates best, "" without one; ads of a new value are much less predictable.
 
-    Looked for among columns that nearly every ad has one value of, with MIN_GROUP_VALUES to a third as many values as ads, by
-    the share of the variance of smoothed log-odds between the values, adjusted for their number.
+    Candidates are columns with one value for nearly every ad, with MIN_GROUP_VALUES to a third as many values as ads; the score
+    is the share of the variance of smoothed log-odds between the values, adjusted for their number.
     """
     clicks, others = table.clicks + 0.5, table.impressions - table.clicks + 0.5
     log_odds, weights = np.log(clicks / others), 1 / (1 / clicks + 1 / others + 0.05)
@@ -209,7 +209,7 @@ def find_group_column(table: AccountTable) -> str:
 def number_groups(creatives: Sequence[Creative]) -> np.ndarray:
     """Return [N] int64: ads with the same words, or of the same test, have the same number.
 
-    Ads without words are told apart by picture, else by name, else by row. Chains are followed: two ads of one test share their
+    Ads without words are identified by picture, else by name, else by row. Chains are followed: two ads of one test share their
     group with every ad that has the words of either.
     """
     parent = list(range(len(creatives)))
@@ -253,7 +253,7 @@ def _faces(features: CreativeFeatures) -> np.ndarray | None:
 
 
 def _stack(values: Sequence[Any]) -> np.ndarray | None:
-    """Return [N, D] float32 with NaN rows for None; None when all are."""
+    """Return [N, D] float32 with NaN rows for None; None when all are None."""
     width = next((len(value) for value in values if value is not None), 0)
     if not width:
         return None

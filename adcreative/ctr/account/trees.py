@@ -1,6 +1,6 @@
-"""Gradient-boosted trees over the condensed encoding, fitted by scikit-learn and kept as plain arrays.
+"""Gradient-boosted trees over the condensed encoding, fitted by scikit-learn and stored as plain arrays.
 
-Poisson loss on the rate with an ad's weight capped. A test holds the walk over the arrays against scikit-learn's own.
+Poisson loss on the rate with an ad's weight capped. A test compares the traversal of the arrays with scikit-learn's own.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class BoostedTrees:
     value: np.ndarray
 
     def log_odds(self, encoded: Encoded) -> np.ndarray:
-        """Return log-odds [N] of the rate that the trees predict."""
+        """Return log-odds [N] of the predicted rate."""
         inputs = encoded.condensed.astype(np.float64)
         values = leaf_values(inputs, self.first, self.feature, self.threshold, self.left, self.right, self.value)
         log_rate = self.baseline + values.sum(axis=1)
@@ -54,7 +54,7 @@ class BoostedTrees:
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> BoostedTrees:
-        """Rebuild what `state` returned."""
+        """Rebuild trees from their `state`."""
         return cls(notes["baseline"], notes["depth"], **tensors)
 
 

@@ -1,4 +1,4 @@
-"""What was worth a higher click rate in the headlines of an account: effects (`effects`) of what can be seen in a line."""
+"""Effects on the click rate of features of an account's headlines (`effects`)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MIN_SHARE, MAX_SHARE = 0.02, 0.7  # of the different lines
 
 @dataclass(frozen=True, kw_only=True)
 class SeenLines:
-    """What can be seen in the headlines of N ads.
+    """Features of the headlines of N ads.
 
     names: F features, of GENERAL or "word " and words. seen: [N, F] 1 where the headline has it, else 0. lines: [N] folded.
-    usual_words: what "long" is above.
+    usual_words: number of words above which a line is "long".
     """
 
     names: tuple[str, ...]
@@ -33,14 +33,14 @@ class SeenLines:
 
 
 def measure_word_effects(creatives: Sequence[Creative], table: AccountTable, *, seed: int) -> tuple[LineEffect, ...]:
-    """Return the effects of what can be seen in an account's headlines, the largest first.
+    """Return the effects of features of an account's headlines, the largest first.
 
-    Features that fewer than MIN_TEXTS different headlines have, or lack, are left out; so are columns with one value. Empty
+    Features present or absent in fewer than MIN_TEXTS different headlines are left out; so are columns with one value. Empty
     where fewer than 2 MIN_TEXTS different headlines have results.
 
     Args:
         creatives: with results, in the order of `table`.
-        seed: draws the ads where there are more than the mixed model holds.
+        seed: draws the ads where there are more than the mixed model's limit.
     """
     found = see_lines(creatives, table)
     if not found.names:
@@ -54,7 +54,7 @@ def measure_word_effects(creatives: Sequence[Creative], table: AccountTable, *, 
 
 
 def see_lines(creatives: Sequence[Creative], table: AccountTable) -> SeenLines:
-    """Return the features of an account's headlines that are compared, as `measure_word_effects` chooses them."""
+    """Return the compared features of an account's headlines, as `measure_word_effects` chooses them."""
     folded = tuple(fold(creative.headline) for creative in creatives)
     texts = {line for line in folded if line}
     nothing = SeenLines(names=(), seen=np.zeros((len(folded), 0)), lines=folded, usual_words=0.0)
@@ -80,10 +80,9 @@ def mark_features(
 
 
 def frequent_words(texts: Sequence[str]) -> list[str]:
-    """Return words and pairs of words that stand in MIN_SHARE to MAX_SHARE of different lines, the most frequent first.
+    """Return words and pairs of words found in MIN_SHARE to MAX_SHARE of different lines, the most frequent first.
 
-    Of several that stand in the same lines the longest is kept: "free delivery" in place of "free" where both always go
-    together.
+    Of several with the same lines the longest is kept: "free delivery" in place of "free" where both always occur together.
     """
     where: dict[str, set[int]] = {}
     for place, text in enumerate(texts):
@@ -100,6 +99,6 @@ def frequent_words(texts: Sequence[str]) -> list[str]:
 
 
 def _subject(creative: Creative, group_column: str) -> str:
-    """Return what an ad sells, as far as its columns say it: category and the value of the group column."""
+    """Return the product of an ad according to its columns: category and the value of the group column."""
     named = getattr(creative, group_column, "") if hasattr(creative, group_column) else creative.context.get(group_column, "")
     return f"{creative.category} {named}"

@@ -1,1 +1,1 @@
-"""Smaller models of impression logs: each method is one file, ends in `ctr.inputs.small_tables` and says what it kept."""
+"""Smaller models of impression logs: each method is one file, gives `ctr.inputs.small_tables` and reports what was kept."""

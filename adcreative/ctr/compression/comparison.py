@@ -1,4 +1,4 @@
-"""What a model costs and what it is worth: numbers it holds, bytes, rows a second, predictions on the rows held back."""
+"""Cost and accuracy of a model: stored numbers, bytes, rows per second, predictions on held-out rows."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ SPEED_ROWS, SPEED_ROUNDS = 4096, 9
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Point:
-    """A model as it was after a step.
+    """A model after a compression step.
 
-    numbers: stored weights that are not zero. weight_bytes: of all weights in memory. peak_bytes: of weights and of all that is
-    alive at once while SPEED_ROWS rows are scored. disk_bytes: of the saved folder.
-    predicted: click probabilities of the rows held back.
+    numbers: stored non-zero weights. weight_bytes: of all weights in memory. peak_bytes: of weights and of all live tensors
+    while SPEED_ROWS rows are scored. disk_bytes: of the saved folder. predicted: click probabilities of the held-out rows.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Point:
 
 
 def measure_point(name: str, model: LogModel, held: LogRows) -> Point:
-    """Measure a model; its speed is measured later, beside the others (`measure_speeds`)."""
+    """Measure a model; its speed is measured later, together with other models (`measure_speeds`)."""
     state = model.network.state_dict().values()
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")
@@ -56,7 +55,7 @@ def measure_point(name: str, model: LogModel, held: LogRows) -> Point:
 
 
 class _LiveBytes(TorchDispatchMode):
-    """Counts the bytes of tensors that operations make and that are alive: now, and at most."""
+    """Counts the bytes of live tensors made by operations: now, and at most."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +83,7 @@ class _LiveBytes(TorchDispatchMode):
 
 @torch.no_grad()
 def measure_peak(network: nn.Module, rows: LogRows) -> int:
-    """Return the bytes of tensors that are alive at once, at most, while SPEED_ROWS rows are scored, without the weights."""
+    """Return the peak bytes of live tensors while SPEED_ROWS rows are scored, without the weights."""
     batch = build_batch(rows.rows(np.resize(np.arange(len(rows)), SPEED_ROWS)))
     network.eval()
     with _LiveBytes() as live:
@@ -94,7 +93,7 @@ def measure_peak(network: nn.Module, rows: LogRows) -> int:
 
 @torch.inference_mode()
 def measure_speeds(networks: Sequence[nn.Module], rows: LogRows) -> list[float]:
-    """Return rows a second of each network, by turns on the same rows, the median of rounds; encoding rows is not counted."""
+    """Return rows per second of each network, in turns on the same rows, the median of rounds; without encoding of rows."""
     batch = build_batch(rows.rows(np.resize(np.arange(len(rows)), SPEED_ROWS)))
     spent: list[list[float]] = [[] for _ in networks]
     for turn in range(SPEED_ROUNDS + 1):

@@ -1,4 +1,4 @@
-"""A small student that learns from a large teacher and from the clicks, weighing the two for each row by itself.
+"""A small student that learns from a large teacher and from the clicks, with a weight of the two per row.
 
     student loss of a row:  alpha t^2 KL(T_t || S_t) + (1 - alpha) CE(y, S),    t the temperature of both distributions
     alpha = sigmoid(MLP(S, T, G, T^ and the squared edges T^-S, G-S, T-S, T-G, T^-G)),   9 K inputs, K = 2 classes
@@ -42,12 +42,12 @@ EPS = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class DistilConfig:
-    """The student: a small network of these widths on fields of `embedding_dim`, which reads what the teacher reads.
+    """The student: a small network of these widths on fields of `embedding_dim`, with the inputs of the teacher.
 
-    history_dim: width of fields in place of that, and attention_dims: of the attention unit, where the teacher reads histories.
-    epochs: the best by the rows to choose by is kept; a controller needs some hundred steps. temperature as above.
-    outer_every: steps between outer steps. fixed_weight: a weight of the teacher, 0..1, that is the same for all rows, in place
-    of the controller's: plain distillation, the floor.
+    history_dim: width of fields in place of embedding_dim, and attention_dims: of the attention unit, for teachers with
+    histories. epochs: the best on the `choose` rows is kept; a controller needs some hundred steps. temperature as above.
+    outer_every: steps between outer steps. fixed_weight: one weight of the teacher, 0..1, for all rows, in place of the
+    controller's: plain distillation, the floor.
     """
 
     embedding_dim: int = 4
@@ -100,7 +100,7 @@ def trilateral_inputs(student: Tensor, teacher: Tensor, truth: Tensor, means: Te
 
 
 def student_loss(logits: Tensor, teacher_logits: Tensor, truth: Tensor, alpha: Tensor, temperature: float) -> Tensor:
-    """Return the mean loss of rows; gradients reach logits and alpha."""
+    """Return the mean loss of rows, differentiable by logits and alpha."""
     own, told = torch.sigmoid(logits / temperature), torch.sigmoid(teacher_logits / temperature)
     own, told = own.clamp(EPS, 1 - EPS), told.clamp(EPS, 1 - EPS)
     divergence = told * (told / own).log() + (1 - told) * ((1 - told) / (1 - own)).log()
@@ -112,7 +112,7 @@ def outer_gradient(
     forward: Callable[[dict[str, Tensor], Any], Tensor], weights: dict[str, Tensor], train: tuple[Any, Tensor, Tensor, Tensor],
     choose: tuple[Any, Tensor], temperature: float, inner_rate: float,
 ) -> Tensor:  # fmt: skip
-    """Return CE of the rows to choose by after one inner step, as a function of alpha: differentiate it by the controller.
+    """Return CE of the `choose` rows after one inner step, as a function of alpha: differentiate it by the controller.
 
     Args:
         forward: weights and a batch -> logits [B]. train: batch, teacher's logits, truth, alpha, of which alpha has a gradient.
@@ -130,12 +130,12 @@ def outer_gradient(
 
 
 def compress_distil(model: LogModel, work: Work, config: DistilConfig) -> dict[str, Any]:
-    """Return a student of the model; the model itself is the teacher and stays as it is.
+    """Return a student of the model; the model itself is the teacher and is not changed.
 
     Returns:
-        "student": the trained `LogModel`; what the teacher weighed on average, and the size of the controller's first gradient.
+        "student": the trained `LogModel`; the teacher's mean weight, and the size of the controller's first gradient.
     Raises:
-        ConfigError: the teacher learnt conversions, which the student has no place for. TrainingError: the loss is not finite.
+        ConfigError: the teacher learnt conversions, which the student cannot predict. TrainingError: the loss is not finite.
     """
     if find_network(model.name).num_labels != 1:
         raise ConfigError(f"{model.name} learns conversions beside clicks; a student learns clicks only. Take another method.")
@@ -150,9 +150,9 @@ def compress_distil(model: LogModel, work: Work, config: DistilConfig) -> dict[s
 
 
 def student_of(model: LogModel, config: DistilConfig) -> tuple[str, Any]:
-    """Return the student's network and its settings: the smallest that reads what the teacher reads.
+    """Return the student's network and its settings: the smallest with the inputs of the teacher.
 
-    Histories are read by DIN's attention unit, very long ones (a teacher of kind sdim) by their hashes; domains that were given
+    Histories are read by DIN's attention unit, very long ones (a teacher of kind sdim) by their hashes; given domains
     choose the weights. A DNN reads the fields alone.
     """
     if find_network(model.name).reads_history:
@@ -169,10 +169,10 @@ def student_of(model: LogModel, config: DistilConfig) -> tuple[str, Any]:
 
 @torch.no_grad()
 def start_as_teacher(teacher: LogNetwork, student: LogNetwork) -> None:
-    """Let each table of the student begin as the teacher's, in the directions in which that varies most.
+    """Initialise each table of the student from the teacher's, in the directions of largest variance.
 
-    Target and history read one table, so both turn alike and what made them alike stays. Ours, not the paper's: a narrow table
-    that begins near zero would take more epochs than the teacher had.
+    Target and history share one table, so both are rotated alike and their similarities are kept. Ours, not the paper's: a
+    narrow table that begins near zero would take more epochs than the teacher's training.
     """
     told, own = teacher.inputs.tables.tables, student.inputs.tables.tables
     for name, num_rows in own.sizes.items():
@@ -183,12 +183,12 @@ def start_as_teacher(teacher: LogNetwork, student: LogNetwork) -> None:
 
 
 class _Weigher:
-    """The weight of the teacher for each row of a batch: the controller's, which learns on the way, or a fixed one."""
+    """The weight of the teacher for each row of a batch: the controller's, which learns during training, or a fixed one."""
 
     def __init__(self, network: Any, controller: Controller, means: Tensor, work: Work, config: DistilConfig) -> None:
         self._network, self._controller, self._means, self._work = network, controller, means, work
         self._config, self._rng = config, work.rng(14)
-        # Decoupled decay: as a part of the gradient it would drown the outer one, which is small.
+        # Decoupled decay: as a part of the gradient it would exceed the outer gradient, which is small.
         self._optimizer = torch.optim.AdamW(
             controller.parameters(), lr=config.controller_learning_rate, weight_decay=config.weight_decay
         )
@@ -205,7 +205,7 @@ class _Weigher:
             return self._controller(inputs)
 
     def _learn(self, batch: LogBatch, told: Tensor, truth: Tensor, alpha: Tensor) -> None:
-        """Take one outer step, by rows to choose by that are drawn anew."""
+        """Take one outer step on newly drawn `choose` rows."""
         pool, size = self._work.rows.choose, self._work.tuning.batch_size
         drawn = pool.rows(self._rng.choice(len(pool), min(size, len(pool)), replace=False))
         choose = (build_batch(drawn), torch.from_numpy(drawn.clicks.astype(np.float32)))
@@ -221,7 +221,7 @@ class _Weigher:
 
 
 def _distil(teacher: Any, network: Any, controller: Controller, work: Work, config: DistilConfig) -> dict[str, Any]:
-    """Train the student in place; keeps the best epoch by the rows to choose by."""
+    """Train the student in place; keeps the best epoch on the `choose` rows."""
     weigher = _Weigher(network, controller, _class_means(teacher, work), work, config)
     teaching = _Teaching(teacher, network, weigher, work, config)
     if not teaching.run(should_stop=work.should_stop):

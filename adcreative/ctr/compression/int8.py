@@ -1,4 +1,4 @@
-"""Eight bits a weight: tables and layers of any model are a quarter of their size on disk; it comes last of several methods."""
+"""Eight bits a weight: tables and layers of any model take a quarter of their size on disk; the last of several methods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adcreative.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Int8Config:
-    """min_numbers: smaller tensors stay as they are. tables, layers: what is quantised."""
+    """min_numbers: smaller tensors are left unchanged. tables, layers: what to quantise."""
 
     min_numbers: int = 256
     tables: bool = True
@@ -25,10 +25,10 @@ class Int8Config:
 
 
 def compress_int8(model: LogModel, work: Work, config: Int8Config) -> dict[str, Any]:
-    """Round the weights of a model's tables (a scale a column) and linear layers (a scale a row) to eight bits, in place.
+    """Round the weights of a model's tables (a scale per column) and linear layers (a scale per row) to eight bits, in place.
 
     Returns:
-        how many tensors and numbers were rounded, and the largest error as a share of the largest weight of its tensor.
+        numbers of rounded tensors and weights, and the largest error as a share of the largest weight of its tensor.
     Raises:
         ConfigError: no tensor is large enough.
     """

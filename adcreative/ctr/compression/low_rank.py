@@ -1,4 +1,4 @@
-"""Low rank by the features that a layer gives: tables and hidden layers are fitted to their OUTPUT, not to their weights.
+"""Low rank by output features: tables and hidden layers are fitted to their OUTPUT, not to their weights.
 
     mu = E[y],  C = E[y y^T] - mu mu^T = U L U^T          over served rows, in float64, streamed
     best affine mimic of rank r:  y^ = U_r U_r^T (y - mu) + mu,   squared error = sum of the eigenvalues left out
@@ -31,8 +31,8 @@ from adcreative.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class LowRankConfig:
-    """energy: smallest share of the eigenvalues that a rank keeps. budget: most numbers that are left of those of all tables
-    and layers that can be factored, as a share; 0 = as energy says. tables, layers: what is compressed.
+    """energy: smallest share of the eigenvalues that a rank keeps. budget: most numbers to keep of all factorable tables and
+    layers, as a share; 0 = determined by energy. tables, layers: what to compress.
     """
 
     energy: float = 0.99
@@ -53,7 +53,7 @@ class Moments:
         self.total, self.outer = torch.zeros(dim, dtype=torch.float64), torch.zeros(dim, dim, dtype=torch.float64)
 
     def add(self, values: Tensor) -> None:
-        """Count vectors [N, D]."""
+        """Add vectors [N, D]."""
         wide = values.detach().double()
         self.count += len(wide)
         self.total += wide.sum(dim=0)
@@ -69,7 +69,7 @@ class Moments:
 
 
 def factor_layer(layer: nn.Linear, moments: Moments, rank: int) -> FactoredLinear:
-    """Return the best mimic of rank `rank` of a layer whose outputs have these moments."""
+    """Return the best approximation of rank `rank` of a layer whose outputs have these moments."""
     mean, _, vectors = moments.decompose()
     kept = vectors[:, :rank]
     made = FactoredLinear.empty(layer.in_features, layer.out_features, rank)
@@ -83,10 +83,10 @@ def factor_layer(layer: nn.Linear, moments: Moments, rank: int) -> FactoredLinea
 
 
 def factor_table(table: nn.Module, moments: Moments, rank: int) -> SmallTable:
-    """Return the best mimic of rank `rank` of a table whose served vectors have these moments; places stay as they are.
+    """Return the best approximation of rank `rank` of a table whose served vectors have these moments; row indices are kept.
 
     Raises:
-        ConfigError: a row is the sum of several, which leaves no place for one mean.
+        ConfigError: a row is the sum of several, so that one mean cannot be subtracted.
     """
     small = as_small(table)
     if small.basis is not None or (small.places is not None and len(small.places) > 1):
@@ -123,20 +123,20 @@ def compress_low_rank(model: LogModel, work: Work, config: LowRankConfig) -> dic
             group.replace(name, factor_table(group.table(name), wanted[key], rank))
         else:
             layer = modules[key]
-            assert isinstance(layer, nn.Linear)  # gather_moments watches no other
+            assert isinstance(layer, nn.Linear)  # gather_moments collects linear layers only
             replace_layer(network, key, factor_layer(layer, wanted[key], rank))
     error = {key: float(spectra[key][rank:].sum() / spectra[key].sum().clamp_min(1e-30)) for key, rank in ranks.items()}
     return {"ranks": ranks, "lost_variance": error, "losses": tune(network, work, work.tuning)}
 
 
 def choose_ranks(spectra: dict[str, Tensor], sizes: dict[str, tuple[int, int]], config: LowRankConfig) -> dict[str, int]:
-    """Return the rank of each part that gets smaller: the least that keeps `energy`; under a budget, ranks go where a number
-    keeps most variance, every part getting one first.
+    """Return the rank of each part that gets smaller: the least that keeps `energy`; under a budget, ranks are assigned where a
+    number keeps most variance, after one for every part.
 
     Args:
-        spectra: eigenvalues of each part, descending. sizes: (numbers of the part as it is, numbers that a rank costs).
+        spectra: eigenvalues of each part, descending. sizes: (numbers of the original part, numbers per rank).
     Raises:
-        ConfigError: rank 1 everywhere is more than the budget.
+        ConfigError: rank 1 everywhere exceeds the budget.
     """
     ranks = {}
     if not config.budget:
@@ -167,7 +167,7 @@ def choose_ranks(spectra: dict[str, Tensor], sizes: dict[str, tuple[int, int]], 
 
 
 def gather_moments(network: nn.Module, work: Work) -> dict[str, Moments]:
-    """Return the moments of what every table and every hidden layer gives over the training rows; padding is not counted."""
+    """Return the moments of the outputs of every table and hidden layer over the training rows, without padding."""
     moments: dict[str, Moments] = {}
     with _watching(network, moments), torch.no_grad():
         network.eval()
@@ -181,7 +181,7 @@ def gather_moments(network: nn.Module, work: Work) -> dict[str, Moments]:
 
 @contextmanager
 def _watching(network: nn.Module, moments: dict[str, Moments]) -> Iterator[None]:
-    """Note the outputs of tables, and of linear layers that give more than one number, while the block runs."""
+    """Record the outputs of tables, and of linear layers with more than one output, while the block runs."""
 
     def note(key: str, dim: int, *, is_table: bool) -> Any:
         moments[key] = Moments(dim)
@@ -214,7 +214,7 @@ def _watching(network: nn.Module, moments: dict[str, Moments]) -> Iterator[None]
 
 
 def _table_sizes(table: nn.Module) -> tuple[int, int]:
-    """Return the numbers of a table, and what a rank costs."""
+    """Return the numbers of a table, and the numbers per rank."""
     small = as_small(table)
     return small.weight.numel(), len(small.weight) + small.dim
 

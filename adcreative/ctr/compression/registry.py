@@ -1,6 +1,6 @@
-"""The ways to make a model of a log smaller, by the name that `compress --method` takes. One literal dict.
+"""Compression methods for models of a log, by their name in `compress --method`. One literal dict.
 
-More of them, published ones off the main way, are in `papers.compression`.
+Further published methods, not used by default, are in `papers.compression`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from adcreative.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """compress: (model, work, config) -> what was done; it changes the model's network, or returns a "student" in its place.
+    """compress: (model, work, config) -> report; it changes the model's network, or returns a "student" in its place.
 
-    has_budget: whether a share that is left can be asked for.
+    has_budget: whether the method takes a share to keep.
     """
 
     compress: Callable[..., dict[str, Any]]
@@ -39,7 +39,7 @@ def find_methods(names: str, methods: Mapping[str, Method] = METHODS) -> list[st
     """Return the methods of a list such as "hash,low-rank", in the order given.
 
     Raises:
-        ConfigError: there is no such method, one is named twice, or int8 is not the last.
+        ConfigError: there is no such method, a method is repeated, or int8 is not the last.
     """
     found = [name.strip() for name in names.split(",") if name.strip()]
     for name in found:

@@ -1,4 +1,4 @@
-"""The rows that a compression works on: those to learn from, those to choose by, those that it is measured on at the end."""
+"""The rows of a compression: rows to learn from, rows to choose by, and rows for the final measurement."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MOST_UNKNOWN = 0.5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CompressionRows:
-    """train: a stream of training rows. choose: rows that decide (widths, thresholds, when to stop). held: neither learnt from
-    nor chosen by. held_role: what they are called, "test" or "half of valid"."""
+    """train: a stream of training rows. choose: rows for decisions (widths, thresholds, early stopping). held: used for
+    neither. held_role: name of the held rows, "test" or "half of valid"."""
 
     train: EncodedStream
     choose: LogRows
@@ -29,10 +29,10 @@ class CompressionRows:
 def open_rows(files: Mapping[str, LogFile], encoding: LogEncoding) -> CompressionRows:
     """Open the roles of a log with the encoding of a trained model.
 
-    Without test rows, half of the validation rows are held back: whole users, where users are named.
+    Without test rows, half of the validation rows are held out: whole users, where users are named.
 
     Raises:
-        ConfigError: these are other data than the model was trained on: most values of a column are unknown to it.
+        ConfigError: the data differ from the training data of the model: most values of a column are unknown.
         TrainingError: there are too few rows, or rows of one class only.
     """
     parts = {role: [encoding.encode(table) for table in file.tables()] for role, file in files.items() if role != "train"}
@@ -58,7 +58,7 @@ def open_rows(files: Mapping[str, LogFile], encoding: LogEncoding) -> Compressio
 
 
 def _check_known(rows: LogRows, encoding: LogEncoding) -> None:
-    """Raises ConfigError when most values of a column are not those that the model knows."""
+    """Raise ConfigError when most values of a column are unknown to the model."""
     for name, ids in zip(encoding.schema.categories, rows.arrays["ids"].T, strict=True):
         share = float((ids == UNKNOWN).mean())
         if share > MOST_UNKNOWN and encoding.vocabularies[name]:

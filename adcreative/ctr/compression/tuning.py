@@ -1,4 +1,4 @@
-"""The short training in which a compressed network finds its weights again: Adam, best epoch by the rows to choose by.
+"""Short fine-tuning of a compressed network: Adam, best epoch on the `choose` rows.
 
 The start counts as an epoch, so that tuning never makes a network worse on those rows.
 """
@@ -26,7 +26,7 @@ MAX_GRADIENT_NORM = 10.0
 
 
 class StoppedError(Exception):
-    """Somebody asked to stop; nothing was written."""
+    """Raised when a stop was requested; nothing was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class TuneConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What every method needs beside the model: rows, the one source of chance, how to tune, and whom to tell."""
+    """Shared inputs of every method besides the model: rows, random seed, tuning settings, and progress callbacks."""
 
     rows: CompressionRows
     seed: int = 0
@@ -57,11 +57,11 @@ class Work:
     should_stop: ShouldStop = never
 
     def generator(self) -> torch.Generator:
-        """Return a new source of chance for torch."""
+        """Return a new random generator for torch."""
         return torch.Generator().manual_seed(self.seed)
 
     def rng(self, *part: int) -> np.random.Generator:
-        """Return a new source of chance for numpy."""
+        """Return a new random generator for numpy."""
         return np.random.default_rng([self.seed, *part])
 
 
@@ -70,12 +70,12 @@ def tune(
     after_step: Callable[[int], None] | None = None, keeps_best: bool = True,
     learning_rates: Mapping[int, float] | None = None,
 ) -> list[float]:  # fmt: skip
-    """Train a network in place, and leave it in eval mode; return the log-loss of the rows to choose by, before and each epoch.
+    """Train a network in place, leave it in eval mode; return the log-loss of the `choose` rows before and after each epoch.
 
     Args:
-        penalty: added to the mean loss of each step. after_step: told the number of steps done, such as to hold zeros.
-        keeps_best: leave the weights of the best epoch, the start included; otherwise those of the last.
-        learning_rates: of parameters that have one of their own, by id().
+        penalty: added to the mean loss of each step. after_step: called with the number of steps, for example to keep zeros.
+        keeps_best: keep the weights of the best epoch, the start included; otherwise those of the last.
+        learning_rates: id() of a parameter -> its own learning rate.
     Raises:
         TrainingError: the loss is not finite. StoppedError: asked to stop.
     """
@@ -132,5 +132,5 @@ def predict_clicks(network: Any, rows: LogRows) -> np.ndarray:
 
 
 def choose_loss(network: Any, rows: CompressionRows) -> float:
-    """Return the log-loss of the rows to choose by."""
+    """Return the log-loss of the `choose` rows."""
     return log_loss(rows.choose.clicks, predict_clicks(network, rows.choose))

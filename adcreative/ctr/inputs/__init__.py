@@ -1,1 +1,1 @@
-"""From data to what networks read: creatives, rows of an impression log."""
+"""From data to network inputs: creatives, rows of an impression log."""

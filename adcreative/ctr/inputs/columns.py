@@ -1,6 +1,6 @@
-"""Columns of an impression log as plain values: text, lists, finite numbers, labels, vectors; what cannot be read is refused.
+"""Columns of an impression log as plain values: text, lists, finite numbers, labels, vectors; unreadable values are refused.
 
-A value reads alike wherever it stands: 3, 3.0 and "3" are one category, in a column and in the lists that name its values.
+A value has one form everywhere: 3, 3.0 and "3" are one category, in a column and in the lists of its values.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ LISTS = (list, tuple, np.ndarray)
 
 
 def as_text(column: pd.Series) -> pd.Series:
-    """Return a column as text, "" where a value is missing; whole numbers read alike whether a file holds them as 3 or 3.0.
+    """Return a column as text, "" where a value is missing; 3 and 3.0 have the same text.
 
     Raises:
-        TrainingError: it holds lists, records or bytes.
+        TrainingError: the column holds lists, records or bytes.
     """
     if pd.api.types.is_object_dtype(column):
         wrong = next((one for one in column if isinstance(one, (*LISTS, dict, bytes))), None)
@@ -33,13 +33,13 @@ def as_text(column: pd.Series) -> pd.Series:
         whole = column.dropna()
         if len(whole) and (whole == whole.round()).all():
             column = column.astype("Int64")
-    elif pd.api.types.is_string_dtype(column) and column.str.endswith(".0").any():  # written by a program that knew floats only
+    elif pd.api.types.is_string_dtype(column) and column.str.endswith(".0").any():  # written by a program with floats only
         column = column.str.replace(r"^(-?\d{1,15})\.0$", r"\1", regex=True)
     return column.astype(str).where(column.notna(), "")
 
 
 def categories_of(schema: LogSchema, name: str, table: pd.DataFrame) -> pd.Series:
-    """Return a column of categories, numbers as their buckets where the schema says so."""
+    """Return a column of categories, numbers as their buckets where the schema defines buckets."""
     if name not in schema.bucketed:
         return table[name]
     values = pd.to_numeric(table[name], errors="coerce")
@@ -48,14 +48,14 @@ def categories_of(schema: LogSchema, name: str, table: pd.DataFrame) -> pd.Serie
 
 
 def count_values(column: pd.Series) -> dict[str, int]:
-    """Return how often each value of a column stands there, as text."""
+    """Return the count of each value of a column, as text."""
     return {str(value): int(count) for value, count in as_text(column).value_counts().items()}
 
 
 def split_lists(column: pd.Series, separator: str) -> list[list[str]]:
     """Return the values of each row of a column of lists, or of text with a separator between values.
 
-    A row with the same list as the row before it shares it: candidates that are ranked against one history are many.
+    A row with the same list as the row before shares the object, since many candidates are ranked against one history.
 
     Raises:
         TrainingError: a value is no list, or a list holds lists or records.
@@ -88,12 +88,12 @@ def _split(value: Any, separator: str, name: str) -> list[str]:
         return list(map(str, value.tolist()))
     if nested := next((one for one in value if isinstance(one, (*LISTS, dict))), None):
         raise TrainingError(f'the lists of "{name}" must hold single values, got {nested} in one')
-    real = (one for one in value if one is not None and one == one)  # NaN is not itself
+    real = (one for one in value if one is not None and one == one)  # NaN is not equal to itself
     return [one if isinstance(one, str) else _one_text(one) for one in real]
 
 
 def _one_text(value: Any) -> str:
-    """Return a value of a list as `as_text` would read it in a column: 3.0 as 3."""
+    """Return a list value in the form of `as_text`: 3.0 as 3."""
     is_whole = isinstance(value, float | np.floating) and value.is_integer()
     return str(int(value)) if is_whole else str(value)
 
@@ -117,7 +117,7 @@ def read_labels(name: str, column: pd.Series) -> np.ndarray:
 
 
 def vector_width(name: str, first: Any) -> int:
-    """Return how many numbers the first vector of a column has. Raises TrainingError: it is none."""
+    """Return the number of numbers in the first vector of a column. Raises TrainingError: it is no vector."""
     if not isinstance(first, LISTS) or not len(first):
         raise TrainingError(f'the vectors of "{name}" must be lists of numbers, the first is {first}')
     return len(first)

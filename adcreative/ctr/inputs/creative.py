@@ -3,11 +3,11 @@
     vector of field f = present_f * (W_f standardised_f + b_f)        a category: its row of a table
     wide = base log-odds + sum over fields of present_f * (w_f . standardised_f + c_f) + exp(s) * appeal
 
-Words without a picture have weights of their own (v_f in place of w_f, s + t in place of s): what is
-known of them comes from headline tests, of words beside a picture from ads, and the two spoil each other. A picture that is
-masked is still there; a model that was fitted without pictures has one set of weights.
+Words without a picture have weights of their own (v_f in place of w_f, s + t in place of s): their
+effects come from headline tests, effects of words beside a picture from ads, and shared weights would fit both worse. A picture
+that is masked still counts as present; a model that was fitted without pictures has one set of weights.
 Absent fields contribute zero to both. The headline model's score enters the wide view with a positive weight that starts
-where a unit of it is worth a unit of log-odds, so an appeal learnt from real tests is not lost among hundreds of inputs.
+where a unit of it is worth a unit of log-odds, so that an appeal learnt from real tests is not lost among hundreds of inputs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from adcreative.ctr.nn.layers import SeededDropout, build_linear, build_table
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch, FeatureSpec
 
 WIDE_INPUT = 64
-ALONE_FIELDS = ("text", "body", "wording", "body_wording")  # whose weights for ads without a picture are their own
-ROW_FIELDS = ("placement", "platform", "audience")  # the place of an ad, which its history does not describe
+ALONE_FIELDS = ("text", "body", "wording", "body_wording")  # fields with separate weights for ads without a picture
+ROW_FIELDS = ("placement", "platform", "audience")  # the context of an ad, which its history does not describe
 TARGET_FIELDS = tuple(name for name in FIELDS if name not in ROW_FIELDS)
 _ROW_IDX = [FIELDS.index(name) for name in ROW_FIELDS]
 _TARGET_IDX = [FIELDS.index(name) for name in TARGET_FIELDS]
@@ -67,7 +67,7 @@ class FieldEmbedding(nn.Module):
     def forward(self, batch: FeatureBatch, *, drop_inputs: bool = True) -> Tensor:
         """Return [B, F, D] in the order of FIELDS; absent fields are zero vectors.
 
-        drop_inputs=False leaves out the training dropout on wide embeddings.
+        drop_inputs=False disables the training dropout on wide embeddings.
         """
         vectors = []
         for name in DENSE_FIELDS:
@@ -108,7 +108,7 @@ class WidePath(nn.Module):
         self.label_weights = nn.Parameter(torch.zeros(num_labels)) if num_labels else None
 
     def forward(self, batch: FeatureBatch) -> Tensor:
-        """Return [B]; an unseen category contributes zero, and the appeal of the words can only raise it."""
+        """Return [B]; an unseen category contributes zero, and the appeal of the words has a positive weight."""
         is_alone = has_no_picture(batch)
         log_odds = self.bias + batch.present @ self.offsets
         for name, weight in self.weights.items():
@@ -129,7 +129,7 @@ class WidePath(nn.Module):
 
 
 def has_no_picture(batch: FeatureBatch) -> Tensor:
-    """Return [B] float32: 1 for an ad without a picture; 0 for one with one, masked or not.
+    """Return [B] float32: 1 for an ad without a picture, 0 for an ad with a picture, masked or not.
 
     0 for all where no ad of the fit had a picture.
     """
@@ -139,27 +139,27 @@ def has_no_picture(batch: FeatureBatch) -> Tensor:
 
 
 class CreativeInputs(nn.Module):
-    """What a network reads of creatives: FeatureBatch -> NetworkInputs. shape: the sizes that the network is built for."""
+    """Network inputs of creatives: FeatureBatch -> NetworkInputs. shape: the sizes for which the network is built."""
 
     shape: InputShape
 
     def encode_history(self, network: Network, items: FeatureBatch, log_rate: Tensor) -> KeyValueCache | None:
-        """Return what the network keeps of history items and their log rates [U, 1]; None where no history is read."""
+        """Return the network's cache of history items and their log rates [U, 1]; None where no history is read."""
         return None
 
     def forward(self, batch: FeatureBatch, *, encodes_history: bool = True) -> NetworkInputs:
-        """Return the inputs of a batch; encodes_history=False leaves out the sequence, of which a cache knows enough."""
+        """Return the inputs of a batch; encodes_history=False leaves out the sequence, which a cache replaces."""
         raise NotImplementedError
 
 
 class TargetInputs(CreativeInputs):
     """A creative and its brand's earlier creatives, for networks that compare the two.
 
-        fields = the place (placement, platform, audience);   target t = all other fields side by side
+        fields = the context (placement, platform, audience);   target t = all other fields side by side
         sequence s_j = [t_j ; log rate of j]
 
     Args:
-        log_rate_dim: width of the log rate in an item; 1 = as it is, more = projected.
+        log_rate_dim: width of the log rate in an item; 1 = unchanged, more = projected.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class FieldInputs(CreativeInputs):
     """All fields of a creative, for networks without a history.
 
     Args:
-        views: names of further tables over the same fields that the network asks for.
+        views: names of further tables over the same fields that the network needs.
     """
 
     def __init__(

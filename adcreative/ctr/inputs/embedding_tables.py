@@ -1,12 +1,12 @@
-"""The one place where ids of a log become vectors: a table for each field, which another module may replace.
+"""Embedding tables of ids of a log: a table for each field, which another module may replace.
 
     tables = EmbeddingTables({"user": 1000, "item": 5000}, 10, std=1e-4, generator=generator)
     vectors = tables.look_up("item", ids)                                # [...] int64 -> [..., 10]
     tables.replace("item", LowRankTable(tables.table("item"), rank=2))   # compression, hashing, gates, masks
 
 A replacement maps ids [...] to vectors [..., D]; `fold()` returns the plain `nn.Embedding` with the same vectors, for
-serving, and `penalised_weights()` what the embedding regulariser acts on. Every reader of a log (fields, histories, contexts,
-factors, crossed pairs) looks up here and nowhere else; `find_tables` finds all tables of a network.
+serving, and `penalised_weights()` the parameters of the embedding regulariser. Every reader of a log (fields, histories,
+contexts, factors, crossed pairs) uses this module and no other; `find_tables` finds all tables of a network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stylegan.networks.unset import build_unset
 
 @runtime_checkable
 class TableLike(Protocol):
-    """What may stand in for a plain table."""
+    """Interface of a replacement of a plain table."""
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Return vectors [..., D] for ids [...] int64."""
@@ -33,15 +33,15 @@ class TableLike(Protocol):
         """Return the plain table with the same vectors."""
 
     def penalised_weights(self) -> list[Tensor]:
-        """Return the parameters that the embedding regulariser acts on."""
+        """Return the parameters of the embedding regulariser."""
 
 
 class EmbeddingTables(nn.Module):
     """Tables of one width, by field.
 
     Args:
-        sizes: field -> rows, padding (0) and unknown (1) included. dim: width D. std: of the first weights; row 0 is zero.
-        keeps_padding: whether row 0 is padding, which is zero and stays so; crossed pairs have none.
+        sizes: field -> rows, padding (0) and unknown (1) included. dim: width D. std: of the initial weights; row 0 is zero.
+        keeps_padding: whether row 0 is padding, which stays zero; crossed pairs have no padding.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class EmbeddingTables(nn.Module):
         return found
 
     def table(self, name: str) -> nn.Module:
-        """Return the table of a field, or what replaced it.
+        """Return the table of a field, or its replacement.
 
         Raises:
             ConfigError: there is no such field.
@@ -77,7 +77,7 @@ class EmbeddingTables(nn.Module):
         return self.by_field[field_key(name)]
 
     def replace(self, name: str, module: nn.Module) -> None:
-        """Let a module answer for a field from now on.
+        """Replace the table of a field by a module.
 
         Raises:
             ConfigError: there is no such field, the module is no `TableLike`, or its vectors have another width.
@@ -91,13 +91,13 @@ class EmbeddingTables(nn.Module):
         self.by_field[field_key(name)] = module
 
     def fold(self) -> None:
-        """Put plain tables in the place of all replacements; vectors stay the same to rounding."""
+        """Replace all replacements by plain tables with the same vectors, to rounding."""
         for key, module in self.by_field.items():
             if not isinstance(module, nn.Embedding):
                 self.by_field[key] = module.fold()  # type: ignore[operator]
 
     def penalised_weights(self) -> list[Tensor]:
-        """Return what the embedding regulariser acts on."""
+        """Return the parameters of the embedding regulariser."""
         found: list[Tensor] = []
         for module in self.by_field.values():
             found += [module.weight] if isinstance(module, nn.Embedding) else module.penalised_weights()  # type: ignore[operator]
@@ -105,10 +105,10 @@ class EmbeddingTables(nn.Module):
 
 
 def find_tables(module: nn.Module) -> Iterator[tuple[str, EmbeddingTables]]:
-    """Yield every EmbeddingTables inside a network, with the name of its place."""
+    """Yield every EmbeddingTables inside a network, with its module name."""
     return ((name, one) for name, one in module.named_modules() if isinstance(one, EmbeddingTables))
 
 
 def field_key(name: str) -> str:
-    """Return the name of a field as torch takes it: without dots, and never one of a module's own attributes."""
+    """Return a field's name as a valid torch module name: without dots, and not an attribute of a module."""
     return "f_" + name.replace(".", "_dot_")

@@ -3,9 +3,8 @@
     categorical: its row of a table;  numeric: v x;  multi-valued: mean of its rows;  dense vector: W x + b
     target: the fields that a history is compared with, side by side; a history item reads the same tables
 
-Tables start as N(0, 1e-4), row 0 is padding and stays zero, row 1 stands for every value that training did not know.
-Shapes: B rows, F fields, D field width, T history length, L values of a multi-valued field, P pairs of fields.
-Source:
+Tables start as N(0, 1e-4), row 0 is padding and stays zero, row 1 represents every value unknown in training. Shapes: B rows, F
+fields, D field width, T history length, L values of a multi-valued field, P pairs of fields. Source:
     FuxiCTR's feature embedding for the initialisation, which the figures of BARS-CTR rest on.
 """
 
@@ -29,7 +28,7 @@ CROSSED_FIELD = "crossed"
 
 @dataclass(frozen=True, kw_only=True)
 class LogSpec:
-    """The fields of a log as a network sees them, in this order: categorical, numeric, multi-valued, dense vectors.
+    """The fields of a log as network inputs, in this order: categorical, numeric, multi-valued, dense vectors.
 
     categorical, multi_valued: name -> rows of the table, padding and unknown included. vectors: name -> width.
     sequences: history column -> the categorical field that its items are compared with. num_domains: 0 when none are given.
@@ -73,7 +72,7 @@ class LogBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Further tables that a network asks for. fields: which, () = all; is_crossed: one table a pair of fields instead."""
+    """Further tables that a network needs. fields: which, () = all; is_crossed: one table per pair of fields instead."""
 
     dim: int
     fields: tuple[str, ...] = ()
@@ -143,11 +142,10 @@ class LogInputs(nn.Module):
     """The inputs of a network: LogBatch -> NetworkInputs.
 
     Args:
-        reads_history: whether target and history are kept apart from the other fields, for networks that compare them.
-        views: further tables that the network asks for.
+        reads_history: whether target and history are separate from the other fields, for networks that compare them.
+        views: further tables that the network needs.
     Raises:
-        ConfigError: a history is asked for and the log has none, a view names a field that is not there, or two fields would
-            share a table.
+        ConfigError: a history is needed and the log has none, a view names a missing field, or two fields would share a table.
     """
 
     def __init__(
@@ -186,7 +184,7 @@ class LogInputs(nn.Module):
         )  # fmt: skip
 
     def ids_by_field(self, batch: LogBatch) -> dict[str, Tensor]:
-        """Return field -> ids [B, L] that a batch looks up in the field's table, those of histories included."""
+        """Return field -> ids [B, L] that a batch looks up in the field's table, ids of histories included."""
         found = {name: batch.ids[:, number, None] for number, name in enumerate(self.spec.categorical)}
         found |= {name: batch.values[name] for name in self.spec.multi_valued}
         for name, target in self.spec.sequences.items():
@@ -211,7 +209,7 @@ class LogInputs(nn.Module):
         )  # fmt: skip
 
     def embedding_weights(self) -> list[Tensor]:
-        """Return what the embedding regulariser acts on: every table, slope and projection."""
+        """Return the parameters of the embedding regulariser: every table, slope and projection."""
         tables = [weight for _, one in find_tables(self) for weight in one.penalised_weights()]
         others = [p for name, p in self.named_parameters() if ".by_field." not in name and not name.endswith(".bias")]
         return [*tables, *others]

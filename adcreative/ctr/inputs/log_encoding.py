@@ -1,7 +1,7 @@
 """From columns of an impression log to arrays: vocabularies and scales, fitted to training rows only, saved with the model.
 
-Row 0 of a vocabulary is padding, row 1 stands for every value that training has less than `min_count` times or never. A field
-with more values than `max_vocabulary` is hashed, so that no vocabulary is kept. Knows no network and no torch.
+Row 0 of a vocabulary is padding, row 1 represents every value with fewer than `min_count` training rows. A field
+with more values than `max_vocabulary` is hashed and has no vocabulary. Knows no network and no torch.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from adcreative.ctr.inputs.log import LogSpec
 from adcreative.errors import TrainingError
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
-MAX_VALUES = 20  # of a multi-valued field that are read
+MAX_VALUES = 20  # values read of a multi-valued field
 
 
 @dataclass(frozen=True, eq=False)
 class LogRows:
-    """N encoded rows as arrays; see `LogBatch` for the fields. labels [N] or [N, 2]; users [N] int64, -1 = none given."""
+    """N encoded rows as arrays; see `LogBatch` for the fields. labels [N] or [N, 2]; users [N] int64, -1 = not given."""
 
     arrays: Mapping[str, np.ndarray]
     labels: np.ndarray
@@ -65,7 +65,7 @@ def join_rows(parts: Sequence[LogRows]) -> LogRows:
 class LogEncoding:
     """Fitted to the training rows of a log.
 
-    vocabularies: column -> values, id = position + 2; a hashed column has none and as many rows as `hashed` says. means, stds:
+    vocabularies: column -> values, id = position + 2; a hashed column has none, its number of rows is in `hashed`. means, stds:
     of numeric columns. widths: of dense vectors. domains: values of the domain column. crossed: pairs of categorical columns,
     "a x b" -> known pairs of ids.
     """
@@ -82,7 +82,7 @@ class LogEncoding:
 
     @property
     def spec(self) -> LogSpec:
-        """What a network is built for."""
+        """The network inputs of this log."""
         schema = self.schema
         return LogSpec(
             categorical={name: self._size(name) for name in schema.categories}, numeric=schema.numeric,
@@ -92,7 +92,7 @@ class LogEncoding:
         )  # fmt: skip
 
     def encode(self, table: pd.DataFrame, *, has_labels: bool = True) -> LogRows:
-        """Encode rows of the log; has_labels=False does not look at label and conversion, and gives zeros.
+        """Encode rows of the log; has_labels=False does not read label and conversion, and gives zeros.
 
         Raises:
             TrainingError: a label is neither 0 nor 1, a number is missing or infinite, or a vector has another width.
@@ -111,7 +111,7 @@ class LogEncoding:
         for name, width in self.widths.items():
             arrays[f"vectors.{name}"] = read_vectors(name, table[name], width)
         if schema.domain:
-            arrays["domain"] = _positions(as_text(table[schema.domain]), self.domains) + 1  # 0 = a domain that is not known
+            arrays["domain"] = _positions(as_text(table[schema.domain]), self.domains) + 1  # 0 = an unknown domain
         if self.crossed:
             arrays["crossed"] = self._cross(arrays["ids"])
         labels = read_labels(schema.label, table[schema.label]) if has_labels else np.zeros(len(table), np.float32)
@@ -137,10 +137,10 @@ class LogEncoding:
         return np.where((found := _positions(text, self.vocabularies[name])) < 0, UNKNOWN, found + FIRST)
 
     def _lists(self, vocabulary: str, name: str, column: pd.Series, most: int) -> np.ndarray:
-        """Return [N, L] ids, right-aligned, so that the last value stands last; 0 = padding."""
+        """Return [N, L] ids, right-aligned, so that the last value is in the last column; 0 = padding."""
         rows = split_lists(column, self.schema.separator)
         starts = [number for number, one in enumerate(rows) if number == 0 or one is not rows[number - 1]]
-        lists = [rows[start][-most:] for start in starts]  # each list once
+        lists = [rows[start][-most:] for start in starts]  # identical lists once
         flat = pd.Series([value for one in lists for value in one], dtype=object)
         ids = self._ids(vocabulary, flat) if len(flat) else np.zeros(0, np.int64)
         lengths = np.array([len(one) for one in lists], np.int64)
@@ -154,7 +154,7 @@ class LogEncoding:
         return ((read_numbers(name, column) - self.means[name]) / self.stds[name]).astype(np.float32)
 
     def _cross(self, ids: np.ndarray) -> np.ndarray:
-        """Return [N, P] rows of the crossed tables; 0 = a pair that training hardly had."""
+        """Return [N, P] rows of the crossed tables; 0 = a pair rare in training."""
         found = []
         pairs = combinations(enumerate(self.schema.categories), 2)
         for ((a, _), (b, second)), known in zip(pairs, self.crossed.values(), strict=True):
@@ -172,7 +172,7 @@ class LogEncoding:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LogEncoding:
-        """Rebuild what `as_dict` returned, also after JSON, which may have sorted keys: their order is the schema's."""
+        """Rebuild an encoding from its `as_dict`, also after JSON, which may have sorted keys: the order is the schema's."""
         parts: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values["schema"].items()}
         schema, crossed = LogSchema(**parts), values["crossed"]
         pairs = _crossed_names(schema) if crossed else ()
@@ -207,7 +207,7 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
                 counts[table_of].update(value for one in split_lists(table[name], schema.separator) for value in one)
         for name in schema.numeric:
             values = read_numbers(name, table[name])
-            with np.errstate(over="ignore"):  # sums without end are refused below
+            with np.errstate(over="ignore"):  # infinite sums are refused below
                 sums[name] += float(values.sum())
                 squares[name] += float(np.square(values).sum())
         for name in schema.vectors:
@@ -215,7 +215,7 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
         if schema.domain:
             domains.update(count_values(table[schema.domain]))
         for name, one in counts.items():
-            if len(one) > schema.max_vocabulary:  # so many values are hashed: they are counted no further
+            if len(one) > schema.max_vocabulary:  # many values are hashed: no more counting
                 hashed[name] = schema.max_vocabulary
                 one.clear()
     if not num_rows:
@@ -239,7 +239,7 @@ def _crossed_names(schema: LogSchema) -> tuple[str, ...]:
 
 
 def fit_crossed(encoding: LogEncoding, parts: Iterable[LogRows]) -> LogEncoding:
-    """Return the encoding with the crossed values of every pair of categorical fields that training has twice."""
+    """Return the encoding with the crossed values of every pair of categorical fields that occur at least twice in training."""
     names = list(combinations(encoding.schema.categories, 2))
     counts: list[Counter[int]] = [Counter() for _ in names]
     for rows in parts:
@@ -259,12 +259,12 @@ def _frequent(counts: Counter[str], min_count: int) -> tuple[str, ...]:
 
 
 def digest_schema(encoding: LogEncoding) -> str:
-    """Return a hash of everything that an encoding was fitted to."""
+    """Return a hash of all fitted state of an encoding."""
     return hashlib.sha256(repr(sorted(encoding.as_dict().items())).encode()).hexdigest()[:16]
 
 
 def _positions(text: pd.Series, vocabulary: Sequence[str]) -> np.ndarray:
-    """Return the position of each value in a vocabulary, -1 where it is not in it."""
+    """Return the position of each value in a vocabulary, -1 for missing values."""
     known: Any = pd.Index(np.asarray(vocabulary, object))
     found: np.ndarray = known.get_indexer(text.to_numpy(object)).astype(np.int64)
     return found
@@ -275,7 +275,7 @@ def _stack(columns: Sequence[np.ndarray], num_rows: int) -> np.ndarray:
 
 
 def draw_rows(encoding: LogEncoding, num: int, *, rng: np.random.Generator) -> LogRows:
-    """Draw encoded rows of every shape that the encoding can give, unknown values and empty histories among them."""
+    """Draw random encoded rows of every possible shape, including unknown values and empty histories."""
     schema, spec = encoding.schema, encoding.spec
 
     def ids(name: str, *shape: int, lowest: int) -> np.ndarray:
@@ -300,7 +300,7 @@ def draw_rows(encoding: LogEncoding, num: int, *, rng: np.random.Generator) -> L
 
 
 def _right_aligned(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Put padding before the last k values of each row, k drawn from 0 to all."""
+    """Replace all but the last k values of each row by padding, k drawn from 0 to all."""
     length = values.shape[1]
     num_real = rng.integers(0, length + 1, len(values))
     return np.where(np.arange(length) >= length - num_real[:, None], values, PADDING)

@@ -1,4 +1,4 @@
-"""What a log knows that it should not: numbers that are the click itself, histories that were written after the impression."""
+"""Target leaks in a log: numbers that encode the click, histories that were written after the impression."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from adcreative.errors import CatalogError
 from adcreative.metrics.binary import area_under_curve
 
 LEAK_AUC = 0.999
-LATE_SHARE = 0.3  # of rows whose history knows the future, from which it is taken for one written later
+LATE_SHARE = 0.3  # share of rows whose history contains future items, above which the history counts as written later
 
 
 def find_leaks(rows: LogRows, schema: LogSchema) -> Iterator[str]:
-    """Yield a sentence for each numeric column that orders clicks all but perfectly by itself, as only a result can."""
+    """Yield a sentence for each numeric column that orders clicks almost perfectly, as only a result of the click can."""
     labels = rows.clicks
     for number, name in enumerate(schema.numeric):
         found = area_under_curve(labels, rows.arrays["numbers"][:, number])
@@ -34,8 +34,8 @@ def find_leaks(rows: LogRows, schema: LogSchema) -> Iterator[str]:
 def find_late_histories(table: pd.DataFrame, schema: LogSchema) -> Iterator[str]:
     """Yield a sentence for each history that was written after the impression: it ends with the clicked item itself.
 
-    A history before the impression ends with the row's own item as often in clicked rows as in others, about; one that was
-    written later ends with it in clicked rows. Where users and times are named, items that a user clicked only later count too.
+    A history before the impression ends with the row's own item about as often in clicked rows as in others; a history
+    written later ends with it in clicked rows. Where users and times are given, items that a user clicked only later count too.
     """
     clicked = pd.to_numeric(table[schema.label], errors="coerce").to_numpy() > 0
     if not clicked.any() or clicked.all():
@@ -76,7 +76,7 @@ def _share_of_later_items(
 
 
 def _read_moments(column: pd.Series) -> list[Any] | None:
-    """Return moments that can be compared: numbers, or texts from YYYY-MM-DD on; None where days can be read two ways."""
+    """Return comparable times: numbers, or texts from YYYY-MM-DD on; None for ambiguous day formats."""
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.notna().all():
         found: list[Any] = numbers.tolist()

@@ -1,7 +1,7 @@
-"""What every click-rate network reads, whatever the rows were made from: creatives, MicroLens, an impression log.
+"""The inputs of every click-rate network, independent of the source: creatives, MicroLens, an impression log.
 
 Shapes: B rows, F fields, D field width, E target width, T history length, S width of a history item (S >= E, its first E
-numbers are those of a target), U distinct history items, H width of a network's first hidden layer.
+numbers are a target's), U distinct history items, H width of a network's first hidden layer.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from torch.nn import functional as F
 class NetworkInputs:
     """B rows as vectors.
 
-    fields [B, F, D]: every field, or every field outside the target where there is one; absent fields are zero vectors.
-    present [B, F]: 1 = there, 0 = absent; None: all are there.
-    dense [B, H]: what inputs that are no fields (wide embeddings) add to the first hidden layer of a network; None: nothing.
-    target [B, E]: the candidate, for networks that compare it with a history.
-    sequence: the history, [B, T, S], or [U, S] with each distinct item once, when `place` [B, T] int64 says which stands where.
-    mask [B, T]: 1 = a real item, 0 = padding. domain [B] int64: the placement, market or scenario of a row.
-    views: name -> [B, F', D'], the same fields through further tables, which a network asks for (`InputShape.views`).
+    fields [B, F, D]: every field, or every field outside the target where there is one; absent fields are zero vectors. present
+    [B, F]: 1 = present, 0 = absent; None: all are present. dense [B, H]: addition of non-field inputs (wide embeddings) to the
+    first hidden layer of a network; None: nothing. target [B, E]: the candidate, for networks that compare it with a history.
+    sequence: the history, [B, T, S], or [U, S] with each distinct item once and indices `place` [B, T] int64. mask [B, T]: 1 =
+    a real item, 0 = padding. domain [B] int64: the placement, market or scenario of a row. views: name -> [B, F', D'], the same
+    fields through further tables, which a network needs (`InputShape.views`).
     """
 
     fields: Tensor
@@ -63,7 +62,7 @@ class NetworkInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class InputShape:
-    """The sizes that a network is built for; see `NetworkInputs`. A size of 0 means that there is no such input.
+    """The sizes for which a network is built; see `NetworkInputs`. Size 0: no such input.
 
     views: name -> (number of fields, width) of further tables.
     """
@@ -84,7 +83,7 @@ class InputShape:
 
 @dataclass(frozen=True)
 class KeyValueCache:
-    """Keys and values of history items, [U, A] each: all that attention needs of them, whatever the target."""
+    """Keys and values of history items, [U, A] each: the inputs of attention, independent of the target."""
 
     keys: Tensor
     values: Tensor
@@ -92,11 +91,11 @@ class KeyValueCache:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Insight:
-    """What a network shows of itself for B rows; fields that it does not fill stay None.
+    """Interpretable values of a network for B rows; unset fields are None.
 
-    pairs [F, F]: how much a field looks at another, mean over the rows. choices: what became of each pair of categories.
-    clusters [B] int64 of num_clusters; rates: for domains that are given, the click rates [B] that the rows would have in each.
-    weights [B, T]: what each past item counted. gates: of both streams, [B, F, D], 0..2.
+    pairs [F, F]: attention between fields, mean over the rows. choices: the choice for each pair of categories.
+    clusters [B] int64 of num_clusters; rates: for given domains, the click rates [B] of the rows in each domain.
+    weights [B, T]: weight of each past item. gates: of both streams, [B, F, D], 0..2.
     """
 
     pairs: Tensor | None = None
@@ -109,7 +108,7 @@ class Insight:
 
 
 class PaddedPart(nn.Module):
-    """A part of a network that leaves out what does not count, or, where `is_dense`, computes on padding and every branch."""
+    """A part of a network that skips padding and unused branches, or, with `is_dense`, computes on all of them."""
 
     is_dense: bool = False
 
@@ -121,38 +120,38 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def show(self, inputs: NetworkInputs) -> Insight:
-        """Return what there is to see in the network for these rows; the empty record where nothing is."""
+        """Return the interpretable values of the network for these rows; the empty record where there are none."""
         return Insight()
 
     def encode_sequence(self, sequence: Tensor) -> KeyValueCache | None:
-        """Return keys and values of history items [U, S], for any number of targets; None where a network keeps none."""
+        """Return keys and values of history items [U, S], for any number of targets; None where a network caches none."""
         return None
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the sum over rows of what training lowers, for logits and labels [B], or [B, 2] with conversions."""
+        """Return the training loss summed over rows, for logits and labels [B], or [B, 2] with conversions."""
         return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
 
     def probabilities(self, logits: Tensor) -> dict[str, Tensor]:
-        """Return ctr [B], and cvr and ctcvr of a network that learnt conversions."""
+        """Return ctr [B], and cvr and ctcvr of a network with conversions."""
         return {"ctr": torch.sigmoid(logits)}
 
     def calibrate(self, logits: Tensor, labels: Tensor) -> tuple[float, float]:
-        """Bring what the loss leaves open to the level of held-out rows; return slope and shift, (1, 0) where nothing is."""
+        """Calibrate to held-out rows what the loss does not determine; return slope and shift, (1, 0) without a change."""
         return 1.0, 0.0
 
     def output_bias(self) -> nn.Parameter | None:
-        """Return the bias of the last layer, that of the clicks: of `head`, or of the network; None where it has none."""
+        """Return the bias of the last layer, for clicks: of `head`, or of the network; None where there is none."""
         found: nn.Parameter | None = getattr(getattr(self, "head", self), "bias", None)
         return found
 
     def start_at(self, log_odds: float) -> None:
-        """Let the untrained network predict about this level; where clicks are rare, few steps would not bring it there."""
+        """Set the bias so that the untrained network predicts this level; with rare clicks, few steps would not reach it."""
         bias = self.output_bias()
         if bias is not None:
             nn.init.constant_(bias, log_odds)
 
     def fold(self) -> None:
-        """Switch to eval mode and to the form for serving, where the network has one; `train()` switches back.
+        """Switch to eval mode and to the serving form, where the network has one; `train()` switches back.
 
         Each `PaddedPart` then computes on padding and on every branch too: no shape depends on the data.
         """
@@ -164,7 +163,7 @@ class Network(nn.Module):
         return super().train(mode)
 
     def compute_on_padding(self, is_dense: bool) -> None:
-        """Let each `PaddedPart` compute on padding and on every branch, or leave out what does not count."""
+        """Set whether each `PaddedPart` computes on padding and on every branch, or skips both."""
         for part in self.modules():
             if isinstance(part, PaddedPart):
                 part.is_dense = is_dense

@@ -1,12 +1,11 @@
-"""The table that compression leaves: fewer rows, fewer numbers in a row, and what a network needs to be built with it.
+"""A compressed table: fewer rows, fewer numbers per row, and the description needed to rebuild a network.
 
     vector(id) = mean + basis . sum_k weight[place_k(id)]        basis and mean where the table is of low rank
                = [sum_k weight[place_k(id)], 0 ... 0]            where it only has fewer dimensions
 
-`place` says which row an id uses (its own when it is None): clusters of a hash, or row 0, which is zero, for an id that was
-dropped. Every method of `ctr/compression` ends in one of these; `read_structure` and `build_structure` are the description that
-an artefact keeps, so that a loaded network has the same tables and layers.
-Shapes: V ids, K rows that are kept, W numbers a row, D field width.
+`place` is the row of an id (its own when it is None): clusters of a hash, or row 0, which is zero, for a dropped id. Every
+method of `ctr/compression` gives one of these; `read_structure` and `build_structure` are the description stored in an
+artefact, so that a loaded network has the same tables and layers. Shapes: V ids, K kept rows, W numbers a row, D field width.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.nn.low_rank import FactoredLinear, factored_layers, replace_layer
 from adcreative.errors import ConfigError
 
-SPARSE_SHARE = 0.6  # of numbers that are not zero, below which a tensor is packed
+SPARSE_SHARE = 0.6  # share of non-zero numbers, below which a tensor is packed
 _BITS, _VALUES = ".packed_bits", ".packed_values"
 
 
 class SmallTable(nn.Module):
-    """A table of K rows of W numbers for V ids, answering with vectors of width D; see the module.
+    """A table of K rows of W numbers for V ids, with vectors of width D; see the module.
 
     Args:
-        places: [k, V] int64 rows that an id's vector is the sum of; None: its own row. basis: [D, W]; None: zeros are appended.
+        places: [k, V] int64 rows whose sum is an id's vector; None: its own row. basis: [D, W]; None: zeros are appended.
     """
 
     places: Tensor | None
@@ -49,7 +48,7 @@ class SmallTable(nn.Module):
         self.mean = None if basis is None else nn.Parameter(torch.zeros(dim) if mean is None else mean.detach().clone())
 
     def codes(self, ids: Tensor) -> Tensor:
-        """Return [..., W]: what the table holds of an id, before basis and mean."""
+        """Return [..., W]: the stored code of an id, before basis and mean."""
         if self.places is None:
             return F.embedding(ids, self.weight)
         found = F.embedding(self.places[0][ids].long(), self.weight)
@@ -66,7 +65,7 @@ class SmallTable(nn.Module):
 
     @property
     def num_ids(self) -> int:
-        """How many ids it answers for."""
+        """Number of ids."""
         return len(self.weight) if self.places is None else self.places.shape[1]
 
     def fold(self) -> nn.Embedding:
@@ -75,7 +74,7 @@ class SmallTable(nn.Module):
             return plain_table(self(torch.arange(self.num_ids)))
 
     def penalised_weights(self) -> list[Tensor]:
-        """Return what the embedding regulariser acts on."""
+        """Return the parameters of the embedding regulariser."""
         return [self.weight]
 
     def describe(self) -> dict[str, int]:
@@ -103,10 +102,10 @@ def as_small(table: nn.Module) -> SmallTable:
 
 
 def build_table(sizes: Mapping[str, int]) -> SmallTable:
-    """Return an empty table of the sizes that `SmallTable.describe` gave.
+    """Return an empty table of the sizes from `SmallTable.describe`.
 
     Raises:
-        ConfigError: the sizes cannot be those of a table.
+        ConfigError: the sizes are impossible.
     """
     num_ids, num_places, num_rows, width, dim, has_basis = (
         int(sizes[name]) for name in ("num_ids", "num_places", "num_rows", "width", "dim", "has_basis")
@@ -118,7 +117,7 @@ def build_table(sizes: Mapping[str, int]) -> SmallTable:
 
 
 def read_structure(network: nn.Module) -> dict[str, Any]:
-    """Return which tables are small and which layers are factored; {} for a network as it was built first."""
+    """Return the small tables and factored layers of a network; {} for an uncompressed network."""
     tables = {
         f"{place}/{name}": table.describe()
         for place, group in find_tables(network)
@@ -130,10 +129,10 @@ def read_structure(network: nn.Module) -> dict[str, Any]:
 
 
 def build_structure(network: nn.Module, structure: Mapping[str, Any]) -> None:
-    """Give a network, as it was built first, the tables and layers of a structure, without their weights.
+    """Install the tables and layers of a structure in an uncompressed network, without their weights.
 
     Raises:
-        ConfigError: a table or a layer is not there, or the sizes do not fit.
+        ConfigError: a table or a layer is missing, or the sizes do not fit.
     """
     groups = dict(find_tables(network))
     for key, sizes in structure.get("tables", {}).items():
@@ -149,10 +148,10 @@ def build_structure(network: nn.Module, structure: Mapping[str, Any]) -> None:
 
 
 def check_places(network: nn.Module) -> None:
-    """Refuse tables whose places lead out of them, as those of a damaged file may.
+    """Refuse tables with row indices out of range, as in a damaged file.
 
     Raises:
-        ConfigError: a place is no row.
+        ConfigError: an index is out of range.
     """
     for where, group in find_tables(network):
         for name in group.sizes:
@@ -163,7 +162,7 @@ def check_places(network: nn.Module) -> None:
 
 
 def pack_zeros(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return tensors, those that are mostly zeros as their other numbers and a bit for each place; `unpack_zeros` undoes it."""
+    """Return tensors, mostly-zero ones as their non-zero numbers and a bit mask; `unpack_zeros` is the inverse."""
     packed: dict[str, np.ndarray] = {}
     for name, values in tensors.items():
         is_there = values != 0
@@ -176,10 +175,10 @@ def pack_zeros(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def unpack_zeros(packed: Mapping[str, np.ndarray], shapes: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
-    """Return what `pack_zeros` was given; shapes: of the tensors by name.
+    """Return the tensors given to `pack_zeros`; shapes: of the tensors by name.
 
     Raises:
-        ConfigError: bits and values do not belong together.
+        ConfigError: bits and values do not fit.
     """
     tensors: dict[str, np.ndarray] = {}
     for name, values in packed.items():

@@ -1,1 +1,1 @@
-"""Click-rate networks, one published network a file, and the registry of all."""
+"""Click-rate networks, one published network per file, and their registry."""

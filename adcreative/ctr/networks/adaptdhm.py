@@ -1,18 +1,18 @@
-"""AdaptDHM: many domains in one model. Rows are routed to learnt clusters, or to given domains, each with a network of its own.
+"""AdaptDHM: many domains in one model. Rows are routed to learnt clusters, or to given domains, each with its own network.
 
     training, no gradient, 3 times:  z_i = argmax_k x_i . c_k;  m_k = mean of the x_i of cluster k
                                      c_k <- unit(beta c_k + (1 - beta) unit(m_k))
     then one cluster for each row:   z_i = argmax_k x_i . c_k
     each layer of cluster k:  W = W_shared * W_k,  b = b_shared + b_k;   W_k starts at 1 and b_k at 0
 
-x: the fields side by side, less their running mean, each row scaled to length 1, so that neither what all rows share nor long
-rows own the centres. Centres are saved with the model and stand still in evaluation. Given domains (`InputShape.num_domains`)
-take the place of the routing.
+x: the fields side by side, less their running mean, each row scaled to length 1, so that neither the common part of all rows
+nor long rows dominate the centres. Centres are saved with the model and fixed in evaluation. Given domains
+(`InputShape.num_domains`) replace the routing.
 Source:
     Li et al., AdaptDHM, arXiv 2211.12105; Sheng et al., STAR, CIKM 2021, for the layers. Differs: the paper's shares,
-    softmax_k(x . c_k), are nearly equal for rows of length 1, so that all centres run to one point; here a row counts for its
-    nearest centre alone. m_k is a mean, so that beta does not depend on the size of the batch. The first batch places the
-    centres by the best of several k-means.
+    softmax_k(x . c_k), are nearly equal for rows of length 1, so that all centres converge to one point; here a row counts for
+    its nearest centre alone. m_k is a mean, so that beta does not depend on the size of the batch. The centres are initialised
+    on the first batch by the best of several k-means.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class AdaptDHMConfig:
 
 
 class Router(nn.Module):
-    """Cluster centres [K, X] of unit length, moved by what training sees.
+    """Cluster centres [K, X] of unit length, updated in training.
 
     mean: running mean of rows, [X]. occupancy: running share of rows in each cluster, [K].
     """
@@ -84,7 +84,7 @@ class Router(nn.Module):
         return cluster
 
     def _spread(self, rows: Tensor) -> None:
-        """Place the centres by k-means on rows of length 1, the best of several starts."""
+        """Initialise the centres by k-means on rows of length 1, the best of several starts."""
         best, placed = -1.0, self.centres.clone()
         for _ in range(NUM_STARTS):
             centres = self._draw_far(rows)
@@ -97,7 +97,7 @@ class Router(nn.Module):
         self.has_started.fill_(True)
 
     def _draw_far(self, rows: Tensor) -> Tensor:
-        """Return centres on rows far from each other: each next one drawn by its squared distance to the nearest."""
+        """Return centres on distant rows: each next one drawn by its squared distance to the nearest (k-means++)."""
         centres = self.centres.clone()
         chosen = [int(torch.randint(len(rows), (1,), generator=self.generator))]
         for _ in range(len(centres) - 1):
@@ -109,12 +109,12 @@ class Router(nn.Module):
         return centres
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
-        state_dict.setdefault(prefix + "mean", torch.zeros_like(self.mean))  # models before 1.1 took no mean off
+        state_dict.setdefault(prefix + "mean", torch.zeros_like(self.mean))  # models before 1.1 subtracted no mean
         super()._load_from_state_dict(state_dict, prefix, *arguments)
 
 
 def move_centres(rows: Tensor, centres: Tensor, momentum: float) -> Tensor:
-    """Return the centres [K, X], each moved to the mean of the rows [B, X] that are nearest to it; one without rows stays."""
+    """Return the centres [K, X], each moved to the mean of its nearest rows [B, X]; a centre without rows is unchanged."""
     share = F.one_hot((rows @ centres.T).argmax(dim=1), len(centres)).to(rows.dtype)  # [B, K]
     means = F.normalize(share.T @ rows, dim=1)
     moved = F.normalize(momentum * centres + (1 - momentum) * means, dim=1)
@@ -122,7 +122,7 @@ def move_centres(rows: Tensor, centres: Tensor, momentum: float) -> Tensor:
 
 
 class SharedAndOwn(PaddedPart):
-    """A linear layer whose weight is shared weight times the cluster's, and whose bias is the sum of both."""
+    """A linear layer whose weight is the shared weight times the cluster's, and whose bias is the sum of both."""
 
     def __init__(self, in_dim: int, out_dim: int, num_clusters: int, *, generator: torch.Generator) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class SharedAndOwn(PaddedPart):
 
     def forward(self, rows: Tensor, cluster: Tensor) -> Tensor:
         """Return [B, out_dim] for rows [B, in_dim], each by the layer of its cluster [B]."""
-        if self.is_dense:  # every cluster's layer on every row, then each row's own: no data-dependent shapes
+        if self.is_dense:  # every cluster's layer on every row, then the row's own: no data-dependent shapes
             weights, biases = self.shared.weight * self.own_weight, self.shared.bias + self.own_bias
             every = torch.einsum("bi,koi->bko", rows, weights) + biases  # [B, K, out_dim]
             return every.gather(1, cluster[:, None, None].expand(-1, 1, every.shape[2]))[:, 0]
@@ -145,7 +145,7 @@ class SharedAndOwn(PaddedPart):
 
 
 class AdaptDHM(Network):
-    """The network on fields, with clusters that it finds, or domains that are given."""
+    """The network on fields, with learnt clusters or given domains."""
 
     def __init__(self, shape: InputShape, config: AdaptDHMConfig, *, generator: torch.Generator) -> None:
         super().__init__()

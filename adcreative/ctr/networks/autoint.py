@@ -1,10 +1,10 @@
-"""AutoInt: stacked multi-head self-attention over fields; with hidden layers beside it, AutoInt+.
+"""AutoInt: stacked multi-head self-attention over fields; with parallel hidden layers, AutoInt+.
 
     per layer and head h: q_m = W_Q e_m, k, v likewise;  a(m, .) = softmax_k <q_m, k_k>;  e~_m = sum_k a(m, k) v_k
     e'_m = ReLU([e~_m of all heads] + W_Res e_m)                                        eqs. 5-8 of the paper
     logit = w . [attention output of all fields ; DNN(all fields)] + b
 
-Three mutually different networks go by this name, and `variant` says which:
+Three different networks have this name; `variant` chooses:
 
     paper     as above: unscaled scores, no normalisation. AdSEE's code (deepctr-torch) is this one.
     official  the authors' code: ReLU on all four projections, scores / sqrt(head width), layer norm after each layer
@@ -12,8 +12,8 @@ Three mutually different networks go by this name, and `variant` says which:
 
 Shapes: B rows, M fields, D field width, H heads.
 Source:
-    Song et al., AutoInt, CIKM 2019. Differs: fields that are absent are left out of the softmax, where the ancestors know no
-    absence.
+    Song et al., AutoInt, CIKM 2019. Differs: absent fields are left out of the softmax; the published codes have no absent
+    fields.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
 
 VARIANTS = ("paper", "official", "fuxictr")
-ADSEE_STD = 0.05  # of attention weights at the start, in deepctr-torch and so in AdSEE
+ADSEE_STD = 0.05  # initial attention weights in deepctr-torch and so in AdSEE
 
 
 @dataclass(frozen=True, kw_only=True)
 class AutoIntConfig:
-    """attention_dim: width of a field after each layer, all heads together. hidden_dims: of the DNN beside; () = plain AutoInt.
+    """attention_dim: width of a field after each layer, all heads together. hidden_dims: of the DNN; () = plain AutoInt.
 
     weight_std: attention weights start as N(0, weight_std); None: Xavier-normal. starts_at_zero: the head has no bias and
     starts at zero, for a network that is added to a linear path.
@@ -92,7 +92,7 @@ class InteractingLayer(nn.Module):
         return scores.masked_fill(absent, -torch.inf).softmax(dim=3).masked_fill(absent, 0.0).nan_to_num(0.0)
 
     def forward(self, fields: Tensor, present: Tensor | None = None) -> Tensor:
-        """Return [B, M, out_dim] for fields [B, M, in_dim]; present [B, M] 1 = there, absent fields are not looked at."""
+        """Return [B, M, out_dim] for fields [B, M, in_dim]; present [B, M] 1 = present, absent fields get no attention."""
         value = self._split(self._project(self.to_value, fields))  # [B, H, M, D / H]
         if present is None:
             query, key = (self._split(self._project(layer, fields)) for layer in (self.to_query, self.to_key))
@@ -109,7 +109,7 @@ class InteractingLayer(nn.Module):
 
 
 class AutoInt(Network):
-    """The network on the sizes of `shape`; a target and a history are not looked at."""
+    """The network on the sizes of `shape`; ignores target and history."""
 
     def __init__(self, shape: InputShape, config: AutoIntConfig, *, generator: torch.Generator) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class AutoInt(Network):
         return self.head(torch.cat(parts, dim=1))[:, 0]
 
     def pair_map(self, inputs: NetworkInputs) -> Tensor:
-        """Return how strongly field m looks at field k in the first layer, [B, M, M], the mean over heads; rows sum to 1."""
+        """Return the attention of field m to field k in the first layer, [B, M, M], the mean over heads; rows sum to 1."""
         first = self.interacting[0]
         assert isinstance(first, InteractingLayer)
         return first.weights(inputs.fields, inputs.present).mean(dim=1)

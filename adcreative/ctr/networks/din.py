@@ -1,10 +1,10 @@
-"""DIN, the deep interest network: the candidate decides which past items count, without softmax.
+"""DIN, the deep interest network: the candidate determines the weights of past items, without softmax.
 
     z_j = [v ; e_j ; v - e_j ; v * e_j ; extra_j]          v: candidate, [e_j ; extra_j]: history item
     w_j = MLP(z_j) * mask_j                                  the weight is masked, since an MLP of zeros is not zero
     v_U = sum_j w_j [e_j ; extra_j],   logit = MLP([fields ; v ; v_U])
 
-The weights are not normalised: their sum is meant to carry how strong the interest is. Knows tensors only.
+The weights are not normalised: their sum expresses the intensity of the interest. Knows tensors only.
 Shapes: B rows, T history length, E item width.
 Source:
     Zhou et al., Deep Interest Network, KDD 2018, eqs. 2-3 (attention), 4-5 (Dice), section 6 for the sizes 36 and 200-80.
@@ -29,7 +29,7 @@ from adcreative.ctr.nn.layers import SeededDropout, build_head, build_linear
 from adcreative.ctr.nn.mlp import MLP, Dice, build_activation
 from adcreative.errors import ConfigError
 
-DENSE_SHARE = 0.5  # of real items, above which it is quicker to compute on padding too
+DENSE_SHARE = 0.5  # share of real items above which computing on padding too is faster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class DINConfig:
 
 
 def check_attention(attention_dims: Sequence[int]) -> None:
-    """Refuse an attention unit without a hidden layer, which could not compare anything. Raises ConfigError."""
+    """Refuse an attention unit without a hidden layer, which cannot compare items. Raises ConfigError."""
     if not attention_dims:
         raise ConfigError("attention_dims must name at least one hidden layer, got none.")
 
@@ -63,7 +63,7 @@ class InterestAttention(PaddedPart):
     """The attention unit: one unnormalised weight per history item, from an MLP of the pair.
 
     Args:
-        item_dim: width E of candidate and items. extra_dim: width of what only items have.
+        item_dim: width E of candidate and items. extra_dim: width of the numbers that only items have.
         activation: "dice" as in the paper, or another of `mlp.ACTIVATIONS`.
     """
 
@@ -87,7 +87,7 @@ class InterestAttention(PaddedPart):
         return self.attend(target, items.flatten(0, 1), place, mask, None if extra is None else extra.flatten(0, 1))
 
     def encode_items(self, items: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Return what the first layer needs of items [..., E] and extra [..., X], whatever the target: [..., H]."""
+        """Return the first layer's sums of items [..., E] and extra [..., X] that do not depend on the target: [..., H]."""
         _, of_item, of_difference, _, of_extra = self._first_layer(items.shape[-1])
         once = F.linear(items, of_item - of_difference)
         return once if extra is None else once + F.linear(extra, of_extra)
@@ -100,7 +100,7 @@ class InterestAttention(PaddedPart):
         return self._to_weights(values, mask)
 
     def _attend_padded(self, target: Tensor, items: Tensor, mask: Tensor, extra: Tensor | None) -> Tensor:
-        """Return the same for [B, T, E]: one product with [W_e - W_d ; W_p ; W_x], padding computed along."""
+        """Return the same for [B, T, E]: one product with [W_e - W_d ; W_p ; W_x], computed on padding too."""
         of_target, of_item, of_difference, of_product, of_extra = self._first_layer(target.shape[1])
         parts, weights = [items, items * target[:, None]], [of_item - of_difference, of_product]
         if extra is not None:
@@ -111,7 +111,7 @@ class InterestAttention(PaddedPart):
         return torch.einsum("bt,bts->bs", self._to_weights(values, mask), vectors)
 
     def _to_weights(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Return the weights [B, T] for the first layer's sums [B, T, H]."""
+        """Return the weights [B, T] from the first layer's sums [B, T, H]."""
         for number, activation in enumerate(self.activations):
             values = values if number == 0 else self.linears[number](values)
             values = self.dropout(activation(values, mask) if isinstance(activation, Dice) else activation(values))
@@ -119,7 +119,7 @@ class InterestAttention(PaddedPart):
 
     @property
     def _first(self) -> nn.Linear:
-        return cast(nn.Linear, self.linears[0])  # no get_parameter: in an unrolled step weights are results, not parameters
+        return cast(nn.Linear, self.linears[0])  # not get_parameter: in an unrolled step weights are results, not parameters
 
     def _first_layer(self, width: int) -> tuple[Tensor, ...]:
         """Return W_v, W_e, W_d, W_p and W_x of the first layer."""
@@ -127,14 +127,15 @@ class InterestAttention(PaddedPart):
         return weight.split([width] * 4 + [self.extra_dim], dim=1)
 
     def attend(self, target: Tensor, vectors: Tensor, place: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Return the weighted sum [B, E + X] of items and extras for a history that points at vectors [U, E] and extra [U, X].
+        """Return the weighted sum [B, E + X] of items and extras for a history of indices into vectors [U, E] and extra [U, X].
 
-        Only real items are computed on, and of the first layer only what depends on the pair: with W = [W_v W_e W_d W_p W_x],
+        Only real items are computed, and of the first layer only the parts that depend on the pair: with W = [W_v W_e W_d W_p
+        W_x],
             W z_j + b = (W_v + W_d) v + b + (W_e - W_d) e_j + W_x extra_j + W_p (v * e_j)
-        is formed once a row, once an item, and once a pair.
+        is computed once per row, once per item, and once per pair.
 
         Args:
-            place: [B, T] int64, which of the U vectors stands there. mask: [B, T], 1 = real.
+            place: [B, T] int64, indices of the U vectors. mask: [B, T], 1 = real.
         """
         row, column = mask.nonzero(as_tuple=True)  # N real pairs
         idx = place[row, column]
@@ -155,7 +156,7 @@ class InterestAttention(PaddedPart):
 
 
 class DIN(Network):
-    """The network on the sizes of `shape`, which has a target and a history."""
+    """The network on the sizes of `shape`, which includes a target and a history."""
 
     def __init__(self, shape: InputShape, config: DINConfig, *, generator: torch.Generator) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""DNN: all fields side by side through one MLP. The plain network that every interaction has to beat."""
+"""DNN: all fields side by side through one MLP. The baseline of every interaction network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adcreative.ctr.nn.mlp import MLP
 
 @dataclass(frozen=True, kw_only=True)
 class DNNConfig:
-    """Widths of the hidden layers and what they do."""
+    """Widths of the hidden layers, activation, normalisation and dropout."""
 
     hidden_dims: tuple[int, ...] = (400, 400, 400)
     activation: str = "relu"

@@ -3,9 +3,8 @@
     pCTR = sigmoid(f1),  pCVR = sigmoid(f2),  pCTCVR = pCTR pCVR;   two towers on shared fields
     loss = sum over all impressions of BCE(click, pCTR) + BCE(click and conversion, pCTCVR)
 
-There is no loss on pCVR itself, so it is not biased to the rows that were clicked; it is known only through the product, and
-is calibrated on clicked rows when training has ended (`calibrate`). Delayed conversions are not handled: a 0 means "none".
-Source:
+There is no loss on pCVR itself, so it has no selection bias towards clicked rows; it is determined only through the product,
+and is calibrated on clicked rows after training (`calibrate`). Delayed conversions are not handled: a 0 means "none". Source:
     Ma et al., Entire Space Multi-Task Model, SIGIR 2018, eqs. 4-5.
 """
 
@@ -59,7 +58,7 @@ class ESMM(Network):
         return self.ctr_head.bias
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
-        """Return logits [B, 2]: of the click, and of the conversion after one."""
+        """Return logits [B, 2]: of the click, and of the conversion after a click."""
         flat = inputs.fields.flatten(1)
         return torch.cat([self.ctr_head(self.ctr_tower(flat)), self.cvr_head(self.cvr_tower(flat))], dim=1)
 
@@ -69,16 +68,16 @@ class ESMM(Network):
 
     @torch.no_grad()
     def calibrate(self, logits: Tensor, labels: Tensor) -> tuple[float, float]:
-        """Fit slope a and shift b of logit(pCVR) to clicked rows, build them into the last layer, and return them.
+        """Fit slope a and shift b of logit(pCVR) to clicked rows, apply them to the last layer, and return them.
 
             minimise over clicked rows  BCE(conversion, sigmoid(a f2 + b)) + (a - 1)^2 / 2 + b^2 / (2 * 100)
 
-        pCVR is known only through the product, where a level that is too high may hide behind a click rate that is too low. The
-        slope stays near 1 where few conversions speak; the order of the rows stays as it is, since a is kept above 0.
+        pCVR is determined only through the product, where too high a level may be compensated by too low a click rate. The
+        slope stays near 1 with few conversions; the ranking of the rows is unchanged, since a is kept above 0.
 
         Args:
-            logits: [B, 2] of rows that training has not seen. labels: [B, 2] click, conversion. Without a clicked row that
-                converted and one that did not, nothing is changed: (1, 0).
+            logits: [B, 2] of rows outside the training data. labels: [B, 2] click, conversion. Without a converted and an
+                unconverted clicked row, nothing is changed: (1, 0).
         """
         from scipy.optimize import minimize
 
@@ -107,7 +106,7 @@ class ESMM(Network):
 
 
 def entire_space_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return sum of BCE(click, pCTR) + BCE(click and conversion, pCTCVR), from logits and so without overflow.
+    """Return sum of BCE(click, pCTR) + BCE(click and conversion, pCTCVR), computed from logits without overflow.
 
     log pCTCVR = logsigmoid(f1) + logsigmoid(f2);  log(1 - pCTCVR) = log(1 - exp(log pCTCVR)), by log1p or expm1.
 

@@ -1,13 +1,12 @@
-"""FGCNN: a CNN over the stacked fields generates new features; a product network (IPNN) classifies raw and new ones.
+"""FGCNN: a CNN over the stacked fields generates new features; a product network (IPNN) classifies raw and new features.
 
     layer i:  conv (h_i x 1) along the fields, C_i filters, same padding, tanh -> max-pool (p_i x 1), stride p_i,
               H_i = ceil(H_(i-1) / p_i) -> recombination: flatten, Linear, tanh -> H_i m_i new features of width D
     the pooled map, not the recombined one, feeds the next layer
     classifier: MLP([A flat ; all inner products of two rows of A]),   A = raw fields and new features, F + sum_i H_i m_i rows
 
-The generator reads a table of its own (the view "generator"), so that its gradients and the classifier's do not fight. The
-order of the fields matters to the convolution: it is saved with the model's schema.
-Source:
+The generator has its own table (the view "generator"), so that its gradients and the classifier's do not interfere. The order
+of the fields matters to the convolution: it is saved with the model's schema. Source:
     Liu et al., Feature Generation by Convolutional Neural Network for CTR prediction, WWW 2019.
 """
 
@@ -32,7 +31,7 @@ GENERATOR = "generator"
 
 @dataclass(frozen=True, kw_only=True)
 class FGCNNConfig:
-    """One entry a layer: filters, height of the kernel, pooling, and new maps m_i; () in `channels` leaves the IPNN alone.
+    """One entry per layer: filters, height of the kernel, pooling, and new maps m_i; () in `channels` gives the IPNN alone.
 
     starts_at_zero: the head has no bias and starts at zero, for a network that is added to a linear path.
     """

@@ -3,12 +3,11 @@
     gate i = 1, 2:   g_i = MLP_i(x_i) in R^(F D),   h_i = 2 sigmoid(g_i) * e,   o_i = tower_i(h_i)
     logit = b + w1 . o_1 + w2 . o_2 + sum over heads j of o_1j^T W_j o_2j
 
-e: all fields side by side. x_i: context fields from a table of their own (a view "context_1" or "context_2"), else one learnt
-vector for all rows. A gate is one number a dimension, and starts at exactly 1. The bilinear matrix shrinks from d1 d2 to
-d1 d2 / k numbers with k heads; w1, w2 and b are not split.
-Source:
-    Mao et al., FinalMLP, AAAI 2023, eqs. 4-11. Differs: a learnt x_i starts as N(0, 0.01) in place of 0, where ReLU would let
-    nothing through but the gate's last bias.
+e: all fields side by side. x_i: context fields from their own table (a view "context_1" or "context_2"), else one learnt vector
+for all rows. A gate is one number a dimension, and starts at exactly 1. The bilinear matrix shrinks from d1 d2 to d1 d2 / k
+numbers with k heads; w1, w2 and b are not split. Source:
+    Mao et al., FinalMLP, AAAI 2023, eqs. 4-11. Differs: a learnt x_i starts as N(0, 0.01) in place of 0, where ReLU would
+    block all but the gate's last bias.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
 
 CONTEXTS = ("context_1", "context_2")
-LEARNT_CONTEXT_DIM, CONTEXT_STD = 10, 0.01  # of the vector that opens a gate where no field does
+LEARNT_CONTEXT_DIM, CONTEXT_STD = 10, 0.01  # of the learnt gate input where no context field is given
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinalMLPConfig:
     """Widths of the two towers and of the gates.
 
-    context_1, context_2: names of fields that open the gate of a tower; () = one learnt vector. num_heads divides the widths of
-    both towers' last layers. gated=False: two MLPs without gates (DualMLP with a bilinear term). starts_at_zero: the fusion is
-    zero at first, for a network that is added to a linear path.
+    context_1, context_2: names of fields that control the gate of a tower; () = one learnt vector. num_heads divides the widths
+    of both towers' last layers. gated=False: two MLPs without gates (DualMLP with a bilinear term). starts_at_zero: the fusion
+    is initially zero, for a network that is added to a linear path.
     """
 
     hidden_dims_1: tuple[int, ...] = (64, 64, 64)
@@ -73,9 +72,9 @@ class ContextGate(nn.Module):
         nn.init.zeros_(self.last.weight)
 
     def forward(self, context: Tensor | None) -> Tensor:
-        """Return [B, F D], or [1, F D] where one vector serves all rows, in 0..2."""
+        """Return [B, F D], or [1, F D] for one vector for all rows, in 0..2."""
         values = self.context if self.context is not None else context
-        assert values is not None  # there is a context wherever no vector was learnt
+        assert values is not None  # a context is given unless a vector was learnt
         return 2.0 * torch.sigmoid(self.last(self.hidden(values)))
 
 
@@ -83,8 +82,8 @@ class BilinearFusion(nn.Module):
     """b + w1 . o_1 + w2 . o_2 + sum_j o_1j^T W_j o_2j for vectors in k chunks.
 
     All W_j together are one weight vector of the products o_1a o_2b, so they start as Xavier-normal for a layer of that many
-    inputs and one output: N(0, 2 / (number of products + 1)). Xavier for each matrix by itself is tens of times larger, and the
-    products then drown the rest.
+    inputs and one output: N(0, 2 / (number of products + 1)). Xavier for each matrix separately is tens of times larger, and
+    the products would dominate the rest.
     """
 
     def __init__(self, dim_1: int, dim_2: int, num_heads: int, *, generator: torch.Generator) -> None:

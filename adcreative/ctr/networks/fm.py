@@ -19,7 +19,7 @@ FIRST_ORDER = "first_order"
 
 @dataclass(frozen=True, kw_only=True)
 class FMConfig:
-    """There is nothing to choose beyond the width of the fields."""
+    """No settings besides the width of the fields."""
 
 
 class FM(Network):

@@ -1,6 +1,6 @@
 """Logistic regression, the floor: logit = sum over fields of one number each, plus a bias.
 
-The inputs have fields of width 1: a category is then one weight, a number a slope.
+The inputs have fields of width 1: a category then has one weight, a number a slope.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adcreative.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class LinearConfig:
-    """There is nothing to choose."""
+    """No settings."""
 
 
 class Linear(Network):

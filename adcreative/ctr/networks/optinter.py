@@ -4,10 +4,9 @@
     o_m: row of the pair's crossed table (view "crossed");   o_f = a_i * a_j (view "factors");   naive: 0
     classifier: MLP with layer norm on [fields ; blocks of all pairs]
 
-The search trains alpha and the weights together while t falls; then each pair keeps its likeliest choice, dropped pairs
-leave the input, and the weights are trained again from scratch (`OptInterConfig.choices`).
-Search in one pass over the log: in a second one the crossed rows of any pair know the training rows by heart.
-Source:
+The search trains alpha and the weights together while t falls; then each pair keeps its most probable choice, dropped pairs are
+removed from the input, and the weights are trained again from scratch (`OptInterConfig.choices`). Search in one pass over the
+log: in a second pass the crossed rows of any pair have memorised the training rows. Source:
     Lyu et al., Memorize, Factorize, or be Naive, ICDE 2022. Follows the paper in drawing Gumbel noise, which its released code
     leaves out.
 """
@@ -59,9 +58,9 @@ class OptInterConfig:
 class OptInter(Network):
     """The network on fields, crossed rows [B, P, S] and factors [B, Fc, S] of categories.
 
-    It searches for the choices, or keeps those that it was given.
+    The network searches for the choices, or uses given ones.
 
-    alpha [P, 3]: how much speaks for each of CHOICES; a buffer with the given choices after the search.
+    alpha [P, 3]: logits of CHOICES; a buffer with the given choices after the search.
     """
 
     def __init__(self, shape: InputShape, config: OptInterConfig, *, generator: torch.Generator) -> None:
@@ -86,7 +85,7 @@ class OptInter(Network):
 
     @property
     def temperature(self) -> float:
-        """Where the search is between the two temperatures, by training steps; evaluation does not count."""
+        """The current temperature of the search, by training steps; evaluation does not count."""
         share = min(int(self.step) / self.config.anneal_steps, 1.0)
         start, end = self.config.start_temperature, self.config.end_temperature
         return float(start * (end / start) ** share)
@@ -103,7 +102,7 @@ class OptInter(Network):
         return (scores / self.temperature).softmax(dim=1)
 
     def choose(self) -> tuple[str, ...]:
-        """Return the likeliest of CHOICES for each pair."""
+        """Return the most probable of CHOICES for each pair."""
         return self.config.choices or tuple(CHOICES[k] for k in self.alpha.argmax(dim=1).tolist())
 
     def show(self, inputs: NetworkInputs) -> Insight:

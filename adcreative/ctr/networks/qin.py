@@ -38,7 +38,7 @@ class QINConfig:
 
 
 class QIN(Network):
-    """The network on the sizes of `shape`, which has a target and a history."""
+    """The network on the sizes of `shape`, which includes a target and a history."""
 
     def __init__(self, shape: InputShape, config: QINConfig, *, generator: torch.Generator) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class QIN(Network):
             width, num_layers=config.num_layers, num_rows=config.num_rows, dropout_prob=config.dropout_prob, generator=generator
         )
         self.head = build_head(width, starts_at_zero=config.starts_at_zero, generator=generator)
-        self._folded: list[nn.Module] = []  # a list, so that it is no submodule: derived, never saved
+        self._folded: list[nn.Module] = []  # a list, so that it is no submodule and not saved
 
     def encode_sequence(self, sequence: Tensor) -> KeyValueCache:
         """Return keys and values of history items [U, S], for any number of targets."""
@@ -58,7 +58,7 @@ class QIN(Network):
         """Return logits [B].
 
         Args:
-            cache: keys and values of the items that `inputs.place` points at; `inputs.sequence` is not read then.
+            cache: keys and values of the items indexed by `inputs.place`; `inputs.sequence` is then not read.
         """
         target = attended = inputs.find_target()
         if inputs.mask is not None and cache is not None and inputs.place is not None:

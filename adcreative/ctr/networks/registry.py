@@ -1,4 +1,4 @@
-"""Every network by name, with its settings and what it reads: one literal dict, for creatives, accounts and logs alike."""
+"""Registry of networks by name, with settings and inputs: one literal dict, for creatives, accounts and logs alike."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from adcreative.ctr.networks.sdim import SDIM, SDIMConfig
 from adcreative.errors import ConfigError
 
 Views = Callable[[Any, int, LogSpec], dict[str, View]]
-ADSEE_HIDDEN_DIMS = (256, 128)  # of the DNN beside AutoInt
+ADSEE_HIDDEN_DIMS = (256, 128)  # of the DNN of AutoInt+
 
 
 def _no_views(config: Any, dim: int, spec: LogSpec) -> dict[str, View]:
@@ -39,15 +39,15 @@ def _contexts(config: FinalMLPConfig, dim: int, spec: LogSpec) -> dict[str, View
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkEntry:
-    """One network: how it is built from (shape, config, generator), its settings, and what it reads.
+    """One network: its build function (shape, config, generator), its settings, and its inputs.
 
-    views: config, field width and fields of the log -> further tables. embedding_dim: a width that the network insists
-    on, 0 = any. reads_history: it compares a target with a history. num_labels: 2 when it learns conversions beside clicks.
-    searches: one pass finds settings (`choose`), with which it is trained anew.
+    views: config, field width and fields of the log -> further tables. embedding_dim: a fixed field width,
+    0 = any. reads_history: compares a target with a history. num_labels: 2 when conversions are learnt besides clicks.
+    searches: one pass finds settings (`choose`), with which the network is trained anew.
 
-    A network whose config has `starts_at_zero` is trained on creatives too, beside their wide path. on_creatives: its settings
-    there, beside dropout_prob. projects_log_rate: the log rate of a history item is as wide as a field, else one number.
-    dense_dim: width of its first hidden layer where numbers enter there and categories alone are fields.
+    A network whose config has `starts_at_zero` is trained on creatives too, added to their wide path. on_creatives: its
+    settings there, besides dropout_prob. projects_log_rate: the log rate of a history item is as wide as a field, else one
+    number. dense_dim: width of its first hidden layer where numbers enter there and categories alone are fields.
     """
 
     build: Callable[..., Network]
@@ -68,7 +68,7 @@ class NetworkEntry:
         return "starts_at_zero" in {one.name for one in fields(self.config)}
 
     def config_on_creatives(self, sizes: CTRModelConfig) -> Any:
-        """Return its settings beside the wide path of creatives."""
+        """Return the settings for use with the wide path of creatives."""
         shared = {"dropout_prob": sizes.dropout_prob} if "dropout_prob" in {one.name for one in fields(self.config)} else {}
         return self.config(**(shared | self.on_creatives(sizes)), starts_at_zero=True)
 

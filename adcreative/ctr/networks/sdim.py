@@ -1,12 +1,12 @@
-"""SDIM: attention over very long histories at the cost of a hash: items that share the candidate's signature are summed.
+"""SDIM: attention over very long histories at the cost of a hash: items with the candidate's signature are summed.
 
     bits h(x) = sign(R x), R [m, E] fixed N(0, 1);   tau bits in a row are one signature, G = m / tau groups
     S_g(q) = sum_j 1[signature_g(s_j) = signature_g(q)] s_j;   long-term interest = 1/G sum_g l2norm(S_g(q)), l2norm(0) = 0
     logit = MLP([fields ; target ; long-term interest ; DIN on the last items])
 
 The expected weight of an item is (1 - angle / pi)^tau: tau = 0 is the mean, a large tau an exact match. For serving, sums of a
-user's buckets are kept (`BucketCache`): a candidate then costs a hash and G look-ups, whatever the length of the history, and a
-new item changes one bucket a group.
+user's buckets are cached (`BucketCache`): a candidate then costs a hash and G look-ups for any length of the history, and a
+new item changes one bucket per group.
 Source:
     Cao et al., Sampling Is All You Need on Modeling Long-Term User Behaviors for CTR Prediction, CIKM 2022.
 """
@@ -29,14 +29,14 @@ from adcreative.ctr.nn.mlp import MLP
 from adcreative.errors import ConfigError
 
 VARIANTS = ("paper", "fuxictr")
-MOST_BITS = 16  # of a signature: a user has 2^16 buckets a group then
+MOST_BITS = 16  # of a signature: 2^16 buckets per user and group
 
 
 @dataclass(frozen=True, kw_only=True)
 class SDIMConfig:
     """num_hashes m and bits_per_signature tau: 48 and 3 in the paper; tau divides m. short_length: last items read by DIN.
 
-    variant: "paper", or "fuxictr" for that library's network: bucket sums are averaged as they are, without scaling them to
+    variant: "paper", or "fuxictr" for that library's network: bucket sums are averaged without scaling them to
     length 1, and the last items are read by scaled dot-product attention of width `short_dim` in place of DIN's unit.
     starts_at_zero: the head has no bias and starts at zero, for a network that is added to a linear path.
     """
@@ -82,9 +82,9 @@ class ScaledTargetAttention(nn.Module):
         self.to_output = build_linear(dim, item_dim, generator=generator, bias=False)
 
     def forward(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
-        """Return [B, E]; items where mask [B, T] is 0 have no weight, and a row without any item gives 0."""
+        """Return [B, E]; items where mask [B, T] is 0 have no weight, and a row without items gives 0."""
         width = len(self.to_key.weight)
-        query = (self.to_query(target) @ self.to_key.weight)[:, None] / math.sqrt(width)  # keys are not formed
+        query = (self.to_query(target) @ self.to_key.weight)[:, None] / math.sqrt(width)  # avoids computing the keys
         scores = (query * items).sum(dim=2).masked_fill(mask == 0, -1e9)
         weights = scores.softmax(dim=1) * (mask > 0)
         return self.to_output(self.to_value(torch.einsum("bt,bte->be", weights, items)))
@@ -92,10 +92,10 @@ class ScaledTargetAttention(nn.Module):
 
 @dataclass(frozen=True)
 class BucketCache:
-    """Buckets of U users' items: all that scoring needs of histories of any length.
+    """Buckets of U users' items: all inputs of scoring from histories of any length.
 
-    sums [U, G, 2^tau, S] float64, so that items can be taken out again without a trace. counts [U, G, 2^tau] int64: items in
-    each; an empty bucket counts as zero whatever rounding left in it.
+    sums [U, G, 2^tau, S] float64, so that items can be subtracted again exactly. counts [U, G, 2^tau] int64: items in
+    each; an empty bucket counts as zero despite rounding errors.
     """
 
     sums: Tensor
@@ -110,7 +110,7 @@ class BucketCache:
 class HashedInterest(PaddedPart):
     """The long-term interest [B, S] of a target [B, E] in a history whose items begin with a vector of the same width.
 
-    Where most of a batch is padding, only real items are hashed and only those in the target's buckets are summed.
+    Where most of a batch is padding, only real items are hashed and only items in the target's buckets are summed.
     """
 
     def __init__(
@@ -144,9 +144,9 @@ class HashedInterest(PaddedPart):
         return self._average(sums.unflatten(0, (len(target), self.num_groups)))
 
     def encode(self, items: Tensor) -> BucketCache:
-        """Return the buckets of one user's items [T, S]; padding must be left out.
+        """Return the buckets of one user's items [T, S], without padding.
 
-        In float64, so that an item has one signature whatever it is encoded beside: it is found again when it is taken out.
+        In float64, so that an item has the same signature in any batch and can be removed again.
         """
         items = items.double()
         signatures = self.signatures(items[:, : self.hashes.shape[1]])
@@ -155,12 +155,12 @@ class HashedInterest(PaddedPart):
         return BucketCache(sums[None], is_in.sum(dim=0)[None])
 
     def move(self, cache: BucketCache, added: Tensor, dropped: Tensor) -> BucketCache:
-        """Return one user's buckets with items [T, S] added and others taken out: each changes one bucket a group."""
+        """Return one user's buckets with items [T, S] added and others removed: each changes one bucket per group."""
         more, less = self.encode(added), self.encode(dropped)
         return BucketCache(cache.sums + more.sums - less.sums, cache.counts + more.counts - less.counts)
 
     def look_up(self, target: Tensor, cache: BucketCache, place: Tensor | None = None) -> Tensor:
-        """Return [B, S] for candidates [B, E]; place [B] int64: which of the U users each is for, None: all for the first."""
+        """Return [B, S] for candidates [B, E]; place [B] int64: index of each candidate's user; None: all of the first."""
         user = torch.zeros(len(target), dtype=torch.int64, device=target.device) if place is None else place
         group = torch.arange(self.num_groups, device=target.device)
         chosen = (user[:, None], group, self.signatures(target.double()).long())
@@ -174,7 +174,7 @@ class HashedInterest(PaddedPart):
 
 
 class SDIM(Network):
-    """The network on the sizes of `shape`, which has a target and a history, oldest item first."""
+    """The network on the sizes of `shape`, which includes a target and a history, oldest item first."""
 
     def __init__(self, shape: InputShape, config: SDIMConfig, *, generator: torch.Generator) -> None:
         super().__init__()
@@ -202,8 +202,8 @@ class SDIM(Network):
         """Return logits [B].
 
         Args:
-            cache: buckets of the users whose candidates these are; the inputs then hold only the last items.
-            place: [B] int64, which of these users each row is of; None: all rows are of the first.
+            cache: buckets of the candidates' users; the inputs then hold only the last items.
+            place: [B] int64, index of each row's user; None: all rows are of the first.
         Raises:
             ValueError: the inputs have no target.
         """
@@ -223,7 +223,7 @@ class SDIM(Network):
     def _read_last(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
         """Return the short-term interest [B, S] in items [B, L, S]."""
         if self.attention is None:
-            assert self.scaled is not None  # one of the two was built
+            assert self.scaled is not None  # built where there is no `attention`
             return self.scaled(target, items, mask)
         vectors, extra = items.split([self.target_dim, self.sequence_dim - self.target_dim], dim=2)
         return self.attention(target, vectors, mask, extra if extra.shape[2] else None)
@@ -234,7 +234,7 @@ class SDIM(Network):
 
 
 def last_items(items: Tensor, mask: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Return the last `length` real items of each row, [B, L, S] and mask [B, L], wherever its padding stands."""
+    """Return the last `length` real items of each row, [B, L, S] and mask [B, L], for any position of padding."""
     length = min(length, mask.shape[1])
     position = torch.where(mask > 0, torch.arange(mask.shape[1], device=mask.device), -1)
     chosen = position.topk(length, dim=1).values.flip(1)  # oldest first; -1 = padding

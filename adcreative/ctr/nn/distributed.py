@@ -1,8 +1,8 @@
 """Data-parallel training: N processes share one training and end with the same weights as a single process.
 
-Each process has a contiguous share of every batch. Inside `shared_batch()` the layers that look across rows do so over all
-shares: batch norm sums over processes, dropout draws the mask of the whole batch and takes its own rows. Outside it, or with
-one process, nothing here communicates. Knows tensors and torch.distributed only; accelerate starts the processes.
+Each process has a contiguous share of every batch. Inside `shared_batch()` layers that combine rows do so over all
+shares: batch norm sums over processes, dropout draws the mask of the whole batch and uses its own rows. Outside, or with
+one process, there is no communication. Knows tensors and torch.distributed only; accelerate starts the processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _IS_SHARED: ContextVar[bool] = ContextVar("is_shared", default=False)
 
 @contextmanager
 def shared_batch() -> Iterator[None]:
-    """Within it, the rows that a layer sees are this process's share of a batch, in the order of the processes' ranks."""
+    """Context in which a layer's rows are this process's share of a batch, in the order of the processes' ranks."""
     several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
     token = _IS_SHARED.set(several)
     try:
@@ -31,7 +31,7 @@ def shared_batch() -> Iterator[None]:
 
 
 def all_reduce(values: Tensor) -> Tensor:
-    """Return the sum of `values` over all processes; gradients flow back to every one of them."""
+    """Return the sum of `values` over all processes; gradients flow back to all processes."""
     return _Sum.apply(values) if _IS_SHARED.get() else values
 
 

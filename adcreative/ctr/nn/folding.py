@@ -13,9 +13,9 @@ from adcreative.ctr.nn.mlp import MLP
 
 
 def fold_batch_norms(module: nn.Module) -> int:
-    """Multiply every batch norm of the MLPs inside a module, which is in eval mode, into its linear layer; return how many.
+    """Fold every batch norm of the MLPs in a module, in eval mode, into its linear layer; return the number folded.
 
-    The module cannot be trained further: its norms are gone.
+    The module cannot be trained further, since the norms are removed.
     """
     count = 0
     for mlp in [one for one in module.modules() if isinstance(one, MLP)]:

@@ -2,8 +2,8 @@
 
     scale = max |w| / 127, rounded up to 16 significant bits,     w^ = round(w / scale) * scale
 
-127 times such a scale is exact in float32, so that a quantised tensor can be told from its values alone: `pack_int8` finds the
-whole numbers again, and `unpack_int8` gives the same bits. In memory weights stay float32; what shrinks is the file.
+127 times such a scale is exact in float32, so that a quantised tensor is recognized by its values alone: `pack_int8` recovers
+the whole numbers, and `unpack_int8` gives the same bits. In memory weights stay float32; only the file shrinks.
 `torch.quantize_per_channel`, which does the same, is to be removed from torch.
 """
 
@@ -29,7 +29,7 @@ def quantise(weight: Tensor, axis: int) -> Tensor:
 
 
 def pack_int8(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return tensors, those that `quantise` made as whole numbers and scales; all others as they are."""
+    """Return tensors, results of `quantise` as whole numbers and scales, all others unchanged."""
     packed: dict[str, np.ndarray] = {}
     for name, values in tensors.items():
         is_matrix = values.ndim == 2 and values.dtype == np.float32 and values.size and np.isfinite(values).all()
@@ -45,10 +45,10 @@ def pack_int8(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def unpack_int8(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return what `pack_int8` was given, bit for bit.
+    """Return the tensors given to `pack_int8`, bit for bit.
 
     Raises:
-        ConfigError: numbers and scales do not belong together.
+        ConfigError: numbers and scales do not fit.
     """
     tensors: dict[str, np.ndarray] = {}
     for name, values in packed.items():
@@ -72,6 +72,6 @@ def _scales(values: np.ndarray, axis: int) -> np.ndarray:
     """Return float32 scales, [A, 1] along axis 0 and [1, B] along axis 1; 1 where all values are zero."""
     largest = np.abs(values).max(axis=1 - axis, keepdims=True).astype(np.float64) / LEVELS
     share, exponent = np.frexp(largest)
-    # the last of the bits may be lost in finding the scale of a quantised tensor again, so it is rounded off first
+    # recovering the scale of a quantised tensor may lose the last bits, so they are rounded off first
     rounded = np.ldexp(np.ceil(share * 2**SCALE_BITS * (1 - 2.0**-40)) / 2**SCALE_BITS, exponent)
     return np.where(largest > 0, rounded, 1.0).astype(np.float32)

@@ -1,7 +1,7 @@
 """Layers of the click-rate networks: seeded initialisation and dropout, sparse target attention, the quadratic network.
 
 Knows tensors only. Shapes: B creatives, T history length, E item width, X width of the quadratic network, R rows of one of
-its layers. Formulas are those of QIN (WWW 2025 EReL@MIR challenge, 2nd place) as its released code computes them.
+its layers. Formulas are those of QIN (WWW 2025 EReL@MIR challenge, 2nd place) as computed by its released code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def build_linear(in_dim: int, out_dim: int, *, generator: torch.Generator, bias:
 
 
 def build_table(num_rows: int, dim: int, *, std: float, generator: torch.Generator) -> nn.Embedding:
-    """Build an embedding table N(0, std); row 0 means "unknown" or "padding", is zero and stays so."""
+    """Build an embedding table N(0, std); row 0 means "unknown" or "padding" and stays zero."""
     table = build_unset(nn.Embedding, num_rows, dim, padding_idx=0)
     nn.init.normal_(table.weight, std=std, generator=generator)
     with torch.no_grad():
@@ -36,7 +36,7 @@ def build_table(num_rows: int, dim: int, *, std: float, generator: torch.Generat
 
 
 def build_head(in_dim: int, *, starts_at_zero: bool, generator: torch.Generator) -> nn.Linear:
-    """Build the last layer, in_dim -> 1. One that starts at zero has no bias: the path that it is added to owns the level."""
+    """Build the last layer, in_dim -> 1. With `starts_at_zero` it has no bias: the path that it is added to sets the level."""
     head = build_linear(in_dim, 1, generator=generator, bias=not starts_at_zero)
     if starts_at_zero:
         nn.init.zeros_(head.weight)
@@ -44,7 +44,7 @@ def build_head(in_dim: int, *, starts_at_zero: bool, generator: torch.Generator)
 
 
 class SeededDropout(nn.Module):
-    """Dropout whose masks come from the generator it was built with, so that training touches no global seed.
+    """Dropout whose masks come from the generator given at construction, independent of the global seed.
 
     An entry is dropped when its 16 random bits, read as a number, are below prob * 2^16: a quarter of the cost of a float
     each. With several processes each draws the mask of the whole batch and uses its rows (see `distributed`).
@@ -66,7 +66,7 @@ class SeededDropout(nn.Module):
 
 
 class SharedBatchNorm(nn.BatchNorm1d):
-    """Batch norm over [B, X] whose statistics are those of the whole batch, however many processes share it.
+    """Batch norm over [B, X] with the statistics of the whole batch, for any number of processes.
 
     With one process it is `nn.BatchNorm1d`. (torch's SyncBatchNorm has no CPU form.)
     """
@@ -89,13 +89,12 @@ class SharedBatchNorm(nn.BatchNorm1d):
 
 
 class SparseTargetAttention(nn.Module):
-    """Adaptive sparse target attention: the target looks at its history with ReLU weights.
+    """Adaptive sparse target attention: the target attends to its history with ReLU weights.
 
         q = W_q t;  k_j = W_k s_j;  v_j = W_v s_j;  weight_j = ReLU(q . k_j / sqrt(a) * mask_j)
         output = W_o sum_j weight_j v_j + t
 
-    No softmax and no division by length: all weights may be 0, and then the output is the target. a = 2 x target width.
-    Source:
+    No softmax and no division by length: all weights may be 0, and then the output is the target. a = 2 x target width. Source:
         QIN 2025, released code (one head, no biases, no dropout). Differs: history items may be wider than the target.
     """
 
@@ -108,7 +107,7 @@ class SparseTargetAttention(nn.Module):
         self.to_output = build_linear(self.attention_dim, target_dim, generator=generator, bias=False)
 
     def encode_items(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values of items [..., E], [..., a] each; they depend on the items only, so they can be kept."""
+        """Return keys and values of items [..., E], [..., a] each; both depend on the items only and can be cached."""
         return self.to_key(items), self.to_value(items)
 
     def weights(self, target: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
@@ -117,14 +116,14 @@ class SparseTargetAttention(nn.Module):
         return F.relu(scores * mask)
 
     def attend(self, target: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        """Return [B, E_t] for kept keys and values [B, T, a]."""
+        """Return [B, E_t] for cached keys and values [B, T, a]."""
         pooled = torch.einsum("bt,bta->ba", self.weights(target, keys, mask), values)
         return self.to_output(pooled) + target
 
     def forward(self, target: Tensor, items: Tensor, mask: Tensor) -> Tensor:
         """Attend from target [B, E_t] to items [B, T, E] under mask [B, T]; return [B, E_t].
 
-        Keys and values are linear in the items, so neither is formed: 2 E multiplications an item instead of 2 E a.
+        Keys and values are linear in the items, so neither is computed: 2 E multiplications per item instead of 2 E a.
             q . W_k s_j = (W_k^T q) . s_j,    sum_j weight_j W_v s_j = W_v sum_j weight_j s_j
         """
         query = self.to_query(target) @ self.to_key.weight / math.sqrt(self.attention_dim)  # [B, E]

@@ -1,4 +1,4 @@
-"""A linear layer of low rank, and how it takes another's place in a network.
+"""A linear layer of low rank, and its installation in a network.
 
 y = U (A x + a) + c,  A [r, in],  U [out, r]:  r (in + out) multiplications in place of in * out
 """
@@ -14,7 +14,7 @@ from stylegan.networks.unset import build_unset
 
 
 class FactoredLinear(nn.Module):
-    """Two linear layers one after the other, rank numbers between them, no activation."""
+    """Two consecutive linear layers, rank numbers between them, no activation."""
 
     def __init__(self, first: nn.Linear, second: nn.Linear) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class FactoredLinear(nn.Module):
 
     @classmethod
     def empty(cls, in_dim: int, out_dim: int, rank: int) -> FactoredLinear:
-        """Return a layer of these sizes whose weights are not set."""
+        """Return a layer of these sizes with uninitialised weights."""
         return cls(build_unset(nn.Linear, in_dim, rank), build_unset(nn.Linear, rank, out_dim))
 
     @property
@@ -43,7 +43,7 @@ class FactoredLinear(nn.Module):
         return found
 
     def fold(self) -> nn.Linear:
-        """Return the one layer with the same outputs."""
+        """Return a single linear layer with the same outputs."""
         layer = build_unset(nn.Linear, self.in_features, self.out_features)
         with torch.no_grad():
             layer.weight.copy_(self.second.weight @ self.first.weight)
@@ -52,11 +52,11 @@ class FactoredLinear(nn.Module):
 
 
 def factored_layers(network: nn.Module) -> Iterator[tuple[str, FactoredLinear]]:
-    """Yield every factored layer of a network with its place."""
+    """Yield every factored layer of a network with its module name."""
     return ((name, one) for name, one in network.named_modules() if isinstance(one, FactoredLinear))
 
 
 def replace_layer(network: nn.Module, name: str, layer: nn.Module) -> None:
-    """Put a layer in the place `name` (as in `named_modules`) of a network."""
+    """Replace the layer `name` (as in `named_modules`) of a network."""
     parent, _, own = name.rpartition(".")
     setattr(network.get_submodule(parent), own, layer)

@@ -21,10 +21,10 @@ EPS, MOMENTUM = 1e-8, 0.1  # of the statistics of Dice
 class Dice(nn.Module):
     """Activation that bends at the mean of the data: f(s) = p s + (1 - p) a s,  p = sigmoid((s - E[s]) / sqrt(Var[s] + eps)).
 
-    Mean and variance are the batch's in training and running averages afterwards; masked entries are in neither.
+    Mean and variance are the batch's in training and running averages afterwards, both without masked entries.
 
     Args:
-        width: channels, each with a slope `a` of its own, 0 at first.
+        width: channels, each with its own slope `a`, initially 0.
     Source:
         Zhou et al., Deep Interest Network, KDD 2018, eqs. 4-5.
     """
@@ -68,7 +68,7 @@ def build_activation(name: str, width: int) -> nn.Module:
 class MLP(nn.Module):
     """Layers of the widths `hidden_dims`, each Linear -> batch norm -> activation -> dropout; no layer: the identity.
 
-    out_dim: width of what comes out.
+    out_dim: width of the output.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Rows of an impression log as a training reads them: encoded a part at a time, shuffled within a window, split into roles.
+"""Training rows of an impression log: encoded in chunks, shuffled within a window, split into roles.
 
-The order of an epoch hangs on its seed alone, so that a training which was killed finds the same batches again. Memory holds
-one window of raw rows and what it was encoded to; a log that fits into one window is encoded once and kept.
+The order of an epoch depends on its seed alone, so that a killed training finds the same batches again. Memory holds
+one window of raw rows and its encoding; a log that fits into one window is encoded once and cached.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from adcreative.catalog.formats.logs import iter_log, part_rows_of
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, join_rows
 
-WINDOW_ROWS, WINDOW_VALUES, MIN_WINDOW_ROWS = 524_288, 2**25, 4096  # a window has fewer rows where each holds long histories
+WINDOW_ROWS, WINDOW_VALUES, MIN_WINDOW_ROWS = 524_288, 2**25, 4096  # windows of long histories have fewer rows
 ROLES = ("train", "valid", "test")
-VALID_SHARE, LEAST_SHARE, MOST_SHARE = 0.1, 0.03, 0.3  # of rows that stop the training early; limits where a moment cuts them
+VALID_SHARE, LEAST_SHARE, MOST_SHARE = 0.1, 0.03, 0.3  # share of rows for early stopping; limits for a cut in time
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The moment from which on the rows of a log stop a training early; said: as the log writes it."""
+    """The time from which on the rows of a log are used for early stopping; said: as written in the log."""
 
     moment: float
     said: str
@@ -33,10 +33,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class LogFile:
-    """A log, and which of its rows play a role.
+    """A log, and the role of the rows to read.
 
-    role: "train", "valid" or "test" of the split column; without one, "valid" is what lies after the cut, or where there is
-    none a tenth of the users (of the rows where no user is named, or users are learnt by heart: those who are new would stop
+    role: "train", "valid" or "test" of the split column; without one, "valid" is the rows after the cut, or without a cut
+    a tenth of the users (of the rows where no user is given, or where user ids are learnt: new users would stop
     their training at once), "train" the rest, and "" all rows.
     """
 
@@ -47,7 +47,7 @@ class LogFile:
 
     @property
     def stops_by(self) -> str:
-        """Which rows stop the training early, in words."""
+        """The rows used for early stopping, in words."""
         if self.schema.split:
             return f'the rows that "{self.schema.split}" calls valid'
         if self.cut is not None:
@@ -56,11 +56,11 @@ class LogFile:
 
     @property
     def has_new_users(self) -> bool:
-        """Whether all rows of a user play one role."""
+        """Whether all rows of a user have one role."""
         return bool(self.schema.user) and self.schema.user not in self.schema.inputs
 
     def tables(self) -> Iterator[pd.DataFrame]:
-        """Yield the raw rows of the role, a part at a time. Raises CatalogError as `iter_log`."""
+        """Yield the raw rows of the role in chunks. Raises CatalogError as `iter_log`."""
         start = 0
         for table in iter_log(self.path, self.schema.columns, part_rows=part_rows_of(self.schema), is_text=self.schema.is_text):
             chosen = table if not self.role else table[self._is_mine(table, start)]
@@ -96,8 +96,8 @@ def read_moments(times: pd.Series) -> np.ndarray:
 
 
 def find_cut(path: Path, schema: LogSchema) -> Cut | None:
-    """Return the moment after which nearest to VALID_SHARE of the rows lie; None where no time is named, or no moment parts off
-    LEAST_SHARE to MOST_SHARE of them.
+    """Return the time after which the share of rows is nearest to VALID_SHARE; None without a time column, or where no time
+    gives a share of LEAST_SHARE to MOST_SHARE.
 
     Raises:
         CatalogError: as `iter_log`.
@@ -124,7 +124,7 @@ class EncodedStream:
 
     Args:
         num_rows: of the role, as counted when the encoding was fitted. window_rows: rows that are shuffled together; None: as
-            many as memory holds.
+            many as memory allows.
     """
 
     def __init__(self, file: LogFile, encoding: LogEncoding, num_rows: int, *, window_rows: int | None = None) -> None:
@@ -136,7 +136,7 @@ class EncodedStream:
     def iter_batches(self, batch_size: int, *, rng: np.random.Generator | None = None) -> Iterator[LogRows]:
         """Yield batches of batch_size rows, the last one shorter; rng shuffles within windows.
 
-        Rows are taken a batch at a time, and a window is let go before the next is read: memory holds no shuffled copy.
+        Rows are taken a batch at a time, and a window is freed before the next is read: memory holds no shuffled copy.
         """
         waiting: list[LogRows] = []  # the rest of a window, fewer rows than a batch
         for window in self._windows():

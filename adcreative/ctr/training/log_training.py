@@ -1,7 +1,7 @@
-"""One network on the rows of an impression log: encoding, training, figures. Used by the verb `train` and by the benchmark.
+"""Train one network on the rows of an impression log: encoding, training, figures. Used by the verb `train` and the benchmark.
 
-A `LogFile` for each role ("train", "valid", perhaps "test") says which rows play it: parts of one log, or files of their own.
-Knows no command and writes no model; the caller saves what comes back.
+A `LogFile` for each role ("train", "valid", perhaps "test") selects its rows: parts of one log, or separate files.
+Knows no command and writes no model; the caller saves the result.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from adcreative.progress import Progress, ShouldStop, never, silent
 
 EMBEDDING_DIM = 10
 BYTES_A_WEIGHT = 16  # float32 with its gradient and Adam's two moments
-COUNTED_ROWS = 65_536  # a time, where ids are counted
-OF_LOGS = {  # where these differ from the defaults of TrainConfig, which are those of QIN on MicroLens
+COUNTED_ROWS = 65_536  # rows per chunk when ids are counted
+OF_LOGS = {  # differences to the defaults of TrainConfig, which are those of QIN on MicroLens
     "learning_rate": 1e-3, "batch_size": 4096, "embedding_regularizer": 1e-5, "factor": 0.1, "patience": 2, "max_epochs": 100,
 }  # fmt: skip
-# Below so many training rows; on the Frappe part FinalMLP then has a test AUC of 0.945 in place of 0.928. Of more rows many
-# speak for an id, and a step costs as much as all tables have numbers.
+# Training rows below which OF_SMALL_LOGS applies; on the Frappe part FinalMLP then has a test AUC of 0.945 in place of 0.928.
+# In larger logs an id has many rows, and a step costs as much as all tables have numbers.
 LARGE_LOG = 1_000_000
 OF_SMALL_LOGS: Mapping[str, Any] = {"batch_size": 512, "embedding_regularizer": 0.01}
 
@@ -58,7 +58,7 @@ class InputsConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a person chooses about one training. network: of the registry entry's config class."""
+    """All user settings of one training. network: of the registry entry's config class."""
 
     name: str
     network: Any
@@ -74,7 +74,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncodedLog:
-    """A log with what was fitted to its training rows, as `streamed.Source`: rows of small logs are encoded once and kept.
+    """A log with its fitted encoding, as `streamed.Source`: rows of small logs are encoded once and cached.
 
     num_rows: by role. click_rate: of the training rows.
     """
@@ -105,7 +105,7 @@ class EncodedLog:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
-    """What one training gave: the model without figures, those of its best epoch, and rows learnt from a second of CPU time."""
+    """Result of one training: the model without figures, figures of its best epoch, and training rows per CPU second."""
 
     model: LogModel
     history: list[dict[str, float]]
@@ -114,14 +114,14 @@ class Trained:
 
 
 def split_by_column(log: Path, schema: LogSchema) -> dict[str, LogFile]:
-    """Return the roles of one log: those of its split column, else its last tenth in time, a tenth of the users or of the rows
+    """Return the roles of one log: by its split column, else its last tenth in time, a tenth of the users or of the rows
     for early stopping."""
     roles, cut = ("train", "valid", "test") if schema.split else ("train", "valid"), find_cut(log, schema)
     return {role: LogFile(log, schema, role, cut) for role in roles}
 
 
 def check_fits(schema: LogSchema, name: str, where: str) -> None:
-    """Refuse a schema that lacks what a network reads.
+    """Refuse a schema that lacks inputs of a network.
 
     Raises:
         ConfigError: no conversion, or no history.
@@ -139,7 +139,7 @@ def encode_log(
     """Fit vocabularies and scales to the training rows, and count the rows of each role. The test rows are only counted.
 
     Raises:
-        TrainingError: as `log_encoding.fit_encoding`, a column tells clicks by itself, or a role has no row.
+        TrainingError: as `log_encoding.fit_encoding`, a column encodes the click, or a role has no row.
     """
     num_rows, num_clicks = {"train": 0}, 0.0
 
@@ -174,10 +174,10 @@ def train_network(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> Trained | None:
-    """Train one network and return it with the weights of its best epoch; None when it was stopped.
+    """Train one network and return it with the weights of its best epoch; None when stopped.
 
-    OptInter without given choices first searches, in one pass, and is then trained with what it chose. A training that was
-    stopped or killed goes on from what lies in `run_dir`.
+    OptInter without given choices first searches, in one pass, and is then trained with the result. A stopped or
+    killed training continues from `run_dir`.
 
     Raises:
         ConfigError: run_dir holds a training with other settings. TrainingError: the loss is not finite.
@@ -202,7 +202,7 @@ def _fit(
     network = LogNetwork(settings.name, log.encoding.spec, settings.network, dim=dim, generator=generator)
     if settings.training.starts_at_base_rate:
         own: Network = network.network
-        own.start_at(math.log(log.click_rate / (1 - log.click_rate)))  # there are rows of both classes
+        own.start_at(math.log(log.click_rate / (1 - log.click_rate)))  # both classes occur
     notes = {
         "network": asdict(settings.network), "inputs": asdict(settings.inputs), "encoding": digest_schema(log.encoding)
     }  # fmt: skip
@@ -229,16 +229,16 @@ def _fit(
 
 @torch.no_grad()
 def _calibrate(network: LogNetwork, log: EncodedLog) -> None:
-    """Bring conversion rates to the level of the clicked validation rows."""
+    """Calibrate conversion rates on the clicked validation rows."""
     parts = [(network(build_batch(rows)), torch.from_numpy(rows.labels)) for rows in log.valid.iter_batches(COUNTED_ROWS)]
     network.network.calibrate(torch.cat([logits for logits, _ in parts]), torch.cat([labels for _, labels in parts]))
 
 
 def _check_memory(encoding: LogEncoding, dim: int) -> None:
-    """Refuse tables that this machine's memory cannot hold with their gradients and Adam's two moments.
+    """Refuse tables that do not fit into memory with their gradients and Adam's two moments.
 
     Raises:
-        ConfigError: the largest field is named.
+        ConfigError: names the largest field.
     """
     sizes = {**encoding.spec.categorical, **encoding.spec.multi_valued}
     needed = BYTES_A_WEIGHT * dim * sum(sizes.values())
@@ -252,10 +252,10 @@ def _check_memory(encoding: LogEncoding, dim: int) -> None:
 
 
 def _check_layers(config: Any, name: str) -> None:
-    """Refuse hidden layers that this machine's memory cannot hold with their gradients and Adam's two moments.
+    """Refuse hidden layers that do not fit into memory with their gradients and Adam's two moments.
 
     Raises:
-        ConfigError: the network and its widths are named.
+        ConfigError: names the network and its widths.
     """
     for field, dims in vars(config).items():
         if "_dims" in field and isinstance(dims, tuple):
@@ -273,7 +273,7 @@ def _machine_bytes(otherwise: int) -> int:
 
 
 def measure_model(model: LogModel, file: LogFile) -> dict[str, Any]:
-    """Return the figures of a role's rows; empty when it has none, or one class only.
+    """Return the figures of a role's rows; empty without rows, or with one class only.
 
     With conversions there is "cvr", the figures of clicked rows, and "ctcvr", those of all rows; left out with one class only.
     """

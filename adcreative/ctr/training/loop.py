@@ -1,4 +1,4 @@
-"""Fit one network to counted results: seeded batches of whole groups, learning rates by what a weight reads.
+"""Fit one network to counted results: seeded batches of whole groups, learning rates by the inputs of a weight.
 
 Knows logits and counts; nothing of files, calibration or features' meaning. Losses: `losses.py`; the loop: `trainer.py`.
 """
@@ -26,7 +26,7 @@ HANDFUL = 16
 
 @dataclass(frozen=True)
 class Callbacks:
-    """Who looks on: progress is told (epochs done, most epochs) after each epoch, should_stop is asked before each batch."""
+    """progress is called with (epochs done, most epochs) after each epoch, should_stop before each batch."""
 
     progress: Count = uncounted
     should_stop: ShouldStop = never
@@ -47,14 +47,14 @@ def train_model(
 ) -> RunState:
     """Fit `model` in place and leave it in eval mode with the weights of its best validation epoch.
 
-    The state that comes back holds the validation "loss" of each epoch; epoch 0 is the untrained network.
+    The returned state holds the validation "loss" of each epoch; epoch 0 is the untrained network.
 
     Args:
         batch: all rows, encoded. counts: their results.
         splits: row numbers for training and for early stopping.
         seed: of batches and masks; same seed, same weights.
     Raises:
-        TrainingError: `callbacks.should_stop` said so, or the loss is no longer finite.
+        TrainingError: `callbacks.should_stop` returned True, or the loss is no longer finite.
     """
     training = _CreativeTraining(model, batch, counts, splits, config=config, seed=seed, callbacks=callbacks)
     if not training.run(should_stop=callbacks.should_stop):
@@ -64,7 +64,7 @@ def train_model(
 
 
 class _CreativeTraining(Trainer):
-    """A batch is the row numbers of whole groups; modalities are masked on the way."""
+    """A batch is the row numbers of whole groups; modalities are masked at random."""
 
     def __init__(
         self, model: nn.Module, batch: FeatureBatch, counts: Counts, splits: tuple[np.ndarray, np.ndarray], *,
@@ -105,7 +105,7 @@ class _CreativeTraining(Trainer):
 
 
 def _build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW in three groups by how fast a parameter may move an output.
+    """AdamW with three parameter groups by learning rate.
 
     Adam moves every weight by about the learning rate, so an input of 500 numbers would be learnt hundreds of times faster
     than one of a single number: weights on wide embeddings are slow, the small parts of the wide path fast.
@@ -128,7 +128,7 @@ def _build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Op
 
 
 def _draw_batches(train_idx: np.ndarray, counts: Counts, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield shuffled batches of whole tests, and of up to 16 rows of a brand at a time, so that each has rows to compare."""
+    """Yield shuffled batches of whole tests, and of up to 16 rows of a brand at a time, so that each can compare rows."""
     rows = rng.permutation(train_idx)
     group, is_test = counts.group[rows], counts.is_test[rows]
     order = np.argsort(group, kind="stable")  # random order within a group
@@ -150,7 +150,7 @@ def _draw_batches(train_idx: np.ndarray, counts: Counts, batch_size: int, rng: n
 
 
 def _drop_modalities(batch: FeatureBatch, config: TrainingConfig, rng: np.random.Generator) -> FeatureBatch:
-    """Mask modalities at random per row, never all that a row has; context fields drop one by one."""
+    """Mask modalities at random per row, never all modalities of a row; context fields are dropped one by one."""
     num_rows = len(batch)
     keep = np.ones((num_rows, len(FIELDS)), np.float32)
     for name in MODALITIES:

@@ -1,11 +1,11 @@
-"""Losses of click-rate networks on counted results: how likely the clicks are, and how likely their shares within a group.
+"""Losses of click-rate networks on counted results: likelihood of the clicks, and of their shares within a group.
 
     binomial           sum_i w_i [ y_i softplus(-logit_i) + (1 - y_i) softplus(logit_i) ],     y_i = clicks / impressions
     listwise softmax   sum_g w_g sum_i clicks_i [ -log softmax_i( log impressions_i + log p_i ) ],   g: a test, else a brand
 
-Rows without clicks stay: they are what a low rate looks like. Creatives vary beyond what binomial noise explains, so a count
+Rows without clicks are kept: they show low rates. Creatives vary beyond binomial noise, so a count
 stops gaining weight once its noise is below that variation (`group_variance`, `within_group_variance`): otherwise one row of
-a million impressions would be the whole loss.
+a million impressions would dominate the loss.
 Source:
     Cao et al., Learning to rank: from pairwise to listwise approach (ListNet), ICML 2007, for the softmax over a list. Differs:
     the list's target is its clicks, and a row's score is shifted by the log of its impressions.
@@ -25,7 +25,7 @@ from adcreative.features.outcomes import Counts
 def binomial_loss(logits: Tensor, counts: Counts, group_variance: float) -> tuple[Tensor, Tensor]:
     """Return (weighted negative log-likelihood, effective clicks).
 
-    The rows of a test or brand share its luck (audience, day, subject), so the cap applies to their impressions together:
+    The rows of a test or brand share a random effect (audience, day, subject), so the cap applies to their total impressions:
         weight_i = n_i / (1 + N_group * rate * (1 - rate) * group_variance),   rate: of the batch
     """
     impressions, clicks, group = _tensors(counts)
@@ -40,7 +40,7 @@ def binomial_loss(logits: Tensor, counts: Counts, group_variance: float) -> tupl
 def listwise_softmax_loss(logits: Tensor, counts: Counts, within_group_variance: float) -> tuple[Tensor, Tensor]:
     """Return (weighted multinomial negative log-likelihood, effective clicks) over groups with two rows or more.
 
-    The clicks of a group fall on its rows in proportion to impressions x rate. Both are 0 when every row is on its own.
+    The expected share of a row in its group's clicks is proportional to impressions x rate. Both are 0 without such groups.
     """
     impressions, clicks, group = _tensors(counts)
     num_arms = _group_sum(torch.ones_like(clicks), group)
@@ -56,8 +56,8 @@ def listwise_softmax_loss(logits: Tensor, counts: Counts, within_group_variance:
 def total_loss(logits: Tensor, counts: Counts, config: TrainingConfig) -> Tensor:
     """Return (binomial + within_group_weight * listwise softmax) / effective clicks of both.
 
-    One divisor for both keeps their balance that of their information: a group says much about the order of its rows and,
-    sharing one luck, little about their level.
+    One divisor for both keeps their balance by information: a group has much information on the order of its rows and,
+    with one shared random effect, little on their level.
     """
     loss, effective_clicks = binomial_loss(logits, counts, config.group_variance)
     if config.within_group_weight > 0:

@@ -1,7 +1,7 @@
-"""Training on rows that are streamed: resumable, in mixed precision, by several processes.
+"""Training on streamed rows: resumable, in mixed precision, by several processes.
 
-State is kept in RUN_DIR/state.pt, replaced atomically after each epoch and every `save_every` steps; a training that is started
-again goes on from there and ends with the same weights. RUN_DIR then holds the weights of the best epoch as an artefact.
+State is saved in RUN_DIR/state.pt, replaced atomically after each epoch and every `save_every` steps; a restarted training
+continues from there and ends with the same weights. RUN_DIR then holds the weights of the best epoch as an artefact.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Log = Callable[[str], None]
 
 
 class Source(Protocol):
-    """Where a training reads from, and how rows become what its network takes.
+    """Data source of a training, which converts rows to the inputs of its network.
 
-    train, valid: streams of `num_rows` rows with `iter_batches(batch_size, rng=...)`, in another order for each rng and in that
-    of the file when it is None. A batch has `labels`, `users`, a length, and `rows(idx)`.
+    train, valid: streams of `num_rows` rows with `iter_batches(batch_size, rng=...)`, in another order for each rng and in
+    file order when it is None. A batch has `labels`, `users`, a length, and `rows(idx)`.
     """
 
     @property
@@ -56,11 +56,10 @@ class TrainConfig:
 
     embedding_regularizer r adds r / 2 * (sum of squares of all embedding weights) to the loss of every step, whole tables.
     batch_aware_regularizer: DIN's, on the rows that a batch looks up only, for networks on logs (`LogNetwork`).
-    starts_at_base_rate: networks on logs start at the click rate of the training rows; else at one half, as FuxiCTR's do.
-    After an epoch whose validation AUC is not above the best by min_gain the rate is multiplied by factor (never below
-    min_learning_rate); after `patience` such epochs in a row training ends. The best epoch's weights are kept.
-    average_decay: of the moving average of the weights that is judged and kept in place of the last step's; 0: none.
-    Source:
+    starts_at_base_rate: networks on logs start at the click rate of the training rows; else at one half, as FuxiCTR's do. After
+    an epoch whose validation AUC is not above the best by min_gain the rate is multiplied by factor (never below
+    min_learning_rate); after `patience` such epochs in a row training ends. The best epoch's weights are kept. average_decay:
+    of the moving average of the weights, which is evaluated and kept in place of the last step's; 0: none. Source:
         QIN 2025, model_config.yaml and run log; FuxiCTR for the meaning of the regulariser.
     """
 
@@ -97,7 +96,7 @@ class TrainConfig:
 class RunConfig:
     """save_every: steps between saves within an epoch; 0 saves after epochs only. device: "cpu" or "cuda".
 
-    precision: "no" or "bf16", as accelerate names them; what `accelerate launch` was told, else "no", when None.
+    precision: "no" or "bf16", as in accelerate; None: the setting of `accelerate launch`, else "no".
     """
 
     seed: int = SEED
@@ -108,9 +107,9 @@ class RunConfig:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """What is trained. generator: the one that the network was built with, whose state is saved and restored.
+    """The object of a training. generator: the one the network was built with, whose state is saved and restored.
 
-    settings: of network and inputs, kept with the state so that another training is not mixed in. kind: of the artefact.
+    settings: of network and inputs, saved with the state so that another training is not continued. kind: of the artefact.
     """
 
     name: str
@@ -124,14 +123,14 @@ class Job:
 class StreamedTraining(Trainer):
     """One network's training, resumable at any saved step, by any number of processes.
 
-    result = StreamedTraining(job, source, Path("runs/qin")).fit()          # goes on from state.pt when there is one
+        result = StreamedTraining(job, source, Path("runs/qin")).fit()          # continues from state.pt when there is one
 
     Processes read the same batches and take a share each; batch norm, dropout masks and gradients are those of the whole
     batch, so the number of processes changes the weights by rounding only, and may change between a kill and the resumption.
     The loss is the network's own.
 
     Args:
-        run_dir: where state.pt and the finished weights go.
+        run_dir: folder of state.pt and the finished weights.
     Raises:
         ConfigError: run_dir holds a training with other settings.
     """
@@ -146,7 +145,7 @@ class StreamedTraining(Trainer):
         self.device = self.accelerator.device
         self.log = log if self.accelerator.is_main_process else _say_nothing
         self.training, self.generator = job.training, job.generator
-        self.model = self.accelerator.prepare(job.network)  # moves the network, spreads it, casts within its forward
+        self.model = self.accelerator.prepare(job.network)  # moves and distributes the network, casts in forward
         trained = [parameter for parameter in job.network.parameters() if parameter.requires_grad]
         super().__init__(
             job.network, torch.optim.Adam(trained, lr=job.training.learning_rate, fused=True), patience=job.training.patience,
@@ -161,7 +160,7 @@ class StreamedTraining(Trainer):
             "num_valid": source.valid.num_rows,
         }  # fmt: skip
         num_processes, precision = self.accelerator.num_processes, self.accelerator.mixed_precision
-        self.min_rows = max(2, num_processes)  # batch norm needs two, each process one
+        self.min_rows = max(2, num_processes)  # batch norm needs two rows, each process one
         self.log(f"{job.name}: {num_processes} processes, {self.device}, precision {precision}")
         self._progress: Count = uncounted
         self._resume()
@@ -169,11 +168,12 @@ class StreamedTraining(Trainer):
     def fit(
         self, *, max_steps: int | None = None, progress: Count = uncounted, should_stop: ShouldStop = never
     ) -> dict[str, Any] | None:
-        """Train to the end, save the best weights, and return the line of the table; None when it was stopped before.
+        """Train to the end, save the best weights, and return the row of the results table; None when stopped before.
 
         Args:
             max_steps: stop, with the state saved, after that many steps of this call.
-            progress: told (steps done, most steps). should_stop: asked before each step; True saves the state and stops.
+            progress: called with (steps done, most steps). should_stop: polled before each step; True saves the state and
+                stops.
         Raises:
             TrainingError: the loss is not finite, or validation has one class only.
         """
@@ -192,7 +192,7 @@ class StreamedTraining(Trainer):
         return result
 
     def predict(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return labels, probabilities and users [N] of the validation rows; processes take the batches by turns."""
+        """Return labels, probabilities and users [N] of the validation rows; processes take batches in turns."""
         self.network.eval()
         parts: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = []
         with torch.no_grad():
@@ -237,13 +237,13 @@ class StreamedTraining(Trainer):
 
     def measure(self) -> dict[str, float]:
         labels, probabilities, _ = self.predict()
-        if not np.isfinite(probabilities).all():  # the last step's weights, whose loss nobody has seen
+        if not np.isfinite(probabilities).all():  # the loss of the last step's weights is not known
             raise self.broken("prediction")
         auc = area_under_curve(labels, probabilities)
         return {"score": auc, "auc": auc, "log_loss": log_loss(labels, probabilities)}
 
     def after_epoch(self, *, is_best: bool) -> None:
-        """Lower the rate where nothing was won."""
+        """Lower the learning rate after an epoch without a gain."""
         state, training = self.state, self.training
         if not is_best:
             state.learning_rate = max(state.learning_rate * training.factor, training.min_learning_rate)
@@ -267,7 +267,7 @@ class StreamedTraining(Trainer):
             return
         found = torch.load(path, map_location=self.device, weights_only=True)
         is_ours = found["settings"] == json.dumps(self.settings, sort_keys=True)
-        if not is_ours or found["run"].keys() != asdict(self.state).keys():  # an earlier version noted other things
+        if not is_ours or found["run"].keys() != asdict(self.state).keys():  # saved by an earlier version
             raise ConfigError(f"{path} belongs to a training with other settings or data; choose another --out or remove it")
         self.unpack(found)
         self.generator.set_state(found["generator"].cpu())
@@ -275,12 +275,12 @@ class StreamedTraining(Trainer):
 
 
 def _of_clicks(values: Any) -> Any:
-    """Return the column of clicks, where there is one of conversions beside it."""
+    """Return the column of clicks, where there is also one of conversions."""
     return values if values.ndim == 1 else values[:, 0]
 
 
 def add_penalty_gradient(network: Any, regularizer: float) -> None:
-    """Add to the gradients that of regularizer / 2 * sum of squares over all embedding weights, whole tables.
+    """Add the gradient of regularizer / 2 * sum of squares over all embedding weights, whole tables.
 
     FuxiCTR adds the term to the loss; its gradient is the weights, which costs one pass over the tables.
     """
@@ -290,10 +290,10 @@ def add_penalty_gradient(network: Any, regularizer: float) -> None:
 
 
 def _say_nothing(line: str) -> None:
-    """The log of every process but the first."""
+    """Empty log function of every process but the first."""
 
 
 def save_state(path: Path, payload: Mapping[str, Any]) -> None:
-    """Write tensors and plain values to `path`; a killed writer leaves the old file."""
+    """Write tensors and plain values to `path`; if the process is killed, the old file remains."""
     with open_atomically(path) as file:
         torch.save(dict(payload), file)

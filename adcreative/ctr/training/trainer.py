@@ -1,6 +1,6 @@
-"""The one training loop: epochs of steps on batches, early stopping, and the weights of the best epoch.
+"""The training loop: epochs of steps on batches, early stopping, and the weights of the best epoch.
 
-What is trained, on what and towards what, a subclass says: creatives (`loop`), streamed rows that can be resumed by several
+Subclasses define data and loss: creatives (`loop`), streamed rows that can be resumed by several
 processes (`streamed`), compressed networks (`compression.tuning`, `compression.distillation`).
 """
 
@@ -21,9 +21,9 @@ from adcreative.progress import ShouldStop, never
 
 @dataclass
 class RunState:
-    """Where a training is: everything that its further course depends on, beside weights and optimiser.
+    """The state of a training, besides weights and optimiser.
 
-    step: in the epoch that is not finished. best: the highest figure, that of best_epoch. train_s: CPU seconds spent on steps,
+    step: in the unfinished epoch. best: the highest figure, that of best_epoch. train_s: CPU seconds spent on steps,
     reading included. history: figures of each epoch. num_averaged: steps in the moving average.
     """
 
@@ -40,12 +40,12 @@ class RunState:
 
 
 class Trainer:
-    """Trains a network in place. `patience`: epochs in a row without a gain above min_gain that end it; 0: it runs to the end.
+    """Trains a network in place. `patience`: epochs in a row without a gain above min_gain that end it; 0: no early stopping.
 
-    average_decay d: an epoch is judged, and kept, by the moving average of the weights: after step t a <- d_t a + (1 - d_t) w
-    with d_t = min(d, (1 + t) / (10 + t)), so that the first weights are soon forgotten. 0: by the last step's weights.
-    min_rows: of a batch that is learnt from. counts_start: the untrained network counts as an epoch, so that training never
-    makes it worse on the rows that it is judged by.
+    average_decay d: an epoch is evaluated, and kept, by the moving average of the weights: after step t a <- d_t a + (1 - d_t)
+    w with d_t = min(d, (1 + t) / (10 + t)), so that the first weights are soon forgotten. 0: by the last step's weights.
+    min_rows: least rows of a training batch. counts_start: the untrained network counts as an epoch, so that training never
+    makes it worse on the validation rows.
     """
 
     min_rows, min_gain, counts_start = 1, 0.0, True
@@ -62,7 +62,7 @@ class Trainer:
         self.best_weights: dict[str, Tensor] = {}
 
     def batches(self, epoch: int) -> Iterator[Any]:
-        """Yield the batches of an epoch, in an order of its own."""
+        """Yield the batches of an epoch, in the epoch's own order."""
         raise NotImplementedError
 
     def loss(self, rows: Any) -> Tensor:
@@ -70,32 +70,32 @@ class Trainer:
         raise NotImplementedError
 
     def measure(self) -> dict[str, float]:
-        """Return figures of the rows that decide; "score" is the one to raise."""
+        """Return figures of the validation rows; "score" is maximised."""
         raise NotImplementedError
 
     def after_gradient(self, rows: Any) -> None:
         """Add to the gradients of a batch."""
 
     def after_step(self) -> None:
-        """Tell of a step, or correct the weights after it."""
+        """Report a step, or correct the weights after it."""
 
     def after_epoch(self, *, is_best: bool) -> None:
-        """Move learning rates, and tell of an epoch."""
+        """Adjust learning rates, and report an epoch."""
 
     def save(self) -> None:
-        """Keep the state, where it can be resumed."""
+        """Save the state, where the training is resumable."""
 
     def broken(self, what: str) -> TrainingError:
-        """Return the sentence for a loss or prediction that is not finite."""
+        """Return the error for a loss or prediction that is not finite."""
         return TrainingError(f"the {what} is not finite; lower the learning rate")
 
     @property
     def is_finished(self) -> bool:
-        """True when the last epoch is done or too many in a row brought nothing."""
+        """True when the last epoch is done or too many in a row brought no gain."""
         return self.state.epoch >= self.max_epochs or 0 < self.patience <= self.state.num_bad_epochs
 
     def run(self, *, max_steps: int | None = None, should_stop: ShouldStop = never, keeps_best: bool = True) -> bool:
-        """Train to the end and take the best weights; False when it was stopped before, after max_steps or by should_stop.
+        """Train to the end and load the best weights; False when stopped before, after max_steps or by should_stop.
 
         keeps_best=False leaves the weights of the last epoch.
         """
@@ -167,20 +167,20 @@ class Trainer:
         self.save()
 
     def pack(self) -> dict[str, Any]:
-        """Return what the further course depends on, beside the order of batches and what the network draws."""
+        """Return the state of the training, besides the order of batches and the network's generator."""
         return {
             "run": asdict(self.state), "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "best": self.best_weights, "averaged": self.averaged,
         }  # fmt: skip
 
     def unpack(self, packed: Mapping[str, Any]) -> None:
-        """Go on where `pack` was called."""
+        """Restore the state of `pack`."""
         self.network.load_state_dict(packed["network"])
         self.optimizer.load_state_dict(packed["optimizer"])
         self.best_weights, self.averaged, self.state = packed["best"], packed["averaged"], RunState(**packed["run"])
 
     def _keep(self, figures: dict[str, float]) -> bool:
-        """Note the figures of an epoch, and keep its weights when it is the best so far."""
+        """Record the figures of an epoch, and keep its weights when it is the best so far."""
         score, state = figures["score"], self.state
         state.history.append({name: value for name, value in figures.items() if name != "score"})
         is_best = score > state.best + self.min_gain

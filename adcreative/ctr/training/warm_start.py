@@ -2,12 +2,12 @@
 
     y_i = logit_i + sum over fields f of present_f (o_f + w_f . x_f) + categories + group_g(i) + e_i
 
-y: observed log-odds; logit: what the network says now (of an untrained one the base rate and the appeal of the words, of one
-that training goes on from what was learnt elsewhere). Every unknown has a normal prior around 0, so what the rows do not say
-stays as it was: an embedding as a whole moves log-odds by EMBEDDING_STD, whatever its width (of a headline by HEADLINE_STD), a
-few named measures together by MEASURE_STD; a group (test or brand) has a luck of its
-own, so that only differences within groups teach what creatives are worth. e has the binomial variance and what creatives
-vary beyond their features. A few hundred rows teach thousands of weights safely in this way, and gradient steps refine it.
+y: observed log-odds; logit: the current output of the network (for an untrained one the base rate and the appeal of the words,
+for continued training the earlier model). Every unknown has a normal prior around 0, so that it is unchanged without
+evidence: an embedding as a whole moves log-odds by EMBEDDING_STD, for any width (of a headline by HEADLINE_STD), a
+few named measures together by MEASURE_STD; a group (test or brand) has its own random effect,
+so that only differences within groups determine the effects of creatives. e has the binomial variance and the variation of
+creatives beyond their features. A few hundred rows determine thousands of weights safely in this way; gradient steps refine it.
 
 With K the prior covariance of y - logit and V that of e,    weights = prior covariance X' (K + V)^-1 (y - logit - mean).
 Source: Henderson 1975 (best linear unbiased prediction), in its dual form.
@@ -27,18 +27,18 @@ from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, 
 from adcreative.features.outcomes import Counts
 
 EMBEDDING_STD = 0.04
-HEADLINE_STD = 0.12  # of text and wording: the words of a headline move rates more than a picture's embedding tells
+HEADLINE_STD = 0.12  # of text and wording: words of a headline change rates more than a picture's embedding
 HEADLINE_FIELDS = ("text", "wording")
 MEASURE_STD = 0.12
 CATEGORY_STD = 0.15
 PRESENCE_STD = 0.10
-APPEAL_STD = 0.25  # of the weight of the words' appeal, which is 1 where the words of an ad are worth what headlines are
+APPEAL_STD = 0.25  # of the weight of the words' appeal, which is 1 where the words of an ad have the effect of headlines
 MIN_APPEAL_WEIGHT = 0.05
 GROUP_VARIANCE = 0.2
 EXTRA_VARIANCE = 0.02
 MAX_ROWS = 6000
 APPEAL = "appeal"
-ALONE = "alone "  # before the name of a part that adds to another where an ad has no picture
+ALONE = "alone "  # prefix of an additional part for ads without a picture
 
 
 @torch.no_grad()
@@ -46,13 +46,13 @@ def fit_wide_path(
     model: Any, batch: FeatureBatch, counts: Counts, train_idx: np.ndarray, *, rng: np.random.Generator, scale: float = 1.0,
     is_bagged: bool = True, group_variance: float = GROUP_VARIANCE,
 ) -> None:  # fmt: skip
-    """Move the wide path of `model` (a network with `wide`, in eval mode) by what the training rows say.
+    """Fit the wide path of `model` (a network with `wide`, in eval mode) to the training rows.
 
     Args:
         train_idx: rows to learn from; groups of them are drawn with replacement (bagging), so that the members of an ensemble
-            differ by as much as the data leave open. At most MAX_ROWS rows are used.
-        is_bagged: False uses each row once, for a network that stands alone. group_variance: of the luck that a group shares.
-        scale: of all prior deviations; below 1 where the network already knows something.
+            differ by the uncertainty of the data. At most MAX_ROWS rows are used.
+        is_bagged: False uses each row once, for a single network. group_variance: of the groups' random effects.
+        scale: of all prior deviations; below 1 for a network with prior training.
     """
     rows, group = _draw_groups(train_idx, counts.group, rng) if is_bagged else (train_idx, counts.group[train_idx])
     part = batch.index_select(torch.from_numpy(rows))
@@ -77,7 +77,7 @@ def fit_wide_path(
 
 
 def _draw_groups(train_idx: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows of groups drawn with replacement, and the number of the draw each belongs to."""
+    """Return rows of groups drawn with replacement, and the number of each row's draw."""
     names = np.unique(group[train_idx])
     members = {name: train_idx[group[train_idx] == name] for name in names}
     rows, draws, total = [], [], 0
@@ -91,7 +91,7 @@ def _draw_groups(train_idx: np.ndarray, group: np.ndarray, rng: np.random.Genera
 
 
 def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np.ndarray, float]]:
-    """Return name -> (inputs [N, K], prior variance of their weights) of every part of the wide path that has weights."""
+    """Return name -> (inputs [N, K], prior variance of their weights) of every weighted part of the wide path."""
     present = batch.present.double().numpy()
     designs: dict[str, tuple[np.ndarray, float]] = {"presence": (present, (PRESENCE_STD * scale) ** 2)}
     for number, name in enumerate(DENSE_FIELDS):
@@ -107,7 +107,7 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
         one_hot = np.eye(wide.tables[name].num_embeddings)[batch.categories[:, k].numpy()]
         designs[name] = (one_hot * present[:, [FIELDS.index(name)]], (CATEGORY_STD * scale) ** 2)
     is_alone = has_no_picture(batch).double().numpy()[:, None]
-    for name in wide.alone:  # words without a picture start at their appeal alone: headline tests are few for more
+    for name in wide.alone:  # words without a picture start at their appeal alone: too few headline tests for more
         values, variance = designs[name]
         designs[name] = (values * (1 - is_alone), variance)
     if wide.has_appeal and is_alone.any():
