@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from adcreative.catalog.platforms.columns import fold_column
 from adcreative.catalog.platforms.layout import IDENTITY_FIELDS
 from adcreative.catalog.platforms.matching import count_known, find_fields, find_platform
 from adcreative.config import read_packaged_yaml
@@ -42,9 +43,9 @@ def describe_missing(header: Sequence[str], table_name: str) -> str:
     names = _names()["reports" if num_figures else "lists"]
     level = next((name for name in names if name in found), "")
     if level and (num_figures != 1 or 2 * len(found) >= len(header)):
-        return (
-            f'{table_name} is {names[level]} (column "{found[level]}"): it lists no ads; export {platform.ad_report} instead.'
-        )
+        is_campaign = fold_column(found[level]).startswith(("campaign", "campagn"))  # LinkedIn's name of its ad sets
+        what = names["campaign" if level == "ad_set" and is_campaign else level]
+        return f'{table_name} is {what} (column "{found[level]}"): it lists no ads; export {platform.ad_report} instead.'
     if num_figures > 1:
         return f"{table_name} has figures, but no column that names an ad or holds its words; export {platform.ad_report}."
     return ""

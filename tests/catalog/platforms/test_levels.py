@@ -57,6 +57,7 @@ def test_breakdowns_beside_an_ad_become_context(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("Age Range,Impressions,Percent of known total\n18-24,10,1\n", r'is a report by age \(column "Age Range"\)'),
+        ("Campaign Name,Campaign Group Name,Campaign Status,Cost,Clicks,CTR\nA,B,Enabled,5,90,3%\n", r"is a campaign report"),
         ("Row Type,Action,Campaign,Ad group,Keyword,Type\nKeyword,Add,A,B,shoes,Exact\n", r"is a list of keywords"),
         ("Ad status,Campaign,Ad group,Ad type,Ad ID\nEnabled,A,B,Image ad,12\n", r'lists ads \(column "Ad ID"\) without'),
     ],
