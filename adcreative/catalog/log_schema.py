@@ -41,8 +41,7 @@ class LogSchema:
     `separator` between values. vectors: lists of numbers, equally long in every row. sequences: history column -> the
     categorical column whose values it lists, oldest first. domain, user, time: one column each. split: column with "train",
     "valid" or "test". min_count: a value rarer in the training rows is "unknown". max_vocabulary: a field with more values is
-    hashed into that many rows.
-    max_history: number of latest history items to read.
+    hashed into that many rows. max_history: number of latest history items to read.
     """
 
     label: str = ""

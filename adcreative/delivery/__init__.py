@@ -1,12 +1,12 @@
 """After the edit: plan the test, export the variants, read the results, and learn from them.
 
-    variants      the arms of a run: one original and one edited ad per test, with names that can be joined back
+    variants      the arms of a run: one original and one edited ad per test, with names that identify the arms in results
     sequential    the anytime-valid comparison of two click rates
-    test_plan     impressions and days a predicted uplift needs before it can be seen
-    read_out      winner, loser or go on; safe to ask every day
-    placements    which formats of the platforms a picture fits; rules/ holds them as dated data
+    test_plan     impressions and days needed to detect a predicted uplift
+    read_out      winner, loser or go on; valid at every daily look
+    placements    the platform formats that a picture fits; rules/ holds dated data
     export        variants as Google Ads Editor CSV, Meta bulk sheet or AdCP manifests
-    recalibration predicted against real, in figures
+    recalibration comparison of predictions with results
     loop          platform results joined to variants in a DuckDB file, and the next training table
 
 and what comes after launch:

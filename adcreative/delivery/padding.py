@@ -1,4 +1,4 @@
-"""A finished picture in another shape: whole, on the ad's own ground colour. Nothing of it is cut, blurred or drawn out."""
+"""Pad a finished picture to another aspect ratio with the ad's own background colour. Nothing is cropped or blurred."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from adcreative.delivery.placements import read_placements
 from adcreative.errors import ConfigError
 
-RATIOS = {"1:1": 1.0, "4:5": 0.8, "9:16": 0.5625, "1.91:1": 1.91}  # shapes of feeds and stories, width over height
-RIM = 0.02  # of the shorter side: the rim whose most frequent colour is the ground's
+RATIOS = {"1:1": 1.0, "4:5": 0.8, "9:16": 0.5625, "1.91:1": 1.91}  # aspect ratios of feeds and stories, width over height
+RIM = 0.02  # of the shorter side: the border whose most frequent colour is the background
 STEP = 16  # levels of 0..255 that count as one colour
 
 
 @dataclass(frozen=True, kw_only=True)
 class Padded:
-    """A picture in a shape. origin: x, y of the old picture's upper left corner, px. added: share (0..1) that is new ground.
-    is_clear: what was to be kept clear lies out of what platforms cover."""
+    """A picture in a new aspect ratio. origin: x, y of the old picture's upper left corner, px. added: share (0..1) of new
+    background. is_clear: the boxes to keep clear are outside of the areas that platforms cover."""
 
     image_u8: np.ndarray = field(repr=False)
     origin: tuple[int, int]
@@ -27,10 +27,10 @@ class Padded:
 
 
 def parse_ratios(text: str) -> tuple[str, ...]:
-    """Return the shapes that a list such as "1:1,4:5" or "1:1 4:5" names, each once; "all" names every one.
+    """Return the aspect ratios in a list such as "1:1,4:5" or "1:1 4:5", without duplicates; "all" means every one.
 
     Raises:
-        ConfigError: one is not among RATIOS.
+        ConfigError: an unknown ratio, not in RATIOS.
     """
     names = tuple(dict.fromkeys(text.replace(",", " ").split()))
     if names == ("all",):
@@ -41,15 +41,15 @@ def parse_ratios(text: str) -> tuple[str, ...]:
 
 
 def has_shape(image_u8: np.ndarray, ratio: str) -> bool:
-    """Return whether a picture [H, W, 3] has a shape of RATIOS, as platforms count."""
+    """Return whether a picture [H, W, 3] has an aspect ratio of RATIOS, within the platforms' tolerance."""
     return abs(image_u8.shape[1] / image_u8.shape[0] / RATIOS[ratio] - 1.0) <= read_placements()[1]
 
 
 def pad(image_u8: np.ndarray, ratio: str, clear_xyxy_px: Sequence[Sequence[float]] = ()) -> Padded:
-    """Return a picture [H, W, 3] uint8 with ground added on two sides, as much as a shape of RATIOS asks; its pixels stay.
+    """Return a picture [H, W, 3] uint8 padded on two sides to an aspect ratio of RATIOS; its pixels are unchanged.
 
     Args:
-        clear_xyxy_px: words and faces, which are laid as far out of what platforms cover as the ground lets.
+        clear_xyxy_px: words and faces, moved out of the areas that platforms cover as far as the padding allows.
     """
     height, width = image_u8.shape[:2]
     new_width, new_height = max(width, round(height * RATIOS[ratio])), max(height, round(width / RATIOS[ratio]))
@@ -71,7 +71,7 @@ def pad(image_u8: np.ndarray, ratio: str, clear_xyxy_px: Sequence[Sequence[float
 
 
 def find_ground_colour(image_u8: np.ndarray, *, is_beside: bool) -> tuple[int, ...]:
-    """Return the most frequent colour of the rims that ground is added to: left and right ones, else upper and lower ones."""
+    """Return the most frequent colour of the padded borders: left and right, else upper and lower."""
     turned = image_u8.swapaxes(0, 1) if is_beside else image_u8
     depth = max(1, round(RIM * min(image_u8.shape[:2])))
     rim = np.concatenate([turned[:depth], turned[-depth:]]).reshape(-1, 3)
@@ -80,7 +80,7 @@ def find_ground_colour(image_u8: np.ndarray, *, is_beside: bool) -> tuple[int, .
 
 
 def _free_rows(ratio: str) -> tuple[float, float]:
-    """Return from where to where (shares of the height) no platform covers a shape with its own controls."""
+    """Return the start and end (shares of the height) of the area that no platform covers with controls."""
     covers = [rule.keep_free for rule in read_placements()[0] if abs(rule.width_per_height - RATIOS[ratio]) < 1e-9]
     top, bottom = (max((one.get(side, 0.0) for one in covers), default=0.0) for side in ("top", "bottom"))
     return top, 1.0 - bottom

@@ -1,7 +1,7 @@
-"""Where a picture can run: shape, size and weight against what platforms take. Yes or no, no model.
+"""Check where a picture can run: its shape, size and weight against the formats of platforms. Rules only, no model.
 
 The formats are dated data (rules/placements.yaml) with sources; platforms change them, and accept more than they recommend.
-Knows sizes in pixels and bytes, neither files nor pictures.
+Knows sizes in pixels and bytes, but no files or pictures.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ PLATFORM_ALIASES = {"facebook": "meta", "instagram": "meta", "youtube": "google"
 
 @dataclass(frozen=True, kw_only=True)
 class PlacementRule:
-    """One format of a platform. ratio, min_px and advised_px are (width, height); min_px is (0, 0) where none is stated.
+    """One format of a platform. ratio, min_px and advised_px are (width, height); min_px is (0, 0) if not stated.
 
-    placements: words of a `placement` that ask for this format and no other of the platform. keep_free: "top" and "bottom" to
-    the share of the height (0..1) that the platform's own controls cover. is_exact: advised_px is the only size that is taken.
-    ratio_to: the other end where every shape between two ratios is taken.
+    placements: values of `placement` that allow only this format of the platform. keep_free: "top" and "bottom" -> share of the
+    height (0..1) covered by the platform's own controls. is_exact: only the size advised_px is accepted. ratio_to: the other
+    end of a range of accepted ratios.
     """
 
     name: str
@@ -42,7 +42,7 @@ class PlacementRule:
         return self.ratio[0] / self.ratio[1]
 
     def takes_shape(self, size_px: tuple[int, int], tolerance: float) -> bool:
-        """Return whether a width and height are of this shape, or of this size where only one is taken."""
+        """Return whether a width and height match this ratio, or the exact size if only that size is accepted."""
         if self.is_exact:
             return size_px == self.advised_px
         ratio, last = size_px[0] / size_px[1], self.ratio_to or self.ratio
@@ -52,7 +52,7 @@ class PlacementRule:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureFit:
-    """What a picture can be used for: names of the formats that it fits, problems that keep it out, and things to know."""
+    """Uses of a picture: names of fitting formats, problems that exclude it, and notes."""
 
     fits: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class PictureFit:
 
 @lru_cache(maxsize=1)
 def read_placements() -> tuple[tuple[PlacementRule, ...], float]:
-    """Return the formats and the relative difference up to which a ratio counts as theirs."""
+    """Return the formats and the relative tolerance of aspect ratios."""
     pack = read_packaged_yaml(resources.files("adcreative.delivery.rules") / "placements.yaml")
     rules = tuple(
         PlacementRule(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})  # type: ignore[arg-type]
@@ -73,13 +73,13 @@ def read_placements() -> tuple[tuple[PlacementRule, ...], float]:
 def fit_picture(
     size_px: tuple[int, int], num_bytes: int | None = None, *, platform: str = "", placement: str = "", is_clear: bool = False
 ) -> PictureFit:
-    """Say which formats a picture fits, and what keeps it out.
+    """Return the formats that a picture fits, and the reasons against others.
 
     Args:
-        size_px: width and height, upright. num_bytes: of the file; None: not known, not asked.
-        platform, placement: as the ad's table names them; only formats of that platform are asked, and of that placement when
-            it is one that takes a single format. All of them when the platform is not among those known.
-        is_clear: words and faces are known to keep clear of what platforms cover, which need not be said then.
+        size_px: width and height, upright. num_bytes: size of the file; None: unknown, not checked.
+        platform, placement: as in the ad's table; only formats of that platform are checked, and of that placement if it allows
+            a single format. All formats for an unknown platform.
+        is_clear: words and faces are known to avoid the areas that platforms cover, so no note is needed.
     """
     rules, tolerance = read_placements()
     wanted = _select(rules, platform, placement)
@@ -101,20 +101,20 @@ def fit_picture(
             if rule.keep_free and not is_clear:
                 free = " and ".join(f"the {place} {share:.0%}" for place, share in rule.keep_free.items())
                 notes.append(f"{rule.name} cover {free} with their own controls: keep words and faces out of there")
-    if any(rule.is_exact and rule.name in fits for rule in near):  # a banner need not be what a feed takes, too
+    if any(rule.is_exact and rule.name in fits for rule in near):  # a banner need not fit a feed, too
         problems = []
     sizes = [f"{_size(size)} are advised for {' and '.join(names)}" for size, names in advised.items()]
     return PictureFit(fits=tuple(fits), problems=tuple(problems), notes=(*sizes, *notes))
 
 
 def placement_limit(size_px: tuple[int, int], *, platform: str = "") -> int:
-    """Return how many bytes a picture of this shape may have at most wherever it fits; 0 where it fits nowhere."""
+    """Return the largest number of bytes allowed in every format that this shape fits; 0 if it fits none."""
     rules, tolerance = read_placements()
     return min((rule.max_bytes for rule in _near(size_px, _select(rules, platform, ""), tolerance)), default=0)
 
 
 def _near(size_px: tuple[int, int], rules: Sequence[PlacementRule], tolerance: float) -> list[PlacementRule]:
-    """Return the formats of a shape; those that take many shapes only where their platform has none of this one."""
+    """Return the formats of a shape; formats with a range of ratios only if their platform has no exact one."""
     found = [rule for rule in rules if rule.takes_shape(size_px, tolerance)]
     named = {rule.platform for rule in found if rule.ratio_to is None}
     return [rule for rule in found if rule.ratio_to is None or rule.platform not in named]
@@ -128,7 +128,7 @@ def _select(rules: Sequence[PlacementRule], platform: str, placement: str) -> li
 
 
 def _describe_crop(size_px: tuple[int, int], rules: Sequence[PlacementRule]) -> str:
-    """Say that none of the formats has this shape, and how to cut the picture to the nearest one that takes what is left."""
+    """Return a sentence that no format has this shape, with the crop for the nearest format that accepts the result."""
     width, height = size_px
     shapes = [rule for rule in rules if not rule.is_exact and rule.ratio_to is None]
     shapes.sort(key=lambda rule: max(width / height / rule.width_per_height, rule.width_per_height * height / width))
@@ -143,7 +143,7 @@ def _describe_crop(size_px: tuple[int, int], rules: Sequence[PlacementRule]) -> 
 
 
 def _weights(num_bytes: int, max_bytes: int) -> str:
-    """Return the weight of a file and the most that is taken, in MB, or in kB where that is less than one."""
+    """Return the size of a file and the limit, in MB, or in kB for limits below one MB."""
     if max_bytes >= 2**20:
         return f"{num_bytes / 2**20:.1f} MB, at most {max_bytes / 2**20:.0f} MB"
     return f"{num_bytes / 2**10:.0f} kB, at most {max_bytes / 2**10:.0f} kB"

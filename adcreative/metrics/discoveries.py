@@ -18,7 +18,7 @@ def find_discoveries(effects: Sequence[tuple[float, float, float]], *, false_sha
 
     Args:
         effects: each with its 90 % interval: low, effect, high, around 0 under the null hypothesis (log-odds).
-            false_share: the false discovery rate (0..1).
+        false_share: the false discovery rate (0..1).
     """
     from scipy.stats import false_discovery_control, norm
 

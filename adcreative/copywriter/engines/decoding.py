@@ -111,7 +111,7 @@ class SharedPrompt:
         Args:
             starts: B token lists, appended to the shared prompt row by row.
             allowed: [V] bool, true for tokens that may be drawn; stop tokens are added once a row is long enough.
-                should_stop: called before every decoding step; when true, the rows end unfinished.
+            should_stop: called before every decoding step; when true, the rows end unfinished.
         Returns:
             B rows in the order of `starts`.
         """

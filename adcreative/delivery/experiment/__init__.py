@@ -1,1 +1,1 @@
-"""The test of an edit: plan, variants, export, sequential read-out, results joined back."""
+"""The test of an edit: plan, variants, export, sequential read-out, import of results."""

@@ -1,8 +1,8 @@
 """Write the variants of a run for a platform: Google Ads Editor CSV, Meta bulk sheet, AdCP creative manifests.
 
-Every ad is written paused and carries its variant id (ad name, label or creative_id), so that results can be joined back. Texts
-are never cut: an ad that breaks a platform's limit is left out and named with what to do. CSV cells are written so that no
-spreadsheet executes them (see `catalog.tables`); JSON holds the texts as they are.
+Every ad is written paused and carries its variant id (ad name, label or creative_id), by which results are joined. Texts are
+never cut: an ad that exceeds a platform's limit is left out and listed with a remedy. CSV cells are escaped so that no
+spreadsheet executes them (see `catalog.tables`); JSON holds the texts unchanged.
 
 Sources: Google Ads Editor help 57747 (columns) and Google Ads API, responsive search ads (limits: 3-15 headlines of 30, 2-4
 descriptions of 90, double-width letters count twice); Meta Marketing API, ad creative link data; AdCP 3.2 creative-manifest and
@@ -55,14 +55,14 @@ _WORD_EDITS = ("headline", "description")
 
 
 def limits_of(settings: ExportSettings, format: str) -> PictureLimits:
-    """Return what pictures of an export format may be."""
+    """Return the picture limits of an export format."""
     formats = tuple(name.upper() for name in settings.picture_formats)
     return PictureLimits(max_bytes=settings.max_bytes, formats=formats, platform="meta" if format == "meta-bulk" else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """The files that were written, and the ads that were left out."""
+    """The written files, and the ads left out."""
 
     path: Path
     done: int
@@ -73,10 +73,10 @@ class Export:
 def export_variants(
     variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings, leave: Leave = let_leave
 ) -> Export:
-    """Write variants in one of FORMATS to `out`, and what was left out to X.failures.csv beside it.
+    """Write variants in one of FORMATS to `out`, and the variants left out to X.failures.csv next to it.
 
     Args:
-        leave: told of each picture before it is written; it raises where the picture must not leave.
+        leave: called with each picture before it is written; raises if the picture must not be exported.
     Raises:
         ConfigError: unknown format. CatalogError: every variant was left out, or the file cannot be written.
     """
@@ -107,14 +107,14 @@ def check_format(format: str) -> None:
 
 
 def count_letters(text: str) -> int:
-    """Return the length as Google counts it: double-width letters are two."""
+    """Return the length as counted by Google: double-width letters count as two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in unicodedata.normalize("NFC", text))
 
 
 def _build_rsa(
     variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path, leave: Leave
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return one responsive search ad; the variant's own lines are pinned first, the others fill up."""
+    """Return one responsive search ad; the variant's own lines are pinned first, followed by the others."""
     creative = variant.creative
     test = [other for other in variants if other.test == variant.test]
     if len({(other.creative.headline, other.creative.description) for other in test}) == 1 and len(test) > 1:
@@ -159,7 +159,7 @@ def _fill(kind: str, own: str, others: Sequence[str], limit: int, wanted: tuple[
 def _build_meta(
     variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path, leave: Leave
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return one row of Meta's bulk sheet; its picture is copied beside the sheet under the ad's name."""
+    """Return one row of Meta's bulk sheet; its picture is copied next to the sheet under the ad's name."""
     creative = variant.creative
     body = creative.primary_text or creative.description
     for kind, text, limit in (("headline", creative.headline, _META_TITLE), ("primary text", body, _META_BODY)):
@@ -222,12 +222,12 @@ def _build_adcp(
 
 
 def list_pictures(variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings) -> list[Path]:
-    """Return the files that `export_variants` may write into the folder beside `out`: pictures and their sidecars."""
+    """Return the files that `export_variants` may write into the folder next to `out`: pictures and their sidecars."""
     return list_picture_files(variants, out, limits_of(settings, format)) if format in WITH_PICTURES else []
 
 
 def _note_escapes(row: Mapping[str, Any]) -> list[str]:
-    """Warn of cells that begin with an apostrophe (it stops spreadsheets from running them), since the platform shows it."""
+    """Warn about cells with an escaping apostrophe (against formulas in spreadsheets), since the platform shows it."""
     cells = [name for name, text in row.items() if isinstance(text, str) and escape_cell(text) != text]
     return (
         [f"{', '.join(cells)} starts like a formula and has an apostrophe in front; check it before uploading"] if cells else []

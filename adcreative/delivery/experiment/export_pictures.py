@@ -1,8 +1,8 @@
-"""The pictures beside an export: copies of the delivered files, or, where those are too heavy, the best file within the limit.
+"""Pictures of an export: copies of the delivered files, or the best file within the size limit if a file is too large.
 
-The limit is what was asked for, else what the placements of the platform take for a picture of that shape. A file that is light
-enough leaves unchanged. One that is not is written anew (`provenance.weight`): its mark, author and profile are kept, its
-sidecar says from which picture it was made and how like it is; a signature (C2PA) does not survive that, and is told.
+The limit is the requested limit, else the limit of the platform's placements for the picture's aspect ratio. A file within the
+limit is copied unchanged. A larger file is re-encoded (`provenance.weight`): mark, author and profile are kept, and the sidecar
+records the source picture and the similarity; a signature (C2PA) is lost, which is reported.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from adcreative.provenance.sidecar import copy_sidecar, read_sidecar, sidecar_pa
 from adcreative.provenance.weight import LOSSLESS, FittedPicture, fit_bytes
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "AVIF": ".avif"}
-SIGNED = b"jumbf"  # a C2PA manifest lies in such a box
+SIGNED = b"jumbf"  # a C2PA manifest is stored in such a box
 
-# told before a picture is written: its variant, what it is made from with its sha256, and the sha256 of what is written
+# called before a picture is written: its variant, its source with sha256, and the sha256 of the written bytes
 Leave = Callable[[Variant, Path, str, str], None]
 
 
 def let_leave(variant: Variant, source: Path, source_sha256: str, sha256: str) -> None:
-    """Let every picture leave, and note none."""
+    """Allow every picture, without recording it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureLimits:
-    """How heavy pictures may be (bytes; 0: what the platform takes) and in which formats they may be written anew."""
+    """Size limit of pictures (bytes; 0: the platform's limit) and the formats for re-encoding."""
 
     max_bytes: int = 0
     formats: tuple[str, ...] = ("PNG", "JPEG")
@@ -46,12 +46,12 @@ class PictureLimits:
 
 
 def picture_dir(out: Path) -> Path:
-    """Return the folder of the pictures beside an export."""
+    """Return the folder of an export's pictures, next to the export."""
     return out.with_name(f"{out.stem}-images")
 
 
 def list_picture_files(variants: Sequence[Variant], out: Path, limits: PictureLimits) -> list[Path]:
-    """Return the files that `copy_picture` may write: pictures under every suffix they may get, and their sidecars."""
+    """Return the files that `copy_picture` may write: pictures with every possible suffix, and their sidecars."""
     names = []
     for one in variants:
         if one.creative.image_path is not None:
@@ -62,14 +62,14 @@ def list_picture_files(variants: Sequence[Variant], out: Path, limits: PictureLi
 
 
 def copy_picture(variant: Variant, out: Path, limits: PictureLimits, leave: Leave = let_leave) -> tuple[str, list[str]]:
-    """Put a variant's picture into the folder beside the export.
+    """Copy a variant's picture into the folder next to the export.
 
     Args:
-        leave: told of the picture before it is written; it raises where the picture must not leave.
+        leave: called with the picture before it is written; raises if the picture must not be exported.
     Returns:
-        its name there, and what a person should know of it.
+        the picture's file name, and notes for the user.
     Raises:
-        CreativeError: it is missing in the run, or cannot be made light enough. CatalogError: it cannot be written.
+        CreativeError: the picture is missing in the run, or cannot be made small enough. CatalogError: it cannot be written.
     """
     source = variant.creative.image_path
     assert source is not None
@@ -86,7 +86,7 @@ def copy_picture(variant: Variant, out: Path, limits: PictureLimits, leave: Leav
             return target.name, []
         fitted = _fit(source, limit, limits.formats)
         target = target.with_name(f"{variant.name}{SUFFIXES[fitted.file_format]}")
-        leave(variant, source, hash_file(source), hashlib.sha256(fitted.content).hexdigest())  # as it was read last
+        leave(variant, source, hash_file(source), hashlib.sha256(fitted.content).hexdigest())  # hash of the version just read
         write_whole(target, fitted.content)
         _adapt_sidecar(source, target, fitted)
     except FileNotFoundError as error:
@@ -117,7 +117,7 @@ def _fit(source: Path, limit: int, formats: Sequence[str]) -> FittedPicture:
 
 
 def _adapt_sidecar(source: Path, target: Path, fitted: FittedPicture) -> None:
-    """Give a picture that was written anew the sidecar of what it was made from; an original has none to give."""
+    """Write the sidecar of a re-encoded picture, derived from its source's sidecar; originals have no sidecar."""
     if not sidecar_path(source).is_file():
         return
     content = read_sidecar(source)

@@ -1,4 +1,4 @@
-"""Rows of a platform's export joined to the arms of a plan: by the variant id in the ad's name, else by the exact name."""
+"""Join rows of a platform's export to the arms of a plan: by the variant id in the ad's name, else by the exact name."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from adcreative.errors import ConfigError
 
 
 def read_plan(path: Path) -> dict[str, Any]:
-    """Read a plan.json that `write_plan` wrote, or the one in a folder.
+    """Read a plan.json written by `write_plan`, given as a file or its folder.
 
     Raises:
-        ConfigError: there is none, or it is something else.
+        ConfigError: the file is missing or not a plan.
     """
     path = Path(path) / "plan.json" if Path(path).is_dir() else Path(path)
     try:
@@ -34,7 +34,7 @@ def read_plan(path: Path) -> dict[str, Any]:
 
 
 def _check_shape(plan: Any) -> None:
-    """Raise TypeError, ValueError or KeyError when a plan lacks what a read-out asks of it."""
+    """Raise TypeError, ValueError or KeyError when a plan lacks a value needed by the read-out."""
     _need(plan, tests=list, settings=dict)
     if not 0 < _need(plan["settings"], level=float)["level"] <= 0.5:
         raise ValueError("level")
@@ -48,7 +48,7 @@ def _check_shape(plan: Any) -> None:
 
 
 def _need(content: Any, **types: type) -> dict[str, Any]:
-    """Return a JSON object that has values of these types; a float may be a whole number, no truth value."""
+    """Return a JSON object after checking its value types; a float may be an integer, but not a boolean."""
     if not isinstance(content, dict):
         raise TypeError(f"{content!r:.40} is no object")
     for name, wanted in types.items():
@@ -60,7 +60,7 @@ def _need(content: Any, **types: type) -> dict[str, Any]:
 
 
 def join_to_plan(rows: Sequence[ResultRow], plan: Mapping[str, Any]) -> tuple[dict[str, list[ArmDay]], Counter[str]]:
-    """Return test -> counts by arm and day, and the names of rows that belong to no arm, with how many rows each."""
+    """Return test -> counts by arm and day, and the names of rows that match no arm, with the number of rows each."""
     by_id = {arm["variant_id"]: (test["test"], arm["arm"]) for test in plan["tests"] for arm in test["arms"]}
     by_name = {fold_column(arm["name"]): arm["variant_id"] for test in plan["tests"] for arm in test["arms"]}
     tests: dict[str, list[ArmDay]] = {}
@@ -77,7 +77,7 @@ def join_to_plan(rows: Sequence[ResultRow], plan: Mapping[str, Any]) -> tuple[di
 
 
 def count_row(row: ResultRow, arm: str) -> ArmDay:
-    """Return the counts of a row; spans of several days stay together and are compared with the same span of the control."""
+    """Return the counts of a row; rows of several days stay whole and are compared with the same days of the control."""
     day = row.date_start if row.date_start == row.date_end else f"{row.date_start}..{row.date_end}"
     return ArmDay(
         arm=arm, day=day, impressions=row.impressions, clicks=row.clicks, spend=row.spend, conversions=row.conversions,

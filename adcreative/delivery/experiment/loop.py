@@ -1,7 +1,7 @@
-"""The closed loop: results of variants are kept in one DuckDB file, compared with the predictions, and used for training.
+"""The closed loop: store results of variants in a DuckDB file, compare them with predictions, and train on them.
 
-Results are joined to variants by the id in their ad name, else by the exact name. Importing is idempotent: the same file
-changes nothing, and a later export of the same days replaces them instead of adding to them. Needs the extra `loop`.
+Results are joined to variants by the id in the ad name, else by the exact name. Importing is idempotent: importing the same
+file again changes nothing, and a later export of the same days replaces the earlier counts. Needs the extra `loop`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ALL_TIME = ("0000-00-00", "9999-99-99")
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """What one import did: rows taken, rows that belong to no known variant (and some of their names), rows refused."""
+    """Outcome of one import: matched rows, rows without a known variant (and some of their names), refused rows."""
 
     matched: int
     unmatched: int
@@ -52,10 +52,10 @@ class Import:
 
 @contextmanager
 def open_store(path: Path) -> Iterator[Any]:
-    """Open or make the DuckDB file; one transaction, all of it or nothing.
+    """Open or create the DuckDB file; the block is one atomic transaction.
 
     Raises:
-        ConfigError: duckdb is not installed. CatalogError: not a DuckDB file, or another program has it open.
+        ConfigError: duckdb is not installed. CatalogError: not a DuckDB file, or in use by another program.
     """
     try:
         import duckdb
@@ -83,11 +83,11 @@ def open_store(path: Path) -> Iterator[Any]:
 def import_results(
     store: Path, export: Path, variants: Sequence[Variant] = (), *, columns: Path | TableSettings | None = None
 ) -> Import:
-    """Take the results of one platform export into the store; `variants` of a run are remembered first.
+    """Import the results of one platform export into the store; `variants` of a run are stored first.
 
     Args:
-        store: the DuckDB file, made when missing.
-        export: a table that `read_results` reads.
+        store: the DuckDB file, created when missing.
+        export: a table readable by `read_results`.
         columns: mapping file for its columns, or its content.
     Raises:
         CatalogError: the export is unreadable, or no row belongs to a known variant.
@@ -140,7 +140,7 @@ def _remember(connection: Any, variants: Sequence[Variant]) -> None:
 
 
 def _match(connection: Any, rows: Sequence[ResultRow]) -> tuple[dict[str, list[ResultRow]], Counter[str]]:
-    """Return variant id -> its rows, and the names that belong to none."""
+    """Return variant id -> its rows, and the names that match no variant."""
     ids: set[str] = set()
     by_name: dict[str, set[str]] = {}
     for variant_id, arm, name, creative in connection.execute(
@@ -149,7 +149,7 @@ def _match(connection: Any, rows: Sequence[ResultRow]) -> tuple[dict[str, list[R
         ids.add(variant_id)
         by_name.setdefault(fold_column(name), set()).add(variant_id)
         ad_name = json.loads(creative)["ad_name"]
-        if arm == "control" and ad_name:  # the original may go on under its old name
+        if arm == "control" and ad_name:  # the original may keep running under its old name
             by_name.setdefault(fold_column(ad_name), set()).add(variant_id)
     matches: dict[str, list[ResultRow]] = {}
     unmatched: Counter[str] = Counter()
@@ -166,7 +166,7 @@ def _match(connection: Any, rows: Sequence[ResultRow]) -> tuple[dict[str, list[R
 
 
 def _replace(connection: Any, variant_id: str, rows: Sequence[ResultRow], sha256: str) -> bool:
-    """Write the rows of one variant in place of older ones of the same days; False when an older span sticks out."""
+    """Replace older rows of one variant on the same days; False if an older date range extends beyond the new one."""
     spans = [(row.date_start or _ALL_TIME[0], row.date_end or _ALL_TIME[1]) for row in rows]
     first, last = min(start for start, _ in spans), max(end for _, end in spans)
     older = connection.execute(
@@ -190,7 +190,7 @@ def _replace(connection: Any, variant_id: str, rows: Sequence[ResultRow], sha256
 
 
 def read_outcomes(store: Path) -> list[dict[str, Any]]:
-    """Return one row a variant with results: ids, predicted and real click rate, counts; ordered by test and arm."""
+    """Return one row per variant with results: ids, predicted and real click rate, counts; sorted by test and arm."""
     with open_store(store) as connection:
         cursor = connection.execute(
             "SELECT v.variant_id, v.run_hash, v.campaign, v.test, v.arm, v.name, v.ctr_predicted, v.image_path, v.creative,"
@@ -210,9 +210,9 @@ def read_outcomes(store: Path) -> list[dict[str, Any]]:
 
 
 def write_training_table(outcomes: Sequence[Mapping[str, Any]], out_dir: Path) -> int:
-    """Write a folder that `adcreative train` reads: metadata.parquet and the pictures; return the number of rows.
+    """Write a folder readable by `adcreative train`: metadata.parquet and the pictures; return the number of rows.
 
-    The arms of one test share a test_id, so that they are never split apart. A variant whose picture is gone is left out.
+    The arms of one test share a test_id, so that no split separates them. A variant with a missing picture is left out.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

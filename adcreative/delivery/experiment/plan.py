@@ -1,9 +1,9 @@
-"""The plan of a test: how many impressions and days a predicted uplift needs, and whether it is worth the wait.
+"""The plan of a test: impressions and days needed to detect a predicted uplift, and whether the test is worth the wait.
 
-Two sizes are given. `impressions_per_arm` is the textbook size for a test that is looked at once, at the end;
-`impressions_per_arm_peeking` is what the read-out that may be looked at every day needs (see `sequential`), and is the one to
-plan with; `impressions_per_arm_low` is what the same read-out needs when only the low end of the change's interval is true.
-With two or more variants against one control the level is divided among them, as the read-out does.
+Several sizes are given. `impressions_per_arm` is the textbook size for a single look at the end; `impressions_per_arm_peeking`
+is the size for the read-out with daily looks (see `sequential`), and should be used for planning; `impressions_per_arm_low` is
+the size for the same read-out if only the low end of the uplift's interval is true. With two or more variants against one
+control the error level is divided among the variants, as in the read-out.
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ PLAN_COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedArm:
-    """One variant against its control; sizes and days are None when no uplift is predicted. uplift_predicted is None for an
-    untested edit, whose sizes are those of the change worth finding.
+    """One variant against its control; sizes and days are None without a predicted uplift. uplift_predicted is None for an
+    untested edit, whose sizes are for the smallest change worth finding.
 
-    uplift_low, uplift_high: 90 % interval of the change (None: the run does not say); impressions_per_arm_low, days_low: what
-    the test needs when only the low end is true, None when that is no gain. shorter: what ends the test in `max_days`, where it
-    is longer.
+    uplift_low, uplift_high: 90 % interval of the uplift (None if not in the run); impressions_per_arm_low, days_low: size and
+    duration if only the low end is true, None if that is no gain. shorter: ways to finish a longer test within `max_days`.
     """
 
     test: str
@@ -65,7 +64,7 @@ class PlannedArm:
 class TestPlan:
     """The plan of all tests of a run in one campaign.
 
-    num_in_time: how many of the tests, the quickest first, end within `max_days` when only these run.
+    num_in_time: number of tests, shortest first, that finish within `max_days` if only these tests run.
     """
 
     __test__ = False  # pytest: not a test class
@@ -78,7 +77,7 @@ class TestPlan:
     num_in_time: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON types: what the read-out needs to join results back and to keep the plan's promises."""
+        """Return plain JSON types with everything the read-out needs."""
         return {
             "campaign": self.campaign, "run_hash": self.run_hash, "settings": asdict(self.settings),
             **_say(self.warnings), "num_in_time": self.num_in_time,
@@ -105,10 +104,10 @@ _ARM_NUMBERS = (
 
 
 def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
-    """Plan the tests of all variants against their controls, running at the same time on one campaign's traffic.
+    """Plan the tests of all variants against their controls, running in parallel on one campaign's traffic.
 
     Raises:
-        ConfigError: a test has no control or no variant, or there is none.
+        ConfigError: a test has no control or no variant, or there are no variants.
     """
     tests: dict[str, list[Variant]] = {}
     for variant in variants:
@@ -149,7 +148,7 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
 
 
 def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_per_arm: float, num_members: int) -> PlannedArm:
-    """Plan one comparison; daily_per_arm impressions reach each arm each day, num_members arms belong to the test."""
+    """Plan one comparison with daily_per_arm impressions per arm and day, in a test of num_members arms."""
     baseline = settings.baseline_ctr or control.ctr
     if baseline is None:
         raise ConfigError(
@@ -204,7 +203,7 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
 
 
 def write_plan(plan: TestPlan, out_dir: Path) -> Path:
-    """Write plan.json and plan.csv (one row an arm) into `out_dir`; return the path of plan.json."""
+    """Write plan.json and plan.csv (one row per arm) into `out_dir`; return the path of plan.json."""
     path = Path(out_dir) / "plan.json"
     write_atomically(path, (json.dumps(plan.as_dict(), indent=1, ensure_ascii=False) + "\n").encode())
     rows: dict[str, dict[str, Any]] = {}

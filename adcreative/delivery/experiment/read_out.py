@@ -1,13 +1,13 @@
-"""The read-out of a running test: winner, loser, or go on. Looking at it every day does not raise the error rate.
+"""The read-out of a running test: winner, loser, or go on. Daily looks do not raise the error rate.
 
-Each variant is compared with the control by `sequential.compare_rates`. With k variants each is held to level / k
-(Bonferroni), so that the answers and the intervals agree and the chance that any of them is ever wrong stays below `level`.
+Each variant is compared with the control by `sequential.compare_rates`. With k variants each comparison has level / k
+(Bonferroni), so that answers and intervals agree and the probability that any answer is ever wrong stays below `level`.
 
     ctr                   clicks       per impression        cpc: clicks per unit of spend, its inverse
     cost_per_conversion   conversions  per unit of spend     roas: revenue per unit of spend
 
-are all counts per exposure and compared alike. Revenue is no count: it is taken as orders of the arms' mean value, halved,
-since a sum of orders whose values vary as much as their mean has twice the variance of as many equal ones.
+are all counts per exposure and compared alike. Revenue is not a count: it is converted to orders of the arms' mean value, and
+halved, since a sum of orders with a standard deviation equal to the mean value has twice the variance of equal orders.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from adcreative.delivery.experiment.sequential import DEFAULT_EFFECT_SCALE, comp
 from adcreative.errors import ConfigError
 
 METHOD = "normal-mixture sequential probability ratio test on daily click counts (Johari et al. 2022; Lindon & Malek 2022)"
-_MIN_SHARE = 0.8  # below this ratio of impressions the arms were hardly split at random
+_MIN_SHARE = 0.8  # with a smaller ratio of impressions the split was probably not random
 
 
-# metric -> (field counted, field of the exposure, whether less of it is better)
+# metric -> (counted field, exposure field, whether less is better)
 METRICS = {
     "ctr": ("clicks", "impressions", False),
     "cpc": ("clicks", "spend", True),
     "cost_per_conversion": ("conversions", "spend", True),
     "roas": ("revenue", "spend", False),
 }
-_CENTS = 1e4  # an exposure is at least 1 to be one
-_ORDER_SPREAD = 2.0  # variance of a sum of orders over that of as many equal ones, values as spread as their mean
+_CENTS = 1e4  # an exposure must be at least 1
+_ORDER_SPREAD = 2.0  # variance of a sum of orders over that of equal orders, if the values' deviation equals their mean
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmDay:
-    """Figures of one arm on one day; day is any text that is equal for both arms, "" for a total.
+    """Counts of one arm on one day; day is any text that is equal for both arms, "" for a total.
 
-    spend, conversions, revenue: None where the export does not tell.
+    spend, conversions, revenue: None if not in the export.
     """
 
     arm: str
@@ -55,12 +55,12 @@ class ArmDay:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmReadOut:
-    """What is known of one variant against the control.
+    """Result of one variant against the control.
 
     answer is "winner", "loser" or "go on". uplift is relative (0.1: ten percent more clicks per impression, or for another
-    metric ten percent more clicks, conversions or revenue per unit of spend); its interval holds at every look at once, None
-    where nothing bounds it. p_value is valid at any time, not corrected for other variants. value: the arm's metric (a rate, a
-    cost or a ratio), None where it has nothing to count.
+    metric ten percent more clicks, conversions or revenue per unit of spend); its interval is valid simultaneously for all
+    looks, None if unbounded. p_value is valid at any time, not corrected for other variants. value: the arm's metric (a rate, a
+    cost or a ratio), None without counts.
     """
 
     arm: str
@@ -78,9 +78,9 @@ class ArmReadOut:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOut:
-    """The answers of one test, the best arm first; level holds for all variants and all looks together.
+    """The results of one test, best arm first; level holds for all variants and all looks together.
 
-    metric: what they are compared by; control_value: that of the control.
+    metric: metric of the comparison; control_value: the control's metric.
     """
 
     control: str
@@ -102,20 +102,20 @@ def read_out(
     counts: Sequence[ArmDay], *, control: str, level: float = 0.05, effect_scale: float = DEFAULT_EFFECT_SCALE,
     planned_impressions: int | None = None, metric: str = "ctr",
 ) -> ReadOut:  # fmt: skip
-    """Compare every arm with `control` and say winner, loser or go on.
+    """Compare every arm with `control` and return winner, loser or go on for each.
 
-    With days, an answer once given stays given and the interval only narrows (the intersection of all days so far).
-    Without days the split of the traffic is taken as constant over the test.
+    With days, an answer stays once given, and the interval only narrows (the intersection over all days so far). Without days
+    the traffic split is assumed constant over the test.
 
     Args:
-        counts: rows of one test, any order; rows of the same arm and day are added up.
+        counts: rows of one test, in any order; rows of the same arm and day are summed.
         level: probability that any answer is ever wrong, in (0, 0.5].
-        effect_scale: standard deviation of the log ratios looked for; keep the plan's.
-        planned_impressions: impressions per arm of the plan; an arm beyond it without an answer gets a note.
-        metric: one of METRICS; the arms are compared and ranked by it.
+        effect_scale: standard deviation of the expected log ratios; use the plan's value.
+        planned_impressions: planned impressions per arm; an arm above this number without an answer gets a note.
+        metric: one of METRICS; used to compare and rank the arms.
     Raises:
-        ConfigError: no such control, no other arm, a count is impossible, `level` is out of range, there is no such metric, or
-            the results lack what it is made of.
+        ConfigError: no such control, no other arm, an impossible count, `level` out of range, an unknown metric, or results
+            without a column of the metric.
     """
     if metric not in METRICS:
         raise ConfigError(f'no metric named "{metric}"; known: {", ".join(METRICS)}.')
@@ -165,10 +165,10 @@ Table = dict[str, dict[str, np.ndarray]]
 
 
 def _count_by(counts: Sequence[ArmDay], metric: str, table: Table) -> tuple[Table, dict[str, float | None]]:
-    """Return arm -> day -> [exposure, events], and the metric of each arm; by ctr that is `table` itself.
+    """Return arm -> day -> [exposure, events], and the metric of each arm; for ctr the table is `table` itself.
 
     Raises:
-        ConfigError: a column that the metric is made of is missing in all rows.
+        ConfigError: a column of the metric is missing in all rows.
     """
     event, exposure, is_inverse = METRICS[metric]
     if missing := [name for name in (event, exposure) if all(getattr(row, name) is None for row in counts)]:
@@ -198,19 +198,19 @@ def _count_by(counts: Sequence[ArmDay], metric: str, table: Table) -> tuple[Tabl
 def _read_arm(
     arm: str, table: Table, control: str, level: float, effect_scale: float, shown: np.ndarray, planned: int | None
 ) -> ArmReadOut:
-    """Compare one arm with the control after each day; the narrowest interval stays. shown: [impressions, clicks] in all."""
+    """Compare one arm with the control after each day; the narrowest interval is kept. shown: total [impressions, clicks]."""
     days = sorted(table[arm].keys() & table[control].keys())
     (n1, x1), (n0, x0) = (np.array([table[name][day] for day in days]).reshape(-1, 2).T for name in (arm, control))
     low, high, evidence = -math.inf, math.inf, 0.0
     if days:
-        so_far = np.tri(len(days))  # row t holds days 0..t; later days count nothing
+        so_far = np.tri(len(days))  # row t has days 0..t; later days count nothing
         looks = compare_rates(so_far * x0, so_far * x1, so_far * n0, so_far * n1, level=level, effect_scale=effect_scale)
         low, high = float(looks.log_ratio_low.max()), float(looks.log_ratio_high.min())
         evidence = max(0.0, float(looks.log_evidence.max()))
     impressions, clicks = (int(count) for count in shown)
     uplift = (x1.sum() / n1.sum()) / (x0.sum() / n0.sum()) - 1 if days and x0.sum() and n1.sum() else None
     answer = "winner" if low > 0 else "loser" if high < 0 else "go on"
-    if low > high:  # the days contradict each other: something changed while the test ran
+    if low > high:  # the days contradict each other: something changed during the test
         answer, note = "go on", "the arms changed order during the test; look for a change in ads or audience and start over"
         low, high = high, low
     elif answer == "go on" and planned is not None and impressions >= planned:

@@ -1,4 +1,4 @@
-"""Predicted against real: how far the click rates and the uplifts of a model can be trusted in this account."""
+"""Recalibration: compare predicted with real click rates and uplifts of an account, to quantify trust in a model."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _Z90 = 1.6449  # two-sided 90 %
 
 @dataclass(frozen=True, kw_only=True)
 class Recalibration:
-    """How predictions compare with results; None where the data do not say.
+    """Calibration of predictions; None if the data do not determine a figure.
 
-    real_by_predicted: all clicks over all expected clicks, 1 when the level is right. slope: of the real log odds on the
-    predicted, 1 when spread is right, below 1 when predictions are too extreme; intercept belongs to it. realised_share: the
-    part of the predicted uplifts (in log ratios) that came true; what plans should expect. Intervals are 90 %.
+    real_by_predicted: all clicks over all expected clicks, 1 if the level is right. slope: of the real on the predicted
+    log-odds, 1 if the spread is right, below 1 if predictions are too extreme; intercept: of the same fit. realised_share: the
+    realised part of the predicted uplifts (in log ratios), to be used for plans. Intervals are 90 %.
     """
 
     num_variants: int
@@ -42,7 +42,7 @@ class Recalibration:
 
 
 def recalibrate(outcomes: Sequence[Mapping[str, Any]]) -> Recalibration:
-    """Measure predictions on results.
+    """Estimate the calibration of predictions from results.
 
         slope, intercept: clicks ~ Binomial(impressions, expit(intercept + slope * logit(predicted)))
         realised_share = sum_t w_t d_t r_t / sum_t w_t d_t^2
@@ -51,7 +51,7 @@ def recalibrate(outcomes: Sequence[Mapping[str, Any]]) -> Recalibration:
     Source: Cox 1958 and Miller, Hui & Tierney 1991 for slope and intercept; weighted least squares through the origin.
 
     Args:
-        outcomes: rows of `loop.read_outcomes`, at least one; those without a prediction count for nothing but their number.
+        outcomes: rows of `loop.read_outcomes`, at least one; rows without a prediction only count in the number of rows.
     """
     everything, outcomes = outcomes, [row for row in outcomes if row["ctr_predicted"] is not None]
     predicted = np.array([row["ctr_predicted"] for row in outcomes])
@@ -81,7 +81,7 @@ def _fit_line(x: np.ndarray, impressions: np.ndarray, clicks: np.ndarray) -> tup
 
 
 def _fit_share(outcomes: Sequence[Mapping[str, Any]]) -> tuple[float | None, float, int]:
-    """Return the realised share, its standard error, and how many tests had clicks in both arms."""
+    """Return the realised share, its standard error, and the number of tests with clicks in both arms."""
     tests: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
     for row in outcomes:
         tests.setdefault((row["run_hash"], row["campaign"], row["test"]), {})[row["arm"]] = row

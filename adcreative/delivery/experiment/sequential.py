@@ -1,17 +1,17 @@
-"""Comparing two click rates at any time: evidence, an interval and the size it needs; valid however often one looks.
+"""Sequential comparison of two click rates: evidence, confidence sequence and sample size; valid at any number of looks.
 
-Clicks of two arms are two counting processes. Given that a click happened on a day on which the arms had n1 and n0
-impressions, it is the variant's with probability
+Clicks of two arms are two counting processes. If a click happened on a day with n1 and n0 impressions of the arms, it belongs
+to the variant with probability
 
     theta_d(u) = n1 u' / (n1 u' + n0),   u' = exp(u) the ratio of the click rates
 
-whatever the day's own level was, so a day that is good or bad for both arms cancels. The evidence against a ratio u0 is the
-mixture likelihood ratio with u ~ N(0, effect_scale^2),
+whatever that day's overall click rate, so effects of a day on both arms cancel. The evidence against a ratio u0 is the mixture
+likelihood ratio with u ~ N(0, effect_scale^2),
 
     E(u0) = integral of prod_d Bin(x1_d; x_d, theta_d(u)) dN(u) / prod_d Bin(x1_d; x_d, theta_d(u0))
 
-a martingale with mean 1 when u0 is true; by Ville's inequality it ever reaches 1/level with probability at most `level`.
-The ratios with E(u0) < 1/level are a confidence sequence: they all hold at once, at every look.
+a martingale with mean 1 if u0 is true; by Ville's inequality it ever reaches 1/level with probability at most `level`.
+The ratios with E(u0) < 1/level form a confidence sequence: they are valid simultaneously, at every look.
 
 Source: Robbins 1970 (mixture); Johari et al. 2022, Always Valid Inference (mixture sequential probability ratio test);
 Lindon & Malek 2022, Anytime-Valid Inference for Multinomial Count Data, for the conditional form over counting processes;
@@ -29,14 +29,14 @@ from scipy.optimize import brentq
 from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
-DEFAULT_EFFECT_SCALE = 0.2  # standard deviation of the log ratio: edits of about 20 % are looked for
+DEFAULT_EFFECT_SCALE = 0.2  # standard deviation of the log ratio: edits with an effect of about 20 % are expected
 _NODES = np.linspace(-12.0, 12.0, 241)  # quadrature, in posterior standard deviations around the mode
-_FAR = 40.0  # log ratio beyond which nothing is asked
+_FAR = 40.0  # bound of log ratios
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Evidence of one look, arrays of one shape [...]: log E(0), and the interval of the log ratio at `level`."""
+    """Evidence at one look, arrays of one shape [...]: log E(0), and the interval of the log ratio at `level`."""
 
     log_evidence: np.ndarray
     log_ratio_low: np.ndarray
@@ -54,11 +54,11 @@ def compare_rates(
 ) -> Comparison:
     """Compare a variant with its control from counts [..., D], D days (or one total); returns arrays [...].
 
-    Days on which one arm had no impressions say nothing and are passed over.
+    Days on which one arm had no impressions are ignored.
 
     Args:
         level: probability of ever being wrong, over all looks, in (0, 1).
-        effect_scale: standard deviation of log ratios looked for; must be chosen before the results are seen.
+        effect_scale: standard deviation of the expected log ratios; must be chosen before seeing results.
     """
     x0, x1, n0, n1 = np.broadcast_arrays(
         *(np.asarray(a, float) for a in (clicks_control, clicks_variant, impressions_control, impressions_variant))
@@ -80,7 +80,7 @@ def compare_rates(
 
 
 def fixed_sample_size(control: float, variant: float, *, power: float, level: float) -> int:
-    """Return impressions per arm at which a two-sided two-proportion z test, looked at once, finds the difference.
+    """Return the impressions per arm for a two-sided two-proportion z test with a single look to detect the difference.
 
         n = (z_(1-level/2) sqrt(2 p q) + z_power sqrt(p0 q0 + p1 q1))^2 / (p1 - p0)^2,   p = (p0 + p1) / 2
 
@@ -96,13 +96,13 @@ def fixed_sample_size(control: float, variant: float, *, power: float, level: fl
 def sequential_sample_size(
     control: float, variant: float, *, power: float, level: float, effect_scale: float = DEFAULT_EFFECT_SCALE
 ) -> int:
-    """Return impressions per arm at which the read-out that may be looked at every day has decided with chance `power`.
+    """Return the impressions per arm at which the read-out with daily looks has decided with probability `power`.
 
     From the normal form of E(0): with v the variance of the estimated log ratio, it exceeds 1/level where
 
         |estimate| / sqrt(v) > sqrt(2 (v + s^2) / s^2 (log(1/level) + log((v + s^2) / v) / 2)),   s = effect_scale
 
-    Counts crossings at the last look only, so the true chance is slightly larger. Source: Johari et al. 2022, sec. 4.
+    Counts crossings at the last look only, so the true probability is slightly larger. Source: Johari et al. 2022, sec. 4.
     """
     effect = abs(math.log(variant / control))
 
@@ -122,7 +122,7 @@ def _log_likelihood(u: np.ndarray, x0: np.ndarray, x1: np.ndarray, offset: np.nd
 
 
 def _solve(x0: np.ndarray, x1: np.ndarray, offset: np.ndarray, *, precision: float) -> np.ndarray:
-    """Return the maximum [...] of the log likelihood plus a normal prior of that precision, by bisection of the slope."""
+    """Return the maximiser [...] of the log likelihood plus a normal prior with `precision`, by bisection of the slope."""
     low = np.full(x0.shape[:-1], -_FAR)
     high = -low
     for _ in range(60):
@@ -133,7 +133,7 @@ def _solve(x0: np.ndarray, x1: np.ndarray, offset: np.ndarray, *, precision: flo
 
 
 def _log_mixture(x0: np.ndarray, x1: np.ndarray, offset: np.ndarray, effect_scale: float) -> np.ndarray:
-    """Return log of the likelihood averaged over N(0, effect_scale^2), by the trapezoid rule around the posterior mode."""
+    """Return the log of the likelihood averaged over N(0, effect_scale^2), by the trapezoid rule around the posterior mode."""
     precision = effect_scale**-2
     mode = _solve(x0, x1, offset, precision=precision)
     theta = expit(mode[..., None] + offset)
@@ -147,7 +147,7 @@ def _log_mixture(x0: np.ndarray, x1: np.ndarray, offset: np.ndarray, effect_scal
 def _cross(
     x0: np.ndarray, x1: np.ndarray, offset: np.ndarray, floor: np.ndarray, outside: np.ndarray, peak: np.ndarray
 ) -> np.ndarray:
-    """Return where between `outside` and `peak` the log likelihood rises above `floor` [...]; `outside` when it never does."""
+    """Return where between `outside` and `peak` the log likelihood exceeds `floor` [...]; `outside` if it never does."""
     far, near = outside.copy(), peak.copy()
     for _ in range(60):
         middle = (far + near) / 2

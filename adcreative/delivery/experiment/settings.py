@@ -1,4 +1,4 @@
-"""Settings of a test: its plan, and the export of its ads. Loads no model code, so that the command line can name them."""
+"""Settings of a test: its plan, and the export of its ads. Imports no model code, for use by the command line."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ OVERSIGHT = ("none", "prompt_only", "selected", "edited", "directed")
 class PlanSettings:
     """What a plan is made for.
 
-    daily_impressions: of the whole campaign, split evenly over all arms. power: chance to see a true uplift of that size.
-    level: chance of a wrong answer. baseline_ctr: the account's own click rate, in place of the predicted one, because a
-    model of another market gets ratios better than levels. realised_share: the part of a predicted uplift to plan for; what
-    `import-results` measured, else 1. max_days: longer is warned of, as audiences and seasons change. min_clicks: per arm.
-    detect: the smallest relative change worth finding, planned for where the run predicts none because its models have seen no
-    results of the account.
+    daily_impressions: of the whole campaign, split evenly over all arms. power: chance to detect a true uplift of that size.
+    level: probability of a wrong answer. baseline_ctr: the account's own click rate instead of the predicted rate, because a
+    model of another market predicts ratios better than levels. realised_share: the part of a predicted uplift to plan for; the
+    value measured by `import-results`, else 1. max_days: longer tests get a warning, as audiences and seasons change.
+    min_clicks: per arm. detect: the smallest relative change worth finding, used if the run predicts none because its models
+    know no results of the account.
     """
 
     daily_impressions: Annotated[int, typer.Option(help="Impressions a day of the whole campaign.")]
@@ -59,9 +59,9 @@ class PlanSettings:
 class ExportSettings:
     """What an export needs beside the run.
 
-    extra_headlines and extra_descriptions stand beside the variant's own line in Google's ads,
-    which need three and two; image_url is where the pictures will lie; human_oversight is one of AdCP's five words.
-    max_bytes: of a picture; 0: what the platform takes. picture_formats: what a heavier one may be written as.
+    extra_headlines and extra_descriptions are added to the variant's own line in Google's ads, which need three and two;
+    image_url is the future address of the pictures; human_oversight is one of AdCP's five words.
+    max_bytes: limit per picture; 0: the platform's limit. picture_formats: formats for re-encoding larger pictures.
     """
 
     url: Annotated[str, typer.Option(help="Landing page, https://...")]

@@ -1,6 +1,6 @@
-"""What makes a long test shorter: more people, a larger difference, a measure that comes more often, fewer versions at once.
+"""Ways to shorten a long test: more impressions, a larger difference, a more frequent outcome, fewer tests at once.
 
-Each way is stated as the number that would do alone, everything else as planned. Knows sizes of tests; no ads and no pages.
+Each way is given as the value that suffices alone, with the rest as planned. Knows sizes of tests; no ads and no pages.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 from adcreative.delivery.experiment.sequential import sequential_sample_size
 
-MIN_EFFECT_SCALE = 0.05  # of a log ratio; a read-out expects no smaller change than this
-MAX_UPLIFT, MAX_RATE = 3.0, 0.5  # no version gains more; nothing that is asked of people happens more often
+MIN_EFFECT_SCALE = 0.05  # of a log ratio; the smallest effect scale of a read-out
+MAX_UPLIFT, MAX_RATE = 3.0, 0.5  # upper bounds of an uplift and of an outcome's rate
 _HALVINGS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shorter:
-    """What ends a test within `days`, each alone.
+    """Values that each finish a test within `days` alone.
 
-    daily_impressions: over all ads of the campaign. uplift: the smallest gain (0.1: ten percent) that the planned impressions
-    find in that time. frequency: how many times as often a measure must come as the planned one. The last two are None where
-    nothing is enough.
+    daily_impressions: over all ads of the campaign. uplift: the smallest gain (0.1: ten percent) detectable with the planned
+    impressions in that time. frequency: required frequency of the outcome relative to the planned outcome. The last two are
+    None if no value suffices.
     """
 
     days: int
@@ -34,11 +34,11 @@ class Shorter:
 def shorten(
     rate: float, expected: float, *, days: int, daily_impressions: int, num_ads: int, power: float, level: float
 ) -> Shorter:
-    """Return what brings a test of `rate` against `expected` (both 0..1) down to `days`.
+    """Return the values that shorten a test of `rate` against `expected` (both 0..1) to `days`.
 
     Args:
-        daily_impressions: of the campaign, split evenly over its `num_ads`. power, level: as in PlanSettings, the level already
-            divided among the variants of the test.
+        daily_impressions: of the campaign, split evenly over its `num_ads`. power, level: as in PlanSettings, with the level
+            already divided among the variants of the test.
     """
     gain, budget = expected / rate, days * daily_impressions / num_ads
 
@@ -53,7 +53,7 @@ def shorten(
 
 
 def say_shorter(one: Shorter) -> str:
-    """Say the ways, such as "20,000 impressions a day, or a gain of 14 % or more, or ..."."""
+    """Return the ways as text, such as "20,000 impressions a day, or a gain of 14 % or more, or ..."."""
     ways = [f"{one.daily_impressions:,} impressions a day"]
     if one.uplift is not None:
         ways.append(f"a gain of {math.ceil(100 * one.uplift)} % or more, as of a bolder version")
@@ -63,10 +63,10 @@ def say_shorter(one: Shorter) -> str:
 
 
 def count_in_time(sizes: Sequence[int], *, days: int, daily_impressions: int) -> int:
-    """Return how many tests of two ads, the quickest first, end within `days` when they alone share the impressions.
+    """Return the number of tests of two ads, shortest first, that finish within `days` if only they share the impressions.
 
     Args:
-        sizes: impressions that each test needs for each of its ads.
+        sizes: impressions needed by each test for each of its ads.
     """
     fitting = [number for number, size in enumerate(sorted(sizes), 1) if 2 * number * size <= days * daily_impressions]
     return max(fitting, default=0)
@@ -78,7 +78,7 @@ def _size(rate: float, expected: float, *, power: float, level: float) -> int:
 
 
 def _least(is_enough: Callable[[float], bool], low: float, high: float) -> float | None:
-    """Return the smallest value from `low` to `high` that is enough, where more is never worse; None when none is."""
+    """Return the smallest sufficient value from `low` to `high`, for a monotone condition; None if no value suffices."""
     if high <= low or not is_enough(high):
         return None
     for _ in range(_HALVINGS):

@@ -1,7 +1,7 @@
 """The arms of a run: for every edited creative its original (the control) and its edit, named so that results can be joined.
 
-Reads the folder that `optimize` writes (results.jsonl and results.run.json) and, where it is still there, the catalogue the run
-was made from, for brand, call to action and context. Creatives that were kept as they were need no test and give no arms.
+Reads the folder written by `optimize` (results.jsonl and results.run.json) and, if still available, the run's catalogue, for
+brand, call to action and context. Creatives that were kept unchanged need no test and give no arms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from adcreative.errors import AdCreativeError, CatalogError
 from adcreative.provenance.run_records import LOCAL_SETTINGS, MADE_FROM, RESULTS, find_member, read_rows, read_settings
 
 CONTROL, EDITED = "control", "edited"
-CALLED = {CONTROL: "original", EDITED: "version-B"}  # in the names of ads, which people read
+CALLED = {CONTROL: "original", EDITED: "version-B"}  # words in ad names, for people
 _ID = re.compile(r"(?<![0-9a-z])acv[0-9a-f]{12}(?![0-9a-z])", re.IGNORECASE)
 _MAX_NAME_CHARS = 80
 
@@ -31,10 +31,9 @@ _MAX_NAME_CHARS = 80
 class Variant:
     """One arm of a test.
 
-    creative holds what is shown, file_name relative to `run_dir`; ctr is the predicted click rate (0..1), None in a run without
-    rates (EditResult.is_untested); uplift_low,
-    uplift_high: 90 % interval of the predicted change against the control (0.1: ten percent more), None in runs of versions
-    that did not write one; test is equal for the arms of one test.
+    creative: content of the ad, file_name relative to `run_dir`; ctr: predicted click rate (0..1), None in a run without rates
+    (EditResult.is_untested); uplift_low, uplift_high: 90 % interval of the predicted change against the control (0.1: ten
+    percent more), None in runs of versions without an interval; test is equal for the arms of one test.
     """
 
     variant_id: str
@@ -58,13 +57,13 @@ class Variant:
 
 
 def build_variant_id(run_hash: str, campaign: str, arm: str) -> str:
-    """Return "acv" and 12 hexadecimal digits: the same for the same run, campaign and arm, on every machine."""
+    """Return "acv" and 12 hexadecimal digits: equal for the same run, campaign and arm, on every machine."""
     digest = hashlib.sha256("\0".join((run_hash, campaign, arm)).encode("utf-8", "replace")).hexdigest()
     return f"acv{digest[:12]}"
 
 
 def find_variant_id(*texts: str) -> str:
-    """Return the first variant id that stands in one of the texts (an ad name, a label, a UTM value), or ""."""
+    """Return the first variant id in one of the texts (an ad name, a label, a UTM value), or ""."""
     for text in texts:
         if found := _ID.search(text):
             return found.group().lower()
@@ -72,7 +71,7 @@ def find_variant_id(*texts: str) -> str:
 
 
 def build_name(creative: Creative, arm: str, variant_id: str) -> str:
-    """Return an ad name of letters, digits, "-" and "_": what the ad is called, which arm it is, and the variant id."""
+    """Return an ad name of letters, digits, "-" and "_": the original name, the arm, and the variant id."""
     stem = creative.ad_name or Path(creative.file_name).stem or creative.headline or f"row {creative.row}"
     stem, called = re.sub(r"[\W_]+", "-", stem).strip("-"), CALLED[arm]
     return f"{stem[: _MAX_NAME_CHARS - len(called) - len(variant_id) - 2]}_{called}_{variant_id}"
@@ -89,9 +88,9 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
 
     Args:
         run_dir: folder written by optimize.
-        campaign: name of the campaign they will run in; part of their ids.
+        campaign: name of the future campaign; part of the ids.
     Raises:
-        CatalogError: not such a folder, or nothing in it was edited.
+        CatalogError: not such a folder, or no creative was edited.
     """
     run_dir = Path(run_dir)
     results, settings = list(read_rows(run_dir)), read_settings(run_dir)
@@ -101,7 +100,7 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
     num_alike: Counter[str] = Counter()
     for result in results:
         if result["status"] == "edited":
-            made_from = str(result.get(MADE_FROM, ""))  # with it a row may move; the app makes runs of one ad without
+            made_from = str(result.get(MADE_FROM, ""))  # rows with this hash may move; the app's runs of one ad have none
             place = [made_from, num_alike[made_from]] if made_from else result["row"]
             num_alike[made_from] += 1
             try:
@@ -120,10 +119,10 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
 
 
 def _read_originals(settings: dict[str, Any], run_dir: Path) -> dict[int, Creative]:
-    """Return row -> creative of the run's catalogue, or nothing when it has moved.
+    """Return row -> creative of the run's catalogue, or nothing if the catalogue has moved.
 
-    The settings name it as a path of the machine that made the run, or as a folder of the run folder. Pipes and devices are not
-    opened; a package that came from elsewhere has no such path (`forget_paths`).
+    The settings hold its path on the machine of the run, or a folder inside the run folder. Pipes and devices are not opened; a
+    package from elsewhere has no such path (`forget_paths`).
     """
     try:
         data, columns, images = (_find_source(settings.get(name), run_dir) for name in LOCAL_SETTINGS)
@@ -139,7 +138,7 @@ def _read_originals(settings: dict[str, Any], run_dir: Path) -> dict[int, Creati
 def _find_source(path: Any, run_dir: Path) -> Path | None:
     if not isinstance(path, str) or not path or "\0" in path:
         return None
-    source = run_dir / path  # an absolute path stays what it is
+    source = run_dir / path  # an absolute path stays unchanged
     if not Path(path).is_absolute() and not source.resolve().is_relative_to(run_dir.resolve()):
         return None
     return source if source.is_dir() or source.is_file() else None
@@ -148,7 +147,7 @@ def _find_source(path: Any, run_dir: Path) -> Path | None:
 def _build_arms(
     result: dict[str, Any], place: Any, original: Creative | None, run_dir: Path, run_hash: str, campaign: str
 ) -> tuple[Variant, Variant]:
-    """Return control and edit of one line of results.jsonl. place: what tells the line from others of the run."""
+    """Return control and edit for one line of results.jsonl. place: identifier of the line within the run."""
     fields = {name: getattr(original, name) for name in _CONTEXT} if _is_same(original, result) else {}
     fields |= {"row": result["row"], "ad_name": result["ad_name"]}
     edits = tuple(f"{edit['direction']} {edit['strength']:+.2f}" for edit in result["edits"])
@@ -186,7 +185,7 @@ def _number(value: Any) -> float:
 
 
 def _find_picture(name: str | None, run_dir: Path) -> Path | None:
-    """Return where a picture of a run lies; one that is gone keeps its path, so that its row can say so."""
+    """Return the path of a run's picture; a missing picture keeps its path, so that its row can report the error."""
     return (find_member(run_dir, name) or run_dir / name) if name else None
 
 
@@ -194,7 +193,7 @@ _CONTEXT = ("primary_text", "cta", "brand", "category", "platform", "placement",
 
 
 def _is_same(original: Creative | None, result: dict[str, Any]) -> bool:
-    """True when the catalogue's row still is the creative that was edited."""
+    """Return whether the catalogue's row is still the edited creative."""
     return original is not None and (original.file_name, original.headline) == (
         result["file_name"],
         result["headline_original"],

@@ -1,1 +1,1 @@
-"""How an ad's click rate will go on: trends of fatigue."""
+"""Forecast of ads' click rates and lifetimes: trends of fatigue."""

@@ -1,11 +1,11 @@
-"""The level of survival curves: of all ads, how many still run after so many days. A model may rank well and be wrong in it.
+"""Calibrate the level of survival curves: the share of ads still running. A model may rank well with a wrong level.
 
-    gap   = largest |mean S_model(t) - S_KM(t)| at t of 30, 60, 90 days, within the ages that the log knows; above MAX_GAP:
+    gap   = largest |mean S_model(t) - S_KM(t)| at t of 30, 60, 90 days, within the known ages; above MAX_GAP:
     H'(t) = sum over days of ratio_band(day) * (H(day) - H(day - 1)),   H = -log S
-    ratio = (ends in the band at the rate of the ads learnt from + k) / (ends that the model expects there of others + k)
+    ratio = (ends in the band at the rate of the training ads + k) / (ends that the model expects there for other ads + k)
 
-The known age is the one to which MIN_AT_RISK ads were followed; beyond it the hazard of the last days before it goes on, and no
-date is told. Bands hold BAND_ENDS ends each. No torch.
+The known age is the age to which MIN_AT_RISK ads were followed; beyond it the hazard of the preceding days continues, and no
+date is given. Bands hold BAND_ENDS ends each. Does not import torch.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ SMALLEST = 1e-9
 
 
 class SurvivalModel(Protocol):
-    """Gives the chance to be still running."""
+    """Model that gives the probability of still running."""
 
     def survival(self, features: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return [N, T]."""
+        """Return [N, T] the probability to run longer than each of `times`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """By how much hazards are scaled: ratio [B] in bands of age (edges[b], edges[b + 1]], edges [B + 1] from day 0.
+    """Scale factors of hazards: ratio [B] in bands of age (edges[b], edges[b + 1]], edges [B + 1] from day 0.
 
-    known_age: whole days, the age beyond which the log says nothing.
+    known_age: whole days, the largest age covered by the log.
     """
 
     edges: np.ndarray
@@ -46,7 +46,7 @@ class Level:
     known_age: int
 
     def apply(self, curves: np.ndarray) -> np.ndarray:
-        """Return [N, T] curves with their hazards scaled, and their last hazard going on beyond the known age.
+        """Return [N, T] curves with scaled hazards, and with the last hazard continued beyond the known age.
 
         Args:
             curves: [N, T] survival after 0, 1, 2 ... days, at least one day beyond 0.
@@ -62,7 +62,7 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class Levelled:
-    """A model at the level of what happened."""
+    """A model calibrated to the observed level."""
 
     model: SurvivalModel
     level: Level
@@ -83,7 +83,7 @@ def settle_level(
     curves: np.ndarray, held: Sequence[np.ndarray], learnt: Sequence[np.ndarray], durations: np.ndarray, ended: np.ndarray,
     known_age: int,
 ) -> tuple[Level, float | None]:  # fmt: skip
-    """Return how a model's hazards are scaled, not at all where its level is right, and the gap that is left.
+    """Return the scale factors of a model's hazards (1 if the level is right), and the remaining gap.
 
     Args:
         as `fit_level`.
@@ -100,15 +100,15 @@ def fit_level(
     curves: np.ndarray, held: Sequence[np.ndarray], learnt: Sequence[np.ndarray], durations: np.ndarray, ended: np.ndarray,
     known_age: int,
 ) -> Level:  # fmt: skip
-    """Return by how much hazards must be scaled, for the ads of some folds to end as often, by their curves, as those of the
-    same age did that the curves were learnt from.
+    """Fit scale factors of hazards, so that the ads of some folds end as often, by their curves, as ads of the same age among
+    the training ads.
 
-    What a fold's own ads did has no part in it: it would be held against another model than the one that is used.
+    The outcomes of a fold's own ads are not used: they would calibrate a model other than the final one.
 
     Args:
-        curves: [H, T] survival after 0, 1, 2 ... days, up to the known age or further, fold by fold. held, learnt: of each fold
-            the ads whose curves they are, H in all, and those learnt from, as places among all. durations: [N] whole days.
-            ended: [N] bool.
+        curves: [H, T] survival after 0, 1, 2 ... days, up to the known age or further, fold by fold. held, learnt: for each
+            fold the ads of its curves, H in total, and the training ads, as indices. durations: [N] whole days. ended: [N]
+            bool.
     """
     ends = np.minimum(durations[ended], known_age)
     num = int(np.clip(len(ends) // BAND_ENDS, 1, MAX_BANDS))
@@ -132,8 +132,8 @@ def fit_level(
 
 
 def measure_level(curves: np.ndarray, durations: np.ndarray, ended: np.ndarray, known_age: int) -> float | None:
-    """Return the largest gap between the mean of curves [H, T] and Kaplan-Meier at LEVEL_DAYS; None where the log knows none of
-    them.
+    """Return the largest gap between the mean of curves [H, T] and Kaplan-Meier at LEVEL_DAYS; None if the log covers none of
+    these days.
 
     Args:
         curves: survival after 0, 1, 2 ... days. durations: [N] whole days. ended: [N] bool.

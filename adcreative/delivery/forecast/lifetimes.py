@@ -1,9 +1,8 @@
-"""How long ads ran: from rows by day to lifetimes, with what was known of each ad when it was young, and what else changed
-meanwhile.
+"""Lifetimes of ads from rows by day, with features of each ad's first days and screens for other changes.
 
-An ad has ended when it was not shown for GRACE days before the log ends; until then it runs, and its lifetime is cut off
-(censored). Ends that were not the ad's own doing count as cut off too: a stated reason (budget, campaign end, paused by hand
-...), or a day on which the whole account's impressions fell by half or more. No torch.
+An ad has ended if it was not shown for GRACE days before the log ends; until then it runs, and its lifetime is censored. Ends
+with external causes count as censored too: a stated reason (budget, campaign end, paused by hand ...), or a day on which the
+whole account's impressions fell by half or more. Does not import torch.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ import pandas as pd
 from adcreative.errors import CatalogError
 
 GRACE = 3
-EARLY_DAYS = 2  # what is known when a forecast is made
+EARLY_DAYS = 2  # days known at the time of a forecast
 OWN_REASONS = ("", "performance", "fatigue", "low ctr", "worn out", "stopped")
 DROP_SHARE = 0.5  # of the trailing median of the account's impressions
 TRAILING_DAYS = 7
-MIX_CHANGE = 0.3  # total variation between the contexts of two halves
+MIX_CHANGE = 0.3  # total variation distance between the contexts of two halves
 PSEUDO_SHOWN = 200.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lifetimes:
-    """Ads with days from first to last showing: names [N], start [N] (ordinal of the first day), duration [N] days, ended
+    """Ads with days from first to last impression: names [N], start [N] (ordinal of the first day), duration [N] days, ended
     [N] bool.
 
-    early [N, 4]: log impressions a day and smoothed log click rate of the first days, its change within them, log of the
-    whole clicks of the account a day. impressions, clicks [N]: totals. last_day: of the log.
+    early [N, 4]: log impressions per day and smoothed log click rate of the first days, the rate's change within them, log of
+    the account's impressions per day. impressions, clicks [N]: totals. last_day: of the log.
     """
 
     names: tuple[str, ...]
@@ -46,18 +45,18 @@ class Lifetimes:
 
     @property
     def is_running(self) -> np.ndarray:
-        """[N] whether an ad was shown within the last days."""
+        """[N] whether an ad was shown within the last GRACE days."""
         return self.start + self.duration - 1 > self.last_day - GRACE
 
     @property
     def followed(self) -> np.ndarray:
-        """[N] days of which it is known whether an ad ended: of one that runs none of the last GRACE days, since an end there
-        would not be one yet; 0 for the newest."""
+        """[N] days with a known status: for a running ad without the last GRACE days, in which an end cannot be observed yet; 0
+        for the newest ads."""
         known = np.maximum(self.last_day - GRACE + 1 - self.start, 0.0)
         return np.where(self.is_running, known, self.duration)
 
     def take(self, rows: np.ndarray) -> Lifetimes:
-        """Return some ads."""
+        """Return the ads `rows`."""
         return Lifetimes(
             names=tuple(self.names[at] for at in rows), start=self.start[rows], duration=self.duration[rows],
             ended=self.ended[rows], early=self.early[rows], impressions=self.impressions[rows], clicks=self.clicks[rows],
@@ -66,12 +65,12 @@ class Lifetimes:
 
 
 def read_lifetimes(rows: pd.DataFrame, where: str, reasons: Mapping[str, str] | None = None) -> Lifetimes:
-    """Return the lifetimes of the ads of a log by day.
+    """Return the lifetimes of the ads in a log by day.
 
     Args:
-        rows: of an event log. reasons: ad -> why it was stopped, where somebody noted it.
+        rows: rows of an event log. reasons: ad -> reason for stopping it, if known.
     Raises:
-        CatalogError: no row has a date, or all are of one day.
+        CatalogError: no row has a date, or all rows are of one day.
     """
     day = pd.to_datetime(rows["time"].str[:10], errors="coerce")
     known = rows.assign(day=day)[day.notna().to_numpy() & (rows["impressions"] > 0).to_numpy()]
@@ -102,7 +101,7 @@ def read_lifetimes(rows: pd.DataFrame, where: str, reasons: Mapping[str, str] | 
 
 
 def _early(daily: pd.DataFrame, first: pd.Series) -> np.ndarray:
-    """Return [N, 4] what is known of ads after their first days."""
+    """Return [N, 4] features of the ads' first days."""
     age = daily["day"] - daily["creative"].map(first)
     young = daily.assign(age=age)[age < EARLY_DAYS]
     base = daily["clicks"].sum() / max(daily["impressions"].sum(), 1)
@@ -133,7 +132,7 @@ def _budget_drops(daily: pd.DataFrame) -> np.ndarray:
 
 
 def _screen(daily: pd.DataFrame, known: pd.DataFrame, drops: np.ndarray, num_by_budget: int) -> tuple[str, ...]:
-    """Return sentences about what changed beside the ads: budget, audience."""
+    """Return sentences about other changes: budget, audience."""
     found = []
     if len(drops):
         found.append(

@@ -2,10 +2,10 @@
 
     clicks ~ Binomial(impressions, p),   logit p = a + b * age in weeks
 
-by maximum likelihood; the spread beyond the binomial (weekdays, auctions) is estimated from the residuals and widens the
-interval (quasi-likelihood, McCullagh & Nelder 1989, section 4.5), never below the binomial's own. An ad "falls" when its weekly
-change is below 0 for sure: of all ads that are called falling or rising together, about a tenth are so by chance
-(`metrics.discoveries`). It says that the rate fell, not why: season and audience fall with it. Loads no torch.
+by maximum likelihood; the overdispersion (weekdays, auctions) is estimated from the residuals and widens the interval
+(quasi-likelihood, McCullagh & Nelder 1989, section 4.5), never below the binomial's own. An ad "falls" if its weekly change is
+significantly below 0: of all ads called falling or rising, about a tenth are false discoveries (`metrics.discoveries`). The
+cause is not identified: season and audience may be the cause of a fall. Does not import torch.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LEVEL = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class Fatigue:
-    """The weekly relative change of the odds of a click on one ad (-0.1: falls by a tenth), with its 90 % interval.
+    """The weekly relative change of one ad's odds of a click (-0.1: falls by a tenth), with its 90 % interval.
 
-    change, low and high are None when there is too little data; `missing` then says what is missing. series holds
-    (age in days, impressions, clicks) of every period, oldest first. is_sure: the change is no chance, of all ads measured.
+    change, low and high are None with too little data; `missing` then gives the reason. series: (age in days, impressions,
+    clicks) of every period, oldest first. is_sure: the change is significant among all measured ads.
     """
 
     name: str
@@ -57,8 +57,8 @@ def measure_fatigue(rows: Iterable[ResultRow], *, together: str = "") -> tuple[F
     """Measure the fatigue of each ad; the most certain decline comes first, ads with too little data last.
 
     Args:
-        rows: of an export; rows of one ad and one span of days are added up.
-        together: take all rows as one ad of this name, which gives the drift of the account.
+        rows: rows of an export; rows of one ad and one date range are summed.
+        together: treat all rows as one ad of this name, which gives the drift of the account.
     """
     periods: dict[str, dict[float, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for row in rows:
@@ -79,7 +79,7 @@ def measure_fatigue(rows: Iterable[ResultRow], *, together: str = "") -> tuple[F
 
 
 def _middle_day(row: ResultRow) -> float | None:
-    """Return the middle of the days that a row covers, as a number of days; None without a date we can read."""
+    """Return the middle of the days covered by a row, as a number of days; None without a readable date."""
     try:
         start = date.fromisoformat(row.date_start)
         end = date.fromisoformat(row.date_end) if row.date_end else start
@@ -109,9 +109,9 @@ def _measure(name: str, days: Mapping[float, Sequence[int]]) -> Fatigue:
 
 
 def fit_trend(series: Sequence[tuple[float, int, int]]) -> tuple[float, float, float] | None:
-    """Fit the slope of log-odds a week to (age in days, impressions, clicks); return it and its 90 % interval.
+    """Fit the slope of log-odds per week to (age in days, impressions, clicks); return the slope and its 90 % interval.
 
-    None where no finite slope is best: all clicks fell in the first period, or in the last.
+    None without a finite optimum: all clicks are in the first period, or in the last.
     """
     from scipy.stats import t
 

@@ -1,9 +1,9 @@
-"""Forecast of an account: Kaplan-Meier, Cox and a survival forest against each other; what wins says when each ad ends.
+"""Lifetime forecast for an account: compare Kaplan-Meier, Cox and a survival forest; the best model predicts each ad's end.
 
-Each gives curves for whole families of ads that it did not learn from (out of fold), and is held by them to the level of what
-happened (`level`) and to the concordance of short lives (all ads, followed for 10 days), of long lives (ads that lived 10 days)
-and of all. A model whose level is off is shifted, and not used where it stays off. Of the others the mean of short and long
-decides; a model must be better by MIN_GAIN than the simpler ones before it. Where none beats one curve for all, that is used.
+Each model gives out-of-fold curves for whole families of ads, which are judged by calibration of their level (`level`) and by
+the concordance of short lives (all ads, followed for 10 days), of long lives (ads that lived 10 days) and of all. A model with
+a wrong level is rescaled, and rejected if the level stays wrong. Among the others, the mean of short and long concordance
+decides; a model must be better by MIN_GAIN than simpler models. If none beats one common curve, the common curve is used.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from adcreative.progress import Count, uncounted
 SHORT_DAYS = 10.0
 MIN_ADS, MIN_ENDED, MIN_LENGTHS = 80, 40, 5
 NUM_FOLDS = 4
-MANY_ADS = 2000  # of which a single fold, a quarter, tells enough
+MANY_ADS = 2000  # above this number, a single fold, a quarter, is enough
 FOREST_ADS = 1500
 HORIZON = 365
 TIMES = np.arange(0.0, HORIZON + 1)
 MIN_GAIN = 0.01
 JUDGED_DAYS = np.array([1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120], float)
 
-FitsLives = Callable[[Lifetimes, np.ndarray, int], SurvivalModel]  # of lives, features [N, K] and a seed
+FitsLives = Callable[[Lifetimes, np.ndarray, int], SurvivalModel]  # of lifetimes, features [N, K] and a seed
 
 
 class KaplanMeier:
-    """The same curve for every ad: the floor."""
+    """The same curve for every ad: the baseline."""
 
     def __init__(self, durations: np.ndarray, ended: np.ndarray) -> None:
         self.durations, self.ended = durations, ended
@@ -44,7 +44,7 @@ class KaplanMeier:
 
 
 class StepCurves:
-    """Curves of a scikit-survival estimator that was fitted to standardised features, the first ones of those it is given."""
+    """Curves of a scikit-survival estimator fitted to standardised features, using the first columns of its input."""
 
     def __init__(self, estimator: Any, features: np.ndarray, durations: np.ndarray, ended: np.ndarray) -> None:
         spread = features.std(axis=0)
@@ -62,10 +62,10 @@ class StepCurves:
 
 @dataclass(frozen=True, kw_only=True)
 class WearOut:
-    """The chosen model, its name, and method -> concordance of short, long and all lives, and its gap of level, out of fold.
+    """The chosen model, its name, method -> out-of-fold concordance of short, long and all lives, and method -> gap of level.
 
-    gaps: 0..1, None where the log knows no age of 30 days. num_held_out: ads that were judged, each by models that knew none of
-    its family.
+    gaps: 0..1, None if the log covers no age of 30 days. num_held_out: number of evaluated ads, each by models trained without
+    the ad's family.
     """
 
     model: Levelled
@@ -76,7 +76,7 @@ class WearOut:
 
     @property
     def known_age(self) -> int:
-        """Days to which the log knows what becomes of ads."""
+        """Largest age in days that the log covers."""
         return self.model.level.known_age
 
 
@@ -87,11 +87,11 @@ def fit_wear_out(
     """Fit and compare all models.
 
     Args:
-        features: [N, K] known when the forecast is made. groups: [N] families, which are left out as wholes.
-        also: further models by name, simpler ones first. num_further: last columns of `features`, which these alone read.
+        features: [N, K] known at the time of the forecast. groups: [N] families, held out as wholes.
+        also: further models by name, simpler first. num_further: last columns of `features`, read only by these models.
     Raises:
-        TrainingError: too few ads, too few that ended, or all ended at nearly the same age. ConfigError: scikit-survival is
-            not installed.
+        TrainingError: too few ads, too few ended ads, or all ended at nearly the same age. ConfigError: scikit-survival is not
+            installed.
     """
     num_ended = int(lives.ended.sum())
     if len(lives.names) < MIN_ADS or num_ended < MIN_ENDED:
@@ -128,11 +128,11 @@ def fit_wear_out(
 
 
 def choose_method(figures: Mapping[str, Mapping[str, float | None]], gaps: Mapping[str, float | None]) -> str:
-    """Return, of the methods whose level is right, the one of the highest mean of short and long concordance; of those within
-    MIN_GAIN of it the simplest.
+    """Return, among the methods with a right level, the simplest whose mean of short and long concordance is within MIN_GAIN of
+    the best.
 
     Args:
-        figures, gaps: method -> what was measured, simpler ones first.
+        figures, gaps: method -> measured values, simpler methods first.
     """
     merit = {
         name: _merit(found) for name, found in figures.items() if name != "kaplan-meier" and (gaps.get(name) or 0.0) <= MAX_GAP
@@ -146,7 +146,7 @@ def choose_method(figures: Mapping[str, Mapping[str, float | None]], gaps: Mappi
 def _makers(
     lives: Lifetimes, features: np.ndarray, seed: int, also: Mapping[str, FitsLives], num_further: int
 ) -> dict[str, Callable[[np.ndarray], SurvivalModel]]:
-    """Return method -> what fits it to some ads (their rows), simpler ones first."""
+    """Return method -> function that fits it to some ads (rows), simpler methods first."""
     cox_of, forest_of = _estimators()
     followed, plain = lives.followed, features[:, : features.shape[1] - num_further]
 
@@ -168,8 +168,8 @@ def _makers(
 
 
 def _folds(groups: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Return the rows of NUM_FOLDS sets of whole families; of a large account the first set alone. Ads that are all of one
-    family are left out each by itself."""
+    """Return the rows of NUM_FOLDS sets of whole families; for a large account only the first set. If all ads are of one
+    family, each ad is its own family."""
     groups = groups if len(np.unique(groups)) > 1 else np.arange(len(groups))
     families = np.random.default_rng(seed).permutation(np.unique(groups))
     folds = [np.flatnonzero(np.isin(groups, part)) for part in np.array_split(families, min(NUM_FOLDS, len(families)))]
@@ -189,10 +189,10 @@ def _estimators() -> tuple[Callable[[], Any], Callable[[int], Any]]:
 
 
 def measure_concordance(curves: np.ndarray, lives: Lifetimes) -> dict[str, float | None]:
-    """Return the concordance of short, long and all lives; None where no pair is known.
+    """Return the concordance of short, long and all lives; None without a pair of known order.
 
     Args:
-        curves: [N, 13] the chance that each ad still runs at JUDGED_DAYS.
+        curves: [N, 13] the probability that each ad still runs at JUDGED_DAYS.
     """
     is_short = JUDGED_DAYS <= SHORT_DAYS
     short_risk = -curves[:, is_short].sum(axis=1)
@@ -216,7 +216,7 @@ def _or_none(durations: np.ndarray, ended: np.ndarray, risk: np.ndarray) -> floa
 
 
 def _mean(found: Sequence[Mapping[str, float | None]], sizes: Sequence[int]) -> dict[str, float | None]:
-    """Return the mean concordance over folds by their sizes: levels of two folds' models are not compared with each other."""
+    """Return the mean concordance over folds by size: curves of different folds' models are not compared."""
     means: dict[str, float | None] = {}
     for part in found[0]:
         known = [(value, size) for one, size in zip(found, sizes, strict=True) if (value := one[part]) is not None]
@@ -231,13 +231,12 @@ def _merit(figures: Mapping[str, float | None]) -> float:
 
 
 def remaining_days(curves: np.ndarray, ages: np.ndarray, chances: tuple[float, ...]) -> np.ndarray:
-    """Return [N, Q] more days after which the chance to have ended reaches each of `chances`, given that an ad lived `ages`
-    days.
+    """Return [N, Q] further days until the probability of an end reaches each of `chances`, for ads that lived `ages` days.
 
     Args:
         curves: [N, T] survival at days 0, 1, 2 ...
     Returns:
-        inf where the curve does not fall so far within its days.
+        inf if the curve does not fall that far within its days.
     """
     found = np.full((len(curves), len(chances)), np.inf)
     for row, age in enumerate(np.minimum(ages.astype(int), curves.shape[1] - 1)):

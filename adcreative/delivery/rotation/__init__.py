@@ -1,1 +1,1 @@
-"""Which creatives to show tomorrow, and how often: posteriors of click rates, ways of choosing, slates, other policies."""
+"""Rotation of creatives: posteriors of click rates, allocation policies, slates, off-policy evaluation."""

@@ -1,10 +1,9 @@
-"""Judges another way of rotating from a log with propensities: what it would have earned, and whether the log can say so.
+"""Off-policy evaluation of a rotation policy from a log with propensities: its estimated clicks, and whether the log suffices.
 
-A policy is a table of shares by context, slot and creative (a plan), or "uniform". On each day its shares are those of the
-creatives that ran that day, scaled to sum to 1: an ad that had not started, or had been stopped, could not have been shown.
-Slates are judged as wholes (SIPS, RIPS) and place by place (IIPS); single showings by IPS, SNIPS and DR. The model of DR and
-cascade DR is the click rate by context, slot and creative, shrunk to that of the creative, learnt on the other half of the
-users. No torch.
+A policy is a table of shares by context, slot and creative (a plan), or "uniform". On each day the shares of the creatives that
+ran on that day are scaled to sum to 1, since other ads could not have been shown. Slates are evaluated as wholes (SIPS, RIPS)
+and per position (IIPS); single impressions by IPS, SNIPS and DR. The reward model of DR and cascade DR is the click rate by
+context, slot and creative, shrunk to the creative's rate, fitted on the other half of the users. Does not import torch.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from adcreative.catalog.formats.logs import read_names
 from adcreative.errors import ConfigError
 from adcreative.metrics import off_policy as ope
 
-MAX_UNSUPPORTED = 0.01  # part of the policy's showings that the log never made
+MAX_UNSUPPORTED = 0.01  # share of the policy's impressions without support in the log
 MIN_EFFECTIVE = 30.0
-FEW = 0.05  # an effective sample size below this part of the rows is warned of
+FEW = 0.05  # share of the rows; a smaller effective sample size gives a warning
 PSEUDO = 50.0
 DEFAULT_CLIP = 100.0
-MEAN_WEIGHT, SURE_OF_MEAN = (0.8, 1.25), 300.0  # effective rows from which the mean weight says something
+MEAN_WEIGHT, SURE_OF_MEAN = (0.8, 1.25), 300.0  # effective rows from which the mean weight is informative
 
 Shares = Mapping[tuple[str, int], Mapping[str, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """Estimates of clicks per impression (per view for slates) of a policy, beside what the log earned.
+    """Estimates of a policy's clicks per impression (per view for slates), next to the logged click rate.
 
-    best: the estimate to quote: DR; for slates cascade DR, or independent DR where slates cannot be weighed as wholes.
-    effective: rows the estimate is worth. lift, lift_low, lift_high: best over logged, less 1.
+    best: the recommended estimate: DR; for slates cascade DR, or independent DR if slates cannot be weighted as wholes.
+    effective: effective sample size. lift, lift_low, lift_high: best over logged, minus 1.
     """
 
     logged: ope.Estimate
@@ -49,13 +48,13 @@ class Judgement:
 
     @property
     def lift(self) -> tuple[float, float, float]:
-        """Relative change of the click rate against the log with its interval, that of the log's own rate left out."""
+        """Relative change of the click rate against the log with its interval, ignoring the uncertainty of the logged rate."""
         base = max(self.logged.value, 1e-12)
         return self.best.value / base - 1, self.best.low / base - 1, self.best.high / base - 1
 
 
 def read_plan_shares(plan: pd.DataFrame, where: str) -> Shares:
-    """Return the shares of a plan by context and slot.
+    """Return the shares in a plan by context and slot.
 
     Raises:
         ConfigError: a column is missing, or shares do not sum to 1.
@@ -80,7 +79,7 @@ def read_plan_shares(plan: pd.DataFrame, where: str) -> Shares:
 
 
 def uniform_shares(log: EventLog) -> Shares:
-    """Return equal shares of the creatives that each context and slot of a log has."""
+    """Return equal shares for the creatives in each context and slot of a log."""
     cells: Any = log.rows.groupby(["context", "position"])["creative"].unique()
     return {
         (str(context), int(position)): dict.fromkeys(map(str, names), 1 / len(names))
@@ -89,13 +88,13 @@ def uniform_shares(log: EventLog) -> Shares:
 
 
 def judge_policy(log: EventLog, shares: Shares, where: str, *, clip: float = DEFAULT_CLIP, seed: int = 0) -> Judgement:
-    """Estimate what a policy would have earned.
+    """Estimate the clicks that a policy would have earned.
 
     Args:
-        shares: of the policy; a context that it does not name uses the shares of context "".
-        where: what messages call the log. clip: weights above it are cut, which biases towards 0.
+        shares: shares of the policy; contexts missing in the policy use the shares of context "".
+        where: name of the log in messages. clip: upper limit of weights, which biases towards 0.
     Raises:
-        ConfigError: the log has no propensities, the policy shows what the log never did, or too few rows remain.
+        ConfigError: the log has no propensities, the policy lacks support in the log, or too few rows remain.
     """
     logged_chance = read_propensities_needed(log, where)
     rows = log.rows
@@ -140,9 +139,9 @@ def _cell(shares: Shares, cell: tuple[str, int]) -> Mapping[str, float]:
 
 
 class _Choices:
-    """The policy's choice at every row: which (context, slot, day) it was, the chances there, and what the log cannot show.
+    """The policy's probabilities at every row: (context, slot, day) of the row, its probabilities, and unsupported creatives.
 
-    chance: [M] of what was shown. cell: [M] number of (context, slot, day). shares: creative -> chance in each cell.
+    chance: [M] of the logged creative. cell: [M] number of (context, slot, day). shares: creative -> probability in each cell.
     """
 
     def __init__(self, rows: pd.DataFrame, shares: Shares) -> None:
@@ -176,7 +175,7 @@ class _Choices:
 
 
 class _Rates:
-    """Click rates by context, slot and creative, from the other half of the users: [M] of what was shown, [M] of the policy."""
+    """Click rates by context, slot and creative, fitted on the other half of the users: [M] of the log, [M] of the policy."""
 
     def __init__(self, rows: pd.DataFrame, choices: _Choices) -> None:
         half = _groups(rows) % 2
@@ -213,7 +212,7 @@ def _shrunk(at: np.ndarray, clicks: np.ndarray, shown: np.ndarray, prior: np.nda
 
 
 def _groups(rows: pd.DataFrame) -> np.ndarray:
-    """Return [M] whose row it is: the user where users are known, else the slate."""
+    """Return [M] the group of each row: the user if users are known, else the slate."""
     named = (rows["user"] != "").all() and rows["user"].nunique() > 1
     return np.asarray(pd.factorize(rows["user"] if named else rows["slate"])[0])
 
@@ -246,7 +245,7 @@ def _judge_slates(
 
     won, w = spread(rows["clicks"].to_numpy(), 0.0), spread(weights, 1.0)
     rest = spread(model.place, 0.0)
-    later = np.cumsum(rest[:, ::-1], axis=1)[:, ::-1] - rest  # what the places after this one earn on average
+    later = np.cumsum(rest[:, ::-1], axis=1)[:, ::-1] - rest  # mean reward of the positions after this one
     logged, policy = spread(model.logged, 0.0), spread(model.policy, 0.0)
     is_place = spread(np.ones(len(rows)), 0.0)
     groups = _groups(rows)[np.flatnonzero(place == 0)]
@@ -263,10 +262,10 @@ def _judge_slates(
 
 
 def _why_not_whole(weights: np.ndarray) -> str:
-    """Return why slates cannot be weighed as wholes, "" where they can.
+    """Return the reason why slates cannot be weighted as wholes, or "".
 
-    The weights of whole slates are products over places, which is right only where each propensity is the chance of that place
-    given the places before it; then they average 1.
+    The weight of a whole slate is the product over its positions, which is valid only if each propensity is conditional on the
+    earlier positions; then the weights average 1.
     """
     whole = weights.prod(axis=1)
     mean, effective = float(whole.mean()), ope.effective_sample_size(whole)

@@ -1,15 +1,15 @@
-"""What the results of a log say of tomorrow: how fast old ones lose their worth, and whether each ad's trend goes on.
+"""Extrapolate a log's results to tomorrow: time decay of old results, and continuation of each ad's trend.
 
     weight of a day   = 1/2 ^ (age / half-life),    half-life of 2 to 30 days, or none
     log-odds tomorrow = log-odds of the weighted counts + slope_i * (clock tomorrow - weighted mean clock of ad i)
-    clock             = days, or log(1 + impressions the ad had / mean of an ad and day): wear by showing, which slows
-    slope_i ~ N(mean, spread^2) over the account's ads: what few clicks tell is drawn to the others (empirical Bayes)
+    clock             = days, or log(1 + impressions of the ad / mean per ad and day): wear by impressions, which slows
+    slope_i ~ N(mean, spread^2) over the account's ads: slopes with few clicks are shrunk to the others (empirical Bayes)
 
-Which half-life, and whether slopes count and by which clock, is chosen by what would have told best on which ads the clicks of
-each of the last days fell, from the days before it (rolling origin): the likelihood of a day's clicks given their number, so
-that what lifts or lowers all ads alike, such as a weekend, decides nothing. Of choices that are not surely worse than the best,
-the simplest is taken: no trend before trend, long half-lives before short ones. Source: West & Harrison 1997, chapters 2 and 6
-(discounting); Dawid 1984 (prequential choice). No torch.
+Half-life, use of slopes and clock are chosen by rolling-origin evaluation: the likelihood of the distribution of each of the
+last days' clicks over ads, predicted from the earlier days, given the day's number of clicks, so that effects on all ads, such
+as a weekend, do not matter. Among choices not significantly worse than the best, the simplest is used: no trend before trend,
+long half-lives before short ones. Source: West & Harrison 1997, chapters 2 and 6 (discounting); Dawid 1984 (prequential
+choice). Does not import torch.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from adcreative.errors import ConfigError
 HALF_LIVES = (np.inf, 30.0, 21.0, 14.0, 10.0, 7.0, 5.0, 3.0, 2.0)  # simplest first
 NO_TREND, BY_DAYS, BY_IMPRESSIONS = "", "days", "impressions"
 JUDGED_DAYS, MIN_HISTORY, MIN_JUDGED = 14, 3, 3
-MIN_GAIN, SURE = 2.0, 1.0  # a choice is worse when it loses so much log-likelihood, and so many standard errors of it
-SLOPE_SPREAD = 0.5  # of log-odds a day, at most
+MIN_GAIN, SURE = 2.0, 1.0  # a choice is worse if it loses this much log-likelihood, and this many standard errors
+SLOPE_SPREAD = 0.5  # of log-odds per day, at most
 MAX_PLACES = 200
 LEVEL_STEPS, PSEUDO_CLICKS, LAST_DAYS = 12, 10.0, 7
 NEWTON_STEPS, SPREAD_STEPS = 25, 50
@@ -36,10 +36,10 @@ SURELY = 1.645
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """How a log's results count tomorrow: weight [M] of its rows, shift [N] of each ad's log-odds and its deviation [N].
+    """Use of a log's results for tomorrow: weight [M] of its rows, shift [N] of each ad's log-odds, its standard deviation [N].
 
-    level: [M] how much more was clicked on a row's day than in the last days, whatever ran; 1 where days are not told apart.
-    has_days: whether the log can tell (rows by day, enough of them). reason: a sentence for a person.
+    level: [M] click level of a row's day relative to the last days, whatever ran; 1 if days are not distinguished. has_days:
+    whether the log allows a choice (rows by day, enough of them). reason: a sentence for the user.
     """
 
     weight: np.ndarray
@@ -54,7 +54,7 @@ class Outlook:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Results by ad and day: item [K], day [K] from 0, shown [K] in impressions of the mean place, clicks [K]."""
+    """Results by ad and day: item [K], day [K] from 0, shown [K] in impressions of an average position, clicks [K]."""
 
     item: np.ndarray
     day: np.ndarray
@@ -75,11 +75,11 @@ class _Cells:
 
 
 def find_outlook(rows: pd.DataFrame, num: int, groups: np.ndarray, half_life_days: float | None = None) -> Outlook:
-    """Choose how the rows of a log count tomorrow.
+    """Choose how the rows of a log count for tomorrow.
 
     Args:
-        rows: of an event log, with `item` (0..num-1). groups: [N] family of each ad. half_life_days: given by hand, and then no
-            trend is carried on; 0: all results count alike; None: by evidence.
+        rows: of an event log, with `item` (0..num-1). groups: [N] family of each ad. half_life_days: a fixed half-life, without
+            a trend; 0: no decay; None: chosen by evaluation.
     Raises:
         ConfigError: a half-life was given and the log has no dates.
     """
@@ -141,7 +141,7 @@ def _say(half_life: float, shift: np.ndarray, deviation: np.ndarray, gain: float
 
 
 def _read_cells(rows: pd.DataFrame, days: pd.Series, num: int) -> tuple[_Cells, int]:
-    """Return results by ad and day, impressions made comparable over contexts and places, and the number of days."""
+    """Return results by ad and day, with impressions adjusted for contexts and positions, and the number of days."""
     known = days.notna().to_numpy() & (rows["impressions"] > 0).to_numpy()
     if not known.any():
         empty = np.zeros(0, int)
@@ -161,7 +161,7 @@ def _read_cells(rows: pd.DataFrame, days: pd.Series, num: int) -> tuple[_Cells, 
 
 
 def day_levels(cells: _Cells, num_days: int) -> np.ndarray:
-    """Return [D] how much more was clicked on each day than on the last ones, whatever ads ran.
+    """Return [D] the click level of each day relative to the last days, whatever ads ran.
 
     By iterated proportional fitting, with a few pseudo-clicks.
     """
@@ -178,9 +178,9 @@ def day_levels(cells: _Cells, num_days: int) -> np.ndarray:
 
 
 def _choose(cells: _Cells, groups: np.ndarray, first: int, last: int) -> tuple[float, str, float]:
-    """Return half-life, the clock of the slopes that count, and the gain in log-likelihood over counting all results alike."""
+    """Return half-life, clock of the slopes, and the gain in log-likelihood over equal weights for all results."""
     choices = [(half_life, trend) for trend in (NO_TREND, BY_DAYS, BY_IMPRESSIONS) for half_life in HALF_LIVES]
-    table = []  # [judged days, choices]
+    table = []  # [evaluated days, choices]
     for day in range(first, last):
         today = cells.day == day
         clicks, shown, item = cells.clicks[today], cells.shown[today], cells.item[today]
@@ -205,7 +205,7 @@ def _choose(cells: _Cells, groups: np.ndarray, first: int, last: int) -> tuple[f
 
 
 def _log_odds(cells: _Cells, prior: RatePrior, day: int, half_life: float) -> np.ndarray:
-    """Return [N] expected log-odds of each ad from what was seen before `day`, around the prior at its level."""
+    """Return [N] expected log-odds of each ad from the results before `day`, around the prior at its level."""
     weights = cells.weights(day, half_life)
     clicks, shown = cells.sums(weights * cells.clicks), cells.sums(weights * cells.shown)
     level = (clicks.sum() + 1) / ((shown * prior.mean).sum() + 1)
@@ -216,7 +216,7 @@ def _log_odds(cells: _Cells, prior: RatePrior, day: int, half_life: float) -> np
 
 @dataclass(frozen=True)
 class _Slopes:
-    """Slopes of log-odds [N] and their deviations by a clock, which stands at clock [K] in each cell and at tomorrow [N]."""
+    """Slopes of log-odds [N] with deviations, by a clock with value clock [K] in each cell and tomorrow [N]."""
 
     slope: np.ndarray
     deviation: np.ndarray
@@ -225,7 +225,7 @@ class _Slopes:
 
     @classmethod
     def fit(cls, cells: _Cells, day: int, trend: str) -> _Slopes:
-        """Fit the slopes to what was seen before `day`."""
+        """Fit the slopes to the results before `day`."""
         clock, tomorrow = cells.day.astype(float), np.full(cells.num, float(day))
         if trend == BY_IMPRESSIONS:  # cells are sorted by ad, then by day
             until = np.cumsum(cells.shown)
@@ -236,7 +236,7 @@ class _Slopes:
         return cls(*fit_slopes(cells.item, clock, cells.shown, cells.clicks, cells.num), clock, tomorrow)
 
     def ahead(self, cells: _Cells, day: int, half_life: float) -> np.ndarray:
-        """Return [N] how far the clock runs from the middle of what each ad's rate rests on; less where that is the prior."""
+        """Return [N] the clock's distance from the mean of each ad's evidence; less if the evidence is mostly the prior."""
         weighted = cells.weights(day, half_life) * cells.shown
         total = cells.sums(weighted)
         ahead = self.tomorrow - cells.sums(weighted * self.clock) / np.maximum(total, 1e-9)
@@ -247,10 +247,10 @@ class _Slopes:
 def fit_slopes(
     item: np.ndarray, clock: np.ndarray, shown: np.ndarray, clicks: np.ndarray, num: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return [N] slopes of log-odds by the clock, drawn to the mean of all by what they are worth, and their deviations.
+    """Return [N] slopes of log-odds by the clock, shrunk to the common mean by their precision, and their deviations.
 
     Args:
-        item, clock, shown, clicks: [K] results of an ad on a day, and when that was.
+        item, clock, shown, clicks: [K] results of an ad on a day, and the clock value of that day.
     """
 
     def sums(values: np.ndarray) -> np.ndarray:

@@ -1,8 +1,7 @@
-"""Tomorrow's plan: which share of the impressions each creative of an account gets, in each context or at each place of a
-slate.
+"""Tomorrow's plan: the share of impressions of each creative in each context, or at each position of a slate.
 
-Joins the account's creatives to the rows of a log by name; a creative that was never shown is planned from its family (brand,
-category, placement) and, when a score table is given, from what the predictor says of it. No torch.
+Joins the account's creatives to the rows of a log by name; a creative without impressions is planned from its family (brand,
+category, placement) and, if a score table is given, from its predicted rate. Does not import torch.
 """
 
 from __future__ import annotations
@@ -27,20 +26,20 @@ PLAN_COLUMNS = (
     "context", "slot", "creative", "share", "ctr", "ctr_low", "ctr_high", "impressions", "family",
 )  # fmt: skip
 SLATE_COLUMNS = ("context", "slate", "slot", "creative", "propensity")
-MIN_SHARE = 1e-4  # smaller ones are not planned, unless exploration was asked for
+MIN_SHARE = 1e-4  # smaller shares are not planned, unless exploration is requested
 TIRED = 0.5
-MIN_SURVIVAL = 0.01  # no forecast takes an ad's share whole
+MIN_SURVIVAL = 0.01  # no forecast removes an ad's whole share
 NUM_SLATES = 1000
-MIN_CONTEXT_CLICKS, MAX_CONTEXTS = 50, 12  # of a context to get slates of its own
+MIN_CONTEXT_CLICKS, MAX_CONTEXTS = 50, 12  # clicks of a context with its own slates; maximum number of such contexts
 MAX_NAMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Creatives by name, with the family of each and what a predictor says of it (NaN: nothing).
+    """Creatives by name, with the family of each and its predicted rate (NaN: none).
 
-    survival: [N] in (0, 1], the chance to last that a forecast gives each; falling: [N] the part of its click rate that its
-        trend, by the forecast, leaves after a week. 1 without a forecast.
+    survival: [N] in (0, 1], forecast probability to last; falling: [N] factor left of the click rate after a week, by the
+        forecast trend. 1 without a forecast.
     """
 
     names: tuple[str, ...]
@@ -52,13 +51,13 @@ class Account:
 
     @property
     def groups(self) -> np.ndarray:
-        """[N] the family of each creative as a number."""
+        """[N] the number of each creative's family."""
         return np.asarray(pd.factorize(np.array(self.families, object))[0])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Rows under PLAN_COLUMNS, ready slates under SLATE_COLUMNS (none for one slot), and sentences for a person."""
+    """Rows with PLAN_COLUMNS, complete slates with SLATE_COLUMNS (empty for one slot), and sentences for the user."""
 
     rows: pd.DataFrame
     slates: pd.DataFrame
@@ -70,13 +69,13 @@ def read_account_creatives(
     creatives: Sequence[Creative], scores: Mapping[str, float] | None = None,
     survival: Mapping[str, float] | None = None, falling: Mapping[str, float] | None = None,
 ) -> Account:  # fmt: skip
-    """Return the account's creatives, one for each name.
+    """Return the account's creatives, one per name.
 
     Args:
-        scores: name -> rate or strength (0..1) of a predictor. survival: name -> chance to go on working, of a forecast.
-        falling: name -> part of its click rate that is left after a week, of a forecast that tells no chance.
+        scores: name -> predicted rate or strength (0..1). survival: name -> forecast probability to last. falling: name ->
+            factor left of the click rate after a week, from a forecast without probabilities.
     Raises:
-        CatalogError: there are none.
+        CatalogError: there are no creatives.
     """
     first: dict[str, Creative] = {}
     for creative in creatives:
@@ -101,11 +100,11 @@ def plan_rotation(
     """Plan the next impressions.
 
     Args:
-        policy: see `policies` for one slot, `slate_choice` for several.
-        slots: creatives shown together. explore: part of the impressions for all alike (one slot only).
-        half_life_days: results that are so old count half; 0: all count alike; None: by evidence, see `outlook`.
+        policy: see `policies` for one slot, `slate_choice` for several slots.
+        slots: number of creatives shown together. explore: share of impressions split equally over all (one slot only).
+        half_life_days: age at which results count half; 0: no decay; None: chosen by evaluation, see `outlook`.
     Raises:
-        CatalogError: no row of the log is of this account. ConfigError: a setting is out of range.
+        CatalogError: no row of the log belongs to this account. ConfigError: a setting is out of range.
     """
     if slots < 1 or (half_life_days or 0) < 0:
         raise ConfigError(f"slots must be at least 1 and the half-life 0 or more, got {slots} and {half_life_days}")
@@ -113,7 +112,7 @@ def plan_rotation(
     if slots > 1 and explore:
         raise ConfigError("explore is for one slot; in-slate sampling explores by itself")
     outlook = find_outlook(rows, len(account.names), account.groups, half_life_days)
-    if not outlook.has_days:  # the log tells no trend, so that of the forecast counts; else it would count twice
+    if not outlook.has_days:  # without a trend in the log the forecast's trend is used; with both it would count twice
         account = replace(account, survival=account.survival * account.falling)
     if slots == 1:
         plan = _plan_single(account, rows, policy, explore, outlook, warnings)
@@ -123,7 +122,7 @@ def plan_rotation(
 
 
 def join_rows(account: Account, log: EventLog) -> tuple[pd.DataFrame, list[str]]:
-    """Return the log's rows of known creatives with their number, and warnings of the others."""
+    """Return the log's rows of known creatives with their number, and warnings about other rows."""
     number = {name: at for at, name in enumerate(account.names)}
     at = log.rows["creative"].map(number)
     unknown = log.rows["creative"][at.isna()].unique()
@@ -156,9 +155,9 @@ def _plan_single(
     known = None if np.isnan(account.predicted).all() else account.predicted
     seen = fit_posterior(clicks, shown, groups=account.groups, predicted=known)
     posterior = seen.moved(outlook.shift, outlook.deviation)
-    expected = seen.moved(outlook.shift, np.zeros(shape[0]))  # how a trend goes on is not explored: it is old once known
+    expected = seen.moved(outlook.shift, np.zeros(shape[0]))  # a trend's continuation is not explored
     plain = choose_shares(policy, *expected.logit_moments(), explore=explore)
-    shares = (plain - explore / shape[0]) * account.survival[:, None]  # what explores goes to all alike
+    shares = (plain - explore / shape[0]) * account.survival[:, None]  # the explored share is equal for all
     shares = (1 - explore) * shares / np.maximum(shares.sum(axis=0), 1e-300) + explore / shape[0]
     kept = np.where((shares >= MIN_SHARE) | (explore > 0), shares, 0.0)
     kept = kept / kept.sum(axis=0, keepdims=True)
@@ -173,7 +172,7 @@ def _plan_single(
 
 
 def _say_moved(account: Account, before: np.ndarray, after: np.ndarray) -> tuple[str, ...]:
-    """Say what the forecast changed in shares [N, C]."""
+    """Return sentences on changes by the forecast in shares [N, C]."""
     tired = int((account.survival < TIRED).sum())
     if (account.survival == 1).all():
         return ()
@@ -198,7 +197,7 @@ def _tabulate(
 
 
 def _say(account: Account, context: str, shares: np.ndarray, posterior: RatePosterior, at: int) -> str:
-    """Return one sentence that says who leads in a context, and how sure that is."""
+    """Return one sentence with the leading creative in a context, and its certainty."""
     leader = int(posterior.mean[:, at].argmax())
     most = int(shares.argmax())
     wide = int((shares >= 0.01).sum())
@@ -246,9 +245,9 @@ def _plan_slates(
 
 
 def _fit_by_context(account: Account, rows: pd.DataFrame) -> Iterator[tuple[str, SlateModel]]:
-    """Yield contexts and what is clicked in each, around what is clicked in the others; "" is all together.
+    """Yield contexts and the click model of each, with the other contexts as prior; "" is all contexts together.
 
-    The most clicked contexts, MAX_CONTEXTS at most, have models of their own; a plan uses "" for the others.
+    Only the most clicked contexts, at most MAX_CONTEXTS, have their own models; a plan uses "" for the others.
     """
 
     def slates_of(part: pd.DataFrame) -> Slates:
@@ -267,7 +266,7 @@ def _fit_by_context(account: Account, rows: pd.DataFrame) -> Iterator[tuple[str,
         others = rows[where != context]
         try:
             prior = fit_slate_model(slates_of(others), account.groups)
-        except TrainingError:  # hardly anything is clicked elsewhere
+        except TrainingError:  # too few clicks in other contexts
             prior = None
         yield context, fit_slate_model(slates_of(rows[where == context]), account.groups, prior=prior)
 
@@ -307,7 +306,7 @@ def _say_slates(account: Account, context: str, model: SlateModel, drawn: np.nda
 
 
 def _place_rates(model: SlateModel, slots: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return [N, slots] low, middle and high click chances of each creative at each place, beside average company."""
+    """Return [N, slots] low, middle and high click probabilities of each creative at each position, among average creatives."""
     position = np.append(model.position, np.full(max(0, slots - len(model.position)), model.position[-1]))[:slots]
     company = np.exp(model.attraction).mean() * (slots - 1) + np.exp(model.no_click_at(slots))
     appeal = [np.exp((model.attraction + z * model.spread)[:, None] + position) for z in (-1.645, 0.0, 1.645)]

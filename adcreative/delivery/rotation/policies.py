@@ -1,15 +1,15 @@
-"""Ways of choosing among creatives whose rates are uncertain: the share of impressions that each gets.
+"""Allocation policies for creatives with uncertain rates: the share of impressions of each creative.
 
     uniform    equal shares
-    greedy     all to the highest mean, the first of equals; learns nothing about the others
-    ts         Thompson sampling: the chance that a creative is the best one
-    top-two    TS, but every second choice goes to the best of the others: for "which is best", not "earn most"
+    greedy     all impressions to the highest mean, the first of equals; learns nothing about the others
+    ts         Thompson sampling: share = probability of being the best
+    top-two    TS, but every second choice goes to the best of the others: for "which is best", not for reward
 
 Shares are computed, not sampled: P(best) is an integral over the normal approximations of log-odds,
 
     p_i = integral of f_i(x) * prod_{j != i} F_j(x) dx
 
-so that equal logs give equal shares and a share is the propensity to log. No torch.
+so that equal logs give equal shares and a share is the propensity to log. Does not import torch.
 Source: Thompson 1933; Agrawal & Goyal 2012; Russo, Simple Bayesian Algorithms for Best-Arm Identification, 2016 (top-two).
 """
 
@@ -24,22 +24,22 @@ from adcreative.errors import ConfigError
 POLICIES = ("ts", "top-two", "greedy", "uniform")
 TOP_TWO_SHARE = 0.5
 GRID = 129
-REACH = 5.0  # standard deviations beyond which a creative cannot be the best one
+REACH = 5.0  # standard deviations below the best beyond which a creative cannot win
 MIN_SHARE = 1e-12
 
 
 def check_policy(name: str, known: tuple[str, ...] = POLICIES) -> None:
-    """Raise ConfigError when no policy has this name."""
+    """Raise ConfigError for an unknown policy."""
     if name not in known:
         raise ConfigError(f'no policy named "{name}"; known: {", ".join(known)}. {did_you_mean(name, known)}')
 
 
 def choose_shares(policy: str, mean: np.ndarray, spread: np.ndarray, *, explore: float = 0.0) -> np.ndarray:
-    """Return [N, C] shares of impressions; each context's sum to 1.
+    """Return [N, C] shares of impressions, summing to 1 per context.
 
     Args:
         mean, spread: [N, C] of log-odds, from `RatePosterior.logit_moments`.
-        explore: part of the impressions that goes to all creatives alike, 0..1, so that none has a share of 0.
+        explore: share of the impressions split equally over all creatives, 0..1, so that no creative has a share of 0.
     Raises:
         ConfigError: an unknown policy, or explore out of range.
     """
@@ -60,10 +60,10 @@ def choose_shares(policy: str, mean: np.ndarray, spread: np.ndarray, *, explore:
 
 
 def chance_best(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return [N] the chance of each of N independent normal values to be the largest; they sum to 1.
+    """Return [N] the probability of each of N independent normal values to be the largest; sums to 1.
 
     Args:
-        mean, spread: [N]; equal pairs, such as creatives that were never shown, are computed once.
+        mean, spread: [N]; equal pairs, such as creatives without impressions, are computed once.
     """
     pairs, member, counts = np.unique(np.stack([mean, spread], axis=1), axis=0, return_inverse=True, return_counts=True)
     member = member.ravel()
@@ -80,18 +80,18 @@ def chance_best(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
     won[can_win] = np.trapezoid(density, x, axis=1)
     chances = won[member]
     total = chances.sum()
-    if total <= 0:  # all spreads are so small that the grid steps over them
+    if total <= 0:  # all spreads are smaller than the grid's step
         best = mean == mean.max()
         return best / best.sum()
     return chances / total
 
 
 def _top_two(chances: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return [N] shares when half of the choices go to the best of those that differ from the first choice.
+    """Return [N] shares if half of the choices go to the best of the creatives other than the first choice.
 
         share_i = b p_i + (1 - b) sum_{j != i} p_j q_i(without j)
 
-    q is exact where j is the leader; for the others, which can win seldom, q_i = p_i / (1 - p_j).
+    q is exact if j is the leader; for the others, which seldom win, q_i = p_i / (1 - p_j).
     """
     if len(chances) < 2:
         return chances

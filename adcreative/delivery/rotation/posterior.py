@@ -1,14 +1,14 @@
-"""What is believed about each creative's click rate in each context: Beta posteriors that borrow strength.
+"""Posteriors of each creative's click rate in each context: hierarchical Beta posteriors with partial pooling.
 
     clicks of creative i over all contexts  ~ BetaBinomial(exposure_i, mean m_i, strength s)
     logit m_i = base + effect of its group + slope * (predictor's logit, centred)      a new edit starts at its family's rate
     cell (i, context c): prior of mean rate_i * r_c, strength 1 / (1 / own evidence + 1 / s_c), then its own clicks
 
-base, slope, group effects and s are fitted by maximum a posteriori; r_c, how much more is clicked in a context, by iterated
+base, slope, group effects and s are fitted by maximum a posteriori; r_c, the relative click level of a context, by iterated
 proportional fitting with one pseudo-click. Beta(3.43, 109.78) is the published shape for banner creatives; s starts at 110.
 
 Source: Wang et al., A Hybrid Bandit Model with Visual Priors, WWW 2021 (prior and strength); the
-context level is ours. No torch.
+context level is ours. Does not import torch.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from scipy.special import betaln, digamma, expit, logit, polygamma
 
 PRIOR_STRENGTH = 110.0  # pseudo-impressions
 STRENGTH_SPREAD = 1.0  # of log strength
-SLOPE_MEAN, SLOPE_SPREAD = 1.0, 0.5  # 1: the predictor's differences are believed
+SLOPE_MEAN, SLOPE_SPREAD = 1.0, 0.5  # 1: the predictor's differences are fully trusted
 BASE_SPREAD = 3.0
-DEFAULT_RATE = 0.01  # of an account that was never shown; one click of evidence outweighs it
+DEFAULT_RATE = 0.01  # of an account without impressions; one click outweighs it
 MIN_GROUP_SPREAD, MAX_GROUP_SPREAD = 0.05, 1.0
 MAX_CELL_STRENGTH = 1e6
 PROPORTIONAL_STEPS = 12
@@ -40,7 +40,7 @@ class RatePrior:
 
 @dataclass(frozen=True, kw_only=True)
 class RatePosterior:
-    """Beta(clicks_part, rest_part) of each creative in each context, both [N, C]; impressions [N, C] behind them."""
+    """Beta(clicks_part, rest_part) of each creative in each context, both [N, C]; impressions [N, C] of the evidence."""
 
     clicks_part: np.ndarray
     rest_part: np.ndarray
@@ -60,12 +60,12 @@ class RatePosterior:
         return tuple(beta.ppf(at, self.clicks_part, self.rest_part) for at in (tail, 1 - tail))  # type: ignore[return-value]
 
     def logit_moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation of each rate's log-odds, [N, C] twice: exact for a Beta."""
+        """Return mean and standard deviation of each rate's log-odds, [N, C] each: exact for a Beta."""
         mean = digamma(self.clicks_part) - digamma(self.rest_part)
         return mean, np.sqrt(polygamma(1, self.clicks_part) + polygamma(1, self.rest_part))
 
     def moved(self, shift: np.ndarray, deviation: np.ndarray) -> RatePosterior:
-        """Return the posterior with `shift` [N] added to log-odds that is itself known up to `deviation` [N]."""
+        """Return the posterior with `shift` [N] added to log-odds, with standard deviation `deviation` [N] of the shift."""
         strength = self.clicks_part + self.rest_part
         mean = self.mean
         there = expit(logit(mean) + shift[:, None])
@@ -88,14 +88,14 @@ def fit_posterior(
     """Return the posterior of every creative in every context.
 
     Args:
-        clicks, impressions: [N, C] counts; a creative that was never shown has zeros.
+        clicks, impressions: [N, C] counts; zeros for a creative without impressions.
         groups: [N] int, the family of each creative (product, format, kind of edit); one family when None.
-        predicted: [N] rates, or strengths between 0 and 1, of a predictor; NaN where it has none.
+        predicted: [N] predicted rates, or strengths between 0 and 1; NaN if unknown.
     """
     clicks, impressions = np.asarray(clicks, np.float64), np.asarray(impressions, np.float64)
     groups = np.zeros(len(clicks), int) if groups is None else np.asarray(groups, int)
     lift = context_lift(clicks, impressions)
-    exposure = np.maximum(impressions @ lift, clicks.sum(axis=1))  # [N], in impressions of the mean context
+    exposure = np.maximum(impressions @ lift, clicks.sum(axis=1))  # [N], in impressions of an average context
     prior = fit_prior(clicks.sum(axis=1), exposure, groups=groups, predicted=predicted)
     if clicks.shape[1] == 1:
         start = prior.strength * prior.mean[:, None]
@@ -122,7 +122,7 @@ def _posterior(
 def fit_prior(
     clicks: np.ndarray, exposure: np.ndarray, *, groups: np.ndarray, predicted: np.ndarray | None = None
 ) -> RatePrior:
-    """Fit where the rates of creatives come from, by maximum a posteriori of a beta-binomial regression.
+    """Fit the prior of the creatives' rates, by maximum a posteriori of a beta-binomial regression.
 
     Args:
         clicks, exposure: [N]. groups: [N] int from 0. predicted: [N] in (0, 1), NaN where unknown.
@@ -165,7 +165,7 @@ def fit_prior(
 
 
 def _centred_logit(predicted: np.ndarray | None, num: int) -> np.ndarray:
-    """Return [N] log-odds of predictions around their mean, 0 where there is none."""
+    """Return [N] log-odds of predictions around their mean, 0 for missing predictions."""
     if predicted is None:
         return np.zeros(num)
     values = logit(np.clip(np.asarray(predicted, np.float64), 1e-5, 1 - 1e-5))
@@ -174,7 +174,7 @@ def _centred_logit(predicted: np.ndarray | None, num: int) -> np.ndarray:
 
 
 def _group_spread(clicks: np.ndarray, exposure: np.ndarray, groups: np.ndarray, base_rate: float) -> float:
-    """Return how far groups differ (log-odds), by moments: variance of their log rates less what chance makes."""
+    """Return the spread of groups (log-odds), by moments: variance of log rates minus sampling variance."""
     if not len(groups):
         return MIN_GROUP_SPREAD
     won = np.bincount(groups, clicks) + base_rate
@@ -190,7 +190,7 @@ def _group_spread(clicks: np.ndarray, exposure: np.ndarray, groups: np.ndarray, 
 
 
 def context_lift(clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
-    """Return [C] how much more is clicked in a context than on average, whatever mix of creatives it was shown."""
+    """Return [C] the click level of each context relative to the average, adjusted for the mix of creatives."""
     total = max(float(clicks.sum()), 1.0) / max(float(impressions.sum()), 1.0)
     lift = np.ones(clicks.shape[1])
     for _ in range(PROPORTIONAL_STEPS):
@@ -201,12 +201,12 @@ def context_lift(clicks: np.ndarray, impressions: np.ndarray) -> np.ndarray:
 
 
 def _fit_cell_strength(clicks: np.ndarray, impressions: np.ndarray, mean: np.ndarray) -> float:
-    """Return how many impressions the rate of a creative elsewhere is worth in a context, by maximum likelihood on a grid."""
+    """Return the strength, in impressions, of a creative's rate elsewhere within a context, by maximum likelihood on a grid."""
     shown = impressions > 0
     won, lost, at = clicks[shown], (impressions - clicks)[shown], mean[shown]
     if not len(won):
         return PRIOR_STRENGTH
-    if len(won) > 20_000:  # the likelihood of one number needs no more
+    if len(won) > 20_000:  # the likelihood of one parameter needs no more
         pick = np.linspace(0, len(won) - 1, 20_000).astype(int)
         won, lost, at = won[pick], lost[pick], at[pick]
     grid = np.geomspace(10, MAX_CELL_STRENGTH, 24)

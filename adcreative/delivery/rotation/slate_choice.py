@@ -1,14 +1,14 @@
-"""Fills slates from a posterior: greedy, Thompson sampling, in-slate Thompson sampling, top-two; never a creative twice.
+"""Fill slates from a posterior: greedy, Thompson sampling, in-slate Thompson sampling, top-two; without duplicates.
 
     greedy    the k highest means
     ts        one joint draw of all creatives, its k highest
     in-slate  k independent joint draws, each ranked; read rank by rank (first of each draw, then second of each ...), the
-              first k that are new: place j normally comes from draw j, so that a slate mixes opinions
-    top-two   ts, but the first place goes to the second best with chance 1/2
+              first k that are new: position j normally comes from draw j, so that a slate mixes draws
+    top-two   ts, but the first position goes to the second best with probability 1/2
     uniform   k at random
 
 Creatives of one kind (`kinds`, near-duplicates) count as the same: a slate shows at most one of them, as long as others are
-left. No torch. Source: Eide, Leslie & Frigessi 2022, section 5 (in-slate); Russo 2016 (top-two).
+left. Does not import torch. Source: Eide, Leslie & Frigessi 2022, section 5 (in-slate); Russo 2016 (top-two).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHUNK = 1000
 
 
 class Attractions(Protocol):
-    """What slates are filled from: a model of all readers, or of one."""
+    """Model used to fill slates: of all readers, or of one reader."""
 
     @property
     def attraction(self) -> np.ndarray:
@@ -40,12 +40,12 @@ class Attractions(Protocol):
 def choose_slates(
     model: Attractions, size: int, num: int, *, policy: str, rng: np.random.Generator, kinds: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return [num, size] creatives of slates.
+    """Return [num, size] the creatives of each slate.
 
     Args:
-        kinds: [N] int; equal numbers are near-duplicates. None: all differ.
+        kinds: [N] int; equal numbers are near-duplicates. None: all different.
     Raises:
-        ConfigError: unknown policy, or fewer creatives than places.
+        ConfigError: unknown policy, or fewer creatives than positions.
     """
     check_policy(policy, SLATE_POLICIES)
     num_items = len(model.attraction)
@@ -56,14 +56,14 @@ def choose_slates(
 
 
 def read_ranks(draws: np.ndarray, depth: int) -> np.ndarray:
-    """Return the creatives of draws [k, N] rank by rank: the best of every draw, then the second of every draw ... [k *
-    depth]."""
+    """Return the creatives of draws [k, N] rank by rank: the best of every draw, then the second of every draw ...
+    [k * depth]."""
     ranked = _top(draws, depth)  # [k, depth]
     return ranked.T.ravel()
 
 
 def _order(model: Attractions, size: int, policy: str, rng: np.random.Generator) -> np.ndarray:
-    """Return creatives in the order in which a slate takes them, each at least once."""
+    """Return creatives in the order in which a slate uses them, each at least once."""
     num_items = len(model.attraction)
     if policy == "uniform":
         return rng.permutation(num_items)
@@ -86,7 +86,7 @@ def _top(draws: np.ndarray, depth: int) -> np.ndarray:
 
 
 def _fill(order: np.ndarray, size: int, kinds: np.ndarray) -> np.ndarray:
-    """Return the first `size` creatives of different kinds; of the same kind only when no others are left."""
+    """Return the first `size` creatives of different kinds; a kind is repeated only if no other is left."""
     chosen: list[int] = []
     taken: set[int] = set()
     for item in order:
@@ -104,7 +104,7 @@ def _fill(order: np.ndarray, size: int, kinds: np.ndarray) -> np.ndarray:
 
 
 def place_shares(slates: np.ndarray, num_items: int) -> np.ndarray:
-    """Return [size, N] how often each creative stands at each place of slates [num, size]: its propensity there."""
+    """Return [size, N] the frequency of each creative at each position of slates [num, size]: its propensity there."""
     return np.stack([np.bincount(column, minlength=num_items) for column in slates.T]) / len(slates)
 
 
@@ -112,7 +112,7 @@ def find_kinds(words: list[str], groups: np.ndarray) -> np.ndarray:
     """Return [N] numbers of near-duplicates: creatives of one group whose words have a cosine of 0.9 or more.
 
     Args:
-        words: [N] all words of each creative, and the name of its picture. groups: [N] int.
+        words: [N] all words of each creative, and its picture's name. groups: [N] int.
     """
     kinds = np.arange(len(words))
     if not any(text.strip() for text in words):

@@ -1,12 +1,12 @@
-"""What readers click among the creatives that were shown together, or nothing: a choice model of whole slates.
+"""Discrete choice model of whole slates: which of the shown creatives readers click, or none.
 
     chance of clicking i in a slate = exp(a_i + p_position) / (exp(b_length) + sum over the slate of exp(a_j + p_position))
     a_i ~ N(mu_group, s^2),   mu_group ~ N(0, 5^2)
 
-The sum runs over what was SHOWN, with "no click" as one more choice whose appeal b depends on the length of the slate. A
-softmax over the whole catalogue would learn what was shown often instead. A creative that was never shown has the mean and
-the spread of its family. Fitted by maximum a posteriori with a Laplace posterior (curvature of each a_i), mu and s by
-expectation maximisation. All readers have the same attractions. No torch.
+The sum runs over the SHOWN creatives, with "no click" as one more choice whose utility b depends on the slate's length. A
+softmax over the whole catalogue would learn the frequency of impressions instead. A creative without impressions has its
+family's mean and spread. Fitted by maximum a posteriori with a Laplace posterior (curvature of each a_i), mu and s by
+expectation maximisation. All readers have the same attractions. Does not import torch.
 
 Source: Eide, Leslie & Frigessi, Dynamic slate recommendation with gated recurrent units and Thompson sampling, Data Mining and
 Knowledge Discovery 2022, sections 3 and 4. Differs: attraction instead of distance to a reader's state, no GRU, position
@@ -32,8 +32,8 @@ MIN_CLICKS = 20
 class Slates:
     """Rows of slates, sorted by slate: item [M] (0..N-1), slate [M] (0.. without gaps), position [M] from 0, clicked [M] bool.
 
-    Of several clicks in one slate the first counts: the model is of one choice. weight: [M], how much a slate counts, the
-    same in all its rows; 1 when None.
+    Only the first of several clicks in one slate counts: the model has one choice. weight: [M], weight of the slate, equal in
+    all its rows; 1 when None.
     """
 
     item: np.ndarray
@@ -50,15 +50,15 @@ class Slates:
 
     @property
     def lengths(self) -> np.ndarray:
-        """[B] how many creatives each slate shows."""
+        """[B] the number of creatives in each slate."""
         return np.diff(np.append(self.starts, len(self.slate)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlateModel:
-    """Attractions of N creatives with their posterior, the appeal of no click by slate length, and position effects.
+    """Attractions of N creatives with their posterior, the utility of no click by slate length, and position effects.
 
-    attraction, spread: [N]. no_click: [S + 1] by length, NaN for a length that never was. position: [S], 0 for the first place.
+    attraction, spread: [N]. no_click: [S + 1] by length, NaN for unseen lengths. position: [S], 0 for the first position.
     group_mean: [G]; item_spread: s.
     """
 
@@ -74,12 +74,12 @@ class SlateModel:
         return rng.normal(self.attraction, self.spread, (num, len(self.attraction)))
 
     def no_click_at(self, length: int) -> float:
-        """Return the appeal of no click for a slate of this length; of the nearest length that was seen."""
+        """Return the utility of no click for a slate of this length, or of the nearest length seen."""
         seen = np.flatnonzero(~np.isnan(self.no_click))
         return float(self.no_click[seen[np.abs(seen - length).argmin()]])
 
     def click_chances(self, slate: np.ndarray) -> np.ndarray:
-        """Return [S] the chance that each place of a slate of creatives [S] is clicked."""
+        """Return [S] the probability that each position of a slate of creatives [S] is clicked."""
         position = np.append(self.position, np.full(max(0, len(slate) - len(self.position)), self.position[-1]))
         appeal = np.exp(self.attraction[slate] + position[: len(slate)])
         chances: np.ndarray = appeal / (appeal.sum() + np.exp(self.no_click_at(len(slate))))
@@ -91,8 +91,8 @@ def fit_slate_model(slates: Slates, groups: np.ndarray | None = None, *, prior: 
 
     Args:
         groups: [N] int, the family of each creative; one family when None.
-        prior: what the slates of other contexts say: attractions then lie around its own instead of their family's, with
-            a spread that is fitted.
+        prior: fit to the slates of other contexts: attractions are then centred on its attractions instead of the family's,
+            with a fitted spread.
     Raises:
         TrainingError: fewer than 20 clicks.
     """
@@ -128,7 +128,7 @@ def fit_slate_model(slates: Slates, groups: np.ndarray | None = None, *, prior: 
 
 
 class _Fit:
-    """The penalised likelihood of slates, its slope, and its curvature in the attractions."""
+    """Penalised likelihood of slates, its gradient, and its curvature in the attractions."""
 
     def __init__(self, slates: Slates) -> None:
         starts, lengths = slates.starts, slates.lengths
@@ -154,7 +154,7 @@ class _Fit:
         return values[: self.num_items], values[self.num_items : self.num_items + self.width + 1], position
 
     def chances(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the chance of each row [M] and of no click [B], and the log of the sum [B]."""
+        """Return the probability of each row [M] and of no click [B], and the log of the sum [B]."""
         attraction, no_click, position = self.unpack(values)
         appeal = np.exp(np.clip(attraction[self.item] + position[self.position], -30, 30))
         nothing = np.exp(np.clip(no_click[self.length], -30, 30))

@@ -1,1 +1,1 @@
-"""Dated data: the picture formats that platforms take (placements.yaml)."""
+"""Dated data: the picture formats accepted by platforms (placements.yaml)."""

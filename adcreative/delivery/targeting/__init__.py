@@ -1,1 +1,1 @@
-"""Which queries, keywords or interests suit a creative: popular ones, like words, labels of like creatives."""
+"""Match queries, keywords or interests to a creative: popular labels, similar words, labels of similar creatives."""

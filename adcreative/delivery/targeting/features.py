@@ -1,6 +1,6 @@
-"""Words of creatives and labels as hashed n-grams, for any number of labels in any language. No torch.
+"""Hashed n-grams of creatives' and labels' words, for any number of labels in any language. Does not import torch.
 
-Words (1 and 2) and pieces of words (3 to 5 characters) are hashed into 2^16 columns, rows scaled to length 1.
+Word n-grams (1 and 2) and character n-grams (3 to 5) are hashed into 2^16 columns, rows scaled to length 1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def read_grams(texts: Sequence[str]) -> csr_matrix:
 
 
 def weigh_grams(grams: csr_matrix, reference: csr_matrix) -> csr_matrix:
-    """Return rows weighed by how rare a gram is among the rows of `reference`, scaled to length 1 again (TF-IDF)."""
+    """Return TF-IDF rows, with document frequencies from the rows of `reference`, scaled to length 1."""
     seen = np.asarray((reference > 0).sum(axis=0)).ravel()
     weights = np.log((1 + reference.shape[0]) / (1 + seen)) + 1
     return csr_matrix(normalize(grams.multiply(weights[None, :]).tocsr()))

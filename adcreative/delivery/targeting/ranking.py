@@ -1,10 +1,10 @@
-"""Ranks labels for creatives in several ways, and takes the one that does best on creatives that were left out.
+"""Rank labels for creatives by several methods, and use the method that is best on held-out creatives.
 
-    popular     the labels that most creatives have
+    popular     the most frequent labels
     words       cosine of TF-IDF between a creative's words and the label's
-    neighbours  labels of creatives with like words, by cosine
+    neighbours  labels of creatives with similar words, by cosine
 
-A further method is used only where it beats these floors. Without known pairs only "words" can be. No torch.
+A further method is used only if it beats these baselines. Without known pairs only "words" is possible. Does not import torch.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from scipy.sparse import csr_matrix
 from adcreative.delivery.targeting.features import weigh_grams
 from adcreative.metrics.labels import inverse_propensities, precision_at, propensity_scored_precision
 
-MIN_POINTS = 40  # creatives with known labels, to train and measure
+MIN_POINTS = 40  # creatives with known labels, for training and evaluation
 NUM_NEIGHBOURS = 10
 HELD_OUT_PART = 5
 ROWS = 256
-MIN_GAIN = 0.005  # by which a further method must beat the best floor
+MIN_GAIN = 0.005  # by which a further method must beat the best baseline
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Creatives and labels to choose among: words as n-grams, points [N, V] and labels [L, V]; known pairs, truth [N, L]."""
+    """Creatives and candidate labels: words as n-grams, points [N, V] and labels [L, V]; known pairs, truth [N, L]."""
 
     points: csr_matrix
     labels: csr_matrix
@@ -35,17 +35,17 @@ class Task:
 
     @property
     def known(self) -> np.ndarray:
-        """Rows of creatives that have a label."""
+        """Rows of creatives with a label."""
         return np.flatnonzero(np.diff(self.truth.indptr) > 0)
 
 
-# of a task, rows of creatives that ask, rows of creatives to learn from, and k -> numbers [n, k] and scores [n, k] of labels
+# of a task, rows of queries, rows of training creatives, and k -> numbers [n, k] and scores [n, k] of labels
 Method = Callable[[Task, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Numbers [N, k] and scores [N, k] of labels for every creative; method -> P@1, P@3, PSP@1, PSP@3 on left-out ones."""
+    """Numbers [N, k] and scores [N, k] of labels for every creative; method -> P@1, P@3, PSP@1, PSP@3 on held-out creatives."""
 
     numbers: np.ndarray
     scores: np.ndarray
@@ -55,10 +55,10 @@ class Ranking:
 
 
 def rank_labels(task: Task, *, num: int, seed: int, also: Mapping[str, Method] | None = None) -> Ranking:
-    """Rank the labels for every creative by the method that is best on left-out creatives.
+    """Rank the labels for every creative by the method that is best on held-out creatives.
 
     Args:
-        num: labels a creative. also: further methods by name.
+        num: labels per creative. also: further methods by name.
     """
     num, num_labels = min(num, task.labels.shape[0]), task.labels.shape[0]
     everybody, known = np.arange(task.points.shape[0]), task.known
@@ -88,7 +88,7 @@ def _measure(found: np.ndarray, truth: csr_matrix, weights: np.ndarray) -> dict[
 
 
 def _merit(figures: dict[str, float]) -> float:
-    """Return the mean of all figures: heads and tails count alike."""
+    """Return the mean of all metrics: head and tail labels have equal weight."""
     return float(np.mean(list(figures.values())))
 
 
@@ -104,7 +104,7 @@ def _by_words(task: Task, asked: np.ndarray, learn: np.ndarray, num: int) -> tup
 
 
 def _by_neighbours(task: Task, asked: np.ndarray, learn: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of the nearest creatives, weighed by cosine; a creative that is its own neighbour counts."""
+    """Return the labels of the nearest creatives, weighted by cosine; a creative may be its own neighbour."""
     known = task.points[learn]
     others = weigh_grams(known, known)
     near, cosine = _top(weigh_grams(task.points[asked], known), others.T.tocsr(), min(NUM_NEIGHBOURS, len(learn)))
@@ -114,7 +114,7 @@ def _by_neighbours(task: Task, asked: np.ndarray, learn: np.ndarray, num: int) -
 
 
 def _top(left: csr_matrix, right: csr_matrix, num: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the columns of the largest cells of left @ right, row by row, and the cells."""
+    """Return the columns of the largest cells of left @ right, row by row, and the cell values."""
     numbers, scores = [], []
     for start in range(0, left.shape[0], ROWS):
         block = (left[start : start + ROWS] @ right).toarray()
