@@ -2,7 +2,7 @@
 
     from stylegan import DirectionSet, FaceAnalyzer, FaceCodec, FaceEditSession, load_face_model
 
-The names below are loaded when they are first asked for, so that `import stylegan` and its errors need no torch.
+The names below are imported at their first use, so that `import stylegan` and its errors need no torch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home (PEP 562)."""
+    """Import a public name from its module (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'stylegan' has no attribute {name!r}; it offers {', '.join(_HOMES)}")
     return getattr(import_module(_HOMES[name]), name)

@@ -9,7 +9,7 @@ StyleGANError
 
 
 class StyleGANError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Base class of all errors that this package raises intentionally."""
 
 
 class ShapeError(StyleGANError, ValueError):

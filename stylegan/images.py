@@ -1,7 +1,7 @@
-"""The only place where pictures change between uint8 HWC and float NCHW.
+"""The only conversion between uint8 HWC and float NCHW pictures.
 
-image_u8: [H, W, 3] uint8, 0..255, sRGB. image_f32: [B, 3, H, W] float32, -1..1. Everything else in the package speaks
-image_f32; files, Pillow and the ad pipeline speak image_u8.
+image_u8: [H, W, 3] uint8, 0..255, sRGB. image_f32: [B, 3, H, W] float32, -1..1. The rest of the package uses
+image_f32; files, Pillow and the ad pipeline use image_u8.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stylegan.errors import ShapeError
 
 
 def encode_image(images_u8: np.ndarray | Sequence[np.ndarray]) -> Tensor:
-    """Turn uint8 pictures into the network's input.
+    """Convert uint8 pictures to the network's input.
 
     Args:
         images_u8: one [H, W, 3] uint8 array, or several of one size.
@@ -36,7 +36,7 @@ def encode_image(images_u8: np.ndarray | Sequence[np.ndarray]) -> Tensor:
 
 
 def decode_image(images_f32: Tensor) -> np.ndarray:
-    """Turn network output into uint8 pictures, rounding to the nearest level.
+    """Convert network output to uint8 pictures, rounded to the nearest level.
 
     Args:
         images_f32: [B, 3, H, W], nominally -1..1; values outside are clamped.

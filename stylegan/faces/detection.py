@@ -33,7 +33,7 @@ MAX_LEVEL_PX = 900
 
 @dataclass(frozen=True)
 class Detection:
-    """A face as the detector sees it, in picture pixels; "left" is the picture's left."""
+    """A detected face, in picture pixels; "left" is the picture's left."""
 
     box_xyxy_px: tuple[float, float, float, float]
     left_eye_xy: tuple[float, float]
@@ -68,9 +68,9 @@ def decode_boxes(raw: np.ndarray, centres: np.ndarray) -> np.ndarray:
 def blend_overlapping(candidates: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Merge candidates of one face into one, best first.
 
-    The best remaining candidate gathers all that overlap it (intersection over union > 0.3); their mean, weighted by score,
-    replaces them. A candidate that lies mostly inside a better one (a face cut by a tile, or a part taken for a face) is
-    dropped without a vote.
+    The best remaining candidate absorbs all candidates that overlap it (intersection over union > 0.3) into their mean,
+    weighted by score. A candidate mostly inside a better one (a face cut by a tile, or a part mistaken for a face) is
+    dropped without weight.
 
     Args:
         candidates: [N, 4, 2], the first two points being the box. scores: [N].
@@ -124,7 +124,7 @@ class BlazeFace:
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] | None = None
 
     def remembering(self) -> BlazeFace:
-        """Return the same detector with a memory of tiles, for pictures that differ in one place: same answers, sooner."""
+        """Return the same detector with a cache of tiles, for pictures that differ in one place: equal results, faster."""
         other = copy.copy(self)
         other._known = {}
         return other
@@ -176,10 +176,10 @@ class BlazeFace:
         return np.concatenate([points for points, _ in found]), np.concatenate([score for _, score in found])
 
     def _look_at_tile(self, tile_u8: np.ndarray, tile_f32: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the candidates of one tile and their scores, from memory where there is one."""
+        """Return the candidates of one tile and their scores, from the cache if present."""
         if self._known is None:
             return _candidates(self._full_range, self._full_range_centres, tile_f32)
-        key = hashlib.blake2b(np.ascontiguousarray(tile_u8).data, digest_size=16).digest()  # costs a twentieth of a look
+        key = hashlib.blake2b(np.ascontiguousarray(tile_u8).data, digest_size=16).digest()  # costs a twentieth of the network
         if key not in self._known:
             self._known[key] = _candidates(self._full_range, self._full_range_centres, tile_f32)
         return self._known[key]

@@ -1,4 +1,4 @@
-"""Is a head still built as it was: the geometry of the mesh, whatever the light and the expression."""
+"""Identity of a head by the geometry of its mesh, independent of light and expression."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from stylegan.faces.mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, SKULL
 
 
 def bone_distance(left: np.ndarray, right: np.ndarray) -> float:
-    """Return how differently two heads are built, in eye distances: root mean square over points that no expression moves.
+    """Return the difference in shape of two heads, in eye distances: root mean square over points that no expression moves.
 
-    The heads are laid over each other with the rotation, shift and scale that fit best (Umeyama 1991), so pose does not count.
+    The heads are aligned by the best rotation, shift and scale (Umeyama 1991), so that pose does not count.
 
     Args:
         left, right: [468, 3] mesh points, any units.

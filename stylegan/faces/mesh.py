@@ -38,8 +38,8 @@ FACE_OVAL = (
 
 @dataclass(frozen=True)
 class Eye:
-    """One eye as the iris network sees it: contour [16, 2] (nine lower points from the outer to the inner corner, then seven
-    upper ones in the same order) and iris [5, 2] (centre first), in the coordinates of the picture that was searched."""
+    """One eye from the iris network: contour [16, 2] (nine lower points from the outer to the inner corner, then seven
+    upper ones in the same order) and iris [5, 2] (centre first), in the coordinates of the searched picture."""
 
     contour: np.ndarray
     iris: np.ndarray
@@ -47,7 +47,7 @@ class Eye:
 
 @dataclass(frozen=True)
 class FaceLandmarks:
-    """points [468, 3] float32 in the coordinates of the picture that was searched; confidence 0..1 that this is a face."""
+    """points [468, 3] float32 in the coordinates of the searched picture; confidence 0..1 of a face."""
 
     points: np.ndarray
     confidence: float
@@ -64,9 +64,9 @@ class FaceLandmarks:
 
 
 def trace_points(landmarks: FaceLandmarks, eyes: tuple[Eye, Eye]) -> np.ndarray:
-    """Return the mesh with the lids as the iris network sees them, and five points of each iris after it, [478, 2].
+    """Return the mesh with the lids of the iris network, followed by five points of each iris, [478, 2].
 
-    The mesh alone hardly follows closing lids and does not know where the eyes look.
+    The mesh alone hardly follows closing lids and does not track the gaze.
     """
     points = landmarks.points[:, :2].copy()
     points[list(LEFT_CONTOUR)], points[list(RIGHT_CONTOUR)] = eyes[0].contour, eyes[1].contour
@@ -97,7 +97,7 @@ class FaceMesh:
         return FaceLandmarks(placed.astype(np.float32), confidence)
 
     def find_eyes(self, image_u8: np.ndarray, landmarks: FaceLandmarks) -> tuple[Eye, Eye]:
-        """Refine both eyes, the picture's left one first; the right one is mirrored for the network, as it was trained."""
+        """Refine both eyes, the picture's left one first; the right one is mirrored for the network, as in its training."""
         left = self._find_eye(image_u8, landmarks.points[list(LEFT_EYE_CORNERS), :2], mirrored=False)
         right = self._find_eye(image_u8, landmarks.points[list(RIGHT_EYE_CORNERS), :2], mirrored=True)
         return left, right

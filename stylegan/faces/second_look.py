@@ -1,14 +1,14 @@
-"""A second look at what the detector takes for a face: letters, logos, patterns and flat drawings are refused.
+"""A second check of detected faces, which rejects letters, logos, patterns and flat drawings.
 
-Three questions, of which the first needs no network:
+Three criteria, of which the first needs no network:
 
-1. Is it large enough to be told?
-2. Does the mesh still see a face when the square that it is shown moves a little? A face stays one; a pattern that looks like
-   one from one place does not.
-3. Do its colours vary as skin in light does? A drawing has a few colours, and letters have two. What is asked does not depend
-   on exposure or hue, so that dark and grey photographs pass as others do.
+1. Is the face large enough for a decision?
+2. Does the mesh confirm the face in slightly shifted squares? A real face remains one; a pattern that resembles one in one
+square does not.
+3. Do its colours vary like skin in light? A drawing has a few colours, and letters have two. This criterion is independent
+of exposure and hue, so that dark and grey photographs pass like others.
 
-Knows pixels, squares and the mesh; `analysis.py` finds what is looked at.
+Knows pixels, squares and the mesh; `analysis.py` finds the candidates.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from stylegan.faces.mesh import FaceMesh
 
 @dataclass(frozen=True, kw_only=True)
 class SecondLook:
-    """The limits of a face.
+    """The thresholds of the criteria.
 
-    Origin: 7,255 synthetic faces that the detector finds at 48, 64, 96, 128 and 256 px on photographs (0.5 to 0.9 % of a size
-    are refused), against 303 places in letters and flat drawings that it took for faces; looked at on 104 real ads.
+    Origin: 7,255 synthetic faces found by the detector at 48, 64, 96, 128 and 256 px on photographs (0.5 to 0.9 % per size are
+    rejected), against 303 places in letters and flat drawings mistaken for faces; checked on 104 real ads.
     `tests/bench/face_looks.py` measures both.
 
-    side_px: of the FFHQ square, picture pixels; faces of 48-px portraits have 29 and more, the mesh needs about that.
+    side_px: of the FFHQ square, picture pixels; faces of 48-px portraits have 29 and more, about the minimum for the mesh.
     confidence: mean of the mesh's confidence (0..1) over `SHIFTS`; 0.3 % of the faces lie below, patterns at 0.2 to 0.5.
     common: share (0..1) of the three commonest of 32 levels of brightness; 0.1 % of the faces lie above, letters at 0.8.
-    spread: distance of the middle pixel from the nearest of four colours, over the contrast; 0.1 % below, letters near 0.
-    doubtful: detector's score (0..1) below which `common_doubtful` holds; one in seven faces of 48 px.
+    spread: median distance of pixels from the nearest of four colours, relative to contrast; 0.1 % below, letters near 0.
+    doubtful: detector's score (0..1) below which `common_doubtful` applies; one in seven faces of 48 px.
     """
 
     side_px: float = 28.0
@@ -49,34 +49,34 @@ LIMITS = SecondLook()
 SHIFTS = ((0.06, 0.0, 1.0), (-0.06, 0.0, 1.0), (0.0, 0.06, 1.0), (0.0, 0.0, 1.2), (0.0, 0.0, 0.85))  # right, down, scale
 CROP_PX, ROWS, COLUMNS = 64, slice(12, 54), slice(12, 52)  # of the aligned square, and the face in it
 NUM_LEVELS, NUM_COLOURS, NUM_ROUNDS = 32, 4, 12
-LEAST_CONTRAST = 4.0  # of 255, below which pixels differ by noise alone
-REVISION = 1  # of the code here: raise it when an answer changes and no value above does
+LEAST_CONTRAST = 4.0  # of 255: smaller differences of pixels are noise
+REVISION = 1  # of the code here: increase it when a result changes without a change of the values above
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def look_hash() -> str:
-    """Return 16 hex digits that change with what the second look says."""
+    """Return 16 hex digits that depend on the results of the second look."""
     values = (astuple(LIMITS), SHIFTS, CROP_PX, ROWS, COLUMNS, NUM_LEVELS, NUM_COLOURS, NUM_ROUNDS, LEAST_CONTRAST, REVISION)
     return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
 
 def is_large(alignment: Alignment) -> bool:
-    """Return whether a face is large enough to be told from a letter."""
+    """Return whether a face is large enough to be distinguished from a letter."""
     return alignment.side_px >= LIMITS.side_px
 
 
 def is_steady(image_u8: np.ndarray, mesh: FaceMesh, square: np.ndarray) -> bool:
-    """Return whether the mesh sees a face from beside, too.
+    """Return whether the mesh confirms a face in shifted squares, too.
 
     Args:
-        image_u8: [H, W, 3] uint8. square: [3, 3] map from the unit square, in which the mesh is shown the face, to the picture.
+        image_u8: [H, W, 3] uint8. square: [3, 3] map from the unit square, the mesh's input, to the picture.
     """
     seen = [mesh.find_landmarks(image_u8, square @ _shift(*shift)).confidence for shift in SHIFTS]
     return float(np.mean(seen)) >= LIMITS.confidence
 
 
 def is_photographed(image_u8: np.ndarray, alignment: Alignment, score: float) -> bool:
-    """Return whether the colours of a face vary as those of a photograph do.
+    """Return whether the colours of a face vary like a photograph's.
 
     Args:
         image_u8: [H, W, 3] uint8. score: of the detector, 0..1.
@@ -116,7 +116,7 @@ def _squared_distances(pixels: np.ndarray, colours: np.ndarray) -> np.ndarray:
 
 
 def _shift(right: float, down: float, scale: float) -> np.ndarray:
-    """Return the [3, 3] map of the unit square to one of `scale` times its side, moved by shares of its side."""
+    """Return the [3, 3] map of the unit square to one scaled by `scale` and shifted by shares of its side."""
     moved = np.diag([scale, scale, 1.0])
     moved[:2, 2] = 0.5 - scale / 2 + right, 0.5 - scale / 2 + down
     return moved

@@ -1,13 +1,13 @@
-"""The faces of many versions of one picture: measured anew where the picture has them, taken over where nothing changed there.
+"""The faces of many versions of one picture: measured again where the picture has them, reused where pixels are unchanged.
 
-A face is taken over when its FFHQ square, all that is measured of it, is the picture's own pixel by pixel. Otherwise the mesh
-is placed anew where it was placed last in the picture, as video trackers do: the detector, most of the work, is not asked, and
-the mesh hardly ever a second time. A version in which the mesh misses a face is searched all over, unless parts of the picture
-were covered in it and nothing else: no face comes up where one was covered. So a face that a version adds is seen only where
-one is lost; all else is what `FaceAnalyzer` finds, but for a face that it would begin to look for elsewhere.
+A face is reused when its FFHQ square, the input of all measurements, is unchanged pixel by pixel. Otherwise the mesh is
+placed again from its last square in the picture, as in video tracking: the detector, most of the work, is not run, and the
+mesh hardly ever a second time. A version without a confirmed face is searched completely, unless the only changes are covered
+parts of the picture, which cannot add a face. So a face that a version adds is found only if another is lost; apart from that
+and from different starting squares, the results equal those of `FaceAnalyzer`.
 
-Faces of a version stand in the picture's order, the largest there first: two of nearly one size do not change places when one
-of them is measured a little larger.
+Faces of a version are in the picture's order, largest first in the picture: two of nearly equal size do not change places
+when one of them is measured a little larger.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
 from stylegan.faces.detection import box_overlaps
 
-SAME_PLACE_OVERLAP = 0.3  # intersection over union of two boxes from which a face counts as the one that was there
+SAME_PLACE_OVERLAP = 0.3  # minimum intersection over union of two boxes of the same face
 
 
 class VersionFaces:
@@ -28,8 +28,8 @@ class VersionFaces:
     def __init__(self, analyzer: FaceAnalyzer, image_u8: np.ndarray, *, only_covered: bool = False) -> None:
         """Find the faces of the picture itself with `analyzer`.
 
-        only_covered: versions are the picture with parts covered, so that a face that the mesh misses is gone, and is not
-        looked for; where the mesh misses one in the picture itself, which the detector alone is sure of, it still is.
+        only_covered: versions are the picture with parts covered, so that a face that the mesh misses is gone, and no search is
+        made; except if the mesh misses a face in the picture itself, which only the detector found.
         """
         self._known = tuple(analyzer.analyze(image_u8))
         self._image_u8, self._analyzer = image_u8, analyzer.remembering()
@@ -38,7 +38,7 @@ class VersionFaces:
 
     @property
     def content_hash(self) -> str:
-        """Not that of a search all over: whoever keeps faces by it would else take the one for the other."""
+        """Different from the hash of a complete search, so that caches do not mix both."""
         return f"{self._analyzer.content_hash} versions"
 
     @property
@@ -46,7 +46,7 @@ class VersionFaces:
         return self._analyzer.measures_hash
 
     def analyze(self, image_u8: np.ndarray, max_faces: int = 12) -> list[FaceInPicture]:
-        """Find the faces of a version, those of the picture first and in its order; else as `FaceAnalyzer.analyze`."""
+        """Find the faces of a version, those of the picture first and in its order; otherwise as `FaceAnalyzer.analyze`."""
         if image_u8.shape != self._image_u8.shape:
             return self._analyzer.find(image_u8)[:max_faces]
         if len(self._known) >= max_faces:
@@ -61,7 +61,7 @@ class VersionFaces:
         return faces
 
     def _in_known_order(self, found: list[FaceInPicture]) -> list[FaceInPicture]:
-        """Return the found faces that lie where the picture has one, in its order, then the others, largest first."""
+        """Return the found faces: those at a face of the picture in its order, then the others, largest first."""
         rest, ordered = list(found), list[FaceInPicture]()
         for known in self._known:
             overlaps = [_overlap(known.box_xyxy_px, face.box_xyxy_px) for face in rest]
@@ -70,7 +70,7 @@ class VersionFaces:
         return [*ordered, *rest]
 
     def _is_same(self, image_u8: np.ndarray, face: FaceInPicture) -> bool:
-        """Tell whether a version is the picture itself around a face's square."""
+        """Return whether a version equals the picture around a face's square."""
         height, width = image_u8.shape[:2]
         x0, y0, x1, y1 = face.alignment.bounding_box(height, width)
         return np.array_equal(image_u8[y0:y1, x0:x1], self._image_u8[y0:y1, x0:x1])

@@ -1,16 +1,16 @@
-"""Which face edits a person sees: each direction's own measure, in the finished picture, beside the least change that shows.
+"""Visibility of face edits: each direction's own measurement in the finished picture, relative to the least visible change.
 
-A direction moves its measure (smile, yaw, lid gap, ...) by another amount on each face, and on some not at all. From one
-composed probe a side, for direction k of face f:
+A direction changes its measurement (smile, yaw, lid gap, ...) by a different amount on each face, and on some not at all.
+From one composed probe per side, for direction k of face f:
 
-    shown per unit   m = change of the own measure / strength of the probe
+    shown per unit   m = change of the own measurement / strength of the probe
     gain             g = STRONG_STEPS * v / (m * STRONG_STRENGTH), within 1 and MAX_GAIN;  v: the least visible change
-    but no further than the head stays built as it is: MAX_BONES, of the finished picture
-    least strength   v / (m g): weaker edits do not show, and a side whose whole range is weaker is not offered
+    limited by the change in head shape: MAX_BONES, in the finished picture
+    least strength   v / (m g): weaker edits are invisible, and a side with a weaker range is not offered
 
-so that strength 2 of a smile is a smile on every face that it is offered for. A gain carries the picture's own pixels further,
-not the render, so that realism, which is measured there, knows nothing of it: how far it may go was judged by eye. Kept apart
-from `attributes.py`, whose constants are part of what features are known by: a threshold changes no measurement. Knows arrays;
+so that strength 2 of a smile is a smile on every face for which it is offered. A gain moves the picture's own pixels
+further, not the render, so realism, which is measured on renders, is unaffected: its limit was judged by eye. Separate from
+`attributes.py`, whose constants are part of the features' hash: a threshold changes no measurement. Knows arrays;
 no models.
 Shapes: S = 2 sides (low, high), F faces, K directions, A attributes.
 """
@@ -22,42 +22,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-VISIBLE_CHANGES: Mapping[str, float] = {  # the least change that a person sees, in the units of `attributes.py`; judged blind
+VISIBLE_CHANGES: Mapping[str, float] = {  # the least visible change, in the units of `attributes.py`; judged blind
     "smile": 0.09, "mouth_open": 0.05, "eyes_open": 0.05, "gaze_x": 0.1, "gaze_y": 0.1, "head_yaw": 5.0, "head_pitch": 5.0,
 }  # fmt: skip
-# mm on a face 16 cm high (forehead to chin), or degrees, of one unit: its eyes lie 62 mm apart, an eye is 26 mm wide with a
-# radius of 12 mm, a mouth 50 mm wide; of a smile, the way of each corner up and out (half the width and the lift)
+# mm on a face 16 cm high (forehead to chin), or degrees, per unit: the eyes are 62 mm apart, an eye is 26 mm wide with a
+# radius of 12 mm, a mouth 50 mm wide; for a smile, the path of each corner up and out (half the width and the lift)
 SHOWN_UNITS: Mapping[str, float] = {
     "smile": 31.0, "mouth_open": 50.0, "eyes_open": 26.0, "gaze_x": 124.0, "gaze_y": 124.0, "head_yaw": 1.0, "head_pitch": 1.0,
 }  # fmt: skip
-MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, so it is left out
+MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, and is left out
 STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
-STRONG_STEPS = 2.0  # least visible changes that "strong" is meant to be: corners of a mouth 5 to 6 mm
-MAX_GAIN = 3.0  # by eye: a mouth carried three times as far as it is drawn is still one
-MAX_BONES = 0.04  # of the skull, eye distances: another face 0.056, the encoder's own render 0.029
-SEEN_LEVELS = 24  # of 0..255, by which SEEN_SHARE of a face or picture must change to be seen at the ad's size
+STRONG_STEPS = 2.0  # least visible changes intended for "strong": corners of a mouth 5 to 6 mm
+MAX_GAIN = 3.0  # judged by eye: a mouth moved three times as far as in the render still looks real
+MAX_BONES = 0.04  # maximum change of the skull, eye distances: another face 0.056, the encoder's own render 0.029
+SEEN_LEVELS = 24  # of 0..255, by which SEEN_SHARE of a face or picture must change to be visible at the ad's size
 SEEN_SHARE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaceReach:
-    """What each direction can do to each face, S = 2 sides (low, high).
+    """The effect of each direction on each face, S = 2 sides (low, high).
 
-    gains [S, F, K]: what strengths are multiplied by. least [S, F, K]: the weakest strength that shows, as a positive number;
-    infinite where none does.
+    gains [S, F, K]: factors of strengths. least [S, F, K]: the weakest visible strength, as a positive number;
+    infinite without one.
     """
 
     gains: np.ndarray
     least: np.ndarray
 
     def limits(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return low [F, K], high [F, K] with 0 on the sides that show nothing on a face within the range low [K], high [K]."""
+        """Return low [F, K], high [F, K] with 0 for sides without a visible edit on a face in the range low [K], high [K]."""
         shows_low, shows_high = self.least <= np.stack([-low, high])[:, None, :] + 1e-9
         return np.where(shows_low, low, 0.0), np.where(shows_high, high, 0.0)
 
 
 def measure_seen(before_u8: np.ndarray, after_u8: np.ndarray, box_xyxy_px: Sequence[float] | None = None) -> float:
-    """Return by how many levels (0..255) the most changed SEEN_SHARE of a picture [H, W, 3], or of a box in it, changes."""
+    """Return the minimum change, in levels 0..255, of the most changed SEEN_SHARE of a picture [H, W, 3], or of a box in it."""
     x0, y0, x1, y1 = (0, 0, before_u8.shape[1], before_u8.shape[0]) if box_xyxy_px is None else map(round, box_xyxy_px)
     part = np.s_[max(0, y0) : y1, max(0, x0) : x1]
     change = np.abs(after_u8[part].astype(np.int16) - before_u8[part]).max(axis=2)
@@ -68,14 +68,14 @@ def measure_reach(
     probes: np.ndarray, changes: np.ndarray, names: Sequence[str], visible: Mapping[str, float],
     seen: np.ndarray | None = None, bones: np.ndarray | None = None,
 ) -> FaceReach:  # fmt: skip
-    """Measure which edits show, from one composed probe a side.
+    """Measure which edits are visible, from one composed probe per side.
 
     Args:
-        probes: [S, K], strengths that were composed; 0 where there is none. changes: [S, K, F, A], what they did to the
-            measured attributes. names: [K] of the directions. visible: direction -> least visible change of the attribute of
-            that name; a direction without one has gain 1 and shows from MIN_STRENGTH on. seen: [S, K, F], by how many levels
-            the pixels of each face change (`measure_seen`); a weaker edit than SEEN_LEVELS asks for does not show either.
-            bones: [S, K, F], how differently the heads are built then.
+        probes: [S, K], composed strengths; 0 without a probe. changes: [S, K, F, A], their changes of the measured attributes.
+            names: [K] of the directions. visible: direction -> least visible change of the attribute of that name; a direction
+            without one has gain 1 and is visible from MIN_STRENGTH on. seen: [S, K, F], the change of each face's pixels in
+            levels (`measure_seen`); an edit below SEEN_LEVELS is invisible, too.
+            bones: [S, K, F], the change in head shape.
     """
     from stylegan.faces.attributes import ATTRIBUTES  # torch
 
@@ -103,14 +103,14 @@ def measure_reach(
 def edit_strength(
     before: np.ndarray, after: np.ndarray, strengths: np.ndarray, names: Sequence[str], visible: Mapping[str, float]
 ) -> float | None:
-    """Return how strongly a finished edit shows, in least visible changes: of the face and direction that shows most.
+    """Return the visibility of a finished edit, in least visible changes, for the most visible face and direction.
 
-    Identity alone praises an edit that does nothing; beside this number it does not.
+    Identity alone favours edits without any effect; together with this number it does not.
 
     Args:
-        before, after: [F, A], measured attributes of the edited faces. strengths: [F, K], 0 where nothing was asked for.
+        before, after: [F, A], measured attributes of the edited faces. strengths: [F, K], 0 for unrequested directions.
     Returns:
-        0 for nothing to see or the wrong way; None where no direction with a measure was asked for.
+        0 for an invisible edit or the wrong direction; None without a requested direction that has a measurement.
     """
     from stylegan.faces.attributes import ATTRIBUTES  # torch
 
@@ -123,8 +123,8 @@ def edit_strength(
 
 
 def measure_shown(before: np.ndarray, after: np.ndarray, names: Sequence[str]) -> dict[str, list[float | None]]:
-    """Return by direction what is seen of each face [F], in mm on a face 16 cm high or degrees (SHOWN_UNITS); None where a
-    measure is missing.
+    """Return by direction the visible change of each face [F], in mm on a face 16 cm high or degrees (SHOWN_UNITS); None
+    without a measurement.
 
     Args:
         before, after: [F, A], measured attributes of the faces.

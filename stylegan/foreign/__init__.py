@@ -1,4 +1,4 @@
-"""Checkpoints and direction files of other projects, brought to ours without running their code.
+"""Conversion of other projects' checkpoints and direction files to ours, without running their code.
 
 python -m stylegan.foreign IN OUT
 """

@@ -1,7 +1,7 @@
 """Convert a checkpoint of another project into a face-model folder, without trusting the file.
 
-The file is read in a process of its own (`reading_process.py`); this side starts it, waits, and loads only the safetensors
-it wrote. The folder appears whole or not at all.
+The file is read in a separate process (`reading_process.py`); this side starts it, waits, and loads only the safetensors
+that it wrote. The folder is written completely or not at all.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from stylegan.foreign.messages import FAILED, printable
 from stylegan.networks.checkpoints import load_face_model
 
 TIMEOUT_S = 900
-READER = "stylegan.foreign.reading_process"  # by name: imported here, runpy would warn that it runs twice
+READER = "stylegan.foreign.reading_process"  # by name: if imported here, runpy would warn that the module runs twice
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionSummary:
     """What was converted.
 
-    path: the face-model folder. source_format: rosinality, nvlabs, tensorflow, e4e or safetensors. source_sha256: of the file
-    that was read. size_px: side of the generator's pictures. has_encoder: whether faces can be read as well as written.
-    warnings: what the file did not say and was therefore assumed. licence: a note to check before use.
+    path: the face-model folder. source_format: rosinality, nvlabs, tensorflow, e4e or safetensors. source_sha256: of the
+    source file. size_px: side of the generator's pictures. has_encoder: whether the model can also encode faces.
+    warnings: assumptions about values missing in the file. licence: a note to check before use.
     """
 
     path: Path
@@ -50,7 +50,7 @@ def convert_weights(source: Path, out_dir: Path, *, timeout_s: int = TIMEOUT_S) 
     Args:
         source: .pt of rosinality or e4e, .pkl of NVlabs (PyTorch or TensorFlow), .safetensors, or a face-model folder.
         out_dir: must not exist, or be empty.
-        timeout_s: how long reading may take.
+        timeout_s: time limit for reading.
     Raises:
         CheckpointError: the source is missing, damaged, of another kind, incomplete, or asks to run code; nothing is written.
     """
@@ -88,15 +88,15 @@ def convert_weights(source: Path, out_dir: Path, *, timeout_s: int = TIMEOUT_S) 
 
 
 def read_apart(source: Path, out_dir: Path, *, timeout_s: int) -> None:
-    """Read `source` in a process of its own; a sentence that it prints becomes the error.
+    """Read `source` in a separate process; a sentence that it prints becomes the error.
 
     Raises:
         CheckpointError: the process failed, died or took too long.
     """
     package_root = Path(__file__).resolve().parents[2]
-    # -P: nothing in the working folder is imported; the package is found by its own path
+    # -P: no import from the working folder; the package is found by its own path
     command = [sys.executable, "-P", "-m", READER, str(source.resolve()), str(out_dir.resolve()), str(timeout_s)]
-    # one thread: the fences hold for all of them, and none may be older than the fences
+    # one thread: the restrictions apply to all threads, and no thread may start before them
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = {**os.environ, **threads, "PYTHONPATH": str(package_root), "CUDA_VISIBLE_DEVICES": ""}
     try:
@@ -118,7 +118,7 @@ def read_apart(source: Path, out_dir: Path, *, timeout_s: int) -> None:
 
 
 def _ending(returncode: int, stderr: str) -> str:
-    """Say how a process ended: by which signal, or with which code and last words."""
+    """Describe the end of a process: the signal, or the exit code and the last words."""
     if returncode < 0:
         known = {int(one): one.name for one in signal.Signals}
         return f"was ended by {known.get(-returncode, f'signal {-returncode}')}"

@@ -1,4 +1,4 @@
-"""What every reader returns: sizes and tensors under our names, checked against the network that they are loaded into."""
+"""The result of every reader: sizes and tensors under our names, checked against the network that loads them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ConvertedWeights:
     """One foreign checkpoint in our names and orientation.
 
     source_format: key of `LICENCES`. generator_state, encoder_state: tensors under the names of `Generator` and
-    `E4EEncoder`, float32. notes: what the file did not say and was therefore assumed, one sentence each.
+    `E4EEncoder`, float32. notes: assumptions about values missing in the file, one sentence each.
     """
 
     source_format: str
@@ -47,7 +47,7 @@ class ConvertedWeights:
         """Build the networks and load the tensors, strictly.
 
         Raises:
-            CheckpointError: a tensor is missing, has no place or has another shape.
+            CheckpointError: a tensor is missing, unknown or has another shape.
         """
         with torch.device("meta"):
             generator = Generator(self.config)
@@ -59,7 +59,7 @@ class ConvertedWeights:
 
 
 def generator_config(what: str, channels: dict[int, int], **sizes: object) -> GeneratorConfig:
-    """Build a config from what a file says; impossible sizes raise a CheckpointError that names the file's kind."""
+    """Build a config from a file's values; impossible sizes raise a CheckpointError with the file's kind."""
     try:
         return GeneratorConfig(size=max(channels), channels=channels, **sizes)  # type: ignore[arg-type]
     except (StyleGANError, ValueError, TypeError) as error:
@@ -67,9 +67,9 @@ def generator_config(what: str, channels: dict[int, int], **sizes: object) -> Ge
 
 
 def estimate_w_avg(config: GeneratorConfig, state: Mapping[str, Tensor]) -> tuple[Tensor, str]:
-    """Return the mean of w over 10,000 z drawn with seed 0, [1, w_dim], and the note that says so.
+    """Return the mean of w over 10,000 z drawn with seed 0, [1, w_dim], and a note about it.
 
-    For checkpoints that do not store it; the published generators average in the same way before they truncate.
+    For checkpoints without a stored mean; the published generators average in the same way before truncation.
     """
     with torch.device("meta"):
         mapping = MappingNetwork(config)

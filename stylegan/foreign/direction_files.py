@@ -1,6 +1,6 @@
 """Edit directions shipped with e4e: InterFaceGAN boundaries and GANSpace components, as directions over W+ codes.
 
-A code is the flattened W+ latent, [R * w_dim], as `stylegan.networks.ir_se50.E4EEncoder.encode` gives it.
+A code is the flattened W+ latent, [R * w_dim], as from `stylegan.networks.ir_se50.E4EEncoder.encode`.
 Sources: Shen et al. 2020 (InterFaceGAN), Haerkoenen et al. 2020 (GANSpace).
 """
 
@@ -28,7 +28,7 @@ class ForeignDirections:
     """K directions over codes of R rows.
 
     names: from the file's name (age), or by rank (ffhq_pca_0). vectors [K, R * w_dim] float32: one unit of strength. unit:
-    what that is. provenance: format, file name and sha256.
+    definition of the unit. provenance: format, file name and sha256.
     """
 
     names: tuple[str, ...]
@@ -38,7 +38,7 @@ class ForeignDirections:
     provenance: dict[str, str]
 
     def as_set(self, *, reach: float = 3.0) -> DirectionSet:
-        """Return them for `stylegan.photo.session`, with strengths of -reach..reach; nobody has measured a safer range here."""
+        """Return a set for `stylegan.photo.session`, with strengths of -reach..reach; no safer range was measured."""
         ends = np.full(len(self.names), reach, dtype=np.float32)
         table = {"unit": self.unit, "provenance": dict(self.provenance)}
         return DirectionSet(names=self.names, vectors=self.vectors, low=-ends, high=ends, table=table)

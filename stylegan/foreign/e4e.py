@@ -19,10 +19,10 @@ ENCODER_TYPE = "Encoder4Editing"
 
 
 def read_checkpoint(checkpoint: Mapping[str, object]) -> ConvertedWeights:
-    """Read `state_dict` (encoder., decoder.), `latent_avg` and `opts`; optimiser and discriminator are left out.
+    """Read `state_dict` (encoder., decoder.), `latent_avg` and `opts`; optimiser and discriminator are ignored.
 
     Raises:
-        CheckpointError: a part is missing, or it is another encoder, such as pSp's, whose tensors have the same names.
+        CheckpointError: a part is missing, or the encoder is another one, such as pSp's, with equal tensor names.
     """
     tensors = checkpoint["state_dict"]
     if not isinstance(tensors, Mapping):
@@ -51,7 +51,7 @@ def read_checkpoint(checkpoint: Mapping[str, object]) -> ConvertedWeights:
     state = {f"network.{name}": table.take(name) for name in names}
     table.check_empty()
     state["latent_avg"] = torch.zeros(num_rows, w_dim)
-    if starts_from_mean and latent_avg is None:  # the published code averages over its decoder's mapping then, as ours did
+    if starts_from_mean and latent_avg is None:  # then the published code averages over its decoder's mapping, as ours did
         state["latent_avg"] = generator.generator_state["mapping.w_avg"].expand(num_rows, w_dim).clone()
     elif starts_from_mean:
         state["latent_avg"] = mean_latent_rows(latent_avg, num_rows=num_rows, w_dim=w_dim, what=WHAT)

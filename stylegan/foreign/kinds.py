@@ -1,4 +1,4 @@
-"""Recognise a checkpoint by its first bytes and top-level names, and read it with the reader of that kind."""
+"""Recognise a checkpoint by its first bytes and top-level names, and read it with the matching reader."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from stylegan.foreign.torch_files import load_tensors
 from stylegan.foreign.unpickling import read_pickle
 
 LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
-MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")  # torch's, of its RuntimeError
-MAX_HEADER_BYTES = 100_000_000  # of safetensors, as its own reader takes; eight letters spell a larger number
+MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")  # in torch's RuntimeError
+MAX_HEADER_BYTES = 100_000_000  # limit of safetensors' own reader; eight letters encode a larger number
 NOT_WEIGHTS = {
     b"version https://git-lfs": "is a Git LFS pointer, not the file itself; fetch it with: git lfs pull",
     b"<": "is a web page, not weights; the download link needs a browser or a confirmation",
@@ -32,7 +32,7 @@ def read_weights(path: Path) -> ConvertedWeights:
 
     Raises:
         CheckpointError: the file is of another kind, damaged, incomplete or asks to run code.
-        MemoryError, RecursionError: it asks for more than there is.
+        MemoryError, RecursionError: the file exceeds the limits.
     """
     try:
         return _read_weights(path)
@@ -44,7 +44,7 @@ def read_weights(path: Path) -> ConvertedWeights:
         if any(words in str(error) for words in MEMORY_WORDS):
             raise MemoryError(str(error)) from error
         raise _unreadable(error) from error
-    except Exception as error:  # a value of another type than its place: no reader can list them all
+    except Exception as error:  # a value of another type than expected: no reader can list all cases
         raise _unreadable(error) from error
 
 
@@ -58,7 +58,7 @@ def _read_weights(path: Path) -> ConvertedWeights:
         start = file.read(64)
     if not start:
         raise CheckpointError("the file is empty; download it again")
-    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER_BYTES:  # it may spell " <"
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER_BYTES:  # the length may begin with " <"
         return read_tensors(read_safetensors(path))
     for magic, problem in NOT_WEIGHTS.items():
         if start.lstrip().startswith(magic):
@@ -86,7 +86,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_pickle_content(content: object) -> ConvertedWeights:
-    """Read what a network pickle holds: a dict of modules (PyTorch) or the tuple G, D, Gs (TensorFlow)."""
+    """Read the content of a network pickle: a dict of modules (PyTorch) or the tuple G, D, Gs (TensorFlow)."""
     if isinstance(content, tuple):
         return tensorflow.read_networks(content)
     if isinstance(content, Mapping):
@@ -95,7 +95,7 @@ def read_pickle_content(content: object) -> ConvertedWeights:
 
 
 def read_torch_content(content: object) -> ConvertedWeights:
-    """Read what a torch.save file holds, told by its top-level names."""
+    """Read the content of a torch.save file, recognised by its top-level names."""
     if isinstance(content, Tensor):
         raise CheckpointError(f"the file holds one tensor {list(content.shape)}: an edit direction, not a network")
     if not isinstance(content, Mapping):
@@ -114,7 +114,7 @@ def read_torch_content(content: object) -> ConvertedWeights:
 
 
 def read_tensors(tensors: Mapping[str, Tensor]) -> ConvertedWeights:
-    """Read a bare state dict, told by the names of its tensors."""
+    """Read a bare state dict, recognised by the names of its tensors."""
     tensors = {name: tensor for name, tensor in without_wrapper(tensors).items() if isinstance(tensor, Tensor)}
     if any(name.removeprefix("generator.") == "synthesis.const" for name in tensors):
         return own.read_generator(tensors)

@@ -1,7 +1,7 @@
 """Generators in the names of NVlabs' PyTorch code: stylegan2-ada-pytorch, and the StyleGAN2 networks of the stylegan3 code.
 
-Kernels lie as in ours without flip or scale; the resampling filter has sum 1 and is compared, not copied. Settings that
-change the numbers but are no tensors (clamp, learning-rate multiplier) are read from the module's own attributes.
+Kernels are oriented as ours without flip or scale; the resampling filter has sum 1 and is compared, not copied. Settings
+that change the numbers but are no tensors (clamp, learning-rate multiplier) are read from the module's own attributes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def read_pickle_content(content: Mapping[str, object]) -> ConvertedWeights:
     """Read the dict of a network pickle: the averaged generator `G_ema`.
 
     Raises:
-        CheckpointError: there is no G_ema, or it is not StyleGAN2's.
+        CheckpointError: G_ema is missing, or is not a StyleGAN2 generator.
     """
     network = content.get("G_ema")
     if network is not None and not isinstance(network, PersistentObject):
@@ -112,7 +112,7 @@ def read_generator(tree: ModuleTree, *, source_format: str = "nvlabs", what: str
 
 
 def read_config(table: TensorTable, attributes: Mapping[str, Mapping[str, Any]]) -> tuple[GeneratorConfig, list[str]]:
-    """Infer sizes from the shapes and the other settings from the attributes; also return what had to be assumed."""
+    """Infer sizes from the shapes and the other settings from the attributes; also return the assumptions."""
     notes = []
     channels: dict[int, int] = {}
     side = 4
@@ -150,10 +150,10 @@ def read_config(table: TensorTable, attributes: Mapping[str, Mapping[str, Any]])
 
 
 def check_settings(attributes: Mapping[str, Mapping[str, Any]], *, what: str) -> None:
-    """Compare the settings that modules state with those of our generator; a setting that is not stated passes.
+    """Compare the settings stated by modules with those of our generator; unstated settings pass.
 
     Raises:
-        CheckpointError: a setting under which the pictures would differ.
+        CheckpointError: a setting that would change the pictures.
     """
     for name, known in attributes.items():
         expected: dict[str, Any] = {"architecture": "skip", "use_noise": True}
@@ -174,10 +174,10 @@ def check_settings(attributes: Mapping[str, Mapping[str, Any]], *, what: str) ->
 
 
 def _stated(attributes: Mapping[str, Mapping[str, Any]], setting: str, what: str) -> set[Any]:
-    """Return the one value of a setting that modules state, or nothing.
+    """Return the single stated value of a setting as a set, empty without one.
 
     Raises:
-        CheckpointError: they state several.
+        CheckpointError: modules state different values.
     """
     found = {known[setting] for known in attributes.values() if setting in known}
     if len(found) > 1:

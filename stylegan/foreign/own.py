@@ -1,4 +1,4 @@
-"""Our own safetensors, with or without the manifest beside them; also foreign names that somebody stored as safetensors."""
+"""Our own safetensors, with or without a manifest; also other projects' tensors stored as safetensors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ WHAT = "safetensors file"
 
 
 def read_beside_manifest(path: Path) -> FaceModel | None:
-    """Load the face model whose weights `path` is, or return None when no face-model manifest lies beside it.
+    """Load the face model with weights at `path`; return None without a face-model manifest in the same folder.
 
     Raises:
-        CheckpointError: the manifest describes another file, or the tensors do not fit it.
+        CheckpointError: the manifest describes another file, or the tensors do not match it.
     """
     manifest_path = path.with_name("manifest.json")
     if not manifest_path.is_file():
@@ -41,7 +41,7 @@ def read_generator(tensors: Mapping[str, Tensor]) -> ConvertedWeights:
     """Read a generator in our names, its sizes inferred from the shapes.
 
     Raises:
-        CheckpointError: it needs its manifest (an encoder, or a mapping fitted to W+), or tensors are missing or left over.
+        CheckpointError: a manifest is required (an encoder, or a mapping fitted to W+), or tensors are missing or left over.
     """
     if any(name.startswith("encoder.") for name in tensors):
         raise CheckpointError("this face model has an encoder, so its manifest.json is needed beside it; pass the folder")

@@ -1,8 +1,8 @@
-"""The process in which foreign files are read: fenced in (`sandbox.py`), and thrown away afterwards.
+"""The process that reads foreign files: sandboxed (`sandbox.py`), and discarded afterwards.
 
     python -m stylegan.foreign.reading_process SOURCE OUT_DIR TIMEOUT_S
 
-Writes a face-model folder. A failure that has a sentence is one JSON line on standard output, with exit code 3.
+Writes a face-model folder. A failure with a sentence is one JSON line on standard output, with exit code 3.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from stylegan.networks.checkpoints import file_sha256, save_face_model
 
 
 def prepare_imports(source: Path) -> None:
-    """Import now what torch and timm import at their first use: both make folders then, which the fences refuse."""
+    """Import now what torch and timm import at their first use: both create folders, which the sandbox forbids later."""
     with torch.device("meta"):
         torch.ones(1) / 2.0
     if source.with_name("manifest.json").is_file():
-        import stylegan.networks.encoder  # noqa: F401  a face model of ours may bring timm
+        import stylegan.networks.encoder  # noqa: F401  a face model of ours may import timm
 
 
 def convert(source: Path, out_dir: Path, remarks: Sequence[str] = ()) -> None:
@@ -55,7 +55,7 @@ def convert(source: Path, out_dir: Path, remarks: Sequence[str] = ()) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Convert one weight file in this process, locked in before the file is opened; return the exit code."""
+    """Convert one weight file in this process, sandboxed before the file is opened; return the exit code."""
     source, out_dir, timeout_s = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
     out_dir.mkdir(parents=True, exist_ok=True)
     prepare_imports(source)
@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    """Return one sentence for whatever a damaged file makes the readers raise."""
+    """Return one sentence for any error that a damaged file raises in the readers."""
     if isinstance(error, CheckpointError):
         return str(error)
     if isinstance(error, MemoryError):

@@ -1,6 +1,6 @@
-"""Generators in the names of rosinality/stylegan2-pytorch, which are also those of e4e's and pSp's decoders.
+"""Generators in the names of rosinality/stylegan2-pytorch, which e4e's and pSp's decoders share.
 
-Kernels lie as in ours (the up-sampling one is what `conv_transpose2d` takes); equalised learning rates are applied at run
+Kernels are oriented as ours (the up-sampling one as for `conv_transpose2d`); equalised learning rates are applied at run
 time in both, so no tensor is scaled. The blur kernels carry the gain 4 and are compared, not copied.
 """
 
@@ -24,10 +24,10 @@ from stylegan.networks.generator import GeneratorConfig
 
 
 def read_checkpoint(checkpoint: Mapping[str, object]) -> ConvertedWeights:
-    """Read a saved training state or a converted file: the averaged generator `g_ema`, and `latent_avg` where stored.
+    """Read a saved training state or a converted file: the averaged generator `g_ema`, and `latent_avg` if stored.
 
     Raises:
-        CheckpointError: there is no g_ema, or it is not a complete StyleGAN2 generator.
+        CheckpointError: g_ema is missing, or is not a complete StyleGAN2 generator.
     """
     g_ema = checkpoint.get("g_ema")
     if g_ema is None:
@@ -44,7 +44,7 @@ def read_generator(tensors: Mapping[str, object], latent_avg: object, *, what: s
     """Convert a generator's state dict.
 
     Args:
-        latent_avg: mean latent stored beside it, or None to average over draws of the mapping network.
+        latent_avg: stored mean latent, or None to average over draws of the mapping network.
         what: the source in words, for messages.
     """
     table = TensorTable(tensors, what=what)
@@ -87,7 +87,7 @@ def read_generator(tensors: Mapping[str, object], latent_avg: object, *, what: s
 
 
 def read_config(table: TensorTable) -> GeneratorConfig:
-    """Infer all sizes from the shapes; nothing of this is stored by name."""
+    """Infer all sizes from the shapes; no size is stored by name."""
     num_upsampled = _count(table, r"to_rgbs\.(\d+)\.conv\.weight")
     num_layers = _count(table, r"style\.(\d+)\.weight", first=1)
     channels = {4: table.size("input.input", 1)}
@@ -104,7 +104,7 @@ def read_config(table: TensorTable) -> GeneratorConfig:
 
 
 def _count(table: TensorTable, pattern: str, *, first: int = 0) -> int:
-    """Return how many layers are numbered without a gap from `first`."""
+    """Return the number of layers numbered without a gap from `first`."""
     numbers = {int(match[1]) for name in table.names() if (match := re.fullmatch(pattern, name))}
     if not numbers or numbers != set(range(first, first + len(numbers))):
         found = ", ".join(map(str, sorted(numbers))) or "missing"

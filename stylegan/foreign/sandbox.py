@@ -1,14 +1,14 @@
-"""Take from this process what reading a checkpoint does not need, before the first byte of the file is looked at.
+"""Remove privileges that reading a checkpoint does not need from this process, before the first byte of the file is read.
 
-Four fences, each where the system has it; the parser behind them is written so that none should ever be needed:
+Four restrictions, each if the system supports it; the parser behind them is written so that none should ever be needed:
 
     limits     memory, processor time, written bytes, no core file (any POSIX system)
     Landlock   files: read the checkpoint and the installed programs, write to the output folder, nothing else (Linux 5.13)
-    seccomp    calls: no network, no new program or process, no look at or signal to other processes, no kernel
+    seccomp    calls: no network, no new program or process, no inspection of or signal to other processes, no kernel
                administration (Linux, x86-64 and ARM64)
-    rights     of root, none is left but to read what the file's owner alone may read (Linux)
+    rights     of root, all are dropped except reading files that only their owner may read (Linux)
 
-`confine` says which fences it could not raise. All are irrevocable and meant for a process that is thrown away.
+`confine` reports missing restrictions. All are irrevocable and meant for a disposable process.
 Source: the kernel's user-space interface (seccomp(2), landlock(7), capabilities(7), linux/filter.h), reached through libc.
 """
 
@@ -30,13 +30,13 @@ _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 _ALLOW, _REFUSE, _UNKNOWN = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # allow; EPERM; ENOSYS
 _LOAD, _IF_EQUAL, _IF_GREATER_EQUAL, _IF_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _CLONE_THREAD = 0x10000
-_X32 = 0x40000000  # from here on: x86-64's second table of numbers, which the refusals do not list
+_X32 = 0x40000000  # start of x86-64's second table of numbers, which the refusals do not list
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _WRITE = 1 << 1 | 1 << 5 | 1 << 8 | 1 << 14  # write, remove, make a file, truncate
 _FILES_ONLY = 1 << 1 | _READ_FILE | 1 << 14
 
-# calls that are refused: number on x86-64, number on ARM64 (-1: it has none)
+# refused calls: number on x86-64, number on ARM64 (-1: none)
 _REFUSED = {
     "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206), "sendmsg": (46, 211),
     "bind": (49, 200), "listen": (50, 201), "socketpair": (53, 199), "accept4": (288, 242), "sendmmsg": (307, 269),
@@ -59,13 +59,13 @@ _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of
 
 
 def confine(source: Path, out_dir: Path, timeout_s: int) -> list[str]:
-    """Raise all fences around this process.
+    """Apply all restrictions to this process.
 
     Args:
-        source: the file to read. out_dir: an existing folder, the only place that may be written to.
+        source: the file to read. out_dir: an existing folder, the only writable one.
         timeout_s: processor time.
     Returns:
-        One sentence per fence that this system does not have; empty on a recent Linux.
+        One sentence per restriction that this system lacks; empty on a recent Linux.
     """
     limit_resources(source.stat().st_size, timeout_s)
     missing = []
@@ -79,8 +79,8 @@ def confine(source: Path, out_dir: Path, timeout_s: int) -> list[str]:
 
 
 def limit_resources(source_bytes: int, timeout_s: int) -> None:
-    """Bound memory, processor time and written bytes of this process; where a system knows no such limits, the caller's
-    time limit is the only one."""
+    """Limit memory, processor time and written bytes of this process; on a system without such limits, only the caller's time
+    limit remains."""
     try:
         import resource
     except ImportError:
@@ -99,9 +99,9 @@ def limit_resources(source_bytes: int, timeout_s: int) -> None:
 
 
 def drop_rights() -> bool:
-    """Give up root's rights for good, except to read a file that belongs to somebody else; tells whether the system could.
+    """Drop root's rights irrevocably, except reading files of other users; return whether the system supports it.
 
-    Who is not root has none to give up. The user stays the same: the checkpoint may be readable by that user alone.
+    Other users have no rights to drop. The user stays the same: the checkpoint may be readable by that user alone.
     """
     libc = _libc() if sys.platform == "linux" else None
     if libc is None or not hasattr(libc, "capset"):
@@ -112,7 +112,7 @@ def drop_rights() -> bool:
 
 
 def confine_calls() -> bool:
-    """Refuse system calls that reading does not need, in all threads; tells whether the system could."""
+    """Refuse system calls that reading does not need, in all threads; return whether the system supports it."""
     column, audit = _MACHINES.get(platform.machine(), (-1, 0))
     libc = _libc() if sys.platform == "linux" and ctypes.sizeof(ctypes.c_void_p) == 8 and column >= 0 else None
     if libc is None or libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
@@ -125,11 +125,11 @@ def confine_calls() -> bool:
 
 
 def _filter(column: int, audit: int) -> list[tuple[int, int, int, int]]:
-    """Return the filter as instructions (code, jump if true, jump if false, operand); it sees the call's number and words."""
+    """Return the filter as instructions (code, jump if true, jump if false, operand) on the call's number and words."""
     clone, clone3, tgkill = (_NEEDED[name][column] for name in ("clone", "clone3", "tgkill"))
     program = [(_LOAD, 0, 0, 4), (_IF_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _REFUSE), (_LOAD, 0, 0, 0)]
     program += [(_IF_GREATER_EQUAL, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE)]
-    program += [(_IF_EQUAL, 0, 1, clone3), (_RETURN, 0, 0, _UNKNOWN)]  # its flags cannot be seen; libc then calls clone
+    program += [(_IF_EQUAL, 0, 1, clone3), (_RETURN, 0, 0, _UNKNOWN)]  # its flags are not visible; libc then calls clone
     for name in _REFUSED:
         if (number := _REFUSED[name][column]) >= 0:
             program += [(_IF_EQUAL, 0, 1, number), (_RETURN, 0, 0, _REFUSE)]
@@ -141,7 +141,7 @@ def _filter(column: int, audit: int) -> list[tuple[int, int, int, int]]:
 
 
 def confine_files(source: Path, out_dir: Path) -> bool:
-    """Allow reading of `source` and the installed programs and writing into `out_dir` only; tells whether the system could."""
+    """Allow only reading of `source` and installed programs and writing into `out_dir`; return whether the system can."""
     libc = _libc() if sys.platform == "linux" else None
     if libc is None:
         return False
@@ -164,7 +164,7 @@ def confine_files(source: Path, out_dir: Path) -> bool:
 
 
 def _installed() -> list[Path]:
-    """Return where programs and what they ask of the system lie: Python, its packages, libraries, /proc and /sys."""
+    """Return the paths needed to run programs: Python, its packages, libraries, /proc and /sys."""
     folders = {sys.prefix, sys.base_prefix, *(path for path in sys.path if path), "/usr", "/lib", "/lib64", "/etc/ld.so.cache"}
     return [Path(path) for path in sorted(folders | {"/proc", "/sys", "/dev/null", "/dev/urandom"})]
 

@@ -1,7 +1,7 @@
-"""What a network pickle may hold, as inert values: nothing here obeys the file, it only keeps what the file says.
+"""The allowed content of a network pickle, as inert values that only store the file's data and execute nothing.
 
-A pickle names functions and classes. `CALLS` is the whole list of names that network pickles need; each answers with one of
-the values below or with a checked number, array or tensor. NumPy itself is reached in one place only, `StoredArray.numbers`,
+A pickle names functions and classes. `CALLS` is the complete list of names that network pickles need; each returns one of
+the values below or a checked number, array or tensor. NumPy itself is used in one place only, `StoredArray.numbers`,
 after kind, shape and length have been compared.
 """
 
@@ -24,11 +24,11 @@ MAX_AXES = 8
 
 
 class UnfitContentError(pickle.UnpicklingError):
-    """The file holds something that no network pickle needs: made by hand, or damaged where it still reads."""
+    """The file holds content that no network pickle needs: crafted, or damaged but still readable."""
 
 
 class StoredObject:
-    """A value that the file may describe further (opcode BUILD); `set_state` checks the description and keeps it."""
+    """A value that the file may describe further (opcode BUILD); `set_state` checks and stores the description."""
 
     def set_state(self, state: object) -> None:
         raise NotImplementedError
@@ -48,7 +48,7 @@ class PersistentObject(StoredObject):
         self.class_name, self.state = class_name, state
 
     def set_state(self, state: object) -> None:
-        """Take the state; the library stores it in the call, other versions after it."""
+        """Store the state; the library passes it in the call, other versions after it."""
         self.state = state
 
 
@@ -59,7 +59,7 @@ class TensorFlowNetwork(StoredObject):
         self.state: Mapping[str, Any] = {}
 
     def set_state(self, state: object) -> None:
-        """Take the state, a dict."""
+        """Store the state, a dict."""
         if not isinstance(state, dict):
             raise UnfitContentError("the state of a network is not a dict")
         self.state = state
@@ -76,7 +76,7 @@ class StoredDtype(StoredObject):
         self.order = ">" if found[0].startswith(">") else "<"
 
     def set_state(self, state: object) -> None:
-        """Take the byte order from numpy's state (version, order, subtype, names, fields, size, alignment, flags)."""
+        """Store the byte order from numpy's state (version, order, subtype, names, fields, size, alignment, flags)."""
         if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", ">", "|", "=", None):
             raise UnfitContentError("a number type has an unknown state")
         if any(part is not None for part in state[2:5]):
@@ -85,28 +85,28 @@ class StoredDtype(StoredObject):
 
     @property
     def code(self) -> str:
-        """The type as numpy writes it, such as "<f4"."""
+        """The type in numpy's notation, such as "<f4"."""
         return f"{self.order}{self.kind}{self.itemsize}"
 
 
 class StoredArray(StoredObject):
-    """A numpy array: type, shape and bytes, as the file says them."""
+    """A numpy array: type, shape and bytes, as in the file."""
 
     def __init__(self, content: object = b"", dtype: object = None, shape: object = (0,), order: object = "C") -> None:
         self._parts = (content, dtype, shape, order)
 
     def set_state(self, state: object) -> None:
-        """Take numpy's state (version, shape, type, stored by columns, bytes)."""
+        """Store numpy's state (version, shape, type, stored by columns, bytes)."""
         if not isinstance(state, tuple) or len(state) != 5:
             raise UnfitContentError("an array has an unknown state")
         _, shape, dtype, by_columns, content = state
         self._parts = (content, dtype, shape, "F" if by_columns is True else "C")
 
     def numbers(self) -> np.ndarray:
-        """Return a copy of the numbers.
+        """Return the numbers as a copied array.
 
         Raises:
-            UnfitContentError: the type is no number, or bytes and shape do not agree.
+            UnfitContentError: the type is no number, or bytes and shape do not match.
         """
         content, dtype, shape, order = self._parts
         if not isinstance(dtype, StoredDtype) or order not in ("C", "F") or not isinstance(content, bytes | bytearray):
@@ -119,7 +119,7 @@ class StoredArray(StoredObject):
 
 
 def _axes(shape: object) -> tuple[int, ...]:
-    """Return a shape as checked numbers."""
+    """Return a shape as checked integers."""
     if not isinstance(shape, tuple) or len(shape) > MAX_AXES or not all(type(n) is int and 0 <= n < 1 << 40 for n in shape):
         raise UnfitContentError("a shape is no short tuple of sizes")
     return shape
@@ -153,7 +153,7 @@ def _load_storage(content: object) -> torch.TypedStorage:
 
 
 def _tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> torch.Tensor:
-    """Build a tensor over its storage, after checking that it does not reach beyond it."""
+    """Build a tensor over its storage, after checking that it stays inside the storage."""
     if not isinstance(storage, torch.TypedStorage) or type(offset) is not int or offset < 0:
         raise UnfitContentError("a tensor has no storage")
     sizes, strides = _axes(size), _axes(stride)
@@ -177,7 +177,7 @@ def _latin1(text: object, encoding: object) -> bytes:
 
 
 def _dict(items: object = ()) -> StoredDict:
-    if items != ():  # nothing writes them so; a list of pairs could bring keys that are no names
+    if items != ():  # no writer does this; a list of pairs could contain keys that are no names
         raise UnfitContentError("a dict came with its items in the call")
     return StoredDict()
 

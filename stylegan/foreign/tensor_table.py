@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint by name; reading takes each exactly once, so that none is missing, ignored or not a number."""
+"""The tensors of a checkpoint by name; each must be taken exactly once, so that none is missing, ignored or not a number."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ WRAPPER = "module."
 
 
 def without_wrapper(tensors: Mapping[str, object]) -> Mapping[str, object]:
-    """Return tensors without the "module." that DataParallel and DistributedDataParallel put before every name."""
+    """Return tensors without the "module." that DataParallel and DistributedDataParallel prepend to every name."""
     if tensors and all(str(name).startswith(WRAPPER) for name in tensors):
         return {str(name).removeprefix(WRAPPER): tensor for name, tensor in tensors.items()}
     return tensors
 
 
 class TensorTable:
-    """Tensors by their foreign names; `take` removes one, `check_empty` refuses what nobody took.
+    """Tensors by their foreign names; `take` removes one, `check_empty` refuses the rest.
 
     Args:
-        tensors: name -> tensor; anything else under a name is refused.
+        tensors: name -> tensor; any other value is refused.
         what: the source in words, for messages, such as "rosinality checkpoint".
     """
 
@@ -44,7 +44,7 @@ class TensorTable:
         return list(self._tensors)
 
     def __getitem__(self, name: str) -> Tensor:
-        """Return the tensor without taking it, to read a size."""
+        """Return a tensor without taking it, to read a size."""
         if name not in self._tensors:
             raise CheckpointError(f"{self.what} lacks {name}: it is incomplete, or of another architecture")
         return self._tensors[name]
@@ -57,10 +57,10 @@ class TensorTable:
         return int(tensor.shape[axis])
 
     def take(self, name: str, *shape: int) -> Tensor:
-        """Return a tensor as float32 of `shape` (same number of elements; no shape: as stored), and strike it off.
+        """Return a tensor as float32 of `shape` (same number of elements; no shape: as stored), and remove it.
 
         Raises:
-            CheckpointError: it is missing, of another size, or holds NaN or infinity.
+            CheckpointError: the tensor is missing, of another size, or holds NaN or infinity.
         """
         tensor = self[name]
         del self._tensors[name]
@@ -76,7 +76,7 @@ class TensorTable:
         return tensor.reshape(shape)
 
     def take_blur_kernel(self, name: str, *, gain: float) -> None:
-        """Strike off a resampling kernel after comparing it with outer([1, 3, 3, 1]) scaled to sum `gain`.
+        """Remove a resampling kernel after comparing it with outer([1, 3, 3, 1]) scaled to sum `gain`.
 
         Raises:
             CheckpointError: another kernel; the pictures would differ.
@@ -91,10 +91,10 @@ class TensorTable:
             )
 
     def check_empty(self) -> None:
-        """Refuse tensors that nobody took.
+        """Refuse remaining tensors.
 
         Raises:
-            CheckpointError: names how many are left and the first of them.
+            CheckpointError: with the number of remaining tensors and the first name.
         """
         if self._tensors:
             names = sorted(self._tensors)

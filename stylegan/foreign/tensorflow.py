@@ -1,8 +1,8 @@
 """Network pickles of the TensorFlow code of StyleGAN2: variables of the averaged generator Gs.
 
-Brought to the names of the PyTorch code, then read as such. Kernels are stored height, width, in, out; the up-sampling ones
-are flipped in both axes, because that code convolves where ours transposes; dense weights are stored in, out; the +1 of the
-style bias is added at run time there.
+Renamed to the PyTorch code, then read as such. Kernels are stored height, width, in, out; the up-sampling ones are flipped in
+both axes, because that code convolves where ours transposes; dense weights are stored in, out; the +1 of the style bias is
+added at run time there.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from stylegan.networks.ops import BLUR_TAPS
 
 WHAT = "TensorFlow network pickle"
 FIRST_VERSION, MAX_DEPTH = 4, 4
-# arguments of G_main, G_mapping and G_synthesis_stylegan2 on which the pictures depend beyond the shapes of the variables
+# arguments of G_main, G_mapping and G_synthesis_stylegan2 that affect the pictures beyond the shapes of the variables
 SETTINGS_THAT_COUNT = (
     "mapping_lrmul", "mapping_nonlinearity", "normalize_latents", "nonlinearity", "architecture", "resample_kernel",
     "conv_clamp",
 )  # fmt: skip
-# those that the shapes say too, that only training or the caller's request uses, or that choose how to compute the same
+# arguments implied by the shapes, used only by training or the caller's request, or choosing an equivalent computation
 SETTINGS_OF_NO_EFFECT = (
     "truncation_psi", "truncation_cutoff", "truncation_psi_val", "truncation_cutoff_val", "dlatent_avg_beta",
     "style_mixing_prob", "is_training", "is_validation", "return_dlatents", "is_template_graph", "components", "mapping_func",
@@ -45,7 +45,7 @@ def read_networks(networks: tuple[object, ...]) -> ConvertedWeights:
     """Read the tuple (G, D, Gs) of a network pickle.
 
     Raises:
-        CheckpointError: it is not such a tuple, or Gs is not StyleGAN2's generator.
+        CheckpointError: the content is no such tuple, or Gs is not StyleGAN2's generator.
     """
     if len(networks) != 3 or not isinstance(networks[2], TensorFlowNetwork):
         raise CheckpointError(f"this pickle holds a tuple of {len(networks)}, expected the networks (G, D, Gs) of StyleGAN2")
@@ -76,10 +76,10 @@ def read_networks(networks: tuple[object, ...]) -> ConvertedWeights:
 
 
 def collect_settings(network: TensorFlowNetwork) -> dict[str, Any]:
-    """Return the arguments that a network and its components were built with.
+    """Return the constructor arguments of a network and its components.
 
     Raises:
-        CheckpointError: one is unknown, so that nobody can say whether the pictures depend on it, or two parts disagree.
+        CheckpointError: an argument is unknown, so that its effect on the pictures is unknown, or two parts disagree.
     """
     settings: dict[str, Any] = {}
 
@@ -115,7 +115,7 @@ def collect_variables(network: TensorFlowNetwork) -> dict[str, np.ndarray]:
 
 
 def nvlabs_tensors(variables: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    """Rename and turn each variable; one that has no place keeps its name, so that the strict reader refuses it."""
+    """Rename and transpose each variable; an unknown variable keeps its name, so that the strict reader refuses it."""
     taps = np.array(BLUR_TAPS, dtype=np.float32)
     resample_filter = np.outer(taps, taps) / taps.sum() ** 2
     turned: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Read a torch.save file with torch's own allow-list, and say in one sentence why one cannot be read."""
+"""Read a torch.save file with torch's own allow-list, with one sentence for each error."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from stylegan.errors import CheckpointError
 
 
 def load_tensors(file: Path | io.BytesIO) -> Any:
-    """Read a torch.save file with torch's own allow-list, plus `argparse.Namespace`, which training checkpoints hold.
+    """Read a torch.save file with torch's own allow-list plus `argparse.Namespace`, which is part of training checkpoints.
 
     Raises:
-        CheckpointError: it asks to run code, is a TorchScript program, or is truncated or damaged.
+        CheckpointError: the file asks to run code, is a TorchScript program, or is truncated or damaged.
     """
     if _is_torchscript(file):
         raise CheckpointError(
@@ -42,11 +42,11 @@ def load_tensors(file: Path | io.BytesIO) -> Any:
 
 
 def _is_torchscript(file: Path | io.BytesIO) -> bool:
-    """Whether a whole zip holds compiled code beside its tensors, as torch.jit.save writes it."""
+    """Return whether a complete zip holds compiled code besides its tensors, as written by torch.jit.save."""
     try:
         with zipfile.ZipFile(file) as archive:
             parts = {name.partition("/")[2] for name in archive.namelist()}
-    except Exception:  # no zip, or a damaged one: torch's reader says so
+    except Exception:  # no zip, or a damaged one: torch's reader reports it
         return False
     finally:
         if isinstance(file, io.BytesIO):

@@ -1,12 +1,12 @@
-"""Read a pickle without running anything it names.
+"""Read a pickle without running any function that it names.
 
 A pickle is a program for a small stack machine that may call any importable function and set any attribute. This machine
 keeps only the instructions that network pickles need (`OPCODES`), in Python's own slow form, so that no C structure can be
 written through. A name becomes an inert `Name`; calling one looks it up in the literal table `stand_ins.CALLS`; a name
-outside the table ends the reading. Attributes are set on nothing: a value that the file describes further is asked to keep
-the description (`StoredObject.set_state`). Module source text stored in NVlabs pickles is dropped unread.
+outside the table ends the reading. Attributes are set on nothing: a value that the file describes further stores the
+description itself (`StoredObject.set_state`). Module source text stored in NVlabs pickles is dropped unread.
 
-Still meant for the reading process only (`reading_process.py`), never for the caller's.
+Only for the reading process (`reading_process.py`), never for the caller's.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ PLAIN_KEYS = (str, bytes, int, float, bool, type(None))
 
 @dataclass(frozen=True)
 class Name:
-    """A function or class that the file names, of `CALLS`."""
+    """A function or class of `CALLS` named by the file."""
 
     key: tuple[str, str]
 
 
 class BoundedReader:
-    """A file of which no more can be asked for than is left: a false length ends the reading instead of taking memory."""
+    """A file with a limit on the remaining bytes: a false length ends the reading instead of allocating memory."""
 
     def __init__(self, file: BinaryIO, num_bytes: int) -> None:
         self._file, self._left = file, num_bytes
 
     def read(self, num_bytes: int) -> bytes:
-        """Return exactly so many bytes."""
+        """Return exactly `num_bytes` bytes."""
         if not 0 <= num_bytes <= self._left:
             raise EOFError(f"{num_bytes} bytes were announced, {self._left} are left")
         self._left -= num_bytes
@@ -94,7 +94,7 @@ def _set_item(machine: Any) -> None:
 
 
 def _call(machine: Any) -> None:
-    """Call a name of the table with a tuple of arguments (REDUCE and NEWOBJ, which mean the same here)."""
+    """Call a name of the table with a tuple of arguments (REDUCE and NEWOBJ, which are equivalent here)."""
     arguments, name = machine.stack.pop(), machine.stack.pop()
     if type(name) is not Name or type(arguments) is not tuple:
         raise UnfitContentError("what is called has no name")
@@ -102,7 +102,7 @@ def _call(machine: Any) -> None:
 
 
 def _bytearray(machine: Any) -> None:
-    """Read a byte array; Python's own instruction takes the memory before it looks whether the bytes are there."""
+    """Read a byte array; Python's own instruction allocates the memory before checking that the bytes exist."""
     length = int.from_bytes(machine.read(8), "little")
     machine.stack.append(bytearray(machine.read(length)))
 
@@ -129,7 +129,7 @@ _OWN: dict[str, Callable[[Any], None]] = {
 
 
 class _Instructions(dict):
-    """Instruction byte -> what it does; an unknown one is refused by its name."""
+    """Instruction byte -> function; an unknown byte is refused by name."""
 
     def __missing__(self, code: int) -> Any:
         name = next((known.name for known in pickletools.opcodes if known.code == chr(code)), code)
@@ -137,7 +137,7 @@ class _Instructions(dict):
 
 
 class AllowListUnpickler(pickle._Unpickler):
-    """Python's own pickle machine, less all instructions but `OPCODES` and all names but those of `CALLS`."""
+    """Python's own pickle machine, restricted to the instructions in `OPCODES` and the names in `CALLS`."""
 
     dispatch = _Instructions(
         {ord(getattr(pickle, name)): _OWN.get(name, pickle._Unpickler.dispatch[ord(getattr(pickle, name))]) for name in OPCODES}
@@ -155,7 +155,7 @@ def read_pickle(path: Path) -> object:
     """Read a pickle file to plain containers, tensors and the values of `stand_ins`.
 
     Raises:
-        CheckpointError: the file asks for any other name, or is truncated or damaged.
+        CheckpointError: the file uses any other name, or is truncated or damaged.
     """
     try:
         with path.open("rb") as file:
@@ -178,7 +178,7 @@ def numbers_of(value: object, name: str) -> np.ndarray:
     """Return a stored array, or a plain number, as numpy numbers.
 
     Raises:
-        CheckpointError: it is neither, or an array whose bytes do not fit its shape.
+        CheckpointError: the value is neither, or an array whose bytes do not match its shape.
     """
     try:
         numbers = value.numbers() if isinstance(value, StoredArray) else np.asarray(value)

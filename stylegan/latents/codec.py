@@ -1,6 +1,6 @@
-"""Aligned faces to latent codes and back: the face model as the rest of the program uses it.
+"""Conversion of aligned faces to latent codes and back: the interface of the face model to the rest of the program.
 
-Knows aligned crops (the FFHQ square) and the face model; knows nothing of the pictures that the crops came from.
+Knows aligned crops (the FFHQ square) and the face model; knows nothing of the crops' pictures.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ ENCODE_BATCH, RENDER_BATCH = 4, 16
 
 
 class FaceCodec:
-    """Aligned faces to latent codes and back. size: side of the crops it encodes; render_size: of those it renders.
+    """Aligned faces to latent codes and back. size: side of the crops to encode; render_size: side of the renders.
 
-    look_size: side of renders that are only looked at again by the encoder; no larger than it reads.
+    look_size: side of renders that are only encoded again; at most the encoder's input size.
     """
 
     def __init__(self, face_model: FaceModel) -> None:
@@ -47,8 +47,8 @@ class FaceCodec:
     def encode(self, aligned_u8: Sequence[np.ndarray]) -> np.ndarray:
         """Encode aligned crops [S, S, 3] uint8 as codes, [B, code_dim] float32; crops of another size are resized.
 
-        A code does not depend on the other crops: they are computed one at a time, which is as fast as any other way on a CPU,
-        or on a GPU in blocks of one size, the last one padded with zeros.
+        A code is independent of the other crops: on a CPU crops are computed one at a time, which is as fast as a batch,
+        on a GPU in blocks of one size, the last one padded with zeros.
         """
         codes, block_size = np.zeros((len(aligned_u8), self.code_dim), dtype=np.float32), self._block_size
         for start in range(0, len(aligned_u8), block_size):
@@ -61,7 +61,7 @@ class FaceCodec:
 
     @torch.inference_mode()
     def render(self, codes: np.ndarray, *, size: int | None = None) -> list[np.ndarray]:
-        """Render codes [B, code_dim] as pictures [render_size, render_size, 3] uint8, or smaller ones, which cost less.
+        """Render codes [B, code_dim] as pictures [render_size, render_size, 3] uint8, or smaller ones at a lower cost.
 
         size: a power of two up to render_size.
         """
@@ -73,10 +73,10 @@ class FaceCodec:
         return images
 
     def whiten(self, codes: np.ndarray, *, is_difference: bool = False) -> np.ndarray:
-        """Return codes [B, code_dim] in deviations of the model's faces, F^-1 (c - m) of `prior.py`; float64.
+        """Return codes [B, code_dim] in standard deviations of the model's faces, F^-1 (c - m) of `prior.py`; float64.
 
-        `is_difference` leaves the mean out, for what was subtracted from a code. Codes of an encoder that has no such prior
-        (e4e, whose codes are latents themselves) come back as they are.
+        `is_difference` omits the mean, for differences of codes. Codes of an encoder without such a prior (e4e, whose codes are
+        latents themselves) are returned unchanged.
         """
         if self._whitening is None:
             return np.asarray(codes, dtype=np.float64)

@@ -4,10 +4,10 @@
     2. minimise  2 * L1(image, G(w_plus)) + feature distance + drift penalty  over w_plus
     3. hold w_plus, minimise the same over a copy of the synthesis weights (Roich et al. 2021, pivotal tuning)
 
-Each step can be skipped; the result says the error after each. It ends once the face, an ellipse in the middle of the square,
-is drawn well enough: hair and ground are not edited. The feature distance is taken in the embedded encoder's own picture tower,
-which has seen faces; with a foreign generator it is a distance of blurred copies. Tuning goes without: a third of a step, and
-it does not lower the error. Without an encoder (a generator-only checkpoint) the mean latent is the start.
+Each step can be skipped; the result has the error after each. It ends once the face, an ellipse in the middle of the square,
+is accurate enough: hair and ground are not edited. The feature distance uses the embedded encoder's own picture tower, which
+was trained on faces; with a foreign generator it is a distance of blurred copies. Tuning omits it: that saves two thirds of a
+step, and it does not lower the error. Without an encoder (a generator-only checkpoint) the mean latent is the start.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from stylegan.networks.encoder import FaceEncoder
 from stylegan.networks.generator import SynthesisNetwork
 
 W_STEPS = 60
-RISE_STEPS = 10  # of the step size: full steps at once first doubled the error
-FACE_MIDDLE, FACE_RADII = (0.5, 0.54), (0.3, 0.38)  # of the ellipse that a face fills in its square, right and down
+RISE_STEPS = 10  # steps of rising step size: full steps at once doubled the error at first
+FACE_MIDDLE, FACE_RADII = (0.5, 0.54), (0.3, 0.38)  # of the ellipse of a face in its square, right and down
 
 
 @dataclass(frozen=True, kw_only=True)
 class InversionConfig:
-    """Most steps, and step sizes.
+    """Maximum steps, and step sizes.
 
-    w_steps: None is none where an encoder gives the start, since a step of tuning lowers the error by more, else W_STEPS.
-    w_drift: penalty on leaving the encoder's answer, which keeps edits working. enough: mean absolute error of the face
-    (-1..1) at which it ends.
+    w_steps: None means 0 with an encoder's start, since a step of tuning lowers the error by more, else W_STEPS.
+    w_drift: penalty on the distance from the encoder's latent, which keeps edits working. enough: mean absolute error of the
+    face (-1..1) at which the inversion ends.
     """
 
     w_steps: int | None = None
@@ -68,14 +68,14 @@ def invert(
     should_stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> InversionResult:
-    """Find the latent, and if asked the weights, that render one aligned face.
+    """Find the latent, and on request the weights, that render one aligned face.
 
     Args:
         face_model: not modified; tuning works on a copy of its synthesis network.
         image_f32: [1, 3, S, S] in -1..1, S the generator's size.
         config: steps of each stage; 0 skips a stage.
-        should_stop: asked before each step; the best so far is returned when it says yes.
-        progress: called after each step as progress(step, most steps, error of the face).
+        should_stop: called before each step; True returns the best result so far.
+        progress: called after each step as progress(step, maximum steps, error of the face).
     Raises:
         ShapeError: not one image of the generator's size.
         InversionError: the picture holds NaN, or is one flat colour.
@@ -127,14 +127,14 @@ def invert(
 
 
 def _inside_face(size: int) -> Tensor:
-    """Return 1 inside the ellipse that a face fills in its square, 0 outside, [size, size]."""
+    """Return 1 inside the ellipse of a face in its square, 0 outside, [size, size]."""
     place = (torch.arange(size) + 0.5) / size
     x, y = (place - FACE_MIDDLE[0]) / FACE_RADII[0], (place - FACE_MIDDLE[1]) / FACE_RADII[1]
     return (x[None, :] ** 2 + y[:, None] ** 2 <= 1.0).float()
 
 
 def _first_guess(face_model: FaceModel, image_f32: Tensor) -> Tensor:
-    """Return the encoder's latent, or the mean one where there is no encoder, [1, R, w_dim]."""
+    """Return the encoder's latent, or the mean latent without an encoder, [1, R, w_dim]."""
     if not face_model.has_encoder:
         return face_model.generator.w_plus_avg.clone()
     size = face_model.encoder.config.size
@@ -144,14 +144,14 @@ def _first_guess(face_model: FaceModel, image_f32: Tensor) -> Tensor:
 
 
 def _features(face_model: FaceModel, image_f32: Tensor) -> list[Tensor]:
-    """Return what the feature distance compares: normalised features, or the picture at 1/2, 1/4 and 1/8 of its size."""
+    """Return the features of the feature distance: normalised, or the picture at 1/2, 1/4 and 1/8 of its size."""
     if isinstance(face_model.stored_encoder, FaceEncoder):
         return [F.normalize(level, dim=1) for level in face_model.stored_encoder.backbone(image_f32)[:2]]
     return [F.avg_pool2d(image_f32, factor) for factor in (2, 4, 8)]
 
 
 def _descend(loss: Callable[[], Tensor], parameters: list[Tensor], *, lr: float, steps: int, ends: Callable[[], bool]) -> None:
-    """Run Adam with a short rise and a cosine fall of the step size; end early when told."""
+    """Run Adam with a short rise and a cosine decay of the step size; stop early on request."""
     optimizer = torch.optim.Adam(parameters, lr=lr, betas=(0.9, 0.99))
 
     def share(step: int) -> float:

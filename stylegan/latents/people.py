@@ -1,8 +1,8 @@
-"""People who do not exist, fitted into one generator: drawn as sharply as they were fitted, with other expressions on demand.
+"""Synthetic people fitted into one generator: rendered as sharply as fitted, with other expressions on demand.
 
-A folder of them is a face model without an encoder (`networks/checkpoints.py`) whose weights were tuned to their faces
-(`training/joint_tuning.py`), and `people.safetensors`, their W+ latents. A direction learnt in code space moves a latent as the
-encoder's last layer, which is linear, carries it over: w_plus + strength * to_rows(direction).
+Such a folder is a face model without an encoder (`networks/checkpoints.py`) whose weights were tuned to the faces
+(`training/joint_tuning.py`), and `people.safetensors`, their W+ latents. A direction learnt in code space moves a latent
+through the encoder's last layer, which is linear: w_plus + strength * to_rows(direction).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PEOPLE_FILE = "people.safetensors"
 
 @dataclass(frozen=True)
 class FittedPeople:
-    """N people: w_plus [N, R, w_dim] float32 and the face model that was tuned to them. A code is a latent, flattened."""
+    """N people: w_plus [N, R, w_dim] float32 and the face model tuned to them. A code is a flattened latent."""
 
     face_model: FaceModel
     w_plus: Tensor
@@ -68,10 +68,10 @@ class FittedPeople:
 
     @classmethod
     def load(cls, folder: Path) -> FittedPeople:
-        """Read what `save` wrote.
+        """Read the files written by `save`.
 
         Raises:
-            CheckpointError: a file is missing, damaged or changed, or does not fit the generator.
+            CheckpointError: a file is missing, damaged or changed, or does not match the generator.
         """
         face_model, path = load_face_model(folder), folder / PEOPLE_FILE
         if not path.is_file():
@@ -90,7 +90,7 @@ class FittedPeople:
 
 
 def with_weights(face_model: FaceModel, synthesis_state: dict[str, Tensor]) -> FaceModel:
-    """Return a model without encoder that draws with other synthesis weights of the same sizes."""
+    """Return a model without encoder and with other synthesis weights of the same sizes."""
     generator = Generator(face_model.generator.config)
     generator.mapping.load_state_dict(face_model.generator.mapping.state_dict())
     generator.synthesis.load_state_dict(synthesis_state)
@@ -98,9 +98,9 @@ def with_weights(face_model: FaceModel, synthesis_state: dict[str, Tensor]) -> F
 
 
 def directions_of_latents(directions: DirectionSet, encoder: FaceEncoder, num_rows: int) -> DirectionSet:
-    """Return directions of codes as directions of flattened latents: vectors [K, num_rows * w_dim]; limits are left out.
+    """Convert directions of codes to directions of flattened latents: vectors [K, num_rows * w_dim]; limits are omitted.
 
-    Rows that the encoder does not write move like its last one.
+    Rows that the encoder does not write are moved like its last one.
     """
     config = encoder.config
     with torch.no_grad():

@@ -1,9 +1,9 @@
-"""The sampling prior: what a latent code looks like, fitted to the codes of the training faces.
+"""The sampling prior: the distribution of latent codes, fitted to the codes of the training faces.
 
     code = mean + F z,   z ~ N(0, I),   F F^T = covariance of the training codes
 
 The factor is folded into the generator's mapping network, so that `Generator.map(z)` gives W+ latents of new faces; it is
-read back from there to say how far a code lies from the faces that the model was trained on (`realism.py`).
+recovered from there to measure the distance of a code from the training faces (`realism.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from stylegan.networks.encoder import FaceEncoder
 from stylegan.networks.generator import EqualLinear, MappingNetwork
 
-SAME_SHARE = 0.01  # of a mapping's weights that may be missed when a prior is read back from them (rounding leaves 0.0002)
+SAME_SHARE = 0.01  # maximum relative error of a mapping's weights for recovering a prior (rounding leaves 0.0002)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class GaussianPrior:
     factor: Tensor
 
     def sample(self, num_samples: int, *, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
-        """Draw codes [num_samples, C]; truncation < 1 stays nearer to the mean face."""
+        """Draw codes [num_samples, C]; truncation < 1 stays closer to the mean face."""
         z = torch.randn(num_samples, self.factor.shape[1], generator=generator)
         return self.mean + truncation * z @ self.factor.t()
 
@@ -45,9 +45,9 @@ class GaussianPrior:
     @classmethod
     @torch.no_grad()
     def read_from(cls, mapping: MappingNetwork, encoder: FaceEncoder) -> GaussianPrior:
-        """Return the prior that `write_into` folded into a mapping network, float64 on the CPU.
+        """Return the prior folded into a mapping network by `write_into`, float64 on the CPU.
 
-        A mapping that holds none (one that was trained itself) gives the standard normal distribution, since the encoder's
+        A mapping without one (a trained mapping) gives the standard normal distribution, since the encoder's
         codes have mean 0 and deviation 1 in each dimension.
         """
         rows, offset = (part.detach().cpu().double() for part in (encoder.to_rows.weight, encoder.to_rows.bias))

@@ -1,20 +1,20 @@
-"""How real an edited face still looks, by what the face model knows of faces: one number per candidate.
+"""Realism of an edited face by the face model's knowledge of faces: one number per candidate.
 
-Two things make a face atypical, both measured against the distribution of real faces' codes N(m, F F^T) (`prior.py`):
+Two effects make a face atypical, both measured against the distribution of real faces' codes N(m, F F^T) (`prior.py`):
 
-    x_1 = F^-1 (c - m)                      where its code c lies: the squared length is the Mahalanobis distance
-    x_2 = F^-1 (encode(render(c)) - c)      what a second look makes of it: the model reads its own render of c as another face
+    x_1 = F^-1 (c - m)                      position of the code c: the squared length is the Mahalanobis distance
+    x_2 = F^-1 (encode(render(c)) - c)      error of a second look: the model encodes its own render of c as another face
 
-and only what an edit adds to either counts, in the worst of the faces:
+and only the increase by an edit of either counts, in the worst of the faces:
 
     realism = min over faces of exp(-(sum over i of max(0, |x_i'|^2 - |x_i|^2)) / (2 C))
 
-the geometric mean, over the C numbers of a code, of how likely the edited face is beside the unedited one: 1 for the unedited
-face, towards 0 the less typical it gets. Measured on renders, before they are pasted, so that what a picture's own pixels
-would cover up counts too. A second look costs a render and an encoding; the search adds up those of single directions (x is
-linear in the code, and nearly so in x_2), so that a candidate costs one sum. Knows arrays; no networks, no files.
+the geometric mean, over the C numbers of a code, of the likelihood of the edited face relative to the unedited one: 1 for the
+unedited face, towards 0 for less typical ones. Measured on renders, before they are pasted, so that flaws that a picture's
+own pixels would hide count too. A second look costs a render and an encoding; the search adds those of single directions (x
+is linear in the code, and nearly so in x_2), so that a candidate costs one sum. Knows arrays; no networks, no files.
 
-On 100 random edits of 20 faces, judged blind, it tells clearly wrong ones from others better (area under the curve 0.87) than
+On 100 random edits of 20 faces, judged blind, it separates clearly wrong edits better (area under the curve 0.87) than
 the cosine of codes (0.84), the strongest strength (0.80) or the inversion error of the finished picture (0.76).
 
 Source: Mahalanobis 1936; the density of a normal distribution, Bishop 2006, eq. 2.43. The second look and the geometric mean
@@ -27,7 +27,7 @@ import numpy as np
 
 
 def measure_realism(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return how real candidates still look beside the unedited faces, [P], 0..1; 1 for those with nothing added.
+    """Return the realism of candidates relative to the unedited faces, [P], 0..1; 1 without any increase.
 
     Args:
         before: [F, 2, C], x_1 and x_2 of the unedited faces. after: [P, F, 2, C], the same of the edited ones.

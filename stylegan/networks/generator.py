@@ -1,7 +1,7 @@
-"""StyleGAN2 generator: z -> w -> w_plus -> image, and nothing else.
+"""StyleGAN2 generator: z -> w -> w_plus -> image.
 
-Knows no files, no pictures on disk and no ads. Parameters are named so that each row of a W+ latent finds its consumer by
-reading `SynthesisNetwork.forward`; `checkpoints.py` maps foreign names to these.
+Knows no files, no pictures on disk and no ads. Parameter names show the consumer of each row of a W+ latent; see
+`SynthesisNetwork.forward`; `checkpoints.py` maps foreign names to these.
 
 Rows (R = 2 log2(size) - 2): row 0 drives the 4-px convolution; at resolution index j = 0.. (8, 16, ... px), row 2j+1 drives
 the up-sampling convolution and the ToRGB below it, row 2j+2 the second convolution, row 2j+3 the ToRGB of this resolution.
@@ -23,10 +23,10 @@ from stylegan.networks.ops import modulated_conv2d, scaled_leaky_relu, upsample2
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
-    """Sizes of one generator; everything a checkpoint must say to be rebuilt.
+    """Sizes of one generator; everything needed to rebuild it from a checkpoint.
 
     size: pixels on a side, a power of two from 8. channels: resolution -> channels. mapping_rows: 1 for StyleGAN2 proper (one
-    w for all rows); R when the mapping network was fitted to W+ codes and writes every row itself.
+    w for all rows); R for a mapping network fitted to W+ codes, which writes every row itself.
     """
 
     size: int
@@ -50,7 +50,7 @@ class GeneratorConfig:
 
     @property
     def resolutions(self) -> list[int]:
-        """Pictures' sides on the way, 4, 8, ... size."""
+        """Sides of the intermediate pictures, 4, 8, ... size."""
         return [2**power for power in range(2, int(math.log2(self.size)) + 1)]
 
     @property
@@ -59,10 +59,10 @@ class GeneratorConfig:
         return 2 * int(math.log2(self.size)) - 2
 
     def num_steps_to(self, size: int) -> int:
-        """Return how often 4 px are doubled to reach `size`.
+        """Return the number of doublings from 4 px to `size`.
 
         Raises:
-            ShapeError: the generator makes no picture of that size on its way.
+            ShapeError: the generator has no intermediate picture of that size.
         """
         if size not in self.resolutions:
             raise ShapeError(f"a {self.size} px generator makes pictures of {self.resolutions} px, {size} px was asked for")
@@ -87,7 +87,7 @@ class EqualLinear(nn.Module):
 
 
 class MappingNetwork(nn.Module):
-    """z [B, z_dim] -> w [B, w_dim], or w_plus [B, R, w_dim] when the mapping was fitted row by row.
+    """z [B, z_dim] -> w [B, w_dim], or w_plus [B, R, w_dim] for a mapping fitted row by row.
 
     StyleGAN2: normalise z to unit mean square, then layers of (equalised linear, leaky ReLU 0.2, gain sqrt 2). With
     `mapping_rows` > 1 the last layer is linear and writes all rows.
@@ -171,10 +171,10 @@ class SynthesisNetwork(nn.Module):
             self.to_rgbs.append(ToRGB(here, config))
 
     def forward(self, w_plus: Tensor, *, size: int | None = None) -> Tensor:
-        """Render [B, R, w_dim] as [B, 3, size, size]; a smaller `size` than the network's stops on the way there.
+        """Render [B, R, w_dim] as [B, 3, size, size]; a smaller `size` than the network's stops at that resolution.
 
         Raises:
-            ShapeError: w_plus has other rows or another width, or the network makes no picture of that size.
+            ShapeError: w_plus has other rows or another width, or the network has no picture of that size.
         """
         _, rgb = self.stage(w_plus, size=self.config.size if size is None else size)
         return rgb
@@ -192,14 +192,14 @@ class SynthesisNetwork(nn.Module):
         return features, rgb
 
     def step(self, j: int, features: Tensor, rgb: Tensor, w_plus: Tensor) -> tuple[Tensor, Tensor]:
-        """Double the resolution: step j makes features and picture of 8 * 2^j px out of those of half the size."""
+        """Double the resolution: step j computes features and picture of 8 * 2^j px from those of half the size."""
         features = self.convs[2 * j + 1](features, w_plus[:, 2 * j + 1])
         features = self.convs[2 * j + 2](features, w_plus[:, 2 * j + 2])
         return features, upsample2x(rgb) + self.to_rgbs[j + 1](features, w_plus[:, 2 * j + 3])
 
 
 class Generator(nn.Module):
-    """Mapping and synthesis network: `map` z to latents, `synthesize` latents as pictures."""
+    """Mapping and synthesis network: `map` converts z to latents, `synthesize` latents to pictures."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -232,6 +232,6 @@ class Generator(nn.Module):
     def synthesize(self, w_plus: Tensor, *, size: int | None = None) -> Tensor:
         """Render W+ latents [B, R, w_dim] as images [B, 3, size, size], nominally -1..1, not clamped.
 
-        size: of the pictures; None is the generator's own, a smaller power of two stops on the way there.
+        size: of the pictures; None is the generator's own, a smaller power of two stops at that resolution.
         """
         return self.synthesis(w_plus, size=size)

@@ -1,7 +1,7 @@
 """IR-SE 50 encoder of e4e: aligned face -> w_plus, layer for layer as published, so that its weights load strictly.
 
-Knows no files. `Encoder4Editing` is the bare network, its parameter names are those of the published weights;
-`E4EEncoder` adds the mean latent and the interface of `stylegan.networks.encoder.FaceEncoder`, so that either serves.
+Knows no files. `Encoder4Editing` is the bare network with the parameter names of the published weights;
+`E4EEncoder` adds the mean latent and the interface of `stylegan.networks.encoder.FaceEncoder`.
 Sources: Deng et al. 2019 (ArcFace, IR-SE 50), Richardson et al. 2021 (pSp, map-to-style heads), Tov et al. 2021 (e4e).
 """
 
@@ -85,7 +85,7 @@ class Bottleneck(nn.Module):
 
 
 class GradualStyleBlock(nn.Module):
-    """Halve a feature map [B, C, S, S] with strided convolutions until one vector is left; one linear layer: [B, w_dim]."""
+    """Halve a feature map [B, C, S, S] with strided convolutions down to one vector, then one linear layer: [B, w_dim]."""
 
     def __init__(self, in_channels: int, w_dim: int, *, num_halvings: int) -> None:
         super().__init__()
@@ -146,14 +146,14 @@ class Encoder4Editing(nn.Module):
 
 
 def upsample_add(coarse: Tensor, fine: Tensor) -> Tensor:
-    """Resize `coarse` to the size of `fine` (bilinear, corner pixels kept in the corners) and add: both [B, C, ., .]."""
+    """Resize `coarse` to the size of `fine` (bilinear, align_corners) and add: both [B, C, ., .]."""
     return F.interpolate(coarse, size=fine.shape[2:], mode="bilinear", align_corners=True) + fine
 
 
 class E4EEncoder(nn.Module):
-    """The network plus the mean latent; what `FaceModel.encoder` is for a converted e4e checkpoint.
+    """The network plus the mean latent; the value of `FaceModel.encoder` for a converted e4e checkpoint.
 
-    A code is the W+ latent itself, its rows one after the other: code [B, R * w_dim].
+    A code is the flattened W+ latent: code [B, R * w_dim].
     """
 
     def __init__(self, config: E4EConfig) -> None:

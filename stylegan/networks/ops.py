@@ -33,7 +33,7 @@ def blur(features: Tensor, *, gain: float, pad: tuple[int, int]) -> Tensor:
 
     Args:
         features: [B, C, H, W].
-        gain: what the 2-D kernel sums to; 4 after inserting zeros between pixels, 1 otherwise.
+        gain: sum of the 2-D kernel; 4 after inserting zeros between pixels, 1 otherwise.
         pad: zeros before and after, on both axes.
     Returns:
         [B, C, H + pad[0] + pad[1] - 3, W + pad[0] + pad[1] - 3].
@@ -78,7 +78,7 @@ def modulated_conv2d(
     Args:
         features: [B, C_in, H, W].
         weight: [C_out, C_in, k, k], already scaled by its equalised learning rate.
-        style: [B, C_in], 1 leaves a channel as it is.
+        style: [B, C_in], 1 leaves a channel unchanged.
         demodulate: normalise each output channel to unit expected variance.
         upsample: double the size (transposed convolution, then blur).
     Returns:

@@ -1,4 +1,4 @@
-"""Build networks whose weights are read afterwards, without drawing random numbers for them first."""
+"""Build networks whose weights are read afterwards, without random initialisation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 Network = TypeVar("Network", bound=nn.Module)
-_DRAWS = (Tensor.normal_, Tensor.uniform_)  # what those functions of torch.nn.init call that no mode hears of
+_DRAWS = (Tensor.normal_, Tensor.uniform_)  # called by those functions of torch.nn.init, and not seen by any mode
 
 
 class _NoInitialisation(TorchFunctionMode):
@@ -25,7 +25,7 @@ class _NoInitialisation(TorchFunctionMode):
 
 @contextmanager
 def unset_weights() -> Iterator[None]:
-    """Leave out `torch.nn.init` within the block: weights hold what the memory holds, and each must be set afterwards.
+    """Skip `torch.nn.init` within the block: weights are uninitialised memory, and each must be set afterwards.
 
     The device "meta" does the same, but its first use imports torch's compiler, which takes two seconds.
     """
@@ -34,9 +34,9 @@ def unset_weights() -> Iterator[None]:
 
 
 def build_unset(kind: Callable[..., Network], *args: Any, **options: Any) -> Network:
-    """Return kind(*args, **options), its weights to be set by the caller; no random number is drawn.
+    """Return kind(*args, **options) with uninitialised weights, without drawing random numbers.
 
-    As `torch.nn.utils.skip_init`, which goes through the device "meta".
+    As `torch.nn.utils.skip_init`, which uses the device "meta".
     """
     with unset_weights():
         return kind(*args, **options)

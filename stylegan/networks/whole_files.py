@@ -1,4 +1,4 @@
-"""Files of a model folder, written whole: all of them are new, or all are as they were."""
+"""Atomic writes of a model folder's files: all of them are new, or all are unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stylegan.errors import CheckpointError
 
 @contextmanager
 def drafts(folder: Path, *names: str) -> Iterator[list[Path]]:
-    """Yield where to write each file; when the block ends well, they take their names, in this order.
+    """Yield a temporary path for each file; after a successful block, the files are renamed in this order.
 
     Raises:
         CheckpointError: the disk is full, or the folder cannot be written.

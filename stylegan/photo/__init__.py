@@ -1,1 +1,1 @@
-"""A photo in, an edited photo out: the edit session, and pasting of an edit at the photo's own resolution."""
+"""Photo editing: the edit session, and pasting of an edit at the photo's own resolution."""

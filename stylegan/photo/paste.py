@@ -1,15 +1,15 @@
-"""Carry an edit of a small generated face back into the picture, at the picture's own resolution.
+"""Transfer an edit of a small generated face to the picture, at the picture's own resolution.
 
-The generator draws the face small and not quite as it is, so its pixels are not used: what it *did* is. Two renders, of the
+The generator draws the face small and inexactly, so its changes are used instead of its pixels. Two renders, of the
 face as inverted and as edited, are compared through their meshes:
 
-    shape    where the landmarks moved, the picture's own pixels move: out(p) = picture(p - move(p))
-    light    what moving the inverted render the same way does not explain (teeth that appear, a fold beside the mouth) is
-             added, placed on the picture's own features: out(p) += weight(p) * (edited - moved inverted)(p - shift(p))
+    shape    the picture's own pixels move with the landmarks: out(p) = picture(p - move(p))
+    light    changes not explained by moving the inverted render in the same way (appearing teeth, a fold beside the mouth) are
+            added, registered to the picture's own features: out(p) += weight(p) * (edited - moved inverted)(p - shift(p))
 
-`move` is linear between landmarks and fades to zero inside the mask, so the picture's detail stays sharp and nothing is seen
-double. The light keeps what is local (a face does not change its lamp by smiling) and counts only where the inversion looks
-like the picture: what the generator did not see, such as a hand before the face, it cannot edit.
+`move` is linear between landmarks and fades to zero inside the mask, so the picture's detail stays sharp without double
+contours. The light keeps only local changes (a smile does not change the lamp) and counts only where the inversion resembles
+the picture: objects unknown to the generator, such as a hand before the face, cannot be edited.
 Knows renders, meshes and the square; knows no generator. All points are in the square's frame, 0..1.
 """
 
@@ -43,14 +43,13 @@ AGREEMENT_DEVIATIONS = 1.0
 
 @dataclass(frozen=True)
 class FaceRegion:
-    """Where one face may change: its square, landmarks and mask.
+    """The changeable area of one face: its square, landmarks and mask.
 
     points [N, 2]: traced points in the square's frame, the mesh first. ring [M, 2]: the mask's outline there, which never
-    moves. box: the part
-    of the picture that the square touches. grid [h, w, 2]: the frame coordinates of its pixels. mask [h, w, 1] float32: 0
-    outside, 1 well inside. fade [h, w, 1]: the share of a move that is carried out, 0 before the mask ends. light
-    [MASK_SIZE, MASK_SIZE, 2], in the frame: how far brightness and colour may change, 1 at eyes and mouth, less on skin, 0 on
-    hair and neck.
+    moves. box: the part of the picture that the square touches. grid [h, w, 2]: the frame coordinates of its pixels. mask
+    [h, w, 1] float32: 0 outside, 1 well inside. fade [h, w, 1]: the applied share of a move, 0 before the mask ends. light
+    [MASK_SIZE, MASK_SIZE, 2], in the frame: weight of changes of brightness and colour, 1 at eyes and mouth, less on skin,
+    0 on hair and neck.
     """
 
     alignment: Alignment
@@ -65,9 +64,9 @@ class FaceRegion:
 
 @dataclass(frozen=True)
 class FaceChange:
-    """What the generator did to the aligned crop [S, S, 3] uint8: its renders, as inverted and as edited, of the same size, and
-    their traced points [N, 2], in the order of the region's. reach: how far the picture's points go, in moves of the render's,
-    for all or [N]: the shape carries further than the generator draws well."""
+    """The generator's change of the aligned crop [S, S, 3] uint8: its renders, as inverted and as edited, of the same size, and
+    their traced points [N, 2], in the order of the region's. reach: moves of the picture's points relative to the render's, for
+    all or [N]: the shape can be moved further than the generator renders well."""
 
     crop_u8: np.ndarray
     inverted_u8: np.ndarray
@@ -78,7 +77,7 @@ class FaceChange:
 
 
 def open_region(points: np.ndarray, alignment: Alignment, height: int, width: int) -> FaceRegion:
-    """Draw the mask of one face: the mesh's face oval, grown by 16 % so that jaw and mouth have room, with a soft edge.
+    """Draw the mask of one face: the mesh's face oval, grown by 16 % as room for jaw and mouth, with a soft edge.
 
     Args:
         points: [N, 2] traced points in the square's frame, the 468 of the mesh first.
@@ -121,9 +120,9 @@ def paste_render(picture_f32: np.ndarray, region: FaceRegion, render_u8: np.ndar
 
 
 def _without_drift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return how each point moved [N, 2], without the shift, turn and scaling that fit the skull's points best.
+    """Return the move of each point [N, 2], without the best similarity transform of the skull's points.
 
-    The square is tied to eyes and mouth, so a skull that drifts is a matter of framing; the neck would not follow it.
+    The square is tied to eyes and mouth, so a drift of the skull is only framing; the neck would not follow it.
     """
     start, end = before[:, 0] + 1j * before[:, 1], after[:, 0] + 1j * after[:, 1]
     skull = list(SKULL)
@@ -134,18 +133,18 @@ def _without_drift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def _carried(change: FaceChange) -> np.ndarray:
-    """Return how far the picture's points move [N, 2], long moves shortened smoothly to less than MAX_MOVE of the side."""
+    """Return the moves of the picture's points [N, 2], smoothly limited to less than MAX_MOVE of the side."""
     moved = np.reshape(change.reach, (-1, 1)) * _without_drift(change.inverted_points, change.edited_points)
     length = np.linalg.norm(moved, axis=1, keepdims=True)
     return moved * (MAX_MOVE * np.tanh(length / MAX_MOVE) / np.maximum(length, 1e-9))
 
 
 def _light(region: FaceRegion, change: FaceChange, move: np.ndarray) -> np.ndarray:
-    """Return what to add to the moved picture, [S, S, 3] float32 in the frame of the moved picture.
+    """Return the addition to the moved picture, [S, S, 3] float32 in the frame of the moved picture.
 
         light = weight * local(edited - moved inverted)
 
-    local(x) subtracts a wide average; weight, for brightness and colour apart, is the region's, moved along, times the
+    local(x) subtracts a wide average; weight, for brightness and colour separately, is the region's, moved along, times the
     agreement of inversion and picture.
     """
     size = change.edited_u8.shape[0]
@@ -168,7 +167,7 @@ def _light(region: FaceRegion, change: FaceChange, move: np.ndarray) -> np.ndarr
 
 
 def _agreement(crop: np.ndarray, seen: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Return 0..1 [S, S, 1]: how alike picture and inversion are around each point, brightness and contrast set aside."""
+    """Return 0..1 [S, S, 1]: the local similarity of picture and inversion, independent of brightness and contrast."""
     standard = []
     for image in (crop, seen):
         grey = image.mean(axis=2, keepdims=True)
@@ -195,10 +194,10 @@ def _frame_grid(size: int) -> np.ndarray:
 
 
 def _field(points: np.ndarray, values: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """Spread values [N, C] given at points over the square: linear between the points, zero on the ring and beyond.
+    """Interpolate values [N, C] at points over the square: linear between the points, zero on the ring and beyond.
 
     Returns:
-        [FIELD_SIZE, FIELD_SIZE, C] float32, slightly smoothed so that no crease shows.
+        [FIELD_SIZE, FIELD_SIZE, C] float32, slightly smoothed against creases.
     """
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
     inner = np.isfinite(points).all(axis=1)
@@ -210,7 +209,7 @@ def _field(points: np.ndarray, values: np.ndarray, ring: np.ndarray) -> np.ndarr
 
 
 def _sample_picture(picture_f32: np.ndarray, region: FaceRegion, sources: np.ndarray) -> np.ndarray:
-    """Sample the picture at points of the square's frame, [h, w, 3]; a pixel whose source is itself comes back unchanged."""
+    """Sample the picture at points of the square's frame, [h, w, 3]; a pixel that is its own source stays unchanged."""
     height, width = picture_f32.shape[:2]
     x0, y0, x1, y1 = region.box
     step = (sources - region.grid) @ np.asarray(region.alignment.matrix()[:2, :2].T, dtype=np.float32)
@@ -237,7 +236,7 @@ def _draw_polygon(outline: np.ndarray) -> np.ndarray:
 
 
 def _smooth_edge(inside: np.ndarray, width: float) -> np.ndarray:
-    """Turn a 0/1 shape into [.., .., 1] that rises from exactly 0 at its edge to 1 about 2 * width further in."""
+    """Convert a 0/1 shape to [.., .., 1] that rises from exactly 0 at its edge to 1 about 2 * width further inside."""
     blurred = gaussian_filter(inside, sigma=width * MASK_SIZE / 2, mode="constant", truncate=3.0)
     ramp = np.clip(2.0 * blurred - 1.0, 0.0, 1.0)
     return (ramp * ramp * (3.0 - 2.0 * ramp))[:, :, None].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Edit the faces of one picture: direction strengths in, the edited picture and its measures out."""
+"""Edit the faces of one picture: from direction strengths to the edited picture and its measurements."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from stylegan.photo.paste import FaceChange, open_region, paste_change, paste_re
 
 TRACE_SIZE = 256
 EYES = (*LEFT_EYE, *RIGHT_EYE, *range(NUM_POINTS, NUM_POINTS + 10))  # with both irises
-# what a direction is about: gains carry that part further and leave what moves with it (a smile opens the eyes a little)
+# part of the face changed by a direction: gains move that part further and leave side effects (a smile opens the eyes a little)
 PARTS = {"smile": LIPS, "mouth_open": LIPS, "eyes_open": EYES, "gaze_x": EYES, "gaze_y": EYES}
-PART_SIZE = 0.08  # of the square, at which a gain has fallen to 37 %: half a mouth's width, so that cheeks come along
-MIN_FACE_PX, MAX_TURN = 96, 30  # chin to brow; degrees: of smaller ones no edit could be seen on real ads
+PART_SIZE = 0.08  # of the square, at which a gain has fallen to 37 %: half a mouth's width, so that cheeks move along
+MIN_FACE_PX, MAX_TURN = 96, 30  # chin to brow; degrees: on smaller faces no edit was visible in real ads
 CHIN, BROW = 152, 9  # points of the mesh
 LEAST_SCORE = 0.86  # of the detector: in real ads a statue had 0.71, emoji 0.47 to 0.77, a finger before a mouth 0.84, adults
-# who face us 0.87 and more (of 36 synthetic ones three less)
+# who face the camera 0.87 and more (of 36 synthetic ones three less)
 LEAST_OF_LARGEST = 0.25  # of the largest face's area: on four real ads a bystander and a child were edited
 
 
 @dataclass(frozen=True)
 class _Unedited:
-    """A face as the picture has it and as its inversion is drawn, [S, S, 3] uint8 each, and the inversion's points [N, 2]."""
+    """A face in the picture and in its inversion, [S, S, 3] uint8 each, and the inversion's points [N, 2]."""
 
     crop_u8: np.ndarray
     inverted_u8: np.ndarray
@@ -39,8 +39,8 @@ class _Unedited:
 
 
 def spare_bystanders(faces: Sequence[FaceInPicture]) -> list[FaceInPicture]:
-    """Return the faces, with a refusal on those that are small, or turned away, or small beside the largest: these may be
-    anybody, a child among them; and on those of which the detector is not sure, such as statues."""
+    """Return the faces, with a refusal for faces that are small, turned away, or small relative to the largest, which may be
+    bystanders or children; and for faces with a low detector score, such as statues."""
     sizes = [(x1 - x0, y1 - y0) for x0, y0, x1, y1 in (face.box_xyxy_px for face in faces)]
     largest = max((float(width * height) for width, height in sizes), default=0.0)
 
@@ -61,10 +61,10 @@ def spare_bystanders(faces: Sequence[FaceInPicture]) -> list[FaceInPicture]:
 def refuse_unfit(
     image_u8: np.ndarray, faces: Sequence[FaceInPicture], codec: FaceCodec, directions: DirectionSet
 ) -> list[FaceInPicture]:
-    """Return the faces of a picture with a refusal on those that the directions were not made for.
+    """Return the faces of a picture with a refusal for faces outside the domain of the directions.
 
-    The analyzer refuses by geometry; this looks at what the face model makes of a face: one with covered eyes, a drawing or
-    a statue that it cannot draw is refused.
+    The analyzer refuses by geometry; this function checks the face model's inversion: a face with covered eyes, a drawing or
+    a statue that the model cannot render is refused.
     """
     if directions.limits is None or not faces:
         return list(faces)
@@ -77,7 +77,7 @@ def refuse_unfit(
 class FaceEditSession:
     """The faces of one picture, aligned and inverted, ready to be edited. F faces, K directions, C code numbers, P candidates.
 
-    Strengths are in standard deviations of the directions; a face whose strengths are all zero is left exactly as it was.
+    Strengths are in standard deviations of the directions; a face with only zero strengths stays unchanged.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class FaceEditSession:
         directions: DirectionSet,
         analyzer: FaceAnalyzer,
     ) -> None:
-        """Cut out and invert the faces.
+        """Crop and invert the faces.
 
         Raises:
             InversionError: a face was refused by the analyzer.
@@ -109,7 +109,7 @@ class FaceEditSession:
         """Return strengths [F, K]: the named directions on every face, zero for all others.
 
         Raises:
-            DirectionError: a name that is not a direction.
+            DirectionError: an unknown name.
         """
         row = np.zeros(len(self._directions.names), dtype=np.float32)
         for name, value in named.items():
@@ -117,20 +117,20 @@ class FaceEditSession:
         return np.tile(row, (len(self.faces), 1))
 
     def set_gains(self, gains: np.ndarray) -> None:
-        """Set how many times further than in the render the points of the picture go from now on: gains [2, F, K] of negative
-        and of positive strengths, 1 at first.
+        """Set the moves of the picture's points relative to the render's from now on: gains [2, F, K] for negative and for
+        positive strengths, initially 1.
 
-        A direction shows less on some faces than on others; with gains, equal strengths show equally. The picture's own pixels
-        are carried further, since they stay sharp where the generator no longer draws well.
+        A direction has less effect on some faces than on others; with gains, equal strengths have equal effects. The picture's
+        own pixels are moved further, since they stay sharp where the generator no longer renders well.
         """
         if gains.shape != self._gains.shape or not np.isfinite(gains).all() or (gains <= 0.0).any():
             raise ShapeError(f"expected positive gains {list(self._gains.shape)}, got {list(gains.shape)}")
         self._gains = gains.astype(np.float32)
 
     def _reach(self, row: int, strengths: np.ndarray) -> np.ndarray:
-        """Return how far each point of a face goes for strengths [K], in moves of the render's, [N].
+        """Return the move of each point of a face for strengths [K], relative to the render's, [N].
 
-        1 + sum over k of share of k in the edit * (gain of k - 1) * nearness to the part that k is about
+        1 + sum over k of share of k in the edit * (gain of k - 1) * closeness to the part changed by k
         """
         gains, shares = np.where(strengths < 0.0, self._gains[0, row], self._gains[1, row]), np.abs(strengths)
         points, reach = self._regions[row].points, np.ones(len(self._regions[row].points))
@@ -146,7 +146,7 @@ class FaceEditSession:
         Outside the mask every pixel equals the original; zero strengths return the original bit for bit.
 
         Args:
-            is_draft: render faces no larger than the encoder reads them, for pictures that are only measured.
+            is_draft: render faces at most at the encoder's input size, for pictures that are only measured.
         """
         strengths = self._checked(strengths)
         edited_rows = np.flatnonzero((strengths != 0.0).any(axis=1))
@@ -154,7 +154,7 @@ class FaceEditSession:
             return self.image_u8.copy()
         key = (is_draft, strengths.tobytes(), self._gains.tobytes())
         latest = self._latest
-        if latest is None or latest[0] != key:  # what is delivered is looked at in several ways
+        if latest is None or latest[0] != key:  # the delivered picture is measured several times
             latest = self._latest = key, self._compose(strengths, edited_rows, is_draft=is_draft)
         return latest[1].copy()
 
@@ -181,7 +181,7 @@ class FaceEditSession:
         return picture_f32.round().astype(np.uint8)
 
     def mask(self) -> np.ndarray:
-        """Return which pixels an edit may change, [H, W] bool."""
+        """Return the mask of pixels that an edit may change, [H, W] bool."""
         allowed = np.zeros(self.image_u8.shape[:2], dtype=bool)
         for region in self._regions:
             x0, y0, x1, y1 = region.box
@@ -189,13 +189,13 @@ class FaceEditSession:
         return allowed
 
     def identity(self, strengths: np.ndarray) -> float:
-        """Return the cosine similarity (-1..1) of the composed faces' codes to the original faces', the least of all faces."""
+        """Return the cosine similarity (-1..1) of the composed faces' codes to the original ones', minimum over the faces."""
         codes = self._codec.encode(self._aligned(self.compose(strengths)))
         norms = np.linalg.norm(codes, axis=1) * np.linalg.norm(self.codes, axis=1)
         return float(((codes * self.codes).sum(axis=1) / np.maximum(norms, 1e-9)).min(initial=1.0))
 
     def bones(self, image_u8: np.ndarray) -> np.ndarray:
-        """Return how differently the heads of a composed picture are built, [F] (`bone_distance`); infinite: lost."""
+        """Return the change in shape of the heads in a composed picture, [F] (`bone_distance`); infinite for a lost face."""
         found = np.full(len(self.faces), np.inf)
         for row, face in enumerate(self.faces):
             landmarks = self._analyzer.locate_aligned(face.alignment.crop(image_u8, TRACE_SIZE))
@@ -209,7 +209,7 @@ class FaceEditSession:
         return [self._analyzer.locate_aligned(crop).points for crop in crops]
 
     def atypicality(self, strengths: np.ndarray) -> np.ndarray:
-        """Return how atypical the rendered faces of candidates are, [P, F, 2, C] float64 (x_1 and x_2 of `latents/realism.py`).
+        """Return the atypicality of candidates' rendered faces, [P, F, 2, C] float64 (x_1 and x_2 of `latents/realism.py`).
 
         Args:
             strengths: [P, F, K].
@@ -222,7 +222,7 @@ class FaceEditSession:
         return found
 
     def realism(self, strengths: np.ndarray) -> np.ndarray:
-        """Return how real the rendered faces of candidates [P, F, K] look beside the unedited ones, [P], 0..1."""
+        """Return the realism of the rendered faces of candidates [P, F, K] relative to the unedited ones, [P], 0..1."""
         return measure_realism(self._unedited_atypicality, self.atypicality(strengths))
 
     @cached_property
@@ -230,7 +230,7 @@ class FaceEditSession:
         return self._atypicality(self.codes)
 
     def _atypicality(self, codes: np.ndarray) -> np.ndarray:
-        """Return the atypicality of codes [B, C] as they are rendered, [B, 2, C]."""
+        """Return the atypicality of rendered codes [B, C], [B, 2, C]."""
         misread = self._codec.encode(self._codec.render(codes, size=self._codec.look_size)) - codes
         return np.stack([self._codec.whiten(codes), self._codec.whiten(misread, is_difference=True)], axis=1)
 
@@ -245,14 +245,14 @@ class FaceEditSession:
         return [face.alignment.crop(image_u8, self._codec.size) for face in self.faces]
 
     def _face_points(self, face: FaceInPicture) -> np.ndarray:
-        """Trace a face of the picture, [478, 2]; on a crop, so that it compares with renders."""
+        """Trace a face of the picture, [478, 2]; on a crop, for comparability with renders."""
         traced = self._analyzer.trace_aligned(face.alignment.crop(self.image_u8, TRACE_SIZE))
         if traced is None:
             raise InversionError("a face cannot be edited: it is not seen when cropped")
         return traced
 
     def _render_at(self, size: int) -> list[_Unedited]:
-        """Return the unedited faces as the generator draws them at `size` px, one a face."""
+        """Return renders of the unedited faces at `size` px, one per face."""
         if size not in self._unedited:
             self._unedited[size] = [
                 _Unedited(face.alignment.crop(self.image_u8, size), render, self._points(render, otherwise=region.points))
@@ -263,6 +263,6 @@ class FaceEditSession:
         return self._unedited[size]
 
     def _points(self, render_u8: np.ndarray, *, otherwise: np.ndarray) -> np.ndarray:
-        """Trace a render [478, 2]; `otherwise` when the mesh sees no face in it, so that nothing moves."""
+        """Trace a render [478, 2]; `otherwise` if the mesh finds no face in it, so that nothing moves."""
         traced = self._analyzer.trace_aligned(render_u8)
         return otherwise if traced is None else traced

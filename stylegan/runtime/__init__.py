@@ -1,1 +1,1 @@
-"""Faster ways to run the networks on a CPU; each is compared in the tests with the plain network whose numbers it gives."""
+"""Faster inference on a CPU; tests compare each implementation with the plain network."""

@@ -1,6 +1,6 @@
-"""Convolutional networks as they run on a CPU: written as tflite graphs, which XNNPACK computes in half of torch's time.
+"""Convolutional networks on a CPU as tflite graphs, which XNNPACK computes in half of torch's time.
 
-A network is taken as `folding.fold_batch_norms` leaves it: convolutions, ReLU6, sums and an average at the end, such as timm's
+Input are networks after `folding.fold_batch_norms`: convolutions, ReLU6, sums and a final average, such as timm's
 EfficientNet-Lite. Knows modules; knows neither pictures nor files. Milliseconds of EfficientNet-Lite0 for one picture, one
 thread of an EPYC with AVX-512:
 
@@ -11,8 +11,8 @@ thread of an EPYC with AVX-512:
     this file                     1.9       5.2
     onnxruntime                   1.6       4.2
 
-onnxruntime is not used, since it takes two more packages (onnx, onnxscript) to be given a network and its numbers would differ
-from those that cached features and shipped models hold; the tflite interpreter is here anyway, for the face networks.
+onnxruntime is not used, since its input needs two more packages (onnx, onnxscript) and its numbers would differ from those
+in cached features and shipped models; the tflite interpreter is required anyway, for the face networks.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _SUMS = (operator.add, operator.iadd, torch.add)
 
 
 class CompiledNetwork(nn.Module):
-    """A network for inference on a CPU, one thread a call; on another device, or where gradients are kept, the network itself.
+    """A network for inference on a CPU, one thread per call; on another device, or with gradients, the plain network.
 
-    Outputs are those of the network up to float rounding, and do not depend on the other pictures of a batch. The weights
-    are read at the first call: later changes are not seen.
+    Outputs equal those of the network up to float rounding, and are independent of the other pictures of a batch. The weights
+    are read at the first call: later changes are ignored.
     """
 
     def __init__(self, network: nn.Module, steps: fx.GraphModule) -> None:
-        """Hold a network in eval mode, and what it does to one picture."""
+        """Store a network in eval mode, and its steps for one picture."""
         super().__init__()
         self.network, self._steps = network, steps
         self._compiled: tuple[tuple[int, ...], TfliteModel] | None = None
         self._compiling = threading.Lock()
 
     def forward(self, images_f32: Tensor) -> Tensor | list[Tensor]:
-        """Return what the network returns for images [B, C, H, W] float32: a tensor [B, ...] or a list of such."""
+        """Return the network's output for images [B, C, H, W] float32: a tensor [B, ...] or a list of tensors."""
         if images_f32.device.type != "cpu" or images_f32.dtype != torch.float32 or torch.is_grad_enabled():
             return cast("Tensor | list[Tensor]", self.network(images_f32))
         model = self._compile(tuple(images_f32.shape[1:]))
@@ -56,7 +56,7 @@ class CompiledNetwork(nn.Module):
         return outputs if isinstance(_returned(self._steps), (list, tuple)) else outputs[0]
 
     def _compile(self, shape: tuple[int, ...]) -> TfliteModel:
-        """Return the network for pictures [C, H, W]; the last one asked for is kept."""
+        """Return the network for pictures [C, H, W]; the last shape is cached."""
         with self._compiling:
             if self._compiled is None or self._compiled[0] != shape:
                 self._compiled = shape, TfliteModel(_write(self._steps, shape))
@@ -64,10 +64,10 @@ class CompiledNetwork(nn.Module):
 
 
 def compile_network(network: nn.Module) -> nn.Module:
-    """Return a CompiledNetwork, or the network itself where it does what cannot be written."""
+    """Return a CompiledNetwork, or the network itself if it has unsupported steps."""
     try:
         steps = fx.symbolic_trace(network)
-    except (fx.proxy.TraceError, TypeError, AttributeError):  # what it does depends on what it is shown
+    except (fx.proxy.TraceError, TypeError, AttributeError):  # its steps depend on the input
         return network
     return CompiledNetwork(network, steps) if all(_can_be_written(steps, node) for node in steps.graph.nodes) else network
 
@@ -87,19 +87,19 @@ def _can_be_written(steps: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _is_even(conv: nn.Conv2d) -> bool:
-    """Whether a convolution treats height and width alike, and has no holes."""
+    """Return whether a convolution is symmetric in height and width, without dilation."""
     pairs = (conv.kernel_size, conv.stride, conv.padding)
     return conv.dilation == (1, 1) and all(isinstance(pair, tuple) and pair[0] == pair[1] for pair in pairs)
 
 
 def _is_flatten(steps: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a step flattens what the average leaves."""
+    """Return whether a step flattens the output of the average."""
     modules = [steps.get_submodule(str(one.target)) for one in (node, *node.all_input_nodes) if one.op == "call_module"]
     return [type(module) for module in modules] == [nn.Flatten, nn.AdaptiveAvgPool2d]
 
 
 def _returned(steps: fx.GraphModule) -> Any:
-    """Return what the network returns: a step, or a list of steps."""
+    """Return the network's output: a step, or a list of steps."""
     return next(node.args[0] for node in steps.graph.nodes if node.op == "output")
 
 

@@ -24,11 +24,11 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 
         w' = w * gamma / sqrt(var + eps),   b' = (b - mean) * gamma / sqrt(var + eps) + beta
 
-    Outputs are those of the network in eval mode up to float rounding, at about half the time on a CPU.
+    Outputs equal those of the network in eval mode up to float rounding, at about half the time on a CPU.
 
     Args:
-        network: any module in which a batch norm registered right after a convolution reads that convolution's output and
-            nothing else does. Not modified; later changes to its weights do not reach the copy.
+        network: any module in which a batch norm registered right after a convolution is the only reader of that
+            convolution's output. Not modified; later changes to its weights do not reach the copy.
     """
     folded = _copy_of(network, network._parameters)
     for name, part in network.named_children():
@@ -38,7 +38,7 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
             mean, var = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
             weight, bias = fuse_conv_bn_weights(conv.weight, conv.bias, mean, var, norm.eps, norm.weight, norm.bias)
             folded._modules[conv_name] = _copy_of(conv, {"weight": weight, "bias": bias})
-            folded._modules[norm_name] = _copy_of(getattr(norm, "act", nn.Identity()), {})  # timm's norm holds what follows
+            folded._modules[norm_name] = _copy_of(getattr(norm, "act", nn.Identity()), {})  # timm's norm has its activation
     return folded
 
 

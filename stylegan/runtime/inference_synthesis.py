@@ -1,13 +1,13 @@
-"""Rendering without gradients: the synthesis network arranged for speed on a CPU.
+"""Rendering without gradients: the synthesis network optimised for a CPU.
 
-`InferenceSynthesis` copies what does not change from call to call out of a `SynthesisNetwork`: kernels in channels-last order
-with their gains, squared norms for demodulation, noise times its strength. The pictures are those of the network; only the
-order of the arithmetic differs:
+`InferenceSynthesis` precomputes the constants of a `SynthesisNetwork`: kernels in channels-last order with their gains, squared
+norms for demodulation, noise times its strength. The pictures equal those of the network; only the order of the arithmetic
+differs:
 
     modulation    up to 64 px the activations are scaled and the batch shares one kernel; above, kernels are smaller than
                   activations, so each sample gets its own kernel with style, demodulation and gain in it
-    blur          demodulation, gain and bias ride in its per-channel kernel and bias
-    activation    noise and leaky ReLU in place; sqrt(2) has moved into the kernel, the noise and the bias
+    blur          demodulation, gain and bias are part of its per-channel kernel and bias
+    activation    noise and leaky ReLU in place; sqrt(2) is part of the kernel, the noise and the bias
     memory        above 64 px a resolution is computed in bands of rows that fit in the cache
 
 Milliseconds for one picture, one thread of an EPYC with AVX-512 BF16:
@@ -21,7 +21,7 @@ Milliseconds for one picture, one thread of an EPYC with AVX-512 BF16:
     this file, bfloat16                 9.5                216
 
 torch.compile also needs a C++ compiler on the user's machine, and half a minute at the first picture.
-Measured and left out: the blur fused into the transposed convolution, as four 3x3 kernels at the low resolution and a pixel
+Measured and rejected: the blur fused into the transposed convolution, as four 3x3 kernels at the low resolution and a pixel
 shuffle. It costs four times the multiplications; on one core 3 to 5 times the time up to 128 px, 1.1 times at 1024 px.
 Source: Karras et al. 2020 (StyleGAN2), section 2.2.
 """
@@ -46,14 +46,14 @@ BAND_ELEMENTS = 1 << 22
 class InferenceSynthesis:
     """w_plus [B, R, w_dim] -> image [B, 3, size, size] float32, without gradients.
 
-    Called like the network. Safe to share between threads as long as no weight changes.
+    Has the network's call signature. Safe to share between threads as long as no weight changes.
     """
 
     def __init__(self, synthesis: SynthesisNetwork, dtype: torch.dtype = torch.float32) -> None:
-        """Arrange a synthesis network for rendering.
+        """Prepare a synthesis network for rendering.
 
         Args:
-            synthesis: not modified, and still consulted: when one of its weights changes, the next call prepares again.
+            synthesis: not modified, but still referenced: after a change of its weights, the next call prepares again.
             dtype: of the convolutions, float32 or bfloat16; skip pictures are summed in float32 either way.
         """
         self.synthesis, self.dtype = synthesis, dtype
@@ -71,13 +71,13 @@ class InferenceSynthesis:
     def __call__(self, w_plus: Tensor, *, size: int | None = None) -> Tensor:
         """Render; equal to the network within 1e-4 in float32, within bfloat16's rounding otherwise.
 
-        size: of the pictures; None is the network's own, a smaller power of two stops on the way there and costs less.
+        size: of the pictures; None is the network's own, a smaller power of two stops at that resolution and costs less.
 
-        In-place changes of a weight (optimiser step, running average, `load_state_dict`) are noticed; writing through
-        `.data` is not, torch keeps no count of that.
+        In-place changes of a weight (optimiser step, running average, `load_state_dict`) are detected; writes through
+        `.data` are not, since torch does not count them.
 
         Raises:
-            ShapeError: w_plus does not have this network's rows and width, or it makes no picture of this size.
+            ShapeError: w_plus does not have this network's rows and width, or the network has no picture of this size.
         """
         config = self.synthesis.config
         if w_plus.ndim != 3 or list(w_plus.shape[1:]) != [config.num_rows, config.w_dim]:
@@ -100,14 +100,14 @@ class InferenceSynthesis:
         return rgb
 
     def _step_shared(self, j: int, features: Tensor, rgb: Tensor, w_plus: Tensor) -> tuple[Tensor, Tensor]:
-        """Double the resolution of a batch that shares its kernels, [B, h, w, C] -> [B, 2h, 2w, C']."""
+        """Double the resolution of a batch with shared kernels, [B, h, w, C] -> [B, 2h, 2w, C']."""
         grow, refine = self._convs[2 * j - 1], self._convs[2 * j]
         features = grow.convolve(features, grow.modulate(w_plus[:, 2 * j - 1]))
         features = refine.convolve(features, refine.modulate(w_plus[:, 2 * j]))
         return features, upsample2x(rgb).add_(self._to_rgbs[j](features, w_plus[:, 2 * j + 1]))
 
     def _step_bands(self, j: int, features: Tensor, rgb: Tensor, w_plus: Tensor, *, is_last: bool) -> tuple[Tensor, Tensor]:
-        """Double the resolution sample by sample, in bands of rows; the last resolution's features are not kept."""
+        """Double the resolution sample by sample, in bands of rows; the last resolution's features are discarded."""
         grow, refine, to_rgb = self._convs[2 * j - 1], self._convs[2 * j], self._to_rgbs[j]
         batch, height, width, _ = features.shape
         size, channels = 2 * height, refine.out_channels
@@ -129,7 +129,7 @@ class InferenceSynthesis:
 
 @dataclass
 class _Modulation:
-    """One layer's style, applied: either a kernel that contains it, or scales for the activations before and after."""
+    """One layer's applied style: either a kernel that contains it, or scales for the activations before and after."""
 
     weight: Tensor
     before: Tensor | None
@@ -167,7 +167,7 @@ class _Conv:
         self._blur = (taps[:, None] * taps * (4.0 / taps.sum().square())).expand(self.out_channels, 1, 4, 4)
 
     def modulate(self, w: Tensor) -> _Modulation:
-        """Turn w [B, w_dim] into scales; B must be 1 where the kernel is the sample's own."""
+        """Convert w [B, w_dim] to scales; B must be 1 for a kernel per sample."""
         style = self._affine(w)  # [B, C_in]
         after = torch.rsqrt(style.square() @ self._squared + 1e-8) * ACTIVATION_GAIN  # [B, C_out]
         if not self._has_own_kernel:
@@ -183,7 +183,7 @@ class _Conv:
             features: [B, H, W, C_in]; contents may be overwritten.
             by: from `modulate`.
             top: the picture row of the first row returned, for the noise.
-            has_margin: features carry one row more above and below than is returned.
+            has_margin: features have one row more above and below than the result.
         """
         if self.upsample:
             scaled = features if by.before is None else features * by.before
@@ -199,7 +199,7 @@ class _Conv:
         return self._activate(result, top)
 
     def convolve_band(self, features: Tensor, by: _Modulation, top: int, bottom: int) -> Tensor:
-        """Return rows top - 1 .. bottom (inclusive) of the doubled picture; those outside it are zero.
+        """Return rows top - 1 .. bottom (inclusive) of the doubled picture; rows outside it are zero.
 
         Row p of the blurred picture reads rows p - 1 .. p + 2 of the transposed convolution, and row q of that reads input
         rows (q - 2) / 2 .. q / 2: input rows top / 2 - 2 .. bottom / 2 + 1 suffice.
@@ -254,6 +254,6 @@ class _ToRGB:
 
 
 def _versions(network: nn.Module) -> list[tuple[int, int]]:
-    """Return address and version of every parameter and buffer: they change when one is replaced or written in place."""
+    """Return address and version of every parameter and buffer, which change on replacement or in-place writes."""
     tensors = [*network.parameters(), *network.buffers()]
     return [(tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in tensors]

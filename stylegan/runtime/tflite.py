@@ -1,4 +1,4 @@
-"""Run one small tflite network on one picture; nothing else in the package uses the interpreter."""
+"""Run one small tflite network on one picture; the package's only use of the interpreter."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 
 class TfliteModel:
-    """One tflite network, one thread a call; callers on several threads get an interpreter each, since these hold state."""
+    """One tflite network, one thread per call; each calling thread gets its own interpreter, since interpreters have state."""
 
     def __init__(self, source: Path | bytes) -> None:
-        """Read a network from its file, or from what such a file holds."""
+        """Read a network from its file, or from the content of such a file."""
         self._where = {"model_content": source} if isinstance(source, bytes) else {"model_path": str(source)}
         first = self._new_interpreter()
         details = first.get_input_details()[0]
@@ -27,9 +27,9 @@ class TfliteModel:
         self._idle = [first]
 
     def compute(self, image_f32: np.ndarray) -> list[np.ndarray]:
-        """Run on one picture [size, size, 3] float32 in the network's own range; returns its outputs without batch axis."""
+        """Run on one picture [size, size, 3] float32 in the network's own range; return its outputs without batch axis."""
         try:
-            interpreter = self._idle.pop()  # of a list, pop and append are atomic
+            interpreter = self._idle.pop()  # pop and append of a list are atomic
         except IndexError:
             interpreter = self._new_interpreter()
         try:
@@ -46,15 +46,15 @@ class TfliteModel:
         return interpreter
 
 
-_exchange = threading.Lock()  # two exchanges at once would put back each other's file
+_exchange = threading.Lock()  # two simultaneous exchanges would restore each other's file
 
 
 @contextmanager
 def native_notes_left_out() -> Iterator[None]:
-    """Keep lines that begin with "INFO:" out of stderr inside the block; all others follow after it.
+    """Remove lines that begin with "INFO:" from stderr inside the block; all other lines follow after it.
 
-    The interpreter says in C++ that it made its delegate, and neither an argument, a variable nor a call of its Python package
-    turns that off (google-ai-edge/LiteRT#7420), so the file behind stderr is exchanged for the moment.
+    The interpreter reports its delegate in C++, and no argument, variable or call of its Python package disables that
+    (google-ai-edge/LiteRT#7420), so the file behind stderr is exchanged temporarily.
     """
     with _exchange:
         try:

@@ -18,17 +18,17 @@ from ai_edge_litert import schema_py_generated as schema
 
 _SCHEMA_VERSION = 3
 _IDENTIFIER = b"TFL3"
-_LAST_OLD_CODE = 127  # operators beyond this number are named by the newer field alone
+_LAST_OLD_CODE = 127  # operators beyond this number are named only by the newer field
 
 
 class GraphWriter:
-    """One graph, grown operation by operation; each method returns the number of the tensor that it makes."""
+    """One graph, built operation by operation; each method returns the number of its output tensor."""
 
     def __init__(self, height: int, width: int, channels: int) -> None:
         """Begin with one input [1, height, width, channels]."""
         self._graph, self._codes = schema.SubGraphT(), list[int]()
         self._graph.tensors, self._graph.operators = [], []
-        self._buffers = [schema.BufferT()]  # the first one stands for "no data"
+        self._buffers = [schema.BufferT()]  # the first one means "no data"
         self.input = self._tensor([1, height, width, channels])
         self._graph.inputs = [self.input]
 
@@ -39,7 +39,7 @@ class GraphWriter:
     def conv(self, source: int, weight: np.ndarray, bias: np.ndarray, *, stride: int, padding: int, is_depthwise: bool) -> int:
         """Convolve with weight [O, kH, kW, I], or [1, kH, kW, C] channel by channel, and bias [O]; zeros around the picture."""
         height, width = (length + 2 * padding for length in self.shape(source)[1:3])
-        if padding:  # "SAME" pads otherwise where the stride is two; the interpreter fuses this with what follows
+        if padding:  # "SAME" pads differently for stride two; the interpreter fuses this with the next operation
             around = np.array([[0, 0], [padding, padding], [padding, padding], [0, 0]], np.int32)
             source = self._apply("PAD", [source, self._constant(around)], [1, height, width, self.shape(source)[3]])
         kernel_height, kernel_width = weight.shape[1:3]
@@ -91,7 +91,7 @@ class GraphWriter:
         return self._tensor(values.shape, kind, len(self._buffers) - 1)
 
     def _apply(self, name: str, inputs: list[int], shape: Sequence[int], **settings: Any) -> int:
-        """Append an operator, by its name in the schema, with its options; returns its output of the given shape."""
+        """Append an operator, by its name in the schema, with its options; return its output of the given shape."""
         code = getattr(schema.BuiltinOperator, name)
         if code not in self._codes:
             self._codes.append(code)

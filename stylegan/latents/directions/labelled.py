@@ -1,13 +1,13 @@
 """Named edit directions in face-code space: apply, save, load; `data/make/projection.py` learns them.
 
-A direction that changes one thing and leaves the others: the shortest step, in the metric of the training faces, that
-raises one attribute's linear predictor and holds all others still,
+A direction that changes one attribute and no other: the shortest step, in the metric of the training faces, that
+raises one attribute's linear predictor and keeps all others constant,
 
     v = S B (B^T S B)^-1 e_a        S: covariance of codes, B: regressors of all attributes and nuisances, one per column
 
 which is conditional projection (Shen et al. 2020, InterFaceGAN, section 3.3) carried out in the whitened space. Strength 1 is
-one standard deviation of the training codes along v. What must never change (sex, ethnicity, skin tone) enters B as a
-nuisance and is not offered as a direction.
+one standard deviation of the training codes along v. Protected attributes (sex, ethnicity, skin tone) enter B as
+nuisances and are not offered as directions.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ PROTECTED = ("sex", "african", "asian", "irish", "age", "skin_red", "skin_green"
 
 @dataclass(frozen=True)
 class EditLimits:
-    """Which faces the directions were not made for.
+    """Faces outside the domain of the directions.
 
-    covered_eyes [C + 1] float32: weights and, last, bias; codes @ weights + bias > 0 is a face whose eyes are covered
-    (sunglasses). max_error: mean absolute difference, 0..2, of a face and its inversion beyond which the face model does not
-    know what it sees. children [C + 1]: the same of a child's face, where known.
+    covered_eyes [C + 1] float32: weights and, last, bias; codes @ weights + bias > 0 indicates covered eyes (sunglasses).
+    max_error: maximum mean absolute difference, 0..2, of a face and its inversion for a face known to the model.
+    children [C + 1]: the same as covered_eyes for a child's face, if known.
     """
 
     covered_eyes: np.ndarray
@@ -44,7 +44,7 @@ class EditLimits:
     children: np.ndarray | None = None
 
     def refusals(self, codes: np.ndarray, errors: np.ndarray) -> list[str | None]:
-        """Return per face why it should not be edited, one sentence, or None.
+        """Return for each face a sentence why it should not be edited, or None.
 
         Args:
             codes: [F, C]. errors: [F], of the inversions.
@@ -69,11 +69,11 @@ class EditLimits:
 class DirectionSet:
     """K directions over latent codes of width C.
 
-    names: what each is for. vectors [K, C] float32: one unit is one standard deviation of the training codes along it. low,
-    high [K]: the range found safe by measurement. table: what was measured, per direction (see the model card). restricted:
-    names that are used only when asked for by name (age). limits: which faces they were not made for, where known.
-    regressors [A, C]: of everything measured (table["held_still"]), so that a direction learnt later can
-    leave what is protected alone too.
+    names: of the attributes. vectors [K, C] float32: one unit is one standard deviation of the training codes along it. low,
+    high [K]: the measured safe range. table: the measurements of each direction (see the model card). restricted: names that
+    are used only on explicit request (age). limits: faces outside the domain, if known.
+    regressors [A, C]: of all measured attributes (table["held_still"]), so that a direction learnt later can
+    keep protected attributes constant too.
     """
 
     names: tuple[str, ...]
@@ -112,7 +112,7 @@ class DirectionSet:
 
     @property
     def protected_regressors(self) -> np.ndarray:
-        """Regressors of what is not ours to change (PROTECTED), [at most 8, C]; none where they are not known."""
+        """Regressors of the protected attributes (PROTECTED), [at most 8, C]; empty if unknown."""
         if self.regressors is None:
             return np.zeros((0, self.vectors.shape[1]), dtype=np.float32)
         names = list(self.table["held_still"])
@@ -162,7 +162,7 @@ class DirectionSet:
 
     @classmethod
     def load(cls, directions_dir: Path) -> DirectionSet:
-        """Read what `save` wrote.
+        """Read the files written by `save`.
 
         Raises:
             CheckpointError: files are missing, of another kind or format, or changed.
