@@ -1,8 +1,8 @@
-"""From creatives to numbers a network can read: which fields there are, and the batch that carries them.
+"""From creatives to network inputs: the list of fields, and the batch that holds them.
 
-A field is one input of the click-rate networks; a modality is a set of fields that come and go together. What is missing is
-masked (`FeatureBatch.present`), never imputed. `feature_builder.py` fills a batch, `feature_extraction.py` reads pixels and
-words. Shapes: B creatives, F fields, M creatives of the history, T history length.
+A field is one input of the click-rate networks; a modality is a set of fields that are present or missing together. Missing
+fields are masked (`FeatureBatch.present`), never imputed. `feature_builder.py` fills a batch, `feature_extraction.py` reads
+pixels and words. Shapes: B creatives, F fields, M creatives of the history, T history length.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ DENSE_FIELDS = (
 )  # fmt: skip
 CATEGORICAL_FIELDS = ("category", "brand", "placement", "platform", "audience", "cta")
 FIELDS = DENSE_FIELDS + CATEGORICAL_FIELDS
-LABELS = "labels"  # one more field of the networks whose spec has a width for it; see `benchmarks/adsee_inputs.py`
+LABELS = "labels"  # an optional field, for specs with a width for it; see `benchmarks/adsee_inputs.py`
 FACE_NAMES = ("face_codes", "face_attributes", "face_shares")
-SQUARED_FIELDS = ("look", "face_attributes")  # read with their squares
+SQUARED_FIELDS = ("look", "face_attributes")  # used together with their squares
 WORD_FIELDS: Mapping[str, tuple[str, ...]] = {"headline": ("text", "wording", "appeal"), "body": ("body", "body_wording")}
 MODALITIES: Mapping[str, tuple[str, ...]] = {
     "picture": ("image",),
@@ -36,22 +36,21 @@ MODALITIES: Mapping[str, tuple[str, ...]] = {
     "words": ("text", "body", "wording", "body_wording", "appeal"),
     "context": CATEGORICAL_FIELDS,
 }
-# what is measured of an ad, part by part: the meaning of its picture, its look with the attributes of its faces, their codes
-GENERAL_PARTS = frozenset({"words", "image", "look", "codes"})  # that every general predictor reads
+# parts of an ad to measure: the embedding of its picture, its look with the attributes of its faces, their codes
+GENERAL_PARTS = frozenset({"words", "image", "look", "codes"})  # inputs of every general predictor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CreativeFeatures:
-    """What the encoders saw in one creative; None where there was nothing to see.
+    """Encoder outputs for one creative; None for missing parts.
 
-    image [Di] and text, body [Dt]: embeddings of meaning. wording, body_wording [Dw]: how it is said, from an early layer and
+    image [Di] and text, body [Dt]: embeddings of meaning. wording, body_wording [Dw]: style, from an early layer and
     the surface of the line (see `encoders.headline`). look [6]: LOOK_STATS. appeal: headline model's score, natural-log units.
     Faces, F of them, largest first: face_codes [F, 512], face_attributes [F, 8] in the order of FACE_ATTRIBUTES, face_shares
-    [F] of the picture's area. labels [L] int64, ascending: ids of the classes that are seen (`encoders.labels`), which only
-    benchmarks ask for. lettering [6]: LETTERING_STATS of the words in the picture, None where nothing finds them. complexity
-    [1]: COMPLEXITY_STATS, None where nobody asked. A refused face (too small, turned away, cut off) still counts and keeps its
-    share and measured attributes, but its code row is NaN: it is masked, since inverting such a face gives a code of something
-    else.
+    [F] of the picture's area. labels [L] int64, ascending: ids of the visible classes (`encoders.labels`), computed for
+    benchmarks only. lettering [6]: LETTERING_STATS of the words in the picture, None without a line finder. complexity
+    [1]: COMPLEXITY_STATS, None unless requested. A refused face (too small, turned away, cut off) still counts and keeps its
+    share and measured attributes, but its code row is NaN: it is masked, since inverting such a face gives a meaningless code.
     """
 
     image: np.ndarray | None = None
@@ -69,7 +68,7 @@ class CreativeFeatures:
     complexity: np.ndarray | None = None
 
     def with_words_of(self, other: CreativeFeatures, parts: Iterable[str] = ("headline", "body")) -> CreativeFeatures:
-        """Return the same picture with another creative's words: those of the parts of an ad that are named."""
+        """Return the same picture with another creative's words, for the given parts of an ad."""
         return replace(self, **{name: getattr(other, name) for part in parts for name in WORD_FIELDS[part]})
 
     def with_faces_of(self, other: CreativeFeatures) -> CreativeFeatures:
@@ -79,11 +78,11 @@ class CreativeFeatures:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureSpec:
-    """The layout a network is built for, fixed when the builder was fitted.
+    """The input layout of a network, fixed when the builder was fitted.
 
-    widths: dense field -> number of inputs, 0 for a field that training never had (it stays masked for ever).
+    widths: dense field -> number of inputs, 0 for a field missing in training (it stays masked).
     vocab_sizes: categorical field -> number of ids, 0 being "unknown". base_log_odds: of the pooled training rate.
-    appeal_scale: natural-log units per standardised unit of `appeal`. history_length: most earlier creatives looked at.
+    appeal_scale: natural-log units per standardised unit of `appeal`. history_length: most earlier creatives used.
     """
 
     widths: dict[str, int]
@@ -98,10 +97,10 @@ class FeatureSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryBatch:
-    """The account's earlier creatives with their results, and who looks back at which.
+    """The account's earlier creatives with their results, and the history of each row.
 
     items: their own features, M rows, without a history. log_rate [M, 1]: shrunk log-odds above the base, standardised.
-    idx [B, T] int64 rows of `items`; mask [B, T] float32, 1 = real, 0 = padding; a newcomer has no 1.
+    idx [B, T] int64 rows of `items`; mask [B, T] float32, 1 = real, 0 = padding; all 0 for a row without history.
     """
 
     items: FeatureBatch
@@ -110,7 +109,7 @@ class HistoryBatch:
     mask: Tensor
 
     def index_select(self, idx: Tensor, keep: Tensor | None = None) -> HistoryBatch | None:
-        """Return the history of some rows, holding only the items that they look at; None when they look at none."""
+        """Return the history of some rows, with only the items they use; None when they use none."""
         mask = self.mask[idx] if keep is None else self.mask[idx] * keep
         if not bool(mask.any()):
             return None
@@ -125,8 +124,8 @@ class FeatureBatch:
     """Standardised inputs of B creatives.
 
     dense: field -> [B, width] float32, zero where the field is absent. categories [B, 6] int64 in the order of
-    CATEGORICAL_FIELDS, 0 = unknown. present [B, F] float32 in the order of FIELDS, 1 = there, 0 = masked: networks must
-    multiply by it. history: None when nobody has one.
+    CATEGORICAL_FIELDS, 0 = unknown. present [B, F] float32 in the order of FIELDS, 1 = present, 0 = masked: networks must
+    multiply by it. history: None when no row has one.
     """
 
     dense: dict[str, Tensor]
@@ -147,15 +146,15 @@ class FeatureBatch:
         )
 
     def masked(self, keep: Tensor) -> FeatureBatch:
-        """Return the batch with `present` multiplied by keep [B, F] or [F]; the history is left as it is."""
+        """Return the batch with `present` multiplied by keep [B, F] or [F]; the history is unchanged."""
         return replace(self, present=self.present * keep)
 
     def without(self, modality: str) -> FeatureBatch:
-        """Return the batch as if the modality, or "history", were missing."""
+        """Return the batch with the modality, or "history", masked."""
         return replace(self, history=None) if modality == "history" else self.masked(1.0 - modality_mask(modality))
 
     def without_each(self, modalities: Sequence[str]) -> FeatureBatch:
-        """Return the batch V times, one behind the other, each as if one of V modalities were missing: V * B rows."""
+        """Return V concatenated copies of the batch, each with one of V modalities masked: V * B rows."""
         num = len(modalities)
         keep = torch.stack([1.0 - modality_mask(modality) for modality in modalities])  # [V, F]
         history = self.history

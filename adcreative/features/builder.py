@@ -1,7 +1,7 @@
 """Fitted encoding of features into a FeatureBatch: scalers, vocabularies, base rate, and the account's history.
 
-Everything here is fitted on the training rows only and saved with the model; encoding never looks at the results of the
-creative it encodes. Knows no network.
+All state is fitted on the training rows only and saved with the model; encoding never uses the results of the
+encoded creative. Knows no network.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MIN_STD_SHARE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class AccountHistory:
-    """An account's earlier creatives with results. Reuse one object for many calls: its encoding is kept while it lives."""
+    """An account's earlier creatives with results. Reuse one object for many calls: its encoding is cached with the object."""
 
     creatives: Sequence[Creative]
     features: Sequence[CreativeFeatures]
@@ -52,10 +52,10 @@ class AccountHistory:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FeatureBuilder:
-    """Turns creatives and their features into standardised tensors.
+    """Converts creatives and their features to standardised tensors.
 
     means, stds: dense field -> [width] float32. vocabularies: categorical field -> values, id = position + 1.
-    prior_impressions: how many impressions at the base rate a history rate is shrunk with; rate_scale: its deviation.
+    prior_impressions: impressions at the base rate that shrink a history rate; rate_scale: standard deviation of log rates.
     """
 
     spec: FeatureSpec
@@ -83,7 +83,7 @@ class FeatureBuilder:
         """Fit scalers, vocabularies and the base rate on the rows `train_idx` only.
 
         Args:
-            ignored_categories: categorical fields that get no vocabulary, so that they stay masked.
+            ignored_categories: categorical fields without a vocabulary, which stay masked.
 
         Raises:
             FeatureError: lengths differ, no training row has results, or a feature holds NaN or has an odd width.
@@ -115,7 +115,7 @@ class FeatureBuilder:
         Returns:
             FeatureBatch of len(creatives) rows, float32.
         Raises:
-            FeatureError: lengths differ, or a feature holds NaN or does not have the width the model was fitted to.
+            FeatureError: lengths differ, or a feature holds NaN or has another width than in the fit.
         """
         _check_lengths(creatives, features)
         dense: dict[str, Tensor] = {}
@@ -136,7 +136,7 @@ class FeatureBuilder:
         return self.attach(batch, creatives, history.creatives, items=items, log_rate=log_rate)
 
     def unseen(self, creative: Creative) -> dict[str, str]:
-        """Return column -> value of the creative's categories that the fit did not have."""
+        """Return column -> value of the creative's categories missing in the fit."""
         values = {name: getattr(creative, name) for name in CATEGORICAL_FIELDS}
         return {name: value for name, value in values.items() if value.strip() and fold(value) not in self.vocabularies[name]}
 
@@ -153,16 +153,16 @@ class FeatureBuilder:
         items: FeatureBatch,
         log_rate: Tensor,
     ) -> FeatureBatch:
-        """Return `batch` looking back at encoded history items of the same brand (see `select_history`)."""
+        """Return `batch` with encoded history items of the same brand attached (see `select_history`)."""
         idx, mask = select_history(creatives, earlier, self.spec.history_length)
         return self._with_history(batch, items, log_rate, idx, mask)
 
     def encode_table(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], is_training: np.ndarray
     ) -> FeatureBatch:
-        """Encode a table whose rows are each other's history: a row sees earlier rows of its brand only.
+        """Encode a table whose rows are each other's history: a row uses earlier rows of its brand only.
 
-        Rows of the training split see training rows only, so that no held-out result reaches the training inputs.
+        Rows of the training split use training rows only, so that no held-out result reaches the training inputs.
         """
         batch = self.encode(creatives, features)
         log_rate = torch.from_numpy(self._log_rates(creatives))
@@ -182,7 +182,7 @@ class FeatureBuilder:
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> FeatureBuilder:
-        """Rebuild a builder from what `state` returned."""
+        """Rebuild a builder from its `state`."""
         return cls(
             spec=FeatureSpec(**notes["spec"]),
             means={name: tensors[f"mean.{name}"] for name in DENSE_FIELDS},
@@ -193,7 +193,7 @@ class FeatureBuilder:
         )
 
     def _pool(self, creative: Creative, features: CreativeFeatures) -> dict[str, np.ndarray | None]:
-        """Return `pool_fields`; words in another language have the mean appeal, since an English model scored them."""
+        """Return `pool_fields`; non-English words get the mean appeal, since the appeal model is English."""
         fields = pool_fields(creative, features)
         if fields["appeal"] is not None and len(self.means["appeal"]) and detect_language(creative.text) not in ("en", ""):
             fields["appeal"] = self.means["appeal"]
@@ -204,8 +204,8 @@ class FeatureBuilder:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return ([B, width] standardised and clipped, zero where absent; [B] bool present).
 
-        A squared field holds x and (x^2 - 1) / sqrt(2): a measure that pays most at some middle value, as a smile may, is
-        then linear in what the network reads.
+        A squared field holds x and (x^2 - 1) / sqrt(2): an effect with a maximum at some middle value, as of a smile, is
+        then linear in the inputs.
         """
         width = len(self.means[name])
         is_there = np.array([value is not None for value in values], bool) & (width > 0)
@@ -220,7 +220,7 @@ class FeatureBuilder:
         return scaled, is_there
 
     def _log_rates(self, creatives: Sequence[Creative]) -> np.ndarray:
-        """Return [M, 1] shrunk log-odds above the base rate, in units of its deviation."""
+        """Return [M, 1] shrunk log-odds above the base rate, in standard deviations."""
         base_rate = 1.0 / (1.0 + np.exp(-self.spec.base_log_odds))
         counts = np.array([(c.clicks or 0, c.impressions or 0) for c in creatives], np.float64).reshape(-1, 2)
         rates = (counts[:, 0] + self.prior_impressions * base_rate) / (counts[:, 1] + self.prior_impressions)
@@ -238,8 +238,8 @@ class FeatureBuilder:
 def pool_fields(creative: Creative, features: CreativeFeatures) -> dict[str, np.ndarray | None]:
     """Return the dense fields of one creative, raw; None where absent.
 
-    Face codes are pooled by mean and by elementwise maximum over the faces that have one, attributes by mean over the faces
-    where they could be measured; the count is log(1 + number of faces), and 0 faces is a finding, not an absence.
+    Face codes are pooled by mean and by elementwise maximum over the faces with a code, attributes by mean over the faces
+    with measurements; the count is log(1 + number of faces), and 0 faces is a value, not an absence.
     """
     codes, attributes = features.face_codes, features.face_attributes
     codes = codes[np.isfinite(codes).all(axis=1)] if len(codes) else codes
@@ -267,7 +267,7 @@ def select_history(creatives: Sequence[Creative], earlier: Sequence[Creative], l
     An item counts when the brand is the same and not empty, the test is another (or none), and it did not start later: with
     both dates known its date_start must be before the creative's.
     Returns:
-        idx [B, T] int64 and mask [B, T] float32; the most recent item comes last.
+        idx [B, T] int64 and mask [B, T] float32; the most recent item is last.
     """
     by_brand = _positions_by_brand(earlier)
     chosen = [
@@ -278,7 +278,7 @@ def select_history(creatives: Sequence[Creative], earlier: Sequence[Creative], l
 
 
 def select_earlier_rows(creatives: Sequence[Creative], is_training: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """As `select_history` within one table: a row sees rows of its brand that come before it, by date_start, then by order."""
+    """As `select_history` within one table: a row uses earlier rows of its brand, by date_start, then by order."""
     chosen: list[list[int]] = [[] for _ in creatives]
     for brand, positions in _positions_by_brand(creatives).items():
         if not brand:
@@ -322,7 +322,7 @@ def check_finite(creatives: Sequence[Creative], features: Sequence[CreativeFeatu
     """Check that no feature holds NaN or infinite values, apart from the codes of refused faces.
 
     Raises:
-        FeatureError: one does; the message names the creative and the feature.
+        FeatureError: names the creative and the feature.
     """
     for creative, found in zip(creatives, features, strict=True):
         for name, value in vars(found).items():
@@ -350,7 +350,7 @@ def _stack(name: str, values: Sequence[Any], creatives: Sequence[Creative], widt
 def _fit_scalers(
     creatives: Sequence[Creative], features: Sequence[CreativeFeatures]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return mean and deviation per dense field; empty for a field with fewer than MIN_FIELD_ROWS rows."""
+    """Return mean and standard deviation per dense field; empty for a field with fewer than MIN_FIELD_ROWS rows."""
     pooled = [pool_fields(creative, one) for creative, one in zip(creatives, features, strict=True)]
     means: dict[str, np.ndarray] = {}
     stds: dict[str, np.ndarray] = {}

@@ -1,14 +1,14 @@
-"""Content-addressed store on disk for what encoders found, so that the same picture is never encoded twice.
+"""Content-addressed store of encoder outputs on disk, so that the same picture is never encoded twice.
 
-A key is the sha256 of the content and of everything that shaped the answer (encoder hashes, format version): a changed
-picture, word or weight is another key, so an entry is never wrong, only unused. A picture is known by its pixels; of a
-picture file an entry says which pixels it holds, so that a known file need not be decoded. An entry is its sha256, then
-safetensors; it is written to a temporary file and renamed, so two processes may share a folder, and one that a power cut
-damaged is not read.
+A key is the sha256 of the content and of everything that affects the output (encoder hashes, format version): a changed
+picture, word or weight has another key, so an entry is never wrong, only unused. A picture is identified by its pixels; the
+entry of a picture file holds the hash of its pixels, so that a known file need not be decoded. An entry is its sha256, then
+safetensors; it is written to a temporary file and renamed, so two processes may share a folder, and an entry damaged by a power
+cut is not read.
 
-Entries of pictures hold face codes: they stay local, `purge` removes them all, and `purge_person` those of the pictures that
-were seen with a consent id (`feature_owners`). The key of a picture starts with its own hash, whatever encoder looked at it:
-what earlier encoders found in it goes too.
+Entries of pictures hold face codes: they stay local, `purge` removes them all, and `purge_person` the entries of pictures
+seen with a consent id (`feature_owners`). The key of a picture starts with its own hash for every encoder: entries of earlier
+encoders are removed too.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ FORMAT = 4
 SUFFIX = ".entry"
 OWNERS = "owners"
 _DIGEST_BYTES = 32
-MAX_VERSIONS = 2_000  # pictures and words that a search remembers, of about 5 kB each
+MAX_VERSIONS = 2_000  # cached pictures and words of a search, of about 5 kB each
 
 
 def cache_dir() -> Path:
-    """Where features are cached: $ADCREATIVE_CACHE, else the user's cache folder."""
+    """Return the folder of the feature cache: $ADCREATIVE_CACHE, else the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
     return Path(os.environ.get("ADCREATIVE_CACHE", default))
 
 
 class NotesOwners(Protocol):
-    """Notes with whose consent which pictures were seen (`features.owners.FeatureOwners`)."""
+    """Records the consent ids of pictures (`features.owners.FeatureOwners`)."""
 
     def note(self, consent_ids: Iterable[str], names: Iterable[str]) -> None: ...
 
@@ -60,13 +60,13 @@ class FeatureStore(Protocol):
         """Save arrays under `key`."""
 
     def purge_entries(self) -> int:
-        """Remove every entry; return how many there were."""
+        """Remove every entry; return the number of entries."""
 
 
 class FeatureCache:
-    """A folder of arrays by key: `load` returns None for what is not there, `save` is atomic, `purge` empties it.
+    """A folder of arrays by key: `load` returns None for a missing key, `save` is atomic, `purge` empties the folder.
 
-    owners: whose pictures are in it; whoever saves a picture notes it there first.
+    owners: the owners of the pictures; recorded before a picture is saved.
     """
 
     def __init__(self, cache_dir: Path) -> None:
@@ -74,7 +74,7 @@ class FeatureCache:
         self.owners = FeatureOwners(self.cache_dir / OWNERS)
 
     def load(self, key: str) -> dict[str, np.ndarray] | None:
-        """Return the arrays saved under `key`, or None; a damaged entry counts as absent and will be written anew."""
+        """Return the arrays saved under `key`, or None; a damaged entry counts as absent and is written again."""
         try:
             payload = self._path(key).read_bytes()
         except FileNotFoundError:
@@ -88,23 +88,23 @@ class FeatureCache:
             return None
 
     def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Save `arrays` under `key`; the last of two writers wins, and both wrote the same."""
+        """Save `arrays` under `key`; the last of two writers wins, both with the same content."""
         packed = pack_tensors({name: np.asarray(array, order="C") for name, array in arrays.items()})
         write_atomically(self._path(key), hashlib.sha256(packed).digest() + packed, is_durable=False, is_private=True)
 
     def purge(self) -> int:
-        """Remove every entry and whose they were, and nothing else in the folder; return how many entries there were."""
+        """Remove every entry and owner record, and nothing else in the folder; return the number of entries."""
         removed = self.purge_entries()
         self.owners.forget()
         return removed
 
     def purge_entries(self) -> int:
-        """Remove every entry, also while others read and write here; return how many there were."""
+        """Remove every entry, also while other processes use the folder; return the number of entries."""
         return self._remove(f"??/*{SUFFIX}")
 
     def purge_person(self, consent_id: str) -> int:
-        """Remove the entries of every picture that was seen with a consent id, those of several people among them; return how
-        many there were."""
+        """Remove the entries of every picture seen with a consent id, pictures of several people included; return the number of
+        entries."""
         removed = sum(self._remove(f"{name[:2]}/{name}*{SUFFIX}") for name in self.owners.names(consent_id))
         self.owners.forget(consent_id)
         return removed
@@ -120,12 +120,11 @@ class FeatureCache:
 
 
 class VersionCache:
-    """A cache in memory for versions of one picture, which are of no use later: it reads in the cache that features are kept in
-    and writes nothing there, so whose pictures they are need not be noted. What was not asked for longest is dropped first.
-    Safe to share between threads."""
+    """A cache in memory for versions of one picture, which are not needed later: it reads the persistent cache and never writes
+    there, so that no owners need be recorded. The least recently used entry is evicted first. Thread-safe."""
 
     def __init__(self, kept: FeatureStore | None, max_entries: int = MAX_VERSIONS) -> None:
-        """Look in `kept` for what was not saved here."""
+        """Create a cache that reads keys missing here from `kept`."""
         self._kept, self._max_entries = kept, max_entries
         self._entries: OrderedDict[str, dict[str, np.ndarray]] = OrderedDict()
         self._lock = Lock()
@@ -135,10 +134,10 @@ class VersionCache:
         return self
 
     def note(self, consent_ids: Iterable[str], names: Iterable[str]) -> None:
-        """Note nothing: no entry outlives this object."""
+        """Do nothing: no entry outlives this object."""
 
     def load(self, key: str) -> dict[str, np.ndarray] | None:
-        """Return the arrays saved under `key` here or in the cache that features are kept in, or None."""
+        """Return the arrays saved under `key` here or in the persistent cache, or None."""
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
@@ -153,7 +152,7 @@ class VersionCache:
                 self._entries.popitem(last=False)
 
     def purge_entries(self) -> int:
-        """Remove what was saved here; return how many entries there were."""
+        """Remove the entries saved here; return their number."""
         with self._lock:
             num = len(self._entries)
             self._entries.clear()
@@ -161,20 +160,20 @@ class VersionCache:
 
 
 def hash_picture(image_u8: np.ndarray) -> str:
-    """Return what a picture [H, W, 3] uint8 is known by: the hash of its size and its pixels."""
+    """Return the identifier of a picture [H, W, 3] uint8: the hash of its size and its pixels."""
     return hash_bytes(b"picture", repr(image_u8.shape).encode(), np.ascontiguousarray(image_u8).reshape(-1).data)
 
 
 def picture_key(picture_hash: str, *encoder_hashes: str) -> str:
-    """Return the key of what these encoders find in a picture; it starts with the picture's hash."""
+    """Return the key of these encoders' outputs for a picture; it starts with the picture's hash."""
     return f"{picture_hash}-{hash_bytes(str(FORMAT).encode(), *(h.encode() for h in encoder_hashes))[:16]}"
 
 
 def file_key(content: bytes, decoder: str) -> str:
-    """Return the key of a picture file by its bytes, and of what will decode it."""
+    """Return the key of a picture file by its bytes and its decoder."""
     return hash_bytes(b"file", str(FORMAT).encode(), content, decoder.encode())
 
 
 def words_key(text: str, *encoder_hashes: str) -> str:
-    """Return the key of a text and of what will read it."""
+    """Return the key of a text and its encoders."""
     return hash_bytes(b"words", str(FORMAT).encode(), text.encode(), *(h.encode() for h in encoder_hashes))

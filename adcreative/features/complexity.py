@@ -1,7 +1,7 @@
-"""How many bits a picture needs at a fixed quality: a measure of how much there is to see in it. Knows pixels only.
+"""Bits of a picture at a fixed quality: a measure of visual complexity. Knows pixels only.
 
-The encoder is JPEG's at one quality on a copy of one size, so the number is that of the picture and not of its file. WebP's
-bits say no more and take ten times as long.
+The encoder is JPEG's at one quality on a copy of one size, so the number depends on the picture and not on its file. WebP's
+bits are no better and take ten times as long.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 COMPLEXITY_STATS = ("bits",)
-MEASURED_BY = "jpeg 75 of 256 px"  # names the measure in the cache
+MEASURED_BY = "jpeg 75 of 256 px"  # name of the measure in the cache
 SIDE_PX, QUALITY = 256, 75
 
 

@@ -1,7 +1,7 @@
 """Run the encoders over creatives: pixels and words in, CreativeFeatures out, through the cache.
 
-The encoders come from outside and are known by what they can do (Protocols). A creative that cannot be read becomes a
-CreativeError in its place; the others go on. Pictures are handled a few at a time, so memory stays flat.
+The encoders are passed in and defined by Protocols. An unreadable creative is replaced by a
+CreativeError; the others are processed. Pictures are processed in small chunks, so memory use is constant.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from adcreative.features.cache import FeatureStore, VersionCache, file_key, hash
 from adcreative.features.complexity import MEASURED_BY, complexity_stats
 from adcreative.features.lettering import DrawnLines, FindsLines, lettering_stats
 
-CHUNK = 16  # creatives whose pictures are open at a time
-WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders fill their blocks, pictures need no such company
-MAX_KEYED_BYTES = 64_000_000  # larger files are known by their pixels only
-NUM_CROPS = 16  # faces of versions whose codes are remembered
+CHUNK = 16  # creatives whose pictures are open at once
+WORDS_CHUNK = 128  # creatives whose words are encoded together: text encoders need full blocks, picture encoders do not
+MAX_KEYED_BYTES = 64_000_000  # larger files are identified by their pixels only
+NUM_CROPS = 16  # cached face codes of versions
 LOOK_SIDE_PX = 256
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -35,7 +35,7 @@ Words = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray
 
 
 class ImageTextEncoder(Protocol):
-    """Pictures and words as vectors. `content_hash` changes whenever an answer could."""
+    """Pictures and words to vectors. `content_hash` changes whenever an output could."""
 
     @property
     def content_hash(self) -> str: ...
@@ -55,7 +55,7 @@ class LineReader(Protocol):
         """Return [B, 1 + Dw] float32: appeal in natural-log units, then the wording."""
 
     def read_wording(self, lines: list[str]) -> np.ndarray:
-        """Return [B, Dw] float32: how other lines are worded."""
+        """Return [B, Dw] float32: the wording of other lines."""
 
 
 class FaceFinder(Protocol):
@@ -67,13 +67,13 @@ class FaceFinder(Protocol):
 
 @runtime_checkable
 class KnowsVersions(Protocol):
-    """A finder that finds faces sooner in versions of one picture; see `stylegan.faces.versions`."""
+    """A face finder with a faster form for versions of one picture; see `stylegan.faces.versions`."""
 
     def for_versions(self, image_u8: np.ndarray, *, only_covered: bool = False) -> FaceFinder: ...
 
 
 class FaceEncoding(Protocol):
-    """Aligned faces as codes; see `stylegan.faces.FaceCodec`. `size` is the side of the crops it works on, in pixels."""
+    """Aligned faces to codes; see `stylegan.faces.FaceCodec`. `size` is the side of its input crops, in pixels."""
 
     @property
     def size(self) -> int: ...
@@ -82,7 +82,7 @@ class FaceEncoding(Protocol):
 
 
 class AsksForFeatures(Protocol):
-    """A model that says which of the features that not every model reads it needs (`ctr.click_model.ClickModel`)."""
+    """A model that names the optional features it needs (`ctr.click_model.ClickModel`)."""
 
     @property
     def optional_features(self) -> frozenset[str]: ...
@@ -90,7 +90,7 @@ class AsksForFeatures(Protocol):
 
 @dataclass(frozen=True)
 class _Opened:
-    """A creative's picture: its key, and its pixels or what the cache knows of it."""
+    """A creative's picture: its key, and its pixels or cached features."""
 
     key: str
     image_u8: np.ndarray | None = None
@@ -98,19 +98,19 @@ class _Opened:
 
 
 class LatestCodes:
-    """A codec that remembers the codes of its latest crops; for versions of one picture."""
+    """A codec that caches the codes of its latest crops; for versions of one picture."""
 
     def __init__(self, codec: FaceEncoding) -> None:
         self.size, self.content_hash = codec.size, hash_of(codec)
         self._encode = LatestAnswers(lambda crop_u8: codec.encode([crop_u8])[0], NUM_CROPS)
 
     def encode(self, aligned: list[np.ndarray]) -> np.ndarray:
-        """Return [B, 512] float32; codes do not depend on the crops beside them."""
+        """Return [B, 512] float32; codes do not depend on other crops of the batch."""
         return np.stack([self._encode(crop_u8) for crop_u8 in aligned])
 
 
 class FeatureExtractor:
-    """Reads creatives with a set of encoders; the same pixels and words are never encoded twice when there is a cache."""
+    """Reads creatives with a set of encoders; with a cache the same pixels and words are never encoded twice."""
 
     def __init__(
         self,
@@ -124,10 +124,10 @@ class FeatureExtractor:
         line_finder: FindsLines | None = None,
         measures_complexity: bool = False,
     ) -> None:
-        """Hold the encoders; words are read inside `sharing()`, where encoders on one network may share what it computes.
+        """Store the encoders; words are read inside `sharing()`, where encoders on one network may share computations.
 
-        `line_finder` measures the lettering in pictures; without one features have none. measures_complexity: so is the bits
-        that each needs. See `for_models`.
+        `line_finder` measures the lettering in pictures; None: no lettering. measures_complexity: whether to measure the bits
+        of each picture. See `for_models`.
         """
         self.line_finder = line_finder
         self.known_parts = GENERAL_PARTS | {"lettering"} if line_finder else GENERAL_PARTS
@@ -140,13 +140,13 @@ class FeatureExtractor:
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Content hash of each encoder by name; a predictor keeps them to refuse others. That of faces is of what is measured
-        of them: which parts of a picture count as faces may be seen better than at the fit."""
+        """Content hash of each encoder by name; a predictor stores them to refuse other encoders. The hash of faces covers the
+        measurements only: the detection of faces may have improved since the fit."""
         parts = {"clip": self.clip, "headline": self.headline_model, "faces": self.analyzer, "codec": self.codec}
         return {name: getattr(part, "measures_hash", None) or hash_of(part) for name, part in parts.items()}
 
     def extract(self, creatives: Sequence[Creative]) -> list[CreativeFeatures | CreativeError]:
-        """Return what the encoders see in each creative, or the error that says why it cannot be read; in order."""
+        """Return the features of each creative, or the error that says why it cannot be read; in order."""
         results: list[CreativeFeatures | CreativeError] = []
         for first in range(0, len(creatives), WORDS_CHUNK):
             part = creatives[first : first + WORDS_CHUNK]
@@ -157,20 +157,19 @@ class FeatureExtractor:
         return results
 
     def without_cache(self) -> FeatureExtractor:
-        """Return an extractor with the same encoders that keeps nothing, for pictures that are looked at once."""
+        """Return an extractor with the same encoders and no cache, for pictures that are read once."""
         return self.for_cache(None, self.analyzer)
 
     def for_cache(self, cache: FeatureStore | None, analyzer: FaceFinder) -> FeatureExtractor:
-        """Return an extractor with the same encoders that keeps features in another cache, and what it remembers of faces in
-        another analyzer."""
+        """Return an extractor with the same encoders, another feature cache, and another analyzer with its own faces."""
         other = copy(self)
         other.cache, other.analyzer = cache, analyzer
         return other
 
     def for_versions(self, image_u8: np.ndarray, *, only_covered: bool = False) -> FeatureExtractor:
-        """Return an extractor with the same encoders for versions of one picture [H, W, 3] uint8: it looks for faces where the
-        picture has them (`stylegan.faces.versions`), encodes a face that most of them leave as it is once, and what it finds is
-        kept in memory alone. only_covered: versions are the picture with parts covered, and show no face that it has not."""
+        """Return an extractor with the same encoders for versions of one picture [H, W, 3] uint8.
+        It searches faces at the picture's face positions (`stylegan.faces.versions`), encodes a face unchanged in most versions
+        once, and caches in memory alone. only_covered: versions are the picture with parts covered, and show no new face."""
         other = self.without_cache()
         other.cache, other.codec = VersionCache(self.cache), LatestCodes(self.codec)
         if isinstance(other.analyzer, KnowsVersions):
@@ -178,19 +177,19 @@ class FeatureExtractor:
         return other
 
     def for_drawn(self, drawn: Mapping[str, DrawnLines]) -> FeatureExtractor:
-        """Return an extractor with the same encoders and cache that is told where the lines of some pictures were drawn, by
-        `hash_picture`, and looks for none in these: finding them takes longer than all else that is read of a picture."""
+        """Return an extractor with the same encoders and cache, and known line positions of some pictures, by `hash_picture`.
+        It detects no lines in these pictures: detection takes longer than all other reading of a picture."""
         other = copy(self)
         other.drawn = drawn
         return other
 
     def for_models(self, models: Iterable[AsksForFeatures]) -> FeatureExtractor:
-        """Return an extractor with the same encoders and cache that measures lettering and complexity only where asked for."""
+        """Return an extractor with the same encoders and cache that measures lettering and complexity only where needed."""
         return self.measuring(GENERAL_PARTS.union(*(model.optional_features for model in models)))
 
     def measuring(self, parts: Collection[str]) -> FeatureExtractor:
-        """Return an extractor with the same encoders and cache that measures these parts of pictures alone: of GENERAL_PARTS,
-        "lettering" and "complexity". A picture of which nothing is measured is not opened; words are cheap and always read."""
+        """Return an extractor with the same encoders and cache that measures only these parts of pictures: of GENERAL_PARTS,
+        "lettering" and "complexity". Pictures without a part to measure are not opened; words are cheap and always read."""
         if (wanted := self.known_parts & frozenset(parts)) == self.parts:
             return self
         other = copy(self)
@@ -198,10 +197,10 @@ class FeatureExtractor:
         return other
 
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
-        """Encode the words of creatives that come soon, all together, for the cache to keep; nothing without a cache.
+        """Encode the words of the next creatives in one batch into the cache; nothing without a cache.
 
-        Text encoders fill their rows with a hundred texts and more; who extracts fewer creatives at a time, so as to be stopped
-        or killed at little loss, need not pay for half-filled ones.
+        Text encoders need a hundred texts and more for full rows; a caller that extracts fewer creatives at a time, so that
+        a stop or kill loses little, avoids the cost of half-filled rows.
         """
         if self.cache is not None:
             with self.sharing():
@@ -247,11 +246,10 @@ class FeatureExtractor:
         ]
 
     def _open_picture(self, creative: Creative) -> _Opened | None:
-        """Return what the cache knows of the creative's picture, else its pixels; None when it has only words, or nothing of
-        its picture is measured.
+        """Return the cached features of the creative's picture, else its pixels; None without a picture to measure.
 
-        A file is read once: what is noted of its bytes was decoded from these bytes. Whose picture it is, is noted before any
-        entry of it is written, and also of one that is known already.
+        A file is read once: its entry was decoded from the same bytes. The owner of a picture is recorded before any
+        entry of it is written, and also for a known picture.
         """
         seen_by = {"image": self.clip, "look": self.analyzer, "codes": self.codec, "lettering": self.line_finder}
         hashes = tuple(hash_of(encoder) for name, encoder in seen_by.items() if name in self.parts)
@@ -281,10 +279,10 @@ class FeatureExtractor:
         return _Opened(key, image_u8=image_u8, entry=self.cache.load(key))
 
     def _encode_pictures(self, keyed: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        """Yield what is measured of each picture under its key: image, look, face_codes, face_attributes, face_shares ...
+        """Yield the measurements of each picture under its key: image, look, face_codes, face_attributes, face_shares ...
 
-        The first network sees a picture while the next is opened. One network after the other sees all of them: changing
-        networks for each picture would read their weights from memory each time, at about a tenth more time.
+        The first network runs while the next picture is opened. Each network processes all pictures before the next one:
+        switching networks for each picture would reload their weights from memory, at about a tenth more time.
         """
 
         def embed(one: tuple[str, np.ndarray]) -> tuple[str, np.ndarray, dict[str, np.ndarray]]:
@@ -323,7 +321,7 @@ class FeatureExtractor:
         return {"lettering": lettering_stats(image_u8, lines.boxes_px, lines.inks)}
 
     def _read_words(self, encoder_hash: str, texts: set[str], encode: Callable[[list[str]], Any]) -> dict[str, np.ndarray]:
-        """Return what `encode` says of each text, from the cache where it is known."""
+        """Return `encode` of each text, from the cache where known."""
         ordered = sorted(texts - {""})
         keys = {text: words_key(text, encoder_hash) if self.cache else "" for text in ordered}
         entries = {text: self.cache.load(keys[text]) if self.cache else None for text in ordered}
@@ -337,7 +335,7 @@ class FeatureExtractor:
 
 
 def hash_of(encoder: Any) -> str:
-    """Return what names an encoder's answers: its content_hash, its face model's codes, else its class."""
+    """Return the identifier of an encoder's outputs: its content_hash, its face model's codes, else its class."""
     content_hash = getattr(encoder, "content_hash", None)
     if content_hash is None and (face_model := getattr(encoder, "face_model", None)) is not None:
         content_hash = face_model.codes_sha256
@@ -347,9 +345,10 @@ def hash_of(encoder: Any) -> str:
 def look_stats(image_u8: np.ndarray, boxes_xyxy_px: Sequence[Any] = ()) -> np.ndarray:
     """Return the LOOK_STATS of a picture, [6] float32, from its pixels.
 
-    brightness and contrast: mean and deviation of luma (0..1); saturation: mean of (max - min) / max over channels; warmth:
-    mean of red minus blue (-1..1); face_share: area of face boxes inside the picture, as a share (overlaps count twice, at
-    most 1); aspect: ln(width / height). Pictures beyond 256 px are read at a regular grid of about that many pixels a side.
+    brightness and contrast: mean and standard deviation of luma (0..1); saturation: mean of (max - min) / max over channels;
+    warmth: mean of red minus blue (-1..1); face_share: area of face boxes inside the picture, as a share (overlaps count twice,
+    at most 1); aspect: ln(width / height). Pictures beyond 256 px are sampled on a regular grid of about that many pixels a
+    side.
 
     Args:
         image_u8: [H, W, 3] uint8.
@@ -380,7 +379,7 @@ def _area_inside(box_xyxy_px: Any, height: int, width: int) -> float:
 
 
 def _describe_faces(image_u8: np.ndarray, faces: Sequence[Any], codes: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the look, and of faces codes (NaN row: refused, or none are measured), attributes (NaN row: not measurable) and
+    """Return the look, and for faces codes (NaN row: refused, or not measured), attributes (NaN row: not measurable) and
     shares; takes accepted codes from `codes`."""
     height, width = image_u8.shape[:2]
     missing, accepted = np.full(512, np.nan, np.float32), iter(codes)
@@ -396,7 +395,7 @@ def _describe_faces(image_u8: np.ndarray, faces: Sequence[Any], codes: np.ndarra
 
 
 def _is_listed(creative: Creative) -> bool:
-    """True for an ad that an export lists by its name alone: its segments, or its own results, are what is known of it."""
+    """True for an ad that an export lists by name alone: only its segments, or its own results, are known."""
     return bool(creative.context) or bool(creative.ad_name and creative.has_results)
 
 

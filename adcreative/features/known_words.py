@@ -1,6 +1,6 @@
-"""A words file: what stands in the pictures of ads, as `adcreative read` wrote it and a person corrected it.
+"""A words file: the words in the pictures of ads, written by `adcreative read` and corrected by a person.
 
-Pictures are known by the hash of their files, so that they may be moved; rows of a picture that changed since are refused.
+Pictures are identified by the hash of their files, so that they may be moved; rows of a changed picture are refused.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ HASH_LETTERS = 16
 
 
 def hash_of_picture(path: Path) -> str:
-    """Return how a words file calls what a picture's file holds; no spreadsheet takes it for a number."""
+    """Return the identifier of a picture file's content in a words file, in a form that no spreadsheet takes for a number."""
     return f"sha256:{hash_file(path)[:HASH_LETTERS]}"
 
 
 @dataclass(frozen=True)
 class KnownWords:
-    """The rows of a words file, those of each picture packed as `Creative.words`.
+    """The rows of a words file, packed per picture as `Creative.words`.
 
     pictures: hash -> its rows. names: file_name of every picture.
     """
@@ -39,12 +39,12 @@ class KnownWords:
     names: frozenset[str]
 
     def attach(self, item: Creative | FailedCreative) -> Creative | FailedCreative:
-        """Return an ad with the words of its picture; one whose picture changed as a failure; others as are."""
+        """Return an ad with the words of its picture; an ad whose picture changed as a failure; others unchanged."""
         if isinstance(item, FailedCreative) or item.image_path is None:
             return item
         try:
             packed = self.pictures.get(hash_of_picture(item.image_path))
-        except OSError:  # whoever needs its pixels says so
+        except OSError:  # reported where its pixels are needed
             return item
         if packed is not None:
             return replace(item, words=packed)
@@ -61,7 +61,7 @@ def load_known_words(path: Path) -> KnownWords:
     """Load a words file: as `adcreative read` wrote it, or saved again by a spreadsheet program (CSV, xlsx).
 
     Raises:
-        CatalogError: it cannot be read, is no words file, or a row is wrong; the first of them is named.
+        CatalogError: the file cannot be read, is no words file, or a row is wrong; names the first wrong row.
     """
     source = open_source(Path(path), frozenset(TABLE_COLUMNS))
     lacking = [name for name in TABLE_COLUMNS if name not in map(unescape_cell, source.header)]
@@ -87,7 +87,7 @@ def with_known_words(creative: Creative, known: KnownWords) -> Creative:
     """Return one ad with the words of its picture.
 
     Raises:
-        CreativeError: its picture is another than when its words were read.
+        CreativeError: the picture has changed since its words were read.
     """
     found = known.attach(creative)
     if isinstance(found, FailedCreative):
@@ -101,7 +101,7 @@ def _cell(cell: Any, is_ours: bool) -> str:
 
 
 def _check_version(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Raise CatalogError where what was measured is not what this version measures."""
+    """Raise CatalogError where the measurements are of another version."""
     try:
         words_of_rows(rows)
     except (ConfigError, TypeError, KeyError, ValueError) as error:

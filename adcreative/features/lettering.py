@@ -1,6 +1,6 @@
-"""How the words in a picture look, whatever they say: how much room they take, how well they stand out, how large they are.
+"""The visual form of words in a picture, independent of their text: area, contrast and size.
 
-Lines are found, not read, on a small copy: thirty milliseconds a picture, a tenth of a reading. Knows pixels and boxes.
+Lines are detected, not read, on a small copy: thirty milliseconds a picture, a tenth of a reading. Knows pixels and boxes.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from adcreative.lettering import PHONE_WIDTH_PT, contrast_ratio, measure_ink
 
 LETTERING_STATS = ("share", "lines", "letters", "contrast", "smallest", "largest")
-NEUTRAL_CONTRAST, NEUTRAL_PT = 8.0, 14.0  # of a picture without words, so that their absence shows in the first three alone
+NEUTRAL_CONTRAST, NEUTRAL_PT = 8.0, 14.0  # without words, so that their absence affects the first three statistics alone
 LETTER_WIDTHS = 1.8  # letters in a piece of a line as long as it is high
-CAP_SHARE = 0.62  # of a detected line's height that capitals have
+CAP_SHARE = 0.62  # height of capitals as a share of a detected line's height
 MAX_LINES = 40  # the largest are measured
 
 
 class FindsLines(Protocol):
-    """Finds lines of text (`lettering.reading.reader.LineFinder`). content_hash changes whenever an answer could."""
+    """Finds lines of text (`lettering.reading.reader.LineFinder`). content_hash changes whenever an output could."""
 
     @property
     def content_hash(self) -> str: ...
@@ -31,7 +31,7 @@ class FindsLines(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class DrawnLines:
-    """Lines of text in a picture: boxes [N, 4] in px, CAP_SHARE of them high in capitals; their inks where these are known."""
+    """Lines of text in a picture: boxes [N, 4] in px, with capitals of CAP_SHARE of their height; their inks where known."""
 
     boxes_px: np.ndarray
     inks: Sequence[tuple[int, int, int]] | None = None
@@ -70,8 +70,8 @@ def lettering_stats(
 
 
 def _contrast(image_u8: np.ndarray, box: np.ndarray, ink: tuple[int, int, int] | None) -> float | None:
-    """Return the contrast of a line with its ground, None where no letters are seen. A line covers less than half of its box,
-    so the middle of all colours is the ground's."""
+    """Return the contrast of a line with its ground, None where no letters are visible. A line covers less than half of its
+    box, so the median of all colours is the ground's."""
     x0, y0, x1, y1 = (float(edge) for edge in box)
     if ink is None:
         measured = measure_ink(image_u8, (x0, y0, x1, y1))

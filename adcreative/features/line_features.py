@@ -1,7 +1,7 @@
-"""What can be seen in a line of words in any language: a number, an amount, a question ..., and an account's frequent words.
+"""Features of a line of words in any language: a number, an amount, a question ..., and an account's frequent words.
 
-Each feature is there or not. `LineEffect` is what one was worth in an account's real results, a plain record that models write,
-the copywriter orders by and reports show. No torch.
+Each feature is present or absent. `LineEffect` is the effect of a feature in an account's real results: a plain record that
+models write, the copywriter sorts by and reports show. No torch.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _LABELS: Mapping[str, str] = {
 }
 GENERAL: tuple[str, ...] = tuple(_LABELS)
 WORD_PREFIX = "word "
-_SUBJECT_LETTERS = 5  # of a word of the ad group's name that count as the same word, so that plurals do
+_SUBJECT_LETTERS = 5  # leading letters of a word of the ad group's name to compare, so that plurals match
 _LEAST_SUBJECT_LETTERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineEffect:
-    """What lines with a feature were worth beside like ads without it.
+    """Effect of a feature of lines against similar ads without the feature.
 
     feature: of GENERAL, or "word " and one or two words, folded. effect: change of log-odds; low, high: its 90 % interval. ads:
-    how many had it. usual_words: number of words that "long" is above.
+    number of ads with the feature. usual_words: number of words above which a line is "long".
     """
 
     feature: str
@@ -51,12 +51,12 @@ class LineEffect:
 
     @property
     def label(self) -> str:
-        """What the line has, as a phrase behind "with"."""
+        """The feature as a phrase after "with"."""
         return _LABELS.get(self.feature) or f"“{self.feature.removeprefix(WORD_PREFIX)}”"
 
     @property
     def is_certain(self) -> bool:
-        """True where the interval does not hold 0."""
+        """True where the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
     @property
@@ -66,15 +66,15 @@ class LineEffect:
         return f"lines with {self.label}: {change:+.0f} % ({low:.0f} to {high:.0f}) in {self.ads:,} ads"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, with the label for those who only show it."""
+        """Return plain values, with the label for display."""
         return {**asdict(self), "label": self.label}
 
 
 def has_feature(line: str, feature: str, *, brand: str = "", subject: str = "", usual_words: float = 0.0) -> bool:
-    """Say whether a line has a feature; a name that is not known is had by none.
+    """Return whether a line has a feature; False for an unknown feature name.
 
     Args:
-        brand: the brand's name, "" for none. subject: what is sold, such as the ad group's name. usual_words: see LineEffect.
+        brand: the brand's name, "" for none. subject: the product, such as the ad group's name. usual_words: see LineEffect.
     """
     if feature in _PATTERNS:
         return bool(_PATTERNS[feature].search(line))
@@ -88,7 +88,7 @@ def has_feature(line: str, feature: str, *, brand: str = "", subject: str = "", 
 
 
 def names_subject(line: str, subject: str) -> bool:
-    """Say whether a line shares a word of four letters or more with the name of what is sold, by its first letters."""
+    """Return whether a line shares a word of four letters or more with the product's name, by its first letters."""
     wanted = {word[:_SUBJECT_LETTERS] for word in words_of(subject) if len(word) >= _LEAST_SUBJECT_LETTERS}
     return any(word[:_SUBJECT_LETTERS] in wanted for word in words_of(line))
 
@@ -99,7 +99,7 @@ def words_of(line: str) -> list[str]:
 
 
 def expected_change(line: str, effects: Sequence[LineEffect], *, brand: str = "", subject: str = "") -> float:
-    """Return what the certain effects say of a line, in log-odds: the sum over the features that it has."""
+    """Return the sum of the certain effects over the features of a line, in log-odds."""
     return sum(
         one.effect
         for one in effects
@@ -108,5 +108,5 @@ def expected_change(line: str, effects: Sequence[LineEffect], *, brand: str = ""
 
 
 def read_effects(rows: Sequence[Mapping[str, Any]]) -> tuple[LineEffect, ...]:
-    """Build effects again from `LineEffect.as_dict`, as a model's notes hold them."""
+    """Rebuild effects from `LineEffect.as_dict`, as stored in a model's notes."""
     return tuple(LineEffect(**{name: value for name, value in row.items() if name != "label"}) for row in rows)

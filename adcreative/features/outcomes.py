@@ -1,4 +1,4 @@
-"""How often creatives were shown and clicked, and which of them share a test or a brand. No torch."""
+"""Impressions and clicks of creatives, and their groups by test or brand. No torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Counts:
     """Results of N creatives, each array [N].
 
     impressions, clicks: float64. group: int64; rows of one test share a number, else rows of one brand, else the row has its
-    own. is_test: bool, whether the group is a test, whose arms can only be compared with all of them at hand.
+    own. is_test: bool, whether the group is a test, whose arms can only be compared all together.
     """
 
     impressions: np.ndarray
@@ -47,5 +47,5 @@ def count_outcomes(creatives: Sequence[Creative]) -> Counts:
 
 
 def fold(value: str) -> str:
-    """Return the form in which a category is compared: case and surrounding space do not matter."""
+    """Return the comparison form of a category: case and surrounding space are ignored."""
     return " ".join(value.split()).casefold()

@@ -1,4 +1,4 @@
-"""The words in an ad's picture, the fields that it leaves empty filled with them, and who it says it is from."""
+"""The words in an ad's picture, empty fields filled with them, and the advertiser's name."""
 
 from __future__ import annotations
 
@@ -22,34 +22,33 @@ READ_NOTE = "read from the picture"
 NO_HEADLINE = (
     "no headline was read for sure{guess}: type it; of a folder correct what adcreative read writes, and give that as --words"
 )
-MAX_GUESS = 60  # characters of what was read and is not sure
-# field -> roles of the blocks that fill it: those of the first role that the picture has. A price in a badge is no part of the
-# text beside it: with both in one field neither could be found, and set anew, in one piece
+MAX_GUESS = 60  # characters of an uncertain reading to show
+# field -> roles of the blocks that fill it: of the first role found in the picture. A price in a badge is not joined with
+# the text beside it: one field with both could be neither found nor set anew in one piece
 FIELD_ROLES = (("headline", ("headline",)), ("description", ("subline", "offer", "price")), ("cta", ("button",)))
 AMOUNTS = ("offer", "price")
-MIN_FIELD_CONFIDENCE = 0.75  # a field is not filled with what was hardly read
+MIN_FIELD_CONFIDENCE = 0.75  # confidence below which a reading fills no field
 
 
 def words_of(creative: Creative, image_u8: np.ndarray, reader: TextReading | None) -> Words:
-    """Return the words in a creative's own picture [H, W, 3]: those that it brings from a words file, else as they are read;
-    none without a reader."""
+    """Return the words in a creative's own picture [H, W, 3]: from its words file, else as read; empty without a reader."""
     if creative.words:
         return words_of_rows(json.loads(creative.words), image_u8)
     return Words() if reader is None else read(image_u8, reader, brand=creative.brand)
 
 
 def words_without_picture(creative: Creative) -> Words | None:
-    """Return the words that a creative brings from a words file; None where it brings none, or some that nobody measured."""
+    """Return the words of a creative from a words file; None without a words file, or without measurements."""
     rows = json.loads(creative.words) if creative.words else []
     return words_of_rows(rows) if rows and is_measured(rows) else None
 
 
 def fill_from_pictures(creatives: Iterable[Creative], reader: TextReading | None = None) -> Iterator[Creative]:
-    """Yield the creatives, in order; those with empty fields have them filled from their pictures.
+    """Yield the creatives, in order, with empty fields filled from their pictures.
 
-    About a second of one core for each such picture that was not read before, on all cores; the others are not opened, and come
-    back as the same objects, and so are those that bring their words from a words file. A picture that cannot be opened is left
-    to whoever needs its pixels. Without `reader` nothing is read.
+    About a second of one core for each such picture not yet read, on all cores; other pictures are not opened, and their
+    creatives are returned as the same objects, as are creatives with words from a words file. Errors of unreadable pictures are
+    left to the code that needs the pixels. Without `reader` nothing is read.
     """
     yield from iter_in_threads(partial(_fill, reader=reader), creatives)
 
@@ -69,7 +68,7 @@ def _fill(creative: Creative, reader: TextReading | None) -> Creative:
 
 
 def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:
-    """Return who an ad says it is from, in its words or in its picture; "" where it does not say.
+    """Return the advertiser's name in an ad's words or picture; "" where there is none.
 
     Raises:
         CreativeError: its picture cannot be read.
@@ -79,26 +78,26 @@ def name_brand_of(creative: Creative, reader: TextReading | None = None) -> str:
 
 
 def name_read_fields(creative: Creative) -> str:
-    """Return which fields of a creative were read from its picture, in a phrase; "" when none was."""
+    """Return the fields of a creative that were read from its picture, in a phrase; "" without any."""
     return f"{', '.join(creative.read_fields)} {READ_NOTE}" if creative.read_fields else ""
 
 
 def describe_reading(creative: Creative) -> str:
-    """Return what was read in an ad's picture and what could not be, in phrases; "" when there is nothing to say."""
+    """Return what was read in an ad's picture and what could not be read, in phrases; "" without either."""
     return "; ".join(filter(None, (name_read_fields(creative), creative.read_note)))
 
 
 def has_open_fields(creative: Creative) -> bool:
-    """Return whether headline, text (primary text and description) or button are left empty."""
+    """Return whether headline, text (primary text and description) or button is empty."""
     return not (creative.headline and creative.body and creative.cta)
 
 
 def fill_fields(creative: Creative, words: Words) -> Creative:
     """Return the creative with its empty headline, description and button filled from the picture, and marked so.
 
-    `read_fields` of the result names the fields that were filled, `read_note` says what could not be read. What the ad says
-    itself is left as it is, and what the picture says again is not filled in another field. Where large words were not read
-    nothing is filled: what was read is a logo then, or a print on a shirt.
+    `read_fields` of the result names the filled fields, `read_note` what could not be read. The ad's own fields
+    are unchanged, and picture words that repeat them fill no other field. Where large words were not read
+    nothing is filled: the words read are then probably a logo, or a print on a shirt.
     """
     filled = creative if words.hides_words else _with_sure_words(creative, words)
     has_words = bool(words.blocks or words.unread)
@@ -135,11 +134,11 @@ _ENDS = "com|net|org|shop|store|eu|io|co|app|de|ch|fr|nl|lu|pt|pl|cz|sk|hu|ro|bg
 _DOMAIN = re.compile(
     rf"(?<![\w@.-])(?:(?:https?://|www\.)+({_LABELS}[a-z]{{2,6}})|({_LABELS}(?:{_ENDS})(?:\.[a-z]{{2}})?))(?![\w@-])",
     re.IGNORECASE,
-)  # ends that are words of their own ("in", "it", "es") count behind "www." alone: a blank after a full stop is often lost
+)  # ends that are also words ("in", "it", "es") count after "www." alone: a blank after a full stop is often lost
 
 
 def find_domain(*texts: str) -> str:
-    """Return the first web address in these texts, without "www." and what follows its name; "" without one.
+    """Return the first web address in these texts, without "www." and without a path; "" without one.
 
     The end of an address is in small letters, unless all of it is in capitals.
     """
@@ -152,9 +151,9 @@ def find_domain(*texts: str) -> str:
 
 
 def name_brand(creative: Creative, words: Words) -> str:
-    """Return who an ad says it is from: its brand, else what stands as a logo in its picture, else the address that it tells.
+    """Return the advertiser's name: the ad's brand, else the logo in its picture, else its web address.
 
-    A logo that is one of several such lines, or was hardly read, is left out; "" where the ad does not say.
+    One of several logo lines, or a logo read with low confidence, is left out; "" where no name is found.
     """
     if creative.brand:
         return creative.brand
@@ -170,7 +169,7 @@ def name_brand(creative: Creative, words: Words) -> str:
 
 
 def _part_words(logo: str, domain: str) -> str:
-    """Return a logo with blanks where its address has hyphens: between spaced letters the reader loses them."""
+    """Return a logo with blanks where its address has hyphens: the reader loses blanks between spaced letters."""
     parts = domain.split(".")[0].split("-")
     if " " in logo or logo.casefold() != "".join(parts):
         return logo
@@ -179,8 +178,8 @@ def _part_words(logo: str, domain: str) -> str:
 
 
 def join_texts(texts: Sequence[str]) -> str:
-    """Return texts that stand apart as one, each a sentence: a full stop goes between two of which the first has no mark at its
-    end and the second begins with no small letter. Scripts without capitals are joined by a blank."""
+    """Return separate texts joined as sentences: a full stop is inserted where the first has no end mark and the second does
+    not begin with a small letter. Scripts without capitals are joined by a blank."""
     joined = texts[0]
     for text in texts[1:]:
         ends_open = joined[-1:].isdigit() or joined[-1:].islower() or joined[-1:].isupper() or joined[-1:] in "%€$£"

@@ -1,4 +1,4 @@
-"""From a folder or table to creatives with features: the first steps that several verbs share. Loads no torch."""
+"""From a folder or table to creatives with features: the first steps shared by several verbs. Imports no torch."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CHUNK = 32
 def read_usable(
     data: Path, columns: Path | TableSettings | None = None, *, images: Path | None = None, words: Path | None = None
 ) -> Catalog:
-    """Read a catalogue with at least one usable creative; `columns` is a mapping file or its content, `images` a folder
-    with the pictures of an export's ads, `words` a words file.
+    """Read a catalogue with at least one usable creative.
+    `columns` is a mapping file or its content, `images` a folder with the pictures of an export's ads, `words` a words file.
 
     Raises:
-        CatalogError: nothing in it can be used; the first failure is named.
+        CatalogError: no creative can be used; names the first failure.
     """
     amend = None if words is None else load_known_words(words).attach
     catalog = read_catalog(data, columns=columns, images=images, amend=amend)
@@ -71,9 +71,9 @@ def extract_features(
 def iter_features(
     extractor: FeatureExtractor, creatives: Iterable[Creative], total: int, tell: Count, should_stop: ShouldStop
 ) -> Iterator[tuple[Creative, Any]]:
-    """Yield each creative with its features, or with the CreativeError that says why there are none; until told to stop.
+    """Yield each creative with its features, or with the CreativeError that says why there are none; until stopped.
 
-    A chunk is read at a time, so that memory stays flat. tell: told (creatives read, total) after each chunk.
+    Reads a chunk at a time, so that memory use is constant. tell: called with (creatives read, total) after each chunk.
     """
     rest, num_read = iter(creatives), 0
     tell(0, total)

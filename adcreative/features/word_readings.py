@@ -1,4 +1,4 @@
-"""Remembers what was read in pictures beside the feature cache, so that no picture is read twice with the same OCR model.
+"""Cache of the words read in pictures, next to the feature cache, so that no picture is read twice with the same OCR model.
 
 An entry holds the lines of one picture under its pixels' hash and the reader's. Knows pictures and lines; no ads.
 """
@@ -18,7 +18,7 @@ FindCache = Callable[[], FeatureStore | None]
 
 
 class CachedReader:
-    """A reader that looks into a cache first; it is loaded when a picture is not there. A cache of None keeps nothing."""
+    """A reader with a cache; it is loaded at the first picture missing there. A cache of None stores nothing."""
 
     def __init__(
         self, find_cache: FindCache, load: Callable[[], TextReading] = load_reader, content_hash: str | None = None
@@ -31,7 +31,7 @@ class CachedReader:
         return self._content_hash
 
     def read(self, image_u8: np.ndarray, whole: tuple[int, int] | None = None) -> list[TextLine]:
-        """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom; a part of a picture is not kept."""
+        """Return the lines of text in the picture [H, W, 3] uint8, from top to bottom; a part of a picture is not cached."""
         cache = None if whole else self._find_cache()
         if cache is None:
             return self._load().read(image_u8, whole)
@@ -44,19 +44,19 @@ class CachedReader:
         return unpack_lines(**known)
 
     def read_lines(self, crops_u8: Sequence[np.ndarray]) -> list[str]:
-        """Return the text of pictures that hold one line each; these are crops that come once, so they are not kept."""
+        """Return the text of pictures with one line each; not cached, since crops are read only once."""
         return self._load().read_lines(crops_u8)
 
     def unread_letters(self, text: str) -> str:
-        """Return the letters of a text that the model does not know."""
+        """Return the letters of a text that are unknown to the model."""
         return self._load().unread_letters(text)
 
 
 def find_reader(find_cache: FindCache | None = None) -> CachedReader | None:
-    """Return the reader at hand, None when its packages are not installed.
+    """Return the available reader, None when its packages are not installed.
 
     Args:
-        find_cache: tells the cache to look into; None: the user's.
+        find_cache: returns the cache to use; None: the user's.
     """
     if not has_reader():
         return None
