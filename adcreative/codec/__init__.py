@@ -1,1 +1,1 @@
-"""Pictures in few bytes: archives of run folders. Knows no runs and no ads."""
+"""Compact storage of pictures: archives of run folders. Knows no runs and no ads."""

@@ -1,1 +1,1 @@
-"""Archives of run folders: every file back byte for byte, pictures stored as what differs from one another."""
+"""Archives of run folders: every file restored byte for byte, pictures stored as differences."""

@@ -1,9 +1,9 @@
-"""The file format of an archive: blobs, then an index of them, then a footer that says where the index is.
+"""The file format of an archive: blobs, then an index of them, then a footer with the position of the index.
 
     magic (8 bytes) | blobs | index (LZMA of JSON) | index offset, index length (u64 each) | sha256 of the index | magic
 
-Reading trusts nothing: sizes are bounded before anything is unpacked, each blob is checked against its hash, and whatever does
-not fit is an ArtifactError of one sentence. No more than one blob is in memory at a time.
+Reading trusts no input: sizes are limited before anything is unpacked, each blob is checked against its hash, and every
+violation is an ArtifactError of one sentence. At most one blob is in memory at a time.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ FOOTER_BYTES = 16 + 32 + len(MAGIC)
 MAX_BLOB_BYTES = 8 << 20
 MAX_INDEX_BYTES = 32 << 20  # and no more than INDEX_START_BYTES and an eighth of the archive: a small file has a small index
 INDEX_START_BYTES = 2 << 20
-MEMORY_BYTES = 32 << 20  # that LZMA may take
+MEMORY_BYTES = 32 << 20  # memory limit of LZMA
 PRESET = 6
 CODINGS = ("raw", "lzma")
 
 
 @dataclass(frozen=True)
 class Blob:
-    """Where a blob lies, how it is coded, how many bytes it unpacks to, and their sha256."""
+    """Position of a blob, its coding, the number of unpacked bytes, and their sha256."""
 
     offset: int
     length: int
@@ -40,7 +40,7 @@ class Blob:
 
 
 class BlobWriter:
-    """Writes blobs to an open file, equal ones once, and at the end the index."""
+    """Writes blobs to an open file, equal ones once, and finally the index."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._blobs, self._places = file, list[Blob](), dict[str, int]()
@@ -70,7 +70,7 @@ class BlobWriter:
 
 
 class ArchiveReader:
-    """Reads the index and the blobs of an archive that may be damaged or hostile; close it, or use it in a `with`."""
+    """Reads index and blobs of an untrusted archive; close it, or use it in a `with`."""
 
     def __init__(self, path: Path) -> None:
         """Open an archive and read its index.
@@ -97,7 +97,7 @@ class ArchiveReader:
         self._file.close()
 
     def damaged(self, why: str) -> ArtifactError:
-        """Return the error that says what is wrong with this archive."""
+        """Return the error for a damaged archive, with the reason."""
         return ArtifactError(f"{self.path.name} is damaged ({why}); take another copy of the archive")
 
     def _read_index(self) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class ArchiveReader:
         """Return the content of a blob.
 
         Raises:
-            ArtifactError: there is no such blob, or its content is not what its hash says.
+            ArtifactError: there is no such blob, or its content does not match its hash.
         """
         if type(number) is not int or not 0 <= number < len(self._blobs):
             raise self.damaged(f"it has no blob {number!r:.40}")

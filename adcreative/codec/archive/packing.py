@@ -1,8 +1,8 @@
-"""Packs a folder into an archive: PNG pictures as lossless WebP of what differs from the first picture of their ad, everything
-else compressed, equal content once.
+"""Packs a folder into an archive: PNG pictures as lossless WebP of the difference to the first picture of their ad, other files
+compressed, equal content once.
 
-What is packed is unpacked again and compared before the archive is done. Knows files; must not know what a run is: who calls
-it says which folder, which other files the pictures were made from, and which names to leave out.
+The archive is unpacked and compared before it is complete. Knows files, not runs: the caller
+chooses the folder, further files that the pictures were made from, and names to leave out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SOURCE_SUFFIXES = (".jpg", ".jpeg", ".webp")
 
 @dataclass(kw_only=True)
 class PackSummary:
-    """How many files an archive holds and in how many bytes, before and after; links are left out and listed."""
+    """Number of files in an archive, and bytes before and after; links are left out and listed."""
 
     num_files: int = 0
     num_bytes: int = 0
@@ -57,9 +57,9 @@ def pack_folder(
     """Write an archive of a folder's files, in one step: a killed or stopped call leaves no archive and changes no file.
 
     Args:
-        sources: files outside of the folder that its pictures may have been decoded from; kept where they save space.
-        leave_out: ends of names of files that are not packed.
-        note: what the archive says about itself, JSON.
+        sources: files outside of the folder from which its pictures may have been decoded; stored where they save space.
+        leave_out: suffixes of file names to leave out.
+        note: metadata of the archive, JSON.
     Raises:
         CatalogError: a file cannot be read, or changed while it was read.
     """
@@ -105,17 +105,17 @@ def _files(folder: Path, leave_out: Sequence[str], summary: PackSummary) -> Iter
 
 
 def _group(path: Path) -> str:
-    """Return what pictures of one ad share: folder and name up to the first dot, as in ad.original.png and ad.edited.png."""
+    """Return the common key of an ad's pictures: folder and name up to the first dot, as in ad.original.png, ad.edited.png."""
     return f"{path.parent}/{path.name.split('.')[0]}"
 
 
 def _order(path: Path) -> tuple[str, bool, str]:
-    """Sort the pictures of one ad together, its original first, since the others are derived from it."""
+    """Sort key of pictures: by ad, the original first, since the others are derived from it."""
     return _group(path), ".original." not in path.name, path.name
 
 
 class _Packer:
-    """Adds files one by one; keeps the first picture of the ad it is at, so that the ad's others can refer to it."""
+    """Adds files one by one; keeps the first picture of the current ad, as reference of the ad's others."""
 
     def __init__(self, writer: BlobWriter, folder: Path, sources: Sequence[Path]) -> None:
         self._writer, self._folder = writer, folder
@@ -123,8 +123,8 @@ class _Packer:
         self.files: list[dict[str, Any]] = []
         self.pictures: list[dict[str, Any]] = []
         self.num_bytes = 0
-        self._by_hash: dict[str, dict[str, Any]] = {}  # of file content: where it is
-        self._picture_numbers: dict[str, int] = {}  # of pixels
+        self._by_hash: dict[str, dict[str, Any]] = {}  # file content -> its position
+        self._picture_numbers: dict[str, int] = {}  # pixels -> number
         self._group, self._base = "", (-1, np.zeros((0, 0, 3), np.uint8))  # number and pixels of the ad's first picture
         self._bundle, self._bundled = bytearray(), list[dict[str, Any]]()
 
@@ -150,7 +150,7 @@ class _Packer:
         self._writer.finish({**index, "pictures": self.pictures, "files": self.files})
 
     def _add_content(self, path: Path, digest: str, place: dict[str, Any]) -> None:
-        """Note where the bytes of a file are: pieces of blobs, in order; `place` is filled now, or when its bundle is full."""
+        """Record the position of a file's bytes: pieces of blobs, in order; fill `place` now, or when its bundle is full."""
         if path.stat().st_size < BUNDLED_BYTES:
             content = path.read_bytes()
             _check_same(content, digest, path)
@@ -190,7 +190,7 @@ class _Packer:
         return True
 
     def _add_picture(self, path: Path, image_u8: np.ndarray) -> int | None:
-        """Store a picture once and return its number; None when it takes more than one blob."""
+        """Store a picture once and return its number; None when it exceeds one blob."""
         digest = _hash_pixels(image_u8)
         if digest not in self._picture_numbers:
             said: dict[str, Any] = {"size": [image_u8.shape[1], image_u8.shape[0]], "sha256": digest}
@@ -219,7 +219,7 @@ def _encode_webp(image_u8: np.ndarray) -> bytes:
 
 
 def _index_sources(paths: Sequence[Path]) -> dict[str, Path]:
-    """Return by the hash of their pixels the picture files that decode to RGB as they are."""
+    """Return hash of pixels -> picture file, for files that decode to RGB without conversion."""
     found: dict[str, Path] = {}
     for path in paths:
         try:

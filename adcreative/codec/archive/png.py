@@ -1,7 +1,7 @@
-"""PNG files as pixels and what surrounds them, when our own encoder gives the same bytes again; else they are kept whole.
+"""PNG files as pixels and surrounding bytes, where our own encoder reproduces the bytes; other files are stored whole.
 
-A PNG file is rebuilt as head + the compressed rows that Pillow writes for the pixels + tail. Whether that is the same file is
-tried before anything relies on it. Pillow's rows depend on its version of zlib, so an archive notes the versions.
+A PNG file is rebuilt as head + the compressed rows that Pillow writes for the pixels + tail. The result is compared with the
+file before use. Pillow's rows depend on its version of zlib, so an archive records the versions.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from PIL import Image, features
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_PIXELS = 6_000_000  # of a picture that is taken apart; larger ones are kept as files
-MAX_EDGE_BYTES = 1 << 16  # of what surrounds the rows; more than that is no picture of ours
+MAX_PIXELS = 6_000_000  # of a picture to split; larger ones are stored as files
+MAX_EDGE_BYTES = 1 << 16  # of the bytes around the rows; a longer PNG is not ours
 SETTINGS: tuple[dict[str, int | bool], ...] = ({"compress_level": 3}, {}, {"optimize": True}, {"compress_level": 1})
 
 
 @dataclass(frozen=True)
 class PngFile:
-    """One taken-apart PNG: pixels [H, W, 3] uint8, the bytes before and after the compressed rows, the encoder's setting."""
+    """One split PNG: pixels [H, W, 3] uint8, the bytes before and after the compressed rows, the encoder's setting."""
 
     image_u8: np.ndarray
     head: bytes
@@ -29,14 +29,14 @@ class PngFile:
 
 
 def encoder_versions() -> dict[str, str]:
-    """Return the versions that decide which bytes Pillow writes for the same pixels, and which pixels it reads from JPEG."""
+    """Return the library versions that determine Pillow's PNG bytes for given pixels, and its pixels from JPEG."""
     names = ("pil", "zlib", "zlib_ng", "libjpeg_turbo")
     found = {name: features.version(name) for name in names}
     return {name: str(version) for name, version in found.items() if version}
 
 
 def read_png(content: bytes) -> PngFile | None:
-    """Take a PNG file apart; None when it is no plain RGB picture, is too large, or would not come back byte for byte."""
+    """Split a PNG file; None when it is no plain RGB picture, is too large, or cannot be rebuilt byte for byte."""
     parts = _split(content)
     if parts is None:
         return None
@@ -57,7 +57,7 @@ def read_png(content: bytes) -> PngFile | None:
 
 
 def write_png(image_u8: np.ndarray, head: bytes, tail: bytes, setting: int) -> bytes:
-    """Return the file that `read_png` took apart."""
+    """Return the file that `read_png` has split."""
     return head + _rows(image_u8, setting) + tail
 
 
@@ -70,7 +70,7 @@ def _rows(image_u8: np.ndarray, setting: int) -> bytes:
 
 
 def _split(content: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """Return what comes before the IDAT chunks, the chunks themselves, and what follows; None without such a structure."""
+    """Return the bytes before the IDAT chunks, the chunks, and the bytes after them; None without such a structure."""
     if not content.startswith(SIGNATURE):
         return None
     place, first, last = len(SIGNATURE), -1, -1

@@ -1,4 +1,4 @@
-"""Gives the files of an archive back, byte for byte, into a folder; reads archives that may be hostile. Knows no runs."""
+"""Restores the files of an archive, byte for byte, into a folder; accepts untrusted archives. Knows no runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CACHED_BYTES = 6 * MAX_PIXELS
 
 @dataclass(kw_only=True)
 class RestoreSummary:
-    """How many files were written, and how many were there already; `changed` pictures have equal pixels but other bytes."""
+    """Numbers of files written and of files that existed already; `changed` pictures have equal pixels but other bytes."""
 
     num_files: int = 0
     num_there: int = 0
@@ -37,11 +37,11 @@ class RestoreSummary:
 
 
 def restore_folder(path: Path, out: Path, *, progress: Progress, should_stop: ShouldStop) -> RestoreSummary:
-    """Write every file of an archive below `out`, each in one step; a killed call goes on where it was.
+    """Write every file of an archive below `out`, each in one step; a killed call can be continued.
 
     Raises:
-        ArtifactError: the archive is damaged, or was made with versions of the picture libraries that decode otherwise.
-        CatalogError: a file is there already with other content, or cannot be written.
+        ArtifactError: the archive is damaged, or was made with versions of the picture libraries that decode differently.
+        CatalogError: a file exists already with other content, or cannot be written.
     """
     summary = RestoreSummary()
     with ArchiveReader(path) as reader:
@@ -111,7 +111,7 @@ def _restore(archive: _Archive, entry: dict[str, Any], out: Path, summary: Resto
 
 
 class _Archive:
-    """The files and pictures of an open archive, checked as far as the index goes."""
+    """The files and pictures of an open archive, with a validated index."""
 
     def __init__(self, reader: ArchiveReader) -> None:
         self._reader = reader
@@ -154,7 +154,7 @@ class _Archive:
             yield part
 
     def check_content(self, entry: dict[str, Any]) -> None:
-        """Raise unless a file whose bytes differ is a picture with the right pixels (another version of the encoder)."""
+        """Raise unless a file with other bytes is a picture with the right pixels (another version of the encoder)."""
         if not isinstance(entry["content"].get("png"), dict):
             raise self._reader.damaged(f"{entry['path']} was changed")
         self._picture(entry["content"]["png"].get("picture"))
@@ -182,7 +182,7 @@ class _Archive:
         return write_png(self._picture(said.get("picture")), head, tail, setting)
 
     def _picture(self, number: object, *, is_base: bool = False) -> np.ndarray:
-        """Return [H, W, 3] of a picture; one that another differs from has no base itself."""
+        """Return [H, W, 3] of a picture; a base picture has no base itself."""
         if type(number) is not int or not 0 <= number < len(self._pictures):
             raise self._reader.damaged(f"it has no picture {number!r:.40}")
         if number in self._cache:
@@ -242,5 +242,5 @@ def _is_safe(path: object) -> bool:
         return False
     try:
         return all(part != ".." and len(os.fsencode(part)) <= 255 for part in PurePosixPath(path).parts)
-    except UnicodeEncodeError:  # half of a letter
+    except UnicodeEncodeError:  # half of a surrogate pair
         return False
