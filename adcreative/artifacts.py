@@ -1,8 +1,8 @@
-"""Model folders: `manifest.json` beside one safetensors file; hashed, saved atomically, loaded without guessing.
+"""Model folders: `manifest.json` next to one safetensors file; hashed, saved atomically, validated on load.
 
-The tensors file carries its own hash in its name and the manifest names it, so replacing the manifest is the moment at
-which a save happens: a run that is killed before it leaves the old model intact, one killed after it leaves the new one.
-Other files in the folder (a model card) are left alone. No pickle, no torch: tensors are numpy arrays here.
+The name of the tensors file has the file's hash, and the manifest names the file, so a save takes effect when the manifest is
+replaced: a run killed earlier leaves the old model intact, a run killed later the new one. Other files in the folder (a model
+card) are not touched. No pickle, no torch: tensors are numpy arrays here.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ except ImportError:  # Windows
 from adcreative.errors import AdCreativeError, ArtifactError, UnwritableError
 
 MANIFEST = "manifest.json"
-TOGETHER = "models.json"  # beside the folders of models that were trained together
-OUR_FILE = re.compile(r"model-[0-9a-f]{16}\.safetensors")  # an older one is removed; a file under another name is not ours
+TOGETHER = "models.json"  # next to the folders of models that were trained together
+OUR_FILE = re.compile(r"model-[0-9a-f]{16}\.safetensors")  # an older one is removed; files with other names are not ours
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-DRAFT_LETTERS = 100  # of a file's name, in that of its draft
+DRAFT_LETTERS = 100  # length of the file's name within the name of its draft
 _DRAFT = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.part")
 _WATCHERS: ContextVar[tuple[Callable[[Path, Path], None], ...]] = ContextVar("_WATCHERS", default=())
-MAX_NAME_BYTES = 230  # of the tensors file; file systems take 255
+MAX_NAME_BYTES = 230  # of the tensors file; file systems allow 255
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a model folder holds: the manifest, the tensors by name, and the sha256 of the manifest's bytes."""
+    """Content of a model folder: the manifest, the tensors by name, and the sha256 of the manifest's bytes."""
 
     manifest: dict[str, Any]
     tensors: dict[str, np.ndarray]
@@ -53,7 +53,7 @@ class Artifact:
 
 
 def hash_bytes(*parts: bytes | memoryview) -> str:
-    """Return the hex sha256 over `parts`, each preceded by its length, so that no two lists of parts collide."""
+    """Return the hex sha256 over `parts`, each prefixed with its length, so that different lists never collide."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
@@ -74,7 +74,7 @@ def hash_files(*paths: Path) -> str:
 
 
 def make_private_dir(folder: Path) -> None:
-    """Make a folder that only its owner may open, whatever the umask; one that is there stays as it is."""
+    """Create a folder with owner-only permissions, whatever the umask; an existing folder is unchanged."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
         with contextlib.suppress(FileExistsError):
@@ -83,10 +83,10 @@ def make_private_dir(folder: Path) -> None:
 
 
 def write_atomically(path: Path, payload: bytes, *, is_durable: bool = True, is_private: bool = False) -> None:
-    """Write `payload` to `path` so that a reader, or a killed writer, never leaves or sees half a file.
+    """Write `payload` to `path` atomically: readers never see a partial file, and a kill leaves none.
 
-    is_durable: wait until the disk has it; without it a file may be empty or gone after a power cut. is_private: what shows
-    people; only the owner may read it, whatever the umask.
+    is_durable: wait for the disk; otherwise a file may be empty or missing after a power cut. is_private: for files that show
+    people: owner-only permissions, whatever the umask.
     """
     with open_atomically(path, is_durable=is_durable, is_private=is_private) as file:
         file.write(payload)
@@ -96,9 +96,9 @@ def write_atomically(path: Path, payload: bytes, *, is_durable: bool = True, is_
 def open_atomically(
     path: Path, *, is_text: bool = False, is_durable: bool = True, is_private: bool = False
 ) -> Iterator[IO[Any]]:
-    """Open a file that appears under `path` only when the block ends well; after a crash the older file is as it was.
+    """Open a file that replaces `path` only if the block succeeds; after a crash the older file is unchanged.
 
-    The folder is made when missing. is_text: UTF-8 with "\\n" line ends, else bytes. The others as for `write_atomically`.
+    The folder is created when missing. is_text: UTF-8 with "\\n" line ends, else bytes. The rest as in `write_atomically`.
 
     Raises:
         UnwritableError: the disk is full, or the folder cannot be written.
@@ -122,28 +122,28 @@ def open_atomically(
             Path(temporary).unlink(missing_ok=True)
         if isinstance(error, AdCreativeError):
             raise
-        is_ours = temporary is None or is_filled  # another error of the block may be about what it reads
+        is_ours = temporary is None or is_filled  # another error of the block may concern its inputs
         if is_full(error) or (isinstance(error, OSError) and is_ours):
             raise unwritable(path, error) from error
         raise
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Return whether an error, or what caused it, is a full disk, a quota or a limit of file sizes."""
+    """Return whether an error, or its cause, is a full disk, an exceeded quota or a file size limit."""
     while error is not None and getattr(error, "errno", None) not in FULL:
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def unwritable(path: Path, error: BaseException) -> UnwritableError:
-    """Return the sentence for a place that cannot be written: a full disk, a quota, no permission."""
+    """Return the error for a path that cannot be written: a full disk, a quota, no permission."""
     said, remedy = getattr(error, "strerror", None) or error, "Free some space, or choose another place"
     sentence = f"{path} cannot be written ({said}). {remedy}; the same command goes on where it was."
     return UnwritableError(sentence, error if isinstance(error, OSError) else None)
 
 
 def put_in_place(draft: Path, path: Path) -> None:
-    """Give a finished draft the name of its file; who watches is told before (see `watching`)."""
+    """Rename a finished draft to its final path; watchers are called before (see `watching`)."""
     for tell in _WATCHERS.get():
         tell(draft, path)
     os.replace(draft, path)
@@ -160,10 +160,10 @@ def watching(tell: Callable[[Path, Path], None]) -> Iterator[None]:
 
 
 def remove_drafts(folder: Path, is_meant: Callable[[str], bool]) -> None:
-    """Remove drafts that killed processes left in a folder; one that a living process writes is locked by it and stays.
+    """Remove drafts of killed processes in a folder; a draft of a living process is locked and stays.
 
     Args:
-        is_meant: of the name of the file that a draft was to become, its first hundred letters.
+        is_meant: whether to remove drafts of a file, given the first hundred letters of its name.
     """
     if fcntl is None or not folder.is_dir():
         return
@@ -177,19 +177,19 @@ def remove_drafts(folder: Path, is_meant: Callable[[str], bool]) -> None:
 
 
 def _open_draft(path: Path) -> tuple[int, str]:
-    """Make a draft beside a file and hold its lock as long as it is open, so that `remove_drafts` leaves it."""
+    """Create a draft next to a file and lock it while it is open, so that `remove_drafts` skips it."""
     while True:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:DRAFT_LETTERS]}.", suffix=".part")
         if fcntl is not None:
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink:  # else it was taken for a left one before it was locked
+        if os.fstat(handle).st_nlink:  # otherwise `remove_drafts` deleted it before the lock
             return handle, temporary
         os.close(handle)
 
 
 def dump_json(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
-    """Return JSON text with a line end; NaN and infinities, which JSON does not have, become null."""
+    """Return JSON text with a line end; NaN and infinities, which are not valid JSON, become null."""
     options: dict[str, Any] = {"ensure_ascii": False, "indent": indent, "sort_keys": sort_keys, "allow_nan": False}
     try:
         return json.dumps(value, **options) + "\n"
@@ -209,7 +209,7 @@ def pack_manifest(manifest: Mapping[str, Any]) -> bytes:
     """Return the manifest as JSON bytes; equal manifests give equal bytes.
 
     Raises:
-        ArtifactError: a number in it is NaN or infinite, or a value is no JSON type.
+        ArtifactError: a number is NaN or infinite, or a value is not a JSON type.
     """
     try:
         return (json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
@@ -223,7 +223,7 @@ def build_manifest(
     """Return the manifest of an artefact and the bytes of its tensors file.
 
     Raises:
-        ArtifactError: a tensor holds NaN or infinite values, or a note takes a reserved name.
+        ArtifactError: a tensor has NaN or infinite values, or a note has a reserved name.
     """
     broken = [name for name, array in tensors.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if broken:
@@ -240,7 +240,7 @@ def build_manifest(
 def save_artifact(
     artifact_dir: Path, *, kind: str, format_version: int, tensors: Mapping[str, np.ndarray], notes: Mapping[str, Any]
 ) -> str:
-    """Save tensors and notes as an artefact, replacing an older one of the same folder, and return its content hash.
+    """Save tensors and notes as an artefact, replacing an older one in the folder, and return its content hash.
 
     Raises:
         ArtifactError: the path is a file, the folder holds an artefact of another kind, or a value cannot be stored.
@@ -257,7 +257,7 @@ def save_artifact(
 
 
 def read_kind(artifact_dir: Path) -> str:
-    """Return the kind of artefact that a folder holds, "" when its manifest is missing or says none."""
+    """Return the kind of artefact in a folder, "" if its manifest is missing or has no kind."""
     manifest_path = artifact_dir / MANIFEST
     if not manifest_path.is_file():
         return ""
@@ -265,10 +265,10 @@ def read_kind(artifact_dir: Path) -> str:
 
 
 def load_artifact(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> Artifact:
-    """Load an artefact of `kind`, whose format is one of `formats`.
+    """Load an artefact of `kind` with one of the `formats`.
 
     Raises:
-        ArtifactError: a file is missing, truncated or changed, the kind or format is another, or a value is not finite.
+        ArtifactError: a file is missing, truncated or changed, the kind or format is wrong, or a value is not finite.
     """
     manifest, content_hash = read_manifest(artifact_dir, kind=kind, formats=formats)
     manifest_path = artifact_dir / MANIFEST
@@ -296,7 +296,7 @@ def read_manifest(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> t
     """Return the manifest of an artefact of `kind` and its content hash, without reading its tensors.
 
     Raises:
-        ArtifactError: it is missing or damaged, or the kind or format is another.
+        ArtifactError: the manifest is missing or damaged, or the kind or format is wrong.
     """
     manifest_path = artifact_dir / MANIFEST
     if not manifest_path.is_file():
@@ -314,10 +314,10 @@ def read_manifest(artifact_dir: Path, *, kind: str, formats: Sequence[int]) -> t
 
 
 def check_replaceable(artifact_dir: Path, kind: str) -> str:
-    """Return the tensors file of the artefact that stands in the folder, "" when there is none.
+    """Return the tensors file of the folder's artefact, "" if there is none.
 
     Raises:
-        ArtifactError: the path is a file, or the folder holds an artefact of another kind or a manifest of others.
+        ArtifactError: the path is a file, or the folder has an artefact of another kind or a foreign manifest.
     """
     if artifact_dir.is_file():
         raise ArtifactError(f"{artifact_dir} is a file; a model needs a folder of its own")

@@ -1,9 +1,8 @@
-"""TOML fills frozen dataclasses; it never invents a key.
+"""Fill frozen dataclasses from TOML, with strict validation.
 
-A configuration is a frozen, keyword-only dataclass with defaults. A TOML file and the caller's overrides may set
-its fields and nothing else: an unknown key, a wrong type or a missing value is a fault, and all faults of a file
-are reported in one ConfigError. Nested dataclasses are tables, `tuple[X, ...]` are arrays. Knows no configuration
-class of the project.
+A configuration is a frozen, keyword-only dataclass with defaults. A TOML file and the caller's overrides may only set its
+fields: an unknown key, a wrong type or a missing value is a fault, and all faults of a file are reported in one ConfigError.
+Nested dataclasses are tables, `tuple[X, ...]` are arrays. Knows no configuration class of the project.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ _TYPE_WORDS = {
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a person most likely meant by `name`, or None when nothing is close."""
+    """Return the known name closest to `name`, or None if none is close."""
     by_fold = {candidate.casefold(): candidate for candidate in known}
     close = difflib.get_close_matches(name.casefold(), list(by_fold), n=1, cutoff=0.66)
     return by_fold[close[0]] if close else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that leads from a wrong name to a right one: the nearest, or all of them when none is near."""
+    """Return a sentence with the closest known name, or with all known names if none is close."""
     names = sorted(known)
     nearest = nearest_name(name, names)
     return f'Did you mean "{nearest}"?' if nearest else f"Known: {', '.join(names) or 'none'}."
@@ -55,12 +54,10 @@ def load_config(
     Args:
         cls: a frozen dataclass.
         path: TOML file; None leaves the defaults.
-        overrides: field name (or "table.field") to value; None values are skipped, so unset command-line flags fall
-            through.
-        section: the table to read ("editor", or "a.b"); "" reads the whole file. Other tables are then not looked at.
+        overrides: field name (or "table.field") -> value; None values are skipped, so unset command-line flags have no effect.
+        section: the table to read ("editor", or "a.b"); "" reads the whole file. Other tables are then ignored.
     Raises:
-        ConfigError: the file cannot be read, or has unknown keys, wrong types or missing values; all of them in one
-            message.
+        ConfigError: the file cannot be read, or has unknown keys, wrong types or missing values; all of them in one message.
     """
     values = read_toml(Path(path), section) if path is not None else {}
     for key, value in (overrides or {}).items():
@@ -70,7 +67,7 @@ def load_config(
 
 
 def read_sections(path: Path) -> list[str]:
-    """Return the names of what stands at the top of a TOML file, sections and loose keys.
+    """Return the names at the top level of a TOML file, sections and single keys.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -82,7 +79,7 @@ def build_config(cls: type[ConfigT], values: Mapping[str, Any], *, where: str = 
     """Build `cls` from plain values, such as a parsed TOML table or the `config` entry of a manifest.
 
     Args:
-        where: what a message calls the place the values came from.
+        where: source of the values, as named in messages.
     Raises:
         ConfigError: as `load_config`.
     """
@@ -111,17 +108,17 @@ def _plain(value: Any) -> Any:
 
 
 def read_toml(path: Path, section: str = "") -> dict[str, Any]:
-    """Return the values of a TOML file, or of one table of it; none where the table is not there.
+    """Return the values of a TOML file, or of one of its tables; empty if the table is missing.
 
     Raises:
-        ConfigError: the file cannot be read, or the section is no table.
+        ConfigError: the file cannot be read, or the section is not a table.
     """
     try:
         with path.open("rb") as file:
             values: Any = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror or error}). Check the path.") from error
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits, or nesting
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits, or deep nesting
         raise ConfigError(f"{path} is not valid TOML: {error}. Correct that line.") from error
     for part in filter(None, section.split(".")):
         if part not in values:
@@ -133,8 +130,8 @@ def read_toml(path: Path, section: str = "") -> dict[str, Any]:
 
 
 def read_packaged_yaml(path: Traversable) -> Any:
-    """Return the plain values of one of our own data files, which need no limits. By libyaml, in a tenth of the time, where
-    PyYAML was built with it."""
+    """Return the content of one of our own data files, which need no limits. Uses libyaml, ten times as fast, if PyYAML was
+    built with it."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
@@ -145,20 +142,20 @@ def read_packaged_yaml(path: Traversable) -> Any:
 
 
 def parse_yaml(text: str, *, is_strict: bool = False) -> Any:
-    """Parse YAML of others: plain values only, in time and memory that grow with the length of the text.
+    """Parse untrusted YAML: plain values only, in time and memory proportional to the length of the text.
 
     Args:
-        is_strict: refuse a table that has a key twice, of which YAML would keep the last.
+        is_strict: refuse a table with a duplicate key, for which YAML would keep the last value.
     Raises:
-        ValueError: it is no YAML, has brackets in more than MAX_YAML_NESTING levels, or its aliases (*name) repeat so much that
-            it would have more than MAX_YAML_VALUES values, or itself as a part.
+        ValueError: invalid YAML, more than MAX_YAML_NESTING levels of brackets, aliases (*name) that expand to more than
+            MAX_YAML_VALUES values, or a value that contains itself.
     """
     import yaml
 
     depth = 0
     for letter in text:
         depth = depth + (letter in "[{") - (letter in "]}" and depth > 0)
-        if depth > MAX_YAML_NESTING:  # the parser's time grows with the square of it
+        if depth > MAX_YAML_NESTING:  # parsing time is quadratic in the depth
             raise ValueError(f"brackets are nested more than {MAX_YAML_NESTING} deep")
     try:
         found = yaml.safe_load(text)
@@ -173,7 +170,7 @@ def parse_yaml(text: str, *, is_strict: bool = False) -> Any:
 
 
 def _find_twice(node: Any, seen: set[int]) -> str | None:
-    """Return a key that a table of the parsed nodes has twice, None when there is none."""
+    """Return a duplicate key in a table of the parsed nodes, None if there is none."""
     if node is None or id(node) in seen or not isinstance(node.value, list):
         return None
     seen.add(id(node))
@@ -185,11 +182,11 @@ def _find_twice(node: Any, seen: set[int]) -> str | None:
 
 
 def _count_values(value: Any, known: dict[int, float]) -> float:
-    """Return how many values a parsed document has when aliases are written out; infinity for one that holds itself."""
+    """Return the number of values in a parsed document with aliases expanded; infinity for a recursive document."""
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
-        known[id(value)] = math.inf  # met again below: it is a part of itself
+        known[id(value)] = math.inf  # found again below: the value contains itself
         parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_count_values(part, known) for part in parts)
     return known[id(value)]
@@ -222,7 +219,7 @@ def _fill(cls: Any, values: Mapping[str, Any], prefix: str, faults: list[str]) -
         return None
     try:
         return cls(**filled)
-    except ValueError as error:  # the range checks of the class's own __post_init__
+    except ValueError as error:  # range checks of the class's own __post_init__
         faults.append(f"{prefix.rstrip('.')}: {error}" if prefix else str(error))
         return None
 
@@ -253,7 +250,7 @@ def _check_value(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
 
 
 def _is_plain(value: Any, expected: Any) -> bool:
-    """True when `value` may stand for the plain type; whole numbers do for float, text and booleans for no number."""
+    """Return whether `value` has the plain type; integers are valid floats, text and booleans are not numbers."""
     if expected is Path:
         return isinstance(value, (str, Path))
     if expected is float:
@@ -270,7 +267,7 @@ def _check_union(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
         if not attempt:
             return checked
         if dataclasses.is_dataclass(option) and isinstance(value, Mapping):
-            faults.extend(attempt)  # a table can only be meant for the dataclass: say what is wrong inside it
+            faults.extend(attempt)  # a table can only be meant for the dataclass: report the faults inside
             return None
     faults.append(f'"{key}" must be {_describe(expected)}, got {value!r}.')
     return None
@@ -292,7 +289,7 @@ def _check_items(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
 
 
 def _describe(expected: Any) -> str:
-    """Return what a person would call the type."""
+    """Return the name of a type for users."""
     origin, arguments = typing.get_origin(expected), typing.get_args(expected)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_describe(option) for option in arguments if option is not type(None))

@@ -1,6 +1,6 @@
-"""The records that travel between the stages: Creative in, Prediction and EditResult out, FailedCreative beside them.
+"""Records passed between the stages: Creative (input), Prediction and EditResult (output), FailedCreative (errors).
 
-Frozen, without torch and without files: nearly anything may import this module, it imports `problem` alone.
+Frozen, without torch and without files: nearly any module may import this module, which imports only `problem`.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 NUMBER_COLUMNS = ("impressions", "clicks", "spend")
 COLUMNS = TEXT_COLUMNS + NUMBER_COLUMNS
-# whom, where and when an ad was shown to, in and on: read into Creative.context, beside what a platform's reader puts there
+# whom, where and when an ad was shown: read into Creative.context, in addition to the columns of a platform's reader
 SEGMENT_COLUMNS = (
     "age", "gender", "device", "country", "region", "language", "weekday", "interest", "objective", "keyword", "campaign",
     "ad_group",
 )  # fmt: skip
-SYNTHETIC_PERSON = "synthetic-person"  # the consent_id of a picture in which nobody real is shown
+SYNTHETIC_PERSON = "synthetic-person"  # the consent_id of a picture without real people
 
 
 def fold_consent_id(text: str) -> str:
-    """Return a consent id as it is compared: one letter with an accent is one, however a system spells it (NFC)."""
+    """Return a consent id in the form used for comparison (NFC): accented letters have one spelling."""
     return unicodedata.normalize("NFC", text).strip()
 
 
 def split_consent_ids(text: str) -> tuple[str, ...]:
-    """Return the records that a `consent_id` names: "c-17; c-18" names two."""
+    """Return the consent ids in a `consent_id`: "c-17; c-18" gives two."""
     return tuple(filter(None, map(fold_consent_id, text.split(";"))))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Creative:
-    """One ad: a picture, words, or both, with its context and, when known, its results.
+    """One ad: a picture, words, or both, with its context and, if known, its results.
 
-    file_name is relative to the catalogue; image_path is where the bytes are (None: words only). image_u8 [H, W, 3] holds a
-    picture that is not on disk, such as an edited one, and wins over image_path. Counts are None when unknown. row is the
-    1-based data row the creative came from, for messages. context holds further categorical columns of its table, name to
-    value, such as {"age": "25-34", "device": "mobile"}; ";" or "|" stands between several values of one column. read_fields
-    names the fields that were empty and were filled with words read from the picture. words: what a words file says of its
-    picture (`features.known_words`); "": it is read. read_note: what could not be read there, or not for sure, and what to do.
+    file_name is relative to the catalogue; image_path is the path of the picture (None: words only). image_u8 [H, W, 3] is a
+    picture that is not on disk, such as an edited one, and takes precedence over image_path. Counts are None if unknown. row is
+    the 1-based data row of the creative, for messages. context: further categorical columns of its table, name -> value, such
+    as {"age": "25-34", "device": "mobile"}; ";" or "|" separates several values of one column. read_fields: fields that were
+    empty and filled with words read from the picture. words: entry of a words file for the picture (`features.known_words`);
+    "": the picture is read. read_note: words that could not be read, or not reliably, and the remedy.
     """
 
     file_name: str = ""
@@ -80,7 +80,7 @@ class Creative:
 
     @property
     def name(self) -> str:
-        """What a message calls this creative."""
+        """The name of this creative in messages."""
         return self.ad_name or self.file_name or self.headline[:40] or f"row {self.row}"
 
     @property
@@ -102,7 +102,7 @@ class Creative:
 
     @property
     def picture_texts(self) -> dict[str, str]:
-        """The texts that may stand in the picture itself: field -> text."""
+        """The texts that may be in the picture itself: field -> text."""
         return {"headline": self.headline, "description": self.description, "cta": self.cta}
 
     @property
@@ -112,7 +112,7 @@ class Creative:
 
 
 class Evidence(str):
-    """What a prediction rests on, as one sentence for people; `clauses` are what it says, one thing each."""
+    """The evidence behind a prediction, as one sentence for the user; `clauses` are its single statements."""
 
     __slots__ = ("clauses",)
     clauses: tuple[str, ...]
@@ -127,16 +127,16 @@ class Evidence(str):
 
 
 def add_clause(said: str, clause: str) -> Evidence:
-    """Return evidence that says one thing more."""
+    """Return evidence with one more clause."""
     return Evidence(*(said.clauses if isinstance(said, Evidence) else (said.removesuffix("."),)), clause)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """A click rate (0..1) with its 90 % interval, what it rests on, and why.
+    """A click rate (0..1) with its 90 % interval, its evidence and its reasons.
 
-    evidence is one sentence; reasons are ordered by size, each a short phrase such as "words +12 %". enough_data is False
-    where the model did no better than the mean rate on held-out creatives of the kind: then say so instead of the numbers.
+    evidence is one sentence; reasons are ordered by size, each a short phrase such as "words +12 %". enough_data is False if
+    the model was no better than the mean rate on held-out creatives of the kind: then state this instead of the numbers.
     """
 
     ctr: float
@@ -149,7 +149,7 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class FaceReport:
-    """Faces found in a picture, how many were edited, and why the others were not (one reason each)."""
+    """Faces found in a picture, number of edited faces, and the reasons for leaving the others (one each)."""
 
     found: int = 0
     edited: int = 0
@@ -158,11 +158,11 @@ class FaceReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One change: face index (-1 for words and the whole picture), direction, strength (standard deviations), and what of it is
-    seen of a face in the finished picture (mm on a face 16 cm high, or degrees; None where that is not measured).
+    """One change: face index (-1 for words and the whole picture), direction, strength (standard deviations), and its visible
+    size in the finished picture (mm on a face 16 cm high, or degrees; None if not measured).
 
     Besides a face's directions: "headline", "description", "cta" (strength 0), a look such as "exposure", "scene", "layout" or
-    "message" (a new layout, in which another message leads; its number).
+    "message" (a new layout in which another message leads; strength is its number).
     """
 
     face: int
@@ -173,14 +173,14 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
-    """An edit that the search found, composed at full size and scored from final pixels and words.
+    """An edit found by the search, composed at full size and scored from final pixels and words.
 
     uplift, uplift_low: change of log-odds and its lower bound. change, change_low, change_high: relative change of the click
-    rate (0.1: ten percent more clicks per impression) with its 90 % interval. All of them are predictions of the two models
-    that guide the search; the third, which must have no part in a choice, is asked when the edit is chosen. identity (-1..1),
-    realism (0..1): of the worst face; None when no face was opened. edit_strength: as in EditResult. size: of the edit, in
-    standard deviations. Figures are None in a run whose models have seen no results of the account (EditResult.is_untested).
-    words_in_picture, picture_problems: as in EditResult. kind: what it tries: "line", "layout", "message" (another message of
+    rate (0.1: ten percent more clicks per impression) with its 90 % interval. All are predictions of the two models that guide
+    the search; the third model, which must not influence a choice, scores an edit only after it is chosen. identity (-1..1),
+    realism (0..1): of the worst face; None without an edited face. edit_strength: as in EditResult. size: of the edit, in
+    standard deviations. Figures are None in a run whose models know no results of the account (EditResult.is_untested).
+    words_in_picture, picture_problems: as in EditResult. kind: type of change: "line", "layout", "message" (another message of
     the ad first), "picture" (another face, crop or background) or "look" (light and colour).
     """
 
@@ -204,12 +204,13 @@ class Alternative:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchRecord:
-    """How a search went. hypervolume: of the front after each generation. rendered: candidates scored again from final pixels.
+    """Record of a search. hypervolume: of the front after each generation. rendered: candidates re-scored from final pixels.
 
-    rank_correlation: Spearman's, of those candidates' bounds before and after (None: too few). elite_changes: generations after
-    which that put another candidate first. front: (size in standard deviations, lower bound of uplift in log-odds) of the edits
-    on it, the smallest first; delivered: the same of the edit that was delivered, as the search saw it. curve: (predicted
-    uplift, second model's opinion of it) of the leader after each generation, log-odds. stopped_itself: by its own rule.
+    rank_correlation: Spearman's, between those candidates' lower bounds before and after (None: too few). elite_changes:
+    generations in which re-scoring changed the leader. front: (size in standard deviations, lower bound of uplift in log-odds)
+    of the edits on the front, smallest first; delivered: the same for the delivered edit, as scored in the search. curve:
+    (predicted uplift, second model's uplift) of the leader after each generation, log-odds. stopped_itself: the search's own
+    stopping rule ended it.
     """
 
     hypervolume: tuple[float, ...] = ()
@@ -224,28 +225,28 @@ class SearchRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class EditResult:
-    """What the editor did to one creative; field names are the contract of results.jsonl.
+    """Result of the editor for one creative; field names are the contract of results.jsonl.
 
     status is "edited", "kept" or "failed". ctr_original: as uploaded; ctr_control: faces inverted, nothing edited, re-rendered;
-    ctr_edited: expected by all three models from the final pixels and words; ctr_edited_judge: what the second model, who
-    helped to choose, says of the same; ctr_edited_auditor: what the third says, who did not.
+    ctr_edited: expected by all three models from the final pixels and words; ctr_edited_judge: prediction of the second model,
+    which helped to choose; ctr_edited_auditor: prediction of the third model, which did not.
     uplift_low, uplift_high: 90 % interval of the change from ctr_original to ctr_edited (0.1: ten percent more clicks per
     impression); narrower than the intervals of the two rates, whose errors are mostly shared. None unless edited.
-    identity_similarity (-1..1), realism (0..1): of the worst face against itself unedited; None without an opened face.
-    edit_strength: how strongly the face edit shows in the finished picture, in least visible changes; without it identity
-    praises what does nothing. None where no face was edited or none of the changes is measured.
-    alternatives: the best distinct edits that were found, the delivered one among them, also of an ad that is kept; the largest
-    lower bound first. consent_id: what the creative names, whether or not it permitted the edit. read_fields: as in Creative.
-    reason: why it is edited or kept, in sentences; problems: the same as codes with values, which decisions ask for.
-    words_in_picture: what became of the words that stand in the picture, "" when none of the ad's do; picture_problems: the
-    same as codes. enough_data: as in Prediction; where it is False the rates order candidates of one creative at best, and a
-    report must not state them.
-    change_by_words: what of the predictor's change of log-odds the new words bring alone; None unless edited.
-    is_own_choice: the user took this edit or typed its words, whatever the models say of it; the change is what they say.
-    is_untested: the models have seen no results of the account. Then an edit is worth a test and no promise: without a base
-    rate every rate and change is None, with one rates are moved to its level (level_shift, log-odds) and changes are shrunk to
-    what comes true on accounts that a model had not learnt from. rank_score orders the originals of one run and is no rate;
-    strength_original (0..1): the share of the run's other originals that it is predicted to beat, None for a lone ad.
+    identity_similarity (-1..1), realism (0..1): of the worst face against its unedited version; None without an edited face.
+    edit_strength: visibility of the face edit in the finished picture, in least visible changes, since identity alone rewards
+    edits without effect. None if no face was edited or none of the changes is measured.
+    alternatives: the best distinct edits found, including the delivered one, also for an ad that is kept; largest lower bound
+    first. consent_id: of the creative, whether or not it permitted the edit. read_fields: as in Creative.
+    reason: why the ad is edited or kept, in sentences; problems: the same as codes with values, for use in decisions.
+    words_in_picture: outcome for the words in the picture, "" if none of the ad's words are there; picture_problems: the same
+    as codes. enough_data: as in Prediction; if False, the rates at best rank candidates of one creative, and a report must not
+    state the rates.
+    change_by_words: part of the predictor's change of log-odds due to the new words alone; None unless edited.
+    is_own_choice: the user took this edit or typed its words, whatever the models predict; the change is their prediction.
+    is_untested: the models know no results of the account. Then an edit is worth a test but no promise: without a base rate
+    every rate and change is None; with a base rate, rates are shifted to its level (level_shift, log-odds) and changes are
+    shrunk to the share realised on accounts unknown to a model. rank_score orders the originals of one run and is not a rate;
+    strength_original (0..1): the share of the run's other originals that it is predicted to beat, None for a single ad.
     """
 
     file_name: str
@@ -303,7 +304,7 @@ class EditResult:
 
 
 def _with_codes(value: Any) -> Any:
-    """Return nested plain types with code and values in place of each Problem's sentence."""
+    """Return nested plain types, with code and values instead of each Problem's sentence."""
     if isinstance(value, Problem):
         return value.as_dict()
     if isinstance(value, dict):
@@ -313,7 +314,7 @@ def _with_codes(value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedCreative:
-    """A creative that could not be used: a row of the failure table."""
+    """A creative that could not be used: one row of the failure table."""
 
     file_name: str
     ad_name: str

@@ -1,11 +1,11 @@
-"""Errors of the adcreative package. Every message is one sentence: what was expected, what came, what to do.
+"""Errors of the adcreative package. Every message is one sentence: expected, found, remedy.
 
 AdCreativeError                     the CLI prints the sentence and exits with 2
 |-- CatalogError(ValueError)        the folder or table as a whole cannot be used
 |   `-- UnwritableError(OSError)    a file cannot be written: a full disk, a quota, no permission
 |-- CreativeError(ValueError)       one creative cannot be used; in a batch it becomes a row of the failure table
 |-- ConfigError(ValueError)         an option or a configuration file is wrong
-|-- WeightsError(FileNotFoundError) a named weight is not here and cannot be had
+|-- WeightsError(FileNotFoundError) a named weight is not on this machine and cannot be obtained
 |-- ArtifactError(ValueError)       a model folder is incomplete, of another version, or changed
 |-- FeatureError(ValueError)        features cannot be built or do not fit the model
 |-- TrainingError(ValueError)       the data cannot be learnt from
@@ -22,22 +22,21 @@ _USER_OF_ADDRESS = re.compile(r"(?<=//)(?:[^\s/]*|[^\s/@]*:\S*)@|(?<![\w.%+-])[\
 
 
 def hide_passwords(text: str) -> str:
-    """Return the text with "(hidden)" for the user and password of each address in it, of any scheme or none: what is shown,
-    logged or saved goes through here (RFC 3986, 3.2.1)."""
+    """Return the text with user and password of each address replaced by "(hidden)", for any scheme or none; used for all text
+    that is shown, logged or saved (RFC 3986, 3.2.1)."""
     return _USER_OF_ADDRESS.sub("(hidden)@", text) if "@" in text else text
 
 
 def is_address(name: str) -> bool:
-    """Return whether what should be the name of a model is an address, which may hold a password: "ftp://h", "user:pw@h"."""
+    """Return whether a model name is in fact an address, which may hold a password: "ftp://h", "user:pw@h"."""
     return "://" in name or re.search(r":.*@", name) is not None
 
 
 class AdCreativeError(Exception):
-    """Root of everything this package raises on purpose.
+    """Base class of all errors that this package raises on purpose.
 
-    A message of more than MAX_CHARACTERS keeps its beginning (which file) and its end (what to do): what it quotes in between,
-    such as a column's name, may come from a damaged or hostile file and be as long as the file. No message shows a password of
-    an address.
+    A message of more than MAX_CHARACTERS keeps its start (the file) and its end (the remedy): quoted text in between, such as a
+    column's name, may come from a damaged or hostile file and be as long as the file. Passwords in addresses are hidden.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -52,7 +51,7 @@ class CatalogError(AdCreativeError, ValueError):
 
 
 class UnwritableError(OSError, CatalogError):
-    """A file cannot be written. Also an OSError, with the number and words of the one that caused it."""
+    """A file cannot be written. Also an OSError, with the number and text of its cause."""
 
     def __init__(self, message: str, cause: OSError | None = None) -> None:
         AdCreativeError.__init__(self, message)
@@ -68,14 +67,14 @@ class UnwritableError(OSError, CatalogError):
 
 
 class CreativeError(AdCreativeError, ValueError):
-    """One creative cannot be used; `problem` says why and `remedy` what to do."""
+    """One creative cannot be used; `problem` is the reason, `remedy` the fix."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem} {remedy}")
         self.problem, self.remedy = hide_passwords(problem), hide_passwords(remedy)
 
     def __reduce__(self) -> tuple[type[CreativeError], tuple[str, str]]:
-        return type(self), (self.problem, self.remedy)  # so that it comes out of a worker process as it was
+        return type(self), (self.problem, self.remedy)  # unchanged when pickled from a worker process
 
 
 class ConfigError(AdCreativeError, ValueError):
@@ -83,7 +82,7 @@ class ConfigError(AdCreativeError, ValueError):
 
 
 class WeightsError(AdCreativeError, FileNotFoundError):
-    """A named weight is not on this machine and cannot be had."""
+    """A named weight is not on this machine and cannot be obtained."""
 
 
 class ArtifactError(AdCreativeError, ValueError):
@@ -95,7 +94,7 @@ class FeatureError(AdCreativeError, ValueError):
 
 
 class TrainingError(AdCreativeError, ValueError):
-    """The data cannot be learnt from."""
+    """The data is not sufficient or not suitable for training."""
 
 
 class CopywriterError(AdCreativeError, RuntimeError):

@@ -1,7 +1,7 @@
-"""Options that several commands and settings share, each with its one help text; and functions that take settings.
+"""Options shared by several commands and settings, each with one help text; and functions that take settings.
 
-A settings record is a frozen dataclass, one field an option. Where a field is annotated with one of these, or with an option of
-its own, the command line has a flag of it (`cli.commands`); a function of the API takes each field as a keyword (`takes`).
+A settings record is a frozen dataclass with one field per option. A field annotated with one of these options, or with its own
+option, becomes a command line flag (`cli.commands`); a function of the API accepts each field as a keyword (`takes`).
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ Result = TypeVar("Result")
 
 
 def takes(record: type[Any]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    """Let a function that takes `settings`, one of `record`, take its fields as keywords too, in its place or on top of it.
+    """Let a function with a parameter `settings` of type `record` also accept the record's fields as keywords.
 
     Raises:
-        ConfigError: the function is called with a keyword that neither it nor the record knows.
+        ConfigError: the function is called with a keyword unknown to both the function and the record.
     """
     defaults = {one.name: Parameter.empty if one.default is MISSING else one.default for one in fields(record) if one.init}
 

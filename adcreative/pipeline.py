@@ -1,9 +1,8 @@
 """The public verbs, each from its own file in `verbs`; and `Studio` for one creative at a time.
 
-API, command line and app call these and nothing deeper, so that the same bytes give the same numbers through each door. Long
-verbs take `progress(stage, done, total)` and `should_stop()`; results are on disk row by row and a killed run goes on.
-Importing this loads nothing but names: a module is loaded when one of its names is first asked for, models when a verb is
-called.
+API, command line and app call only these functions, so that equal inputs give equal numbers in each. Long verbs take
+`progress(stage, done, total)` and `should_stop()`; results are written row by row and a killed run can be continued. Importing
+this module loads only names: a submodule is imported at the first use of one of its names, models when a verb is called.
 """
 
 from __future__ import annotations
@@ -100,7 +99,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
     from adcreative.verbs.use_log import evaluate_log, explain_log, score_log
 
-# module -> its names, as imported above for type checkers
+# module -> its public names, as imported above for type checkers
 _HOMES = {
     "compose.brief": "Brand Brief BriefPhoto Messages check_brief read_brief roles_of",
     "compose.parts": "ROLES",
@@ -173,7 +172,7 @@ __all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:
-    """Load the module of a public name at its first use, so that a command waits for what it needs alone (PEP 562)."""
+    """Import the module of a public name at its first use, so that a command only waits for its own imports (PEP 562)."""
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"adcreative.{_HOME_OF[name]}"), name)

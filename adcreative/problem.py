@@ -1,4 +1,4 @@
-"""What is said of a line, a text in a picture, a shape or an edit, as a code with values; the sentence is for people alone."""
+"""Problems of a line, a text in a picture, a layout or an edit, as a code with values; the sentence is only for people."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from adcreative.config import read_packaged_yaml
 
 
 class Problem(str):
-    """One problem: its English sentence, with the code that decisions ask for and the values of the sentence.
+    """One problem: its English sentence, with the code used in decisions and the values of the sentence.
 
     Args:
         code: a key of problems.yaml.
-        values: what the sentence of that code names in braces.
+        values: values of the placeholders in the code's sentence.
     """
 
     __slots__ = ("code", "values")
@@ -36,12 +36,12 @@ class Problem(str):
 
 
 def has_code(told: str, *codes: str) -> bool:
-    """Return whether what is told is a problem of one of these codes; a sentence that has none is not."""
+    """Return whether `told` is a Problem with one of these codes; False for a plain sentence."""
     return isinstance(told, Problem) and told.code in codes
 
 
 def find_problem(told: Iterable[Mapping[str, Any]], code: str) -> Problem | None:
-    """Return the first problem of a code among those of a row (`Problem.as_dict`); None without one."""
+    """Return the first problem with this code among those of a row (`Problem.as_dict`), or None."""
     return next((Problem(code, **one["values"]) for one in told if one["code"] == code), None)
 
 
@@ -51,6 +51,6 @@ def _make(code: str, values: dict[str, object]) -> Problem:
 
 @cache
 def problem_texts() -> dict[str, str]:
-    """Return code -> its sentence, with names of values in braces; callers must not change it."""
+    """Return code -> sentence with placeholders in braces; callers must not modify it."""
     texts: dict[str, str] = read_packaged_yaml(resources.files(__package__) / "problems.yaml")
     return texts

@@ -1,6 +1,6 @@
-"""How a long task tells what it is doing and asks whether to go on: the callables that verbs, trainers and searches take.
+"""Callables for progress and cancellation of long tasks, used by verbs, trainers and searches.
 
-Readers of files stand too deep to be handed them; they tell whoever listens in this context (`listening`).
+File readers are too deep in the call stack to receive these callables; they report to a context variable (`listening`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
-ShouldStop = Callable[[], bool]  # asked now and then; True: end soon, keep what is done
+ShouldStop = Callable[[], bool]  # called regularly; True: end soon, keep finished results
 Count = Callable[[int, int], None]  # (done, total) of one stage
 Rounds = Callable[[int, int, float], None]  # (round, rounds, best so far) of a search
 
 
 class Progress(Protocol):
-    """Told how far a task is."""
+    """Callback for the progress of a task."""
 
     def __call__(self, stage: str, done: int, total: int, /) -> None:
-        """Take note that `done` of `total` steps of a stage, such as "reading creatives", are done."""
+        """Report that `done` of `total` steps of a stage, such as "reading creatives", are finished."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -32,7 +32,7 @@ _LISTENER: ContextVar[Progress] = ContextVar("_LISTENER", default=silent)
 
 @contextmanager
 def listening(progress: Progress) -> Iterator[None]:
-    """Have readers in the block tell `progress` what they read; a total of 0 is unknown."""
+    """Send the progress of file readers in the block to `progress`; a total of 0 means unknown."""
     token = _LISTENER.set(progress)
     try:
         yield
@@ -41,9 +41,9 @@ def listening(progress: Progress) -> Iterator[None]:
 
 
 def told(items: Iterable[Item], stage: str, *, every: int = 1, count: Callable[[Item], int] = lambda item: 1) -> Iterator[Item]:
-    """Yield items; tell who listens that the stage begins, and then how many came, after each `every` of them.
+    """Yield items, and report the start of the stage and then the number of items so far, every `every` items.
 
-    count: how many an item stands for, such as the rows of a part.
+    count: number of units in an item, such as the rows of a part.
     """
     tell, done, next_told = _LISTENER.get(), 0, every
     tell(stage, 0, 0)
@@ -65,5 +65,5 @@ def never() -> bool:
 
 
 def count_stage(progress: Progress, stage: str) -> Count:
-    """Return what tells `progress` (done, total) of one stage, for a trainer that knows a single stage."""
+    """Return a callback (done, total) that reports one stage to `progress`, for a trainer with a single stage."""
     return lambda done, total: progress(stage, done, total)

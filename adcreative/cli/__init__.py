@@ -1,1 +1,1 @@
-"""The command line: typer commands, one file a group; no logic."""
+"""The command line: typer commands, one file per group; no logic."""

@@ -1,7 +1,7 @@
-"""Command line: one typer command per verb of `pipeline`, no logic of its own.
+"""Command line: one typer command per verb of `pipeline`, without logic.
 
-Each help panel is a file: score, improve, launch, after_launch, learn, tools, rules; `tools` and `papers` are groups.
-Progress, errors and exit codes are in `progress`. `--help` loads no torch.
+Each help panel is a file: score, improve, launch, after_launch, learn, tools, rules; `tools` and `papers` are groups. Progress,
+errors and exit codes are in `progress`. `--help` does not import torch.
 """
 
 from __future__ import annotations

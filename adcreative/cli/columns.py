@@ -1,4 +1,4 @@
-"""How an export is read: its numbers, and columns that are not known by name, shown and confirmed. No logic of its own."""
+"""Options for reading an export: number formats, and unknown columns, proposed and confirmed. No logic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adcreative.cli.terminal import say
 from adcreative.errors import ConfigError
 from adcreative.options import Decimals, NamePattern, Rates, Sheet, Yes
 
-MAX_SHOWN = 200  # characters of a foreign name
+MAX_SHOWN = 200  # length limit of an unknown name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +24,10 @@ class Numbers:
     decimals: Decimals = ""
 
     def keep(self, out: Path, columns: Path | None) -> Path | None:
-        """Return the mapping file that a table is read with, with how its numbers are written beside what it said already.
+        """Return the mapping file for a table, with the number format added to its other settings.
 
         Raises:
-            ConfigError: the mapping file is wrong, or OUT.columns.toml is another file than one of ours.
+            ConfigError: the mapping file is invalid, or OUT.columns.toml exists and is not ours.
         """
         if not self.rates and not self.decimals:
             return columns
@@ -46,11 +46,11 @@ class Results(Numbers):
     def confirm(
         self, data: Path, out: Path, columns: Path | None, *, model: Path | None = None, needs_results: bool = True
     ) -> Path | None:
-        """Return the mapping file that `data` is read with, None where nothing needs one; a log that `model` reads needs none.
+        """Return the mapping file for `data`, None if none is needed; a log read by `model` needs none.
 
-        A table whose columns are not known gets a proposal, which is printed to stderr with a reason a column. It is used when
-        `yes`, or when the user agrees at the terminal; either way it is written to OUT.columns.toml, so that it can be looked
-        at, corrected and given again. sheet and name_pattern are written there too, and numbers as by `keep`.
+        A table with unknown columns gets a proposal, printed to stderr with a reason per column. The proposal is used with
+        `yes`, or if the user agrees at the terminal; in any case it is written to OUT.columns.toml, for inspection, correction
+        and reuse. sheet and name_pattern are written to the file too, and number formats as in `keep`.
 
         Raises:
             ConfigError: nobody agreed; the message names the written file. Or as `keep`.

@@ -1,4 +1,4 @@
-"""From a function to a command: settings records become flags, a summary becomes what is printed.
+"""Turn a function into a command: settings records become flags, a summary becomes the printed output.
 
 @commands.command(rich_help_panel=PANEL)
 @shown
@@ -21,14 +21,14 @@ from typer.models import ParameterInfo
 from adcreative.cli.progress import finish, verb
 from adcreative.options import AsJson
 
-Done = tuple[Any, str]  # a summary, and what was counted, such as "creative{s} scored"
+Done = tuple[Any, str]  # a summary, and the counted item, such as "creative{s} scored"
 Options = dict[str, Any]
 Command = TypeVar("Command", bound=Callable[..., None])
-_LISTS: dict[Any, Any] = {Sequence[str]: list[str], Sequence[str] | None: list[str] | None}  # what typer knows of a sequence
+_LISTS: dict[Any, Any] = {Sequence[str]: list[str], Sequence[str] | None: list[str] | None}  # typer's type for a sequence
 
 
 def flags(body: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command with one flag for each annotated field of the settings records that `body` takes."""
+    """Return a command with one flag for each annotated field of the settings records in the signature of `body`."""
     parameters, take = _spread(body)
 
     @wraps(body)
@@ -40,9 +40,9 @@ def flags(body: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def shown(body: Callable[..., Done]) -> Callable[..., None]:
-    """Return a command as `flags` does, with --json: runs as a verb, is told progress and stops, and prints its summary.
+    """Return a command as in `flags`, with --json: runs as a verb with progress and stop, and prints its summary.
 
-    `body` takes `**told` (progress and should_stop), or nothing of them where it is done at once.
+    `body` takes `**told` (progress and should_stop), or neither if it is fast.
     """
     parameters, take = _spread(body)
     is_told = any(one.kind is Parameter.VAR_KEYWORD for one in signature(body).parameters.values())
@@ -60,7 +60,7 @@ def shown(body: Callable[..., Done]) -> Callable[..., None]:
 
 
 def in_group(group: typer.Typer, program: typer.Typer) -> Callable[..., Callable[[Command], Command]]:
-    """Return what registers a command in a group, and hidden in the program under its name of 1.0."""
+    """Return a decorator that registers a command in a group, and hidden in the program under its name of version 1.0."""
 
     def named(name: str, *, old: str = "") -> Callable[[Command], Command]:
         def register(command: Command) -> Command:
@@ -74,7 +74,7 @@ def in_group(group: typer.Typer, program: typer.Typer) -> Callable[..., Callable
 
 
 def _spread(body: Callable[..., Any]) -> tuple[list[Parameter], Callable[[Options], Options]]:
-    """Return the flat parameters of a command, and what puts their values into the records that `body` takes."""
+    """Return the flat parameters of a command, and a function that collects their values into the records of `body`."""
     hints = get_type_hints(body, include_extras=True)
     given = [one for one in signature(body).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
     records = {one.name: {flag.name: flag for flag in _flags_of(hints[one.name])} for one in given}
@@ -91,9 +91,9 @@ def _spread(body: Callable[..., Any]) -> tuple[list[Parameter], Callable[[Option
 
 
 def _flags_of(record: Any) -> Iterator[Parameter]:
-    """Yield a parameter for each field of a settings record that has a flag; none for what is no record.
+    """Yield a parameter for each field of a settings record that has a flag; nothing for other types.
 
-    In the help the flags stand together, under the first sentence of the record's docstring.
+    In the help the flags form a panel, with the first sentence of the record's docstring as title.
     """
     if not is_dataclass(record):
         return

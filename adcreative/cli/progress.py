@@ -1,7 +1,7 @@
-"""How a command shows what it is doing, how it is stopped, and with which exit code it ends. Loads no torch.
+"""Progress display, stopping and exit codes of commands. Does not import torch.
 
-Progress, warnings and errors go to stderr; stdout holds the result, with --json as one JSON object. On a terminal there is a
-bar; elsewhere, such as in the log of a night, a line now and then.
+Progress, warnings and errors go to stderr; stdout holds the result, with --json as one JSON object. A terminal gets a bar;
+other outputs, such as a log file, get a line from time to time.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ MOST_SECONDS_SILENT = 1.5  # before the first line, while packages and models lo
 
 
 class Pace:
-    """Rate and time left of a stage, from what was done since it began; what an earlier run had done does not count.
+    """Rate and remaining time of a stage, from the progress since its start; progress of an earlier run does not count.
 
-    A stage may go on after a shorter one inside it, which begins anew each time.
+    A stage may continue after a shorter stage inside it, which restarts each time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.began: dict[str, tuple[int, float]] = {}  # what was done, and when
+        self.began: dict[str, tuple[int, float]] = {}  # progress at the start, and start time
 
     def describe(self, stage: str, done: int, total: int) -> str:
-        """Return such as "21.3/s, 1 h 15 min left", or "" before anything is done."""
+        """Return text such as "21.3/s, 1 h 15 min left", or "" before any progress."""
         if stage not in self.began or done < self.began[stage][0] or done == 0:
             self.began[stage] = done, self.clock()
         first_done, started_s = self.began[stage]
@@ -55,7 +55,7 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """Return such as "40 s", "12 min", "3 h 05 min", "2 d 4 h"."""
+    """Return text such as "40 s", "12 min", "3 h 05 min", "2 d 4 h"."""
     whole = round(seconds)
     if whole < 120:
         return f"{whole} s"
@@ -68,7 +68,7 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn our errors into one line and exit code 2; for what has signal handlers of its own."""
+    """Turn AdCreativeErrors into one line and exit code 2; for commands with their own signal handlers."""
     try:
         yield
     except AdCreativeError as error:
@@ -78,10 +78,10 @@ def one_line_errors() -> Iterator[None]:
 
 @contextmanager
 def verb(as_json: bool = False) -> Iterator[tuple[Progress, ShouldStop]]:
-    """Yield (progress, should_stop); turn our errors into one line and exit code 2.
+    """Yield (progress, should_stop); turn AdCreativeErrors into one line and exit code 2.
 
-    The first Ctrl-C, or SIGTERM, asks the verb to stop at the next safe point, the second ends the program. as_json: the line
-    is also printed as {"error": ..., "exit_code": 2}.
+    The first Ctrl-C, or SIGTERM, asks the verb to stop at the next safe point; the second ends the program. as_json: also print
+    the line as {"error": ..., "exit_code": 2}.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -148,12 +148,12 @@ def verb(as_json: bool = False) -> Iterator[tuple[Progress, ShouldStop]]:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return such as "1 row taken", "2 rows taken" for the noun "row{s} taken"."""
+    """Return text such as "1 row taken", "2 rows taken" for the noun "row{s} taken"."""
     return f"{count} {noun.format(s='' if count == 1 else 's')}"
 
 
 def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
-    """Print warnings, findings, and where the result is; exit with 130 when the run was stopped. noun: as in `counted`."""
+    """Print warnings, findings, and the path of the result; exit with 130 if the run was stopped. noun: as in `counted`."""
     exit_code = 130 if summary.stopped else 0
     for warning in summary.warnings:
         say(f"warning: {warning}", err=True)

@@ -1,7 +1,7 @@
-"""What reaches the terminal: every text of a command goes through `say`, so that no name in a file can steer the terminal.
+"""Safe terminal output: every text of a command goes through `say`, so that no name in a file can control the terminal.
 
-Column, file and ad names are written by others. Escape codes in them could rewrite what stands above, rename the window,
-or type into the shell; marks that turn the direction of writing can disguise a file's ending. Loads no torch.
+Column, file and ad names are untrusted. Escape codes in names could overwrite earlier output, rename the window, or type into
+the shell; direction marks can disguise a file's suffix. Does not import torch.
 
 Source: Unicode UAX 44 (general categories Cc, Cf, Cs, Co), Unicode TR 36, 3.1 (bidirectional text spoofing).
 """
@@ -15,13 +15,13 @@ from typing import Any
 
 import typer
 
-_KEPT = "\n\t\u200d\u200c"  # line ends, tabs; joiners, which emoji and several scripts need
+_KEPT = "\n\t\u200d\u200c"  # line ends, tabs; joiners, needed by emoji and several scripts
 MAX_LINES = 24
 _SHOWN_AS_CODE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def plain(text: str) -> str:
-    """Return text in which control, direction and private characters stand as codes such as \\x1b and \\u202e."""
+    """Return text with control, direction and private characters replaced by codes such as \\x1b and \\u202e."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -33,12 +33,12 @@ def plain(text: str) -> str:
 
 
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
-    """Print a text, plainly, to stdout or stderr."""
+    """Print a sanitised text to stdout or stderr."""
     typer.echo(plain(str(text)), err=err, nl=nl)
 
 
 def say_lines(lines: Sequence[str]) -> None:
-    """Print the lines of a result, of a long one the first MAX_LINES and how many follow in the file that was written."""
+    """Print the lines of a result: at most MAX_LINES, followed by the number of further lines in the written file."""
     for line in lines[:MAX_LINES]:
         say(line)
     if len(lines) > MAX_LINES:
@@ -46,6 +46,6 @@ def say_lines(lines: Sequence[str]) -> None:
 
 
 def say_json(value: Any, *, indent: int | None = None) -> None:
-    """Print a value as JSON; NaN and infinities, which JSON does not have, are null, and what is no JSON type its text."""
+    """Print a value as JSON; NaN and infinities become null, and values of other types become text."""
     text = json.dumps(json.loads(json.dumps(value, default=str), parse_constant=lambda _: None), indent=indent)
     say(text)

@@ -1,4 +1,4 @@
-"""A market with a planted truth: makes folders of rendered ads with results, and knows the true rate of any picture and words.
+"""Simulated market with a planted truth: generates rendered ads with results, and gives the true rate of any ad.
 
     true log-odds = base + category + brand + placement + button                      context
                   + headline + body                                                   words
@@ -6,10 +6,10 @@
                   + layout + message                                                  composed ads alone
     true_ctr      = 1 / (1 + exp(-true log-odds))                                     about 1 to 3 %
 
-    L(x; m)   = m tanh(x / m)                            small effects pass, large sums stop paying
-    rising(u) = weight tanh(u / 1.5)                     more is better, ever less so
-    ideal(u)  = weight (exp(-((u - best) / width)^2 / 2) - 1/2)     too much is as bad as too little
-                u = (raw - centre) / scale, the measure in usual portraits' or pictures' standard deviations
+    L(x; m)   = m tanh(x / m)                            saturates: linear for small x, at most m
+    rising(u) = weight tanh(u / 1.5)                     increasing with diminishing returns
+    ideal(u)  = weight (exp(-((u - best) / width)^2 / 2) - 1/2)     best in the middle
+                u = (raw - centre) / scale, the measure in standard deviations of typical portraits or pictures
 
     headline = L(sum of phrase weights + length + a L(appeal; 0.5) + s (specificity - 1/2) - e empty; 0.6)
                length = w (exp(-((words - best) / 3.5)^2 / 2) - 1/2)     a: share of readers with Upworthy's taste
@@ -19,20 +19,20 @@
                smile, eyes_open, gaze_x, gaze_y, head_pitch; 0.6)                     share: all face boxes / picture
 
     layout   = a weight for each family of layouts
-    message  = a weight for each role that may lead + ideal(number of facts)
+    message  = a weight for the role of the leading line + ideal(number of facts)
 
-What it reads: final pixels (faces through the face mesh, look through colour statistics), words (fixed phrase patterns of
-`phrases` behind any opening that fits every ad, how many words speak of the product, the headline model's appeal), and the
-context columns; of a composed ad, which family of layouts it is, what leads and how many facts it shows. Never latents, file
-names, dates, audiences or results. It is a smooth function of what it reads, without noise. Noise belongs to results: each
-creative's log-odds are moved once by N(0, 0.08), and clicks are binomial in 500 to 20,000 impressions. Words drawn into a
-picture are not read: the headline is the column's.
+Inputs: final pixels (faces through the face mesh, look through colour statistics), words (fixed phrase patterns of `phrases`
+after any opening that fits every ad, the number of words about the product, the headline model's appeal), and the context
+columns; for a composed ad also its family of layouts, the role of its leading line and its number of facts. Never latents, file
+names, dates, audiences or results. The truth is a smooth function of its inputs, without noise. Results are noisy: each
+creative's log-odds are shifted once by N(0, 0.08), and clicks are binomial in 500 to 20,000 impressions. Words drawn into a
+picture are ignored: the headline is the column's.
 
-Seeds: every weight, best and base is `core + spread * draw(seed, name)` (`planting`). Some things hold in nearly every market
-(smiles pay, less in finance and fashion; eyes at the viewer pay; a line about what is sold beats one that could stand in any
-ad), others turn with the seed (warm colours, curiosity, questions, whether a smile has an inner optimum). Each market has its
-own mix of `readers`, one kind of which has Upworthy's taste; each category has tastes of its own. `PlantedTruth.table` lists
-one market's numbers.
+Seeds: every weight, optimum and base is `core + spread * draw(seed, name)` (`planting`). Some effects hold in nearly every
+market (smiles help, less in finance and fashion; eyes at the viewer help; a line about the product beats a generic line),
+others change sign with the seed (warm colours, curiosity, questions, whether a smile has an inner optimum). Each market has its
+own mix of `readers`, one kind of which has Upworthy's taste; each category has its own tastes. `PlantedTruth.table` lists one
+market's numbers.
 """
 
 from adcreative.market.material import Material as Material

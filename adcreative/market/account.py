@@ -1,12 +1,12 @@
-"""An account after launch, as a user would have it: creatives, sixty days of log, results by day, queries, answers, sets;
-truth apart.
+"""Simulated account after launch: creatives, sixty days of log, results by day, queries, answers, sets; the truth is stored
+separately.
 
     creatives/metadata.csv, images/     ads of the market, with dates; log.parquet     page views with slates and propensities
     daily.csv      ad_name, day, impressions, clicks, stop_reason
     queries.csv    ad_name, query, clicks            answers.csv  person, creative, rating, five traits
     sets.csv       set, title, item                  personas.toml, article.md, bids.csv
 
-New ads start every day; ads are stopped early when they do badly and late when they wore out, some by the budget. No torch.
+New ads start every day; ads are stopped early for low rates, late for wear-out, and some by the budget. No torch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from adcreative.progress import Count, uncounted
 
 FIRST_DAY = date(2026, 1, 5)
 NUM_DAYS, VIEWS_A_DAY, SLATE = 60, 900, 4
-FIRST_SHARE = 0.2  # of the creatives that run from the first day
+FIRST_SHARE = 0.2  # share of the creatives that run from the first day
 SCALE = 0.3
 EARLY_DAYS = 10
 NUM_RATERS, ADS_RATED = 80, 30
@@ -74,7 +74,7 @@ def write_account(market: Market, out: Path, num: int, seed: int, *, progress: C
 def _run(
     world: LaunchWorld, names: list[str], rng: np.random.Generator
 ) -> tuple[pd.DataFrame, list[dict[str, Any]], np.ndarray]:
-    """Run sixty days; return the log, rows by day, and the day on which each creative started."""
+    """Run sixty days; return the log, rows by day, and the start day of each creative."""
     num = len(names)
     starts = np.where(np.arange(num) < FIRST_SHARE * num, 0, rng.integers(1, NUM_DAYS - 2, num))
     stopped, reasons = np.full(num, NUM_DAYS), [""] * num
@@ -112,7 +112,7 @@ def _stop(
     world: LaunchWorld, day: int, active: np.ndarray, starts: np.ndarray, stopped: np.ndarray, reasons: list[str],
     counts: tuple[np.ndarray, np.ndarray], rng: np.random.Generator,
 ) -> None:  # fmt: skip
-    """Stop ads at the end of a day: young ones that do badly, old ones that wore out, a few by the budget."""
+    """Stop ads at the end of a day: young ads with low rates, old ads that wore out, a few by the budget."""
     won, shown = counts
     base = won.sum() / max(shown.sum(), 1)
     keep_at_least = 3 * SLATE
@@ -162,7 +162,7 @@ def _write_tables(folder: Path, creatives: list[Creative], world: LaunchWorld, r
 
 
 def _rate(creatives: list[Creative], world: LaunchWorld, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Return ratings 1 to 5: open people like questions, conscientious ones numbers; both planted."""
+    """Return ratings 1 to 5 with two planted effects: open people like questions, conscientious people like numbers."""
     rows = []
     words = [f"{one.headline} {one.body}" for one in creatives]
     likes = np.array([["?" in text, any(sign.isdigit() for sign in text)] for text in words], float)

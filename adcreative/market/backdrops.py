@@ -1,4 +1,4 @@
-"""Drawn grounds of ads: a gradient and one quiet motif in the brand's colours."""
+"""Drawn backgrounds of ads: a gradient and one subtle motif in the brand's colours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adcreative.market.pen import Pen, fade, luma, mix
 def draw_ground(palette: Palette, rng: np.random.Generator) -> tuple[Image.Image, RGB, RGB]:
     """Draw a small gradient, to be stretched over the ad, and return it with its main colour and a tint for the motif.
 
-    Three tones: pale (half of all), the brand's main colour, or deep; each moved a little in lightness.
+    Three tones: pale (half of all), the brand's main colour, or deep; each with a random change of lightness.
     """
     tone = rng.choice(3, p=(0.5, 0.25, 0.25))
     start = (palette.pale, palette.main, palette.deep)[tone]
@@ -30,7 +30,7 @@ def draw_ground(palette: Palette, rng: np.random.Generator) -> tuple[Image.Image
 
 
 def draw_hills(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
-    """Draw three ranges of hills at the foot."""
+    """Draw three ranges of hills at the bottom."""
     width, height = pen.width, pen.height
     for layer in range(3):
         base = height * (0.66 + 0.12 * layer)
@@ -101,7 +101,7 @@ def draw_bars(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> Non
 
 
 def draw_grid(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
-    """Draw a grid of small dots, and one large soft one."""
+    """Draw a grid of small dots, and a large soft dot."""
     step = pen.unit / 12
     for x in np.arange(step / 2, pen.width, step):
         for y in np.arange(step / 2, pen.height, step):
@@ -117,7 +117,7 @@ def draw_rings(pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> No
 
 
 def draw_motif(name: str, pen: Pen, ground: RGB, tint: RGB, rng: np.random.Generator) -> None:
-    """Draw the named motif quietly over the ground."""
+    """Draw the named motif faintly over the background."""
     if abs(luma(ground) - luma(tint)) < 30:
         tint = mix(tint, (255, 255, 255), 0.4)
     MOTIFS[name](pen, ground, tint, rng)

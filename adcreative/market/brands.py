@@ -1,4 +1,4 @@
-"""Categories of advertised things, how their ads talk, and the invented brands in them, from categories.yaml."""
+"""Product categories with their vocabulary, and invented brands in each, from categories.yaml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RGB = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """What a category's brands are called, sell (`products.PRODUCTS`) and are drawn on (`backdrops.MOTIFS`)."""
+    """Brand name parts, products (`products.PRODUCTS`), motifs (`backdrops.MOTIFS`) and audiences of a category."""
 
     name_starts: tuple[str, ...]
     name_ends: tuple[str, ...]
@@ -28,7 +28,7 @@ class Category:
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
-    """Colours of one brand: a deep and a pale tone for grounds, a strong main tone, an accent for the button."""
+    """Colours of one brand: a deep and a pale tone for backgrounds, a strong main tone, an accent for the button."""
 
     deep: RGB
     main: RGB
@@ -38,7 +38,7 @@ class Palette:
 
 @dataclass(frozen=True, kw_only=True)
 class Brand:
-    """An advertiser: everything its creatives share."""
+    """An advertiser: the properties shared by all its creatives."""
 
     name: str
     category: str
@@ -52,7 +52,7 @@ class Brand:
 
 @dataclass(frozen=True, kw_only=True)
 class Voice:
-    """Word lists of one category; categories.yaml says what fits where."""
+    """Word lists of one category; categories.yaml explains their use."""
 
     benefits: tuple[str, ...]
     things: tuple[str, ...]
@@ -67,7 +67,7 @@ class Voice:
 
 @cache
 def read_market(name: str) -> Any:
-    """Return the plain values of one of the market's own files: "categories", "words", "planting", "shapes", "showcase"."""
+    """Return the content of one of the market's data files: "categories", "words", "planting", "shapes", "showcase"."""
     return read_packaged_yaml(files("adcreative.market") / f"{name}.yaml")
 
 
@@ -80,13 +80,13 @@ NUM_MARKS = 6
 
 @cache
 def brand_names(category: str) -> tuple[str, ...]:
-    """Return every brand name of a category, no name twice."""
+    """Return every brand name of a category, without duplicates."""
     kind = CATEGORIES[category]
     return tuple(dict.fromkeys(start + end for start in kind.name_starts for end in kind.name_ends))
 
 
 def draw_brands(num_brands: int, *, rng: np.random.Generator) -> list[Brand]:
-    """Draw different brands, the categories in turn; names come again, numbered, only when a category runs out."""
+    """Draw different brands, cycling through the categories; when a category runs out, names repeat with a number."""
     categories = [str(name) for name in rng.permutation(list(CATEGORIES))]
     queues = {category: [str(name) for name in rng.permutation(brand_names(category))] for category in categories}
     brands = []

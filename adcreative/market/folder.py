@@ -1,4 +1,4 @@
-"""Writes a simulated folder the way a user would have it: pictures and metadata.csv, and the truth somewhere else."""
+"""Write a simulated folder in a user's format: pictures and metadata.csv, and the truth outside the folder."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ JPEG_QUALITY = 92
 
 
 def check_truth_path(data_dir: Path, truth_path: Path | None) -> Path:
-    """Return where the truth goes: beside the folder by default.
+    """Return the path of the truth: by default next to the folder.
 
     Raises:
-        ConfigError: the path lies in the data folder, where a model could read it.
+        ConfigError: the path is inside the data folder, where a model could read it.
     """
     if truth_path is None:
         return data_dir.with_name(f"{data_dir.name}-truth.json")
@@ -47,14 +47,14 @@ def save_picture(creative: Creative, data_dir: Path) -> Creative:
 
 
 def write_metadata(data_dir: Path, creatives: list[Creative]) -> Path:
-    """Write metadata.csv, observable columns only; it comes last, so that a folder with it is complete."""
+    """Write metadata.csv, observable columns only; written last, so that its presence marks a complete folder."""
     path = data_dir / "metadata.csv"
     write_rows(path, [{column: getattr(creative, column) for column in COLUMNS} for creative in creatives], COLUMNS)
     return path
 
 
 def write_truth(path: Path, market_seed: int, seed: int, creatives: dict[str, dict[str, Any]]) -> None:
-    """Write the truth: market_seed, seed, and by ad_name its file_name, true_ctr and the parts of its log-odds."""
+    """Write the truth: market_seed, seed, and ad_name -> file_name, true_ctr and the terms of the log-odds."""
     with open_atomically(path, is_text=True) as file:
         json.dump({"market_seed": market_seed, "seed": seed, "creatives": creatives}, file, indent=1)
         file.write("\n")

@@ -1,11 +1,11 @@
-"""After launch in the simulated market: page views, slates, position bias, wear-out, people with traits; truth kept apart.
+"""Simulation after launch: page views, slates, position bias, wear-out, people with traits; the truth is stored separately.
 
-    appeal of creative i at place j for a view in context c, by person u, after it was shown s_i times:
+    appeal of creative i at position j for a view in context c, by person u, after s_i impressions:
         log-odds = base_i + context_c + place_j + traits_u . tastes_i - wear_i * log(1 + s_i / 2000)
-    chance of clicking one of a slate = exp(appeal) / (1 + sum of exp(appeal) over the slate)
+    probability of a click on one of a slate = exp(appeal) / (1 + sum of exp(appeal) over the slate)
 
-A slate of one is clicked with the probability of its log-odds. Creatives wear at their own speed; tastes are small, so that
-they matter for people and cancel over many. Numbers are drawn from the seed. No torch.
+A slate of one is clicked with the probability of its log-odds. Each creative has its own rate of wear-out; tastes are small, so
+that they matter for single people and cancel over many. Numbers are drawn from the seed. Does not import torch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from adcreative.errors import ConfigError
 
 CONTEXTS, CONTEXT_LIFT, CONTEXT_SHARE = ("feed", "story", "search"), (0.0, -0.4, 0.5), (0.5, 0.3, 0.2)
-PLACE_EFFECT = -0.35  # log-odds a place further down
+PLACE_EFFECT = -0.35  # log-odds per position further down
 WEAR_MEAN, WEAR_SPREAD = 0.25, 0.2
 WEAR_SCALE = 2000.0  # impressions
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
@@ -27,7 +27,7 @@ NUM_PEOPLE = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Views:
-    """What happened: contexts [V], people [V], slates [V, S] of creatives, clicked [V] place from 0, -1: nothing."""
+    """Outcomes: contexts [V], people [V], slates [V, S] of creatives, clicked [V] position from 0, -1: no click."""
 
     contexts: np.ndarray
     people: np.ndarray
@@ -36,11 +36,11 @@ class Views:
 
 
 class LaunchWorld:
-    """Creatives that are shown, clicked and worn out.
+    """Simulated creatives that are shown, clicked and worn out.
 
     Args:
-        base_log_odds: [N] of a click on each creative when it is new, alone, in the feed; more can be added.
-        seed: plants wear, tastes and people; the rng of `show` draws what happens.
+        base_log_odds: [N] of a click on each creative when new, alone, in the feed; more creatives can be added.
+        seed: plants wear-out, tastes and people; the rng of `show` draws the outcomes.
     """
 
     def __init__(self, base_log_odds: np.ndarray, *, seed: int) -> None:
@@ -64,19 +64,19 @@ class LaunchWorld:
         return np.arange(start, start + num)
 
     def log_odds(self) -> np.ndarray:
-        """Return [N] the log-odds of each creative now, alone in the feed, over all people."""
+        """Return [N] the current log-odds of each creative, alone in the feed, averaged over people."""
         worn: np.ndarray = self.base - self.wear * np.log1p(self.shown / WEAR_SCALE)
         return worn
 
     def true_rates(self) -> np.ndarray:
-        """Return [N, C] true click rates now, alone, by context, of the average person."""
+        """Return [N, C] the current true click rates, alone, by context, for the average person."""
         return 1 / (1 + np.exp(-(self.log_odds()[:, None] + np.array(CONTEXT_LIFT))))
 
     def show(self, slates: np.ndarray, *, rng: np.random.Generator) -> Views:
-        """Show slates [V, S] to people in contexts that are drawn, and wear the creatives out.
+        """Show slates [V, S] to randomly drawn people and contexts, and wear the creatives out.
 
         Returns:
-            what was clicked.
+            the drawn views and their clicks.
         """
         num, size = slates.shape
         contexts = np.asarray(rng.choice(len(CONTEXTS), num, p=CONTEXT_SHARE))
@@ -93,10 +93,10 @@ class LaunchWorld:
 def rotate_cyclically(
     active: np.ndarray, weights: np.ndarray, size: int, num: int, *, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return slates [num, size] and the exact chance [num, size] of each creative at its place.
+    """Return slates [num, size] and the exact probability [num, size] of each creative at its position.
 
-    The active creatives stand in a random circle; a slate is `size` neighbours from a start that is drawn by weights, so
-    that the chance of a creative at place j is the weight of the one that stands j places before it.
+    The active creatives are arranged in a random circle; a slate is `size` neighbours from a start drawn by weights, so that
+    the probability of a creative at position j is the weight of the creative j positions earlier.
     """
     if len(active) < size:
         raise ConfigError(f"{len(active)} active creatives cannot fill slates of {size}")

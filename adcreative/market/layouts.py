@@ -1,4 +1,4 @@
-"""Where things stand in an ad: one function a template, in pixels of the final picture; nothing is drawn here."""
+"""Layout templates of ads: one function per template, in pixels of the final picture; nothing is drawn here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Bounds = tuple[float, float, float, float]  # left, top, right, bottom
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """A format that ads are booked in: its size at scale 1 and the platforms that show it."""
+    """An ad format: its size at scale 1 and the platforms that show it."""
 
     width: int
     height: int
@@ -21,10 +21,10 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Places for the parts of one ad.
+    """Positions of the parts of one ad.
 
-    portraits: squares (left, top, side), as many as there are faces. product: a square or None. words: the column in which
-    headline, line and button stand. card: a plain panel behind the words, or None. brand: baseline start of the brand's name.
+    portraits: squares (left, top, side), one per face. product: a square or None. words: column of headline, line, button.
+    card: a plain panel behind the words, or None. brand: baseline start of the brand's name.
     """
 
     portraits: tuple[tuple[float, float, float], ...]
@@ -87,7 +87,7 @@ def place_row(width: float, height: float, num_faces: int, *, with_product: bool
 
 
 def place_card(width: float, height: float, num_faces: int, *, with_product: bool) -> Layout:
-    """People and product above a plain card that carries the words."""
+    """People and product above a plain card with the words."""
     above = place_row(width, height, num_faces, with_product=with_product)
     lowest = max((top + side for _, top, side in (*above.portraits, *filter(None, [above.product]))), default=0.5 * height)
     card_top = lowest + 0.03 * height
@@ -99,7 +99,7 @@ def place_card(width: float, height: float, num_faces: int, *, with_product: boo
 
 
 def place_hero(width: float, height: float, num_faces: int, *, with_product: bool) -> Layout:
-    """One large person in the middle of a tall ad, product at the shoulder, words below, safe from a story's controls."""
+    """One large person in the middle of a tall ad, product at the shoulder, words below, clear of a story's controls."""
     if num_faces > 1:
         return place_row(width, height, num_faces, with_product=with_product)
     is_story = height / width > 1.5
@@ -142,7 +142,7 @@ def place_wide(width: float, height: float, num_faces: int, *, with_product: boo
 
 
 def mirrored(layout: Layout, width: float) -> Layout:
-    """Return the layout with left and right swapped; the brand stays where reading starts in the words' column."""
+    """Return the layout with left and right swapped; the brand stays at the reading start of the words' column."""
     left, top, right, bottom = layout.words
     words = (width - right, top, width - left, bottom)
     return Layout(

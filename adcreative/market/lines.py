@@ -1,7 +1,7 @@
-"""The words of simulated ads: a small grammar that writes headlines, lines under them, and buttons.
+"""The words of simulated ads: a small grammar for headlines, lines below them, and buttons.
 
-Sentences are frames (words.yaml) with slots filled from a category's voice. Knows no response: which words pay is planted in
-`truth`. Several hundred different headlines a category (counted in the tests).
+Sentences are frames (words.yaml) with slots filled from a category's vocabulary. Knows no response: the effects of words are
+planted in `truth`. Several hundred different headlines per category (counted in the tests).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class AdWords:
 
 @dataclass(frozen=True, kw_only=True)
 class Speaker:
-    """How one brand writes: its name, its category's voice, and whether its headlines Are Set Like This."""
+    """Writing style of one brand: its name, its category's vocabulary, and whether its headlines use title case."""
 
     brand_name: str
     category: str
@@ -57,12 +57,12 @@ class Speaker:
 
 
 def draw_speaker(brand_name: str, category: str, *, rng: np.random.Generator) -> Speaker:
-    """Draw how a brand writes; one in four sets headlines in title case."""
+    """Draw a brand's writing style; one in four brands uses title case in headlines."""
     return Speaker(brand_name=brand_name, category=category, title_case=bool(rng.random() < 0.25))
 
 
 def title_case(text: str) -> str:
-    """Capitalise all but small words, leaving what follows a letter's first place alone."""
+    """Capitalise all but small words, leaving the letters after the first unchanged."""
     words = text.split(" ")
     return " ".join(
         word if place and word.lower() in _WORDS["small_words"] else word[:1].upper() + word[1:]
@@ -102,5 +102,5 @@ def _upper_first(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    """Drop the stop that a frame adds behind a slot which brings its own."""
+    """Remove the stop that a frame adds after a slot that ends with a mark."""
     return re.sub(r"([?!.])\.", r"\1", text)

@@ -1,6 +1,6 @@
-"""What a simulated brand has to compose ads from: a portrait, a product with its outline, colours, lines by role.
+"""Material of a simulated brand for composing ads: a portrait, a product with its mask, colours, lines by role.
 
-Knows no layouts; whoever composes makes its parts of it.
+Knows no layouts; the caller composes the parts.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ BLACK: RGB = (0, 0, 0)
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """A brand with what its ads may be made of. portrait: [S, S, 3] uint8. product: [S, S, 3]; outline: [S, S] uint8 of it.
+    """A brand with material for its ads. portrait: [S, S, 3] uint8. product: [S, S, 3]; outline: [S, S] uint8 mask.
 
-    lines: role of an ad to what may be said in it.
+    lines: role in an ad -> possible lines.
     """
 
     brand: Brand
@@ -46,7 +46,7 @@ class Material:
 
 
 def draw_material(brand: Brand, portrait: np.ndarray, rng: np.random.Generator) -> Material:
-    """Draw what a brand has. portrait: [S, S, 3] uint8 of any size."""
+    """Draw a brand's material. portrait: [S, S, 3] uint8 of any size."""
     category = CATEGORIES[brand.category]
     picture, ground, tint = draw_ground(brand.palette, rng)
     pen = Pen(PRODUCT_PX, PRODUCT_PX, picture)

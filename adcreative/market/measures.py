@@ -1,4 +1,4 @@
-"""What the planted response sees in a picture: a few numbers read from final pixels, never from latents or file names."""
+"""Picture measures used by the planted response: a few numbers read from final pixels, never from latents or file names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOOK_SIDE_PX = 160
 
 @dataclass(frozen=True, kw_only=True)
 class PictureMeasures:
-    """The measures of a picture that the planted response depends on.
+    """Measures of a picture used by the planted response.
 
     look: LOOKS -> raw value. face_shares [F]: each face box's share of the picture's area, 0..1. face_attributes
     [F, len(FACE_ATTRIBUTES)]: raw units of the face reader.
@@ -47,7 +47,7 @@ def measure_look(image_u8: np.ndarray) -> dict[str, float]:
 
 
 def measure_picture(image_u8: np.ndarray, face_reader: FaceAnalyzer) -> PictureMeasures:
-    """Read look and faces from final pixels; faces that no ad edit may touch (too small, turned) still count for viewers."""
+    """Read look and faces from final pixels; faces excluded from edits (too small, turned) still count for viewers."""
     height, width = image_u8.shape[:2]
     shares, attributes = [], []
     for face in face_reader.analyze(image_u8):

@@ -1,6 +1,6 @@
-"""A drawing pen with smooth edges: shapes are drawn at twice the size and averaged down; text is set at final size.
+"""An antialiased drawing pen: shapes are drawn at twice the size and averaged down; text is set at final size.
 
-Coordinates are final pixels, floats allowed. Fonts are the one that Pillow carries, so that pictures are the same everywhere.
+Coordinates are final pixels, floats allowed. The font is the one shipped with Pillow, so that pictures are equal everywhere.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def luma(colour: Sequence[float]) -> float:
 
 
 class Pen:
-    """Draws shapes on one picture of `width` x `height` px; `finish` returns it.
+    """Draws shapes on one picture of `width` x `height` px; `finish` returns the picture.
 
-    A ground of that size comes back unchanged where nothing was drawn; one of another size is stretched.
+    A background of that size stays unchanged where nothing is drawn; a background of another size is stretched.
     """
 
     def __init__(self, width: int, height: int, ground: Image.Image) -> None:
@@ -64,7 +64,7 @@ class Pen:
     def box_with_corners(
         self, bounds: Sequence[float], fill: RGB | RGBA, *, radius: float, corners: tuple[bool, bool, bool, bool]
     ) -> None:
-        """Fill a rectangle of which only the named corners (from top left, clockwise) are rounded."""
+        """Fill a rectangle with only the given corners (clockwise from top left) rounded."""
         self._draw.rounded_rectangle(self._scale(bounds), radius * OVERSAMPLING, fill=fill, corners=corners)
 
     def polygon(self, points: Sequence[tuple[float, float]], fill: RGB | RGBA) -> None:
@@ -88,7 +88,7 @@ class Pen:
 
 @lru_cache(maxsize=128)
 def font(size_px: int) -> ImageFont.FreeTypeFont:
-    """Return Pillow's own font at a size."""
+    """Return Pillow's built-in font at a size."""
     loaded = ImageFont.load_default(size_px)
     if not isinstance(loaded, ImageFont.FreeTypeFont):
         raise RuntimeError("Pillow was built without FreeType, so ads cannot be rendered; install a Pillow wheel.")
@@ -96,12 +96,12 @@ def font(size_px: int) -> ImageFont.FreeTypeFont:
 
 
 def wrap(text: str, size_px: int, width_px: float) -> list[str]:
-    """Break text into lines no wider than `width_px` (a longer word stands alone), then even out their lengths."""
+    """Break text into lines no wider than `width_px` (a longer word gets its own line), then even out the line lengths."""
     return wrap_evenly(text, width_px, font(size_px).getlength)
 
 
 def set_text(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size_px: int, fill: RGB, bold: bool,
              anchor: str = "la") -> None:  # fmt: skip
-    """Set one line of text; bold by a thin stroke, as the font has one weight."""
+    """Draw one line of text; bold is a thin stroke, as the font has one weight."""
     stroke = size_px * _BOLD_STROKE if bold else 0.0
     draw.text(place, text, font=font(size_px), fill=fill, anchor=anchor, stroke_width=stroke, stroke_fill=fill)

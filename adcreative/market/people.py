@@ -1,4 +1,4 @@
-"""Who appears in simulated ads: a pool of face codes, new people mixed from it, and their expressions."""
+"""People in simulated ads: a pool of face codes, new people mixed from the pool, and their expressions."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def load_face_pool(faces_dir: Path) -> np.ndarray:
     Returns:
         [N, C] float32.
     Raises:
-        WeightsError: the file is not there.
-        ArtifactError: it is damaged, or holds no finite table of at least two codes.
+        WeightsError: the file is missing.
+        ArtifactError: the file is damaged, or has no finite table of at least two codes.
     """
     path = faces_dir / POOL_FILE
     if not path.is_file():
@@ -45,8 +45,8 @@ def load_face_pool(faces_dir: Path) -> np.ndarray:
 class Casting:
     """Draws people and their expressions.
 
-    codes: [N, C], the pool. expressions: edits that vary a face (None: faces keep the expression they have in the pool).
-    mixed_share: of the people, 0..1, who are a mix of two of the pool.
+    codes: [N, C], the pool. expressions: edits that vary a face (None: faces keep their expression in the pool).
+    mixed_share: share of people, 0..1, who are a mix of two codes of the pool.
     """
 
     codes: np.ndarray
@@ -58,13 +58,13 @@ class Casting:
             raise ConfigError(f"face_codes must be [N, C] with N of at least 2, got {list(self.codes.shape)}.")
 
     def draw_person(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw a person's code [C]: one of the pool, or a convex mix of two, who is someone new between them."""
+        """Draw a person's code [C]: one of the pool, or a convex mix of two, which is a new person between them."""
         first, second = rng.choice(len(self.codes), size=2, replace=False)
         share = rng.uniform(0.25, 0.5) if rng.random() < self.mixed_share else 0.0
         return ((1.0 - share) * self.codes[first] + share * self.codes[second]).astype(np.float32)
 
     def vary(self, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the same person [C] with another expression; about 60 % of the directions take part.
+        """Return the same person [C] with another expression; about 60 % of the directions are changed.
 
         strength = (high - low) / 2 * N(0, 0.4), cut to 0.9 of the safe range on its side of zero
         """

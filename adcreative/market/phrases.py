@@ -1,10 +1,10 @@
-"""What the planted response sees in a line of words: one number per phrase feature, each 0..1, by fixed patterns.
+"""Phrase features of a line for the planted response: one number 0..1 per feature, by fixed patterns.
 
-A feature is the presence of a pattern (0 or 1) or a smooth count (specificity). Which features pay, and how much, is planted
-in `truth`; the list itself is public, so that a bench can say which words moved the truth. English only, case-insensitive
-unless it says otherwise. An opening that fits any ad ("This is how you ...") is read by nobody: `skip_empty_opening` cuts it
-off before features are read, and its presence costs. The patterns are the market's own, not those of the copywriter's lint,
-so that the lint is held against readers it does not know.
+A feature is the presence of a pattern (0 or 1) or a smooth count (specificity). The effects of features are planted in `truth`;
+the list itself is public, so that a benchmark can say which words changed the truth. English only, case-insensitive unless
+noted. Readers ignore an opening that fits any ad ("This is how you ..."): `skip_empty_opening` removes it before features are
+read, and its presence has a cost. The patterns are the market's own, not those of the copywriter's linter, so that the linter
+is tested against independent readers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 
 from adcreative.market.brands import read_market
 
-SPECIFIC_WORDS = 1.5  # so many words about the product make specificity 1 - 1/e
+SPECIFIC_WORDS = 1.5  # this many words about the product give specificity 1 - 1/e
 _EMPTY_OPENING = re.compile(
     r"^\W*(?:this is how(?: you)?|this is what|here is (?:how|what|why)(?: you)?|you (?:may|might) not (?:have met|know)"
     r"(?: yet)?|have you (?:ever )?(?:met|seen|tried|heard)(?: of)?|did you (?:know|see)|why (?:wait|not)|what if you could"
@@ -36,15 +36,15 @@ PHRASES: tuple[str, ...] = (*_PATTERNS, "brand_named", "shouting")
 
 
 def skip_empty_opening(text: str) -> tuple[str, float]:
-    """Return the line without an opening or an end that fits any ad, and how empty it was: 1 with one, else 0."""
+    """Return the line without an opening or ending that fits any ad, and its emptiness: 1 with such a part, else 0."""
     said = _EMPTY_END.sub("", _EMPTY_OPENING.sub("", text))
     return said, float(said != text)
 
 
 def read_specificity(text: str, brand_name: str = "") -> float:
-    """Return how much a line says of what is sold, 0..1: 1 - exp(-n / 1.5) of its n different words that not any ad could have.
+    """Return the specificity of a line, 0..1: 1 - exp(-n / 1.5) of its n different words that do not fit any ad.
 
-    Numbers count; the brand's name does not: it stands in every ad of the brand.
+    Numbers count; the brand's name does not, since it is in every ad of the brand.
     """
     brand = {word.casefold() for word in _WORD.findall(brand_name)}
     words = {word.casefold() for word in _WORD.findall(text)} - _ANY_AD - brand
@@ -52,10 +52,10 @@ def read_specificity(text: str, brand_name: str = "") -> float:
 
 
 def read_phrases(text: str, brand_name: str = "") -> dict[str, float]:
-    """Return the value of every phrase feature of a line, 0..1; an empty line has none.
+    """Return the value of every phrase feature of a line, 0..1; empty for an empty line.
 
-    "number" takes digits and small number words; "brand_named" is the brand's name
-    as a whole; "shouting" is the share of words of three or more letters set in capitals.
+    "number" matches digits and small number words; "brand_named" the brand's whole name; "shouting" is the share of words of
+    three or more letters in capitals.
     """
     found = {name: float(bool(pattern.search(text))) for name, pattern in _PATTERNS.items()}
     found["brand_named"] = float(bool(brand_name) and brand_name.casefold() in text.casefold())

@@ -1,7 +1,7 @@
-"""Plans of simulated ads before anything is drawn: who advertises, when, in which test, with which words and people.
+"""Plans of simulated ads before drawing: advertiser, dates, test, words and people.
 
-A brand's creatives come in date order, with one cast, one way of writing and a few designs; about half of them stand in tests
-of two to four variants that run at the same time and differ in words, in expression, in the person, or in both.
+A brand's creatives are in date order, with one cast, one writing style and a few designs; about half of them are in tests of
+two to four variants that run at the same time and differ in words, in expression, in the person, or in both.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _VARIED_SHARES = (0.35, 0.30, 0.15, 0.20)
 
 @dataclass(frozen=True, kw_only=True)
 class AdPlan:
-    """The plan of one ad: everything but pixels and results. face_codes [F, C]; design is None for an ad of words only."""
+    """The plan of one ad, without pixels and results. face_codes [F, C]; design is None for an ad of words only."""
 
     number: int
     brand: Brand
@@ -56,7 +56,7 @@ class _Account:
 
 
 def draw_plans(num: int, casting: Casting, *, scale: float, rng: np.random.Generator) -> Iterator[AdPlan]:
-    """Plan `num` ads, account by account; small numbers make small accounts, so that several brands appear."""
+    """Plan `num` ads, account by account; for a small `num`, accounts are small, so that several brands occur."""
     largest = min(LARGEST_ACCOUNT, max(SMALLEST_ACCOUNT, num // 8))
     sizes: list[int] = []
     while sum(sizes) < num:
@@ -116,7 +116,7 @@ def _plan_first(account: _Account, number: int, day: date) -> AdPlan:
 
 
 def _plan_variant(account: _Account, first: AdPlan, number: int) -> AdPlan:
-    """Plan another arm of a test: same design, dates and audience; what differs is drawn."""
+    """Plan another arm of a test: same design, dates and audience; the differences are drawn at random."""
     rng = account.rng
     varied = str(rng.choice(_VARIED, p=_VARIED_SHARES)) if len(first.face_codes) else "words"
     words, persons, codes = first.words, first.person_codes, first.face_codes

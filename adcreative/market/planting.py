@@ -1,8 +1,8 @@
-"""What a typical market rewards, and how the market of one seed differs: the tables behind `truth` (planting.yaml), one draw.
+"""Planted effects of a typical market, and their variation by seed: the tables behind `truth` (planting.yaml), and the draw.
 
 A weight of 0.1 is about 10 % of the click rate. Every planted number is `core + spread * draw`, where the draw is a standard
-normal (cut at 2.5) hashed from the seed and the number's name: independent of order, the same in every process, and defined
-for brands, categories and buttons nobody listed.
+normal (cut at 2.5) hashed from the seed and the number's name: independent of order, equal in every process, and defined for
+unlisted brands, categories and buttons.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_DRAW = 2.5
 
 
 def draw_normal(seed: int, *names: str) -> float:
-    """Return a standard normal number, cut at +-2.5, that depends on the seed and the names alone (Box-Muller on SHA-256)."""
+    """Return a standard normal number, cut at +-2.5, determined by the seed and the names (Box-Muller on SHA-256)."""
     digest = hashlib.sha256("\x1f".join((str(seed), *names)).encode()).digest()
     first = (int.from_bytes(digest[:8], "big") + 1) / (2**64 + 1)
     second = int.from_bytes(digest[8:16], "big") / 2**64
@@ -29,11 +29,11 @@ def draw_normal(seed: int, *names: str) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePlan:
-    """How a measured quantity may pay: centre and scale turn its raw value into u = (raw - centre) / scale.
+    """Possible effect of a measured quantity: centre and scale convert its raw value to u = (raw - centre) / scale.
 
-    weight, weight_spread: size of the effect. best, best_spread: where an inner optimum lies, in u. width: its breadth in u.
-    rising_odds: share of seeds in which more is better all the way (tanh) instead. least: the weight is never below it, so
-    that None alone lets a sign turn. by_category multiplies the weight; categories not named count 1.
+    weight, weight_spread: size of the effect. best, best_spread: position of an inner optimum, in u. width: its width in u.
+    rising_odds: share of seeds with a monotone effect (tanh) instead. least: lower bound of the weight; only None allows a
+    change of sign. by_category multiplies the weight; default 1.
     """
 
     centre: float
@@ -50,7 +50,7 @@ class CurvePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class PhrasePlan:
-    """Core weight of a feature of `phrases`, its spread over seeds, and categories in which it counts more or less."""
+    """Core weight of a feature of `phrases`, its spread over seeds, and multipliers by category."""
 
     weight: float
     spread: float
@@ -70,7 +70,7 @@ LENGTH_WIDTH_WORDS = 3.5
 APPEAL_LIMIT = 0.5
 BODY_SHARE = 0.35
 BUTTON_SPREAD = 0.025
-# of composed ads: families of layouts differ about as much as brands do, the line that leads half as much
+# of composed ads: families of layouts differ about as much as brands, the leading line half as much
 LAYOUT_SPREAD, LEAD_SPREAD = 0.20, 0.10
 FACTS_WEIGHT, FACTS_BEST, FACTS_WIDTH = (0.10, 0.04), (2.0, 1.0), 1.5
 

@@ -1,4 +1,4 @@
-"""Drawn product shapes: flat, two tones and a highlight, in the brand's colours. What each is made of stands in shapes.yaml."""
+"""Drawn product shapes: flat, two tones and a highlight, in the brand's colours. The parts are defined in shapes.yaml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PRODUCTS: Mapping[str, list[dict[str, Any]]] = read_market("shapes")
 
 
 def draw_product(name: str, pen: Pen, palette: Palette, left: float, top: float, side: float) -> None:
-    """Draw a product into the square whose top left corner is (left, top), in pixels of the pen."""
+    """Draw a product into the square with top left corner (left, top), in pixels of the pen."""
 
     def place(point: list[float]) -> tuple[float, float]:
         return left + point[0] * side, top + point[1] * side

@@ -1,14 +1,14 @@
-"""Who reads the ads of a market: kinds of readers with tastes of their own, in shares that differ by market. Plain data.
+"""Readers of a market: kinds of readers with their own tastes, in shares that differ by market. Plain data.
 
-A market's weight of a phrase is its own (`planting.PHRASE_PLANS`) and the mean over its readers of theirs. "curious" is the
-taste that the headline tests of Upworthy show: the headline model's score counts for them in full, so it counts in a market by
-their share, about 10 to 55 %.
+A market's weight of a phrase is the sum of its own weight (`planting.PHRASE_PLANS`) and the mean taste of its readers.
+"curious" is the taste found in Upworthy's headline tests: the headline model's score counts fully for these readers, so its
+weight in a market is their share, about 10 to 55 %.
 
-Sizes: planted weights have the size of what words are worth in real ads, in log-odds, the other words equal, 90 % intervals
-over ads: a logistic regression of clicks on all of the features below, with an intercept per ad group and device, or per test,
-an ad counting for a bounded amount; worked out once, by no command of this repository. `python -m
-adcreative.ctr.account.word_effects` reads all words of an ad, draws effects towards 0 and finds smaller ones on the search
-account: question -0.04 (-0.09 to 0.02), number 0.00 (-0.07 to 0.07).
+Sizes: planted weights match the effects of words in real ads, in log-odds, other words equal, with 90 % intervals over ads: a
+logistic regression of clicks on all of the features below, with an intercept per ad group and device, or per test, and a
+bounded weight per ad; computed once, not by a command of this repository. `python -m adcreative.ctr.account.word_effects` reads
+all words of an ad, shrinks effects towards 0 and finds smaller effects on the search account: question -0.04 (-0.09 to 0.02),
+number 0.00 (-0.07 to 0.07).
 
                    search account (1,039 texts)      headline tests (3,619 tests)
     offer          -0.08 (-0.12 to -0.06)            free -0.12 (-0.23 to 0.04), saving -0.04 (-0.11 to 0.01)
@@ -23,9 +23,9 @@ account: question -0.04 (-0.09 to 0.02), number 0.00 (-0.07 to 0.07).
     exclamation                                      -0.14 (-0.19 to -0.10)
     shouting                                         -0.36 (-0.69 to -0.06)
 
-So weights are mostly below 0.1, differ in sign between accounts (spreads of 0.04 to 0.07), and what a line says of the
-product is worth more than any manner of saying it. Set by judgement, not measured: the cost of an opening that fits any ad,
-and how the kinds of readers differ.
+So weights are mostly below 0.1, differ in sign between accounts (spreads of 0.04 to 0.07), and content about the product has a
+larger effect than any style. Set by judgement, not measured: the cost of an opening that fits any ad, and the differences
+between kinds of readers.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ SHARE_SPREAD = 0.6  # of the log-odds between the shares of two kinds of readers
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """A kind of readers. share: in a usual market, 0..1. appeal: what the headline model's score counts for them, 1 in full.
+    """A kind of readers. share: in a typical market, 0..1. appeal: weight of the headline model's score for them, 1 = full.
 
-    tastes: phrase -> what they add to the market's weight of it.
+    tastes: phrase -> addition to the market's weight of the phrase.
     """
 
     share: float
@@ -65,10 +65,10 @@ def draw_shares(draw: Callable[[str, str], float]) -> dict[str, float]:
 
 
 def mean_taste(shares: Mapping[str, float], phrase: str) -> float:
-    """Return what a market's readers add, on average, to its weight of a phrase."""
+    """Return the mean addition of a market's readers to its weight of a phrase."""
     return sum(share * READERS[name].tastes.get(phrase, 0.0) for name, share in shares.items())
 
 
 def mean_appeal(shares: Mapping[str, float]) -> float:
-    """Return what the headline model's score counts in a market, 0..1."""
+    """Return the weight of the headline model's score in a market, 0..1."""
     return sum(share * READERS[name].appeal for name, share in shares.items())

@@ -1,4 +1,4 @@
-"""Draws one ad: ground, framed portraits, product, words, button, brand. Pillow only; knows no response and no networks."""
+"""Render one ad: background, framed portraits, product, words, button, brand. Pillow only; no response, no networks."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _LINE_HEIGHT = 1.18
 
 @dataclass(frozen=True, kw_only=True)
 class AdDesign:
-    """What an ad looks like apart from its people and words; variants of one test share it.
+    """The look of an ad apart from its people and words; shared by the variants of a test.
 
-    style_seed draws ground, motif, frame shape and grade. scale: 1 is the placement's full size.
+    style_seed draws background, motif, frame shape and colour grade. scale: 1 is the placement's full size.
     """
 
     brand: Brand
@@ -48,7 +48,7 @@ def render_ad(design: AdDesign, words: AdWords, portraits: Sequence[np.ndarray])
     Args:
         portraits: aligned face pictures, image_u8 [S, S, 3], zero to three.
     Returns:
-        image_u8 [H, W, 3] of `design.size`; the same inputs give the same pixels.
+        image_u8 [H, W, 3] of `design.size`; equal inputs give equal pixels.
     """
     rng = np.random.default_rng(design.style_seed)
     width, height = design.size
@@ -74,7 +74,7 @@ def render_ad(design: AdDesign, words: AdWords, portraits: Sequence[np.ndarray])
 
 
 def _frame_corners(frame: str) -> tuple[bool, bool, bool, bool]:
-    """Which corners a frame rounds fully: top left, top right, bottom right, bottom left."""
+    """Return which corners of a frame are fully rounded: top left, top right, bottom right, bottom left."""
     return {"arch": (True, True, False, False), "leaf": (True, False, True, False)}.get(frame, (True,) * 4)
 
 
@@ -93,7 +93,7 @@ def _frame_mask(frame: str, side: int) -> Image.Image:
 
 
 def _draw_frame(pen: Pen, frame: str, place: tuple[float, float, float], colour: RGB) -> None:
-    """Draw what stands behind a portrait: a shifted coloured copy of its shape and a white rim."""
+    """Draw the frame behind a portrait: a shifted coloured copy of its shape and a white border."""
     left, top, side = place
     rim, shift = 0.018 * side, 0.045 * side
     for grow, move, fill in ((rim, shift, colour), (rim, 0.0, WHITE)):
@@ -107,7 +107,7 @@ def _draw_frame(pen: Pen, frame: str, place: tuple[float, float, float], colour:
 
 
 def _draw_grade(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Draw how a brand's photos are graded: gain, contrast, warmth."""
+    """Draw the colour grade of a brand's photos: gain, contrast, warmth."""
     return float(rng.normal(1.0, 0.06)), float(rng.normal(1.0, 0.06)), float(rng.normal(0.0, 0.025))
 
 
@@ -162,7 +162,7 @@ class _TextBlock:
 
 
 def _fit_words(layout: Layout, words: AdWords, unit: float) -> _TextBlock:
-    """Choose the largest type in which headline, line and button fit their column; the line goes first if nothing fits."""
+    """Return the largest type sizes at which headline, line and button fit; the line is dropped if nothing fits."""
     left, top, right, bottom = layout.words
     share = layout.largest_text
     while True:
@@ -207,7 +207,7 @@ def _button_colour(design: AdDesign, paper: RGB) -> RGB:
 
 
 def _set_button(picture: Image.Image, place: tuple[float, float], label: str, size_px: int, fill: RGB) -> None:
-    """Set the button with its top at `place`: centred on a centred layout's axis, else from the left edge."""
+    """Draw the button with its top at `place`: centred on a centred layout's axis, else from the left edge."""
     text_width = font(size_px).getlength(label)
     width, height = text_width + size_px * 2.0, size_px * 2.1
     is_axis = place[0] > picture.width * 0.45 and abs(place[0] - picture.width / 2) < 2
@@ -223,7 +223,7 @@ def _set_button(picture: Image.Image, place: tuple[float, float], label: str, si
 
 
 def _set_brand(picture: Image.Image, layout: Layout, brand: Brand) -> None:
-    """Set the brand's mark and name."""
+    """Draw the brand's mark and name."""
     unit = min(picture.size)
     size_px = max(9, round(unit * 0.042))
     name_width = font(size_px).getlength(brand.name)

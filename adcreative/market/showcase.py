@@ -1,7 +1,7 @@
-"""The account of the demo: earlier ads with results, and twelve new ones of the same brands as a feed would show them.
+"""The account of the demo: earlier ads with results, and twelve new ads of the same brands as in a feed.
 
-The twelve are planned, not drawn: eight with people, two with a product only, two in another language, in all placements. Their
-people are the first of the demo's cast (`weights/cast`), chosen by eye: even-lit adults of several ages and origins.
+The twelve are planned, not random: eight with people, two with a product only, two in another language, in all placements.
+Their people are the first of the demo's cast (`weights/cast`), chosen by eye: evenly lit adults of several ages and origins.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from adcreative.market.rendering import AdDesign
 
 CAST = tuple(range(12))  # rows of the shipped cast
 SCALE, EARLIER_SCALE = 0.5, 0.3
-SPARE = 60  # ads planned beyond the earlier ones, of which the twelve are taken
+SPARE = 60  # ads planned in addition to the earlier ads, from which the twelve are taken
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """One of the twelve: where it is shown, how it is laid out, how many people it has, and its words where they are given."""
+    """One of the twelve ads: its placement, template, number of people, and optionally given words."""
 
     placement: str
     template: str
@@ -42,15 +42,15 @@ SLOTS = tuple(build_config(Slot, one, where="showcase.yaml") for one in read_mar
 def plan_showcase(
     num: int, num_earlier: int, casting: Casting, *, rng: np.random.Generator
 ) -> tuple[list[AdPlan], list[AdPlan]]:
-    """Return the plans of an account's earlier ads, and of `num` new ones (twelve at most), each of another of its brands.
+    """Return the plans of an account's earlier ads, and of `num` new ads (at most twelve), each of a different brand.
 
     Raises:
-        ConfigError: more new ads than are planned.
+        ConfigError: more new ads than planned.
     """
     if not 1 <= num <= len(SLOTS):
         raise ConfigError(f"the demo improves 1 to {len(SLOTS)} ads, got {num}.")
     plans = list(draw_plans(num_earlier + SPARE, casting, scale=EARLIER_SCALE, rng=rng))
-    last = list({plan.brand.name: plan for plan in plans}.values())  # the last ad of each brand, and then the others
+    last = list({plan.brand.name: plan for plan in plans}.values())  # the last ad of each brand, followed by the others
     last += [plan for plan in reversed(plans) if not any(plan is one for one in last)]
     people = _cast(casting)
     new, taken = [], 0
@@ -66,7 +66,7 @@ def plan_showcase(
 
 
 def _cast(casting: Casting) -> list[np.ndarray]:
-    """Return the codes of the people to cast; of another pool than the shipped one, its first."""
+    """Return the codes of the people to cast; for a pool other than the shipped one, its first codes."""
     rows = [row for row in CAST if row < len(casting.codes)] or list(range(len(casting.codes)))
     return [casting.codes[row] for row in rows]
 

@@ -1,4 +1,4 @@
-"""The market itself: makes ads with results, and tells the true rate of any picture and words."""
+"""The simulated market: generates ads with results, and gives the true rate of any picture and words."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Market:
         gain = market.true_ctr(creative, edited_u8) / market.true_ctr(creative) - 1
 
     Args:
-        seed: plants the truth; equal seeds plant equal truths, whatever is asked of them.
-        codec: draws faces from codes; used by make_creatives alone.
+        seed: plants the truth; equal seeds plant equal truths, independent of the calls made.
+        codec: draws faces from codes; used only by make_creatives.
         analyzer: measures faces in final pixels.
-        headline_model: its score is part of what words are worth.
+        headline_model: its score is part of the effect of words.
         face_codes: [N, C], people to cast; the shipped pool when None.
-        directions: edits of face codes along which casting varies faces; None leaves them as the pool has them.
-        mixed_share: of the people, 0..1, who are a mix of two of the pool, and so nobody of it.
+        directions: edits of face codes used to vary faces; None leaves the faces of the pool unchanged.
+        mixed_share: share of people, 0..1, who are a mix of two of the pool, and so nobody in the pool.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Market:
     def true_ctr(self, creative: Creative, image_u8: np.ndarray | None = None, concept: Concept | None = None) -> float:
         """Return the planted click rate, 0..1, of a creative, or of its words with another picture.
 
-        Reads final pixels, the words, brand, category, placement and button; nothing else, so an edit's realised uplift is
-        the ratio of two calls.
+        Reads final pixels, the words, brand, category, placement and button; nothing else, so an edit's realised uplift is the
+        ratio of two calls.
 
         Args:
-            image_u8: [H, W, 3] uint8 shown instead of the creative's own picture. concept: of a composed ad.
+            image_u8: [H, W, 3] uint8 shown instead of the creative's own picture. concept: concept of a composed ad.
         Raises:
             CreativeError: the creative's picture cannot be read.
         """
@@ -82,7 +82,7 @@ class Market:
     def true_terms(
         self, creative: Creative, image_u8: np.ndarray | None = None, concept: Concept | None = None
     ) -> dict[str, float]:
-        """Return the parts of the true log-odds by name; `true_ctr` is the logistic function of their sum."""
+        """Return the terms of the true log-odds by name; `true_ctr` is the logistic function of their sum."""
         pixels = picture(creative) if image_u8 is None else image_u8
         return self.truth.terms(
             AdContext(brand=creative.brand, category=creative.category, placement=creative.placement, cta=creative.cta),
@@ -96,23 +96,23 @@ class Market:
     def make_creatives(
         self, num: int, seed: int, *, results: bool = True, scale: float = DEFAULT_SCALE, progress: Count = uncounted
     ) -> list[Creative]:
-        """Make creatives with pictures in memory (about 1 MB each at scale 0.5); `iter_creatives` keeps none."""
+        """Return creatives with pictures in memory (about 1 MB each at scale 0.5); `iter_creatives` keeps none."""
         return list(self.iter_creatives(num, seed, results=results, scale=scale, progress=progress))
 
     def iter_creatives(
         self, num: int, seed: int, *, results: bool = True, scale: float = DEFAULT_SCALE, progress: Count = uncounted
     ) -> Iterator[Creative]:
-        """Make creatives one by one, account by account and in date order within each.
+        """Yield creatives one by one, account by account and in date order within each account.
 
         Args:
             num: how many, at least 1.
             seed: draws brands, words, people, designs and results; equal seeds in equal markets give equal creatives.
-            results: draw impressions, clicks and spend; without, the rest is the same.
+            results: draw impressions, clicks and spend; the rest does not depend on this flag.
             scale: picture size; 1 is 1080 px wide for a square.
             progress: called as progress(done, num).
         Raises:
             ConfigError: num or scale is out of range.
-            WeightsError: no face pool on this machine and none was given.
+            WeightsError: no face pool on this machine and no `face_codes`.
         """
         for number, creative in enumerate(self._draft(num, seed, scale)):
             yield self.with_results(creative, seed, number) if results else creative
@@ -125,11 +125,11 @@ class Market:
         """Write pictures and metadata.csv into `out_dir`, and the truth outside it; results are drawn from the files' pixels.
 
         Args:
-            truth_path: JSON with every creative's true_ctr; beside the folder, as NAME-truth.json, when None.
+            truth_path: JSON with every creative's true_ctr; None: next to the folder, as NAME-truth.json.
         Returns:
             The path of the truth.
         Raises:
-            ConfigError: num or scale is out of range, or truth_path lies in `out_dir`.
+            ConfigError: num or scale is out of range, or truth_path is inside `out_dir`.
             CatalogError: a file cannot be written.
         """
         return self._write(out_dir, _usual(self._draft(num, seed, scale)), num, seed, truth_path, progress)
@@ -138,17 +138,17 @@ class Market:
         self, account_dir: Path, out_dir: Path, num: int, num_earlier: int, seed: int, *, truth_path: Path | None = None,
         composed: Sequence[tuple[Creative, Concept | None]] = (), progress: Count = uncounted,
     ) -> Path:  # fmt: skip
-        """Write an account's `num_earlier` ads with their results into `account_dir`, and `num` new ones into `out_dir`.
+        """Write an account's `num_earlier` ads with their results into `account_dir`, and `num` new ads into `out_dir`.
 
-        Those that were composed have results too and are the last of the earlier ones; as many of the others are left out.
+        Composed ads have results, too, and are the last of the earlier ads; as many of the others are left out.
 
-        The new ones are of the same brands (`showcase`): with people, with products only, in another language. Their folder
-        comes last, so that where it is complete both are.
+        The new ads are of the same brands (`showcase`): with people, with products only, in another language. Their folder is
+        written last, so that its completeness implies that of both.
 
         Returns:
-            The path of the truth of the new ones.
+            The path of the truth of the new ads.
         Raises:
-            ConfigError: more new ads than are planned, or truth_path lies in `out_dir`. CatalogError: a file cannot be written.
+            ConfigError: more new ads than planned, or truth_path is inside `out_dir`. CatalogError: a file cannot be written.
         """
         earlier, new = self._plan_account(num, num_earlier, seed)
         earlier = spread_evenly(earlier, len(earlier) - len(composed))
@@ -161,7 +161,7 @@ class Market:
         self, out_dir: Path, drafts: Iterable[tuple[Creative, Concept | None]], num: int, seed: int,
         truth_path: Path | None, progress: Count, done: int = 0,
     ) -> Path:  # fmt: skip
-        """Write creatives as a folder, their results drawn from the files' pixels, and their truth outside it."""
+        """Write creatives as a folder, with results drawn from the files' pixels, and the truth outside it."""
         out_dir = Path(out_dir)
         truth_path = check_truth_path(out_dir, truth_path)
         written: list[Creative] = []
@@ -177,12 +177,12 @@ class Market:
         return truth_path
 
     def draw_materials(self, num: int, seed: int) -> list[Material]:
-        """Draw what the first `num` brands of `make_creatives` with this seed have to compose ads from."""
+        """Return the material for composing ads of the first `num` brands of `make_creatives` with this seed."""
         rng = np.random.default_rng([self.seed, seed, 0])
         return self._materials(draw_plans(num * LARGEST_ACCOUNT, self._cast(), scale=DEFAULT_SCALE, rng=rng), num, seed)
 
     def draw_account_materials(self, num_brands: int, num: int, num_earlier: int, seed: int) -> list[Material]:
-        """Draw what the first brands of the account of `write_account` have to compose ads from."""
+        """Return the material for composing ads of the first brands in the account of `write_account`."""
         return self._materials(self._plan_account(num, num_earlier, seed)[0], num_brands, seed)
 
     def _materials(self, plans: Iterable[AdPlan], num: int, seed: int) -> list[Material]:
@@ -248,7 +248,7 @@ class Market:
             yield _build_creative(plan, image_u8)
 
     def _remember(self, headlines: Sequence[str]) -> None:
-        """Score headlines in one batch and keep the scores."""
+        """Score headlines in one batch and cache the scores."""
         unknown = [text for text in dict.fromkeys(headlines) if text.strip() and text not in self._appeals]
         if len(self._appeals) + len(unknown) > _MAX_REMEMBERED:
             self._appeals.clear()

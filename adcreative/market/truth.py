@@ -1,6 +1,6 @@
-"""The planted response: from what a viewer sees (`measures`, `phrases`) to the true click rate. No files, no networks.
+"""The planted response: from visible features (`measures`, `phrases`) to the true click rate. No files, no networks.
 
-The formula stands in the package's docstring; the tables behind it in `planting`.
+The formula is in the package's docstring; its tables are in `planting`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Curve:
     width: float
 
     def __call__(self, raw: float) -> float:
-        """Return the effect in log-odds; a value that could not be measured counts as average."""
+        """Return the effect in log-odds; a missing measure counts as average."""
         u = (raw - self.centre) / self.scale if math.isfinite(raw) else 0.0
         if self.shape == "rising":
             return self.weight * math.tanh(u / 1.5)
@@ -41,7 +41,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class AdContext:
-    """What surrounds picture and words: brand, category, placement, and the button's label."""
+    """Context of an ad: brand, category, placement, and the button's label."""
 
     brand: str = ""
     category: str = ""
@@ -51,7 +51,7 @@ class AdContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Concept:
-    """What a composed ad tests: the family of its layout, the role of the line that leads, how many facts it shows."""
+    """The tested concept of a composed ad: family of its layout, role of its leading line, number of facts."""
 
     family: str
     lead: str
@@ -99,7 +99,7 @@ class PlantedTruth:
         return core * math.exp(planting.TASTE_SPREAD * self._draw("taste", quantity, category))
 
     def phrase_weight(self, phrase: str, category: str) -> float:
-        """Return what a phrase feature adds to the headline's log-odds in a category."""
+        """Return the weight of a phrase feature in the headline's log-odds in a category."""
         plan = planting.PHRASE_PLANS[phrase]
         weight = plan.weight + plan.spread * self._draw("phrase", phrase) + mean_taste(self.shares, phrase)
         taste = math.exp(planting.TASTE_SPREAD * self._draw("taste", phrase, category))
@@ -115,12 +115,12 @@ class PlantedTruth:
         picture: PictureMeasures | None,
         concept: Concept | None = None,
     ) -> dict[str, float]:
-        """Return every part of the log-odds; the rate is the logistic function of their sum.
+        """Return every term of the log-odds; the rate is the logistic function of their sum.
 
         Args:
             context: brand, category, placement, button.
-            headline: "" for none. appeal: its score by the headline model. body: the words below it.
-            picture: None for an ad of words only. concept: of a composed ad; one of another kind is worth what a usual one is.
+            headline: "" for none. appeal: its score by the headline model. body: the words below the headline.
+            picture: None for an ad of words only. concept: concept of a composed ad; other ads count as average.
         """
         terms = self._context_terms(context)
         if concept is not None:
@@ -174,12 +174,12 @@ class PlantedTruth:
 
     @property
     def specificity_weight(self) -> float:
-        """What a line that speaks of the product throughout is worth over one that says nothing of it."""
+        """The effect of a fully specific line relative to a line without any word about the product."""
         return max(self._around(planting.SPECIFICITY_WEIGHT, "specificity"), planting.LEAST_SPECIFICITY)
 
     @property
     def empty_cost(self) -> float:
-        """What an opening or an end that fits any ad costs a headline."""
+        """The cost of an opening or ending that fits any ad in a headline."""
         return max(self._around(planting.EMPTY_COST, "empty"), planting.LEAST_EMPTY_COST)
 
     def _body_term(self, body: str, context: AdContext) -> float:
@@ -200,7 +200,7 @@ class PlantedTruth:
         return seen * _limit(float(expression) + presence + size, planting.FACE_LIMIT)
 
     def table(self, category: str) -> dict[str, float | str]:
-        """Return the planted numbers of one category under readable names, for a report or a bench."""
+        """Return the planted numbers of one category under readable names, for a report or a benchmark."""
         numbers: dict[str, float | str] = {}
         for name in (*FACE_ATTRIBUTES, "share", *LOOKS):
             curve = self.curve(name, category)
@@ -216,7 +216,7 @@ class PlantedTruth:
 
 
 def rate(terms: dict[str, float]) -> float:
-    """Return the click rate, 0..1, of a sum of log-odds."""
+    """Return the click rate, 0..1, for a sum of log-odds."""
     return 1.0 / (1.0 + math.exp(-sum(terms.values())))
 
 
