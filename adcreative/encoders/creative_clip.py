@@ -1,7 +1,7 @@
-"""Pictures and words as unit vectors, through one code path, of the embedded model or any that open_clip reads.
+"""Pictures and words as unit vectors, from the embedded model or any open_clip checkpoint, with one interface.
 
 "embedded" is assembled from installed weights (`networks.towers`): EfficientNet-Lite0 as the picture tower and MiniLM as the
-text tower, with the two linear projections that `clip_training` made. Any other name is a CLIP checkpoint in open_clip's folder
+text tower, with the two linear projections from `clip_training`. Any other name is a CLIP checkpoint in open_clip's folder
 layout (open_clip_config.json and weights), such as ViT-B-32/laion2b_s34b_b79k; only then is open_clip loaded, which takes
 seconds. Knows pixels and words; knows nothing of ads.
 """
@@ -40,15 +40,15 @@ FORMAT = 1
 KIND = "clip-projections"
 PICTURE_HEAD, TEXT_HEAD = "visual.head.proj.weight", "text.proj.weight"
 MAX_CHARACTERS = 2000
-# What open_clip and torch raise on a checkpoint that is damaged, of another size, or no checkpoint (open_clip asserts sizes).
+# Errors of open_clip and torch for a checkpoint that is damaged, of another size, or no checkpoint (open_clip asserts sizes).
 _UNREADABLE = (
     OSError, RuntimeError, ValueError, KeyError, AttributeError, AssertionError, SafetensorError, pickle.UnpicklingError,
 )  # fmt: skip
 _LENGTH_STEP = 8
 _TEXT_ROWS = 8
 
-# The embedded model as open_clip describes it, for the hash and for the twin in the tests; the tower's weights are those that
-# classify better with 0.5 / 0.5.
+# Configuration of the embedded model for open_clip, for the hash and for the reference model in the tests; the tower's weights
+# are those that classify better with 0.5 / 0.5.
 EMBEDDED_CONFIG: dict[str, Any] = {
     "embed_dim": EMBED_DIM,
     "vision_cfg": {
@@ -71,13 +71,13 @@ EMBEDDED_PREPROCESS = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bi
 class CreativeClip:
     """Encodes pictures [B, image_dim] and words [B, text_dim], each row of length 1 (a blank text: zeros).
 
-    A row's numbers do not depend on the other rows of a call. `content_hash` names the weights, for caches.
+    A row does not depend on the other rows of a call. `content_hash` identifies the weights, for caches.
     """
 
     def __init__(
         self, model: Any, tokenizer: Any, name: str, content_hash: str, *, minilm: PackedEncoder | None = None
     ) -> None:
-        """Put the parts together; `minilm` reads the words in place of the model's own text tower, of the same weights."""
+        """Create an encoder from its parts; `minilm` replaces the model's own text tower, with the same weights."""
         self.minilm = minilm
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
@@ -95,7 +95,7 @@ class CreativeClip:
         """Load the embedded model or a registered one; `path` is then its folder or checkpoint file.
 
         Args:
-            minilm: a reader of the embedded MiniLM, its last state last; with it the embedded model shares what is read.
+            minilm: an encoder on the embedded MiniLM, its last state last; the embedded model then shares its computations.
         Raises:
             WeightsError: the name is unknown or its weights are not on this machine.
             ArtifactError: weights or configuration are damaged or do not fit each other.
@@ -127,7 +127,7 @@ class CreativeClip:
         return found
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Return [B, text_dim] float32 unit vectors; a blank text gives zeros, a long one is cut by the tokenizer."""
+        """Return [B, text_dim] float32 unit vectors; a blank text gives zeros, a long text is truncated by the tokenizer."""
         unique = sorted({text for text in texts if text.strip()})
         found: dict[str, np.ndarray] = {}
         with torch.inference_mode():
@@ -143,32 +143,31 @@ class CreativeClip:
         assert self.minilm is not None
         if not unique:
             return
-        token_ids = self.tokenizer([text[:MAX_CHARACTERS] for text in unique])  # [N, T], zeros behind
+        token_ids = self.tokenizer([text[:MAX_CHARACTERS] for text in unique])  # [N, T], zeros at the end
         tokens = [row[: int(row.nonzero().max()) + 1] for row in token_ids]
-        # a text that spells "[PAD]" has a token in its midst that open_clip masks: it is left to open_clip
+        # a text with the literal "[PAD]" has a token that open_clip masks: such texts are left to open_clip
         is_plain = [bool(row.all()) for row in tokens]
         pooled = iter(self.minilm.pool([row.tolist() for row, plain in zip(tokens, is_plain, strict=True) if plain]))
         for text, row, plain in zip(unique, token_ids, is_plain, strict=True):
-            if plain:  # one at a time: the rounding of a product of many would depend on how many they are
+            if plain:  # one at a time: the rounding of a batched product would depend on its size
                 yield [text], nn.functional.normalize(self.model.text.proj(next(pooled)[None, -1]), dim=-1)
             else:
                 yield [text], self.model.encode_text(row[None].to(next(self.model.parameters()).device), normalize=True)
 
     def _read_blocks(self, unique: list[str]) -> Iterator[tuple[list[str], Tensor]]:
-        """Yield texts of like length and their vectors; computed in blocks of one fixed shape, so that a text always gives the
-        same bits."""
+        """Yield texts of similar length and their vectors, in blocks of one fixed shape: a text always gives the same bits."""
         for block, token_ids in self._text_blocks(unique):
             vectors = self.model.encode_text(token_ids.to(next(self.model.parameters()).device), normalize=True)
             yield block, vectors[: len(block)]
 
     def _text_blocks(self, unique: list[str]) -> Iterator[tuple[list[str], Tensor]]:
-        """Group texts of like length into blocks of one fixed shape, so that a text always gives the same bits."""
+        """Group texts of similar length into blocks of one fixed shape, so that a text always gives the same bits."""
         if not unique:
             return
         token_ids = self.tokenizer([text[:MAX_CHARACTERS] for text in unique])  # [N, T]
         full = token_ids.shape[1]
         lengths = np.full(len(unique), full)
-        if self._is_padding_masked:  # other text towers read their padding: leave it as the tokenizer made it
+        if self._is_padding_masked:  # other text towers read their padding: keep it as tokenized
             used = (token_ids != 0).sum(1).numpy()
             lengths = np.minimum(-(-used // _LENGTH_STEP) * _LENGTH_STEP, full)
         for length in np.unique(lengths):
@@ -180,16 +179,16 @@ class CreativeClip:
 
 
 def _read_transform(model: Any) -> Any:
-    """Return what open_clip does to a picture before this model sees it."""
+    """Return open_clip's preprocessing of pictures for this model."""
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     return image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
 
 
 def _prepared(model: Any) -> Any:
-    """Return the model with its picture tower folded and compiled if it is an EfficientNet; other towers stay as they are."""
+    """Return the model with its picture tower folded and compiled if it is an EfficientNet; other towers are unchanged."""
     trunk = getattr(model.visual, "trunk", None)
-    if not isinstance(trunk, EfficientNetLite0) and type(trunk).__name__ != "EfficientNet":  # timm's, which is loaded then
+    if not isinstance(trunk, EfficientNetLite0) and type(trunk).__name__ != "EfficientNet":  # timm's, then already imported
         return model
     tower = fold_batch_norms(model.visual)
     return with_part(model, "visual", with_part(tower, "trunk", compile_network(cast(nn.Module, tower.trunk))))
@@ -220,7 +219,7 @@ def load_embedded(projections_dir: Path, minilm: PackedEncoder | None = None) ->
 
 
 def _load_checkpoint(name: str, found: Path) -> CreativeClip:
-    """Load any CLIP that open_clip knows: a folder in its layout, or a file whose architecture the name says."""
+    """Load any CLIP supported by open_clip: a folder in its layout, or a file whose name gives the architecture."""
     architecture = name.split("/")[0]
     location = f"local-dir:{found}" if found.is_dir() else architecture
     import open_clip
@@ -242,7 +241,7 @@ def _combine_hashes(*parts: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep open_clip and transformers from reporting every expected thing while a model is built."""
+    """Suppress expected messages of open_clip and transformers while a model is built."""
     from transformers.utils import logging as transformers_logging
 
     verbosity, disabled = transformers_logging.get_verbosity(), logging.root.manager.disable

@@ -1,4 +1,4 @@
-"""The English word list (`english_words.txt`, which says where it comes from), read once."""
+"""The English word list (`english_words.txt`, which states its source), read once."""
 
 from __future__ import annotations
 

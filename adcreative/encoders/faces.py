@@ -1,4 +1,4 @@
-"""The face networks of `stylegan.faces.analysis`, found through the weights registry; each picture is looked at once."""
+"""The face networks of `stylegan.faces.analysis` from the weights registry, with a cache of the latest pictures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from adcreative.encoders.weights import find_weight
 from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture, FaceNetworks
 from stylegan.faces.versions import VersionFaces
 
-NUM_LATEST = 4  # pictures whose faces are remembered
+NUM_LATEST = 4  # pictures whose faces are cached
 
 
 class LatestFaces(FaceAnalyzer):
-    """A finder of faces that remembers those of the latest pictures: of one ad the page, its features and the editor ask alike.
+    """A face analyzer with a cache of the latest pictures, since page, features and editor analyze the same ad.
 
-    The answers are those of a FaceAnalyzer, and so is its content hash.
+    Results and content hash are those of a FaceAnalyzer.
     """
 
     def __init__(self, networks: FaceNetworks | None = None) -> None:
@@ -28,25 +28,25 @@ class LatestFaces(FaceAnalyzer):
         return self._latest(image_u8)[:max_faces]
 
     def for_versions(self, image_u8: np.ndarray, *, only_covered: bool = False) -> VersionFaces:
-        """Return a finder for many versions of one picture [H, W, 3] uint8, which looks where the picture has faces.
+        """Return a finder for many versions of one picture [H, W, 3] uint8, which searches at the picture's face positions.
 
         only_covered: as for `VersionFaces`.
         """
         return VersionFaces(self, image_u8, only_covered=only_covered)
 
     def apart(self) -> LatestFaces:
-        """Return a finder on the same networks that remembers faces of its own."""
+        """Return an analyzer on the same networks with its own cache."""
         other = copy(self)
         other._latest = LatestAnswers(other.find, NUM_LATEST)
         return other
 
     def forget(self) -> None:
-        """Remember no face any more."""
+        """Clear the cache."""
         self._latest.forget()
 
 
 def load_face_analyzer() -> LatestFaces:
-    """Load detector, mesh and iris network from where the registry finds them.
+    """Load detector, mesh and iris network from the registry.
 
     Raises:
         WeightsError: one of them is missing or changed.

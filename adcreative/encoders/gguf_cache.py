@@ -1,8 +1,8 @@
-"""Load a causal language model and its tokenizer; a GGUF file is dequantised once and kept as safetensors in the user's cache.
+"""Load a causal language model and its tokenizer; a GGUF file is dequantised once and cached as safetensors for the user.
 
 Reading the GGUF takes ten to twenty seconds, the cached copy about one. The copy is keyed by the file's sha256, written to a
-temporary folder and moved into place, so a killed run leaves nothing half-written. Weights pass through float16 on both ways,
-so the first run and the later ones compute with equal numbers.
+temporary folder and renamed, so that a killed run leaves no partial copy. Weights are rounded to float16 in both cases,
+so the first run and later runs compute with equal numbers.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _log = logging.getLogger(__name__)
 
 
 def default_cache_dir() -> Path:
-    """Where dequantised models are kept: $ADCREATIVE_CACHE, else the user's cache folder."""
+    """Return the folder of dequantised models: $ADCREATIVE_CACHE, else the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adcreative"
     return Path(os.environ.get("ADCREATIVE_CACHE", default))
 
 
 def find_copy(source: str | Path) -> Path | None:
-    """Return the folder in transformers' format that can be read without that library: `source` itself, or the copy of a GGUF
-    file that an earlier run has kept; None without one.
+    """Return the folder in transformers' format that can be read without that library: `source` itself, or the cached copy of a
+    GGUF file; None without one.
 
     Raises:
         CopywriterError: there is no GGUF file.
@@ -50,7 +50,7 @@ def find_copy(source: str | Path) -> Path | None:
 def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load from a GGUF file, a folder in transformers' format, or a hub id; float32, ready for inference.
 
-    Code that comes with a model is never executed, and only safetensors are read.
+    Code in a model's folder is never executed, and only safetensors are read.
 
     Raises:
         CopywriterError: there is no model, or it cannot be read.
@@ -63,7 +63,7 @@ def load_language_model(source: str | Path, cache_dir: Path) -> tuple[PreTrained
             if path.is_dir() and not (path / "config.json").is_file():
                 return _load_gguf(_only_gguf(path), cache_dir)
             return _load_folder(str(source))
-    except Exception as error:  # transformers, tokenizers, safetensors and gguf raise families of their own
+    except Exception as error:  # transformers, tokenizers, safetensors and gguf have their own error classes
         if isinstance(error, CopywriterError):
             raise
         said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
@@ -97,13 +97,13 @@ def _load_gguf(path: Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrained
     model = model.half()
     try:
         _save_atomically(model, tokenizer, folder)
-    except OSError as error:  # a full or read-only cache costs time, not the run
+    except OSError as error:  # a full or read-only cache costs time only
         _log.warning("the language model could not be cached in %s: %s", folder, error)
     return model.float().eval().requires_grad_(False), tokenizer
 
 
 def _read_tokenizer(source: str | Path, **options: Any) -> PreTrainedTokenizerBase:
-    from transformers import AutoTokenizer  # takes seconds, which a command that writes nothing need not wait for
+    from transformers import AutoTokenizer  # takes seconds, saved in commands that write nothing
 
     return AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)  # type: ignore[no-any-return]
 
@@ -118,7 +118,7 @@ def _read_model(source: str | Path, **options: Any) -> PreTrainedModel:
 
 
 def _forget_quantisation(model: Any) -> None:
-    """Drop the marks of the GGUF origin: the weights are plain now, and a marked model is not saved as such."""
+    """Remove the GGUF attributes: the weights are plain now, and a marked model is not saved as such."""
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.is_quantized = False
@@ -133,7 +133,7 @@ def _save_atomically(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
         tokenizer.save_pretrained(unfinished)
         os.replace(unfinished, folder)
     except OSError:
-        if not folder.is_dir():  # unless another process was first
+        if not folder.is_dir():  # another process may have been first
             raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -151,9 +151,9 @@ def _only_gguf(folder: Path) -> Path:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep progress bars and load reports out of the user's terminal.
+    """Hide progress bars and load reports from the terminal.
 
-    The reader of GGUF files asks tqdm itself for its bar, past transformers' own switch.
+    The GGUF reader uses tqdm directly, independent of transformers' own switch.
     """
     from transformers import modeling_gguf_pytorch_utils as gguf_reader
     from transformers.utils import logging as transformers_logging

@@ -3,11 +3,11 @@
     score = sum over pooled states s of w_s . (mean over tokens of state s - its mean) / its scale
             + v . (mean over tokens of a middle layer of SmolLM2 - its mean) / its scale + u . surface(headline) + b
 
-The head reads several depths of MiniLM, not the last alone: what makes people click (wording, tone) sits in the middle
-layers, the last one was trained to forget it. A causal model that was taught to write knows more of tone than one that was
-taught to compare, so a middle layer of SmolLM2 is read too. `surface` holds what an uncased model can't see (capitals, digits,
+The head reads several depths of MiniLM, not only the last: style (wording, tone), which makes people click, is encoded in the
+middle layers, and the last was trained to discard it. A causal model trained to write encodes more of tone than a model trained
+to compare, so a middle layer of SmolLM2 is read too. `surface` holds what an uncased model cannot see (capitals, digits,
 punctuation, length). Scores are differences of natural-log click rate within a test: 0.1 more means about 10 % more clicks; 0
-is the average headline of the training tests. Knows words only: not the picture, the audience, or the day. Trained by
+is the average headline of the training tests. Inputs are words only: not the picture, the audience, or the day. Trained by
 `headline_training`.
 """
 
@@ -42,7 +42,7 @@ SURFACE_FEATURES = (
     "ellipsis", "full_stops", "commas", "ends_with_stop",
 )  # fmt: skip
 _log = logging.getLogger(__name__)
-_MAX_CHARACTERS = 2000  # the tokenizers read at most MAX_TOKENS: of a text of any length this is more than enough
+_MAX_CHARACTERS = 2000  # more than enough for MAX_TOKENS tokens of any text
 
 
 def surface_features(headline: str) -> np.ndarray:
@@ -72,8 +72,8 @@ def surface_features(headline: str) -> np.ndarray:
 class HeadlineNet(nn.Module):
     """Both language models, frozen, and the linear heads on their states.
 
-    minilm: a BERT encoder; pooled_states: which of its hidden states are read, ascending; 0 is the embeddings, k what layer k
-    gives. language: a causal decoder without its output layer, cut after the layer whose state is read.
+    minilm: a BERT encoder; pooled_states: its hidden states to read, ascending; 0 is the embeddings, k the output of layer
+    k. language: a causal decoder without its output layer, cut after the layer whose state is read.
     Shapes: B rows, T tokens (of the model in question), S surface features, D and E the models' widths.
     """
 
@@ -100,24 +100,24 @@ class HeadlineNet(nn.Module):
         self.register_buffer("surface_scale", torch.ones(len(SURFACE_FEATURES)))
 
     def pool_minilm(self, token_ids: Tensor, mask: Tensor) -> Tensor:
-        """Return the mean over tokens of each state that is read [B, states, D]; token_ids and mask [B, T] int64."""
+        """Return the mean over tokens of each read state [B, states, D]; token_ids and mask [B, T] int64."""
         states = self.minilm(token_ids, attention_mask=mask)
         return torch.stack([_mean_state(states[depth], mask) for depth in self.pooled_states], dim=1)
 
     def score_minilm(self, pooled: Tensor) -> Tensor:
-        """Return what MiniLM's states [B, states, D] add to the score, [B], the constant included."""
+        """Return the contribution of MiniLM's states [B, states, D] to the score, [B], the constant included."""
         return _weigh(((pooled - self.pool_mean) / self.pool_scale).flatten(1), self.head.weight) + self.head.bias
 
     def score_language(self, pooled: Tensor) -> Tensor:
-        """Return what the language model's state [B, E] adds to the score, [B]."""
+        """Return the contribution of the language model's state [B, E] to the score, [B]."""
         return _weigh((pooled - self.language_mean) / self.language_scale, self.language_head.weight)
 
     def score_surface(self, surface: Tensor) -> Tensor:
-        """Return what the surface [B, S] adds to the score, [B]."""
+        """Return the contribution of the surface [B, S] to the score, [B]."""
         return _weigh((surface - self.surface_mean) / self.surface_scale, self.surface_head.weight)
 
     def wording(self, pooled: Tensor, surface: Tensor) -> Tensor:
-        """Return how a line is said [B, D + S]: MiniLM's first pooled state and the surface, both standardised."""
+        """Return the style of a line [B, D + S]: MiniLM's first pooled state and the surface, both standardised."""
         early = (pooled[:, 0] - self.pool_mean[0]) / self.pool_scale[0]
         return torch.cat([early, (surface - self.surface_mean) / self.surface_scale], dim=1)
 
@@ -132,7 +132,7 @@ def _weigh(inputs: Tensor, weight: Tensor) -> Tensor:
 
 
 def _mean_state(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean state [B, D] over the tokens that mask [B, T] marks."""
+    """Return the mean state [B, D] over the tokens marked by mask [B, T]."""
     weight = mask.unsqueeze(-1).to(hidden.dtype)  # [B, T, 1]
     return (hidden * weight).sum(1) / weight.sum(1).clamp_min(1)
 
@@ -150,7 +150,7 @@ def read_language(source: Path, num_layers: int = LANGUAGE_LAYERS) -> tuple[Llam
     """Read a causal language model up to a layer, without its output layer and last norm, and its tokenizer; eval mode.
 
     Raises:
-        WeightsError: it cannot be read.
+        WeightsError: the model cannot be read.
     """
     from adcreative.encoders.gguf_cache import default_cache_dir, find_copy, load_language_model
 
@@ -161,7 +161,7 @@ def read_language(source: Path, num_layers: int = LANGUAGE_LAYERS) -> tuple[Llam
                 return read_llama(folder, num_layers), read_tokens(folder)
             except ArtifactError as error:
                 _log.info("%s; it is made again.", error)
-        model, tokenizer = load_language_model(source, default_cache_dir())  # keeps a copy for the next time
+        model, tokenizer = load_language_model(source, default_cache_dir())  # caches a copy
         backend = TokenReader(tokenizer.backend_tokenizer, tokenizer.bos_token_id)
         return build_llama(model.config.to_dict(), model.model.state_dict(), num_layers), backend  # type: ignore[union-attr]
     except (CopywriterError, ArtifactError) as error:
@@ -169,7 +169,7 @@ def read_language(source: Path, num_layers: int = LANGUAGE_LAYERS) -> tuple[Llam
 
 
 class HeadlineModel:
-    """Scores headlines. Holds the network, its tokenizers and the hash of its weights; minilm and language read tokens."""
+    """Scores headlines. Holds the network, its tokenizers and the hash of its weights; minilm and language encode tokens."""
 
     def __init__(self, net: HeadlineNet, tokenizer: TokenReader, language_tokenizer: TokenReader, content_hash: str) -> None:
         self.net = net.eval().requires_grad_(False)
@@ -180,7 +180,7 @@ class HeadlineModel:
 
     @classmethod
     def load(cls, model_dir: Path | None = None, minilm_dir: Path | None = None) -> HeadlineModel:
-        """Load the model from a folder written by `save_headline_net`; None means the embedded ones.
+        """Load the model from a folder written by `save_headline_net`; None: the embedded model.
 
         Raises:
             WeightsError: the folder or one of the language models is not on this machine.
@@ -218,7 +218,7 @@ class HeadlineModel:
     def score(self, headlines: Sequence[str]) -> np.ndarray:
         """Return [B] float32, natural-log click-rate differences; a blank text scores 0 (nothing is known about it).
 
-        A row does not depend on the others in the call (`packing`).
+        A row does not depend on other rows of the call (`packing`).
         """
         return self.read(headlines)[:, 0]
 
@@ -233,7 +233,7 @@ class HeadlineModel:
         return _spread(headlines, lines, rows.cpu().numpy())
 
     def read_wording(self, lines: Sequence[str]) -> np.ndarray:
-        """Return [B, W] float32: how a line is said rather than what it is about; a blank text is all zeros.
+        """Return [B, W] float32: the style of a line, not its topic; a blank text is all zeros.
 
         MiniLM's first pooled state, an early layer's mean over tokens, and the surface features, both standardised; W = 397.
         """
@@ -243,11 +243,11 @@ class HeadlineModel:
         return _spread(lines, unique, rows.cpu().numpy())
 
     def pool_minilm(self, lines: Sequence[str]) -> Tensor:
-        """Return MiniLM's pooled states [B, states, D] of lines that are not blank."""
+        """Return MiniLM's pooled states [B, states, D] of non-blank lines."""
         return self.minilm.pool(self.tokenize(lines))
 
     def pool_language(self, lines: Sequence[str]) -> Tensor:
-        """Return the language model's pooled state [B, E] of lines that are not blank."""
+        """Return the language model's pooled state [B, E] of non-blank lines."""
         return self.language.pool(self.tokenize_language(lines))[:, 0]
 
     def _surface(self, lines: Sequence[str]) -> Tensor:
@@ -256,7 +256,7 @@ class HeadlineModel:
 
 
 def _spread(texts: Sequence[str], unique: Sequence[str], rows: np.ndarray) -> np.ndarray:
-    """Return the row of each text [B, W]; zeros for one that is not among `unique`."""
+    """Return the row of each text [B, W]; zeros for a text missing in `unique`."""
     place = {text: row for row, text in enumerate(unique)}
     spread = np.zeros((len(texts), rows.shape[1]), np.float32)
     for row, text in enumerate(texts):

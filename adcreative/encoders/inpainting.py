@@ -1,4 +1,4 @@
-"""Paint parts of a picture anew with an inpainting pipeline of `diffusers`, from a local folder or a hub id.
+"""Inpaint parts of a picture with a `diffusers` pipeline, from a local folder or a hub id.
 
 An optional extra (`pip install "adcreative[scene]"`); without it, or without a model, no scene is painted. Knows pixels and a
 prompt; no ads.
@@ -16,12 +16,12 @@ from PIL import Image
 
 from adcreative.errors import ConfigError
 
-MAX_SIDE_PX = 512  # what inpainting models of this kind were trained at; larger pictures are painted small and scaled up
+MAX_SIDE_PX = 512  # training size of such inpainting models; larger pictures are painted small and scaled up
 NUM_STEPS = 20
 
 
 class InpaintingModel:
-    """A text-guided inpainting pipeline, loaded. content_hash: of its name, and of its files' names and sizes when local."""
+    """A loaded text-guided inpainting pipeline. content_hash: of its name, and of its files' names and sizes when local."""
 
     def __init__(self, pipeline: Any, content_hash: str, *, num_steps: int = NUM_STEPS, max_side_px: int = MAX_SIDE_PX) -> None:
         self._pipeline, self.content_hash = pipeline, content_hash
@@ -42,7 +42,7 @@ class InpaintingModel:
 
         try:
             pipeline = AutoPipelineForInpainting.from_pretrained(model, use_safetensors=True, trust_remote_code=False)
-        except Exception as error:  # diffusers, transformers and safetensors raise families of their own
+        except Exception as error:  # diffusers, transformers and safetensors have their own error classes
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise ConfigError(
                 f'the scene model "{model}" cannot be loaded ({reason}); name a folder or hub id of an inpainting pipeline'
@@ -63,7 +63,7 @@ class InpaintingModel:
     ) -> list[np.ndarray]:
         """Return pictures [H, W, 3] uint8 of the input's size, painted where mask [H, W] bool is True; same seed, same pixels.
 
-        One that the pipeline's safety checker blanked is left out; fewer come when `should_stop` said so.
+        Pictures blanked by the pipeline's safety checker are left out; `should_stop` ends the loop with fewer pictures.
         """
         import torch
 
@@ -76,7 +76,7 @@ class InpaintingModel:
         painted: list[np.ndarray] = []
 
         def interrupt(pipeline: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
-            pipeline._interrupt = bool(should_stop is not None and should_stop())  # the pipeline's own way to end early
+            pipeline._interrupt = bool(should_stop is not None and should_stop())  # the pipeline's own way to stop early
             return values
 
         for number in range(num_pictures):

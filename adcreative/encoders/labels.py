@@ -1,17 +1,17 @@
-"""What is seen in a picture, as a set of ImageNet classes: the class labels that AdSEE takes from instance segmentation.
+"""Classes of a picture, as a set of ImageNet classes: the counterpart of AdSEE's class labels from instance segmentation.
 
-The classifier of EfficientNet-Lite0 is linear above the mean of a 7 x 7 feature map, so it can be asked at every place of the
-map without running the network again: one picture then has several labels, as an ad with a face, a product and a button needs.
+The classifier of EfficientNet-Lite0 is linear above the mean of a 7 x 7 feature map, so it can be applied at every position
+of the map without running the network again: one picture then has several labels, as for an ad with a face, a product and a
+button.
 
     p(place) = softmax(W mean of the 3 x 3 features around the place + b)        labels = {c : max over places of p_c >= 0.25}
 
-One softmax of the whole picture gives rendered ads hardly a label but "web site". Thresholded sets, not probabilities: it is
-what the published table was made with (a set of class ids at a score of at least 0.25), and sets do not repeat the picture
-embedding, which is another linear map of the same features. The classes of people are left out, as there: faces are counted.
-Knows pixels; knows nothing of ads, files, networks that predict clicks, or which labels they have seen.
-Source:
+One softmax of the whole picture gives rendered ads hardly a label but "web site". Thresholded sets, not probabilities: the
+published table was made with them (a set of class ids at a score of at least 0.25), and sets do not repeat the picture
+embedding, which is another linear map of the same features. Classes of people are left out, as there: faces are counted. Knows
+pixels; knows nothing of ads, files, networks that predict clicks, or their known labels. Source:
     Jiang et al., AdSEE, KDD 2023 (released code: SOLOv2 on COCO, threshold 0.25, persons excluded). Zhou et al., CVPR 2016,
-    class activation maps, for a classifier asked at each place. Differs: 1,000 ImageNet classes without masks.
+    class activation maps, for a classifier applied at each position. Differs: 1,000 ImageNet classes without masks.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PERSONS = (981, 982, 983)  # ballplayer, groom, scuba diver
 
 
 class PictureLabeller:
-    """Names the classes of a picture; the same picture always has the same labels, whatever else is in its batch."""
+    """Finds the classes of a picture; the same picture always has the same labels, in any batch."""
 
     def __init__(self, network: Any) -> None:
         self.network = network.eval().requires_grad_(False)
@@ -43,17 +43,17 @@ class PictureLabeller:
 
     @classmethod
     def load(cls) -> PictureLabeller:
-        """Load the network that is also the embedded picture tower, with its classifier.
+        """Load the network of the embedded picture tower, with its classifier.
 
         Raises:
-            WeightsError: it is not on this machine. ArtifactError: it is another network.
+            WeightsError: the network is not on this machine. ArtifactError: it is another network.
         """
         network = EfficientNetLite0()
         load_efficientnet(network, find_weight("efficientnet-lite0"))
         return cls(network)
 
     def score(self, image_u8: np.ndarray) -> np.ndarray:
-        """Return [1000] float32: the highest probability of each class at any place of a picture [H, W, 3] uint8.
+        """Return [1000] float32: the highest probability of each class over all positions of a picture [H, W, 3] uint8.
 
         Raises:
             FeatureError: the picture has another shape or type.

@@ -1,6 +1,6 @@
-"""Which language an ad's words are in, by their script, then by character statistics (py3langid; Lui & Baldwin 2012).
+"""Language detection for an ad's words, by their script, then by character statistics (py3langid; Lui & Baldwin 2012).
 
-Its model lies in its wheel.
+The model of py3langid is in its wheel.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-# languages that ad platforms sell in and that are told apart reliably in a line of a few words
+# languages used in ads that are detected reliably in a line of a few words
 LANGUAGES = {
     "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
     "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian",
@@ -21,21 +21,21 @@ LANGUAGES = {
     "zh": "Chinese",
 }  # fmt: skip
 MIN_PROBABILITY, OF_ONE_WORD = 0.5, 0.9  # one word may be a name ("Häcker")
-# the first word of a letter's name in Unicode -> the languages that are written with it, that of most ads first
+# the first word of a letter's name in Unicode -> the languages written with it, the language of most ads first
 _SCRIPTS: Mapping[str, tuple[str, ...]] = {
     "ARABIC": ("ar", "fa"), "CYRILLIC": ("ru", "uk"), "DEVANAGARI": ("hi",), "GREEK": ("el",), "HANGUL": ("ko",),
     "HEBREW": ("he",), "HIRAGANA": ("ja",), "KATAKANA": ("ja",), "THAI": ("th",),
 }  # fmt: skip
-_OWN_LETTERS = {"uk": "іїєґ", "ru": "ыэёъ", "fa": "پچژگیک", "ar": "ةيىكأإ"}  # which the other language of the script has not
+_OWN_LETTERS = {"uk": "іїєґ", "ru": "ыэёъ", "fa": "پچژگیک", "ar": "ةيىكأإ"}  # missing in the script's other language
 _ADDRESS = re.compile(r"\S*(?:@|://|www\.)\S*|\S+\.[a-z]{2,}\S*", re.IGNORECASE)
 
 
 @lru_cache(maxsize=65_536)
 def detect_language(text: str) -> str:
-    """Return the ISO 639-1 code of a text's language; "" where it says too little (no letters, a name, two words).
+    """Return the ISO 639-1 code of a text's language; "" for too little text (no letters, a name, two words).
 
-    The script of most letters decides first, and where it has several languages the letters that one of them has alone, else
-    the one that most ads are in. Addresses say nothing.
+    The script of most letters decides first; in a script of several languages, letters used by only one of them, else
+    the language of most ads. Addresses are ignored.
     """
     words = _ADDRESS.sub(" ", text[:2_000]).split()
     letters = [letter for word in words for letter in word if letter.isalpha()]
@@ -53,7 +53,7 @@ def detect_language(text: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def chance_of_languages(text: str, languages: tuple[str, ...]) -> float:
-    """Return the probability (0..1) that a text is in one of these LANGUAGES, given that it is in one of all."""
+    """Return the probability (0..1) that a text is in one of the given LANGUAGES, given that it is in one of all LANGUAGES."""
     ranked = dict(_identifier().rank(text[:2_000]))
     return float(sum(ranked[language] for language in languages))
 

@@ -1,4 +1,4 @@
-"""The latest answers of a function of pictures, remembered by the pixels that it was asked about."""
+"""A cache of the latest results of a function of pictures, keyed by pixels."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Answer = TypeVar("Answer")
 
 
 class LatestAnswers(Generic[Answer]):
-    """A function of arrays that is not called again for one of its latest inputs; safe to share between threads.
+    """A function of arrays with a cache of its latest results; thread-safe.
 
-    Who asks gets the remembered object itself, and so must not change it.
+    Callers get the cached object itself, and must not change it.
     """
 
     def __init__(self, ask: Callable[..., Answer], num_latest: int) -> None:
-        """Remember the answers of `ask` to its latest `num_latest` inputs."""
+        """Cache the results of `ask` for its latest `num_latest` inputs."""
         self._ask, self._num_latest = ask, num_latest
         self._latest: OrderedDict[bytes, Answer] = OrderedDict()
         self._lock = Lock()
 
     def __call__(self, *arrays: np.ndarray) -> Answer:
-        """Return the answer to some arrays, known by their shapes, types and bytes."""
+        """Return the result for arrays, identified by their shapes, types and bytes."""
         key = _key(arrays)
         with self._lock:
             if key in self._latest:
@@ -40,7 +40,7 @@ class LatestAnswers(Generic[Answer]):
         return answer
 
     def forget(self) -> None:
-        """Remember nothing any more."""
+        """Clear the cache."""
         with self._lock:
             self._latest.clear()
 

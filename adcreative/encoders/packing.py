@@ -1,10 +1,10 @@
 """Mean hidden states of short texts: many texts share one row of fixed length, each attends to itself alone.
 
 Padding every text of a block to the longest wastes up to half of the work on lines of five to twenty tokens. Here the tokens
-of several texts stand one behind the other, so that the linear layers see tokens only; attention is computed for texts of
+of several texts are concatenated, so that the linear layers process tokens only; attention is computed for texts of
 equal length together. The row has one fixed length, because a matrix product's rounding depends on its shape: a text gives the
-same bits in any company. Each row has one thread: two that share its products wait for each other after every one of them, and
-where something else has their core they wait longer than they compute. Knows token ids and states; knows no words and no files.
+same bits in any batch. Each row uses one thread: two threads on its products would wait for each other after each product, and
+longer than they compute when another process uses their core. Knows token ids and states; knows no words and no files.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ _shared: ContextVar[dict[PackedEncoder, dict[Tokens, Tensor]] | None] = ContextV
 
 @contextmanager
 def sharing_states() -> Iterator[None]:
-    """Within the block, each encoder computes a text once and keeps its states; at the end of the outermost one they are
-    dropped."""
+    """Context in which each encoder computes a text once and caches its states until the outermost context ends."""
     if _shared.get() is not None:
         yield
         return
@@ -42,11 +41,12 @@ def sharing_states() -> Iterator[None]:
 
 
 class PackedEncoder:
-    """A language model (`networks.bert`, `networks.llama`) that reads texts packed.
+    """A language model (`networks.bert`, `networks.llama`) that encodes packed texts.
 
-    depths: which hidden states are averaged; 0 is the embeddings, k what layer k gives, -1 the last. num_skipped: how many
-    first tokens, such as a start mark, the mean leaves out. has_start: texts begin with one and the same mark, and no token
-    sees those behind it, as in a causal model: the mark's states are those of the mark alone, and a row holds it once.
+    depths: indices of the averaged hidden states; 0 is the embeddings, k the output of layer k, -1 the last. num_skipped:
+    number of first tokens, such as a start mark, excluded from the mean. has_start: texts begin with the same start token, and
+    tokens do not attend to later ones, as in a causal model: the states of the start token are constant, and a row holds it
+    once.
     """
 
     def __init__(self, network: Bert | Llama, depths: Sequence[int], *, num_skipped: int = 0, has_start: bool = False) -> None:
@@ -56,7 +56,7 @@ class PackedEncoder:
         _store_transposed(network)
 
     def pool(self, tokens: Sequence[Sequence[int]]) -> Tensor:
-        """Return the mean states of texts [N, depths, D]; a text without tokens that count gives zeros.
+        """Return the mean states of texts [N, depths, D]; a text without counted tokens gives zeros.
 
         A row does not depend on the other texts of a call, nor on their number.
 
@@ -80,7 +80,7 @@ class PackedEncoder:
             places.append([*range(num_common), *range(len(token_ids), len(token_ids) + len(text) - num_common)])
             token_ids += text[num_common:]
         depth_of = dict(pair for row in places for pair in zip(row, range(len(row)), strict=True))
-        spare = range(len(token_ids), PACK_TOKENS)  # each a text of its own
+        spare = range(len(token_ids), PACK_TOKENS)  # each a separate text
         groups = [list(rows) for _, rows in groupby([*places, *([place] for place in spare)], len)]
         states = self.network(
             input_ids=torch.tensor([token_ids + [0] * len(spare)], device=device),
@@ -95,16 +95,16 @@ class PackedEncoder:
 def _store_transposed(network: nn.Module) -> None:
     """Store the weights of linear layers transposed in memory, which makes their products an eighth faster on a CPU.
 
-    Each pass through a model reads weights that no cache holds, and y = x W^T then reads W as it lies. Same shapes, same bits.
+    Each pass through a model reads weights that fit no cache, and y = x W^T then reads W contiguously. Same shapes, same bits.
     """
     for layer in (part for part in network.modules() if type(part) is nn.Linear):
         layer.weight.data = layer.weight.data.t().contiguous().t()
 
 
 def _packs(texts: Iterable[Tokens], num_common: int = 0) -> list[list[Tokens]]:
-    """Fill rows of PACK_TOKENS, the longest texts first, each into the first row where it has a place.
+    """Fill rows of PACK_TOKENS, the longest texts first, each into the first row with enough space.
 
-    num_common: how many first tokens the texts of a row share.
+    num_common: number of first tokens shared by the texts of a row.
     """
     packs, free = list[list[Tokens]](), list[int]()
     for text in sorted(texts, key=lambda one: (-len(one), one)):

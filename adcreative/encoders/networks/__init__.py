@@ -1,1 +1,1 @@
-"""The language models that are read, as plain modules: no library of models is loaded at the start of a command."""
+"""The language models used as encoders, as plain modules: no model library is imported at the start of a command."""

@@ -1,4 +1,4 @@
-"""Attention as both language models compute it: within a row, or within each text of a row that holds several."""
+"""Attention of both language models: within a row, or within each text of a row with several texts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def attend(
 
     Args:
         query: [B, heads, T, d]. key, value: [B, key heads, T, d]; each key head serves heads / key heads neighbours.
-        mask: [B, T] bool, True for what may be seen; None: everything.
-        groups: places in the row (B = 1) of texts of one length, [texts, length] int64 each; together all T tokens. Each text
-            then sees itself alone.
+        mask: [B, T] bool, True for visible tokens; None: all tokens.
+        groups: positions in the row (B = 1) of texts of one length, [texts, length] int64 each; together all T tokens. Each
+            text then attends to itself alone.
     """
     if groups is None:
         seen = None if mask is None else mask[:, None, None, :]

@@ -1,9 +1,9 @@
 """A BERT encoder as plain modules, with the names of tensors that checkpoints use; for MiniLM and E5.
 
-transformers holds the same network, and the tests hold this file against it. Shapes: B rows, T tokens, D width.
+transformers has the same network, and the tests compare both. Shapes: B rows, T tokens, D width.
 
 Source:
-    Devlin et al. 2019; Wang et al. 2020 (MiniLM). Dropout is left out: the network is read, not trained.
+    Devlin et al. 2019; Wang et al. 2020 (MiniLM). Dropout is left out: the network is used for inference only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stylegan.networks.unset import unset_weights
 
 @dataclass(frozen=True, kw_only=True)
 class BertSizes:
-    """Sizes as config.json of a checkpoint names them."""
+    """Sizes, named as in config.json of a checkpoint."""
 
     vocab_size: int
     hidden_size: int
@@ -63,7 +63,7 @@ class _SelfAttention(nn.Module):
 
 
 class _Sum(nn.Module):
-    """A linear layer whose output is added to what came before and normalised."""
+    """A linear layer with residual connection and layer norm."""
 
     def __init__(self, in_features: int, sizes: BertSizes) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class _Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """Token ids to the states of every depth. word_embeddings: the table of words where it is no plain one."""
+    """Token ids to the states of every depth. word_embeddings: a replacement of the plain table of words."""
 
     def __init__(self, sizes: BertSizes, word_embeddings: nn.Module | None = None) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class Bert(nn.Module):
         self, input_ids: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
         groups: Sequence[Tensor] | None = None,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        """Return the embeddings and what each layer gives, [B, T, D] each.
+        """Return the embeddings and the output of each layer, [B, T, D] each.
 
         Args:
             input_ids, attention_mask (1: a token, 0: padding), position_ids (None: 0, 1, ...): [B, T] int64.
@@ -116,7 +116,7 @@ class Bert(nn.Module):
 
 
 def share_bert(network: Bert) -> Bert:
-    """Return another network on the same weights in memory, for a reader that hangs hooks into its own; eval mode."""
+    """Return another network on the same weights in memory, for callers that add hooks; eval mode."""
     with unset_weights():
         other = Bert(network.sizes)
     other.load_state_dict(network.state_dict(), assign=True)
@@ -127,7 +127,7 @@ def read_bert(folder: Path) -> Bert:
     """Read config.json and model.safetensors of a folder; eval mode.
 
     Raises:
-        ArtifactError: it holds no BERT encoder of this kind.
+        ArtifactError: the folder holds no BERT encoder of this kind.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

