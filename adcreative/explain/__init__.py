@@ -1,1 +1,1 @@
-"""Why a creative is predicted as it is: attributions, perturbations, word gradients, neighbours."""
+"""Explanations of a prediction: attributions, perturbations, word gradients, neighbours."""

@@ -1,4 +1,4 @@
-"""Why a predicted rate is what it is: shares of its log-odds that add up, beside the exact ablation of each part.
+"""Attribution of a predicted rate: shares of its log-odds that add up, and the exact ablation of each part.
 
 Shares are integrated gradients along the path that fades all fields in together, from "nothing known" to the creative:
 
@@ -6,8 +6,8 @@ Shares are integrated gradients along the path that fades all fields in together
 
 A field enters every network multiplied by its presence, so the gradient by presence is the gradient by its embedding, summed
 over the embedding's width, with its wide term included. Shares of a part are the sums over its fields; all shares together are
-the log-odds minus those of nothing known (completeness). An ablation masks one part alone: exact, but parts that interact
-are counted twice or not at all, so ablations need not add up.
+the log-odds minus the log-odds of nothing known (completeness). An ablation masks one part alone: exact, but parts that
+interact are counted twice or not at all, so ablations need not add up.
 
 Knows predictors, no pixels and no words. Source: Sundararajan et al. 2017, through captum.
 """
@@ -30,13 +30,13 @@ NUM_STEPS = 128
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
-    """Log-odds of a creative taken apart; all values are calibrated log-odds.
+    """Decomposition of a creative's log-odds; all values are calibrated log-odds.
 
         log_odds = base + sum of shares + rest
 
     base: of a creative of which nothing is known. shares: part ("picture", "look", "faces", "words", "context", "history")
-    -> signed share; field_shares: the same by field. rest: what numerical integration missed, near 0. ablations: part ->
-    log_odds minus those with the part masked. Parts that the creative does not have are left out.
+    -> signed share; field_shares: the same by field. rest: error of numerical integration, near 0. ablations: part ->
+    log_odds minus the log-odds with the part masked. Missing parts of the creative are left out.
     """
 
     log_odds: float
@@ -48,7 +48,7 @@ class Attribution:
 
 
 def attribute(predictor: Predictor, creative: Creative, features: CreativeFeatures, history: History = ()) -> Attribution:
-    """Take the log-odds of one creative apart.
+    """Decompose the log-odds of one creative into shares.
 
     Raises:
         FeatureError: as `Predictor.predict`.
@@ -85,7 +85,7 @@ def base_log_odds(predictor: Predictor, creative: Creative, features: CreativeFe
 
 
 def _strengths(batch: FeatureBatch) -> tuple[Tensor, ...]:
-    """Return what is faded in: the presence of the fields [1, F], and the history's strength [1, 1] where there is one."""
+    """Return the faded inputs: the presence of the fields [1, F], and the history's strength [1, 1] where there is one."""
     has_history = batch.history is not None and bool(batch.history.mask.any())
     return (batch.present, *([torch.ones(1, 1)] if has_history else []))
 
@@ -97,8 +97,8 @@ def _without(batch: FeatureBatch, part: str, inputs: tuple[Tensor, ...]) -> tupl
 
 
 def calibrated_log_odds(predictor: Predictor, batch: FeatureBatch) -> Callable[[Mapping[str, Tensor]], Tensor]:
-    """Return a function of dense inputs, field -> [S, width], that take the place of those of a batch of one row, to
-    calibrated log-odds [S]; gradients pass through it."""
+    """Return a differentiable function from dense inputs (field -> [S, width], replacing those of a batch of one row) to
+    calibrated log-odds [S]."""
     fit = predictor.calibrator.domains[int(domain_of(batch)[0])]
 
     def log_odds(dense: Mapping[str, Tensor]) -> Tensor:
@@ -115,7 +115,7 @@ def _calibrate(fit: DomainCalibration, logits: Sequence[Tensor]) -> Tensor:
 
 
 def _log_odds_of(predictor: Predictor, batch: FeatureBatch) -> Callable[..., Tensor]:
-    """Return a function of presence [S, F] and strength of the history [S, 1] to calibrated log-odds [S], of one row."""
+    """Return a function from presence [S, F] and strength of the history [S, 1] to calibrated log-odds [S], of one row."""
     fit = predictor.calibrator.domains[int(domain_of(batch)[0])]
 
     def log_odds(present: Tensor, *history_strength: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a network trained on an impression log shows of itself, as plain values: pairs it looks at, gates, choices, clusters."""
+"""Interpretable values of a network trained on an impression log, as plain values: field pairs, gates, choices, clusters."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ NUM_PAIRS, MAX_CONTEXT_VALUES, NUM_SHOWN_ROWS = 10, 50, 5
 
 @torch.no_grad()
 def describe_network(model: LogModel, rows: LogRows) -> dict[str, Any]:
-    """Return what there is to see in the network, {} for one that shows nothing.
+    """Return the interpretable values of the network, {} where there are none.
 
     Returns:
-        AutoInt: "pairs", the strongest of how much one field looks at another in the first layer, mean over the rows.
+        AutoInt: "pairs", the strongest attentions between fields in the first layer, mean over the rows.
         FinalMLP with contexts: "gates", for each value of a context field the mean gate (0..2) of each field.
         OptInter: "choices", pair of fields -> memorise, factorise or drop.
-        AdaptDHM: "clusters", share of the rows in each (or in each given domain), "evenness" (1: all alike, 0: one has all),
-            "alike": for given domains, pairs and how far their rates for the same rows lie apart, nearest first; for clusters
-            that were found, value of a field -> the cluster that most of its rows go to.
-        DIN: "weights", for the first rows with a history, what each past item counted.
+        AdaptDHM: "clusters", share of the rows in each (or in each given domain), "evenness" (1: all equal, 0: one has all),
+            "alike": for given domains, pairs and the distance of their rates for the same rows, nearest first; for learnt
+            clusters, value of a field -> the cluster of most of its rows.
+        DIN: "weights", for the first rows with a history, the weight of each past item.
     """
     fields = model.network.inputs.tables.names
     inputs = model.network.inputs(build_batch(rows))
@@ -84,7 +84,7 @@ def _clusters_by_value(model: LogModel, rows: LogRows, cluster: torch.Tensor) ->
 
 
 def _name_history(model: LogModel, weights: torch.Tensor, mask: torch.Tensor, rows: LogRows) -> list[dict[str, Any]]:
-    """Return, for some rows, the past items by name with what each weighed; a weight may be negative."""
+    """Return, for some rows, the past items by name with their weights; a weight may be negative."""
     (history, target), *_ = model.encoding.schema.sequences.items()
     vocabulary = ("(padding)", "(unknown)", *model.encoding.vocabularies[target])
     column = model.encoding.schema.categories.index(target)
@@ -99,10 +99,10 @@ def _name_history(model: LogModel, weights: torch.Tensor, mask: torch.Tensor, ro
 
 
 def rank_fields(model: LogModel, rows: LogRows, *, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Return fields with the AUC that is lost when a field's values are shuffled among the rows, largest loss first.
+    """Return fields with the loss of AUC when a field's values are shuffled among the rows, largest loss first.
 
-    Shuffling leaves each field's values as they are and breaks what they had to do with the rest of their row. Two fields that
-    say the same can both lose nothing.
+    Shuffling keeps each field's values and breaks their relation to the rest of the row. Two redundant fields can both lose
+    nothing.
     """
     labels = rows.clicks
     whole = area_under_curve(labels, model.predict(rows)["ctr"])

@@ -1,7 +1,7 @@
-"""The training creatives that are most like a new one, with the rates they really had.
+"""The training creatives most similar to a new one, with their observed rates.
 
-The drift check keeps unit embeddings of up to 1,024 training creatives per modality (`evidence.py`); beside them a model
-keeps their names and counts. Models fitted before that have none, and say so.
+The drift check stores unit embeddings of up to 1,024 training creatives per modality (`evidence.py`); a model also
+stores their names and counts. Models fitted before that have none, and say so.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Neighbour:
 def nearest_known(predictor: ClickModel, features: CreativeFeatures, count: int = NUM_NEAREST) -> dict[str, list[Neighbour]]:
     """Return modality ("picture", "words") -> nearest training creatives, most similar first.
 
-    A modality that the creative lacks is left out, and so is one of which the model keeps no list.
+    A modality missing in the creative is left out, as is one without a stored list in the model.
     """
     known: Mapping[str, Any] = predictor.notes.get(KNOWN, {})
     found = {}

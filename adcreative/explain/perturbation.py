@@ -1,8 +1,8 @@
-"""Which words and which regions of the picture a score hangs on: leave them out, look again, take the difference.
+"""Effects of words and picture regions on a score by perturbation: remove each, score again, take the difference.
 
-Both read the creative anew through the encoders, so they show what the whole chain sees: a region that holds a face changes
-faces, look and picture at once. Positive means that the word or region raises the log-odds. Encoders and predictor come from
-outside as functions. No gradients: a leave-one-out effect is what would happen, not a slope.
+Both encode the creative again, so they measure the whole pipeline: a region with a face changes
+faces, look and picture at once. Positive means that the word or region raises the log-odds. Encoders and predictor are
+passed in as functions. No gradients: a leave-one-out effect is an actual difference, not a slope.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ MAX_WORDS = 80
 NUM_CELLS = 8
 WINDOW_CELLS = 2
 MIN_CELLS = 4
-CHUNK, TOLD = 16, 4  # covered pictures that are scored at once; that one thread reads between two reports
-MAX_SIDE_PX = 384  # of pictures that are covered and read dozens of times; `tests.bench.heat_maps`: 512 show no more
+CHUNK, TOLD = 16, 4  # covered pictures scored at once; covered pictures per thread between two reports
+MAX_SIDE_PX = 384  # of pictures that are covered and read dozens of times; `tests.bench.heat_maps`: 512 is no better
 RIDGE = 10.0  # `tests.bench.heat_maps`: 4 to 30 are alike
 COVERED_SHARE = 0.4
 
@@ -36,7 +36,7 @@ Score = Callable[[Sequence[Creative], Sequence[CreativeFeatures]], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class WordWeight:
-    """One word (field of the creative, 0-based position) and the log-odds that its removal takes away."""
+    """One word (field of the creative, 0-based position) and the log-odds lost by its removal."""
 
     field: str
     position: int
@@ -47,9 +47,9 @@ class WordWeight:
 def weigh_words(
     creative: Creative, features: CreativeFeatures, extract: Extract, score: Score, fields: Sequence[str] = WORD_FIELDS
 ) -> list[WordWeight]:
-    """Weigh each word of some fields by leaving it out; in reading order, at most MAX_WORDS words.
+    """Measure the effect of each word of some fields by leaving it out; in reading order, at most MAX_WORDS words.
 
-    Words are what white space separates. The picture's features are kept.
+    Words are separated by white space. The picture's features are kept.
     """
     places = [(field, k, word) for field in fields for k, word in enumerate(getattr(creative, field).split())][:MAX_WORDS]
     if not places:
@@ -73,7 +73,7 @@ def remove_words(creative: Creative, places: Iterable[tuple[str, int]]) -> Creat
 
 
 def read_words(creatives: Sequence[Creative], features: CreativeFeatures, extract: Extract) -> list[CreativeFeatures]:
-    """Return `features` with the words of each creative read anew; no words left: they are absent."""
+    """Return `features` with the words of each creative encoded again; absent where no words are left."""
     found = extract([replace(creative, image_path=None, image_u8=None) for creative in creatives])
     words = [CreativeFeatures() if isinstance(one, CreativeError) else one for one in found]
     return [features.with_words_of(one) for one in words]
@@ -81,8 +81,8 @@ def read_words(creatives: Sequence[Creative], features: CreativeFeatures, extrac
 
 @dataclass(frozen=True, kw_only=True)
 class HeatMap:
-    """What each cell of a picture adds, [down, across] float64 log-odds; they add up to the effects of regions as near as they
-    can. strongest: the log-odds that the region with the largest effect adds, as measured."""
+    """Contribution of each cell of a picture, [down, across] float64 log-odds; sums over cells fit the effects of regions as
+    closely as possible. strongest: measured effect, in log-odds, of the region with the largest effect."""
 
     cells: np.ndarray
     strongest: float
@@ -97,10 +97,10 @@ def map_heat(
     *,
     progress: Count = uncounted,
 ) -> HeatMap:
-    """Map what each region of a picture adds, by occlusion.
+    """Map the contribution of each region of a picture, by occlusion.
 
-    A window of 2 x 2 cells slides over the picture in steps of one cell and is filled with the picture's mean colour, and so is
-    each thing as a whole; the cells are the ridge solution of which the sums over these regions come nearest to their effects.
+    A window of 2 x 2 cells slides over the picture in steps of one cell and is filled with the picture's mean colour, as is
+    each thing as a whole; the cells are the ridge regression of the regions' effects on sums over their cells.
     The long side has NUM_CELLS cells; they are about square, but the short side has MIN_CELLS at least.
 
     Args:
@@ -118,7 +118,7 @@ def map_heat(
 
 
 def _cells_of(box_xyxy_px: Sequence[float], edges: tuple[np.ndarray, np.ndarray]) -> list[tuple[int, int]]:
-    """Return the cells (row, column) of which a box covers a good part down and across, or in which a good part of it lies."""
+    """Return the cells (row, column) mostly covered by a box in both directions, or with a large part of the box."""
     x0, y0, x1, y1 = box_xyxy_px
     found: list[list[int]] = []
     for side, low, high in ((edges[0], y0, y1), (edges[1], x0, x1)):
@@ -128,7 +128,7 @@ def _cells_of(box_xyxy_px: Sequence[float], edges: tuple[np.ndarray, np.ndarray]
 
 
 def _share_out(regions: Sequence[Sequence[tuple[int, int]]], drops: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return cells [down, across] whose sums over regions come near to drops [N]: ridge regression, its shrinkage undone."""
+    """Return cells [down, across] whose sums over regions approximate drops [N]: ridge regression, its shrinkage undone."""
     covered = np.zeros((len(regions), *shape))
     for row, cells in enumerate(regions):
         covered[(row, *np.transpose(cells))] = 1.0
@@ -148,7 +148,7 @@ def occlusion_drops(
     *,
     progress: Count = uncounted,
 ) -> np.ndarray:
-    """Return [N] log-odds that each region, a list of cells (row, column), adds: those of the picture minus those without.
+    """Return [N] the contribution of each region, a list of cells (row, column): log-odds with minus without the region.
 
     Args:
         extract: is called from all threads that torch may use.
@@ -188,7 +188,7 @@ def _not_refused(found: CreativeFeatures | CreativeError) -> CreativeFeatures:
 
 
 def shrink_picture(image_u8: np.ndarray, max_side_px: int = MAX_SIDE_PX) -> np.ndarray:
-    """Return the picture with a long side of at most max_side_px; MAX_SIDE_PX where dozens of copies of it are read."""
+    """Return the picture with a long side of at most max_side_px; MAX_SIDE_PX for dozens of copies."""
     image = Image.fromarray(image_u8)
     image.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS)
     return np.asarray(image).copy()

@@ -2,7 +2,7 @@
 
     share of part p = mean over orders in which parts become known of  log-odds(with p) - log-odds(without p)
 
-An account's model is no network, so gradients do not apply; with at most five parts all 32 subsets are asked for.
+An account's model is not differentiable, so gradients do not apply; with at most five parts all 32 subsets are predicted.
 
 Source: Shapley 1953; Lundberg & Lee 2017.
 """
@@ -21,7 +21,7 @@ from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
 
 
 def attribute(model: AccountModel, creative: Creative, features: CreativeFeatures, history: Any = ()) -> Attribution:
-    """Take the log-odds of one ad apart by parts; field_shares is empty and rest is 0. An account's model reads no history.
+    """Decompose the log-odds of one ad by parts; field_shares is empty and rest is 0. An account's model uses no history.
 
     Raises:
         FeatureError: as `AccountModel.predict`.

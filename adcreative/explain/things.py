@@ -1,4 +1,4 @@
-"""Where the faces and the lines of text of a picture are, for maps that cover each as a whole."""
+"""Boxes of the faces and the lines of text of a picture, for heat maps that cover each as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELD_SHARE = 0.9
 def find_things(image_u8: np.ndarray, analyzer: Any) -> list[list[float]]:
     """Return boxes x0, y0, x1, y1 (px) of faces, then of lines of text, each from the largest; MAX_THINGS at most.
 
-    What the reader takes for a line but holds a face is none (the rim of a photograph, say), and would outweigh all windows.
+    A detected line that contains a face is false (the rim of a photograph, say) and left out: it would outweigh all windows.
 
     Args:
         image_u8: [H, W, 3]. analyzer: finds faces (`features.extraction.FaceFinder`).
@@ -27,7 +27,7 @@ def find_things(image_u8: np.ndarray, analyzer: Any) -> list[list[float]]:
 
 
 def _holds(box_xyxy_px: list[float], other_xyxy_px: list[float]) -> bool:
-    """Tell whether the other box lies in a box as good as whole."""
+    """Return whether the first box contains almost all of the other."""
     (x0, y0, x1, y1), (u0, v0, u1, v1) = box_xyxy_px, other_xyxy_px
     inside = max(0.0, min(x1, u1) - max(x0, u0)) * max(0.0, min(y1, v1) - max(y0, v0))
     return inside > HELD_SHARE * _area(other_xyxy_px)

@@ -1,17 +1,17 @@
-"""What each word adds to a rate, by integrated gradients over its tokens, from blank tokens to the words as they are.
+"""Contribution of each word to a rate, by integrated gradients over its tokens, from blank tokens to the actual words.
 
     weight of word w = sum over its tokens k of  (e_k - e_blank) . integral over t in 0..1 of
                        d log-odds(e_blank + t (e - e_blank)) / d e_k
 
-e are word embeddings of the MiniLM towers: the one whose vector the predictor reads, and the headline model's; both move
-together. The headline model's causal model is no place for gradients (its states are ruled by a few huge numbers, and a blank
-changes all that follows), so its part, which is a sum term of the appeal, is taken exactly: the appeal with all words minus
-that without the word, times d log-odds / d appeal. Everything else of the creative, and what the headline model counts in the
-letters, stays as it is. Gradients pass through twins of the networks, on the same weights, so others may read words meanwhile;
-where one MiniLM gives both vectors, as in the embedded model, it is gone through once.
-The integrated parts of a field together are its log-odds minus those with blank tokens (completeness). A gradient says
-what the network makes of a word where it stands; what happens without it is `ctr.perturbation.weigh_words`, the exact check.
-Source: Sundararajan et al. 2017, through captum.
+e are word embeddings of the MiniLM towers: the predictor's text tower and the headline model's; both are interpolated together.
+Gradients are unsuitable for the headline model's causal model (its states are dominated by a few huge numbers, and a blank
+changes all later tokens), so its part, which is a summand of the appeal, is computed exactly: the appeal with all words minus
+the appeal without the word, times d log-odds / d appeal. All other inputs of the creative, and the headline model's letter
+statistics, are fixed. Gradients pass through copies of the networks on the same weights, so that other threads may encode words
+meanwhile; where one MiniLM gives both vectors, as in the embedded model, it is evaluated once. The integrated parts of a field
+together are its log-odds minus those with blank tokens (completeness). A gradient gives the network's use of a word in its
+context; `ctr.perturbation.weigh_words`, the effect of its removal, is the exact check. Source: Sundararajan et al. 2017,
+through captum.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ BODY = ("primary_text", "description")
 
 @dataclass(frozen=True)
 class _Tower:
-    """A text tower on one text: what `encode` adds to dense fields, raw [N, width] each, for ids [N, T]; the text's ids and
-    blank ids [1, T], which word each token belongs to (-1: none), and the embeddings. describe: the headline model's part of
-    `encode`, of MiniLM's pooled states."""
+    """A text tower on one text. encode: ids [N, T] -> dense fields, raw [N, width] each; the text's ids and blank ids [1, T],
+    the word of each token (-1: none), and the embeddings. describe: the headline model's part of `encode`, from MiniLM's pooled
+    states."""
 
     token_ids: Tensor
     blank_ids: Tensor
@@ -56,7 +56,7 @@ class _Tower:
 
 
 def has_gradients(extractor: Any) -> bool:
-    """True when the encoders of words are networks of ours, through which a gradient can pass."""
+    """True when the encoders of words are our own, differentiable networks."""
     return isinstance(getattr(extractor, "clip", None), CreativeClip) and isinstance(
         getattr(extractor, "headline_model", None), HeadlineModel
     )
@@ -65,10 +65,10 @@ def has_gradients(extractor: Any) -> bool:
 def integrate_words(
     creative: Creative, features: CreativeFeatures, predictor: Predictor, extractor: FeatureExtractor, history: History = ()
 ) -> list[WordWeight]:
-    """Return the weight of each word in reading order, at most MAX_WORDS; words that a tower cuts off weigh 0.
+    """Return the weight of each word in reading order, at most MAX_WORDS; words truncated by a tower weigh 0.
 
     Args:
-        extractor: one for which `has_gradients` holds, the one that made `features`.
+        extractor: the extractor of `features`, for which `has_gradients` holds.
     Raises:
         FeatureError: as `Predictor.predict`.
     """
@@ -94,7 +94,7 @@ def _integrate(predictor: Predictor, batch: FeatureBatch, towers: Sequence[_Towe
 
     weights, widths = [0.0] * num_words, predictor.builder.spec.widths
     log_odds_of = calibrated_log_odds(predictor, batch)
-    towers = [tower for tower in towers if any(widths[name] for name in tower.encode(tower.token_ids))]  # others count not
+    towers = [tower for tower in towers if any(widths[name] for name in tower.encode(tower.token_ids))]  # without unused towers
     if not towers:
         return weights
 
@@ -107,7 +107,7 @@ def _integrate(predictor: Predictor, batch: FeatureBatch, towers: Sequence[_Towe
         return log_odds_of({name: _scale(predictor, name, raw) for name, raw in fields.items()})
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Multiple layers provided", UserWarning)  # none of them reads another
+        warnings.filterwarnings("ignore", "Multiple layers provided", UserWarning)  # the layers are independent
         integrated = LayerIntegratedGradients(log_odds, [tower.embeddings for tower in towers]).attribute(
             tuple(tower.token_ids for tower in towers), tuple(tower.blank_ids for tower in towers),
             n_steps=NUM_STEPS, method="gausslegendre",
@@ -126,7 +126,7 @@ def _scale(predictor: Predictor, name: str, raw: Tensor) -> Tensor:
 
 
 def _build_towers(extractor: Any, words: Sequence[str], fields: tuple[str, ...]) -> list[_Tower]:
-    """Return the towers that read the words of some fields; the last one gives the wording and a headline's appeal."""
+    """Return the towers for the words of some fields; the last one gives the wording and a headline's appeal."""
     clip, model = extractor.clip, extractor.headline_model
     field, wording, appeal = ("text", "wording", "appeal") if fields == HEADLINE else ("body", "body_wording", "")
     net: Any = with_part(model.net, "minilm", _twin(model.net.minilm))
@@ -143,7 +143,7 @@ def _build_towers(extractor: Any, words: Sequence[str], fields: tuple[str, ...])
 
 
 def _twin(network: nn.Module) -> nn.Module:
-    """Return another network on the same weights, for hooks that must not meet what others read with the network."""
+    """Return another network on the same weights, for hooks that must not affect other users of the network."""
     weights = [*network.parameters(), *network.buffers()]
     return copy.deepcopy(network, {id(weight): weight for weight in weights})
 
@@ -154,7 +154,7 @@ def _clip_ids(clip: Any, words: Sequence[str]) -> Tensor:
 
 
 def _clip_tower(clip: Any, words: Sequence[str], token_ids: Tensor, field: str) -> _Tower:
-    counts = [int((clip.tokenizer([word]) != 0).sum()) - 2 for word in words]  # all tokenizers put one before, one behind
+    counts = [int((clip.tokenizer([word]) != 0).sum()) - 2 for word in words]  # all tokenizers add one token at each end
     model: Any = _twin(clip.model)
     embeddings = max((part for part in model.modules() if isinstance(part, nn.Embedding)), key=lambda e: e.num_embeddings)
     owner = _owners(counts, token_ids.shape[1])
@@ -166,7 +166,7 @@ def _clip_tower(clip: Any, words: Sequence[str], token_ids: Tensor, field: str) 
 
 
 def _minilm_tower(net: Any, model: Any, words: Sequence[str], wording: str, appeal: str) -> _Tower:
-    """Return the headline model's MiniLM, which gives a line's wording and, for a headline, its part of the appeal."""
+    """Return the headline model's MiniLM tower, which gives a line's wording and, for a headline, its part of the appeal."""
     line = " ".join(words)
     token_ids, surface = torch.tensor(model.tokenize([line])), torch.from_numpy(surface_features(line))[None]
     counts = [len(ids) for ids in model.tokenizer.read(list(words), has_marks=False)]
@@ -185,9 +185,9 @@ def _minilm_tower(net: Any, model: Any, words: Sequence[str], wording: str, appe
 
 @torch.no_grad()
 def _language_parts(model: Any, words: Sequence[str], appeal: float, tower: _Tower) -> list[float]:
-    """Return what the causal model's part of the appeal loses without each word.
+    """Return the loss of the causal model's part of the appeal without each word.
 
-    Its part with all words is what the `tower` leaves of the whole `appeal`, so that it need not read them again.
+    The part with all words is the whole `appeal` less that of the `tower`, so that the words need not be encoded again.
     """
     whole = appeal - float(tower.encode(tower.token_ids)["appeal"][0, 0])
     lines = [" ".join((*words[:k], *words[k + 1 :])) or " " for k in range(len(words))]
@@ -195,7 +195,7 @@ def _language_parts(model: Any, words: Sequence[str], appeal: float, tower: _Tow
 
 
 def _appeal_slope(predictor: Predictor, batch: FeatureBatch, appeal: float) -> float:
-    """Return d log-odds / d appeal at the creative as it is."""
+    """Return d log-odds / d appeal at the creative's inputs."""
     if not predictor.builder.spec.widths["appeal"]:
         return 0.0
     value = torch.tensor([[appeal]], requires_grad=True)
@@ -205,7 +205,7 @@ def _appeal_slope(predictor: Predictor, batch: FeatureBatch, appeal: float) -> f
 
 
 def _owners(counts: Sequence[int], num_tokens: int) -> list[int]:
-    """Return the word of each token when words have `counts` tokens between a first and a last one that belong to none."""
+    """Return the word of each token for words of `counts` tokens, between a first and a last token without a word."""
     owner = [-1, *(word for word, count in enumerate(counts) for _ in range(count))][: num_tokens - 1]
     return owner + [-1] * (num_tokens - len(owner))
 
